@@ -1,0 +1,52 @@
+"""Contract-checked predictions and exact, joinable explanations for a registered MLflow model, as Dagster assets.
+
+Names are imported when they are first used, so that the pure rooms (`tables`, `signatures`, `models`, `scoring`, `explain`)
+can be used without dagster.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mlops_assets.component import MlflowModelComponent, build_model_definitions
+    from mlops_assets.resources.defaults import default_resources
+    from mlops_assets.resources.loaders import Loader
+    from mlops_assets.resources.notifier import AppriseNotifier, LogNotifier, Notifier
+    from mlops_assets.resources.registry import MlflowRegistry
+    from mlops_assets.resources.signers import InferSigner, Signer
+
+_HOMES = {
+    "AppriseNotifier": "mlops_assets.resources.notifier",
+    "InferSigner": "mlops_assets.resources.signers",
+    "Loader": "mlops_assets.resources.loaders",
+    "LogNotifier": "mlops_assets.resources.notifier",
+    "MlflowModelComponent": "mlops_assets.component",
+    "MlflowRegistry": "mlops_assets.resources.registry",
+    "Notifier": "mlops_assets.resources.notifier",
+    "Signer": "mlops_assets.resources.signers",
+    "build_model_definitions": "mlops_assets.component",
+    "default_resources": "mlops_assets.resources.defaults",
+}
+
+__all__ = [
+    "AppriseNotifier",
+    "InferSigner",
+    "Loader",
+    "LogNotifier",
+    "MlflowModelComponent",
+    "MlflowRegistry",
+    "Notifier",
+    "Signer",
+    "build_model_definitions",
+    "default_resources",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,270 @@
+"""Why each row got its prediction, and which features matter."""
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+from pydantic import Field
+
+from mlops_assets.assets.progress import with_progress
+from mlops_assets.assets.streams import with_provenance
+from mlops_assets.explain.explainer import ExplainConfig, Explainer
+from mlops_assets.explain.ledger import ledger_batches, ledger_schema, shap_column
+from mlops_assets.explain.sampling import Reservoir
+from mlops_assets.explain.selection import Selection
+from mlops_assets.family import Family
+from mlops_assets.io_managers.tables import TableIOManager
+from mlops_assets.metadata import COLUMN_LINEAGE, lineage, picture, plain_text, table
+from mlops_assets.models.loaded import LoadedModel
+from mlops_assets.models.reference import ModelReference
+from mlops_assets.signatures.model_input import to_model_input
+from mlops_assets.tables.digest import hash_of
+from mlops_assets.tables.provenance import Provenance
+
+if TYPE_CHECKING:
+    from mlops_assets.explain.summary import LedgerSummary
+
+CODE_VERSION = "1"
+TOP_FEATURES = 10
+BACKGROUND_POOL = 10
+
+
+def sample_explanations_asset(family: Family) -> dg.AssetsDefinition:
+    """`sample_explanations` of one model."""
+    defaults = family.settings.explain
+
+    class ExplainRunConfig(dg.Config):
+        """Which rows a run explains, and with what seed."""
+
+        limit: int | None = Field(default=defaults.limit, description="Explain only the first rows. Null: every row.")
+        sample: float | None = Field(
+            default=defaults.sample, description="Explain a seeded sample: a fraction up to 1, or a number of rows above 1."
+        )
+        where: str | None = Field(
+            default=defaults.where, description='Explain only rows that pass, for example: prediction > 0.8 and age < 30.'
+        )
+        seed: int = Field(default=defaults.seed, description="Seed of the background sample and of sampled methods.")
+
+        def selection(self) -> Selection:
+            sample = int(self.sample) if self.sample is not None and self.sample > 1 else self.sample
+            return Selection(limit=self.limit, sample=sample, where=self.where, seed=self.seed)
+
+    @dg.asset(
+        key=family.key("sample_explanations"),
+        ins={name: dg.AssetIn(key=family.key(name)) for name in ("champion_model", "model_signature", "input_samples")},
+        io_manager_key=family.tables,
+        group_name=family.group,
+        kinds={"shap", family.settings.outputs.format},
+        code_version=CODE_VERSION,
+    )
+    def sample_explanations(
+        context: dg.AssetExecutionContext,
+        config: ExplainRunConfig,
+        champion_model: LoadedModel,
+        model_signature: str,
+        input_samples: ds.Dataset,
+    ) -> dg.MaterializeResult[pa.RecordBatchReader]:
+        """The ledger: why each row got its prediction, one row per input row and output.
+
+        Row key, output, prediction, base value, residual, one `shap_<column>` per column of the signature's inputs, model
+        version and digest. base_value + the sum of the attributions + residual = prediction, in the space that the
+        metadata names. A binary classification is explained for its positive class. Every row by default, in the order
+        of `input_samples`; streams. The same inputs, model and seed give the same bytes.
+        """
+        from mlops_assets.explain.choose import choose_explainer
+        from mlops_assets.signatures.recorded import signature_from_json, signature_hash
+
+        reference, source = champion_model.reference, Provenance.of(input_samples.schema)
+        inputs = signature_from_json(model_signature).inputs
+
+        def to_frame(batch: pa.RecordBatch) -> Any:
+            return to_model_input(batch, inputs, source.row_key)
+
+        settings = ExplainConfig(
+            KIND=defaults.KIND, seed=config.seed, background_rows=defaults.background_rows, mode=defaults.mode
+        )
+        pool = Reservoir(defaults.background_rows * BACKGROUND_POOL, config.seed)
+        for batch in input_samples.to_batches():
+            pool.add(batch)
+        background = to_frame(pool.rows.combine_chunks().to_batches()[0]) if pool.rows is not None else None
+        explainer = choose_explainer(champion_model, list(background.columns), background, settings)
+        selection = config.selection()
+        chosen = {**asdict(settings), "selection": repr(selection)}
+        version = hash_of(
+            CODE_VERSION,
+            reference.digest,
+            str(reference.version),
+            signature_hash(model_signature),
+            source.data_version or "",
+            json.dumps(chosen, sort_keys=True),
+        )
+        provenance = Provenance(
+            row_key=source.row_key,
+            model=family.model,
+            model_uri=reference.uri,
+            model_digest=reference.digest,
+            signature_hash=signature_hash(model_signature),
+            inputs_version=source.data_version,
+            data_version=version,
+            extra=explanation_provenance(explainer, selection),
+        )
+        schema = ledger_schema(
+            pa.schema([input_samples.schema.field(name) for name in source.row_key]),
+            explainer.features,
+            standard_error=explainer.sampled,
+        )
+        ledger = ledger_batches(input_samples.to_batches(), explainer, to_frame, source.row_key, reference, selection)
+        shap_columns = {shap_column(name): explainer.features for name in explainer.features}
+        reader = pa.RecordBatchReader.from_batches(
+            schema, with_progress(ledger, context.log, "explained", input_samples.count_rows() * len(explainer.outputs))
+        )
+        return dg.MaterializeResult(
+            value=with_provenance(reader, provenance),
+            metadata={
+                COLUMN_LINEAGE: lineage(
+                    {**shap_columns, **{name: [name] for name in source.row_key}}, family.key("input_samples")
+                ),
+                "model_version": reference.version,
+                "model_digest": reference.digest,
+                "explainer": explainer.kind,
+                "explainer_reason": explainer.reason,
+                "space": explainer.space,
+                "outputs": ", ".join(explainer.outputs),
+                "background_digest": explainer.background_digest or "(none: the method needs no background)",
+                "selection": repr(selection),
+            },
+            data_version=dg.DataVersion(version),
+        )
+
+    return sample_explanations
+
+
+def explanation_provenance(explainer: Explainer, selection: Selection) -> dict[str, str]:
+    """What later readers of the ledger need to know of the explainer: `Provenance.extra`, as JSON where structured."""
+    return {
+        "explainer": explainer.kind,
+        "explainer_reason": explainer.reason,
+        "space": explainer.space,
+        "outputs": json.dumps(list(explainer.outputs)),
+        "features": json.dumps(list(explainer.features)),
+        "precision": explainer.precision.name,
+        "native_importance": json.dumps(explainer.native_importance, sort_keys=True),
+        "background_digest": explainer.background_digest or "",
+        "selection": repr(selection),
+        "every_row": json.dumps(selection == Selection(seed=selection.seed)),
+        "in_order_from_start": json.dumps(selection.sample is None and selection.where is None),
+    }
+
+
+def model_explanations_asset(family: Family) -> dg.AssetsDefinition:
+    """`model_explanations` of one model."""
+
+    @dg.asset(
+        key=family.key("model_explanations"),
+        ins={"sample_explanations": dg.AssetIn(key=family.key("sample_explanations"))},
+        io_manager_key=family.tables,
+        required_resource_keys={family.tables},
+        group_name=family.group,
+        kinds={"shap", family.settings.outputs.format},
+        code_version=CODE_VERSION,
+    )
+    def model_explanations(
+        context: dg.AssetExecutionContext, sample_explanations: ds.Dataset
+    ) -> dg.MaterializeResult[pa.Table]:
+        """Which features matter, per output: mean |SHAP| and mean SHAP over the ledger, rank, the model's own importance.
+
+        One row per output and feature. `rank` 1 is the feature with the largest mean |SHAP|; ties keep the signature's
+        order. `native_importance` is null where the model has none. A pure function of the ledger.
+        """
+        from mlops_assets.explain.summary import LedgerSummary
+
+        source = Provenance.of(sample_explanations.schema)
+        features, outputs = json.loads(source.extra["features"]), json.loads(source.extra["outputs"])
+        summary = LedgerSummary(features, outputs).add_all(sample_explanations.to_batches())
+        reference = explained_version(source)
+        found = summary.table(reference, json.loads(source.extra["native_importance"]))
+        version = hash_of(CODE_VERSION, source.data_version or "")
+        provenance = Provenance(
+            model=source.model,
+            model_uri=source.model_uri,
+            model_digest=source.model_digest,
+            signature_hash=source.signature_hash,
+            inputs_version=source.data_version,
+            data_version=version,
+        )
+        top = top_features(found)
+        columns = {"output": "string", "rank": "int", "feature": "string", "mean_abs_shap": "float", "mean_shap": "float"}
+        return dg.MaterializeResult(
+            value=with_provenance(found.to_reader(), provenance),
+            metadata={
+                COLUMN_LINEAGE: lineage(
+                    {name: [shap_column(feature) for feature in features] for name in ("mean_abs_shap", "mean_shap", "rank")},
+                    family.key("sample_explanations"),
+                ),
+                "top_features": table(top, columns),
+                "top_features_text": ", ".join(dict.fromkeys(plain_text(str(row["feature"])) for row in top[:5])),
+                "features": len(features),
+                "ledger_rows": summary.rows,
+                "space": source.extra["space"],
+                "summary_plot": picture(_summary_plot(context, family, summary, source), f"SHAP summary of {family.model}"),
+            },
+            data_version=dg.DataVersion(version),
+        )
+
+    return model_explanations
+
+
+def explained_version(source: Provenance) -> ModelReference:
+    """The version that a ledger explains, as far as the ledger says."""
+    return ModelReference(
+        name=source.model or "",
+        version=int((source.model_uri or "/0").rpartition("/")[2]),
+        alias=None,
+        digest=source.model_digest or "",
+        flavors=(),
+        run_id=None,
+        model_id=None,
+        source="",
+    )
+
+
+def _summary_plot(
+    context: dg.AssetExecutionContext, family: Family, summary: "LedgerSummary", source: Provenance
+) -> bytes:
+    """A beeswarm for one output, coloured by the inputs where they are still the explained ones; else bars."""
+    from mlops_assets.explain.plots import summary_plot_png
+    from mlops_assets.explain.summary import matching_rows
+
+    outputs = summary.outputs
+    weights = np.column_stack([summary.mean_abs(output) for output in outputs])
+    sample = summary.sample(outputs[0]) if len(outputs) == 1 else None
+    values = colours = None
+    if sample is not None:
+        values = np.column_stack([sample[shap_column(name)].to_numpy() for name in summary.features])
+        tables: TableIOManager = getattr(context.resources, family.tables)
+        inputs = tables.read("input_samples")
+        if Provenance.of(inputs.schema).data_version == source.inputs_version:
+            rows = matching_rows(inputs.to_batches(), sample, source.row_key, summary.features)
+            colours = [rows[name].to_pylist() for name in summary.features]
+    return summary_plot_png(
+        summary.features,
+        weights,
+        outputs=outputs,
+        values=values,
+        inputs=colours,
+        space=source.extra["space"],
+        title=f"{family.model}: effect on {outputs[0]}" if len(outputs) == 1 else family.model,
+    )
+
+
+def top_features(explanations: pa.Table) -> list[dict[str, Any]]:
+    """The first `TOP_FEATURES` ranks of each output, as plain rows in order of rank."""
+    rows: list[dict[str, Any]] = explanations.filter(
+        pc.less_equal(explanations["rank"], TOP_FEATURES)
+    ).to_pylist()
+    return sorted(rows, key=lambda row: (row["output"], row["rank"]))

@@ -1,0 +1,100 @@
+"""Everything of one registered model, put together."""
+
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from mlops_assets.assets.champion import champion_model_asset, model_signature_asset
+from mlops_assets.assets.explanations import model_explanations_asset, sample_explanations_asset
+from mlops_assets.assets.predictions import predictions_asset
+from mlops_assets.assets.samples import sample_assets
+from mlops_assets.checks.family import family_checks
+from mlops_assets.family import Family
+from mlops_assets.io_managers.champion import champion_io_manager, signature_io_manager
+from mlops_assets.io_managers.inputs import InputsIOManager
+from mlops_assets.io_managers.tables import WRITERS, TableIOManager
+from mlops_assets.resources.loaders import LOADERS, Loader
+from mlops_assets.resources.signers import SIGNERS, Signer
+from mlops_assets.sensors.notifications import notification_sensors
+from mlops_assets.strategies import build_strategy
+from mlops_assets.tables.location import Location
+
+if TYPE_CHECKING:
+    from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+INFERENCE = ("champion_model", "model_signature", "input_samples", "rejected_samples", "predictions")
+EXPLANATIONS = ("sample_explanations", "model_explanations")
+
+
+def family_definitions(family: Family) -> dg.Definitions:
+    """Assets, checks, jobs, sensors and the model's own resources."""
+    assets: list[dg.AssetsDefinition | dg.AssetSpec] = [
+        champion_model_asset(family),
+        model_signature_asset(family),
+        sample_assets(family),
+        predictions_asset(family),
+        sample_explanations_asset(family),
+        model_explanations_asset(family),
+    ]
+    if family.settings.owners:
+        owners = list(family.settings.owners)
+        assets = [asset.map_asset_specs(lambda spec: spec.replace_attributes(owners=owners)) for asset in assets]
+    if family.settings.inputs.path:
+        assets.append(_inputs_spec(family))
+    jobs = [_job(family, family.inference_job, INFERENCE), _job(family, family.explanations_job, INFERENCE + EXPLANATIONS)]
+    return dg.Definitions(
+        assets=assets,
+        asset_checks=family_checks(family),
+        jobs=jobs,
+        sensors=notification_sensors(family, jobs),
+        resources=_resources(family),
+    )
+
+
+def _job(family: Family, name: str, assets: tuple[str, ...]) -> "UnresolvedAssetJobDefinition":
+    in_process = family.settings.executor == "in_process"
+    return dg.define_asset_job(
+        name,
+        selection=dg.AssetSelection.assets(*(family.key(asset) for asset in assets)),
+        executor_def=dg.in_process_executor if in_process else dg.multiprocess_executor,
+        description=f"{family.model}: {'predictions' if len(assets) == len(INFERENCE) else 'predictions and explanations'}",
+        tags={"mlops_assets/model": family.slug},
+    )
+
+
+def _inputs_spec(family: Family) -> dg.AssetSpec:
+    settings = family.settings.inputs
+    return dg.AssetSpec(
+        family.inputs_key,
+        description="The table to score. External: somebody else writes it.",
+        group_name=family.group,
+        kinds={settings.format or "table"},
+        metadata={"path": settings.path},
+    )
+
+
+def _resources(family: Family) -> dict[str, object]:
+    settings = family.settings
+    outputs = settings.outputs
+    place = Location.parse(outputs.path, base=family.root).address
+    tables = {"path": place, "storage_options": outputs.storage_options or {}}
+    resources: dict[str, object] = {
+        family.champion_store: champion_io_manager(family),
+        family.signature_store: signature_io_manager(family),
+        family.tables: build_strategy(TableIOManager, WRITERS, {"KIND": outputs.KIND or outputs.format, **tables}),
+        family.signer: build_strategy(Signer, SIGNERS, settings.signer),
+        family.loader: build_strategy(Loader, LOADERS, settings.loader),
+    }
+    inputs = settings.inputs
+    if inputs.path:
+        resources[family.inputs_reader] = InputsIOManager(
+            path=Location.parse(inputs.path, base=family.root).address,
+            format=inputs.format,
+            row_key=list(inputs.row_key) if inputs.row_key else None,
+            columns=list(inputs.columns) if inputs.columns else None,
+            limit=inputs.limit,
+            types=inputs.types or {},
+            delimiter=inputs.delimiter,
+            storage_options=inputs.storage_options or {},
+        )
+    return resources

@@ -1,0 +1,121 @@
+"""Predictions beside their row keys."""
+
+import json
+from collections.abc import Iterator
+from enum import Enum
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+import pyarrow.dataset as ds
+from pydantic import Field
+
+from mlops_assets.assets.streams import with_provenance
+from mlops_assets.family import Family
+from mlops_assets.metadata import COLUMN_LINEAGE, flat_floats, lineage
+from mlops_assets.models.loaded import LoadedModel
+from mlops_assets.scoring.predict import Scorer
+from mlops_assets.signatures.model_input import to_model_input
+from mlops_assets.tables.digest import hash_of
+from mlops_assets.tables.provenance import Provenance
+
+CODE_VERSION = "1"
+
+
+class PredictMethod(Enum):
+    """Which method of the model is asked."""
+
+    predict = "predict"
+    predict_proba = "predict_proba"
+
+
+def predictions_asset(family: Family) -> dg.AssetsDefinition:
+    """`predictions` of one model."""
+    defaults = family.settings.predict
+
+    class PredictConfig(dg.Config):
+        """How a run predicts."""
+
+        params: dict[str, Any] = Field(
+            default=defaults.params, description="Inference params, validated by the signature's params schema."
+        )
+        predict_method: PredictMethod = Field(
+            default=PredictMethod(defaults.method), description="predict, or predict_proba where the model has it."
+        )
+
+    @dg.asset(
+        key=family.key("predictions"),
+        ins={name: dg.AssetIn(key=family.key(name)) for name in ("champion_model", "model_signature", "input_samples")},
+        io_manager_key=family.tables,
+        group_name=family.group,
+        kinds={"mlflow", family.settings.outputs.format},
+        code_version=CODE_VERSION,
+    )
+    def predictions(
+        context: dg.AssetExecutionContext,
+        config: PredictConfig,
+        champion_model: LoadedModel,
+        model_signature: str,
+        input_samples: ds.Dataset,
+    ) -> dg.MaterializeResult[pa.RecordBatchReader]:
+        """What the pinned version says of every row of `input_samples`: row key, output columns, version, digest.
+
+        One row per input row, in the same order, equal to the model's own `predict` on these rows. Streams. The data
+        version is a hash of the model's digest, the signature, the rows and the params: the same inputs give the same
+        version and the same bytes.
+        """
+        from mlops_assets.scoring.params import validate_params
+        from mlops_assets.signatures.recorded import signature_from_json, signature_hash
+
+        signature = signature_from_json(model_signature)
+        source = Provenance.of(input_samples.schema)
+        params = validate_params(config.params, signature.params, where=champion_model.reference.uri)
+        version = hash_of(
+            CODE_VERSION,
+            champion_model.reference.digest,
+            str(champion_model.reference.version),
+            signature_hash(model_signature),
+            source.data_version or "",
+            config.predict_method.value,
+            json.dumps(params, sort_keys=True, default=str),
+        )
+        scorer = Scorer(
+            champion_model,
+            lambda batch: to_model_input(batch, signature.inputs, source.row_key),
+            source.row_key,
+            signature.outputs,
+            params,
+            config.predict_method.value,
+        )
+        stream = scorer.stream(input_samples.to_batches(), input_samples.schema)
+        provenance = Provenance(
+            row_key=source.row_key,
+            model=family.model,
+            model_uri=champion_model.reference.uri,
+            model_digest=champion_model.reference.digest,
+            signature_hash=signature_hash(model_signature),
+            inputs_version=source.data_version,
+            data_version=version,
+            extra={"predict_method": config.predict_method.value, "params": json.dumps(params, sort_keys=True, default=str)},
+        )
+        features = [name for name in input_samples.schema.names if name not in source.row_key]
+        outputs = [name for name in stream.schema.names if name not in (*source.row_key, "model_version", "model_digest")]
+        depends = {name: features for name in outputs} | {name: [name] for name in source.row_key}
+
+        def told(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+            yield from batches
+            for name, statistics in scorer.statistics.items():
+                context.add_asset_metadata(flat_floats(statistics.as_floats(), name))
+
+        return dg.MaterializeResult(
+            value=with_provenance(pa.RecordBatchReader.from_batches(stream.schema, told(stream)), provenance),
+            metadata={
+                COLUMN_LINEAGE: lineage(depends, family.key("input_samples")),
+                "model_version": champion_model.reference.version,
+                "model_digest": champion_model.reference.digest,
+                "predict_method": config.predict_method.value,
+            },
+            data_version=dg.DataVersion(version),
+        )
+
+    return predictions

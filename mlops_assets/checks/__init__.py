@@ -1,0 +1,1 @@
+"""Asset checks: a pure evaluation each, and a thin shell that reports it."""

@@ -1,0 +1,162 @@
+"""Checks of the ledger."""
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+from mlops_assets.checks.tables import output_columns_of
+from mlops_assets.explain.residuals import judge_residuals
+from mlops_assets.explain.stored import compare_with_stored
+from mlops_assets.family import Family
+from mlops_assets.metadata import table
+from mlops_assets.scoring.key_agreement import compare_keys, compare_subset
+from mlops_assets.tables.provenance import Provenance
+
+
+def explanation_checks(family: Family) -> dg.AssetChecksDefinition:
+    """`one_row_per_prediction` (blocking), `additive` and `explains_the_stored_prediction` (warnings)."""
+    key = family.key("sample_explanations")
+
+    @dg.multi_asset_check(
+        name=f"{family.slug}__sample_explanations_checks",
+        specs=[
+            dg.AssetCheckSpec(
+                "one_row_per_prediction",
+                asset=key,
+                additional_deps=[family.key("predictions")],
+                blocking=True,
+                description="The keys of predictions, each once per output, in order.",
+            ),
+            dg.AssetCheckSpec("additive", asset=key, description="Base and attributions add up to the prediction."),
+            dg.AssetCheckSpec(
+                "explains_the_stored_prediction", asset=key, description="The explained prediction is the published one."
+            ),
+        ],
+        ins={
+            "sample_explanations": dg.AssetIn(key=key),
+            "predictions": dg.AssetIn(key=family.key("predictions")),
+        },
+    )
+    def explanations_are_sound(
+        sample_explanations: ds.Dataset, predictions: ds.Dataset
+    ) -> Iterator[dg.AssetCheckResult]:
+        source, published = Provenance.of(sample_explanations.schema), Provenance.of(predictions.schema)
+        outputs: list[str] = json.loads(source.extra["outputs"])
+        yield _keys(sample_explanations, predictions, source, len(outputs), key)
+        yield _additive(sample_explanations, source, key)
+        yield _stored(sample_explanations, predictions, source, published, outputs, key)
+
+    return explanations_are_sound
+
+
+def _keys(
+    ledger: ds.Dataset, predictions: ds.Dataset, source: Provenance, outputs: int, key: dg.AssetKey
+) -> dg.AssetCheckResult:
+    every, in_order = json.loads(source.extra["every_row"]), json.loads(source.extra["in_order_from_start"])
+    rows = ledger.count_rows()
+    columns = list(source.row_key)
+    explained, published = ledger.to_batches(columns=columns), predictions.to_batches(columns=columns)
+    if not in_order:
+        agreement = compare_subset(published, explained, columns)
+    else:
+        wanted = published if every else _first_rows(published, rows // outputs)
+        agreement = compare_keys(wanted, explained, columns, repeats=outputs)
+    return dg.AssetCheckResult(
+        check_name="one_row_per_prediction",
+        asset_key=key,
+        passed=agreement.agrees,
+        metadata={
+            "prediction_rows": predictions.count_rows(),
+            "compared_rows": agreement.expected,
+            "ledger_rows": rows,
+            "outputs": outputs,
+            "selection": source.extra["selection"],
+            "first_row_with_another_key": "(none)"
+            if agreement.first_difference is None
+            else agreement.first_difference,
+        },
+    )
+
+
+def _first_rows(batches: Iterable[pa.RecordBatch], count: int) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        if count <= 0:
+            return
+        yield batch.slice(0, count)
+        count -= batch.num_rows
+
+
+def _additive(ledger: ds.Dataset, source: Provenance, key: dg.AssetKey) -> dg.AssetCheckResult:
+    verdict = judge_residuals(ledger.to_batches(), source.row_key, source.extra["precision"])
+    metadata: dict[str, Any] = {
+        "rows": verdict.rows,
+        "rows_beyond_tolerance": verdict.beyond,
+        "largest_residual": verdict.largest,
+        "largest_residual_in_tolerances": verdict.largest_ratio,
+    }
+    if verdict.listed:
+        columns = {name: "string" for name in (*source.row_key, "output")} | {"residual": "float", "tolerance": "float"}
+        metadata["beyond"] = table(verdict.listed, columns)
+    return dg.AssetCheckResult(
+        check_name="additive",
+        asset_key=key,
+        passed=verdict.passed,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata=metadata,
+    )
+
+
+def _stored(
+    ledger: ds.Dataset,
+    predictions: ds.Dataset,
+    source: Provenance,
+    published: Provenance,
+    outputs: list[str],
+    key: dg.AssetKey,
+) -> dg.AssetCheckResult:
+    name = "explains_the_stored_prediction"
+    same = source.model_uri == published.model_uri and source.model_digest == published.model_digest
+    told = {"explained": source.model_uri or "", "predicted": published.model_uri or ""}
+    if not same or source.inputs_version != published.inputs_version:
+        return dg.AssetCheckResult(
+            check_name=name,
+            asset_key=key,
+            passed=False,
+            severity=dg.AssetCheckSeverity.WARN,
+            description="Predictions and explanations are of different versions or rows: materialize both together",
+            metadata=told,
+        )
+    if not json.loads(source.extra["in_order_from_start"]):
+        return dg.AssetCheckResult(
+            check_name=name,
+            asset_key=key,
+            passed=True,
+            description="Not compared: a sample or a filter of the rows was explained",
+            metadata=told | {"selection": source.extra["selection"]},
+        )
+    found = compare_with_stored(
+        ledger.to_batches(columns=["prediction"]),
+        predictions.to_batches(),
+        outputs,
+        source.extra["space"],  # type: ignore[arg-type]
+        output_columns_of(predictions.schema, source.row_key),
+    )
+    return dg.AssetCheckResult(
+        check_name=name,
+        asset_key=key,
+        passed=found.different == 0,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=None if found.comparable else f"Not comparable: {found.how}",
+        metadata=told
+        | {
+            "compared": found.how,
+            "rows": found.rows,
+            "different_rows": found.different,
+            "largest_difference": found.largest_difference,
+            "space": source.extra["space"],
+        },
+    )

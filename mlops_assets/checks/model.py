@@ -1,0 +1,53 @@
+"""Checks of the champion."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from mlops_assets.errors import MlopsAssetsError
+from mlops_assets.family import REGISTRY, Family
+from mlops_assets.io_managers.champion import ChampionIOManager
+from mlops_assets.models.reference import ModelReference
+from mlops_assets.resources.registry import MlflowRegistry
+
+
+def champion_checks(family: Family) -> dg.AssetChecksDefinition:
+    """`loads` (blocking) and `has_signature` (a warning: the signer makes one)."""
+    key = family.key("champion_model")
+
+    @dg.multi_asset_check(
+        name=f"{family.slug}__champion_checks",
+        specs=[
+            dg.AssetCheckSpec(
+                "loads", asset=key, blocking=True, description="Trusted, digest verified, and deserialized without an error."
+            ),
+            dg.AssetCheckSpec("has_signature", asset=key, description="The version carries a recorded signature."),
+        ],
+        ins={"champion_model": dg.AssetIn(key=key)},
+        required_resource_keys={REGISTRY, family.champion_store},
+    )
+    def champion_is_usable(
+        context: dg.AssetCheckExecutionContext, champion_model: ModelReference
+    ) -> Iterator[dg.AssetCheckResult]:
+        from mlflow.models import Model
+
+        registry: MlflowRegistry = getattr(context.resources, REGISTRY)
+        store: ChampionIOManager = getattr(context.resources, family.champion_store)
+        told = {"uri": champion_model.uri, "digest": champion_model.digest, "flavors": ", ".join(champion_model.flavors)}
+        try:
+            store.load(champion_model)
+            yield dg.AssetCheckResult(check_name="loads", asset_key=key, passed=True, metadata=told)
+        except MlopsAssetsError as error:
+            yield dg.AssetCheckResult(
+                check_name="loads", asset_key=key, passed=False, description=str(error), metadata=told | {"error": str(error)}
+            )
+        signature = Model.load(str(registry.files(champion_model))).signature
+        yield dg.AssetCheckResult(
+            check_name="has_signature",
+            asset_key=key,
+            passed=signature is not None,
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata=told | {"inputs": len(signature.inputs.inputs) if signature and signature.inputs else 0},
+        )
+
+    return champion_is_usable

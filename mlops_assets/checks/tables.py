@@ -1,0 +1,162 @@
+"""Checks of the samples and of the predictions."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+from mlops_assets.errors import TableError
+from mlops_assets.family import Family
+from mlops_assets.scoring.key_agreement import compare_keys
+from mlops_assets.scoring.predict import MODEL_DIGEST, MODEL_VERSION
+from mlops_assets.scoring.statistics import ColumnStatistics
+from mlops_assets.state import state_folder
+from mlops_assets.tables.keys import check_unique
+from mlops_assets.tables.provenance import Provenance
+from mlops_assets.tables.spool import scratch_folder
+
+
+def sample_checks(family: Family) -> dg.AssetChecksDefinition:
+    """`not_empty` and `keys_unique`, both blocking."""
+    key = family.key("input_samples")
+
+    @dg.multi_asset_check(
+        name=f"{family.slug}__input_samples_checks",
+        specs=[
+            dg.AssetCheckSpec("not_empty", asset=key, blocking=True, description="At least one row was accepted."),
+            dg.AssetCheckSpec("keys_unique", asset=key, blocking=True, description="No row key occurs twice."),
+        ],
+        ins={"input_samples": dg.AssetIn(key=key)},
+    )
+    def samples_are_usable(input_samples: ds.Dataset) -> Iterator[dg.AssetCheckResult]:
+        rows = input_samples.count_rows()
+        yield dg.AssetCheckResult(check_name="not_empty", asset_key=key, passed=rows > 0, metadata={"rows": rows})
+        row_key = Provenance.of(input_samples.schema).row_key
+        problem = None
+        with scratch_folder(state_folder(family.root) / "scratch") as scratch:
+            try:
+                check_unique(lambda: input_samples.to_batches(columns=list(row_key)), scratch)
+            except TableError as error:
+                problem = str(error)
+        yield dg.AssetCheckResult(
+            check_name="keys_unique",
+            asset_key=key,
+            passed=problem is None,
+            description=problem,
+            metadata={"row_key": ", ".join(row_key), "rows": rows},
+        )
+
+    return samples_are_usable
+
+
+def prediction_checks(family: Family) -> dg.AssetChecksDefinition:
+    """`one_row_per_input` and `within_output_signature` (blocking), `finite` (a warning)."""
+    key = family.key("predictions")
+
+    @dg.multi_asset_check(
+        name=f"{family.slug}__predictions_checks",
+        specs=[
+            dg.AssetCheckSpec(
+                "one_row_per_input",
+                asset=key,
+                additional_deps=[family.key("input_samples")],
+                blocking=True,
+                description="The keys of input_samples, each once, in order.",
+            ),
+            dg.AssetCheckSpec(
+                "within_output_signature",
+                asset=key,
+                additional_deps=[family.key("model_signature")],
+                blocking=True,
+                description="Columns and types as the signature's outputs.",
+            ),
+            dg.AssetCheckSpec("finite", asset=key, description="No null, NaN or infinity among the outputs."),
+        ],
+        ins={
+            "predictions": dg.AssetIn(key=key),
+            "input_samples": dg.AssetIn(key=family.key("input_samples")),
+            "model_signature": dg.AssetIn(key=family.key("model_signature")),
+        },
+    )
+    def predictions_are_sound(
+        predictions: ds.Dataset, input_samples: ds.Dataset, model_signature: str
+    ) -> Iterator[dg.AssetCheckResult]:
+        source = Provenance.of(predictions.schema)
+        agreement = compare_keys(input_samples.to_batches(), predictions.to_batches(), source.row_key)
+        yield dg.AssetCheckResult(
+            check_name="one_row_per_input",
+            asset_key=key,
+            passed=agreement.agrees,
+            metadata={
+                "input_rows": agreement.expected,
+                "prediction_rows": agreement.found,
+                "first_row_with_another_key": _or_none(agreement.first_difference),
+                "row_key": ", ".join(source.row_key),
+            },
+        )
+        yield _within_signature(predictions, model_signature, source, key)
+        yield _finite(predictions, source, key)
+
+    return predictions_are_sound
+
+
+def output_columns_of(predictions: pa.Schema, row_key: tuple[str, ...]) -> list[str]:
+    """The model's own columns of a predictions table."""
+    return [name for name in predictions.names if name not in (*row_key, MODEL_VERSION, MODEL_DIGEST)]
+
+
+def _within_signature(
+    predictions: ds.Dataset, model_signature: str, source: Provenance, key: dg.AssetKey
+) -> dg.AssetCheckResult:
+    from mlops_assets.signatures.outputs import OutputContract
+    from mlops_assets.signatures.recorded import signature_from_json
+
+    columns = output_columns_of(predictions.schema, source.row_key)
+    produced = pa.schema([predictions.schema.field(name) for name in columns])
+    method = source.extra.get("predict_method", "predict")
+    outputs = signature_from_json(model_signature).outputs
+    told = {
+        "compared": f"{len(columns)} columns: " + ", ".join(f"{field.name}: {field.type}" for field in produced),
+        "predict_method": method,
+        "output_signature": str(outputs) if outputs else "(the signature declares no outputs)",
+    }
+    if method != "predict" or outputs is None:
+        reason = "The signature describes predict, not predict_proba" if outputs else "The signature declares no outputs"
+        return dg.AssetCheckResult(
+            check_name="within_output_signature", asset_key=key, passed=True, description=reason, metadata=told
+        )
+    contract = OutputContract(outputs, produced)
+    problems = list(contract.problems)
+    if not problems:
+        problems = contract.judge(predictions.to_batches(columns=columns))
+    return dg.AssetCheckResult(
+        check_name="within_output_signature",
+        asset_key=key,
+        passed=not problems,
+        description="; ".join(problems) or None,
+        metadata=told,
+    )
+
+
+def _finite(predictions: ds.Dataset, source: Provenance, key: dg.AssetKey) -> dg.AssetCheckResult:
+    columns = output_columns_of(predictions.schema, source.row_key)
+    statistics = {name: ColumnStatistics() for name in columns}
+    for batch in predictions.to_batches(columns=columns):
+        for name in columns:
+            statistics[name].add(batch.column(name))
+    bad = {name: found.nulls + found.not_finite for name, found in statistics.items()}
+    return dg.AssetCheckResult(
+        check_name="finite",
+        asset_key=key,
+        passed=not any(bad.values()),
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={
+            "rows": predictions.count_rows(),
+            **{f"{name}/null_or_not_finite": count for name, count in bad.items()},
+        },
+    )
+
+
+def _or_none(position: int | None) -> int | str:
+    return "(none)" if position is None else position

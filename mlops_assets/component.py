@@ -1,0 +1,103 @@
+"""One registered MLflow model as a Dagster component: its assets, checks, jobs and sensors from one YAML."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import dagster as dg
+from pydantic import Field, field_validator
+
+from mlops_assets.family import Family
+from mlops_assets.settings import (
+    ContractSettings,
+    ExplainSettings,
+    InputsSettings,
+    OutputsSettings,
+    PredictSettings,
+    StrategySettings,
+    TrustSettings,
+)
+from mlops_assets.state import project_root
+
+
+class MlflowModelComponent(dg.Component, dg.Model, dg.Resolvable):
+    """A registered MLflow model and a table, made into contract-checked predictions and exact explanations.
+
+    Assets, under the model's name: champion_model, model_signature, input_samples, rejected_samples, predictions,
+    sample_explanations, model_explanations. Jobs: `<model>_inference_job` and `<model>_explanations_job`.
+    """
+
+    # `model` in YAML: on the class that name belongs to dg.Resolvable.
+    registered_model: str = Field(alias="model", description="Name of the registered model.", min_length=1)
+    alias_or_version: str | int = Field(
+        default="Champion", description="An alias (text) or a version (a number); resolved once per run."
+    )
+    inputs: InputsSettings = Field(description="The table to score.")
+    outputs: OutputsSettings = Field(description="Where the tables go.")
+    signer: StrategySettings = Field(
+        default_factory=lambda: {"KIND": "InferSigner"},
+        description="Makes a signature for a model that has none: {KIND: InferSigner}, or your own as module.Class.",
+    )
+    loader: StrategySettings = Field(
+        default_factory=lambda: {"KIND": "AutoLoader"},
+        description="{KIND: AutoLoader | BuiltinLoader | CustomLoader}, or your own as module.Class.",
+    )
+    trust: TrustSettings = Field(default_factory=TrustSettings, description="What models may do when loaded.")
+    contract: ContractSettings = Field(default_factory=ContractSettings, description="How strict the signature is.")
+    predict: PredictSettings = Field(default_factory=PredictSettings, description="Defaults for predictions.")
+    explain: ExplainSettings = Field(default_factory=ExplainSettings, description="Defaults for explanations.")
+    executor: Literal["in_process", "multiprocess"] = Field(
+        default="in_process", description="in_process pays the imports once; multiprocess isolates the steps."
+    )
+    owners: Sequence[str] = Field(default=(), description="Dagster owners of the assets: team:name or an e-mail address.")
+
+    @field_validator("alias_or_version")
+    @classmethod
+    def _alias_or_version(cls, value: str | int) -> str | int:
+        from mlops_assets.errors import ConfigurationError
+        from mlops_assets.models.registry import check_alias_or_version
+
+        try:
+            check_alias_or_version(value)
+        except ConfigurationError as error:
+            raise ValueError(str(error)) from error
+        return value
+
+    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
+        """The definitions of this model; relative paths start at the project's folder."""
+        return self.definitions(Path(context.project_root))
+
+    def definitions(self, root: Path | None = None) -> dg.Definitions:
+        """The same without a component context, to be merged into your own `dg.Definitions`.
+
+        The resources ``mlflow_registry`` and ``notifier`` are the code location's; `default_resources` makes them.
+
+        Parameters
+        ----------
+        root
+            Where relative paths start; None: the project's folder.
+
+        Raises
+        ------
+        ConfigurationError
+            A strategy's KIND cannot be found.
+        """
+        from mlops_assets.assets.family import family_definitions
+
+        return family_definitions(Family(self, root or project_root()))
+
+
+def build_model_definitions(model: str, root: Path | None = None, **settings: Any) -> dg.Definitions:
+    """The definitions of one registered model in plain Python: the keys of ``defs.yaml`` as arguments.
+
+    Examples
+    --------
+    >>> defs = build_model_definitions(
+    ...     model="churn",
+    ...     inputs={"path": "customers.parquet", "row_key": ["customer_id"]},
+    ...     outputs={"path": "tables/churn"},
+    ... )
+    >>> sorted(job.name for job in defs.jobs)
+    ['churn_explanations_job', 'churn_inference_job']
+    """
+    return MlflowModelComponent.model_validate({"model": model, **settings}).definitions(root)

@@ -1,0 +1,1 @@
+"""Loaded by `mlops_assets.definitions`: shared resources here, one folder per registered model beside."""

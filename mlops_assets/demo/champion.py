@@ -1,0 +1,112 @@
+"""Train the demo's model and register it, once."""
+
+import hashlib
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mlops_assets.models.trust import TRUSTED_TYPES
+from mlops_assets.resources.registry import MlflowRegistry
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from mlflow import MlflowClient
+
+MODEL, ALIAS, ROW_KEY = "breast_cancer", "Champion", "patient_id"
+RECIPE_TAG = "mlops_assets.demo_recipe"
+_TREES, _DEPTH, _SEED = 100, 6, 0
+
+
+@dataclass(frozen=True)
+class DemoChampion:
+    """What the demo registered, or found registered from an earlier run."""
+
+    version: int
+    registered_now: bool
+
+
+def demo_frame() -> "tuple[pd.DataFrame, pd.Series[int]]":
+    """Features of 569 patients (30 float64 columns, indexed by `patient_id`), and whether the tumour is benign."""
+    from sklearn.datasets import load_breast_cancer
+
+    features, benign = load_breast_cancer(return_X_y=True, as_frame=True)
+    features.index = [f"patient-{number:03d}" for number in range(1, len(features) + 1)]
+    features.index.name = ROW_KEY
+    return features, benign
+
+
+def write_demo_table(path: Path) -> None:
+    """The demo's inputs as Parquet, replaced whole; the same bytes every time."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    features, _ = demo_frame()
+    aside = path.with_name(f".{path.name}.tmp")
+    pq.write_table(pa.Table.from_pandas(features.reset_index(), preserve_index=False), aside)
+    aside.replace(path)
+
+
+def register_demo_champion(registry: MlflowRegistry) -> DemoChampion:
+    """Train, register and promote the demo's model, unless the champion already comes from the same recipe."""
+    client = registry.address().client
+    recipe = hashlib.sha256(f"{_TREES} {_DEPTH} {_SEED} 1".encode()).hexdigest()[:16]
+    found = _registered(client, recipe)
+    if found is not None:
+        return DemoChampion(found, registered_now=False)
+    with tempfile.TemporaryDirectory() as folder:
+        model = Path(folder) / "model"
+        _save(model)
+        source = _log(client, registry, model)
+    if not client.search_registered_models(f"name = '{MODEL}'"):
+        client.create_registered_model(MODEL, description="Demo: is the tumour benign? scikit-learn's breast cancer data.")
+    version = client.create_model_version(MODEL, source=source, tags={RECIPE_TAG: recipe})
+    client.set_registered_model_alias(MODEL, ALIAS, str(version.version))
+    return DemoChampion(int(version.version), registered_now=True)
+
+
+def _registered(client: "MlflowClient", recipe: str) -> int | None:
+    for version in client.search_model_versions(f"name = '{MODEL}'"):
+        if version.tags.get(RECIPE_TAG) == recipe:
+            client.set_registered_model_alias(MODEL, ALIAS, str(version.version))
+            return int(version.version)
+    return None
+
+
+def _save(folder: Path) -> None:
+    import mlflow.sklearn
+    import sklearn
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, Schema
+    from sklearn.ensemble import RandomForestClassifier
+
+    features, benign = demo_frame()
+    model = RandomForestClassifier(_TREES, max_depth=_DEPTH, random_state=_SEED).fit(features, benign)
+    signature = ModelSignature(
+        inputs=Schema([ColSpec("double", name) for name in features.columns]),
+        outputs=Schema([ColSpec("long", "benign")]),
+    )
+    mlflow.sklearn.save_model(
+        model,
+        folder,
+        signature=signature,
+        pip_requirements=[f"scikit-learn=={sklearn.__version__}"],
+        serialization_format="skops",
+        skops_trusted_types=sorted(TRUSTED_TYPES),
+    )
+
+
+def _log(client: "MlflowClient", registry: MlflowRegistry, model: Path) -> str:
+    """Store the files as a logged model and return their place.
+
+    MLflow's `create_model_version` looks a `models:/m-...` source up in its global store, so the place itself is given.
+    """
+    name = "mlops_assets_demo"
+    known = client.get_experiment_by_name(name)
+    place = (registry.state_folder / "artifacts").as_uri() if registry.is_embedded else None
+    experiment = known.experiment_id if known else client.create_experiment(name, artifact_location=place)
+    logged = client.create_logged_model(experiment_id=experiment, name=MODEL)
+    client.log_model_artifacts(logged.model_id, str(model))
+    client.finalize_logged_model(logged.model_id, "READY")
+    return str(client.get_logged_model(logged.model_id).artifact_location)

@@ -1,0 +1,189 @@
+"""Row filters written by a person, such as ``prediction > 0.8 and output in ('churn', 'stay')``: parsed, never run."""
+
+import ast
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mlops_assets.errors import ConfigurationError, did_you_mean
+
+_WHERE = "explain.where"
+_ALLOWED = "comparisons of columns with numbers, texts, True, False and None, joined by and, or, not"
+_COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
+    ast.Eq: pc.equal,
+    ast.NotEq: pc.not_equal,
+    ast.Lt: pc.less,
+    ast.LtE: pc.less_equal,
+    ast.Gt: pc.greater,
+    ast.GtE: pc.greater_equal,
+}
+# Texts first, so that a backtick inside one is left alone.
+_QUOTED = re.compile(r"""('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|`([^`]+)`""")
+
+Columns = Mapping[str, pa.Array]
+
+
+class RowFilter:
+    """A boolean expression over named columns.
+
+    Column names that are no Python names are quoted with backticks: `` `mean radius` > 20``. Null compares to
+    nothing: a row for which the expression is null is left out (``x is None`` asks for nulls).
+
+    Parameters
+    ----------
+    text
+        The expression.
+
+    Raises
+    ------
+    ConfigurationError
+        It is no expression, or holds anything but comparisons, ``and``, ``or``, ``not``, columns and literals.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._quoted: dict[str, str] = {}
+        try:
+            tree = ast.parse(_QUOTED.sub(self._hide, text).strip(), mode="eval")
+        except (SyntaxError, ValueError) as error:
+            raise ConfigurationError(
+                f"The row filter is no expression ({error.args[0]})", where=_WHERE, fix=f"Write {_ALLOWED}"
+            ) from error
+        self.columns: frozenset[str] = frozenset(
+            self._name(node) for node in ast.walk(tree) if isinstance(node, ast.Name)
+        )
+        self._root = tree.body
+        self._check(self._root)
+
+    def check_columns(self, known: Mapping[str, Any] | frozenset[str]) -> None:
+        """Raise ConfigurationError unless every column of the expression is one of `known`."""
+        for name in sorted(self.columns - set(known)):
+            raise ConfigurationError(
+                f"The row filter names the column {name!r}, which there is not{did_you_mean(name, known)}",
+                where=_WHERE,
+                fix="Use the row key, an input column, `prediction` or `output`",
+            )
+
+    def mask(self, columns: Columns) -> pa.BooleanArray:
+        """True for the rows that pass; never null.
+
+        Raises
+        ------
+        ConfigurationError
+            A column and a literal cannot be compared.
+        """
+        result = self._evaluate(self._root, columns)
+        return pc.fill_null(result, False)
+
+    def _hide(self, match: "re.Match[str]") -> str:
+        if match.group(1):
+            return match.group(1)
+        hidden = f"_quoted_{len(self._quoted)}"
+        self._quoted[hidden] = match.group(2)
+        return f" {hidden} "
+
+    def _name(self, node: ast.Name) -> str:
+        return self._quoted.get(node.id, node.id)
+
+    def _check(self, node: ast.expr) -> None:
+        if isinstance(node, ast.BoolOp):
+            for part in node.values:
+                self._check(part)
+        elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+            self._check(node.operand)
+        elif isinstance(node, ast.Compare):
+            for operator, right in zip(node.ops, node.comparators, strict=True):
+                self._check_comparison(operator, right)
+            self._check_operand(node.left)
+        else:
+            raise _refused(node)
+
+    def _check_comparison(self, operator: ast.cmpop, right: ast.expr) -> None:
+        if isinstance(operator, ast.In | ast.NotIn):
+            if not isinstance(right, ast.Tuple | ast.List):
+                raise _refused(right)
+            for item in right.elts:
+                _literal(item)
+        elif isinstance(operator, ast.Is | ast.IsNot):
+            if _literal(right) is not None:
+                raise _refused(right)
+        else:
+            self._check_operand(right)
+
+    def _check_operand(self, node: ast.expr) -> None:
+        if not isinstance(node, ast.Name) and _literal(node) is None:
+            raise ConfigurationError("The row filter compares with None", where=_WHERE, fix="Write `column is None`")
+
+    def _evaluate(self, node: ast.expr, columns: Columns) -> Any:
+        if isinstance(node, ast.BoolOp):
+            combine = pc.and_kleene if isinstance(node.op, ast.And) else pc.or_kleene
+            result = self._evaluate(node.values[0], columns)
+            for part in node.values[1:]:
+                result = combine(result, self._evaluate(part, columns))
+            return result
+        if isinstance(node, ast.UnaryOp):
+            return pc.invert(self._evaluate(node.operand, columns))
+        assert isinstance(node, ast.Compare)
+        result, left = None, node.left
+        for operator, right in zip(node.ops, node.comparators, strict=True):
+            one = self._compare(operator, left, right, columns)
+            result = one if result is None else pc.and_kleene(result, one)
+            left = right
+        return result
+
+    def _compare(self, operator: ast.cmpop, left: ast.expr, right: ast.expr, columns: Columns) -> Any:
+        rows = len(next(iter(columns.values())))
+        try:
+            if isinstance(operator, ast.Is | ast.IsNot):
+                missing = pc.is_null(_column(self._operand(left, columns), rows), nan_is_null=True)
+                return missing if isinstance(operator, ast.Is) else pc.invert(missing)
+            if isinstance(operator, ast.In | ast.NotIn):
+                assert isinstance(right, ast.Tuple | ast.List)
+                tested = _column(self._operand(left, columns), rows)
+                among = pc.is_in(tested, value_set=pa.array([_literal(item) for item in right.elts], type=tested.type))
+                among = pc.if_else(pc.is_null(tested), pa.scalar(None, pa.bool_()), among)
+                return among if isinstance(operator, ast.In) else pc.invert(among)
+            one, other = self._operand(left, columns), self._operand(right, columns)
+            one, other = _typed(one, other), _typed(other, one)
+            return _column(_COMPARISONS[type(operator)](one, other), rows)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
+            raise ConfigurationError(
+                f"The row filter compares a column with something of another type: {ast.unparse(left)} with"
+                f" {ast.unparse(right)}",
+                where=_WHERE,
+                fix="Compare numbers with numbers and texts with quoted texts",
+            ) from error
+
+    def _operand(self, node: ast.expr, columns: Columns) -> Any:
+        return columns[self._name(node)] if isinstance(node, ast.Name) else pa.scalar(_literal(node))
+
+
+def _literal(node: ast.expr) -> Any:
+    """The value of a literal: a number (with a sign), a text, True, False or None."""
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
+        value = _literal(node.operand)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return -value if isinstance(node.op, ast.USub) else value
+    elif isinstance(node, ast.Constant) and (node.value is None or isinstance(node.value, int | float | str)):
+        return node.value
+    raise _refused(node)
+
+
+def _typed(value: Any, other: Any) -> Any:
+    """A text literal as the other side's date or time; everything else as it is."""
+    if isinstance(value, pa.Scalar) and pa.types.is_string(value.type) and pa.types.is_temporal(other.type):
+        return value.cast(other.type)
+    return value
+
+
+def _column(value: Any, rows: int) -> Any:
+    return pa.repeat(value, rows) if isinstance(value, pa.Scalar) else value
+
+
+def _refused(node: ast.expr) -> ConfigurationError:
+    return ConfigurationError(
+        f"The row filter holds a {type(node).__name__}, which is not allowed", where=_WHERE, fix=f"Write {_ALLOWED}"
+    )

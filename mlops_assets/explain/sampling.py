@@ -1,0 +1,117 @@
+"""Seeded draws that do not depend on how a stream is cut into batches."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+
+
+def position_hash(seed: int, start: int, count: int) -> NDArray[np.uint64]:
+    """A uniform 64-bit number for each of the positions `start` .. `start + count - 1`.
+
+    SplitMix64 (Steele, Lea and Flood 2014) at the position: random access, so a row's number is the same in any batch.
+    """
+    with np.errstate(over="ignore"):
+        # The seed is mixed before it is added: neighbouring seeds would else be shifted copies of one sequence.
+        offset = _mix(np.array([seed & 0xFFFFFFFFFFFFFFFF], dtype=np.uint64) + _GOLDEN)
+        return _mix(offset + (np.arange(start, start + count, dtype=np.uint64) + np.uint64(1)) * _GOLDEN)
+
+
+def row_hash(seed: int, rows: "pd.DataFrame") -> NDArray[np.uint64]:
+    """A 64-bit number per row that follows from its values, its columns' order and the seed alone."""
+    import pandas as pd
+
+    hashes = np.full(len(rows), seed & 0xFFFFFFFFFFFFFFFF, dtype=np.uint64)
+    with np.errstate(over="ignore"):
+        for place in range(rows.shape[1]):
+            column = rows.iloc[:, place]
+            try:
+                own = pd.util.hash_pandas_object(column, index=False, categorize=False).to_numpy(np.uint64)
+            except TypeError:  # lists and dictionaries have no hash; their text stands for them
+                own = pd.util.hash_pandas_object(column.map(repr), index=False).to_numpy(np.uint64)
+            hashes = _mix(np.add(hashes * _GOLDEN, own, dtype=np.uint64))
+    return hashes
+
+
+def _mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return values ^ (values >> np.uint64(31))
+
+
+def draw_positions(rows: int, count: int, seed: int) -> NDArray[np.intp]:
+    """`count` of the positions 0 .. `rows` - 1, drawn uniformly with the seed, in ascending order."""
+    hashes = position_hash(seed, 0, rows)
+    return np.sort(np.argsort(hashes, kind="stable")[:count])
+
+
+class Reservoir:
+    """A uniform, seeded sample of at most `capacity` rows of a stream, in the stream's order.
+
+    Holds at most `capacity` rows and one batch. The same rows are drawn however the stream is cut.
+    """
+
+    def __init__(self, capacity: int, seed: int) -> None:
+        self.capacity, self.seed = capacity, seed
+        self.seen = 0
+        self._kept: pa.Table | None = None
+        self._hashes = np.empty(0, dtype=np.uint64)
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        hashes = position_hash(self.seed, self.seen, batch.num_rows)
+        self.seen += batch.num_rows
+        if len(self._hashes) >= self.capacity:
+            better = np.flatnonzero(hashes < self._hashes.max(initial=0))
+            batch, hashes = batch.take(pa.array(better)), hashes[better]
+        if batch.num_rows == 0:
+            if self._kept is None:
+                self._kept = pa.Table.from_batches([batch])
+            return
+        rows = pa.Table.from_batches([batch])
+        rows = rows if self._kept is None else pa.concat_tables([self._kept, rows])
+        merged = np.concatenate([self._hashes, hashes])
+        if len(merged) > self.capacity:
+            chosen = np.sort(np.argpartition(merged, self.capacity - 1)[: self.capacity])
+            rows, merged = rows.take(pa.array(chosen)), merged[chosen]
+        self._kept, self._hashes = rows.combine_chunks(), merged
+
+    @property
+    def rows(self) -> pa.Table | None:
+        """The sample; None when no batch, not even an empty one, was added."""
+        return self._kept
+
+
+def draw_rows(batches: Iterable[pa.RecordBatch], count: int, seed: int) -> pa.Table | None:
+    """At most `count` rows of the stream, drawn uniformly with the seed, in its order; the background of a table."""
+    reservoir = Reservoir(count, seed)
+    for batch in batches:
+        reservoir.add(batch)
+    return reservoir.rows
+
+
+def thin(batches: Iterable[pa.RecordBatch], fraction: float, seed: int) -> Iterator[pa.RecordBatch]:
+    """Each row of the stream with probability `fraction`, in its order."""
+    seen = 0
+    # 2**64 itself is no uint64: a fraction of 1 keeps all by comparing as floats below it.
+    bound = fraction * 2.0**64
+    for batch in batches:
+        keep = position_hash(seed, seen, batch.num_rows).astype(np.float64) < bound if fraction < 1 else None
+        seen += batch.num_rows
+        yield batch if keep is None else batch.filter(pa.array(keep))
+
+
+def frame_digest(rows: "pd.DataFrame") -> str:
+    """SHA-256 (hex) over column names, types and values."""
+    digest = hashlib.sha256()
+    for name in rows.columns:
+        digest.update(f"{name}\0{rows[name].dtype}\0".encode())
+    digest.update(row_hash(0, rows).tobytes())
+    return digest.hexdigest()

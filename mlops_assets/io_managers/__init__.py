@@ -1,0 +1,1 @@
+"""Readers and writers: each IO manager says how one kind of thing is loaded and stored."""

@@ -1,0 +1,128 @@
+"""The store of the champion: a small JSON reference, from which a consumer gets the model itself."""
+
+import json
+
+import dagster as dg
+
+from mlops_assets.family import REGISTRY, Family
+from mlops_assets.models.load import load_once
+from mlops_assets.models.loaded import LoadedModel
+from mlops_assets.models.mlmodel import ModelDescription
+from mlops_assets.models.reference import ModelReference
+from mlops_assets.models.trust import TrustPolicy
+from mlops_assets.resources.loaders import Loader
+from mlops_assets.resources.registry import MlflowRegistry
+from mlops_assets.settings import from_environment
+from mlops_assets.tables.location import Location
+
+
+class ChampionIOManager(dg.IOManager):
+    """Stores a `ModelReference` as JSON; loads it, or the pinned model for a consumer that annotates `LoadedModel`.
+
+    Before anything is deserialized the files are fetched, verified against the pinned digest and put before the trust
+    policy. A process loads a version once. Nothing is ever pickled.
+    """
+
+    def __init__(self, folder: Location, registry: MlflowRegistry, loader: Loader, trust: TrustPolicy) -> None:
+        self.folder, self.registry, self.loader, self.trust = folder, registry, loader, trust
+
+    def handle_output(self, context: dg.OutputContext, obj: ModelReference) -> None:
+        place = self.folder.child(f"{context.asset_key.path[-1]}.json")
+        place.write_text_atomically(obj.to_json())
+        context.add_output_metadata({"dagster/uri": place.uri})
+
+    def load_input(self, context: dg.InputContext) -> ModelReference | LoadedModel:
+        place = self.folder.child(f"{context.asset_key.path[-1]}.json")
+        reference = ModelReference.from_json(read_published(place, context.asset_key))
+        return self.load(reference) if context.dagster_type.typing_type is LoadedModel else reference
+
+    def load(self, reference: ModelReference) -> LoadedModel:
+        """The pinned model.
+
+        Raises
+        ------
+        DigestMismatchError, TrustError, ModelLoadError
+            In this order: the files changed, are not trusted, cannot be loaded.
+        """
+
+        def fresh() -> LoadedModel:
+            folder = self.registry.files(reference)
+            self.trust.check(ModelDescription.read(folder))
+            return self.loader.load(folder, reference)
+
+        return load_once(reference, f"{type(self.loader).__qualname__} {self.loader!r} {self.trust!r}", fresh)
+
+
+class SignatureIOManager(dg.IOManager):
+    """Stores a signature as MLflow's JSON, byte for byte as it is handed over."""
+
+    def __init__(self, folder: Location) -> None:
+        self.folder = folder
+
+    def handle_output(self, context: dg.OutputContext, obj: str) -> None:
+        json.loads(obj)
+        place = self.folder.child(f"{context.asset_key.path[-1]}.json")
+        place.write_text_atomically(obj)
+        context.add_output_metadata({"dagster/uri": place.uri})
+
+    def load_input(self, context: dg.InputContext) -> str:
+        return read_published(self.folder.child(f"{context.asset_key.path[-1]}.json"), context.asset_key)
+
+
+def read_published(place: Location, key: dg.AssetKey) -> str:
+    """The text of a published JSON file.
+
+    Raises
+    ------
+    TableError
+        The asset was never materialized.
+    """
+    from mlops_assets.errors import TableError
+
+    if not place.exists():
+        raise TableError(
+            f"The asset {key.to_user_string()} has not been materialized",
+            where=place.uri,
+            fix="Materialize it first, or run the model's job",
+        )
+    return place.read_text()
+
+
+def champion_io_manager(family: Family) -> dg.IOManagerDefinition:
+    """The champion's IO manager of one model, on the code location's registry and the model's own loader."""
+    trust = family.settings.trust
+    policy = TrustPolicy(
+        allow_pickle=trust.allow_pickle,
+        trusted_types=frozenset(trust.trusted_types),
+        allowed_flavors=frozenset(trust.allowed_flavors) if trust.allowed_flavors is not None else None,
+    )
+
+    @dg.io_manager(
+        required_resource_keys={REGISTRY, family.loader}, description="The champion: a JSON reference, loaded on demand."
+    )
+    def build(context: dg.InitResourceContext) -> ChampionIOManager:
+        return ChampionIOManager(
+            _folder(family),
+            getattr(context.resources, REGISTRY),
+            getattr(context.resources, family.loader),
+            policy,
+        )
+
+    return build
+
+
+def signature_io_manager(family: Family) -> dg.IOManagerDefinition:
+    """The signature's IO manager of one model."""
+
+    @dg.io_manager(description="The signature, as MLflow's JSON.")
+    def build(_context: dg.InitResourceContext) -> SignatureIOManager:
+        return SignatureIOManager(_folder(family))
+
+    return build
+
+
+def _folder(family: Family) -> Location:
+    outputs = family.settings.outputs
+    return Location.parse(
+        outputs.path, base=family.root, storage_options=from_environment(outputs.storage_options)
+    )

@@ -1,0 +1,59 @@
+"""The reader of the external table that is to be scored."""
+
+
+from typing import Any
+
+import dagster as dg
+import pyarrow.dataset as ds
+from pydantic import Field
+
+from mlops_assets.settings import from_environment
+from mlops_assets.tables.location import Location
+from mlops_assets.tables.input_table import InputTable
+from mlops_assets.tables.source import TableSource
+from mlops_assets.tables.views import as_type
+
+
+class InputsIOManager(dg.ConfigurableIOManager):
+    """Reads Parquet (file, folder, hive-partitioned), CSV and JSON Lines from a path or an fsspec URL, as a stream.
+
+    Loads what the consumer annotates; without an annotation an `InputTable`, which knows the row key.
+    """
+
+    path: str = Field(description="File, folder or URL.")
+    format: str | None = Field(default=None, description="parquet, csv or jsonl; null: by the extension.")
+    row_key: list[str] | None = Field(default=None, description="Columns that identify a row.")
+    columns: list[str] | None = Field(default=None, description="Read only these.")
+    limit: int | None = Field(default=None, description="Read only the first rows.")
+    types: dict[str, str] = Field(default_factory=dict, description="Column -> Arrow type, for text formats.")
+    delimiter: str | None = Field(default=None, description="CSV only; null: a comma, or a tab for .tsv.")
+    storage_options: dict[str, Any] = Field(default_factory=dict, description="For fsspec.")
+
+    def open(self) -> InputTable:
+        """The table, opened: its schema is read, its rows are not.
+
+        Raises
+        ------
+        TableError
+            It is missing, empty, of another format, or lacks the row key.
+        """
+        return TableSource(
+            location=Location.parse(self.path, storage_options=from_environment(self.storage_options)),
+            format=self.format,
+            row_key=tuple(self.row_key) if self.row_key else None,
+            columns=tuple(self.columns) if self.columns else None,
+            limit=self.limit,
+            types=self.types,
+            delimiter=self.delimiter,
+        ).open()
+
+    def load_input(self, context: dg.InputContext) -> object:
+        table = self.open()
+        wanted = context.dagster_type.typing_type
+        if wanted in (Any, InputTable):
+            return table
+        lazy = table.dataset()
+        return as_type(lazy if lazy is not None else ds.InMemoryDataset(table.reader()), wanted)
+
+    def handle_output(self, context: dg.OutputContext, obj: object) -> None:
+        raise dg.DagsterInvariantViolationError("Inputs are external: this IO manager only reads")

@@ -1,0 +1,108 @@
+"""Writers of published tables, which also read them back for the next asset."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+import pyarrow.dataset as ds
+from pydantic import Field
+
+from mlops_assets.metadata import schema_metadata
+from mlops_assets.settings import from_environment
+from mlops_assets.tables.location import Location
+from mlops_assets.tables.arrow_like import from_arrow_like
+from mlops_assets.tables.views import as_type
+from mlops_assets.tables.writers import CsvWriter, ParquetWriter, TableWriter
+
+
+class TableIOManager(dg.ConfigurableIOManager, ABC):
+    """Publishes each asset as one table ``<path>/<asset>.<extension>``, whole or not at all.
+
+    Stores a `pyarrow.RecordBatchReader` as it streams; a Table, Dataset or pandas DataFrame is taken as well.
+    Loads what the consumer annotates: `ds.Dataset` (lazy, the default), `pa.RecordBatchReader`, `pa.Table`, `pd.DataFrame`.
+    Input metadata ``columns`` selects columns, ``limit`` rows.
+
+    A subclass of your own says which `TableWriter` it uses; name it in a model's YAML: ``outputs: {KIND: module.Class, ...}``.
+    """
+
+    path: str = Field(description="Folder or fsspec URL the tables lie in.")
+    storage_options: dict[str, Any] = Field(
+        default_factory=dict, description="For fsspec; {env: NAME} is read from the environment when a run starts."
+    )
+
+    @property
+    @abstractmethod
+    def writer(self) -> TableWriter:
+        """How one table is written and read."""
+
+    def place(self, asset: str, partition: str | None = None) -> Location:
+        """Where an asset's table lies, without the extension."""
+        folder = Location.parse(self.path, storage_options=from_environment(self.storage_options))
+        return folder.child(asset).child(partition) if partition else folder.child(asset)
+
+    def read(
+        self, asset: str, partition: str | None = None, columns: Sequence[str] | None = None, limit: int | None = None
+    ) -> ds.Dataset:
+        """The published table, lazily.
+
+        Raises
+        ------
+        TableError
+            It was never published, or somebody changed it.
+        """
+        return self.writer.read(self.place(asset, partition), columns=columns, limit=limit)
+
+    def exists(self, asset: str, partition: str | None = None) -> bool:
+        """Whether the table has been published."""
+        return bool(self.writer.exists(self.place(asset, partition)))
+
+    def handle_output(self, context: dg.OutputContext, obj: object) -> None:
+        reader = _reader(obj)
+        partition = context.partition_key if context.has_asset_partitions else None
+        written = self.writer.write(reader, self.place(context.asset_key.path[-1], partition), {})
+        context.add_output_metadata(
+            {
+                "dagster/row_count": written.rows,
+                "dagster/column_schema": schema_metadata(written.schema),
+                "dagster/uri": written.uri,
+                "size_bytes": written.bytes,
+            }
+        )
+
+    def load_input(self, context: dg.InputContext) -> object:
+        options = context.definition_metadata or {}
+        partition = context.asset_partition_key if context.has_asset_partitions else None
+        dataset = self.read(
+            context.asset_key.path[-1], partition, columns=options.get("columns"), limit=options.get("limit")
+        )
+        return as_type(dataset, context.dagster_type.typing_type)
+
+
+class ParquetIOManager(TableIOManager):
+    """Parquet: every type survives, provenance lies in the file's metadata."""
+
+    @property
+    def writer(self) -> TableWriter:
+        return ParquetWriter()
+
+
+class CsvIOManager(TableIOManager):
+    """CSV for people and spreadsheets; a hidden file beside it keeps the types. No nested or binary columns."""
+
+    @property
+    def writer(self) -> TableWriter:
+        return CsvWriter()
+
+
+WRITERS: dict[str, type[TableIOManager]] = {"parquet": ParquetIOManager, "csv": CsvIOManager}
+
+
+def _reader(obj: object) -> pa.RecordBatchReader:
+    if isinstance(obj, pa.RecordBatchReader):
+        return obj
+    if isinstance(obj, pa.Table):
+        return obj.to_reader()
+    table = from_arrow_like(obj)
+    return table.reader()

@@ -1,0 +1,71 @@
+"""What a materialization or a check tells the Dagster UI: names of metadata, and makers of their values."""
+
+import base64
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+
+ROW_COUNT, COLUMN_SCHEMA, COLUMN_LINEAGE, URI = (
+    "dagster/row_count",
+    "dagster/column_schema",
+    "dagster/column_lineage",
+    "dagster/uri",
+)
+
+# Events are kept for ever, so a table in one is an excerpt; the exact counts stand beside it.
+MOST_TABLE_ROWS = 50
+
+
+def schema_metadata(schema: pa.Schema) -> dg.TableSchema:
+    """An Arrow schema as Dagster shows it."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(field.name, str(field.type), constraints=dg.TableColumnConstraints(nullable=field.nullable))
+            for field in schema
+        ]
+    )
+
+
+def lineage(columns: Mapping[str, Iterable[str]], source: dg.AssetKey) -> dg.TableColumnLineage:
+    """Which columns of `source` each column comes from."""
+    return dg.TableColumnLineage(
+        {
+            column: [dg.TableColumnDep(asset_key=source, column_name=name) for name in names]
+            for column, names in columns.items()
+        }
+    )
+
+
+def table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> dg.TableMetadataValue:
+    """At most `MOST_TABLE_ROWS` rows as a table; `columns` maps each column to string, int, float or bool."""
+    return dg.MetadataValue.table(
+        records=[
+            dg.TableRecord({name: _plain(row.get(name), kind) for name, kind in columns.items()})
+            for row in rows[:MOST_TABLE_ROWS]
+        ],
+        schema=dg.TableSchema([dg.TableColumn(name, kind) for name, kind in columns.items()]),
+    )
+
+
+def picture(png: bytes, alt: str) -> dg.MarkdownMetadataValue:
+    """A small PNG, shown inline."""
+    return dg.MetadataValue.md(f"![{plain_text(alt)}](data:image/png;base64,{base64.b64encode(png).decode()})")
+
+
+def plain_text(text: str) -> str:
+    """`text` without what Markdown or HTML would interpret."""
+    return re.sub(r"[\[\]()<>&`*_\\!|#\n\r]", " ", text)
+
+
+def flat_floats(values: Mapping[str, float], prefix: str) -> dict[str, float]:
+    """Numbers under stable flat names, which the UI plots over time."""
+    return {f"{prefix}/{name}": float(value) for name, value in values.items()}
+
+
+def _plain(value: Any, kind: str) -> str | int | float | bool | None:
+    if value is None:
+        return None
+    return {"int": int, "float": float, "bool": bool}.get(kind, str)(value)  # type: ignore[no-any-return, operator]

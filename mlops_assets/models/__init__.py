@@ -1,0 +1,1 @@
+"""Resolve, pin, digest, trust and load registered models. Pure: no dagster."""

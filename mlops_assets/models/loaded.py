@@ -1,0 +1,67 @@
+"""A model in memory: how the rest of the package predicts, and what explainers may look into."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from mlops_assets.errors import ConfigurationError
+from mlops_assets.models.reference import ModelReference
+
+if TYPE_CHECKING:
+    from mlflow.models import ModelSignature
+    from mlflow.pyfunc import PyFuncModel
+
+PredictMethod = Literal["predict", "predict_proba"]
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A pinned version, deserialized.
+
+    Attributes
+    ----------
+    reference
+        What was pinned.
+    pyfunc
+        MLflow's view of it: `predict` with the signature enforced.
+    native
+        The flavor's own object (a scikit-learn estimator, a Booster, ...); None for a custom Python model.
+    python_model
+        The `mlflow.pyfunc.PythonModel` inside a custom model; None otherwise.
+    """
+
+    reference: ModelReference
+    pyfunc: "PyFuncModel"
+    native: object | None = None
+    python_model: object | None = None
+
+    @property
+    def signature(self) -> "ModelSignature | None":
+        """The signature recorded with the model."""
+        return self.pyfunc.metadata.signature  # type: ignore[no-any-return]
+
+    @property
+    def inner(self) -> object:
+        """The object that knows the model best: the native one, else the Python model's `.model`, else itself."""
+        if self.native is not None:
+            return self.native
+        return getattr(self.python_model, "model", None) or self.python_model or self.pyfunc
+
+    def predict(self, inputs: Any, params: Mapping[str, Any] | None = None, method: PredictMethod = "predict") -> Any:
+        """What the model says of `inputs` (a pandas DataFrame, an ndarray or what its signature takes), unaltered.
+
+        Raises
+        ------
+        ConfigurationError
+            `predict_proba` is asked of a model that has none.
+        """
+        if method == "predict":
+            return self.pyfunc.predict(inputs, params=dict(params) if params else None)
+        probabilities = getattr(self.inner, "predict_proba", None)
+        if probabilities is None:
+            raise ConfigurationError(
+                f"The model has no predict_proba, it is a {type(self.inner).__name__}",
+                where=self.reference.uri,
+                fix="Use predict_method: predict",
+            )
+        return probabilities(inputs)

@@ -1,0 +1,47 @@
+"""The pinned model version, as a small value that can be stored, compared and passed between processes."""
+
+import json
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True)
+class ModelReference:
+    """One concrete version of a registered model, with the digest of its files.
+
+    Resolved once per run; everything downstream uses it, so an alias that moves meanwhile changes nothing.
+
+    Attributes
+    ----------
+    name, version
+        The registered model and its version number.
+    alias
+        The alias that was read, or None when a version was asked for.
+    digest
+        SHA-256 (hex) over the version's files, sorted by path; see `mlops_assets.models.digest`.
+    flavors
+        The flavors its ``MLmodel`` names, sorted, ``python_function`` included.
+    run_id, model_id, source
+        Where MLflow says that it comes from; None or empty where MLflow does not say.
+    """
+
+    name: str
+    version: int
+    alias: str | None
+    digest: str
+    flavors: tuple[str, ...]
+    run_id: str | None
+    model_id: str | None
+    source: str
+
+    @property
+    def uri(self) -> str:
+        """``models:/<name>/<version>``: always the version, never the alias."""
+        return f"models:/{self.name}/{self.version}"
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), indent=2, sort_keys=True) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> "ModelReference":
+        fields = json.loads(text)
+        return cls(**{**fields, "flavors": tuple(fields["flavors"])})

@@ -1,0 +1,1 @@
+"""Dagster resources: the MLflow registry, signers, loaders, the notifier."""

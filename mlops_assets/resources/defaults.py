@@ -1,0 +1,16 @@
+"""The resources that every model of a code location shares."""
+
+from pathlib import Path
+
+import dagster as dg
+
+from mlops_assets.family import NOTIFIER, REGISTRY
+from mlops_assets.resources.notifier import LogNotifier
+from mlops_assets.resources.registry import MlflowRegistry
+from mlops_assets.state import FOLDER
+
+
+def default_resources(root: Path | None = None) -> dict[str, dg.ConfigurableResource]:
+    """``mlflow_registry`` (MLflow's own settings, else the embedded default below `root`) and ``notifier`` (the log)."""
+    state = str(root / FOLDER) if root else None
+    return {REGISTRY: MlflowRegistry(state=state), NOTIFIER: LogNotifier()}

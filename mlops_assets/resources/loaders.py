@@ -1,0 +1,55 @@
+"""Loaders: strategies that turn a pinned version's files into an object that predicts."""
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+
+import dagster as dg
+
+from mlops_assets.models.load import load_by_flavor, load_custom, load_native
+from mlops_assets.models.loaded import LoadedModel
+from mlops_assets.models.reference import ModelReference
+
+
+class Loader(dg.ConfigurableResource, ABC):
+    """Loads files that the trust policy has agreed to and whose digest has been verified.
+
+    A subclass of your own is named in a model's YAML as ``loader: {KIND: your_module.YourLoader}``.
+    """
+
+    @abstractmethod
+    def load(self, folder: Path, reference: ModelReference) -> LoadedModel:
+        """The model in `folder`, which holds exactly the files of `reference`.
+
+        Raises
+        ------
+        ModelLoadError
+            A library is missing, or the files cannot be read.
+        """
+
+
+class AutoLoader(Loader):
+    """`CustomLoader` for custom Python models, `BuiltinLoader` for every native flavor."""
+
+    def load(self, folder: Path, reference: ModelReference) -> LoadedModel:
+        return load_by_flavor(folder, reference)
+
+
+class BuiltinLoader(Loader):
+    """Native flavors (scikit-learn, lightgbm, xgboost, ...): predicts as MLflow does and reaches the library's object."""
+
+    def load(self, folder: Path, reference: ModelReference) -> LoadedModel:
+        return load_native(folder, reference)
+
+
+class CustomLoader(Loader):
+    """Any pyfunc; reaches the `mlflow.pyfunc.PythonModel` inside a custom model."""
+
+    def load(self, folder: Path, reference: ModelReference) -> LoadedModel:
+        return load_custom(folder, reference)
+
+
+LOADERS: dict[str, type[Loader]] = {
+    "AutoLoader": AutoLoader,
+    "BuiltinLoader": BuiltinLoader,
+    "CustomLoader": CustomLoader,
+}

@@ -1,0 +1,60 @@
+"""Notifiers: where success and failure of a run are told."""
+
+import logging
+from abc import ABC, abstractmethod
+
+import dagster as dg
+from pydantic import Field
+
+from mlops_assets.errors import MissingExtraError, MlopsAssetsError
+
+LOG = logging.getLogger("mlops_assets.notifier")
+
+
+class NotificationError(MlopsAssetsError):
+    """A message could not be delivered."""
+
+
+class Notifier(dg.ConfigurableResource, ABC):
+    """Tells people something. A subclass of your own takes the place of the resource ``notifier``."""
+
+    @abstractmethod
+    def notify(self, title: str, message: str) -> None:
+        """Deliver one message; `title` is one line.
+
+        Raises
+        ------
+        NotificationError
+            It was not delivered. The caller logs this and goes on: a notifier never fails a run.
+        """
+
+
+class LogNotifier(Notifier):
+    """Writes to the Python log ``mlops_assets.notifier`` at level INFO."""
+
+    def notify(self, title: str, message: str) -> None:
+        LOG.info("%s\n%s", title, message)
+
+
+class AppriseNotifier(Notifier):
+    """Sends through Apprise: mail, chat and a hundred other services, each named by a URL.
+
+    Give URLs as ``dg.EnvVar("...")``: they hold tokens. Needs ``pip install "mlops-assets[apprise]"``.
+    """
+
+    urls: list[str] = Field(description="Apprise URLs, for example mailto://, slack://, msteams://, json://.")
+
+    def notify(self, title: str, message: str) -> None:
+        try:
+            from apprise import Apprise
+        except ModuleNotFoundError as error:
+            raise MissingExtraError(
+                "AppriseNotifier needs the package apprise", fix='Run: pip install "mlops-assets[apprise]"'
+            ) from error
+        sender = Apprise()
+        refused = sum(not sender.add(url) for url in self.urls)
+        # The URLs hold tokens, so a message counts them and does not show them.
+        if refused:
+            raise NotificationError(f"Apprise does not understand {refused} of {len(self.urls)} URLs")
+        if not sender.notify(title=title, body=message):
+            raise NotificationError(f"Apprise could not deliver to all of its {len(self.urls)} URLs")

@@ -1,0 +1,83 @@
+"""The MLflow registry as a Dagster resource."""
+
+import os
+from functools import cached_property
+from pathlib import Path
+
+import dagster as dg
+from pydantic import Field, PrivateAttr
+
+from mlops_assets.models.cache import ModelCache
+from mlops_assets.models.reference import ModelReference
+from mlops_assets.models.registry import Registry
+from mlops_assets.state import state_folder
+
+
+class MlflowRegistry(dg.ConfigurableResource):
+    """Read access to an MLflow registry through an explicit client: no global state, connected on first use.
+
+    Without settings it is MLflow's own: ``MLFLOW_TRACKING_URI`` and ``MLFLOW_REGISTRY_URI``, read when a run starts; and
+    where these are unset, the embedded default, SQLite and files under the state folder.
+
+    Examples
+    --------
+    >>> registry = MlflowRegistry(tracking_uri="http://127.0.0.1:5000", timeout=5)
+    >>> registry.address().tracking_uri
+    'http://127.0.0.1:5000'
+    """
+
+    tracking_uri: str | None = Field(
+        default=None, description="MLflow tracking server; null: MLFLOW_TRACKING_URI, else the embedded default."
+    )
+    registry_uri: str | None = Field(
+        default=None, description="MLflow registry; null: MLFLOW_REGISTRY_URI, else the tracking server."
+    )
+    timeout: int = Field(default=10, description="Seconds that one request may take.", gt=0)
+    retries: int = Field(default=1, description="How often a failed request is repeated.", ge=0)
+    state: str | None = Field(
+        default=None,
+        description="Folder of the embedded default and of the model cache; null: MLOPS_ASSETS_HOME, else .mlops_assets "
+        "in the project's folder.",
+    )
+
+    _registry: Registry | None = PrivateAttr(default=None)
+
+    @property
+    def state_folder(self) -> Path:
+        """The folder of the embedded default and of the model cache."""
+        return Path(self.state) if self.state else state_folder()
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether neither these settings nor the environment name a tracking server."""
+        return not (self.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI"))
+
+    @cached_property
+    def cache(self) -> ModelCache:
+        """The content-addressed cache of downloaded versions."""
+        return ModelCache(self.state_folder / "cache" / "models")
+
+    def address(self) -> Registry:
+        """The registry that these settings and the environment name; nothing is contacted."""
+        if self._registry is None:
+            tracking = self.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or self._embedded()
+            registry = self.registry_uri or os.environ.get("MLFLOW_REGISTRY_URI")
+            self._registry = Registry(tracking, registry, self.timeout, self.retries)
+        return self._registry
+
+    def pin(self, name: str, alias_or_version: str | int) -> ModelReference:
+        """Resolve an alias (text) or a version (number) once, fetch the files, digest them; see `Registry.pin`."""
+        return self.address().pin(name, alias_or_version, self.cache)
+
+    def files(self, reference: ModelReference) -> Path:
+        """The pinned files, verified against the pinned digest; see `Registry.fetch`."""
+        return self.address().fetch(reference, self.cache)
+
+    def page(self, reference: ModelReference) -> str | None:
+        """The version's page in MLflow's UI, where the registry is a server."""
+        uri = self.address().where
+        return f"{uri.rstrip('/')}/#/models/{reference.name}/versions/{reference.version}" if "http" in uri[:5] else None
+
+    def _embedded(self) -> str:
+        self.state_folder.mkdir(parents=True, exist_ok=True)
+        return f"sqlite:///{(self.state_folder / 'mlflow.db').as_posix()}"

@@ -1,0 +1,1 @@
+"""Predictions beside their row keys, as streams. Pure: no dagster."""

@@ -1,0 +1,139 @@
+"""One pass over the inputs: every row is either accepted by the contract or kept with the reasons why not."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from mlops_assets.errors import ContractError
+from mlops_assets.signatures.contract import Contract, Policy
+from mlops_assets.tables.digest import ContentHash
+from mlops_assets.tables.keys import KeyCheck
+from mlops_assets.tables.input_table import InputTable
+from mlops_assets.tables.spool import Spool
+
+if TYPE_CHECKING:
+    from mlflow.types import Schema
+
+ROWS_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Conformed:
+    """The inputs, split. Rows in = accepted + rejected, always.
+
+    Attributes
+    ----------
+    accepted, rejected
+        The rows, spooled to disk: typed as the signature says, and whole as they were.
+    row_key
+        The columns that identify a row, in both.
+    reasons
+        How often each (column, reason code) occurred.
+    ignored
+        Columns that the signature does not name.
+    accepted_hash, rejected_hash
+        SHA-256 of the content, independent of how the rows were batched.
+    """
+
+    accepted: Spool
+    rejected: Spool
+    row_key: tuple[str, ...]
+    reasons: Counter[tuple[str, str]]
+    ignored: tuple[str, ...]
+    accepted_hash: str
+    rejected_hash: str
+
+    @property
+    def rows(self) -> int:
+        """Rows read."""
+        return int(self.accepted.rows + self.rejected.rows)
+
+    def check_limit(self, most: int | float, where: str) -> None:
+        """Raise `ContractError` when more rows were refused than `most`: a count, or (a float) a fraction of all rows.
+
+        The message shows the first row keys with columns and reasons, and no value of any other column.
+        """
+        allowed = most * self.rows if isinstance(most, float) else most
+        if self.rejected.rows <= allowed:
+            return
+        shown = "; ".join(islice(self._shown(), ROWS_SHOWN))
+        raise ContractError(
+            f"The contract refused {self.rejected.rows} of {self.rows} rows, and contract.max_rejected is {most}: {shown}"
+            + ("; ..." if self.rejected.rows > ROWS_SHOWN else ""),
+            where=where,
+            fix="Read the asset rejected_samples for all of them; mend the data, or raise contract.max_rejected",
+        )
+
+    def _shown(self) -> Iterator[str]:
+        for batch in self.rejected.reader():
+            for row in batch.select([*self.row_key, "reasons"]).slice(0, ROWS_SHOWN).to_pylist():
+                key = ", ".join(f"{name}={row[name]!r}" for name in self.row_key)
+                why = ", ".join(f"{reason['column']}: {reason['code']}" for reason in row["reasons"])
+                yield f"{key} ({why})"
+
+
+@contextmanager
+def conform_table(
+    table: InputTable, inputs: "Schema | None", policy: Policy, scratch: Path, limit: int | None = None
+) -> Iterator[Conformed]:
+    """Apply the contract to a table (its first `limit` rows), in bounded memory; the spools live until the context ends.
+
+    Raises
+    ------
+    ContractError
+        The table's columns can never conform.
+    TableError
+        Row keys are missing or occur more than once; the table cannot be read.
+    """
+    contract = Contract(inputs, table.schema, table.row_key, policy, where=table.uri)
+    key_schema = pa.schema([table.schema.field(name) for name in table.row_key])
+    with (
+        Spool(contract.accepted_schema, scratch) as accepted,
+        Spool(contract.rejected_schema, scratch) as rejected,
+        Spool(key_schema, scratch) as seen,
+    ):
+        reasons: Counter[tuple[str, str]] = Counter()
+        accepted_hash, rejected_hash = ContentHash(contract.accepted_schema), ContentHash(contract.rejected_schema)
+        keys = KeyCheck(table.row_key, scratch, table.uri)
+        for batch in _first(table.batches(), limit):
+            own = batch.select(list(table.row_key))
+            seen.write(own)
+            keys.add(own)
+            verdict = contract.apply(batch)
+            for part, spool, content in (
+                (verdict.accepted, accepted, accepted_hash),
+                (verdict.rejected, rejected, rejected_hash),
+            ):
+                if part.num_rows:
+                    spool.write(part)
+                    content.update(part)
+            reasons.update(verdict.reasons)
+        keys.finish(seen.reader)
+        yield Conformed(
+            accepted,
+            rejected,
+            table.row_key,
+            reasons,
+            contract.ignored_columns,
+            accepted_hash.hexdigest(),
+            rejected_hash.hexdigest(),
+        )
+
+
+def _first(batches: Iterator[pa.RecordBatch], limit: int | None) -> Iterator[pa.RecordBatch]:
+    left = limit
+    for batch in batches:
+        if left is None:
+            yield batch
+            continue
+        if left > 0:
+            yield batch.slice(0, left)
+        left -= batch.num_rows
+        if left <= 0:
+            return

@@ -1,0 +1,42 @@
+"""Inference params, checked against the signature before a model sees them."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from mlops_assets.errors import ConfigurationError, did_you_mean
+
+if TYPE_CHECKING:
+    from mlflow.types import ParamSchema
+
+
+def validate_params(params: Mapping[str, Any], schema: "ParamSchema | None", where: str) -> dict[str, Any]:
+    """`params` cast to the declared types; the model fills in the defaults of those not given.
+
+    MLflow drops an unknown param with a warning; here it is an error.
+
+    Raises
+    ------
+    ConfigurationError
+        An unknown param, or a value that is not of the declared type; names every allowed param.
+    """
+    from mlflow.exceptions import MlflowException
+    from mlflow.types import ParamSpec
+
+    specs = {spec.name: spec for spec in schema.params} if schema else {}
+    listing = ", ".join(f"{name}: {spec.dtype.name}" for name, spec in specs.items()) or "none"
+    checked = {}
+    for name, value in params.items():
+        if name not in specs:
+            raise ConfigurationError(
+                f"The model declares no param {name!r}{did_you_mean(name, specs)}",
+                where=where,
+                fix=f"Its params are: {listing}",
+            )
+        spec = specs[name]
+        try:
+            checked[name] = ParamSpec.validate_type_and_shape(name, value, spec.dtype, spec.shape)
+        except MlflowException as error:
+            raise ConfigurationError(
+                f"The value of param {name!r} is not a {spec.dtype.name}", where=where, fix=f"Its params are: {listing}"
+            ) from error
+    return checked

@@ -1,0 +1,132 @@
+"""The settings of one registered model, as they stand in its ``defs.yaml``. Unknown keys are refused."""
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import dagster as dg
+from pydantic import Field, model_validator
+
+# A strategy: {KIND: Name or module.Class, ...its settings}
+StrategySettings = dict[str, Any]
+
+
+class InputsSettings(dg.Model, dg.Resolvable):
+    """The table to score: a path or URL, or another asset of the code location."""
+
+    path: str | None = Field(
+        default=None, description="File, folder, or URL that fsspec knows; relative to the project's folder."
+    )
+    asset: str | None = Field(
+        default=None, description="Instead of a path: the key of your own asset (my/key), read by its IO manager."
+    )
+    format: Literal["parquet", "csv", "jsonl"] | None = Field(
+        default=None, description="Null: by the file's extension. A folder needs it."
+    )
+    row_key: Sequence[str] | None = Field(
+        default=None, description="Columns that identify a row. Null: the stored pandas index, else a row_number."
+    )
+    columns: Sequence[str] | None = Field(default=None, description="Read only these columns (the row key is added).")
+    limit: int | None = Field(default=None, description="Read only the first rows.", ge=1)
+    types: dict[str, str] | None = Field(
+        default=None, description="CSV and JSON Lines: column -> Arrow type, for example {patient_id: int64}."
+    )
+    delimiter: str | None = Field(default=None, description="CSV only; null: a comma, or a tab for .tsv.")
+    storage_options: dict[str, Any] | None = Field(
+        default=None, description="For fsspec. Write secrets as {env: NAME_OF_VARIABLE}; they are read when a run starts."
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "InputsSettings":
+        if (self.path is None) == (self.asset is None):
+            raise ValueError("inputs needs exactly one of `path` and `asset`")
+        return self
+
+
+class OutputsSettings(dg.Model, dg.Resolvable):
+    """Where the tables go: ``<path>/<asset>.parquet``."""
+
+    path: str = Field(description="Folder or URL that fsspec knows; relative to the project's folder.")
+    format: Literal["parquet", "csv"] = Field(default="parquet", description="How tables are written.")
+    KIND: str | None = Field(
+        default=None, description="Instead of a format: your own writer, module.Class, a subclass of TableIOManager."
+    )
+    storage_options: dict[str, Any] | None = Field(
+        default=None, description="For fsspec. Write secrets as {env: NAME_OF_VARIABLE}; they are read when a run starts."
+    )
+
+
+class TrustSettings(dg.Model, dg.Resolvable):
+    """What models may do when they are loaded; see the README's page on trust."""
+
+    allow_pickle: bool = Field(default=False, description="Load models whose loading runs code that comes with them.")
+    trusted_types: Sequence[str] = Field(default=(), description="Further types to trust in skops files.")
+    allowed_flavors: Sequence[str] | None = Field(default=None, description="Null: every flavor.")
+
+
+class ContractSettings(dg.Model, dg.Resolvable):
+    """How strict the signature is with the data."""
+
+    max_rejected: int | float = Field(
+        default=0, description="Rows that may be refused before the run fails: a count, or a fraction such as 0.01.", ge=0
+    )
+    missing: Literal["reject", "allow"] = Field(
+        default="reject", description="Null or NaN in a required column: reject the row, or let the model see it."
+    )
+    iso_datetimes: bool = Field(default=False, description="Read ISO 8601 text as datetime where one is asked for.")
+
+    @model_validator(mode="after")
+    def _count_or_fraction(self) -> "ContractSettings":
+        if isinstance(self.max_rejected, float) and self.max_rejected > 1:
+            raise ValueError("contract.max_rejected is a whole number, or a fraction between 0.0 and 1.0")
+        return self
+
+
+class PredictSettings(dg.Model, dg.Resolvable):
+    """Defaults of the run config of `predictions`."""
+
+    method: Literal["predict", "predict_proba"] = Field(default="predict", description="Which method is asked.")
+    params: dict[str, Any] = Field(default_factory=dict, description="Inference params, as the signature declares them.")
+
+
+class ExplainSettings(dg.Model, dg.Resolvable):
+    """Defaults of the run config of `sample_explanations`, and the choice of the explainer."""
+
+    KIND: str | None = Field(default=None, description="Null: chosen by the model. Or an explainer, or module.Class.")
+    limit: int | None = Field(default=None, description="Explain only the first rows. Null: every row.", ge=1)
+    sample: float | None = Field(
+        default=None, description="Explain a seeded sample: a fraction up to 1, or a number of rows above 1.", gt=0
+    )
+    where: str | None = Field(default=None, description='Explain only rows that pass, for example "prediction > 0.8".')
+    seed: int = Field(default=0, description="Seed of the background sample and of sampled methods.")
+    mode: Literal["path_dependent", "interventional"] = Field(
+        default="path_dependent", description="Trees: the training data's own covers, or against the background."
+    )
+    background_rows: int = Field(default=100, description="Rows of the background sample.", ge=1)
+
+
+def from_environment(options: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Storage options with each ``{env: NAME}`` replaced by that variable's value, now.
+
+    Called when a table is opened and never at definition time, so that no secret reaches the repository snapshot.
+
+    Raises
+    ------
+    ConfigurationError
+        A variable is not set.
+    """
+    from mlops_assets.errors import ConfigurationError
+
+    resolved: dict[str, Any] = {}
+    for key, value in (options or {}).items():
+        if isinstance(value, Mapping) and set(value) == {"env"}:
+            if value["env"] not in os.environ:
+                raise ConfigurationError(
+                    f"The environment variable {value['env']} is not set",
+                    where=f"storage_options.{key}",
+                    fix="Set it where the run starts, for example in the project's .env",
+                )
+            resolved[key] = os.environ[value["env"]]
+        else:
+            resolved[key] = from_environment(value) if isinstance(value, Mapping) else value
+    return resolved

@@ -1,0 +1,143 @@
+"""CSV as input: text until somebody says otherwise.
+
+Types guessed from the values of a first block would make the verdict on one row depend on others. So a column without a
+declared type is read as text, and the contract parses it, row by row.
+"""
+
+import csv
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+from pyarrow import csv as arrow_csv
+
+from mlops_assets.errors import TableError
+from mlops_assets.tables.files import FileFormat
+from mlops_assets.tables.location import Location
+from mlops_assets.tables.text_files import lines_of, opened, with_compressed
+
+_BLOCK_BYTES = 8 << 20
+_RAGGED = re.compile(r"Expected (\d+) columns, got (\d+)")
+_UNREADABLE = re.compile(r"In CSV column #(\d+): .*?(?:conversion error to ([^:]+): (invalid UTF8 data)?|$)")
+
+
+@dataclass(frozen=True)
+class CsvFiles(FileFormat):
+    """The CSV strategy.
+
+    Attributes
+    ----------
+    types
+        Columns with a type of their own; every other is text.
+    delimiter
+        One character; None is a comma, or a tab for ``.tsv``.
+    null_values
+        What stands for a null where it is not in quotes.
+    """
+
+    name = "csv"
+    extensions = with_compressed(".csv", ".tsv")
+
+    types: Mapping[str, pa.DataType] = field(default_factory=dict)
+    delimiter: str | None = None
+    null_values: tuple[str, ...] = ("",)
+
+    def schema(self, file: Location) -> pa.Schema:
+        with opened(file, self.name) as stream, self._explained(file, [], 0):
+            names = arrow_csv.open_csv(stream, **self._options(file)).schema.names
+        return pa.schema([(name, self.types.get(name, pa.string())) for name in names])
+
+    def batches(self, file: Location, schema: pa.Schema, columns: Sequence[str], /) -> Iterator[pa.RecordBatch]:
+        own = self.schema(file)
+        wanted = [column for column in columns if column in own.names] or own.names[:1]
+        types = {name: schema.field(name).type if name in schema.names else pa.string() for name in wanted}
+        rows = 0
+        with opened(file, self.name) as stream:
+            explained = self._explained(file, own.names, rows)
+            with explained:
+                reader = arrow_csv.open_csv(stream, **self._options(file, wanted, types))
+            while True:
+                with self._explained(file, wanted, rows):
+                    try:
+                        batch = reader.read_next_batch()
+                    except StopIteration:
+                        return
+                rows += batch.num_rows
+                yield batch
+
+    def _options(
+        self, file: Location, columns: Sequence[str] | None = None, types: Mapping[str, pa.DataType] | None = None
+    ) -> dict[str, object]:
+        return {
+            "read_options": arrow_csv.ReadOptions(block_size=_BLOCK_BYTES),
+            "parse_options": arrow_csv.ParseOptions(delimiter=self._delimiter(file), newlines_in_values=True),
+            "convert_options": arrow_csv.ConvertOptions(
+                include_columns=columns,
+                column_types=types,
+                null_values=list(self.null_values),
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=False,
+            ),
+        }
+
+    def _delimiter(self, file: Location) -> str:
+        return self.delimiter or ("\t" if ".tsv" in file.name.lower() else ",")
+
+    def _explained(self, file: Location, columns: Sequence[str], rows: int) -> "_Explained":
+        return _Explained(file, self._delimiter(file), columns, rows)
+
+
+@dataclass(frozen=True)
+class _Explained:
+    """Arrow's parse errors as ours: without the data they quote, with the line they lack."""
+
+    file: Location
+    delimiter: str
+    columns: Sequence[str]
+    rows: int
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if not isinstance(error, pa.ArrowInvalid):
+            return
+        text = str(error)
+        if ragged := _RAGGED.search(text):
+            raise TableError(
+                f"Line {self._ragged_line(int(ragged[1]))} has {ragged[2]} fields, the header has {ragged[1]}",
+                where=self.file.uri,
+                fix="Mend the line (a delimiter or line break inside a value needs quotes), or set delimiter",
+            ) from error
+        if unreadable := _UNREADABLE.search(text):
+            at = int(unreadable[1])
+            name = f"Column {self.columns[at]!r}" if at < len(self.columns) else f"Column number {at + 1}"
+            if unreadable[3]:
+                what, fix = f"{name} holds bytes that are not UTF-8", "Write the file again as UTF-8"
+            else:
+                kind_name = unreadable[2] or "the declared type"
+                what = f"{name} holds a value that is not {kind_name}, after row {self.rows}"
+                fix = "Mend the value, or take the column out of types: it is then read as text"
+            raise TableError(what, where=self.file.uri, fix=fix) from error
+        if "Empty CSV" in text:
+            raise TableError(
+                "The file has no header line", where=self.file.uri, fix="Write the columns' names in its first line"
+            ) from error
+        raise TableError(
+            "The file cannot be parsed as CSV",
+            where=self.file.uri,
+            fix="Look for a quote that is never closed, or a row of more than 8 MiB",
+        ) from error
+
+    def _ragged_line(self, width: int) -> int | str:
+        with lines_of(self.file) as text:
+            rows = csv.reader(text, delimiter=self.delimiter)
+            while True:
+                first = rows.line_num + 1
+                try:
+                    row = next(rows)
+                except (StopIteration, csv.Error):
+                    return f"(after row {self.rows})"
+                if row and len(row) != width:
+                    return first

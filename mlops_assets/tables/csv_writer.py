@@ -1,0 +1,128 @@
+"""Publishing as CSV, with the types in a file beside it."""
+
+import hashlib
+import re
+from collections.abc import Iterable
+from contextlib import ExitStack
+from datetime import timedelta
+from pathlib import Path
+from typing import ClassVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+from pyarrow import csv as arrow_csv
+
+from mlops_assets.errors import TableError
+from mlops_assets.tables.liveness import exclusive
+from mlops_assets.tables.location import Location
+from mlops_assets.tables.table_writer import TableWriter, refusals
+
+_BLOCK_BYTES = 16 << 20
+_SWITCHED_LONG_AGO = timedelta(hours=1)
+
+
+class CsvWriter(TableWriter):
+    """One CSV file per table (UTF-8, comma, header), and a hidden ``.<name>.<hash of it>.schema`` with its types.
+
+    The types' file is named after the CSV's content and is there before the CSV is: at every moment the CSV that is
+    read has its own. Text is always in quotes, so an empty text (``""``) and a null (nothing) stay apart.
+    """
+
+    extension: ClassVar[str] = ".csv"
+
+    def _write_rows(
+        self, batches: Iterable[pa.RecordBatch], schema: pa.Schema, temporary: Location, target: Location
+    ) -> int:
+        rows = 0
+        with ExitStack() as stack:
+            with refusals(target):
+                sink = stack.enter_context(temporary.filesystem.open_output_stream(temporary.path, compression=None))
+                writer = stack.enter_context(arrow_csv.CSVWriter(sink, schema))
+            for batch in batches:
+                _refuse_giants(batch, target)
+                with refusals(target):
+                    writer.write_batch(batch)
+                rows += batch.num_rows
+        return rows
+
+    def _before_switch(self, temporary: Location, target: Location, schema: pa.Schema, switch: ExitStack) -> str:
+        if target.is_local:
+            # Another writer's clean-up must not meet the moment between our types and our CSV.
+            switch.enter_context(exclusive(Path(target.address).parent))
+        sidecar = _sidecar(target, _content_hash(temporary))
+        sidecar.write_bytes_atomically(schema.serialize().to_pybytes())
+        return sidecar.name
+
+    def _after_switch(self, target: Location, companion: str) -> None:
+        pattern = re.compile(rf"\.{re.escape(target.name)}\.[0-9a-f]{{16}}\.schema")
+        for name in target.sibling("").files(recursive=False):
+            if pattern.fullmatch(name) and name != companion:
+                old = target.sibling(name)
+                age = old.age()
+                # Elsewhere there is no lock: a young one may be that of a writer about to switch.
+                if target.is_local or (age is not None and age > _SWITCHED_LONG_AGO):
+                    old.remove()
+
+    def _dataset(self, target: Location) -> ds.Dataset:
+        schema = _recorded_schema(target)
+        file_format = ds.CsvFileFormat(
+            # A row of one null is an empty line.
+            arrow_csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=len(schema) > 1),
+            default_fragment_scan_options=ds.CsvFragmentScanOptions(
+                arrow_csv.ConvertOptions(
+                    null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=False, column_types=schema
+                ),
+                arrow_csv.ReadOptions(block_size=_BLOCK_BYTES),
+            ),
+        )
+        return ds.dataset([target.path], schema=schema, format=file_format, filesystem=target.filesystem)
+
+    def _can_hold(self, kind: pa.DataType) -> bool:
+        of = pa.types
+        numbers = of.is_integer(kind) or of.is_float32(kind) or of.is_float64(kind) or of.is_decimal128(kind)
+        times = of.is_date(kind) or of.is_time(kind) or of.is_timestamp(kind)
+        texts = of.is_string(kind) or of.is_large_string(kind)
+        return bool(numbers or times or texts or of.is_boolean(kind) or of.is_null(kind))
+
+
+def _recorded_schema(target: Location) -> pa.Schema:
+    """The schema in the file of types that belongs to the CSV as it is now."""
+    before = None
+    while True:
+        content = _content_hash(target)
+        sidecar = _sidecar(target, content)
+        if sidecar.exists():
+            return pa.ipc.read_schema(pa.py_buffer(sidecar.read_bytes()))
+        if content == before:
+            raise TableError(
+                f"The table has no types of its own, {sidecar.name} is not beside it: it was edited or copied alone",
+                where=target.uri,
+                fix="Materialize the asset that writes it again, or read it as an input table",
+            )
+        # It may have been replaced since it was hashed: only a second miss of the same content counts.
+        before = content
+
+
+def _sidecar(target: Location, content: str) -> Location:
+    return target.sibling(f".{target.name}.{content[:16]}.schema")
+
+
+def _content_hash(file: Location) -> str:
+    sha = hashlib.sha256()
+    with file.filesystem.open_input_stream(file.path, compression=None) as stream:
+        while chunk := stream.read(1 << 20):
+            sha.update(chunk)
+    return sha.hexdigest()
+
+
+def _refuse_giants(batch: pa.RecordBatch, target: Location) -> None:
+    """A row that does not fit the reader's block could be written and not read."""
+    longest = 0
+    for column in batch.columns:
+        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+            longest += pc.max(pc.binary_length(column)).as_py() or 0
+    if longest * 2 > _BLOCK_BYTES:
+        raise TableError(
+            f"A row may hold {longest} bytes of text, too much for CSV", where=target.uri, fix="Publish as Parquet"
+        )

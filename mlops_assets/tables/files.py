@@ -1,0 +1,155 @@
+"""The files of an input table: which ones count, what their folders say, and how each format is opened."""
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import ClassVar
+from urllib.parse import unquote
+
+import pyarrow as pa
+from pyarrow import fs as arrow_fs
+
+from mlops_assets.errors import TableError
+from mlops_assets.tables.location import Location
+
+_PARTITION = re.compile(r"([^=/]+)=([^/]*)")
+_NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
+_MAGIC = (
+    (b"PAR1", "a Parquet file"),
+    (b"ARROW1", "an Arrow IPC file"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"\x28\xb5\x2f\xfd", "a Zstandard archive"),
+    (b"PK\x03\x04", "a zip archive (or an Excel workbook)"),
+    (b"SQLite format 3", "an SQLite database"),
+    (b"\xff\xfe", "UTF-16 text"),
+    (b"\xfe\xff", "UTF-16 text"),
+)
+
+
+@dataclass(frozen=True)
+class TableFile:
+    """One file of a table, with what the folders above it say (``year=2024/``): text, None for a null."""
+
+    location: Location
+    partition: Mapping[str, str | None]
+
+
+class FileFormat(ABC):
+    """How the files of one format are read: a strategy."""
+
+    name: ClassVar[str]
+    extensions: ClassVar[tuple[str, ...]]
+
+    @abstractmethod
+    def schema(self, file: Location) -> pa.Schema:
+        """The columns of one file, with its own metadata.
+
+        Raises
+        ------
+        TableError
+            The file is not of this format.
+        """
+
+    @abstractmethod
+    def batches(self, file: Location, schema: pa.Schema, columns: Sequence[str], /) -> Iterator[pa.RecordBatch]:
+        """The rows of one file in order, with at least those of `columns` that it has; bounded memory.
+
+        `schema` is the whole table's: what the formats without types of their own read the columns as.
+        """
+
+
+def table_files(location: Location, reader: FileFormat) -> tuple[TableFile, ...]:
+    """The file itself, or those below the folder that have the format's extension, sorted by path.
+
+    Names that start with ``.`` or ``_`` are somebody's temporary or bookkeeping files, in folders and as folders.
+
+    Raises
+    ------
+    TableError
+        Nothing is there, the folder has no such files, or a file has no bytes.
+    """
+    kind = location.kind()
+    if kind == arrow_fs.FileType.NotFound:
+        raise TableError("No such file or folder", where=location.uri, fix="Check the path")
+    if kind == arrow_fs.FileType.Directory:
+        names = [name for name in location.files() if _counts(name, reader)]
+        if not names:
+            raise TableError(
+                f"The folder holds no {reader.name} files",
+                where=location.uri,
+                fix=f"Put files there that end in {' or '.join(reader.extensions)}, or set another format",
+            )
+        files = tuple(TableFile(location.child(name), _partition_of(name)) for name in names)
+    else:
+        files = (TableFile(location, {}),)
+    for file in files:
+        if file.location.size() == 0:
+            raise TableError("The file is empty (0 bytes)", where=file.location.uri, fix="Write it again, or remove it")
+    return files
+
+
+def _counts(name: str, reader: FileFormat) -> bool:
+    return name.lower().endswith(reader.extensions) and not any(part[0] in "._" for part in name.split("/"))
+
+
+def _partition_of(name: str) -> dict[str, str | None]:
+    pairs = (_PARTITION.fullmatch(folder) for folder in name.split("/")[:-1])
+    values = {unquote(pair[1]): unquote(pair[2]) for pair in pairs if pair}
+    return {column: None if value == _NULL_PARTITION else value for column, value in values.items()}
+
+
+def looks_like(head: bytes) -> str | None:
+    """What the first bytes of a file betray: a known binary format, ``text``, or None for unknown bytes."""
+    for magic, name in _MAGIC:
+        if head.startswith(magic):
+            return name
+    if b"\0" in head:
+        return None
+    if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+        return "JSON Lines"
+    return "text"
+
+
+@contextmanager
+def readable(file: Location) -> Iterator[None]:
+    """Turn an operating system's refusal into an error that names the file."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise TableError(
+            f"The file cannot be read: {reason}", where=file.uri, fix="Check that it is whole and that it may be read"
+        ) from error
+
+
+def aligned(
+    batch: pa.RecordBatch, schema: pa.Schema, partition: Mapping[str, pa.Scalar], file: Location
+) -> pa.RecordBatch:
+    """`batch` with exactly the columns of `schema`: partition values repeated, columns that the file lacks null.
+
+    Raises
+    ------
+    TableError
+        A column cannot be cast to the table's type without loss.
+    """
+    columns = []
+    for field in schema:
+        if field.name in partition:
+            columns.append(pa.repeat(partition[field.name], batch.num_rows))
+            continue
+        at = batch.schema.get_field_index(field.name)
+        if at < 0:
+            columns.append(pa.nulls(batch.num_rows, field.type))
+            continue
+        column = batch.column(at)
+        try:
+            columns.append(column if column.type == field.type else column.cast(field.type))
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            raise TableError(
+                f"Column {field.name!r} is {column.type} here and {field.type} in the table's other files",
+                where=file.uri,
+                fix="Write the files with one type",
+            ) from error
+    return pa.RecordBatch.from_arrays(columns, schema=schema)

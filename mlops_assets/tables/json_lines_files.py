@@ -1,0 +1,128 @@
+"""JSON Lines as input: one object per line, typed as Arrow finds them unless told."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+from pyarrow import json as arrow_json
+
+from mlops_assets.errors import TableError
+from mlops_assets.tables.files import FileFormat
+from mlops_assets.tables.location import Location
+from mlops_assets.tables.text_files import lines_of, opened, with_compressed
+
+_BLOCK_BYTES = 32 << 20
+_CHANGED = re.compile(r"Column\(/?([^)]*)\) changed from (\S+) to (\S+)(?: in row (\d+))?")
+_UNCONVERTED = re.compile(r"Failed to convert JSON to ([^,]+),")
+_INVALID = re.compile(r"JSON parse error: (.*?)(?: in row (\d+))?$")
+_HOLDS_ANYTHING = "Give the column a type under types, for example string or double"
+
+
+@dataclass(frozen=True)
+class JsonLinesFiles(FileFormat):
+    """The JSON Lines strategy.
+
+    Attributes
+    ----------
+    types
+        Columns whose type is declared. The others have the type that the first 32 MiB of a file show; a value that does
+        not fit it later is an error that says so.
+    """
+
+    name = "jsonl"
+    extensions = with_compressed(".jsonl", ".ndjson")
+
+    types: Mapping[str, pa.DataType] = field(default_factory=dict)
+
+    def schema(self, file: Location) -> pa.Schema:
+        declared = pa.schema(list(self.types.items())) if self.types else None
+        with opened(file, self.name) as stream:
+            return self._reader(stream, declared, file).schema
+
+    def batches(self, file: Location, schema: pa.Schema, _columns: Sequence[str], /) -> Iterator[pa.RecordBatch]:
+        rows = 0
+        with opened(file, self.name) as stream:
+            reader = self._reader(stream, schema, file)
+            while True:
+                try:
+                    batch = reader.read_next_batch()
+                except StopIteration:
+                    return
+                except pa.ArrowInvalid as error:
+                    raise _explained(error, file, reader.schema, rows) from error
+                rows += batch.num_rows
+                yield batch
+
+    @staticmethod
+    def _reader(stream: pa.NativeFile, schema: pa.Schema | None, file: Location) -> "arrow_json.JSONStreamingReader":
+        try:
+            return arrow_json.open_json(
+                stream,
+                read_options=arrow_json.ReadOptions(block_size=_BLOCK_BYTES),
+                parse_options=arrow_json.ParseOptions(explicit_schema=schema, newlines_in_values=False),
+            )
+        except pa.ArrowInvalid as error:
+            raise _explained(error, file, schema, 0) from error
+
+
+def _explained(error: pa.ArrowInvalid, file: Location, schema: pa.Schema | None, rows: int) -> TableError:
+    """Arrow's parse error as ours: without the data it quotes, with the column it may not name."""
+    text = str(error)
+    if changed := _CHANGED.search(text):
+        at = f" at row {rows + int(changed[4])} (counting from 0)" if changed[4] else ""
+        if not changed[1]:
+            what = f"A line holds a JSON {changed[3]} instead of an object{at}"
+            return TableError(what, where=file.uri, fix="Write one JSON object per line")
+        column = changed[1].replace("/[]", "").replace("/", ".")
+        what = f"Column {column!r} changes from {changed[2]} to {changed[3]}{at}"
+        return TableError(what, where=file.uri, fix=f"Write one type per column. {_HOLDS_ANYTHING}")
+    if unconverted := _UNCONVERTED.search(text):
+        column = _column_that_is_not(unconverted[1], file, schema)
+        what = f"{column} holds a value that is not {unconverted[1]}, after row {rows}"
+        return TableError(what, where=file.uri, fix=_HOLDS_ANYTHING)
+    if "unexpected field" in text:
+        column = _unexpected_column(file, schema)
+        what = f"{column} first appears after row {rows}, too late for its type to be found"
+        return TableError(what, where=file.uri, fix=_HOLDS_ANYTHING)
+    if invalid := _INVALID.search(text):
+        at = f" at row {rows + int(invalid[2])} (counting from 0)" if invalid[2] else f" after row {rows}"
+        what = f"A line is not valid JSON{at}: {invalid[1].rstrip('.')}"
+        return TableError(what, where=file.uri, fix="Write one JSON object per line")
+    return TableError(
+        "The file cannot be parsed as JSON Lines",
+        where=file.uri,
+        fix="Write one JSON object per line, none longer than 32 MiB",
+    )
+
+
+def _column_that_is_not(kind: str, file: Location, schema: pa.Schema | None) -> str:
+    suspects = [field.name for field in schema or () if kind in str(field.type)]
+    if len(suspects) > 1 and kind.startswith(("int", "uint")):
+        with lines_of(file) as text:
+            for line in text:
+                row = json.loads(line) if line.strip() else {}
+                for name in suspects:
+                    if any(isinstance(value, float) or abs(value) >= 2**63 for value in _numbers(row.get(name))):
+                        return f"Column {name!r}"
+    return f"Column {suspects[0]!r}" if len(suspects) == 1 else f"One of the columns {', '.join(map(repr, suspects))}"
+
+
+def _numbers(value: object) -> Iterator[int | float]:
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for part in value:
+            yield from _numbers(part)
+    elif isinstance(value, (int, float)):
+        yield value
+
+
+def _unexpected_column(file: Location, schema: pa.Schema | None) -> str:
+    known = set(schema.names if schema else ())
+    with lines_of(file) as text:
+        for line in text:
+            if new := [name for name in (json.loads(line) if line.strip() else {}) if name not in known]:
+                return f"Column {new[0]!r}"
+    return "A nested field"

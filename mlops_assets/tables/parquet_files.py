@@ -1,0 +1,63 @@
+"""Parquet as input."""
+
+from collections.abc import Iterator, Sequence
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mlops_assets.errors import TableError
+from mlops_assets.tables.batching import BATCH_ROWS
+from mlops_assets.tables.files import FileFormat, looks_like, readable
+from mlops_assets.tables.location import Location
+
+_BUFFER_BYTES = 1 << 20
+"""Column chunks are read through a buffer of this size; whole ones would make memory grow with the row group."""
+
+
+class ParquetFiles(FileFormat):
+    name = "parquet"
+    extensions = (".parquet", ".pq", ".parq")
+
+    def schema(self, file: Location) -> pa.Schema:
+        with readable(file), file.filesystem.open_input_file(file.path) as stream:
+            return self._opened(stream, file).schema_arrow
+
+    def batches(self, file: Location, _schema: pa.Schema, columns: Sequence[str], /) -> Iterator[pa.RecordBatch]:
+        with readable(file), file.filesystem.open_input_file(file.path) as stream:
+            parquet = self._opened(stream, file)
+            own = set(parquet.schema_arrow.names)
+            wanted = [column for column in columns if column in own]
+            if not wanted:
+                # Rows without columns still count: a batch keeps its number of rows only with one column in it.
+                wanted = parquet.schema_arrow.names[:1]
+            try:
+                yield from parquet.iter_batches(BATCH_ROWS, columns=wanted)
+            except pa.ArrowInvalid as error:
+                if "Expected all lists to be of size" in str(error):
+                    # https://github.com/apache/arrow/issues/35692: it can be written, and not be read.
+                    raise TableError(
+                        "A fixed-size list is null, which Arrow cannot read from Parquet",
+                        where=file.uri,
+                        fix="Write the column as a list without a fixed size",
+                    ) from error
+                raise _damaged(file) from error
+
+    @staticmethod
+    def _opened(stream: pa.NativeFile, file: Location) -> pq.ParquetFile:
+        head = stream.read(512)
+        if not head.startswith((b"PAR1", b"PARE")):
+            what = looks_like(head) or "unknown bytes"
+            raise TableError(
+                f"The file is not Parquet, it looks like {what}",
+                where=file.uri,
+                fix="Set format to what the file is, or write it as Parquet",
+            )
+        stream.seek(0)
+        try:
+            return pq.ParquetFile(stream, buffer_size=_BUFFER_BYTES, pre_buffer=False)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise _damaged(file) from error
+
+
+def _damaged(file: Location) -> TableError:
+    return TableError("The Parquet file is damaged or was not written to its end", where=file.uri, fix="Write it again")

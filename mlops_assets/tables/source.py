@@ -1,0 +1,222 @@
+"""Input tables in files: Parquet, CSV and JSON Lines, from any place."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+from mlops_assets.errors import ConfigurationError, TableError, did_you_mean
+from mlops_assets.tables.csv_files import CsvFiles
+from mlops_assets.tables.files import FileFormat, TableFile, aligned, table_files
+from mlops_assets.tables.input_table import InputTable, keyed
+from mlops_assets.tables.json_lines_files import JsonLinesFiles
+from mlops_assets.tables.location import Location
+from mlops_assets.tables.parquet_files import ParquetFiles
+from mlops_assets.tables.type_names import arrow_type
+
+__all__ = ["FORMATS", "InputTable", "TableFormat", "TableSource"]
+
+TableFormat = Literal["parquet", "csv", "jsonl"]
+FORMATS: tuple[str, ...] = get_args(TableFormat)
+
+
+@dataclass(frozen=True)
+class TableSource:
+    """A table in a file or a folder of files, and how to read it.
+
+    Attributes
+    ----------
+    location
+        A file, or a folder: all its files of the format at any depth, sorted by path, hidden ones left out. The folders
+        of a hive-partitioned one (``year=2024/``) become columns.
+    format
+        None: by the extension, of the file or of the folder's files.
+    row_key
+        The columns that identify a row. None: the pandas index stored in a Parquet file, else a generated `row_number`.
+    columns
+        What to read beside the row key; None is everything.
+    limit
+        At most so many rows, from the start.
+    types
+        Arrow type names by column (``{"age": "int64"}``), for CSV, JSON Lines and the folders' columns.
+    delimiter
+        Of CSV: one character; None is a comma (a tab for ``.tsv``).
+    null_values
+        Of CSV: what stands for a null where it is not in quotes.
+    """
+
+    location: Location
+    format: TableFormat | None = None
+    row_key: tuple[str, ...] | None = None
+    columns: tuple[str, ...] | None = None
+    limit: int | None = None
+    types: Mapping[str, str] = field(default_factory=dict, hash=False)
+    delimiter: str | None = None
+    null_values: tuple[str, ...] = ("",)
+
+    def __post_init__(self) -> None:
+        where = self.location.uri
+        if self.format is not None and self.format not in FORMATS:
+            raise ConfigurationError(
+                f"{self.format!r} is not a format of input tables{did_you_mean(self.format, FORMATS)}",
+                where=where,
+                fix=f"Use one of {', '.join(FORMATS)}",
+            )
+        if self.limit is not None and self.limit < 0:
+            raise ConfigurationError(
+                f"limit is {self.limit}", where=where, fix="Use a number of rows from 0 up, or null"
+            )
+        if self.delimiter is not None and (len(self.delimiter) != 1 or not self.delimiter.isascii()):
+            raise ConfigurationError(
+                f"delimiter is {self.delimiter!r}", where=where, fix='Use one ASCII character, for example ";" or "\\t"'
+            )
+
+    def open(self) -> InputTable:
+        """The table; only schemas (footers, headers, a first block of JSON) are read until its batches are.
+
+        Raises
+        ------
+        TableError
+            Missing, empty, of another format, without matching files, with files that disagree on a column's type, or
+            without a column that was asked for.
+        ConfigurationError
+            The format is neither given nor told by an extension; a type's name is unknown.
+        """
+        uri = self.location.uri
+        types = {column: arrow_type(name, where=uri) for column, name in self.types.items()}
+        reader = self._reader(types)
+        files = table_files(self.location, reader)
+        stored = _common_schema(files, reader)
+        partitions = _partition_fields(files, stored, reader, types)
+        schema = pa.schema([*stored, *partitions], metadata=stored.metadata)
+        self._refuse_unused_types(types, reader, stored, partitions)
+
+        def batches(wanted: Sequence[str]) -> Iterator[pa.RecordBatch]:
+            result = pa.schema([schema.field(name) for name in wanted])
+            for file in files:
+                constants = {column.name: _constant(file, column) for column in partitions}
+                for batch in reader.batches(file.location, schema, wanted):
+                    yield aligned(batch, result, constants, file.location)
+
+        def lazy(shown: pa.Schema) -> ds.Dataset:
+            return ds.dataset(
+                [file.location.path for file in files],
+                schema=shown,
+                format="parquet",
+                filesystem=self.location.filesystem,
+                partitioning=ds.partitioning(pa.schema(partitions), flavor="hive") if partitions else None,
+                partition_base_dir=self.location.path if partitions else None,
+            )
+
+        untyped = {name for name in schema.names if name not in types} if reader.name == "csv" else set()
+        return keyed(
+            schema,
+            batches,
+            uri=uri,
+            row_key=self.row_key,
+            columns=self.columns,
+            limit=self.limit,
+            text_columns=frozenset(untyped),
+            lazy=lazy if reader.name == "parquet" else None,
+        )
+
+    def _reader(self, types: Mapping[str, pa.DataType]) -> FileFormat:
+        readers: dict[str, FileFormat] = {
+            "parquet": ParquetFiles(),
+            "csv": CsvFiles(types, self.delimiter, self.null_values),
+            "jsonl": JsonLinesFiles(types),
+        }
+        if self.format is not None:
+            return readers[self.format]
+        names = [self.location.name]
+        if not any(names[0].lower().endswith(reader.extensions) for reader in readers.values()):
+            names = [name for name in self.location.files() if not any(part[0] in "._" for part in name.split("/"))]
+        told = {key for key, reader in readers.items() for name in names if name.lower().endswith(reader.extensions)}
+        if len(told) == 1:
+            return readers[told.pop()]
+        if not self.location.exists():
+            raise TableError("No such file or folder", where=self.location.uri, fix="Check the path")
+        what = "Files of several formats lie there" if told else "The extension does not tell the table's format"
+        raise ConfigurationError(what, where=self.location.uri, fix=f"Set format to one of {', '.join(FORMATS)}")
+
+    def _refuse_unused_types(
+        self, types: Mapping[str, pa.DataType], reader: FileFormat, stored: pa.Schema, partitions: Sequence[pa.Field]
+    ) -> None:
+        folders = [column.name for column in partitions]
+        known = folders if reader.name == "parquet" else [*stored.names, *folders]
+        for column in types:
+            if column not in known:
+                if column in stored.names:
+                    what = f"types names column {column!r}, but a Parquet file has types of its own"
+                else:
+                    what = f"types names column {column!r}, which is not in the table{did_you_mean(column, known)}"
+                raise TableError(what, where=self.location.uri, fix="Take it out of types")
+
+
+def _common_schema(files: Sequence[TableFile], reader: FileFormat) -> pa.Schema:
+    """The columns of all files: those of the first, then what later ones add; null where a file lacks one."""
+    common: pa.Schema | None = None
+    for file in files:
+        schema = reader.schema(file.location)
+        if common is None:
+            common = schema
+            continue
+        if schema.names == common.names and schema.types == common.types:
+            continue
+        for column in schema:
+            at = common.get_field_index(column.name)
+            if at < 0:
+                common = common.append(column)
+                continue
+            earlier = common.field(at)
+            if pa.types.is_null(earlier.type):
+                common = common.set(at, column)
+            elif column.type != earlier.type and not pa.types.is_null(column.type):
+                raise TableError(
+                    f"Column {column.name!r} is {column.type} here and {earlier.type} in the table's earlier files",
+                    where=file.location.uri,
+                    fix="Write the files with one type"
+                    + ("" if reader.name == "parquet" else ", or give the column's type under types"),
+                )
+    if common is None:
+        raise TableError("The table has no files", fix="Check the path")
+    # A column that some file lacks holds nulls, whatever the first file promises.
+    return common if len(files) == 1 else pa.schema([each.with_nullable(True) for each in common], common.metadata)
+
+
+def _partition_fields(
+    files: Sequence[TableFile], stored: pa.Schema, reader: FileFormat, types: Mapping[str, pa.DataType]
+) -> list[pa.Field]:
+    """One field per ``name=value`` folder: text for CSV, else int64 where every folder's value is a plain integer."""
+    names = list(dict.fromkeys(name for file in files for name in file.partition))
+    fields = []
+    for name in names:
+        if name in stored.names:
+            raise TableError(
+                f"Column {name!r} is both in the files and in their folders' names",
+                where=files[0].location.uri,
+                fix="Rename one of them",
+            )
+        values = [file.partition.get(name) for file in files]
+        whole = all(value is None or _is_whole(value) for value in values) and any(values)
+        guessed = pa.int64() if whole and reader.name != "csv" else pa.string()
+        fields.append(pa.field(name, types.get(name, guessed)))
+    return fields
+
+
+def _is_whole(text: str) -> bool:
+    digits = text.removeprefix("-")
+    return digits.isascii() and digits.isdigit() and str(int(text)) == text and -(2**63) <= int(text) < 2**63
+
+
+def _constant(file: TableFile, field: pa.Field) -> pa.Scalar:
+    try:
+        return pa.scalar(file.partition.get(field.name), pa.string()).cast(field.type)
+    except pa.ArrowInvalid as error:
+        raise TableError(
+            f"Folder column {field.name!r} is not {field.type}",
+            where=file.location.uri,
+            fix="Mend its type in types",
+        ) from error

@@ -1,0 +1,184 @@
+"""How tables are published: whole or absent, the same bytes for the same rows."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import ClassVar
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+from pyarrow import fs as arrow_fs
+
+from mlops_assets.errors import TableError
+from mlops_assets.tables.location import Location, writable
+from mlops_assets.tables.plain import plain_batch, plain_schema
+
+STALE = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Written:
+    """A table that was published.
+
+    Attributes
+    ----------
+    uri
+        Where, without credentials.
+    rows, bytes
+        How many rows, and the size of the file.
+    schema
+        As it comes back, metadata included.
+    """
+
+    uri: str
+    rows: int
+    schema: pa.Schema
+    bytes: int
+
+
+class TableWriter(ABC):
+    """How one format is published and read back: a strategy.
+
+    A place is a table's address without extension, for example ``<outputs.path>/predictions``.
+    """
+
+    extension: ClassVar[str]
+
+    def path_of(self, place: Location) -> Location:
+        """The table's file: the place with the format's extension."""
+        return place.suffixed(self.extension)
+
+    def exists(self, place: Location) -> bool:
+        return self.path_of(place).exists()
+
+    def write(
+        self, reader: pa.RecordBatchReader, place: Location, metadata: Mapping[str, str] | None = None
+    ) -> Written:
+        """Publish the rows of `reader`, replacing the table at `place`.
+
+        Guarantees
+        ----------
+        - Whole or absent: any exception, also one that `reader` raises half way, leaves the previous table untouched.
+        - The same rows, schema and metadata give the same bytes, wherever the batches were cut.
+        - Memory holds one row group, not the table. No rows make a table with no rows.
+
+        Parameters
+        ----------
+        metadata
+            Key-value metadata, merged over that of the reader's schema.
+
+        Raises
+        ------
+        TableError
+            The format cannot hold a column, or the place cannot be written to.
+        """
+        target = self.path_of(place)
+        schema = _with_metadata(plain_schema(reader.schema), metadata or {})
+        self._refuse_unwritable(schema, target)
+        if target.kind() == arrow_fs.FileType.Directory:
+            raise TableError(
+                "The table is a folder here and cannot be replaced by a file",
+                where=target.uri,
+                fix="Remove the folder, or write to another path",
+            )
+        plain = (plain_batch(batch, schema) for batch in reader)
+        with ExitStack() as switch:
+            with target.replacing() as temporary:
+                rows = self._write_rows(plain, schema, temporary, target)
+                size = temporary.size()
+                companion = self._before_switch(temporary, target, schema, switch)
+            self._after_switch(target, companion)
+        return Written(target.uri, rows, schema, size)
+
+    def read(self, place: Location, columns: Sequence[str] | None = None, limit: int | None = None) -> ds.Dataset:
+        """The published table as a lazy dataset, its metadata in ``dataset.schema.metadata``.
+
+        With a `limit` the first rows are read at once, in order.
+
+        Raises
+        ------
+        TableError
+            No such table, a damaged one, or one without a column asked for.
+        """
+        target = self.path_of(place)
+        if not target.exists():
+            raise TableError("No such table", where=target.uri, fix="Materialize the asset that writes it")
+        dataset = self._dataset(target)
+        if columns is not None:
+            missing = [name for name in columns if name not in dataset.schema.names]
+            if missing:
+                raise TableError(
+                    f"Columns {', '.join(map(repr, missing))} not in the table",
+                    where=target.uri,
+                    fix=f"Use its columns: {', '.join(map(repr, dataset.schema.names))}",
+                )
+            fields = [dataset.schema.field(name) for name in columns]
+            dataset = dataset.replace_schema(pa.schema(fields, dataset.schema.metadata))
+        if limit is not None:
+            dataset = ds.dataset(dataset.head(limit, batch_size=max(1, min(limit, 65_536))))
+        return dataset
+
+    def sweep(self, place: Location, older_than: timedelta = STALE) -> tuple[str, ...]:
+        """Remove the hidden files that killed writers left beside the table; see `Location.sweep`."""
+        return self.path_of(place).sweep(older_than)
+
+    @abstractmethod
+    def _write_rows(
+        self, batches: Iterable[pa.RecordBatch], schema: pa.Schema, temporary: Location, target: Location
+    ) -> int:
+        """Write all of `batches` (plain, of `schema`) to `temporary`; returns the number of rows."""
+
+    def _before_switch(
+        self,
+        temporary: Location,  # noqa: ARG002 (a format that needs no second file has nothing to do here)
+        target: Location,  # noqa: ARG002
+        schema: pa.Schema,  # noqa: ARG002
+        switch: ExitStack,  # noqa: ARG002
+    ) -> str:
+        """Write what must lie beside `target` before `temporary` becomes it, and return its name; empty for nothing.
+
+        What is entered into `switch` is left after `_after_switch`.
+        """
+        return ""
+
+    def _after_switch(self, target: Location, companion: str) -> None:  # noqa: ARG002
+        """Remove what the previous table had beside it; `companion` is what `_before_switch` returned."""
+        return
+
+    @abstractmethod
+    def _dataset(self, target: Location) -> ds.Dataset: ...
+
+    def _refuse_unwritable(self, schema: pa.Schema, target: Location) -> None:
+        names = [field.name for field in schema if not self._can_hold(field.type)]
+        if names:
+            listed = ", ".join(f"{name!r} ({schema.field(name).type})" for name in names)
+            raise TableError(
+                f"{self.extension} cannot hold the columns {listed}",
+                where=target.uri,
+                fix="Leave them out, change their types, or publish as Parquet",
+            )
+
+    @abstractmethod
+    def _can_hold(self, kind: pa.DataType) -> bool: ...
+
+
+@contextmanager
+def refusals(target: Location) -> Iterator[None]:
+    """Turn what Arrow or the disk refuse while writing into an error that names the table."""
+    try:
+        with writable(target):
+            yield
+    except (ValueError, pa.ArrowNotImplementedError) as error:
+        raise TableError(
+            f"The rows cannot be written as {target.name.rpartition('.')[2]}",
+            where=target.uri,
+            fix="See the cause above: a null in a column declared without, or a type that the format lacks",
+        ) from error
+
+
+def _with_metadata(schema: pa.Schema, metadata: Mapping[str, str]) -> pa.Schema:
+    merged = {**(schema.metadata or {}), **{key.encode(): value.encode() for key, value in metadata.items()}}
+    # Sorted: the order in which somebody filled a mapping must not change the file's bytes.
+    return schema.with_metadata(dict(sorted(merged.items())) or None)

@@ -1,0 +1,44 @@
+"""A published table as the type that its consumer asks for."""
+
+import types
+import typing
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+from mlops_assets.tables.batching import BATCH_ROWS
+
+
+def as_type(dataset: ds.Dataset, wanted: object) -> Any:
+    """`dataset` as the annotation `wanted` says.
+
+    ``pa.Table`` and a pandas DataFrame (row keys stay columns) are read whole; ``pa.RecordBatchReader`` streams in
+    batches of at most 65,536 rows; ``ds.Dataset``, ``Any`` and everything else get the lazy dataset itself.
+    ``X | None`` and ``Annotated[X, ...]`` count as ``X``.
+    """
+    wanted = _unwrapped(wanted)
+    if wanted is pa.Table:
+        return dataset.to_table()
+    if wanted is pa.RecordBatchReader:
+        return dataset.scanner(batch_size=BATCH_ROWS, batch_readahead=2, fragment_readahead=1).to_reader()
+    if _is_pandas_dataframe(wanted):
+        # Without its metadata: a stored pandas index would otherwise take the row key out of the columns.
+        return dataset.to_table().to_pandas(ignore_metadata=True)
+    return dataset
+
+
+def _unwrapped(wanted: object) -> object:
+    origin = typing.get_origin(wanted)
+    if origin is typing.Annotated:
+        return _unwrapped(typing.get_args(wanted)[0])
+    if origin in (typing.Union, types.UnionType):
+        some = [kind for kind in typing.get_args(wanted) if kind is not type(None)]
+        return _unwrapped(some[0]) if len(some) == 1 else wanted
+    return wanted
+
+
+def _is_pandas_dataframe(wanted: object) -> bool:
+    return isinstance(wanted, type) and any(
+        base.__module__.split(".")[0] == "pandas" and base.__name__ == "DataFrame" for base in wanted.__mro__
+    )

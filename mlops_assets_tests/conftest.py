@@ -1,0 +1,150 @@
+"""Shared fixtures: a real MLflow registry in SQLite, real models, and a family of definitions on them."""
+
+import os
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
+
+import dagster as dg
+import mlflow.pyfunc
+import mlflow.sklearn
+import pandas as pd
+import pytest
+from mlflow import MlflowClient
+from mlflow.models import ModelSignature, infer_signature
+
+from mlops_assets.models.trust import TRUSTED_TYPES
+from mlops_assets.resources.registry import MlflowRegistry
+
+
+class LocalRegistry:
+    """A registry in a folder of its own, and the ways to fill it."""
+
+    def __init__(self, folder: Path, database: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(database, folder / "mlflow.db")
+        self.uri = f"sqlite:///{folder / 'mlflow.db'}"
+        self.client = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+        self.resource = MlflowRegistry(tracking_uri=self.uri, state=str(folder / "state"))
+
+    def add(self, saved: Path, name: str = "m", alias: str | None = "Champion") -> int:
+        """Register the files of a saved model as the next version; returns its number."""
+        number = len(list((self.folder / "models").glob("*"))) if (self.folder / "models").exists() else 0
+        place = self.folder / "models" / str(number)
+        shutil.copytree(saved, place)
+        if not self.client.search_registered_models(f"name = '{name}'"):
+            self.client.create_registered_model(name)
+        version = self.client.create_model_version(name, source=place.as_uri())
+        if alias:
+            self.client.set_registered_model_alias(name, alias, str(version.version))
+        return int(version.version)
+
+    def add_sklearn(
+        self, model: Any, inputs: pd.DataFrame, *, name: str = "m", signature: ModelSignature | None | str = "infer", **kw: Any
+    ) -> int:
+        """Save a fitted scikit-learn model (skops) with a signature inferred from its inputs, and register it."""
+        if signature == "infer":
+            outputs = model.predict(inputs)
+            outputs = pd.DataFrame({"prediction": outputs}) if getattr(outputs, "ndim", 1) == 1 else outputs
+            signature = infer_signature(inputs, outputs)
+        saved = self.folder / "saved"
+        shutil.rmtree(saved, ignore_errors=True)
+        mlflow.sklearn.save_model(
+            model,
+            saved,
+            signature=signature,
+            pip_requirements=["scikit-learn"],
+            **{"serialization_format": "skops", "skops_trusted_types": sorted(TRUSTED_TYPES), **kw},
+        )
+        return self.add(saved, name)
+
+    def add_pyfunc(self, model: Any, *, name: str = "m", signature: ModelSignature | None = None, **kw: Any) -> int:
+        """Save a custom Python model (cloudpickle) and register it."""
+        saved = self.folder / "saved"
+        shutil.rmtree(saved, ignore_errors=True)
+        mlflow.pyfunc.save_model(saved, python_model=model, signature=signature, pip_requirements=["mlflow"], **kw)
+        return self.add(saved, name)
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MLflow's tables, made once: creating them takes seconds, copying the file takes none."""
+    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    MlflowClient(tracking_uri=f"sqlite:///{path}", registry_uri=f"sqlite:///{path}").search_registered_models()
+    return path
+
+
+@pytest.fixture
+def registry(tmp_path: Path, empty_database: Path) -> LocalRegistry:
+    return LocalRegistry(tmp_path / "registry", empty_database)
+
+
+@pytest.fixture
+def instance():
+    with dg.DagsterInstance.ephemeral() as ephemeral:
+        yield ephemeral
+
+
+@pytest.fixture
+def run(tmp_path: Path, registry: LocalRegistry, instance: dg.DagsterInstance):
+    """Materialize a model's family for real: `run(inputs=..., **settings)` -> result, tables and events."""
+    from mlops_assets.component import build_model_definitions
+    from mlops_assets.resources.defaults import default_resources
+
+    def execute(
+        inputs: Any = None,
+        *,
+        model: str = "m",
+        job: str = "explanations",
+        config: dict[str, Any] | None = None,
+        extra: dg.Definitions | None = None,
+        row_key: list[str] | None = None,
+        **settings: Any,
+    ) -> SimpleNamespace:
+        if isinstance(inputs, pd.DataFrame):
+            inputs.to_parquet(tmp_path / "inputs.parquet", index=not isinstance(inputs.index, pd.RangeIndex))
+            inputs = {"path": "inputs.parquet", **({"row_key": row_key} if row_key else {})}
+        settings = {"outputs": {"path": "tables"}, "inputs": inputs, **settings}
+        resources = default_resources(tmp_path) | {"mlflow_registry": registry.resource}
+        definitions = dg.Definitions.merge(
+            build_model_definitions(model, tmp_path, **settings),
+            dg.Definitions(resources=resources),
+            *([extra] if extra else []),
+        )
+        result = definitions.resolve_job_def(f"{model}_{job}_job").execute_in_process(
+            instance=instance, run_config={"ops": config} if config else None, raise_on_error=False
+        )
+        return SimpleNamespace(
+            result=result,
+            success=result.success,
+            tables=tmp_path / "tables",
+            table=lambda name: pd.read_parquet(tmp_path / "tables" / f"{name}.parquet"),
+            checks={
+                (check.asset_key.path[-1], check.check_name): check for check in result.get_asset_check_evaluations()
+            },
+            metadata=lambda name: {
+                key: value.value
+                for event in result.get_asset_materialization_events()
+                if event.asset_key.path[-1] == name
+                for key, value in event.materialization.metadata.items()
+            },
+            error=lambda: _root_cause(result),
+            definitions=definitions,
+        )
+
+    return execute
+
+
+def _root_cause(result: dg.ExecuteInProcessResult) -> str:
+    for event in result.all_events:
+        if event.is_step_failure:
+            error = event.step_failure_data.error
+            while error.cause is not None:
+                error = error.cause
+            return str(error.message)
+    raise AssertionError("no step failed")

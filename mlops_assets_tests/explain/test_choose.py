@@ -1,0 +1,160 @@
+"""The choice of an explainer: precedence, agreement with the model, and the settings."""
+
+from typing import Any
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+from mlops_assets.errors import ConfigurationError, ExplanationError
+from mlops_assets.explain.choose import choose_explainer
+from mlops_assets.explain.explainer import ExplainConfig, Explainer, Explanation, Subject
+from mlops_assets.models.loaded import LoadedModel
+
+from .conftest import REFERENCE, Save
+
+
+class Nothing(Explainer):
+    """A user's own strategy."""
+
+    kind = "Nothing"
+
+    def __init__(self, subject: Subject) -> None:
+        self.features, self.outputs, self.space = subject.features, subject.response.outputs, "identity"
+        self.reason = "there is nothing to say"
+
+    def predict(self, inputs: pd.DataFrame) -> np.ndarray:
+        return np.zeros((len(inputs), 1))
+
+    def explain(self, inputs: pd.DataFrame) -> Explanation:
+        none = np.zeros((len(inputs), 1))
+        return Explanation(np.zeros((len(inputs), len(self.features), 1)), none, none)
+
+
+class Doubled:
+    """A pyfunc that says something else than the estimator in its file."""
+
+    def __init__(self, pyfunc: Any) -> None:
+        self.pyfunc, self.metadata = pyfunc, pyfunc.metadata
+
+    def predict(self, inputs: Any, params: Any = None) -> Any:
+        return self.pyfunc.predict(inputs) * 2
+
+
+def test_a_model_that_predicts_something_else_than_its_estimator_is_explained_from_its_predictions(
+    save: Save, numbers: pd.DataFrame
+) -> None:
+    saved = save(LinearRegression().fit(numbers, numbers["age"] * 3), numbers)
+    model = LoadedModel(REFERENCE, Doubled(saved.pyfunc), native=saved.native)  # type: ignore[arg-type]
+    explainer = choose_explainer(model, numbers.columns, numbers.head(10))
+    assert explainer.kind == "PermutationExplainer"
+    assert "LinearExplainer was dropped: base and attributions miss the model's predictions" in explainer.reason
+    np.testing.assert_allclose(explainer.explain(numbers.head(3)).prediction[:, 0], 6 * numbers["age"][:3])
+
+
+def test_a_wrapped_estimator_is_not_taken_for_the_one_inside(save: Save, numbers: pd.DataFrame) -> None:
+    wrapped = TransformedTargetRegressor(LinearRegression(), transformer=StandardScaler())
+    explainer = choose_explainer(
+        save(wrapped.fit(numbers, numbers["age"]), numbers), numbers.columns, numbers.head(10)
+    )
+    assert explainer.kind == "PermutationExplainer"
+
+
+def test_probabilities_saved_as_the_prediction_are_the_same_to_the_explainer(
+    save: Save, numbers: pd.DataFrame
+) -> None:
+    estimator = RandomForestClassifier(5, random_state=0).fit(numbers, numbers["age"] > 0)
+    model = save(estimator, numbers, pyfunc_predict_fn="predict_proba")
+    explainer = choose_explainer(model, numbers.columns, numbers)
+    assert (explainer.kind, explainer.outputs) == ("TreeExplainer", ("True",))
+
+
+def test_an_estimator_fitted_without_names_is_explained_by_position(save: Save, numbers: pd.DataFrame) -> None:
+    estimator = RandomForestRegressor(5, random_state=0).fit(numbers.to_numpy(), numbers["age"])
+    explanation = choose_explainer(save(estimator, numbers), numbers.columns, numbers).explain(numbers)
+    np.testing.assert_allclose(explanation.prediction[:, 0], estimator.predict(numbers.to_numpy()))
+    assert np.abs(explanation.values).mean(axis=0).argmax() == 0
+
+
+def test_a_classifier_inside_a_python_model_is_explained_by_its_probabilities(
+    save: Save, numbers: pd.DataFrame
+) -> None:
+    class Labels(mlflow.pyfunc.PythonModel):
+        def __init__(self, model: Any) -> None:
+            self.model = model
+
+        def predict(self, context, model_input, params=None):
+            return self.model.predict(model_input)
+
+    estimator = LogisticRegression().fit(numbers, np.where(numbers["age"] > 0, "yes", "no"))
+    explainer = choose_explainer(save(Labels(estimator), numbers), numbers.columns, numbers.head(10))
+    explanation = explainer.explain(numbers.head(5))
+    assert (explainer.kind, explainer.space, explainer.outputs) == ("PermutationExplainer", "probability", ("yes",))
+    np.testing.assert_allclose(explanation.prediction[:, 0], estimator.predict_proba(numbers.head(5))[:, 1])
+
+
+def test_a_python_model_that_returns_a_score_is_explained_as_that_number(save: Save, numbers: pd.DataFrame) -> None:
+    class Score(mlflow.pyfunc.PythonModel):
+        def __init__(self, model: Any) -> None:
+            self.model = model
+
+        def predict(self, context, model_input, params=None):
+            return self.model.predict_proba(model_input)[:, 1] * 1000
+
+    estimator = LogisticRegression().fit(numbers, numbers["age"] > 0)
+    explainer = choose_explainer(save(Score(estimator), numbers), numbers.columns, numbers.head(10))
+    assert (explainer.space, explainer.outputs) == ("identity", ("prediction",))
+
+
+def test_a_user_s_own_class_is_named_by_its_path(save: Save, numbers: pd.DataFrame) -> None:
+    model = save(LinearRegression().fit(numbers, numbers["age"]), numbers)
+    config = ExplainConfig(KIND=f"{__name__}.Nothing")
+    explainer = choose_explainer(model, numbers.columns, numbers, config)
+    assert type(explainer).__name__ == "Nothing"
+    assert explainer.reason == "asked for by explain.KIND; there is nothing to say"
+
+
+def test_an_unknown_kind_names_the_known_ones(save: Save, numbers: pd.DataFrame) -> None:
+    model = save(LinearRegression().fit(numbers, numbers["age"]), numbers)
+    with pytest.raises(ConfigurationError, match="did you mean 'TreeExplainer'"):
+        choose_explainer(model, numbers.columns, numbers, ExplainConfig(KIND="TreeExplaner"))
+
+
+def test_a_kind_that_does_not_fit_says_why(save: Save, numbers: pd.DataFrame) -> None:
+    model = save(LinearRegression().fit(numbers, numbers["age"]), numbers)
+    with pytest.raises(ExplanationError, match="TreeExplainer cannot explain this model: LinearRegression is not"):
+        choose_explainer(model, numbers.columns, numbers, ExplainConfig(KIND="TreeExplainer"))
+
+
+def test_the_background_is_thinned_by_seed(save: Save, numbers: pd.DataFrame) -> None:
+    model = save(LinearRegression().fit(numbers, numbers["age"]), numbers)
+    one, same, other = (
+        choose_explainer(model, numbers.columns, numbers, ExplainConfig(background_rows=30, seed=seed)).background_digest
+        for seed in (1, 1, 2)
+    )
+    assert one == same != other
+
+
+def test_no_background_is_an_error(save: Save, numbers: pd.DataFrame) -> None:
+    model = save(LinearRegression().fit(numbers, numbers["age"]), numbers)
+    with pytest.raises(ExplanationError, match="The background has no rows"):
+        choose_explainer(model, numbers.columns, numbers.head(0))
+
+
+def test_a_missing_column_is_named(save: Save, numbers: pd.DataFrame) -> None:
+    explainer = choose_explainer(
+        save(LinearRegression().fit(numbers, numbers["age"]), numbers), numbers.columns, numbers
+    )
+    with pytest.raises(ExplanationError, match=r"lack the columns \['debt'\]"):
+        explainer.explain(numbers.drop(columns="debt"))
+
+
+@pytest.mark.parametrize("settings", [{"background_rows": 0}, {"permutations": 0}, {"mode": "exact"}])
+def test_settings_out_of_range_are_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match=next(iter(settings))):
+        ExplainConfig(**settings)

@@ -1,0 +1,111 @@
+"""Models that explain themselves come first, and their answers are held to the common form."""
+
+from typing import Any
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+
+from mlops_assets.errors import ExplanationError
+from mlops_assets.explain.choose import choose_explainer
+from mlops_assets.explain.explainer import ExplainConfig
+
+from .conftest import Save
+
+WEIGHTS = np.array([3.0, 0.0, -1.0, 0.5])
+
+
+class Explains(mlflow.pyfunc.PythonModel):
+    """A weighted sum that says itself what each column did; `shape` bends the answer."""
+
+    def __init__(self, shape: Any = None) -> None:
+        self.shape = shape
+
+    def predict(self, context, model_input, params=None):
+        return model_input.to_numpy() @ WEIGHTS + 2.0
+
+    def explain_samples(self, inputs):
+        values = pd.DataFrame(inputs.to_numpy() * WEIGHTS, columns=inputs.columns, index=inputs.index)
+        return self.shape(values) if self.shape else values
+
+    def explain_model(self):
+        return {"age": 3.0, "debt": 1.0}
+
+
+class WithBase(Explains):
+    explain_base = 2.0
+
+
+class Inside(mlflow.pyfunc.PythonModel):
+    """Keeps the model that explains itself in `.model`."""
+
+    def __init__(self) -> None:
+        self.model = Explains()
+
+    def predict(self, context, model_input, params=None):
+        return self.model.predict(None, model_input)
+
+
+def _explain(save: Save, model: Any, rows: pd.DataFrame) -> Any:
+    return choose_explainer(save(model, rows), rows.columns, rows)
+
+
+@pytest.mark.parametrize("model", [Explains(), WithBase(), Inside()], ids=lambda model: type(model).__name__)
+def test_the_model_s_own_attributions_are_taken(save: Save, numbers: pd.DataFrame, model) -> None:
+    explainer = _explain(save, model, numbers)
+    explanation = explainer.explain(numbers)
+    assert explainer.kind == "ModelExplainer"
+    np.testing.assert_allclose(explanation.values[:, :, 0], numbers.to_numpy() * WEIGHTS)
+    np.testing.assert_allclose(explanation.base, 2.0)
+    np.testing.assert_allclose(explanation.residual, 0, atol=1e-12)
+
+
+def test_its_global_importance_is_the_native_one(save: Save, numbers: pd.DataFrame) -> None:
+    assert _explain(save, Explains(), numbers).native_importance == {"prediction": {"age": 3.0, "debt": 1.0}}
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        lambda values: values.to_numpy(),
+        lambda values: values.to_numpy()[:, :, None],
+        lambda values: values.add_prefix("shap_"),
+        lambda values: values.assign(base_value=2.0),
+        lambda values: values.iloc[::-1],
+        lambda values: values[values.columns[::-1]],
+    ],
+    ids=["array", "array of outputs", "prefixed", "with base", "rows turned", "columns turned"],
+)
+def test_every_form_of_answer_is_aligned(save: Save, numbers: pd.DataFrame, shape) -> None:
+    explanation = _explain(save, Explains(shape), numbers).explain(numbers)
+    np.testing.assert_allclose(explanation.values[:, :, 0], numbers.to_numpy() * WEIGHTS)
+    np.testing.assert_allclose(explanation.base, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        (lambda values: values.iloc[:-1], "index is not the inputs' index"),
+        (lambda values: values.to_numpy()[:-1], r"shape \(119, 4, 1\)"),
+        (lambda values: values.drop(columns="debt"), r"lack the columns \['debt'\]"),
+        (lambda values: values.rename(columns={"debt": "dept"}), r"unknown columns \['dept'\]"),
+        (lambda values: values.assign(income=np.nan), r"\['income'\] are not finite"),
+        (lambda values: values.astype(str), "not numbers"),
+        (lambda values: values.assign(base_value=np.inf), "base value is not finite"),
+    ],
+)
+def test_an_answer_of_the_wrong_form_says_what_is_wrong(save: Save, numbers: pd.DataFrame, shape, message) -> None:
+    with pytest.raises(ExplanationError, match=message):
+        _explain(save, Explains(shape), numbers)
+
+
+def test_attributions_that_do_not_add_up_leave_a_residual(save: Save, numbers: pd.DataFrame) -> None:
+    explanation = _explain(save, Explains(lambda values: values * 0.5), numbers).explain(numbers)
+    assert np.abs(explanation.residual).max() > 0.5
+
+
+def test_it_can_be_passed_over_by_kind(save: Save, numbers: pd.DataFrame) -> None:
+    model = save(Explains(), numbers)
+    explainer = choose_explainer(model, numbers.columns, numbers, ExplainConfig(KIND="PermutationExplainer"))
+    assert explainer.kind == "PermutationExplainer"
