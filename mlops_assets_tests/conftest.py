@@ -117,11 +117,13 @@ def run(tmp_path: Path, registry: LocalRegistry, instance: dg.DagsterInstance):
             *([extra] if extra else []),
         )
         result = definitions.resolve_job_def(f"{model}_{job}_job").execute_in_process(
-            instance=instance, run_config={"ops": config} if config else None, raise_on_error=False
+            instance=instance,
+            run_config={"ops": config or {}, "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            raise_on_error=False,
         )
         return SimpleNamespace(
             result=result,
-            success=result.success,
+            success=result.success or print(_root_cause(result)),
             tables=tmp_path / "tables",
             table=lambda name: pd.read_parquet(tmp_path / "tables" / f"{name}.parquet"),
             checks={

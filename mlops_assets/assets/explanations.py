@@ -5,7 +5,6 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
@@ -21,7 +20,6 @@ from mlops_assets.family import Family
 from mlops_assets.io_managers.tables import TableIOManager
 from mlops_assets.metadata import COLUMN_LINEAGE, lineage, picture, plain_text, table
 from mlops_assets.models.loaded import LoadedModel
-from mlops_assets.models.reference import ModelReference
 from mlops_assets.signatures.model_input import to_model_input
 from mlops_assets.tables.digest import hash_of
 from mlops_assets.tables.provenance import Provenance
@@ -175,7 +173,7 @@ def model_explanations_asset(family: Family) -> dg.AssetsDefinition:
     )
     def model_explanations(
         context: dg.AssetExecutionContext, sample_explanations: ds.Dataset
-    ) -> dg.MaterializeResult[pa.Table]:
+    ) -> dg.MaterializeResult[pa.RecordBatchReader]:
         """Which features matter, per output: mean |SHAP| and mean SHAP over the ledger, rank, the model's own importance.
 
         One row per output and feature. `rank` 1 is the feature with the largest mean |SHAP|; ties keep the signature's
@@ -185,9 +183,13 @@ def model_explanations_asset(family: Family) -> dg.AssetsDefinition:
 
         source = Provenance.of(sample_explanations.schema)
         features, outputs = json.loads(source.extra["features"]), json.loads(source.extra["outputs"])
-        summary = LedgerSummary(features, outputs).add_all(sample_explanations.to_batches())
-        reference = explained_version(source)
-        found = summary.table(reference, json.loads(source.extra["native_importance"]))
+        summary = LedgerSummary.over(
+            sample_explanations.to_batches(),
+            features,
+            outputs,
+            native_importance=json.loads(source.extra["native_importance"]),
+        )
+        found = summary.table()
         version = hash_of(CODE_VERSION, source.data_version or "")
         provenance = Provenance(
             model=source.model,
@@ -209,7 +211,7 @@ def model_explanations_asset(family: Family) -> dg.AssetsDefinition:
                 "top_features": table(top, columns),
                 "top_features_text": ", ".join(dict.fromkeys(plain_text(str(row["feature"])) for row in top[:5])),
                 "features": len(features),
-                "ledger_rows": summary.rows,
+                "rows_explained": summary.rows,
                 "space": source.extra["space"],
                 "summary_plot": picture(_summary_plot(context, family, summary, source), f"SHAP summary of {family.model}"),
             },
@@ -219,20 +221,6 @@ def model_explanations_asset(family: Family) -> dg.AssetsDefinition:
     return model_explanations
 
 
-def explained_version(source: Provenance) -> ModelReference:
-    """The version that a ledger explains, as far as the ledger says."""
-    return ModelReference(
-        name=source.model or "",
-        version=int((source.model_uri or "/0").rpartition("/")[2]),
-        alias=None,
-        digest=source.model_digest or "",
-        flavors=(),
-        run_id=None,
-        model_id=None,
-        source="",
-    )
-
-
 def _summary_plot(
     context: dg.AssetExecutionContext, family: Family, summary: "LedgerSummary", source: Provenance
 ) -> bytes:
@@ -240,26 +228,14 @@ def _summary_plot(
     from mlops_assets.explain.plots import summary_plot_png
     from mlops_assets.explain.summary import matching_rows
 
-    outputs = summary.outputs
-    weights = np.column_stack([summary.mean_abs(output) for output in outputs])
-    sample = summary.sample(outputs[0]) if len(outputs) == 1 else None
-    values = colours = None
+    colours = None
+    sample = summary.sample(summary.outputs[0]) if len(summary.outputs) == 1 else None
     if sample is not None:
-        values = np.column_stack([sample[shap_column(name)].to_numpy() for name in summary.features])
         tables: TableIOManager = getattr(context.resources, family.tables)
         inputs = tables.read("input_samples")
         if Provenance.of(inputs.schema).data_version == source.inputs_version:
-            rows = matching_rows(inputs.to_batches(), sample, source.row_key, summary.features)
-            colours = [rows[name].to_pylist() for name in summary.features]
-    return summary_plot_png(
-        summary.features,
-        weights,
-        outputs=outputs,
-        values=values,
-        inputs=colours,
-        space=source.extra["space"],
-        title=f"{family.model}: effect on {outputs[0]}" if len(outputs) == 1 else family.model,
-    )
+            colours = matching_rows(inputs.to_batches(), sample, source.row_key, summary.features)
+    return summary_plot_png(summary, inputs=colours, space=source.extra["space"], title=family.model)
 
 
 def top_features(explanations: pa.Table) -> list[dict[str, Any]]:

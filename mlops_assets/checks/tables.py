@@ -126,10 +126,7 @@ def _within_signature(
         return dg.AssetCheckResult(
             check_name="within_output_signature", asset_key=key, passed=True, description=reason, metadata=told
         )
-    contract = OutputContract(outputs, produced)
-    problems = list(contract.problems)
-    if not problems:
-        problems = contract.judge(predictions.to_batches(columns=columns))
+    problems = OutputContract(outputs, produced).judge(predictions.to_batches(columns=columns))
     return dg.AssetCheckResult(
         check_name="within_output_signature",
         asset_key=key,

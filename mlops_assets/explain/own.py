@@ -7,6 +7,7 @@ import numpy as np
 
 from mlops_assets.errors import ExplanationError
 from mlops_assets.explain.explainer import Explainer, Explanation, Floats, NotApplicableError, Space, Subject
+from mlops_assets.explain.ledger import shap_column
 from mlops_assets.explain.sampling import frame_digest
 
 if TYPE_CHECKING:
@@ -92,11 +93,13 @@ class ModelExplainer(Explainer):
         if isinstance(answer, pd.DataFrame):
             answer, base = self._aligned(answer, rows)
         elif hasattr(answer, "values") and hasattr(answer, "base_values"):
-            answer, base = answer.values, answer.base_values
+            answer, base = answer.values, np.asarray(answer.base_values)
+            if base.shape == (len(rows),) and np.ndim(answer) == 2:
+                base = base[:, None]
         values = self._shaped(answer, len(rows))
         if base is None:
             base = getattr(self._model, "explain_base", None)
-            base = base(rows) if callable(base) else base
+            base = np.reshape(base(rows), (len(rows), -1)) if callable(base) else base
         return values, None if base is None else self._base(base, len(rows))
 
     def _aligned(self, answer: "pd.DataFrame", rows: "pd.DataFrame") -> tuple[Any, Any]:
@@ -109,8 +112,9 @@ class ModelExplainer(Explainer):
                 )
             answer = answer.loc[rows.index]
         names = list(self.features)
-        if not set(names) <= set(answer.columns):
-            names = [f"shap_{name}" for name in names]
+        prefixed = [shap_column(name) for name in names]
+        if set(prefixed) & set(answer.columns):
+            names = prefixed
         missing = [name for name in names if name not in answer.columns]
         unknown = [str(name) for name in answer.columns if name not in names and name != "base_value"]
         if missing or unknown:
@@ -119,7 +123,7 @@ class ModelExplainer(Explainer):
                 where=self._where,
                 fix="Return one column per input column, and optionally base_value",
             )
-        base = answer["base_value"] if "base_value" in answer.columns and "base_value" not in self.features else None
+        base = answer[["base_value"]].to_numpy() if "base_value" in answer.columns and "base_value" not in self.features else None
         return answer[names].to_numpy(), base
 
     def _shaped(self, answer: Any, rows: int) -> Floats:
@@ -144,12 +148,10 @@ class ModelExplainer(Explainer):
         return values
 
     def _base(self, base: Any, rows: int) -> Floats:
+        """(rows, outputs) of a number, one per output, or (rows, outputs); both classes of a binary model are allowed."""
         numbers = np.asarray(base, dtype=np.float64)
-        if numbers.ndim and numbers.shape[-1] == 2 and len(self.outputs) == 1 and numbers.shape != (rows,):
+        if numbers.ndim and numbers.shape[-1] == 2 and len(self.outputs) == 1:
             numbers = numbers[..., 1:]
-        numbers = numbers[:, None] if numbers.shape == (rows,) and rows != len(self.outputs) else numbers
-        if len(self.outputs) == 1 and numbers.shape == (rows,):
-            numbers = numbers[:, None]
         try:
             numbers = np.broadcast_to(numbers, (rows, len(self.outputs))).copy()
         except ValueError as error:

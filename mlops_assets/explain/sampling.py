@@ -33,10 +33,10 @@ def row_hash(seed: int, rows: "pd.DataFrame") -> NDArray[np.uint64]:
     with np.errstate(over="ignore"):
         for place in range(rows.shape[1]):
             column = rows.iloc[:, place]
-            try:
-                own = pd.util.hash_pandas_object(column, index=False, categorize=False).to_numpy(np.uint64)
-            except TypeError:  # lists and dictionaries have no hash; their text stands for them
-                own = pd.util.hash_pandas_object(column.map(repr), index=False).to_numpy(np.uint64)
+            if column.dtype == object:
+                # Lists have no hash, and pandas hashes mixed types by what else is in the column; texts stand for them.
+                column = column.map(lambda value: value if isinstance(value, str) else repr(value)).astype(object)
+            own = pd.util.hash_pandas_object(column, index=False, categorize=False).to_numpy(np.uint64)
             hashes = _mix(np.add(hashes * _GOLDEN, own, dtype=np.uint64))
     return hashes
 

@@ -99,7 +99,7 @@ def _first_difference(one: pa.RecordBatch, other: pa.RecordBatch, repeats: int) 
     rows = min(one.num_rows, other.num_rows // repeats)
     for turn in range(repeats):
         picked = other.take(pa.array(range(turn, rows * repeats, repeats), pa.int64())) if repeats > 1 else other
-        if one.slice(0, rows).equals(picked.slice(0, rows)):
+        if all(one.column(name).slice(0, rows).equals(picked.column(name).slice(0, rows)) for name in one.schema.names):
             continue
         pairs = zip(one.slice(0, rows).to_pylist(), picked.slice(0, rows).to_pylist(), strict=True)
         return next((position for position, (mine, theirs) in enumerate(pairs) if mine != theirs), 0)

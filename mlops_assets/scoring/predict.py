@@ -71,7 +71,11 @@ class Scorer:
             columns = output_columns(raw, batch.num_rows, names, self.method, classes)
             self._check_names(columns)
             keys = {name: batch.column(name) for name in self.row_key}
-            yield pa.RecordBatch.from_pydict(keys | columns | self._provenance(batch.num_rows))
+            arrays = keys | columns | self._provenance(batch.num_rows)
+            fields = [
+                batch.schema.field(name) if name in keys else pa.field(name, array.type) for name, array in arrays.items()
+            ]
+            yield pa.RecordBatch.from_arrays(list(arrays.values()), schema=pa.schema(fields))
 
     def _aligned(self, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         own = (*self.row_key, MODEL_VERSION, MODEL_DIGEST)

@@ -121,9 +121,3 @@ def _of_pandas(frame: Any, uri: str) -> pa.Table:
         # Arrow puts the value at fault first and the column last.
         column = str(error.args[-1]) if len(error.args) > 1 else "A column holds values of no one type"
         raise TableError(column, where=uri, fix="Give every column of the DataFrame one type") from error
-    except ValueError as error:
-        raise TableError(
-            "The DataFrame's index and columns do not make a table",
-            where=uri,
-            fix="Give index and columns names of their own",
-        ) from error

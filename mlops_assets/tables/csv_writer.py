@@ -34,15 +34,16 @@ class CsvWriter(TableWriter):
     def _write_rows(
         self, batches: Iterable[pa.RecordBatch], schema: pa.Schema, temporary: Location, target: Location
     ) -> int:
+        written = pa.schema([field.with_type(_in_utc(field.type)) for field in schema])
         rows = 0
         with ExitStack() as stack:
             with refusals(target):
                 sink = stack.enter_context(temporary.filesystem.open_output_stream(temporary.path, compression=None))
-                writer = stack.enter_context(arrow_csv.CSVWriter(sink, schema))
+                writer = stack.enter_context(arrow_csv.CSVWriter(sink, written))
             for batch in batches:
                 _refuse_giants(batch, target)
                 with refusals(target):
-                    writer.write_batch(batch)
+                    writer.write_batch(batch.cast(written))
                 rows += batch.num_rows
         return rows
 
@@ -84,6 +85,11 @@ class CsvWriter(TableWriter):
         times = of.is_date(kind) or of.is_time(kind) or of.is_timestamp(kind)
         texts = of.is_string(kind) or of.is_large_string(kind)
         return bool(numbers or times or texts or of.is_boolean(kind) or of.is_null(kind))
+
+
+def _in_utc(kind: pa.DataType) -> pa.DataType:
+    # In local time Arrow writes the offset to the minute, which loses the seconds of a zone's early years.
+    return pa.timestamp(kind.unit, "UTC") if pa.types.is_timestamp(kind) and kind.tz else kind
 
 
 def _recorded_schema(target: Location) -> pa.Schema:

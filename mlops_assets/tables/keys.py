@@ -135,7 +135,8 @@ class KeyCheck:
             hashes.sort()
             yield hashes
             return
-        self._spill()
+        if self._held:
+            self._spill()
         for number in range(_BUCKETS):
             hashes = np.fromfile(self._bucket(number), dtype=np.uint64)
             self._bucket(number).unlink()

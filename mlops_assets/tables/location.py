@@ -127,7 +127,7 @@ class Location:
             raise ConfigurationError(
                 f"{name!r} is not a name inside a folder", where=self.uri, fix="Use a relative path without '..'"
             )
-        return self.suffixed("/".join(("" if self.address.endswith("/") else "/", *parts)).replace("//", "/"))
+        return self.suffixed(("" if self.address.endswith("/") else "/") + "/".join(parts))
 
     def suffixed(self, text: str) -> "Location":
         """The same place with `text` at the end of its path."""
@@ -162,7 +162,10 @@ class Location:
         if not self.is_local:
             self.remote()[0].invalidate_cache()
         selector = arrow_fs.FileSelector(self.path, recursive=recursive, allow_not_found=True)
-        found = self.filesystem.get_file_info(selector)
+        try:
+            found = self.filesystem.get_file_info(selector)
+        except NotADirectoryError:
+            return ()
         start = len(self.path.strip("/"))
         files = (info.path for info in found if info.type == arrow_fs.FileType.File)
         return tuple(sorted(path.strip("/")[start:].lstrip("/") for path in files))

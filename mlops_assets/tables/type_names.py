@@ -15,6 +15,7 @@ _NAMES = (
     *(f"{kind}[{unit}]" for kind in ("timestamp", "duration") for unit in _UNITS),
 )
 NAMES: Mapping[str, pa.DataType] = {name: pa.type_for_alias(name) for name in _NAMES}
+_SHOWN: Mapping[str, pa.DataType] = {str(kind): kind for kind in NAMES.values()}
 _ZONED = re.compile(r"timestamp\[(s|ms|us|ns), *tz=([^\]]+)\]")
 _DECIMAL = re.compile(r"decimal(?:128)?\((\d+), *(-?\d+)\)")
 
@@ -29,6 +30,8 @@ def arrow_type(name: str, *, where: str | None = None) -> pa.DataType:
     """
     if name in NAMES:
         return NAMES[name]
+    if name in _SHOWN:
+        return _SHOWN[name]
     if zoned := _ZONED.fullmatch(name):
         return pa.timestamp(zoned[1], tz=zoned[2].strip())
     if decimal := _DECIMAL.fullmatch(name):

@@ -87,7 +87,7 @@ def test_every_form_of_answer_is_aligned(save: Save, numbers: pd.DataFrame, shap
     ("shape", "message"),
     [
         (lambda values: values.iloc[:-1], "index is not the inputs' index"),
-        (lambda values: values.to_numpy()[:-1], r"shape \(119, 4, 1\)"),
+        (lambda values: values.to_numpy()[:-1], r"shape \(99, 4, 1\)"),
         (lambda values: values.drop(columns="debt"), r"lack the columns \['debt'\]"),
         (lambda values: values.rename(columns={"debt": "dept"}), r"unknown columns \['dept'\]"),
         (lambda values: values.assign(income=np.nan), r"\['income'\] are not finite"),

@@ -2,6 +2,8 @@
 
 import datetime as dt
 from decimal import Decimal
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +16,7 @@ from mlops_assets.errors import TableError
 from mlops_assets.tables import digest
 from mlops_assets.tables.digest import ContentHash, hash_of
 
-EVERY_KIND = {
+EVERY_KIND: dict[str, tuple[pa.DataType, list[Any]]] = {
     "bool": (pa.bool_(), [True, None, False]),
     "int8": (pa.int8(), [1, None, -3]),
     "uint64": (pa.uint64(), [2**64 - 1, None, 0]),
@@ -194,7 +196,7 @@ def test_any_cut_and_offset_gives_the_same_hash(values, cuts, before):
     padded = pa.array([["pad"]] * before + values, kind).slice(before)
     edges = [0, *sorted(min(cut, len(values)) for cut in cuts), len(values)]
     content = ContentHash(whole.schema)
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         content.update(pa.record_batch({"c": padded.slice(start, end - start)}))
     assert content.hexdigest() == hash_of_table(whole)
 

@@ -19,7 +19,7 @@ def source(path, **settings) -> TableSource:
     return TableSource(Location.parse(str(path)), **settings)
 
 
-def rows(table) -> dict:
+def rows(table):
     return table.reader().read_all().to_pydict()
 
 
@@ -124,7 +124,7 @@ class TestParquet:
 
 
 class TestPandasIndex:
-    def written(self, tmp_path, frame) -> Location:
+    def written(self, tmp_path, frame):
         frame.to_parquet(tmp_path / "p.parquet")
         return tmp_path / "p.parquet"
 

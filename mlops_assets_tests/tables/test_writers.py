@@ -427,6 +427,12 @@ def test_an_unknown_format_is_refused_with_those_there_are():
         writer_for("parket")
 
 
+def test_csv_times_of_a_zone_with_an_odd_offset(tmp_path):
+    table = pa.table({"t": pa.array([dt.datetime(1919, 1, 1, tzinfo=dt.UTC)], pa.timestamp("us", tz="Asia/Kathmandu"))})
+    CsvWriter().write(table.to_reader(), place_in(tmp_path))
+    assert_same(CsvWriter().read(place_in(tmp_path)).to_table(), table)
+
+
 def test_decimals_keep_their_scale_in_csv(tmp_path):
     table = pa.table({"d": pa.array([Decimal("1.500")], pa.decimal128(10, 3))})
     CsvWriter().write(table.to_reader(), place_in(tmp_path))

@@ -1,0 +1,242 @@
+"""Give a model that lacks a signature one, without deserializing it and without touching what is registered.
+
+The signature lives in the ``MLmodel`` file only. A logged model that no registered version uses is signed in place. A
+registered version never changes: its files are copied to a logged model of their own, with the signature, and become a
+new version. Everything goes through the client that is given; MLflow's global tracking and registry settings are
+neither read nor set (`mlflow.artifacts.download_artifacts` is called with a resolved location and the client's own
+tracking URI, because `MlflowClient` has no download of a model's files).
+"""
+
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlops_assets.errors import RegistryError, SignatureError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import LoggedModel
+    from mlflow.entities.model_registry import ModelVersion
+    from mlflow.models import Model, ModelSignature
+
+_LOGGED = re.compile(r"^models:/(?P<model_id>m-[0-9a-f]{32})$")
+_RUN = re.compile(r"^runs:/(?P<run_id>[^/]+)/(?P<name>.+)$")
+_VERSION = re.compile(r"^models:/(?P<name>[^/@]+)/(?P<version>[0-9]+)$")
+_ALIAS = re.compile(r"^models:/(?P<name>[^/@]+)@(?P<alias>.+)$")
+_FORMS = "runs:/<run id>/<model name>, models:/m-<id>, models:/<name>/<version> or models:/<name>@<alias>"
+
+
+@dataclass(frozen=True)
+class Signed:
+    """What was signed.
+
+    Attributes
+    ----------
+    model_id
+        The logged model that now holds the signature.
+    name, version
+        The new registered version; None for a logged model that is not registered.
+    previous
+        The signature that was there before (only with `overwrite`).
+    alias
+        The alias that was moved to the new version, if one was.
+    """
+
+    model_id: str
+    name: str | None
+    version: int | None
+    previous: "ModelSignature | None"
+    alias: str | None
+
+    @property
+    def uri(self) -> str:
+        """``models:/<name>/<version>``, or ``models:/m-<id>`` for a logged model."""
+        return f"models:/{self.model_id}" if self.name is None else f"models:/{self.name}/{self.version}"
+
+
+def sign_model(
+    client: "MlflowClient",
+    target: str | tuple[str, int],
+    signature: "ModelSignature",
+    *,
+    overwrite: bool = False,
+    move_alias: str | None = None,
+) -> Signed:
+    """Set `signature` on a logged model, or on a new version made from a registered one.
+
+    Parameters
+    ----------
+    client
+        Where the model is.
+    target
+        ``runs:/<run id>/<model name>`` or ``models:/m-<id>``: a logged model. ``models:/<name>/<version>``,
+        ``models:/<name>@<alias>`` or (name, version): a registered version, of which a new version with files of its own
+        is made; tags and description are copied.
+    overwrite
+        Replace a signature that is there already; otherwise that is an error.
+    move_alias
+        Alias of the registered model to point at the new version; none is moved by default.
+
+    Raises
+    ------
+    SignatureError
+        The model has a signature and `overwrite` is false; its signature is made by the type hints of its code; the
+        logged model belongs to a registered version; `move_alias` is given for a logged model.
+    RegistryError
+        The target does not exist, or has no ``MLmodel`` file.
+    """
+    if isinstance(target, tuple):
+        name, number = target
+        return _sign_version(client, client.get_model_version(name, str(number)), signature, overwrite, move_alias)
+    if match := _VERSION.match(target):
+        version = client.get_model_version(match["name"], match["version"])
+        return _sign_version(client, version, signature, overwrite, move_alias)
+    if match := _ALIAS.match(target):
+        version = client.get_model_version_by_alias(match["name"], match["alias"])
+        return _sign_version(client, version, signature, overwrite, move_alias)
+    if match := _LOGGED.match(target):
+        model = client.get_logged_model(match["model_id"])
+    elif match := _RUN.match(target):
+        model = _model_of_run(client, match["run_id"], match["name"])
+    else:
+        raise SignatureError(f"{target!r} names no model", fix=f"Use {_FORMS}")
+    if move_alias is not None:
+        raise SignatureError(
+            "A logged model has no alias", where=target, fix="Leave move_alias out, or sign a registered version"
+        )
+    return _sign_logged(client, model, signature, overwrite)
+
+
+def _sign_logged(client: "MlflowClient", model: "LoggedModel", signature: "ModelSignature", overwrite: bool) -> Signed:
+    where = f"models:/{model.model_id}"
+    versions = client.search_model_versions(f"source_path = '{where}'")
+    if versions:
+        users = ", ".join(sorted(f"{version.name} version {version.version}" for version in versions))
+        raise SignatureError(
+            f"The logged model's files are those of {users}, which signing in place would change",
+            where=where,
+            fix="Sign the registered version instead: that makes a new one",
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        _download(client, f"{model.artifact_location}/MLmodel", folder, where)
+        description, previous = _unsigned(Path(folder), overwrite, where)
+        description.signature = signature
+        description.save(str(Path(folder) / "MLmodel"))
+        client.log_model_artifacts(model.model_id, folder)
+    return Signed(model.model_id, None, None, previous, None)
+
+
+def _sign_version(
+    client: "MlflowClient", version: "ModelVersion", signature: "ModelSignature", overwrite: bool, alias: str | None
+) -> Signed:
+    where = f"models:/{version.name}/{version.version}"
+    with tempfile.TemporaryDirectory() as scratch:
+        location = client.get_model_version_download_uri(version.name, str(version.version))
+        folder = _download(client, location, scratch, where)
+        description, previous = _unsigned(folder, overwrite, where)
+        # Written by MLflow when it loads a registered version; it names the old one.
+        (folder / "registered_model_meta").unlink(missing_ok=True)
+        with _new_logged_model(client, version, description) as model:
+            description.signature = signature
+            description.model_id = model.model_id
+            if description.artifact_path is not None:
+                description.artifact_path = model.artifact_location
+            description.save(str(folder / "MLmodel"))
+            client.log_model_artifacts(model.model_id, str(folder))
+    made = client.create_model_version(
+        version.name,
+        source=f"models:/{model.model_id}",
+        run_id=version.run_id or None,
+        tags=dict(version.tags),
+        description=version.description or None,
+        model_id=model.model_id,
+    )
+    if alias is not None:
+        client.set_registered_model_alias(version.name, alias, str(made.version))
+    return Signed(model.model_id, version.name, int(made.version), previous, alias)
+
+
+@contextmanager
+def _new_logged_model(client: "MlflowClient", version: "ModelVersion", description: "Model") -> "Iterator[LoggedModel]":
+    """A logged model beside the one that `version` was made from; ready if the block succeeds, else marked as failed."""
+    from mlflow.exceptions import MlflowException
+
+    source: LoggedModel | None = None
+    if description.model_id is not None:
+        try:
+            source = client.get_logged_model(description.model_id)
+        except MlflowException as error:
+            # A version outlives the logged model that it was made from.
+            if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                raise
+    if source is not None:
+        experiment = source.experiment_id
+    elif version.run_id:
+        experiment = client.get_run(version.run_id).info.experiment_id
+    else:
+        experiment = "0"
+    model = client.create_logged_model(
+        experiment_id=experiment,
+        name=source.name if source is not None else version.name,
+        source_run_id=version.run_id or None,
+        params=dict(source.params) if source is not None and source.params else None,
+        model_type=source.model_type if source is not None else None,
+    )
+    try:
+        yield model
+    except BaseException:
+        client.finalize_logged_model(model.model_id, "FAILED")
+        raise
+    client.finalize_logged_model(model.model_id, "READY")
+
+
+def _unsigned(folder: Path, overwrite: bool, where: str) -> "tuple[Model, ModelSignature | None]":
+    """What the ``MLmodel`` file says, and the signature in it, which must not be there unless it may be replaced."""
+    from mlflow.models import Model
+
+    path = folder / "MLmodel"
+    if not path.is_file():
+        raise RegistryError("The model has no MLmodel file", where=where, fix="Restore its artifacts, or log it again")
+    description = Model.load(str(path))
+    previous: ModelSignature | None = description.signature
+    if previous is None:
+        return description, None
+    if previous._is_signature_from_type_hint:
+        raise SignatureError(
+            "The model's signature is made by the type hints of its code, which check its input",
+            where=where,
+            fix="Change the type hints and log the model again",
+        )
+    if not overwrite:
+        raise SignatureError("The model has a signature already", where=where, fix="Set overwrite to replace it")
+    return description, previous
+
+
+def _model_of_run(client: "MlflowClient", run_id: str, name: str) -> "LoggedModel":
+    where = f"runs:/{run_id}/{name}"
+    experiment = client.get_run(run_id).info.experiment_id
+    found = client.search_logged_models([experiment], filter_string=f"source_run_id = '{run_id}'")
+    models = [model for model in found if model.name == name]
+    if not models:
+        known = ", ".join(sorted(model.name for model in found)) or "none"
+        raise RegistryError(
+            f"The run logged no model {name!r}", where=where, fix=f"Its logged models are: {known}"
+        )
+    # A run may log the same name again; the last one is what runs:/ means.
+    return max(models, key=lambda model: model.creation_timestamp)
+
+
+def _download(client: "MlflowClient", uri: str, folder: str, where: str) -> Path:
+    from mlflow.artifacts import download_artifacts
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return Path(download_artifacts(artifact_uri=uri, dst_path=folder, tracking_uri=client.tracking_uri))
+    except (MlflowException, OSError) as error:
+        raise RegistryError(
+            f"The model's files cannot be read ({type(error).__name__})", where=where, fix="Restore its artifacts"
+        ) from error

@@ -1,0 +1,79 @@
+"""Seeded draws: uniform, and blind to how the stream is cut."""
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from mlops_assets.explain.sampling import Reservoir, draw_rows, frame_digest, position_hash, row_hash, thin
+
+
+def _batches(rows: int, size: int) -> list[pa.RecordBatch]:
+    return pa.table({"row": np.arange(rows)}).to_batches(max_chunksize=size)
+
+
+@pytest.mark.parametrize("size", [1, 17, 500])
+def test_a_reservoir_draws_the_same_rows_from_any_batches(size: int) -> None:
+    drawn = draw_rows(_batches(500, size), 40, seed=3)
+    expected = draw_rows(_batches(500, 33), 40, seed=3)
+    assert drawn is not None
+    assert expected is not None
+    assert drawn.column("row").to_pylist() == expected.column("row").to_pylist() == sorted(drawn.column("row").to_pylist())
+
+
+def test_a_reservoir_is_uniform() -> None:
+    counts = np.zeros(50)
+    for seed in range(400):
+        rows = draw_rows(_batches(50, 9), 10, seed)
+        assert rows is not None
+        counts[rows.column("row").to_numpy()] += 1
+    assert counts.sum() == 4000
+    assert np.abs(counts - 80).max() < 40  # five standard deviations of a binomial(400, 0.2)
+
+
+def test_a_reservoir_larger_than_the_stream_keeps_it_all() -> None:
+    rows = draw_rows(_batches(7, 3), 100, 0)
+    assert rows is not None
+    assert rows.column("row").to_pylist() == list(range(7))
+
+
+def test_a_reservoir_holds_no_more_than_its_capacity() -> None:
+    reservoir = Reservoir(5, 0)
+    for batch in _batches(100, 10):
+        reservoir.add(batch)
+        assert reservoir.rows is not None
+        assert reservoir.rows.num_rows <= 5
+    assert reservoir.seen == 100
+
+
+def test_no_batch_is_no_table() -> None:
+    assert draw_rows([], 5, 0) is None
+
+
+def test_thinning_keeps_about_its_fraction() -> None:
+    kept = sum(batch.num_rows for batch in thin(_batches(10_000, 77), 0.3, seed=1))
+    assert abs(kept - 3000) < 230  # five standard deviations
+
+
+def test_position_hashes_are_uniform_and_differ_by_seed() -> None:
+    one, other = position_hash(1, 0, 10_000), position_hash(2, 0, 10_000)
+    assert abs((one / 2.0**64).mean() - 0.5) < 0.015
+    assert len(np.intersect1d(one, other)) == 0
+
+
+def test_a_row_s_hash_follows_from_its_values_alone() -> None:
+    rows = pd.DataFrame({"a": [1, 2, 1], "b": ["x", "y", "x"], "c": [[1], [2], [1]]}, index=[9, 8, 7])
+    hashes = row_hash(0, rows)
+    assert hashes[0] == hashes[2] != hashes[1]
+    assert row_hash(0, rows.iloc[[1]])[0] == hashes[1]
+
+
+def test_swapped_columns_have_another_hash() -> None:
+    rows = pd.DataFrame({"a": [1], "b": [2]})
+    assert row_hash(0, rows)[0] != row_hash(0, pd.DataFrame({"a": [2], "b": [1]}))[0]
+
+
+def test_a_digest_follows_names_types_and_values() -> None:
+    rows = pd.DataFrame({"a": [1, 2]})
+    others = [rows.rename(columns={"a": "b"}), rows.astype("int32"), rows + 1, rows.iloc[::-1]]
+    assert len({frame_digest(rows), *(frame_digest(other) for other in others)}) == 5
