@@ -1,7 +1,7 @@
 """Contract-checked predictions and exact, joinable explanations for a registered MLflow model, as Dagster assets.
 
-Names are imported when they are first used, so that the pure rooms (`tables`, `signatures`, `models`, `scoring`, `explain`)
-can be used without dagster.
+Names are imported when they are first used, so that the pure rooms (`tables`, `signatures`, `models`, `scoring`,
+`explain`) can be used without dagster.
 """
 
 from importlib import import_module

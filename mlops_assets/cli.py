@@ -15,7 +15,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0 on success, 1 on a failure that the message explains, 2 for a wrong command line.
     """
     parser = argparse.ArgumentParser(
-        prog="mlops-assets", description="Contract-checked predictions and exact explanations for registered MLflow models."
+        prog="mlops-assets",
+        description="Contract-checked predictions and exact explanations for registered MLflow models.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     commands.add_parser("demo", help="train and register a demo model, run its whole graph, print a summary")

@@ -49,7 +49,9 @@ class MlflowModelComponent(dg.Component, dg.Model, dg.Resolvable):
     executor: Literal["in_process", "multiprocess"] = Field(
         default="in_process", description="in_process pays the imports once; multiprocess isolates the steps."
     )
-    owners: Sequence[str] = Field(default=(), description="Dagster owners of the assets: team:name or an e-mail address.")
+    owners: Sequence[str] = Field(
+        default=(), description="Dagster owners of the assets: team:name or an e-mail address."
+    )
 
     @field_validator("alias_or_version")
     @classmethod

@@ -68,4 +68,4 @@ def flat_floats(values: Mapping[str, float], prefix: str) -> dict[str, float]:
 def _plain(value: Any, kind: str) -> str | int | float | bool | None:
     if value is None:
         return None
-    return {"int": int, "float": float, "bool": bool}.get(kind, str)(value)  # type: ignore[no-any-return, operator]
+    return {"int": int, "float": float, "bool": bool}.get(kind, str)(value)  # type: ignore[no-any-return]

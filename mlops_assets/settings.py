@@ -33,7 +33,8 @@ class InputsSettings(dg.Model, dg.Resolvable):
     )
     delimiter: str | None = Field(default=None, description="CSV only; null: a comma, or a tab for .tsv.")
     storage_options: dict[str, Any] | None = Field(
-        default=None, description="For fsspec. Write secrets as {env: NAME_OF_VARIABLE}; they are read when a run starts."
+        default=None,
+        description="For fsspec. Write secrets as {env: NAME_OF_VARIABLE}; they are read when a run starts.",
     )
 
     @model_validator(mode="after")
@@ -52,7 +53,8 @@ class OutputsSettings(dg.Model, dg.Resolvable):
         default=None, description="Instead of a format: your own writer, module.Class, a subclass of TableIOManager."
     )
     storage_options: dict[str, Any] | None = Field(
-        default=None, description="For fsspec. Write secrets as {env: NAME_OF_VARIABLE}; they are read when a run starts."
+        default=None,
+        description="For fsspec. Write secrets as {env: NAME_OF_VARIABLE}; they are read when a run starts.",
     )
 
 
@@ -68,7 +70,9 @@ class ContractSettings(dg.Model, dg.Resolvable):
     """How strict the signature is with the data."""
 
     max_rejected: int | float = Field(
-        default=0, description="Rows that may be refused before the run fails: a count, or a fraction such as 0.01.", ge=0
+        default=0,
+        description="Rows that may be refused before the run fails: a count, or a fraction such as 0.01.",
+        ge=0,
     )
     missing: Literal["reject", "allow"] = Field(
         default="reject", description="Null or NaN in a required column: reject the row, or let the model see it."
@@ -86,7 +90,9 @@ class PredictSettings(dg.Model, dg.Resolvable):
     """Defaults of the run config of `predictions`."""
 
     method: Literal["predict", "predict_proba"] = Field(default="predict", description="Which method is asked.")
-    params: dict[str, Any] = Field(default_factory=dict, description="Inference params, as the signature declares them.")
+    params: dict[str, Any] = Field(
+        default_factory=dict, description="Inference params, as the signature declares them."
+    )
 
 
 class ExplainSettings(dg.Model, dg.Resolvable):

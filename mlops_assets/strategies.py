@@ -9,7 +9,11 @@ from mlops_assets.errors import ConfigurationError, did_you_mean
 Strategy = TypeVar("Strategy")
 
 
-def build_strategy(base: type[Strategy], kinds: Mapping[str, type[Strategy]], settings: Mapping[str, Any]) -> Strategy:
+def build_strategy(
+    base: type[Strategy],
+    kinds: Mapping[str, type[Strategy]],
+    settings: Mapping[str, Any],
+) -> Strategy:
     """Make the strategy that `settings` describe: ``{"KIND": name, **arguments}``.
 
     Parameters

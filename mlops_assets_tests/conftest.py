@@ -45,7 +45,13 @@ class LocalRegistry:
         return int(version.version)
 
     def add_sklearn(
-        self, model: Any, inputs: pd.DataFrame, *, name: str = "m", signature: ModelSignature | None | str = "infer", **kw: Any
+        self,
+        model: Any,
+        inputs: pd.DataFrame,
+        *,
+        name: str = "m",
+        signature: ModelSignature | str | None = "infer",
+        **kw: Any,
     ) -> int:
         """Save a fitted scikit-learn model (skops) with a signature inferred from its inputs, and register it."""
         if signature == "infer":

@@ -140,8 +140,12 @@ def test_probabilities_and_their_explanations_agree(registry, run):
     assert done.success
     predictions = done.table("predictions")
     np.testing.assert_array_equal(predictions[["probability_0", "probability_1"]], model.predict_proba(features))
-    np.testing.assert_allclose(done.table("sample_explanations")["prediction"], predictions["probability_1"], atol=1e-12)
-    assert done.checks["sample_explanations", "explains_the_stored_prediction"].metadata["compared"].value == "the numbers"
+    np.testing.assert_allclose(
+        done.table("sample_explanations")["prediction"], predictions["probability_1"], atol=1e-12
+    )
+    assert (
+        done.checks["sample_explanations", "explains_the_stored_prediction"].metadata["compared"].value == "the numbers"
+    )
 
 
 def test_a_run_can_name_a_version_instead_of_the_alias(registry, run):

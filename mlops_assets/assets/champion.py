@@ -25,7 +25,9 @@ def champion_model_asset(family: Family) -> dg.AssetsDefinition:
         """Which version a run uses."""
 
         alias: str | None = Field(default=its_alias, description="The alias to resolve, once per run.")
-        version: int | None = Field(default=its_version, description="A version number; it takes precedence over the alias.")
+        version: int | None = Field(
+            default=its_version, description="A version number; it takes precedence over the alias."
+        )
 
     @dg.asset(
         key=family.key("champion_model"),
@@ -75,9 +77,7 @@ def model_signature_asset(family: Family) -> dg.AssetsDefinition:
         kinds={"mlflow", "json"},
         code_version="1",
     )
-    def model_signature(
-        context: dg.AssetExecutionContext, champion_model: ModelReference
-    ) -> dg.MaterializeResult[str]:
+    def model_signature(context: dg.AssetExecutionContext, champion_model: ModelReference) -> dg.MaterializeResult[str]:
         """The champion's signature as MLflow's JSON: the contract on the data.
 
         The one recorded with the version; where it has none, what the signer makes from a sample of the inputs and the

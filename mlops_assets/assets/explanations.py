@@ -12,6 +12,7 @@ from pydantic import Field
 
 from mlops_assets.assets.progress import with_progress
 from mlops_assets.assets.streams import with_provenance
+from mlops_assets.errors import ExplanationError
 from mlops_assets.explain.explainer import ExplainConfig, Explainer
 from mlops_assets.explain.ledger import ledger_batches, ledger_schema, shap_column
 from mlops_assets.explain.sampling import Reservoir
@@ -41,10 +42,12 @@ def sample_explanations_asset(family: Family) -> dg.AssetsDefinition:
 
         limit: int | None = Field(default=defaults.limit, description="Explain only the first rows. Null: every row.")
         sample: float | None = Field(
-            default=defaults.sample, description="Explain a seeded sample: a fraction up to 1, or a number of rows above 1."
+            default=defaults.sample,
+            description="Explain a seeded sample: a fraction up to 1, or a number of rows above 1.",
         )
         where: str | None = Field(
-            default=defaults.where, description='Explain only rows that pass, for example: prediction > 0.8 and age < 30.'
+            default=defaults.where,
+            description="Explain only rows that pass, for example: prediction > 0.8 and age < 30.",
         )
         seed: int = Field(default=defaults.seed, description="Seed of the background sample and of sampled methods.")
 
@@ -69,10 +72,10 @@ def sample_explanations_asset(family: Family) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult[pa.RecordBatchReader]:
         """The ledger: why each row got its prediction, one row per input row and output.
 
-        Row key, output, prediction, base value, residual, one `shap_<column>` per column of the signature's inputs, model
-        version and digest. base_value + the sum of the attributions + residual = prediction, in the space that the
-        metadata names. A binary classification is explained for its positive class. Every row by default, in the order
-        of `input_samples`; streams. The same inputs, model and seed give the same bytes.
+        Row key, output, prediction, base value, residual, one `shap_<column>` per column of the signature's inputs,
+        model version and digest. base_value + the sum of the attributions + residual = prediction, in the space that
+        the metadata names. A binary classification is explained for its positive class. Every row by default, in the
+        order of `input_samples`; streams. The same inputs, model and seed give the same bytes.
         """
         from mlops_assets.explain.choose import choose_explainer
         from mlops_assets.signatures.recorded import signature_from_json, signature_hash
@@ -80,7 +83,7 @@ def sample_explanations_asset(family: Family) -> dg.AssetsDefinition:
         reference, source = champion_model.reference, Provenance.of(input_samples.schema)
         inputs = signature_from_json(model_signature).inputs
 
-        def to_frame(batch: pa.RecordBatch) -> Any:
+        def to_frame(batch: pa.RecordBatch | pa.Table) -> Any:
             return to_model_input(batch, inputs, source.row_key)
 
         settings = ExplainConfig(
@@ -89,7 +92,11 @@ def sample_explanations_asset(family: Family) -> dg.AssetsDefinition:
         pool = Reservoir(defaults.background_rows * BACKGROUND_POOL, config.seed)
         for batch in input_samples.to_batches():
             pool.add(batch)
-        background = to_frame(pool.rows.combine_chunks().to_batches()[0]) if pool.rows is not None else None
+        if pool.rows is None:
+            raise ExplanationError(
+                "There are no rows to explain", where="input_samples", fix="Give a table from which rows are accepted"
+            )
+        background = to_frame(pool.rows)
         explainer = choose_explainer(champion_model, list(background.columns), background, settings)
         selection = config.selection()
         chosen = {**asdict(settings), "selection": repr(selection)}
@@ -174,7 +181,8 @@ def model_explanations_asset(family: Family) -> dg.AssetsDefinition:
     def model_explanations(
         context: dg.AssetExecutionContext, sample_explanations: ds.Dataset
     ) -> dg.MaterializeResult[pa.RecordBatchReader]:
-        """Which features matter, per output: mean |SHAP| and mean SHAP over the ledger, rank, the model's own importance.
+        """Which features matter, per output: mean |SHAP| and mean SHAP over the ledger, rank, the model's own
+        importance.
 
         One row per output and feature. `rank` 1 is the feature with the largest mean |SHAP|; ties keep the signature's
         order. `native_importance` is null where the model has none. A pure function of the ledger.
@@ -200,12 +208,21 @@ def model_explanations_asset(family: Family) -> dg.AssetsDefinition:
             data_version=version,
         )
         top = top_features(found)
-        columns = {"output": "string", "rank": "int", "feature": "string", "mean_abs_shap": "float", "mean_shap": "float"}
+        columns = {
+            "output": "string",
+            "rank": "int",
+            "feature": "string",
+            "mean_abs_shap": "float",
+            "mean_shap": "float",
+        }
         return dg.MaterializeResult(
             value=with_provenance(found.to_reader(), provenance),
             metadata={
                 COLUMN_LINEAGE: lineage(
-                    {name: [shap_column(feature) for feature in features] for name in ("mean_abs_shap", "mean_shap", "rank")},
+                    {
+                        name: [shap_column(feature) for feature in features]
+                        for name in ("mean_abs_shap", "mean_shap", "rank")
+                    },
                     family.key("sample_explanations"),
                 ),
                 "top_features": table(top, columns),
@@ -213,7 +230,9 @@ def model_explanations_asset(family: Family) -> dg.AssetsDefinition:
                 "features": len(features),
                 "rows_explained": summary.rows,
                 "space": source.extra["space"],
-                "summary_plot": picture(_summary_plot(context, family, summary, source), f"SHAP summary of {family.model}"),
+                "summary_plot": picture(
+                    _summary_plot(context, family, summary, source), f"SHAP summary of {family.model}"
+                ),
             },
             data_version=dg.DataVersion(version),
         )
@@ -240,7 +259,5 @@ def _summary_plot(
 
 def top_features(explanations: pa.Table) -> list[dict[str, Any]]:
     """The first `TOP_FEATURES` ranks of each output, as plain rows in order of rank."""
-    rows: list[dict[str, Any]] = explanations.filter(
-        pc.less_equal(explanations["rank"], TOP_FEATURES)
-    ).to_pylist()
+    rows: list[dict[str, Any]] = explanations.filter(pc.less_equal(explanations["rank"], TOP_FEATURES)).to_pylist()
     return sorted(rows, key=lambda row: (row["output"], row["rank"]))

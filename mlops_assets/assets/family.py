@@ -28,7 +28,7 @@ EXPLANATIONS = ("sample_explanations", "model_explanations")
 
 def family_definitions(family: Family) -> dg.Definitions:
     """Assets, checks, jobs, sensors and the model's own resources."""
-    assets: list[dg.AssetsDefinition | dg.AssetSpec] = [
+    assets = [
         champion_model_asset(family),
         model_signature_asset(family),
         sample_assets(family),
@@ -39,11 +39,12 @@ def family_definitions(family: Family) -> dg.Definitions:
     if family.settings.owners:
         owners = list(family.settings.owners)
         assets = [asset.map_asset_specs(lambda spec: spec.replace_attributes(owners=owners)) for asset in assets]
-    if family.settings.inputs.path:
-        assets.append(_inputs_spec(family))
-    jobs = [_job(family, family.inference_job, INFERENCE), _job(family, family.explanations_job, INFERENCE + EXPLANATIONS)]
+    jobs = [
+        _job(family, family.inference_job, INFERENCE),
+        _job(family, family.explanations_job, INFERENCE + EXPLANATIONS),
+    ]
     return dg.Definitions(
-        assets=assets,
+        assets=[*assets, *([_inputs_spec(family)] if family.settings.inputs.path else [])],
         asset_checks=family_checks(family),
         jobs=jobs,
         sensors=notification_sensors(family, jobs),
@@ -57,7 +58,7 @@ def _job(family: Family, name: str, assets: tuple[str, ...]) -> "UnresolvedAsset
         name,
         selection=dg.AssetSelection.assets(*(family.key(asset) for asset in assets)),
         executor_def=dg.in_process_executor if in_process else dg.multiprocess_executor,
-        description=f"{family.model}: {'predictions' if len(assets) == len(INFERENCE) else 'predictions and explanations'}",
+        description=f"{family.model}: {', '.join(assets)}",
         tags={"mlops_assets/model": family.slug},
     )
 

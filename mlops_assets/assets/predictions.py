@@ -96,11 +96,16 @@ def predictions_asset(family: Family) -> dg.AssetsDefinition:
             signature_hash=signature_hash(model_signature),
             inputs_version=source.data_version,
             data_version=version,
-            extra={"predict_method": config.predict_method.value, "params": json.dumps(params, sort_keys=True, default=str)},
+            extra={
+                "predict_method": config.predict_method.value,
+                "params": json.dumps(params, sort_keys=True, default=str),
+            },
         )
         features = [name for name in input_samples.schema.names if name not in source.row_key]
-        outputs = [name for name in stream.schema.names if name not in (*source.row_key, "model_version", "model_digest")]
-        depends = {name: features for name in outputs} | {name: [name] for name in source.row_key}
+        outputs = [
+            name for name in stream.schema.names if name not in (*source.row_key, "model_version", "model_digest")
+        ]
+        depends = dict.fromkeys(outputs, features) | {name: [name] for name in source.row_key}
 
         def told(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             yield from batches

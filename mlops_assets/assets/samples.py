@@ -16,24 +16,24 @@ from mlops_assets.state import state_folder
 from mlops_assets.tables.provenance import Provenance
 from mlops_assets.tables.spool import Spool, scratch_folder
 
-REJECTED_DESCRIPTION = """Every row that the contract refused, whole and as it was, with `reasons`: a list of (column, code).
+REJECTED_DESCRIPTION = """
+Every row that the contract refused, whole and as it was, with `reasons`: a list of (column, code).
 
-Rows in = `input_samples` + `rejected_samples`: nothing is lost. Published also when there are too many of them and the run
-stops, so that they can be read."""
+Rows in = `input_samples` + `rejected_samples`: nothing is lost. Published also when there are too many of them and
+the run stops, so that they can be read."""
 
-SAMPLES_DESCRIPTION = """The rows that will be scored: the row key first, then the signature's inputs, typed exactly as it says.
+SAMPLES_DESCRIPTION = """
+The rows that will be scored: the row key first, then the signature's inputs, typed exactly as it says.
 
 Whether a row is accepted depends on that row and the signature alone. Row keys are unique and unchanged. Fails before
-anything downstream runs when more than `contract.max_rejected` rows were refused. The data version is the SHA-256 of the
-content: the same rows give the same version, whatever file they come from."""
+anything downstream runs when more than `contract.max_rejected` rows were refused. The data version is the SHA-256 of
+the content: the same rows give the same version, whatever file they come from."""
 
 
 def sample_assets(family: Family) -> dg.AssetsDefinition:
     """`rejected_samples` and `input_samples` of one model: made in one pass, so they are one step."""
     settings = family.settings
-    inputs = dg.AssetIn(
-        key=family.inputs_key, input_manager_key=family.inputs_reader if settings.inputs.path else None
-    )
+    inputs = dg.AssetIn(key=family.inputs_key, input_manager_key=family.inputs_reader if settings.inputs.path else None)
 
     class SamplesConfig(dg.Config):
         """Which rows a run reads."""
@@ -46,7 +46,7 @@ def sample_assets(family: Family) -> dg.AssetsDefinition:
         outs={
             name: dg.AssetOut(
                 key=family.key(name),
-                description=description,
+                description=description.strip(),
                 dagster_type=pa.RecordBatchReader,
                 io_manager_key=family.tables,
                 group_name=family.group,
@@ -75,7 +75,7 @@ def sample_assets(family: Family) -> dg.AssetsDefinition:
             scratch_folder(state_folder(family.root) / "scratch") as scratch,
             conform_table(source, schema, policy, scratch, limit=config.limit) as conformed,
         ):
-            counts = {
+            counts: dict[str, Any] = {
                 "rows_read": conformed.rows,
                 "rows_accepted": conformed.accepted.rows,
                 "rows_rejected": conformed.rejected.rows,

@@ -33,7 +33,9 @@ def explanation_checks(family: Family) -> dg.AssetChecksDefinition:
             ),
             dg.AssetCheckSpec("additive", asset=key, description="Base and attributions add up to the prediction."),
             dg.AssetCheckSpec(
-                "explains_the_stored_prediction", asset=key, description="The explained prediction is the published one."
+                "explains_the_stored_prediction",
+                asset=key,
+                description="The explained prediction is the published one.",
             ),
         ],
         ins={
@@ -99,7 +101,7 @@ def _additive(ledger: ds.Dataset, source: Provenance, key: dg.AssetKey) -> dg.As
         "largest_residual_in_tolerances": verdict.largest_ratio,
     }
     if verdict.listed:
-        columns = {name: "string" for name in (*source.row_key, "output")} | {"residual": "float", "tolerance": "float"}
+        columns = dict.fromkeys((*source.row_key, "output"), "string") | {"residual": "float", "tolerance": "float"}
         metadata["beyond"] = table(verdict.listed, columns)
     return dg.AssetCheckResult(
         check_name="additive",

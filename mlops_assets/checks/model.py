@@ -19,7 +19,10 @@ def champion_checks(family: Family) -> dg.AssetChecksDefinition:
         name=f"{family.slug}__champion_checks",
         specs=[
             dg.AssetCheckSpec(
-                "loads", asset=key, blocking=True, description="Trusted, digest verified, and deserialized without an error."
+                "loads",
+                asset=key,
+                blocking=True,
+                description="Trusted, digest verified, and deserialized without an error.",
             ),
             dg.AssetCheckSpec("has_signature", asset=key, description="The version carries a recorded signature."),
         ],
@@ -33,13 +36,21 @@ def champion_checks(family: Family) -> dg.AssetChecksDefinition:
 
         registry: MlflowRegistry = getattr(context.resources, REGISTRY)
         store: ChampionIOManager = getattr(context.resources, family.champion_store)
-        told = {"uri": champion_model.uri, "digest": champion_model.digest, "flavors": ", ".join(champion_model.flavors)}
+        told = {
+            "uri": champion_model.uri,
+            "digest": champion_model.digest,
+            "flavors": ", ".join(champion_model.flavors),
+        }
         try:
             store.load(champion_model)
             yield dg.AssetCheckResult(check_name="loads", asset_key=key, passed=True, metadata=told)
         except MlopsAssetsError as error:
             yield dg.AssetCheckResult(
-                check_name="loads", asset_key=key, passed=False, description=str(error), metadata=told | {"error": str(error)}
+                check_name="loads",
+                asset_key=key,
+                passed=False,
+                description=str(error),
+                metadata=told | {"error": str(error)},
             )
         signature = Model.load(str(registry.files(champion_model))).signature
         yield dg.AssetCheckResult(

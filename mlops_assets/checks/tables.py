@@ -122,7 +122,9 @@ def _within_signature(
         "output_signature": str(outputs) if outputs else "(the signature declares no outputs)",
     }
     if method != "predict" or outputs is None:
-        reason = "The signature describes predict, not predict_proba" if outputs else "The signature declares no outputs"
+        reason = (
+            "The signature describes predict, not predict_proba" if outputs else "The signature declares no outputs"
+        )
         return dg.AssetCheckResult(
             check_name="within_output_signature", asset_key=key, passed=True, description=reason, metadata=told
         )

@@ -60,7 +60,9 @@ def register_demo_champion(registry: MlflowRegistry) -> DemoChampion:
         _save(model)
         source = _log(client, registry, model)
     if not client.search_registered_models(f"name = '{MODEL}'"):
-        client.create_registered_model(MODEL, description="Demo: is the tumour benign? scikit-learn's breast cancer data.")
+        client.create_registered_model(
+            MODEL, description="Demo: is the tumour benign? scikit-learn's breast cancer data."
+        )
     version = client.create_model_version(MODEL, source=source, tags={RECIPE_TAG: recipe})
     client.set_registered_model_alias(MODEL, ALIAS, str(version.version))
     return DemoChampion(int(version.version), registered_now=True)

@@ -83,10 +83,15 @@ def print_summary(result: dg.ExecuteInProcessResult, seconds: float, home: Path,
             if event.is_step_failure and event.step_failure_data.error:
                 print(f"\nStep {event.step_key} failed:\n{_root_cause(event.step_failure_data.error)}")
         return 1
-    value = {name: {key: entry.value for key, entry in seen.metadata.items()} for name, seen in told.items()}
+    value: dict[str, dict[str, Any]] = {
+        name: {key: entry.value for key, entry in seen.metadata.items()} for name, seen in told.items()
+    }
     champion, samples = value["champion_model"], value["input_samples"]
     print(f"\nDone in {seconds:.1f} s\n")
-    _line("model", f"{champion['model']}, version {champion['version']} ({champion['alias']}), digest {champion['digest'][:12]}")
+    _line(
+        "model",
+        f"{champion['model']}, version {champion['version']} ({champion['alias']}), digest {champion['digest'][:12]}",
+    )
     _line("rows scored", f"{value['predictions']['dagster/row_count']:,}")
     _line("rows rejected", f"{samples['rows_rejected']:,}")
     _line("checks", f"{len(checks) - len(failed)} of {len(checks)} passed")

@@ -98,7 +98,8 @@ def champion_io_manager(family: Family) -> dg.IOManagerDefinition:
     )
 
     @dg.io_manager(
-        required_resource_keys={REGISTRY, family.loader}, description="The champion: a JSON reference, loaded on demand."
+        required_resource_keys={REGISTRY, family.loader},
+        description="The champion: a JSON reference, loaded on demand.",
     )
     def build(context: dg.InitResourceContext) -> ChampionIOManager:
         return ChampionIOManager(
@@ -123,6 +124,4 @@ def signature_io_manager(family: Family) -> dg.IOManagerDefinition:
 
 def _folder(family: Family) -> Location:
     outputs = family.settings.outputs
-    return Location.parse(
-        outputs.path, base=family.root, storage_options=from_environment(outputs.storage_options)
-    )
+    return Location.parse(outputs.path, base=family.root, storage_options=from_environment(outputs.storage_options))

@@ -1,15 +1,14 @@
 """The reader of the external table that is to be scored."""
 
-
-from typing import Any
+from typing import Any, Literal
 
 import dagster as dg
 import pyarrow.dataset as ds
 from pydantic import Field
 
 from mlops_assets.settings import from_environment
-from mlops_assets.tables.location import Location
 from mlops_assets.tables.input_table import InputTable
+from mlops_assets.tables.location import Location
 from mlops_assets.tables.source import TableSource
 from mlops_assets.tables.views import as_type
 
@@ -21,7 +20,9 @@ class InputsIOManager(dg.ConfigurableIOManager):
     """
 
     path: str = Field(description="File, folder or URL.")
-    format: str | None = Field(default=None, description="parquet, csv or jsonl; null: by the extension.")
+    format: Literal["parquet", "csv", "jsonl"] | None = Field(
+        default=None, description="parquet, csv or jsonl; null: by the extension."
+    )
     row_key: list[str] | None = Field(default=None, description="Columns that identify a row.")
     columns: list[str] | None = Field(default=None, description="Read only these.")
     limit: int | None = Field(default=None, description="Read only the first rows.")

@@ -11,8 +11,8 @@ from pydantic import Field
 
 from mlops_assets.metadata import schema_metadata
 from mlops_assets.settings import from_environment
-from mlops_assets.tables.location import Location
 from mlops_assets.tables.arrow_like import from_arrow_like
+from mlops_assets.tables.location import Location
 from mlops_assets.tables.views import as_type
 from mlops_assets.tables.writers import CsvWriter, ParquetWriter, TableWriter
 
@@ -21,10 +21,11 @@ class TableIOManager(dg.ConfigurableIOManager, ABC):
     """Publishes each asset as one table ``<path>/<asset>.<extension>``, whole or not at all.
 
     Stores a `pyarrow.RecordBatchReader` as it streams; a Table, Dataset or pandas DataFrame is taken as well.
-    Loads what the consumer annotates: `ds.Dataset` (lazy, the default), `pa.RecordBatchReader`, `pa.Table`, `pd.DataFrame`.
-    Input metadata ``columns`` selects columns, ``limit`` rows.
+    Loads what the consumer annotates: `ds.Dataset` (lazy, the default), `pa.RecordBatchReader`, `pa.Table`,
+    `pd.DataFrame`. Input metadata ``columns`` selects columns, ``limit`` rows.
 
-    A subclass of your own says which `TableWriter` it uses; name it in a model's YAML: ``outputs: {KIND: module.Class, ...}``.
+    A subclass of your own says which `TableWriter` it uses; name it in a model's YAML: ``outputs: {KIND:
+    module.Class, ...}``.
     """
 
     path: str = Field(description="Folder or fsspec URL the tables lie in.")

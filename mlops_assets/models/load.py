@@ -66,9 +66,7 @@ def load_by_flavor(folder: Path, reference: ModelReference) -> LoadedModel:
     return load_custom(folder, reference) if custom else load_native(folder, reference)
 
 
-def load_once(
-    reference: ModelReference, strategy: str, load: Callable[[], LoadedModel]
-) -> LoadedModel:
+def load_once(reference: ModelReference, strategy: str, load: Callable[[], LoadedModel]) -> LoadedModel:
     """`load()`, or what it returned earlier in this process for the same digest, version and strategy."""
     key = (f"{reference.uri}@{reference.alias}", reference.digest, strategy)
     with _lock:
@@ -85,7 +83,8 @@ def _pyfunc(folder: Path, reference: ModelReference) -> "PyFuncModel":
     from mlflow.exceptions import MlflowException
 
     try:
-        return mlflow.pyfunc.load_model(str(folder))
+        model: PyFuncModel = mlflow.pyfunc.load_model(str(folder))
+        return model
     except ModuleNotFoundError as error:
         raise ModelLoadError(
             f"The model needs the Python package {error.name!r}, which is not installed",

@@ -173,9 +173,7 @@ class Registry:
             # `models:/` URIs would go through MLflow's global registry setting; the resolved place does not.
             uri = self.client.get_model_version_download_uri(name, number)
             try:
-                path = Path(
-                    download_artifacts(artifact_uri=uri, dst_path=str(folder), tracking_uri=self.tracking_uri)
-                )
+                path = Path(download_artifacts(artifact_uri=uri, dst_path=str(folder), tracking_uri=self.tracking_uri))
             except OSError as error:
                 raise ArtifactsMissingError(
                     f"The files of model {name!r} version {number} cannot be read ({type(error).__name__})",

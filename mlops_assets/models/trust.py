@@ -176,9 +176,7 @@ def runs_code(description: ModelDescription) -> str | None:
     return _pickled(loader, library, settings, description)
 
 
-def _pickled(
-    loader: str, library: str, settings: Mapping[str, Any], description: ModelDescription
-) -> str | None:
+def _pickled(loader: str, library: str, settings: Mapping[str, Any], description: ModelDescription) -> str | None:
     model_class = str(settings.get("model_class") or "")
     if model_class and model_class.partition(".")[0] != library:
         return f"it asks for the class {model_class!r}, which is not {library}'s"

@@ -1,6 +1,7 @@
 """The resources that every model of a code location shares."""
 
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
@@ -10,7 +11,7 @@ from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.state import FOLDER
 
 
-def default_resources(root: Path | None = None) -> dict[str, dg.ConfigurableResource]:
-    """``mlflow_registry`` (MLflow's own settings, else the embedded default below `root`) and ``notifier`` (the log)."""
+def default_resources(root: Path | None = None) -> dict[str, dg.ConfigurableResource[Any]]:
+    """``mlflow_registry`` (MLflow's own settings, else the embedded default below `root`), and ``notifier`` (the log)."""
     state = str(root / FOLDER) if root else None
     return {REGISTRY: MlflowRegistry(state=state), NOTIFIER: LogNotifier()}

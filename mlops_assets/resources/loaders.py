@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
@@ -10,7 +11,7 @@ from mlops_assets.models.loaded import LoadedModel
 from mlops_assets.models.reference import ModelReference
 
 
-class Loader(dg.ConfigurableResource, ABC):
+class Loader(dg.ConfigurableResource[Any], ABC):
     """Loads files that the trust policy has agreed to and whose digest has been verified.
 
     A subclass of your own is named in a model's YAML as ``loader: {KIND: your_module.YourLoader}``.
@@ -35,7 +36,8 @@ class AutoLoader(Loader):
 
 
 class BuiltinLoader(Loader):
-    """Native flavors (scikit-learn, lightgbm, xgboost, ...): predicts as MLflow does and reaches the library's object."""
+    """Native flavors (scikit-learn, lightgbm, xgboost, ...): predicts as MLflow does and reaches the library's
+    object."""
 
     def load(self, folder: Path, reference: ModelReference) -> LoadedModel:
         return load_native(folder, reference)

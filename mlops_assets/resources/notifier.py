@@ -2,6 +2,7 @@
 
 import logging
 from abc import ABC, abstractmethod
+from typing import Any
 
 import dagster as dg
 from pydantic import Field
@@ -15,7 +16,7 @@ class NotificationError(MlopsAssetsError):
     """A message could not be delivered."""
 
 
-class Notifier(dg.ConfigurableResource, ABC):
+class Notifier(dg.ConfigurableResource[Any], ABC):
     """Tells people something. A subclass of your own takes the place of the resource ``notifier``."""
 
     @abstractmethod

@@ -3,6 +3,7 @@
 import os
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 from pydantic import Field, PrivateAttr
@@ -13,11 +14,11 @@ from mlops_assets.models.registry import Registry
 from mlops_assets.state import state_folder
 
 
-class MlflowRegistry(dg.ConfigurableResource):
+class MlflowRegistry(dg.ConfigurableResource[Any]):
     """Read access to an MLflow registry through an explicit client: no global state, connected on first use.
 
-    Without settings it is MLflow's own: ``MLFLOW_TRACKING_URI`` and ``MLFLOW_REGISTRY_URI``, read when a run starts; and
-    where these are unset, the embedded default, SQLite and files under the state folder.
+    Without settings it is MLflow's own: ``MLFLOW_TRACKING_URI`` and ``MLFLOW_REGISTRY_URI``, read when a run starts;
+    and where these are unset, the embedded default, SQLite and files under the state folder.
 
     Examples
     --------
@@ -36,8 +37,8 @@ class MlflowRegistry(dg.ConfigurableResource):
     retries: int = Field(default=1, description="How often a failed request is repeated.", ge=0)
     state: str | None = Field(
         default=None,
-        description="Folder of the embedded default and of the model cache; null: MLOPS_ASSETS_HOME, else .mlops_assets "
-        "in the project's folder.",
+        description="Folder of the embedded default and of the model cache; null: MLOPS_ASSETS_HOME, else "
+        ".mlops_assets in the project's folder.",
     )
 
     _registry: Registry | None = PrivateAttr(default=None)
@@ -76,7 +77,9 @@ class MlflowRegistry(dg.ConfigurableResource):
     def page(self, reference: ModelReference) -> str | None:
         """The version's page in MLflow's UI, where the registry is a server."""
         uri = self.address().where
-        return f"{uri.rstrip('/')}/#/models/{reference.name}/versions/{reference.version}" if "http" in uri[:5] else None
+        return (
+            f"{uri.rstrip('/')}/#/models/{reference.name}/versions/{reference.version}" if "http" in uri[:5] else None
+        )
 
     def _embedded(self) -> str:
         self.state_folder.mkdir(parents=True, exist_ok=True)

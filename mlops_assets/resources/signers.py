@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from mlflow.models import ModelSignature
 
 
-class Signer(dg.ConfigurableResource, ABC):
+class Signer(dg.ConfigurableResource[Any], ABC):
     """Makes a signature from inputs and the outputs that a model gave for them.
 
     A subclass of your own is named in a model's YAML as ``signer: {KIND: your_module.YourSigner}``; its fields are

@@ -13,8 +13,8 @@ import pyarrow as pa
 from mlops_assets.errors import ContractError
 from mlops_assets.signatures.contract import Contract, Policy
 from mlops_assets.tables.digest import ContentHash
-from mlops_assets.tables.keys import KeyCheck
 from mlops_assets.tables.input_table import InputTable
+from mlops_assets.tables.keys import KeyCheck
 from mlops_assets.tables.spool import Spool
 
 if TYPE_CHECKING:
@@ -64,7 +64,8 @@ class Conformed:
             return
         shown = "; ".join(islice(self._shown(), ROWS_SHOWN))
         raise ContractError(
-            f"The contract refused {self.rejected.rows} of {self.rows} rows, and contract.max_rejected is {most}: {shown}"
+            f"The contract refused {self.rejected.rows} of {self.rows} rows, and contract.max_rejected is {most}: "
+            + shown
             + ("; ..." if self.rejected.rows > ROWS_SHOWN else ""),
             where=where,
             fix="Read the asset rejected_samples for all of them; mend the data, or raise contract.max_rejected",
@@ -82,7 +83,8 @@ class Conformed:
 def conform_table(
     table: InputTable, inputs: "Schema | None", policy: Policy, scratch: Path, limit: int | None = None
 ) -> Iterator[Conformed]:
-    """Apply the contract to a table (its first `limit` rows), in bounded memory; the spools live until the context ends.
+    """Apply the contract to a table (its first `limit` rows), in bounded memory; the spools live until the context
+    ends.
 
     Raises
     ------

@@ -61,8 +61,8 @@ def compare_subset(
 ) -> KeyAgreement:
     """Whether the keys of `found` all occur in `expected`, in the same order; consecutive equal keys count once.
 
-    For a selection of rows, whose number nobody but the ledger knows: `expected` and `found` of the result are the number
-    of different keys of `found`, and how many of them were met.
+    For a selection of rows, whose number nobody but the ledger knows: `expected` and `found` of the result are the
+    number of different keys of `found`, and how many of them were met.
     """
     known = _key_rows(expected, row_key)
     wanted = met = 0

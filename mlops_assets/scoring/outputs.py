@@ -92,16 +92,18 @@ def _columns(
 def _in_input_order(frame: Any, rows: int) -> Any:
     import pandas as pd
 
-    if len(frame) == rows and not frame.index.equals(pd.RangeIndex(rows)) and pd.api.types.is_integer_dtype(frame.index):
+    if (
+        len(frame) == rows
+        and not frame.index.equals(pd.RangeIndex(rows))
+        and pd.api.types.is_integer_dtype(frame.index)
+    ):
         order = frame.index.to_numpy()
         if np.array_equal(np.sort(order), np.arange(rows)):
             return frame.loc[np.arange(rows)]
     return frame.copy(deep=False)
 
 
-def _names(
-    width: int, names: list[str], method: PredictMethod, classes: Sequence[object] | None
-) -> list[str]:
+def _names(width: int, names: list[str], method: PredictMethod, classes: Sequence[object] | None) -> list[str]:
     if method == "predict_proba":
         labels = classes if classes is not None and len(classes) == width else range(width)
         return [f"probability_{label}" for label in labels]

@@ -23,7 +23,8 @@ def validate_params(params: Mapping[str, Any], schema: "ParamSchema | None", whe
     from mlflow.types import ParamSpec
 
     specs = {spec.name: spec for spec in schema.params} if schema else {}
-    listing = ", ".join(f"{name}: {spec.dtype.name}" for name, spec in specs.items()) or "none"
+    kinds = {name: getattr(spec.dtype, "name", "object") for name, spec in specs.items()}
+    listing = ", ".join(f"{name}: {kind}" for name, kind in kinds.items()) or "none"
     checked = {}
     for name, value in params.items():
         if name not in specs:
@@ -37,6 +38,6 @@ def validate_params(params: Mapping[str, Any], schema: "ParamSchema | None", whe
             checked[name] = ParamSpec.validate_type_and_shape(name, value, spec.dtype, spec.shape)
         except MlflowException as error:
             raise ConfigurationError(
-                f"The value of param {name!r} is not a {spec.dtype.name}", where=where, fix=f"Its params are: {listing}"
+                f"The value of param {name!r} is not a {kinds[name]}", where=where, fix=f"Its params are: {listing}"
             ) from error
     return checked

@@ -73,7 +73,8 @@ class Scorer:
             keys = {name: batch.column(name) for name in self.row_key}
             arrays = keys | columns | self._provenance(batch.num_rows)
             fields = [
-                batch.schema.field(name) if name in keys else pa.field(name, array.type) for name, array in arrays.items()
+                batch.schema.field(name) if name in keys else pa.field(name, array.type)
+                for name, array in arrays.items()
             ]
             yield pa.RecordBatch.from_arrays(list(arrays.values()), schema=pa.schema(fields))
 
@@ -106,9 +107,9 @@ class Scorer:
     def _empty_schema(self, source: pa.Schema) -> pa.Schema:
         from mlops_assets.signatures.arrow_types import arrow_schema
 
-        known = self.outputs is not None and self.method == "predict" and not self.outputs.is_tensor_spec()
-        names = output_names(self.outputs) or ["prediction"]
-        types = arrow_schema(self.outputs).types if known else [pa.float64()]
+        names, types = output_names(self.outputs) or ["prediction"], [pa.float64()]
+        if self.outputs is not None and self.method == "predict" and not self.outputs.is_tensor_spec():
+            types = arrow_schema(self.outputs).types
         fields = [source.field(name) for name in self.row_key]
         fields += [pa.field(name, type_) for name, type_ in zip(names, types, strict=False)]
         return pa.schema([*fields, pa.field(MODEL_VERSION, pa.int64()), pa.field(MODEL_DIGEST, pa.string())])
@@ -116,7 +117,7 @@ class Scorer:
 
 def output_names(outputs: "Schema | None") -> Sequence[str]:
     """The names that a signature gives its outputs; empty where it gives none."""
-    return list(outputs.input_names()) if outputs is not None and outputs.has_input_names() else []
+    return [str(name) for name in outputs.input_names()] if outputs is not None and outputs.has_input_names() else []
 
 
 def _cast(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:

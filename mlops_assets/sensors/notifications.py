@@ -13,9 +13,7 @@ if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 
-def notification_sensors(
-    family: Family, jobs: "Sequence[UnresolvedAssetJobDefinition]"
-) -> list[dg.SensorDefinition]:
+def notification_sensors(family: Family, jobs: "Sequence[UnresolvedAssetJobDefinition]") -> list[dg.SensorDefinition]:
     """A sensor for success and one for failure of the model's jobs; both run by default, and never fail a run."""
 
     @dg.run_status_sensor(
@@ -26,7 +24,12 @@ def notification_sensors(
         description="Tells that a run succeeded: rows and columns of the predictions, features of the explanations.",
     )
     def success(context: dg.RunStatusSensorContext, notifier: Notifier) -> None:
-        deliver(notifier, f"{family.model}: {context.dagster_run.job_name} succeeded", _success(family, context), context.log)
+        deliver(
+            notifier,
+            f"{family.model}: {context.dagster_run.job_name} succeeded",
+            _success(context),
+            context.log,
+        )
 
     @dg.run_failure_sensor(
         name=f"{family.slug}_failure_notification",
@@ -44,20 +47,25 @@ def deliver(notifier: Notifier, title: str, message: str, log: logging.Logger) -
     """Notify; whatever goes wrong is logged and goes no further, because the run is over and its result stands."""
     try:
         notifier.notify(title, message)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - a notifier is anybody's code, and must not fail what it reports on
         log.error(f"The notifier {type(notifier).__name__} failed: {type(error).__name__}: {error}")
 
 
-def _success(family: Family, context: dg.RunStatusSensorContext) -> str:
+def _success(context: dg.RunStatusSensorContext) -> str:
     lines = [f"Run {context.dagster_run.run_id}"]
     for event in _materializations(context):
-        name, metadata = event.asset_key.path[-1], event.metadata if event else {}
+        name, metadata = event.asset_key.path[-1], event.metadata
         if name == "predictions":
             rows = metadata["dagster/row_count"].value
-            columns = len(metadata["dagster/column_schema"].value.columns)
-            lines.append(f"Predictions: {rows} rows x {columns} columns, model version {metadata['model_version'].value}")
+            version, schema = metadata["model_version"].value, metadata["dagster/column_schema"]
+            shape = f"{rows} rows"
+            if isinstance(schema, dg.TableSchemaMetadataValue):
+                shape += f" x {len(schema.schema.columns)} columns"
+            lines.append(f"Predictions: {shape}, model version {version}")
         if name == "model_explanations":
-            lines.append(f"Explanations: {metadata['features'].value} features; top: {metadata['top_features_text'].value}")
+            lines.append(
+                f"Explanations: {metadata['features'].value} features; top: {metadata['top_features_text'].value}"
+            )
     return "\n".join(lines)
 
 

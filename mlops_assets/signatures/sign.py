@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlparse
 
 from mlops_assets.errors import RegistryError, SignatureError
 
@@ -113,7 +114,8 @@ def sign_model(
 
 def _sign_logged(client: "MlflowClient", model: "LoggedModel", signature: "ModelSignature", overwrite: bool) -> Signed:
     where = f"models:/{model.model_id}"
-    versions = client.search_model_versions(f"source_path = '{where}'")
+    sources = (where, model.artifact_location)
+    versions = [v for source in sources for v in client.search_model_versions(f"source_path = '{source}'")]
     if versions:
         users = ", ".join(sorted(f"{version.name} version {version.version}" for version in versions))
         raise SignatureError(
@@ -147,13 +149,16 @@ def _sign_version(
                 description.artifact_path = model.artifact_location
             description.save(str(folder / "MLmodel"))
             client.log_model_artifacts(model.model_id, str(folder))
+    # A store without a server resolves models:/m-<id>, and a model_id without run, through MLflow's global tracking URI
+    # (a TODO in its SqlAlchemyStore); a server resolves them itself, and wants them.
+    remote = urlparse(client.tracking_uri).scheme in ("http", "https", "databricks")
     made = client.create_model_version(
         version.name,
-        source=f"models:/{model.model_id}",
+        source=f"models:/{model.model_id}" if remote else model.artifact_location,
         run_id=version.run_id or None,
         tags=dict(version.tags),
         description=version.description or None,
-        model_id=model.model_id,
+        model_id=model.model_id if remote else None,
     )
     if alias is not None:
         client.set_registered_model_alias(version.name, alias, str(made.version))

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 
@@ -437,3 +438,23 @@ def test_decimals_keep_their_scale_in_csv(tmp_path):
     table = pa.table({"d": pa.array([Decimal("1.500")], pa.decimal128(10, 3))})
     CsvWriter().write(table.to_reader(), place_in(tmp_path))
     assert CsvWriter().read(place_in(tmp_path)).to_table()["d"].to_pylist() == [Decimal("1.500")]
+
+
+@pytest.mark.parametrize("format_name", FORMATS)
+def test_writers_and_readers_at_once_see_whole_tables(tmp_path, format_name):
+    writer, place = writer_for(format_name), place_in(tmp_path)
+    whole = [[value] * 50 for value in range(2)]
+    writer.write(pa.table({"a": whole[0]}).to_reader(), place)
+
+    def publish(value):
+        for _ in range(15):
+            writer.write(pa.table({"a": whole[value]}).to_reader(), place)
+
+    with ThreadPoolExecutor(2) as pool:
+        publishing = [pool.submit(publish, value) for value in range(2)]
+        while not all(each.done() for each in publishing):
+            assert writer.read(place).to_table()["a"].to_pylist() in whole
+    for each in publishing:
+        each.result()
+    assert writer.read(place).to_table()["a"].to_pylist() in whole
+    assert len(list(tmp_path.iterdir())) == (1 if format_name == "parquet" else 2)
