@@ -12,6 +12,6 @@ from mlops_assets.state import FOLDER
 
 
 def default_resources(root: Path | None = None) -> dict[str, dg.ConfigurableResource[Any]]:
-    """``mlflow_registry`` (MLflow's own settings, else the embedded default below `root`), and ``notifier`` (the log)."""
+    """``mlflow_registry`` (MLflow's own settings, else the embedded default below `root`), ``notifier`` (the log)."""
     state = str(root / FOLDER) if root else None
     return {REGISTRY: MlflowRegistry(state=state), NOTIFIER: LogNotifier()}

@@ -13,11 +13,12 @@
       threshold: 0.5
       words: {type: string, default: [a, b], list: true}
 
-``inputs: {tensor: float32, shape: [-1, 8, 8]}`` is one tensor without name, ``inputs: {image: {tensor: float32, shape: [-1, 8,
-8]}}`` a named one, ``inputs: [double, string]`` columns without names. Whatever MLflow itself writes (lists of specs, also
-as JSON strings) is read as well.
+One tensor without name is ``inputs: {tensor: float32, shape: [-1, 8, 8]}``, a named one
+``inputs: {image: {tensor: float32, shape: [-1, 8, 8]}}``; columns without names are ``inputs: [double, string]``.
+Whatever MLflow itself writes (lists of specs, also as JSON strings) is read as well.
 """
 
+import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -60,7 +61,7 @@ def signature_from_text(text: str, where: str | None = None) -> "ModelSignature"
         for key in keys:
             if keys.count(key) > 1:
                 line = node.start_mark.line + 1
-                raise SignatureError(f"The key {key!r} occurs twice in the block that starts at line {line}", where=where)
+                raise SignatureError(f"The key {key!r} occurs twice in the block from line {line}", where=where)
         return dict(loader.construct_mapping(node, deep=True))
 
     Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, mapping)
@@ -69,7 +70,8 @@ def signature_from_text(text: str, where: str | None = None) -> "ModelSignature"
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise SignatureError(f"The signature is not YAML: {getattr(error, 'problem', error)}{place}", where=where) from error
+        problem = getattr(error, "problem", error)
+        raise SignatureError(f"The signature is not YAML: {problem}{place}", where=where) from error
     return signature_from_dict(content, where)
 
 
@@ -120,8 +122,6 @@ class _Reader:
             return Schema([ColSpec(self._type(path, content), PREDICTION if path == "outputs" else None)])
         if isinstance(content, list) and content:
             if all(isinstance(item, Mapping) and "type" in item for item in content):
-                import json
-
                 return self._mlflow_schema(path, json.dumps(content))
             return Schema([ColSpec(self._type(f"{path}[{i}]", item)) for i, item in enumerate(content)])
         if not isinstance(content, Mapping) or not content:
@@ -148,9 +148,12 @@ class _Reader:
         from mlflow.types import Schema
 
         try:
-            return Schema.from_json(text)
+            # MLflow reads an array, object or map without "required" as optional, and everything else as required.
+            specs = [spec if spec["type"] == "tensor" else {"required": True, **spec} for spec in json.loads(text)]
+            return Schema.from_json(json.dumps(specs))
         except (MlflowException, ValueError, TypeError, KeyError) as error:
-            self._fail(path, f"MLflow cannot read this schema: {error}", f"Types are {', '.join(_TYPES)}, array, object, map")
+            allowed = f"Types are {', '.join(_TYPES)}, array, object, map"
+            self._fail(path, f"MLflow cannot read this schema: {error}", allowed)
 
     def _spec(self, path: str, name: str, entry: Any) -> "ColSpec | TensorSpec":
         from mlflow.types import ColSpec
@@ -173,7 +176,8 @@ class _Reader:
             if entry == "any":
                 return AnyType()
             if entry not in _SCALARS:
-                self._fail(path, f"there is no type {entry!r}{did_you_mean(entry, _TYPES)}", f"Types are {', '.join(_TYPES)}")
+                allowed = f"Types are {', '.join(_TYPES)}"
+                self._fail(path, f"there is no type {entry!r}{did_you_mean(entry, _TYPES)}", allowed)
             return DataType[entry]
         if not isinstance(entry, Mapping):
             self._fail(path, f"is {_kind(entry)}, not a type", f"Types are {', '.join(_TYPES)}")
@@ -218,8 +222,6 @@ class _Reader:
         from mlflow.types import ParamSchema
 
         if isinstance(content, str | list):
-            import json
-
             try:
                 return ParamSchema.from_json(content if isinstance(content, str) else json.dumps(content))
             except (MlflowException, ValueError, TypeError, KeyError) as error:
@@ -243,12 +245,14 @@ class _Reader:
             self._fail(path, "has no default", "MLflow's params need one")
         kind = self._type(f"{path}.type", entry["type"])
         if not isinstance(kind, DataType) or kind is DataType.binary:
-            self._fail(f"{path}.type", f"a param cannot be {entry['type']}", f"Types are {', '.join(_SCALARS)} but binary")
+            allowed = f"Types are {', '.join(_SCALARS)}, but not binary"
+            self._fail(f"{path}.type", f"a param cannot be {entry['type']}", allowed)
         try:
             return ParamSpec(name, kind, entry["default"], (-1,) if entry.get("list", False) else None)
         except MlflowException as error:
+            wanted = f"list of {kind!r}" if entry.get("list") else repr(kind)
             raise SignatureError(
-                f"{path}.default: is {_kind(entry['default'])}, which is no {'list of ' if entry.get('list') else ''}{kind!r}",
+                f"{path}.default: is {_kind(entry['default'])}, which is no {wanted}",
                 where=self._where,
                 fix="Give a default of that type",
             ) from error

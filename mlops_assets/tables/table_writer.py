@@ -132,10 +132,10 @@ class TableWriter(ABC):
 
     def _before_switch(
         self,
-        temporary: Location,  # noqa: ARG002 (a format that needs no second file has nothing to do here)
-        target: Location,  # noqa: ARG002
-        schema: pa.Schema,  # noqa: ARG002
-        switch: ExitStack,  # noqa: ARG002
+        temporary: Location,
+        target: Location,
+        schema: pa.Schema,
+        switch: ExitStack,
     ) -> str:
         """Write what must lie beside `target` before `temporary` becomes it, and return its name; empty for nothing.
 
@@ -143,7 +143,7 @@ class TableWriter(ABC):
         """
         return ""
 
-    def _after_switch(self, target: Location, companion: str) -> None:  # noqa: ARG002
+    def _after_switch(self, target: Location, companion: str) -> None:
         """Remove what the previous table had beside it; `companion` is what `_before_switch` returned."""
         return
 
