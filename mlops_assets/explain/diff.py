@@ -147,7 +147,8 @@ def compare_ledgers(
     Raises
     ------
     ExplanationError
-        The ledgers do not hold the same rows in the same order; the first key that differs is named.
+        The ledgers do not hold the same rows in the same order (the first key that differs is named), or lack some of
+        a row's outputs.
     """
     left, right = _Ledger(old), _Ledger(new)
     features = [name for name in right.features if name in left.features]
@@ -233,6 +234,13 @@ class _Ledger:
             return
         for batches in ([self._first], self._rest):
             for batch in batches:
+                late = sorted(set(pc.unique(batch.column("output")).to_pylist()) - set(self.outputs))
+                if late:
+                    raise ExplanationError(
+                        f"The ledger's first batch lacks the outputs {late[:10]}",
+                        where=_WHERE,
+                        fix="Compare ledgers that hold every output of a row",
+                    )
                 yield batch.select(columns).filter(pc.is_in(batch.column("output"), value_set=wanted))
 
 
@@ -273,9 +281,7 @@ def _add(total: _Sums, before: Floats, after: Floats) -> None:
     total.flips += (np.sign(before) * np.sign(after) < 0).sum(axis=0)
 
 
-def _change(
-    output: str, features: Sequence[str], total: _Sums, top_k: int, per_row: bool = True
-) -> OutputChange:
+def _change(output: str, features: Sequence[str], total: _Sums, top_k: int, per_row: bool = True) -> OutputChange:
     rows = max(total.rows, 1)
     old_ranks, new_ranks = _ranks(total.old_abs), _ranks(total.new_abs)
     changes = [

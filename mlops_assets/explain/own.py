@@ -123,7 +123,11 @@ class ModelExplainer(Explainer):
                 where=self._where,
                 fix="Return one column per input column, and optionally base_value",
             )
-        base = answer[["base_value"]].to_numpy() if "base_value" in answer.columns and "base_value" not in self.features else None
+        base = (
+            answer[["base_value"]].to_numpy()
+            if "base_value" in answer.columns and "base_value" not in self.features
+            else None
+        )
         return answer[names].to_numpy(), base
 
     def _shaped(self, answer: Any, rows: int) -> Floats:

@@ -1,6 +1,6 @@
 """The reader of the external table that is to be scored."""
 
-from typing import Any, Literal
+from typing import Any, cast
 
 import dagster as dg
 import pyarrow.dataset as ds
@@ -9,7 +9,7 @@ from pydantic import Field
 from mlops_assets.settings import from_environment
 from mlops_assets.tables.input_table import InputTable
 from mlops_assets.tables.location import Location
-from mlops_assets.tables.source import TableSource
+from mlops_assets.tables.source import TableFormat, TableSource
 from mlops_assets.tables.views import as_type
 
 
@@ -20,7 +20,7 @@ class InputsIOManager(dg.ConfigurableIOManager):
     """
 
     path: str = Field(description="File, folder or URL.")
-    format: Literal["parquet", "csv", "jsonl"] | None = Field(
+    format: str | None = Field(
         default=None, description="parquet, csv or jsonl; null: by the extension."
     )
     row_key: list[str] | None = Field(default=None, description="Columns that identify a row.")
@@ -40,7 +40,7 @@ class InputsIOManager(dg.ConfigurableIOManager):
         """
         return TableSource(
             location=Location.parse(self.path, storage_options=from_environment(self.storage_options)),
-            format=self.format,
+            format=cast(TableFormat | None, self.format),
             row_key=tuple(self.row_key) if self.row_key else None,
             columns=tuple(self.columns) if self.columns else None,
             limit=self.limit,

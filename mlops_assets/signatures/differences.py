@@ -140,7 +140,9 @@ def _schemas(part: Part, old: "Schema | None", new: "Schema | None") -> Iterator
         if name in new_specs:
             yield from _spec(part, name, spec, new_specs[name])
         elif name in renamed:
-            yield Difference(Code.OUTPUT_RENAMED, part, name, f"{name}: {_kind(spec)}", f"{renamed[name]}: {_kind(spec)}", True)
+            yield Difference(
+                Code.OUTPUT_RENAMED, part, name, f"{name}: {_kind(spec)}", f"{renamed[name]}: {_kind(spec)}", True
+            )
         elif name in removed:
             # Named columns that nobody asks for are ignored; columns without names must be exactly as many.
             code = Code.INPUT_REMOVED if inputs else Code.OUTPUT_REMOVED
@@ -177,9 +179,7 @@ def _renamed(
     }
 
 
-def _spec(
-    part: Part, path: str, old: "ColSpec | TensorSpec", new: "ColSpec | TensorSpec"
-) -> Iterator[Difference]:
+def _spec(part: Part, path: str, old: "ColSpec | TensorSpec", new: "ColSpec | TensorSpec") -> Iterator[Difference]:
     from mlflow.types import ColSpec
 
     inputs = part == "inputs"
@@ -211,9 +211,7 @@ def _types(part: Part, path: str, old: "MlflowType", new: "MlflowType", required
         yield from _leaf(part, path, ColSpec(old, "x", required), ColSpec(new, "x", required))
 
 
-def _objects(
-    part: Part, path: str, old: "Sequence[Property]", new: "Sequence[Property]"
-) -> Iterator[Difference]:
+def _objects(part: Part, path: str, old: "Sequence[Property]", new: "Sequence[Property]") -> Iterator[Difference]:
     inputs = part == "inputs"
     before, after = {prop.name: prop for prop in old}, {prop.name: prop for prop in new}
     for name, prop in before.items():

@@ -13,7 +13,7 @@ outputs:
 params:
   None
 <BLANKLINE>
-"""  # noqa: W291 (MLflow's own text has the blanks)
+"""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -39,7 +39,7 @@ from mlops_assets.signatures.scalars import Reading
 
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, ParamSchema, Schema, TensorSpec
+    from mlflow.types import ColSpec, ParamSchema, Schema
 
 PREDICTION = "prediction"
 """Name of the one output column of a model whose predictions have none."""
@@ -97,7 +97,7 @@ def _schema_of(data: Any, predictions: bool, head: int) -> "tuple[Schema | None,
         return _tensor_schema(dict(data))
     if isinstance(data, pd.DataFrame):
         columns = sample_frame(data, head, faults)
-    elif isinstance(data, pa.Table | pa.RecordBatch) or hasattr(data, "__arrow_c_stream__") and not _is_series(data):
+    elif isinstance(data, pa.Table | pa.RecordBatch) or (hasattr(data, "__arrow_c_stream__") and not _is_series(data)):
         columns = sample_table(pa.table(data), head, faults)
     elif isinstance(data, Mapping):
         columns = sample_records([data], head, faults)
@@ -185,7 +185,7 @@ def _tensor_schema(arrays: "Mapping[str | None, np.ndarray]") -> "tuple[Schema |
             faults.append(f"{what} has no dimension for rows")
         elif isinstance(array, np.ma.MaskedArray):
             faults.append(f"{what} is masked, and MLflow would drop the mask: fill it")
-        elif array.dtype.kind not in "biufUSM" or array.dtype.itemsize > 8 and array.dtype.kind == "f":
+        elif array.dtype.kind not in "biufUSM" or (array.dtype.itemsize > 8 and array.dtype.kind == "f"):
             faults.append(f"{what} has dtype {array.dtype}: use numbers, booleans, text or datetime64, or a DataFrame")
         else:
             dtype = np.dtype(array.dtype.kind) if array.dtype.kind in "US" else array.dtype

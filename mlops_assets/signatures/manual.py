@@ -66,7 +66,7 @@ def signature_from_text(text: str, where: str | None = None) -> "ModelSignature"
 
     Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, mapping)
     try:
-        content = yaml.load(text, Loader)  # noqa: S506 (a subclass of SafeLoader)
+        content = yaml.load(text, Loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""

@@ -228,9 +228,7 @@ def _model_of_run(client: "MlflowClient", run_id: str, name: str) -> "LoggedMode
     models = [model for model in found if model.name == name]
     if not models:
         known = ", ".join(sorted(model.name for model in found)) or "none"
-        raise RegistryError(
-            f"The run logged no model {name!r}", where=where, fix=f"Its logged models are: {known}"
-        )
+        raise RegistryError(f"The run logged no model {name!r}", where=where, fix=f"Its logged models are: {known}")
     # A run may log the same name again; the last one is what runs:/ means.
     return max(models, key=lambda model: model.creation_timestamp)
 

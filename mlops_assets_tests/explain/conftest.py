@@ -11,7 +11,9 @@ import pytest
 from mlops_assets.models.loaded import LoadedModel
 from mlops_assets.models.reference import ModelReference
 
-REFERENCE = ModelReference("churn", 7, "Champion", "d" * 64, ("python_function", "sklearn"), None, None, "models:/churn/7")
+REFERENCE = ModelReference(
+    "churn", 7, "Champion", "d" * 64, ("python_function", "sklearn"), None, None, "models:/churn/7"
+)
 
 Save = Callable[..., LoadedModel]
 
@@ -21,7 +23,9 @@ def save(tmp_path: Path) -> Save:
     """Save a fitted estimator (or a PythonModel) with MLflow and load it as the package does."""
     count = iter(range(1000))
 
-    def save_and_load(model: Any, rows: pd.DataFrame | np.ndarray, *, signed: bool = True, **options: Any) -> LoadedModel:
+    def save_and_load(
+        model: Any, rows: pd.DataFrame | np.ndarray, *, signed: bool = True, **options: Any
+    ) -> LoadedModel:
         import mlflow
         from mlflow.models import infer_signature
 

@@ -59,15 +59,11 @@ def test_a_model_that_predicts_something_else_than_its_estimator_is_explained_fr
 
 def test_a_wrapped_estimator_is_not_taken_for_the_one_inside(save: Save, numbers: pd.DataFrame) -> None:
     wrapped = TransformedTargetRegressor(LinearRegression(), transformer=StandardScaler())
-    explainer = choose_explainer(
-        save(wrapped.fit(numbers, numbers["age"]), numbers), numbers.columns, numbers.head(10)
-    )
+    explainer = choose_explainer(save(wrapped.fit(numbers, numbers["age"]), numbers), numbers.columns, numbers.head(10))
     assert explainer.kind == "PermutationExplainer"
 
 
-def test_probabilities_saved_as_the_prediction_are_the_same_to_the_explainer(
-    save: Save, numbers: pd.DataFrame
-) -> None:
+def test_probabilities_saved_as_the_prediction_are_the_same_to_the_explainer(save: Save, numbers: pd.DataFrame) -> None:
     estimator = RandomForestClassifier(5, random_state=0).fit(numbers, numbers["age"] > 0)
     model = save(estimator, numbers, pyfunc_predict_fn="predict_proba")
     explainer = choose_explainer(model, numbers.columns, numbers)
@@ -134,7 +130,9 @@ def test_a_kind_that_does_not_fit_says_why(save: Save, numbers: pd.DataFrame) ->
 def test_the_background_is_thinned_by_seed(save: Save, numbers: pd.DataFrame) -> None:
     model = save(LinearRegression().fit(numbers, numbers["age"]), numbers)
     one, same, other = (
-        choose_explainer(model, numbers.columns, numbers, ExplainConfig(background_rows=30, seed=seed)).background_digest
+        choose_explainer(
+            model, numbers.columns, numbers, ExplainConfig(background_rows=30, seed=seed)
+        ).background_digest
         for seed in (1, 1, 2)
     )
     assert one == same != other

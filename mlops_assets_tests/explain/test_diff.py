@@ -12,7 +12,9 @@ from mlops_assets.explain.summary import LedgerSummary
 FEATURES = ["age", "debt", "city"]
 
 
-def _ledger(values: np.ndarray, *, outputs=("yes",), features=FEATURES, start: int = 0, size: int = 7) -> list[pa.RecordBatch]:
+def _ledger(
+    values: np.ndarray, *, outputs=("yes",), features=FEATURES, start: int = 0, size: int = 7
+) -> list[pa.RecordBatch]:
     """(rows, features) values, the same for every output."""
     count = len(values) * len(outputs)
     table = pa.table(
@@ -37,12 +39,17 @@ def test_a_version_does_not_differ_from_itself(values: np.ndarray) -> None:
     (output,) = found.outputs
     assert (found.rows, output.ndcg, output.churn) == (50, 1.0, 0.0)
     assert [change.feature for change in output.features] == FEATURES
-    assert {(change.mean_abs_change, change.sign_flips, change.rank_change) for change in output.features} == {(0, 0, 0)}
+    assert {(change.mean_abs_change, change.sign_flips, change.rank_change) for change in output.features} == {
+        (0, 0, 0)
+    }
 
 
 def test_the_change_is_measured_row_by_row(values: np.ndarray) -> None:
     after = values * [1.0, -1.0, 1.0] + [0.5, 0.0, 0.0]
-    changes = {change.feature: change for change in compare_ledgers(_ledger(values), _ledger(after), ["patient"]).outputs[0].features}
+    changes = {
+        change.feature: change
+        for change in compare_ledgers(_ledger(values), _ledger(after), ["patient"]).outputs[0].features
+    }
     assert changes["age"].mean_abs_change == pytest.approx(0.5)
     assert changes["debt"].sign_flips == 1.0
     assert changes["debt"].mean_sign_flipped
@@ -77,7 +84,9 @@ def test_what_only_one_version_has_is_named_and_left_out(values: np.ndarray) -> 
     found = compare_ledgers(old, new, ["patient"])
     assert (found.added_features, found.removed_features) == (("plan",), ("city",))
     assert (found.added_outputs, found.removed_outputs) == (("c",), ("a",))
-    assert [(output.output, [change.feature for change in output.features]) for output in found.outputs] == [("b", ["age", "debt"])]
+    assert [(output.output, [change.feature for change in output.features]) for output in found.outputs] == [
+        ("b", ["age", "debt"])
+    ]
     assert found.rows == 50
 
 

@@ -39,10 +39,14 @@ def _frame(batch: pa.RecordBatch) -> pd.DataFrame:
     return batch.select(["age", "income", "debt", "tenure"]).to_pandas()
 
 
-def _ledger(numbers: pd.DataFrame, explainer: Explainer, selection: Selection | None = None, size: int = 50) -> pa.Table:
+def _ledger(
+    numbers: pd.DataFrame, explainer: Explainer, selection: Selection | None = None, size: int = 50
+) -> pa.Table:
     key = ["patient", "visit"]
     schema = ledger_schema(
-        pa.schema([("patient", pa.string()), ("visit", pa.int64())]), explainer.features, standard_error=explainer.sampled
+        pa.schema([("patient", pa.string()), ("visit", pa.int64())]),
+        explainer.features,
+        standard_error=explainer.sampled,
     )
     made = ledger_batches(_batches(numbers, size), explainer, _frame, key, REFERENCE, selection)
     return pa.Table.from_batches(made, schema=schema)
@@ -185,5 +189,7 @@ def test_few_rows_are_explained_at_once_whatever_the_batch(binary: Explainer, nu
 
 
 def test_a_regression_has_the_output_prediction(save: Save, numbers: pd.DataFrame) -> None:
-    explainer = choose_explainer(save(LinearRegression().fit(numbers, numbers["age"]), numbers), numbers.columns, numbers)
+    explainer = choose_explainer(
+        save(LinearRegression().fit(numbers, numbers["age"]), numbers), numbers.columns, numbers
+    )
     assert set(_ledger(numbers, explainer).column("output").to_pylist()) == {"prediction"}

@@ -61,7 +61,9 @@ def test_several_targets_have_an_output_each(save: Save, numbers: pd.DataFrame) 
     explainer = choose_explainer(save(LinearRegression().fit(numbers, targets), numbers), numbers.columns, numbers)
     explanation = explainer.explain(numbers)
     assert explainer.outputs == ("prediction_0", "prediction_1")
-    np.testing.assert_allclose(explanation.values[:, 0, 0], 2 * (numbers["age"] - numbers["age"][:100].mean()), atol=0.2)
+    np.testing.assert_allclose(
+        explanation.values[:, 0, 0], 2 * (numbers["age"] - numbers["age"][:100].mean()), atol=0.2
+    )
     np.testing.assert_allclose(explanation.base + explanation.values.sum(axis=1), targets, atol=1e-9)
 
 
@@ -78,7 +80,9 @@ def test_the_space_is_the_one_in_which_the_model_adds_up(save: Save, numbers: pd
     estimator.fit(numbers, (numbers["age"] > 0).astype(int))
     explainer = choose_explainer(save(estimator, numbers), numbers.columns, numbers)
     explanation = explainer.explain(numbers)
-    reported = {"log": lambda: np.log(estimator.predict(numbers))}.get(space, lambda: estimator.decision_function(numbers))()
+    reported = {"log": lambda: np.log(estimator.predict(numbers))}.get(
+        space, lambda: estimator.decision_function(numbers)
+    )()
     assert (explainer.kind, explainer.space) == ("LinearExplainer", space)
     np.testing.assert_allclose(explanation.base[:, 0] + explanation.values[:, :, 0].sum(axis=1), reported, atol=1e-9)
 

@@ -150,7 +150,10 @@ def test_every_masked_row_keeps_the_types_of_the_signature(save: Save, people: p
     [
         (KNeighborsClassifier(5), "probability"),
         (MLPClassifier((8,), max_iter=50, random_state=0), "probability"),
-        (VotingClassifier([("a", LogisticRegression()), ("b", RandomForestClassifier(5))], voting="soft"), "probability"),
+        (
+            VotingClassifier([("a", LogisticRegression()), ("b", RandomForestClassifier(5))], voting="soft"),
+            "probability",
+        ),
         (SVC(), "margin"),
     ],
     ids=lambda value: type(value).__name__,
@@ -162,7 +165,11 @@ def test_classifiers_of_any_kind_are_explained_for_their_positive_class(
     estimator.fit(numbers, np.where(numbers["age"] > 0, "yes", "no"))
     explainer = _explainer(save, estimator, numbers, background_rows=10)
     explanation = explainer.explain(numbers.head(5))
-    asked = estimator.decision_function(numbers.head(5)) if space == "margin" else estimator.predict_proba(numbers.head(5))[:, 1]
+    asked = (
+        estimator.decision_function(numbers.head(5))
+        if space == "margin"
+        else estimator.predict_proba(numbers.head(5))[:, 1]
+    )
     assert (explainer.kind, explainer.space, explainer.outputs) == ("PermutationExplainer", space, ("yes",))
     np.testing.assert_allclose(explanation.prediction[:, 0], asked)
     np.testing.assert_allclose(explanation.residual, 0, atol=1e-12)
@@ -170,7 +177,11 @@ def test_classifiers_of_any_kind_are_explained_for_their_positive_class(
 
 @pytest.mark.parametrize(
     "estimator",
-    [SVR(), MLPRegressor(hidden_layer_sizes=(8,), max_iter=50, random_state=0), StackingRegressor([("a", LinearRegression())], cv=2)],
+    [
+        SVR(),
+        MLPRegressor(hidden_layer_sizes=(8,), max_iter=50, random_state=0),
+        StackingRegressor([("a", LinearRegression())], cv=2),
+    ],
     ids=lambda value: type(value).__name__,
 )
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

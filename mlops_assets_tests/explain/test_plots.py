@@ -17,7 +17,9 @@ def _summary(features: list[str], outputs: list[str], rows: int = 600, seed: int
     for output in outputs:
         columns = {f"shap_{name}": random.normal(size=rows) * (place + 1) for place, name in enumerate(features)}
         version = {"model_version": np.ones(rows, np.int64), "model_digest": ["d"] * rows}
-        batches.append(pa.RecordBatch.from_pydict({"key": np.arange(rows), "output": [output] * rows, **columns, **version}))
+        batches.append(
+            pa.RecordBatch.from_pydict({"key": np.arange(rows), "output": [output] * rows, **columns, **version})
+        )
     return LedgerSummary.over(batches, features, outputs)
 
 

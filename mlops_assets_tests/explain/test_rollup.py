@@ -42,7 +42,9 @@ def _sources(transformer, rows: pd.DataFrame) -> list[int]:
 def _named(transformer, rows: pd.DataFrame) -> list[str]:
     """For each transformed column, the input column that its own name says it comes from."""
     names = [name.split("__")[-1].removeprefix("missingindicator_") for name in transformer.get_feature_names_out()]
-    return [next(column for column in rows.columns if name == column or name.startswith(f"{column}_")) for name in names]
+    return [
+        next(column for column in rows.columns if name == column or name.startswith(f"{column}_")) for name in names
+    ]
 
 
 NESTED = ColumnTransformer(
@@ -60,8 +62,13 @@ NESTED = ColumnTransformer(
     [
         NESTED,
         ColumnTransformer([("codes", OrdinalEncoder(), make_column_selector(dtype_include=object))], remainder="drop"),
-        ColumnTransformer([("few", OneHotEncoder(min_frequency=40), ["city"]), ("rest", "passthrough", slice("age", "income"))]),
-        ColumnTransformer([("masked", MinMaxScaler(), [True, False, False, False, False])], remainder=SimpleImputer(strategy="most_frequent")),
+        ColumnTransformer(
+            [("few", OneHotEncoder(min_frequency=40), ["city"]), ("rest", "passthrough", slice("age", "income"))]
+        ),
+        ColumnTransformer(
+            [("masked", MinMaxScaler(), [True, False, False, False, False])],
+            remainder=SimpleImputer(strategy="most_frequent"),
+        ),
         ColumnTransformer([("spline", SplineTransformer(4), ["age"]), ("drop", "drop", TEXTS)]),
     ],
     ids=["nested", "ordinal", "infrequent", "masked", "spline"],
@@ -93,7 +100,8 @@ def test_whatever_is_made_of_a_single_column_comes_from_it(people: pd.DataFrame)
 
 
 @pytest.mark.parametrize(
-    "transformer", [PCA(2), PolynomialFeatures(2), Normalizer(), FunctionTransformer(lambda X: X - X.mean(axis=1, keepdims=True))]
+    "transformer",
+    [PCA(2), PolynomialFeatures(2), Normalizer(), FunctionTransformer(lambda X: X - X.mean(axis=1, keepdims=True))],
 )
 def test_a_transformer_that_may_mix_columns_is_refused_by_name(numbers: pd.DataFrame, transformer) -> None:
     with pytest.raises(NotApplicableError, match=type(transformer).__name__):

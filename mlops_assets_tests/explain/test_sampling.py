@@ -18,7 +18,9 @@ def test_a_reservoir_draws_the_same_rows_from_any_batches(size: int) -> None:
     expected = draw_rows(_batches(500, 33), 40, seed=3)
     assert drawn is not None
     assert expected is not None
-    assert drawn.column("row").to_pylist() == expected.column("row").to_pylist() == sorted(drawn.column("row").to_pylist())
+    assert (
+        drawn.column("row").to_pylist() == expected.column("row").to_pylist() == sorted(drawn.column("row").to_pylist())
+    )
 
 
 def test_a_reservoir_is_uniform() -> None:

@@ -40,7 +40,9 @@ def test_means_and_ranks_are_those_of_the_whole_ledger(values: np.ndarray) -> No
     np.testing.assert_allclose(table.column("mean_abs_shap").to_numpy(), np.abs(values).mean(axis=0)[[1, 0, 2]])
     np.testing.assert_allclose(table.column("mean_shap").to_numpy(), values.mean(axis=0)[[1, 0, 2]], rtol=1e-9)
     assert table.column("native_importance").to_pylist() == [0.5, None, None]
-    assert set(zip(table.column("model_version").to_pylist(), table.column("model_digest").to_pylist())) == {(7, "d" * 64)}
+    assert set(zip(table.column("model_version").to_pylist(), table.column("model_digest").to_pylist())) == {
+        (7, "d" * 64)
+    }
 
 
 def test_every_output_has_its_own_ranks(values: np.ndarray) -> None:
@@ -56,7 +58,9 @@ def test_ties_go_by_the_signature_s_order() -> None:
 
 
 def test_the_sample_is_bounded_and_the_same_in_any_batches(values: np.ndarray) -> None:
-    one, other = (LedgerSummary.over(_batches(values, size), FEATURES, sample_rows=50).sample("yes") for size in (7, 1000))
+    one, other = (
+        LedgerSummary.over(_batches(values, size), FEATURES, sample_rows=50).sample("yes") for size in (7, 1000)
+    )
     assert one is not None
     assert other is not None
     assert one.num_rows == 50

@@ -69,7 +69,9 @@ def test_binary_classifications_are_explained_for_their_positive_class(
     explanation = explainer.explain(numbers)
     assert (explainer.kind, explainer.space, explainer.outputs) == ("TreeExplainer", space, ("yes",)), explainer.reason
     np.testing.assert_allclose(explanation.values, _shap_values(estimator, numbers)[:, :, -1:], atol=1e-6)
-    reported = explanation.prediction[:, 0] if space == "probability" else 1 / (1 + np.exp(-explanation.prediction[:, 0]))
+    reported = (
+        explanation.prediction[:, 0] if space == "probability" else 1 / (1 + np.exp(-explanation.prediction[:, 0]))
+    )
     np.testing.assert_allclose(reported, estimator.predict_proba(numbers)[:, 1], atol=1e-9)
     assert np.abs(explanation.residual).max() < 1e-6
 
