@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import dagster as dg
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from mlops_assets.family import Family
 from mlops_assets.settings import (
@@ -14,7 +14,9 @@ from mlops_assets.settings import (
     InputsSettings,
     OutputsSettings,
     PredictSettings,
+    SensorsSettings,
     StrategySettings,
+    TrackingSettings,
     TrustSettings,
 )
 from mlops_assets.state import project_root
@@ -46,6 +48,11 @@ class MlflowModelComponent(dg.Component, dg.Model, dg.Resolvable):
     contract: ContractSettings = Field(default_factory=ContractSettings, description="How strict the signature is.")
     predict: PredictSettings = Field(default_factory=PredictSettings, description="Defaults for predictions.")
     explain: ExplainSettings = Field(default_factory=ExplainSettings, description="Defaults for explanations.")
+    sensors: SensorsSettings = Field(default_factory=SensorsSettings, description="Status and interval of each sensor.")
+    automation: Literal["eager"] | None = Field(
+        default=None, description="eager: declarative automation in place of the champion sensor. Never both."
+    )
+    tracking: TrackingSettings = Field(default_factory=TrackingSettings, description="Record runs in MLflow.")
     executor: Literal["in_process", "multiprocess"] = Field(
         default="in_process", description="in_process pays the imports once; multiprocess isolates the steps."
     )
@@ -64,6 +71,19 @@ class MlflowModelComponent(dg.Component, dg.Model, dg.Resolvable):
         except ConfigurationError as error:
             raise ValueError(str(error)) from error
         return value
+
+    @model_validator(mode="after")
+    def _one_way_to_run_itself(self) -> "MlflowModelComponent":
+        champion = self.sensors.champion.status == "RUNNING"
+        if champion and self.automation:
+            raise ValueError(
+                "automation and sensors.champion.status: RUNNING would both launch a run when the alias moves; keep one"
+            )
+        if isinstance(self.alias_or_version, int) and (champion or self.automation):
+            raise ValueError("alias_or_version is a version, which never moves; sensors.champion needs an alias")
+        if self.sensors.inputs.status == "RUNNING" and self.inputs.asset:
+            raise ValueError("sensors.inputs watches files, and inputs is an asset; use that asset's own automation")
+        return self
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """The definitions of this model; relative paths start at the project's folder."""

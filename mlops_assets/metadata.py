@@ -68,4 +68,9 @@ def flat_floats(values: Mapping[str, float], prefix: str) -> dict[str, float]:
 def _plain(value: Any, kind: str) -> str | int | float | bool | None:
     if value is None:
         return None
-    return {"int": int, "float": float, "bool": bool}.get(kind, str)(value)  # type: ignore[no-any-return]
+    return {"int": int, "float": _rounded, "bool": bool}.get(kind, str)(value)  # type: ignore[no-any-return]
+
+
+def _rounded(value: Any) -> float:
+    # What a person reads; the exact number is in the table itself.
+    return float(f"{float(value):.6g}")

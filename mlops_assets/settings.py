@@ -111,6 +111,66 @@ class ExplainSettings(dg.Model, dg.Resolvable):
     background_rows: int = Field(default=100, description="Rows of the background sample.", ge=1)
 
 
+class SensorSettings(dg.Model, dg.Resolvable):
+    """One sensor: whether it runs without being switched on in the UI, and how often it looks."""
+
+    status: Literal["RUNNING", "STOPPED"] = Field(
+        default="STOPPED", description="Its status until somebody switches it in the UI."
+    )
+    interval_seconds: int = Field(default=60, description="Seconds between two ticks, at least.", ge=1)
+
+    @property
+    def default_status(self) -> dg.DefaultSensorStatus:
+        return dg.DefaultSensorStatus[self.status]
+
+
+class TellingSensorSettings(SensorSettings):
+    """A sensor that launches nothing, and runs unless it is stopped."""
+
+    status: Literal["RUNNING", "STOPPED"] = Field(
+        default="RUNNING", description="Its status until somebody switches it in the UI."
+    )
+    interval_seconds: int = Field(default=30, description="Seconds between two ticks, at least.", ge=1)
+
+
+class LaunchingSensorSettings(SensorSettings):
+    """A sensor that launches one of the model's jobs."""
+
+    job: Literal["explanations", "inference"] = Field(
+        default="explanations", description="Which job it launches: the whole family, or up to the predictions."
+    )
+
+
+class SensorsSettings(dg.Model, dg.Resolvable):
+    """The model's sensors. Those that launch runs are stopped until they are switched on, here or in the UI."""
+
+    champion: LaunchingSensorSettings = Field(
+        default_factory=LaunchingSensorSettings, description="Launches a run each time the alias moves."
+    )
+    inputs: LaunchingSensorSettings = Field(
+        default_factory=LaunchingSensorSettings, description="Launches a run when input files appear or change."
+    )
+    new_version: SensorSettings = Field(
+        default_factory=SensorSettings, description="Validates each newly registered version, away from the tables."
+    )
+    automation: SensorSettings = Field(
+        default_factory=SensorSettings, description="With `automation` only: evaluates the assets' conditions."
+    )
+    notifications: TellingSensorSettings = Field(
+        default_factory=TellingSensorSettings, description="Tell of success and failure."
+    )
+    tracking: TellingSensorSettings = Field(
+        default_factory=TellingSensorSettings, description="With `tracking` only: closes MLflow runs."
+    )
+
+
+class TrackingSettings(dg.Model, dg.Resolvable):
+    """Whether each Dagster run is also recorded as an MLflow run."""
+
+    enabled: bool = Field(default=False, description="Record runs in MLflow.")
+    experiment: str | None = Field(default=None, description="MLflow experiment; null: mlops_assets/<model>.")
+
+
 def from_environment(options: Mapping[str, Any] | None) -> dict[str, Any]:
     """Storage options with each ``{env: NAME}`` replaced by that variable's value, now.
 

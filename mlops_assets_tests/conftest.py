@@ -17,6 +17,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.models import ModelSignature, infer_signature
 
+from mlops_assets.failures import user_error
 from mlops_assets.models.trust import TRUSTED_TYPES
 from mlops_assets.resources.registry import MlflowRegistry
 
@@ -151,8 +152,5 @@ def run(tmp_path: Path, registry: LocalRegistry, instance: dg.DagsterInstance):
 def _root_cause(result: dg.ExecuteInProcessResult) -> str:
     for event in result.all_events:
         if event.is_step_failure:
-            error = event.step_failure_data.error
-            while error.cause is not None:
-                error = error.cause
-            return str(error.message)
+            return user_error(event.step_failure_data.error).message.strip()
     raise AssertionError("no step failed")

@@ -218,6 +218,9 @@ def model_explanations_asset(family: Family) -> dg.AssetsDefinition:
         return dg.MaterializeResult(
             value=with_provenance(found.to_reader(), provenance),
             metadata={
+                "summary_plot": picture(
+                    _summary_plot(context, family, summary, source), f"SHAP summary of {family.model}"
+                ),
                 COLUMN_LINEAGE: lineage(
                     {
                         name: [shap_column(feature) for feature in features]
@@ -230,9 +233,6 @@ def model_explanations_asset(family: Family) -> dg.AssetsDefinition:
                 "features": len(features),
                 "rows_explained": summary.rows,
                 "space": source.extra["space"],
-                "summary_plot": picture(
-                    _summary_plot(context, family, summary, source), f"SHAP summary of {family.model}"
-                ),
             },
             data_version=dg.DataVersion(version),
         )

@@ -1,5 +1,6 @@
 """Run the demo's whole graph once, and say what came out."""
 
+import logging
 import os
 import time
 from pathlib import Path
@@ -8,12 +9,15 @@ from typing import Any
 import dagster as dg
 
 from mlops_assets.demo.champion import MODEL, register_demo_champion, write_demo_table
+from mlops_assets.failures import user_error
 from mlops_assets.family import REGISTRY
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.state import project_root, state_folder
 
 DAGSTER_YAML = """# The embedded default's Dagster instance: SQLite in this folder.
 telemetry:
+  enabled: false
+nux:
   enabled: false
 """
 
@@ -33,6 +37,8 @@ def run_demo() -> int:
     registry = definitions.resources[REGISTRY] if definitions.resources else None
     if not isinstance(registry, MlflowRegistry):
         raise TypeError(f"The resource {REGISTRY} of the code location is not an MlflowRegistry")
+    # MLflow tells that it creates its tables, which is no news in a demo.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
     print(f"Model {MODEL!r}: training, or finding it registered ...", flush=True)
     champion = register_demo_champion(registry)
     print(f"  version {champion.version} {'registered now' if champion.registered_now else 'was already registered'}")
@@ -81,7 +87,7 @@ def print_summary(result: dg.ExecuteInProcessResult, seconds: float, home: Path,
     if not result.success:
         for event in result.all_events:
             if event.is_step_failure and event.step_failure_data.error:
-                print(f"\nStep {event.step_key} failed:\n{_root_cause(event.step_failure_data.error)}")
+                print(f"\nStep {event.step_key} failed:\n{user_error(event.step_failure_data.error).message.strip()}")
         return 1
     value: dict[str, dict[str, Any]] = {
         name: {key: entry.value for key, entry in seen.metadata.items()} for name, seen in told.items()
@@ -106,12 +112,6 @@ def print_summary(result: dg.ExecuteInProcessResult, seconds: float, home: Path,
     if home.parent.name != ".mlops_assets":
         print(f"  (DAGSTER_HOME is {home})")
     return 1 if failed else 0
-
-
-def _root_cause(error: Any) -> str:
-    while error.cause is not None:
-        error = error.cause
-    return str(error.message).strip()
 
 
 def _line(name: str, value: str) -> None:

@@ -1,6 +1,6 @@
 """Choose the explainer: the model's own, the most exact one that fits, or the one that the settings name."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from mlops_assets.errors import ExplanationError
@@ -28,7 +28,7 @@ _PROBE_ROWS = 8
 
 def choose_explainer(
     model: LoadedModel,
-    features: Sequence[str],
+    features: Iterable[str],
     background: "pd.DataFrame",
     config: ExplainConfig | None = None,
 ) -> Explainer:
@@ -62,6 +62,7 @@ def choose_explainer(
     >>> explainer.kind, explainer.space, explainer.reason                             # doctest: +SKIP
     """
     config = config or ExplainConfig()
+    features = tuple(features)
     missing = [name for name in features if name not in background.columns]
     if missing or len(background) == 0:
         raise ExplanationError(
@@ -70,7 +71,7 @@ def choose_explainer(
             fix="Pass rows of the signature's input columns",
         )
     rows = _thinned(background[list(features)], config)
-    subject = Subject(model, tuple(features), rows, config, read_response(model, rows))
+    subject = Subject(model, features, rows, config, read_response(model, rows))
     if config.KIND is not None:
         return _asked_for(config.KIND, subject)
     explainer = _first_that_fits(subject)
@@ -81,8 +82,8 @@ def choose_explainer(
 
 
 def _asked_for(kind: str, subject: Subject) -> Explainer:
-    # mypy wants a concrete class where a base is enough (mypy issue 4717).
-    base: type[Explainer] = Explainer  # type: ignore[type-abstract]
+    # As a variable, because mypy takes a literal abstract class for one to be called (mypy issue 4717).
+    base: type[Explainer] = Explainer
     try:
         explainer = build_strategy(base, KINDS, {"KIND": kind, "subject": subject})
     except NotApplicableError as error:

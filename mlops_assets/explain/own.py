@@ -152,7 +152,7 @@ class ModelExplainer(Explainer):
         return values
 
     def _base(self, base: Any, rows: int) -> Floats:
-        """(rows, outputs) of a number, one per output, or (rows, outputs); both classes of a binary model are allowed."""
+        """(rows, outputs) of a number, one per output, or all of them; a binary model may give both classes."""
         numbers = np.asarray(base, dtype=np.float64)
         if numbers.ndim and numbers.shape[-1] == 2 and len(self.outputs) == 1:
             numbers = numbers[..., 1:]

@@ -281,15 +281,15 @@ class TreeEnsemble:
         local = np.zeros(len(self.left), np.int64)
         local[inner] = rank
         for word in range(int(rank.max(initial=0)) // 64 + 1):
-            seen = np.zeros(len(self.left), np.uint64)
+            seen, count = np.zeros(len(self.left), np.uint64), np.zeros(len(self.left), np.int64)
             for level in levels:
-                here = local[level] // 64 == word
-                bit = np.where(here, np.uint64(1) << (local[level] % 64).astype(np.uint64), np.uint64(0))
-                new = here & (seen[level] & bit == 0)
+                shift = (local[level] % 64).astype(np.uint64)
+                bit = np.where(local[level] // 64 == word, np.uint64(1) << shift, np.uint64(0))
+                new = seen[level] & bit != bit
                 for child in (self.left[level], self.right[level]):
-                    seen[child] = seen[level] | bit
-                    distinct[child] += new if word == 0 else 0
-        return (np.maximum.reduceat(distinct, self.roots) + 1) // 2
+                    seen[child], count[child] = seen[level] | bit, count[level] + new
+            distinct += count
+        return np.asarray((np.maximum.reduceat(distinct, self.roots) + 1) // 2)
 
 
 def read_ensemble(model: object) -> TreeEnsemble | None:

@@ -1,26 +1,20 @@
 """Tree ensembles: exact Shapley values of the model proper, rolled up to the input columns."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mlops_assets.errors import ExplanationError
 from mlops_assets.explain.design import Design, read_design
-from mlops_assets.explain.explainer import Explainer, Explanation, Floats, NotApplicableError, Space, Subject
+from mlops_assets.explain.explainer import Explainer, Explanation, Floats, NotApplicableError, Subject
 from mlops_assets.explain.sampling import frame_digest
 from mlops_assets.explain.shap_trees import ShapTrees
+from mlops_assets.explain.tree_ensembles import TreeEnsemble, read_ensemble
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _CELLS = 1_000_000
-
-
-class _Ensemble(Protocol):
-    @property
-    def space(self) -> Space: ...
-
-    def raw_margin(self, X: Floats) -> Floats: ...
 
 
 class TreeExplainer(Explainer):
@@ -37,14 +31,15 @@ class TreeExplainer(Explainer):
     def __init__(self, subject: Subject) -> None:
         self._design: Design = read_design(subject)
         estimator = self._design.estimator
-        self._trees, self._attribute = _read(estimator)
+        self._trees = _read(estimator)
+        self._interventional: ShapTrees | None = None
         probe = self._design.matrix(self._design.transform(subject.background))
         if subject.config.mode == "interventional":
             self.background = subject.background
             self.background_digest = frame_digest(subject.background)
-            self._attribute = ShapTrees(estimator, probe)
+            self._interventional = ShapTrees(estimator, probe)
         self.features, self.space, self.outputs = subject.features, self._trees.space, subject.response.outputs
-        width = self._margin(probe[:1]).shape[1]
+        width = len(self._trees.outputs)
         if subject.response.classes is None and self.space in ("log-odds", "probability"):
             # A Booster knows no labels: the positive class is 1, several are numbered.
             self.outputs = ("1",) if width == 1 else tuple(str(place) for place in range(width))
@@ -59,23 +54,29 @@ class TreeExplainer(Explainer):
         self.reason = f"{type(estimator).__name__} is made of trees: exact, {subject.config.mode.replace('_', ' ')}"
 
     def predict(self, inputs: "pd.DataFrame") -> Floats:
-        return self._kept(self._margin(self._matrix(inputs))) if len(inputs) else np.zeros((0, len(self.outputs)))
+        return (
+            self._kept(self._trees.raw_margin(self._matrix(inputs)))
+            if len(inputs)
+            else np.zeros((0, len(self.outputs)))
+        )
 
     def explain(self, inputs: "pd.DataFrame") -> Explanation:
         if len(inputs) == 0:
             none = np.zeros((0, len(self.outputs)))
             return Explanation(np.zeros((0, len(self.features), len(self.outputs))), none, none)
         X = self._matrix(inputs)
-        values, base = self._attribute(X)
+        if self._interventional is not None:
+            values, base = self._interventional(X)
+        else:
+            from mlops_assets.explain.tree_kernel import tree_shap
+
+            values, base = tree_shap(self._trees, X)
         rolled = self._design.roll_up(self._kept(values))
         starts = np.broadcast_to(self._kept(base[None, :]), (len(X), len(self.outputs))).copy()
-        return Explanation(rolled, starts, self._kept(self._margin(X)))
+        return Explanation(rolled, starts, self._kept(self._trees.raw_margin(X)))
 
     def _matrix(self, inputs: "pd.DataFrame") -> Floats:
         return self._design.matrix(self._design.transform(self.columns(inputs)))
-
-    def _margin(self, X: Floats) -> Floats:
-        return np.asarray(self._trees.raw_margin(X), dtype=np.float64).reshape(len(X), -1)
 
     def _kept(self, values: Floats) -> Floats:
         return values[..., 1:] if self._second else values
@@ -89,44 +90,18 @@ class TreeExplainer(Explainer):
         return {output: dict(zip(self.features, total.tolist(), strict=True)) for output in self.outputs}
 
 
-def _read(estimator: Any) -> tuple[_Ensemble, Callable[[Floats], tuple[Floats, Floats]]]:
-    """The estimator's trees, and the function that attributes them path-dependently.
+def _read(estimator: Any) -> TreeEnsemble:
+    """The estimator's trees.
 
     Raises
     ------
     NotApplicableError
-        It is no tree model that is supported.
+        It is not made of trees, or of such as do not add up to its prediction.
     """
-    ensemble = _ShapEnsemble.read(estimator)
+    try:
+        ensemble = read_ensemble(estimator)
+    except ExplanationError as error:
+        raise NotApplicableError(error.what) from error
     if ensemble is None:
-        raise NotApplicableError(f"{type(estimator).__name__} is not a tree model that is read exactly")
-    return ensemble, ShapTrees(estimator, None)
-
-
-class _ShapEnsemble:
-    """Stands in until the package's own tree reader is there."""
-
-    def __init__(self, space: Space, margin: Callable[[Floats], Any]) -> None:
-        self.space, self._ask = space, margin
-
-    def raw_margin(self, X: Floats) -> Floats:
-        return np.asarray(self._ask(X), dtype=np.float64)
-
-    @classmethod
-    def read(cls, estimator: Any) -> "_ShapEnsemble | None":
-        name, module = type(estimator).__name__, type(estimator).__module__.partition(".")[0]
-        if module == "sklearn" and name.startswith(("RandomForest", "ExtraTree", "DecisionTree")):
-            if name.endswith("Classifier"):
-                return cls("probability", estimator.predict_proba)
-            return cls("identity", estimator.predict)
-        if module == "sklearn" and name.startswith(("GradientBoosting", "HistGradientBoosting")):
-            if name.endswith("Classifier"):
-                return cls("log-odds", estimator.decision_function)
-            return cls("identity", estimator.predict)
-        if name in ("LGBMClassifier", "LGBMRegressor"):
-            space: Space = "log-odds" if name.endswith("Classifier") else "identity"
-            return cls(space, lambda X: estimator.predict(X, raw_score=True))
-        if name in ("XGBClassifier", "XGBRegressor"):
-            space = "log-odds" if name.endswith("Classifier") else "identity"
-            return cls(space, lambda X: estimator.predict(X, output_margin=True))
-        return None
+        raise NotApplicableError(f"{type(estimator).__name__} is not made of trees")
+    return ensemble

@@ -40,14 +40,19 @@ class LogNotifier(Notifier):
 class AppriseNotifier(Notifier):
     """Sends through Apprise: mail, chat and a hundred other services, each named by a URL.
 
-    Give URLs as ``dg.EnvVar("...")``: they hold tokens. Needs ``pip install "mlops-assets[apprise]"``.
+    Give URLs as ``dg.EnvVar("...")``: they hold tokens. Each is read from the environment when a sensor ticks, so the
+    repository snapshot shows the variable's name only. Needs ``pip install "mlops-assets[apprise]"``.
+
+    Examples
+    --------
+    >>> notifier = AppriseNotifier(urls=[dg.EnvVar("TEAM_CHAT_URL")])
     """
 
     urls: list[str] = Field(description="Apprise URLs, for example mailto://, slack://, msteams://, json://.")
 
     def notify(self, title: str, message: str) -> None:
         try:
-            from apprise import Apprise
+            from apprise import Apprise, NotifyFormat
         except ModuleNotFoundError as error:
             raise MissingExtraError(
                 "AppriseNotifier needs the package apprise", fix='Run: pip install "mlops-assets[apprise]"'
@@ -57,5 +62,6 @@ class AppriseNotifier(Notifier):
         # The URLs hold tokens, so a message counts them and does not show them.
         if refused:
             raise NotificationError(f"Apprise does not understand {refused} of {len(self.urls)} URLs")
-        if not sender.notify(title=title, body=message):
+        # Said to be plain text, so that a service that shows HTML or Markdown gets it escaped.
+        if not sender.notify(title=title, body=message, body_format=NotifyFormat.TEXT):
             raise NotificationError(f"Apprise could not deliver to all of its {len(self.urls)} URLs")

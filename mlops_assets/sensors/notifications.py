@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.family import Family
+from mlops_assets.metadata import COLUMN_SCHEMA, ROW_COUNT
 from mlops_assets.resources.notifier import Notifier
 
 if TYPE_CHECKING:
@@ -14,31 +16,39 @@ if TYPE_CHECKING:
 
 
 def notification_sensors(family: Family, jobs: "Sequence[UnresolvedAssetJobDefinition]") -> list[dg.SensorDefinition]:
-    """A sensor for success and one for failure of the model's jobs; both run by default, and never fail a run."""
+    """A sensor for success and one for failure of the model's jobs; they never fail a run.
+
+    Runs that declarative automation starts belong to no job, so with `automation` they watch every run of the code
+    location and tell those that concern this model's assets.
+    """
+    settings = family.settings.sensors.notifications
+    monitored = None if family.settings.automation else list(jobs)
+    of_its_own = {job.name for job in jobs}
 
     @dg.run_status_sensor(
         name=f"{family.slug}_success_notification",
         run_status=dg.DagsterRunStatus.SUCCESS,
-        monitored_jobs=list(jobs),
-        default_status=dg.DefaultSensorStatus.RUNNING,
+        monitored_jobs=monitored,
+        default_status=settings.default_status,
+        minimum_interval_seconds=settings.interval_seconds,
         description="Tells that a run succeeded: rows and columns of the predictions, features of the explanations.",
     )
     def success(context: dg.RunStatusSensorContext, notifier: Notifier) -> None:
-        deliver(
-            notifier,
-            f"{family.model}: {context.dagster_run.job_name} succeeded",
-            _success(context),
-            context.log,
-        )
+        name = context.dagster_run.job_name
+        if name in of_its_own or _concerns(context, family):
+            deliver(notifier, f"{family.model}: {_shown(name)} succeeded", _success(context, family), context.log)
 
     @dg.run_failure_sensor(
         name=f"{family.slug}_failure_notification",
-        monitored_jobs=list(jobs),
-        default_status=dg.DefaultSensorStatus.RUNNING,
+        monitored_jobs=monitored,
+        default_status=settings.default_status,
+        minimum_interval_seconds=settings.interval_seconds,
         description="Tells that a run failed: the step, and the first line of the error.",
     )
     def failure(context: dg.RunFailureSensorContext, notifier: Notifier) -> None:
-        deliver(notifier, f"{family.model}: {context.dagster_run.job_name} failed", _failure(context), context.log)
+        name = context.dagster_run.job_name
+        if name in of_its_own or _concerns(context, family):
+            deliver(notifier, f"{family.model}: {_shown(name)} failed", _failure(context), context.log)
 
     return [success, failure]
 
@@ -47,22 +57,40 @@ def deliver(notifier: Notifier, title: str, message: str, log: logging.Logger) -
     """Notify; whatever goes wrong is logged and goes no further, because the run is over and its result stands."""
     try:
         notifier.notify(title, message)
+    except MlopsAssetsError as error:
+        log.error(f"The notifier {type(notifier).__name__} failed: {error}")
     except Exception as error:  # noqa: BLE001 - a notifier is anybody's code, and must not fail what it reports on
-        log.error(f"The notifier {type(notifier).__name__} failed: {type(error).__name__}: {error}")
+        # Foreign messages often quote the URL that was called, with its token.
+        log.error(
+            f"The notifier {type(notifier).__name__} failed with a {type(error).__name__}, whose text may hold secrets"
+        )
 
 
-def _success(context: dg.RunStatusSensorContext) -> str:
+def _shown(job_name: str) -> str:
+    # Dagster's own name for materializations that no job defines.
+    return "a run outside its jobs" if job_name.startswith("__") else job_name
+
+
+def _concerns(context: dg.RunStatusSensorContext, family: Family) -> bool:
+    records = context.instance.get_records_for_run(
+        context.dagster_run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED
+    ).records
+    events = (record.event_log_entry.dagster_event for record in records)
+    keys = (event.asset_key for event in events if event is not None)
+    return any(key is not None and key.path[0] == family.prefix for key in keys)
+
+
+def _success(context: dg.RunStatusSensorContext, family: Family) -> str:
     lines = [f"Run {context.dagster_run.run_id}"]
     for event in _materializations(context):
-        name, metadata = event.asset_key.path[-1], event.metadata
-        if name == "predictions":
-            rows = metadata["dagster/row_count"].value
-            version, schema = metadata["model_version"].value, metadata["dagster/column_schema"]
-            shape = f"{rows} rows"
+        metadata = event.metadata
+        if event.asset_key == family.key("predictions"):
+            shape = f"{metadata[ROW_COUNT].value} rows"
+            schema = metadata[COLUMN_SCHEMA]
             if isinstance(schema, dg.TableSchemaMetadataValue):
                 shape += f" x {len(schema.schema.columns)} columns"
-            lines.append(f"Predictions: {shape}, model version {version}")
-        if name == "model_explanations":
+            lines.append(f"Predictions: {shape}, model version {metadata['model_version'].value}")
+        if event.asset_key == family.key("model_explanations"):
             lines.append(
                 f"Explanations: {metadata['features'].value} features; top: {metadata['top_features_text'].value}"
             )
@@ -83,8 +111,12 @@ def _failure(context: dg.RunFailureSensorContext) -> str:
         error = event.step_failure_data.error
         while error is not None and error.cause is not None:
             error = error.cause
-        first = error.message.strip().splitlines()[0] if error else "(no message)"
-        lines.append(f"Step {event.step_key}: {first}")
+        lines.append(f"Step {event.step_key}: {_first_line(error.message if error else None)}")
     if len(lines) == 1:
-        lines.append((context.failure_event.message or "(no message)").strip().splitlines()[0])
+        # No step failed: the process died, or the run never started.
+        lines.append(_first_line(context.failure_event.message))
     return "\n".join(lines)
+
+
+def _first_line(text: str | None) -> str:
+    return next((line.strip() for line in (text or "").splitlines() if line.strip()), "(no message)")

@@ -161,7 +161,7 @@ CONVERSIONS: dict[tuple[str, str], How] = _read_table()
 
 
 def family_of(arrow: pa.DataType) -> str:
-    """The row of the table for `arrow`: dictionaries and run-end encoding by their values, extensions by their storage."""
+    """The row of the table for `arrow`, which may be wrapped (see `storage_type`)."""
     arrow = storage_type(arrow)
     if arrow in _NUMBERS:
         return _NUMBERS[arrow]

@@ -1,10 +1,11 @@
 """Lossless casts of scalar columns, judged value by value.
 
-Each function takes an Arrow array without wrappers and gives the cast array and the rows that fail. A row that fails, and
-a NaN on its way to a type that has none, is null in the result. No result depends on another row.
+Each function takes an Arrow array without wrappers and gives the cast array and the rows that fail. A row that fails,
+and a NaN on its way to a type that has none, is null in the result. No result depends on another row.
 """
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ CastResult = tuple[pa.Array, Failures]
 
 _DIGITS_OF_DECIMAL = {pa.float64(): 15, pa.float32(): 6, pa.float16(): 3}
 """Significant decimal digits that survive a float and back (C's DBL_DIG and FLT_DIG)."""
+_WHOLE = pa.decimal256(76, 0)
 _UNITS_PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
@@ -174,11 +176,18 @@ def _decimal_to_float(values: pa.Array, target: pa.DataType) -> CastResult:
 
 
 def _decimal_to_integer(values: pa.Array, target: pa.DataType) -> CastResult:
-    wide = pc.cast(values, pa.decimal256(76, values.type.scale)) if values.type.scale >= 0 else values
-    low, high = (pa.scalar(limit).cast(pa.decimal256(76, 0), safe=True) for limit in integer_limits(target))
-    beyond = to_mask(pc.or_(pc.less(wide, low), pc.greater(wide, high)))
-    broken = to_mask(pc.not_equal(pc.floor(values), values)) & ~beyond
-    result = pc.cast(blank(values, beyond | broken), target, safe=False)
+    text = pc.cast(values, pa.string())
+    # Not floor(): it lacks decimals of 32 and 64 bits, and those without digits before the point.
+    if values.type.scale > 0:
+        whole = pc.cast(values, _WHOLE, safe=False)
+        fractions = to_mask(pc.match_substring_regex(text, r"\.[0-9]*[1-9]|[1-9].*E-"))
+    else:
+        whole = pc.cast(text, _WHOLE)
+        fractions = np.zeros(len(values), dtype=bool)
+    low, high = (pa.scalar(Decimal(limit), _WHOLE) for limit in integer_limits(target))
+    beyond = to_mask(pc.or_(pc.less(whole, low), pc.greater(whole, high)))
+    broken = fractions & ~beyond
+    result = pc.cast(blank(whole, beyond | broken), target)
     return result, _named({Reason.OUT_OF_RANGE: beyond, Reason.NOT_EXACT: broken})
 
 

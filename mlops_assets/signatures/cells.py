@@ -1,5 +1,6 @@
 """Nested Arrow columns as the Python objects that MLflow's enforcement accepts and leaves as they are."""
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 def cells_of(values: pa.Array, kind: "MlflowType", required: bool) -> list[Any]:
     """One Python object per row of a column of the Array, Object, Map or scalar type `kind`.
 
-    Scalars are numpy scalars of the exact width, str, bytes or None; arrays of numbers, booleans and datetimes are numpy
-    arrays (null elements NaN or NaT), all others lists.
+    Scalars are numpy scalars of the exact width, str, bytes or None; arrays of numbers, booleans and datetimes are
+    numpy arrays (null elements NaN or NaT), all others lists.
     """
     from mlflow.types import DataType
     from mlflow.types.schema import Array, Map, Object
@@ -96,10 +97,7 @@ def _maps(values: pa.Array, kind: "Map", required: bool) -> list[Any]:
     keys = values.keys[first:last].to_pylist()
     items = cells_of(values.items[first:last], kind.value_type, required)
     bounds = (offsets - first).tolist()
-    cells: list[Any] = [
-        dict(zip(keys[start:end], items[start:end], strict=True))
-        for start, end in zip(bounds, bounds[1:], strict=False)
-    ]
+    cells: list[Any] = [dict(zip(keys[start:end], items[start:end], strict=True)) for start, end in pairwise(bounds)]
     return _none_where_null(cells, values)
 
 

@@ -1,8 +1,8 @@
 """Whether a new version may take the place of an old one, judged from their signatures.
 
 The modes are those of Confluent's Schema Registry. Seen from a model, ``BACKWARD`` is about its inputs and params (the
-new model scores data prepared for the old one), ``FORWARD`` about its outputs (readers of the old table can read the new
-one), ``FULL`` about both; ``*_TRANSITIVE`` judges against every earlier version instead of the last.
+new model scores data prepared for the old one), ``FORWARD`` about its outputs (readers of the old table can read the
+new one), ``FULL`` about both; ``*_TRANSITIVE`` judges against every earlier version instead of the last.
 """
 
 from collections.abc import Sequence

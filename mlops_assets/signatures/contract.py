@@ -25,6 +25,7 @@ import pyarrow as pa
 from mlops_assets.errors import ContractError
 from mlops_assets.signatures.matching import MatchedColumn, Matching, Policy
 from mlops_assets.signatures.reasons import REASONS, REASONS_TYPE, Failures, any_failure, collect
+from mlops_assets.signatures.rows import pick
 
 if TYPE_CHECKING:
     from mlflow.types import Schema
@@ -54,10 +55,10 @@ class Verdict:
 class Contract:
     """`inputs` of a signature, compiled against the schema of a source.
 
-    Named inputs are found by name. Inputs without names (a tensor such as ``float64 (-1, 30)``, or unnamed columns) take
-    the source's columns in their order, row key left out: exactly as many as there are inputs; for one unnamed tensor
-    either one column of lists, or one scalar column for each position of its second dimension. `inputs=None`, a model
-    without signature, lets everything pass as it is.
+    Named inputs are found by name. Inputs without names (a tensor such as ``float64 (-1, 30)``, or unnamed columns)
+    take the source's columns in their order, row key left out: exactly as many as there are inputs; for one unnamed
+    tensor either one column of lists, or one scalar column for each position of its second dimension. `inputs=None`,
+    a model without signature, lets everything pass as it is.
 
     Parameters
     ----------
@@ -131,18 +132,16 @@ class Contract:
                 if failures:
                     by_column[column.name] = failures
         columns = [self._values(column, batch, cast) for column in self._columns]
-        if columns:
-            accepted = pa.RecordBatch.from_arrays(columns, schema=self.accepted_schema)
-        else:
-            accepted = batch.select([])
+        # An array-less batch would forget how many rows it has.
+        accepted = pa.RecordBatch.from_arrays(columns, schema=self.accepted_schema) if columns else batch.select([])
         failed = _all_failures(by_column, batch.num_rows)
         if failed is None:
             return Verdict(accepted, self._no_rows(), Counter())
         rejected = np.flatnonzero(failed)
         reasons, counts = collect(by_column, rejected)
-        refused = batch.take(pa.array(rejected))
+        refused = pick(batch, failed)
         return Verdict(
-            accepted.filter(pa.array(~failed)),
+            pick(accepted, ~failed),
             pa.RecordBatch.from_arrays([*refused.columns, reasons], schema=self.rejected_schema),
             counts,
         )

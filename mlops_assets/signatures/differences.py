@@ -23,7 +23,7 @@ Part = Literal["inputs", "outputs", "params"]
 
 
 class Code(StrEnum):
-    """The kind of a difference; stable. `docs` of each: what changed from old to new."""
+    """What changed from the old signature to the new one; stable."""
 
     INPUTS_DECLARED = "inputs_declared"
     INPUTS_WITHDRAWN = "inputs_withdrawn"
@@ -93,12 +93,11 @@ def compare(old: "ModelSignature | None", new: "ModelSignature | None") -> list[
 
     `compare(x, x)` is empty. A model without signature has neither inputs, outputs nor params.
     """
-    found = [
+    return [
         *_schemas("inputs", old.inputs if old else None, new.inputs if new else None),
         *_schemas("outputs", old.outputs if old else None, new.outputs if new else None),
         *_params(list(old.params or ()) if old else [], list(new.params or ()) if new else []),
     ]
-    return found
 
 
 def _schemas(part: Part, old: "Schema | None", new: "Schema | None") -> Iterator[Difference]:
@@ -122,8 +121,9 @@ def _schemas(part: Part, old: "Schema | None", new: "Schema | None") -> Iterator
                 not declared,
             )
         return
-    old_specs, new_specs = _by_name(part, old), _by_name(part, new)
-    if not inputs and len(old_specs) == len(new_specs) == 1 and not (old.has_input_names() and new.has_input_names()):
+    old_specs, new_specs = _by_name(old), _by_name(new)
+    both_named = old.has_input_names() and new.has_input_names()
+    if not inputs and len(old_specs) == len(new_specs) == 1 and not both_named:
         # One prediction without name is one column, whatever it is called.
         (name,), (new_spec,) = old_specs, new_specs.values()
         yield from _spec(part, name, old_specs[name], new_spec)
@@ -161,7 +161,7 @@ def _schemas(part: Part, old: "Schema | None", new: "Schema | None") -> Iterator
         yield Difference(code, part, "", ", ".join(old_specs), ", ".join(new_specs), False)
 
 
-def _by_name(part: Part, schema: "Schema") -> "dict[str, ColSpec | TensorSpec]":
+def _by_name(schema: "Schema") -> "dict[str, ColSpec | TensorSpec]":
     return {str(i) if spec.name is None else str(spec.name): spec for i, spec in enumerate(schema.inputs)}
 
 

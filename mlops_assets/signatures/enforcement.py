@@ -1,12 +1,11 @@
 """Paying for MLflow's enforcement once: predicting on conformed rows without a second check.
 
-`PyFuncModel.predict` reads the input schema from the model's metadata at every call ("fetch the schema from metadata to
-avoid signature change after model is loaded"), and `PyFuncModel.metadata` and `Model.signature` are public and settable.
-A loaded model whose metadata has no input schema passes its input on as it is, still checks `params`, and works the same
-for native flavors and Python models. Nothing on disk changes.
+`PyFuncModel.predict` reads the input schema from the model's metadata at every call, and `PyFuncModel.metadata` and
+`Model.signature` are public and settable. A loaded model whose metadata has no input schema passes its input on as it
+is, still checks `params`, and works the same for native flavors and Python models. Nothing on disk changes.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature
@@ -21,10 +20,10 @@ def stop_enforcing_inputs(model: "PyFuncModel") -> "ModelSignature | None":
     """
     from mlflow.models import ModelSignature
 
-    recorded: ModelSignature | None = model.metadata.signature
+    recorded = cast("ModelSignature | None", model.metadata.signature)
     if recorded is None or recorded.inputs is None or recorded._is_signature_from_type_hint:
         return recorded
-    if recorded.outputs is None and recorded.params is None:
+    if not recorded.outputs and not recorded.params:
         model.metadata.signature = None
         return recorded
     relaxed = ModelSignature(outputs=recorded.outputs, params=recorded.params)

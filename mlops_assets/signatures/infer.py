@@ -79,7 +79,7 @@ def infer_signature(
         raise SignatureError("No signature can be inferred: " + "; ".join(faults))
     if inputs is None and outputs is None and not params:
         raise SignatureError("No signature can be inferred from nothing", fix="Give inputs, outputs or params")
-    signature = ModelSignature(inputs=parts["inputs"], outputs=parts["outputs"], params=param_schema)
+    signature = ModelSignature(inputs=parts["inputs"], outputs=parts["outputs"], params=param_schema)  # type: ignore[arg-type]
     if signature_from_json(signature_to_json(signature)) != signature:
         raise SignatureError("The inferred signature does not survive MLflow's JSON", fix="Sign it by hand")
     return signature
@@ -107,8 +107,8 @@ def _schema_of(data: Any, predictions: bool, head: int) -> "tuple[Schema | None,
         return _single_schema(data, predictions, head)
     else:
         faults.messages.append(
-            f"{type(data).__module__}.{type(data).__name__} has no columns: give a DataFrame, an Arrow table, a list of "
-            "dicts, an ndarray, a dict of ndarrays or a scipy csr or csc matrix"
+            f"{type(data).__module__}.{type(data).__name__} has no columns: give a DataFrame, an Arrow table, "
+            "a list of dicts, an ndarray, a dict of ndarrays or a scipy csr or csc matrix"
         )
         columns = {}
     if not columns and not faults.messages:

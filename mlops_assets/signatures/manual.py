@@ -57,7 +57,7 @@ def signature_from_text(text: str, where: str | None = None) -> "ModelSignature"
         """YAML's own loader lets the last of two equal keys win."""
 
     def mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Any, Any]:
-        keys = [loader.construct_object(key) for key, _ in node.value]  # type: ignore[no-untyped-call]
+        keys = [loader.construct_object(key) for key, _ in node.value]
         for key in keys:
             if keys.count(key) > 1:
                 line = node.start_mark.line + 1
@@ -150,10 +150,11 @@ class _Reader:
         try:
             # MLflow reads an array, object or map without "required" as optional, and everything else as required.
             specs = [spec if spec["type"] == "tensor" else {"required": True, **spec} for spec in json.loads(text)]
-            return Schema.from_json(json.dumps(specs))
+            schema: Schema = Schema.from_json(json.dumps(specs))
         except (MlflowException, ValueError, TypeError, KeyError) as error:
             allowed = f"Types are {', '.join(_TYPES)}, array, object, map"
             self._fail(path, f"MLflow cannot read this schema: {error}", allowed)
+        return schema
 
     def _spec(self, path: str, name: str, entry: Any) -> "ColSpec | TensorSpec":
         from mlflow.types import ColSpec
@@ -223,9 +224,10 @@ class _Reader:
 
         if isinstance(content, str | list):
             try:
-                return ParamSchema.from_json(content if isinstance(content, str) else json.dumps(content))
+                read: ParamSchema = ParamSchema.from_json(content if isinstance(content, str) else json.dumps(content))
             except (MlflowException, ValueError, TypeError, KeyError) as error:
                 self._fail("params", f"MLflow cannot read them: {error}", "Give a mapping of names to defaults")
+            return read
         if not isinstance(content, Mapping):
             self._fail("params", f"is {_kind(content)}", "Give a mapping of names to defaults")
         return ParamSchema([self._param(f"params.{name}", str(name), entry) for name, entry in content.items()])

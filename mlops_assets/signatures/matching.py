@@ -5,7 +5,7 @@ Types and names alone decide; everything that can never conform is found at once
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 import pyarrow as pa
 
@@ -119,9 +119,9 @@ class Matching:
             elif spec.required:
                 self.problems.append(f"column {spec.name!r} is missing{did_you_mean(spec.name, names)}")
             else:
-                self.columns.append(
-                    MatchedColumn(spec.name, None, converter_for(pa.null(), spec.type, False, Reading()))
-                )
+                # Only columns can be optional, tensors never are.
+                kind = cast("ColSpec", spec).type
+                self.columns.append(MatchedColumn(spec.name, None, converter_for(pa.null(), kind, False, Reading())))
 
     def _match_unnamed(self, specs: "Schema") -> None:
         from mlflow.types import TensorSpec

@@ -6,7 +6,7 @@ all: an optional ``integer`` or ``long`` column with a null in it; see `refused_
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 import pyarrow as pa
@@ -27,9 +27,9 @@ def to_model_input(data: pa.Table | pa.RecordBatch, inputs: "Schema | None", row
     """Accepted rows as the model takes them.
 
     Columns: a DataFrame with the signature's columns in its order, of the dtypes bool, int32, int64, float32, float64,
-    datetime64[ns] and object (str, bytes, None); an optional boolean column with nulls is object (True, False, None), an
-    integer one ``Int32`` or ``Int64``. Array: lists, the innermost a numpy array of the exact dtype (a list of str or
-    bytes). Object and Map: dicts of numpy scalars, every property present, None where null. Any: Python objects.
+    datetime64[ns] and object (str, bytes, None); an optional boolean column with nulls is object (True, False, None),
+    an integer one ``Int32`` or ``Int64``. Array: lists, the innermost a numpy array of the exact dtype (a list of str
+    or bytes). Object and Map: dicts of numpy scalars, every property present, None where null. Any: Python objects.
     One unnamed tensor: an array of the signature's dtype and shape. Named tensors: a dict of such arrays.
     No signature: a DataFrame of all columns but the row key, as Arrow makes it.
 
@@ -65,15 +65,15 @@ def refused_by_mlflow(data: pa.Table | pa.RecordBatch, inputs: "Schema | None") 
 def _named_columns(inputs: "Schema | None") -> list[tuple[str, "ColSpec"]]:
     if inputs is None or inputs.is_tensor_spec() or not inputs.has_input_names():
         return []
-    return [(str(spec.name), spec) for spec in inputs.inputs]
+    return [(str(spec.name), cast("ColSpec", spec)) for spec in inputs.inputs]
 
 
 def _one_batch(data: pa.Table | pa.RecordBatch) -> pa.RecordBatch:
     if isinstance(data, pa.RecordBatch):
         return data
-    batches = data.combine_chunks().to_batches()
+    batches = data.to_batches()
     if batches:
-        return batches[0]
+        return pa.concat_batches(batches)
     return pa.RecordBatch.from_arrays([pa.array([], field.type) for field in data.schema], schema=data.schema)
 
 
@@ -92,7 +92,7 @@ def _frame(batch: pa.RecordBatch, inputs: "Schema", row_key: Sequence[str]) -> "
     others: dict[str, pd.Series] = {}
     for name, spec in zip(names, inputs.inputs, strict=True):
         values = unwrap(batch.column(name))
-        series = _special_series(values, spec)
+        series = _special_series(values, cast("ColSpec", spec))
         if series is None:
             plain[name] = values.cast(arrow_type_of(spec.type))
         else:
@@ -133,8 +133,9 @@ def _objects(cells: list[Any]) -> "pd.Series":
 
 def _tensors(batch: pa.RecordBatch, inputs: "Schema", row_key: Sequence[str]) -> "np.ndarray | dict[str, np.ndarray]":
     if inputs.has_input_names():
-        return {str(spec.name): tensor_of(batch.column(str(spec.name)), spec) for spec in inputs.inputs}
-    spec = inputs.inputs[0]
+        specs = cast("list[TensorSpec]", inputs.inputs)
+        return {str(spec.name): tensor_of(batch.column(str(spec.name)), spec) for spec in specs}
+    spec = cast("TensorSpec", inputs.inputs[0])
     columns = _without(batch, row_key).columns
     if len(columns) == 1:
         return tensor_of(columns[0], spec)

@@ -58,7 +58,7 @@ class OutputContract:
         return +found
 
     def judge(self, batches: Iterable[pa.RecordBatch]) -> list[str]:
-        """`problems`, and one sentence for each column and code that rows of `batches` fail for; empty if all is well."""
+        """`problems`, and one sentence per column and code that rows of `batches` fail for; empty if all is well."""
         found: Counter[tuple[str, str]] = Counter()
         for batch in batches:
             found.update(self.reasons(batch))

@@ -14,7 +14,7 @@ class Reason(StrEnum):
     """The code of a reason; stable, part of the `rejected_samples` table."""
 
     MISSING_VALUE = "missing_value"
-    """Null or NaN where the signature requires a value, or where the type (the elements of an integer array) has none."""
+    """Null or NaN where a value is required, or where the type (the elements of an integer array) has none."""
     NOT_EXACT = "not_exact"
     """The value would change: an integer beyond 2^53 as double, a fraction as integer, 0.1 (double) as float."""
     OUT_OF_RANGE = "out_of_range"

@@ -16,8 +16,8 @@ _PARTS = ("inputs", "outputs", "params")
 def signature_to_json(signature: "ModelSignature") -> str:
     """The signature in MLflow's own format, always the same text for the same signature.
 
-    An object with the keys ``inputs``, ``outputs`` and ``params``, each a JSON string (as in an ``MLmodel`` file) or null;
-    keys are sorted, separators are minimal, columns keep their order. `ModelSignature.from_dict(json.loads(text))` reads it.
+    An object with the keys ``inputs``, ``outputs`` and ``params``, each a JSON string (as in an ``MLmodel`` file) or
+    null; keys are sorted, columns keep their order. `ModelSignature.from_dict(json.loads(text))` reads it.
     """
     fields = signature.to_dict()
     canonical = {
@@ -47,9 +47,10 @@ def signature_from_json(text: str, where: str | None = None) -> "ModelSignature"
     if not isinstance(fields, dict) or not set(fields) & set(_PARTS):
         raise SignatureError("The JSON is no signature: none of the keys inputs, outputs, params", where=where)
     try:
-        return ModelSignature.from_dict({part: _as_text(fields.get(part)) for part in _PARTS})
+        signature: ModelSignature = ModelSignature.from_dict({part: _as_text(fields.get(part)) for part in _PARTS})
     except (MlflowException, ValueError, TypeError, KeyError) as error:
         raise SignatureError(f"MLflow cannot read the signature: {error}", where=where) from error
+    return signature
 
 
 def _as_text(part: Any) -> str | None:

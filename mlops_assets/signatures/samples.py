@@ -87,10 +87,10 @@ def column_of(name: object, series: "pd.Series", faults: Faults) -> pa.Array | N
     if dtype.kind in _UNSUPPORTED_KINDS:
         faults.add(name, str(dtype), _UNSUPPORTED_KINDS[dtype.kind])
         return None
-    if dtype.kind == "f" and dtype.itemsize > 8:
+    if dtype.kind == "f" and isinstance(dtype, np.dtype) and dtype.itemsize > 8:
         faults.add(name, str(dtype), "convert it to float64")
         return None
-    if dtype == object:
+    if dtype.kind == "O" and not pd.api.types.is_extension_array_dtype(dtype):
         return _from_objects(name, series.tolist(), faults)
     values = pa.array(series, from_pandas=True)
     return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values

@@ -75,8 +75,8 @@ def sign_model(
         Where the model is.
     target
         ``runs:/<run id>/<model name>`` or ``models:/m-<id>``: a logged model. ``models:/<name>/<version>``,
-        ``models:/<name>@<alias>`` or (name, version): a registered version, of which a new version with files of its own
-        is made; tags and description are copied.
+        ``models:/<name>@<alias>`` or (name, version): a registered version, of which a new version with files of its
+        own is made; tags and description are copied.
     overwrite
         Replace a signature that is there already; otherwise that is an error.
     move_alias
@@ -167,7 +167,7 @@ def _sign_version(
 
 @contextmanager
 def _new_logged_model(client: "MlflowClient", version: "ModelVersion", description: "Model") -> "Iterator[LoggedModel]":
-    """A logged model beside the one that `version` was made from; ready if the block succeeds, else marked as failed."""
+    """A logged model beside the one `version` was made from; ready if the block succeeds, else marked as failed."""
     from mlflow.exceptions import MlflowException
 
     source: LoggedModel | None = None

@@ -1,7 +1,7 @@
 """Converters of tensor inputs: one row of a column is one slice of the tensor along its first dimension.
 
-A tensor's dtype is met by lossless casts only. Lists may be flat, in C order, with as many elements as the slice has, or
-nested once per dimension; Arrow's fixed-shape tensors must have the slice's shape.
+A tensor's dtype is met by lossless casts only. Lists may be flat, in C order, with as many elements as the slice has,
+or nested once per dimension; Arrow's fixed-shape tensors must have the slice's shape.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ import pyarrow.types as pat
 from mlops_assets.signatures.arrow_types import arrow_type_of, family_of, storage_type, tensor_type
 from mlops_assets.signatures.casts import CastResult, to_mask, unwrap
 from mlops_assets.signatures.nested import list_of, plain_list
-from mlops_assets.signatures.reasons import Mask, Reason, any_failure, merge
+from mlops_assets.signatures.reasons import Failures, Mask, Reason, any_failure, merge
 from mlops_assets.signatures.scalars import Converter, Reading, RefusedError, scalar_converter, without_trailing_nul
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ def _closed(levels: _Levels, elements: pa.Array) -> pa.Array:
     return elements
 
 
-def _lift(failures: "dict[Reason, Mask]", rows_of: np.ndarray, rows: int) -> dict[Reason, Mask]:
+def _lift(failures: Failures, rows_of: np.ndarray, rows: int) -> dict[Reason, Mask]:
     lifted = {}
     for reason, mask in failures.items():
         lifted[reason] = np.zeros(rows, dtype=bool)

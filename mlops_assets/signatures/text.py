@@ -33,9 +33,9 @@ def empty_as_missing(values: pa.Array) -> pa.Array:
 def parse(values: pa.Array, target: pa.DataType) -> CastResult:
     """Text as `target`: the forms below, nothing else; null stays null.
 
-    integers: ``-?[0-9]+``. floats: decimal or exponent notation, ``inf``, ``nan`` (any case; nan is a missing value), the
-    nearest float is taken, an integer that it does not hold is `not_exact`. boolean: ``true``, ``false`` (any case).
-    datetime: see `parse_iso`. string: as it is.
+    integers: ``-?[0-9]+``. floats: decimal or exponent notation, ``inf``, ``nan`` (any case; nan is a missing value),
+    the nearest float is taken, an integer that it does not hold is `not_exact`. boolean: ``true``, ``false`` (any
+    case). datetime: see `parse_iso`. string: as it is.
     """
     values = pc.cast(values, pa.string())
     if pat.is_string(target):
@@ -111,8 +111,8 @@ def _parse_float(values: pa.Array, target: pa.DataType) -> CastResult:
 def parse_iso(values: pa.Array) -> CastResult:
     """ISO 8601 text as timestamp[ns] in UTC, without zone; null stays null.
 
-    ``YYYY-MM-DD``, optionally followed by ``T`` or a blank and ``hh[:mm[:ss[.f]]]`` with up to nine decimals, and, after
-    a time, ``Z`` or ``±hh[[:]mm]``. Days from 1677-09-22 to 2262-04-10.
+    ``YYYY-MM-DD``, optionally followed by ``T`` or a blank and ``hh[:mm[:ss[.f]]]`` with up to nine decimals, and,
+    after a time, ``Z`` or ``±hh[[:]mm]``. Days from 1677-09-22 to 2262-04-10.
     """
     values = pc.cast(values, pa.string())
     for reader in (pa.timestamp("ns"), pa.timestamp("ns", "UTC")):

@@ -26,7 +26,7 @@ _VARIABLE_LENGTHS = (1, 2)
 
 
 def edge_values(arrow: pa.DataType) -> list[Any]:
-    """Values of a scalar Arrow type such that every conversion that is not exact for all values fails for one of them."""
+    """Values of a scalar Arrow type among which every conversion that is not always exact finds one to fail for."""
     if pa.types.is_boolean(arrow):
         return [False, True]
     if pa.types.is_integer(arrow):

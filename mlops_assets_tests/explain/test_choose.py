@@ -2,10 +2,10 @@
 
 from typing import Any
 
-import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from mlflow.pyfunc.model import PythonModel
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -80,7 +80,7 @@ def test_an_estimator_fitted_without_names_is_explained_by_position(save: Save, 
 def test_a_classifier_inside_a_python_model_is_explained_by_its_probabilities(
     save: Save, numbers: pd.DataFrame
 ) -> None:
-    class Labels(mlflow.pyfunc.PythonModel):
+    class Labels(PythonModel):
         def __init__(self, model: Any) -> None:
             self.model = model
 
@@ -95,7 +95,7 @@ def test_a_classifier_inside_a_python_model_is_explained_by_its_probabilities(
 
 
 def test_a_python_model_that_returns_a_score_is_explained_as_that_number(save: Save, numbers: pd.DataFrame) -> None:
-    class Score(mlflow.pyfunc.PythonModel):
+    class Score(PythonModel):
         def __init__(self, model: Any) -> None:
             self.model = model
 

@@ -12,9 +12,7 @@ from mlops_assets.explain.summary import LedgerSummary
 FEATURES = ["age", "debt", "city"]
 
 
-def _ledger(
-    values: np.ndarray, *, outputs=("yes",), features=FEATURES, start: int = 0, size: int = 7
-) -> list[pa.RecordBatch]:
+def _ledger(values: np.ndarray, *, outputs=("yes",), features=FEATURES, start: int = 0, size: int = 7):
     """(rows, features) values, the same for every output."""
     count = len(values) * len(outputs)
     table = pa.table(

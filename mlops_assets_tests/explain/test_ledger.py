@@ -11,7 +11,7 @@ from sklearn.svm import SVR
 
 from mlops_assets.errors import ConfigurationError
 from mlops_assets.explain.choose import choose_explainer
-from mlops_assets.explain.explainer import Explainer
+from mlops_assets.explain.explainer import Explainer, Explanation
 from mlops_assets.explain.ledger import ledger_batches, ledger_schema
 from mlops_assets.explain.selection import Selection
 
@@ -35,7 +35,7 @@ def _batches(numbers: pd.DataFrame, size: int = 50) -> Iterator[pa.RecordBatch]:
     yield from pa.Table.from_pandas(keyed, preserve_index=False).to_batches(max_chunksize=size)
 
 
-def _frame(batch: pa.RecordBatch) -> pd.DataFrame:
+def _frame(batch: pa.RecordBatch):
     return batch.select(["age", "income", "debt", "tenure"]).to_pandas()
 
 
@@ -159,9 +159,13 @@ def test_a_filter_may_use_inputs_and_keys(binary: Explainer, numbers: pd.DataFra
 
 
 def test_only_rows_that_pass_are_explained(binary: Explainer, numbers: pd.DataFrame, monkeypatch) -> None:
-    explained = []
-    explain = binary.explain
-    monkeypatch.setattr(binary, "explain", lambda rows: explained.append(len(rows)) or explain(rows))
+    explained, explain = [], binary.explain
+
+    def watched(rows: pd.DataFrame) -> Explanation:
+        explained.append(len(rows))
+        return explain(rows)
+
+    monkeypatch.setattr(binary, "explain", watched)
     kept = _ledger(numbers, binary, Selection(where="prediction > 1"))
     assert sum(explained) == kept.num_rows < 120
 

@@ -6,7 +6,7 @@ import pyarrow as pa
 from mlops_assets.explain.notable import notable_rows
 
 
-def _batches(predictions: list[float], residuals: list[float], outputs=("yes",)) -> list[pa.RecordBatch]:
+def _batches(predictions: list[float], residuals: list[float], outputs=("yes",)):
     table = pa.table(
         {
             "patient": np.repeat(np.arange(len(predictions)), len(outputs)),

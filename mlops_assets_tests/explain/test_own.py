@@ -2,10 +2,10 @@
 
 from typing import Any
 
-import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from mlflow.pyfunc.model import PythonModel
 
 from mlops_assets.errors import ExplanationError
 from mlops_assets.explain.choose import choose_explainer
@@ -16,7 +16,7 @@ from .conftest import Save
 WEIGHTS = np.array([3.0, 0.0, -1.0, 0.5])
 
 
-class Explains(mlflow.pyfunc.PythonModel):
+class Explains(PythonModel):
     """A weighted sum that says itself what each column did; `shape` bends the answer."""
 
     def __init__(self, shape: Any = None) -> None:
@@ -37,7 +37,7 @@ class WithBase(Explains):
     explain_base = 2.0
 
 
-class Inside(mlflow.pyfunc.PythonModel):
+class Inside(PythonModel):
     """Keeps the model that explains itself in `.model`."""
 
     def __init__(self) -> None:

@@ -2,10 +2,10 @@
 
 from itertools import permutations
 
-import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from mlflow.pyfunc.model import PythonModel
 from sklearn.ensemble import RandomForestClassifier, StackingRegressor, VotingClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
@@ -24,7 +24,7 @@ def _wide(columns: int, rows: int = 60) -> pd.DataFrame:
     return pd.DataFrame(random.normal(size=(rows, columns)), columns=[f"x{place}" for place in range(columns)])
 
 
-class Products(mlflow.pyfunc.PythonModel):
+class Products(PythonModel):
     """Interactions that no additive rule gets right."""
 
     def predict(self, context, model_input, params=None):
@@ -32,7 +32,7 @@ class Products(mlflow.pyfunc.PythonModel):
         return values[:, 0] * values[:, 1] + values[:, 2] * values[:, 3] * values[:, 4] + values[:, -1]
 
 
-class OfManyTypes(mlflow.pyfunc.PythonModel):
+class OfManyTypes(PythonModel):
     """Fails on a column whose type has changed."""
 
     def predict(self, context, model_input, params=None):
@@ -66,7 +66,7 @@ def test_few_columns_are_explained_exactly(save: Save) -> None:
     explainer = _explainer(save, Products(), rows)
     explanation = explainer.explain(rows)
 
-    def predict(values: np.ndarray) -> np.ndarray:
+    def predict(values: np.ndarray):
         return Products().predict(None, pd.DataFrame(values))
 
     for place in range(3):
@@ -103,7 +103,7 @@ def test_antithetic_walks_get_the_interaction_of_two_columns_exactly(save: Save)
 def test_more_permutations_come_nearer_to_the_truth_and_say_so(save: Save) -> None:
     rows = _wide(8)
 
-    def predict(values: np.ndarray) -> np.ndarray:
+    def predict(values: np.ndarray):
         return Products().predict(None, pd.DataFrame(values))
 
     few, many = (_explainer(save, Products(), rows, background_rows=10, permutations=count) for count in (2, 60))
@@ -202,7 +202,7 @@ def test_multiclass_probabilities_have_an_output_per_class(save: Save, numbers: 
     np.testing.assert_allclose(explanation.values.sum(axis=2), 0, atol=1e-12)
 
 
-class Verdict(mlflow.pyfunc.PythonModel):
+class Verdict(PythonModel):
     """Answers with texts alone."""
 
     def predict(self, context, model_input, params=None):

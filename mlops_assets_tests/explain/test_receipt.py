@@ -29,7 +29,7 @@ def explainer(save: Save, numbers: pd.DataFrame) -> Explainer:
     return choose_explainer(save(estimator, numbers), numbers.columns, numbers)
 
 
-def _frame(batch: pa.RecordBatch) -> pd.DataFrame:
+def _frame(batch: pa.RecordBatch):
     return batch.select(["age", "income", "debt", "tenure"]).to_pandas()
 
 
@@ -56,7 +56,7 @@ def test_a_sampled_explanation_can_be_recomputed(save: Save, inputs: pa.Table, n
     wide = numbers.assign(a=1.0, b=numbers["age"] ** 2, c=numbers["debt"], d=0.5)
     explainer = choose_explainer(save(SVR().fit(wide, wide["b"]), wide), wide.columns, wide.head(5))
 
-    def frame(batch: pa.RecordBatch) -> pd.DataFrame:
+    def frame(batch: pa.RecordBatch):
         return batch.select(list(wide.columns)).to_pandas()
 
     table = pa.Table.from_pandas(wide.assign(patient=np.arange(120)), preserve_index=False).slice(0, 4)
@@ -115,5 +115,5 @@ def test_a_key_that_is_not_stored_is_an_error(inputs: pa.Table, explainer: Expla
 
 
 def test_the_input_row_of_another_key_is_an_error(inputs: pa.Table, explainer: Explainer) -> None:
-    with pytest.raises(ExplanationError, match="'p5'.*'p6'"):
+    with pytest.raises(ExplanationError, match=r"'p5'.*'p6'"):
         _check(inputs, explainer, _stored(inputs, explainer, "p5"), patient="p6")

@@ -35,7 +35,7 @@ from .conftest import Save
 TEXTS, NUMBERS = ["city", "plan"], ["age", "income"]
 
 
-def _sources(transformer, rows: pd.DataFrame) -> list[int]:
+def _sources(transformer, rows):
     return trace(transformer, rows, np.arange(rows.shape[1]))[1].tolist()
 
 

@@ -8,7 +8,7 @@ import pytest
 from mlops_assets.explain.sampling import Reservoir, draw_rows, frame_digest, position_hash, row_hash, thin
 
 
-def _batches(rows: int, size: int) -> list[pa.RecordBatch]:
+def _batches(rows: int, size: int):
     return pa.table({"row": np.arange(rows)}).to_batches(max_chunksize=size)
 
 

@@ -1,0 +1,1 @@
+"""What each alias pointed at, and when this was seen: an append-only record. No dagster here."""

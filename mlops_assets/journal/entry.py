@@ -1,0 +1,79 @@
+"""One line of the journal."""
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+NoticedBy = Literal["run", "sensor"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What an alias pointed at, as seen once.
+
+    Attributes
+    ----------
+    observed_at
+        When it was seen, UTC. Not when the alias was moved: MLflow keeps no such time.
+    model
+        The registered model.
+    alias
+        The alias; None for a run that was given a version instead.
+    version
+        The version it pointed at; None: the alias was gone.
+    digest
+        SHA-256 over the version's files; None where only the registry was asked, not the files.
+    previous_version
+        What the alias pointed at before; None: nothing, or nothing was seen before.
+    noticed_by
+        ``run`` (champion_model pinned it) or ``sensor`` (the champion sensor saw the alias).
+    accepted
+        A person let this digest stand although the version had another one before.
+    """
+
+    observed_at: datetime
+    model: str
+    alias: str | None
+    version: int | None
+    digest: str | None
+    previous_version: int | None
+    noticed_by: NoticedBy
+    accepted: bool = False
+
+    def to_line(self) -> str:
+        """One line of JSON, with its line end."""
+        return json.dumps(asdict(self) | {"observed_at": self.observed_at.isoformat(timespec="seconds")}) + "\n"
+
+    @classmethod
+    def from_line(cls, line: str) -> "Entry":
+        """The inverse of `to_line`.
+
+        Raises
+        ------
+        ValueError, KeyError, TypeError
+            `line` is not such a line.
+        """
+        fields: dict[str, Any] = json.loads(line)
+        return cls(**{**fields, "observed_at": datetime.fromisoformat(fields["observed_at"]).astimezone(UTC)})
+
+    def shown(self) -> dict[str, str | int | None]:
+        """The entry for a person: see `COLUMNS`."""
+        return {
+            "observed (UTC)": f"{self.observed_at:%Y-%m-%d %H:%M:%S}",
+            "alias": self.alias or "(none: a version was asked for)",
+            "version": self.version,
+            "digest": self.digest[:12] if self.digest else None,
+            "previous version": self.previous_version,
+            "noticed by": self.noticed_by + (", digest accepted" if self.accepted else ""),
+        }
+
+
+COLUMNS = {
+    "observed (UTC)": "string",
+    "alias": "string",
+    "version": "int",
+    "digest": "string",
+    "previous version": "int",
+    "noticed by": "string",
+}

@@ -1,0 +1,195 @@
+"""The journal of one model: read, append, judge."""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from mlops_assets.errors import DigestMismatchError, TableError
+from mlops_assets.journal.entry import Entry, NoticedBy
+from mlops_assets.tables.liveness import exclusive
+from mlops_assets.tables.location import Location
+
+_NAME = re.compile(r"\d{8}\.json")
+
+
+@dataclass(frozen=True)
+class Journal:
+    """An append-only table of `Entry`: one file per entry, numbered, each one line of JSON (``cat *.json`` is JSON
+    Lines).
+
+    Files, because an object store cannot append. An entry is there whole or not at all, is never changed, and no
+    number is given twice: locally the folder is locked while one is added, elsewhere the file is created only if its
+    name is free. It is a record of observations, not a published table: it holds times, and two deployments' journals
+    differ.
+
+    Parameters
+    ----------
+    folder
+        Where the files lie.
+    model
+        The registered model; entries of others in the same folder are not seen.
+    """
+
+    folder: Location
+    model: str
+
+    def entries(self) -> tuple[Entry, ...]:
+        """Every entry of this model, oldest first.
+
+        Raises
+        ------
+        TableError
+            A file is not an entry.
+        """
+        return tuple(entry for entry in self._read(self._names()) if entry.model == self.model)
+
+    def note(
+        self,
+        alias: str | None,
+        version: int | None,
+        digest: str | None,
+        noticed_by: NoticedBy,
+        *,
+        accept: str | None = None,
+        now: datetime | None = None,
+    ) -> Entry | None:
+        """Append what was seen, if it is news: another version than the alias's last entry names, or its digest.
+
+        Parameters
+        ----------
+        alias, version, digest, noticed_by
+            See `Entry`.
+        accept
+            A digest that a person accepts for this version although the journal knows another one.
+        now
+            The time; None: the clock's.
+
+        Returns
+        -------
+        The entry appended; None when there was nothing new.
+
+        Raises
+        ------
+        DigestMismatchError
+            The version is known with another digest: its files were replaced. Nothing is appended.
+        TableError
+            The journal cannot be read or written.
+        """
+        while True:
+            with self._alone():
+                names = self._names()
+                known = [entry for entry in self._read(names) if entry.model == self.model]
+                accepted = self._judge(known, version, digest, accept)
+                entry = _news(self.model, known, alias, version, digest, noticed_by, accepted, now or datetime.now(UTC))
+                if entry is None or self._create(_next(names), entry):
+                    return entry
+
+    def _judge(
+        self, known: Sequence[Entry], version: int | None, digest: str | None, accept: str | None
+    ) -> bool:
+        """Whether `digest` is new for a known version and accepted; raises when it is new and not accepted."""
+        seen = [entry for entry in known if entry.version == version and entry.digest is not None]
+        if version is None or digest is None or not seen or seen[-1].digest == digest:
+            return False
+        if accept == digest:
+            return True
+        raise DigestMismatchError(
+            f"The files of {self.model!r} version {version} are not those that were seen on "
+            f"{seen[-1].observed_at:%Y-%m-%d %H:%M} UTC: digest {digest[:12]} instead of {(seen[-1].digest or '')[:12]}. "
+            "A registered version does not change by itself",
+            where=self.folder.uri,
+            fix="Find out who replaced them, restore them or register them as a new version; to accept them "
+            f"deliberately, run champion_model with the config accept_digest: {digest}",
+        )
+
+    def _names(self) -> list[str]:
+        return [name for name in self.folder.files(recursive=False) if _NAME.fullmatch(name)]
+
+    def _read(self, names: Sequence[str]) -> list[Entry]:
+        places = [self.folder.child(name) for name in names]
+        if self.folder.is_local or not places:
+            texts = [place.read_text() for place in places]
+        else:
+            paths = [place.path for place in places]
+            found = self.folder.remote()[0].cat(paths)
+            texts = [found[path].decode("utf-8") for path in paths]
+        return [_parsed(text, place) for text, place in zip(texts, places, strict=True)]
+
+    def _create(self, name: str, entry: Entry) -> bool:
+        """Whether the entry now has this name; False when another appender was faster."""
+        place = self.folder.child(name)
+        if self.folder.is_local:
+            place.sweep(timedelta(0))
+            place.write_text_atomically(entry.to_line())
+            return True
+        try:
+            place.remote()[0].pipe_file(place.path, entry.to_line().encode(), mode="create")
+        except FileExistsError:
+            return False
+        return True
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        if self.folder.is_local:
+            try:
+                Path(self.folder.address).mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise TableError(
+                    f"The journal's folder cannot be made: {error.strerror or type(error).__name__}",
+                    where=self.folder.uri,
+                    fix="Check the permissions, or set journal.path in the model's YAML",
+                ) from error
+        with exclusive(Path(self.folder.address)) if self.folder.is_local else nullcontext():
+            yield
+
+
+def versions_ever_champion(journal: Journal, model: str, alias: str) -> list[int]:
+    """The versions that `alias` has pointed at, each once, in the order in which they last did: the present one last.
+
+    This is the history that the ``_TRANSITIVE`` compatibility modes judge a candidate against.
+    """
+    versions = [entry.version for entry in journal.entries() if entry.model == model and entry.alias == alias]
+    return list(dict.fromkeys(version for version in reversed(versions) if version is not None))[::-1]
+
+
+def _news(
+    model: str,
+    known: Sequence[Entry],
+    alias: str | None,
+    version: int | None,
+    digest: str | None,
+    noticed_by: NoticedBy,
+    accepted: bool,
+    now: datetime,
+) -> Entry | None:
+    own = [entry for entry in known if entry.alias == alias]
+    last = own[-1] if own else None
+    if last is None:
+        previous = None
+        if version is None:
+            return None
+    elif last.version == version:
+        previous = last.previous_version
+        if digest is None or last.digest == digest:
+            return None
+    else:
+        previous = last.version
+    return Entry(now.replace(microsecond=0), model, alias, version, digest, previous, noticed_by, accepted)
+
+
+def _next(names: Sequence[str]) -> str:
+    return f"{int(names[-1][:8]) + 1 if names else 1:08d}.json"
+
+
+def _parsed(text: str, place: Location) -> Entry:
+    try:
+        return Entry.from_line(text)
+    except (ValueError, KeyError, TypeError) as error:
+        raise TableError(
+            "A file of the journal is not an entry",
+            where=place.uri,
+            fix="Restore it from a backup; delete it only if you know what it recorded",
+        ) from error

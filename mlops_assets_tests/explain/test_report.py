@@ -1,0 +1,201 @@
+"""The report: whole in one file, safe with any name, and fit for a phone, a printer and a screen reader."""
+
+import json
+import re
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from mlops_assets.explain.diff import compare_ledgers
+from mlops_assets.explain.notable import notable_rows
+from mlops_assets.explain.report import ReportContents, report_html
+from mlops_assets.explain.residuals import judge_residuals
+from mlops_assets.explain.summary import LedgerSummary
+
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
+FEATURES = ["age", "city", HOSTILE]
+
+
+def _ledger(scale: float = 1.0, rows: int = 80, output: str = "yes") -> pa.RecordBatch:
+    values = np.random.default_rng(0).normal(size=(rows, 3)) * [3.0, 2.0, 1.0] * scale
+    return pa.RecordBatch.from_pydict(
+        {
+            "patient": [f"p{place}" for place in range(rows)],
+            "output": [output] * rows,
+            "prediction": 10 + values.sum(axis=1),
+            "base_value": np.full(rows, 10.0),
+            "residual": np.zeros(rows),
+            **{f"shap_{name}": values[:, place] for place, name in enumerate(FEATURES)},
+            "model_version": np.full(rows, 3),
+            "model_digest": ["d" * 64] * rows,
+        }
+    )
+
+
+def _contents(**other: Any) -> ReportContents:
+    ledger = _ledger()
+    summary = LedgerSummary.over([ledger], FEATURES)
+    inputs = {
+        "age": np.arange(80) % 50,
+        "city": np.array(["Bern", HOSTILE, None], dtype=object)[np.arange(80) % 3],
+        HOSTILE: np.linspace(0, 1, 80),
+    }
+    notable = notable_rows([ledger])
+    values = {(row.row["patient"],): {"age": 41, "city": HOSTILE, HOSTILE: None} for row in notable["yes"]}
+    settings: dict[str, Any] = {
+        "title": f"churn 3 {HOSTILE}",
+        "facts": {"Version": "3", "Reason": HOSTILE},
+        "summary": summary,
+        "space": "log-odds",
+        "row_key": ["patient"],
+        "inputs": {"yes": pa.table(inputs)},
+        "notable": notable,
+        "notable_inputs": values,
+        "residuals": judge_residuals([ledger], ["patient"]),
+        "rejected": pa.table({"patient": ["p9"], "reasons": [HOSTILE]}),
+        "rejected_count": 1,
+        "difference": compare_ledgers([_ledger(0.5)], [ledger], ["patient"]),
+        "compared_with": f"version 2 {HOSTILE}",
+    }
+    return ReportContents(**{**settings, **other})
+
+
+class _Elements(HTMLParser):
+    """Every start tag with its attributes, and the text."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_every_name_and_value_is_escaped() -> None:
+    tags = _Elements(report_html(_contents())).tags
+    assert {"script", "img"}.isdisjoint(tag for tag, _ in tags)
+    assert not [name for _, attributes in tags for name in attributes if name.startswith("on")]
+
+
+def test_it_refers_to_nothing_outside_itself() -> None:
+    page = report_html(_contents())
+    tags = _Elements(page).tags
+    assert not [name for _, attributes in tags for name in attributes if name in ("src", "href", "action", "srcset")]
+    assert not re.search(r"url\(|@import|https?:", page)
+    policy = [attributes["content"] for tag, attributes in tags if "http-equiv" in attributes]
+    assert policy == ["default-src 'none'; style-src 'unsafe-inline'"]
+
+
+def test_every_chart_has_a_text_alternative_and_every_table_a_caption() -> None:
+    page = report_html(_contents())
+    charts = [attributes for tag, attributes in _Elements(page).tags if tag == "svg"]
+    assert len(charts) == 4  # one beeswarm, three dependences
+    assert all(chart["role"] == "img" and chart["aria-label"] for chart in charts)
+    assert page.count("<table") == page.count("<caption") > 4
+
+
+def test_it_tells_the_model_what_matters_the_rows_and_the_change() -> None:
+    text = _Elements(report_html(_contents())).text
+    for heading in ("The model", "What matters", "Output yes", "Effect by value", "Single rows", "Rejected rows"):
+        assert heading in text
+    assert "What changed since version 2" in text
+    assert "0 of 80 ledger rows are beyond rounding" in text
+    assert "Highest prediction of yes: patient p" in text
+    assert "age = 41" in text
+    assert "missing" in text
+
+
+def test_a_waterfall_goes_from_base_to_prediction() -> None:
+    ledger = _ledger()
+    text = _Elements(report_html(_contents())).text
+    highest = ledger.slice(int(np.argmax(ledger.column("prediction").to_numpy())), 1).to_pylist()[0]
+    fall = text[text.index("Highest prediction") :][:400]
+    assert f"base value{10.0:.4g}" in fall
+    assert f"+{highest['shap_age']:.4g}" in fall
+    assert f"prediction{highest['prediction']:.4g}" in fall
+
+
+def test_what_is_not_known_is_left_out() -> None:
+    bare = _contents(inputs={}, notable={}, residuals=None, rejected=None, difference=None)
+    text = _Elements(report_html(bare)).text
+    for heading in ("Effect by value", "Single rows", "Rejected rows", "What changed", "Additivity"):
+        assert heading not in text
+
+
+def test_no_rejected_row_is_said_so() -> None:
+    assert "None: every row conforms" in report_html(_contents(rejected_count=0))
+
+
+def test_an_empty_ledger_has_a_report() -> None:
+    empty = _contents(summary=LedgerSummary(FEATURES, ["yes"]), notable={}, inputs={}, difference=None, residuals=None)
+    assert "No row was explained" in report_html(empty)
+
+
+def test_many_outputs_are_named_where_they_are_not_shown() -> None:
+    ledgers = [_ledger(output=f"class {place}") for place in range(7)]
+    page = report_html(_contents(summary=LedgerSummary.over(ledgers, FEATURES), inputs={}, notable={}))
+    assert "Not shown in detail: class 4, class 5, class 6." in page
+    assert page.count("<svg") == 4
+
+
+def test_the_same_contents_give_the_same_text() -> None:
+    assert report_html(_contents()) == report_html(_contents())
+
+
+def _chromium(folder: Path, *arguments: str) -> str:
+    command = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder / 'profile'}"]
+    done = subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=120, check=True)
+    return done.stdout
+
+
+# A page round the report measures it: the report itself runs no script, and its policy would forbid one.
+_RULER = """<!doctype html><body style="margin:0"><iframe id=f src="report.html" style="border:0;width:{width}px;height:3000px">
+</iframe><pre id=out></pre><script>
+document.getElementById('f').onload = e => {{
+  const page = e.target.contentDocument, root = page.documentElement;
+  const small = [...page.querySelectorAll('p,td,th,dd')].filter(x => parseFloat(getComputedStyle(x).fontSize) < 12);
+  const text = page.querySelector('svg text').getBoundingClientRect();
+  document.getElementById('out').textContent = JSON.stringify({{
+    wide: root.scrollWidth, small: small.length, label: text.height, charts: page.querySelectorAll('svg').length,
+    scripts: page.scripts.length, heading: page.querySelector('h1').getBoundingClientRect().width}});
+}};</script>"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [360, 1200])
+def test_a_real_browser_shows_it_without_sideways_scrolling(tmp_path: Path, width: int) -> None:
+    (tmp_path / "report.html").write_text(report_html(_contents()), "utf-8")
+    (tmp_path / "ruler.html").write_text(_RULER.format(width=width), "utf-8")
+    dom = _chromium(
+        tmp_path,
+        "--allow-file-access-from-files",
+        "--virtual-time-budget=5000",
+        "--dump-dom",
+        (tmp_path / "ruler.html").as_uri(),
+    )
+    found = re.search(r"<pre id=\"out\">(\{.*?\})</pre>", dom)
+    assert found is not None
+    measured = json.loads(found.group(1))
+    assert measured["wide"] <= width
+    assert measured["heading"] > 0.8 * min(width, 1100)
+    assert (measured["small"], measured["scripts"], measured["charts"]) == (0, 0, 4)
+    assert measured["label"] >= 9  # pixels: a chart's text is still read on the phone
+
+
+@pytest.mark.slow
+def test_a_real_browser_prints_it(tmp_path: Path) -> None:
+    (tmp_path / "report.html").write_text(report_html(_contents()), "utf-8")
+    pdf = tmp_path / "report.pdf"
+    _chromium(tmp_path, f"--print-to-pdf={pdf}", (tmp_path / "report.html").as_uri())
+    assert pdf.read_bytes().startswith(b"%PDF")
+    assert pdf.stat().st_size > 20_000

@@ -1,0 +1,169 @@
+"""Every command and snippet of the README is run: the first two commands by CI on a clean checkout, the rest here."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text("utf-8")
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
+COMMANDS = [line for language, text in BLOCKS if language == "bash" for line in text.splitlines()]
+INLINE = re.findall(r"`(\.venv/bin/[^`]+)`", README)
+
+
+def bin_path(name: str) -> str:
+    return str(Path(sys.executable).parent / name)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory) -> Path:
+    """A copy of what a clone holds, so that the commands leave nothing in this checkout."""
+    clone = tmp_path_factory.mktemp("clone")
+    for name in ("mlops_assets", "pyproject.toml", "workspace.yaml", "README.md"):
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, clone / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, clone / name)
+    return clone
+
+
+def environment(project: Path) -> dict[str, str]:
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("DAGSTER_HOME", "MLFLOW_TRACKING"))}
+    return kept | {"PYTHONPATH": str(project), "DAGSTER_DISABLE_TELEMETRY": "1"}
+
+
+def test_the_first_two_commands_are_those_that_ci_runs():
+    assert COMMANDS[0] == "python3 -m venv .venv && .venv/bin/pip install -e . && .venv/bin/mlops-assets demo"
+    assert COMMANDS[1] == '.venv/bin/pip install -e ".[test]" && .venv/bin/pytest -n 2'
+    ci = (ROOT / ".ci" / "run").read_text("utf-8")
+    assert "README.md" in ci
+    assert "for number in 1 2" in ci
+
+
+@pytest.mark.slow
+def test_the_demo_succeeds_twice_with_one_version_and_the_ui_commands_work(project):
+    outputs = [
+        subprocess.run(
+            [bin_path("mlops-assets"), "demo"],
+            cwd=project,
+            env=environment(project),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        for _ in range(2)
+    ]
+    for done in outputs:
+        assert done.returncode == 0, done.stderr
+        assert "version 1 (Champion)" in done.stdout
+        assert re.search(r"rows scored +569", done.stdout)
+        assert re.search(r"rows rejected +0", done.stdout)
+        assert re.search(r"top features +worst \w+", done.stdout)
+        assert "dg dev" in done.stdout
+        assert done.stderr == ""
+    assert "registered now" in outputs[0].stdout
+    assert "already registered" in outputs[1].stdout
+
+    assert {"dagster dev -w workspace.yaml", "dg check defs", "dg list defs"} <= {
+        command.removeprefix(".venv/bin/") for command in INLINE
+    }
+    for command in (["dg", "check", "defs"], ["dg", "list", "defs"]):
+        done = subprocess.run(
+            [bin_path(command[0]), *command[1:]],
+            cwd=project,
+            env=environment(project) | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "arning" not in done.stdout + done.stderr
+    for command in (["dg", "dev"], ["dagster", "dev", "-w", "workspace.yaml"]):
+        shows_the_history(project, command)
+
+
+def shows_the_history(project: Path, command: list[str]) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    log = project / f"{command[0]}.log"
+    with log.open("w") as file:
+        server = subprocess.Popen(
+            [bin_path(command[0]), *command[1:], "-p", str(port)],
+            cwd=project,
+            env=environment(project) | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    query = (
+        '{"query": "{ assetNodes { repository { location { name } } assetKey { path } '
+        'assetMaterializations(limit: 1) { runId } } }"}'
+    )
+    try:
+        nodes = []
+        deadline = time.monotonic() + 90
+        while time.monotonic() < deadline and not nodes:
+            time.sleep(1)
+            request = urllib.request.Request(
+                f"http://127.0.0.1:{port}/graphql", query.encode(), {"content-type": "application/json"}
+            )
+            try:
+                with urllib.request.urlopen(request, timeout=10) as answer:
+                    nodes = yaml.safe_load(answer.read())["data"]["assetNodes"]
+            except (OSError, TypeError, KeyError):
+                continue
+        assert {node["repository"]["location"]["name"] for node in nodes} == {"mlops_assets"}, log.read_text()
+        materialized = {node["assetKey"]["path"][-1] for node in nodes if node["assetMaterializations"]}
+        assert materialized == {node["assetKey"]["path"][-1] for node in nodes} - {"inputs"}
+    finally:
+        os.killpg(server.pid, signal.SIGINT)
+        try:
+            server.wait(30)
+        except subprocess.TimeoutExpired:
+            os.killpg(server.pid, signal.SIGKILL)
+            server.wait()
+
+
+@pytest.mark.parametrize("text", [text for language, text in BLOCKS if language == "python"])
+def test_python_snippets_run(text, tmp_path, monkeypatch):
+    import dagster as dg
+
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {"__name__": "snippet"}
+    exec(compile(text, "README.md", "exec"), names)
+    if isinstance(names.get("defs"), dg.Definitions):
+        dg.Definitions.validate_loadable(names["defs"])
+
+
+@pytest.mark.parametrize("text", [text for language, text in BLOCKS if language == "yaml"])
+def test_yaml_snippets_load_and_show_the_defaults(text, tmp_path):
+    from mlops_assets.component import MlflowModelComponent
+
+    written = yaml.safe_load(text)
+    assert written["type"] == "mlops_assets.MlflowModelComponent"
+    shown = MlflowModelComponent.model_validate(written["attributes"])
+    least = MlflowModelComponent.model_validate(
+        {"model": "churn", "inputs": {"path": "x"}, "outputs": {"path": shown.outputs.path}}
+    )
+    told, default = shown.model_dump(by_alias=True), least.model_dump(by_alias=True)
+    chosen = {"path", "format", "row_key"}
+    assert set(written["attributes"]) == set(default)
+    for key, value in default.items():
+        if isinstance(value, dict) and key in ("inputs", "outputs"):
+            for name in set(value) - chosen - {"asset", "KIND"}:
+                assert told[key][name] in (value[name], {}, None), (key, name)
+        elif key != "model":
+            assert told[key] == value, key
+    assert shown.definitions(tmp_path).jobs
