@@ -12,6 +12,7 @@ from mlops_assets.settings import (
     ContractSettings,
     ExplainSettings,
     InputsSettings,
+    JournalSettings,
     OutputsSettings,
     PredictSettings,
     SensorsSettings,
@@ -52,6 +53,7 @@ class MlflowModelComponent(dg.Component, dg.Model, dg.Resolvable):
     automation: Literal["eager"] | None = Field(
         default=None, description="eager: declarative automation in place of the champion sensor. Never both."
     )
+    journal: JournalSettings = Field(default_factory=JournalSettings, description="The record of the alias's moves.")
     tracking: TrackingSettings = Field(default_factory=TrackingSettings, description="Record runs in MLflow.")
     executor: Literal["in_process", "multiprocess"] = Field(
         default="in_process", description="in_process pays the imports once; multiprocess isolates the steps."

@@ -91,6 +91,10 @@ class Family:
         return self.resource("loader")
 
     @property
+    def journal(self) -> str:
+        return self.resource("journal")
+
+    @property
     def inference_job(self) -> str:
         return f"{self.slug}_inference_job"
 

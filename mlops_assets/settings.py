@@ -164,6 +164,16 @@ class SensorsSettings(dg.Model, dg.Resolvable):
     )
 
 
+class JournalSettings(dg.Model, dg.Resolvable):
+    """Where it is recorded what the alias pointed at."""
+
+    path: str | None = Field(
+        default=None,
+        description="Folder or URL, relative to the project's folder. Null: beside remote tables, else in the state "
+        "folder (MLOPS_ASSETS_HOME, .mlops_assets).",
+    )
+
+
 class TrackingSettings(dg.Model, dg.Resolvable):
     """Whether each Dagster run is also recorded as an MLflow run."""
 

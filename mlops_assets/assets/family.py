@@ -4,15 +4,17 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from mlops_assets.assets.champion import champion_model_asset, model_signature_asset
+from mlops_assets.assets.champion import champion_model_asset
 from mlops_assets.assets.explanations import model_explanations_asset, sample_explanations_asset
 from mlops_assets.assets.predictions import predictions_asset
 from mlops_assets.assets.samples import sample_assets
+from mlops_assets.assets.signature import model_signature_asset
 from mlops_assets.checks.family import family_checks
 from mlops_assets.family import Family
 from mlops_assets.io_managers.champion import champion_io_manager, signature_io_manager
 from mlops_assets.io_managers.inputs import InputsIOManager
 from mlops_assets.io_managers.tables import WRITERS, TableIOManager
+from mlops_assets.resources.journal import journal_resource
 from mlops_assets.resources.loaders import LOADERS, Loader
 from mlops_assets.resources.signers import SIGNERS, Signer
 from mlops_assets.sensors.notifications import notification_sensors
@@ -85,6 +87,7 @@ def _resources(family: Family) -> dict[str, object]:
         family.tables: build_strategy(TableIOManager, WRITERS, {"KIND": outputs.KIND or outputs.format, **tables}),
         family.signer: build_strategy(Signer, SIGNERS, settings.signer),
         family.loader: build_strategy(Loader, LOADERS, settings.loader),
+        family.journal: journal_resource(family),
     }
     inputs = settings.inputs
     if inputs.path:

@@ -1,11 +1,10 @@
 """Checks of the ledger."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
-import pyarrow as pa
 import pyarrow.dataset as ds
 
 from mlops_assets.checks.tables import output_columns_of
@@ -14,6 +13,7 @@ from mlops_assets.explain.stored import compare_with_stored
 from mlops_assets.family import Family
 from mlops_assets.metadata import table
 from mlops_assets.scoring.key_agreement import compare_keys, compare_subset
+from mlops_assets.tables.batching import first_rows
 from mlops_assets.tables.provenance import Provenance
 
 
@@ -65,7 +65,7 @@ def _keys(
     if not in_order:
         agreement = compare_subset(published, explained, columns)
     else:
-        wanted = published if every else _first_rows(published, rows // outputs)
+        wanted = published if every else first_rows(published, rows // outputs)
         agreement = compare_keys(wanted, explained, columns, repeats=outputs)
     return dg.AssetCheckResult(
         check_name="one_row_per_prediction",
@@ -82,14 +82,6 @@ def _keys(
             else agreement.first_difference,
         },
     )
-
-
-def _first_rows(batches: Iterable[pa.RecordBatch], count: int) -> Iterator[pa.RecordBatch]:
-    for batch in batches:
-        if count <= 0:
-            return
-        yield batch.slice(0, count)
-        count -= batch.num_rows
 
 
 def _additive(ledger: ds.Dataset, source: Provenance, key: dg.AssetKey) -> dg.AssetCheckResult:

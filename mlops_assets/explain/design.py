@@ -63,17 +63,17 @@ class Design:
         return roll_up(values, self.sources, self.features)
 
 
-def read_design(subject: Subject) -> Design:
+def read_design(subject: Subject, native: Any = None) -> Design:
     """Take a native estimator apart: the model proper, and where its columns come from.
 
-    Searches (GridSearchCV and its kin) stand for their best estimator.
+    Searches (GridSearchCV and its kin) stand for their best estimator. `native` is the model's own by default.
 
     Raises
     ------
     NotApplicableError
         There is no native estimator, its columns are not the signature's, or its preprocessing mixes columns.
     """
-    native: Any = subject.model.native
+    native = subject.model.native if native is None else native
     if native is None:
         raise NotApplicableError("it is a custom Python model, which may do anything between its input and its output")
     if hasattr(native, "best_estimator_") and hasattr(native, "cv_results_"):

@@ -146,6 +146,8 @@ class Explainer(ABC):
         Output -> feature -> the model's own global importance; None where it has none.
     precision
         The floating-point type that the model computes in; residuals are judged by it.
+    sampled
+        The method draws: `Explanation.error` is given, and the ledger has a column for it.
     rows_per_call
         How many rows `explain` should be given at once.
     """

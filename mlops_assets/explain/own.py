@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 
 from mlops_assets.errors import ExplanationError
+from mlops_assets.explain.design import Design, read_design
 from mlops_assets.explain.explainer import Explainer, Explanation, Floats, NotApplicableError, Space, Subject
 from mlops_assets.explain.ledger import shap_column
 from mlops_assets.explain.sampling import frame_digest
@@ -23,6 +24,9 @@ class ModelExplainer(Explainer):
       inputs, in any order;
     * an array (n, features), or (n, features, outputs);
     * an object with ``values`` and ``base_values``, such as ``shap.Explanation``.
+
+    Where the model keeps a scikit-learn pipeline (itself, or as its ``.model``), the columns may also be those of its
+    preprocessing, by their names or their number; they are rolled up to the inputs.
 
     The base is ``base_value``, ``base_values`` or the model's ``explain_base`` (a number, one per output, or a
     function of the inputs). Where the model names none it is the median over the background of prediction minus
@@ -48,6 +52,7 @@ class ModelExplainer(Explainer):
         self.native_importance = own_importance(subject)
         self.reason = f"{type(self._model).__name__} brings its own explain_samples(inputs)"
         self._median: Floats | None = None
+        self._design, self._transformed = _pipeline_inside(subject, self._model)
         values, base = self._ask(subject.background)
         if base is None:
             self.background, self.background_digest = subject.background, frame_digest(subject.background)
@@ -111,26 +116,27 @@ class ModelExplainer(Explainer):
                     fix="Return a DataFrame with index=inputs.index",
                 )
             answer = answer.loc[rows.index]
+        base = None
+        if "base_value" in answer.columns and "base_value" not in self.features:
+            base, answer = answer[["base_value"]].to_numpy(), answer.drop(columns="base_value")
+        if self._design is not None and set(answer.columns) == set(self._transformed):
+            own = self._shaped(answer[list(self._transformed)].to_numpy(), len(rows), len(self._transformed))
+            return self._design.roll_up(own), base
         names = list(self.features)
         prefixed = [shap_column(name) for name in names]
         if set(prefixed) & set(answer.columns):
             names = prefixed
         missing = [name for name in names if name not in answer.columns]
-        unknown = [str(name) for name in answer.columns if name not in names and name != "base_value"]
+        unknown = [str(name) for name in answer.columns if name not in names]
         if missing or unknown:
             raise ExplanationError(
                 f"The attributions lack the columns {missing[:20]} and have the unknown columns {unknown[:20]}",
                 where=self._where,
                 fix="Return one column per input column, and optionally base_value",
             )
-        base = (
-            answer[["base_value"]].to_numpy()
-            if "base_value" in answer.columns and "base_value" not in self.features
-            else None
-        )
         return answer[names].to_numpy(), base
 
-    def _shaped(self, answer: Any, rows: int) -> Floats:
+    def _shaped(self, answer: Any, rows: int, width: int | None = None) -> Floats:
         values = np.asarray(answer)
         if values.dtype.kind not in "biuf":
             raise ExplanationError(f"The attributions are {values.dtype}, not numbers", where=self._where)
@@ -139,7 +145,10 @@ class ModelExplainer(Explainer):
             values = values[:, :, None]
         if values.ndim == 3 and len(self.outputs) == 1 and values.shape[2] == 2:
             values = values[:, :, 1:]  # both classes of a binary model: the positive one is explained
-        expected = (rows, len(self.features), len(self.outputs))
+        expected = (rows, width or len(self.features), len(self.outputs))
+        transformed = None if self._design is None else (rows, len(self._design.sources), len(self.outputs))
+        if self._design is not None and width is None and transformed == values.shape != expected:
+            values = self._design.roll_up(values)
         if values.shape != expected:
             raise ExplanationError(
                 f"The attributions have the shape {values.shape}, not (rows, features, outputs) = {expected}",
@@ -147,7 +156,8 @@ class ModelExplainer(Explainer):
                 fix="Return one attribution per row, input column and output",
             )
         if not np.isfinite(values).all():
-            bad = sorted({self.features[place] for place in np.nonzero(~np.isfinite(values))[1].tolist()})
+            names = self.features if width is None else self._transformed
+            bad = sorted({names[place] for place in np.nonzero(~np.isfinite(values))[1].tolist()})
             raise ExplanationError(f"The attributions of {bad[:20]} are not finite", where=self._where)
         return values
 
@@ -163,6 +173,18 @@ class ModelExplainer(Explainer):
         if not np.isfinite(numbers).all():
             raise ExplanationError("The base value is not finite", where=self._where)
         return numbers
+
+
+def _pipeline_inside(subject: Subject, model: Any) -> tuple[Design | None, tuple[str, ...]]:
+    """The preprocessing of the pipeline that a model keeps, and the names of its columns, where both are known."""
+    candidate: Any
+    for candidate in (subject.model.native, getattr(model, "model", None)):
+        if hasattr(candidate, "steps") and hasattr(candidate, "named_steps"):
+            try:
+                return read_design(subject, candidate), tuple(candidate[:-1].get_feature_names_out())
+            except (NotApplicableError, AttributeError, ValueError):
+                continue  # it mixes columns, or a step has no names: then the answer has to be in input columns
+    return None, ()
 
 
 def explaining_model(subject: Subject) -> Any:

@@ -104,12 +104,12 @@ def _in_set(x, words, start, stop):  # type: ignore[no-untyped-def]
 
 
 @_inlined
-def _decide(X, f, threshold, decision, sets, words, alive, old, d):  # type: ignore[no-untyped-def]
+def _decide(X, block, f, threshold, decision, sets, words, alive, old, d):  # type: ignore[no-untyped-def]
     """alive[d + 1] = alive[old] where the row goes to the first child, else 0."""
     missing_left = (decision & MISSING_LEFT) != 0
     if decision & (CATEGORICAL | ZERO_IS_MISSING):
         for r in range(LANES):
-            x = X[f, r]
+            x = X[block, f, r]
             if np.isnan(x) or (decision & ZERO_IS_MISSING and abs(x) <= 1e-35):
                 left = missing_left
             elif decision & CATEGORICAL:
@@ -120,11 +120,11 @@ def _decide(X, f, threshold, decision, sets, words, alive, old, d):  # type: ign
             alive[d + 1, r] = alive[old, r] if left != (decision & FLIPPED != 0) else 0.0
     elif decision & FLIPPED:
         for r in range(LANES):
-            x = X[f, r]
+            x = X[block, f, r]
             alive[d + 1, r] = 0.0 if (x <= threshold) | (missing_left & (x != x)) else alive[old, r]
     else:
         for r in range(LANES):
-            x = X[f, r]
+            x = X[block, f, r]
             alive[d + 1, r] = alive[old, r] if (x <= threshold) | (missing_left & (x != x)) else 0.0
 
 
@@ -151,19 +151,20 @@ def _second(S, below, alive, old, d):  # type: ignore[no-untyped-def]
 
 
 @_inlined
-def _leaves(G, below, share, alive, old, d, z, z_old, phi, o, f, value, points):  # type: ignore[no-untyped-def]
-    """A split between two leaves; `value` is (2, width)."""
+def _leaves(G, below, share, alive, old, d, z, z_old, phi, block, o, f, leaf_value, node, points):  # type: ignore[no-untyped-def]
+    """A split between two leaves."""
     for r in range(LANES):
         total = 0.0
         for k in range(len(points)):
             b = 1 / (points[k] + (1 - points[k]) * z_old)
             total += (z_old * b * b) * G[d, k, r]
         share[r] = total * (alive[d + 1, r] - z * alive[old, r])
-    for w in range(value.shape[1]):
-        sibling, difference = value[1, w], value[0, w] - value[1, w]
+    for w in range(leaf_value.shape[2]):
+        sibling = leaf_value[node, 1, w]
+        difference = leaf_value[node, 0, w] - sibling
         for r in range(LANES):
             before, after = alive[old, r], alive[d + 1, r]
-            phi[o + w, f, r] += difference * share[r]
+            phi[block, o + w, f, r] += difference * share[r]
             for k in range(len(points)):
                 q = points[k]
                 b = 1 / (q + (1 - q) * z_old)
@@ -172,7 +173,7 @@ def _leaves(G, below, share, alive, old, d, z, z_old, phi, o, f, value, points):
 
 
 @_inlined
-def _up_leaf(G, below, alive, old, d, z, z_old, phi, o, f, w, sibling, points):  # type: ignore[no-untyped-def]
+def _up_leaf(G, below, alive, old, d, z, z_old, phi, block, o, f, w, sibling, points):  # type: ignore[no-untyped-def]
     """A split between the subtree just walked and a leaf."""
     for r in range(LANES):
         before, after = alive[old, r], alive[d + 1, r]
@@ -184,11 +185,11 @@ def _up_leaf(G, below, alive, old, d, z, z_old, phi, o, f, w, sibling, points): 
             total += (z_old * b * b) * (G[d, k, r] * difference)
             ratio = z + before * ((1 - q) * z * z_old * b - z) + after * (q * b)
             below[w, k, r] = sibling + ratio * difference
-        phi[o, f, r] += total * (after - z * before)
+        phi[block, o, f, r] += total * (after - z * before)
 
 
 @_inlined
-def _up(G, S, below, alive, old, d, z, z_old, phi, o, f, w, points):  # type: ignore[no-untyped-def]
+def _up(G, S, below, alive, old, d, z, z_old, phi, block, o, f, w, points):  # type: ignore[no-untyped-def]
     """A split between the subtree just walked and the first one, kept in S."""
     for r in range(LANES):
         before, after = alive[old, r], alive[d + 1, r]
@@ -201,7 +202,7 @@ def _up(G, S, below, alive, old, d, z, z_old, phi, o, f, w, points):  # type: ig
             total += (z_old * b * b) * (G[d, k, r] * difference)
             ratio = z + before * ((1 - q) * z * z_old * b - z) + after * (q * b)
             below[w, k, r] = sibling + ratio * difference
-        phi[o, f, r] += total * (after - z * before)
+        phi[block, o, f, r] += total * (after - z * before)
 
 
 @_compiled
@@ -248,7 +249,7 @@ def _walk(  # type: ignore[no-untyped-def]
                 f = feature[node]
                 old = last[f]
                 z, z_old = fraction[node], z_path[old]
-                _decide(X[block], f, threshold[node], decision[node], sets, words, alive, old, d)
+                _decide(X, block, f, threshold[node], decision[node], sets, words, alive, old, d)
                 if kind[node] != TWO_LEAVES:
                     node_at[d], feature_at[d], old_at[d], z_at[d], phase[d] = node, f, old, z, kind[node]
                     z_path[d + 1] = z * z_old
@@ -256,7 +257,7 @@ def _walk(  # type: ignore[no-untyped-def]
                     _down(G, alive, old, d, z, z_old, points)
                     d += 1
                     continue
-                _leaves(G, below, share, alive, old, d, z, z_old, phi[block], output, f, leaf_value[node], points)
+                _leaves(G, below, share, alive, old, d, z, z_old, phi, block, output, f, leaf_value, node, points)
                 while d > 0:
                     d -= 1
                     f, old, z = feature_at[d], old_at[d], z_at[d]
@@ -271,11 +272,11 @@ def _walk(  # type: ignore[no-untyped-def]
                     for w in range(width):
                         if phase[d] == ONE_LEAF:
                             _up_leaf(
-                                G, below, alive, old, d, z, z_old, phi[block], output + w, f, w,
+                                G, below, alive, old, d, z, z_old, phi, block, output + w, f, w,
                                 leaf_value[node_at[d], 1, w], points,
                             )  # fmt: skip
                         else:
-                            _up(G, S, below, alive, old, d, z, z_old, phi[block], output + w, f, w, points)
+                            _up(G, S, below, alive, old, d, z, z_old, phi, block, output + w, f, w, points)
                     last[f] = old
 
     for block in range(blocks):

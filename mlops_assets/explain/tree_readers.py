@@ -326,7 +326,7 @@ def _read_xgboost(booster: Any, classes: Sequence[object] | None = None, missing
     objective = learner["objective"]["name"]
     start = np.array(json.loads(about["base_score"]), np.float64).ravel()
     space = _XGBOOST_SPACES.get(objective, "identity")
-    if objective in ("binary:logistic", "binary:logitraw", "reg:logistic"):
+    if objective in ("binary:logistic", "reg:logistic"):
         start = np.log(start / (1 - start))
     elif space == "log":
         start = np.log(start)

@@ -10,6 +10,7 @@ import pyarrow.dataset as ds
 from pydantic import Field
 
 from mlops_assets.metadata import schema_metadata
+from mlops_assets.scoring.reason_text import reasons_as_text
 from mlops_assets.settings import from_environment
 from mlops_assets.tables.arrow_like import from_arrow_like
 from mlops_assets.tables.location import Location
@@ -43,6 +44,10 @@ class TableIOManager(dg.ConfigurableIOManager, ABC):
         folder = Location.parse(self.path, storage_options=from_environment(self.storage_options))
         return folder.child(asset).child(partition) if partition else folder.child(asset)
 
+    def fitted(self, reader: pa.RecordBatchReader) -> pa.RecordBatchReader:
+        """The stream as the format can hold it; unchanged unless a subclass says otherwise."""
+        return reader
+
     def read(
         self, asset: str, partition: str | None = None, columns: Sequence[str] | None = None, limit: int | None = None
     ) -> ds.Dataset:
@@ -60,7 +65,7 @@ class TableIOManager(dg.ConfigurableIOManager, ABC):
         return bool(self.writer.exists(self.place(asset, partition)))
 
     def handle_output(self, context: dg.OutputContext, obj: object) -> None:
-        reader = _reader(obj)
+        reader = self.fitted(_reader(obj))
         partition = context.partition_key if context.has_asset_partitions else None
         written = self.writer.write(reader, self.place(context.asset_key.path[-1], partition), {})
         context.add_output_metadata(
@@ -90,11 +95,17 @@ class ParquetIOManager(TableIOManager):
 
 
 class CsvIOManager(TableIOManager):
-    """CSV for people and spreadsheets; a hidden file beside it keeps the types. No nested or binary columns."""
+    """CSV for people and spreadsheets; a hidden file beside it keeps the types. No nested or binary columns.
+
+    The reasons of rejected rows become text.
+    """
 
     @property
     def writer(self) -> TableWriter:
         return CsvWriter()
+
+    def fitted(self, reader: pa.RecordBatchReader) -> pa.RecordBatchReader:
+        return reasons_as_text(reader)
 
 
 WRITERS: dict[str, type[TableIOManager]] = {"parquet": ParquetIOManager, "csv": CsvIOManager}

@@ -87,9 +87,7 @@ class Journal:
                 if entry is None or self._create(_next(names), entry):
                     return entry
 
-    def _judge(
-        self, known: Sequence[Entry], version: int | None, digest: str | None, accept: str | None
-    ) -> bool:
+    def _judge(self, known: Sequence[Entry], version: int | None, digest: str | None, accept: str | None) -> bool:
         """Whether `digest` is new for a known version and accepted; raises when it is new and not accepted."""
         seen = [entry for entry in known if entry.version == version and entry.digest is not None]
         if version is None or digest is None or not seen or seen[-1].digest == digest:

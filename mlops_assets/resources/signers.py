@@ -1,14 +1,36 @@
-"""Signers: strategies that produce a signature for a model that carries none."""
+"""Signers: strategies that produce a signature for a model."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 import dagster as dg
 from pydantic import Field
 
+from mlops_assets.errors import ConfigurationError, SignatureError
+
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature
+
+
+class SigningSample(Protocol):
+    """Where a signer gets data from, when it needs any."""
+
+    def inputs(self) -> Any:
+        """Rows of the table that is to be scored, without their key."""
+
+    def answers(self, inputs: Any) -> Any:
+        """What the model, loaded under the trust policy, returns for `inputs`."""
+
+
+@dataclass(frozen=True)
+class SignedBy:
+    """A signature and how it came about, as one phrase."""
+
+    signature: "ModelSignature"
+    origin: str
 
 
 class Signer(dg.ConfigurableResource[Any], ABC):
@@ -28,16 +50,25 @@ class Signer(dg.ConfigurableResource[Any], ABC):
             The message names every column at fault and its type.
         """
 
+    def sign_version(self, folder: Path, sample: SigningSample) -> SignedBy:
+        """The signature of the model in `folder`: the recorded one, else what `sign` makes of a sample."""
+        recorded = recorded_signature(folder)
+        if recorded is not None:
+            return SignedBy(recorded, "recorded with the model")
+        inputs = sample.inputs()
+        signature = self.sign(inputs, sample.answers(inputs))
+        return SignedBy(signature, f"made by {type(self).__name__} from a sample of the inputs")
+
 
 class InferSigner(Signer):
-    """Infers the signature from a bounded sample of the data.
+    """Infers the signature from a bounded sample of the data, where the model has none recorded.
 
     Examples
     --------
     >>> import pandas as pd
-    >>> signature = InferSigner().sign(pd.DataFrame({"age": [31.0, 47.5]}), [0, 1])
-    >>> signature.inputs.input_names()
-    ['age']
+    >>> signature = InferSigner().sign(pd.DataFrame({"age": [31, None]}, dtype="Int64"), [0.1, 0.9])
+    >>> signature.inputs
+    ['age': long (optional)]
     """
 
     sample_rows: int = Field(default=1000, description="Rows of the sample the types are inferred from.", gt=0)
@@ -45,7 +76,147 @@ class InferSigner(Signer):
     def sign(self, inputs: Any, outputs: Any = None, params: Mapping[str, Any] | None = None) -> "ModelSignature":
         from mlops_assets.signatures.infer import infer_signature
 
-        return infer_signature(inputs, outputs, params)
+        return infer_signature(inputs, outputs, params, self.sample_rows)
 
 
-SIGNERS: dict[str, type[Signer]] = {"InferSigner": InferSigner}
+class RecordedSigner(Signer):
+    """What the model version carries, and nothing else: a model without a signature is refused.
+
+    Outside Dagster, `folder` names a model's folder.
+
+    Examples
+    --------
+    >>> RecordedSigner(folder="model").sign(None)                                     # doctest: +SKIP
+    """
+
+    folder: str | None = Field(default=None, description="Outside Dagster: the model's folder.")
+
+    def sign(self, inputs: Any, outputs: Any = None, params: Mapping[str, Any] | None = None) -> "ModelSignature":
+        return self.sign_version(_given(self.folder, "RecordedSigner"), _NO_SAMPLE).signature
+
+    def sign_version(self, folder: Path, sample: SigningSample) -> SignedBy:
+        recorded = recorded_signature(folder)
+        if recorded is None:
+            raise SignatureError(
+                "The model version has no signature",
+                where="RecordedSigner",
+                fix="Log the model with a signature, run the model's sign job, or use `signer: {KIND: InferSigner}`",
+            )
+        return SignedBy(recorded, "recorded with the model")
+
+
+class ExampleSigner(Signer):
+    """Infers the inputs from the input example stored with the model, and the outputs from its answer to it.
+
+    Outside Dagster, `folder` names a model's folder and `outputs` are what the model returned for its example.
+
+    Examples
+    --------
+    >>> ExampleSigner(folder="model").sign(None, outputs=[0, 1])                      # doctest: +SKIP
+    """
+
+    folder: str | None = Field(default=None, description="Outside Dagster: the model's folder.")
+
+    def sign(self, inputs: Any, outputs: Any = None, params: Mapping[str, Any] | None = None) -> "ModelSignature":
+        from mlops_assets.signatures.infer import infer_signature
+
+        example = input_example(_given(self.folder, "ExampleSigner")) if inputs is None else inputs
+        return infer_signature(example, outputs, params)
+
+    def sign_version(self, folder: Path, sample: SigningSample) -> SignedBy:
+        recorded = recorded_signature(folder)
+        if recorded is not None:
+            return SignedBy(recorded, "recorded with the model")
+        example = input_example(folder)
+        return SignedBy(
+            self.sign(example, sample.answers(example)), "made by ExampleSigner from the stored input example"
+        )
+
+
+class ManualSigner(Signer):
+    """A signature written by a person, in YAML or JSON; it takes precedence over a recorded one.
+
+    Examples
+    --------
+    >>> signer = ManualSigner(signature={"inputs": {"age": "double"}, "outputs": {"risk": "double"}})
+    >>> signer.sign(None).inputs
+    ['age': double (required)]
+    """
+
+    signature: dict[str, Any] | None = Field(
+        default=None, description="{inputs: {age: double, name: {type: string, required: false}}, outputs: {...}}"
+    )
+    path: str | None = Field(default=None, description="Instead: a YAML or JSON file that holds it.")
+
+    def sign(
+        self, inputs: Any = None, outputs: Any = None, params: Mapping[str, Any] | None = None
+    ) -> "ModelSignature":
+        from mlops_assets.signatures.manual import signature_from_dict, signature_from_text
+
+        if (self.signature is None) == (self.path is None):
+            raise ConfigurationError("ManualSigner needs exactly one of `signature` and `path`", where="signer")
+        if self.path is None:
+            return signature_from_dict(self.signature or {}, where="signer.signature")
+        file = Path(self.path)
+        if not file.is_file():
+            raise ConfigurationError("There is no such file", where=f"signer.path: {self.path}", fix="Correct the path")
+        return signature_from_text(file.read_text("utf-8"), where=self.path)
+
+    def sign_version(self, folder: Path, sample: SigningSample) -> SignedBy:
+        return SignedBy(self.sign(), "written by hand: ManualSigner")
+
+
+def recorded_signature(folder: Path) -> "ModelSignature | None":
+    """The signature in a model's ``MLmodel``; nothing is deserialized."""
+    from mlflow.models import Model
+
+    signature: ModelSignature | None = Model.load(str(folder)).signature
+    return signature
+
+
+def input_example(folder: Path) -> Any:
+    """The input example stored with a model: JSON, read as data.
+
+    Raises
+    ------
+    SignatureError
+        There is none, or it lies outside the model's folder.
+    """
+    from mlflow.models import Model
+
+    model = Model.load(str(folder))
+    told = (model.saved_input_example_info or {}).get("artifact_path")
+    if told is None:
+        raise SignatureError(
+            "The model has no input example",
+            where="ExampleSigner",
+            fix="Log the model with input_example=..., or infer",
+        )
+    if not (folder / told).resolve().is_relative_to(folder.resolve()):
+        raise SignatureError("The model's input example lies outside its folder", where="ExampleSigner")
+    return model.load_input_example(str(folder))
+
+
+class _NoSample:
+    def inputs(self) -> Any:
+        raise SignatureError("There is no sample of the inputs here")
+
+    def answers(self, inputs: Any) -> Any:
+        raise SignatureError("There is no model to ask here")
+
+
+_NO_SAMPLE = _NoSample()
+
+
+def _given(folder: str | None, signer: str) -> Path:
+    if folder is None:
+        raise ConfigurationError(f"{signer} needs `folder` outside Dagster", fix=f'{signer}(folder="the model")')
+    return Path(folder)
+
+
+SIGNERS: dict[str, type[Signer]] = {
+    "ExampleSigner": ExampleSigner,
+    "InferSigner": InferSigner,
+    "ManualSigner": ManualSigner,
+    "RecordedSigner": RecordedSigner,
+}

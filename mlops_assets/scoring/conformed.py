@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from mlops_assets.errors import ContractError
 from mlops_assets.signatures.contract import Contract, Policy
+from mlops_assets.tables.batching import first_rows
 from mlops_assets.tables.digest import ContentHash
 from mlops_assets.tables.input_table import InputTable
 from mlops_assets.tables.keys import KeyCheck
@@ -103,7 +104,7 @@ def conform_table(
         reasons: Counter[tuple[str, str]] = Counter()
         accepted_hash, rejected_hash = ContentHash(contract.accepted_schema), ContentHash(contract.rejected_schema)
         keys = KeyCheck(table.row_key, scratch, table.uri)
-        for batch in _first(table.batches(), limit):
+        for batch in first_rows(table.batches(), limit):
             own = batch.select(list(table.row_key))
             seen.write(own)
             keys.add(own)
@@ -126,16 +127,3 @@ def conform_table(
             accepted_hash.hexdigest(),
             rejected_hash.hexdigest(),
         )
-
-
-def _first(batches: Iterator[pa.RecordBatch], limit: int | None) -> Iterator[pa.RecordBatch]:
-    left = limit
-    for batch in batches:
-        if left is None:
-            yield batch
-            continue
-        if left > 0:
-            yield batch.slice(0, left)
-        left -= batch.num_rows
-        if left <= 0:
-            return

@@ -136,7 +136,7 @@ class Contract:
         accepted = pa.RecordBatch.from_arrays(columns, schema=self.accepted_schema) if columns else batch.select([])
         failed = _all_failures(by_column, batch.num_rows)
         if failed is None:
-            return Verdict(accepted, self._no_rows(), Counter())
+            return Verdict(accepted, self._none_of(batch), Counter())
         rejected = np.flatnonzero(failed)
         reasons, counts = collect(by_column, rejected)
         refused = pick(batch, failed)
@@ -146,10 +146,9 @@ class Contract:
             counts,
         )
 
-    def _no_rows(self) -> pa.RecordBatch:
-        return pa.RecordBatch.from_arrays(
-            [pa.array([], field.type) for field in self.rejected_schema], schema=self.rejected_schema
-        )
+    def _none_of(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        no_rows = [*batch.slice(0, 0).columns, pa.nulls(0, REASONS_TYPE)]
+        return pa.RecordBatch.from_arrays(no_rows, schema=self.rejected_schema)
 
     def _field(self, column: MatchedColumn) -> pa.Field:
         # A key keeps its source type, and so does everything where there is no signature.

@@ -74,7 +74,7 @@ def _one_batch(data: pa.Table | pa.RecordBatch) -> pa.RecordBatch:
     batches = data.to_batches()
     if batches:
         return pa.concat_batches(batches)
-    return pa.RecordBatch.from_arrays([pa.array([], field.type) for field in data.schema], schema=data.schema)
+    return pa.RecordBatch.from_arrays([pa.nulls(0, field.type) for field in data.schema], schema=data.schema)
 
 
 def _without(batch: pa.RecordBatch, row_key: Sequence[str]) -> pa.RecordBatch:

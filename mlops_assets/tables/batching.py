@@ -17,6 +17,21 @@ def split_batches(batches: Iterable[pa.RecordBatch], rows: int = BATCH_ROWS) -> 
             yield batch.slice(start, rows)
 
 
+def first_rows(batches: Iterable[pa.RecordBatch], count: int | None) -> Iterator[pa.RecordBatch]:
+    """The first `count` rows, without copying; all of them where it is None. No batch is asked for that is not needed."""
+    if count is None:
+        yield from batches
+        return
+    left = count
+    if left <= 0:
+        return
+    for batch in batches:
+        yield batch.slice(0, left)
+        left -= batch.num_rows
+        if left <= 0:
+            return
+
+
 def fixed_batches(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
     """The same rows in batches of exactly `rows` (the last one may be shorter), wherever the incoming cuts were.
 

@@ -6,6 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from mlflow.pyfunc.model import PythonModel
+from sklearn.compose import ColumnTransformer
+from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
 
 from mlops_assets.errors import ExplanationError
 from mlops_assets.explain.choose import choose_explainer
@@ -98,6 +102,37 @@ def test_every_form_of_answer_is_aligned(save: Save, numbers: pd.DataFrame, shap
 def test_an_answer_of_the_wrong_form_says_what_is_wrong(save: Save, numbers: pd.DataFrame, shape, message) -> None:
     with pytest.raises(ExplanationError, match=message):
         _explain(save, Explains(shape), numbers)
+
+
+class OfAPipeline(PythonModel):
+    """Explains itself in the columns of its pipeline's preprocessing."""
+
+    def __init__(self, model: Any, named: bool) -> None:
+        self.model, self.named = model, named
+
+    def predict(self, context, model_input, params=None):
+        return self.model.predict(model_input)
+
+    def explain_samples(self, inputs):
+        made = self.model[:-1].transform(inputs)
+        values = np.asarray(made.toarray() if hasattr(made, "toarray") else made) * self.model[-1].coef_
+        names = self.model[:-1].get_feature_names_out()
+        return pd.DataFrame(values, columns=names, index=inputs.index) if self.named else values
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["named columns", "array"])
+def test_attributions_of_transformed_columns_are_rolled_up(save: Save, people: pd.DataFrame, named: bool) -> None:
+    rows = people[["age", "city", "plan"]]
+    coded = ColumnTransformer([("texts", OneHotEncoder(), ["city", "plan"])], remainder="passthrough")
+    pipeline = make_pipeline(coded, LinearRegression()).fit(rows, rows["age"] + 5 * (rows["city"] == "Wien"))
+    explainer = _explain(save, OfAPipeline(pipeline, named), rows)
+    explanation = explainer.explain(rows)
+    assert explainer.kind == "ModelExplainer"
+    np.testing.assert_allclose(explanation.values[:, 0, 0], rows["age"] * pipeline[-1].coef_[-1])
+    cities = dict(zip(pipeline[0].named_transformers_["texts"].categories_[0], pipeline[-1].coef_, strict=False))
+    np.testing.assert_allclose(explanation.values[:, 1, 0], rows["city"].map(cities))
+    np.testing.assert_allclose(explanation.base, pipeline[-1].intercept_)
+    np.testing.assert_allclose(explanation.residual, 0, atol=1e-10)
 
 
 def test_attributions_that_do_not_add_up_leave_a_residual(save: Save, numbers: pd.DataFrame) -> None:

@@ -159,8 +159,8 @@ def _chromium(folder: Path, *arguments: str) -> str:
 
 
 # A page round the report measures it: the report itself runs no script, and its policy would forbid one.
-_RULER = """<!doctype html><body style="margin:0"><iframe id=f src="report.html" style="border:0;width:{width}px;height:3000px">
-</iframe><pre id=out></pre><script>
+_RULER = """<!doctype html><body style="margin:0">
+<iframe id=f src="report.html" style="border:0;width:{width}px;height:3000px"></iframe><pre id=out></pre><script>
 document.getElementById('f').onload = e => {{
   const page = e.target.contentDocument, root = page.documentElement;
   const small = [...page.querySelectorAll('p,td,th,dd')].filter(x => parseFloat(getComputedStyle(x).fontSize) < 12);

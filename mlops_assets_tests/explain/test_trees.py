@@ -5,6 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import shap
+from scipy.sparse import csr_matrix
+from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import (
     ExtraTreesClassifier,
     GradientBoostingClassifier,
@@ -14,9 +16,12 @@ from sklearn.ensemble import (
     RandomForestClassifier,
     RandomForestRegressor,
 )
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
 from sklearn.tree import DecisionTreeClassifier
 
 from mlops_assets.explain.choose import choose_explainer
+from mlops_assets.explain.design import Design
 from mlops_assets.explain.explainer import ExplainConfig
 from mlops_assets.explain.trees import TreeExplainer
 
@@ -113,3 +118,61 @@ def test_integer_columns_are_no_obstacle(save: Save, people: pd.DataFrame) -> No
     estimator = RandomForestRegressor(5, random_state=0).fit(rows, rows["age"] * 2.0)
     explanation = choose_explainer(save(estimator, rows), rows.columns, rows).explain(rows)
     np.testing.assert_allclose(explanation.prediction[:, 0], estimator.predict(rows))
+
+
+@pytest.mark.parametrize(
+    ("objective", "space", "outputs"),
+    [
+        ("regression", "identity", ("prediction",)),
+        ("poisson", "log", ("prediction",)),
+        ("binary", "log-odds", ("1",)),
+        ("multiclass", "log-odds", ("0", "1", "2")),
+    ],
+)
+def test_a_booster_without_labels_is_explained_in_its_raw_score(
+    save: Save, numbers: pd.DataFrame, objective, space, outputs
+) -> None:
+    classes = pd.cut(numbers["age"], 3, labels=[0, 1, 2]).astype(int)
+    target = {"binary": (classes > 0).astype(int), "multiclass": classes}.get(objective, numbers["age"].abs())
+    settings = {"objective": objective, "verbose": -1, **({"num_class": 3} if objective == "multiclass" else {})}
+    booster = lightgbm.train(settings, lightgbm.Dataset(numbers, target), 10)
+    explainer = choose_explainer(save(booster, numbers), numbers.columns, numbers)
+    explanation = explainer.explain(numbers)
+    assert (explainer.kind, explainer.space, explainer.outputs) == ("TreeExplainer", space, outputs)
+    raw = np.asarray(booster.predict(numbers, raw_score=True)).reshape(len(numbers), -1)
+    np.testing.assert_allclose(explanation.prediction, raw, atol=1e-9)
+    np.testing.assert_allclose(explanation.base + explanation.values.sum(axis=1), raw, atol=1e-9)
+
+
+def test_boosted_trees_behind_sparse_one_hot_are_taken_apart(
+    save: Save, people: pd.DataFrame, churned: pd.Series
+) -> None:
+    coded = ColumnTransformer(
+        [("texts", OneHotEncoder(), ["city", "plan"])], remainder="passthrough", sparse_threshold=1
+    )
+    pipeline = make_pipeline(coded, lightgbm.LGBMClassifier(n_estimators=10, verbose=-1)).fit(people, churned)
+    explainer = choose_explainer(save(pipeline, people), people.columns, people)
+    explanation = explainer.explain(people)
+    assert (explainer.kind, explainer.outputs) == ("TreeExplainer", ("yes",)), explainer.reason
+    np.testing.assert_allclose(1 / (1 + np.exp(-explanation.prediction[:, 0])), pipeline.predict_proba(people)[:, 1])
+
+
+def test_to_xgboost_what_a_sparse_matrix_does_not_store_is_missing() -> None:
+    class Booster:
+        """Stands for any estimator of that library."""
+
+    Booster.__module__ = "xgboost.sklearn"
+    sparse = csr_matrix(np.array([[0.0, 2.0], [3.0, 0.0]]))
+    design = Design(Booster(), np.arange(2), 2, lambda rows: rows)
+    np.testing.assert_array_equal(design.matrix(sparse), [[np.nan, 2.0], [3.0, np.nan]])
+
+
+def test_interventional_values_that_shap_cannot_give_fall_back_with_the_reason(
+    save: Save, numbers: pd.DataFrame
+) -> None:
+    estimator = GradientBoostingClassifier(n_estimators=3).fit(numbers, pd.cut(numbers["age"], 3, labels=[0, 1, 2]))
+    explainer = choose_explainer(
+        save(estimator, numbers), numbers.columns, numbers.head(20), ExplainConfig(mode="interventional")
+    )
+    assert explainer.kind == "PermutationExplainer"
+    assert "shap does not read a GradientBoostingClassifier (interventional)" in explainer.reason

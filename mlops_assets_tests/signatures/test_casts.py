@@ -53,7 +53,7 @@ def judge(values, kind, policy=None, required=True):
         (Decimal("0.10"), pa.decimal32(9, 2), "double", 0.1),
         (Decimal("1234567890123.45"), pa.decimal128(38, 2), "double", 1234567890123.45),
         (Decimal("12345678901234.567"), pa.decimal128(38, 3), "double", "not_exact"),
-        (Decimal("1e20"), pa.decimal128(38, 18), "double", 1e20),
+        (Decimal("1e19"), pa.decimal128(38, 18), "double", 1e19),
         (Decimal("0.1234567"), pa.decimal128(9, 7), "float", "not_exact"),
         (Decimal("2.00"), pa.decimal64(18, 2), "long", 2),
         (Decimal("2.01"), pa.decimal64(18, 2), "long", "not_exact"),

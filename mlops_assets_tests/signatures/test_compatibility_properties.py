@@ -1,0 +1,108 @@
+"""Compatibility is what it claims."""
+
+import pyarrow as pa
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from mlflow.models import ModelSignature
+from mlflow.types import ColSpec, Schema
+from mlflow.types.schema import Array, Map, Object, Property
+
+from mlops_assets.errors import ContractError
+from mlops_assets.signatures.arrow_types import arrow_schema
+from mlops_assets.signatures.compatibility import Code, Mode, check, compare
+from mlops_assets.signatures.contract import Contract
+from mlops_assets.signatures.witnesses import edge_rows
+from mlops_assets_tests.signatures.strategies import column_schemas, mlflow_types, names, scalars, tables, tensor_specs
+
+bounded = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def altered(kind):
+    """A type that is often near `kind`: the same, another scalar at one place, other properties."""
+    if isinstance(kind, Array):
+        return st.one_of(st.just(kind), altered(kind.dtype).map(Array), mlflow_types(1))
+    if isinstance(kind, Map):
+        return st.one_of(st.just(kind), altered(kind.value_type).map(Map), mlflow_types(1))
+    if isinstance(kind, Object):
+        parts = [
+            st.builds(Property, st.just(p.name), altered(p.dtype), st.sampled_from([p.required, True, False]))
+            for p in kind.properties
+        ]
+        extra = st.lists(st.builds(Property, st.just("extra"), scalars, st.booleans()), max_size=1)
+        return st.one_of(st.just(kind), st.tuples(*parts).flatmap(lambda ps: extra.map(lambda e: Object([*ps, *e]))))
+    return st.one_of(st.just(kind), scalars, mlflow_types(1))
+
+
+@st.composite
+def neighbours(draw):
+    """Two schemas of which the second is the first, changed here and there."""
+    old = draw(column_schemas())
+    specs = [
+        ColSpec(draw(altered(spec.type)), spec.name, draw(st.sampled_from([spec.required, True, False])))
+        for spec in old.inputs
+        if draw(st.integers(0, 5))
+    ]
+    if draw(st.booleans()):
+        name = draw(names.filter(lambda name: name not in [spec.name for spec in old.inputs]))
+        specs.append(ColSpec(draw(scalars), name, draw(st.booleans())))
+    assume(specs)
+    return old, Schema(specs)
+
+
+def conforms(batch, schema):
+    """Whether every row of `batch` conforms to `schema`."""
+    try:
+        return Contract(schema, batch.schema).apply(batch).rejected.num_rows == 0
+    except ContractError:
+        return False
+
+
+@bounded
+@given(st.one_of(column_schemas(), tensor_specs.map(lambda spec: Schema([spec]))))
+def test_nothing_differs_from_itself(schema):
+    signature = ModelSignature(schema, schema)
+    assert compare(signature, signature) == []
+
+
+@bounded
+@given(neighbours(), st.data())
+def test_rows_valid_for_the_old_schema_conform_to_a_new_one_that_is_backward_compatible(pair, data):
+    old, new = pair
+    assume(check([("old", ModelSignature(old))], ModelSignature(new), Mode.BACKWARD).compatible)
+    batch = data.draw(tables(old))
+    valid = Contract(old, batch.schema).apply(batch).accepted
+    assert conforms(valid, new)
+
+
+def witnesses(schema):
+    """A table for every column and every edge value of it, and one without the optional columns."""
+    base = {spec.name: edge_rows(spec) for spec in schema.inputs}
+    for spec in schema.inputs:
+        rows = base[spec.name]
+        columns = [base[s.name].take(pa.array([len(base[s.name]) - 1] * len(rows))) for s in schema.inputs]
+        columns[schema.inputs.index(spec)] = rows
+        yield pa.RecordBatch.from_arrays(columns, schema=arrow_schema(schema))
+    required = [spec.name for spec in schema.inputs if spec.required]
+    if required:
+        yield pa.RecordBatch.from_arrays([base[name][-1:] for name in required], names=required)
+
+
+@bounded
+@given(neighbours())
+def test_where_it_says_breaking_there_is_a_row_that_breaks(pair):
+    old, new = pair
+    assume(not check([("old", ModelSignature(old))], ModelSignature(new), Mode.BACKWARD).compatible)
+    tried = list(witnesses(old))
+    assert all(conforms(batch, old) for batch in tried)
+    assert not all(conforms(batch, new) for batch in tried)
+
+
+@bounded
+@given(neighbours())
+def test_forward_is_backward_read_the_other_way(pair):
+    old, new = (ModelSignature(outputs=schema) for schema in pair)
+    only_columns = {Code.OUTPUT_ADDED, Code.OUTPUT_RENAMED, Code.OUTPUT_REMOVED, Code.OUTPUT_REORDERED}
+    forward = [d for d in compare(old, new) if d.code not in only_columns]
+    backward = compare(ModelSignature(pair[1]), ModelSignature(pair[0]))
+    breaking = {d.path for d in backward if d.breaking and not d.code.value.startswith(("input_added", "input_removed"))}
+    assert {d.path for d in forward if d.breaking} == breaking
