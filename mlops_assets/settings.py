@@ -78,6 +78,20 @@ class ContractSettings(dg.Model, dg.Resolvable):
         default="reject", description="Null or NaN in a required column: reject the row, or let the model see it."
     )
     iso_datetimes: bool = Field(default=False, description="Read ISO 8601 text as datetime where one is asked for.")
+    show_values: bool = Field(
+        default=False, description="Show refused values in the message; they are kept in the event log for ever."
+    )
+    compatibility: Literal[
+        "NONE",
+        "BACKWARD",
+        "FORWARD",
+        "FULL",
+        "BACKWARD_TRANSITIVE",
+        "FORWARD_TRANSITIVE",
+        "FULL_TRANSITIVE",
+    ] = Field(
+        default="FULL", description="What a new champion's signature must keep, against the champion before, or all."
+    )
 
     @model_validator(mode="after")
     def _count_or_fraction(self) -> "ContractSettings":

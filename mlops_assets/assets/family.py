@@ -17,7 +17,8 @@ from mlops_assets.io_managers.tables import WRITERS, TableIOManager
 from mlops_assets.resources.journal import journal_resource
 from mlops_assets.resources.loaders import LOADERS, Loader
 from mlops_assets.resources.signers import SIGNERS, Signer
-from mlops_assets.sensors.notifications import notification_sensors
+from mlops_assets.sensors.automation import alias_spec, automated
+from mlops_assets.sensors.family import family_sensors
 from mlops_assets.strategies import build_strategy
 from mlops_assets.tables.location import Location
 
@@ -41,15 +42,17 @@ def family_definitions(family: Family) -> dg.Definitions:
     if family.settings.owners:
         owners = list(family.settings.owners)
         assets = [asset.map_asset_specs(lambda spec: spec.replace_attributes(owners=owners)) for asset in assets]
+    if family.settings.automation:
+        assets = automated(family, assets)
     jobs = [
         _job(family, family.inference_job, INFERENCE),
         _job(family, family.explanations_job, INFERENCE + EXPLANATIONS),
     ]
     return dg.Definitions(
-        assets=[*assets, *([_inputs_spec(family)] if family.settings.inputs.path else [])],
+        assets=[*assets, *_external(family)],
         asset_checks=family_checks(family),
         jobs=jobs,
-        sensors=notification_sensors(family, jobs),
+        sensors=family_sensors(family, *jobs),
         resources=_resources(family),
     )
 
@@ -63,6 +66,14 @@ def _job(family: Family, name: str, assets: tuple[str, ...]) -> "UnresolvedAsset
         description=f"{family.model}: {', '.join(assets)}",
         tags={"mlops_assets/model": family.slug},
     )
+
+
+def _external(family: Family) -> list[dg.AssetSpec]:
+    settings = family.settings
+    specs = [_inputs_spec(family)] if settings.inputs.path else []
+    if settings.automation and isinstance(settings.alias_or_version, str):
+        specs.append(alias_spec(family, settings.alias_or_version))
+    return specs
 
 
 def _inputs_spec(family: Family) -> dg.AssetSpec:

@@ -4,10 +4,17 @@ import dagster as dg
 
 from mlops_assets.checks.explanations import explanation_checks
 from mlops_assets.checks.model import champion_checks
+from mlops_assets.checks.signature import signature_checks
 from mlops_assets.checks.tables import prediction_checks, sample_checks
 from mlops_assets.family import Family
 
 
 def family_checks(family: Family) -> list[dg.AssetChecksDefinition]:
     """Each tells in its metadata what it compared. Structural failures block what comes after; the rest warn."""
-    return [champion_checks(family), sample_checks(family), prediction_checks(family), explanation_checks(family)]
+    return [
+        champion_checks(family),
+        signature_checks(family),
+        sample_checks(family),
+        prediction_checks(family),
+        explanation_checks(family),
+    ]

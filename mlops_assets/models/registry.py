@@ -165,7 +165,11 @@ class Registry:
             )
         return cache.root / digest
 
-    def _download(self, version: "ModelVersion", folder: Path) -> Path:
+    def fetch_description(self, version: "ModelVersion", folder: Path) -> Path:
+        """Only the ``MLmodel`` of a version, into `folder`, which is returned."""
+        return self._download(version, folder, "MLmodel").parent
+
+    def _download(self, version: "ModelVersion", folder: Path, part: str = "") -> Path:
         name, number = version.name, str(version.version)
         with self._talking(f"downloading {name!r} version {number}", ArtifactsMissingError, name):
             from mlflow.artifacts import download_artifacts
@@ -173,14 +177,20 @@ class Registry:
             # `models:/` URIs would go through MLflow's global registry setting; the resolved place does not.
             uri = self.client.get_model_version_download_uri(name, number)
             try:
-                path = Path(download_artifacts(artifact_uri=uri, dst_path=str(folder), tracking_uri=self.tracking_uri))
+                path = Path(
+                    download_artifacts(
+                        artifact_uri=f"{uri.rstrip('/')}/{part}" if part else uri,
+                        dst_path=str(folder),
+                        tracking_uri=self.tracking_uri,
+                    )
+                )
             except OSError as error:
                 raise ArtifactsMissingError(
                     f"The files of model {name!r} version {number} cannot be read ({type(error).__name__})",
                     where=uri,
                     fix="Restore the artifacts, or register the model again and move the alias",
                 ) from error
-        if not (path / "MLmodel").is_file():
+        if not (path if part else path / "MLmodel").is_file():
             raise ArtifactsMissingError(
                 f"Model {name!r} version {number} has no MLmodel file",
                 where=uri,

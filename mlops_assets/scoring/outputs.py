@@ -61,7 +61,8 @@ def _columns(
     import pandas as pd
 
     if isinstance(raw, pd.Series):
-        raw = raw.to_frame(raw.name if isinstance(raw.name, str) else (names[0] if len(names) == 1 else "prediction"))
+        # A Series that was computed from an input column still has that column's name, which says nothing here.
+        raw = raw.to_frame(_names(1, names, method, classes)[0])
     if isinstance(raw, pd.DataFrame):
         raw = _in_input_order(raw, rows)
         if all(isinstance(column, int) for column in raw.columns):

@@ -8,12 +8,12 @@ from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.family import REGISTRY, Family
 from mlops_assets.resources.journal import ChampionJournal
 from mlops_assets.resources.registry import MlflowRegistry
-from mlops_assets.sensors.watch import watch
+from mlops_assets.sensors.watch import last_run_key, watch
 
 if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-MOVE_TAG = "mlops_assets/champion_seen"
+SEEN_TAG = "mlops_assets/champion_seen"
 
 
 def champion_sensor(family: Family, alias: str, job: "UnresolvedAssetJobDefinition") -> dg.SensorDefinition:
@@ -37,11 +37,11 @@ def champion_sensor(family: Family, alias: str, job: "UnresolvedAssetJobDefiniti
     def champion(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         return watch(
             context,
-            name,
             f"{family.model}@{alias}",
             look=lambda: champion_token(getattr(context.resources, REGISTRY), family.model, alias),
-            published=lambda: published_token(context.instance, family),
-            request=lambda key, token: dg.RunRequest(run_key=key, tags={MOVE_TAG: token}),
+            last_key=lambda: last_run_key(context.instance, name),
+            published=lambda _: published_token(context.instance, family),
+            act=lambda key, token: dg.RunRequest(run_key=key, tags={SEEN_TAG: token}),
             noticed=lambda token: note_move(context, family, alias, token),
         )
 

@@ -1,25 +1,25 @@
-"""One tick of a sensor that launches a job when what it watches moves: `moves` within Dagster."""
+"""One tick of a sensor that watches something: `moves` within Dagster."""
 
 from collections.abc import Callable
 
 import dagster as dg
 
 from mlops_assets.errors import RegistryError, TableError
-from mlops_assets.sensors.moves import Decision, Memory, decide
+from mlops_assets.sensors.moves import Memory, decide
 
-SENSOR_TAG, RUN_KEY_TAG = "dagster/sensor_name", "dagster/run_key"
+SENSOR_TAG, RUN_KEY_TAG, MOVE_TAG = "dagster/sensor_name", "dagster/run_key", "mlops_assets/move"
 
 
 def watch(
     context: dg.SensorEvaluationContext,
-    sensor_name: str,
     subject: str,
     look: Callable[[], str | None],
-    published: Callable[[], str | None],
-    request: Callable[[str, str], dg.RunRequest],
+    last_key: Callable[[], str | None],
+    published: Callable[[str | None], str | None],
+    act: Callable[[str, str], dg.RunRequest | dg.AssetMaterialization],
     noticed: Callable[[str | None], None] | None = None,
 ) -> dg.SensorResult:
-    """Look, decide, and ask for a run where something moved.
+    """Look, decide, and act where something moved.
 
     Parameters
     ----------
@@ -27,32 +27,41 @@ def watch(
         What is watched; see `decide`.
     look
         Gives the token; raises RegistryError or TableError when it cannot. Called at most once.
+    last_key
+        The key that this sensor acted under last.
     published
-        The token that the published tables stem from; called on the first tick only.
-    request
-        Makes the run request from the run key and the token.
+        Gives the token that the published tables stem from, given the one that was seen; like `last_key` called only
+        where the cursor knows nothing.
+    act
+        What to do, given the key and the token: launch a run, or report an event.
     noticed
-        Called with the token on each move, before anything is requested.
+        Called with the token on each move, before anything is done.
     """
     memory = Memory.read(context.cursor)
-    if context.cursor and not memory.known and memory == Memory():
-        context.log.warning("The cursor cannot be read; it is restored from the last run that this sensor launched")
+    if context.cursor and memory == Memory():
+        context.log.warning("The cursor cannot be read; it is restored from what this sensor did last")
     if memory.wait > 0:
         return _skip(memory.waited(), f"Backing off after {memory.failures} failures; {memory.wait} ticks to wait")
     try:
         token = look()
     except (RegistryError, TableError) as error:
         after = memory.failed()
-        return _skip(after, f"{type(error).__name__}: {error} Next attempt after {after.wait} ticks.")
-    last_key = None if memory.known else last_run_key(context.instance, sensor_name)
-    decision = decide(subject, memory, token, last_key, None if memory.known else published())
-    if memory.failures:
-        context.log.info(decision.reason)
+        return _skip(after, f"{type(error).__name__}: {error} Next attempt after {after.wait} further ticks.")
+    if memory.known:
+        decision = decide(subject, memory, token, None, None)
+    else:
+        decision = decide(subject, memory, token, last_key(), published(token))
     if decision.moved and noticed is not None:
         noticed(token)
     if decision.run_key is None:
+        if memory.failures:
+            context.log.info(decision.reason)
         return _skip(decision.memory, decision.reason)
-    return _run(context, decision, request(decision.run_key, token or ""))
+    context.log.info(decision.reason)
+    action, cursor = act(decision.run_key, token or ""), decision.memory.to_cursor()
+    if isinstance(action, dg.RunRequest):
+        return dg.SensorResult(run_requests=[action], cursor=cursor)
+    return dg.SensorResult(asset_events=[action], cursor=cursor, skip_reason=decision.reason)
 
 
 def last_run_key(instance: dg.DagsterInstance, sensor_name: str) -> str | None:
@@ -63,8 +72,3 @@ def last_run_key(instance: dg.DagsterInstance, sensor_name: str) -> str | None:
 
 def _skip(memory: Memory, reason: str) -> dg.SensorResult:
     return dg.SensorResult(skip_reason=reason, cursor=memory.to_cursor())
-
-
-def _run(context: dg.SensorEvaluationContext, decision: Decision, request: dg.RunRequest) -> dg.SensorResult:
-    context.log.info(decision.reason)
-    return dg.SensorResult(run_requests=[request], cursor=decision.memory.to_cursor())

@@ -44,7 +44,7 @@ class Mode(StrEnum):
         except ValueError:
             allowed = ", ".join(cls)
             raise ConfigurationError(
-                f"There is no compatibility mode {text!r}{did_you_mean(text.upper(), cls)}", fix=f"Use one of {allowed}"
+                f"There is no compatibility mode {text!r}{did_you_mean(text.upper(), [mode.value for mode in cls])}", fix=f"Use one of {allowed}"
             ) from None
 
     @property

@@ -240,7 +240,7 @@ def _leaf(part: Part, path: str, old: "ColSpec | TensorSpec", new: "ColSpec | Te
     forward, backward = holds_all(old, new), holds_all(new, old)
     code = Code.TYPE_WIDENED if backward else Code.TYPE_NARROWED if forward else Code.TYPE_CHANGED
     breaking = not (backward if part != "outputs" else forward)
-    yield Difference(code, part, path, _kind(old), _kind(new), breaking)
+    yield Difference(code, part, path, _type(old), _type(new), breaking)
 
 
 def _params(old: "list[ParamSpec]", new: "list[ParamSpec]") -> Iterator[Difference]:
@@ -274,11 +274,13 @@ def _text(schema: "Schema | None") -> str | None:
 
 
 def _kind(spec: "ColSpec | TensorSpec") -> str:
+    return f"{_type(spec)} ({'required' if spec.required else 'optional'})"
+
+
+def _type(spec: "ColSpec | TensorSpec") -> str:
     from mlflow.types import TensorSpec
 
-    if isinstance(spec, TensorSpec):
-        return f"tensor {spec.type.name} {list(spec.shape)}"
-    return f"{spec.type!r} ({'required' if spec.required else 'optional'})"
+    return f"tensor {spec.type.name} {list(spec.shape)}" if isinstance(spec, TensorSpec) else repr(spec.type)
 
 
 def _property(prop: "Property") -> str:

@@ -42,14 +42,14 @@ def test_runs_note_each_move_once_and_the_asset_shows_it(features, registry, run
         (2, 1, "run"),
     ]
     assert entries[1].digest == digest_of(registry.folder / "models" / "1")
-    assert [record.data["version"] for record in shown] == [2, 1]
+    assert [record.data["version"] for record in shown.records] == [2, 1]
 
 
 def test_the_asset_shows_the_last_twenty(features, registry, run, journal):
     for number in range(25):
         journal.note("Champion", 100 + number, None, "sensor")
     shown = run(features, job="inference").metadata("champion_model")["journal"]
-    assert [record.data["version"] for record in shown] == [1, *range(124, 105, -1)]
+    assert [record.data["version"] for record in shown.records] == [1, *range(124, 105, -1)]
 
 
 def test_files_replaced_under_the_same_version_stop_everything(features, registry, run, journal):

@@ -12,7 +12,7 @@ from mlops_assets_tests.signatures.same import same
 from mlops_assets_tests.signatures.strategies import column_schemas, tables
 
 policies = st.builds(Policy, missing=st.sampled_from(["reject", "allow"]))
-bounded = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+bounded = settings(max_examples=1200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @st.composite
@@ -93,7 +93,7 @@ def test_mlflow_accepts_every_conformed_batch_and_changes_nothing(recorded_model
     assert same(data, seen)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=1200, deadline=None)
 @given(st.lists(st.one_of(st.integers(-(2**65), 2**65).map(str), st.text("0123456789.-+eExinfnaTZ: ", max_size=12)), max_size=6))
 def test_the_verdict_on_text_does_not_depend_on_its_neighbours(texts):
     from mlflow.types import ColSpec, DataType, Schema

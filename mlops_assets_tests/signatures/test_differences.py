@@ -105,7 +105,7 @@ OUTPUTS = [
     ("widened", columns(("p", "integer", True)), columns(P), [("type_widened", "p", True)]),
     ("narrowed", columns(P), columns(("p", "integer", True)), [("type_narrowed", "p", False)]),
     ("one without name", columns(P), Schema([ColSpec("long")]), []),
-    ("one tensor", columns(("p", "double", True)), tensors("float64"), []),
+    ("one tensor", columns(("p", "double", True)), tensors("float64"), [("type_widened", "p", False)]),
     ("names dropped", columns(P, ("q", "long", True)), tensors("int64", 2), [("output_naming_changed", "", True)]),
     ("more classes", tensors("float64", 2), tensors("float64", 3), [("type_changed", "0", True)]),
     (
@@ -156,7 +156,7 @@ def test_every_code_has_a_case():
 
 def test_a_difference_says_both_types():
     (difference,) = compare(ModelSignature(columns(X)), ModelSignature(columns(("x", "integer", False)))) [1:]
-    assert difference == Difference(Code.TYPE_NARROWED, "inputs", "x", "long (required)", "integer (required)", True)
+    assert difference == Difference(Code.TYPE_NARROWED, "inputs", "x", "long", "integer", True)
 
 
 OLD = ModelSignature(columns(X), columns(P))
@@ -218,8 +218,8 @@ def test_rows_are_for_a_table():
         "code": "type_changed",
         "part": "outputs",
         "path": "p",
-        "old": "long (required)",
-        "new": "double (required)",
+        "old": "long",
+        "new": "double",
         "breaking": True,
         "forbidden": False,
     }

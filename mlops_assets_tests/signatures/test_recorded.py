@@ -18,7 +18,7 @@ from mlops_assets_tests.signatures.strategies import column_schemas, tensor_spec
 PARAMS = ParamSchema([ParamSpec("k", "long", 3), ParamSpec("w", "string", ["a"], (-1,)), ParamSpec("t", "datetime", "2024-01-31")])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=1200, deadline=None)
 @given(
     st.one_of(column_schemas(), tensor_specs.map(lambda spec: Schema([spec]))),
     st.one_of(st.none(), column_schemas()),

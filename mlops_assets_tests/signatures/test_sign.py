@@ -62,6 +62,11 @@ def folder_of(client, number):
     return Path(client.get_model_version_download_uri("m", str(number)).removeprefix("file://"))
 
 
+def read(model):
+    """The MLmodel file of a logged model."""
+    return Model.load(model.artifact_location.removeprefix("file://"))
+
+
 def digest(folder):
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())}
 
@@ -81,7 +86,7 @@ def test_the_last_model_of_a_name_in_a_run_is_meant(client, logged):
     run_id, first = logged()
     _, second = logged(run_id=run_id)
     assert sign_model(client, f"runs:/{run_id}/linear", SIGNATURE).model_id == second.model_id
-    assert Model.load(first.artifact_location).signature is None
+    assert read(first).signature is None
 
 
 @pytest.mark.parametrize("target", [("m", 1), "models:/m/1", "models:/m@Champion"])
@@ -134,9 +139,9 @@ def test_a_signature_is_replaced_only_when_told(client, logged):
     uri = f"models:/{model.model_id}"
     with pytest.raises(SignatureError, match="has a signature already"):
         sign_model(client, uri, SIGNATURE)
-    assert Model.load(model.artifact_location).signature == OTHER
+    assert read(model).signature == OTHER
     assert sign_model(client, uri, SIGNATURE, overwrite=True).previous == OTHER
-    assert Model.load(model.artifact_location).signature == SIGNATURE
+    assert read(model).signature == SIGNATURE
 
 
 def test_nothing_is_made_when_a_version_has_a_signature(client, version):

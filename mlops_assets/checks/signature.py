@@ -1,0 +1,70 @@
+"""The check of the signature against those of earlier champions."""
+
+import dagster as dg
+
+from mlops_assets.errors import ArtifactsMissingError, VersionNotFoundError
+from mlops_assets.family import REGISTRY, Family
+from mlops_assets.journal.journal import Journal, versions_ever_champion
+from mlops_assets.metadata import table
+from mlops_assets.models.recorded import recorded_signature
+from mlops_assets.models.reference import ModelReference
+from mlops_assets.resources.registry import MlflowRegistry
+
+DIFFERENCE_COLUMNS = {
+    "against": "string",
+    "code": "string",
+    "part": "string",
+    "path": "string",
+    "old": "string",
+    "new": "string",
+    "breaking": "bool",
+    "forbidden": "bool",
+}
+
+
+def signature_checks(family: Family) -> dg.AssetChecksDefinition:
+    """`compatible` (blocking): inputs, params and outputs keep what the configured mode promises."""
+    key = family.key("model_signature")
+
+    @dg.asset_check(
+        asset=key,
+        name="compatible",
+        blocking=True,
+        additional_ins={"champion_model": dg.AssetIn(key=family.key("champion_model"))},
+        required_resource_keys={REGISTRY, family.journal},
+        description="Compatible with the signature of the champion before (or of all, in a _TRANSITIVE mode).",
+    )
+    def compatible(
+        context: dg.AssetCheckExecutionContext, model_signature: str, champion_model: ModelReference
+    ) -> dg.AssetCheckResult:
+        from mlops_assets.signatures.compatibility import Mode, check
+        from mlops_assets.signatures.recorded import signature_from_json
+
+        mode = Mode.of(family.settings.contract.compatibility)
+        journal: Journal = getattr(context.resources, family.journal).open()
+        registry: MlflowRegistry = getattr(context.resources, REGISTRY)
+        earlier = versions_ever_champion(journal, family.model, champion_model.alias or "")
+        history, gone = [], []
+        for version in reversed([number for number in earlier if number != champion_model.version]):
+            try:
+                signature = recorded_signature(registry.address(), family.model, version)
+            except (VersionNotFoundError, ArtifactsMissingError):
+                gone.append(version)
+                continue
+            if signature is not None:
+                history.insert(0, (f"version {version}", signature))
+                if not mode.transitive:
+                    break
+        verdict = check(history, signature_from_json(model_signature), mode)
+        return dg.AssetCheckResult(
+            passed=verdict.compatible,
+            description=None if verdict.compatible else verdict.report(f"version {champion_model.version}"),
+            metadata={
+                "mode": mode.value,
+                "compared_with": ", ".join(verdict.differences) or "(no earlier champion with a signature)",
+                "no_longer_in_the_registry": ", ".join(map(str, gone)) or "(none)",
+                "differences": table(verdict.rows(), DIFFERENCE_COLUMNS),
+            },
+        )
+
+    return compatible

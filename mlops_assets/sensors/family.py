@@ -1,0 +1,32 @@
+"""All sensors of one model."""
+
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from mlops_assets.family import Family
+from mlops_assets.sensors.automation import automation_sensors
+from mlops_assets.sensors.champion import champion_sensor
+from mlops_assets.sensors.inputs import inputs_sensor
+from mlops_assets.sensors.notifications import notification_sensors
+
+if TYPE_CHECKING:
+    from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+
+def family_sensors(
+    family: Family,
+    inference: "UnresolvedAssetJobDefinition",
+    explanations: "UnresolvedAssetJobDefinition",
+) -> list[dg.SensorDefinition]:
+    """Notifications; and what launches runs: sensors, or declarative automation in their place."""
+    settings, alias = family.settings, family.settings.alias_or_version
+    jobs = {"inference": inference, "explanations": explanations}
+    sensors = notification_sensors(family, list(jobs.values()))
+    if settings.automation and isinstance(alias, str):
+        return sensors + automation_sensors(family, alias)
+    if isinstance(alias, str):
+        sensors.append(champion_sensor(family, alias, jobs[settings.sensors.champion.job]))
+    if settings.inputs.path:
+        sensors.append(inputs_sensor(family, jobs[settings.sensors.inputs.job]))
+    return sensors

@@ -1,0 +1,96 @@
+"""Which files an input table is made of, as one token that changes when they do. Their content is not read."""
+
+import hashlib
+from collections.abc import Iterator
+from typing import Any
+
+from pyarrow import fs as arrow_fs
+
+from mlops_assets.errors import TableError
+from mlops_assets.tables.csv_files import CsvFiles
+from mlops_assets.tables.json_lines_files import JsonLinesFiles
+from mlops_assets.tables.location import Location
+from mlops_assets.tables.parquet_files import ParquetFiles
+
+EXTENSIONS = {
+    "parquet": ParquetFiles.extensions,
+    "csv": CsvFiles.extensions,
+    "jsonl": JsonLinesFiles.extensions,
+}
+# What object stores call the identity and the age of an object's content.
+_REMOTE_FACTS = ("size", "mtime", "ETag", "etag", "md5", "content_md5", "crc32c", "generation", "LastModified", "updated")
+
+
+def listing_token(place: Location, table_format: str | None) -> str | None:
+    """A digest over the files' names, sizes and times or entity tags; None when there is no file.
+
+    The files are those that the reader counts: the file itself, or those below the folder that have the format's
+    extension and no ``.`` or ``_`` in front of their name.
+
+    Parameters
+    ----------
+    place
+        The file or folder of the inputs.
+    table_format
+        ``parquet``, ``csv`` or ``jsonl``; None: any of these extensions counts.
+
+    Raises
+    ------
+    TableError
+        The file system does not answer.
+    """
+    extensions = (
+        EXTENSIONS[table_format] if table_format else tuple(one for known in EXTENSIONS.values() for one in known)
+    )
+    try:
+        kind = place.kind()
+        if kind == arrow_fs.FileType.NotFound:
+            return None
+        if kind == arrow_fs.FileType.Directory:
+            found = sorted(
+                (name, facts) for name, facts in _below(place) if _counts(name) and name.lower().endswith(extensions)
+            )
+        else:
+            found = [("", _facts_of_file(place))]
+    except OSError as error:
+        raise TableError(
+            f"The inputs cannot be listed: {error.strerror or type(error).__name__}",
+            where=place.uri,
+            fix="Check the path, the permissions and the connection",
+        ) from error
+    if not found:
+        return None
+    total = hashlib.sha256()
+    for name, facts in found:
+        total.update(f"{len(name)} {name} {facts}\n".encode())
+    return total.hexdigest()[:32]
+
+
+def _counts(name: str) -> bool:
+    return not any(part[0] in "._" for part in name.split("/"))
+
+
+def _below(place: Location) -> Iterator[tuple[str, str]]:
+    if place.is_local:
+        for info in place.filesystem.get_file_info(arrow_fs.FileSelector(place.path, recursive=True)):
+            if info.type == arrow_fs.FileType.File:
+                yield info.path[len(place.path) :].lstrip("/"), _local_facts(info)
+        return
+    filesystem, path = place.remote()
+    for found, info in filesystem.find(path, detail=True).items():
+        yield found.strip("/")[len(path.strip("/")) :].lstrip("/"), _remote_facts(info)
+
+
+def _facts_of_file(place: Location) -> str:
+    if place.is_local:
+        return _local_facts(place.filesystem.get_file_info(place.path))
+    filesystem, path = place.remote()
+    return _remote_facts(filesystem.info(path))
+
+
+def _local_facts(info: arrow_fs.FileInfo) -> str:
+    return f"{info.size} {info.mtime_ns}"
+
+
+def _remote_facts(info: dict[str, Any]) -> str:
+    return " ".join(f"{name}={info[name]}" for name in _REMOTE_FACTS if info.get(name) is not None)
