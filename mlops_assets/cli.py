@@ -25,6 +25,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     journal.add_argument(
         "--module", default="mlops_assets.definitions", help="module of the code location (default: %(default)s)"
     )
+    receipt = commands.add_parser("explain-receipt", help="explain one row again and compare with the ledger")
+    receipt.add_argument("model", help="name of the registered model")
+    receipt.add_argument("row_key", nargs="+", help="the row key: a value, or column=value for each of its columns")
+    receipt.add_argument("--partition", help="of a partitioned ledger")
+    receipt.add_argument("--values", action="store_true", help="tell the row's input values as well")
+    compare = commands.add_parser("compare", help="whether a version's signature is compatible with another's")
+    compare.add_argument("model", help="name of the registered model")
+    compare.add_argument("old", help="alias, or version number, that is in use")
+    compare.add_argument("new", help="alias, or version number, that is to take its place")
+    compare.add_argument("--mode", default="FULL", help="NONE, BACKWARD, FORWARD or FULL (default: %(default)s)")
+    for command in (receipt, compare):
+        command.add_argument(
+            "--module", default="mlops_assets.definitions", help="module of the code location (default: %(default)s)"
+        )
     chosen = parser.parse_args(arguments)
     try:
         return _run(chosen)
@@ -44,4 +58,37 @@ def _run(chosen: argparse.Namespace) -> int:
 
         print(as_text(find_journal(chosen.module, chosen.model).entries()))
         return 0
+    if chosen.command == "explain-receipt":
+        return _receipt(chosen)
+    if chosen.command == "compare":
+        return _compare(chosen)
     raise AssertionError(f"the command {chosen.command} has no code")
+
+
+def _receipt(chosen: argparse.Namespace) -> int:
+    from mlops_assets.code_location import model_resources
+    from mlops_assets.family import NamedModel
+    from mlops_assets.receipts import explain_receipt, parse_key
+
+    names = NamedModel(chosen.model)
+    with model_resources(chosen.module, names) as resources:
+        key = parse_key(chosen.row_key, resources[names.tables], chosen.partition)
+        receipt, values = explain_receipt(names, resources, key, chosen.partition)
+    print(receipt.account(values=values if chosen.values else None), end="")
+    return 0 if receipt.matches else 1
+
+
+def _compare(chosen: argparse.Namespace) -> int:
+    from mlops_assets.code_location import load_definitions
+    from mlops_assets.family import REGISTRY
+    from mlops_assets.models.recorded import recorded_signature
+    from mlops_assets.signatures.compatibility import Mode, check
+
+    registry = (load_definitions(chosen.module).resources or {})[REGISTRY].address()
+    found = []
+    for text in (chosen.old, chosen.new):
+        version = int(registry.version(chosen.model, int(text) if text.isdigit() else text).version)
+        found.append((f"version {version}", recorded_signature(registry, chosen.model, version)))
+    verdict = check(found[:1], found[1][1], Mode.of(chosen.mode))
+    print(verdict.report(f"{chosen.model} {found[1][0]}"), end="")
+    return 0 if verdict.compatible else 1

@@ -7,7 +7,9 @@ from typing import Any, Literal
 import dagster as dg
 from pydantic import Field, field_validator, model_validator
 
+from mlops_assets.errors import ConfigurationError
 from mlops_assets.family import Family
+from mlops_assets.partitions import PartitionsSettings
 from mlops_assets.settings import (
     ContractSettings,
     ExplainSettings,
@@ -21,6 +23,7 @@ from mlops_assets.settings import (
     TrustSettings,
 )
 from mlops_assets.state import project_root
+from mlops_assets.tables.partition_paths import PathTemplate
 
 
 class MlflowModelComponent(dg.Component, dg.Model, dg.Resolvable):
@@ -37,6 +40,11 @@ class MlflowModelComponent(dg.Component, dg.Model, dg.Resolvable):
     )
     inputs: InputsSettings = Field(description="The table to score.")
     outputs: OutputsSettings = Field(description="Where the tables go.")
+    partitions: PartitionsSettings | str | None = Field(
+        default=None,
+        description="Cuts the tables: {type: daily | hourly | monthly, start: 2024-01-01}, {type: static, keys: [..]} "
+        "or {type: dynamic}; inputs.path then holds {partition}. Null: one table.",
+    )
     signer: StrategySettings = Field(
         default_factory=lambda: {"KIND": "InferSigner"},
         description="Makes a signature for a model that has none: {KIND: InferSigner}, or your own as module.Class.",
@@ -65,7 +73,6 @@ class MlflowModelComponent(dg.Component, dg.Model, dg.Resolvable):
     @field_validator("alias_or_version")
     @classmethod
     def _alias_or_version(cls, value: str | int) -> str | int:
-        from mlops_assets.errors import ConfigurationError
         from mlops_assets.models.registry import check_alias_or_version
 
         try:
@@ -73,6 +80,29 @@ class MlflowModelComponent(dg.Component, dg.Model, dg.Resolvable):
         except ConfigurationError as error:
             raise ValueError(str(error)) from error
         return value
+
+    @field_validator("partitions", mode="before")
+    @classmethod
+    def _partitions(cls, value: Any) -> Any:
+        return PartitionsSettings.model_validate({"type": value}) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _the_path_has_the_partition(self) -> "MlflowModelComponent":
+        path = self.inputs.path
+        if self.partitioning is not None and path is not None:
+            try:
+                self.partitioning.check(path)
+            except ConfigurationError as error:
+                raise ValueError(f"inputs.path: {error}") from error
+        elif path is not None and PathTemplate(path).is_partitioned:
+            raise ValueError(f"inputs.path is {path}, and there are no partitions; set partitions")
+        return self
+
+    @property
+    def partitioning(self) -> PartitionsSettings | None:
+        """`partitions`, whichever way it was written."""
+        assert not isinstance(self.partitions, str)
+        return self.partitions
 
     @model_validator(mode="after")
     def _one_way_to_run_itself(self) -> "MlflowModelComponent":

@@ -1,9 +1,11 @@
 """The names of everything that belongs to one registered model: asset keys, resource keys, jobs."""
 
 import re
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import dagster as dg
 
@@ -13,25 +15,23 @@ if TYPE_CHECKING:
 REGISTRY, NOTIFIER = "mlflow_registry", "notifier"
 
 
-@dataclass(frozen=True)
-class Family:
-    """One registered model within a code location.
-
-    Attributes
-    ----------
-    settings
-        The component, as configured.
-    root
-        The project's folder: relative paths start here.
-    """
-
-    settings: "MlflowModelComponent"
-    root: Path
+class HasPartition(Protocol):
+    """What the contexts of assets, ops and checks know of their run's partition."""
 
     @property
+    def has_partition_key(self) -> bool: ...
+
+    @property
+    def partition_key(self) -> str: ...
+
+
+class ModelNames(ABC):
+    """Everything that is named after a registered model."""
+
+    @property
+    @abstractmethod
     def model(self) -> str:
         """The registered model's name."""
-        return self.settings.registered_model
 
     @property
     def prefix(self) -> str:
@@ -50,12 +50,6 @@ class Family:
     def key(self, asset: str) -> dg.AssetKey:
         """``<model>/<asset>``."""
         return dg.AssetKey([self.prefix, asset])
-
-    @property
-    def inputs_key(self) -> dg.AssetKey:
-        """The external inputs, or the user's own asset."""
-        own = self.settings.inputs.asset
-        return dg.AssetKey.from_user_string(own) if own else self.key("inputs")
 
     def resource(self, part: str) -> str:
         """The key of a resource of this model: ``<model>_<part>``."""
@@ -78,11 +72,6 @@ class Family:
         return self.resource("inputs_io_manager")
 
     @property
-    def readers(self) -> tuple[str, ...]:
-        """The resource that reads the inputs; none where they are the user's own asset."""
-        return (self.inputs_reader,) if self.settings.inputs.path else ()
-
-    @property
     def signer(self) -> str:
         return self.resource("signer")
 
@@ -101,3 +90,60 @@ class Family:
     @property
     def explanations_job(self) -> str:
         return f"{self.slug}_explanations_job"
+
+    @property
+    def sign_job(self) -> str:
+        return f"{self.slug}_sign_job"
+
+
+@dataclass(frozen=True)
+class NamedModel(ModelNames):
+    """A registered model of which no more than the name is known."""
+
+    name: str
+
+    @property
+    def model(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
+class Family(ModelNames):
+    """One registered model within a code location.
+
+    Attributes
+    ----------
+    settings
+        The component, as configured.
+    root
+        The project's folder: relative paths start here.
+    """
+
+    settings: "MlflowModelComponent"
+    root: Path
+
+    @property
+    def model(self) -> str:
+        """The registered model's name."""
+        return self.settings.registered_model
+
+    @property
+    def inputs_key(self) -> dg.AssetKey:
+        """The external inputs, or the user's own asset."""
+        own = self.settings.inputs.asset
+        return dg.AssetKey.from_user_string(own) if own else self.key("inputs")
+
+    @cached_property
+    def partitions(self) -> "dg.PartitionsDefinition[str] | None":
+        """How `input_samples`, `rejected_samples`, `predictions` and `sample_explanations` are cut; None: not at all."""
+        configured = self.settings.partitioning
+        return configured.definition(self.slug) if configured else None
+
+    def run_partition(self, context: "HasPartition") -> str | None:
+        """The partition of a run; None where the tables have none, or the run has none."""
+        return context.partition_key if self.partitions is not None and context.has_partition_key else None
+
+    @property
+    def readers(self) -> tuple[str, ...]:
+        """The resource that reads the inputs; none where they are the user's own asset."""
+        return (self.inputs_reader,) if self.settings.inputs.path else ()

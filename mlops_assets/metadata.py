@@ -68,7 +68,7 @@ def flat_floats(values: Mapping[str, float], prefix: str) -> dict[str, float]:
 def _plain(value: Any, kind: str) -> str | int | float | bool | None:
     if value is None:
         return None
-    return {"int": int, "float": _rounded, "bool": bool}.get(kind, str)(value)  # type: ignore[no-any-return]
+    return {"int": int, "float": _rounded, "bool": bool}.get(kind, str)(value)  # type: ignore[no-any-return, operator]
 
 
 def _rounded(value: Any) -> float:

@@ -1,11 +1,15 @@
 """The settings of one registered model, as they stand in its ``defs.yaml``. Unknown keys are refused."""
 
 import os
+import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import dagster as dg
 from pydantic import Field, model_validator
+
+if TYPE_CHECKING:
+    from mlops_assets.models.trust import TrustPolicy
 
 # A strategy: {KIND: Name or module.Class, ...its settings}
 StrategySettings = dict[str, Any]
@@ -64,6 +68,39 @@ class TrustSettings(dg.Model, dg.Resolvable):
     allow_pickle: bool = Field(default=False, description="Load models whose loading runs code that comes with them.")
     trusted_types: Sequence[str] = Field(default=(), description="Further types to trust in skops files.")
     allowed_flavors: Sequence[str] | None = Field(default=None, description="Null: every flavor.")
+    pinned_digests: dict[int, str] | None = Field(
+        default=None,
+        description="Version -> SHA-256 of its files, as champion_model shows it. When given, no other version loads.",
+    )
+    required_tags: dict[str, str] = Field(
+        default_factory=dict,
+        description="Tags that the version must have in MLflow, for example {mlops_assets.validation: passed}.",
+    )
+    allowed_sources: Sequence[str] | None = Field(
+        default=None, description="Addresses below which a version's files must lie, s3://models/ for example."
+    )
+
+    @model_validator(mode="after")
+    def _digests_and_sources(self) -> "TrustSettings":
+        for version, digest in (self.pinned_digests or {}).items():
+            if version < 1 or not re.fullmatch("[0-9a-f]{64}", digest):
+                raise ValueError(f"trust.pinned_digests.{version}: a digest is 64 digits of 0-9 and a-f")
+        if not all(source.strip() for source in self.allowed_sources or ()):
+            raise ValueError("trust.allowed_sources: an address is empty")
+        return self
+
+    def policy(self) -> "TrustPolicy":
+        """The policy that these settings describe."""
+        from mlops_assets.models.trust import TrustPolicy
+
+        return TrustPolicy(
+            allow_pickle=self.allow_pickle,
+            trusted_types=frozenset(self.trusted_types),
+            allowed_flavors=frozenset(self.allowed_flavors) if self.allowed_flavors is not None else None,
+            pinned_digests=self.pinned_digests,
+            required_tags=self.required_tags,
+            allowed_sources=tuple(self.allowed_sources) if self.allowed_sources is not None else None,
+        )
 
 
 class ContractSettings(dg.Model, dg.Resolvable):
@@ -119,6 +156,12 @@ class ExplainSettings(dg.Model, dg.Resolvable):
     )
     where: str | None = Field(default=None, description='Explain only rows that pass, for example "prediction > 0.8".')
     seed: int = Field(default=0, description="Seed of the background sample and of sampled methods.")
+    diff_rows: int = Field(
+        default=500, description="Rows on which a new champion's explanations are compared; 0: none.", ge=0
+    )
+    min_ndcg: float = Field(
+        default=0.9, description="Warn when the ranking of features keeps less of the previous champion's.", ge=0, le=1
+    )
     mode: Literal["path_dependent", "interventional"] = Field(
         default="path_dependent", description="Trees: the training data's own covers, or against the background."
     )

@@ -5,6 +5,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
+from mlops_assets.assets.retries import retried_when_unreachable
 from mlops_assets.family import REGISTRY, Family
 from mlops_assets.journal.entry import COLUMNS
 from mlops_assets.journal.journal import Journal
@@ -21,6 +22,7 @@ def champion_model_asset(family: Family) -> dg.AssetsDefinition:
     configured = family.settings.alias_or_version
     its_alias = configured if isinstance(configured, str) else None
     its_version = configured if isinstance(configured, int) else None
+    trust = family.settings.trust.policy()
 
     class ChampionConfig(dg.Config):
         """Which version a run uses."""
@@ -53,7 +55,8 @@ def champion_model_asset(family: Family) -> dg.AssetsDefinition:
         """
         mlflow_registry: MlflowRegistry = getattr(context.resources, REGISTRY)
         chosen = config.version if config.version is not None else (config.alias or "")
-        reference = mlflow_registry.pin(family.model, chosen)
+        with retried_when_unreachable(context.retry_number):
+            reference = mlflow_registry.pin(family.model, chosen, trust)
         context.log.info(f"{family.model} {chosen!r} is version {reference.version}, digest {reference.digest[:12]}")
         journal: Journal = getattr(context.resources, family.journal).open()
         journal.note(reference.alias, reference.version, reference.digest, "run", accept=config.accept_digest)

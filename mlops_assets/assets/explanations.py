@@ -1,7 +1,7 @@
 """Why each row got its prediction, and which features matter."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -11,17 +11,16 @@ import pyarrow.dataset as ds
 from pydantic import Field
 
 from mlops_assets.assets.progress import with_progress
+from mlops_assets.assets.report import publish_report
 from mlops_assets.assets.streams import with_provenance
-from mlops_assets.errors import ExplanationError
 from mlops_assets.explain.explainer import ExplainConfig, Explainer
 from mlops_assets.explain.ledger import ledger_batches, ledger_schema, shap_column
-from mlops_assets.explain.sampling import Reservoir
 from mlops_assets.explain.selection import Selection
+from mlops_assets.explain.setup import background_pool, explaining
 from mlops_assets.family import Family
 from mlops_assets.io_managers.tables import TableIOManager
 from mlops_assets.metadata import COLUMN_LINEAGE, lineage, picture, plain_text, table
 from mlops_assets.models.loaded import LoadedModel
-from mlops_assets.signatures.model_input import to_model_input
 from mlops_assets.tables.digest import hash_of
 from mlops_assets.tables.provenance import Provenance
 
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 
 CODE_VERSION = "1"
 TOP_FEATURES = 10
-BACKGROUND_POOL = 10
+BACKGROUND = "sample_explanations_background"
 
 
 def sample_explanations_asset(family: Family) -> dg.AssetsDefinition:
@@ -59,6 +58,7 @@ def sample_explanations_asset(family: Family) -> dg.AssetsDefinition:
         key=family.key("sample_explanations"),
         ins={name: dg.AssetIn(key=family.key(name)) for name in ("champion_model", "model_signature", "input_samples")},
         io_manager_key=family.tables,
+        required_resource_keys={family.tables},
         group_name=family.group,
         kinds={"shap", family.settings.outputs.format},
         code_version=CODE_VERSION,
@@ -77,27 +77,17 @@ def sample_explanations_asset(family: Family) -> dg.AssetsDefinition:
         the metadata names. A binary classification is explained for its positive class. Every row by default, in the
         order of `input_samples`; streams. The same inputs, model and seed give the same bytes.
         """
-        from mlops_assets.explain.choose import choose_explainer
         from mlops_assets.signatures.recorded import signature_from_json, signature_hash
 
         reference, source = champion_model.reference, Provenance.of(input_samples.schema)
         inputs = signature_from_json(model_signature).inputs
 
-        def to_frame(batch: pa.RecordBatch | pa.Table) -> Any:
-            return to_model_input(batch, inputs, source.row_key)
-
         settings = ExplainConfig(
             KIND=defaults.KIND, seed=config.seed, background_rows=defaults.background_rows, mode=defaults.mode
         )
-        pool = Reservoir(defaults.background_rows * BACKGROUND_POOL, config.seed)
-        for batch in input_samples.to_batches():
-            pool.add(batch)
-        if pool.rows is None:
-            raise ExplanationError(
-                "There are no rows to explain", where="input_samples", fix="Give a table from which rows are accepted"
-            )
-        background = to_frame(pool.rows)
-        explainer = choose_explainer(champion_model, list(background.columns), background, settings)
+        pool = background_pool(input_samples.to_batches(), settings)
+        subject = explaining(champion_model, inputs, source.row_key, pool, settings)
+        explainer = subject.explainer
         selection = config.selection()
         chosen = {**asdict(settings), "selection": repr(selection)}
         version = hash_of(
@@ -116,14 +106,17 @@ def sample_explanations_asset(family: Family) -> dg.AssetsDefinition:
             signature_hash=signature_hash(model_signature),
             inputs_version=source.data_version,
             data_version=version,
-            extra=explanation_provenance(explainer, selection),
+            extra=explanation_provenance(explainer, selection, settings),
         )
+        publish_background(getattr(context.resources, family.tables), explainer, provenance)
         schema = ledger_schema(
             pa.schema([input_samples.schema.field(name) for name in source.row_key]),
             explainer.features,
             standard_error=explainer.sampled,
         )
-        ledger = ledger_batches(input_samples.to_batches(), explainer, to_frame, source.row_key, reference, selection)
+        ledger = ledger_batches(
+            input_samples.to_batches(), explainer, subject.to_frame, source.row_key, reference, selection
+        )
         shap_columns = {shap_column(name): explainer.features for name in explainer.features}
         reader = pa.RecordBatchReader.from_batches(
             schema, with_progress(ledger, context.log, "explained", input_samples.count_rows() * len(explainer.outputs))
@@ -149,9 +142,10 @@ def sample_explanations_asset(family: Family) -> dg.AssetsDefinition:
     return sample_explanations
 
 
-def explanation_provenance(explainer: Explainer, selection: Selection) -> dict[str, str]:
+def explanation_provenance(explainer: Explainer, selection: Selection, settings: ExplainConfig) -> dict[str, str]:
     """What later readers of the ledger need to know of the explainer: `Provenance.extra`, as JSON where structured."""
     return {
+        "explain_settings": json.dumps(asdict(settings), sort_keys=True),
         "explainer": explainer.kind,
         "explainer_reason": explainer.reason,
         "space": explainer.space,
@@ -164,6 +158,14 @@ def explanation_provenance(explainer: Explainer, selection: Selection) -> dict[s
         "every_row": json.dumps(selection == Selection(seed=selection.seed)),
         "in_order_from_start": json.dumps(selection.sample is None and selection.where is None),
     }
+
+
+def publish_background(tables: TableIOManager, explainer: Explainer, provenance: Provenance) -> None:
+    """Store the rows that an explainer compares with beside the ledger, so that a receipt can be checked later."""
+    if explainer.background is None:
+        return
+    background = pa.Table.from_pandas(explainer.background, preserve_index=False)
+    tables.publish(BACKGROUND, with_provenance(background.to_reader(), replace(provenance, row_key=(), extra={})))
 
 
 def model_explanations_asset(family: Family) -> dg.AssetsDefinition:
@@ -207,6 +209,9 @@ def model_explanations_asset(family: Family) -> dg.AssetsDefinition:
             inputs_version=source.data_version,
             data_version=version,
         )
+        tables: TableIOManager = getattr(context.resources, family.tables)
+        inputs = _explained_inputs(tables, source)
+        report = publish_report(tables, sample_explanations, summary, inputs)
         top = top_features(found)
         columns = {
             "output": "string",
@@ -218,9 +223,8 @@ def model_explanations_asset(family: Family) -> dg.AssetsDefinition:
         return dg.MaterializeResult(
             value=with_provenance(found.to_reader(), provenance),
             metadata={
-                "summary_plot": picture(
-                    _summary_plot(context, family, summary, source), f"SHAP summary of {family.model}"
-                ),
+                "summary_plot": picture(_summary_plot(summary, inputs, source), f"SHAP summary of {family.model}"),
+                "report": dg.MetadataValue.path(report.address) if report.is_local else report.uri,
                 COLUMN_LINEAGE: lineage(
                     {
                         name: [shap_column(feature) for feature in features]
@@ -240,21 +244,24 @@ def model_explanations_asset(family: Family) -> dg.AssetsDefinition:
     return model_explanations
 
 
-def _summary_plot(
-    context: dg.AssetExecutionContext, family: Family, summary: "LedgerSummary", source: Provenance
-) -> bytes:
-    """A beeswarm for one output, coloured by the inputs where they are still the explained ones; else bars."""
+def _explained_inputs(tables: TableIOManager, source: Provenance) -> ds.Dataset | None:
+    """The rows that the ledger explains, while they are the published ones: they colour the plots."""
+    if not tables.exists("input_samples"):
+        return None
+    inputs = tables.read("input_samples")
+    return inputs if Provenance.of(inputs.schema).data_version == source.inputs_version else None
+
+
+def _summary_plot(summary: "LedgerSummary", inputs: ds.Dataset | None, source: Provenance) -> bytes:
+    """A beeswarm for one output, coloured by the inputs where they are at hand; else bars."""
     from mlops_assets.explain.plots import summary_plot_png
     from mlops_assets.explain.summary import matching_rows
 
-    colours = None
     sample = summary.sample(summary.outputs[0]) if len(summary.outputs) == 1 else None
-    if sample is not None:
-        tables: TableIOManager = getattr(context.resources, family.tables)
-        inputs = tables.read("input_samples")
-        if Provenance.of(inputs.schema).data_version == source.inputs_version:
-            colours = matching_rows(inputs.to_batches(), sample, source.row_key, summary.features)
-    return summary_plot_png(summary, inputs=colours, space=source.extra["space"], title=family.model)
+    colours = None
+    if sample is not None and inputs is not None:
+        colours = matching_rows(inputs.to_batches(), sample, source.row_key, summary.features)
+    return summary_plot_png(summary, inputs=colours, space=source.extra["space"], title=source.model or "")
 
 
 def top_features(explanations: pa.Table) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from mlops_assets.family import Family
 from mlops_assets.io_managers.champion import champion_io_manager, signature_io_manager
 from mlops_assets.io_managers.inputs import InputsIOManager
 from mlops_assets.io_managers.tables import WRITERS, TableIOManager
+from mlops_assets.jobs.sign import sign_job
 from mlops_assets.resources.journal import journal_resource
 from mlops_assets.resources.loaders import LOADERS, Loader
 from mlops_assets.resources.signers import SIGNERS, Signer
@@ -51,7 +52,7 @@ def family_definitions(family: Family) -> dg.Definitions:
     return dg.Definitions(
         assets=[*assets, *_external(family)],
         asset_checks=family_checks(family),
-        jobs=jobs,
+        jobs=[*jobs, sign_job(family)],
         sensors=family_sensors(family, *jobs),
         resources=_resources(family),
     )

@@ -92,6 +92,7 @@ def sample_assets(family: Family) -> dg.AssetsDefinition:
                     model=family.model,
                     signature_hash=signature_hash(model_signature),
                     data_version=content,
+                    extra={"rows_read": str(conformed.rows)},
                 )
                 return dg.MaterializeResult(
                     asset_key=family.key(name),
@@ -101,7 +102,9 @@ def sample_assets(family: Family) -> dg.AssetsDefinition:
                 )
 
             yield result("rejected_samples", conformed.rejected, conformed.rejected_hash)
-            conformed.check_limit(settings.contract.max_rejected, where=source.uri)
+            conformed.check_limit(
+                settings.contract.max_rejected, where=source.uri, show_values=settings.contract.show_values
+            )
             yield result("input_samples", conformed.accepted, conformed.accepted_hash)
 
     return samples

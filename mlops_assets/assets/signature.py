@@ -65,9 +65,13 @@ def signing_resources(family: Family) -> set[str]:
 
 
 def sign(
-    context: dg.AssetExecutionContext | dg.OpExecutionContext, family: Family, reference: ModelReference
+    context: dg.AssetExecutionContext | dg.OpExecutionContext,
+    family: Family,
+    reference: ModelReference,
+    *,
+    anew: bool = False,
 ) -> SignedBy:
-    """Ask the model's signer.
+    """Ask the model's signer; `anew` even where a signature is recorded.
 
     Raises
     ------
@@ -77,7 +81,7 @@ def sign(
     registry: MlflowRegistry = getattr(context.resources, REGISTRY)
     signer: Signer = getattr(context.resources, family.signer)
     try:
-        return signer.sign_version(registry.files(reference), _GraphSample(context, family, reference))
+        return signer.sign_version(registry.files(reference), _GraphSample(context, family, reference), anew=anew)
     except SignatureError as error:
         context.log.error(f"{type(signer).__name__} could not sign {reference.uri}: {error}")
         raise

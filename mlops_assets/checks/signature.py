@@ -1,5 +1,7 @@
 """The check of the signature against those of earlier champions."""
 
+from typing import TYPE_CHECKING
+
 import dagster as dg
 
 from mlops_assets.errors import ArtifactsMissingError, VersionNotFoundError
@@ -9,6 +11,9 @@ from mlops_assets.metadata import table
 from mlops_assets.models.recorded import recorded_signature
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.resources.registry import MlflowRegistry
+
+if TYPE_CHECKING:
+    from mlflow.models import ModelSignature
 
 DIFFERENCE_COLUMNS = {
     "against": "string",
@@ -44,7 +49,8 @@ def signature_checks(family: Family) -> dg.AssetChecksDefinition:
         journal: Journal = getattr(context.resources, family.journal).open()
         registry: MlflowRegistry = getattr(context.resources, REGISTRY)
         earlier = versions_ever_champion(journal, family.model, champion_model.alias or "")
-        history, gone = [], []
+        history: list[tuple[str, ModelSignature | None]] = []
+        gone: list[int] = []
         for version in reversed([number for number in earlier if number != champion_model.version]):
             try:
                 signature = recorded_signature(registry.address(), family.model, version)

@@ -50,6 +50,28 @@ def sample_checks(family: Family) -> dg.AssetChecksDefinition:
     return samples_are_usable
 
 
+def rejection_checks(family: Family) -> dg.AssetChecksDefinition:
+    """`nothing_lost` (blocking): rows in = rows accepted + rows rejected."""
+    key = family.key("rejected_samples")
+
+    @dg.asset_check(
+        asset=key,
+        name="nothing_lost",
+        blocking=True,
+        additional_ins={"input_samples": dg.AssetIn(key=family.key("input_samples"))},
+        description="Every row that was read is in input_samples or in rejected_samples.",
+    )
+    def nothing_lost(rejected_samples: ds.Dataset, input_samples: ds.Dataset) -> dg.AssetCheckResult:
+        accepted, rejected = input_samples.count_rows(), rejected_samples.count_rows()
+        read = int(Provenance.of(rejected_samples.schema).extra["rows_read"])
+        return dg.AssetCheckResult(
+            passed=read == accepted + rejected,
+            metadata={"rows_read": read, "rows_accepted": accepted, "rows_rejected": rejected},
+        )
+
+    return nothing_lost
+
+
 def prediction_checks(family: Family) -> dg.AssetChecksDefinition:
     """`one_row_per_input` and `within_output_signature` (blocking), `finite` (a warning)."""
     key = family.key("predictions")

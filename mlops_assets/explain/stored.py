@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from mlops_assets.explain.agreement import response_scale
 from mlops_assets.explain.explainer import Floats, Space
 from mlops_assets.tables.batching import fixed_batches
 
@@ -87,7 +88,7 @@ def _together(
 def _compare(
     explained: Floats, published: pa.RecordBatch, outputs: Sequence[str], space: Space
 ) -> tuple[str, int, float] | None:
-    numbers = _on_published_scale(explained, space)
+    numbers = response_scale(explained, space)
     expected = _numbers(published, outputs, space)
     if expected is not None:
         if expected.shape[1] == numbers.shape[1] + 1 == 2:
@@ -103,17 +104,6 @@ def _compare(
     labels = np.asarray([str(label) for label in published.column(0).to_pylist()])
     wrong = _wrong_labels(explained, labels, outputs, 0.5 if space == "probability" else 0.0)
     return "the label that the scores imply", int(wrong.sum()), float(wrong.mean()) if len(wrong) else 0.0
-
-
-def _on_published_scale(explained: Floats, space: Space) -> Floats:
-    if space == "log":
-        return np.asarray(np.exp(explained))
-    if space != "log-odds":
-        return explained
-    if explained.shape[1] == 1:
-        return np.asarray(1 / (1 + np.exp(-explained)))
-    shifted = np.exp(explained - explained.max(axis=1, keepdims=True))
-    return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
 
 
 def _numbers(published: pa.RecordBatch, outputs: Sequence[str], space: Space) -> Floats | None:

@@ -17,6 +17,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Indices = npt.NDArray[np.int32]
 Flags = npt.NDArray[np.uint8]
+Words = npt.NDArray[np.uint32]
 
 Space = Literal["identity", "probability", "log-odds", "log", "margin"]
 
@@ -135,7 +136,7 @@ class TreeEnsemble:
     space: Space
     n_features: int
     set_start: Ints = field(default_factory=lambda: np.zeros(1, np.int64))
-    set_words: npt.NDArray[np.uint32] = field(default_factory=lambda: np.zeros(0, np.uint32))
+    set_words: Words = field(default_factory=lambda: np.zeros(0, np.uint32))
     float32_inputs: bool = False
     missing: float | None = None
     encodings: Mapping[int, Floats] = field(default_factory=dict)
@@ -161,7 +162,7 @@ class TreeEnsemble:
         """(n, outputs): the model's additive output, in `space`; what a row's base value and attributions add up to."""
         rows = self.prepare(X)
         if len(rows) * len(self.roots) > _PAIRS_AT_ONCE:
-            from mlops_assets.explain.tree_kernel import tree_margin
+            from mlops_assets.explain.tree_margin import tree_margin
 
             return tree_margin(self, rows)
         outputs = len(self.outputs)
@@ -188,23 +189,21 @@ class TreeEnsemble:
             go_left = self.goes_left(x, self.threshold[at], self.decision[at])
             node = np.where(inner, np.where(go_left, self.left[at], self.right[at]), node)
 
-    def goes_left(
-        self, x: Floats, threshold: Floats | float, decision: Flags | int
-    ) -> npt.NDArray[np.bool_]:
+    def goes_left(self, x: Floats, threshold: Floats | float, decision: Flags | int) -> npt.NDArray[np.bool_]:
         """Whether values go left at nodes with these thresholds and decisions; the three broadcast."""
         missing = np.isnan(x) | ((np.bitwise_and(decision, ZERO_IS_MISSING) != 0) & (np.abs(x) <= 1e-35))
         left = x <= threshold
         categorical = np.bitwise_and(decision, CATEGORICAL) != 0
         if np.any(categorical):
             left = np.where(categorical, self._in_set(x, np.where(categorical, threshold, 0).astype(np.int64)), left)
-        return np.where(missing, np.bitwise_and(decision, MISSING_LEFT) != 0, left)
+        return np.asarray(np.where(missing, np.bitwise_and(decision, MISSING_LEFT) != 0, left))
 
     def _in_set(self, x: Floats, category_set: Ints) -> npt.NDArray[np.bool_]:
         start, stop = self.set_start[category_set], self.set_start[category_set + 1]
         within = (x > -1) & (x < 32.0 * (stop - start))
         code = np.where(within, x, 0).astype(np.int64)
         word = self.set_words[np.minimum(start + code // 32, max(len(self.set_words) - 1, 0))]
-        return within & ((word >> (code % 32).astype(np.uint32)) & 1 == 1)
+        return np.asarray(within & ((word >> (code % 32).astype(np.uint32)) & 1 == 1))
 
     @cached_property
     def walk(self) -> Walk:
@@ -219,11 +218,11 @@ class TreeEnsemble:
         share, size = np.zeros(nodes), np.zeros(nodes, np.int64)
         expected = self.value.copy()
         for level in reversed(levels):
-            l, r = left[level], right[level]
-            total = self.cover[l] + self.cover[r]
-            share[level] = np.where(total > 0, self.cover[l] / np.where(total > 0, total, 1), 0.5)
-            size[level] = 1 + size[l] + size[r]
-            expected[level] = share[level, None] * expected[l] + (1 - share[level, None]) * expected[r]
+            one, two = left[level], right[level]
+            total = self.cover[one] + self.cover[two]
+            share[level] = np.where(total > 0, self.cover[one] / np.where(total > 0, total, 1), 0.5)
+            size[level] = 1 + size[one] + size[two]
+            expected[level] = share[level, None] * expected[one] + (1 - share[level, None]) * expected[two]
 
         start = np.concatenate([[0], np.cumsum(size[self.roots])])
         position = np.zeros(nodes, np.int64)
@@ -231,9 +230,9 @@ class TreeEnsemble:
         inner_nodes = int(start[-1])
         order, flipped = np.zeros(inner_nodes, np.int32), np.zeros(inner_nodes, bool)
         for level in levels:
-            l, r, at = left[level], right[level], position[level]
-            swap = (left[l] < 0) & (left[r] >= 0)
-            first, second = np.where(swap, r, l), np.where(swap, l, r)
+            one, two, at = left[level], right[level], position[level]
+            swap = (left[one] < 0) & (left[two] >= 0)
+            first, second = np.where(swap, two, one), np.where(swap, one, two)
             order[at], flipped[at] = level, swap
             position[first], position[second] = at + 1, at + 1 + size[first]
 

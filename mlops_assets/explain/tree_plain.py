@@ -7,23 +7,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mlops_assets.explain.quadrature import gauss_legendre
 from mlops_assets.explain.tree_ensembles import FLIPPED, NO_LEAF, TWO_LEAVES, Floats, TreeEnsemble, Walk
 
 _SECONDS_PER_NODE = 60e-6
 _SECONDS_PER_CELL = 8e-9
 
 
-def gauss_legendre(count: int) -> tuple[Floats, Floats]:
-    """Points in (0, 1) and weights that integrate polynomials up to degree 2 count - 1 exactly over [0, 1]."""
-    points, weights = np.polynomial.legendre.leggauss(count)
-    return (points + 1) / 2, weights / 2
-
-
 def plain_seconds(walk: Walk, rows: int) -> float:
     """About how long `plain_walk` takes."""
     nodes = np.diff(walk.start)
     cells = float(nodes @ walk.points) * rows * walk.leaf_value.shape[2]
-    return _SECONDS_PER_NODE * float(nodes.sum()) + _SECONDS_PER_CELL * cells
+    return float(_SECONDS_PER_NODE * nodes.sum() + _SECONDS_PER_CELL * cells)
 
 
 def plain_walk(ensemble: TreeEnsemble, rows: Floats, values: Floats) -> None:

@@ -4,6 +4,7 @@ import json
 
 import dagster as dg
 
+from mlops_assets.assets.retries import retried_when_unreachable
 from mlops_assets.family import REGISTRY, Family
 from mlops_assets.models.load import load_once
 from mlops_assets.models.loaded import LoadedModel
@@ -34,7 +35,10 @@ class ChampionIOManager(dg.IOManager):
     def load_input(self, context: dg.InputContext) -> ModelReference | LoadedModel:
         place = self.folder.child(f"{context.asset_key.path[-1]}.json")
         reference = ModelReference.from_json(read_published(place, context.asset_key))
-        return self.load(reference) if context.dagster_type.typing_type is LoadedModel else reference
+        if context.dagster_type.typing_type is not LoadedModel:
+            return reference
+        with retried_when_unreachable(context.step_context.previous_attempt_count):
+            return self.load(reference)
 
     def load(self, reference: ModelReference) -> LoadedModel:
         """The pinned model.
@@ -47,7 +51,7 @@ class ChampionIOManager(dg.IOManager):
 
         def fresh() -> LoadedModel:
             folder = self.registry.files(reference)
-            self.trust.check(ModelDescription.read(folder))
+            self.trust.check(ModelDescription.read(folder), reference)
             return self.loader.load(folder, reference)
 
         return load_once(reference, f"{type(self.loader).__qualname__} {self.loader!r} {self.trust!r}", fresh)
@@ -90,12 +94,7 @@ def read_published(place: Location, key: dg.AssetKey) -> str:
 
 def champion_io_manager(family: Family) -> dg.IOManagerDefinition:
     """The champion's IO manager of one model, on the code location's registry and the model's own loader."""
-    trust = family.settings.trust
-    policy = TrustPolicy(
-        allow_pickle=trust.allow_pickle,
-        trusted_types=frozenset(trust.trusted_types),
-        allowed_flavors=frozenset(trust.allowed_flavors) if trust.allowed_flavors is not None else None,
-    )
+    policy = family.settings.trust.policy()
 
     @dg.io_manager(
         required_resource_keys={REGISTRY, family.loader},

@@ -1,7 +1,7 @@
 """Writers of published tables, which also read them back for the next asset."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import dagster as dg
@@ -9,21 +9,27 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 from pydantic import Field
 
+from mlops_assets.errors import TableError
+from mlops_assets.io_managers.partitions import ALLOW_MISSING, by_partition, partitions_to_load
 from mlops_assets.metadata import schema_metadata
 from mlops_assets.scoring.reason_text import reasons_as_text
 from mlops_assets.settings import from_environment
 from mlops_assets.tables.arrow_like import from_arrow_like
 from mlops_assets.tables.location import Location
-from mlops_assets.tables.views import as_type
-from mlops_assets.tables.writers import CsvWriter, ParquetWriter, TableWriter
+from mlops_assets.tables.partition_paths import file_name
+from mlops_assets.tables.views import as_type, together
+from mlops_assets.tables.writers import CsvWriter, ParquetWriter, TableWriter, Written
 
 
 class TableIOManager(dg.ConfigurableIOManager, ABC):
-    """Publishes each asset as one table ``<path>/<asset>.<extension>``, whole or not at all.
+    """Publishes each asset as one table ``<path>/<asset>.<extension>``, whole or not at all; a partitioned one as
+    ``<path>/<asset>/<partition>.<extension>``, of which a run replaces its own and no other.
 
     Stores a `pyarrow.RecordBatchReader` as it streams; a Table, Dataset or pandas DataFrame is taken as well.
     Loads what the consumer annotates: `ds.Dataset` (lazy, the default), `pa.RecordBatchReader`, `pa.Table`,
-    `pd.DataFrame`. Input metadata ``columns`` selects columns, ``limit`` rows.
+    `pd.DataFrame`. Several partitions come as one table in the partitions' order, or each by itself where the
+    annotation is ``dict[str, X]``. Input metadata ``columns`` selects columns, ``limit`` rows;
+    ``allow_missing_partitions: true`` leaves out partitions that were never published.
 
     A subclass of your own says which `TableWriter` it uses; name it in a model's YAML: ``outputs: {KIND:
     module.Class, ...}``.
@@ -42,7 +48,7 @@ class TableIOManager(dg.ConfigurableIOManager, ABC):
     def place(self, asset: str, partition: str | None = None) -> Location:
         """Where an asset's table lies, without the extension."""
         folder = Location.parse(self.path, storage_options=from_environment(self.storage_options))
-        return folder.child(asset).child(partition) if partition else folder.child(asset)
+        return folder.child(asset) if partition is None else folder.child(asset).child(file_name(partition))
 
     def fitted(self, reader: pa.RecordBatchReader) -> pa.RecordBatchReader:
         """The stream as the format can hold it; unchanged unless a subclass says otherwise."""
@@ -64,10 +70,19 @@ class TableIOManager(dg.ConfigurableIOManager, ABC):
         """Whether the table has been published."""
         return bool(self.writer.exists(self.place(asset, partition)))
 
+    def published(self, asset: str, partitions: Iterable[str]) -> list[str]:
+        """Those of `partitions` that have been published, in their order; one listing, however many there are."""
+        folder = Location.parse(self.path, storage_options=from_environment(self.storage_options)).child(asset)
+        names = {name.split("/")[0] for name in folder.files()}
+        return [key for key in partitions if f"{file_name(key)}{self.writer.extension}" in names]
+
+    def publish(self, asset: str, table: object, partition: str | None = None) -> Written:
+        """Replace a table, whole or not at all; `table` is a reader, or anything else that holds a table."""
+        return self.writer.write(self.fitted(_reader(table)), self.place(asset, partition))
+
     def handle_output(self, context: dg.OutputContext, obj: object) -> None:
-        reader = self.fitted(_reader(obj))
         partition = context.partition_key if context.has_asset_partitions else None
-        written = self.writer.write(reader, self.place(context.asset_key.path[-1], partition), {})
+        written = self.publish(context.asset_key.path[-1], obj, partition)
         context.add_output_metadata(
             {
                 "dagster/row_count": written.rows,
@@ -79,11 +94,25 @@ class TableIOManager(dg.ConfigurableIOManager, ABC):
 
     def load_input(self, context: dg.InputContext) -> object:
         options = context.definition_metadata or {}
-        partition = context.asset_partition_key if context.has_asset_partitions else None
-        dataset = self.read(
-            context.asset_key.path[-1], partition, columns=options.get("columns"), limit=options.get("limit")
-        )
-        return as_type(dataset, context.dagster_type.typing_type)
+        asset, columns, limit = context.asset_key.path[-1], options.get("columns"), options.get("limit")
+        wanted = context.dagster_type.typing_type
+        partitions = partitions_to_load(context)
+        if partitions is None:
+            return as_type(self.read(asset, None, columns, limit), wanted)
+        if options.get(ALLOW_MISSING):
+            partitions = self.published(asset, partitions)
+        each = by_partition(wanted)
+        if each is not None:
+            return {key: as_type(self.read(asset, key, columns, limit), each) for key in partitions}
+        if len(partitions) == 1:
+            return as_type(self.read(asset, partitions[0], columns, limit), wanted)
+        if not partitions:
+            raise TableError(
+                f"No partition of {context.asset_key.to_user_string()} has been published",
+                where=self.place(asset).uri,
+                fix="Materialize one first",
+            )
+        return as_type(together([self.read(asset, key, columns) for key in partitions], limit), wanted)
 
 
 class ParquetIOManager(TableIOManager):

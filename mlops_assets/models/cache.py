@@ -1,20 +1,26 @@
 """Downloaded model versions, one folder per digest. MLflow has no such cache and leaks its temporary folders."""
 
-import shutil
-import tempfile
+import os
+import stat
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mlops_assets.errors import DigestMismatchError
-from mlops_assets.models.digest import digest_of
+from mlops_assets.errors import DigestMismatchError, TrustError
+from mlops_assets.models.digest import WRITTEN_AFTER_DOWNLOAD, digest_of
+from mlops_assets.tables.spool import scratch_folder
+
+_INCOMING = "incoming"
 
 
 class ModelCache:
     """A content-addressed folder: ``<root>/<digest>/`` holds exactly the files that have this digest.
 
     Guarantees: an entry appears whole or not at all; two processes that add the same entry do not disturb each other;
-    `verified` never hands out files whose digest has changed.
+    `verified` never hands out files whose digest has changed; what a killed process left half downloaded is removed by
+    the next download. Only the user that runs can write to `root`, so nobody exchanges a file between its verification
+    and its loading.
     """
 
     def __init__(self, root: Path) -> None:
@@ -23,15 +29,21 @@ class ModelCache:
     @contextmanager
     def incoming(self) -> Iterator[Path]:
         """An empty folder to download into, removed on the way out (unless `adopt` has moved it)."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=".incoming-", dir=self.root))
-        try:
+        self._private_root()
+        with scratch_folder(self.root / _INCOMING) as scratch:
+            folder = scratch / "model"
+            folder.mkdir()
             yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
 
     def adopt(self, folder: Path) -> str:
-        """Move a downloaded model into the cache and return its digest."""
+        """Move a downloaded model into the cache and return its digest.
+
+        Raises
+        ------
+        TrustError
+            The files cannot have a digest; see `mlops_assets.models.digest.model_files`.
+        """
+        (folder / WRITTEN_AFTER_DOWNLOAD).unlink(missing_ok=True)
         digest = digest_of(folder)
         entry = self.root / digest
         if not entry.exists():
@@ -50,15 +62,40 @@ class ModelCache:
         ------
         DigestMismatchError
             The files were changed since they were stored.
+        TrustError
+            Somebody else may write to the cache.
         """
         entry = self.root / digest
-        if not entry.exists():
+        if not entry.is_dir():
             return None
-        found = digest_of(entry)
+        self._private_root()
+        found = None if entry.is_symlink() else self._digest(entry)
         if found != digest:
             raise DigestMismatchError(
-                f"The cached model's files have changed: digest {found[:12]} instead of {digest[:12]}",
-                where=entry.name,
-                fix=f"Delete the folder {digest} in the model cache and run again",
+                f"The cached model's files have changed: digest {found[:12] if found else 'unknown'} instead of "
+                f"{digest[:12]}",
+                where=str(entry),
+                fix="Delete this folder and run again; then find out who changed it",
             )
         return entry
+
+    def _digest(self, entry: Path) -> str | None:
+        if (entry / WRITTEN_AFTER_DOWNLOAD).exists():
+            return None
+        try:
+            return digest_of(entry)
+        except TrustError:
+            return None
+
+    def _private_root(self) -> None:
+        self.root.parent.mkdir(parents=True, exist_ok=True)
+        self.root.mkdir(mode=0o700, exist_ok=True)
+        if sys.platform == "win32":
+            return
+        found = self.root.lstat()
+        if stat.S_ISLNK(found.st_mode) or found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & 0o022:
+            raise TrustError(
+                "The model cache can be written by somebody else, who could exchange a model before it is loaded",
+                where=str(self.root),
+                fix="Make the folder yours alone (chmod 700), or set MLOPS_ASSETS_HOME to a folder of your own",
+            )

@@ -1,6 +1,8 @@
 """SHA-256 over a model version's files: the identity of what was pinned."""
 
 import hashlib
+import os
+import stat
 from pathlib import Path
 
 from mlops_assets.errors import TrustError
@@ -15,31 +17,54 @@ def model_files(folder: Path) -> list[Path]:
     Raises
     ------
     TrustError
-        A link leads out of the folder.
+        Something is neither a plain file nor a folder: a link (what it points at could be exchanged without a change
+        of the digest), a pipe, a device.
     """
-    root = folder.resolve()
     files = []
     for path in sorted(folder.rglob("*"), key=lambda entry: entry.relative_to(folder).as_posix()):
-        if path.is_symlink() and not path.resolve().is_relative_to(root):
+        name = path.relative_to(folder).as_posix()
+        kind = path.lstat().st_mode
+        if stat.S_ISDIR(kind):
+            continue
+        if not stat.S_ISREG(kind):
             raise TrustError(
-                f"The model's file {path.relative_to(folder).as_posix()!r} is a link out of the model's folder",
+                f"The model's {name!r} is {'a link' if stat.S_ISLNK(kind) else 'not a plain file'}",
+                where=folder.name,
                 fix="Register the model again with plain files",
             )
-        if path.is_file() and path.relative_to(folder).as_posix() != WRITTEN_AFTER_DOWNLOAD:
+        if name != WRITTEN_AFTER_DOWNLOAD:
             files.append(path)
     return files
+
+
+def check_links(folder: Path) -> None:
+    """Raise `TrustError` if a link below `folder` leads out of it; for a place whose links a copy would follow."""
+    root = folder.resolve()
+    for path in folder.rglob("*"):
+        if path.is_symlink() and (path.is_dir() or not path.resolve().is_relative_to(root)):
+            raise TrustError(
+                f"The model's {path.relative_to(folder).as_posix()!r} is a link "
+                f"{'to a folder' if path.resolve().is_relative_to(root) else 'that leads out of the model'}",
+                where=folder.name,
+                fix="Register the model again with plain files",
+            )
 
 
 def digest_of(folder: Path) -> str:
     """SHA-256 (hex) over each file's relative path and content, in order of path.
 
-    Independent of the folder's place, of time stamps and of permissions; every path and content is length-prefixed, so
-    no two different folders can be read as one another.
+    Independent of the folder's place, of time stamps and of permissions. A path is length-prefixed and a content is
+    hashed by itself, so no two different folders can be read as one another.
+
+    Raises
+    ------
+    TrustError
+        See `model_files`.
     """
     total = hashlib.sha256()
     for path in model_files(folder):
         with path.open("rb") as file:
             content = hashlib.file_digest(file, "sha256").digest()
-        name = path.relative_to(folder).as_posix().encode()
+        name = os.fsencode(path.relative_to(folder).as_posix())
         total.update(len(name).to_bytes(8, "big") + name + content)
     return total.hexdigest()

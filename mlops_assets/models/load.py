@@ -5,17 +5,21 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from mlops_assets.errors import ConfigurationError, ModelLoadError
+from mlops_assets.errors import ConfigurationError, MlopsAssetsError, ModelLoadError
 from mlops_assets.models.loaded import LoadedModel
 from mlops_assets.models.mlmodel import ModelDescription
 from mlops_assets.models.reference import ModelReference
+from mlops_assets.models.requirements import install_line, saved_with
+from mlops_assets.models.skops_files import listing_its_types
+from mlops_assets.models.structure import check_structure
 
 if TYPE_CHECKING:
     from mlflow.pyfunc import PyFuncModel
 
 # A process serves few models at a time; more would hold their memory for nothing.
 _MOST_LOADED = 4
-_loaded: dict[tuple[str, str, str], LoadedModel] = {}
+_LONGEST_CAUSE = 300
+_loaded: dict[tuple[ModelReference, str], LoadedModel] = {}
 _lock = Lock()
 
 
@@ -28,16 +32,17 @@ def load_native(folder: Path, reference: ModelReference) -> LoadedModel:
         It is a custom Python model: another loader is needed.
     ModelLoadError
         Its library is missing, or the files cannot be read by it.
+    TrustError
+        Its trees lead out of their arrays; see `check_structure`.
     """
     pyfunc = _pyfunc(folder, reference)
-    try:
-        native = pyfunc.get_raw_model()
-    except NotImplementedError as error:
+    native = _native(pyfunc, reference)
+    if native is None:
         raise ConfigurationError(
             "BuiltinLoader is for native flavors, and this is a custom Python model",
             where=reference.uri,
             fix="Use `loader: {KIND: CustomLoader}`, or leave `loader` out",
-        ) from error
+        )
     return LoadedModel(reference, pyfunc, native=native)
 
 
@@ -46,7 +51,7 @@ def load_custom(folder: Path, reference: ModelReference) -> LoadedModel:
 
     Raises
     ------
-    ModelLoadError
+    ModelLoadError, TrustError
         As `load_native`.
     """
     from mlflow.exceptions import MlflowException
@@ -57,6 +62,7 @@ def load_custom(folder: Path, reference: ModelReference) -> LoadedModel:
     except MlflowException:
         # MLflow's way to say that the flavor is not a Python model; predicting works all the same.
         python_model = None
+        _native(pyfunc, reference)
     return LoadedModel(reference, pyfunc, python_model=python_model)
 
 
@@ -67,48 +73,48 @@ def load_by_flavor(folder: Path, reference: ModelReference) -> LoadedModel:
 
 
 def load_once(reference: ModelReference, strategy: str, load: Callable[[], LoadedModel]) -> LoadedModel:
-    """`load()`, or what it returned earlier in this process for the same digest, version and strategy."""
-    key = (f"{reference.uri}@{reference.alias}", reference.digest, strategy)
+    """`load()`, or what it returned earlier in this process for the same reference and strategy."""
+    key = (reference, strategy)
     with _lock:
-        if key not in _loaded:
-            model = load()
-            while len(_loaded) >= _MOST_LOADED:
-                _loaded.pop(next(iter(_loaded)))
-            _loaded[key] = model
-        return _loaded[key]
+        model = _loaded.pop(key, None) or load()
+        while len(_loaded) >= _MOST_LOADED:
+            # The order is that of the last use.
+            _loaded.pop(next(iter(_loaded)))
+        _loaded[key] = model
+        return model
+
+
+def _native(pyfunc: "PyFuncModel", reference: ModelReference) -> object | None:
+    try:
+        native: object = pyfunc.get_raw_model()
+    except NotImplementedError:
+        return None
+    check_structure(native, where=reference.uri)
+    return native
 
 
 def _pyfunc(folder: Path, reference: ModelReference) -> "PyFuncModel":
     import mlflow.pyfunc
-    from mlflow.exceptions import MlflowException
 
+    where = f"{reference.uri}, flavors {', '.join(repr(flavor) for flavor in reference.flavors)}"
     try:
-        model: PyFuncModel = mlflow.pyfunc.load_model(str(folder))
+        with listing_its_types(folder) as complete:
+            # MLflow's own comparison of versions would follow the `-r` lines of the model's requirements.txt.
+            model: PyFuncModel = mlflow.pyfunc.load_model(str(complete), suppress_warnings=True)
         return model
+    except MlopsAssetsError:
+        raise
     except ModuleNotFoundError as error:
         raise ModelLoadError(
             f"The model needs the Python package {error.name!r}, which is not installed",
-            where=f"{reference.uri}, flavors {', '.join(reference.flavors)}",
-            fix=f"Run: pip install {_requirement(folder, error.name or '')}",
+            where=where,
+            fix=f"Run: {install_line(folder, error.name or '')}",
         ) from error
-    except (MlflowException, ValueError, TypeError, AttributeError, KeyError, ImportError, OSError) as error:
+    except Exception as error:
+        # Each library has errors of its own, down to plain Exception; none of them is dropped.
+        cause = (str(error).splitlines() or [""])[0][:_LONGEST_CAUSE]
         raise ModelLoadError(
-            f"The model's files cannot be loaded ({type(error).__name__}: {str(error).splitlines()[0][:300]})",
-            where=f"{reference.uri}, flavors {', '.join(reference.flavors)}",
-            fix=f"Compare the installed versions with those it was saved with: {_requirements(folder)}",
+            f"The model's files cannot be loaded ({type(error).__name__}: {cause})",
+            where=where,
+            fix=f"Compare the installed versions with those it was saved with: {saved_with(folder)}",
         ) from error
-
-
-def _requirements(folder: Path) -> str:
-    file = folder / "requirements.txt"
-    lines = file.read_text("utf-8").split() if file.is_file() else []
-    return ", ".join(lines[:20]) or "it names none"
-
-
-def _requirement(folder: Path, module: str) -> str:
-    """The line that the model's requirements hold for a module, else the module's name."""
-    wanted = module.partition(".")[0].replace("_", "-").lower()
-    for line in _requirements(folder).split(", "):
-        if line.lower().replace("_", "-").startswith(wanted):
-            return f'"{line}"'
-    return wanted

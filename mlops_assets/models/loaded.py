@@ -43,9 +43,9 @@ class LoadedModel:
     @property
     def inner(self) -> object:
         """The object that knows the model best: the native one, else the Python model's `.model`, else itself."""
-        if self.native is not None:
-            return self.native
-        return getattr(self.python_model, "model", None) or self.python_model or self.pyfunc
+        # `is None` throughout: an estimator has a length, an array has no truth.
+        candidates = (self.native, getattr(self.python_model, "model", None), self.python_model)
+        return next((candidate for candidate in candidates if candidate is not None), self.pyfunc)
 
     def predict(self, inputs: Any, params: Mapping[str, Any] | None = None, method: PredictMethod = "predict") -> Any:
         """What the model says of `inputs` (a pandas DataFrame, an ndarray or what its signature takes), unaltered.

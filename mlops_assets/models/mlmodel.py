@@ -1,19 +1,18 @@
 """What a model says of itself: its ``MLmodel`` file, read as plain data. Nothing is imported or deserialized."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import yaml
-
 from mlops_assets.errors import ArtifactsMissingError, TrustError
-
-# A signature of ten thousand columns takes about 1 MB.
-LARGEST_MLMODEL = 16 * 2**20
+from mlops_assets.models.digest import WRITTEN_AFTER_DOWNLOAD
+from mlops_assets.models.mlmodel_yaml import RefusedYamlError, read_yaml
 
 # Keys under a flavor whose value is a path inside the model's folder.
 _PATH_KEYS = ("model_path", "data", "pickled_model", "python_model", "model_code_path", "code", "model_data", "path")
+_EXAMPLE_PATH_KEYS = ("artifact_path", "serving_input_path")
+PYFUNC = "python_function"
 
 
 @dataclass(frozen=True)
@@ -28,11 +27,14 @@ class ModelDescription:
         Flavor name -> its settings, ``python_function`` included.
     model_id
         MLflow's id of the logged model, where it has one.
+    input_example
+        What it says of the example that MLflow reads when it loads the model.
     """
 
     folder: Path
     flavors: Mapping[str, Mapping[str, Any]]
     model_id: str | None
+    input_example: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def read(cls, folder: Path) -> "ModelDescription":
@@ -46,37 +48,42 @@ class ModelDescription:
             It is too large, not YAML, or not what MLflow writes.
         """
         path = folder / "MLmodel"
-        if not path.is_file():
+        if path.is_symlink() or not path.is_file():
             raise ArtifactsMissingError("The model has no MLmodel file", where=folder.name)
-        if path.stat().st_size > LARGEST_MLMODEL:
-            raise TrustError(
-                f"The MLmodel file is larger than {LARGEST_MLMODEL // 2**20} MiB",
-                where=folder.name,
-                fix="Register the model again; MLflow writes a few kilobytes",
-            )
         try:
-            content = yaml.safe_load(path.read_text("utf-8"))
-        except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+            content = read_yaml(path)
+        except RefusedYamlError as error:
             raise TrustError(
-                "The MLmodel file is not readable as YAML", where=folder.name, fix="Register the model again"
+                f"The MLmodel file was not read: {error}", where=folder.name, fix="Register the model again with MLflow"
             ) from error
-        flavors = content.get("flavors") if isinstance(content, dict) else None
-        if not isinstance(flavors, dict) or not all(isinstance(value, dict) for value in flavors.values()):
+        if not isinstance(content, dict):
+            content = {}
+        flavors = content.get("flavors")
+        if (
+            not isinstance(flavors, dict)
+            or not flavors
+            or not all(isinstance(name, str) and isinstance(value, dict) for name, value in flavors.items())
+        ):
             raise TrustError(
                 "The MLmodel file names no flavors", where=folder.name, fix="Register the model again with MLflow"
             )
-        model_id = content.get("model_id")
-        return cls(folder, flavors, str(model_id) if model_id else None)
+        model_id, example = content.get("model_id"), content.get("saved_input_example_info")
+        return cls(folder, flavors, str(model_id) if model_id else None, example if isinstance(example, dict) else {})
 
     @property
     def loader_module(self) -> str | None:
         """The module that MLflow's pyfunc would import and run."""
-        return self.flavors.get("python_function", {}).get("loader_module")
+        loader = self.flavors.get(PYFUNC, {}).get("loader_module")
+        return loader if isinstance(loader, str) else None
 
     @property
-    def native_flavor(self) -> str | None:
-        """The library-specific flavor beside ``python_function``, if there is one."""
-        return next((name for name in sorted(self.flavors) if name != "python_function"), None)
+    def flavor(self) -> str:
+        """The flavor that loads the model: the library's own, or ``python_function`` for everything custom.
+
+        It follows from the loader module, not from what else the file claims.
+        """
+        name = (self.loader_module or "").removeprefix("mlflow.")
+        return name if name in self.flavors else PYFUNC
 
     def paths(self) -> dict[str, str]:
         """Every path that a flavor names: ``"<flavor>.<key>"`` -> relative path.
@@ -84,7 +91,7 @@ class ModelDescription:
         Raises
         ------
         TrustError
-            A path is absolute or leads out of the model's folder.
+            A path is absolute, leads out of the model's folder, or is not text.
         """
         found = {}
         for flavor, settings in self.flavors.items():
@@ -92,10 +99,13 @@ class ModelDescription:
                 value = settings.get(key)
                 if isinstance(value, dict):
                     value = value.get("path")
-                if not isinstance(value, str) or not value:
+                if value in (None, ""):
                     continue
-                self._check_inside(f"{flavor}.{key}", value)
-                found[f"{flavor}.{key}"] = value
+                found[f"{flavor}.{key}"] = self._inside(f"{flavor}.{key}", value)
+        for key in _EXAMPLE_PATH_KEYS:
+            if self.input_example.get(key) not in (None, ""):
+                # It may be gone: MLflow loads a model without its example.
+                self._inside(f"saved_input_example_info.{key}", self.input_example[key])
         return found
 
     def check_complete(self) -> None:
@@ -103,17 +113,24 @@ class ModelDescription:
         gone = sorted({path for path in self.paths().values() if not (self.folder / path).exists()})
         if gone:
             raise ArtifactsMissingError(
-                f"The model lacks files that its flavor names: {', '.join(gone)}",
-                where=f"flavors {', '.join(sorted(self.flavors))}",
+                f"The model lacks files that its flavor names: {', '.join(repr(path) for path in gone)}",
+                where=f"flavors {', '.join(sorted(repr(flavor) for flavor in self.flavors))}",
                 fix="Restore the artifacts, or register the model again and move the alias",
             )
 
-    def _check_inside(self, key: str, value: str) -> None:
-        path = PurePosixPath(value)
-        inside = (self.folder / value).resolve().is_relative_to(self.folder.resolve())
-        if path.is_absolute() or ".." in path.parts or "\\" in value or not inside:
+    def _inside(self, key: str, value: object) -> str:
+        inside = (
+            isinstance(value, str)
+            and not PurePosixPath(value).is_absolute()
+            and ".." not in PurePosixPath(value).parts
+            and not {"\\", "\0", ":"} & set(value)
+            and PurePosixPath(value).parts[:1] != (WRITTEN_AFTER_DOWNLOAD,)
+            and (self.folder / value).resolve().is_relative_to(self.folder.resolve())
+        )
+        if not isinstance(value, str) or not inside:
             raise TrustError(
-                f"The MLmodel's {key} leads out of the model's folder",
+                f"The MLmodel's {key!r} leads out of the model's folder",
                 where=self.folder.name,
                 fix="Do not use this model: MLflow never writes such a path",
             )
+        return value

@@ -3,6 +3,8 @@
 import json
 from dataclasses import asdict, dataclass
 
+from mlops_assets.errors import RegistryError
+
 
 @dataclass(frozen=True)
 class ModelReference:
@@ -21,7 +23,11 @@ class ModelReference:
     flavors
         The flavors its ``MLmodel`` names, sorted, ``python_function`` included.
     run_id, model_id, source
-        Where MLflow says that it comes from; None or empty where MLflow does not say.
+        Where MLflow says that it comes from; None or empty where MLflow does not say. No credentials.
+    location
+        Where the files were fetched from. No credentials.
+    tags
+        Those of the version's tags that the trust policy asks for, as they were when it was pinned, sorted by name.
     """
 
     name: str
@@ -32,6 +38,8 @@ class ModelReference:
     run_id: str | None
     model_id: str | None
     source: str
+    location: str = ""
+    tags: tuple[tuple[str, str], ...] = ()
 
     @property
     def uri(self) -> str:
@@ -39,9 +47,22 @@ class ModelReference:
         return f"models:/{self.name}/{self.version}"
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self), indent=2, sort_keys=True) + "\n"
+        return json.dumps({**asdict(self), "tags": dict(self.tags)}, indent=2, sort_keys=True) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> "ModelReference":
-        fields = json.loads(text)
-        return cls(**{**fields, "flavors": tuple(fields["flavors"])})
+        """The reference that `to_json` wrote, with this or an earlier version of the package.
+
+        Raises
+        ------
+        RegistryError
+            It is something else.
+        """
+        try:
+            fields = json.loads(text)
+            tags = tuple(sorted(fields.pop("tags", {}).items()))
+            return cls(**{**fields, "flavors": tuple(fields["flavors"]), "tags": tags})
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise RegistryError(
+                "The stored reference to the champion cannot be read", fix="Materialize champion_model again"
+            ) from error

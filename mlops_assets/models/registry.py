@@ -1,11 +1,9 @@
 """Ask an MLflow registry for a version, once, and fetch its files. An explicit client, no global state."""
 
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from threading import RLock
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from mlops_assets.errors import (
     AliasNotFoundError,
@@ -14,21 +12,23 @@ from mlops_assets.errors import (
     DigestMismatchError,
     MlopsAssetsError,
     ModelNotFoundError,
-    RegistryError,
-    RegistryUnreachableError,
     VersionNotFoundError,
     did_you_mean,
 )
+from mlops_assets.models.addresses import local_path, secrets_of, without_credentials
 from mlops_assets.models.cache import ModelCache
+from mlops_assets.models.digest import check_links, digest_of
+from mlops_assets.models.environment import environment
 from mlops_assets.models.mlmodel import ModelDescription
 from mlops_assets.models.reference import ModelReference
+from mlops_assets.models.registry_errors import RESTORE, download_error, is_missing_resource, registry_error, said
+from mlops_assets.models.trust import Origin, TrustPolicy
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion, RegisteredModel
-    from mlflow.exceptions import MlflowException
 
-_ENVIRONMENT_LOCK = RLock()
+_DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 
 
 def check_alias_or_version(alias_or_version: str | int) -> None:
@@ -81,24 +81,29 @@ class Registry:
     def client(self) -> "MlflowClient":
         """The client, made on first use."""
         if self._client is None:
-            from mlflow import MlflowClient
+            with self.talking(f"opening {self.where}"):
+                from mlflow import MlflowClient
 
-            with self._talking(f"opening {self.where}"):
+                for uri in dict.fromkeys((self.registry_uri, self.tracking_uri)):
+                    _try_database(uri)
                 self._client = MlflowClient(tracking_uri=self.tracking_uri, registry_uri=self.registry_uri)
         return self._client
 
     @property
     def where(self) -> str:
-        """The registry's address without user and password."""
-        scheme, separator, rest = self.registry_uri.partition("://")
-        if not separator:
-            return self.registry_uri
-        authority, slash, path = rest.partition("/")
-        return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"
+        """The registry's address without user, password and query."""
+        return without_credentials(self.registry_uri)
 
     def model(self, name: str) -> "RegisteredModel":
-        """The registered model with its aliases."""
-        with self._talking(f"looking for model {name!r}", missing=ModelNotFoundError, name=name):
+        """The registered model with its aliases.
+
+        Raises
+        ------
+        RegistryUnreachableError, ModelNotFoundError
+            As `version`.
+        """
+        doing = f"looking for model {name!r}"
+        with self.talking(doing, lambda error: self._absent_model(error, name, doing)):
             return self.client.get_registered_model(name)
 
     def version(self, name: str, alias_or_version: str | int) -> "ModelVersion":
@@ -112,26 +117,37 @@ class Registry:
             Each says what was looked for, where, and what is there instead.
         """
         check_alias_or_version(alias_or_version)
-        if isinstance(alias_or_version, int):
-            with self._talking(f"looking for {name!r} version {alias_or_version}", VersionNotFoundError, name):
+        kind = "version" if isinstance(alias_or_version, int) else "alias"
+        doing = f"looking for {name!r} {kind} {alias_or_version!r}"
+        with self.talking(doing, lambda error: self._absent_version(error, name, alias_or_version, doing)):
+            if isinstance(alias_or_version, int):
                 return self.client.get_model_version(name, str(alias_or_version))
-        with self._talking(f"looking for {name!r} alias {alias_or_version!r}", AliasNotFoundError, name):
             return self.client.get_model_version_by_alias(name, alias_or_version)
 
-    def pin(self, name: str, alias_or_version: str | int, cache: ModelCache) -> ModelReference:
+    def pin(
+        self, name: str, alias_or_version: str | int, cache: ModelCache, trust: TrustPolicy | None = None
+    ) -> ModelReference:
         """Resolve, download into the cache, digest. The files are fetched anew: registered files can be overwritten.
+
+        Parameters
+        ----------
+        trust
+            When given, its conditions on tags and places are tried before anything is downloaded.
 
         Raises
         ------
         ArtifactsMissingError
             The files are gone, or the ``MLmodel`` names files that are not there.
+        TrustError
+            The version has not the tags, or does not lie where the policy wants it; or its files are links, or its
+            ``MLmodel`` is not what MLflow writes.
         """
         version = self.version(name, alias_or_version)
         with cache.incoming() as folder:
-            model_folder = self._download(version, folder)
-            description = ModelDescription.read(model_folder)
+            files, location = self._download(version, folder, trust)
+            description = ModelDescription.read(files)
             description.check_complete()
-            digest = cache.adopt(model_folder)
+            digest = cache.adopt(files)
         return ModelReference(
             name=name,
             version=int(version.version),
@@ -140,7 +156,11 @@ class Registry:
             flavors=tuple(sorted(description.flavors)),
             run_id=version.run_id or None,
             model_id=description.model_id,
-            source=str(version.source),
+            source=without_credentials(str(version.source)),
+            location=location,
+            tags=tuple(
+                sorted((tag, value) for tag, value in version.tags.items() if trust and tag in trust.required_tags)
+            ),
         )
 
     def fetch(self, reference: ModelReference, cache: ModelCache) -> Path:
@@ -155,130 +175,129 @@ class Registry:
         if cached is not None:
             return cached
         with cache.incoming() as folder:
-            digest = cache.adopt(self._download(self.version(reference.name, reference.version), folder))
-        if digest != reference.digest:
-            raise DigestMismatchError(
-                f"The files of {reference.uri} have changed since they were pinned: digest {digest[:12]} instead of "
-                f"{reference.digest[:12]}",
-                where=self.where,
-                fix="Materialize champion_model again if the change was meant, else find out who replaced the files",
-            )
+            version = self.version(reference.name, reference.version)
+            files, _ = self._download(version, folder)
+            digest = digest_of(files)
+            if digest != reference.digest:
+                raise DigestMismatchError(
+                    f"The files of {reference.uri} have changed since they were pinned: digest {digest[:12]} instead "
+                    f"of {reference.digest[:12]}",
+                    where=self.where,
+                    fix="Materialize champion_model again if the change was meant, else find out who replaced them",
+                )
+            cache.adopt(files)
         return cache.root / digest
 
     def fetch_description(self, version: "ModelVersion", folder: Path) -> Path:
-        """Only the ``MLmodel`` of a version, into `folder`, which is returned."""
-        return self._download(version, folder, "MLmodel").parent
+        """Only the ``MLmodel`` of a version, into `folder`, which is returned.
 
-    def _download(self, version: "ModelVersion", folder: Path, part: str = "") -> Path:
+        Raises
+        ------
+        RegistryUnreachableError, ArtifactsMissingError
+            As `pin`.
+        """
+        path, _ = self._download(version, folder, part="MLmodel")
+        return path.parent
+
+    def _download(
+        self, version: "ModelVersion", folder: Path, trust: TrustPolicy | None = None, part: str = ""
+    ) -> tuple[Path, str]:
+        """What was fetched (the model's folder, or `part` of it), and from where."""
         name, number = version.name, str(version.version)
-        with self._talking(f"downloading {name!r} version {number}", ArtifactsMissingError, name):
-            from mlflow.artifacts import download_artifacts
-
+        doing = f"downloading {name!r} version {number}"
+        with self.talking(doing):
             # `models:/` URIs would go through MLflow's global registry setting; the resolved place does not.
             uri = self.client.get_model_version_download_uri(name, number)
-            try:
-                path = Path(
-                    download_artifacts(
-                        artifact_uri=f"{uri.rstrip('/')}/{part}" if part else uri,
-                        dst_path=str(folder),
-                        tracking_uri=self.tracking_uri,
-                    )
+        location = without_credentials(uri)
+        if trust is not None:
+            trust.check_origin(Origin(name, int(number), location, version.tags))
+        local = local_path(uri)
+        if local is not None:
+            # A copy would follow links, out of the model too.
+            check_links(Path(local))
+        with self.talking(doing, lambda error: download_error(error, doing, location)):
+            from mlflow.artifacts import download_artifacts
+
+            path = Path(
+                download_artifacts(
+                    artifact_uri=f"{uri.rstrip('/')}/{part}" if part else uri,
+                    dst_path=str(folder),
+                    tracking_uri=self.tracking_uri,
                 )
-            except OSError as error:
-                raise ArtifactsMissingError(
-                    f"The files of model {name!r} version {number} cannot be read ({type(error).__name__})",
-                    where=uri,
-                    fix="Restore the artifacts, or register the model again and move the alias",
-                ) from error
+            )
         if not (path if part else path / "MLmodel").is_file():
             raise ArtifactsMissingError(
-                f"Model {name!r} version {number} has no MLmodel file",
-                where=uri,
-                fix="Restore the artifacts, or register the model again and move the alias",
+                f"Model {name!r} version {number} has no MLmodel file", where=location, fix=RESTORE
             )
-        return path
+        return path, location
 
     @contextmanager
-    def _talking(
-        self, doing: str, missing: type[MlopsAssetsError] | None = None, name: str | None = None
-    ) -> Iterator[None]:
-        """Bound MLflow's retries for the calls inside, and turn its errors into ours."""
+    def talking(self, doing: str, explain: Callable[[Exception], MlopsAssetsError] | None = None) -> Iterator[None]:
+        """Bound MLflow's retries for the calls inside, and turn its errors into ours, without their secrets.
+
+        Parameters
+        ----------
+        doing
+            For the message: ``looking for 'churn' version 3``.
+        explain
+            Makes the error; None: `registry_error`.
+        """
         settings = {
             "MLFLOW_HTTP_REQUEST_MAX_RETRIES": str(self.retries),
             "MLFLOW_HTTP_REQUEST_TIMEOUT": str(self.timeout),
+            # A server may ask to be left alone for an hour; a sensor's tick has a minute.
+            "MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER": "false",
             "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+            "PGCONNECT_TIMEOUT": str(self.timeout),
         }
-        from mlflow.exceptions import MlflowException
-
-        with _environment(settings):
+        with environment(settings):
             try:
                 yield
-            except MlflowException as error:
-                self._translate(error, doing, missing, name)
+            except MlopsAssetsError:
+                raise
+            except Exception as error:  # noqa: BLE001 - drivers and cloud clients have errors of their own
+                mine = explain(error) if explain else registry_error(error, doing, self.where)
+                raise mine from said(error, secrets_of(self.registry_uri) | secrets_of(self.tracking_uri))
 
-    def _translate(
-        self, error: "MlflowException", doing: str, missing: type[MlopsAssetsError] | None, name: str | None
-    ) -> NoReturn:
-        text = str(error)
-        not_found = error.error_code == "RESOURCE_DOES_NOT_EXIST" or (
-            error.error_code == "INVALID_PARAMETER_VALUE" and "alias" in text and "not found" in text
+    def _absent_model(self, error: Exception, name: str, doing: str) -> MlopsAssetsError:
+        if not is_missing_resource(error):
+            return registry_error(error, doing, self.where)
+        with self.talking(doing):
+            known = sorted(found.name for found in self.client.search_registered_models(max_results=100))
+        listing = ", ".join(repr(each) for each in known[:10]) or "none at all"
+        return ModelNotFoundError(
+            f"There is no registered model {name!r}{did_you_mean(name, known)}",
+            where=self.where,
+            fix=f"Register it, or correct `model:`; registered are: {listing}",
         )
-        if missing is ArtifactsMissingError and (not_found or "No such" in text or "does not exist" in text):
-            raise ArtifactsMissingError(
-                f"Artifacts are missing while {doing}",
-                where=self.where,
-                fix="Restore the artifacts, or register the model again and move the alias",
-            ) from error
-        if not_found and missing is not None and name is not None:
-            self._missing(missing, doing, name, error)
-        if "API request" in text or error.get_http_status_code() in (429, 502, 503, 504) or "OperationalError" in text:
-            raise RegistryUnreachableError(
-                f"The MLflow registry does not answer while {doing}",
-                where=self.where,
-                fix="Check that the server runs and that MLFLOW_TRACKING_URI and MLFLOW_REGISTRY_URI are right",
-            ) from error
-        raise RegistryError(
-            f"The MLflow registry refused: {error.error_code}, while {doing}",
-            where=self.where,
-            fix="See the cause below for MLflow's own words",
-        ) from error
 
-    def _missing(self, missing: type[MlopsAssetsError], doing: str, name: str, error: Exception) -> NoReturn:
-        from mlflow.exceptions import MlflowException
-
-        try:
-            model = self.client.get_registered_model(name)
-        except MlflowException:
-            known = [found.name for found in self.client.search_registered_models(max_results=100)]
-            listing = ", ".join(sorted(known)[:10]) or "none at all"
-            raise ModelNotFoundError(
-                f"There is no registered model {name!r}{did_you_mean(name, known)}",
-                where=self.where,
-                fix=f"Register it, or correct `model:`; registered are: {listing}",
-            ) from error
-        aliases: Mapping[str, str] = model.aliases
+    def _absent_version(self, error: Exception, name: str, wanted: str | int, doing: str) -> MlopsAssetsError:
+        if not is_missing_resource(error):
+            return registry_error(error, doing, self.where)
+        aliases: Mapping[str, str] = self.model(name).aliases
         listing = ", ".join(f"{alias} -> {version}" for alias, version in sorted(aliases.items())) or "none"
-        if missing is AliasNotFoundError:
-            raise AliasNotFoundError(
-                f"Nothing found while {doing}: the model has these aliases: {listing} (they are case-sensitive)",
+        if isinstance(wanted, int):
+            return VersionNotFoundError(
+                f"Model {name!r} has no version {wanted}; its aliases are: {listing}",
                 where=self.where,
-                fix=f"Set the alias in MLflow's UI or with client.set_registered_model_alias({name!r}, alias, version)",
-            ) from error
-        raise missing(
-            f"Nothing found while {doing}: the model's aliases are: {listing}",
+                fix="Choose a version that exists (MLflow's UI lists them), or an alias",
+            )
+        return AliasNotFoundError(
+            f"Model {name!r} has no alias {wanted!r}{did_you_mean(wanted, aliases)}; it has: {listing}",
             where=self.where,
-            fix="Choose a version that exists (MLflow's UI lists them), or an alias",
-        ) from error
+            fix="Set it in MLflow's UI or with MlflowClient.set_registered_model_alias; aliases are case-sensitive",
+        )
 
 
-@contextmanager
-def _environment(settings: Mapping[str, str]) -> Iterator[None]:
-    # MLflow reads these from the environment only, at each request; what the user has set stands.
-    with _ENVIRONMENT_LOCK:
-        ours = {key: value for key, value in settings.items() if key not in os.environ}
-        os.environ.update(ours)
-        try:
-            yield
-        finally:
-            for key in ours:
-                os.environ.pop(key, None)
+def _try_database(uri: str) -> None:
+    """One attempt to connect: MLflow would try ten times over, for a hundred seconds."""
+    if not uri.startswith(_DATABASES):
+        return
+    from mlflow.store.db.utils import create_sqlalchemy_engine
+    from sqlalchemy import inspect
+
+    engine = create_sqlalchemy_engine(uri)
+    try:
+        inspect(engine)
+    finally:
+        engine.dispose()

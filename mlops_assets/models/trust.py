@@ -1,90 +1,52 @@
 """Decide from metadata alone whether a model may be deserialized. Runs before anything of the model is loaded."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
-from mlops_assets.errors import ModelLoadError, TrustError
+from mlops_assets.errors import TrustError
+from mlops_assets.models.addresses import is_below
+from mlops_assets.models.flavors import runs_code
 from mlops_assets.models.mlmodel import ModelDescription
+from mlops_assets.models.reference import ModelReference
+from mlops_assets.models.skops_files import SUFFIX, types_in
+from mlops_assets.models.trusted_types import TRUSTED_FUNCTIONS, TRUSTED_TYPES
+
+__all__ = ["TRUSTED_FUNCTIONS", "TRUSTED_TYPES", "Origin", "TrustPolicy", "runs_code"]
 
 ALLOW_PICKLE = "trust: {allow_pickle: true}"
+_MOST_NAMED = 10
+_DOTTED_NAME = re.compile(r"[A-Za-z_][\w.]{0,199}")
 
-# Types that ordinary scikit-learn, lightgbm and xgboost models need and that skops does not trust by itself. The list
-# belongs to the deployment: the one inside a model's MLmodel is written by whoever made the model and is ignored here.
-TRUSTED_TYPES = frozenset(
-    {
-        "collections.OrderedDict",
-        "collections.defaultdict",
-        "lightgbm.basic.Booster",
-        "lightgbm.sklearn.LGBMClassifier",
-        "lightgbm.sklearn.LGBMRanker",
-        "lightgbm.sklearn.LGBMRegressor",
-        "numpy.dtype",
-        "numpy.random.mtrand.RandomState",
-        "sklearn._loss.link.IdentityLink",
-        "sklearn._loss.link.Interval",
-        "sklearn._loss.link.LogLink",
-        "sklearn._loss.link.LogitLink",
-        "sklearn._loss.link.MultinomialLogit",
-        "sklearn._loss.loss.AbsoluteError",
-        "sklearn._loss.loss.ExponentialLoss",
-        "sklearn._loss.loss.HalfBinomialLoss",
-        "sklearn._loss.loss.HalfGammaLoss",
-        "sklearn._loss.loss.HalfMultinomialLoss",
-        "sklearn._loss.loss.HalfPoissonLoss",
-        "sklearn._loss.loss.HalfSquaredError",
-        "sklearn._loss.loss.HalfTweedieLoss",
-        "sklearn._loss.loss.HuberLoss",
-        "sklearn._loss.loss.PinballLoss",
-        "sklearn.calibration._CalibratedClassifier",
-        "sklearn.calibration._SigmoidCalibration",
-        "sklearn.compose._column_transformer._RemainderColsList",
-        "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
-        "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-        "sklearn.gaussian_process.kernels.ConstantKernel",
-        "sklearn.gaussian_process.kernels.Matern",
-        "sklearn.gaussian_process.kernels.Product",
-        "sklearn.gaussian_process.kernels.RBF",
-        "sklearn.gaussian_process.kernels.Sum",
-        "sklearn.gaussian_process.kernels.WhiteKernel",
-        "sklearn.metrics._dist_metrics.EuclideanDistance",
-        "sklearn.metrics._dist_metrics.EuclideanDistance64",
-        "sklearn.metrics._dist_metrics.ManhattanDistance64",
-        "sklearn.metrics._dist_metrics.MinkowskiDistance64",
-        "sklearn.neighbors._ball_tree.BallTree",
-        "sklearn.neighbors._ball_tree.BallTree64",
-        "sklearn.neighbors._kd_tree.KDTree",
-        "sklearn.neighbors._kd_tree.KDTree64",
-        "sklearn.neighbors._ball_tree.newObj",
-        "sklearn.neighbors._kd_tree.newObj",
-        "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
-        "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
-        "sklearn.tree._tree.Tree",
-        "xgboost.core.Booster",
-        "xgboost.sklearn.XGBClassifier",
-        "xgboost.sklearn.XGBRFClassifier",
-        "xgboost.sklearn.XGBRFRegressor",
-        "xgboost.sklearn.XGBRanker",
-        "xgboost.sklearn.XGBRegressor",
-    }
-)
 
-# MLflow's loader of a flavor -> the library whose classes it may instantiate by name. Every other loader, MLflow's
-# pyfunc.model (a pickled Python model) and a model's own among them, runs code that comes with the model.
-_LOADERS = {
-    "mlflow.sklearn": "sklearn",
-    "mlflow.lightgbm": "lightgbm",
-    "mlflow.xgboost": "xgboost",
-    "mlflow.catboost": "catboost",
-    "mlflow.onnx": "onnx",
-    "mlflow.pytorch": "torch",
-}
-_PICKLE_SUFFIXES = (".pkl", ".pickle", ".joblib", ".cloudpickle", ".pth", ".pt", ".dill")
+@dataclass(frozen=True)
+class Origin:
+    """What the registry says of a version before any of its files is fetched.
+
+    Attributes
+    ----------
+    name, version
+        The registered model and its version number.
+    location
+        Where its files lie, without credentials.
+    tags
+        The version's tags; at least those that the policy asks for.
+    """
+
+    name: str
+    version: int
+    location: str
+    tags: Mapping[str, str]
+
+    @classmethod
+    def of(cls, reference: ModelReference) -> "Origin":
+        """As it was when the version was pinned."""
+        return cls(reference.name, reference.version, reference.location or reference.source, dict(reference.tags))
 
 
 @dataclass(frozen=True)
 class TrustPolicy:
-    """What a deployment lets models do.
+    """What a deployment lets models do. It belongs to whoever runs them, never to the model or the registry.
 
     Attributes
     ----------
@@ -94,14 +56,23 @@ class TrustPolicy:
     trusted_types
         Types to trust in skops files beyond `TRUSTED_TYPES`, as skops names them.
     allowed_flavors
-        When given, only models of these flavors load at all.
+        When given, only models of these flavors load at all; a custom Python model has the flavor ``python_function``.
+    pinned_digests
+        Version number -> SHA-256 of its files. When given, no other version loads, and these only with these files.
+    required_tags
+        Tags, with their values, that the version must have in the registry when it is pinned.
+    allowed_sources
+        When given, the version's files must lie at one of these addresses or below it.
     """
 
     allow_pickle: bool = False
     trusted_types: frozenset[str] = frozenset()
     allowed_flavors: frozenset[str] | None = None
+    pinned_digests: Mapping[int, str] | None = None
+    required_tags: Mapping[str, str] = field(default_factory=dict)
+    allowed_sources: tuple[str, ...] | None = None
 
-    def check(self, description: ModelDescription) -> None:
+    def check(self, description: ModelDescription, reference: ModelReference) -> None:
         """Return if the model may be deserialized.
 
         Raises
@@ -109,89 +80,82 @@ class TrustPolicy:
         TrustError
             It may not; the message names the reason and the line of YAML that would allow it, if one would.
         """
+        self.check_origin(Origin.of(reference))
+        self._check_digest(reference)
         description.paths()
         self._check_flavor(description)
+        if self.allow_pickle:
+            return
         reason = runs_code(description)
-        if reason and not self.allow_pickle:
+        if reason:
             raise TrustError(
                 f"The model was not loaded, because {reason}",
-                where=", ".join(sorted(description.flavors)),
+                where=reference.uri,
                 fix=f"If you trust whoever can write to the registry, add `{ALLOW_PICKLE}` to the model's YAML",
             )
-        if not self.allow_pickle:
-            self._check_skops(description)
+        self._check_skops(description, reference)
+
+    def check_origin(self, origin: Origin) -> None:
+        """The part that needs no file: version, tags and place. Asked again, of the reference, before each load.
+
+        Raises
+        ------
+        TrustError
+            As `check`.
+        """
+        where = f"models:/{origin.name}/{origin.version}"
+        if self.pinned_digests is not None and origin.version not in self.pinned_digests:
+            raise TrustError(
+                f"Version {origin.version} is none of those whose digest is pinned",
+                where=where,
+                fix="Add its digest to `trust.pinned_digests` once you trust it",
+            )
+        lacking = {tag: value for tag, value in self.required_tags.items() if origin.tags.get(tag) != value}
+        if lacking:
+            wanted = ", ".join(f"{tag!r}: {value!r}" for tag, value in sorted(lacking.items()))
+            raise TrustError(
+                f"The version had not the tags that are required here, when it was pinned: {wanted}",
+                where=where,
+                fix="Have it validated and tagged in MLflow, then materialize champion_model again",
+            )
+        if self.allowed_sources is not None and not any(is_below(origin.location, at) for at in self.allowed_sources):
+            raise TrustError(
+                f"The version's files lie at {origin.location!r}, which is not allowed here",
+                where=where,
+                fix=f"Allowed are {list(self.allowed_sources)}; extend `trust.allowed_sources` to change that",
+            )
+
+    def _check_digest(self, reference: ModelReference) -> None:
+        pinned = (self.pinned_digests or {}).get(reference.version)
+        if pinned is not None and pinned != reference.digest:
+            raise TrustError(
+                f"The version's files have the digest {reference.digest[:12]}, and {pinned[:12]} is pinned",
+                where=reference.uri,
+                fix="Find out who replaced the files; if it was meant, correct `trust.pinned_digests`",
+            )
 
     def _check_flavor(self, description: ModelDescription) -> None:
-        flavor = description.native_flavor or "python_function"
-        if self.allowed_flavors is not None and flavor not in self.allowed_flavors:
+        if self.allowed_flavors is not None and description.flavor not in self.allowed_flavors:
             raise TrustError(
-                f"Flavor {flavor!r} is not allowed here",
-                where=", ".join(sorted(description.flavors)),
+                f"Flavor {description.flavor!r} is not allowed here",
                 fix=f"Allowed are {sorted(self.allowed_flavors)}; extend `trust.allowed_flavors` to change that",
             )
 
-    def _check_skops(self, description: ModelDescription) -> None:
-        for relative in sorted({path for path in description.paths().values() if path.endswith(".skops")}):
-            try:
-                from skops.io import get_untrusted_types
-            except ModuleNotFoundError as error:
-                raise ModelLoadError("skops is not installed", fix='Run: pip install "skops"') from error
-            import zipfile
-
-            file = description.folder / relative
-            try:
-                found = set(get_untrusted_types(file=file))
-            except (zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
-                raise TrustError(
-                    f"The file {relative} is not a skops file", fix="Register the model again with MLflow"
-                ) from error
-            refused = sorted(found - TRUSTED_TYPES - self.trusted_types)
+    def _check_skops(self, description: ModelDescription, reference: ModelReference) -> None:
+        for relative in sorted({path for path in description.paths().values() if path.endswith(SUFFIX)}):
+            refused = types_in(description.folder / relative) - TRUSTED_TYPES - self.trusted_types
             if refused:
-                listing = ", ".join(refused)
                 raise TrustError(
-                    f"The model was not loaded, because it holds types that are not trusted here: {listing}",
-                    where=relative,
-                    fix=f"If you trust them, add `trust: {{trusted_types: [{listing}]}}` to the model's YAML",
+                    f"The model was not loaded, because {relative!r} holds types or functions that are not trusted "
+                    f"here: {_listed(refused)}",
+                    where=reference.uri,
+                    fix="Look each of them up; those that run nothing of the model's may go into "
+                    f"`trust: {{trusted_types: [{_listed(refused)}]}}` in the model's YAML",
                 )
 
 
-def runs_code(description: ModelDescription) -> str | None:
-    """Why loading the model would run code that comes with it, or None if it would not."""
-    for flavor, settings in sorted(description.flavors.items()):
-        if settings.get("code"):
-            return f"it carries its own code ({flavor}.code)"
-        if settings.get("model_code_path"):
-            return f"it is loaded by running its own script ({flavor}.model_code_path)"
-    loader = description.loader_module
-    if loader is None:
-        return "it names no loader module"
-    library = _LOADERS.get(loader)
-    if library is None:
-        what = "is a pickled Python model" if loader == "mlflow.pyfunc.model" else f"is loaded by module {loader!r}"
-        return f"it {what}"
-    settings = {**description.flavors.get("python_function", {})}
-    for flavor, own in description.flavors.items():
-        if flavor != "python_function":
-            settings.update(own)
-    return _pickled(loader, library, settings, description)
-
-
-def _pickled(loader: str, library: str, settings: Mapping[str, Any], description: ModelDescription) -> str | None:
-    model_class = str(settings.get("model_class") or "")
-    if model_class and model_class.partition(".")[0] != library:
-        return f"it asks for the class {model_class!r}, which is not {library}'s"
-    pickled = sorted({path for path in description.paths().values() if path.endswith(_PICKLE_SUFFIXES)})
-    if pickled:
-        return f"{pickled[0]} is a pickle"
-    written = settings.get("serialization_format")
-    if loader == "mlflow.sklearn" and written != "skops":
-        return f"its serialization format is {written or 'pickle'}"
-    if loader == "mlflow.pytorch" and written != "pt2":
-        return f"its serialization format is {written or 'a torch pickle'}"
-    if loader == "mlflow.lightgbm" and model_class != "lightgbm.basic.Booster" and written != "skops":
-        return f"its serialization format is {written or 'cloudpickle'}"
-    if written == "skops" and not all(
-        path.endswith(".skops") for key, path in description.paths().items() if not key.endswith(".code")
-    ):
-        return "its format is said to be skops, and its file is not"
-    return None
+def _listed(names: Iterable[str]) -> str:
+    """Names that somebody else chose, on one line: what is no dotted name is quoted, a long list is cut."""
+    each = sorted(names)
+    shown = [name if _DOTTED_NAME.fullmatch(name) else repr(name[:200]) for name in each[:_MOST_NAMED]]
+    return ", ".join(shown) + (f", and {len(each) - _MOST_NAMED} more" if len(each) > _MOST_NAMED else "")

@@ -1,11 +1,11 @@
 """The journal of one model as a Dagster resource."""
 
-import importlib
 from typing import Any
 
 import dagster as dg
 from pydantic import Field
 
+from mlops_assets.code_location import load_definitions
 from mlops_assets.errors import ConfigurationError, did_you_mean
 from mlops_assets.family import Family
 from mlops_assets.journal.journal import Journal
@@ -57,14 +57,7 @@ def find_journal(module: str, model: str) -> Journal:
     ConfigurationError
         The module cannot be imported, holds no definitions, or has no such model.
     """
-    fix = "Name the module that holds the code location's `defs`"
-    try:
-        found = getattr(importlib.import_module(module), "defs", None)
-    except ImportError as error:
-        raise ConfigurationError(f"The module {module!r} cannot be imported ({error})", fix=fix) from error
-    definitions = found() if callable(found) else found
-    if not isinstance(definitions, dg.Definitions):
-        raise ConfigurationError(f"The module {module!r} holds no definitions", fix=fix)
+    definitions = load_definitions(module)
     resources = (definitions.resources or {}).values()
     journals = {journal.model: journal for journal in resources if isinstance(journal, ChampionJournal)}
     if model not in journals:

@@ -4,6 +4,7 @@ import os
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import dagster as dg
 from pydantic import Field, PrivateAttr
@@ -11,6 +12,7 @@ from pydantic import Field, PrivateAttr
 from mlops_assets.models.cache import ModelCache
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.registry import Registry
+from mlops_assets.models.trust import TrustPolicy
 from mlops_assets.state import state_folder
 
 
@@ -66,9 +68,9 @@ class MlflowRegistry(dg.ConfigurableResource[Any]):
             self._registry = Registry(tracking, registry, self.timeout, self.retries)
         return self._registry
 
-    def pin(self, name: str, alias_or_version: str | int) -> ModelReference:
+    def pin(self, name: str, alias_or_version: str | int, trust: TrustPolicy | None = None) -> ModelReference:
         """Resolve an alias (text) or a version (number) once, fetch the files, digest them; see `Registry.pin`."""
-        return self.address().pin(name, alias_or_version, self.cache)
+        return self.address().pin(name, alias_or_version, self.cache, trust)
 
     def files(self, reference: ModelReference) -> Path:
         """The pinned files, verified against the pinned digest; see `Registry.fetch`."""
@@ -77,9 +79,9 @@ class MlflowRegistry(dg.ConfigurableResource[Any]):
     def page(self, reference: ModelReference) -> str | None:
         """The version's page in MLflow's UI, where the registry is a server."""
         uri = self.address().where
-        return (
-            f"{uri.rstrip('/')}/#/models/{reference.name}/versions/{reference.version}" if "http" in uri[:5] else None
-        )
+        if not uri.startswith(("http://", "https://")):
+            return None
+        return f"{uri.rstrip('/')}/#/models/{quote(reference.name, safe='')}/versions/{reference.version}"
 
     def _embedded(self) -> str:
         self.state_folder.mkdir(parents=True, exist_ok=True)

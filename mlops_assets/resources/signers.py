@@ -50,10 +50,10 @@ class Signer(dg.ConfigurableResource[Any], ABC):
             The message names every column at fault and its type.
         """
 
-    def sign_version(self, folder: Path, sample: SigningSample) -> SignedBy:
-        """The signature of the model in `folder`: the recorded one, else what `sign` makes of a sample."""
+    def sign_version(self, folder: Path, sample: SigningSample, *, anew: bool = False) -> SignedBy:
+        """The signature of the model in `folder`: the recorded one (unless `anew`), else what `sign` makes."""
         recorded = recorded_signature(folder)
-        if recorded is not None:
+        if recorded is not None and not anew:
             return SignedBy(recorded, "recorded with the model")
         inputs = sample.inputs()
         signature = self.sign(inputs, sample.answers(inputs))
@@ -94,7 +94,7 @@ class RecordedSigner(Signer):
     def sign(self, inputs: Any, outputs: Any = None, params: Mapping[str, Any] | None = None) -> "ModelSignature":
         return self.sign_version(_given(self.folder, "RecordedSigner"), _NO_SAMPLE).signature
 
-    def sign_version(self, folder: Path, sample: SigningSample) -> SignedBy:
+    def sign_version(self, folder: Path, sample: SigningSample, *, anew: bool = False) -> SignedBy:
         recorded = recorded_signature(folder)
         if recorded is None:
             raise SignatureError(
@@ -123,9 +123,9 @@ class ExampleSigner(Signer):
         example = input_example(_given(self.folder, "ExampleSigner")) if inputs is None else inputs
         return infer_signature(example, outputs, params)
 
-    def sign_version(self, folder: Path, sample: SigningSample) -> SignedBy:
+    def sign_version(self, folder: Path, sample: SigningSample, *, anew: bool = False) -> SignedBy:
         recorded = recorded_signature(folder)
-        if recorded is not None:
+        if recorded is not None and not anew:
             return SignedBy(recorded, "recorded with the model")
         example = input_example(folder)
         return SignedBy(
@@ -162,7 +162,7 @@ class ManualSigner(Signer):
             raise ConfigurationError("There is no such file", where=f"signer.path: {self.path}", fix="Correct the path")
         return signature_from_text(file.read_text("utf-8"), where=self.path)
 
-    def sign_version(self, folder: Path, sample: SigningSample) -> SignedBy:
+    def sign_version(self, folder: Path, sample: SigningSample, *, anew: bool = False) -> SignedBy:
         return SignedBy(self.sign(), "written by hand: ManualSigner")
 
 

@@ -55,15 +55,15 @@ class Conformed:
         """Rows read."""
         return int(self.accepted.rows + self.rejected.rows)
 
-    def check_limit(self, most: int | float, where: str) -> None:
+    def check_limit(self, most: int | float, where: str, show_values: bool = False) -> None:
         """Raise `ContractError` when more rows were refused than `most`: a count, or (a float) a fraction of all rows.
 
-        The message shows the first row keys with columns and reasons, and no value of any other column.
+        The message shows the first row keys with columns and reasons; refused values only with `show_values`.
         """
         allowed = most * self.rows if isinstance(most, float) else most
         if self.rejected.rows <= allowed:
             return
-        shown = "; ".join(islice(self._shown(), ROWS_SHOWN))
+        shown = "; ".join(islice(self._shown(show_values), ROWS_SHOWN))
         raise ContractError(
             f"The contract refused {self.rejected.rows} of {self.rows} rows, and contract.max_rejected is {most}: "
             + shown
@@ -72,11 +72,15 @@ class Conformed:
             fix="Read the asset rejected_samples for all of them; mend the data, or raise contract.max_rejected",
         )
 
-    def _shown(self) -> Iterator[str]:
+    def _shown(self, show_values: bool) -> Iterator[str]:
         for batch in self.rejected.reader():
-            for row in batch.select([*self.row_key, "reasons"]).slice(0, ROWS_SHOWN).to_pylist():
+            for row in batch.slice(0, ROWS_SHOWN).to_pylist():
                 key = ", ".join(f"{name}={row[name]!r}" for name in self.row_key)
-                why = ", ".join(f"{reason['column']}: {reason['code']}" for reason in row["reasons"])
+                why = ", ".join(
+                    f"{reason['column']}: {reason['code']}"
+                    + (f", it is {row.get(reason['column'])!r}" if show_values else "")
+                    for reason in row["reasons"]
+                )
                 yield f"{key} ({why})"
 
 

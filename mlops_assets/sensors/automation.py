@@ -7,15 +7,19 @@ import dagster as dg
 from mlops_assets.family import REGISTRY, Family
 from mlops_assets.sensors.champion import champion_token, note_move, published_token
 from mlops_assets.sensors.inputs import inputs_token, was_scored
-from mlops_assets.sensors.watch import MOVE_TAG, watch
+from mlops_assets.sensors.watch import watch
 
-ALIAS = "champion_alias"
+ALIAS, MOVE = "champion_alias", "move"
 
 
 def automated(family: Family, assets: Sequence[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
     """The assets with the condition that they are renewed when something before them was, and its blocking checks let
-    it pass; `champion_model` depends on what the alias points at."""
-    condition = dg.AutomationCondition.eager() & dg.AutomationCondition.all_deps_blocking_checks_passed()
+    it pass; `champion_model` depends on what the alias points at.
+
+    Dagster judges a tick as a whole: a change that is reported between the end of a run and the next evaluation counts
+    as handled by that run. The interval of ``sensors.automation`` bounds this window; the sensors have none.
+    """
+    condition = dg.AutomationCondition.eager() & checks_let_pass()
 
     def conditioned(spec: dg.AssetSpec) -> dg.AssetSpec:
         first = spec.key == family.key("champion_model")
@@ -23,6 +27,18 @@ def automated(family: Family, assets: Sequence[dg.AssetsDefinition]) -> list[dg.
         return spec.replace_attributes(automation_condition=condition, deps=deps)
 
     return [asset.map_asset_specs(conditioned) for asset in assets]
+
+
+def checks_let_pass() -> dg.AutomationCondition[dg.AssetKey]:
+    """Each upstream asset's blocking checks have passed, or it is renewed in the same run.
+
+    `AutomationCondition.all_deps_blocking_checks_passed` asks that checks be requested by conditions of their own, and
+    would cut the family into one run per asset. Checks without conditions ride along with their asset, and a blocking
+    one that fails stops the assets behind it within the run.
+    """
+    passed = dg.AutomationCondition.all_checks_match(dg.AutomationCondition.check_passed(), blocking_only=True)
+    together = dg.AutomationCondition.will_be_requested()
+    return dg.AutomationCondition.all_deps_match(passed | together).with_label("blocking_checks_let_pass")
 
 
 def alias_spec(family: Family, alias: str) -> dg.AssetSpec:
@@ -99,11 +115,12 @@ def _inputs_report(family: Family) -> dg.SensorDefinition:
 
 def report(key: dg.AssetKey, move: str, token: str) -> dg.AssetMaterialization:
     """The event that says what an external asset is now; it carries its move, so that none is reported twice."""
-    return dg.AssetMaterialization(key, metadata={"is": token}, tags={"dagster/data_version": token, MOVE_TAG: move})
+    return dg.AssetMaterialization(key, metadata={"is": token, MOVE: move}, tags={"dagster/data_version": token})
 
 
 def last_move(instance: dg.DagsterInstance, key: dg.AssetKey) -> str | None:
     """The move that was reported last of an external asset."""
     event = instance.get_latest_materialization_event(key)
     materialization = event.asset_materialization if event else None
-    return (materialization.tags or {}).get(MOVE_TAG) if materialization else None
+    move = materialization.metadata.get(MOVE) if materialization else None
+    return str(move.value) if move else None

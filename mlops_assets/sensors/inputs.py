@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from mlops_assets.errors import TableError
 from mlops_assets.family import Family
 from mlops_assets.sensors.listing import listing_token
 from mlops_assets.sensors.watch import last_run_key, watch
@@ -47,10 +48,20 @@ def was_scored(instance: dg.DagsterInstance, family: Family) -> bool:
     return instance.get_latest_materialization_event(family.key("input_samples")) is not None
 
 
-def inputs_token(family: Family) -> str | None:
-    """The listing of the model's input files; see `listing_token`."""
+def inputs_token(family: Family) -> str:
+    """The listing of the model's input files; see `listing_token`.
+
+    Raises
+    ------
+    TableError
+        There are none, or they cannot be listed. A store that is away may look like an empty one, so this is never
+        taken for a change.
+    """
     settings = family.settings.inputs
     place = Location.parse(
         settings.path or "", base=family.root, storage_options=from_environment(settings.storage_options)
     )
-    return listing_token(place, settings.format)
+    token = listing_token(place, settings.format)
+    if token is None:
+        raise TableError("There are no input files", where=place.uri, fix="Put files there, or correct inputs.path")
+    return token

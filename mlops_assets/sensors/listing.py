@@ -18,7 +18,18 @@ EXTENSIONS = {
     "jsonl": JsonLinesFiles.extensions,
 }
 # What object stores call the identity and the age of an object's content.
-_REMOTE_FACTS = ("size", "mtime", "ETag", "etag", "md5", "content_md5", "crc32c", "generation", "LastModified", "updated")
+_REMOTE_FACTS = (
+    "size",
+    "mtime",
+    "ETag",
+    "etag",
+    "md5",
+    "content_md5",
+    "crc32c",
+    "generation",
+    "LastModified",
+    "updated",
+)
 
 
 def listing_token(place: Location, table_format: str | None) -> str | None:
@@ -52,9 +63,9 @@ def listing_token(place: Location, table_format: str | None) -> str | None:
             )
         else:
             found = [("", _facts_of_file(place))]
-    except OSError as error:
+    except Exception as error:  # noqa: BLE001 - each file system has exceptions of its own
         raise TableError(
-            f"The inputs cannot be listed: {error.strerror or type(error).__name__}",
+            f"The inputs cannot be listed: {getattr(error, 'strerror', None) or type(error).__name__}",
             where=place.uri,
             fix="Check the path, the permissions and the connection",
         ) from error

@@ -119,7 +119,10 @@ def decide(subject: str, memory: Memory, token: str | None, last_key: str | None
         return Decision(memory, None, f"{recovered}{_still(subject, token)}", False)
     if token is None:
         return Decision(
-            replace(memory, seen=None), None, f"{recovered}{subject} was {memory.seen} and is gone: nothing to run", True
+            replace(memory, seen=None),
+            None,
+            f"{recovered}{subject} was {memory.seen} and is gone: nothing to run",
+            True,
         )
     return _fire(subject, memory, token, f"{recovered}{subject} moved from {memory.seen or 'nothing'} to {token}")
 

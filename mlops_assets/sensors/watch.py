@@ -7,7 +7,7 @@ import dagster as dg
 from mlops_assets.errors import RegistryError, TableError
 from mlops_assets.sensors.moves import Memory, decide
 
-SENSOR_TAG, RUN_KEY_TAG, MOVE_TAG = "dagster/sensor_name", "dagster/run_key", "mlops_assets/move"
+SENSOR_TAG, RUN_KEY_TAG = "dagster/sensor_name", "dagster/run_key"
 
 
 def watch(

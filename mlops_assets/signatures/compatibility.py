@@ -43,8 +43,10 @@ class Mode(StrEnum):
             return cls(text.upper())
         except ValueError:
             allowed = ", ".join(cls)
+            near = did_you_mean(text.upper(), [mode.value for mode in cls])
             raise ConfigurationError(
-                f"There is no compatibility mode {text!r}{did_you_mean(text.upper(), [mode.value for mode in cls])}", fix=f"Use one of {allowed}"
+                f"There is no compatibility mode {text!r}{near}",
+                fix=f"Use one of {allowed}",
             ) from None
 
     @property

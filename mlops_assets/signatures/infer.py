@@ -5,14 +5,9 @@ Whatever comes out has been checked: as many named columns as the data, no `Any`
 conforms to it (see `mlops_assets.signatures.contract`).
 
 >>> import pandas as pd
->>> infer_signature(pd.DataFrame({"age": pd.array([40, None], dtype="Int64")}), [0.5, 1.0])
-inputs:
-  ['age': long (optional)]
-outputs:
-  ['prediction': double (required)]
-params:
-  None
-<BLANKLINE>
+>>> signature = infer_signature(pd.DataFrame({"age": pd.array([40, None], dtype="Int64")}), [0.5, 1.0])
+>>> signature.inputs, signature.outputs
+(['age': long (optional)], ['prediction': double (required)])
 """
 
 from collections.abc import Mapping

@@ -102,7 +102,7 @@ def sign_model(
     if match := _LOGGED.match(target):
         model = client.get_logged_model(match["model_id"])
     elif match := _RUN.match(target):
-        model = _model_of_run(client, match["run_id"], match["name"])
+        model = model_of_run(client, match["run_id"], match["name"])
     else:
         raise SignatureError(f"{target!r} names no model", fix=f"Use {_FORMS}")
     if move_alias is not None:
@@ -150,7 +150,7 @@ def _sign_version(
             description.save(str(folder / "MLmodel"))
             client.log_model_artifacts(model.model_id, str(folder))
     # A store without a server resolves models:/m-<id>, and a model_id without run, through MLflow's global tracking URI
-    # (a TODO in its SqlAlchemyStore); a server resolves them itself, and wants them.
+    # (a known gap of its SqlAlchemyStore); a server resolves them itself, and wants them.
     remote = urlparse(client.tracking_uri).scheme in ("http", "https", "databricks")
     made = client.create_model_version(
         version.name,
@@ -221,7 +221,14 @@ def _unsigned(folder: Path, overwrite: bool, where: str) -> "tuple[Model, ModelS
     return description, previous
 
 
-def _model_of_run(client: "MlflowClient", run_id: str, name: str) -> "LoggedModel":
+def model_of_run(client: "MlflowClient", run_id: str, name: str) -> "LoggedModel":
+    """The logged model that ``runs:/<run_id>/<name>`` means: the last one of that name in the run.
+
+    Raises
+    ------
+    RegistryError
+        The run logged none of that name; the message lists those it did.
+    """
     where = f"runs:/{run_id}/{name}"
     experiment = client.get_run(run_id).info.experiment_id
     found = client.search_logged_models([experiment], filter_string=f"source_run_id = '{run_id}'")

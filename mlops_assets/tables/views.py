@@ -2,6 +2,7 @@
 
 import types
 import typing
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -26,6 +27,12 @@ def as_type(dataset: ds.Dataset, wanted: object) -> Any:
         # Without its metadata: a stored pandas index would otherwise take the row key out of the columns.
         return dataset.to_table().to_pandas(ignore_metadata=True)
     return dataset
+
+
+def together(datasets: Sequence[ds.Dataset], limit: int | None = None) -> ds.Dataset:
+    """Partitions of one table as one lazy dataset, in order; its metadata is that of none of them."""
+    whole = ds.dataset([dataset.replace_schema(dataset.schema.remove_metadata()) for dataset in datasets])
+    return whole if limit is None else ds.dataset(whole.head(limit))
 
 
 def _unwrapped(wanted: object) -> object:

@@ -57,6 +57,21 @@ def test_a_model_that_predicts_something_else_than_its_estimator_is_explained_fr
     np.testing.assert_allclose(explainer.explain(numbers.head(3)).prediction[:, 0], 6 * numbers["age"][:3])
 
 
+class Flipped(Doubled):
+    """A pyfunc that reports the other class."""
+
+    def predict(self, inputs: Any, params: Any = None) -> Any:
+        return 1 - self.pyfunc.predict(inputs)
+
+
+def test_a_model_that_reports_other_labels_than_its_estimator_is_found_out(save: Save, numbers: pd.DataFrame) -> None:
+    saved = save(LogisticRegression().fit(numbers, (numbers["age"] > 0).astype(int)), numbers)
+    model = LoadedModel(REFERENCE, Flipped(saved.pyfunc), native=saved.native)  # type: ignore[arg-type]
+    explainer = choose_explainer(model, numbers.columns, numbers.head(10))
+    assert explainer.kind == "PermutationExplainer"
+    assert "the model predicts another class than the explained one for 8 of 8 rows" in explainer.reason
+
+
 def test_a_wrapped_estimator_is_not_taken_for_the_one_inside(save: Save, numbers: pd.DataFrame) -> None:
     wrapped = TransformedTargetRegressor(LinearRegression(), transformer=StandardScaler())
     explainer = choose_explainer(save(wrapped.fit(numbers, numbers["age"]), numbers), numbers.columns, numbers.head(10))
@@ -92,6 +107,24 @@ def test_a_classifier_inside_a_python_model_is_explained_by_its_probabilities(
     explanation = explainer.explain(numbers.head(5))
     assert (explainer.kind, explainer.space, explainer.outputs) == ("PermutationExplainer", "probability", ("yes",))
     np.testing.assert_allclose(explanation.prediction[:, 0], estimator.predict_proba(numbers.head(5))[:, 1])
+
+
+def test_a_python_model_with_a_rule_of_its_own_is_not_explained_by_the_classifier_inside(
+    save: Save, numbers: pd.DataFrame
+) -> None:
+    class Cautious(PythonModel):
+        def __init__(self, model: Any) -> None:
+            self.model = model
+
+        def predict(self, context, model_input, params=None):
+            return np.where(self.model.predict_proba(model_input)[:, 1] > 0.95, "yes", "no")
+
+    estimator = LogisticRegression(C=100).fit(numbers, np.where(numbers["age"] > 0, "yes", "no"))
+    explainer = choose_explainer(save(Cautious(estimator), numbers), numbers.columns, numbers)
+    prediction = explainer.explain(numbers.head(20)).prediction[:, 0]
+    sure = estimator.predict_proba(numbers.head(20))[:, 1] > 0.95
+    assert explainer.outputs == ("yes",)
+    assert prediction.tolist() == sure.astype(float).tolist()
 
 
 def test_a_python_model_that_returns_a_score_is_explained_as_that_number(save: Save, numbers: pd.DataFrame) -> None:

@@ -14,7 +14,7 @@ from sklearn.svm import SVC, SVR
 
 from mlops_assets.explain.choose import choose_explainer
 from mlops_assets.explain.explainer import ExplainConfig, Explainer
-from mlops_assets.explain.permutation import PermutationExplainer
+from mlops_assets.explain.permutation import PermutationExplainer, _Masked
 
 from .conftest import Save
 
@@ -122,6 +122,18 @@ def test_more_permutations_come_nearer_to_the_truth_and_say_so(save: Save) -> No
     assert errors[1] < errors[0] / 3
 
 
+def test_the_stated_error_is_the_spread_between_seeds(save: Save) -> None:
+    rows = _wide(8)
+    model, backs = save(Products(), rows), rows.head(10)
+    made = [
+        choose_explainer(model, rows.columns, backs, ExplainConfig(seed=seed, permutations=3)).explain(rows.tail(1))
+        for seed in range(40)
+    ]
+    spread = np.std([explanation.values[0, :, 0] for explanation in made], axis=0, ddof=1).max()
+    stated = np.mean([explanation.error for explanation in made])
+    assert 0.7 < stated / spread < 1.5
+
+
 def test_a_row_is_explained_alike_in_any_batch_and_at_any_position(save: Save) -> None:
     rows = _wide(8)
     explainer = _explainer(save, Products(), rows, background_rows=5)
@@ -143,6 +155,14 @@ def test_every_masked_row_keeps_the_types_of_the_signature(save: Save, people: p
     assert explainer.kind == "PermutationExplainer"
     np.testing.assert_allclose(explanation.values[:, 1, 0] - 10 * wien[:6], explanation.values[0, 1, 0] - 10 * wien[0])
     np.testing.assert_allclose(explanation.residual, 0, atol=1e-12)
+
+
+def test_masked_rows_have_the_types_of_the_explained_ones_whatever_the_background_has() -> None:
+    background = pd.DataFrame({"age": np.array([1, 2], dtype=np.int64), "city": ["a", "b"]})
+    rows = pd.DataFrame({"age": np.array([3], dtype=np.int32), "city": pd.array(["c"], dtype="string")})
+    made = _Masked(background, rows).rows(0, np.array([[True, False], [False, True]]), np.array([1, 0]))
+    assert made.dtypes.to_dict() == rows.dtypes.to_dict()
+    assert made.to_numpy().tolist() == [[3, "b"], [1, "c"]]
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,13 @@ def test_a_target_encoder_of_several_classes_has_its_columns_side_by_side(people
     assert _sources(TargetEncoder().fit(people[TEXTS], target), people[TEXTS]) == [0, 0, 0, 1, 1, 1]
 
 
+def test_an_imputer_leaves_out_columns_without_a_value(numbers: pd.DataFrame) -> None:
+    rows = numbers.assign(income=np.nan)
+    rows.loc[3, "debt"] = np.nan
+    assert _sources(SimpleImputer(add_indicator=True).fit(rows), rows) == [0, 2, 3, 1, 2]
+    assert _sources(SimpleImputer(keep_empty_features=True).fit(rows), rows) == [0, 1, 2, 3]
+
+
 def test_a_selector_keeps_the_sources_of_what_it_selects(numbers: pd.DataFrame) -> None:
     selector = SelectKBest(f_regression, k=2).fit(numbers, numbers["debt"] + numbers["tenure"])
     assert _sources(selector, numbers) == [2, 3]

@@ -1,12 +1,13 @@
 """One real pyfunc model that remembers what MLflow hands it; its signature is set per test."""
 
-import mlflow.pyfunc
 import pytest
 from mlflow.models import ModelSignature
+from mlflow.pyfunc import load_model, save_model
+from mlflow.pyfunc.model import PythonModel
 from mlflow.types import Schema
 
 
-class Recorder(mlflow.pyfunc.PythonModel):
+class Recorder(PythonModel):
     """Returns one 0.0 per row and keeps its last input."""
 
     def predict(self, context, model_input, params=None):
@@ -32,5 +33,5 @@ class RecordedModel:
 @pytest.fixture(scope="session")
 def recorded_model(tmp_path_factory):
     path = tmp_path_factory.mktemp("recorder") / "model"
-    mlflow.pyfunc.save_model(path, python_model=Recorder(), pip_requirements=["scikit-learn"])
-    return RecordedModel(mlflow.pyfunc.load_model(str(path)))
+    save_model(path, python_model=Recorder(), pip_requirements=["scikit-learn"])
+    return RecordedModel(load_model(str(path)))

@@ -35,7 +35,7 @@ def same(left, right) -> bool:
 
 
 def _same_time(left, right) -> bool:
-    return left == right or (pd.isna(left) and pd.isna(right))
+    return bool(left == right or (pd.isna(left) and pd.isna(right)))
 
 
 def _same_column(left, right) -> bool:

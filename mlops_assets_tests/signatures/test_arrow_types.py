@@ -46,8 +46,7 @@ SAMPLES = {
     "union": pa.UnionArray.from_dense(pa.array([0], pa.int8()), pa.array([0], pa.int32()), [pa.array([1])]),
 }
 TARGETS = {name: arrow_type_of(DataType[name]) for name in DataType.__members__} | {
-    name: arrow_type_of(np.dtype(name))
-    for name in ("int8", "int16", "uint8", "uint16", "uint32", "uint64", "float16")
+    name: arrow_type_of(np.dtype(name)) for name in ("int8", "int16", "uint8", "uint16", "uint32", "uint64", "float16")
 }
 
 
@@ -100,7 +99,9 @@ def test_text_is_parsed_only_where_it_is_named(family, target):
 
 def test_markdown_says_what_the_table_says():
     page = conversions_as_markdown()
-    header, _, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in page.split("\n\n")[0].split("\n")]
+    header, _, *rows = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in page.split("\n\n")[0].split("\n")
+    ]
     assert {(row[0], target): How(cell) for row in rows for target, cell in zip(header[1:], row[1:], strict=True)} == (
         CONVERSIONS
     )

@@ -45,7 +45,9 @@ def test_an_absent_optional_column_is_filled_with_nulls():
 
 
 def test_everything_that_can_never_conform_is_said_at_once():
-    inputs = Schema([ColSpec("double", "age"), ColSpec("boolean", "flag"), ColSpec("long", "n"), ColSpec("long", "gone")])
+    inputs = Schema(
+        [ColSpec("double", "age"), ColSpec("boolean", "flag"), ColSpec("long", "n"), ColSpec("long", "gone")]
+    )
     source = pa.schema({"agee": pa.int64(), "flag": pa.int64(), "n": pa.string(), "Key": pa.int64()})
     with pytest.raises(ContractError) as raised:
         Contract(inputs, source, ("key",), where="people.parquet")
@@ -127,7 +129,9 @@ def test_an_empty_batch_keeps_its_schemas():
 def test_unnamed_columns_are_taken_in_order_beside_the_key():
     inputs = Schema([ColSpec("double"), ColSpec("string")])
     source = pa.record_batch({"x": [1], "id": [5], "y": ["a"]})
-    assert Contract(inputs, source.schema, ("id",)).apply(source).accepted.to_pylist() == [{"id": 5, "x": 1.0, "y": "a"}]
+    assert Contract(inputs, source.schema, ("id",)).apply(source).accepted.to_pylist() == [
+        {"id": 5, "x": 1.0, "y": "a"}
+    ]
 
 
 def test_unnamed_columns_must_be_exactly_as_many():
@@ -172,9 +176,19 @@ PERSON = Object([Property("name", "string"), Property("age", "double", required=
         (Array("long"), [None], pa.list_(pa.int64()), {"missing_value"}),
         (Array(Array("float")), [[0.5], [0.1]], pa.list_(pa.list_(pa.float64())), {"not_exact"}),
         (Array(PERSON), [{"name": "a"}, {"name": None}], pa.list_(pa.struct({"name": pa.string()})), {"missing_value"}),
-        (PERSON, {"name": "a", "age": 1}, pa.struct({"age": pa.int64(), "name": pa.string()}), {"age": 1.0, "name": "a"}),
+        (
+            PERSON,
+            {"name": "a", "age": 1},
+            pa.struct({"age": pa.int64(), "name": pa.string()}),
+            {"age": 1.0, "name": "a"},
+        ),
         (PERSON, {"name": "a"}, pa.struct({"name": pa.string()}), {"age": None, "name": "a"}),
-        (PERSON, {"name": "a", "x": None}, pa.struct({"name": pa.string(), "x": pa.int64()}), {"age": None, "name": "a"}),
+        (
+            PERSON,
+            {"name": "a", "x": None},
+            pa.struct({"name": pa.string(), "x": pa.int64()}),
+            {"age": None, "name": "a"},
+        ),
         (PERSON, {"name": "a", "x": 1}, pa.struct({"name": pa.string(), "x": pa.int64()}), {"unexpected_property"}),
         (PERSON, None, pa.struct({"name": pa.string(), "x": pa.int64()}), {"missing_value"}),
         (Map("double"), [("a", 1)], pa.map_(pa.string(), pa.int64()), [("a", 1.0)]),
@@ -214,7 +228,9 @@ def test_nested_types_that_can_never_conform_are_an_error(kind, arrow, words):
 def test_missing_values_inside_a_list_follow_the_column():
     source = pa.record_batch({"x": pa.array([[1.0, None], None], pa.list_(pa.float64()))})
     optional = Contract(Schema([ColSpec(Array("double"), "x", required=False)]), source.schema).apply(source)
-    allowed = Contract(Schema([ColSpec(Array("double"), "x")]), source.schema, (), Policy(missing="allow")).apply(source)
+    allowed = Contract(Schema([ColSpec(Array("double"), "x")]), source.schema, (), Policy(missing="allow")).apply(
+        source
+    )
     assert optional.rejected.num_rows == 0
     # MLflow takes no None for a required list, whatever the policy.
     assert allowed.accepted.column("x").to_pylist() == [[1.0, None]]

@@ -112,7 +112,11 @@ OUTPUTS = [
         "properties",
         columns(("p", record(("a", "long"), ("b", "long", False)), True)),
         columns(("p", record(("c", "long")), True)),
-        [("property_removed", "p.a", True), ("property_removed", "p.b", False), ("property_added_required", "p.c", True)],
+        [
+            ("property_removed", "p.a", True),
+            ("property_removed", "p.b", False),
+            ("property_added_required", "p.c", True),
+        ],
     ),
 ]
 
@@ -135,7 +139,11 @@ def params(**specs):
         (params(k=("long", 1)), params(k=("long", 2)), [("param_default_changed", "k", False)]),
         (params(k=("integer", 1)), params(k=("long", 1)), [("type_widened", "k", False)]),
         (params(k=("long", 1)), params(k=("integer", 1)), [("type_narrowed", "k", True)]),
-        (params(k=("string", "a")), params(k=("long", 1)), [("type_changed", "k", True), ("param_default_changed", "k", False)]),
+        (
+            params(k=("string", "a")),
+            params(k=("long", 1)),
+            [("type_changed", "k", True), ("param_default_changed", "k", False)],
+        ),
         (
             params(k=("long", 1)),
             params(k=("long", [1], (-1,))),
@@ -155,7 +163,7 @@ def test_every_code_has_a_case():
 
 
 def test_a_difference_says_both_types():
-    (difference,) = compare(ModelSignature(columns(X)), ModelSignature(columns(("x", "integer", False)))) [1:]
+    (difference,) = compare(ModelSignature(columns(X)), ModelSignature(columns(("x", "integer", False))))[1:]
     assert difference == Difference(Code.TYPE_NARROWED, "inputs", "x", "long", "integer", True)
 
 

@@ -49,7 +49,7 @@ def column(values, **settings):
         (pd.array(["a"], dtype="string"), "string", True),
         ([b"a"], "binary", True),
         ([datetime.date(2024, 1, 31)], "datetime", True),
-        (pd.to_datetime(["2024-01-31", None]), "datetime", False),
+        (pd.DatetimeIndex(np.array(["2024-01-31", "NaT"], "datetime64[ns]")), "datetime", False),
         (pd.to_datetime(["2024-01-31"]).tz_localize("Europe/Paris"), "datetime", True),
         ([1, 2.5], "double", True),
         ([[1, 2], [3]], Array("long"), True),
@@ -181,8 +181,9 @@ def test_predictions_in_one_dimension_are_one_named_column(predictions, schema):
 def test_a_null_beyond_the_head_makes_a_column_optional():
     frame = pd.DataFrame({"x": np.arange(50_000.0), "y": np.arange(50_000)})
     frame.loc[40_000, "x"] = np.nan
-    assert infer_signature(frame, sample_rows=10).inputs == Schema([ColSpec("double", "x", False), ColSpec("long", "y")])
-    assert infer_signature(pa.table(frame.to_dict("series")), sample_rows=10).inputs.inputs[0].required is False
+    expected = Schema([ColSpec("double", "x", False), ColSpec("long", "y")])
+    assert infer_signature(frame, sample_rows=10).inputs == expected
+    assert infer_signature(pa.table(frame.to_dict("series")), sample_rows=10).inputs == expected
 
 
 def test_only_the_sample_is_looked_at():
@@ -213,21 +214,25 @@ def test_faults_of_all_params_are_said_at_once_and_hold_no_values():
     assert "secret" not in message
 
 
-@settings(max_examples=1200, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(schema=column_schemas(), data=st.data())
 def test_what_is_inferred_conforms_is_taken_by_mlflow_and_survives_json(recorded_model, schema, data):
     batch = data.draw(tables(schema, canonical=True))
+    fault = ""
     try:
         signature = infer_signature(pa.Table.from_batches([batch]))
     except SignatureError as error:
+        fault = str(error)
+    if fault:
         # Nothing to tell a type by, or a missing value where MLflow has none: never anything else.
-        assert "no value in the sample" in str(error) or "does not conform to its own type" in str(error)
+        assert "no value in the sample" in fault or "does not conform to its own type" in fault
         return
     assert signature_from_json(signature_to_json(signature)) == signature
     assert signature.inputs.input_names() == batch.schema.names
     verdict = Contract(signature.inputs, batch.schema).apply(batch)
     assert verdict.rejected.num_rows == 0
-    complete = verdict.accepted.filter(pa.array([None not in row.values() for row in verdict.accepted.to_pylist()], pa.bool_()))
+    whole = [None not in row.values() for row in verdict.accepted.to_pylist()]
+    complete = verdict.accepted.filter(pa.array(whole, pa.bool_()))
     recorded_model.receives(to_model_input(complete, signature.inputs), signature.inputs)
 
 

@@ -13,7 +13,6 @@ from mlops_assets.signatures.contract import Contract
 from mlops_assets.signatures.model_input import refused_by_mlflow, to_model_input
 from mlops_assets_tests.signatures.same import same
 
-
 DAY = datetime.date(2024, 1, 31)
 
 

@@ -47,7 +47,11 @@ def test_predictions_that_keep_the_contract(outputs, columns):
         (SCORES, {"score": ["a", "b"]}, ["column 'score': string cannot become double"]),
         (SCORES, {"score": [0.5, NAN]}, ["column 'score': missing_value in 2 rows"]),
         (SCORES, {"score": [1, 2**60]}, ["column 'score': not_exact in 2 rows"]),
-        (Schema([TensorSpec(np.dtype("float64"), (-1, 2))]), {"p": [[0.5, 1.0], [0.0]]}, ["column 'p': shape_mismatch in 2 rows"]),
+        (
+            Schema([TensorSpec(np.dtype("float64"), (-1, 2))]),
+            {"p": [[0.5, 1.0], [0.0]]},
+            ["column 'p': shape_mismatch in 2 rows"],
+        ),
     ],
 )
 def test_what_breaks_the_contract_is_said_by_column(outputs, columns, problems):

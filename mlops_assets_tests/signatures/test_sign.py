@@ -174,13 +174,13 @@ def test_an_alias_cannot_be_moved_to_a_logged_model(client, logged):
 
 def test_a_run_without_such_a_model(client, logged):
     run_id, _ = logged()
-    with pytest.raises(RegistryError, match="logged no model 'other'.*linear"):
+    with pytest.raises(RegistryError, match=r"logged no model 'other'.*linear"):
         sign_model(client, f"runs:/{run_id}/other", SIGNATURE)
 
 
 @pytest.mark.parametrize("target", ["m", "models:/m/Champion", "models:/m", "s3://bucket/m"])
 def test_a_target_of_another_form(client, target):
-    with pytest.raises(SignatureError, match="names no model.*runs:/<run id>"):
+    with pytest.raises(SignatureError, match=r"names no model.*runs:/<run id>"):
         sign_model(client, target, SIGNATURE)
 
 

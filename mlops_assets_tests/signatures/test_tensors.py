@@ -169,7 +169,7 @@ def test_a_fixed_size_list_of_the_right_type_is_not_copied():
     assert accepted.column("x").values.buffers()[1].address == column.values.buffers()[1].address
 
 
-@settings(max_examples=1200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_mlflow_accepts_every_conformed_tensor_and_changes_nothing(recorded_model, data):
     spec = data.draw(tensor_specs)

@@ -113,7 +113,9 @@ def test_nanoseconds_survive():
 
 
 @pytest.mark.parametrize("other", ["", "x", "0x10", "1e999", "nan", "2262-04-11", "2024-01-31T00:00Z"])
-@pytest.mark.parametrize(("text", "kind"), [("12", "long"), ("1.5", "double"), ("true", "boolean"), ("2024-01-31", "datetime")])
+@pytest.mark.parametrize(
+    ("text", "kind"), [("12", "long"), ("1.5", "double"), ("true", "boolean"), ("2024-01-31", "datetime")]
+)
 def test_a_neighbour_changes_nothing(text, kind, other):
     alone, _ = judge(pa.array([text]), kind, TEXT)
     together, _ = judge(pa.array([text, other]), kind, TEXT)

@@ -1,0 +1,108 @@
+"""The check of the explanations against those of the previous champion."""
+
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+
+from mlops_assets.errors import ContractError, MlopsAssetsError, RegistryError
+from mlops_assets.explain.diff import ExplanationDiff
+from mlops_assets.explain.explainer import ExplainConfig
+from mlops_assets.explain.sampling import Reservoir
+from mlops_assets.explain.versions import Version, explanation_diff
+from mlops_assets.family import REGISTRY, Family
+from mlops_assets.io_managers.champion import ChampionIOManager
+from mlops_assets.io_managers.tables import TableIOManager
+from mlops_assets.journal.journal import Journal, versions_ever_champion
+from mlops_assets.metadata import table
+from mlops_assets.models.loaded import LoadedModel
+from mlops_assets.resources.registry import MlflowRegistry
+from mlops_assets.tables.provenance import Provenance
+
+CHANGE_COLUMNS = {
+    "output": "string",
+    "feature": "string",
+    "old_rank": "int",
+    "new_rank": "int",
+    "mean_abs_change": "float",
+    "sign_flips": "float",
+}
+CHANGES_SHOWN = 20
+
+
+def model_explanations_checks(family: Family) -> dg.AssetChecksDefinition:
+    """`like_the_previous_champion` (a warning): what mattered before still matters."""
+    settings = family.settings.explain
+    key = family.key("model_explanations")
+
+    @dg.asset_check(
+        asset=key,
+        name="like_the_previous_champion",
+        additional_ins={"champion_model": dg.AssetIn(key=family.key("champion_model"))},
+        required_resource_keys={REGISTRY, family.journal, family.champion_store, family.tables},
+        description="nDCG of the ranking of features, on the same rows, against the champion before.",
+    )
+    def like_the_previous_champion(
+        context: dg.AssetCheckExecutionContext, champion_model: LoadedModel
+    ) -> dg.AssetCheckResult:
+        reference = champion_model.reference
+        journal: Journal = getattr(context.resources, family.journal).open()
+        earlier = [
+            version
+            for version in versions_ever_champion(journal, family.model, reference.alias or "")
+            if version != reference.version
+        ]
+        if not earlier or settings.diff_rows == 0:
+            why = "switched off by explain.diff_rows" if earlier else "no earlier champion"
+            return _not_compared(f"Not compared: {why}", {"version": reference.version})
+        registry: MlflowRegistry = getattr(context.resources, REGISTRY)
+        store: ChampionIOManager = getattr(context.resources, family.champion_store)
+        told: dict[str, Any] = {"version": reference.version, "compared_with": earlier[-1]}
+        try:
+            previous = store.load(registry.pin(family.model, earlier[-1]))
+            found = _diff(previous, champion_model, getattr(context.resources, family.tables), family)
+        except (RegistryError, ContractError) as error:
+            return _not_compared(f"Not comparable: {error}", told)
+        except MlopsAssetsError as error:
+            return dg.AssetCheckResult(
+                passed=False, severity=dg.AssetCheckSeverity.WARN, description=str(error), metadata=told
+            )
+        return dg.AssetCheckResult(
+            passed=found.lowest_ndcg >= settings.min_ndcg,
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata=told
+            | {
+                "rows_compared": found.rows,
+                "lowest_ndcg": float(found.lowest_ndcg),
+                "threshold": settings.min_ndcg,
+                "highest_churn_of_the_top": float(found.highest_churn),
+                "changes": table(_changes(found), CHANGE_COLUMNS),
+            },
+        )
+
+    return like_the_previous_champion
+
+
+def _diff(old: LoadedModel, new: LoadedModel, tables: TableIOManager, family: Family) -> ExplanationDiff:
+    settings = family.settings.explain
+    samples = tables.read("input_samples")
+    drawn = Reservoir(settings.diff_rows, settings.seed)
+    for batch in samples.to_batches():
+        drawn.add(batch)
+    rows = drawn.rows if drawn.rows is not None else pa.Table.from_batches([], samples.schema)
+    config = ExplainConfig(
+        KIND=settings.KIND, seed=settings.seed, background_rows=settings.background_rows, mode=settings.mode
+    )
+    versions = [Version(model, model.signature.inputs if model.signature else None) for model in (old, new)]
+    return explanation_diff(versions[0], versions[1], rows, Provenance.of(samples.schema).row_key, config)
+
+
+def _changes(found: ExplanationDiff) -> list[dict[str, Any]]:
+    rows = [vars(change) for output in found.outputs for change in output.features]
+    return sorted(rows, key=lambda row: -(row["mean_abs_change"] or 0.0))[:CHANGES_SHOWN]
+
+
+def _not_compared(why: str, told: dict[str, Any]) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        passed=True, severity=dg.AssetCheckSeverity.WARN, description=why, metadata=told | {"compared_with": why}
+    )

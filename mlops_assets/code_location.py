@@ -1,0 +1,55 @@
+"""A code location's definitions, for commands that work beside Dagster."""
+
+import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import dagster as dg
+
+from mlops_assets.errors import ConfigurationError, did_you_mean
+from mlops_assets.family import REGISTRY, ModelNames
+
+DEFAULT_MODULE = "mlops_assets.definitions"
+_MARK = "_tables_io_manager"
+
+
+def load_definitions(module: str) -> dg.Definitions:
+    """The `defs` of a module: a `Definitions`, or a function that makes one.
+
+    Raises
+    ------
+    ConfigurationError
+        The module cannot be imported, or holds no definitions.
+    """
+    fix = "Name the module that holds the code location's `defs`"
+    try:
+        found = getattr(importlib.import_module(module), "defs", None)
+    except ImportError as error:
+        raise ConfigurationError(f"The module {module!r} cannot be imported ({error})", fix=fix) from error
+    definitions = found() if callable(found) else found
+    if not isinstance(definitions, dg.Definitions):
+        raise ConfigurationError(f"The module {module!r} holds no definitions", fix=fix)
+    return definitions
+
+
+@contextmanager
+def model_resources(module: str, names: ModelNames) -> Iterator[dict[str, Any]]:
+    """The initialized resources of one model of a code location, with the registry, by their keys.
+
+    Raises
+    ------
+    ConfigurationError
+        The code location has no such model.
+    """
+    known = load_definitions(module).resources or {}
+    if names.tables not in known:
+        models = sorted(key.removesuffix(_MARK) for key in known if key.endswith(_MARK))
+        raise ConfigurationError(
+            f"The code location has no model {names.model!r}{did_you_mean(names.slug, models)}",
+            where=module,
+            fix=f"Its models are: {', '.join(models) or 'none'}",
+        )
+    wanted = {key: value for key, value in known.items() if key == REGISTRY or key.startswith(f"{names.slug}_")}
+    with dg.build_resources(wanted) as resources:
+        yield {key: getattr(resources, key) for key in wanted}

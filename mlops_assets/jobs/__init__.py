@@ -1,0 +1,1 @@
+"""Jobs beside the asset graph: signing a model, comparing two versions."""

@@ -1,0 +1,95 @@
+"""The job that gives a model without a signature one."""
+
+import dagster as dg
+from pydantic import Field
+
+from mlops_assets.assets.signature import SIGNATURE_COLUMNS, sign, signing_resources
+from mlops_assets.errors import SignatureError
+from mlops_assets.family import REGISTRY, Family
+from mlops_assets.metadata import table
+from mlops_assets.models.logged import is_logged_model, pin_logged
+from mlops_assets.models.reference import ModelReference
+from mlops_assets.resources.registry import MlflowRegistry
+
+
+def sign_job(family: Family) -> dg.JobDefinition:
+    """`<model>_sign_job`: the model's signer signs a logged model in place, or a registered version as a new one."""
+    configured = family.settings.alias_or_version
+    its_target = f"models:/{family.model}@{configured}" if isinstance(configured, str) else ""
+    its_target = its_target or f"models:/{family.model}/{configured}"
+
+    class SignConfig(dg.Config):
+        """What is signed."""
+
+        target: str = Field(
+            default=its_target,
+            description="runs:/<run id>/<name> or models:/m-<id> (signed in place), models:/<name>/<version> or "
+            "models:/<name>@<alias> (becomes a new version with files of its own).",
+        )
+        overwrite: bool = Field(default=False, description="Replace a signature that is there already.")
+        move_alias: str | None = Field(default=None, description="Alias to point at the new version. Null: none.")
+
+    @dg.op(
+        name=f"{family.slug}__sign",
+        required_resource_keys=signing_resources(family),
+        description="Asks the model's signer and stores the signature; an existing one only with overwrite.",
+        out=dg.Out(dg.Nothing),
+    )
+    def sign_model(context: dg.OpExecutionContext, config: SignConfig) -> None:
+        from mlops_assets.signatures.recorded import describe
+        from mlops_assets.signatures.sign import sign_model as store
+
+        registry: MlflowRegistry = getattr(context.resources, REGISTRY)
+        reference = _pinned(registry, config.target)
+        if not config.overwrite and _recorded(registry, reference):
+            raise SignatureError(
+                "The model has a signature already", where=config.target, fix="Set overwrite: true to replace it"
+            )
+        signed = sign(context, family, reference, anew=config.overwrite)
+        done = store(
+            registry.address().client,
+            config.target if is_logged_model(config.target) else (reference.name, reference.version),
+            signed.signature,
+            overwrite=config.overwrite,
+            move_alias=config.move_alias,
+        )
+        context.log.info(f"{config.target} is signed: {done.uri} ({signed.origin})")
+        context.add_output_metadata(
+            {
+                "signed": done.uri,
+                "origin": signed.origin,
+                "alias_moved": done.alias or "(none)",
+                "signature": table(describe(signed.signature), SIGNATURE_COLUMNS),
+            }
+        )
+
+    @dg.job(
+        name=family.sign_job,
+        executor_def=dg.in_process_executor,
+        description=f"Give {family.model} a signature, where it has none; never changes a registered version.",
+    )
+    def job() -> None:
+        sign_model()
+
+    return job
+
+
+def _pinned(registry: MlflowRegistry, target: str) -> ModelReference:
+    if is_logged_model(target):
+        return pin_logged(registry.address(), target, registry.cache)
+    name, at, alias = target.removeprefix("models:/").partition("@")
+    if at:
+        return registry.pin(name, alias)
+    name, _, version = name.rpartition("/")
+    if not name or not version.isdigit():
+        raise SignatureError(
+            f"{target!r} names no model",
+            fix="Use runs:/<run id>/<name>, models:/m-<id>, models:/<name>/<version> or models:/<name>@<alias>",
+        )
+    return registry.pin(name, int(version))
+
+
+def _recorded(registry: MlflowRegistry, reference: ModelReference) -> bool:
+    from mlops_assets.resources.signers import recorded_signature
+
+    return recorded_signature(registry.files(reference)) is not None

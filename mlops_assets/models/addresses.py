@@ -1,0 +1,82 @@
+"""Addresses of registries and artifacts: shown without their secrets, and compared by folder."""
+
+import posixpath
+import re
+from collections.abc import Iterable
+from urllib.parse import quote, unquote, urlsplit
+
+_USER_INFO = re.compile(r"(?<=://)[^/@\s'\"]*@")
+_SECRET_PARAMETER = re.compile(
+    r"(?i)([?&;][^=&\s'\"]*(?:password|passwd|pwd|secret|token|key|sig|signature|credential)[^=&\s'\"]*=)[^&\s'\"]+"
+)
+
+
+def without_credentials(address: str) -> str:
+    """`address` without user, password and query; a local path or a SQLite address is left as it is.
+
+    Examples
+    --------
+    >>> without_credentials("postgresql://ml:p/w@db.example/mlflow?sslpassword=x")
+    'postgresql://db.example/mlflow'
+    >>> without_credentials("sqlite:////srv/a@b/mlflow.db")
+    'sqlite:////srv/a@b/mlflow.db'
+    """
+    scheme, separator, rest = address.partition("://")
+    if not separator or rest.startswith("/"):
+        return address
+    # The last @ ends the user's part even where a password was not percent-encoded as it should be.
+    return f"{scheme}://{re.split('[?#]', rest.rpartition('@')[2])[0]}"
+
+
+def secrets_of(address: str) -> frozenset[str]:
+    """Every way in which the user's part of `address` may be spelled in somebody else's message."""
+    _, separator, rest = address.partition("://")
+    if not separator or rest.startswith("/") or "@" not in rest:
+        return frozenset()
+    user_info = rest.rpartition("@")[0]
+    password = user_info.partition(":")[2]
+    spellings = {text for written in (user_info, password) for text in (written, unquote(written), quote(written, ""))}
+    return frozenset(text for text in spellings if text)
+
+
+def without_secrets(text: str, secrets: Iterable[str] = ()) -> str:
+    """Somebody else's message with known secrets, and whatever looks like one in a URL, replaced by ``***``."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return _SECRET_PARAMETER.sub(r"\1***", _USER_INFO.sub("***@", text))
+
+
+def is_below(address: str, folder: str) -> bool:
+    """Whether `address` is `folder` or lies in it: by whole path parts, scheme and host included.
+
+    Examples
+    --------
+    >>> is_below("s3://models/churn/1", "s3://models/churn"), is_below("s3://models/churn-2/1", "s3://models/churn")
+    (True, False)
+    >>> is_below("s3://models/churn/../fraud", "s3://models/churn")
+    False
+    """
+    (scheme, host, path), (wanted_scheme, wanted_host, wanted_path) = _parts(address), _parts(folder)
+    if (scheme, host) != (wanted_scheme, wanted_host) or ".." in path.split("/"):
+        return False
+    parts, wanted = path.strip("/").split("/"), wanted_path.strip("/").split("/")
+    return wanted == [""] or parts[: len(wanted)] == wanted
+
+
+def local_path(address: str) -> str | None:
+    """The path of a ``file:`` URL or a plain path; None for every other address."""
+    scheme, host, path = _parts(address)
+    return path if (scheme, host) == ("file", "") else None
+
+
+def _parts(address: str) -> tuple[str, str, str]:
+    """Scheme, host (with port, without user) and path, decoded once; a plain path is a ``file`` address."""
+    split = urlsplit(address)
+    if not split.scheme or len(split.scheme) == 1:  # one letter: a drive
+        return "file", "", posixpath.normpath(address) if ".." not in address else address
+    host = split.netloc.rpartition("@")[2].lower()
+    # A query belongs to the path here: no part of an address may be ignored when it is compared.
+    path = (
+        unquote(split.path) + (f"?{split.query}" if split.query else "") + (f"#{split.fragment}" * bool(split.fragment))
+    )
+    return split.scheme.lower(), "" if split.scheme.lower() == "file" and host == "localhost" else host, path

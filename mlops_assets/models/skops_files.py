@@ -1,0 +1,83 @@
+"""skops files: which types they would make, told without making any."""
+
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from shutil import copytree
+from typing import Any
+
+import yaml
+
+from mlops_assets.errors import ModelLoadError, TrustError
+from mlops_assets.models.mlmodel import ModelDescription
+
+SUFFIX = ".skops"
+_ZIP = b"PK\x03\x04"
+# skops writes its archives uncompressed; one that grows a hundredfold is made to fill the memory.
+_MOST_EXPANSION = 100
+_RULE = "Register the model again with MLflow"
+
+
+def types_in(file: Path) -> frozenset[str]:
+    """Types and functions in a skops file that skops does not trust by itself, as skops names them.
+
+    Raises
+    ------
+    TrustError
+        It is no skops file, or one made to harm its reader.
+    ModelLoadError
+        skops is not installed.
+    """
+    try:
+        from skops.io import get_untrusted_types
+    except ModuleNotFoundError as error:
+        raise ModelLoadError("The model needs skops, which is not installed", fix='Run: pip install "skops"') from error
+    _check_archive(file)
+    try:
+        return frozenset(get_untrusted_types(file=file))
+    except Exception as error:
+        # Whatever a crafted file makes skops stumble over: it is not loaded.
+        raise TrustError(
+            f"{file.name!r} is not a skops file that can be examined ({type(error).__name__})", fix=_RULE
+        ) from error
+
+
+def _check_archive(file: Path) -> None:
+    with file.open("rb") as opened:
+        start = opened.read(len(_ZIP))
+    try:
+        # A zip archive may follow anything, a pickle for example; then two readers see two files.
+        entries = zipfile.ZipFile(file).infolist() if start == _ZIP else None
+    except zipfile.BadZipFile:
+        entries = None
+    if entries is None:
+        raise TrustError(f"{file.name!r} is not a skops file", fix=_RULE)
+    if sum(entry.file_size for entry in entries) > _MOST_EXPANSION * max(file.stat().st_size, 1):
+        raise TrustError(f"{file.name!r} expands to more than {_MOST_EXPANSION} times its size", fix=_RULE)
+
+
+@contextmanager
+def listing_its_types(folder: Path) -> Iterator[Path]:
+    """`folder`, or a copy of it whose MLmodel lists every type that its skops files hold, where its own does not.
+
+    MLflow loads what the model's own list names, and that list depends on the skops version that saved it: a forest
+    saved with skops 0.14 does not load with 0.16. What may be loaded has been decided before, from this deployment's
+    list; here it only must not fail for the other one.
+    """
+    description = ModelDescription.read(folder)
+    settings: dict[str, Any] = dict(description.flavors.get(description.flavor, {}))
+    listed = settings.get("skops_trusted_types") or []
+    files = {path for path in description.paths().values() if path.endswith(SUFFIX)}
+    needed = frozenset[str]().union(*(types_in(folder / path) for path in files)) if files else frozenset()
+    if needed <= set(listed):
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="mlops-assets-") as scratch:
+        copy = Path(scratch) / "model"
+        copytree(folder, copy)
+        content = yaml.safe_load((copy / "MLmodel").read_text("utf-8"))
+        content["flavors"][description.flavor]["skops_trusted_types"] = sorted(needed.union(listed))
+        (copy / "MLmodel").write_text(yaml.safe_dump(content), "utf-8")
+        yield copy

@@ -1,0 +1,157 @@
+"""Look at what compiled code reads without bounds: the nodes of trees, before anything predicts with them.
+
+skops can tell that an object is a scikit-learn tree, not that its nodes lead nowhere but to each other: a crafted one
+loads and then crashes the process, or reads memory that is not its own (skops' `UNTRUSTED_TYPE_REASONS`, and
+scikit-learn/scikit-learn#34558). The same arrays are read by the kernels that explain trees.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from types import BuiltinFunctionType, FunctionType, ModuleType
+from typing import Any
+
+import numpy as np
+
+from mlops_assets.errors import TrustError
+
+_LEAF = -1
+_ATOMS = (
+    str,
+    bytes,
+    bytearray,
+    int,
+    float,
+    complex,
+    bool,
+    type(None),
+    type,
+    FunctionType,
+    BuiltinFunctionType,
+    ModuleType,
+)
+# Ensembles that hand rows to their trees without a look at the number of columns.
+_UNCHECKED = ("sklearn.ensemble._forest", "sklearn.ensemble._gb", "sklearn.ensemble._iforest")
+
+
+def check_structure(model: object, where: str) -> None:
+    """Return if every tree in `model` (a fitted estimator and all that it holds) leads only to its own nodes.
+
+    Raises
+    ------
+    TrustError
+        A child, a feature or an index lies outside of its array.
+    """
+    for part in _parts(model):
+        try:
+            reason = _reason(part)
+        except (AttributeError, KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
+            reason = f"cannot be examined ({type(error).__name__})"
+        if reason:
+            raise TrustError(
+                f"The model was not used, because its {type(part).__name__} {reason}",
+                where=where,
+                fix="Do not use this model: scikit-learn never writes such a structure",
+            )
+
+
+def _reason(part: object) -> str | None:
+    kind = f"{type(part).__module__}.{type(part).__qualname__}"
+    if kind == "sklearn.tree._tree.Tree":
+        return _tree(part)
+    if kind == "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor":
+        return _predictor(part)
+    if kind.startswith(("sklearn.neighbors._kd_tree.KDTree", "sklearn.neighbors._ball_tree.BallTree")):
+        return _neighbors(part)
+    return _columns(part)
+
+
+def _tree(tree: Any) -> str | None:
+    if not 1 <= tree.node_count <= tree.capacity:
+        return "claims more nodes than it has"
+    nodes = tree.__getstate__()["nodes"]
+    left, right, feature = nodes["left_child"], nodes["right_child"], nodes["feature"]
+    inner = left != _LEAF
+    own = np.arange(len(nodes))
+    if not _all(inner, (left > own) & (left < len(nodes)) & (right > own) & (right < len(nodes))):
+        return "has a node whose child is none of its nodes"
+    if not _all(inner, (feature >= 0) & (feature < tree.n_features)):
+        return "splits by a feature that it has not"
+    level, depth = np.array([0]), 0
+    while level.size and depth <= tree.max_depth:
+        level = level[inner[level]]
+        level, depth = np.unique(np.concatenate([left[level], right[level]])), depth + 1
+    return "is deeper than it claims" if level.size else None
+
+
+def _predictor(predictor: Any) -> str | None:
+    nodes = predictor.nodes
+    inner, own = nodes["is_leaf"] == 0, np.arange(len(nodes))
+    left, right = nodes["left"].astype("int64"), nodes["right"].astype("int64")
+    if not len(nodes):
+        return "has no nodes"
+    if not _all(inner, (left > own) & (left < len(nodes)) & (right > own) & (right < len(nodes))):
+        return "has a node whose child is none of its nodes"
+    if not _all(inner, nodes["feature_idx"] >= 0):
+        return "splits by a feature that it has not"
+    categorical = inner & (nodes["is_categorical"] != 0)
+    if not _all(categorical, nodes["bitset_idx"] < len(predictor.raw_left_cat_bitsets)):
+        return "splits by categories that it has not"
+    return None
+
+
+def _neighbors(tree: Any) -> str | None:
+    data, index, nodes, bounds = (np.asarray(part) for part in tree.__getstate__()[:4])
+    rows, count = len(data), len(nodes)
+    start, end = nodes["idx_start"], nodes["idx_end"]
+    own = np.arange(count)
+    if not count or index.shape != (rows,) or bounds.shape[1] != count or bounds.shape[2] != data.shape[1]:
+        return "has arrays of different lengths"
+    if not np.all((index >= 0) & (index < rows)) or not np.all((start >= 0) & (start <= end) & (end <= rows)):
+        return "points at rows that it has not"
+    if not _all(nodes["is_leaf"] == 0, 2 * own + 2 < count):
+        return "has a node whose child is none of its nodes"
+    return None
+
+
+def _columns(part: object) -> str | None:
+    """An estimator beside its trees: they read only columns that it has checked to be there."""
+    state = getattr(part, "__dict__", {})
+    columns = state.get("n_features_in_")
+    if "tree_" in state and columns != state["tree_"].n_features:
+        return "and its tree do not agree on the number of columns"
+    if type(part).__module__ in _UNCHECKED and "estimators_" in state:
+        chosen = state.get("estimators_features_")
+        trees = [tree.tree_ for tree in np.ravel(np.asarray(state["estimators_"], dtype=object))]
+        widths = [len(each) for each in chosen] if chosen is not None else [columns] * len(trees)
+        if widths != [tree.n_features for tree in trees]:
+            return "and its trees do not agree on the number of columns"
+    if "_predictors" in state:
+        predictors = [each for row in state["_predictors"] for each in row]
+        if any(np.any(each.nodes["feature_idx"] >= columns) for each in predictors):
+            return "and its trees do not agree on the number of columns"
+    return None
+
+
+def _all(where: "np.ndarray[Any, Any]", holds: "np.ndarray[Any, Any]") -> bool:
+    return bool(np.all(holds[where]))
+
+
+def _parts(model: object) -> Iterator[object]:
+    """Every object that can be reached from `model` by attributes and containers, each once."""
+    waiting, seen = [model], {id(model)}
+    while waiting:
+        part = waiting.pop()
+        yield part
+        for child in _children(part):
+            if not isinstance(child, _ATOMS) and id(child) not in seen:
+                seen.add(id(child))
+                waiting.append(child)
+
+
+def _children(part: object) -> Iterable[object]:
+    if isinstance(part, Mapping):
+        return part.values()
+    if isinstance(part, list | tuple | set | frozenset):
+        return part
+    if isinstance(part, np.ndarray):
+        return part.ravel() if part.dtype == object else ()
+    return getattr(part, "__dict__", {}).values()

@@ -1,0 +1,111 @@
+"""Receipts: one row of the ledger, explained again by the version that it names, and compared with what is stored."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mlops_assets.assets.explanations import BACKGROUND
+from mlops_assets.errors import ConfigurationError, ExplanationError
+from mlops_assets.explain.explainer import ExplainConfig
+from mlops_assets.explain.receipt import Receipt, check_receipt
+from mlops_assets.explain.setup import background_pool, explaining
+from mlops_assets.family import REGISTRY, ModelNames
+from mlops_assets.io_managers.champion import ChampionIOManager
+from mlops_assets.io_managers.tables import TableIOManager
+from mlops_assets.models.loaded import LoadedModel
+from mlops_assets.resources.registry import MlflowRegistry
+from mlops_assets.tables.provenance import Provenance
+
+
+def explain_receipt(
+    family: ModelNames, resources: Mapping[str, Any], key: Mapping[str, str], partition: str | None = None
+) -> tuple[Receipt, dict[str, Any]]:
+    """Check one row of `sample_explanations`; also returns the row's input values.
+
+    Parameters
+    ----------
+    resources
+        The code location's initialized resources: tables, registry and champion store of the model.
+    key
+        Row key column -> its value as text.
+
+    Raises
+    ------
+    ConfigurationError
+        The key's columns are not the ledger's.
+    ExplanationError
+        There is no such row, or the inputs are no longer those that were explained.
+    RegistryError, TrustError
+        The pinned version is gone, changed, or not trusted.
+    """
+    tables: TableIOManager = resources[family.tables]
+    ledger = tables.read("sample_explanations", partition)
+    inputs = tables.read("input_samples", partition)
+    source, now = Provenance.of(ledger.schema), Provenance.of(inputs.schema)
+    if source.inputs_version != now.data_version:
+        raise ExplanationError(
+            "The published input_samples are not those that the ledger explains",
+            where=family.model,
+            fix="Materialize sample_explanations again",
+        )
+    chosen = _filter(key, ledger.schema, source.row_key)
+    stored, rows = ledger.to_table(filter=chosen), inputs.to_table(filter=chosen)
+    if not stored.num_rows or rows.num_rows != 1:
+        named = ", ".join(f"{name}={value}" for name, value in key.items())
+        raise ExplanationError(
+            f"The ledger has no row {named}", where=family.model, fix=f"The row key is {', '.join(source.row_key)}"
+        )
+    model = _pinned(family, resources, source)
+    config = ExplainConfig(**json.loads(source.extra["explain_settings"]))
+    schema = model.signature.inputs if model.signature else None
+    if tables.exists(BACKGROUND, partition):
+        background = tables.read(BACKGROUND, partition).to_table()
+    else:
+        background = background_pool(inputs.to_batches(), config)
+    subject = explaining(model, schema, source.row_key, background, config)
+    (row,) = rows.combine_chunks().to_batches()
+    receipt = check_receipt(
+        stored,
+        row,
+        subject.explainer,
+        subject.to_frame,
+        source.row_key,
+        model.reference,
+        background_digest=source.extra["background_digest"] or None,
+    )
+    return receipt, {name: value for name, value in row.to_pylist()[0].items() if name not in source.row_key}
+
+
+def parse_key(texts: Sequence[str], tables: TableIOManager, partition: str | None = None) -> dict[str, str]:
+    """A row key as typed: the value alone where the key is one column, else ``column=value`` for each."""
+    row_key = Provenance.of(tables.read("sample_explanations", partition).schema).row_key
+    if len(texts) == len(row_key) == 1 and not texts[0].startswith(f"{row_key[0]}="):
+        return {row_key[0]: texts[0]}
+    return {name: value for name, _, value in (text.partition("=") for text in texts)}
+
+
+def _pinned(family: ModelNames, resources: Mapping[str, Any], source: Provenance) -> LoadedModel:
+    """The version that the ledger names, from the registry, with the ledger's digest."""
+    registry: MlflowRegistry = resources[REGISTRY]
+    store: ChampionIOManager = resources[family.champion_store]
+    reference = registry.pin(family.model, int((source.model_uri or "").rpartition("/")[2]))
+    return store.load(reference)
+
+
+def _filter(key: Mapping[str, str], schema: pa.Schema, row_key: tuple[str, ...]) -> pc.Expression:
+    if set(key) != set(row_key):
+        raise ConfigurationError(
+            f"The row key given is {', '.join(key)}", fix=f"The ledger's row key is: {', '.join(row_key)}"
+        )
+    chosen: pc.Expression = pc.scalar(True)
+    for name, text in key.items():
+        kind = schema.field(name).type
+        try:
+            value = pa.scalar(text).cast(kind)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            raise ConfigurationError(f"{text!r} is not a {kind}", where=f"row key {name}") from error
+        chosen = chosen & (pc.field(name) == value)
+    return chosen
