@@ -81,14 +81,9 @@ def _receipt(chosen: argparse.Namespace) -> int:
 def _compare(chosen: argparse.Namespace) -> int:
     from mlops_assets.code_location import load_definitions
     from mlops_assets.family import REGISTRY
-    from mlops_assets.models.recorded import recorded_signature
-    from mlops_assets.signatures.compatibility import Mode, check
+    from mlops_assets.models.recorded import compare_versions
 
     registry = (load_definitions(chosen.module).resources or {})[REGISTRY].address()
-    found = []
-    for text in (chosen.old, chosen.new):
-        version = int(registry.version(chosen.model, int(text) if text.isdigit() else text).version)
-        found.append((f"version {version}", recorded_signature(registry, chosen.model, version)))
-    verdict = check(found[:1], found[1][1], Mode.of(chosen.mode))
-    print(verdict.report(f"{chosen.model} {found[1][0]}"), end="")
+    name, verdict = compare_versions(registry, chosen.model, chosen.old, chosen.new, chosen.mode)
+    print(verdict.report(name), end="")
     return 0 if verdict.compatible else 1

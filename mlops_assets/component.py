@@ -84,7 +84,8 @@ class MlflowModelComponent(dg.Component, dg.Model, dg.Resolvable):
     @field_validator("partitions", mode="before")
     @classmethod
     def _partitions(cls, value: Any) -> Any:
-        return PartitionsSettings.model_validate({"type": value}) if isinstance(value, str) else value
+        # Here rather than by the union, whose message would tell of both of its sides.
+        return value if value is None else PartitionsSettings.model_validate(_long_form(value))
 
     @model_validator(mode="after")
     def _the_path_has_the_partition(self) -> "MlflowModelComponent":
@@ -155,3 +156,7 @@ def build_model_definitions(model: str, root: Path | None = None, **settings: An
     ['churn_explanations_job', 'churn_inference_job']
     """
     return MlflowModelComponent.model_validate({"model": model, **settings}).definitions(root)
+
+
+def _long_form(value: Any) -> Any:
+    return {"type": value} if isinstance(value, str) else value

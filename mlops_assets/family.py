@@ -68,6 +68,10 @@ class ModelNames(ABC):
         return self.resource("tables_io_manager")
 
     @property
+    def tables_of_the_run(self) -> str:
+        return self.resource("tables_of_the_run")
+
+    @property
     def inputs_reader(self) -> str:
         return self.resource("inputs_io_manager")
 
@@ -92,8 +96,16 @@ class ModelNames(ABC):
         return f"{self.slug}_explanations_job"
 
     @property
+    def validation_job(self) -> str:
+        return f"{self.slug}_validation_job"
+
+    @property
     def sign_job(self) -> str:
         return f"{self.slug}_sign_job"
+
+    @property
+    def compatibility_job(self) -> str:
+        return f"{self.slug}_compatibility_job"
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,18 @@ ROW_COUNT, COLUMN_SCHEMA, COLUMN_LINEAGE, URI = (
 # Events are kept for ever, so a table in one is an excerpt; the exact counts stand beside it.
 MOST_TABLE_ROWS = 50
 
+# Differences between two signatures, as `Compatibility.rows` gives them.
+DIFFERENCE_COLUMNS = {
+    "against": "string",
+    "code": "string",
+    "part": "string",
+    "path": "string",
+    "old": "string",
+    "new": "string",
+    "breaking": "bool",
+    "forbidden": "bool",
+}
+
 
 def schema_metadata(schema: pa.Schema) -> dg.TableSchema:
     """An Arrow schema as Dagster shows it."""

@@ -111,6 +111,7 @@ def run(tmp_path: Path, registry: LocalRegistry, instance: dg.DagsterInstance):
         config: dict[str, Any] | None = None,
         extra: dg.Definitions | None = None,
         row_key: list[str] | None = None,
+        partition: str | None = None,
         **settings: Any,
     ) -> SimpleNamespace:
         if isinstance(inputs, pd.DataFrame):
@@ -125,6 +126,7 @@ def run(tmp_path: Path, registry: LocalRegistry, instance: dg.DagsterInstance):
         )
         result = definitions.resolve_job_def(f"{model}_{job}_job").execute_in_process(
             instance=instance,
+            partition_key=partition,
             run_config={"ops": config or {}, "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             raise_on_error=False,
         )

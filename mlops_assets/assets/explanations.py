@@ -15,12 +15,15 @@ from mlops_assets.assets.report import publish_report
 from mlops_assets.assets.streams import with_provenance
 from mlops_assets.explain.explainer import ExplainConfig, Explainer
 from mlops_assets.explain.ledger import ledger_batches, ledger_schema, shap_column
+from mlops_assets.explain.partitioned import ledger_of_version
 from mlops_assets.explain.selection import Selection
 from mlops_assets.explain.setup import background_pool, explaining
 from mlops_assets.family import Family
+from mlops_assets.io_managers.partitions import ALLOW_MISSING
 from mlops_assets.io_managers.tables import TableIOManager
 from mlops_assets.metadata import COLUMN_LINEAGE, lineage, picture, plain_text, table
 from mlops_assets.models.loaded import LoadedModel
+from mlops_assets.models.reference import ModelReference
 from mlops_assets.tables.digest import hash_of
 from mlops_assets.tables.provenance import Provenance
 
@@ -30,6 +33,14 @@ if TYPE_CHECKING:
 CODE_VERSION = "1"
 TOP_FEATURES = 10
 BACKGROUND = "sample_explanations_background"
+PARTITIONS_SHOWN = 20
+
+MODEL_EXPLANATIONS_DESCRIPTION = """
+Which features matter, per output: mean |SHAP| and mean SHAP over the ledger, rank, the model's own importance.
+
+One row per output and feature. `rank` 1 is the feature with the largest mean |SHAP|; ties keep the signature's order.
+`native_importance` is null where the model has none. A pure function of the ledger; of a partitioned one: of all
+partitions that the pinned version has explained so far."""
 
 
 def sample_explanations_asset(family: Family) -> dg.AssetsDefinition:
@@ -59,6 +70,7 @@ def sample_explanations_asset(family: Family) -> dg.AssetsDefinition:
         ins={name: dg.AssetIn(key=family.key(name)) for name in ("champion_model", "model_signature", "input_samples")},
         io_manager_key=family.tables,
         required_resource_keys={family.tables},
+        partitions_def=family.partitions,
         group_name=family.group,
         kinds={"shap", family.settings.outputs.format},
         code_version=CODE_VERSION,
@@ -108,7 +120,9 @@ def sample_explanations_asset(family: Family) -> dg.AssetsDefinition:
             data_version=version,
             extra=explanation_provenance(explainer, selection, settings),
         )
-        publish_background(getattr(context.resources, family.tables), explainer, provenance)
+        publish_background(
+            getattr(context.resources, family.tables), explainer, provenance, family.run_partition(context)
+        )
         schema = ledger_schema(
             pa.schema([input_samples.schema.field(name) for name in source.row_key]),
             explainer.features,
@@ -134,7 +148,7 @@ def sample_explanations_asset(family: Family) -> dg.AssetsDefinition:
                 "space": explainer.space,
                 "outputs": ", ".join(explainer.outputs),
                 "background_digest": explainer.background_digest or "(none: the method needs no background)",
-                "selection": repr(selection),
+                "selection": str(selection),
             },
             data_version=dg.DataVersion(version),
         )
@@ -154,94 +168,124 @@ def explanation_provenance(explainer: Explainer, selection: Selection, settings:
         "precision": explainer.precision.name,
         "native_importance": json.dumps(explainer.native_importance, sort_keys=True),
         "background_digest": explainer.background_digest or "",
-        "selection": repr(selection),
+        "selection": str(selection),
         "every_row": json.dumps(selection == Selection(seed=selection.seed)),
         "in_order_from_start": json.dumps(selection.sample is None and selection.where is None),
     }
 
 
-def publish_background(tables: TableIOManager, explainer: Explainer, provenance: Provenance) -> None:
+def publish_background(
+    tables: TableIOManager, explainer: Explainer, provenance: Provenance, partition: str | None = None
+) -> None:
     """Store the rows that an explainer compares with beside the ledger, so that a receipt can be checked later."""
     if explainer.background is None:
         return
     background = pa.Table.from_pandas(explainer.background, preserve_index=False)
-    tables.publish(BACKGROUND, with_provenance(background.to_reader(), replace(provenance, row_key=(), extra={})))
+    stream = with_provenance(background.to_reader(), replace(provenance, row_key=(), extra={}))
+    tables.publish(BACKGROUND, stream, partition)
 
 
 def model_explanations_asset(family: Family) -> dg.AssetsDefinition:
     """`model_explanations` of one model."""
 
+    ledger = family.key("sample_explanations")
+    settings: dict[str, Any] = {
+        "key": family.key("model_explanations"),
+        "io_manager_key": family.tables,
+        "required_resource_keys": {family.tables},
+        "group_name": family.group,
+        "kinds": {"shap", family.settings.outputs.format},
+        "code_version": CODE_VERSION,
+        "description": MODEL_EXPLANATIONS_DESCRIPTION.strip(),
+    }
+    if family.partitions is None:
+
+        @dg.asset(ins={"sample_explanations": dg.AssetIn(key=ledger)}, **settings)
+        def model_explanations(
+            context: dg.AssetExecutionContext, sample_explanations: ds.Dataset
+        ) -> dg.MaterializeResult[pa.RecordBatchReader]:
+            return _summarised(context, family, sample_explanations)
+
+        return model_explanations
+
     @dg.asset(
-        key=family.key("model_explanations"),
-        ins={"sample_explanations": dg.AssetIn(key=family.key("sample_explanations"))},
-        io_manager_key=family.tables,
-        required_resource_keys={family.tables},
-        group_name=family.group,
-        kinds={"shap", family.settings.outputs.format},
-        code_version=CODE_VERSION,
+        ins={
+            "champion_model": dg.AssetIn(key=family.key("champion_model")),
+            "sample_explanations": dg.AssetIn(key=ledger, metadata={ALLOW_MISSING: True}),
+        },
+        **settings,
     )
-    def model_explanations(
-        context: dg.AssetExecutionContext, sample_explanations: ds.Dataset
+    def model_explanations_of_partitions(
+        context: dg.AssetExecutionContext,
+        champion_model: ModelReference,
+        sample_explanations: dict[str, ds.Dataset],
     ) -> dg.MaterializeResult[pa.RecordBatchReader]:
-        """Which features matter, per output: mean |SHAP| and mean SHAP over the ledger, rank, the model's own
-        importance.
-
-        One row per output and feature. `rank` 1 is the feature with the largest mean |SHAP|; ties keep the signature's
-        order. `native_importance` is null where the model has none. A pure function of the ledger.
-        """
-        from mlops_assets.explain.summary import LedgerSummary
-
-        source = Provenance.of(sample_explanations.schema)
-        features, outputs = json.loads(source.extra["features"]), json.loads(source.extra["outputs"])
-        summary = LedgerSummary.over(
-            sample_explanations.to_batches(),
-            features,
-            outputs,
-            native_importance=json.loads(source.extra["native_importance"]),
+        whole, left_out = ledger_of_version(sample_explanations, champion_model)
+        context.add_asset_metadata(
+            {
+                "partitions_summarised": len(sample_explanations) - len(left_out),
+                "partitions_of_other_versions": ", ".join(left_out[:PARTITIONS_SHOWN]) or "(none)",
+            }
         )
-        found = summary.table()
-        version = hash_of(CODE_VERSION, source.data_version or "")
-        provenance = Provenance(
-            model=source.model,
-            model_uri=source.model_uri,
-            model_digest=source.model_digest,
-            signature_hash=source.signature_hash,
-            inputs_version=source.data_version,
-            data_version=version,
-        )
-        tables: TableIOManager = getattr(context.resources, family.tables)
-        inputs = _explained_inputs(tables, source)
-        report = publish_report(tables, sample_explanations, summary, inputs)
-        top = top_features(found)
-        columns = {
-            "output": "string",
-            "rank": "int",
-            "feature": "string",
-            "mean_abs_shap": "float",
-            "mean_shap": "float",
-        }
-        return dg.MaterializeResult(
-            value=with_provenance(found.to_reader(), provenance),
-            metadata={
-                "summary_plot": picture(_summary_plot(summary, inputs, source), f"SHAP summary of {family.model}"),
-                "report": dg.MetadataValue.path(report.address) if report.is_local else report.uri,
-                COLUMN_LINEAGE: lineage(
-                    {
-                        name: [shap_column(feature) for feature in features]
-                        for name in ("mean_abs_shap", "mean_shap", "rank")
-                    },
-                    family.key("sample_explanations"),
-                ),
-                "top_features": table(top, columns),
-                "top_features_text": ", ".join(dict.fromkeys(plain_text(str(row["feature"])) for row in top[:5])),
-                "features": len(features),
-                "rows_explained": summary.rows,
-                "space": source.extra["space"],
-            },
-            data_version=dg.DataVersion(version),
-        )
+        return _summarised(context, family, whole)
 
-    return model_explanations
+    return model_explanations_of_partitions
+
+
+def _summarised(
+    context: dg.AssetExecutionContext, family: Family, ledger: ds.Dataset
+) -> dg.MaterializeResult[pa.RecordBatchReader]:
+    from mlops_assets.explain.summary import LedgerSummary
+
+    source = Provenance.of(ledger.schema)
+    features, outputs = json.loads(source.extra["features"]), json.loads(source.extra["outputs"])
+    summary = LedgerSummary.over(
+        ledger.to_batches(),
+        features,
+        outputs,
+        native_importance=json.loads(source.extra["native_importance"]),
+    )
+    found = summary.table()
+    version = hash_of(CODE_VERSION, source.data_version or "")
+    provenance = Provenance(
+        model=source.model,
+        model_uri=source.model_uri,
+        model_digest=source.model_digest,
+        signature_hash=source.signature_hash,
+        inputs_version=source.data_version,
+        data_version=version,
+    )
+    tables: TableIOManager = getattr(context.resources, family.tables)
+    inputs = _explained_inputs(tables, source)
+    report = publish_report(tables, ledger, summary, inputs)
+    top = top_features(found)
+    columns = {
+        "output": "string",
+        "rank": "int",
+        "feature": "string",
+        "mean_abs_shap": "float",
+        "mean_shap": "float",
+    }
+    return dg.MaterializeResult(
+        value=with_provenance(found.to_reader(), provenance),
+        metadata={
+            "summary_plot": picture(_summary_plot(summary, inputs, source), f"SHAP summary of {family.model}"),
+            "report": dg.MetadataValue.path(report.address) if report.is_local else report.uri,
+            COLUMN_LINEAGE: lineage(
+                {
+                    name: [shap_column(feature) for feature in features]
+                    for name in ("mean_abs_shap", "mean_shap", "rank")
+                },
+                family.key("sample_explanations"),
+            ),
+            "top_features": table(top, columns),
+            "top_features_text": ", ".join(dict.fromkeys(plain_text(str(row["feature"])) for row in top[:5])),
+            "features": len(features),
+            "rows_explained": summary.rows,
+            "space": source.extra["space"],
+        },
+        data_version=dg.DataVersion(version),
+    )
 
 
 def _explained_inputs(tables: TableIOManager, source: Provenance) -> ds.Dataset | None:

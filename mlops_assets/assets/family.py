@@ -13,8 +13,11 @@ from mlops_assets.checks.family import family_checks
 from mlops_assets.family import Family
 from mlops_assets.io_managers.champion import champion_io_manager, signature_io_manager
 from mlops_assets.io_managers.inputs import InputsIOManager
+from mlops_assets.io_managers.partitions import reader_of_the_run
 from mlops_assets.io_managers.tables import WRITERS, TableIOManager
+from mlops_assets.jobs.compatibility import compatibility_job
 from mlops_assets.jobs.sign import sign_job
+from mlops_assets.jobs.validate import validation_job
 from mlops_assets.resources.journal import journal_resource
 from mlops_assets.resources.loaders import LOADERS, Loader
 from mlops_assets.resources.signers import SIGNERS, Signer
@@ -52,7 +55,7 @@ def family_definitions(family: Family) -> dg.Definitions:
     return dg.Definitions(
         assets=[*assets, *_external(family)],
         asset_checks=family_checks(family),
-        jobs=[*jobs, sign_job(family)],
+        jobs=[*jobs, sign_job(family), compatibility_job(family), validation_job(family)],
         sensors=family_sensors(family, *jobs),
         resources=_resources(family),
     )
@@ -84,6 +87,7 @@ def _inputs_spec(family: Family) -> dg.AssetSpec:
         description="The table to score. External: somebody else writes it.",
         group_name=family.group,
         kinds={settings.format or "table"},
+        partitions_def=family.partitions,
         metadata={"path": settings.path},
     )
 
@@ -97,6 +101,7 @@ def _resources(family: Family) -> dict[str, object]:
         family.champion_store: champion_io_manager(family),
         family.signature_store: signature_io_manager(family),
         family.tables: build_strategy(TableIOManager, WRITERS, {"KIND": outputs.KIND or outputs.format, **tables}),
+        family.tables_of_the_run: reader_of_the_run(family),
         family.signer: build_strategy(Signer, SIGNERS, settings.signer),
         family.loader: build_strategy(Loader, LOADERS, settings.loader),
         family.journal: journal_resource(family),
@@ -105,6 +110,7 @@ def _resources(family: Family) -> dict[str, object]:
     if inputs.path:
         resources[family.inputs_reader] = InputsIOManager(
             path=Location.parse(inputs.path, base=family.root).address,
+            key_format=settings.partitioning.template(inputs.path).key_format if settings.partitioning else None,
             format=inputs.format,
             row_key=list(inputs.row_key) if inputs.row_key else None,
             columns=list(inputs.columns) if inputs.columns else None,

@@ -47,6 +47,7 @@ def predictions_asset(family: Family) -> dg.AssetsDefinition:
         key=family.key("predictions"),
         ins={name: dg.AssetIn(key=family.key(name)) for name in ("champion_model", "model_signature", "input_samples")},
         io_manager_key=family.tables,
+        partitions_def=family.partitions,
         group_name=family.group,
         kinds={"mlflow", family.settings.outputs.format},
         code_version=CODE_VERSION,

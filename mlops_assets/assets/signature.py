@@ -98,7 +98,9 @@ class _GraphSample:
 
     def inputs(self) -> Any:
         if self.family.settings.inputs.path:
-            found = getattr(self.context.resources, self.family.inputs_reader).open()
+            found = getattr(self.context.resources, self.family.inputs_reader).open(
+                self.family.run_partition(self.context)
+            )
         else:
             found = input_table(self.family, self.context.load_asset_value(self.family.inputs_key))
         sample = pa.Table.from_batches(first_rows(found.batches(), self.rows), found.schema)

@@ -11,6 +11,7 @@ from mlops_assets.checks.tables import output_columns_of
 from mlops_assets.explain.residuals import judge_residuals
 from mlops_assets.explain.stored import compare_with_stored
 from mlops_assets.family import Family
+from mlops_assets.io_managers.partitions import of_the_run
 from mlops_assets.metadata import table
 from mlops_assets.scoring.key_agreement import compare_keys, compare_subset
 from mlops_assets.tables.batching import first_rows
@@ -39,8 +40,8 @@ def explanation_checks(family: Family) -> dg.AssetChecksDefinition:
             ),
         ],
         ins={
-            "sample_explanations": dg.AssetIn(key=key),
-            "predictions": dg.AssetIn(key=family.key("predictions")),
+            "sample_explanations": of_the_run(family, "sample_explanations"),
+            "predictions": of_the_run(family, "predictions"),
         },
     )
     def explanations_are_sound(

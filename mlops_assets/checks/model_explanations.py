@@ -4,6 +4,7 @@ from typing import Any
 
 import dagster as dg
 import pyarrow as pa
+import pyarrow.dataset as ds
 
 from mlops_assets.errors import ContractError, MlopsAssetsError, RegistryError
 from mlops_assets.explain.diff import ExplanationDiff
@@ -12,7 +13,7 @@ from mlops_assets.explain.sampling import Reservoir
 from mlops_assets.explain.versions import Version, explanation_diff
 from mlops_assets.family import REGISTRY, Family
 from mlops_assets.io_managers.champion import ChampionIOManager
-from mlops_assets.io_managers.tables import TableIOManager
+from mlops_assets.io_managers.partitions import of_the_run
 from mlops_assets.journal.journal import Journal, versions_ever_champion
 from mlops_assets.metadata import table
 from mlops_assets.models.loaded import LoadedModel
@@ -38,12 +39,15 @@ def model_explanations_checks(family: Family) -> dg.AssetChecksDefinition:
     @dg.asset_check(
         asset=key,
         name="like_the_previous_champion",
-        additional_ins={"champion_model": dg.AssetIn(key=family.key("champion_model"))},
-        required_resource_keys={REGISTRY, family.journal, family.champion_store, family.tables},
+        additional_ins={
+            "champion_model": dg.AssetIn(key=family.key("champion_model")),
+            "input_samples": of_the_run(family, "input_samples"),
+        },
+        required_resource_keys={REGISTRY, family.journal, family.champion_store},
         description="nDCG of the ranking of features, on the same rows, against the champion before.",
     )
     def like_the_previous_champion(
-        context: dg.AssetCheckExecutionContext, champion_model: LoadedModel
+        context: dg.AssetCheckExecutionContext, champion_model: LoadedModel, input_samples: ds.Dataset
     ) -> dg.AssetCheckResult:
         reference = champion_model.reference
         journal: Journal = getattr(context.resources, family.journal).open()
@@ -60,7 +64,7 @@ def model_explanations_checks(family: Family) -> dg.AssetChecksDefinition:
         told: dict[str, Any] = {"version": reference.version, "compared_with": earlier[-1]}
         try:
             previous = store.load(registry.pin(family.model, earlier[-1]))
-            found = _diff(previous, champion_model, getattr(context.resources, family.tables), family)
+            found = _diff(previous, champion_model, input_samples, family)
         except (RegistryError, ContractError) as error:
             return _not_compared(f"Not comparable: {error}", told)
         except MlopsAssetsError as error:
@@ -83,9 +87,8 @@ def model_explanations_checks(family: Family) -> dg.AssetChecksDefinition:
     return like_the_previous_champion
 
 
-def _diff(old: LoadedModel, new: LoadedModel, tables: TableIOManager, family: Family) -> ExplanationDiff:
+def _diff(old: LoadedModel, new: LoadedModel, samples: ds.Dataset, family: Family) -> ExplanationDiff:
     settings = family.settings.explain
-    samples = tables.read("input_samples")
     drawn = Reservoir(settings.diff_rows, settings.seed)
     for batch in samples.to_batches():
         drawn.add(batch)

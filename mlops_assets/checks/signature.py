@@ -7,24 +7,13 @@ import dagster as dg
 from mlops_assets.errors import ArtifactsMissingError, VersionNotFoundError
 from mlops_assets.family import REGISTRY, Family
 from mlops_assets.journal.journal import Journal, versions_ever_champion
-from mlops_assets.metadata import table
+from mlops_assets.metadata import DIFFERENCE_COLUMNS, table
 from mlops_assets.models.recorded import recorded_signature
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.resources.registry import MlflowRegistry
 
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature
-
-DIFFERENCE_COLUMNS = {
-    "against": "string",
-    "code": "string",
-    "part": "string",
-    "path": "string",
-    "old": "string",
-    "new": "string",
-    "breaking": "bool",
-    "forbidden": "bool",
-}
 
 
 def signature_checks(family: Family) -> dg.AssetChecksDefinition:

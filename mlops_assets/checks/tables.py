@@ -8,6 +8,7 @@ import pyarrow.dataset as ds
 
 from mlops_assets.errors import TableError
 from mlops_assets.family import Family
+from mlops_assets.io_managers.partitions import of_the_run
 from mlops_assets.scoring.key_agreement import compare_keys
 from mlops_assets.scoring.predict import MODEL_DIGEST, MODEL_VERSION
 from mlops_assets.scoring.statistics import ColumnStatistics
@@ -27,7 +28,7 @@ def sample_checks(family: Family) -> dg.AssetChecksDefinition:
             dg.AssetCheckSpec("not_empty", asset=key, blocking=True, description="At least one row was accepted."),
             dg.AssetCheckSpec("keys_unique", asset=key, blocking=True, description="No row key occurs twice."),
         ],
-        ins={"input_samples": dg.AssetIn(key=key)},
+        ins={"input_samples": of_the_run(family, "input_samples")},
     )
     def samples_are_usable(input_samples: ds.Dataset) -> Iterator[dg.AssetCheckResult]:
         rows = input_samples.count_rows()
@@ -54,17 +55,28 @@ def rejection_checks(family: Family) -> dg.AssetChecksDefinition:
     """`nothing_lost` (blocking): rows in = rows accepted + rows rejected."""
     key = family.key("rejected_samples")
 
-    @dg.asset_check(
-        asset=key,
-        name="nothing_lost",
-        blocking=True,
-        additional_ins={"input_samples": dg.AssetIn(key=family.key("input_samples"))},
-        description="Every row that was read is in input_samples or in rejected_samples.",
+    @dg.multi_asset_check(
+        name=f"{family.slug}__rejected_samples_checks",
+        specs=[
+            dg.AssetCheckSpec(
+                "nothing_lost",
+                asset=key,
+                additional_deps=[family.key("input_samples")],
+                blocking=True,
+                description="Every row that was read is in input_samples or in rejected_samples.",
+            )
+        ],
+        ins={
+            "rejected_samples": of_the_run(family, "rejected_samples"),
+            "input_samples": of_the_run(family, "input_samples"),
+        },
     )
-    def nothing_lost(rejected_samples: ds.Dataset, input_samples: ds.Dataset) -> dg.AssetCheckResult:
+    def nothing_lost(rejected_samples: ds.Dataset, input_samples: ds.Dataset) -> Iterator[dg.AssetCheckResult]:
         accepted, rejected = input_samples.count_rows(), rejected_samples.count_rows()
         read = int(Provenance.of(rejected_samples.schema).extra["rows_read"])
-        return dg.AssetCheckResult(
+        yield dg.AssetCheckResult(
+            check_name="nothing_lost",
+            asset_key=key,
             passed=read == accepted + rejected,
             metadata={"rows_read": read, "rows_accepted": accepted, "rows_rejected": rejected},
         )
@@ -96,8 +108,8 @@ def prediction_checks(family: Family) -> dg.AssetChecksDefinition:
             dg.AssetCheckSpec("finite", asset=key, description="No null, NaN or infinity among the outputs."),
         ],
         ins={
-            "predictions": dg.AssetIn(key=key),
-            "input_samples": dg.AssetIn(key=family.key("input_samples")),
+            "predictions": of_the_run(family, "predictions"),
+            "input_samples": of_the_run(family, "input_samples"),
             "model_signature": dg.AssetIn(key=family.key("model_signature")),
         },
     )

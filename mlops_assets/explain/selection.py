@@ -8,6 +8,7 @@ import pyarrow as pa
 from mlops_assets.errors import ConfigurationError
 from mlops_assets.explain.row_filter import RowFilter
 from mlops_assets.explain.sampling import Reservoir, thin
+from mlops_assets.tables.batching import first_rows
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,18 @@ class Selection:
         # A frozen dataclass sets its derived fields this way.
         object.__setattr__(self, "row_filter", RowFilter(self.where) if self.where is not None else None)
 
+    def __str__(self) -> str:
+        """The selection in words, for metadata and reports."""
+        words = []
+        if self.where is not None:
+            words.append(f"rows where {self.where}")
+        if self.sample is not None:
+            share = f"{self.sample:,} rows" if isinstance(self.sample, int) else f"{self.sample:.4g} of the rows"
+            words.append(f"a sample of {share} (seed {self.seed})")
+        if self.limit is not None:
+            words.append(f"the first {self.limit:,} rows")
+        return ", of these ".join(words) or "every row"
+
     def rows(
         self,
         batches: Iterable[pa.RecordBatch],
@@ -75,7 +88,7 @@ class Selection:
             chosen = _drawn(chosen, self.sample, self.seed)
         elif self.sample is not None:
             chosen = thin(chosen, self.sample, self.seed)
-        return _first(chosen, self.limit)
+        return first_rows(chosen, self.limit)
 
 
 def _drawn(batches: Iterable[pa.RecordBatch], count: int, seed: int) -> Iterator[pa.RecordBatch]:
@@ -84,15 +97,3 @@ def _drawn(batches: Iterable[pa.RecordBatch], count: int, seed: int) -> Iterator
         reservoir.add(batch)
     if reservoir.rows is not None:
         yield from reservoir.rows.to_batches()
-
-
-def _first(batches: Iterable[pa.RecordBatch], limit: int | None) -> Iterator[pa.RecordBatch]:
-    left = limit
-    for batch in batches:
-        if left is None:
-            yield batch
-            continue
-        if left <= 0:
-            return
-        yield batch.slice(0, left)
-        left -= batch.num_rows

@@ -75,7 +75,7 @@ def explaining(
 
     key = tuple(row_key)
     if inputs is not None and inputs.is_tensor_spec():
-        model = _TensorModel(model.reference, model.pyfunc, None, model.python_model, inputs=inputs)
+        model = _TensorModel(model.reference, model.pyfunc, None, model.python_model, model.signature, inputs=inputs)
     frame = _frame(background, inputs, key)
     return Explaining(choose_explainer(model, list(frame.columns), frame, config), inputs, key)
 

@@ -239,7 +239,7 @@ class TreeEnsemble:
         first = np.where(flipped, right[order], left[order])
         second = np.where(flipped, left[order], right[order])
         first_is_leaf, second_is_leaf = left[first] < 0, left[second] < 0
-        value, complement = self._independent_values()
+        value, complement = _independent(self.value, left, self.roots)
         leaf_value = np.zeros((inner_nodes, 2, value.shape[1]))
         leaf_value[first_is_leaf, 0] = value[first[first_is_leaf]]
         leaf_value[second_is_leaf, 1] = value[second[second_is_leaf]]
@@ -260,35 +260,39 @@ class TreeEnsemble:
             complement=complement,
         )
 
-    def _independent_values(self) -> tuple[Floats, bool]:
-        """The values without the last output where that one is a constant less the others."""
-        if self.value.shape[1] == 1:
-            return self.value, False
-        total = self.value[self.left < 0].sum(axis=1)
-        tree = np.searchsorted(self.roots, np.flatnonzero(self.left < 0), side="right") - 1
-        redundant = np.allclose(total, total[np.searchsorted(tree, tree)], rtol=1e-13, atol=0)
-        return (np.ascontiguousarray(self.value[:, :-1]), True) if redundant else (self.value, False)
-
     def _points(self, levels: list[Indices]) -> Ints:
         """(trees,): Gauss-Legendre points that are exact for each tree."""
-        distinct = np.zeros(len(self.left), np.int64)
-        inner = np.flatnonzero(self.left >= 0)
-        tree = np.searchsorted(self.roots, inner, side="right") - 1
-        # A feature's rank among those of its tree: one 64-bit word holds the features seen on a path, mostly.
-        pair, rank = np.unique(tree * self.n_features + self.feature[inner], return_inverse=True)
-        rank = rank - np.searchsorted(pair, tree * self.n_features)
-        local = np.zeros(len(self.left), np.int64)
+        left = self.left
+        distinct = np.zeros(len(left), np.int64)
+        inner = np.flatnonzero(left >= 0)
+        rank = self.feature[inner].astype(np.int64)
+        if self.n_features > 64:
+            # The rank among the features of the tree: mostly, one 64-bit word holds those seen on a path.
+            tree = np.searchsorted(self.roots, inner, side="right") - 1
+            pair, rank = np.unique(tree * self.n_features + rank, return_inverse=True)
+            rank = rank - np.searchsorted(pair, tree * self.n_features)
+        local = np.zeros(len(left), np.int64)
         local[inner] = rank
         for word in range(int(rank.max(initial=0)) // 64 + 1):
-            seen, count = np.zeros(len(self.left), np.uint64), np.zeros(len(self.left), np.int64)
+            seen, count = np.zeros(len(left), np.uint64), np.zeros(len(left), np.int64)
             for level in levels:
                 shift = (local[level] % 64).astype(np.uint64)
                 bit = np.where(local[level] // 64 == word, np.uint64(1) << shift, np.uint64(0))
                 new = seen[level] & bit != bit
-                for child in (self.left[level], self.right[level]):
+                for child in (left[level], self.right[level]):
                     seen[child], count[child] = seen[level] | bit, count[level] + new
             distinct += count
         return np.asarray((np.maximum.reduceat(distinct, self.roots) + 1) // 2)
+
+
+def _independent(value: Floats, left: Indices, roots: Ints) -> tuple[Floats, bool]:
+    """The values without the last output where, in every tree, that one is a constant less the others."""
+    if value.shape[1] == 1:
+        return value, False
+    leaf = np.flatnonzero(left < 0)
+    total, tree = value[leaf].sum(axis=1), np.searchsorted(roots, leaf, side="right") - 1
+    redundant = np.allclose(total, total[np.searchsorted(tree, tree)], rtol=1e-13, atol=0)
+    return (np.ascontiguousarray(value[:, :-1]), True) if redundant else (value, False)
 
 
 def read_ensemble(model: object) -> TreeEnsemble | None:

@@ -14,10 +14,10 @@ One leaf
     are independent of each other: everything below is one point's, and the results are added up with the weights w.
 
 A whole tree
-    Walk depth first. G(node) is w times the product of (q o + p z) over the features on the path to the node. S(node) is
-    the value of a leaf; above, the sum over the leaves below of v times the product of the factors between node and
-    leaf. Consider a split on f with children c and s (its sibling), z the share of c in the cover, and (o', z') for f on
-    the way to it (both 1 if f is new). Going to c changes f's factor from q o' + p z' to q o + p z z', where
+    Walk depth first. G(node) is w times the product of (q o + p z) over the features on the path to the node. S(node)
+    is the value of a leaf; above, the sum over the leaves below of v times the product of the factors between node and
+    leaf. Consider a split on f with children c and s (its sibling), z the share of c in the cover, and (o', z') for f
+    on the way to it (both 1 if f is new). Going to c changes f's factor from q o' + p z' to q o + p z z', where
     o = o' [the row goes to c]. Written without a case distinction, with b = 1 / (q + p z'), the ratio of the two is
 
         r = z + o' (p z z' b - z) + o q b,   and that of the sibling is 1 - r.

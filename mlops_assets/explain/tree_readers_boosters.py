@@ -38,6 +38,8 @@ def read_lightgbm_model(model: Any) -> TreeEnsemble:
 
 def read_lightgbm(booster: Any, classes: Sequence[object] | None = None) -> TreeEnsemble:
     """A Booster, up to its best iteration where it has one (as `predict` does)."""
+    if getattr(booster, "pandas_categorical", None):
+        raise refused(booster, "it holds the categories of a DataFrame", "Train it on category codes")
     header, *trees = booster.model_to_string().split("\nend of trees")[0].split("\nTree=")
     about = _keys(header)
     width, n = int(about["num_tree_per_iteration"]), int(about["max_feature_idx"]) + 1

@@ -4,7 +4,7 @@ import json
 
 import dagster as dg
 
-from mlops_assets.assets.retries import retried_when_unreachable
+from mlops_assets.assets.retries import MOST_RETRIES, retried_when_unreachable
 from mlops_assets.family import REGISTRY, Family
 from mlops_assets.models.load import load_once
 from mlops_assets.models.loaded import LoadedModel
@@ -37,7 +37,7 @@ class ChampionIOManager(dg.IOManager):
         reference = ModelReference.from_json(read_published(place, context.asset_key))
         if context.dagster_type.typing_type is not LoadedModel:
             return reference
-        with retried_when_unreachable(context.step_context.previous_attempt_count):
+        with retried_when_unreachable(_attempts(context)):
             return self.load(reference)
 
     def load(self, reference: ModelReference) -> LoadedModel:
@@ -55,6 +55,14 @@ class ChampionIOManager(dg.IOManager):
             return self.loader.load(folder, reference)
 
         return load_once(reference, f"{type(self.loader).__qualname__} {self.loader!r} {self.trust!r}", fresh)
+
+
+def _attempts(context: dg.InputContext) -> int:
+    try:
+        return context.step_context.previous_attempt_count
+    except dg.DagsterInvariantViolationError:
+        # Read outside of a run, in a notebook for example: nobody there would repeat it.
+        return MOST_RETRIES
 
 
 class SignatureIOManager(dg.IOManager):

@@ -7,7 +7,6 @@ import pyarrow.dataset as ds
 from pydantic import Field
 
 from mlops_assets.errors import ConfigurationError
-from mlops_assets.io_managers.partitions import partitions_to_load
 from mlops_assets.settings import from_environment
 from mlops_assets.tables.input_table import InputTable
 from mlops_assets.tables.location import Location
@@ -63,7 +62,7 @@ class InputsIOManager(dg.ConfigurableIOManager):
         ).open()
 
     def load_input(self, context: dg.InputContext) -> object:
-        partitions = partitions_to_load(context)
+        partitions = context.asset_partition_keys if context.has_asset_partitions else None
         if partitions is not None and len(partitions) != 1:
             raise ConfigurationError(
                 f"A run reads one partition of {context.asset_key.to_user_string()}, and this one asks for several",

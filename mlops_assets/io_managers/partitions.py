@@ -1,42 +1,47 @@
-"""Which partitions of a table an IO manager loads."""
+"""Which partitions of a table are loaded."""
 
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
-from typing import get_args, get_origin
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, get_args, get_origin
 
 import dagster as dg
 
 from mlops_assets.errors import TableError
+from mlops_assets.family import Family
 
-_OF_THE_RUN = MappingProxyType({"mlops_assets/partition": "of the run"})
+if TYPE_CHECKING:
+    from dagster._core.storage.input_manager import InputManagerDefinition
+
+    from mlops_assets.io_managers.tables import TableIOManager
+
 ALLOW_MISSING = "allow_missing_partitions"
 
 
-def of_the_run(key: dg.AssetKey) -> dg.AssetIn:
-    """An input of an asset check: the partition of the check's run, and no other.
+def of_the_run(family: Family, asset: str) -> dg.AssetIn:
+    """A table as the input of an asset check: the partition of the check's run, and no other.
 
     Dagster asks for all partitions there, as checks are not partitioned, and fails while one was never materialized
     (https://github.com/dagster-io/dagster/issues/17005, 27747). A check that is run by itself, without a partition,
     gets the one that was materialized last.
     """
-    return dg.AssetIn(key=key, metadata=dict(_OF_THE_RUN))
+    return dg.AssetIn(key=family.key(asset), input_manager_key=family.tables_of_the_run)
 
 
-def partitions_to_load(context: dg.InputContext) -> Sequence[str] | None:
-    """The partitions that an input stands for; None: its asset is not partitioned.
+def reader_of_the_run(family: Family) -> "InputManagerDefinition":
+    """What loads the inputs that `of_the_run` names."""
 
-    Raises
-    ------
-    TableError
-        A check asks for the partition of its run, and none was ever materialized.
-    """
-    if not context.has_asset_partitions:
-        return None
-    options = context.definition_metadata or {}
-    if not set(_OF_THE_RUN.items()) <= set(options.items()):
-        return context.asset_partition_keys
+    @dg.input_manager(
+        required_resource_keys={family.tables}, description="Reads the partition of the run from the tables."
+    )
+    def read(context: dg.InputContext) -> object:
+        tables: TableIOManager = getattr(context.resources, family.tables)
+        return tables.load(context, [_partition_of_the_run(context)] if context.has_asset_partitions else None)
+
+    return read
+
+
+def _partition_of_the_run(context: dg.InputContext) -> str:
     if context.has_partition_key:
-        return [context.partition_key]
+        return context.partition_key
     event = context.instance.get_latest_materialization_event(context.asset_key)
     latest = event.asset_materialization.partition if event and event.asset_materialization else None
     if latest is None:
@@ -44,7 +49,7 @@ def partitions_to_load(context: dg.InputContext) -> Sequence[str] | None:
             f"No partition of {context.asset_key.to_user_string()} has been materialized",
             fix="Materialize one first, or run the check with a partition",
         )
-    return [latest]
+    return latest
 
 
 def by_partition(annotation: object) -> object | None:

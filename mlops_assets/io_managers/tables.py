@@ -10,7 +10,7 @@ import pyarrow.dataset as ds
 from pydantic import Field
 
 from mlops_assets.errors import TableError
-from mlops_assets.io_managers.partitions import ALLOW_MISSING, by_partition, partitions_to_load
+from mlops_assets.io_managers.partitions import ALLOW_MISSING, by_partition
 from mlops_assets.metadata import schema_metadata
 from mlops_assets.scoring.reason_text import reasons_as_text
 from mlops_assets.settings import from_environment
@@ -93,10 +93,13 @@ class TableIOManager(dg.ConfigurableIOManager, ABC):
         )
 
     def load_input(self, context: dg.InputContext) -> object:
+        return self.load(context, context.asset_partition_keys if context.has_asset_partitions else None)
+
+    def load(self, context: dg.InputContext, partitions: Sequence[str] | None) -> object:
+        """What the consumer annotates, of these partitions; None: the table is not partitioned."""
         options = context.definition_metadata or {}
         asset, columns, limit = context.asset_key.path[-1], options.get("columns"), options.get("limit")
         wanted = context.dagster_type.typing_type
-        partitions = partitions_to_load(context)
         if partitions is None:
             return as_type(self.read(asset, None, columns, limit), wanted)
         if options.get(ALLOW_MISSING):

@@ -96,8 +96,8 @@ class Journal:
             return True
         raise DigestMismatchError(
             f"The files of {self.model!r} version {version} are not those that were seen on "
-            f"{seen[-1].observed_at:%Y-%m-%d %H:%M} UTC: digest {digest[:12]} instead of {(seen[-1].digest or '')[:12]}. "
-            "A registered version does not change by itself",
+            f"{seen[-1].observed_at:%Y-%m-%d %H:%M} UTC: digest {digest[:12]} instead of {(seen[-1].digest or '')[:12]}"
+            ". A registered version does not change by itself",
             where=self.folder.uri,
             fix="Find out who replaced them, restore them or register them as a new version; to accept them "
             f"deliberately, run champion_model with the config accept_digest: {digest}",

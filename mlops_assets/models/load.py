@@ -12,6 +12,7 @@ from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.requirements import install_line, saved_with
 from mlops_assets.models.skops_files import listing_its_types
 from mlops_assets.models.structure import check_structure
+from mlops_assets.signatures.enforcement import stop_enforcing_inputs
 
 if TYPE_CHECKING:
     from mlflow.pyfunc import PyFuncModel
@@ -43,7 +44,7 @@ def load_native(folder: Path, reference: ModelReference) -> LoadedModel:
             where=reference.uri,
             fix="Use `loader: {KIND: CustomLoader}`, or leave `loader` out",
         )
-    return LoadedModel(reference, pyfunc, native=native)
+    return LoadedModel(reference, pyfunc, native=native, recorded=stop_enforcing_inputs(pyfunc))
 
 
 def load_custom(folder: Path, reference: ModelReference) -> LoadedModel:
@@ -63,7 +64,7 @@ def load_custom(folder: Path, reference: ModelReference) -> LoadedModel:
         # MLflow's way to say that the flavor is not a Python model; predicting works all the same.
         python_model = None
         _native(pyfunc, reference)
-    return LoadedModel(reference, pyfunc, python_model=python_model)
+    return LoadedModel(reference, pyfunc, python_model=python_model, recorded=stop_enforcing_inputs(pyfunc))
 
 
 def load_by_flavor(folder: Path, reference: ModelReference) -> LoadedModel:

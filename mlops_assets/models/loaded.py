@@ -23,22 +23,26 @@ class LoadedModel:
     reference
         What was pinned.
     pyfunc
-        MLflow's view of it: `predict` with the signature enforced.
+        MLflow's view of it. This package's loaders switch its enforcement of inputs off, because rows have passed the
+        contract, which is stricter; see `mlops_assets.signatures.enforcement`.
     native
         The flavor's own object (a scikit-learn estimator, a Booster, ...); None for a custom Python model.
     python_model
         The `mlflow.pyfunc.PythonModel` inside a custom model; None otherwise.
+    recorded
+        The signature as it was loaded; None takes that of `pyfunc`.
     """
 
     reference: ModelReference
     pyfunc: "PyFuncModel"
     native: object | None = None
     python_model: object | None = None
+    recorded: "ModelSignature | None" = None
 
     @property
     def signature(self) -> "ModelSignature | None":
         """The signature recorded with the model."""
-        return self.pyfunc.metadata.signature  # type: ignore[no-any-return]
+        return self.recorded if self.recorded is not None else self.pyfunc.metadata.signature
 
     @property
     def inner(self) -> object:

@@ -10,6 +10,8 @@ from mlops_assets.models.registry import Registry
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature
 
+    from mlops_assets.signatures.compatibility import Compatibility
+
 
 def recorded_signature(registry: Registry, name: str, version: int) -> "ModelSignature | None":
     """The signature that a registered version carries, or None; only its ``MLmodel`` is fetched, nothing is loaded.
@@ -28,3 +30,24 @@ def recorded_signature(registry: Registry, name: str, version: int) -> "ModelSig
         ModelDescription.read(folder)
         signature: ModelSignature | None = Model.load(str(folder)).signature
     return signature
+
+
+def compare_versions(registry: Registry, name: str, old: str, new: str, mode: str) -> "tuple[str, Compatibility]":
+    """Whether the version `new` (an alias, or a number) may take the place of `old`; first the label of `new`.
+
+    Raises
+    ------
+    ConfigurationError
+        There is no such mode.
+    RegistryError
+        A version, or its ``MLmodel``, is not there.
+    """
+    from mlops_assets.signatures.compatibility import Mode, check
+
+    judged = Mode.of(mode)
+    labels, signatures = [], []
+    for text in (old, new):
+        version = int(registry.version(name, int(text) if text.isdigit() else text).version)
+        labels.append(f"{name} version {version}")
+        signatures.append(recorded_signature(registry, name, version))
+    return labels[1], check([(labels[0], signatures[0])], signatures[1], judged)

@@ -62,12 +62,12 @@ def registry_error(error: BaseException, doing: str, where: str) -> MlopsAssetsE
     """This package's error for one of MLflow's, of its database's or of a missing driver."""
     status = _status(error)
     text = str(error)
-    absent = _ABSENT_MODULE.search(text)
+    absent = _absent_module(error)
     if absent:
         return MissingExtraError(
-            f"The Python package {absent[1]!r} is needed and not installed, while {doing}",
+            f"The Python package {absent!r} is needed and not installed, while {doing}",
             where=where,
-            fix=f"Run: pip install {driver_package(absent[1])}",
+            fix=f"Run: pip install {driver_package(absent)}",
         )
     if is_no_answer(error):
         return RegistryUnreachableError(
@@ -107,7 +107,7 @@ def registry_error(error: BaseException, doing: str, where: str) -> MlopsAssetsE
 
 def download_error(error: BaseException, doing: str, where: str) -> MlopsAssetsError:
     """Like `registry_error` for a download, where something that is not found is a missing artifact."""
-    known = _ABSENT_MODULE.search(str(error)) or is_no_answer(error)
+    known = _absent_module(error) or is_no_answer(error)
     if not known and (is_missing_resource(error) or _MISSING_ARTIFACT.search(str(error))):
         return ArtifactsMissingError(f"Artifacts are missing while {doing}", where=where, fix=RESTORE)
     return registry_error(error, doing, where)
@@ -123,6 +123,14 @@ def driver_package(module: str) -> str:
     }
     top = module.partition(".")[0]
     return known.get(top, top.replace("_", "-"))
+
+
+def _absent_module(error: BaseException) -> str | None:
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return error.name
+    # MLflow repeats what a cloud's client said, in an error of its own.
+    found = _ABSENT_MODULE.search(str(error))
+    return found[1] if found else None
 
 
 def _status(error: BaseException) -> int | None:

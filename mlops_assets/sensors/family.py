@@ -8,6 +8,7 @@ from mlops_assets.family import Family
 from mlops_assets.sensors.automation import automation_sensors
 from mlops_assets.sensors.champion import champion_sensor
 from mlops_assets.sensors.inputs import inputs_sensor
+from mlops_assets.sensors.new_version import new_version_sensor
 from mlops_assets.sensors.notifications import notification_sensors
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ def family_sensors(
     settings, alias = family.settings, family.settings.alias_or_version
     jobs = {"inference": inference, "explanations": explanations}
     sensors = notification_sensors(family, list(jobs.values()))
+    sensors.append(new_version_sensor(family))
     if settings.automation and isinstance(alias, str):
         return sensors + automation_sensors(family, alias)
     if isinstance(alias, str):

@@ -63,7 +63,8 @@ def listing_token(place: Location, table_format: str | None) -> str | None:
             )
         else:
             found = [("", _facts_of_file(place))]
-    except Exception as error:  # noqa: BLE001 - each file system has exceptions of its own
+    except Exception as error:
+        # Each file system has exceptions of its own.
         raise TableError(
             f"The inputs cannot be listed: {getattr(error, 'strerror', None) or type(error).__name__}",
             where=place.uri,

@@ -41,12 +41,11 @@ def watch(
     if context.cursor and memory == Memory():
         context.log.warning("The cursor cannot be read; it is restored from what this sensor did last")
     if memory.wait > 0:
-        return _skip(memory.waited(), f"Backing off after {memory.failures} failures; {memory.wait} ticks to wait")
+        return backing_off(memory)
     try:
         token = look()
     except (RegistryError, TableError) as error:
-        after = memory.failed()
-        return _skip(after, f"{type(error).__name__}: {error} Next attempt after {after.wait} further ticks.")
+        return failed(memory, error)
     if memory.known:
         decision = decide(subject, memory, token, None, None)
     else:
@@ -62,6 +61,17 @@ def watch(
     if isinstance(action, dg.RunRequest):
         return dg.SensorResult(run_requests=[action], cursor=cursor)
     return dg.SensorResult(asset_events=[action], cursor=cursor, skip_reason=decision.reason)
+
+
+def backing_off(memory: Memory) -> dg.SensorResult:
+    """A tick that lets an attempt pass."""
+    return _skip(memory.waited(), f"Backing off after {memory.failures} failures; {memory.wait} ticks to wait")
+
+
+def failed(memory: Memory, error: Exception) -> dg.SensorResult:
+    """A tick whose attempt failed: skipped with the reason, and the next attempt put off."""
+    after = memory.failed()
+    return _skip(after, f"{type(error).__name__}: {error} Next attempt after {after.wait} further ticks.")
 
 
 def last_run_key(instance: dg.DagsterInstance, sensor_name: str) -> str | None:

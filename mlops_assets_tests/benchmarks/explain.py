@@ -1,25 +1,27 @@
-"""Tree attributions beside shap's and the library's own: ``python -m mlops_assets_tests.benchmarks.explain [model ...]``.
+"""Tree attributions beside shap's and the library's own: ``python -m mlops_assets_tests.benchmarks.explain [model]``.
 
 The data are seeded and have the shape of the UCI bike-sharing hours (17,379 rows, 14 columns of integers and quantized
 numbers, a count to predict), which is not shipped. Each model is fitted, then *ours* (`tree_shap`, all cores), *shap*
-(`shap.TreeExplainer`) and the *library's own* contributions (all cores) take turns; a round's ratios are of neighbours in
-time, and the table shows the median ratio and each one's best rate. shap and the libraries get fewer rows than ours, by
-default enough for about a second.
+(`shap.TreeExplainer`) and the *library's own* contributions (all cores) take turns. A round's ratios are of neighbours
+in time; the table shows the median ratio and each one's best rate. shap and the libraries get fewer rows than ours,
+enough for about a second.
 
 Note: for XGBoost, `shap.TreeExplainer` is a wrapper round XGBoost's own contributions.
 
-Columns: rows per second; ours divided by shap's and by the library's; the largest difference from shap in any attribution,
-relative to the largest prediction in the additive space; what ours needs in memory beyond the model and its arrays in walk
-order while it explains all rows, the result included (Linux); seconds to read the model and lay it out; seconds of the
-first call, which compiles where no other process has done so.
+Columns: rows per second; ours divided by shap's and by the library's; the largest difference from shap in any
+attribution, relative to the largest prediction in the additive space; what ours comes to hold in memory while it
+explains all its rows, beyond the model and its layout (Linux); seconds to read the model and lay it out; seconds of the
+first call, which compiles where no process has done so before.
 """
 
 import argparse
+import os
 import statistics
 import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +45,7 @@ class Case:
 
 
 def bikes(rows: int = 17_379, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Hours of two years: season, year, month, hour, holiday, weekday, working day, weather, ...; the count of hires."""
+    """Hours of two years: season, year, month, hour, holiday, weekday, working day, weather, ...; the hires."""
     random = np.random.default_rng(seed)
     hour, day = np.arange(rows) % 24, np.arange(rows) // 24
     season, year, month, weekday = day // 91 % 4 + 1, day // 365 % 2, day // 30 % 12 + 1, day % 7
@@ -136,13 +138,20 @@ def memory(field: str) -> int:
 
 
 def peak(work: Callable[[], object]) -> int:
-    """Bytes that `work` needs at most, beyond what the process holds before it."""
-    reset = Path("/proc/self/clear_refs")
-    if reset.exists():
-        reset.write_text("5")
-    before = memory("VmRSS")
-    work()
-    return memory("VmHWM") - before
+    """Bytes that a process forked from this one comes to hold while it does the work, beyond those it starts with."""
+    if not hasattr(os, "fork"):
+        return 0
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        before = memory("VmRSS")
+        work()
+        os.write(writer, str(memory("VmHWM") - before).encode())
+        os._exit(0)
+    os.close(writer)
+    os.waitpid(child, 0)
+    with os.fdopen(reader) as answer:
+        return int(answer.read())
 
 
 def rate(work: Callable[[], object], rows: int) -> float:
@@ -177,9 +186,8 @@ def measure(name: str, case: Case) -> str:
     for _ in range(ROUNDS):
         rates["ours"].append(rate(lambda: tree_kernel.tree_shap(ensemble, X[: case.rows]), case.rows))
         rates["shap"].append(rate(lambda: explainer.shap_values(few, check_additivity=False), len(few)))
-        own = case.contributions
-        if own is not None:
-            rates["own"].append(rate(lambda: own(model, few), len(few)))
+        if case.contributions is not None:
+            rates["own"].append(rate(partial(case.contributions, model, few), len(few)))
     needed = peak(lambda: tree_kernel.tree_shap(ensemble, X[: case.rows]))
 
     def ratio(other: str) -> str:
@@ -189,7 +197,7 @@ def measure(name: str, case: Case) -> str:
     best = {key: f"{max(found):10,.1f}" if found else f"{'-':>10}" for key, found in rates.items()}
     return (
         f"{name:36}{outputs:4}{best['ours']}{best['shap']}{best['own']}{ratio('shap')}{ratio('own')}"
-        f"{difference:10.0e}{needed / 2**20:8.0f} MB{read:7.2f} s{first:7.2f} s"
+        f"{difference:10.0e}{needed / 2**20:7.1f} MB{read:7.2f} s{first:7.2f} s"
     )
 
 
@@ -200,7 +208,7 @@ def main() -> None:
     chosen = parser.parse_args().models
     warnings.simplefilter("ignore")
     heads = f"{'model':36}{'outp':>4}{'ours/s':>10}{'shap/s':>10}{'own/s':>10}{'x shap':>8}{'x own':>8}"
-    print(f"{heads}{'max diff':>10}{'memory':>11}{'read':>9}{'first':>9}")
+    print(f"{heads}{'max diff':>10}{'memory':>10}{'read':>9}{'first':>9}")
     for name, case in cases().items():
         if not chosen or any(part in name for part in chosen):
             print(measure(name, case), flush=True)

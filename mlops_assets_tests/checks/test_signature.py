@@ -42,8 +42,8 @@ def test_a_removed_input_is_compatible(promoted, run):
     promote(["a", "b"])
     done = run(features, job="inference")
     assert done.success
-    rows = done.checks["model_signature", "compatible"].metadata["differences"].value
-    assert [row["code"] for row in rows] == ["input_removed"]
+    rows = done.checks["model_signature", "compatible"].metadata["differences"].records
+    assert [row.data["code"] for row in rows] == ["input_removed"]
 
 
 def test_the_mode_is_a_setting(promoted, run):
@@ -87,3 +87,14 @@ defs = dg.Definitions.merge(
     assert main(["compare", "m", "2", "1", "--module", "gate_location"]) == 0
     assert main(["compare", "m", "1", "7", "--module", "gate_location"]) == 1
     assert "version 7" in capsys.readouterr().err
+
+
+def test_the_job_gates_a_promotion(promoted, run):
+    features, promote = promoted
+    promote(["a", "b", "c", "d"])
+    gate = {"m__compare_signatures": {"config": {"old": "1", "new": "2"}}}
+    done = run(features, job="compatibility", config=gate)
+    assert not done.success
+    assert "input_added_required" in done.error()
+    back = {"m__compare_signatures": {"config": {"old": "2", "new": "1"}}}
+    assert run(features, job="compatibility", config=back).success

@@ -388,6 +388,18 @@ def test_categories_that_are_not_numbers_are_refused():
         read_ensemble(model)
 
 
+@pytest.mark.parametrize("library", ["lightgbm", "xgboost"])
+def test_categories_of_a_data_frame_are_refused(library):
+    import pandas as pd
+    from lightgbm import LGBMRegressor
+    from xgboost import XGBRegressor
+
+    frame = pd.DataFrame({"size": np.arange(50.0), "grade": pd.Categorical([3, 7] * 25)})
+    chosen = LGBMRegressor(verbose=-1) if library == "lightgbm" else XGBRegressor(enable_categorical=True)
+    with pytest.raises(ExplanationError, match=r"categories of a DataFrame.*category codes"):
+        read_ensemble(chosen.fit(frame, np.arange(50.0)))
+
+
 @pytest.mark.parametrize("name", ["forest", "boosting", "histogram", "lightgbm", "xgboost", "catboost"])
 def test_a_model_that_is_not_fitted_is_refused(name):
     # A fresh object of the same class: those in CASES are fitted in place.

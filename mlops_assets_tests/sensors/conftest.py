@@ -21,7 +21,7 @@ class Model:
     """The definitions of the model ``m`` on a registry, and ticks of its sensors that keep their cursors."""
 
     def __init__(self, folder: Path, registry: MlflowRegistry, instance: dg.DagsterInstance, **settings: Any) -> None:
-        self.registry, self.instance = registry, instance
+        self.folder, self.registry, self.instance = folder, registry, instance
         self.definitions = dg.Definitions.merge(
             build_model_definitions(
                 "m", folder, **{"inputs": {"path": "inputs.parquet"}, "outputs": {"path": "tables"}, **settings}

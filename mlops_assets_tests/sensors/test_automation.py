@@ -99,7 +99,9 @@ def test_a_blocking_check_that_fails_stops_the_assets_behind_it(automation, vers
     wanted = automation.requested()
     assert "predictions" in wanted
     done = automation.run(wanted)
-    checks = {(check.asset_key.path[-1], check.check_name): check.passed for check in done.get_asset_check_evaluations()}
+    checks = {
+        (check.asset_key.path[-1], check.check_name): check.passed for check in done.get_asset_check_evaluations()
+    }
     assert checks["input_samples", "not_empty"] is False
     materialized = {event.asset_key.path[-1] for event in done.get_asset_materialization_events()}
     assert materialized == {"input_samples", "rejected_samples"}

@@ -1,0 +1,53 @@
+"""The job that gates a promotion: whether one version's signature may take another's place."""
+
+import dagster as dg
+from pydantic import Field
+
+from mlops_assets.errors import ContractError
+from mlops_assets.family import REGISTRY, Family
+from mlops_assets.metadata import DIFFERENCE_COLUMNS, table
+from mlops_assets.models.recorded import compare_versions
+from mlops_assets.resources.registry import MlflowRegistry
+
+
+def compatibility_job(family: Family) -> dg.JobDefinition:
+    """`<model>_compatibility_job`: fails when the new version is not compatible with the old one."""
+
+    class CompatibilityConfig(dg.Config):
+        """Which versions are compared."""
+
+        old: str = Field(default=str(family.settings.alias_or_version), description="Alias or version that is in use.")
+        new: str = Field(description="Alias or version that is to take its place.")
+        mode: str = Field(default=family.settings.contract.compatibility, description="NONE, BACKWARD, FORWARD, FULL.")
+
+    @dg.op(
+        name=f"{family.slug}__compare_signatures",
+        required_resource_keys={REGISTRY},
+        description="Compares two versions' signatures, reading their MLmodel files alone.",
+        out=dg.Out(dg.Nothing),
+    )
+    def compare_signatures(context: dg.OpExecutionContext, config: CompatibilityConfig) -> None:
+        registry: MlflowRegistry = getattr(context.resources, REGISTRY)
+        name, verdict = compare_versions(registry.address(), family.model, config.old, config.new, config.mode)
+        report = verdict.report(name)
+        context.log.info(report)
+        context.add_output_metadata(
+            {"differences": table(verdict.rows(), DIFFERENCE_COLUMNS), "mode": verdict.mode.value}
+        )
+        if not verdict.compatible:
+            raise ContractError(
+                f"{name} is not compatible with {config.old}: "
+                + "; ".join(str(difference) for _, difference in verdict.forbidden),
+                where=f"mode {verdict.mode.value}",
+                fix="Change the model's signature, or choose another mode",
+            )
+
+    @dg.job(
+        name=family.compatibility_job,
+        executor_def=dg.in_process_executor,
+        description=f"May a version of {family.model} take the place of another? For a promotion's gate.",
+    )
+    def job() -> None:
+        compare_signatures()
+
+    return job

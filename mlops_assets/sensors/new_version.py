@@ -1,0 +1,78 @@
+"""The new-version sensor: each newly registered version is validated, away from the published tables."""
+
+import dagster as dg
+
+from mlops_assets.errors import RegistryError, VersionNotFoundError
+from mlops_assets.family import REGISTRY, Family
+from mlops_assets.resources.registry import MlflowRegistry
+from mlops_assets.sensors.moves import Memory
+from mlops_assets.sensors.versions import new_versions
+from mlops_assets.sensors.watch import backing_off, failed, last_run_key
+
+VERSION_TAG = "mlops_assets/version"
+
+
+def new_version_sensor(family: Family) -> dg.SensorDefinition:
+    """Launches the validation job once for each version that is registered after the sensor's first tick.
+
+    One registry call a tick, and one more for each new version. Exactly once: the run key is the version's number and
+    the time of its registration. Versions that carry a verdict already are passed over.
+    """
+    settings, name = family.settings.sensors.new_version, f"{family.slug}_new_version_sensor"
+
+    @dg.sensor(
+        name=name,
+        # By name: a job that already has resources would make Dagster copy the sensor, with a beta warning.
+        job_name=family.validation_job,
+        required_resource_keys={REGISTRY},
+        default_status=settings.default_status,
+        minimum_interval_seconds=settings.interval_seconds,
+        description=f"Launches {family.validation_job} for each newly registered version of {family.model}.",
+    )
+    def new_version(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        memory = Memory.read(context.cursor)
+        if memory.wait > 0:
+            return backing_off(memory)
+        registry: MlflowRegistry = getattr(context.resources, REGISTRY)
+        try:
+            newest = newest_version(registry, family.model)
+            last = None if memory.known else asked_last(context.instance, name)
+            found = new_versions(family.model, memory, newest, last)
+            requests = [request for version in found.versions if (request := _request(registry, family, version))]
+        except RegistryError as error:
+            return failed(memory, error)
+        context.log.info(found.reason)
+        if not requests:
+            return dg.SensorResult(skip_reason=found.reason, cursor=found.memory.to_cursor())
+        return dg.SensorResult(run_requests=requests, cursor=found.memory.to_cursor())
+
+    return new_version
+
+
+def newest_version(registry: MlflowRegistry, model: str) -> int | None:
+    """The highest version number of a model; one registry call."""
+    numbers = [int(version.version) for version in registry.address().model(model).latest_versions]
+    return max(numbers, default=None)
+
+
+def asked_last(instance: dg.DagsterInstance, sensor_name: str) -> int | None:
+    """The version for which this sensor launched its last run."""
+    number = (last_run_key(instance, sensor_name) or "").rpartition("/v")[2].partition(":")[0]
+    return int(number) if number.isascii() and number.isdigit() else None
+
+
+def _request(registry: MlflowRegistry, family: Family, number: int) -> dg.RunRequest | None:
+    from mlops_assets.validation.verdict import TAG
+
+    try:
+        version = registry.address().version(family.model, number)
+    except VersionNotFoundError:
+        # Deleted before anybody looked.
+        return None
+    if TAG in version.tags:
+        return None
+    return dg.RunRequest(
+        run_key=f"{family.model}/v{number}:{version.creation_timestamp}",
+        run_config={"ops": {f"{family.slug}__validate": {"config": {"version": number}}}},
+        tags={VERSION_TAG: str(number)},
+    )

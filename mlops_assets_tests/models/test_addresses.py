@@ -1,0 +1,90 @@
+import pytest
+
+from mlops_assets.models.addresses import is_below, local_path, secrets_of, without_credentials, without_secrets
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("http://ml.example:5000", "http://ml.example:5000"),
+        ("https://user:CANARY@ml.example/mlflow", "https://ml.example/mlflow"),
+        ("https://CANARY@ml.example", "https://ml.example"),
+        ("postgresql+psycopg://u:CAN/A@RY@db:5432/mlflow", "postgresql+psycopg://db:5432/mlflow"),
+        ("mysql://db/mlflow?user=u&password=CANARY", "mysql://db/mlflow"),
+        ("wasbs://box@account/models?sig=CANARY#x", "wasbs://account/models"),
+        ("sqlite:////srv/a@b/mlflow.db", "sqlite:////srv/a@b/mlflow.db"),
+        ("file:///srv/models/1", "file:///srv/models/1"),
+        ("/srv/models/1", "/srv/models/1"),
+        ("models:/m-1", "models:/m-1"),
+        ("s3://bucket/key", "s3://bucket/key"),
+    ],
+)
+def test_an_address_is_shown_without_its_secrets(address, shown):
+    assert without_credentials(address) == shown
+
+
+def test_every_spelling_of_a_password_is_known():
+    assert secrets_of("http://user:p%40ss@host") >= {"p%40ss", "p@ss", "user:p%40ss", "user:p@ss"}
+    assert secrets_of("sqlite:////a@b") == frozenset()
+    assert secrets_of("http://host/x@y") >= {"host/x"}  # rather too much than too little
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "API request to http://u:CANARY@host/api failed",
+        "cannot parse 'postgresql://CANARY@h/d'",
+        "url: /mlflow?a=1&password=CANARY&b=2",
+        "https://x.blob/y?sv=1&sig=CANARY",
+        "?X-Amz-Signature=CANARY",
+        "?access_token=CANARY",
+    ],
+)
+def test_what_looks_like_a_secret_in_a_message_is_replaced(message):
+    cleaned = without_secrets(message)
+    assert "CANARY" not in cleaned
+    assert "***" in cleaned
+
+
+def test_a_known_secret_is_replaced_wherever_it_stands():
+    assert without_secrets("login as CANARY/x failed", {"CANARY/x"}) == "login as *** failed"
+
+
+@pytest.mark.parametrize(
+    ("address", "folder", "expected"),
+    [
+        ("s3://models/churn/1", "s3://models/churn", True),
+        ("s3://models/churn/1", "s3://models/churn/", True),
+        ("s3://models/churn", "s3://models/churn", True),
+        ("s3://models/churn/1", "s3://models", True),
+        ("s3://models-evil/churn/1", "s3://models", False),
+        ("s3://models/churn-evil/1", "s3://models/churn", False),
+        ("s3://models/churn/../fraud", "s3://models/churn", False),
+        ("s3://models/churn/%2e%2e/fraud", "s3://models/churn", False),
+        ("s3://models@evil/churn", "s3://models", False),
+        ("gs://models/churn", "s3://models/churn", False),
+        ("S3://Models/churn", "s3://models", True),
+        ("s3://models/Churn", "s3://models/churn", False),
+        ("https://host:444/a", "https://host/a", False),
+        ("https://host/b?/a", "https://host/a", False),
+        ("file:///srv/models/1", "/srv/models", True),
+        ("file:/srv/models/1", "file:///srv/models", True),
+        ("/srv/models/1", "file://localhost/srv/models", True),
+        ("file://elsewhere/srv/models/1", "file:///srv/models", False),
+        ("/srv/models/../secret", "/srv/models", False),
+        ("mlflow-artifacts:/3/models/m-1/artifacts", "mlflow-artifacts:/3", True),
+        ("mlflow-artifacts:/33/models/m-1/artifacts", "mlflow-artifacts:/3", False),
+    ],
+)
+def test_below_means_by_whole_parts(address, folder, expected):
+    assert is_below(address, folder) is expected
+
+
+def test_a_local_path_is_known_in_each_spelling():
+    assert [local_path(each) for each in ("/a/b", "file:///a/b%20c", "file:/a", "s3://a/b", "file://host/a")] == [
+        "/a/b",
+        "/a/b c",
+        "/a",
+        None,
+        None,
+    ]

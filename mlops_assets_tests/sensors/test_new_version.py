@@ -1,0 +1,234 @@
+"""New versions: what asks for a validation, and what a validation finds and writes back."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from mlflow.models import infer_signature
+from sklearn.datasets import load_diabetes
+from sklearn.linear_model import LinearRegression, Ridge
+
+from mlops_assets.resources.notifier import Notifier
+from mlops_assets.sensors.moves import Memory
+from mlops_assets.sensors.versions import MOST, new_versions
+
+SENSOR = "m_new_version_sensor"
+TAG, REASONS = "mlops_assets.validation", "mlops_assets.validation_reasons"
+
+
+def test_the_first_tick_takes_what_is_there_for_known():
+    found = new_versions("m", Memory(), 7, None)
+    assert found.versions == ()
+    assert new_versions("m", found.memory, 8, None).versions == (8,)
+
+
+def test_every_version_since_the_last_tick_is_new():
+    assert new_versions("m", Memory(True, "7"), 10, None).versions == (8, 9, 10)
+
+
+def test_a_lost_cursor_is_restored_from_the_last_request():
+    assert new_versions("m", Memory(), 9, 7).versions == (8, 9)
+
+
+def test_a_model_registered_anew_counts_from_its_newest_version():
+    found = new_versions("m", Memory(True, "7"), 2, None)
+    assert found.versions == ()
+    assert new_versions("m", found.memory, 3, None).versions == (3,)
+
+
+def test_the_first_version_of_a_model_without_any_is_new():
+    found = new_versions("m", Memory(), None, None)
+    assert new_versions("m", found.memory, 1, None).versions == (1,)
+
+
+def test_many_at_once_are_spread_over_ticks():
+    first = new_versions("m", Memory(True, "0"), MOST + 3, None)
+    assert first.versions == tuple(range(1, MOST + 1))
+    assert new_versions("m", first.memory, MOST + 3, None).versions == (MOST + 1, MOST + 2, MOST + 3)
+
+
+def test_a_garbled_number_in_the_cursor_asks_for_nothing_old():
+    assert new_versions("m", Memory(True, "seven"), 9, None).versions == ()
+
+
+@pytest.fixture
+def add(registry, versions):
+    """`add(model, inputs)` registers another version and leaves the alias where it is."""
+
+    def register(model=None, inputs: pd.DataFrame | None = None, **kw) -> int:
+        inputs = versions if inputs is None else inputs
+        target = load_diabetes(return_X_y=True)[1][: len(inputs)]
+        number = registry.add_sklearn((model or Ridge(5)).fit(inputs, target), inputs, **kw)
+        registry.client.set_registered_model_alias("m", "Champion", "1")
+        return number
+
+    return register
+
+
+def test_each_new_version_asks_for_one_validation(model, add):
+    m = model()
+    assert m.keys(SENSOR) == []
+    add()
+    add()
+    requests = m.tick(SENSOR, keep_cursor=False).run_requests
+    assert [request.tags["mlops_assets/version"] for request in requests] == ["4", "5"]
+    assert [request.run_config for request in requests] == [
+        {"ops": {"m__validate": {"config": {"version": number}}}} for number in (4, 5)
+    ]
+    assert m.keys(SENSOR) == [request.run_key for request in requests]
+    assert m.keys(SENSOR) == []
+
+
+def test_a_deleted_version_and_one_with_a_verdict_are_passed_over(model, add, registry):
+    m = model()
+    m.tick(SENSOR)
+    add()
+    add()
+    add()
+    registry.client.delete_model_version("m", "4")
+    registry.client.set_model_version_tag("m", "5", TAG, "passed")
+    assert [request.tags["mlops_assets/version"] for request in m.tick(SENSOR).run_requests] == ["6"]
+
+
+def test_no_such_model_is_skipped_and_backs_off(model, registry):
+    m = model()
+    m.tick(SENSOR)
+    registry.client.rename_registered_model("m", "elsewhere")
+    assert m.tick(SENSOR).skip_message.startswith("ModelNotFoundError")
+    assert json.loads(m.tick(SENSOR).cursor)["failures"] == 2
+    assert m.tick(SENSOR).skip_message.startswith("Backing off")
+
+
+class Validation:
+    """One validation: its verdict in the registry, and its report."""
+
+    def __init__(self, m, registry, version: int, **config) -> None:
+        self.before = published(m)
+        self.result = m.materialize("m_validation_job", ops={"m__validate": {"config": {"version": version, **config}}})
+        assert self.result.success
+        tags = registry.client.get_model_version("m", str(version)).tags
+        self.verdict, self.reasons = tags[TAG], tags[REASONS]
+        (event,) = [event for event in self.result.all_events if event.is_successful_output]
+        self.metadata = {key: value.value for key, value in event.step_output_data.metadata.items()}
+        self.findings = {
+            record.data["asked"]: (record.data["answer"], record.data["detail"])
+            for record in event.step_output_data.metadata["findings"].records
+        }
+        assert published(m) == self.before
+
+
+def published(m) -> dict[str, bytes]:
+    """Every file beside the inputs, save the registry's own: what a validation must leave alone."""
+    root = m.folder / "tables"
+    return {str(path): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+def test_a_good_candidate_passes_with_its_shift_and_its_explanations(model, add, registry, versions):
+    m = model()
+    assert m.materialize("m_explanations_job").success
+    done = Validation(m, registry, add())
+    assert done.verdict == "passed"
+    assert list(done.findings) == [
+        "loads",
+        "signature",
+        "compatible",
+        "conforms",
+        "predicts",
+        "explains",
+        "compared",
+    ]
+    assert {answer for answer, _ in done.findings.values()} == {"yes"}
+    target = load_diabetes(return_X_y=True)[1][: len(versions)]
+    old, new = (kind.fit(versions, target).predict(versions) for kind in (LinearRegression(), Ridge(5)))
+    assert done.metadata["shift/mean_abs_change"] == pytest.approx(np.abs(new - old).mean())
+    assert done.metadata["rows_compared"] == len(versions)
+    assert 0 < done.metadata["explanations/lowest_ndcg"] <= 1
+    features = {record.data["feature"] for record in done.metadata["explanation_diff"].records}
+    assert features == set(versions.columns)
+    assert done.result.get_asset_materialization_events() == []
+
+
+def test_a_candidate_without_a_signature_fails(model, add, registry):
+    done = Validation(model(), registry, add(signature=None))
+    assert done.verdict == "failed"
+    assert done.reasons == "signature: it carries none"
+
+
+def test_an_incompatible_candidate_fails_with_the_difference(model, add, registry, versions):
+    done = Validation(model(), registry, add(inputs=versions.assign(extra=1.0)))
+    assert done.verdict == "failed"
+    assert done.findings["compatible"][0] == "no"
+    assert "extra" in done.reasons
+    assert done.findings["conforms"][0] == "no"
+
+
+def test_the_compatibility_mode_is_the_contracts(model, add, registry, versions):
+    m = model(contract={"compatibility": "NONE"})
+    done = Validation(m, registry, add(inputs=versions[["age", "sex"]]))
+    assert done.verdict == "passed"
+    assert done.findings["compatible"][0] == "yes"
+
+
+class Pickled:
+    """Any Python object: enough to need a pickle."""
+
+
+def test_an_untrusted_candidate_fails_with_the_line_that_would_allow_it(model, add, registry, versions):
+    import mlflow.pyfunc
+
+    class Custom(mlflow.pyfunc.PythonModel):
+        def predict(self, context, model_input, params=None):
+            return np.zeros(len(model_input))
+
+    add()
+    signature = infer_signature(versions, pd.DataFrame({"prediction": np.zeros(2)}))
+    number = registry.add_pyfunc(Custom(), signature=signature)
+    registry.client.set_registered_model_alias("m", "Champion", "1")
+    done = Validation(model(), registry, number)
+    assert done.verdict == "failed"
+    assert done.findings["loads"][0] == "no"
+    assert "allow_pickle: true" in done.reasons
+
+
+def test_a_candidate_that_raises_fails_without_the_datas_values(model, add, registry, versions):
+    import mlflow.pyfunc
+
+    class Raising(mlflow.pyfunc.PythonModel):
+        def predict(self, context, model_input, params=None):
+            raise RuntimeError(f"cannot deal with {model_input.iloc[0, 0]} canary-9")
+
+    signature = infer_signature(versions, pd.DataFrame({"prediction": np.zeros(2)}))
+    number = registry.add_pyfunc(Raising(), signature=signature)
+    registry.client.set_registered_model_alias("m", "Champion", "1")
+    done = Validation(model(trust={"allow_pickle": True}), registry, number)
+    assert done.verdict == "failed"
+    assert done.findings["predicts"][0] == "no"
+    assert "canary-9" not in done.reasons
+
+
+def test_without_a_champion_the_comparison_is_left_out(model, add, registry):
+    number = add()
+    registry.client.delete_registered_model_alias("m", "Champion")
+    done = Validation(model(), registry, number)
+    assert done.verdict == "passed"
+    assert "compared" not in done.findings
+    assert done.metadata["champion"] == "(none)"
+
+
+def test_only_the_first_rows_are_tried(model, add, registry):
+    done = Validation(model(), registry, add(), rows=11)
+    assert done.metadata["rows"] == 11
+
+
+def test_the_verdict_is_told(model, add, registry):
+    told: list[tuple[str, str]] = []
+
+    class Recorder(Notifier):
+        def notify(self, title: str, message: str) -> None:
+            told.append((title, message))
+
+    m = model()
+    m.definitions.resources["notifier"] = Recorder()
+    Validation(m, registry, add(signature=None))
+    assert told == [("m: version 4 failed validation", "signature: it carries none")]
