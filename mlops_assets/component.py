@@ -90,6 +90,8 @@ class MlflowModelComponent(dg.Component, dg.Model, dg.Resolvable):
     @model_validator(mode="after")
     def _the_path_has_the_partition(self) -> "MlflowModelComponent":
         path = self.inputs.path
+        if self.partitioning is not None and self.automation:
+            raise ValueError("automation does not know partitions; leave it out and use sensors.champion and .inputs")
         if self.partitioning is not None and path is not None:
             try:
                 self.partitioning.check(path)

@@ -162,6 +162,9 @@ class ExplainSettings(dg.Model, dg.Resolvable):
     min_ndcg: float = Field(
         default=0.9, description="Warn when the ranking of features keeps less of the previous champion's.", ge=0, le=1
     )
+    additivity: Literal["warn", "block"] = Field(
+        default="warn", description="Rows whose residual is beyond rounding: warn, or stop what comes after."
+    )
     mode: Literal["path_dependent", "interventional"] = Field(
         default="path_dependent", description="Trees: the training data's own covers, or against the background."
     )

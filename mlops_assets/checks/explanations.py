@@ -19,7 +19,7 @@ from mlops_assets.tables.provenance import Provenance
 
 
 def explanation_checks(family: Family) -> dg.AssetChecksDefinition:
-    """`one_row_per_prediction` (blocking), `additive` and `explains_the_stored_prediction` (warnings)."""
+    """`one_row_per_prediction` (blocking), `additive` (as configured), `explains_the_stored_prediction` (a warning)."""
     key = family.key("sample_explanations")
 
     @dg.multi_asset_check(
@@ -32,7 +32,13 @@ def explanation_checks(family: Family) -> dg.AssetChecksDefinition:
                 blocking=True,
                 description="The keys of predictions, each once per output, in order.",
             ),
-            dg.AssetCheckSpec("additive", asset=key, description="Base and attributions add up to the prediction."),
+            dg.AssetCheckSpec(
+                "additive",
+                asset=key,
+                # A blocking check of severity WARN lets everything pass.
+                blocking=True,
+                description="Base and attributions add up to the prediction.",
+            ),
             dg.AssetCheckSpec(
                 "explains_the_stored_prediction",
                 asset=key,
@@ -50,7 +56,7 @@ def explanation_checks(family: Family) -> dg.AssetChecksDefinition:
         source, published = Provenance.of(sample_explanations.schema), Provenance.of(predictions.schema)
         outputs: list[str] = json.loads(source.extra["outputs"])
         yield _keys(sample_explanations, predictions, source, len(outputs), key)
-        yield _additive(sample_explanations, source, key)
+        yield _additive(sample_explanations, source, key, family.settings.explain.additivity == "block")
         yield _stored(sample_explanations, predictions, source, published, outputs, key)
 
     return explanations_are_sound
@@ -85,7 +91,7 @@ def _keys(
     )
 
 
-def _additive(ledger: ds.Dataset, source: Provenance, key: dg.AssetKey) -> dg.AssetCheckResult:
+def _additive(ledger: ds.Dataset, source: Provenance, key: dg.AssetKey, block: bool) -> dg.AssetCheckResult:
     verdict = judge_residuals(ledger.to_batches(), source.row_key, source.extra["precision"])
     metadata: dict[str, Any] = {
         "rows": verdict.rows,
@@ -100,7 +106,7 @@ def _additive(ledger: ds.Dataset, source: Provenance, key: dg.AssetKey) -> dg.As
         check_name="additive",
         asset_key=key,
         passed=verdict.passed,
-        severity=dg.AssetCheckSeverity.WARN,
+        severity=dg.AssetCheckSeverity.ERROR if block else dg.AssetCheckSeverity.WARN,
         metadata=metadata,
     )
 

@@ -8,7 +8,7 @@ from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.family import REGISTRY, Family
 from mlops_assets.resources.journal import ChampionJournal
 from mlops_assets.resources.registry import MlflowRegistry
-from mlops_assets.sensors.watch import last_run_key, watch
+from mlops_assets.sensors.watch import last_run_key, run_of_partition, watch
 
 if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
@@ -22,7 +22,7 @@ def champion_sensor(family: Family, alias: str, job: "UnresolvedAssetJobDefiniti
     The run reads the alias itself when it starts, once. First sight of a champion launches a run, unless the published
     predictions are this version's already. A reset cursor is restored from the last run that this sensor launched: it
     repeats nothing, also no run that failed. While the registry does not answer, or knows no such model, ticks are
-    skipped, ever more rarely, and nothing is forgotten.
+    skipped, ever more rarely, and nothing is forgotten. With partitions: a run for each of `partitions_to_rescore`.
     """
     settings, name = family.settings.sensors.champion, f"{family.slug}_champion_sensor"
 
@@ -41,11 +41,28 @@ def champion_sensor(family: Family, alias: str, job: "UnresolvedAssetJobDefiniti
             look=lambda: champion_token(getattr(context.resources, REGISTRY), family.model, alias),
             last_key=lambda: last_run_key(context.instance, name),
             published=lambda _: published_token(context.instance, family),
-            act=lambda key, token: dg.RunRequest(run_key=key, tags={SEEN_TAG: token}),
+            act=lambda key, token: _runs(context.instance, family, key, {SEEN_TAG: token}),
             noticed=lambda token: note_move(context, family, alias, token),
         )
 
     return champion
+
+
+def _runs(
+    instance: dg.DagsterInstance, family: Family, key: str, tags: dict[str, str]
+) -> dg.RunRequest | list[dg.RunRequest]:
+    if family.partitions is None:
+        return dg.RunRequest(run_key=key, tags=tags)
+    return [run_of_partition(key, partition, tags) for partition in partitions_to_rescore(instance, family)]
+
+
+def partitions_to_rescore(instance: dg.DagsterInstance, family: Family) -> list[str]:
+    """The partitions that a new champion scores again at once: of time partitions the last one that was ever scored, of
+    others every one that was. The rest show as stale and are a backfill in the UI away."""
+    assert family.partitions is not None
+    scored = instance.get_materialized_partitions(family.key("input_samples"))
+    keys = [key for key in family.partitions.get_partition_keys(dynamic_partitions_store=instance) if key in scored]
+    return keys[-1:] if isinstance(family.partitions, dg.TimeWindowPartitionsDefinition) else keys
 
 
 def champion_token(registry: MlflowRegistry, model: str, alias: str) -> str | None:

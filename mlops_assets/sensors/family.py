@@ -10,6 +10,7 @@ from mlops_assets.sensors.champion import champion_sensor
 from mlops_assets.sensors.inputs import inputs_sensor
 from mlops_assets.sensors.new_version import new_version_sensor
 from mlops_assets.sensors.notifications import notification_sensors
+from mlops_assets.sensors.partitioned_inputs import partitioned_inputs_sensor
 
 if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
@@ -30,5 +31,6 @@ def family_sensors(
     if isinstance(alias, str):
         sensors.append(champion_sensor(family, alias, jobs[settings.sensors.champion.job]))
     if settings.inputs.path:
-        sensors.append(inputs_sensor(family, jobs[settings.sensors.inputs.job]))
+        sensor = inputs_sensor if family.partitions is None else partitioned_inputs_sensor
+        sensors.append(sensor(family, jobs[settings.sensors.inputs.job]))
     return sensors

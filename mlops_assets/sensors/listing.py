@@ -1,7 +1,7 @@
 """Which files an input table is made of, as one token that changes when they do. Their content is not read."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pyarrow import fs as arrow_fs
@@ -50,19 +50,34 @@ def listing_token(place: Location, table_format: str | None) -> str | None:
     TableError
         The file system does not answer.
     """
-    extensions = (
-        EXTENSIONS[table_format] if table_format else tuple(one for known in EXTENSIONS.values() for one in known)
-    )
+    found = [
+        (name, facts) for name, facts in listing(place) if not name or name.lower().endswith(extensions_of(table_format))
+    ]
+    return token_of(found) if found else None
+
+
+def extensions_of(table_format: str | None) -> tuple[str, ...]:
+    """The extensions of a format's files; of every format's for None."""
+    return EXTENSIONS[table_format] if table_format else tuple(one for known in EXTENSIONS.values() for one in known)
+
+
+def listing(place: Location) -> list[tuple[str, str]]:
+    """The files below a folder and the facts about each, sorted by name; a file itself has the name ``""``.
+
+    Left out are names with ``.`` or ``_`` in front, and what is below them.
+
+    Raises
+    ------
+    TableError
+        The file system does not answer.
+    """
     try:
         kind = place.kind()
         if kind == arrow_fs.FileType.NotFound:
-            return None
+            return []
         if kind == arrow_fs.FileType.Directory:
-            found = sorted(
-                (name, facts) for name, facts in _below(place) if _counts(name) and name.lower().endswith(extensions)
-            )
-        else:
-            found = [("", _facts_of_file(place))]
+            return sorted((name, facts) for name, facts in _below(place) if _counts(name))
+        return [("", _facts_of_file(place))]
     except Exception as error:
         # Each file system has exceptions of its own.
         raise TableError(
@@ -70,8 +85,10 @@ def listing_token(place: Location, table_format: str | None) -> str | None:
             where=place.uri,
             fix="Check the path, the permissions and the connection",
         ) from error
-    if not found:
-        return None
+
+
+def token_of(found: Iterable[tuple[str, str]]) -> str:
+    """One digest over files and the facts about them."""
     total = hashlib.sha256()
     for name, facts in found:
         total.update(f"{len(name)} {name} {facts}\n".encode())

@@ -1,13 +1,13 @@
 """One tick of a sensor that watches something: `moves` within Dagster."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import dagster as dg
 
 from mlops_assets.errors import RegistryError, TableError
 from mlops_assets.sensors.moves import Memory, decide
 
-SENSOR_TAG, RUN_KEY_TAG = "dagster/sensor_name", "dagster/run_key"
+SENSOR_TAG, RUN_KEY_TAG, MOVE_TAG = "dagster/sensor_name", "dagster/run_key", "mlops_assets/move"
 
 
 def watch(
@@ -16,7 +16,7 @@ def watch(
     look: Callable[[], str | None],
     last_key: Callable[[], str | None],
     published: Callable[[str | None], str | None],
-    act: Callable[[str, str], dg.RunRequest | dg.AssetMaterialization],
+    act: Callable[[str, str], dg.RunRequest | Sequence[dg.RunRequest] | dg.AssetMaterialization],
     noticed: Callable[[str | None], None] | None = None,
 ) -> dg.SensorResult:
     """Look, decide, and act where something moved.
@@ -33,7 +33,8 @@ def watch(
         Gives the token that the published tables stem from, given the one that was seen; like `last_key` called only
         where the cursor knows nothing.
     act
-        What to do, given the key and the token: launch a run, or report an event.
+        What to do, given the key and the token: launch a run (or one per partition, see `run_of_partition`), or report
+        an event.
     noticed
         Called with the token on each move, before anything is done.
     """
@@ -58,9 +59,17 @@ def watch(
         return _skip(decision.memory, decision.reason)
     context.log.info(decision.reason)
     action, cursor = act(decision.run_key, token or ""), decision.memory.to_cursor()
-    if isinstance(action, dg.RunRequest):
-        return dg.SensorResult(run_requests=[action], cursor=cursor)
-    return dg.SensorResult(asset_events=[action], cursor=cursor, skip_reason=decision.reason)
+    if isinstance(action, dg.AssetMaterialization):
+        return dg.SensorResult(asset_events=[action], cursor=cursor, skip_reason=decision.reason)
+    requests = [action] if isinstance(action, dg.RunRequest) else list(action)
+    if not requests:
+        return _skip(decision.memory, f"{decision.reason}; no partition was ever scored")
+    return dg.SensorResult(run_requests=requests, cursor=cursor)
+
+
+def run_of_partition(key: str, partition: str, tags: Mapping[str, str]) -> dg.RunRequest:
+    """One of the runs that a move asks for, one per partition; `key` is the move's."""
+    return dg.RunRequest(run_key=f"{key}[{partition}]", partition_key=partition, tags={**tags, MOVE_TAG: key})
 
 
 def backing_off(memory: Memory) -> dg.SensorResult:
@@ -77,7 +86,7 @@ def failed(memory: Memory, error: Exception) -> dg.SensorResult:
 def last_run_key(instance: dg.DagsterInstance, sensor_name: str) -> str | None:
     """The key of the last run that a sensor launched; None: there is none."""
     runs = instance.get_runs(filters=dg.RunsFilter(tags={SENSOR_TAG: sensor_name}), limit=1)
-    return runs[0].tags.get(RUN_KEY_TAG) if runs else None
+    return runs[0].tags.get(MOVE_TAG) or runs[0].tags.get(RUN_KEY_TAG) if runs else None
 
 
 def _skip(memory: Memory, reason: str) -> dg.SensorResult:

@@ -180,47 +180,38 @@ def test_the_page_in_mlflows_ui(server, asked, cache):
     assert page == f"{server.uri}/#/models/flowers/versions/1"
 
 
-def test_a_server_that_dies_between_pin_and_load(server, asked, cache, iris, forest):
+def test_a_server_that_dies_and_comes_back(server, asked, cache, run, registry, iris, forest, monkeypatch):
+    """Between pin and load the cache serves; a run that finds no server waits, repeats the step, and succeeds."""
     pinned = asked.pin("flowers", "Champion", cache)
     server.kill()
-    try:
-        # The cache has what was pinned: the run goes on.
-        loaded = load_by_flavor(asked.fetch(pinned, cache), pinned)
-        np.testing.assert_array_equal(loaded.predict(iris[0]), forest.predict(iris[0]))
-        shutil.rmtree(cache.root / pinned.digest)
-        start = time.monotonic()
-        with pytest.raises(RegistryUnreachableError, match="does not answer"):
-            asked.fetch(pinned, cache)
-        assert time.monotonic() - start < 5
-    finally:
-        server.start()
-    # The same object goes on with the same server.
-    assert asked.fetch(pinned, cache).name == pinned.digest
+    loaded = load_by_flavor(asked.fetch(pinned, cache), pinned)
+    np.testing.assert_array_equal(loaded.predict(iris[0]), forest.predict(iris[0]))
+    shutil.rmtree(cache.root / pinned.digest)
+    start = time.monotonic()
+    with pytest.raises(RegistryUnreachableError, match="does not answer"):
+        asked.fetch(pinned, cache)
+    assert time.monotonic() - start < 5
 
-
-def test_a_run_outlives_a_server_that_restarts(server, logged, run, registry, iris, monkeypatch):
-    """The first attempt finds no server; Dagster waits and repeats the step, and only that one."""
-    monkeypatch.setattr(retries, "SECONDS_TO_WAIT", 4.0)
-    monkeypatch.setattr(retries, "MOST_RETRIES", 8)
+    monkeypatch.setattr(retries, "SECONDS_TO_WAIT", 3.0)
+    monkeypatch.setattr(retries, "MOST_RETRIES", 15)
     registry.resource = MlflowRegistry(tracking_uri=server.uri, state=str(registry.folder / "state"))
-    server.kill()
     starting = threading.Thread(target=server.start)
-    done = None
+    monkeypatch.setattr(Registry, "version", then_starts(starting, Registry.version))
     try:
-        monkeypatch.setattr(
-            Registry, "version", starts_with(starting, Registry.version), raising=True
-        )
         done = run(iris[0], model="flowers", job="inference")
     finally:
         starting.join()
     assert done.success
-    retried = [event.step_key for event in done.result.all_events if event.is_step_up_for_retry]
-    assert set(retried) == {"flowers__champion_model"}
+    assert {event.step_key for event in done.result.all_events if event.is_step_up_for_retry} == {
+        "flowers__champion_model"
+    }
     assert done.table("predictions")["model_version"].unique().tolist() == [1]
+    # The client that knew the old process goes on with the new one.
+    assert asked.fetch(pinned, cache).name == pinned.digest
 
 
-def starts_with(thread: threading.Thread, asking):
-    """`asking`, whose first failure starts the thread: the server is down when the run first asks for it."""
+def then_starts(thread: threading.Thread, asking):
+    """`asking`, after whose first attempt the thread is started: the server is down when the run first asks."""
 
     def version(self, *arguments):
         try:

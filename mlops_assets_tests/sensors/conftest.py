@@ -35,7 +35,10 @@ class Model:
         definition = self.definitions.resolve_sensor_def(sensor)
         resources = {key: self.definitions.resources[key] for key in definition.required_resource_keys}
         with dg.build_sensor_context(
-            instance=self.instance, cursor=self.cursors.get(sensor), resources=resources
+            instance=self.instance,
+            cursor=self.cursors.get(sensor),
+            resources=resources,
+            definitions=self.definitions,
         ) as context:
             done = definition.evaluate_tick(context)
         if keep_cursor:

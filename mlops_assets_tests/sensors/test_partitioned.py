@@ -1,0 +1,159 @@
+"""The sensors of a partitioned family ask for exactly the partitions concerned."""
+
+import json
+import os
+
+import pytest
+
+from mlops_assets.sensors.partition_moves import MOST_A_TICK, PartitionMemory, decide_partitions
+
+INPUTS, CHAMPION = "m_inputs_sensor", "m_champion_sensor"
+DAILY = {"type": "daily", "start": "2024-01-01", "end": "2024-02-01"}
+
+
+def decided(memory, tokens, scored=()):
+    return decide_partitions("m/inputs", memory, tokens, scored)
+
+
+def test_new_and_changed_partitions_are_asked_for_once():
+    first = decided(PartitionMemory(), {"a": "1", "b": "1"})
+    assert first.runs == {"a": "m/inputs[a]:1:>1", "b": "m/inputs[b]:1:>1"}
+    second = decided(PartitionMemory.read(first.memory.to_cursor()), {"a": "1", "b": "2", "c": "1"})
+    assert second.runs == {"b": "m/inputs[b]:2:1>2", "c": "m/inputs[c]:1:>1"}
+    assert decided(second.memory, {"a": "1", "b": "2", "c": "1"}).runs == {}
+
+
+def test_going_back_to_earlier_files_is_a_move_of_its_own():
+    memory, keys = PartitionMemory(), []
+    for token in ("1", "2", "1", "2"):
+        decision = decided(memory, {"a": token})
+        memory, keys = decision.memory, [*keys, *decision.runs.values()]
+    assert len(set(keys)) == 4
+
+
+def test_what_was_scored_before_the_sensor_looked_is_only_remembered():
+    decision = decided(PartitionMemory(), {"a": "1", "b": "1"}, scored={"a"})
+    assert list(decision.runs) == ["b"]
+    assert list(decided(decision.memory, {"a": "2", "b": "1"}, scored={"a"}).runs) == ["a"]
+
+
+def test_partitions_that_go_and_come_back_unchanged_ask_for_nothing():
+    memory = decided(PartitionMemory(), {"a": "1", "b": "1"}).memory
+    memory = decided(memory, {"b": "1"}).memory
+    assert decided(memory, {"a": "1", "b": "1"}).runs == {}
+
+
+def test_a_large_folder_is_taken_in_portions():
+    tokens = {f"p{number:03d}": "1" for number in range(MOST_A_TICK * 2 + 5)}
+    memory, asked = PartitionMemory(), []
+    for expected in (MOST_A_TICK, MOST_A_TICK, 5, 0):
+        decision = decided(memory, tokens)
+        assert len(decision.runs) == expected
+        memory, asked = decision.memory, [*asked, *decision.runs]
+    assert sorted(asked) == sorted(tokens)
+
+
+@pytest.mark.parametrize("cursor", [None, "", "nonsense", "[]", '{"shape": 1}', '{"shape": "partitions-1", "seen": 3}'])
+def test_a_cursor_of_another_shape_is_an_empty_memory(cursor):
+    assert PartitionMemory.read(cursor) == PartitionMemory()
+
+
+@pytest.fixture
+def days(versions, tmp_path):
+    """`write(day, rows)` puts a day's file in place; it returns the file."""
+
+    def write(day: str, rows: int = 10):
+        place = tmp_path / "in" / day[:4] / day[5:7] / f"{day[8:]}.parquet"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        versions.head(rows).to_parquet(place)
+        return place
+
+    return write
+
+
+@pytest.fixture
+def daily(model):
+    return lambda **more: model(
+        **{"inputs": {"path": "in/{partition:%Y/%m/%d}.parquet"}, "partitions": DAILY, **more}
+    )
+
+
+def asked(done) -> list[str]:
+    return [request.partition_key for request in done.run_requests or []]
+
+
+def test_files_of_a_day_ask_for_that_day(daily, days):
+    family = daily()
+    days("2024-01-05")
+    days("2024-01-09")
+    (days("2024-01-05").parent / "notes.txt").write_text("not a day")
+    days("2024-03-01")  # after the end
+    assert asked(family.tick(INPUTS)) == ["2024-01-05", "2024-01-09"]
+    assert asked(family.tick(INPUTS)) == []
+    days("2024-01-09", rows=11)
+    os.utime(days("2024-01-07"), ns=(0, 1))
+    assert asked(family.tick(INPUTS)) == ["2024-01-07", "2024-01-09"]
+
+
+def test_a_repeated_tick_asks_under_the_same_keys(daily, days):
+    family = daily()
+    days("2024-01-05")
+    first = family.tick(INPUTS, keep_cursor=False)
+    assert [request.run_key for request in family.tick(INPUTS).run_requests] == [
+        request.run_key for request in first.run_requests
+    ]
+
+
+def test_nothing_to_list_is_skipped_and_what_was_seen_is_kept(daily, days, tmp_path):
+    family = daily()
+    days("2024-01-05")
+    family.tick(INPUTS)
+    (tmp_path / "in").rename(tmp_path / "away")
+    done = family.tick(INPUTS)
+    assert "no input files" in done.skip_message
+    (tmp_path / "away").rename(tmp_path / "in")
+    assert asked(family.tick(INPUTS)) == []
+
+
+def test_new_dynamic_partitions_are_added(model, versions, tmp_path, instance):
+    family = model(inputs={"path": "in/{partition}/rows.parquet"}, partitions="dynamic")
+    for batch in ("first", "second"):
+        (tmp_path / "in" / batch).mkdir(parents=True)
+        versions.to_parquet(tmp_path / "in" / batch / "rows.parquet")
+    instance.add_dynamic_partitions("m_partitions", ["first"])
+    done = family.tick(INPUTS)
+    assert asked(done) == ["first", "second"]
+    assert [list(request.partition_keys) for request in done.dynamic_partitions_requests] == [["second"]]
+
+
+def test_a_folder_per_partition_counts_all_its_files(model, versions, tmp_path):
+    family = model(
+        inputs={"path": "in/{partition}", "format": "parquet"}, partitions={"type": "static", "keys": ["north", "south"]}
+    )
+    for name in ("north/a.parquet", "north/deep/b.parquet", "south/_SUCCESS", "west/a.parquet"):
+        place = tmp_path / "in" / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(b"x")
+    assert asked(family.tick(INPUTS)) == ["north"]
+    (tmp_path / "in" / "north" / "deep" / "b.parquet").write_bytes(b"xy")
+    assert asked(family.tick(INPUTS)) == ["north"]
+
+
+def test_a_new_champion_scores_the_last_day_again(daily, days, registry, instance):
+    family = daily()
+    for day in ("2024-01-05", "2024-01-09"):
+        days(day)
+        assert family.definitions.resolve_job_def("m_inference_job").execute_in_process(
+            instance=instance, partition_key=day
+        )
+    assert asked(family.tick(CHAMPION)) == []
+    registry.client.set_registered_model_alias("m", "Champion", "2")
+    done = family.tick(CHAMPION, keep_cursor=False)
+    assert asked(done) == ["2024-01-09"]
+    assert json.loads(done.cursor)["seen"] == "v2"
+
+
+def test_nothing_scored_yet_is_nothing_to_score_again(daily, days):
+    done = daily().tick(CHAMPION)
+    assert asked(done) == []
+    assert "no partition was ever scored" in done.skip_message
