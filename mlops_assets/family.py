@@ -96,6 +96,15 @@ class ModelNames(ABC):
         return f"{self.slug}_explanations_job"
 
     @property
+    def tracking(self) -> str:
+        return self.resource("tracking")
+
+    @property
+    def trackers(self) -> tuple[str, ...]:
+        """The resource that records runs in MLflow; none where tracking is off."""
+        return (self.tracking,) if self.settings.tracking.enabled else ()
+
+    @property
     def validation_job(self) -> str:
         return f"{self.slug}_validation_job"
 

@@ -154,5 +154,7 @@ def run(tmp_path: Path, registry: LocalRegistry, instance: dg.DagsterInstance):
 def _root_cause(result: dg.ExecuteInProcessResult) -> str:
     for event in result.all_events:
         if event.is_step_failure:
-            return user_error(event.step_failure_data.error).message.strip()
+            error = event.step_failure_data.error
+            assert error is not None
+            return user_error(error).message.strip()
     raise AssertionError("no step failed")

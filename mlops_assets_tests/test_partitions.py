@@ -68,9 +68,7 @@ def test_a_day_is_scored_and_explained_by_itself(daily, iris, tmp_path):
     assert predictions["prediction"].tolist() == model.predict(todays.drop(columns="flower")).tolist()
     ledger = pd.read_parquet(done.tables / "sample_explanations" / "2024-01-02.parquet")
     assert ledger["flower"].unique().tolist() == todays["flower"].tolist()
-    partitions = {
-        event.asset_key.path[-1]: event.partition for event in done.result.get_asset_materialization_events()
-    }
+    partitions = {event.asset_key.path[-1]: event.partition for event in done.result.get_asset_materialization_events()}
     assert {asset for asset, partition in partitions.items() if partition == "2024-01-02"} == PARTITIONED
     assert {asset for asset, partition in partitions.items() if partition is None} == {
         "champion_model",

@@ -12,6 +12,7 @@ from mlops_assets.journal.journal import Journal
 from mlops_assets.metadata import table
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.resources.registry import MlflowRegistry
+from mlops_assets.resources.tracking import MlflowTracking
 
 # Rows of the journal on the asset's page, the latest first.
 SHOWN = 20
@@ -38,7 +39,7 @@ def champion_model_asset(family: Family) -> dg.AssetsDefinition:
     @dg.asset(
         key=family.key("champion_model"),
         io_manager_key=family.champion_store,
-        required_resource_keys={REGISTRY, family.journal},
+        required_resource_keys={REGISTRY, family.journal, *family.trackers},
         group_name=family.group,
         kinds={"mlflow", "json"},
         code_version="1",
@@ -73,6 +74,11 @@ def champion_model_asset(family: Family) -> dg.AssetsDefinition:
         page = mlflow_registry.page(reference)
         if page:
             metadata["mlflow_page"] = dg.MetadataValue.url(page)
+        if family.trackers:
+            tracking: MlflowTracking = getattr(context.resources, family.tracking)
+            told = {"mlops_assets.version": str(reference.version), "mlops_assets.digest": reference.digest}
+            run = tracking.begin(mlflow_registry, context.run, told, context.log)
+            metadata |= run.metadata() if run else {}
         return dg.MaterializeResult(value=reference, metadata=metadata, data_version=dg.DataVersion(reference.digest))
 
     return champion_model

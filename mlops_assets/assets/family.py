@@ -21,6 +21,7 @@ from mlops_assets.jobs.validate import validation_job
 from mlops_assets.resources.journal import journal_resource
 from mlops_assets.resources.loaders import LOADERS, Loader
 from mlops_assets.resources.signers import SIGNERS, Signer
+from mlops_assets.resources.tracking import tracking_resource
 from mlops_assets.sensors.automation import alias_spec, automated
 from mlops_assets.sensors.family import family_sensors
 from mlops_assets.strategies import build_strategy
@@ -106,6 +107,8 @@ def _resources(family: Family) -> dict[str, object]:
         family.loader: build_strategy(Loader, LOADERS, settings.loader),
         family.journal: journal_resource(family),
     }
+    if settings.tracking.enabled:
+        resources[family.tracking] = tracking_resource(family)
     inputs = settings.inputs
     if inputs.path:
         resources[family.inputs_reader] = InputsIOManager(

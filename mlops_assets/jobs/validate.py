@@ -6,6 +6,7 @@ import dagster as dg
 import pyarrow as pa
 from pydantic import Field
 
+from mlops_assets.assets.retries import retried_when_unreachable
 from mlops_assets.errors import (
     AliasNotFoundError,
     ArtifactsMissingError,
@@ -75,17 +76,16 @@ def validation_job(family: Family) -> dg.JobDefinition:
         from mlops_assets.validation.verdict import Finding, Verdict
 
         registry: MlflowRegistry = getattr(context.resources, REGISTRY)
-        try:
+        trust = family.settings.trust.policy()
+        with retried_when_unreachable(context.retry_number):
             try:
-                candidate = registry.pin(family.model, config.version)
+                candidate = registry.pin(family.model, config.version, trust)
             except (TrustError, ArtifactsMissingError) as error:
                 verdict = Verdict(config.version, None, None, (Finding("loads", False, str(error)),))
             else:
                 champion = _champion(registry, family)
                 verdict = validate(candidate, champion, _trial(context, family, candidate, champion, config.rows))
             _write_tags(registry, family.model, verdict)
-        except RegistryUnreachableError as error:
-            raise dg.RetryRequested(max_retries=3, seconds_to_wait=10) from error
         title = f"{family.model}: version {verdict.version} {'passed' if verdict.passed else 'failed'} validation"
         context.log.info(f"{title}: {verdict.reasons}")
         context.add_output_metadata(report(verdict))
@@ -146,7 +146,7 @@ def report(verdict: "Verdict") -> dict[str, Any]:
 def _champion(registry: MlflowRegistry, family: Family) -> ModelReference | None:
     """The champion, pinned; None where the alias points at nothing."""
     try:
-        return registry.pin(family.model, family.settings.alias_or_version)
+        return registry.pin(family.model, family.settings.alias_or_version, family.settings.trust.policy())
     except (AliasNotFoundError, VersionNotFoundError):
         return None
 

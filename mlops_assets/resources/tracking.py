@@ -8,6 +8,8 @@ by the sensor what became of the Dagster run.
 
 import json
 import logging
+import os
+import re
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,6 +23,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import dagster as dg
 from pydantic import Field
 
+from mlops_assets.family import Family
+from mlops_assets.models.addresses import without_credentials
 from mlops_assets.resources.registry import MlflowRegistry
 
 if TYPE_CHECKING:
@@ -45,7 +49,7 @@ class Dataset:
 
 
 @dataclass(frozen=True)
-class RunRecord:
+class FinishedRun:
     """A finished Dagster run, as MLflow is told of it. Times are milliseconds since 1970."""
 
     run_id: str
@@ -81,13 +85,11 @@ class MlflowTracking(dg.ConfigurableResource[Any]):
     def begin(
         self,
         registry: MlflowRegistry,
-        run_id: str,
-        job: str,
+        run: dg.DagsterRun,
         tags: Mapping[str, str],
-        params: Mapping[str, str],
         log: logging.Logger,
     ) -> TrackedRun | None:
-        """Find or make the MLflow run of a Dagster run that is under way.
+        """Find or make the MLflow run of a Dagster run that is under way; `tags` and the run config are written to it.
 
         Returns
         -------
@@ -95,15 +97,14 @@ class MlflowTracking(dg.ConfigurableResource[Any]):
         """
 
         def record() -> TrackedRun:
-            found = self._find_or_create(registry, run_id, job, None)
-            _through_dagster_mlflow(
-                registry.address().tracking_uri, self.experiment, found.info.run_id, run_id, job, tags, params, log
-            )
+            found = self._find_or_create(registry, run.run_id, run.job_name, None)
+            uri, params = registry.address().tracking_uri, params_of(run.run_config)
+            _through_dagster_mlflow(uri, self.experiment, found.info.run_id, run, tags, params, log)
             return self._tracked(registry, found)
 
         return self._safely(registry, record, log)
 
-    def finish(self, registry: MlflowRegistry, record: RunRecord) -> TrackedRun:
+    def finish(self, registry: MlflowRegistry, record: FinishedRun) -> TrackedRun:
         """Write what a finished Dagster run has shown, and end its MLflow run with the same status. Repeatable.
 
         Raises
@@ -117,18 +118,16 @@ class MlflowTracking(dg.ConfigurableResource[Any]):
                 self._write(registry.address().client, run, record)
             return self._tracked(registry, run)
 
-    def _write(self, client: "MlflowClient", run: "Run", record: RunRecord) -> None:
-        from mlflow.entities import DatasetInput, InputTag, Metric, Param, RunTag
+    def _write(self, client: "MlflowClient", run: "Run", record: FinishedRun) -> None:
         from mlflow.entities import Dataset as DatasetEntity
+        from mlflow.entities import DatasetInput, InputTag, Metric, Param, RunTag
 
         number = run.info.run_id
         metrics = [Metric(name, value, record.ended, 0) for name, value in record.metrics.items()]
         for start in range(0, len(metrics), _MOST_METRICS):
             client.log_batch(number, metrics=metrics[start : start + _MOST_METRICS])
         known = run.data.params
-        params = [
-            Param(name, value[:_LONGEST_PARAM]) for name, value in record.params.items() if name not in known
-        ]
+        params = [Param(name, value[:_LONGEST_PARAM]) for name, value in record.params.items() if name not in known]
         for start in range(0, len(params), 100):
             client.log_batch(number, params=params[start : start + 100])
         client.log_batch(number, tags=[RunTag(name, value) for name, value in record.tags.items()])
@@ -186,7 +185,7 @@ class MlflowTracking(dg.ConfigurableResource[Any]):
         return str(known.experiment_id)
 
     def _tracked(self, registry: MlflowRegistry, run: "Run") -> TrackedRun:
-        where = registry.address().tracking_where
+        where = without_credentials(registry.address().tracking_uri)
         served = where.startswith(("http://", "https://"))
         page = f"{where.rstrip('/')}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}" if served else None
         return TrackedRun(run.info.run_id, page)
@@ -206,8 +205,7 @@ def _through_dagster_mlflow(
     uri: str,
     experiment: str,
     mlflow_run_id: str,
-    run_id: str,
-    job: str,
+    run: dg.DagsterRun,
     tags: Mapping[str, str],
     params: Mapping[str, str],
     log: logging.Logger,
@@ -226,9 +224,7 @@ def _through_dagster_mlflow(
                 "mlflow_run_id": mlflow_run_id,
                 "extra_tags": dict(tags),
             }
-            context = SimpleNamespace(
-                log=log, run_id=run_id, dagster_run=SimpleNamespace(job_name=job), resource_config=config
-            )
+            context = SimpleNamespace(log=log, run_id=run.run_id, dagster_run=run, resource_config=config)
             MlFlow(context).log_params({name: value[:_LONGEST_PARAM] for name, value in params.items()})
 
     with ThreadPoolExecutor(1, "dagster-mlflow") as own_thread:
@@ -238,20 +234,50 @@ def _through_dagster_mlflow(
 @contextmanager
 def _mlflow_globals_restored() -> Iterator[None]:
     """Put back the tracking URI and the experiment that were set, here and in the environment."""
-    import os
-
     import mlflow
     from mlflow.tracking import fluent
 
     names = ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_ID")
     before = {name: os.environ.get(name) for name in names}
     uri = mlflow.get_tracking_uri() if mlflow.is_tracking_uri_set() else None
+    # What is set in code is in the environment too, save when somebody changed the environment afterwards.
+    in_code = None if uri == before["MLFLOW_TRACKING_URI"] else uri
     # MLflow has no public way to forget an experiment.
     chosen = fluent._active_experiment_id
     try:
         yield
     finally:
-        mlflow.set_tracking_uri(uri)  # type: ignore[arg-type]
+        mlflow.set_tracking_uri(in_code)  # type: ignore[arg-type]
         fluent._active_experiment_id = chosen
         for name, value in before.items():
-            os.environ.pop(name, None) if value is None else os.environ.update({name: value})
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def params_of(run_config: Mapping[str, Any]) -> dict[str, str]:
+    """The ops' run config as flat params: ``<op>.<field>``."""
+    found: dict[str, str] = {}
+
+    def walk(prefix: str, value: object) -> None:
+        if isinstance(value, Mapping) and value:
+            for name, inner in value.items():
+                walk(f"{prefix}.{name}" if prefix else str(name), inner)
+        else:
+            found[mlflow_name(prefix)] = value if isinstance(value, str) else json.dumps(value, default=str)
+
+    for op, settings in run_config.get("ops", {}).items():
+        walk(str(op), settings.get("config", {}))
+    return found
+
+
+def mlflow_name(text: str) -> str:
+    """A name that MLflow takes."""
+    return re.sub(r"[^A-Za-z0-9_\-. :/]", "_", text)
+
+
+def tracking_resource(family: Family) -> MlflowTracking:
+    """Where the runs of `family` are recorded."""
+    experiment = family.settings.tracking.experiment or f"mlops_assets/{family.model}"
+    return MlflowTracking(model=family.model, experiment=experiment)

@@ -11,6 +11,7 @@ from mlops_assets.sensors.inputs import inputs_sensor
 from mlops_assets.sensors.new_version import new_version_sensor
 from mlops_assets.sensors.notifications import notification_sensors
 from mlops_assets.sensors.partitioned_inputs import partitioned_inputs_sensor
+from mlops_assets.sensors.tracking import tracking_sensor
 
 if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
@@ -26,6 +27,8 @@ def family_sensors(
     jobs = {"inference": inference, "explanations": explanations}
     sensors = notification_sensors(family, list(jobs.values()))
     sensors.append(new_version_sensor(family))
+    if settings.tracking.enabled:
+        sensors.append(tracking_sensor(family))
     if settings.automation and isinstance(alias, str):
         return sensors + automation_sensors(family, alias)
     if isinstance(alias, str):

@@ -51,7 +51,9 @@ def listing_token(place: Location, table_format: str | None) -> str | None:
         The file system does not answer.
     """
     found = [
-        (name, facts) for name, facts in listing(place) if not name or name.lower().endswith(extensions_of(table_format))
+        (name, facts)
+        for name, facts in listing(place)
+        if not name or name.lower().endswith(extensions_of(table_format))
     ]
     return token_of(found) if found else None
 
