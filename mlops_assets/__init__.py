@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mlops_assets.resources.loaders import Loader
     from mlops_assets.resources.notifier import AppriseNotifier, LogNotifier, Notifier
     from mlops_assets.resources.registry import MlflowRegistry
-    from mlops_assets.resources.signers import InferSigner, Signer
+    from mlops_assets.resources.signers import ExampleSigner, InferSigner, ManualSigner, RecordedSigner, Signer
 
 # Dagster's own bookkeeping of asset checks that come from a component trips over its own beta marker; the message names
 # nothing that is used here. Set before dagster is imported, because a filter set while it loads definitions is undone.
@@ -22,8 +22,11 @@ warnings.filterwarnings("ignore", message="Parameter `execution_type` of functio
 
 _HOMES = {
     "AppriseNotifier": "mlops_assets.resources.notifier",
+    "ExampleSigner": "mlops_assets.resources.signers",
     "InferSigner": "mlops_assets.resources.signers",
     "Loader": "mlops_assets.resources.loaders",
+    "ManualSigner": "mlops_assets.resources.signers",
+    "RecordedSigner": "mlops_assets.resources.signers",
     "LogNotifier": "mlops_assets.resources.notifier",
     "MlflowModelComponent": "mlops_assets.component",
     "MlflowRegistry": "mlops_assets.resources.registry",
@@ -35,12 +38,15 @@ _HOMES = {
 
 __all__ = [
     "AppriseNotifier",
+    "ExampleSigner",
     "InferSigner",
     "Loader",
     "LogNotifier",
+    "ManualSigner",
     "MlflowModelComponent",
     "MlflowRegistry",
     "Notifier",
+    "RecordedSigner",
     "Signer",
     "build_model_definitions",
     "default_resources",

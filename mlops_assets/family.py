@@ -156,7 +156,7 @@ class Family(ModelNames):
 
     @cached_property
     def partitions(self) -> "dg.PartitionsDefinition[str] | None":
-        """How `input_samples`, `rejected_samples`, `predictions` and `sample_explanations` are cut; None: not at all."""
+        """How the samples, `predictions` and `sample_explanations` are cut; None: not at all."""
         configured = self.settings.partitioning
         return configured.definition(self.slug) if configured else None
 

@@ -7,12 +7,14 @@ import sys
 import dagster as dg
 import pandas as pd
 import pyarrow.dataset as ds
-import pyarrow.parquet as pq
 import pytest
 from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
+from dagster._core.loader import LoadingContextForTest
+from pydantic import ValidationError
 from sklearn.datasets import load_iris
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
+
+from mlops_assets.component import build_model_definitions
 
 PARTITIONED = {"input_samples", "rejected_samples", "predictions", "sample_explanations"}
 DAYS = ["2024-01-01", "2024-01-02", "2024-01-03"]
@@ -162,15 +164,10 @@ def test_old_partitions_of_an_old_version_show_as_stale(daily, iris, registry, i
     graph = done.definitions.resolve_asset_graph()
 
     def stale() -> dict[str, bool]:
-        with instance_resolver() as resolver:
-            key = dg.AssetKey(["m", "predictions"])
-            return {day: resolver.get_status(key, day) is StaleStatus.STALE for day in DAYS[:2]}
-
-    def instance_resolver():
-        from dagster._core.loader import LoadingContextForTest
-
-        context = LoadingContextForTest(instance)
-        return _Closing(CachingStaleStatusResolver(instance, graph, context))
+        """As the UI asks: the data versions that each partition was made from, against those of today."""
+        found = CachingStaleStatusResolver(instance, graph, LoadingContextForTest(instance))
+        key = dg.AssetKey(["m", "predictions"])
+        return {day: found.get_status(key, day) is StaleStatus.STALE for day in DAYS[:2]}
 
     assert stale() == {DAYS[0]: False, DAYS[1]: False}
     registry.add_sklearn(model, features.drop(columns="flower").astype("float64") + 1)
@@ -184,12 +181,176 @@ def test_old_partitions_of_an_old_version_show_as_stale(daily, iris, registry, i
     assert stale() == {DAYS[0]: False, DAYS[1]: False}
 
 
-class _Closing:
-    def __init__(self, value):
-        self.value = value
+def test_the_path_may_spell_the_day(iris, run, tmp_path):
+    place = tmp_path / "in" / "2024" / "01" / "flowers-02.csv"
+    place.parent.mkdir(parents=True)
+    iris[0].head(30).to_csv(place, index=False)
+    inputs = {"path": "in/{partition:%Y/%m}/flowers-{partition:%d}.csv", "row_key": ["flower"]}
+    done = run(inputs, partitions=DAILY, partition="2024-01-02", job="inference")
+    assert done.success
+    assert len(pd.read_parquet(done.tables / "predictions" / "2024-01-02.parquet")) == 30
 
-    def __enter__(self):
-        return self.value
 
-    def __exit__(self, *_):
-        return None
+def test_static_partitions_have_files_named_after_their_keys(iris, run, tmp_path):
+    for key in ("north", "south east"):
+        iris[0].head(30).to_parquet(tmp_path / f"{key}.parquet", index=False)
+    for key in ("north", "south east"):
+        done = run(
+            {"path": "{partition}.parquet", "row_key": ["flower"]},
+            partitions={"type": "static", "keys": ["north", "south east"]},
+            partition=key,
+            job="inference",
+        )
+        assert done.success
+    assert {path.name for path in (done.tables / "predictions").iterdir()} == {"north.parquet", "south east.parquet"}
+
+
+def test_dynamic_partitions_are_added_as_they_come(iris, run, tmp_path, instance):
+    iris[0].head(30).to_parquet(tmp_path / "batch-7.parquet", index=False)
+    instance.add_dynamic_partitions("m_partitions", ["batch-7"])
+    done = run({"path": "{partition}.parquet"}, partitions="dynamic", partition="batch-7")
+    assert done.success
+    assert done.metadata("model_explanations")["partitions_summarised"] == 1
+    assert (done.tables / "predictions" / "batch-7.parquet").exists()
+
+
+def test_hours_and_csv_tables(iris, run, tmp_path):
+    iris[0].head(30).to_parquet(tmp_path / "2024-01-01-05:00.parquet", index=False)
+    done = run(
+        {"path": "{partition}.parquet", "row_key": ["flower"]},
+        partitions={"type": "hourly", "start": "2024-01-01T05:00", "timezone": "Europe/Oslo"},
+        partition="2024-01-01-05:00",
+        outputs={"path": "tables", "format": "csv"},
+        job="inference",
+    )
+    assert done.success
+    assert len(pd.read_csv(done.tables / "predictions" / "2024-01-01-05:00.csv")) == 30
+
+
+def test_the_users_own_asset_has_the_same_partitions(iris, run):
+    features, _ = iris
+    days = dg.DailyPartitionsDefinition("2024-01-01", end_date="2024-01-04")
+
+    @dg.asset(key=["warehouse", "flowers"], partitions_def=days)
+    def flowers(context: dg.AssetExecutionContext) -> pd.DataFrame:
+        return features.iloc[rows_of(DAYS.index(context.partition_key))].set_index("flower")
+
+    job = dg.define_asset_job("m_own_job", selection="*")
+    extra = dg.Definitions(assets=[flowers], jobs=[job])
+    for day in DAYS[:2]:
+        done = run({"asset": "warehouse/flowers"}, extra=extra, job="own", partitions=DAILY, partition=day)
+        assert done.success
+        predictions = pd.read_parquet(done.tables / "predictions" / f"{day}.parquet")
+        assert predictions["flower"].tolist() == features.iloc[rows_of(DAYS.index(day))]["flower"].tolist()
+
+
+def test_consumers_read_all_partitions_or_each_by_itself(daily, instance):
+    seen = {}
+
+    @dg.asset(ins={"table": dg.AssetIn(key=["m", "predictions"], metadata={"allow_missing_partitions": True})})
+    def whole(table: pd.DataFrame) -> None:
+        seen["whole"] = len(table)
+
+    @dg.asset(ins={"tables": dg.AssetIn(key=["m", "predictions"], metadata={"allow_missing_partitions": True})})
+    def each(tables: dict[str, ds.Dataset]) -> None:
+        seen["each"] = {day: table.count_rows() for day, table in tables.items()}
+
+    @dg.asset(ins={"table": dg.AssetIn(key=["m", "predictions"])})
+    def strict(table: pd.DataFrame) -> None: ...
+
+    extra = dg.Definitions(assets=[whole, each, strict])
+    daily(DAYS[0], job="inference")
+    done = daily(DAYS[2], job="inference", extra=extra)
+    everything = done.definitions.resolve_implicit_global_asset_job_def()
+    for name in ("whole", "each"):
+        assert everything.get_subset(asset_selection={dg.AssetKey(name)}).execute_in_process(instance=instance).success
+    assert seen == {"whole": 100, "each": {DAYS[0]: 50, DAYS[2]: 50}}
+    missing = everything.get_subset(asset_selection={dg.AssetKey("strict")}).execute_in_process(
+        instance=instance, raise_on_error=False
+    )
+    assert not missing.success
+    (failure,) = [event for event in missing.all_events if event.is_step_failure]
+    assert f"predictions/{DAYS[1]}.parquet" in str(failure.step_failure_data.error)
+
+
+def test_a_run_without_a_partition_says_so(daily):
+    done = daily(None)
+    assert not done.success
+    print(done.error())
+    assert 0
+
+
+def test_a_missing_partition_file_is_named(daily, tmp_path):
+    (tmp_path / "in" / DAYS[0] / "flowers.parquet").unlink()
+    done = daily(DAYS[0], job="inference")
+    assert not done.success
+    assert f"in/{DAYS[0]}/flowers.parquet" in done.error()
+
+
+@pytest.mark.parametrize(
+    ("settings", "fact"),
+    [
+        ({"partitions": "daily"}, "daily partitions need a start"),
+        ({"partitions": {"type": "weekly"}}, "'daily', 'hourly', 'monthly', 'static' or 'dynamic'"),
+        ({"partitions": {"type": "static"}}, "static partitions need keys"),
+        ({"partitions": {"type": "static", "keys": ["a", "a"]}}, "must be unique"),
+        ({"partitions": {"type": "static", "keys": ["a/b"]}}, "'a/b' cannot be put into a path"),
+        ({"partitions": {"type": "dynamic", "keys": ["a"]}}, "dynamic partitions have no keys"),
+        ({"partitions": {"type": "daily", "start": "yesterday"}}, "not a date such as"),
+        ({"partitions": {"type": "daily", "start": "2024-01-01T05:00"}}, "no daily partition begins"),
+        ({"partitions": {"type": "monthly", "start": "2024-01-15"}}, "no monthly partition begins"),
+        ({"partitions": {"type": "daily", "start": "2024-01-02", "end": "2024-01-02"}}, "not after their start"),
+        ({"partitions": {"type": "daily", "start": "2024-01-01", "timezone": "Mars"}}, "no timezone 'Mars'"),
+        ({"partitions": DAILY, "inputs": {"path": "in.parquet"}}, "every partition would read the same rows"),
+        (
+            {"partitions": DAILY, "inputs": {"path": "{partition:%Y-%m}.csv"}},
+            "Several partitions would share this path",
+        ),
+        ({"partitions": DAILY, "inputs": {"path": "{partition:%Y-%B-%d}.csv"}}, "%B cannot be used"),
+        (
+            {"partitions": {"type": "static", "keys": ["a"]}, "inputs": {"path": "{partition:%Y}.csv"}},
+            "needs daily, hourly or monthly partitions",
+        ),
+        ({"inputs": {"path": "{partition}.csv"}}, "there are no partitions"),
+        ({"partitions": DAILY, "automation": "eager"}, "automation does not know partitions"),
+    ],
+)
+def test_a_wrong_setting_is_refused_at_load(settings, fact, tmp_path):
+    good = {"inputs": {"path": "in/{partition}.parquet"}, "outputs": {"path": "t"}}
+    with pytest.raises(ValidationError) as caught:
+        build_model_definitions(model="m", root=tmp_path, **{**good, **settings})
+    assert fact in str(caught.value)
+
+
+def test_partitions_in_yaml(tmp_path):
+    """Both forms, and dates as people write them: without quotes."""
+    for name, partitions in (("days", "{type: daily, start: 2024-01-01, end: 2024-01-03}"), ("batches", "dynamic")):
+        place = tmp_path / "location" / "defs" / name
+        place.mkdir(parents=True)
+        (place / "defs.yaml").write_text(
+            f"type: mlops_assets.MlflowModelComponent\nattributes:\n  model: {name}\n"
+            f"  inputs: {{path: 'in/{{partition}}.csv'}}\n  outputs: {{path: t}}\n  partitions: {partitions}\n"
+        )
+    (tmp_path / "pyproject.toml").write_text(
+        '[tool.dg]\ndirectory_type = "project"\n[tool.dg.project]\nroot_module = "location"\n'
+    )
+    (tmp_path / "location" / "__init__.py").touch()
+    (tmp_path / "location" / "definitions.py").write_text(
+        "from pathlib import Path\nimport dagster as dg\n"
+        "from mlops_assets import default_resources\n"
+        "defs = dg.Definitions.merge(dg.load_from_defs_folder(path_within_project=Path(__file__).parent),\n"
+        "    dg.Definitions(resources=default_resources(Path(__file__).parent)))\n"
+    )
+    code = """
+import json
+from location.definitions import defs
+print(json.dumps({
+    asset.key.path[0]: [asset.partitions_def.name] if hasattr(asset.partitions_def, "name") else
+    list(asset.partitions_def.get_partition_keys())
+    for asset in defs.resolve_all_asset_specs() if asset.key.path[-1] == "predictions"
+}))"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert json.loads(done.stdout or "{}") == {
+        "days": ["2024-01-01", "2024-01-02"],
+        "batches": ["batches_partitions"],
+    }, done.stderr[-2000:]

@@ -167,3 +167,10 @@ def test_yaml_snippets_load_and_show_the_defaults(text, tmp_path):
         elif key != "model":
             assert told[key] == value, key
     assert shown.definitions(tmp_path).jobs
+
+
+def test_the_table_of_conversions_is_the_one_in_the_code():
+    from mlops_assets.signatures.arrow_types import conversions_as_markdown
+
+    shown = README.split("<!-- conversions -->")[1].split("<!-- /conversions -->")[0]
+    assert shown.strip() == conversions_as_markdown().strip()

@@ -63,6 +63,7 @@ TRUSTED_TYPES = (
     | _below("sklearn.neighbors._kd_tree", "KDTree", "KDTree32", "KDTree64")
     | _below("sklearn.neural_network._stochastic_optimizers", "AdamOptimizer", "SGDOptimizer")
     | _below("sklearn.tree._tree", "Tree")
+    | _below("sklearn.utils._bunch", "Bunch")
     | _below("xgboost.core", "Booster")
     | _below("xgboost.sklearn", "XGBClassifier", "XGBRFClassifier", "XGBRFRegressor", "XGBRanker", "XGBRegressor")
 )

@@ -225,7 +225,8 @@ def _through_dagster_mlflow(
                 "extra_tags": dict(tags),
             }
             context = SimpleNamespace(log=log, run_id=run.run_id, dagster_run=run, resource_config=config)
-            MlFlow(context).log_params({name: value[:_LONGEST_PARAM] for name, value in params.items()})
+            opened: Any = MlFlow
+            opened(context).log_params({name: value[:_LONGEST_PARAM] for name, value in params.items()})
 
     with ThreadPoolExecutor(1, "dagster-mlflow") as own_thread:
         own_thread.submit(session).result()

@@ -1,6 +1,7 @@
 """Declarative automation in place of the sensors that launch runs."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import dagster as dg
 
@@ -29,7 +30,7 @@ def automated(family: Family, assets: Sequence[dg.AssetsDefinition]) -> list[dg.
     return [asset.map_asset_specs(conditioned) for asset in assets]
 
 
-def checks_let_pass() -> dg.AutomationCondition[dg.AssetKey]:
+def checks_let_pass() -> dg.AutomationCondition[Any]:
     """Each upstream asset's blocking checks have passed, or it is renewed in the same run.
 
     `AutomationCondition.all_deps_blocking_checks_passed` asks that checks be requested by conditions of their own, and

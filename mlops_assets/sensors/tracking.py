@@ -91,7 +91,7 @@ def finished_run(
     started, ended = entry.start_time or entry.create_timestamp.timestamp(), entry.end_time
     ended = ended or entry.update_timestamp.timestamp()
     metrics = {"seconds": ended - started} | _metrics(metadata) | _checks(instance, run.run_id, family)
-    scored = metadata.get("predictions", {}).get("dagster/row_count")
+    scored = metrics.get("predictions/row_count")
     if scored and ended > started:
         metrics["rows_per_second"] = scored / (ended - started)
     return FinishedRun(

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mlflow.models import ModelSignature
 
 _Answer = TypeVar("_Answer")
+_Comparison = tuple[int, dict[str, dict[str, float]], ExplanationDiff | None]
 _PROBE_ROWS = 8
 
 
@@ -115,15 +116,16 @@ def validate(candidate: ModelReference, champion: ModelReference | None, trial: 
         explained = asked.attempt("explains", lambda: _probe(model, signature, rows, trial), "by the explainer it gets")
     if rows is None or scored is None:
         return Verdict(candidate.version, candidate.digest, _number(champion), tuple(asked.findings))
-    shared, shift, diff = 0, {}, None
+    compared: _Comparison = (0, {}, None)
     if champion is not None and champion.version != candidate.version:
-        compared = asked.attempt(
+        answer = asked.attempt(
             "compared",
             lambda: _beside(champion, model, signature, rows, scored, trial, explained is not None),
             f"with version {champion.version}",
             fault=None,
         )
-        shared, shift, diff = compared or (0, {}, None)
+        compared = answer or compared
+    shared, shift, diff = compared
     return Verdict(
         candidate.version,
         candidate.digest,
@@ -189,7 +191,7 @@ def _beside(
     scored: pa.Table,
     trial: Trial,
     explained: bool,
-) -> tuple[int, dict[str, dict[str, float]], ExplanationDiff | None]:
+) -> _Comparison:
     """The candidate beside the champion, on the rows that both accept."""
     other = trial.load(champion)
     if other.signature is None:

@@ -3,7 +3,6 @@
 import json
 import socket
 import time
-from threading import Thread
 
 import dagster as dg
 import pytest

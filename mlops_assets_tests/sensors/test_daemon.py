@@ -9,7 +9,6 @@ import pytest
 from dagster._core.definitions.sensor_definition import SensorType
 from dagster._core.scheduler.instigation import SensorInstigatorData
 
-
 LOCATION = """
 from pathlib import Path
 import dagster as dg

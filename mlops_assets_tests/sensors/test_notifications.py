@@ -128,7 +128,7 @@ def test_with_automation_a_run_outside_the_jobs_is_told_too(features, run, insta
         run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
     )
     tell(done, instance, "success", Recorder())
-    assert TOLD == [("m: a run outside its jobs succeeded", f"Run {done.result.run_id}")]
+    assert [("m: a run outside its jobs succeeded", f"Run {done.result.run_id}")] == TOLD
 
 
 def test_with_automation_a_run_of_other_assets_is_not_told(features, run, instance):
