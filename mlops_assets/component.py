@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import dagster as dg
 from pydantic import Field, field_validator, model_validator
 
 from mlops_assets.errors import ConfigurationError
 from mlops_assets.family import Family
+from mlops_assets.models.registry import check_alias_or_version
 from mlops_assets.partitions import PartitionsSettings
 from mlops_assets.settings import (
     ContractSettings,
@@ -26,6 +27,13 @@ from mlops_assets.state import project_root
 from mlops_assets.tables.partition_paths import PathTemplate
 
 
+def _as_written(context: dg.ResolutionContext, value: Any) -> Any:
+    """An alias or version; Dagster's templates would turn the text '3' into the number 3 without a word."""
+    if isinstance(value, str):
+        check_alias_or_version(value)
+    return context.resolve_value(value)
+
+
 class MlflowModelComponent(dg.Component, dg.Model, dg.Resolvable):
     """A registered MLflow model and a table, made into contract-checked predictions and exact explanations.
 
@@ -35,9 +43,9 @@ class MlflowModelComponent(dg.Component, dg.Model, dg.Resolvable):
 
     # `model` in YAML: on the class that name belongs to dg.Resolvable.
     registered_model: str = Field(alias="model", description="Name of the registered model.", min_length=1)
-    alias_or_version: str | int = Field(
-        default="Champion", description="An alias (text) or a version (a number); resolved once per run."
-    )
+    alias_or_version: Annotated[
+        str | int, dg.Resolver(_as_written, model_field_type=str | int, inject_before_resolve=False)
+    ] = Field(default="Champion", description="An alias (text) or a version (a number); resolved once per run.")
     inputs: InputsSettings = Field(description="The table to score.")
     outputs: OutputsSettings = Field(description="Where the tables go.")
     partitions: PartitionsSettings | str | None = Field(
@@ -73,8 +81,6 @@ class MlflowModelComponent(dg.Component, dg.Model, dg.Resolvable):
     @field_validator("alias_or_version")
     @classmethod
     def _alias_or_version(cls, value: str | int) -> str | int:
-        from mlops_assets.models.registry import check_alias_or_version
-
         try:
             check_alias_or_version(value)
         except ConfigurationError as error:

@@ -40,6 +40,10 @@ class TableError(MlopsAssetsError):
     """A table cannot be read or written: missing, empty, of another format, with duplicate keys."""
 
 
+class ConcurrentRunError(TableError):
+    """Another run replaced what this run has made or read; nothing of the two was mixed."""
+
+
 class RegistryError(MlopsAssetsError):
     """The model registry did not give what was asked for."""
 

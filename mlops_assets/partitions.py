@@ -1,6 +1,6 @@
 """The partitions of a model's tables: what ``partitions:`` says in ``defs.yaml``, as Dagster's definition."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from mlops_assets.tables.partition_paths import PathTemplate
 
 Kind = Literal["daily", "hourly", "monthly", "static", "dynamic"]
-TIMES: dict[str, type[dg.TimeWindowPartitionsDefinition]] = {
+TIMES: Mapping[str, Callable[..., dg.TimeWindowPartitionsDefinition]] = {
     "daily": dg.DailyPartitionsDefinition,
     "hourly": dg.HourlyPartitionsDefinition,
     "monthly": dg.MonthlyPartitionsDefinition,
@@ -71,8 +71,7 @@ class PartitionsSettings(dg.Model, dg.Resolvable):
     def template(self, path: str) -> PathTemplate:
         """`path` as the partitions' template, unchecked."""
         definition = self.definition("any")
-        times = isinstance(definition, dg.TimeWindowPartitionsDefinition)
-        return PathTemplate(path, definition.fmt if times else None)
+        return PathTemplate(path, definition.fmt if isinstance(definition, dg.TimeWindowPartitionsDefinition) else None)
 
     def check(self, path: str) -> None:
         """Refuse a path under which two partitions would share a file.

@@ -157,7 +157,7 @@ def test_yaml_snippets_load_and_show_the_defaults(text, tmp_path):
     least = MlflowModelComponent.model_validate(
         {"model": "churn", "inputs": {"path": "x"}, "outputs": {"path": shown.outputs.path}}
     )
-    told, default = shown.model_dump(by_alias=True), least.model_dump(by_alias=True)
+    told, default = shown.model_dump(mode="json", by_alias=True), least.model_dump(mode="json", by_alias=True)
     chosen = {"path", "format", "row_key"}
     assert set(written["attributes"]) == set(default)
     for key, value in default.items():

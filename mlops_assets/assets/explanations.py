@@ -1,7 +1,9 @@
 """Why each row got its prediction, and which features matter."""
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -189,18 +191,19 @@ def model_explanations_asset(family: Family) -> dg.AssetsDefinition:
     """`model_explanations` of one model."""
 
     ledger = family.key("sample_explanations")
-    settings: dict[str, Any] = {
-        "key": family.key("model_explanations"),
-        "io_manager_key": family.tables,
-        "required_resource_keys": {family.tables},
-        "group_name": family.group,
-        "kinds": {"shap", family.settings.outputs.format},
-        "code_version": CODE_VERSION,
-        "description": MODEL_EXPLANATIONS_DESCRIPTION.strip(),
-    }
+    asset: Callable[..., Callable[[Callable[..., Any]], dg.AssetsDefinition]] = partial(
+        dg.asset,
+        key=family.key("model_explanations"),
+        io_manager_key=family.tables,
+        required_resource_keys={family.tables},
+        group_name=family.group,
+        kinds={"shap", family.settings.outputs.format},
+        code_version=CODE_VERSION,
+        description=MODEL_EXPLANATIONS_DESCRIPTION.strip(),
+    )
     if family.partitions is None:
 
-        @dg.asset(ins={"sample_explanations": dg.AssetIn(key=ledger)}, **settings)
+        @asset(ins={"sample_explanations": dg.AssetIn(key=ledger)})
         def model_explanations(
             context: dg.AssetExecutionContext, sample_explanations: ds.Dataset
         ) -> dg.MaterializeResult[pa.RecordBatchReader]:
@@ -208,12 +211,11 @@ def model_explanations_asset(family: Family) -> dg.AssetsDefinition:
 
         return model_explanations
 
-    @dg.asset(
+    @asset(
         ins={
             "champion_model": dg.AssetIn(key=family.key("champion_model")),
             "sample_explanations": dg.AssetIn(key=ledger, metadata={ALLOW_MISSING: True}),
-        },
-        **settings,
+        }
     )
     def model_explanations_of_partitions(
         context: dg.AssetExecutionContext,

@@ -55,5 +55,6 @@ def _partition_of_the_run(context: dg.InputContext) -> str:
 def by_partition(annotation: object) -> object | None:
     """What a consumer wants of each partition: ``X`` where it annotates ``dict[str, X]``, else None."""
     if get_origin(annotation) in (dict, Mapping):
-        return get_args(annotation)[1]
+        wanted: object = get_args(annotation)[1]
+        return wanted
     return None

@@ -70,7 +70,8 @@ def decide_partitions(
         Partitions that were ever taken in. One of these, seen for the first time, is only remembered: nobody knows from
         which files its tables were made.
     """
-    seen, runs, waiting = dict(memory.seen), {}, 0
+    seen, waiting = dict(memory.seen), 0
+    runs: dict[str, str] = {}
     for partition, token in tokens.items():
         moves, before = seen.get(partition, (0, ""))
         if token == before:

@@ -5,7 +5,7 @@ A process id says less: it is reused, and another container's is not ours to see
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -39,6 +39,55 @@ def exclusive(folder: Path) -> Iterator[None]:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def turn(path: Path, waiting: Callable[[], None] | None = None) -> Iterator[None]:
+    """Be the only one inside ``turn(path)``, of all processes and threads; waits for the one before.
+
+    Unlike `exclusive` it leaves the folder's own lock alone. The file is there while somebody has his turn; one that a
+    killed process left behind is taken over, and removed, by the next. Windows has no such lock: nobody waits there.
+
+    Parameters
+    ----------
+    waiting
+        Called once where one has to wait.
+
+    Raises
+    ------
+    OSError
+        The file cannot be made.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    descriptor = _taken(path, waiting)
+    try:
+        yield
+    finally:
+        # Still locked: nobody can have taken this very file meanwhile.
+        path.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def _taken(path: Path, waiting: Callable[[], None] | None) -> int:
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if waiting is not None:
+                    waiting()
+                    waiting = None
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            # Whoever had it before has removed the file: a lock on that one would keep nobody out.
+            if path.exists() and os.path.samestat(os.fstat(descriptor), path.stat()):
+                return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
         os.close(descriptor)
 
 

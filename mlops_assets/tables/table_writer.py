@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar
@@ -54,7 +54,11 @@ class TableWriter(ABC):
         return self.path_of(place).exists()
 
     def write(
-        self, reader: pa.RecordBatchReader, place: Location, metadata: Mapping[str, str] | None = None
+        self,
+        reader: pa.RecordBatchReader,
+        place: Location,
+        metadata: Mapping[str, str] | None = None,
+        switching: AbstractContextManager[object] | None = None,
     ) -> Written:
         """Publish the rows of `reader`, replacing the table at `place`.
 
@@ -68,6 +72,8 @@ class TableWriter(ABC):
         ----------
         metadata
             Key-value metadata, merged over that of the reader's schema.
+        switching
+            Entered when all rows are written, left when the new table is in place; refuses the switch by an exception.
 
         Raises
         ------
@@ -88,6 +94,8 @@ class TableWriter(ABC):
             with target.replacing() as temporary:
                 rows = self._write_rows(plain, schema, temporary, target)
                 size = temporary.size()
+                if switching is not None:
+                    switch.enter_context(switching)
                 companion = self._before_switch(temporary, target, schema, switch)
             self._after_switch(target, companion)
         return Written(target.uri, rows, schema, size)

@@ -78,10 +78,8 @@ def location(tmp_path, monkeypatch):
         "from mlops_assets import build_model_definitions\n"
         "root = Path(__file__).parent\n"
         "defs = dg.Definitions.merge(*(\n"
-        "    build_model_definitions(name, root, inputs={'path': 'i.parquet'}, outputs={'path': 'memory://tables/' + name})\n"
-        "    if name == 'remote' else\n"
-        "    build_model_definitions(name, root, inputs={'path': 'i.parquet'}, outputs={'path': 'tables/' + name})\n"
-        "    for name in ('m', 'remote')\n"
+        "    build_model_definitions(name, root, inputs={'path': 'i.parquet'}, outputs={'path': place + name})\n"
+        "    for name, place in {'m': 'tables/', 'remote': 'memory://tables/'}.items()\n"
         "))\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))

@@ -96,7 +96,7 @@ def link(entry):
 def test_a_changed_entry_is_noticed(cache, tamper):
     digest = added(cache)
     tamper(cache.root / digest)
-    with pytest.raises(DigestMismatchError, match="cached model's files have changed.*Delete this folder") as caught:
+    with pytest.raises(DigestMismatchError, match=r"cached model's files have changed.*Delete this folder") as caught:
         cache.verified(digest)
     assert digest in str(caught.value)
 
@@ -114,7 +114,7 @@ def test_nobody_else_may_write_to_the_cache(cache):
     assert cache.root.stat().st_mode & 0o777 == 0o700
     for mode in (0o777, 0o770, 0o702):
         cache.root.chmod(mode)
-        with pytest.raises(TrustError, match="written by somebody else.*chmod 700"):
+        with pytest.raises(TrustError, match=r"written by somebody else.*chmod 700"):
             cache.verified(digest)
         with pytest.raises(TrustError), cache.incoming():
             pass
@@ -125,5 +125,5 @@ def test_nobody_else_may_write_to_the_cache(cache):
 def test_a_cache_of_another_user_is_refused(cache, monkeypatch):
     digest = added(cache)
     monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
-    with pytest.raises(TrustError, match="written by somebody else"):
+    with pytest.raises(TrustError, match=r"written by somebody else"):
         cache.verified(digest)

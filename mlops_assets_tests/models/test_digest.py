@@ -91,7 +91,7 @@ def test_a_link_has_no_digest(tmp_path, target):
 
 def test_a_pipe_has_no_digest_and_is_not_waited_for(tmp_path):
     os.mkfifo(write(tmp_path, FILES) / "pipe")
-    with pytest.raises(TrustError, match="'pipe' is not a plain file"):
+    with pytest.raises(TrustError, match=r"'pipe' is not a plain file"):
         digest_of(tmp_path)
 
 

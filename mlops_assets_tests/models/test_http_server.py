@@ -142,24 +142,24 @@ def test_pinned_fetched_loaded_and_predicting(asked, cache, logged, iris, forest
 
 
 def test_what_is_not_there(asked, cache):
-    with pytest.raises(ModelNotFoundError, match="did you mean 'flowers'"):
+    with pytest.raises(ModelNotFoundError, match=r"did you mean 'flowers'"):
         asked.pin("flower", "Champion", cache)
-    with pytest.raises(AliasNotFoundError, match="did you mean 'Champion'.*Champion -> 1"):
+    with pytest.raises(AliasNotFoundError, match=r"did you mean 'Champion'.*Champion -> 1"):
         asked.pin("flowers", "champion", cache)
-    with pytest.raises(VersionNotFoundError, match="no version 7"):
+    with pytest.raises(VersionNotFoundError, match=r"no version 7"):
         asked.pin("flowers", 7, cache)
 
 
 def test_tags_and_places_are_tried_before_anything_is_fetched(asked, client, cache):
     wanted = TrustPolicy(required_tags={"validation": "passed"}, allowed_sources=("mlflow-artifacts:/1/models",))
-    with pytest.raises(TrustError, match="'validation': 'passed'"):
+    with pytest.raises(TrustError, match=r"'validation': 'passed'"):
         asked.pin("flowers", "Champion", cache, wanted)
     assert [path.name for path in cache.root.iterdir()] == ["incoming"]
     client.set_model_version_tag("flowers", "1", "validation", "passed")
     client.set_model_version_tag("flowers", "1", "other", "x")
     pinned = asked.pin("flowers", "Champion", cache, wanted)
     assert pinned.tags == (("validation", "passed"),)
-    with pytest.raises(TrustError, match="not allowed here"):
+    with pytest.raises(TrustError, match=r"not allowed here"):
         asked.pin("flowers", "Champion", cache, TrustPolicy(allowed_sources=("s3://models",)))
 
 
@@ -167,7 +167,7 @@ def test_files_missing_on_the_server(asked, server, cache):
     model_id = asked.version("broken", 1).source.removeprefix("models:/")
     files = next((server.folder / "artifacts").rglob(f"{model_id}/artifacts"))
     (files / "model.skops").unlink()
-    with pytest.raises(ArtifactsMissingError, match="lacks files that its flavor names: 'model.skops'"):
+    with pytest.raises(ArtifactsMissingError, match=r"lacks files that its flavor names: 'model.skops'"):
         asked.pin("broken", 1, cache)
     shutil.rmtree(files)
     with pytest.raises(ArtifactsMissingError, match=r"Artifacts are missing|no MLmodel file"):
@@ -188,7 +188,7 @@ def test_a_server_that_dies_and_comes_back(server, asked, cache, run, registry, 
     np.testing.assert_array_equal(loaded.predict(iris[0]), forest.predict(iris[0]))
     shutil.rmtree(cache.root / pinned.digest)
     start = time.monotonic()
-    with pytest.raises(RegistryUnreachableError, match="does not answer"):
+    with pytest.raises(RegistryUnreachableError, match=r"does not answer"):
         asked.fetch(pinned, cache)
     assert time.monotonic() - start < 5
 

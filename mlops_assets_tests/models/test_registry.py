@@ -67,7 +67,7 @@ def test_a_number_is_a_version(registry, asked, cache, saved):
 def test_an_alias_of_digits_is_refused_with_the_reason(registry, asked, cache, saved):
     registry.add(saved, alias="1")
     for written in ("1", " 2 ", "٣"):
-        with pytest.raises(ConfigurationError, match="MLflow allows an alias of that name.*without quotes"):
+        with pytest.raises(ConfigurationError, match=r"MLflow allows an alias of that name.*without quotes"):
             asked.pin("m", written, cache)
 
 
@@ -150,7 +150,9 @@ def test_files_replaced_under_the_same_version_are_noticed(registry, asked, cach
     (place(registry) / "model.skops").write_bytes(b"other weights")
     assert asked.fetch(pinned, cache) == cache.root / pinned.digest  # the pinned ones are still here
     shutil.rmtree(cache.root)
-    with pytest.raises(DigestMismatchError, match="files of models:/m/1 have changed since they were pinned") as caught:
+    with pytest.raises(
+        DigestMismatchError, match=r"files of models:/m/1 have changed since they were pinned"
+    ) as caught:
         asked.fetch(pinned, cache)
     assert pinned.digest[:12] in str(caught.value)
     assert [path.name for path in cache.root.iterdir()] == ["incoming"]  # and were not taken in
@@ -174,12 +176,12 @@ def test_no_such_model(registry, asked, cache, saved):
     assert "sqlite:///" in str(caught.value)
     with pytest.raises(ModelNotFoundError):
         asked.pin("chrun", 1, cache)
-    with pytest.raises(ModelNotFoundError, match="chrun"):
+    with pytest.raises(ModelNotFoundError, match=r"chrun"):
         asked.model("chrun")
 
 
 def test_no_model_at_all(asked, cache):
-    with pytest.raises(ModelNotFoundError, match="registered are: none at all"):
+    with pytest.raises(ModelNotFoundError, match=r"registered are: none at all"):
         asked.pin("m", "Champion", cache)
 
 
@@ -193,7 +195,7 @@ def test_no_such_alias(registry, asked, cache, saved):
 
 def test_no_such_version(registry, asked, cache, saved):
     registry.add(saved)
-    with pytest.raises(VersionNotFoundError, match="'m' has no version 7; its aliases are: Champion -> 1"):
+    with pytest.raises(VersionNotFoundError, match=r"'m' has no version 7; its aliases are: Champion -> 1"):
         asked.pin("m", 7, cache)
 
 
@@ -202,14 +204,14 @@ def test_a_deleted_version_is_no_such_version(registry, asked, cache, saved):
     registry.client.delete_model_version("m", "1")
     with pytest.raises(VersionNotFoundError):
         asked.pin("m", 1, cache)
-    with pytest.raises(AliasNotFoundError, match="it has: none"):
+    with pytest.raises(AliasNotFoundError, match=r"it has: none"):
         asked.pin("m", "Champion", cache)
 
 
 def test_artifacts_missing(registry, asked, cache, saved):
     registry.add(saved)
     shutil.rmtree(place(registry))
-    with pytest.raises(ArtifactsMissingError, match="Artifacts are missing.*Restore the artifacts") as caught:
+    with pytest.raises(ArtifactsMissingError, match=r"Artifacts are missing.*Restore the artifacts") as caught:
         asked.pin("m", 1, cache)
     assert place(registry).as_uri() in str(caught.value)
 
@@ -217,14 +219,14 @@ def test_artifacts_missing(registry, asked, cache, saved):
 def test_only_the_mlmodel_missing(registry, asked, cache, saved):
     registry.add(saved)
     (place(registry) / "MLmodel").unlink()
-    with pytest.raises(ArtifactsMissingError, match="no MLmodel file"):
+    with pytest.raises(ArtifactsMissingError, match=r"no MLmodel file"):
         asked.pin("m", 1, cache)
 
 
 def test_files_that_the_flavor_names_missing(registry, asked, cache, saved):
     registry.add(saved)
     (place(registry) / "model.skops").unlink()
-    with pytest.raises(ArtifactsMissingError, match="lacks files that its flavor names: 'model.skops'"):
+    with pytest.raises(ArtifactsMissingError, match=r"lacks files that its flavor names: 'model.skops'"):
         asked.pin("m", 1, cache)
 
 
@@ -252,7 +254,7 @@ def test_only_the_description_is_fetched(registry, asked, saved, tmp_path):
 def test_a_database_that_cannot_be_opened_is_tried_once(tmp_path):
     """MLflow alone tries ten times, for a hundred seconds."""
     start = time.monotonic()
-    with pytest.raises(RegistryUnreachableError, match="does not answer"):
+    with pytest.raises(RegistryUnreachableError, match=r"does not answer"):
         Registry(f"sqlite:///{tmp_path}").model("m")
     assert time.monotonic() - start < 5
 
@@ -265,12 +267,12 @@ def test_a_mistyped_folder_makes_no_empty_registry(tmp_path):
 
 def test_a_file_that_is_no_database(tmp_path):
     (tmp_path / "mlflow.db").write_text("not a database, " * 100)
-    with pytest.raises(RegistryError, match="refused: DatabaseError"):
+    with pytest.raises(RegistryError, match=r"refused: DatabaseError"):
         Registry(f"sqlite:///{tmp_path}/mlflow.db").model("m")
 
 
 def test_an_address_that_mlflow_does_not_know():
-    with pytest.raises(RegistryError, match="not an address of a registry.*http"):
+    with pytest.raises(RegistryError, match=r"not an address of a registry.*http"):
         Registry("carrier-pigeon://host").model("m")
 
 
@@ -285,7 +287,7 @@ def test_a_database_of_another_mlflow(empty_database, tmp_path):
     with closing(sqlite3.connect(tmp_path / "other.db")) as database:
         database.execute("UPDATE alembic_version SET version_num = '0123456789ab'")
         database.commit()
-    with pytest.raises(RegistryError, match="belongs to another version of MLflow.*db upgrade"):
+    with pytest.raises(RegistryError, match=r"belongs to another version of MLflow.*db upgrade"):
         Registry(f"sqlite:///{tmp_path}/other.db").model("m")
 
 
@@ -304,12 +306,14 @@ def test_a_reference_survives_its_json():
 def test_a_reference_from_before_tags_is_still_read():
     old = json.loads(ModelReference("m", 3, None, "a" * 64, ("sklearn",), None, None, "s").to_json())
     del old["tags"], old["location"]
-    assert ModelReference.from_json(json.dumps(old)) == ModelReference("m", 3, None, "a" * 64, ("sklearn",), None, None, "s")
+    assert ModelReference.from_json(json.dumps(old)) == ModelReference(
+        "m", 3, None, "a" * 64, ("sklearn",), None, None, "s"
+    )
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"flavors": 3}', "null", '{"flavors": [], "surprise": 1}'])
 def test_what_is_no_reference_is_refused(text):
-    with pytest.raises(RegistryError, match="Materialize champion_model again"):
+    with pytest.raises(RegistryError, match=r"Materialize champion_model again"):
         ModelReference.from_json(text)
 
 

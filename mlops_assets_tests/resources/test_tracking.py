@@ -3,20 +3,23 @@
 import json
 import logging
 import os
+import socket
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import dagster as dg
 import mlflow
 import pandas as pd
 import pytest
-from mlflow import MlflowClient
 from sklearn.datasets import load_diabetes
 from sklearn.linear_model import LinearRegression
 
-from mlops_assets.resources.tracking import params_of
+from mlops_assets.resources.registry import MlflowRegistry
+from mlops_assets.resources.tracking import MlflowTracking, params_of
 from mlops_assets_tests.sensors.conftest import Model
 
 SENSOR, EXPERIMENT = "m_tracking_sensor", "mlops_assets/m"
@@ -198,21 +201,33 @@ def test_a_lost_cursor_records_nothing_twice(model, registry):
     assert [(run.info.run_id, run.info.end_time, run.data.metrics) for run in runs(registry)] == before
 
 
-def test_a_tracking_server_that_is_away_fails_no_run_and_is_made_up_for(model, registry, monkeypatch):
-    m = model()
-    with monkeypatch.context() as patch:
-
-        def refuse(*arguments, **more):
-            raise mlflow.exceptions.MlflowException("API request failed: connection refused")
-
-        for name in ("search_runs", "create_run", "get_experiment_by_name"):
-            patch.setattr(MlflowClient, name, refuse)
+def test_a_tracking_server_that_is_away_fails_no_run_and_is_made_up_for(model, registry, tmp_path):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        away = MlflowRegistry(
+            tracking_uri=f"http://127.0.0.1:{unused.getsockname()[1]}",
+            registry_uri=registry.uri,
+            state=str(tmp_path / "state"),
+        )
+        m = model(registry=away)
         assert m.materialize().success
+        start = time.perf_counter()
         said = m.tick(SENSOR).skip_message
-    assert "RegistryUnreachableError" in said
+    assert time.perf_counter() - start < 5
+    assert said.startswith("RegistryUnreachableError")
     assert runs(registry) == []
-    m.tick(SENSOR)
+    later = model()
+    later.cursors = m.cursors
+    later.tick(SENSOR)
     assert [run.info.status for run in runs(registry)] == ["FINISHED"]
+
+
+def test_the_link_is_the_page_of_a_server_without_credentials():
+    run = SimpleNamespace(info=SimpleNamespace(run_id="r", experiment_id="7"))
+    server = MlflowRegistry(tracking_uri="https://user:canary@mlflow.example/base/")
+    page = "https://mlflow.example/base/#/experiments/7/runs/r"
+    tracked = MlflowTracking(model="m", experiment="e")._tracked(server, run)
+    assert tracked.metadata() == {"mlflow_run": dg.MetadataValue.url(page)}
 
 
 def test_mlflows_global_state_is_as_it_was(model, monkeypatch):

@@ -1,0 +1,30 @@
+"""What killed writers left in the folder of published tables."""
+
+import re
+import sys
+from collections.abc import Iterable
+from datetime import timedelta
+
+from mlops_assets.tables.location import Location
+from mlops_assets.tables.table_writer import STALE
+
+_HIDDEN = re.compile(r"\.(.+)\.[0-9a-f]{16}\.tmp")
+
+
+def sweep_folder(folder: Location, below: Iterable[str] = ()) -> tuple[str, ...]:
+    """Remove the hidden files of writers that are dead; returns their names.
+
+    Files of living writers stay: locally their locks tell, elsewhere (and on Windows) files of the last day are kept.
+
+    Parameters
+    ----------
+    below
+        Folders in `folder` that are looked into as well: those of partitioned tables.
+    """
+    told_by_locks = folder.is_local and sys.platform != "win32"
+    swept = []
+    for place in (folder, *(folder.child(name) for name in below)):
+        targets = {found[1] for name in place.files(recursive=False) if (found := _HIDDEN.fullmatch(name))}
+        for target in sorted(targets):
+            swept += place.child(target).sweep(timedelta(0) if told_by_locks else STALE)
+    return tuple(swept)
