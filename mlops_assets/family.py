@@ -76,6 +76,15 @@ class ModelNames(ABC):
         return self.resource("inputs_io_manager")
 
     @property
+    def turn(self) -> str:
+        return self.resource("tables_turn")
+
+    @property
+    def pool(self) -> str:
+        """The concurrency pool of the steps that write the tables; without a limit in the instance it does nothing."""
+        return self.resource("tables")
+
+    @property
     def signer(self) -> str:
         return self.resource("signer")
 

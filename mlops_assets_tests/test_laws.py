@@ -10,7 +10,7 @@ import pytest
 import mlops_assets
 
 PACKAGE = Path(mlops_assets.__file__).parent
-PURE = ("tables", "signatures", "models", "scoring", "explain", "journal")
+PURE = ("tables", "signatures", "models", "scoring", "explain", "journal", "validation")
 HEAVY = ("mlflow", "shap", "sklearn", "numba", "matplotlib")
 
 

@@ -39,7 +39,8 @@ def champion_model_asset(family: Family) -> dg.AssetsDefinition:
     @dg.asset(
         key=family.key("champion_model"),
         io_manager_key=family.champion_store,
-        required_resource_keys={REGISTRY, family.journal, *family.trackers},
+        required_resource_keys={REGISTRY, family.journal, family.turn, *family.trackers},
+        pool=family.pool,
         group_name=family.group,
         kinds={"mlflow", "json"},
         code_version="1",

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from mlops_assets.assets.champion import champion_model_asset
-from mlops_assets.assets.explanations import model_explanations_asset, sample_explanations_asset
+from mlops_assets.assets.explanations import BACKGROUND, model_explanations_asset, sample_explanations_asset
 from mlops_assets.assets.predictions import predictions_asset
 from mlops_assets.assets.samples import sample_assets
 from mlops_assets.assets.signature import model_signature_asset
@@ -22,6 +22,7 @@ from mlops_assets.resources.journal import journal_resource
 from mlops_assets.resources.loaders import LOADERS, Loader
 from mlops_assets.resources.signers import SIGNERS, Signer
 from mlops_assets.resources.tracking import tracking_resource
+from mlops_assets.resources.turn import tables_turn
 from mlops_assets.sensors.automation import alias_spec, automated
 from mlops_assets.sensors.family import family_sensors
 from mlops_assets.strategies import build_strategy
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 INFERENCE = ("champion_model", "model_signature", "input_samples", "rejected_samples", "predictions")
+PARTITIONED = ("input_samples", "rejected_samples", "predictions", "sample_explanations", BACKGROUND)
 EXPLANATIONS = ("sample_explanations", "model_explanations")
 
 
@@ -102,6 +104,7 @@ def _resources(family: Family) -> dict[str, object]:
         family.champion_store: champion_io_manager(family),
         family.signature_store: signature_io_manager(family),
         family.tables: build_strategy(TableIOManager, WRITERS, {"KIND": outputs.KIND or outputs.format, **tables}),
+        family.turn: tables_turn(family, PARTITIONED),
         family.tables_of_the_run: reader_of_the_run(family),
         family.signer: build_strategy(Signer, SIGNERS, settings.signer),
         family.loader: build_strategy(Loader, LOADERS, settings.loader),

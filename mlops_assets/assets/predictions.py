@@ -48,6 +48,8 @@ def predictions_asset(family: Family) -> dg.AssetsDefinition:
         ins={name: dg.AssetIn(key=family.key(name)) for name in ("champion_model", "model_signature", "input_samples")},
         io_manager_key=family.tables,
         partitions_def=family.partitions,
+        required_resource_keys={family.turn},
+        pool=family.pool,
         group_name=family.group,
         kinds={"mlflow", family.settings.outputs.format},
         code_version=CODE_VERSION,

@@ -43,6 +43,8 @@ def sample_assets(family: Family) -> dg.AssetsDefinition:
     @dg.multi_asset(
         name=f"{family.slug}__samples",
         partitions_def=family.partitions,
+        required_resource_keys={family.turn},
+        pool=family.pool,
         ins={"model_signature": dg.AssetIn(key=family.key("model_signature")), "inputs": inputs},
         outs={
             name: dg.AssetOut(

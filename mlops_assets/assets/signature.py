@@ -30,6 +30,7 @@ def model_signature_asset(family: Family) -> dg.AssetsDefinition:
         ins={"champion_model": dg.AssetIn(key=family.key("champion_model"))},
         io_manager_key=family.signature_store,
         required_resource_keys=signing_resources(family),
+        pool=family.pool,
         group_name=family.group,
         kinds={"mlflow", "json"},
         code_version="1",

@@ -7,6 +7,7 @@ from mlops_assets.errors import ExplanationError
 from mlops_assets.explain.agreement import disagreement
 from mlops_assets.explain.explainer import ExplainConfig, Explainer, NotApplicableError, Subject
 from mlops_assets.explain.linear import LinearExplainer
+from mlops_assets.explain.native import NativeExplainer
 from mlops_assets.explain.own import ModelExplainer, own_importance
 from mlops_assets.explain.permutation import PermutationExplainer
 from mlops_assets.explain.response import read_response
@@ -19,10 +20,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 KINDS: dict[str, type[Explainer]] = {
-    kind.kind: kind for kind in (ModelExplainer, TreeExplainer, LinearExplainer, PermutationExplainer)
+    kind.kind: kind for kind in (ModelExplainer, TreeExplainer, LinearExplainer, NativeExplainer, PermutationExplainer)
 }
 
-_EXACT = (TreeExplainer, LinearExplainer)
+_EXACT = (TreeExplainer, LinearExplainer, NativeExplainer)
 _PROBE_ROWS = 8
 
 
@@ -34,9 +35,10 @@ def choose_explainer(
 ) -> Explainer:
     """The explainer for a pinned version.
 
-    Without a `KIND` in the settings: the model's own ``explain_samples``; else trees; else a linear model; else
-    permutations over its predictions. Trees and linear models are taken only when base and attributions give the
-    model's own predictions on some of the background rows. What was passed over, and why, is in `Explainer.reason`.
+    Without a `KIND` in the settings: the model's own ``explain_samples``; else trees; else a linear model; else the
+    library's own exact contributions; else permutations over its predictions. All but the last are taken only when
+    base and attributions give the model's own predictions on some of the background rows. What was passed over, and
+    why, is in `Explainer.reason`.
 
     Parameters
     ----------

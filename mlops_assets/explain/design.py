@@ -110,6 +110,12 @@ def _is_pipeline(native: Any) -> bool:
 def _order(estimator: Any, features: tuple[str, ...]) -> Sources:
     """Which signature column is the estimator's first, second, ... column."""
     names = getattr(estimator, "feature_names_in_", None)
+    if names is None:
+        # CatBoost's name for it; a loaded one has lost its n_features_in_, and calls columns without names 0, 1, ...
+        own = getattr(estimator, "feature_names_", None)
+        if own is not None and list(own) == [str(place) for place in range(len(features))]:
+            return np.arange(len(features))
+        names = own
     if names is not None and set(names) <= set(features):
         return np.array([features.index(name) for name in names], dtype=np.intp)
     width = getattr(estimator, "n_features_in_", len(features))

@@ -48,8 +48,9 @@ def compare_with_stored(
 ) -> StoredAgreement:
     """Compare the ledger's `prediction` with the published output `columns`, row by row, in bounded memory.
 
-    Numbers are brought to the scale of the published ones (exponential, sigmoid, softmax); published labels are compared
-    with the label that the explained scores imply. A label whose scores are tied within rounding counts as equal.
+    Numbers are brought to the scale of the published ones (exponential, sigmoid, softmax); published labels are
+    compared with the label that the explained scores imply. A label whose scores are tied within rounding counts as
+    equal.
 
     Parameters
     ----------

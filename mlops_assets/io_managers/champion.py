@@ -6,6 +6,7 @@ import dagster as dg
 
 from mlops_assets.assets.retries import MOST_RETRIES, retried_when_unreachable
 from mlops_assets.family import REGISTRY, Family
+from mlops_assets.io_managers.one_run import published_in_run, read_in_run, switching
 from mlops_assets.models.load import load_once
 from mlops_assets.models.loaded import LoadedModel
 from mlops_assets.models.mlmodel import ModelDescription
@@ -29,12 +30,19 @@ class ChampionIOManager(dg.IOManager):
 
     def handle_output(self, context: dg.OutputContext, obj: ModelReference) -> None:
         place = self.folder.child(f"{context.asset_key.path[-1]}.json")
-        place.write_text_atomically(obj.to_json())
+        with switching(context, self.folder):
+            place.write_text_atomically(obj.to_json())
+        published_in_run(context, lambda: {None: identity(ModelReference.from_json(place.read_text()))})
         context.add_output_metadata({"dagster/uri": place.uri})
 
     def load_input(self, context: dg.InputContext) -> ModelReference | LoadedModel:
         place = self.folder.child(f"{context.asset_key.path[-1]}.json")
-        reference = ModelReference.from_json(read_published(place, context.asset_key))
+
+        def read() -> ModelReference:
+            return ModelReference.from_json(read_published(place, context.asset_key))
+
+        read_in_run(context, lambda: {None: identity(read())}, _recorded)
+        reference = read()
         if context.dagster_type.typing_type is not LoadedModel:
             return reference
         with retried_when_unreachable(_attempts(context)):
@@ -74,11 +82,36 @@ class SignatureIOManager(dg.IOManager):
     def handle_output(self, context: dg.OutputContext, obj: str) -> None:
         json.loads(obj)
         place = self.folder.child(f"{context.asset_key.path[-1]}.json")
-        place.write_text_atomically(obj)
+        with switching(context, self.folder):
+            place.write_text_atomically(obj)
+        published_in_run(context, lambda: {None: _hash(place.read_text())})
         context.add_output_metadata({"dagster/uri": place.uri})
 
     def load_input(self, context: dg.InputContext) -> str:
-        return read_published(self.folder.child(f"{context.asset_key.path[-1]}.json"), context.asset_key)
+        place = self.folder.child(f"{context.asset_key.path[-1]}.json")
+
+        def read() -> str:
+            return read_published(place, context.asset_key)
+
+        read_in_run(context, lambda: {None: _hash(read())})
+        return read()
+
+
+def _hash(signature: str) -> str:
+    from mlops_assets.signatures.recorded import signature_hash
+
+    return signature_hash(signature)
+
+
+def identity(reference: ModelReference) -> str:
+    """What tells two pinned versions apart: two versions may have the same files."""
+    return f"{reference.version} {reference.digest}"
+
+
+def _recorded(materialization: dg.AssetMaterialization) -> str | None:
+    """`identity` of the reference that a materialization recorded; None: it is somebody else's asset."""
+    told = materialization.metadata
+    return f"{told['version'].value} {told['digest'].value}" if {"version", "digest"} <= set(told) else None
 
 
 def read_published(place: Location, key: dg.AssetKey) -> str:

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import dagster as dg
@@ -10,6 +11,7 @@ import pyarrow.dataset as ds
 from pydantic import Field
 
 from mlops_assets.errors import TableError
+from mlops_assets.io_managers.one_run import published_in_run, read_in_run, switching
 from mlops_assets.io_managers.partitions import ALLOW_MISSING, by_partition
 from mlops_assets.metadata import schema_metadata
 from mlops_assets.scoring.reason_text import reasons_as_text
@@ -17,6 +19,7 @@ from mlops_assets.settings import from_environment
 from mlops_assets.tables.arrow_like import from_arrow_like
 from mlops_assets.tables.location import Location
 from mlops_assets.tables.partition_paths import file_name
+from mlops_assets.tables.provenance import Provenance
 from mlops_assets.tables.views import as_type, together
 from mlops_assets.tables.writers import CsvWriter, ParquetWriter, TableWriter, Written
 
@@ -76,13 +79,34 @@ class TableIOManager(dg.ConfigurableIOManager, ABC):
         names = {name.split("/")[0] for name in folder.files()}
         return [key for key in partitions if f"{file_name(key)}{self.writer.extension}" in names]
 
-    def publish(self, asset: str, table: object, partition: str | None = None) -> Written:
-        """Replace a table, whole or not at all; `table` is a reader, or anything else that holds a table."""
-        return self.writer.write(self.fitted(_reader(table)), self.place(asset, partition))
+    def publish(
+        self,
+        asset: str,
+        table: object,
+        partition: str | None = None,
+        switching: AbstractContextManager[object] | None = None,
+    ) -> Written:
+        """Replace a table, whole or not at all; `table` is a reader, or anything else that holds a table.
+
+        `switching` is as in `TableWriter.write`.
+        """
+        place = self.place(asset, partition)
+        return self.writer.write(self.fitted(_reader(table)), place, switching=switching)
+
+    def versions(self, asset: str, partitions: Sequence[str | None]) -> dict[str | None, str | None]:
+        """The data versions that the published ones of these partitions record (None: the table has no partitions)."""
+        if None in partitions:
+            there: Sequence[str | None] = partitions if self.exists(asset) else []
+        else:
+            there = self.published(asset, [key for key in partitions if key is not None])
+        return {key: Provenance.of(self.read(asset, key).schema).data_version for key in there}
 
     def handle_output(self, context: dg.OutputContext, obj: object) -> None:
         partition = context.partition_key if context.has_asset_partitions else None
-        written = self.publish(context.asset_key.path[-1], obj, partition)
+        asset = context.asset_key.path[-1]
+        folder = Location.parse(self.path, storage_options=from_environment(self.storage_options))
+        written = self.publish(asset, obj, partition, switching(context, folder))
+        published_in_run(context, lambda: self.versions(asset, [partition]))
         context.add_output_metadata(
             {
                 "dagster/row_count": written.rows,
@@ -101,7 +125,10 @@ class TableIOManager(dg.ConfigurableIOManager, ABC):
         asset, columns, limit = context.asset_key.path[-1], options.get("columns"), options.get("limit")
         wanted = context.dagster_type.typing_type
         if partitions is None:
+            read_in_run(context, lambda: self.versions(asset, [None]))
             return as_type(self.read(asset, None, columns, limit), wanted)
+        wished = partitions
+        read_in_run(context, lambda: self.versions(asset, wished))
         if options.get(ALLOW_MISSING):
             partitions = self.published(asset, partitions)
         each = by_partition(wanted)

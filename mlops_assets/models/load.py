@@ -1,6 +1,7 @@
 """Turn a pinned, trusted folder into a `LoadedModel`, once per process."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -37,13 +38,15 @@ def load_native(folder: Path, reference: ModelReference) -> LoadedModel:
         Its trees lead out of their arrays; see `check_structure`.
     """
     pyfunc = _pyfunc(folder, reference)
-    native = _native(pyfunc, reference)
-    if native is None:
+    try:
+        native = pyfunc.get_raw_model()
+    except NotImplementedError as error:
         raise ConfigurationError(
             "BuiltinLoader is for native flavors, and this is a custom Python model",
             where=reference.uri,
             fix="Use `loader: {KIND: CustomLoader}`, or leave `loader` out",
-        )
+        ) from error
+    check_structure(native, where=reference.uri)
     return LoadedModel(reference, pyfunc, native=native, recorded=stop_enforcing_inputs(pyfunc))
 
 
@@ -63,7 +66,8 @@ def load_custom(folder: Path, reference: ModelReference) -> LoadedModel:
     except MlflowException:
         # MLflow's way to say that the flavor is not a Python model; predicting works all the same.
         python_model = None
-        _native(pyfunc, reference)
+        with suppress(NotImplementedError):
+            check_structure(pyfunc.get_raw_model(), where=reference.uri)
     return LoadedModel(reference, pyfunc, python_model=python_model, recorded=stop_enforcing_inputs(pyfunc))
 
 
@@ -83,15 +87,6 @@ def load_once(reference: ModelReference, strategy: str, load: Callable[[], Loade
             _loaded.pop(next(iter(_loaded)))
         _loaded[key] = model
         return model
-
-
-def _native(pyfunc: "PyFuncModel", reference: ModelReference) -> object | None:
-    try:
-        native: object = pyfunc.get_raw_model()
-    except NotImplementedError:
-        return None
-    check_structure(native, where=reference.uri)
-    return native
 
 
 def _pyfunc(folder: Path, reference: ModelReference) -> "PyFuncModel":

@@ -1,5 +1,6 @@
 """What a model says of itself: its ``MLmodel`` file, read as plain data. Nothing is imported or deserialized."""
 
+import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -101,7 +102,14 @@ class ModelDescription:
                     value = value.get("path")
                 if value in (None, ""):
                     continue
+                if key == "model_code_path" and isinstance(value, str):
+                    # MLflow writes the author's path, and reads the file of that name in the model's folder.
+                    value = posixpath.basename(value)
                 found[f"{flavor}.{key}"] = self._inside(f"{flavor}.{key}", value)
+            artifacts = settings.get("artifacts")
+            for name, artifact in (artifacts if isinstance(artifacts, dict) else {}).items():
+                value = artifact.get("path") if isinstance(artifact, dict) else artifact
+                found[f"{flavor}.artifacts.{name}"] = self._inside(f"{flavor}.artifacts.{name}", value)
         for key in _EXAMPLE_PATH_KEYS:
             if self.input_example.get(key) not in (None, ""):
                 # It may be gone: MLflow loads a model without its example.

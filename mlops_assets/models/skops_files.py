@@ -69,7 +69,8 @@ def listing_its_types(folder: Path) -> Iterator[Path]:
     description = ModelDescription.read(folder)
     settings: dict[str, Any] = dict(description.flavors.get(description.flavor, {}))
     listed = settings.get("skops_trusted_types") or []
-    files = {path for path in description.paths().values() if path.endswith(SUFFIX)}
+    written = settings.get("serialization_format") == "skops"
+    files = {path for path in description.paths().values() if written and path.endswith(SUFFIX)}
     needed = frozenset[str]().union(*(types_in(folder / path) for path in files)) if files else frozenset()
     if needed <= set(listed):
         yield folder

@@ -14,6 +14,8 @@ import numpy as np
 from mlops_assets.errors import TrustError
 
 _LEAF = -1
+_TREE = "sklearn.tree._tree.Tree"
+_HISTOGRAMS = "sklearn.ensemble._hist_gradient_boosting"
 _ATOMS = (
     str,
     bytes,
@@ -54,14 +56,18 @@ def check_structure(model: object, where: str) -> None:
 
 
 def _reason(part: object) -> str | None:
-    kind = f"{type(part).__module__}.{type(part).__qualname__}"
-    if kind == "sklearn.tree._tree.Tree":
+    kind = _kind(part)
+    if kind == _TREE:
         return _tree(part)
-    if kind == "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor":
+    if kind == f"{_HISTOGRAMS}.predictor.TreePredictor":
         return _predictor(part)
     if kind.startswith(("sklearn.neighbors._kd_tree.KDTree", "sklearn.neighbors._ball_tree.BallTree")):
         return _neighbors(part)
     return _columns(part)
+
+
+def _kind(part: object) -> str:
+    return f"{type(part).__module__}.{type(part).__qualname__}"
 
 
 def _tree(tree: Any) -> str | None:
@@ -114,17 +120,20 @@ def _neighbors(tree: Any) -> str | None:
 
 def _columns(part: object) -> str | None:
     """An estimator beside its trees: they read only columns that it has checked to be there."""
-    state = getattr(part, "__dict__", {})
+    state, module = getattr(part, "__dict__", {}), type(part).__module__
     columns = state.get("n_features_in_")
-    if "tree_" in state and columns != state["tree_"].n_features:
+    if columns is None:
+        return None
+    own = state.get("tree_")
+    if _kind(own) == _TREE and own.n_features != columns:
         return "and its tree do not agree on the number of columns"
-    if type(part).__module__ in _UNCHECKED and "estimators_" in state:
+    if module in _UNCHECKED and "estimators_" in state:
         chosen = state.get("estimators_features_")
         trees = [tree.tree_ for tree in np.ravel(np.asarray(state["estimators_"], dtype=object))]
         widths = [len(each) for each in chosen] if chosen is not None else [columns] * len(trees)
         if widths != [tree.n_features for tree in trees]:
             return "and its trees do not agree on the number of columns"
-    if "_predictors" in state:
+    if module.startswith(_HISTOGRAMS) and "_predictors" in state:
         predictors = [each for row in state["_predictors"] for each in row]
         if any(np.any(each.nodes["feature_idx"] >= columns) for each in predictors):
             return "and its trees do not agree on the number of columns"

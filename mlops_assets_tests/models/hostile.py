@@ -15,9 +15,9 @@ import mlflow.sklearn
 import mlflow.xgboost
 import numpy as np
 import xgboost
-from skops.io import dump
 from sklearn.linear_model import LinearRegression
 from sklearn.preprocessing import FunctionTransformer
+from skops.io import dump
 
 from mlops_assets_tests.models.conftest import edit_mlmodel, save_sklearn
 
@@ -71,12 +71,10 @@ def pickle_called_skops_by_another_flavor(folder: Path, marker: Path) -> None:
 def pickle_and_skops_in_one_file(folder: Path, marker: Path) -> None:
     """A zip archive may follow anything: one reader sees a harmless skops file, the other a pickle."""
     linear(folder)
-    zipped = (folder / "model.skops").read_bytes()
-    (folder / "model.skops").write_bytes(pickle.dumps(Payload(marker), protocol=0) + zipped)
     (folder / "inner").mkdir()
-    (folder / "model.skops").rename(folder / "inner/model.skops")
-    flavor(folder, "python_function", data="inner", model_path="model.skops")
-    flavor(folder, "sklearn", pickled_model="inner/model.skops")
+    zipped = (folder / "model.skops").read_bytes()
+    (folder / "inner/model.skops").write_bytes(pickle.dumps(Payload(marker), protocol=0) + zipped)
+    flavor(folder, "python_function", data="inner")
     nested = {
         "flavors": {"sklearn": {"serialization_format": "pickle"}, "python_function": {"model_path": "model.skops"}}
     }
@@ -297,6 +295,11 @@ def input_example_elsewhere(folder: Path, marker: Path) -> None:
     edit_mlmodel(folder, lambda content: content.update(saved_input_example_info=example))
 
 
+def artifact_elsewhere(folder: Path, marker: Path) -> None:
+    linear(folder)
+    flavor(folder, "python_function", artifacts={"encoder": {"path": "../secret", "uri": "s3://a/b"}})
+
+
 def link_out_of_the_folder(folder: Path, marker: Path) -> None:
     linear(folder)
     (folder / "model.skops").rename(folder.with_name("outside.skops"))
@@ -433,6 +436,7 @@ STILL: dict[str, Callable[[Path, Path], None]] = {
         path_that_is_no_text,
         path_of_what_the_digest_leaves_out,
         input_example_elsewhere,
+        artifact_elsewhere,
         link_out_of_the_folder,
         link_to_a_folder_outside,
         skops_with_a_function,

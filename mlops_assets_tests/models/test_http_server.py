@@ -54,9 +54,11 @@ class Server:
         store = f"sqlite:///{self.folder / 'mlflow.db'}"
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", store]
-                + ["--artifacts-destination", str(self.folder / "artifacts")]
-                + ["--host", "127.0.0.1", "--port", str(self.port), "--workers", "1"],
+                [
+                    *(sys.executable, "-m", "mlflow", "server", "--backend-store-uri", store),
+                    *("--artifacts-destination", str(self.folder / "artifacts")),
+                    *("--host", "127.0.0.1", "--port", str(self.port), "--workers", "1"),
+                ],
                 stdout=log,
                 stderr=log,
                 start_new_session=True,

@@ -73,8 +73,10 @@ def test_an_alias_of_digits_is_refused_with_the_reason(registry, asked, cache, s
 
 @pytest.mark.parametrize(
     ("wrong", "reason"),
-    [("", "is empty"), ("  ", "is empty"), (0, "not a model version"), (-1, "not a model version")]
-    + [(True, "is a bool"), (1.0, "is a float"), (None, "is a NoneType")],
+    [
+        *(("", "is empty"), ("  ", "is empty"), (0, "not a model version"), (-1, "not a model version")),
+        *((True, "is a bool"), (1.0, "is a float"), (None, "is a NoneType")),
+    ],
 )
 def test_what_is_neither_is_refused(wrong, reason):
     with pytest.raises(ConfigurationError, match=reason):

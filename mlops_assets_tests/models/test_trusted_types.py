@@ -270,7 +270,7 @@ def test_a_model_whose_own_list_is_that_of_an_older_skops_loads(tmp_path):
 
 
 def test_what_needs_a_function_that_calls_functions_says_so(tmp_path):
-    """Histogram boosting keeps a functools.partial for its categories: with it, any trusted function could be called."""
+    """Histogram boosting keeps a functools.partial for its categories: it could call any trusted function."""
     features, target = table()
     encode = ColumnTransformer([("city", OrdinalEncoder(), ["city"])], remainder="passthrough")
     model = make_pipeline(encode, HistGradientBoostingClassifier(max_iter=3, categorical_features=[0]))

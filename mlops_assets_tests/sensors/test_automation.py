@@ -1,6 +1,7 @@
 """Declarative automation in place of the sensors: one whole run per move, stopped by blocking checks."""
 
 import warnings
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -20,8 +21,9 @@ WHOLE = {
 class Automation:
     """The daemon's part: evaluates conditions, executes what they request."""
 
-    def __init__(self, model) -> None:
-        self.model, self.cursor = model, None
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        self.cursor: Any = None
 
     def requested(self) -> set[str]:
         with warnings.catch_warnings():

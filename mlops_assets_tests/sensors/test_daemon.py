@@ -70,7 +70,7 @@ def run_keys(home: Path) -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("moment", ["TICK_CREATED", "RUN_CREATED", "RUN_LAUNCHED"])
+@pytest.mark.parametrize("moment", ["TICK_CREATED", "TICK_HELD", "RUN_CREATED", "RUN_LAUNCHED"])
 def test_a_daemon_killed_at_any_moment_launches_one_run(moment, daemon, tmp_path):
     assert daemon(moment) == -9
     assert daemon() == 0

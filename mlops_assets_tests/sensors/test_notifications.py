@@ -51,7 +51,7 @@ def tell(done, instance: dg.DagsterInstance, which: str, notifier: Notifier) -> 
         sensor_name=sensor.name,
         dagster_event=event,
         dagster_instance=instance,
-        dagster_run=instance.get_run_by_id(done.result.run_id),
+        dagster_run=done.result.dagster_run,
         resources={"notifier": notifier},
     )
     sensor(context.for_run_failure() if which == "failure" else context)

@@ -1,0 +1,70 @@
+"""Boosters that are explained by their own library: categories as text, and pandas' categories."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from catboost import CatBoostClassifier, CatBoostRegressor
+
+from mlops_assets.explain.choose import choose_explainer
+from mlops_assets.explain.explainer import ExplainConfig
+from mlops_assets.models.load import load_native
+from mlops_assets.models.reference import ModelReference
+
+
+@pytest.fixture(scope="module")
+def people() -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    return pd.DataFrame(
+        {
+            "city": rng.choice(["Oslo", "Rome", "Kyiv"], 200),
+            "age": rng.uniform(18, 90, 200),
+            "income": rng.normal(size=200),
+        }
+    )
+
+
+def loaded(model, folder):
+    import mlflow.catboost
+
+    mlflow.catboost.save_model(model, folder, pip_requirements=["catboost"])
+    return load_native(folder, ModelReference("m", 1, None, "0" * 64, ("catboost",), None, None, ""))
+
+
+TARGETS = {
+    "regression": (CatBoostRegressor, lambda f: f.age + 10 * (f.city == "Rome"), ("prediction",), "identity"),
+    "binary": (CatBoostClassifier, lambda f: ((f.age > 50) ^ (f.city == "Rome")).astype(int), ("1",), "log-odds"),
+    "multiclass": (CatBoostClassifier, lambda f: (f.city == "Oslo") + 2 * (f.age > 50), ("0", "1", "2", "3"), "log-odds"),
+}
+
+
+@pytest.mark.parametrize("task", list(TARGETS))
+def test_catboost_with_text_categories(task, people, tmp_path):
+    kind, target, outputs, space = TARGETS[task]
+    model = kind(iterations=20, depth=3, verbose=0, random_seed=0, cat_features=["city"], allow_writing_files=False)
+    model.fit(people, target(people))
+    explainer = choose_explainer(loaded(model, tmp_path / "model"), list(people.columns), people)
+    assert (explainer.kind, explainer.space, explainer.outputs) == ("NativeExplainer", space, outputs)
+    found = explainer.explain(people)
+    raw = np.asarray(model.predict(people, prediction_type="RawFormulaVal")).reshape(len(people), -1)
+    np.testing.assert_allclose(found.prediction, raw)
+    np.testing.assert_allclose(found.residual, 0, atol=1e-9 * max(1.0, np.abs(raw).max()))
+    assert np.abs(found.values[:, 0]).mean() > 0.1
+    np.testing.assert_allclose(found.values[:, 2], 0, atol=0.5 * np.abs(found.values).max())
+
+
+def test_trees_fitted_without_names(people, tmp_path):
+    numbers = people[["age", "income"]]
+    model = CatBoostRegressor(iterations=10, depth=3, verbose=0, allow_writing_files=False)
+    model.fit(numbers.to_numpy(), numbers.age)
+    assert choose_explainer(loaded(model, tmp_path / "m"), list(numbers.columns), numbers).kind == "TreeExplainer"
+
+
+def test_it_can_be_asked_for(people, tmp_path):
+    numbers = people[["age", "income"]]
+    model = CatBoostRegressor(iterations=10, depth=3, verbose=0, allow_writing_files=False).fit(numbers, numbers.age)
+    chosen = choose_explainer(
+        loaded(model, tmp_path / "model"), list(numbers.columns), numbers, ExplainConfig(KIND="NativeExplainer")
+    )
+    trees = choose_explainer(loaded(model, tmp_path / "again"), list(numbers.columns), numbers)
+    assert (chosen.kind, trees.kind) == ("NativeExplainer", "TreeExplainer")
+    np.testing.assert_allclose(chosen.explain(numbers).values, trees.explain(numbers).values, atol=1e-9)
