@@ -38,6 +38,7 @@ class _Seen:
     key: dg.AssetKey
     versions: Versions
     now: Callable[[], Versions]
+    several: bool = False
 
 
 _steps: "WeakKeyDictionary[StepExecutionContext, list[_Seen]]" = WeakKeyDictionary()
@@ -52,6 +53,8 @@ def read_in_run(
     context: dg.InputContext,
     now: Callable[[], Versions],
     recorded: Callable[[dg.AssetMaterialization], str | None] = version_of,
+    *,
+    several: bool = False,
 ) -> None:
     """Note what a step is about to read, and refuse it where its own run has made something else.
 
@@ -61,6 +64,8 @@ def read_in_run(
         The versions of what is published at the moment.
     recorded
         The version in a materialization of this asset.
+    several
+        Partitions of other runs are read as well, which may publish them meanwhile.
 
     Raises
     ------
@@ -72,7 +77,7 @@ def read_in_run(
     except dg.DagsterInvariantViolationError:
         # Read outside of a run, in a notebook for example.
         return
-    seen = _Seen(context.asset_key, now(), now)
+    seen = _Seen(context.asset_key, now(), now, several)
     records = context.instance.get_records_for_run(step.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
     for record in records.records:
         found = record.event_log_entry.asset_materialization
@@ -107,7 +112,7 @@ def switching(context: dg.OutputContext, folder: Location) -> Iterator[None]:
             now = seen.now()
             if now == seen.versions:
                 continue
-            if len(seen.versions) > 1 and context.step_context.previous_attempt_count < MOST_RETRIES:
+            if seen.several and context.step_context.previous_attempt_count < MOST_RETRIES:
                 raise dg.RetryRequested(max_retries=MOST_RETRIES, seconds_to_wait=SECONDS_TO_WAIT)
             changed = [key for key in {*now, *seen.versions} if now.get(key) != seen.versions.get(key)]
             raise ConcurrentRunError(

@@ -128,7 +128,7 @@ class TableIOManager(dg.ConfigurableIOManager, ABC):
             read_in_run(context, lambda: self.versions(asset, [None]))
             return as_type(self.read(asset, None, columns, limit), wanted)
         wished = partitions
-        read_in_run(context, lambda: self.versions(asset, wished))
+        read_in_run(context, lambda: self.versions(asset, wished), several=len(wished) > 1)
         if options.get(ALLOW_MISSING):
             partitions = self.published(asset, partitions)
         each = by_partition(wanted)

@@ -7,7 +7,7 @@ scikit-learn/scikit-learn#34558). The same arrays are read by the kernels that e
 
 from collections.abc import Iterable, Iterator, Mapping
 from types import BuiltinFunctionType, FunctionType, ModuleType
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -121,10 +121,10 @@ def _neighbors(tree: Any) -> str | None:
 def _columns(part: object) -> str | None:
     """An estimator beside its trees: they read only columns that it has checked to be there."""
     state, module = getattr(part, "__dict__", {}), type(part).__module__
-    columns = state.get("n_features_in_")
-    if columns is None:
+    columns, own = state.get("n_features_in_"), cast(Any, state.get("tree_"))
+    if columns is None and not module.startswith("sklearn."):
+        # Not an estimator, or one that checks its columns in its own way; scikit-learn's always say how many.
         return None
-    own = state.get("tree_")
     if _kind(own) == _TREE and own.n_features != columns:
         return "and its tree do not agree on the number of columns"
     if module in _UNCHECKED and "estimators_" in state:

@@ -22,7 +22,7 @@ def sweep_folder(folder: Location, below: Iterable[str] = ()) -> tuple[str, ...]
         Folders in `folder` that are looked into as well: those of partitioned tables.
     """
     told_by_locks = folder.is_local and sys.platform != "win32"
-    swept = []
+    swept: list[str] = []
     for place in (folder, *(folder.child(name) for name in below)):
         targets = {found[1] for name in place.files(recursive=False) if (found := _HIDDEN.fullmatch(name))}
         for target in sorted(targets):

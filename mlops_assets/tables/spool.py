@@ -11,6 +11,7 @@ from types import TracebackType
 import pyarrow as pa
 
 from mlops_assets.tables.liveness import held, is_held
+from mlops_assets.tables.location import Location, writable
 
 _LOCK = ".alive"
 
@@ -56,10 +57,17 @@ class Spool:
         self._path.unlink(missing_ok=True)
 
     def write(self, batch: pa.RecordBatch) -> None:
-        """Append `batch`; only before the first `reader`."""
+        """Append `batch`; only before the first `reader`.
+
+        Raises
+        ------
+        TableError
+            The scratch folder's disk is full.
+        """
         if self._writer is None:
             raise ValueError("The spool is being read, nothing can be added to it")
-        self._writer.write_batch(batch)
+        with writable(Location.parse(self._path)):
+            self._writer.write_batch(batch)
         self.rows += batch.num_rows
 
     def reader(self) -> pa.RecordBatchReader:
@@ -69,9 +77,9 @@ class Spool:
 
     def _finish(self) -> None:
         if self._writer is not None:
-            self._writer.close()
-            self._sink.close()
-            self._writer = None
+            writer, self._writer = self._writer, None
+            with writable(Location.parse(self._path)), self._sink:
+                writer.close()
 
 
 @contextmanager

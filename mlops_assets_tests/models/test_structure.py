@@ -129,9 +129,12 @@ def test_a_forest_and_its_trees_must_agree_on_the_columns(model):
         check(model)
 
 
-def test_an_estimator_and_its_tree_must_agree_on_the_columns():
+@pytest.mark.parametrize(
+    "change", [lambda model: setattr(model, "n_features_in_", 2), lambda model: delattr(model, "n_features_in_")]
+)
+def test_an_estimator_and_its_tree_must_agree_on_the_columns(change):
     model = tree()
-    model.n_features_in_ = 2
+    change(model)
     with pytest.raises(TrustError, match=r"DecisionTreeClassifier and its tree do not agree"):
         check(model)
 

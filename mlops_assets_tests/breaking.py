@@ -1,0 +1,83 @@
+"""One full run of a small family in a process of its own, which a test may kill at any moment.
+
+Imported once by a fork server, so that a run costs its own work and no imports.
+"""
+
+import contextlib
+import os
+import resource
+import signal
+from pathlib import Path
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
+
+import dagster as dg
+import mlflow.pyfunc
+import mlflow.sklearn
+import mlflow.store.tracking.sqlalchemy_store
+import pandas as pd
+import shap
+import skops.io
+
+import mlops_assets.explain.choose
+import mlops_assets.explain.report
+import mlops_assets.explain.setup
+from mlops_assets.component import build_model_definitions
+from mlops_assets.failures import user_error
+from mlops_assets.resources.defaults import default_resources
+from mlops_assets.resources.registry import MlflowRegistry
+
+assert (mlflow, pd, shap, skops)
+
+LOGS = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+def run_once(
+    root: Path,
+    registry_uri: str,
+    inputs: str,
+    version: int,
+    *,
+    executor: str = "in_process",
+    largest_file: int | None = None,
+    verdict: Path | None = None,
+) -> None:
+    """Run the explanations job on one table with one version; exits with 0 on success.
+
+    Parameters
+    ----------
+    executor
+        What the family is configured for; the run is in this process either way.
+    largest_file
+        A limit of the operating system on files written, in bytes: a full disk.
+    verdict
+        Where the failure's message is written.
+    """
+    if largest_file is not None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
+    definitions = dg.Definitions.merge(
+        build_model_definitions(
+            "m",
+            root,
+            inputs={"path": inputs, "row_key": ["flower"]},
+            outputs={"path": "tables"},
+            executor=executor,
+            contract={"compatibility": "NONE"},
+        ),
+        dg.Definitions(
+            resources=default_resources(root)
+            | {"mlflow_registry": MlflowRegistry(tracking_uri=registry_uri, state=str(root / ".mlops_assets"))}
+        ),
+    )
+    with dg.DagsterInstance.ephemeral() as instance, contextlib.redirect_stderr(open(os.devnull, "w")):
+        result = definitions.resolve_job_def("m_explanations_job").execute_in_process(
+            instance=instance,
+            run_config={"ops": {"m__champion_model": {"config": {"version": version}}}, **LOGS},
+            raise_on_error=False,
+        )
+    failures = [user_error(event.step_failure_data.error) for event in result.all_events if event.is_step_failure]
+    if verdict is not None:
+        verdict.write_text("\n".join(failure.message for failure in failures))
+    os._exit(0 if result.success else 1)
