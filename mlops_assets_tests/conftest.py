@@ -10,6 +10,7 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
 
 import dagster as dg
+import mlflow
 import mlflow.pyfunc
 import mlflow.sklearn
 import pandas as pd
@@ -76,6 +77,21 @@ class LocalRegistry:
         shutil.rmtree(saved, ignore_errors=True)
         mlflow.pyfunc.save_model(saved, python_model=model, signature=signature, pip_requirements=["mlflow"], **kw)
         return self.add(saved, name)
+
+
+@pytest.fixture(autouse=True)
+def mlflow_globals():
+    """Each test leaves MLflow's globals as it found them; MLflow keeps them in the environment as well."""
+    names = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")
+    before = {name: os.environ.get(name) for name in names}
+    yield
+    if any(os.environ.get(name) != before[name] for name in names):
+        mlflow.set_tracking_uri(None)
+        mlflow.set_registry_uri(None)
+        for name in names:
+            os.environ.pop(name, None)
+            if before[name] is not None:
+                os.environ[name] = before[name]
 
 
 @pytest.fixture(scope="session")

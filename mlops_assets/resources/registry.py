@@ -33,7 +33,9 @@ class MlflowRegistry(dg.ConfigurableResource[Any]):
         default=None, description="MLflow tracking server; null: MLFLOW_TRACKING_URI, else the embedded default."
     )
     registry_uri: str | None = Field(
-        default=None, description="MLflow registry; null: MLFLOW_REGISTRY_URI, else the tracking server."
+        default=None,
+        description="MLflow registry; null: the tracking server of these settings, else "
+        "MLFLOW_REGISTRY_URI, else the tracking server.",
     )
     timeout: int = Field(default=10, description="Seconds that one request may take.", gt=0)
     retries: int = Field(default=1, description="How often a failed request is repeated.", ge=0)
@@ -64,7 +66,8 @@ class MlflowRegistry(dg.ConfigurableResource[Any]):
         """The registry that these settings and the environment name; nothing is contacted."""
         if self._registry is None:
             tracking = self.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or self._embedded()
-            registry = self.registry_uri or os.environ.get("MLFLOW_REGISTRY_URI")
+            # A registry of the environment's does not belong to a tracking server of the settings'.
+            registry = self.registry_uri or (None if self.tracking_uri else os.environ.get("MLFLOW_REGISTRY_URI"))
             self._registry = Registry(tracking, registry, self.timeout, self.retries)
         return self._registry
 
