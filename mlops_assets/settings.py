@@ -169,6 +169,9 @@ class ExplainSettings(dg.Model, dg.Resolvable):
         default="path_dependent", description="Trees: the training data's own covers, or against the background."
     )
     background_rows: int = Field(default=100, description="Rows of the background sample.", ge=1)
+    interactions: int = Field(
+        default=0, description="Trees: pairs of columns with interaction values in the ledger; 0: none.", ge=0
+    )
 
 
 class SensorSettings(dg.Model, dg.Resolvable):

@@ -7,28 +7,20 @@ import contextlib
 import os
 import resource
 import signal
+import sys
 from pathlib import Path
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
 
 import dagster as dg
-import mlflow.pyfunc
-import mlflow.sklearn
-import mlflow.store.tracking.sqlalchemy_store
-import pandas as pd
-import shap
-import skops.io
+import dagster._core.storage.event_log
+import dagster._core.storage.runs
 
-import mlops_assets.explain.choose
-import mlops_assets.explain.report
-import mlops_assets.explain.setup
 from mlops_assets.component import build_model_definitions
 from mlops_assets.failures import user_error
 from mlops_assets.resources.defaults import default_resources
 from mlops_assets.resources.registry import MlflowRegistry
-
-assert (mlflow, pd, shap, skops)
 
 LOGS = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -41,6 +33,7 @@ def run_once(
     *,
     executor: str = "in_process",
     largest_file: int | None = None,
+    killed_at: int | None = None,
     verdict: Path | None = None,
 ) -> None:
     """Run the explanations job on one table with one version; exits with 0 on success.
@@ -51,9 +44,13 @@ def run_once(
         What the family is configured for; the run is in this process either way.
     largest_file
         A limit of the operating system on files written, in bytes: a full disk.
+    killed_at
+        The process kills itself at this one of its moments: those in which it opens, renames, makes or removes a file
+        among the tables or in the state folder.
     verdict
-        Where the failure's message is written.
+        Where the failures' messages are written, or how many such moments there were.
     """
+    moments = count_moments((str(root / "tables"), str(root / ".mlops_assets")), killed_at)
     if largest_file is not None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
@@ -71,7 +68,11 @@ def run_once(
             | {"mlflow_registry": MlflowRegistry(tracking_uri=registry_uri, state=str(root / ".mlops_assets"))}
         ),
     )
-    with dg.DagsterInstance.ephemeral() as instance, contextlib.redirect_stderr(open(os.devnull, "w")):
+    with (
+        dg.DagsterInstance.ephemeral() as instance,
+        Path(os.devnull).open("w") as silence,
+        contextlib.redirect_stderr(silence),
+    ):
         result = definitions.resolve_job_def("m_explanations_job").execute_in_process(
             instance=instance,
             run_config={"ops": {"m__champion_model": {"config": {"version": version}}}, **LOGS},
@@ -79,5 +80,21 @@ def run_once(
         )
     failures = [user_error(event.step_failure_data.error) for event in result.all_events if event.is_step_failure]
     if verdict is not None:
-        verdict.write_text("\n".join(failure.message for failure in failures))
+        verdict.write_text("\n".join(failure.message for failure in failures) or str(moments[0]))
     os._exit(0 if result.success else 1)
+
+
+def count_moments(folders: tuple[str, ...], killed_at: int | None) -> list[int]:
+    """Count what this process does to files below `folders`, and die at a given one; the count is the list's item."""
+    count = [0]
+
+    def hook(event: str, arguments: tuple[object, ...]) -> None:
+        if event in ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir") and str(arguments[0]).startswith(
+            folders
+        ):
+            count[0] += 1
+            if count[0] == killed_at:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(hook)
+    return count

@@ -16,7 +16,7 @@ from mlops_assets.assets.progress import with_progress
 from mlops_assets.assets.report import publish_report
 from mlops_assets.assets.streams import with_provenance
 from mlops_assets.explain.explainer import ExplainConfig, Explainer
-from mlops_assets.explain.ledger import ledger_batches, ledger_schema, shap_column
+from mlops_assets.explain.ledger import interaction_column, ledger_batches, ledger_schema, shap_column
 from mlops_assets.explain.partitioned import ledger_of_version
 from mlops_assets.explain.selection import Selection
 from mlops_assets.explain.setup import background_pool, explaining
@@ -98,7 +98,11 @@ def sample_explanations_asset(family: Family) -> dg.AssetsDefinition:
         inputs = signature_from_json(model_signature).inputs
 
         settings = ExplainConfig(
-            KIND=defaults.KIND, seed=config.seed, background_rows=defaults.background_rows, mode=defaults.mode
+            KIND=defaults.KIND,
+            seed=config.seed,
+            background_rows=defaults.background_rows,
+            mode=defaults.mode,
+            interactions=defaults.interactions,
         )
         pool = background_pool(input_samples.to_batches(), settings)
         subject = explaining(champion_model, inputs, source.row_key, pool, settings)
@@ -130,11 +134,13 @@ def sample_explanations_asset(family: Family) -> dg.AssetsDefinition:
             pa.schema([input_samples.schema.field(name) for name in source.row_key]),
             explainer.features,
             standard_error=explainer.sampled,
+            pairs=explainer.interaction_pairs,
         )
         ledger = ledger_batches(
             input_samples.to_batches(), explainer, subject.to_frame, source.row_key, reference, selection
         )
         shap_columns = {shap_column(name): explainer.features for name in explainer.features}
+        shap_columns |= {interaction_column(*pair): pair for pair in explainer.interaction_pairs}
         reader = pa.RecordBatchReader.from_batches(
             schema, with_progress(ledger, context.log, "explained", input_samples.count_rows() * len(explainer.outputs))
         )

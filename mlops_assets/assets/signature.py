@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
+from mlops_assets.assets.retries import retried_when_unreachable
 from mlops_assets.assets.streams import input_table
 from mlops_assets.errors import SignatureError, TableError
 from mlops_assets.family import REGISTRY, Family
@@ -82,7 +83,9 @@ def sign(
     registry: MlflowRegistry = getattr(context.resources, REGISTRY)
     signer: Signer = getattr(context.resources, family.signer)
     try:
-        return signer.sign_version(registry.files(reference), _GraphSample(context, family, reference), anew=anew)
+        with retried_when_unreachable(context.retry_number):
+            files = registry.files(reference)
+        return signer.sign_version(files, _GraphSample(context, family, reference), anew=anew)
     except SignatureError as error:
         context.log.error(f"{type(signer).__name__} could not sign {reference.uri}: {error}")
         raise

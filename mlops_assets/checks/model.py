@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from mlops_assets.assets.retries import retried_when_unreachable
 from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.family import REGISTRY, Family
 from mlops_assets.io_managers.champion import ChampionIOManager
@@ -42,7 +43,8 @@ def champion_checks(family: Family) -> dg.AssetChecksDefinition:
             "flavors": ", ".join(champion_model.flavors),
         }
         try:
-            store.load(champion_model)
+            with retried_when_unreachable(context.retry_number):
+                store.load(champion_model)
             yield dg.AssetCheckResult(check_name="loads", asset_key=key, passed=True, metadata=told)
         except MlopsAssetsError as error:
             yield dg.AssetCheckResult(

@@ -94,7 +94,10 @@ def _diff(old: LoadedModel, new: LoadedModel, samples: ds.Dataset, family: Famil
         drawn.add(batch)
     rows = drawn.rows if drawn.rows is not None else pa.Table.from_batches([], samples.schema)
     config = ExplainConfig(
-        KIND=settings.KIND, seed=settings.seed, background_rows=settings.background_rows, mode=settings.mode
+        KIND=settings.KIND,
+        seed=settings.seed,
+        background_rows=settings.background_rows,
+        mode=settings.mode,
     )
     versions = [Version(model, model.signature.inputs if model.signature else None) for model in (old, new)]
     return explanation_diff(versions[0], versions[1], rows, Provenance.of(samples.schema).row_key, config)

@@ -74,10 +74,10 @@ def choose_explainer(
         )
     rows = _thinned(background[list(features)], config)
     subject = Subject(model, features, rows, config, read_response(model, rows))
-    if config.KIND is not None:
-        return _asked_for(config.KIND, subject)
-    explainer = _first_that_fits(subject)
-    own = own_importance(subject)
+    explainer = _first_that_fits(subject) if config.KIND is None else _asked_for(config.KIND, subject)
+    if config.interactions and not explainer.interaction_pairs:
+        explainer.reason += "; no interaction values: they are for path-dependent trees of two columns or more only"
+    own = own_importance(subject) if config.KIND is None else None
     if own is not None:
         explainer.native_importance = own
     return explainer

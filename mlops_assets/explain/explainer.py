@@ -51,6 +51,8 @@ class ExplainConfig:
         Two are the least that give an estimate of the error.
     mode
         For trees: `path_dependent` (the training data's own covers, no background) or `interventional`.
+    interactions
+        For how many pairs of input columns interaction values are given; path-dependent trees only.
     """
 
     KIND: str | None = None
@@ -58,6 +60,7 @@ class ExplainConfig:
     background_rows: int = 100
     permutations: int = 2
     mode: TreeMode = "path_dependent"
+    interactions: int = 0
 
     def __post_init__(self) -> None:
         if self.mode not in ("path_dependent", "interventional"):
@@ -65,6 +68,8 @@ class ExplainConfig:
         for name, value in (("background_rows", self.background_rows), ("permutations", self.permutations)):
             if value < 1:
                 raise ConfigurationError(f"explain.{name} is {value}", fix="Use a whole number of at least 1")
+        if self.interactions < 0:
+            raise ConfigurationError(f"explain.interactions is {self.interactions}", fix="Use 0 or a number of pairs")
 
 
 @dataclass(frozen=True)
@@ -107,12 +112,16 @@ class Explanation:
     error
         (n, outputs), float64: for sampled methods the largest standard error among the row's attributions; None for
         exact methods.
+    interactions
+        (n, pairs, outputs), float64: the interaction values of the explainer's `interaction_pairs`, no part of the sum:
+        each is already shared out among `values`. None where there are no pairs.
     """
 
     values: Floats
     base: Floats
     prediction: Floats
     error: Floats | None = None
+    interactions: Floats | None = None
 
     @property
     def residual(self) -> Floats:
@@ -148,6 +157,8 @@ class Explainer(ABC):
         The floating-point type that the model computes in; residuals are judged by it.
     sampled
         The method draws: `Explanation.error` is given, and the ledger has a column for it.
+    interaction_pairs
+        Pairs of `features` whose interaction values `explain` gives; the strongest first.
     rows_per_call
         How many rows `explain` should be given at once.
     """
@@ -162,6 +173,7 @@ class Explainer(ABC):
     native_importance: Mapping[str, Mapping[str, float]] | None = None
     precision: np.dtype[np.floating] = np.dtype(np.float64)
     sampled: bool = False
+    interaction_pairs: tuple[tuple[str, str], ...] = ()
     rows_per_call: int = 4096
 
     @abstractmethod

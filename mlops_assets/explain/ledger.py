@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mlops_assets.errors import ConfigurationError
+from mlops_assets.errors import ConfigurationError, ExplanationError
 from mlops_assets.explain.explainer import Explainer, Explanation
 from mlops_assets.explain.selection import Selection
 from mlops_assets.models.reference import ModelReference
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SHAP_PREFIX = "shap_"
+INTERACTION_PREFIX = "interaction_"
 _BEFORE = (("output", pa.string()), ("prediction", pa.float64()), ("base_value", pa.float64()))
 _AFTER = (("model_version", pa.int64()), ("model_digest", pa.string()))
 
@@ -25,23 +26,43 @@ def shap_column(feature: str) -> str:
     return SHAP_PREFIX + feature
 
 
-def ledger_schema(key_schema: pa.Schema, features: Sequence[str], *, standard_error: bool = False) -> pa.Schema:
+def interaction_column(one: str, other: str) -> str:
+    """The ledger's column with the interaction values of two input columns."""
+    return f"{INTERACTION_PREFIX}{one}__{other}"
+
+
+def ledger_schema(
+    key_schema: pa.Schema,
+    features: Sequence[str],
+    *,
+    standard_error: bool = False,
+    pairs: Sequence[tuple[str, str]] = (),
+) -> pa.Schema:
     """The columns of a ledger.
 
     Row key columns (types unchanged), ``output``, ``prediction``, ``base_value``, ``residual``, ``standard_error`` for
-    sampled explainers, ``shap_<input column>`` in the signature's order, ``model_version``, ``model_digest``.
+    sampled explainers, ``shap_<input column>`` in the signature's order, ``interaction_<column>__<column>`` for each of
+    `pairs` (half of the interaction, in SHAP's convention; no part of the sum), ``model_version``, ``model_digest``.
     No column but the key and ``standard_error`` is ever null.
 
     Raises
     ------
     ConfigurationError
-        A row key column has the name of one of the others.
+        A row key column has the name of one of the others, or the columns of two pairs have the same name.
     """
+    interactions = [interaction_column(*pair) for pair in pairs]
+    if len(set(interactions)) < len(interactions):
+        raise ConfigurationError(
+            "Two pairs of input columns would have the same interaction column",
+            where="explain.interactions",
+            fix="Ask for fewer pairs, or avoid double underscores in the names of the model's columns",
+        )
     own = [
         *_BEFORE,
         ("residual", pa.float64()),
         *([("standard_error", pa.float64())] if standard_error else []),
         *((shap_column(feature), pa.float64()) for feature in features),
+        *((name, pa.float64()) for name in interactions),
         *_AFTER,
     ]
     taken = sorted(set(key_schema.names) & {name for name, _ in own})
@@ -114,7 +135,8 @@ def _ledger(
     outputs = len(explainer.outputs)
     count = rows.num_rows * outputs
     key_schema = pa.schema([rows.schema.field(name) for name in row_key])
-    schema = ledger_schema(key_schema, explainer.features, standard_error=explainer.sampled)
+    pairs = explainer.interaction_pairs
+    schema = ledger_schema(key_schema, explainer.features, standard_error=explainer.sampled, pairs=pairs)
     repeated = pa.array(np.repeat(np.arange(rows.num_rows), outputs))
     columns = [rows.column(name).take(repeated) for name in row_key]
     names = pa.DictionaryArray.from_arrays(
@@ -128,6 +150,11 @@ def _ledger(
     # (features, rows x outputs), each feature's run contiguous.
     by_feature = np.ascontiguousarray(explanation.values.transpose(1, 0, 2)).reshape(len(explainer.features), count)
     columns += [pa.array(run) for run in by_feature]
+    if pairs:
+        if explanation.interactions is None:
+            raise ExplanationError(f"{explainer.kind} has interaction pairs and gives no values for them")
+        by_pair = np.ascontiguousarray(explanation.interactions.transpose(1, 0, 2)).reshape(len(pairs), count)
+        columns += [pa.array(run) for run in by_pair]
     columns.append(pa.repeat(pa.scalar(reference.version, pa.int64()), count))
     columns.append(pa.repeat(pa.scalar(reference.digest, pa.string()), count))
     return pa.RecordBatch.from_arrays(columns, schema=schema)

@@ -7,6 +7,7 @@ import numpy as np
 from mlops_assets.errors import ExplanationError
 from mlops_assets.explain.design import Design, read_design
 from mlops_assets.explain.explainer import Explainer, Explanation, Floats, NotApplicableError, Subject
+from mlops_assets.explain.interactions import strongest_pairs, tree_interactions
 from mlops_assets.explain.sampling import frame_digest
 from mlops_assets.explain.shap_trees import ShapTrees
 from mlops_assets.explain.tree_ensembles import TreeEnsemble, read_ensemble
@@ -52,6 +53,10 @@ class TreeExplainer(Explainer):
         self.native_importance = self._importance(estimator)
         self.rows_per_call = max(64, _CELLS // max(1, probe.shape[1] * width))
         self.reason = f"{type(estimator).__name__} is made of trees: exact, {subject.config.mode.replace('_', ' ')}"
+        self._pairs: tuple[tuple[int, int], ...] = ()
+        if subject.config.interactions and self._interventional is None:
+            self._pairs = strongest_pairs(self._trees, probe, self._design.sources, subject.config.interactions)
+            self.interaction_pairs = tuple((self.features[one], self.features[other]) for one, other in self._pairs)
 
     def predict(self, inputs: "pd.DataFrame") -> Floats:
         return (
@@ -63,7 +68,8 @@ class TreeExplainer(Explainer):
     def explain(self, inputs: "pd.DataFrame") -> Explanation:
         if len(inputs) == 0:
             none = np.zeros((0, len(self.outputs)))
-            return Explanation(np.zeros((0, len(self.features), len(self.outputs))), none, none)
+            no_pairs = np.zeros((0, len(self._pairs), len(self.outputs))) if self._pairs else None
+            return Explanation(np.zeros((0, len(self.features), len(self.outputs))), none, none, interactions=no_pairs)
         X = self._matrix(inputs)
         if self._interventional is not None:
             values, base = self._interventional(X)
@@ -73,7 +79,10 @@ class TreeExplainer(Explainer):
             values, base = tree_shap(self._trees, X)
         rolled = self._design.roll_up(self._kept(values))
         starts = np.broadcast_to(self._kept(base[None, :]), (len(X), len(self.outputs))).copy()
-        return Explanation(rolled, starts, self._kept(self._trees.raw_margin(X)))
+        interactions = None
+        if self._pairs:
+            interactions = self._kept(tree_interactions(self._trees, X, self._pairs, self._design.sources))
+        return Explanation(rolled, starts, self._kept(self._trees.raw_margin(X)), interactions=interactions)
 
     def _matrix(self, inputs: "pd.DataFrame") -> Floats:
         return self._design.matrix(self._design.transform(self.columns(inputs)))

@@ -12,7 +12,7 @@ _SECRET_PARAMETER = re.compile(
 
 
 def without_credentials(address: str) -> str:
-    """`address` without user, password and query; a local path or a SQLite address is left as it is.
+    """`address` without user, password and query; a local path is left as it is.
 
     Examples
     --------
@@ -22,8 +22,10 @@ def without_credentials(address: str) -> str:
     'sqlite:////srv/a@b/mlflow.db'
     """
     scheme, separator, rest = address.partition("://")
-    if not separator or rest.startswith("/"):
+    if not separator or (rest.startswith("/") and not scheme.startswith("sqlite")):
         return address
+    if rest.startswith("/"):
+        return address.partition("?")[0]
     # The last @ ends the user's part even where a password was not percent-encoded as it should be.
     return f"{scheme}://{re.split('[?#]', rest.rpartition('@')[2])[0]}"
 

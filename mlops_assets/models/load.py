@@ -10,7 +10,7 @@ from mlops_assets.errors import ConfigurationError, MlopsAssetsError, ModelLoadE
 from mlops_assets.models.loaded import LoadedModel
 from mlops_assets.models.mlmodel import ModelDescription
 from mlops_assets.models.reference import ModelReference
-from mlops_assets.models.requirements import install_line, saved_with
+from mlops_assets.models.requirements import install_line, is_installed, saved_with
 from mlops_assets.models.skops_files import listing_its_types
 from mlops_assets.models.structure import check_structure
 from mlops_assets.signatures.enforcement import stop_enforcing_inputs
@@ -101,10 +101,14 @@ def _pyfunc(folder: Path, reference: ModelReference) -> "PyFuncModel":
     except MlopsAssetsError:
         raise
     except ModuleNotFoundError as error:
+        module = error.name or ""
+        package = module.partition(".")[0]
+        lacking = f"module {module!r}, which its package has not in the version installed"
         raise ModelLoadError(
-            f"The model needs the Python package {error.name!r}, which is not installed",
+            "The model needs the Python "
+            + (lacking if is_installed(package) else f"package {package!r}, which is not installed"),
             where=where,
-            fix=f"Run: {install_line(folder, error.name or '')}",
+            fix=f"Run: {install_line(folder, module)}",
         ) from error
     except Exception as error:
         # Each library has errors of its own, down to plain Exception; none of them is dropped.

@@ -132,7 +132,8 @@ class Registry:
         Parameters
         ----------
         trust
-            When given, its conditions on tags and places are tried before anything is downloaded.
+            When given, its conditions on version, tags and places are tried before anything is downloaded, and that on
+            the digest after it.
 
         Raises
         ------
@@ -148,7 +149,7 @@ class Registry:
             description = ModelDescription.read(files)
             description.check_complete()
             digest = cache.adopt(files)
-        return ModelReference(
+        reference = ModelReference(
             name=name,
             version=int(version.version),
             alias=alias_or_version if isinstance(alias_or_version, str) else None,
@@ -162,6 +163,9 @@ class Registry:
                 sorted((tag, value) for tag, value in version.tags.items() if trust and tag in trust.required_tags)
             ),
         )
+        if trust is not None:
+            trust.check_digest(reference)
+        return reference
 
     def fetch(self, reference: ModelReference, cache: ModelCache) -> Path:
         """The pinned files, from the cache if they are there, else from the registry; always the pinned digest.

@@ -1,6 +1,7 @@
 """The requirements that came with a model: what to install, told without trusting what they say."""
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 _LARGEST_FILE = 2**16
@@ -25,6 +26,15 @@ def install_line(folder: Path, module: str) -> str:
     package = _PACKAGES.get(module.partition(".")[0], module.partition(".")[0]).replace("_", "-")
     line = next((text for name, text in _requirements(folder) if name == package.lower()), package)
     return f'pip install "{line}"'
+
+
+def is_installed(package: str) -> bool:
+    """Whether a top-level package can be imported here; nothing is imported to find out."""
+    try:
+        return find_spec(package) is not None
+    except ValueError:
+        # A module without a specification: one that was put in the place of another.
+        return False
 
 
 def saved_with(folder: Path) -> str:

@@ -81,7 +81,7 @@ class TrustPolicy:
             It may not; the message names the reason and the line of YAML that would allow it, if one would.
         """
         self.check_origin(Origin.of(reference))
-        self._check_digest(reference)
+        self.check_digest(reference)
         description.paths()
         self._check_flavor(description)
         if self.allow_pickle:
@@ -125,7 +125,14 @@ class TrustPolicy:
                 fix=f"Allowed are {list(self.allowed_sources)}; extend `trust.allowed_sources` to change that",
             )
 
-    def _check_digest(self, reference: ModelReference) -> None:
+    def check_digest(self, reference: ModelReference) -> None:
+        """The part that needs the files' digest.
+
+        Raises
+        ------
+        TrustError
+            It is not the one that is pinned.
+        """
         pinned = (self.pinned_digests or {}).get(reference.version)
         if pinned is not None and pinned != reference.digest:
             raise TrustError(

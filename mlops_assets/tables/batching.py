@@ -18,7 +18,7 @@ def split_batches(batches: Iterable[pa.RecordBatch], rows: int = BATCH_ROWS) -> 
 
 
 def first_rows(batches: Iterable[pa.RecordBatch], count: int | None) -> Iterator[pa.RecordBatch]:
-    """The first `count` rows, without copying; all of them where it is None. No batch is asked for that is not needed."""
+    """The first `count` rows, without copying; all where it is None. No batch is asked for that is not needed."""
     if count is None:
         yield from batches
         return

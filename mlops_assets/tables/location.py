@@ -196,6 +196,7 @@ class Location:
         """Replace the file by `data`, whole or not at all."""
         with (
             self.replacing() as temporary,
+            writable(self),
             temporary.filesystem.open_output_stream(temporary.path, compression=None) as stream,
         ):
             stream.write(data)

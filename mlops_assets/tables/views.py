@@ -30,8 +30,19 @@ def as_type(dataset: ds.Dataset, wanted: object) -> Any:
 
 
 def together(datasets: Sequence[ds.Dataset], limit: int | None = None) -> ds.Dataset:
-    """Partitions of one table as one lazy dataset, in order; its metadata is that of none of them."""
-    whole = ds.dataset([dataset.replace_schema(dataset.schema.remove_metadata()) for dataset in datasets])
+    """Partitions of one table as one lazy dataset, in order; its metadata is that of none of them.
+
+    A column that some of them lack is null there.
+    """
+    everywhere = set.intersection(*(set(dataset.schema.names) for dataset in datasets))
+    whole = ds.dataset(
+        [
+            dataset.replace_schema(
+                pa.schema(field if field.name in everywhere else field.with_nullable(True) for field in dataset.schema)
+            )
+            for dataset in datasets
+        ]
+    )
     return whole if limit is None else ds.dataset(whole.head(limit))
 
 

@@ -13,6 +13,7 @@ from mlops_assets.models.addresses import is_below, local_path, secrets_of, with
         ("mysql://db/mlflow?user=u&password=CANARY", "mysql://db/mlflow"),
         ("wasbs://box@account/models?sig=CANARY#x", "wasbs://account/models"),
         ("sqlite:////srv/a@b/mlflow.db", "sqlite:////srv/a@b/mlflow.db"),
+        ("sqlite:////srv/mlflow.db?token=CANARY", "sqlite:////srv/mlflow.db"),
         ("file:///srv/models/1", "file:///srv/models/1"),
         ("/srv/models/1", "/srv/models/1"),
         ("models:/m-1", "models:/m-1"),
