@@ -1,5 +1,6 @@
 """The names of everything that belongs to one registered model: asset keys, resource keys, jobs."""
 
+import hashlib
 import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -36,12 +37,17 @@ class ModelNames(ABC):
     @property
     def prefix(self) -> str:
         """The asset keys' first part: the model's name, with an underscore for what Dagster does not take."""
-        return re.sub(r"[^A-Za-z0-9_.\-]", "_", self.model)
+        kept = re.sub(r"[^A-Za-z0-9_.\-]", "_", self.model)
+        return kept if re.search("[A-Za-z0-9]", kept) else self.slug
 
     @property
     def slug(self) -> str:
         """The model's name as the start of a Python identifier, for jobs and resource keys."""
-        return re.sub(r"\W", "_", self.model, flags=re.ASCII)
+        kept = re.sub(r"\W", "_", self.model, flags=re.ASCII)
+        if not re.search("[A-Za-z0-9]", kept):
+            return f"model_{hashlib.sha256(self.model.encode()).hexdigest()[:8]}"
+        # A resource key begins with a letter.
+        return kept if kept[0].isalpha() else f"model_{kept}"
 
     @property
     def group(self) -> str:
@@ -109,11 +115,6 @@ class ModelNames(ABC):
         return self.resource("tracking")
 
     @property
-    def trackers(self) -> tuple[str, ...]:
-        """The resource that records runs in MLflow; none where tracking is off."""
-        return (self.tracking,) if self.settings.tracking.enabled else ()
-
-    @property
     def validation_job(self) -> str:
         return f"{self.slug}_validation_job"
 
@@ -172,6 +173,11 @@ class Family(ModelNames):
     def run_partition(self, context: "HasPartition") -> str | None:
         """The partition of a run; None where the tables have none, or the run has none."""
         return context.partition_key if self.partitions is not None and context.has_partition_key else None
+
+    @property
+    def trackers(self) -> tuple[str, ...]:
+        """The resource that records runs in MLflow; none where tracking is off."""
+        return (self.tracking,) if self.settings.tracking.enabled else ()
 
     @property
     def readers(self) -> tuple[str, ...]:

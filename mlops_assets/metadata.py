@@ -72,6 +72,23 @@ def plain_text(text: str) -> str:
     return re.sub(r"[\[\]()<>&`*_\\!|#\n\r]", " ", text)
 
 
+def verbatim(text: str) -> str:
+    """`text` as Markdown that shows it as it is: Dagster renders the description of a check's result.
+
+    A code span, or a block for several lines, fenced by more backticks than occur in a row inside.
+
+    Examples
+    --------
+    >>> verbatim("no column <b>age</b>")
+    '` no column <b>age</b> `'
+    """
+    fence = "`" * (max((len(run) for run in re.findall("`+", text)), default=0) + 1)
+    if len(text.splitlines()) > 1:
+        fence = fence.ljust(3, "`")
+        return f"{fence}text\n{text}\n{fence}"
+    return f"{fence} {text} {fence}" if text.strip() else ""
+
+
 def flat_floats(values: Mapping[str, float], prefix: str) -> dict[str, float]:
     """Numbers under stable flat names, which the UI plots over time."""
     return {f"{prefix}/{name}": float(value) for name, value in values.items()}
@@ -80,7 +97,11 @@ def flat_floats(values: Mapping[str, float], prefix: str) -> dict[str, float]:
 def _plain(value: Any, kind: str) -> str | int | float | bool | None:
     if value is None:
         return None
-    return {"int": int, "float": _rounded, "bool": bool}.get(kind, str)(value)  # type: ignore[no-any-return, operator]
+    if kind == "int":
+        return int(value)
+    if kind == "float":
+        return _rounded(value)
+    return bool(value) if kind == "bool" else str(value)
 
 
 def _rounded(value: Any) -> float:

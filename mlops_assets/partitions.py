@@ -1,12 +1,12 @@
 """The partitions of a model's tables: what ``partitions:`` says in ``defs.yaml``, as Dagster's definition."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 import dagster as dg
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from mlops_assets.tables.partition_paths import PathTemplate
 
@@ -38,6 +38,12 @@ class PartitionsSettings(dg.Model, dg.Resolvable):
         description="Dynamic: the name under which Dagster keeps the keys; the same name elsewhere shares them. Null: "
         "<model>_partitions.",
     )
+
+    @field_validator("start", "end", mode="before")
+    @classmethod
+    def _as_text(cls, value: object) -> object:
+        """YAML readers take 2026-01-01 for a date."""
+        return value.isoformat() if isinstance(value, date) else value
 
     @model_validator(mode="after")
     def _fits_its_type(self) -> "PartitionsSettings":

@@ -91,7 +91,7 @@ def _pinned(family: ModelNames, resources: Mapping[str, Any], source: Provenance
     """The version that the ledger names, from the registry, with the ledger's digest."""
     registry: MlflowRegistry = resources[REGISTRY]
     store: ChampionIOManager = resources[family.champion_store]
-    reference = registry.pin(family.model, int((source.model_uri or "").rpartition("/")[2]))
+    reference = registry.pin(family.model, int((source.model_uri or "").rpartition("/")[2]), store.trust)
     return store.load(reference)
 
 

@@ -142,10 +142,11 @@ def test_flavor_library_not_installed(published, registry, run, monkeypatch, tmp
     unchanged("champion_model.json", "model_signature.json")
 
 
-def test_registry_that_does_not_answer(published, registry, run):
+def test_registry_that_does_not_answer(published, registry, run, monkeypatch):
     from mlops_assets.resources.registry import MlflowRegistry
 
-    features, unchanged = published
+    _, unchanged = published
+    monkeypatch.setattr("mlops_assets.assets.retries.SECONDS_TO_WAIT", 0)
     registry.resource = MlflowRegistry(tracking_uri="http://127.0.0.1:9", timeout=2, retries=0)
     done = run({"path": "good.parquet", "row_key": ["flower"]}, job="inference")
     assert not done.success

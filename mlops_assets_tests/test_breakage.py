@@ -111,6 +111,7 @@ def test_killed_at_any_moment_tables_are_whole_and_the_next_run_mends_all(place,
         deadline = time.monotonic() + (chance.uniform(0.2, 0.9) * length if point is None else 60)
         while process.is_alive() and time.monotonic() < deadline:
             assert torn() == []
+            time.sleep(0.003)
         process.kill()
         process.join()
         assert torn() == []
@@ -124,6 +125,7 @@ def test_killed_at_any_moment_tables_are_whole_and_the_next_run_mends_all(place,
     assert len(set(switched)) >= 4, f"the moments were not spread over the run: {switched}"
 
 
+@pytest.mark.slow
 def test_two_runs_at_once_wait_for_each_other(place):
     states = undisturbed(place)
     for _ in range(2):
@@ -134,6 +136,7 @@ def test_two_runs_at_once_wait_for_each_other(place):
         assert contents(place.tables) in (states["a"], states["b"])
 
 
+@pytest.mark.slow
 def test_two_runs_that_cannot_wait_leave_the_tables_of_one(place, tmp_path):
     """Steps in processes of their own hold no lock for the whole run."""
     states = undisturbed(place)
@@ -152,6 +155,7 @@ def test_two_runs_that_cannot_wait_leave_the_tables_of_one(place, tmp_path):
             assert code == 0 or "Another run has replaced" in message
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_named_and_the_tables_stay(place, tmp_path):
     assert place.run("a") == 0
     before = contents(place.tables)
@@ -172,6 +176,7 @@ def test_a_full_disk_is_named_and_the_tables_stay(place, tmp_path):
     assert contents(place.tables) == before
 
 
+@pytest.mark.slow
 def test_a_full_scratch_disk_is_named(place, tmp_path):
     assert place.run("a") == 0
     before = contents(place.tables)

@@ -15,6 +15,7 @@ from sklearn.datasets import load_iris
 from sklearn.ensemble import RandomForestClassifier
 
 from mlops_assets.component import build_model_definitions
+from mlops_assets.explain.summary import LedgerSummary
 
 PARTITIONED = {"input_samples", "rejected_samples", "predictions", "sample_explanations"}
 DAYS = ["2024-01-01", "2024-01-02", "2024-01-03"]
@@ -135,6 +136,25 @@ def test_the_models_explanations_cover_the_partitions_so_far(daily):
     for row in summary.itertuples():
         own = ledger.loc[ledger["output"] == row.output, f"shap_{row.feature}"]
         assert row.mean_abs_shap == pytest.approx(own.abs().mean(), rel=1e-9)
+
+
+def test_a_partition_that_appears_while_the_others_are_summarised_is_summarised_too(daily, monkeypatch):
+    """A backfill runs several partitions at once; the last one to write must not forget the others."""
+    daily(DAYS[0])
+    others = []
+    over = LedgerSummary.over
+
+    def meanwhile(*arguments, **options):
+        if not others:
+            others.append(None)
+            assert daily(DAYS[2]).success
+        return over(*arguments, **options)
+
+    monkeypatch.setattr(LedgerSummary, "over", meanwhile)
+    done = daily(DAYS[1])
+    assert done.success
+    told = done.metadata("model_explanations")
+    assert (told["partitions_summarised"], told["rows_explained"]) == (3, 150)
 
 
 def test_rerunning_a_partition_rewrites_only_that_one(daily, iris, tmp_path):

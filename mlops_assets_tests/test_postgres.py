@@ -37,7 +37,9 @@ def server(tmp_path_factory):
 @pytest.mark.slow
 def test_a_family_runs_on_postgresql(server, tmp_path, empty_database, monkeypatch):
     (tmp_path / "home").mkdir()
-    (tmp_path / "home" / "dagster.yaml").write_text("storage:\n  postgres:\n    postgres_url: {env: DAGSTER_DATABASE}\n")
+    (tmp_path / "home" / "dagster.yaml").write_text(
+        "storage:\n  postgres:\n    postgres_url: {env: DAGSTER_DATABASE}\n"
+    )
     monkeypatch.setenv("DAGSTER_DATABASE", server("dagster"))
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
     registry = LocalRegistry(tmp_path / "registry", empty_database)

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import textwrap
 import time
 import urllib.request
 from pathlib import Path
@@ -147,7 +148,32 @@ def test_python_snippets_run(text, tmp_path, monkeypatch):
         dg.Definitions.validate_loadable(names["defs"])
 
 
-@pytest.mark.parametrize("text", [text for language, text in BLOCKS if language == "yaml"])
+YAML = [text for language, text in BLOCKS if language == "yaml"]
+
+
+@pytest.mark.parametrize("text", [text for text in YAML if "\npartitions:" in textwrap.dedent(text)])
+def test_fragments_of_a_models_yaml_load(text, tmp_path):
+    from mlops_assets.component import MlflowModelComponent
+
+    fragment = yaml.safe_load(textwrap.dedent(text))
+    assert MlflowModelComponent.model_validate({"model": "churn", **fragment}).definitions(tmp_path).jobs
+
+
+@pytest.mark.parametrize("text", [text for text in YAML if text.startswith(("concurrency:", "storage:"))])
+def test_instance_snippets_are_what_dagster_takes(text, tmp_path, monkeypatch):
+    """The storage itself runs on a real server in test_postgres.py; here the rest of it is loaded."""
+    import dagster as dg
+
+    settings = yaml.safe_load(text)
+    storage = settings.pop("storage", None)
+    assert storage in (None, {"postgres": {"postgres_url": {"env": "DAGSTER_DATABASE"}}})
+    (tmp_path / "dagster.yaml").write_text(yaml.safe_dump(settings))
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    with dg.DagsterInstance.get() as instance:
+        assert instance.run_monitoring_enabled
+
+
+@pytest.mark.parametrize("text", [text for text in YAML if text.startswith("type:")])
 def test_yaml_snippets_load_and_show_the_defaults(text, tmp_path):
     from mlops_assets.component import MlflowModelComponent
 

@@ -9,7 +9,7 @@ from mlops_assets.errors import RegistryUnreachableError
 
 MOST_RETRIES = 2
 # A server that restarts is back within a minute.
-SECONDS_TO_WAIT = 30.0
+SECONDS_TO_WAIT = 20.0
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from mlops_assets.explain.residuals import judge_residuals
 from mlops_assets.explain.stored import compare_with_stored
 from mlops_assets.family import Family
 from mlops_assets.io_managers.partitions import of_the_run
-from mlops_assets.metadata import table
+from mlops_assets.metadata import table, verbatim
 from mlops_assets.scoring.key_agreement import compare_keys, compare_subset
 from mlops_assets.tables.batching import first_rows
 from mlops_assets.tables.provenance import Provenance
@@ -151,7 +151,7 @@ def _stored(
         asset_key=key,
         passed=found.different == 0,
         severity=dg.AssetCheckSeverity.WARN,
-        description=None if found.comparable else f"Not comparable: {found.how}",
+        description=None if found.comparable else verbatim(f"Not comparable: {found.how}"),
         metadata=told
         | {
             "compared": found.how,

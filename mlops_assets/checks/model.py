@@ -8,6 +8,7 @@ from mlops_assets.assets.retries import retried_when_unreachable
 from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.family import REGISTRY, Family
 from mlops_assets.io_managers.champion import ChampionIOManager
+from mlops_assets.metadata import verbatim
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.resources.registry import MlflowRegistry
 
@@ -51,7 +52,7 @@ def champion_checks(family: Family) -> dg.AssetChecksDefinition:
                 check_name="loads",
                 asset_key=key,
                 passed=False,
-                description=str(error),
+                description=verbatim(str(error)),
                 metadata=told | {"error": str(error)},
             )
         signature = Model.load(str(registry.files(champion_model))).signature

@@ -15,7 +15,7 @@ from mlops_assets.family import REGISTRY, Family
 from mlops_assets.io_managers.champion import ChampionIOManager
 from mlops_assets.io_managers.partitions import of_the_run
 from mlops_assets.journal.journal import Journal, versions_ever_champion
-from mlops_assets.metadata import table
+from mlops_assets.metadata import table, verbatim
 from mlops_assets.models.loaded import LoadedModel
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.tables.provenance import Provenance
@@ -63,13 +63,13 @@ def model_explanations_checks(family: Family) -> dg.AssetChecksDefinition:
         store: ChampionIOManager = getattr(context.resources, family.champion_store)
         told: dict[str, Any] = {"version": reference.version, "compared_with": earlier[-1]}
         try:
-            previous = store.load(registry.pin(family.model, earlier[-1]))
+            previous = store.load(registry.pin(family.model, earlier[-1], store.trust))
             found = _diff(previous, champion_model, input_samples, family)
         except (RegistryError, ContractError) as error:
             return _not_compared(f"Not comparable: {error}", told)
         except MlopsAssetsError as error:
             return dg.AssetCheckResult(
-                passed=False, severity=dg.AssetCheckSeverity.WARN, description=str(error), metadata=told
+                passed=False, severity=dg.AssetCheckSeverity.WARN, description=verbatim(str(error)), metadata=told
             )
         return dg.AssetCheckResult(
             passed=found.lowest_ndcg >= settings.min_ndcg,
@@ -110,5 +110,8 @@ def _changes(found: ExplanationDiff) -> list[dict[str, Any]]:
 
 def _not_compared(why: str, told: dict[str, Any]) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
-        passed=True, severity=dg.AssetCheckSeverity.WARN, description=why, metadata=told | {"compared_with": why}
+        passed=True,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=verbatim(why),
+        metadata=told | {"compared_with": why},
     )

@@ -7,7 +7,7 @@ import dagster as dg
 from mlops_assets.errors import ArtifactsMissingError, VersionNotFoundError
 from mlops_assets.family import REGISTRY, Family
 from mlops_assets.journal.journal import Journal, versions_ever_champion
-from mlops_assets.metadata import DIFFERENCE_COLUMNS, table
+from mlops_assets.metadata import DIFFERENCE_COLUMNS, table, verbatim
 from mlops_assets.models.recorded import recorded_signature
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.resources.registry import MlflowRegistry
@@ -53,7 +53,7 @@ def signature_checks(family: Family) -> dg.AssetChecksDefinition:
         verdict = check(history, signature_from_json(model_signature), mode)
         return dg.AssetCheckResult(
             passed=verdict.compatible,
-            description=None if verdict.compatible else verdict.report(f"version {champion_model.version}"),
+            description=None if verdict.compatible else verbatim(verdict.report(f"version {champion_model.version}")),
             metadata={
                 "mode": mode.value,
                 "compared_with": ", ".join(verdict.differences) or "(no earlier champion with a signature)",

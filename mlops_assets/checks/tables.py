@@ -9,6 +9,7 @@ import pyarrow.dataset as ds
 from mlops_assets.errors import TableError
 from mlops_assets.family import Family
 from mlops_assets.io_managers.partitions import of_the_run
+from mlops_assets.metadata import verbatim
 from mlops_assets.scoring.key_agreement import compare_keys
 from mlops_assets.scoring.predict import MODEL_DIGEST, MODEL_VERSION
 from mlops_assets.scoring.statistics import ColumnStatistics
@@ -44,7 +45,7 @@ def sample_checks(family: Family) -> dg.AssetChecksDefinition:
             check_name="keys_unique",
             asset_key=key,
             passed=problem is None,
-            description=problem,
+            description=verbatim(problem) if problem else None,
             metadata={"row_key": ", ".join(row_key), "rows": rows},
         )
 
@@ -167,7 +168,7 @@ def _within_signature(
         check_name="within_output_signature",
         asset_key=key,
         passed=not problems,
-        description="; ".join(problems) or None,
+        description=verbatim("; ".join(problems)) or None,
         metadata=told,
     )
 

@@ -48,8 +48,8 @@ class ChampionIOManager(dg.IOManager):
         with retried_when_unreachable(_attempts(context)):
             return self.load(reference)
 
-    def load(self, reference: ModelReference) -> LoadedModel:
-        """The pinned model.
+    def load(self, reference: ModelReference, trust: TrustPolicy | None = None) -> LoadedModel:
+        """The pinned model, under the store's own policy or `trust`.
 
         Raises
         ------
@@ -57,12 +57,14 @@ class ChampionIOManager(dg.IOManager):
             In this order: the files changed, are not trusted, cannot be loaded.
         """
 
+        policy = trust or self.trust
+
         def fresh() -> LoadedModel:
             folder = self.registry.files(reference)
-            self.trust.check(ModelDescription.read(folder), reference)
+            policy.check(ModelDescription.read(folder), reference)
             return self.loader.load(folder, reference)
 
-        return load_once(reference, f"{type(self.loader).__qualname__} {self.loader!r} {self.trust!r}", fresh)
+        return load_once(reference, f"{type(self.loader).__qualname__} {self.loader!r} {policy!r}", fresh)
 
 
 def _attempts(context: dg.InputContext) -> int:

@@ -9,6 +9,7 @@ from mlops_assets.family import REGISTRY, Family
 from mlops_assets.metadata import table
 from mlops_assets.models.logged import is_logged_model, pin_logged
 from mlops_assets.models.reference import ModelReference
+from mlops_assets.models.trust import TrustPolicy
 from mlops_assets.resources.registry import MlflowRegistry
 
 
@@ -40,7 +41,7 @@ def sign_job(family: Family) -> dg.JobDefinition:
         from mlops_assets.signatures.sign import sign_model as store
 
         registry: MlflowRegistry = getattr(context.resources, REGISTRY)
-        reference = _pinned(registry, config.target)
+        reference = _pinned(registry, config.target, family.settings.trust.policy())
         if not config.overwrite and _recorded(registry, reference):
             raise SignatureError(
                 "The model has a signature already", where=config.target, fix="Set overwrite: true to replace it"
@@ -74,19 +75,19 @@ def sign_job(family: Family) -> dg.JobDefinition:
     return job
 
 
-def _pinned(registry: MlflowRegistry, target: str) -> ModelReference:
+def _pinned(registry: MlflowRegistry, target: str, trust: TrustPolicy) -> ModelReference:
     if is_logged_model(target):
         return pin_logged(registry.address(), target, registry.cache)
     name, at, alias = target.removeprefix("models:/").partition("@")
     if at:
-        return registry.pin(name, alias)
+        return registry.pin(name, alias, trust)
     name, _, version = name.rpartition("/")
     if not name or not version.isdigit():
         raise SignatureError(
             f"{target!r} names no model",
             fix="Use runs:/<run id>/<name>, models:/m-<id>, models:/<name>/<version> or models:/<name>@<alias>",
         )
-    return registry.pin(name, int(version))
+    return registry.pin(name, int(version), trust)
 
 
 def _recorded(registry: MlflowRegistry, reference: ModelReference) -> bool:

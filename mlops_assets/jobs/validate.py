@@ -73,10 +73,10 @@ def validation_job(family: Family) -> dg.JobDefinition:
     )
     def validate_version(context: dg.OpExecutionContext, config: ValidationConfig) -> None:
         from mlops_assets.validation.candidate import validate
-        from mlops_assets.validation.verdict import Finding, Verdict
+        from mlops_assets.validation.verdict import TAG, Finding, Verdict
 
         registry: MlflowRegistry = getattr(context.resources, REGISTRY)
-        trust = family.settings.trust.policy()
+        trust = family.settings.trust.policy().without_tag(TAG)
         with retried_when_unreachable(context.retry_number):
             try:
                 candidate = registry.pin(family.model, config.version, trust)
@@ -161,8 +161,10 @@ def _trial(
     from mlops_assets.signatures.compatibility import Mode
     from mlops_assets.signatures.contract import Policy
     from mlops_assets.validation.candidate import Trial
+    from mlops_assets.validation.verdict import TAG
 
     settings = family.settings
+    trust = settings.trust.policy().without_tag(TAG)
     store: ChampionIOManager = getattr(context.resources, family.champion_store)
     text_columns: frozenset[str] = frozenset()
     if settings.inputs.path:
@@ -174,7 +176,7 @@ def _trial(
         dataset = tables.read("input_samples")
         batches, schema, row_key = dataset.to_batches(), dataset.schema, Provenance.of(dataset.schema).row_key
     return Trial(
-        load=store.load,
+        load=lambda reference: store.load(reference, trust),
         rows=pa.Table.from_batches(first_rows(batches, most), schema),
         row_key=tuple(row_key),
         policy=Policy(

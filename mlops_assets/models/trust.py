@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mlops_assets.errors import TrustError
 from mlops_assets.models.addresses import is_below
@@ -124,6 +124,10 @@ class TrustPolicy:
                 where=where,
                 fix=f"Allowed are {list(self.allowed_sources)}; extend `trust.allowed_sources` to change that",
             )
+
+    def without_tag(self, tag: str) -> "TrustPolicy":
+        """The same policy, not asking for one tag: for the validation that is to write it."""
+        return replace(self, required_tags={name: value for name, value in self.required_tags.items() if name != tag})
 
     def check_digest(self, reference: ModelReference) -> None:
         """The part that needs the files' digest.

@@ -74,7 +74,7 @@ def cases() -> dict[str, Case]:
     from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestClassifier, RandomForestRegressor
 
     def fitted(model: Any) -> Callable[[np.ndarray, np.ndarray], Any]:
-        return model.fit  # type: ignore[no-any-return]
+        return model.fit
 
     def lightgbm_own(model: Any, X: np.ndarray) -> Any:
         return model.predict(X, pred_contrib=True)

@@ -192,7 +192,8 @@ def pickle_as_input_example(folder: Path, marker: Path) -> None:
 def pickle_in_a_nested_artifact(folder: Path, marker: Path) -> None:
     linear(folder)
     (folder / "artifacts/encoders").mkdir(parents=True)
-    (folder / "artifacts/encoders/city.joblib").write_bytes(pickle.dumps(Payload(marker)))
+    # The oldest protocol has no number at its start.
+    (folder / "artifacts/encoders/city.joblib").write_bytes(pickle.dumps(Payload(marker), protocol=0))
 
 
 def pickle_without_its_suffix(folder: Path, marker: Path) -> None:
@@ -204,6 +205,12 @@ def pickle_without_its_suffix(folder: Path, marker: Path) -> None:
 def pickle_said_to_be_skops(folder: Path, marker: Path) -> None:
     linear(folder)
     (folder / "model.skops").write_bytes(pickle.dumps(Payload(marker)))
+
+
+def skops_after_a_pickle(folder: Path, marker: Path) -> None:
+    linear(folder)
+    zipped = (folder / "model.skops").read_bytes()
+    (folder / "model.skops").write_bytes(pickle.dumps(Payload(marker), protocol=0) + zipped)
 
 
 def no_loader(folder: Path, marker: Path) -> None:
@@ -420,6 +427,7 @@ STILL: dict[str, Callable[[Path, Path], None]] = {
         pickle_in_a_nested_artifact,
         pickle_without_its_suffix,
         pickle_said_to_be_skops,
+        skops_after_a_pickle,
         no_loader,
         loader_that_is_no_text,
         loader_of_another_flavor,

@@ -194,8 +194,8 @@ def test_a_server_that_dies_and_comes_back(server, asked, cache, run, registry, 
         asked.fetch(pinned, cache)
     assert time.monotonic() - start < 5
 
-    monkeypatch.setattr(retries, "SECONDS_TO_WAIT", 3.0)
-    monkeypatch.setattr(retries, "MOST_RETRIES", 15)
+    monkeypatch.setattr(retries, "SECONDS_TO_WAIT", 1.0)
+    monkeypatch.setattr(retries, "MOST_RETRIES", 60)
     registry.resource = MlflowRegistry(tracking_uri=server.uri, state=str(registry.folder / "state"))
     starting = threading.Thread(target=server.start)
     monkeypatch.setattr(Registry, "version", then_starts(starting, Registry.version))

@@ -289,7 +289,9 @@ def test_a_failure_is_not_remembered():
 
 def test_only_the_last_used_stay_in_memory():
     kept = {name: load_once(REFERENCE, name, lambda: LoadedModel(REFERENCE, pyfunc=None)) for name in "abcd"}
-    load_once(REFERENCE, "a", lambda: pytest.fail("loaded again"))
+    for name in "ca":
+        load_once(REFERENCE, name, lambda: pytest.fail("loaded again"))
+    assert len(load._loaded) == 4
     load_once(REFERENCE, "e", lambda: LoadedModel(REFERENCE, pyfunc=None))
     assert load_once(REFERENCE, "a", lambda: pytest.fail("forgotten though used last")) is kept["a"]
     assert load_once(REFERENCE, "b", lambda: LoadedModel(REFERENCE, pyfunc=None)) is not kept["b"]

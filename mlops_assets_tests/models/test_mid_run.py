@@ -17,17 +17,23 @@ from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets_tests.models.conftest import save_sklearn
 
 
-@pytest.fixture
-def versions(registry, iris, tmp_path):
-    """Two versions that say different things: 1 is the champion, 2 always says 0."""
+@pytest.fixture(scope="module")
+def saved_versions(tmp_path_factory, iris):
     features, target = iris
     first = LogisticRegression(max_iter=500).fit(features, target)
     second = LogisticRegression().fit(features, np.where(np.arange(150) == 0, 1, 0))
     signature = infer_signature(features, pd.DataFrame({"prediction": target}))
-    for number, model in enumerate((first, second)):
-        registry.add(save_sklearn(model, tmp_path / f"v{number}", signature=signature))
+    root = tmp_path_factory.mktemp("versions")
+    return {model: save_sklearn(model, root / str(n), signature=signature) for n, model in enumerate((first, second))}
+
+
+@pytest.fixture
+def versions(registry, saved_versions):
+    """Two versions that say different things: 1 is the champion, 2 always says 0."""
+    for folder in saved_versions.values():
+        registry.add(folder)
     registry.client.set_registered_model_alias("m", "Champion", "1")
-    return first, second
+    return tuple(saved_versions)
 
 
 def in_another_process(work, *arguments) -> None:
@@ -81,7 +87,7 @@ def test_the_alias_moves(disturbed, registry, versions, iris):
 
 
 def test_the_version_is_deleted(disturbed, registry, versions, iris):
-    done = disturbed(lambda: in_another_process(delete_version, registry.uri, 1))
+    done = disturbed(lambda: delete_version(registry.uri, 1))
     assert done.success
     np.testing.assert_array_equal(done.table("predictions")["prediction"], versions[0].predict(iris[0]))
 
