@@ -27,6 +27,7 @@ from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.sensors.notifications import deliver
 from mlops_assets.tables.batching import first_rows
 from mlops_assets.tables.provenance import Provenance
+from mlops_assets.tables.views import rows_of
 
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature
@@ -174,7 +175,7 @@ def _trial(
         # The inputs are somebody's asset: the rows that the last run accepted stand for them.
         tables: TableIOManager = getattr(context.resources, family.tables)
         dataset = tables.read("input_samples")
-        batches, schema, row_key = dataset.to_batches(), dataset.schema, Provenance.of(dataset.schema).row_key
+        batches, schema, row_key = rows_of(dataset), dataset.schema, Provenance.of(dataset.schema).row_key
     return Trial(
         load=lambda reference: store.load(reference, trust),
         rows=pa.Table.from_batches(first_rows(batches, most), schema),
