@@ -103,7 +103,8 @@ def _recorded_schema(target: Location) -> pa.Schema:
         except TableError as error:
             if content == before:
                 raise TableError(
-                    f"The table has no types of its own, {sidecar.name} is not beside it: it was edited or copied alone",
+                    f"The table has no types of its own, {sidecar.name} is not beside it: it was edited or copied "
+                    "alone",
                     where=target.uri,
                     fix="Materialize the asset that writes it again, or read it as an input table",
                 ) from error
