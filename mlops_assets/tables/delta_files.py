@@ -97,12 +97,13 @@ def dataset_of(opened: DeltaVersion, schema: pa.Schema) -> ds.Dataset:
 def _left(batches: Iterator[pa.RecordBatch], file: DataFile, opened: DeltaVersion) -> Iterator[pa.RecordBatch]:
     """The rows that were not deleted."""
     kept = opened.deleted.get(file.inside)
+    # A vector ends with its last deleted row.
     if kept is None:
         yield from batches
         return
     start = 0
     for batch in batches:
-        mask = kept.slice(start, batch.num_rows).to_numpy(zero_copy_only=False)
+        mask = kept.slice(min(start, len(kept)), batch.num_rows).to_numpy(zero_copy_only=False)
         start += batch.num_rows
         yield batch.filter(pa.array(np.append(mask, np.ones(batch.num_rows - len(mask), dtype=bool))))
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import unquote
 
 import pyarrow as pa
 from pyarrow import fs as arrow_fs
@@ -16,8 +17,9 @@ from mlops_assets.tables.files import DELTA_LOG
 from mlops_assets.tables.location import Location
 
 _NTZ = "timestampNtz"
-# Reader features that do not change which rows and columns the data files hold.
-_HARMLESS = {_NTZ, "v2Checkpoint", "vacuumProtocolCheck", "deletionVectors", "appendOnly", "invariants"}
+# Reader features under which the rows are those of the files, but for the deleted ones.
+# deltalake adds variantType by itself; a column of that type comes as a struct of bytes.
+_KNOWN = {_NTZ, "v2Checkpoint", "vacuumProtocolCheck", "deletionVectors", "typeWidening", "variantType"}
 _SLACK = timedelta(milliseconds=1)
 
 
@@ -115,7 +117,7 @@ def open_version(place: Location, version: int | None = None, timestamp: str | N
     """
     table = _opened(place, version, timestamp)
     protocol = table.protocol()
-    if unknown := sorted(set(protocol.reader_features or ()) - _HARMLESS):
+    if unknown := sorted(set(protocol.reader_features or ()) - _KNOWN):
         raise TableError(
             f"The table needs readers that know {', '.join(unknown)}",
             where=place.uri,
@@ -136,7 +138,9 @@ def open_version(place: Location, version: int | None = None, timestamp: str | N
             )
         values = action.get("partition") or {}
         constants = {name: pa.scalar(values[name], schema.field(name).type) for name in partition_columns}
-        files.append(DataFile(file_in(place, action["path"]), action["path"], constants))
+        # The log's paths are URLs.
+        inside = unquote(action["path"])
+        files.append(DataFile(file_in(place, inside), inside, constants))
     return DeltaVersion(place, table.version(), schema, tuple(files), partition_columns, deleted)
 
 
@@ -183,12 +187,12 @@ def _committed_at(place: Location, version: int) -> datetime | None:
 
 
 def _deleted(table: Any) -> dict[str, pa.BooleanArray]:
-    found = pa.table(table.deletion_vectors())
-    root = table.table_uri.rstrip("/")
-    left: dict[str, pa.BooleanArray] = {}
-    for path, rows in zip(found.column(0), found.column(1), strict=True):
-        left[path.as_py().removeprefix(root).lstrip("/")] = rows.values
-    return left
+    """Path below the table -> which rows are left."""
+    found, root = pa.table(table.deletion_vectors()), table.table_uri.rstrip("/") + "/"
+    return {
+        unquote(path.as_py().removeprefix(root)): rows.values
+        for path, rows in zip(found.column(0), found.column(1), strict=True)
+    }
 
 
 def commit(place: Location, name: str, size: int, rows: int, schema: pa.Schema, metadata: Mapping[str, str]) -> int:

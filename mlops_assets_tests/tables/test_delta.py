@@ -4,6 +4,7 @@ import datetime as dt
 import importlib
 import json
 import os
+import struct
 import sys
 import time
 from pathlib import Path
@@ -204,6 +205,42 @@ def test_partition_columns_and_added_columns_have_their_values(tmp_path):
     assert sorted(rows(place), key=lambda row: row["a"]) == expected
     lazy = TableSource(place, row_key=("a",)).open().dataset().to_table().to_pylist()
     assert sorted(lazy, key=lambda row: row["a"]) == expected
+
+
+def test_rows_deleted_by_a_deletion_vector_are_left_out(tmp_path):
+    """As Spark deletes rows: the file stays, the log says which of its rows are gone."""
+    place = place_in(tmp_path / "å b")
+    configuration = {"delta.enableDeletionVectors": "true"}
+    write_deltalake(Path(place.path).as_uri(), pa.table({"a": range(70_000)}), configuration=configuration)
+    (add,) = [action["add"] for action in log(place)[0] if "add" in action]
+    removed = {key: add[key] for key in ("path", "size", "partitionValues")} | {"deletionTimestamp": 1}
+    removed |= {"dataChange": True, "extendedFileMetadata": True}
+    actions = [
+        {"commitInfo": {"timestamp": 1, "operation": "DELETE"}},
+        {"remove": removed},
+        {"add": add | {"deletionVector": deletion_vector([2, 5, 60_000])}},
+    ]
+    entry = Path(place.path) / f"_delta_log/{1:020}.json"
+    entry.write_text("\n".join(map(json.dumps, actions)))
+
+    left = [number for number in range(70_000) if number not in (2, 5, 60_000)]
+    assert [row["a"] for row in rows(place)] == left
+    assert len(rows(place, version=0)) == 70_000
+    assert TableSource(place, row_key=("a",)).open().dataset() is None
+    with pytest.raises(TableError, match="deletion vectors"):
+        WRITER.read(place)
+
+
+def deletion_vector(numbers: list[int]) -> dict[str, object]:
+    """An inline one: https://github.com/delta-io/delta/blob/master/PROTOCOL.md#deletion-vector-format"""
+    digits = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#"
+    roaring = struct.pack("<IIHHI", 12346, 1, 0, len(numbers) - 1, 16) + struct.pack(f"<{len(numbers)}H", *numbers)
+    body = struct.pack("<IQI", 1681511377, 1, 0) + roaring
+    text = ""
+    for start in range(0, len(body), 4):
+        word = int.from_bytes(body[start : start + 4].ljust(4, b"\0"), "big")
+        text += "".join(digits[word // 85**power % 85] for power in (4, 3, 2, 1, 0))
+    return {"storageType": "i", "pathOrInlineDv": text, "sizeInBytes": len(body), "cardinality": len(numbers)}
 
 
 def test_a_table_that_somebody_partitioned_is_replaced_whole(tmp_path):

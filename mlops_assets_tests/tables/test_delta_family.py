@@ -5,7 +5,6 @@ import pyarrow as pa
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from mlops_assets.tables.delta_files import delta_table
 from mlops_assets.tables.delta_writer import DeltaWriter
 from mlops_assets.tables.location import Location
 from mlops_assets.tables.parquet_writer import ParquetWriter
