@@ -219,7 +219,8 @@ def commit(place: Location, name: str, size: int, rows: int, schema: pa.Schema, 
 
     now = int(datetime.now(UTC).timestamp() * 1000)
     add = AddAction(name, size, {}, now, True, json.dumps({"numRecords": rows}))
-    properties = package.CommitProperties(custom_metadata=dict(metadata))
+    # Never tried again on top of what another writer has committed meanwhile: the table would hold the rows of both.
+    properties = package.CommitProperties(custom_metadata=dict(metadata), max_commit_retries=0)
     with explained(place):
         delta_schema = package.Schema.from_arrow(schema)
         table = package.DeltaTable(url, storage_options=options) if has_table(place) else None

@@ -118,9 +118,9 @@ def explained(place: Location) -> Iterator[None]:
         yield
     except errors.TableNotFoundError:
         raise TableError("No such Delta table", where=place.uri, fix="Check the path") from None
-    except errors.CommitFailedError as error:
+    except errors.CommitFailedError:
         raise ConcurrentRunError(
-            f"Another writer has changed the table at the same moment: {_reason(error, place)}",
+            "Another writer has changed the table at the same moment",
             where=place.uri,
             fix="Run again; the table is as the other writer left it",
         ) from None

@@ -7,6 +7,8 @@ import os
 import struct
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import deltalake
@@ -18,6 +20,7 @@ from hypothesis import HealthCheck, given, settings
 
 from mlops_assets.component import MlflowModelComponent
 from mlops_assets.errors import ConcurrentRunError, ConfigurationError, MissingExtraError, TableError
+from mlops_assets.tables import delta_log
 from mlops_assets.tables.delta_files import delta_table
 from mlops_assets.tables.delta_store import store_options
 from mlops_assets.tables.delta_writer import DeltaWriter
@@ -295,10 +298,54 @@ def test_a_commit_that_is_refused_leaves_no_file(tmp_path, monkeypatch):
         raise deltalake.exceptions.CommitFailedError("version 1 already exists")
 
     monkeypatch.setattr(DeltaTable, "create_write_transaction", refused)
-    with pytest.raises(ConcurrentRunError, match=r"changed the table at the same moment: version 1.*predictions"):
+    with pytest.raises(ConcurrentRunError, match=r"changed the table at the same moment .*predictions"):
         publish(place, pa.table({"a": [2]}))
     assert sorted(tmp_path.rglob("*")) == before
     assert WRITER.read(place).to_table().to_pydict() == {"a": [1]}
+
+
+@pytest.mark.parametrize("takes", [True, False])
+def test_two_writers_at_once_never_make_a_table_of_both(tmp_path, monkeypatch, takes):
+    """deltalake would otherwise try a refused commit again, on top of the other writer's rows."""
+    place = place_in(tmp_path)
+    publish(place, pa.table({"a": [1]}))
+    others = [pa.table({"a": [2]})]
+
+    def meanwhile(*_):
+        if others:
+            publish(place, others.pop())
+            return takes
+        return True
+
+    monkeypatch.setattr(delta_log, "_takes", meanwhile)
+    try:
+        publish(place, pa.table({"a": [3]}))
+    except ConcurrentRunError:
+        assert WRITER.read(place).to_table().to_pydict() == {"a": [2]}
+    else:
+        assert WRITER.read(place).to_table().to_pydict() == {"a": [3]}
+    assert len(list(Path(place.path).glob("*.parquet"))) == len(log(place))
+
+
+def test_writers_and_readers_at_once_see_whole_tables(tmp_path):
+    place = place_in(tmp_path)
+    whole = [[value] * 50 for value in range(2)]
+    publish(place, pa.table({"a": whole[0]}))
+
+    def several(value: int) -> int:
+        done = 0
+        for _ in range(15):
+            with suppress(ConcurrentRunError):
+                publish(place, pa.table({"a": whole[value]}))
+                done += 1
+        return done
+
+    with ThreadPoolExecutor(2) as pool:
+        publishing = [pool.submit(several, value) for value in range(2)]
+        while not all(each.done() for each in publishing):
+            assert WRITER.read(place).to_table()["a"].to_pylist() in whole
+    commits = 1 + sum(each.result() for each in publishing)
+    assert len(log(place)) == len(list(Path(place.path).glob("*.parquet"))) == commits
 
 
 def test_a_file_that_a_version_names_is_never_removed(tmp_path, monkeypatch):
