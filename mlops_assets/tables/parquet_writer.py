@@ -104,6 +104,12 @@ def _cast(batch: pa.RecordBatch, stored: pa.Schema, target: Location) -> pa.Reco
     """`batch` in the types of `stored`; a column with a value that has no place there is named."""
     columns = []
     for column, field in zip(batch.columns, stored, strict=True):
+        if column.null_count and not field.nullable:
+            raise TableError(
+                f"Column {field.name!r} is declared without nulls and has some, so it cannot be written as parquet",
+                where=target.uri,
+                fix="Fill the column, or declare it nullable",
+            )
         try:
             columns.append(column if column.type == field.type else column.cast(field.type))
         except pa.ArrowInvalid:

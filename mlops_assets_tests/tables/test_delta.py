@@ -385,6 +385,10 @@ def test_a_refused_switch_publishes_nothing(tmp_path):
         (pa.table({"Wide": pa.array([None], pa.decimal256(45, 2))}), r"'Wide' \(decimal256"),
         (pa.table({"id": [1], "ID": [2]}), "'id', 'ID'"),
         (pa.table({"both": [{"x": 1, "X": 2}]}), "'both'"),
+        (
+            pa.table([pa.array([None], pa.int64())], schema=pa.schema([pa.field("full", pa.int64(), nullable=False)])),
+            "'full' is declared without nulls",
+        ),
         (pa.table({"fine ns": pa.array([1], pa.timestamp("ns"))}), r"'fine ns' is timestamp\[ns\]"),
     ],
 )

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from mlops_assets.errors import ConcurrentRunError, TableError
+from mlops_assets.tables import delta_log
 from mlops_assets.tables.delta_writer import DeltaWriter
 from mlops_assets.tables.location import Location
 from mlops_assets.tables.source import TableSource
@@ -109,6 +110,22 @@ def test_a_refused_switch_leaves_nothing(bucket):
     with pytest.raises(ConcurrentRunError):
         DeltaWriter().write(pa.table({"a": [1]}).to_reader(), place, switching=refusing())
     assert objects(client, name) == []
+
+
+def test_two_writers_at_once_never_make_a_table_of_both(bucket, monkeypatch):
+    _, _, place, _ = bucket
+    DeltaWriter().write(pa.table({"a": [1]}).to_reader(), place)
+    others = [pa.table({"a": [2]})]
+
+    def meanwhile(*_):
+        if others:
+            DeltaWriter().write(others.pop().to_reader(), place)
+        return True
+
+    monkeypatch.setattr(delta_log, "_takes", meanwhile)
+    with pytest.raises(ConcurrentRunError, match="at the same moment"):
+        DeltaWriter().write(pa.table({"a": [3]}).to_reader(), place)
+    assert DeltaWriter().read(place).to_table().to_pydict() == {"a": [2]}
 
 
 def test_no_secret_is_shown(bucket):
