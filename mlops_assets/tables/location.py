@@ -3,7 +3,7 @@
 import os
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -11,10 +11,13 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import pyarrow as pa
 from pyarrow import fs as arrow_fs
 
 from mlops_assets.errors import ConfigurationError, MissingExtraError, TableError
 from mlops_assets.tables.liveness import held, is_held
+from mlops_assets.tables.object_stores import EXTRAS, StoreHandler, create, is_object_store, sweep_uploads, upload
+from mlops_assets.tables.store_errors import told
 
 
 @dataclass(frozen=True)
@@ -88,14 +91,20 @@ class Location:
         """
         if self.is_local:
             return arrow_fs.LocalFileSystem()
-        return arrow_fs.PyFileSystem(arrow_fs.FSSpecHandler(self.remote()[0]))
+        filesystem = self.remote()[0]
+        handler = StoreHandler if is_object_store(filesystem) else arrow_fs.FSSpecHandler
+        return arrow_fs.PyFileSystem(handler(filesystem))
 
     def remote(self) -> tuple[Any, str]:
         """The fsspec filesystem of a URL, and the path inside it."""
         import fsspec.core
 
+        options = dict(self.storage_options)
+        if self.address.split("://", 1)[0] in EXTRAS:
+            # What another process has written a second ago must be seen.
+            options.setdefault("use_listings_cache", False)
         try:
-            filesystem, path = fsspec.core.url_to_fs(self.address, **self.storage_options)
+            filesystem, path = fsspec.core.url_to_fs(self.address, **options)
         except ImportError as error:
             raise MissingExtraError(
                 f"{self._protocol}:// needs a package that is not installed",
@@ -183,6 +192,10 @@ class Location:
             There is no such file.
         """
         try:
+            if not self.is_local:
+                filesystem, path = self.remote()
+                with told(self.uri):
+                    return bytes(filesystem.cat_file(path))
             with self.filesystem.open_input_stream(self.path, compression=None) as stream:
                 return bytes(stream.read())
         except FileNotFoundError as error:
@@ -194,12 +207,35 @@ class Location:
 
     def write_bytes_atomically(self, data: bytes) -> None:
         """Replace the file by `data`, whole or not at all."""
-        with (
-            self.replacing() as temporary,
-            writable(self),
-            temporary.filesystem.open_output_stream(temporary.path, compression=None) as stream,
-        ):
-            stream.write(data)
+        with self.draft() as sink, writable(self):
+            sink.write(data)
+
+    def create(self, data: bytes) -> bool:
+        """Make a remote file if there is none of its name, never over another one; False when there is one.
+
+        For filesystems whose `pipe_file` knows ``mode="create"``; S3 and compatible stores need conditional writes.
+        """
+        filesystem, path = self.remote()
+        return create(filesystem, path, data, self.uri)
+
+    @contextmanager
+    def draft(self) -> Iterator[pa.NativeFile]:
+        """A stream of what this file shall hold; it holds it when the block ends well, as `replacing` guarantees.
+
+        In an object store the draft is an upload, which nobody sees until it is complete.
+        """
+        if not self.is_local and is_object_store((found := self.remote())[0]):
+            with upload(*found, self.uri) as sink:
+                yield sink
+            return
+        with self.replacing() as temporary:
+            with writable(self):
+                sink = temporary.filesystem.open_output_stream(temporary.path, compression=None)
+            try:
+                yield sink
+            finally:
+                with writable(self):
+                    sink.close()
 
     def remove(self) -> None:
         """Delete the file; nothing happens when there is none."""
@@ -208,7 +244,8 @@ class Location:
             return
         filesystem, path = self.remote()
         try:
-            filesystem.rm_file(path)
+            with told(self.uri):
+                filesystem.rm_file(path)
         except FileNotFoundError:
             return
 
@@ -277,6 +314,13 @@ class Location:
                     stale.append(name)
         return tuple(stale)
 
+    def sweep_uploads(self, older_than: timedelta) -> tuple[str, ...]:
+        """Cancel what killed writers began to upload into this folder; see `object_stores.sweep_uploads`."""
+        if self.is_local or not is_object_store((found := self.remote())[0]):
+            return ()
+        with told(self.uri):
+            return sweep_uploads(*found, older_than)
+
     def age(self) -> timedelta | None:
         """Time since the file was last written; None when it is gone or its filesystem does not say."""
         try:
@@ -284,12 +328,36 @@ class Location:
                 written = datetime.fromtimestamp(Path(self.address).stat().st_mtime, UTC)
             else:
                 filesystem, path = self.remote()
-                written = filesystem.modified(path)
+                with told(self.uri):
+                    written = filesystem.modified(path)
         except (FileNotFoundError, NotImplementedError):
             return None
         if written.tzinfo is None:
             written = written.replace(tzinfo=UTC)
         return max(datetime.now(UTC) - written, timedelta(0))
+
+
+def read_all(places: Sequence[Location]) -> list[bytes]:
+    """Small files of one filesystem, whole, in order; remote ones are fetched at the same time.
+
+    Raises
+    ------
+    TableError
+        One of them is not there.
+    """
+    if not places or places[0].is_local:
+        return [place.read_bytes() for place in places]
+    filesystem = places[0].remote()[0]
+    paths = [place.path for place in places]
+    # Not `cat`: it would expand the brackets of a name as a pattern.
+    found = filesystem.cat_ranges(paths, [None] * len(paths), [None] * len(paths), on_error="return")
+    for data, place in zip(found, places, strict=True):
+        if isinstance(data, FileNotFoundError):
+            raise TableError("No such file", where=place.uri, fix="Check the path") from data
+        if isinstance(data, Exception):
+            with told(place.uri):
+                raise data
+    return [bytes(data) for data in found]
 
 
 @contextmanager
@@ -315,7 +383,9 @@ def _flush_to_disk(path: str) -> None:
 
 
 def _packages_of(protocol: str, error: ImportError) -> str:
-    """The packages that fsspec says `protocol` needs, as arguments of ``pip install``."""
+    """The packages that fsspec says `protocol` needs, or the extra that brings them, as arguments of ``pip install``."""
+    if protocol in EXTRAS:
+        return f'"mlops-assets[{EXTRAS[protocol]}]"'
     from fsspec.registry import known_implementations
 
     known = known_implementations.get(protocol, {})

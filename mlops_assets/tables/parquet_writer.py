@@ -34,20 +34,15 @@ class ParquetWriter(TableWriter):
     """Wide rows make smaller groups: about so many bytes in memory, judged by a table's first rows."""
 
     def _write_rows(
-        self, batches: Iterable[pa.RecordBatch], schema: pa.Schema, temporary: Location, target: Location
-    ) -> int:
+        self, batches: Iterable[pa.RecordBatch], schema: pa.Schema, sink: pa.NativeFile, target: Location
+    ) -> tuple[int, str]:
         stored = _stored_schema(schema)
         # Values of a number column seldom repeat: trying to encode them by dictionary costs four times the whole write.
         texts = [field.name for field in schema if _is_text(field.type)]
         rows = 0
         with refusals(target):
             writer = pq.ParquetWriter(
-                temporary.path,
-                stored,
-                filesystem=temporary.filesystem,
-                compression="snappy",
-                use_dictionary=texts or False,
-                version="2.6",
+                sink, stored, compression="snappy", use_dictionary=texts or False, version="2.6"
             )
         try:
             for group in self._row_groups(batches):
@@ -57,7 +52,7 @@ class ParquetWriter(TableWriter):
         finally:
             with refusals(target):
                 writer.close()
-        return rows
+        return rows, ""
 
     def _row_groups(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         small = fixed_batches(batches, _SAMPLE_ROWS)
