@@ -36,9 +36,9 @@ class Bucket:
     def root(self) -> Location:
         return self.place("")
 
-    def place(self, key: str, **options: Any) -> Location:
+    def place(self, path: str, **options: Any) -> Location:
         given = {**self.options, "key": KEY, "secret": SECRET, **options}
-        return Location.parse(f"{self.url}/{key}" if key else self.url, storage_options=given)
+        return Location.parse(f"{self.url}/{path}" if path else self.url, storage_options=given)
 
     def keys(self) -> list[str]:
         """Every object there is, in the store's order."""

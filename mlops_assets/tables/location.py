@@ -352,11 +352,12 @@ def read_all(places: Sequence[Location]) -> list[bytes]:
     # Not `cat`: it would expand the brackets of a name as a pattern.
     found = filesystem.cat_ranges(paths, [None] * len(paths), [None] * len(paths), on_error="return")
     for data, place in zip(found, places, strict=True):
-        if isinstance(data, FileNotFoundError):
-            raise TableError("No such file", where=place.uri, fix="Check the path") from data
         if isinstance(data, Exception):
-            with told(place.uri):
-                raise data
+            try:
+                with told(place.uri):
+                    raise data
+            except FileNotFoundError as error:
+                raise TableError("No such file", where=place.uri, fix="Check the path") from error
     return [bytes(data) for data in found]
 
 

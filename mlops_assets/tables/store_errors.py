@@ -14,7 +14,7 @@ _CREDENTIALS = (
     "Set storage_options: {key: {env: NAME}, secret: {env: NAME}} of inputs or outputs, "
     "or what the store's own client reads (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for S3)"
 )
-_RIGHTS = "Give these credentials the rights to list, read, write and delete there; the README's page Places names them"
+_RIGHTS = "Check that the credentials are right and may list, read, write and delete there (README, page Places)"
 _NETWORK = "Check the network, and the endpoint in storage_options (client_kwargs: {endpoint_url: ...} for S3)"
 _REGION = "Set the bucket's region in storage_options (client_kwargs: {region_name: ...} for S3)"
 
@@ -98,6 +98,10 @@ def store_error(error: BaseException, uri: str) -> MlopsAssetsError | None:
         return TableError(f"{bucket!r} is not a name that a bucket can have", where=uri, fix="Correct the address")
     if code in _BUSY:
         return TableError(f"The store is overloaded: {code}", where=uri, fix="Run again later")
+    if code == "400":
+        # The answer to HEAD has no body that would tell which.
+        why = "The credentials may have expired, or the bucket lies in another region"
+        return TableError("The store finds the request bad", where=uri, fix=why)
     if _NO_ANSWER.search(kinds):
         return TableError("The store does not answer", where=uri, fix=_NETWORK)
     if code or any(type(each).__module__.startswith(_CLIENTS) for each in chain):
