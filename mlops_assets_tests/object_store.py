@@ -40,7 +40,7 @@ class Bucket:
         given = {**self.options, "key": KEY, "secret": SECRET, **options}
         return Location.parse(f"{self.url}/{path}" if path else self.url, storage_options=given)
 
-    def keys(self) -> list[str]:
+    def objects(self) -> list[str]:
         """Every object there is, in the store's order."""
         found = self.client.list_objects_v2(Bucket=self.name).get("Contents", [])
         return [each["Key"] for each in found]

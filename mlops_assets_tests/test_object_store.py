@@ -40,7 +40,7 @@ def test_the_family_is_the_local_one_byte_for_byte(bucket, flowers, run, capfd):
     names = sorted(path.name for path in local.tables.iterdir() if not path.name.startswith("."))
     assert len(names) == 8
     assert "explanation_report.html" in names
-    published = [key.removeprefix("tables/m/") for key in bucket.keys() if key.startswith("tables/m/")]
+    published = [key.removeprefix("tables/m/") for key in bucket.objects() if key.startswith("tables/m/")]
     assert sorted(name for name in published if not name.startswith("journal/")) == names
     for name in names:
         if name.endswith((".parquet", "champion_model.json", "model_signature.json")):
@@ -59,9 +59,9 @@ def test_csv_tables_and_a_second_run(bucket, flowers, run):
     inputs = {"path": f"{bucket.url}/in.parquet", "row_key": ["flower"], "storage_options": bucket.options}
     outputs = {"path": f"{bucket.url}/tables", "format": "csv", "storage_options": bucket.options}
     assert run(inputs, outputs=outputs, job="inference").success
-    before = {key: bucket.place(key).read_bytes() for key in bucket.keys()}
+    before = {key: bucket.place(key).read_bytes() for key in bucket.objects()}
     assert run(inputs, outputs=outputs, job="inference").success
-    assert {key: bucket.place(key).read_bytes() for key in bucket.keys()} == before
+    assert {key: bucket.place(key).read_bytes() for key in bucket.objects()} == before
     assert len([key for key in before if key.endswith(".schema")]) == 3
 
 
@@ -76,7 +76,7 @@ def test_partitions(bucket, flowers, run):
     outputs = {"path": f"{bucket.url}/tables", "storage_options": bucket.options}
     for day in ("2024-01-01", "2024-01-02"):
         assert run(inputs, outputs=outputs, partitions=DAYS, partition=day).success
-    days = [key for key in bucket.keys() if key.startswith("tables/predictions/")]
+    days = [key for key in bucket.objects() if key.startswith("tables/predictions/")]
     assert days == ["tables/predictions/2024-01-01.parquet", "tables/predictions/2024-01-02.parquet"]
     summary = pd.read_parquet(f"{bucket.url}/tables/model_explanations.parquet", storage_options=resolved(bucket))
     assert summary["model_version"].unique().tolist() == [1]
@@ -120,7 +120,7 @@ def test_the_journal_gives_no_number_twice(bucket):
     assert slow._create("00000002.json", slow.entries()[0]) is False
     assert names == ["00000001.json"]
     assert [entry.version for entry in slow.entries()] == [1, 2]
-    assert [json.loads(bucket.place(key).read_text())["version"] for key in bucket.keys()] == [1, 2]
+    assert [json.loads(bucket.place(key).read_text())["version"] for key in bucket.objects()] == [1, 2]
 
 
 def test_two_writers_of_the_journal_lose_no_entry(bucket):
@@ -133,7 +133,7 @@ def test_two_writers_of_the_journal_lose_no_entry(bucket):
 
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(noting, range(3)))
-    assert bucket.keys() == [f"journal/{number:08d}.json" for number in range(1, 10)]
+    assert bucket.objects() == [f"journal/{number:08d}.json" for number in range(1, 10)]
 
 
 def resolved(bucket) -> dict:

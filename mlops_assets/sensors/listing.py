@@ -6,11 +6,12 @@ from typing import Any
 
 from pyarrow import fs as arrow_fs
 
-from mlops_assets.errors import TableError
+from mlops_assets.errors import MlopsAssetsError, TableError
 from mlops_assets.tables.csv_files import CsvFiles
 from mlops_assets.tables.json_lines_files import JsonLinesFiles
 from mlops_assets.tables.location import Location
 from mlops_assets.tables.parquet_files import ParquetFiles
+from mlops_assets.tables.store_errors import told
 
 EXTENSIONS = {
     "parquet": ParquetFiles.extensions,
@@ -74,12 +75,15 @@ def listing(place: Location) -> list[tuple[str, str]]:
         The file system does not answer.
     """
     try:
-        kind = place.kind()
-        if kind == arrow_fs.FileType.NotFound:
-            return []
-        if kind == arrow_fs.FileType.Directory:
-            return sorted((name, facts) for name, facts in _below(place) if _counts(name))
-        return [("", _facts_of_file(place))]
+        with told(place.uri):
+            kind = place.kind()
+            if kind == arrow_fs.FileType.NotFound:
+                return []
+            if kind == arrow_fs.FileType.Directory:
+                return sorted((name, facts) for name, facts in _below(place) if _counts(name))
+            return [("", _facts_of_file(place))]
+    except MlopsAssetsError:
+        raise
     except Exception as error:
         # Each file system has exceptions of its own.
         raise TableError(

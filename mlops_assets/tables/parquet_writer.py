@@ -41,9 +41,7 @@ class ParquetWriter(TableWriter):
         texts = [field.name for field in schema if _is_text(field.type)]
         rows = 0
         with refusals(target):
-            writer = pq.ParquetWriter(
-                sink, stored, compression="snappy", use_dictionary=texts or False, version="2.6"
-            )
+            writer = pq.ParquetWriter(sink, stored, compression="snappy", use_dictionary=texts or False, version="2.6")
         try:
             for group in self._row_groups(batches):
                 with refusals(target):

@@ -39,7 +39,9 @@ _ELSEWHERE = {
     "IllegalLocationConstraintException",
 }
 _BUSY = {"SlowDown", "ServiceUnavailable", "503", "RequestTimeout", "InternalError", "500"}
-_NO_CREDENTIALS = re.compile(r"NoCredentials|PartialCredentials|CredentialRetrieval|DefaultCredentialsError|TokenRetrieval")
+_NO_CREDENTIALS = re.compile(
+    r"NoCredentials|PartialCredentials|CredentialRetrieval|DefaultCredentialsError|TokenRetrieval"
+)
 _NO_ANSWER = re.compile(
     r"EndpointConnectionError|Timeout|ClientConnect|ConnectionClosed|ConnectionError|ServerDisconnected|SSLError"
     r"|ServiceRequestError|ProxyConnection|ConnectionRefused|ConnectionReset"
@@ -106,7 +108,9 @@ def store_error(error: BaseException, uri: str) -> MlopsAssetsError | None:
         return TableError("The store does not answer", where=uri, fix=_NETWORK)
     if code or any(type(each).__module__.startswith(_CLIENTS) for each in chain):
         said = code or type(error).__name__
-        return TableError(f"The store refuses the request: {said}", where=uri, fix="See the cause for the store's words")
+        return TableError(
+            f"The store refuses the request: {said}", where=uri, fix="See the cause for the store's words"
+        )
     return None
 
 

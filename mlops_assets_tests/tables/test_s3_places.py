@@ -25,12 +25,12 @@ NAMES = ["a b", "x[1]*", "ü", "p#q", "q?r", "a+b", "50%", "%41", "a&b=c", "~;:'
 def test_any_name_is_just_a_name(bucket, name):
     place = bucket.place(f"{name}/{name}.txt")
     place.write_text_atomically("ü")
-    assert bucket.keys() == [f"{name}/{name}.txt"]
+    assert bucket.objects() == [f"{name}/{name}.txt"]
     assert (place.read_text(), place.size(), place.exists()) == ("ü", 2, True)
     assert bucket.root.files() == (f"{name}/{name}.txt",)
     assert read_all([place]) == ["ü".encode()]
     place.remove()
-    assert (place.exists(), bucket.keys()) == (False, [])
+    assert (place.exists(), bucket.objects()) == (False, [])
 
 
 def test_another_process_writes_and_nothing_stale_is_seen(bucket):
@@ -76,7 +76,7 @@ class TestDraft:
 
         with pytest.raises(KeyboardInterrupt):
             fail()
-        assert (place.read_text(), bucket.keys(), bucket.uploads()) == ("old", ["x"], [])
+        assert (place.read_text(), bucket.objects(), bucket.uploads()) == ("old", ["x"], [])
 
     def test_no_bytes_make_an_empty_object(self, bucket):
         with bucket.place("x").draft():
@@ -114,7 +114,7 @@ def test_a_killed_writer_leaves_what_was_there_and_its_upload_is_swept(bucket):
     assert writer.stdout.readline() == "half\n"
     os.kill(writer.pid, signal.SIGKILL)
     writer.communicate()
-    assert (place.read_text(), bucket.keys()) == ("old", ["tables/x.bin"])
+    assert (place.read_text(), bucket.objects()) == ("old", ["tables/x.bin"])
     assert bucket.uploads() == ["tables/x.bin"]
 
     bucket.client.create_multipart_upload(Bucket=bucket.name, Key="foreign/y.bin")

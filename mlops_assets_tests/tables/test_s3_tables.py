@@ -148,7 +148,7 @@ class TestPublishing:
     def test_a_stream_that_fails_leaves_the_old_table_alone(self, bucket, kind):
         writer, place = writer_for(kind), bucket.place("t", default_block_size=5 * MIB)
         writer.write(MIXED.to_reader(), place)
-        before = bucket.keys()
+        before = bucket.objects()
 
         def broken():
             for _ in range(8):
@@ -159,7 +159,7 @@ class TestPublishing:
         with pytest.raises(RuntimeError):
             writer.write(stream, place)
         assert writer.read(place).to_table().equals(MIXED)
-        assert (bucket.keys(), bucket.uploads()) == (before, [])
+        assert (bucket.objects(), bucket.uploads()) == (before, [])
 
     def test_whoever_refuses_the_switch_leaves_the_old_table(self, bucket):
         from contextlib import contextmanager
@@ -195,7 +195,7 @@ class TestPublishing:
     def test_a_killed_writer_leaves_the_old_table(self, bucket):
         place = bucket.place("t", default_block_size=5 * MIB)
         ParquetWriter().write(MIXED.to_reader(), place)
-        before = bucket.keys()
+        before = bucket.objects()
         program = f"""
             import numpy, pyarrow as pa
             from mlops_assets.tables.location import Location
@@ -216,7 +216,7 @@ class TestPublishing:
         os.kill(writer.pid, signal.SIGKILL)
         writer.communicate()
         assert bucket.uploads() == ["t.parquet"]
-        assert bucket.keys() == before
+        assert bucket.objects() == before
         assert ParquetWriter().read(place).to_table().equals(MIXED)
 
     def test_a_refused_write_names_table_and_bucket(self, bucket):
