@@ -14,7 +14,8 @@ _HIDDEN = re.compile(r"\.(.+)\.[0-9a-f]{16}\.tmp")
 def sweep_folder(folder: Location, below: Iterable[str] = ()) -> tuple[str, ...]:
     """Remove the hidden files and the unfinished uploads of writers that are dead; returns their names.
 
-    Files of living writers stay: locally their locks tell, elsewhere (and on Windows) what was touched within the last day is kept.
+    Those of living writers stay: locally their locks tell, elsewhere (and on Windows) what was touched within the last
+    day is kept.
 
     Parameters
     ----------

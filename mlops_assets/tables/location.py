@@ -3,7 +3,7 @@
 import os
 import re
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -14,9 +14,10 @@ from urllib.parse import unquote, urlsplit
 import pyarrow as pa
 from pyarrow import fs as arrow_fs
 
-from mlops_assets.errors import ConfigurationError, MissingExtraError, TableError
+from mlops_assets.errors import ConfigurationError, TableError
 from mlops_assets.tables.liveness import held, is_held
-from mlops_assets.tables.object_stores import EXTRAS, StoreHandler, create, is_object_store, sweep_uploads, upload
+from mlops_assets.tables.object_stores import StoreHandler, create, is_object_store, sweep_uploads, upload
+from mlops_assets.tables.protocols import opened_url
 from mlops_assets.tables.store_errors import told
 
 
@@ -97,31 +98,7 @@ class Location:
 
     def remote(self) -> tuple[Any, str]:
         """The fsspec filesystem of a URL, and the path inside it."""
-        import fsspec.core
-
-        options = dict(self.storage_options)
-        if self.address.split("://", 1)[0] in EXTRAS:
-            # What another process has written a second ago must be seen.
-            options.setdefault("use_listings_cache", False)
-        try:
-            filesystem, path = fsspec.core.url_to_fs(self.address, **options)
-        except ImportError as error:
-            raise MissingExtraError(
-                f"{self._protocol}:// needs a package that is not installed",
-                where=self.uri,
-                fix=f"Run: pip install {_packages_of(self._protocol, error)}",
-            ) from error
-        except ValueError as error:
-            raise ConfigurationError(
-                f"{self._protocol}:// is not a protocol that fsspec can open",
-                where=self.uri,
-                fix="Use a local path, or a URL whose protocol and storage_options are in fsspec's documentation",
-            ) from error
-        return filesystem, path
-
-    @property
-    def _protocol(self) -> str:
-        return self.address.split("://", 1)[0].split("::")[-1]
+        return opened_url(self.address, self.storage_options, self.uri)
 
     def child(self, name: str) -> "Location":
         """The place `name` (parts joined by ``/``) below this one.
@@ -337,30 +314,6 @@ class Location:
         return max(datetime.now(UTC) - written, timedelta(0))
 
 
-def read_all(places: Sequence[Location]) -> list[bytes]:
-    """Small files of one filesystem, whole, in order; remote ones are fetched at the same time.
-
-    Raises
-    ------
-    TableError
-        One of them is not there.
-    """
-    if not places or places[0].is_local:
-        return [place.read_bytes() for place in places]
-    filesystem = places[0].remote()[0]
-    paths = [place.path for place in places]
-    # Not `cat`: it would expand the brackets of a name as a pattern.
-    found = filesystem.cat_ranges(paths, [None] * len(paths), [None] * len(paths), on_error="return")
-    for data, place in zip(found, places, strict=True):
-        if isinstance(data, Exception):
-            try:
-                with told(place.uri):
-                    raise data
-            except FileNotFoundError as error:
-                raise TableError("No such file", where=place.uri, fix="Check the path") from error
-    return [bytes(data) for data in found]
-
-
 @contextmanager
 def writable(place: Location) -> Iterator[None]:
     """Turn an operating system's refusal to write into an error that names the place."""
@@ -381,17 +334,3 @@ def _flush_to_disk(path: str) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _packages_of(protocol: str, error: ImportError) -> str:
-    """The packages that fsspec says `protocol` needs, or the extra that brings them, as arguments of ``pip install``."""
-    if protocol in EXTRAS:
-        return f'"mlops-assets[{EXTRAS[protocol]}]"'
-    from fsspec.registry import known_implementations
-
-    known = known_implementations.get(protocol, {})
-    root = known.get("class", "").split(".")[0]
-    if root and root != "fsspec":
-        return str(root).replace("_", "-")
-    quoted = re.findall(r'"([A-Za-z0-9_\-\[\]]+)"', known.get("err", ""))
-    return " ".join(quoted) or error.name or protocol

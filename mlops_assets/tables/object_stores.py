@@ -1,7 +1,7 @@
 """Stores in which an object appears when its upload is complete, and never before: S3, Google's and Azure's.
 
-There a file need not be written aside and moved: an upload that is cancelled, or whose process is killed, leaves what was
-there before. Every other remote filesystem is written by `Location.replacing`.
+There a file need not be written aside and moved: an upload that is cancelled, or whose process is killed, leaves what
+was there before. Every other remote filesystem is written by `Location.replacing`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,14 +13,9 @@ import pyarrow as pa
 from pyarrow import fs as arrow_fs
 
 from mlops_assets.errors import ConcurrentRunError
+from mlops_assets.tables.protocols import EXTRAS
 from mlops_assets.tables.store_errors import no_such_bucket, told
 
-# What fsspec calls them -> the extra of this package that brings the client.
-EXTRAS = {
-    **dict.fromkeys(("s3", "s3a"), "s3"),
-    **dict.fromkeys(("gs", "gcs"), "gcs"),
-    **dict.fromkeys(("abfs", "abfss", "az"), "azure"),
-}
 # One GET fetches a block, and the last few stay: the columns of a Parquet file are read in turns.
 _BLOCK_BYTES, _BLOCKS = 2 << 20, 32
 

@@ -160,6 +160,7 @@ def test_an_endpoint_that_does_not_answer(champion, registry, cache, monkeypatch
 
 def test_the_missing_package_is_named_with_the_extra(champion, registry, cache, monkeypatch):
     _client_of_another_test()
-    monkeypatch.setitem(sys.modules, "boto3", None)
-    message = failure(lambda: opened(registry).pin("m", "Champion", cache), MissingExtraError)
+    with monkeypatch.context() as without:
+        without.setitem(sys.modules, "boto3", None)
+        message = failure(lambda: opened(registry).pin("m", "Champion", cache), MissingExtraError)
     assert 'Run: pip install "mlops-assets[s3]"' in message

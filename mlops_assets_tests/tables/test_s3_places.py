@@ -13,8 +13,9 @@ import pytest
 
 from mlops_assets.errors import ConcurrentRunError, TableError
 from mlops_assets.tables.leftovers import sweep_folder
-from mlops_assets.tables.location import Location, read_all
+from mlops_assets.tables.location import Location
 from mlops_assets.tables.object_stores import sweep_uploads
+from mlops_assets.tables.small_files import read_all
 from mlops_assets_tests.object_store import KEY, SECRET
 
 MIB = 1 << 20
@@ -273,7 +274,7 @@ def answering():
                 if self.command != "HEAD":
                     self.wfile.write(body)
 
-            do_GET = do_PUT = do_HEAD = answer
+            do_GET, do_PUT, do_HEAD = answer, answer, answer  # noqa: N815 - the server's names
 
             def log_message(self, *_):
                 pass
