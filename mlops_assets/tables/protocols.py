@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mlops_assets.errors import ConfigurationError, MissingExtraError
+from mlops_assets.tables.store_errors import unknown_option
 
 # The object stores of `object_stores`, as fsspec calls them -> the extra of this package that brings the client.
 EXTRAS = {
@@ -27,7 +28,7 @@ def opened_url(address: str, storage_options: Mapping[str, Any], uri: str) -> tu
     MissingExtraError
         The protocol's package is not installed.
     ConfigurationError
-        fsspec does not know the protocol.
+        fsspec does not know the protocol, or its filesystem one of the options.
     """
     import fsspec.core
 
@@ -44,6 +45,8 @@ def opened_url(address: str, storage_options: Mapping[str, Any], uri: str) -> tu
             where=uri,
             fix=f"Run: pip install {_packages_of(protocol, error)}",
         ) from error
+    except TypeError as error:
+        raise (unknown_option(error, uri) or error) from error
     except ValueError as error:
         raise ConfigurationError(
             f"{protocol}:// is not a protocol that fsspec can open",

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mlops_assets.errors import ConcurrentRunError, MlopsAssetsError, TableError
+from mlops_assets.errors import ConcurrentRunError, ConfigurationError, MlopsAssetsError, TableError
 
 _CREDENTIALS = (
     "Set storage_options: {key: {env: NAME}, secret: {env: NAME}} of inputs or outputs, "
@@ -62,6 +62,8 @@ def told(uri: str) -> Iterator[None]:
         answer, or the bucket lies in another region; says which.
     ConcurrentRunError
         The object was replaced while it was being read.
+    ConfigurationError
+        The client does not know an option in `storage_options`.
     """
     try:
         yield
@@ -76,6 +78,8 @@ def told(uri: str) -> Iterator[None]:
 
 def store_error(error: BaseException, uri: str) -> MlopsAssetsError | None:
     """This package's error for one of an object store; None for what is no failure of the store."""
+    if isinstance(error, TypeError):
+        return unknown_option(error, uri)
     chain = list(_chain(error))
     code = next((found for each in chain if (found := _code(each))), "")
     kinds = " ".join(type(each).__name__ for each in chain)
@@ -112,6 +116,16 @@ def store_error(error: BaseException, uri: str) -> MlopsAssetsError | None:
             f"The store refuses the request: {said}", where=uri, fix="See the cause for the store's words"
         )
     return None
+
+
+def unknown_option(error: TypeError, uri: str) -> ConfigurationError | None:
+    """A client says so only when it is called with the option; None for any other `TypeError`."""
+    found = re.search(r"unexpected keyword argument '(\w+)'", str(error))
+    return found and ConfigurationError(
+        f"storage_options has {found[1]!r}, which the client for {uri.partition('://')[0]}:// does not know",
+        where=uri,
+        fix="Use the options in the client's documentation (s3fs: key, secret, token, client_kwargs, ...)",
+    )
 
 
 def no_such_bucket(uri: str) -> TableError:

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import pytest
 
-from mlops_assets.errors import ConcurrentRunError, TableError
+from mlops_assets.errors import ConcurrentRunError, ConfigurationError, TableError
 from mlops_assets.tables.leftovers import sweep_folder
 from mlops_assets.tables.location import Location
 from mlops_assets.tables.object_stores import sweep_uploads
@@ -202,6 +202,10 @@ class TestErrors:
         message = failure(place.read_bytes)
         assert message.startswith("There are no credentials for the store")
         assert "AWS_ACCESS_KEY_ID" in message
+
+    def test_an_option_that_the_client_does_not_know(self, bucket):
+        message = failure(bucket.place("x.txt", endpont=SECRET).kind, ConfigurationError)
+        assert message.startswith("storage_options has 'endpont', which the client for s3:// does not know")
 
     def test_a_name_that_no_bucket_can_have(self, bucket):
         place = Location.parse("s3://No_Bucket!/x", storage_options=bucket.root.storage_options)
