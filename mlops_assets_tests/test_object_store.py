@@ -74,8 +74,8 @@ def test_partitions(bucket, flowers, run):
         "storage_options": bucket.options,
     }
     outputs = {"path": f"{bucket.url}/tables", "storage_options": bucket.options}
-    for day in ("2024-01-01", "2024-01-02"):
-        assert run(inputs, outputs=outputs, partitions=DAYS, partition=day).success
+    for day, job in (("2024-01-01", "inference"), ("2024-01-02", "explanations")):
+        assert run(inputs, outputs=outputs, partitions=DAYS, partition=day, job=job).success
     days = [key for key in bucket.objects() if key.startswith("tables/predictions/")]
     assert days == ["tables/predictions/2024-01-01.parquet", "tables/predictions/2024-01-02.parquet"]
     summary = pd.read_parquet(f"{bucket.url}/tables/model_explanations.parquet", storage_options=resolved(bucket))
@@ -87,6 +87,7 @@ def test_a_bucket_that_is_not_there_is_told_by_its_name(bucket, flowers, run):
     assert "TableError: There is no bucket 'nobodys-bucket'" in run(inputs, job="inference").error()
 
 
+@pytest.mark.slow
 def test_a_receipt_is_checked_against_the_ledger_in_the_store(bucket, flowers, run, registry, tmp_path, monkeypatch):
     put(bucket, "in.parquet", flowers[:20])
     inputs = {"path": f"{bucket.url}/in.parquet", "row_key": ["flower"], "storage_options": bucket.options}
