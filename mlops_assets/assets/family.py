@@ -6,6 +6,7 @@ import dagster as dg
 
 from mlops_assets.assets.champion import champion_model_asset
 from mlops_assets.assets.explanations import BACKGROUND, model_explanations_asset, sample_explanations_asset
+from mlops_assets.assets.own_resources import resource_definitions, with_own_resources
 from mlops_assets.assets.predictions import predictions_asset
 from mlops_assets.assets.samples import sample_assets
 from mlops_assets.assets.signature import model_signature_asset
@@ -37,7 +38,8 @@ EXPLANATIONS = ("sample_explanations", "model_explanations")
 
 
 def family_definitions(family: Family) -> dg.Definitions:
-    """Assets, checks, jobs, sensors and the model's own resources."""
+    """Assets, checks, jobs and sensors, with the model's own resources; `REGISTRY` and `NOTIFIER` are still missing."""
+    own = resource_definitions(_resources(family))
     assets = [
         champion_model_asset(family),
         model_signature_asset(family),
@@ -56,11 +58,10 @@ def family_definitions(family: Family) -> dg.Definitions:
         _job(family, family.explanations_job, INFERENCE + EXPLANATIONS),
     ]
     return dg.Definitions(
-        assets=[*assets, *_external(family)],
-        asset_checks=family_checks(family),
-        jobs=[*jobs, sign_job(family), compatibility_job(family), validation_job(family)],
-        sensors=family_sensors(family, *jobs),
-        resources=_resources(family),
+        assets=[*with_own_resources(assets, own), *_external(family)],
+        asset_checks=with_own_resources(family_checks(family), own),
+        jobs=[*jobs, sign_job(family, own), compatibility_job(family), validation_job(family, own)],
+        sensors=family_sensors(family, *jobs, own),
     )
 
 
