@@ -34,9 +34,7 @@ def load_definitions(module: str) -> dg.Definitions:
 
 
 @contextmanager
-def model_resources(
-    module: str, names: ModelNames, only: Collection[str] | None = None
-) -> Iterator[dict[str, Any]]:
+def model_resources(module: str, names: ModelNames, only: Collection[str] | None = None) -> Iterator[dict[str, Any]]:
     """The initialized resources of one model of a code location, with the registry, by their keys; or `only` some.
 
     Raises

@@ -19,9 +19,7 @@ def resource_definitions(resources: Mapping[str, object]) -> dict[str, dg.Resour
     }
 
 
-def with_own_resources(
-    definitions: Iterable[Bound], resources: Mapping[str, dg.ResourceDefinition]
-) -> list[Bound]:
+def with_own_resources(definitions: Iterable[Bound], resources: Mapping[str, dg.ResourceDefinition]) -> list[Bound]:
     """The same assets or checks, which bring `resources` with them.
 
     The resources of a code location go to every one of its jobs: two hundred models with ten resources and five jobs

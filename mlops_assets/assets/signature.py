@@ -104,9 +104,7 @@ class _GraphSample:
 
     def inputs(self) -> Any:
         if self.family.settings.inputs.path:
-            found = getattr(self.resources, self.family.inputs_reader).open(
-                self.family.run_partition(self.context)
-            )
+            found = getattr(self.resources, self.family.inputs_reader).open(self.family.run_partition(self.context))
         else:
             found = input_table(self.family, self.context.load_asset_value(self.family.inputs_key))
         sample = pa.Table.from_batches(first_rows(found.batches(), self.rows), found.schema)
