@@ -14,6 +14,8 @@ from mlops_assets.errors import ConfigurationError
 GROUP = "broken_definitions"
 ASSET = "broken_definition"
 _FIX = "Correct the YAML and reload the code location"
+_WRAPPING = ("ComponentTreeException", "ResolutionException")
+_AT = re.compile(r"(?P<file>.*?):(?P<line>\d+) - (?P<key>\S+)")
 # Dagster writes where a value of the YAML stands into the name of pydantic's field.
 _PLACE = re.compile(r"`?(?P<key>.*?) at (?P<file>.*?):(?P<line>\d+)`?")
 
@@ -53,7 +55,7 @@ class Broken(dg.Component):
         @dg.asset(
             key=[*self.folder, ASSET],
             group_name=GROUP,
-            description=f"**{self.where} cannot be loaded.** Its assets, jobs and sensors are missing.\n\n{self.reason}",
+            description=f"**{self.where} cannot be loaded**; its assets and jobs are missing.\n\n{self.reason}",
             metadata={"file": self.file, "line": self.line or 0, "reason": self.reason},
             kinds={"yaml"},
         )
@@ -82,34 +84,47 @@ def broken(error: BaseException, file: Path, root: Path, folder: Sequence[str], 
     def told(line: int | None, reason: str) -> Broken:
         return Broken(place, line, reason.strip(), tuple(kept))
 
+    line, key = _resolved_at(causes)
     for cause in causes:
         if isinstance(cause, ValidationError):
-            mistakes = list(_mistakes(cause))
-            lines = [line for line, _ in mistakes if line is not None]
-            return told(min(lines, default=None), "\n".join(dict.fromkeys(text for _, text in mistakes)))
+            mistakes = list(_mistakes(cause, key, document))
+            lines = [at for at, _ in mistakes if at is not None]
+            return told(min(lines, default=line), "\n".join(dict.fromkeys(text for _, text in mistakes)))
         mark = getattr(cause, "problem_mark", None)
         if mark is not None:
             return told(mark.line + 1, f"This is not YAML: {getattr(cause, 'problem', None) or type(cause).__name__}")
-    # The first that is not Dagster's wrapping.
-    cause = next((one for one in causes if type(one).__name__ != "ComponentTreeException"), causes[-1])
-    reason = f"{type(cause).__name__}: {cause}"
-    return told(_line_of(reason, document) or _line_of_text(reason, file), reason)
+    # The first that is not Dagster's wrapping, whose message quotes the YAML.
+    cause = next((one for one in causes if type(one).__name__ not in _WRAPPING), causes[-1])
+    reason = f"{key}: " if key else ""
+    reason += f"{type(cause).__name__}: {cause}" if type(cause).__name__ not in _WRAPPING else "cannot be resolved"
+    return told(line or _line_of(reason, document) or _line_of_type(file), reason)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
     seen: BaseException | None = error
     while seen is not None:
         yield seen
-        seen = seen.__cause__
+        # Dagster hides the origin of some errors, of which it has put the text into its own.
+        seen = seen.__cause__ or seen.__context__
 
 
-def _mistakes(error: ValidationError) -> Iterator[tuple[int | None, str]]:
+def _resolved_at(causes: Sequence[BaseException]) -> tuple[int | None, str]:
+    """The line and the key of the YAML that Dagster was at, the most exact that it tells; (None, "") for none."""
+    told = [found for cause in causes if type(cause).__name__ in _WRAPPING and (found := _AT.match(str(cause)))]
+    nearest = max(told, key=lambda found: len(found["key"]), default=None)
+    return (int(nearest["line"]), nearest["key"]) if nearest else (None, "")
+
+
+def _mistakes(error: ValidationError, at: str, document: Any) -> Iterator[tuple[int | None, str]]:
     """Line and text of each mistake; the values, which may be secrets, are left out."""
     found = []
     for one in error.errors(include_url=False, include_input=False, include_context=False):
         named = _PLACE.fullmatch(str(one["loc"][0])) if len(one["loc"]) == 1 else None
-        parts = (named["key"] if named else ".".join(map(str, one["loc"]))).split(".")
-        found.append((int(named["line"]) if named else None, parts, one["msg"].removeprefix("Value error, ")))
+        path = named["key"].split(".") if named else [*(at or "attributes").split("."), *map(str, one["loc"])]
+        line = int(named["line"]) if named else None
+        if line is None and document is not None and not at:
+            line = document.source_position_tree.lookup_closest_and_path(path, None)[0].start.line
+        found.append((line, path, one["msg"].removeprefix("Value error, ")))
     # A group of settings may also be a template, which nobody meant who got a key of the group wrong.
     groups = {tuple(parts[:at]) for _, parts, _ in found for at, part in enumerate(parts) if part.endswith("Model")}
     for line, parts, text in found:
@@ -141,8 +156,8 @@ def _leaves(value: object, tree: Any) -> Iterator[tuple[str, Any]]:
             yield from _leaves(one, tree.children[key])
 
 
-def _line_of_text(reason: str, file: Path) -> int | None:
-    """The `type:` that the reason is about, where the file could not be made into a document."""
+def _line_of_type(file: Path) -> int | None:
+    """The line of `type:`, which is what is wrong where a file that is YAML could not be made into a document."""
     try:
         lines = file.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import dagster as dg
 from dagster.components.core.component_tree import ComponentTree
@@ -58,8 +58,7 @@ def load_from_defs_folder(*, path_within_project: Path, strict: bool | None = No
     found = sorted(tree.broken.values(), key=str)
     if found and strict:
         raise ConfigurationError(
-            f"{len(found)} of the defs folder's YAML files cannot be loaded:\n" + "\n".join(map(str, found)),
-            fix="Correct them",
+            f"Of the YAML files in the defs folder cannot be loaded: {len(found)}\n" + "\n".join(map(str, found))
         )
     for one in found:
         logging.getLogger("mlops_assets").error("A definition cannot be loaded, the others are: %s", one)
@@ -96,7 +95,7 @@ class _Tree(ComponentTree):
                 self._note(place, error)
         return self.broken[place].build_defs(self.load_context)
 
-    def _get_filesystem_decl(self) -> ComponentDecl:
+    def _get_filesystem_decl(self) -> ComponentDecl[Any]:
         try:
             return super()._get_filesystem_decl()
         except Exception:  # noqa: BLE001 - looked at again file by file: what is broken is noted, the rest raises again
@@ -106,7 +105,7 @@ class _Tree(ComponentTree):
             self.state_tracker.set_cache_data(place, component_decl=declared)
             return declared
 
-    def _declared(self, context: ComponentDeclLoadContext) -> ComponentDecl | None:
+    def _declared(self, context: ComponentDeclLoadContext) -> ComponentDecl[Any] | None:
         """As Dagster declares a folder, but each YAML by itself."""
         place = ComponentPath.from_path(context.path)
         if _is_yaml(place):
@@ -134,19 +133,23 @@ class _Tree(ComponentTree):
             context=context, loc=place, children=children, source_tree=None, component_file_model=None
         )
 
+    def _declarations(self) -> dict[ComponentLoc, ComponentDecl[Any]]:
+        """What is declared, by its place; nothing as long as the folder is still being looked through."""
+        declared = self.state_tracker.get_cache_data(ComponentPath.from_path(self.defs_module_path)).component_decl
+        return dict(declared.iterate_loc_component_decl_pairs()) if declared is not None else {}
+
     def _note(self, place: ComponentPath, error: Exception) -> Broken:
         file = find_defs_or_component_yaml(place.file_path)
         assert file is not None
         folder = list(place.file_path.relative_to(self.defs_module_path).parts) or [self.defs_module_path.name]
         if place.instance_key:
             folder.append(str(place.instance_key))
-        declared = self.state_tracker.get_cache_data(place).component_decl
-        document = getattr(declared, "source_tree", None)
+        document = getattr(self._declarations().get(place), "source_tree", None)
         self.broken[place] = broken(error, file, self.project_root, folder, document)
         return self.broken[place]
 
 
-def _is_yaml(place: ComponentLoc) -> bool:
+def _is_yaml(place: ComponentLoc) -> TypeGuard[ComponentPath]:
     return isinstance(place, ComponentPath) and find_defs_or_component_yaml(place.file_path) is not None
 
 

@@ -53,15 +53,13 @@ def family_definitions(family: Family) -> dg.Definitions:
         assets = [asset.map_asset_specs(lambda spec: spec.replace_attributes(owners=owners)) for asset in assets]
     if family.settings.automation:
         assets = automated(family, assets)
-    jobs = [
-        _job(family, family.inference_job, INFERENCE),
-        _job(family, family.explanations_job, INFERENCE + EXPLANATIONS),
-    ]
+    inference = _job(family, family.inference_job, INFERENCE)
+    explanations = _job(family, family.explanations_job, INFERENCE + EXPLANATIONS)
     return dg.Definitions(
         assets=[*with_own_resources(assets, own), *_external(family)],
         asset_checks=with_own_resources(family_checks(family), own),
-        jobs=[*jobs, sign_job(family, own), compatibility_job(family), validation_job(family, own)],
-        sensors=family_sensors(family, *jobs, own),
+        jobs=[inference, explanations, sign_job(family, own), compatibility_job(family), validation_job(family, own)],
+        sensors=family_sensors(family, inference, explanations, own),
     )
 
 
