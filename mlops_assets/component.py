@@ -98,6 +98,8 @@ class MlflowModelComponent(dg.Component, dg.Model, dg.Resolvable):
         path = self.inputs.path
         if self.partitioning is not None and self.automation:
             raise ValueError("automation does not know partitions; leave it out and use sensors.champion and .inputs")
+        if self.partitioning is not None and self.inputs.database:
+            raise ValueError("partitions need inputs.path or inputs.asset; inputs is a database")
         if self.partitioning is not None and path is not None:
             try:
                 self.partitioning.check(path)
@@ -114,6 +116,12 @@ class MlflowModelComponent(dg.Component, dg.Model, dg.Resolvable):
         return self.partitions
 
     @model_validator(mode="after")
+    def _rows_to_update_have_a_key(self) -> "MlflowModelComponent":
+        if self.outputs.mode == "upsert" and not self.inputs.row_key:
+            raise ValueError("outputs.mode: upsert needs inputs.row_key: a generated row_number identifies no row")
+        return self
+
+    @model_validator(mode="after")
     def _one_way_to_run_itself(self) -> "MlflowModelComponent":
         champion = self.sensors.champion.status == "RUNNING"
         if champion and self.automation:
@@ -124,6 +132,10 @@ class MlflowModelComponent(dg.Component, dg.Model, dg.Resolvable):
             raise ValueError("alias_or_version is a version, which never moves; sensors.champion needs an alias")
         if self.sensors.inputs.status == "RUNNING" and self.inputs.asset:
             raise ValueError("sensors.inputs watches files, and inputs is an asset; use that asset's own automation")
+        if self.sensors.inputs.status == "RUNNING" and self.inputs.database:
+            raise ValueError(
+                "sensors.inputs watches files, and inputs is a database; use sensors.champion, a schedule, or an asset"
+            )
         return self
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:

@@ -15,8 +15,36 @@ if TYPE_CHECKING:
 StrategySettings = dict[str, Any]
 
 
+class SqlTableSettings(dg.Model, dg.Resolvable):
+    """A table in a schema of its database."""
+
+    database_schema: str = Field(alias="schema", description="The schema.", min_length=1)
+    table: str = Field(description="The table or view.", min_length=1)
+
+
+class EnvironmentSettings(dg.Model, dg.Resolvable):
+    """A value that is read from the environment when a run starts."""
+
+    env: str = Field(description="The variable's name.", min_length=1)
+
+
+def _checked_database(database: str | EnvironmentSettings | None) -> None:
+    """Refuse a URL that names no database, or holds a password: it would stand in Dagster's snapshots."""
+    from mlops_assets.errors import ConfigurationError
+    from mlops_assets.tables.sql.address import Address
+
+    if not isinstance(database, str):
+        return
+    try:
+        holds_password = Address.parse(database).has_password
+    except ConfigurationError as error:
+        raise ValueError(f"database: {error}") from None
+    if holds_password:
+        raise ValueError("database holds a password; write {env: NAME_OF_VARIABLE} and set the URL there")
+
+
 class InputsSettings(dg.Model, dg.Resolvable):
-    """The table to score: a path or URL, or another asset of the code location."""
+    """The table to score: a path or URL, a table or query of a database, or another asset of the code location."""
 
     path: str | None = Field(
         default=None, description="File, folder, or URL that fsspec knows; relative to the project's folder."
@@ -24,6 +52,14 @@ class InputsSettings(dg.Model, dg.Resolvable):
     asset: str | None = Field(
         default=None, description="Instead of a path: the key of your own asset (my/key), read by its IO manager."
     )
+    database: str | EnvironmentSettings | None = Field(
+        default=None,
+        description="Instead of a path: postgresql://..., sqlite:///file or duckdb:///file; or {env: NAME_OF_VARIABLE}.",
+    )
+    table: str | SqlTableSettings | None = Field(
+        default=None, description="Of the database: a table or view; {schema: ..., table: ...} in another schema."
+    )
+    query: str | None = Field(default=None, description="Of the database, instead of a table: SQL, run as it is.")
     format: Literal["parquet", "csv", "jsonl"] | None = Field(
         default=None, description="Null: by the file's extension. A folder needs it."
     )
@@ -33,7 +69,7 @@ class InputsSettings(dg.Model, dg.Resolvable):
     columns: Sequence[str] | None = Field(default=None, description="Read only these columns (the row key is added).")
     limit: int | None = Field(default=None, description="Read only the first rows.", ge=1)
     types: dict[str, str] | None = Field(
-        default=None, description="CSV and JSON Lines: column -> Arrow type, for example {patient_id: int64}."
+        default=None, description="CSV, JSON Lines, databases: column -> Arrow type, for example {patient_id: int64}."
     )
     delimiter: str | None = Field(default=None, description="CSV only; null: a comma, or a tab for .tsv.")
     storage_options: dict[str, Any] | None = Field(
@@ -43,16 +79,44 @@ class InputsSettings(dg.Model, dg.Resolvable):
 
     @model_validator(mode="after")
     def _one_source(self) -> "InputsSettings":
-        if (self.path is None) == (self.asset is None):
-            raise ValueError("inputs needs exactly one of `path` and `asset`")
+        if [self.path, self.asset, self.database].count(None) != 2:
+            raise ValueError("inputs needs exactly one of `path`, `asset` and `database`")
+        if self.database is None:
+            if self.table is not None or self.query is not None:
+                raise ValueError("inputs.table and inputs.query need inputs.database")
+            return self
+        if (self.table is None) == (self.query is None):
+            raise ValueError("inputs.database needs exactly one of `table` and `query`")
+        if self.format or self.delimiter or self.storage_options:
+            raise ValueError("inputs.format, delimiter and storage_options are of files, and inputs is a database")
+        _checked_database(self.database)
         return self
+
+    @property
+    def is_read(self) -> bool:
+        """Whether this package reads the table itself; else it is the user's own asset."""
+        return self.asset is None
 
 
 class OutputsSettings(dg.Model, dg.Resolvable):
-    """Where the tables go: ``<path>/<asset>.parquet``."""
+    """Where the tables go: ``<path>/<asset>.parquet``, or tables of a database."""
 
     path: str = Field(description="Folder or URL that fsspec knows; relative to the project's folder.")
-    format: Literal["parquet", "csv"] = Field(default="parquet", description="How tables are written.")
+    format: Literal["parquet", "csv", "sql"] = Field(
+        default="parquet", description="How tables are written; sql: into `database`, small files still below `path`."
+    )
+    database: str | EnvironmentSettings | None = Field(
+        default=None,
+        description="With format sql: postgresql://..., sqlite:///file or duckdb:///file; or {env: NAME_OF_VARIABLE}.",
+    )
+    database_schema: str | None = Field(
+        default=None, alias="schema", description="With format sql: the tables' schema; it must be there."
+    )
+    mode: Literal["replace", "append", "upsert"] = Field(
+        default="replace",
+        description="With format sql: what becomes of earlier runs' predictions and explanations. upsert: by row key.",
+    )
+    prefix: str | None = Field(default=None, description="With format sql: put before each table's name.")
     KIND: str | None = Field(
         default=None, description="Instead of a format: your own writer, module.Class, a subclass of TableIOManager."
     )
@@ -60,6 +124,16 @@ class OutputsSettings(dg.Model, dg.Resolvable):
         default=None,
         description="For fsspec. Write secrets as {env: NAME_OF_VARIABLE}; they are read when a run starts.",
     )
+
+    @model_validator(mode="after")
+    def _database_of_sql(self) -> "OutputsSettings":
+        if self.KIND is None and (self.format == "sql") != (self.database is not None):
+            raise ValueError("outputs.database goes with `format: sql`, and the other way round")
+        given = [self.database, self.database_schema, self.prefix].count(None) < 3 or self.mode != "replace"
+        if given and (self.format != "sql" or self.KIND is not None):
+            raise ValueError("outputs.database, schema, mode and prefix need `format: sql`, and no KIND")
+        _checked_database(self.database)
+        return self
 
 
 class TrustSettings(dg.Model, dg.Resolvable):
@@ -244,7 +318,7 @@ class TrackingSettings(dg.Model, dg.Resolvable):
     experiment: str | None = Field(default=None, description="MLflow experiment; null: mlops_assets/<model>.")
 
 
-def from_environment(options: Mapping[str, Any] | None) -> dict[str, Any]:
+def from_environment(options: Mapping[str, Any] | None, where: str = "storage_options") -> dict[str, Any]:
     """Storage options with each ``{env: NAME}`` replaced by that variable's value, now.
 
     Called when a table is opened and never at definition time, so that no secret reaches the repository snapshot.
@@ -262,10 +336,26 @@ def from_environment(options: Mapping[str, Any] | None) -> dict[str, Any]:
             if value["env"] not in os.environ:
                 raise ConfigurationError(
                     f"The environment variable {value['env']} is not set",
-                    where=f"storage_options.{key}",
+                    where=f"{where}.{key}",
                     fix="Set it where the run starts, for example in the project's .env",
                 )
             resolved[key] = os.environ[value["env"]]
         else:
-            resolved[key] = from_environment(value) if isinstance(value, Mapping) else value
+            resolved[key] = from_environment(value, where) if isinstance(value, Mapping) else value
     return resolved
+
+
+def database_from_environment(database: str | Mapping[str, str], where: str) -> str:
+    """The URL of a database, from the environment where it is written as ``{env: NAME}``; read now.
+
+    Raises
+    ------
+    ConfigurationError
+        The variable is not set.
+    """
+    return str(from_environment({"database": database}, where)["database"])
+
+
+def database_setting(database: str | EnvironmentSettings) -> str | dict[str, str]:
+    """A database as resources keep it: the URL, or the name of the variable that holds it."""
+    return database if isinstance(database, str) else {"env": database.env}

@@ -75,6 +75,13 @@ class ParquetWriter(TableWriter):
             [file.location.path for file in files], schema=schema, format="parquet", filesystem=target.filesystem
         )
 
+    def detached(self, place: Location) -> ds.Dataset:
+        """A local table as a dataset that holds the file open, so that the file may be removed meanwhile."""
+        target = self.path_of(place)
+        parquet = ds.ParquetFileFormat()
+        fragment = parquet.make_fragment(pa.OSFile(target.path, "rb"))
+        return ds.FileSystemDataset([fragment], _own_schema(fragment.physical_schema), parquet)
+
     def _can_hold(self, kind: pa.DataType) -> bool:
         return not (pa.types.is_union(kind) or pa.types.is_interval(kind))
 

