@@ -1,7 +1,7 @@
 """DuckDB, through its own Arrow path: batches go in and come out without a copy per value."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,6 @@ class DuckdbSession(Session):
     text = "VARCHAR"
     longest_name = None
     folds_case = True
-    uses_indexes = False  # its scans skip by row group; an index would have to be kept in memory
 
     def __init__(self, address: Address, *, writing: bool) -> None:
         super().__init__(address)
@@ -104,6 +103,9 @@ class DuckdbSession(Session):
             (schema or "",),
         )
         return [str(row[0]) for row in found]
+
+    def create_index(self, name: str, table: TableName, columns: Sequence[str]) -> None:
+        """None: scans skip by row group, and an index is kept in memory."""
 
     @contextmanager
     def refusals(self, where: str) -> Iterator[None]:

@@ -1,7 +1,6 @@
 """PostgreSQL, through ADBC: COPY in its binary form in both directions."""
 
 import re
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -25,6 +24,11 @@ _DAYS = (-2440588, 2145031948)
 _MICROSECONDS = (-210866803200000000, 9223371244800000000)
 _LOCK = 6_035_178_344_216
 _MOST_DIGITS = 76
+# Declared types that Arrow has a type for; the others of a table are read as text.
+_READ = re.compile(
+    r"(smallint|integer|bigint|real|double precision|boolean|text|character.*|bytea|date|uuid|json|jsonb"
+    r"|timestamp.*|time(\(\d\))? without time zone)(\[\])?|numeric(\(.*\))?"
+)
 
 
 class PostgresqlSession(Session):
@@ -32,6 +36,7 @@ class PostgresqlSession(Session):
     text = "TEXT"
     longest_name = 63
     folds_case = False
+    temporary_schema = "pg_temp"
 
     def __init__(self, address: Address) -> None:
         super().__init__(address)
@@ -120,11 +125,8 @@ class PostgresqlSession(Session):
 
     def load(self, table: TableName, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> None:
         with self._connection.cursor() as cursor:
-            cursor.adbc_ingest(table.table, pa.RecordBatchReader.from_batches(schema, batches), mode="append")
-
-    def create_temporary(self, name: str, columns: Mapping[str, str]) -> TableName:
-        # The bulk path finds a temporary table by its bare name, before any other; so it must be nobody else's.
-        return super().create_temporary(f"{name[:20]}_{uuid.uuid4().hex}", columns)
+            reader = pa.RecordBatchReader.from_batches(schema, batches)
+            cursor.adbc_ingest(table.table, reader, mode="append", temporary=True)
 
     def columns(self, table: TableName) -> Mapping[str, str] | None:
         found = self.rows(
@@ -135,6 +137,9 @@ class PostgresqlSession(Session):
             (table.table, table.schema or ""),
         )
         return {str(name): str(kind) for name, kind in found} or None
+
+    def selectable(self, column: str, declared: str) -> str:
+        return super().selectable(column, declared) if _READ.fullmatch(declared) else f"{quoted(column)}::text"
 
     def tables(self, schema: str | None) -> list[str]:
         found = self.rows(

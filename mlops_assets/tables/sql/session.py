@@ -29,7 +29,7 @@ class Session(ABC):
     longest_name: ClassVar[int | None]
     """Bytes; None: any number."""
     folds_case: ClassVar[bool]
-    uses_indexes: ClassVar[bool] = True
+    temporary_schema: ClassVar[str] = "temp"
 
     def __init__(self, address: Address) -> None:
         self.address = address
@@ -139,7 +139,15 @@ class Session(ABC):
     def create_temporary(self, name: str, columns: Mapping[str, str]) -> TableName:
         """A table that nobody else sees and that goes with the connection."""
         self.execute(f"CREATE TEMPORARY TABLE {quoted(name)} ({column_list(columns)})")
-        return TableName(name)
+        return TableName(name, self.temporary_schema)
+
+    def create_index(self, name: str, table: TableName, columns: Sequence[str]) -> None:
+        """An index, where the database gains by one."""
+        self.execute(f"CREATE INDEX {quoted(name)} ON {table.sql} ({', '.join(map(quoted, columns))})")
+
+    def selectable(self, column: str, declared: str) -> str:
+        """What to select for a column of a table, so that Arrow has a type for it."""
+        return quoted(column)
 
     def where(self, table: TableName | None = None) -> str:
         """The database and the table, for errors."""

@@ -1,6 +1,6 @@
 """Input tables in a database: a table, a view, or what a query returns."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -12,6 +12,7 @@ from mlops_assets.tables.sql.address import Address
 from mlops_assets.tables.sql.names import RESERVED, TableName, quoted
 from mlops_assets.tables.sql.publications import Publications
 from mlops_assets.tables.sql.session import Session, opened
+from mlops_assets.tables.sql.storage import Storage
 from mlops_assets.tables.type_names import arrow_type
 
 
@@ -53,62 +54,89 @@ class SqlSource:
         """
         types = {column: arrow_type(name, where=self.uri) for column, name in self.types.items()}
         with opened(self.address, writing=False) as session, session.refusals(self.uri), session.transaction():
-            schema = self._schema(session, types)
-
-        def batches(wanted: Sequence[str]) -> Iterator[pa.RecordBatch]:
-            with opened(self.address, writing=False) as again, again.refusals(self.uri), again.transaction():
-                if self.table is None:
-                    yield from first_rows(again.stream(self._query, schema), self.limit)
-                    return
-                chosen = pa.schema([schema.field(name) for name in wanted])
-                yield from again.stream(self._select(wanted, schema.names), chosen)
-
-        return keyed(
-            schema, batches, uri=self.uri, row_key=self.row_key, columns=self.columns, limit=self.limit
-        )
-
-    @property
-    def _query(self) -> str:
-        return (self.query or "").strip().rstrip(";")
-
-    def _schema(self, session: Session, types: Mapping[str, pa.DataType]) -> pa.Schema:
-        if self.table is None:
-            found = session.describe(self._query, None, types)
-        else:
-            there = session.columns(self.table)
-            if there is None:
-                known = session.tables(self.table.schema)
-                raise TableError(
-                    f"There is no table {self.table.table!r}{did_you_mean(self.table.table, known)}",
-                    where=self.uri,
-                    fix="Correct inputs.table; a schema is written as {schema: ..., table: ...}",
-                )
-            recorded = {
-                column.name: column.type
-                for one in Publications(session, self.table.schema).of(self.table.table)
-                for column in one.schema
-            }
-            names = [name for name in there if name not in RESERVED or not recorded]
-            found = session.describe(self._select(self._needed(names), names), self.table, types)
-        if unknown := [column for column in types if column not in found.names]:
+            found = self._described(session, types)
+        if unknown := [column for column in types if column not in found.schema.names]:
             raise TableError(
-                f"types names column {unknown[0]!r}, which is not in the table{did_you_mean(unknown[0], found.names)}",
+                f"types names column {unknown[0]!r}, which is not in the table"
+                f"{did_you_mean(unknown[0], found.schema.names)}",
                 where=self.uri,
                 fix="Take it out of types",
             )
-        return found
+
+        def batches(wanted: Sequence[str]) -> Iterator[pa.RecordBatch]:
+            with opened(self.address, writing=False) as again, again.refusals(self.uri), again.transaction():
+                yield from first_rows(found.batches(again, wanted), self.limit)
+
+        return keyed(
+            found.schema, batches, uri=self.uri, row_key=self.row_key, columns=self.columns, limit=self.limit
+        )
+
+    def _described(self, session: Session, types: Mapping[str, pa.DataType]) -> "_Found":
+        if self.table is None:
+            query = (self.query or "").strip().rstrip(";")
+            schema = session.describe(query, None, types)
+            return _Found(schema, schema, {}, lambda _: query)
+        there = session.columns(self.table)
+        if there is None:
+            known = session.tables(self.table.schema)
+            raise TableError(
+                f"There is no table {self.table.table!r}{did_you_mean(self.table.table, known)}",
+                where=self.uri,
+                fix="Correct inputs.table; one in a schema is written as {schema: ..., table: ...}",
+            )
+        recorded = {
+            column.name: storage
+            for one in Publications(session, self.table.schema).of(self.table.table)
+            for column in one.schema
+            if (storage := session.storage(column.type)) is not None
+        }
+        names = [name for name in there if not recorded or name not in RESERVED]
+        select = self._select(session, there)
+        own = {name: recorded[name].stored for name in names if name in recorded}
+        stored = session.describe(select(self._needed(names)), self.table, {**own, **types})
+        decoded = {name: storage for name, storage in recorded.items() if name not in types}
+        schema = pa.schema(
+            field.with_type(decoded[field.name].kind) if field.name in decoded else field for field in stored
+        )
+        return _Found(schema, stored, decoded, select)
 
     def _needed(self, names: Sequence[str]) -> list[str]:
         """Those of the table's columns that are asked for; what is asked for and is not there is told by `keyed`."""
-        if self.columns is None:
-            return list(names)
-        asked = {*self.columns, *(self.row_key or ())}
+        asked = {*(self.columns or names), *(self.row_key or ())}
         return [name for name in names if name in asked] if asked <= set(names) else list(names)
 
-    def _select(self, columns: Sequence[str], known: Sequence[str]) -> str:
-        assert self.table is not None
-        chosen = ", ".join(map(quoted, columns)) or "1"
-        order = [name for name in self.row_key or () if name in known]
-        ordered = f" ORDER BY {', '.join(map(quoted, order))}" if order else ""
-        limited = f" LIMIT {int(self.limit)}" if self.limit is not None else ""
-        return f"SELECT {chosen} FROM {self.table.sql}{ordered}{limited}"
+    def _select(self, session: Session, there: Mapping[str, str]) -> Callable[[Sequence[str]], str]:
+        table, limit = self.table, self.limit
+        assert table is not None
+        order = [name for name in self.row_key or () if name in there]
+
+        def select(columns: Sequence[str]) -> str:
+            chosen = [f"{session.selectable(name, there[name])} AS {quoted(name)}" for name in columns]
+            ordered = f" ORDER BY {', '.join(map(quoted, order))}" if order else ""
+            limited = f" LIMIT {int(limit)}" if limit is not None else ""
+            return f"SELECT {', '.join(chosen)} FROM {table.sql}{ordered}{limited}"
+
+        return select
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A table that was looked up: its columns as read and as stored, and the SQL that selects some of them."""
+
+    schema: pa.Schema
+    stored: pa.Schema
+    storages: Mapping[str, Storage]
+    select: Callable[[Sequence[str]], str]
+
+    def batches(self, session: Session, wanted: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        sql = self.select(wanted)
+        # A query hands over all its columns, whatever is wanted of them.
+        names = self.stored.names if sql == self.select(()) else list(wanted)
+        stored = pa.schema([self.stored.field(name) for name in names])
+        schema = pa.schema([self.schema.field(name) for name in names])
+        for batch in session.stream(sql, stored):
+            arrays = [
+                self.storages[name].decode(column) if name in self.storages else column
+                for name, column in zip(names, batch.columns, strict=True)
+            ]
+            yield pa.RecordBatch.from_arrays(arrays, schema=schema)

@@ -6,7 +6,7 @@ its recorded Arrow type, by its declared type, or by what is in it.
 """
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -137,6 +137,11 @@ class SqliteSession(Session):
     def tables(self, schema: str | None) -> list[str]:
         master = "sqlite_master" if schema is None else f"{quoted(schema)}.sqlite_master"
         return [str(row[0]) for row in self.rows(f"SELECT name FROM {master} WHERE type IN ('table', 'view')")]
+
+    def create_index(self, name: str, table: TableName, columns: Sequence[str]) -> None:
+        # The schema stands before the index's name; the table is looked for in it.
+        index, bare = TableName(name, table.schema), TableName(table.table)
+        self.execute(f"CREATE INDEX {index.sql} ON {bare.sql} ({', '.join(map(quoted, columns))})")
 
     @contextmanager
     def refusals(self, where: str) -> Iterator[None]:

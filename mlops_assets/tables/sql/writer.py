@@ -94,7 +94,7 @@ def write(
         stage, staged = _stage(session, rows, storages, columns, target)
         publication = Publication(target.name.table, target.partition, number, staged, rows.schema)
         if target.mode == "upsert":
-            _index(session, stage.sql, "mlops_assets_stage_key", target.key)
+            session.create_index(f"{_STAGE}_key", stage, target.key)
         with ExitStack() as switch:
             with session.transaction(writing=True):
                 switch.enter_context(switching if switching is not None else nullcontext())
@@ -239,12 +239,7 @@ def _create(session: Session, columns: Mapping[str, str], target: Target) -> Non
     hidden = {**({PARTITION: session.text} if target.partition else {}), PUBLICATION: integer, ROW: integer}
     session.execute(f"CREATE TABLE {target.name.sql} ({column_list({**columns, **hidden})})")
     digest = hashlib.sha256(str(target.name).encode()).hexdigest()[:16]
-    _index(session, target.name.sql, f"mlops_assets_{digest}", (PUBLICATION, ROW))
-
-
-def _index(session: Session, table: str, name: str, columns: Sequence[str]) -> None:
-    if session.uses_indexes:
-        session.execute(f"CREATE INDEX {quoted(name)} ON {table} ({', '.join(map(quoted, columns))})")
+    session.create_index(f"mlops_assets_{digest}", target.name, (PUBLICATION, ROW))
 
 
 def _remove(session: Session, record: Publications, stage: TableName, target: Target, number: int) -> None:
@@ -260,9 +255,10 @@ def _remove(session: Session, record: Publications, stage: TableName, target: Ta
     session.execute(f"DELETE FROM {name} WHERE {quoted(PUBLICATION)} = {number}")
     record.forget(target.name.table, target.partition, number)
     if target.mode == "upsert":
-        same = " AND ".join(f"{stage.sql}.{quoted(key)} = {name}.{quoted(key)}" for key in target.key)
+        same = " AND ".join(f"{quoted(_STAGE)}.{quoted(key)} = {name}.{quoted(key)}" for key in target.key)
         within, values = (f"{partition} = $1 AND ", (target.partition,)) if target.partition else ("", ())
-        session.execute(f"DELETE FROM {name} WHERE {within}EXISTS (SELECT 1 FROM {stage.sql} WHERE {same})", values)
+        sql = f"DELETE FROM {name} WHERE {within}EXISTS (SELECT 1 FROM {stage.sql} AS {quoted(_STAGE)} WHERE {same})"
+        session.execute(sql, values)
 
 
 def _insert(session: Session, stage: TableName, columns: Mapping[str, str], target: Target, number: int) -> None:

