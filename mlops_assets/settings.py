@@ -345,17 +345,6 @@ def from_environment(options: Mapping[str, Any] | None, where: str = "storage_op
     return resolved
 
 
-def database_from_environment(database: str | Mapping[str, str], where: str) -> str:
-    """The URL of a database, from the environment where it is written as ``{env: NAME}``; read now.
-
-    Raises
-    ------
-    ConfigurationError
-        The variable is not set.
-    """
-    return str(from_environment({"database": database}, where)["database"])
-
-
-def database_setting(database: str | EnvironmentSettings) -> str | dict[str, str]:
-    """A database as resources keep it: the URL, or the name of the variable that holds it."""
-    return database if isinstance(database, str) else {"env": database.env}
+def database_setting(database: str | EnvironmentSettings) -> dict[str, Any]:
+    """A database as resources keep it, for `from_environment`: its URL, or the name of the variable that holds it."""
+    return {"database": database if isinstance(database, str) else {"env": database.env}}

@@ -133,7 +133,7 @@ def _tables_io_manager(family: Family) -> TableIOManager:
     }
     if outputs.database is not None:
         arguments |= {
-            "database": database_setting(outputs.database),
+            "connection": database_setting(outputs.database),
             "namespace": outputs.database_schema,
             "mode": outputs.mode,
             "prefix": outputs.prefix or "",

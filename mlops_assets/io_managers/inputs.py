@@ -10,7 +10,7 @@ from pydantic import Field
 
 from mlops_assets.errors import ConfigurationError
 from mlops_assets.family import Family
-from mlops_assets.settings import database_from_environment, database_setting, from_environment
+from mlops_assets.settings import database_setting, from_environment
 from mlops_assets.tables.input_table import InputTable
 from mlops_assets.tables.location import Location
 from mlops_assets.tables.partition_paths import PathTemplate
@@ -101,7 +101,9 @@ class InputsIOManager(InputsReader):
 class SqlInputsIOManager(InputsReader):
     """Reads a table or the result of a query from PostgreSQL, SQLite or DuckDB."""
 
-    database: str | dict[str, str] = Field(description="URL, or {env: NAME}, which is read when a run starts.")
+    connection: dict[str, Any] = Field(
+        description="{database: URL}, or {database: {env: NAME}}, which is read when a run starts."
+    )
     table: str | None = Field(default=None, description="A table or view; or a query.")
     namespace: str | None = Field(default=None, description="The table's schema; null: the connection's own.")
     query: str | None = Field(default=None, description="SQL, run as it is.")
@@ -121,7 +123,7 @@ class SqlInputsIOManager(InputsReader):
         from mlops_assets.tables.sql.source import SqlSource
 
         return SqlSource(
-            address=Address.parse(database_from_environment(self.database, "inputs"), Path(self.root)),
+            address=Address.parse(from_environment(self.connection, "inputs")["database"], Path(self.root)),
             table=TableName(self.table, self.namespace) if self.table is not None else None,
             query=self.query,
             row_key=tuple(self.row_key) if self.row_key else None,
@@ -152,7 +154,7 @@ def inputs_io_manager(family: Family) -> InputsReader | None:
     if inputs.database:
         table = inputs.table
         return SqlInputsIOManager(
-            database=database_setting(inputs.database),
+            connection=database_setting(inputs.database),
             table=table if table is None or isinstance(table, str) else table.table,
             namespace=None if table is None or isinstance(table, str) else table.database_schema,
             query=inputs.query,

@@ -3,14 +3,14 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import dagster as dg
 import pyarrow.dataset as ds
 from pydantic import Field, PrivateAttr
 
 from mlops_assets.io_managers.tables import TableIOManager, table_reader
-from mlops_assets.settings import database_from_environment
+from mlops_assets.settings import from_environment
 from mlops_assets.state import state_folder
 from mlops_assets.tables.location import Location
 from mlops_assets.tables.partition_paths import file_name
@@ -45,7 +45,9 @@ class SqlIOManager(TableIOManager):
     those that it has made itself.
     """
 
-    database: str | dict[str, str] = Field(description="URL, or {env: NAME}, which is read when a run starts.")
+    connection: dict[str, Any] = Field(
+        description="{database: URL}, or {database: {env: NAME}}, which is read when a run starts."
+    )
     namespace: str | None = Field(default=None, description="The tables' schema; null: the connection's own.")
     mode: Literal["replace", "append", "upsert"] = Field(default="replace", description="What becomes of earlier rows.")
     prefix: str = Field(default="", description="Put before each table's name.")
@@ -74,7 +76,7 @@ class SqlIOManager(TableIOManager):
     @property
     def address(self) -> Address:
         """The database; reads the environment."""
-        return Address.parse(database_from_environment(self.database, "outputs"), Path(self.root))
+        return Address.parse(from_environment(self.connection, "outputs")["database"], Path(self.root))
 
     def table_name(self, asset: str) -> TableName:
         """The table of an asset."""
