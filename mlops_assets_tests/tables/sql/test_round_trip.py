@@ -1,7 +1,6 @@
 """What is published in a database comes back as it was: types, values, order, provenance."""
 
 import datetime
-import math
 from decimal import Decimal
 
 import hypothesis.strategies as st
@@ -10,14 +9,13 @@ import pyarrow.dataset as ds
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from mlops_assets.errors import TableError
 from mlops_assets.tables.digest import ContentHash
 from mlops_assets.tables.provenance import Provenance
 from mlops_assets.tables.sql.address import Address
 from mlops_assets.tables.sql.names import TableName
 from mlops_assets.tables.sql.reader import read
 from mlops_assets.tables.sql.writer import Target, write
-from mlops_assets_tests.tables.sql.conftest import KINDS, each_kind
+from mlops_assets_tests.tables.sql.conftest import KINDS
 
 
 def dataset(table: pa.Table, version: str = "v1", row_key: tuple[str, ...] = ("id",)) -> ds.Dataset:
