@@ -1,5 +1,8 @@
 """Publishing in a database: modes, partitions, and what may not be overwritten."""
 
+import subprocess
+import sys
+
 import pyarrow as pa
 import pytest
 
@@ -226,3 +229,27 @@ def test_the_same_rows_give_the_same_content(address):
     write(dataset(table([1, 2])), Target(address, T))
     assert everything() == first
     assert first[-1][0] == "t"
+
+
+KILLED = """
+import os, sys
+import pyarrow as pa, pyarrow.dataset as ds
+from mlops_assets.tables.sql import publications
+from mlops_assets.tables.sql.address import Address
+from mlops_assets.tables.sql.names import TableName
+from mlops_assets.tables.sql.writer import Target, write
+
+publications.Publications.record = lambda *_: os._exit(9)
+write(ds.dataset(pa.table({"id": [7], "score": [7.0]})), Target(Address.parse(sys.argv[1]), TableName("t")))
+"""
+
+
+@each_kind
+def test_a_killed_writer_leaves_the_table_as_it_was(address, url):
+    write(dataset(table([1, 2])), Target(address, T))
+    killed = subprocess.run([sys.executable, "-c", KILLED, url], check=False, capture_output=True)
+    assert killed.returncode == 9, killed.stderr
+    assert back(address)["id"].to_pylist() == [1, 2]
+    assert pairs(address) == [(1, 1.0), (2, 1.0)]
+    write(dataset(table([3]), "v2"), Target(address, T))
+    assert pairs(address) == [(3, 1.0)]

@@ -1,0 +1,87 @@
+"""The YAML of databases: what goes together, and that no secret stays in definitions."""
+
+import json
+
+import dagster as dg
+import pytest
+from pydantic import ValidationError
+
+from mlops_assets.component import MlflowModelComponent, build_model_definitions
+from mlops_assets.io_managers.inputs import SqlInputsIOManager
+from mlops_assets.io_managers.sql import SqlIOManager
+from mlops_assets.resources.defaults import default_resources
+
+TABLE = {"database": {"env": "WAREHOUSE_URL"}, "table": "customers", "row_key": ["id"]}
+SQL = {"path": "tables", "format": "sql", "database": {"env": "WAREHOUSE_URL"}}
+
+
+def load(inputs=TABLE, outputs=SQL, **more) -> MlflowModelComponent:
+    return MlflowModelComponent.model_validate({"model": "m", "inputs": inputs, "outputs": outputs, **more})
+
+
+@pytest.mark.parametrize(
+    ("inputs", "what"),
+    [
+        ({"path": "x", "database": "sqlite:///x"}, "exactly one of `path`, `asset` and `database`"),
+        ({"database": "sqlite:///x"}, "exactly one of `table` and `query`"),
+        ({"database": "sqlite:///x", "table": "a", "query": "b"}, "exactly one of `table` and `query`"),
+        ({"path": "x", "table": "a"}, "need inputs.database"),
+        ({**TABLE, "format": "csv"}, "are of files"),
+        ({"database": "mysql://x/y", "table": "a"}, "postgresql://..., sqlite:///file or duckdb:///file"),
+        ({"database": "postgresql://me:hidden@h/d", "table": "a"}, "holds a password; write {env: NAME_OF_VARIABLE}"),
+    ],
+)
+def test_wrong_inputs_fail_at_load(inputs, what):
+    with pytest.raises(ValidationError) as error:
+        load(inputs)
+    assert what in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "what"),
+    [
+        ({"path": "t", "format": "sql"}, "outputs.database goes with `format: sql`"),
+        ({"path": "t", "database": "sqlite:///x"}, "outputs.database goes with `format: sql`"),
+        ({"path": "t", "mode": "append"}, "need `format: sql`"),
+        ({"path": "t", "schema": "s"}, "need `format: sql`"),
+        ({**SQL, "mode": "merge"}, "'replace', 'append' or 'upsert'"),
+    ],
+)
+def test_wrong_outputs_fail_at_load(outputs, what):
+    with pytest.raises(ValidationError) as error:
+        load(outputs=outputs)
+    assert what in str(error.value)
+
+
+def test_what_a_database_cannot_do_is_said_at_load():
+    with pytest.raises(ValidationError, match=r"upsert needs inputs.row_key"):
+        load({**TABLE, "row_key": None}, {**SQL, "mode": "upsert"})
+    with pytest.raises(ValidationError, match=r"sensors.inputs watches files, and inputs is a database"):
+        load(sensors={"inputs": {"status": "RUNNING"}})
+    with pytest.raises(ValidationError, match=r"partitions need inputs.path or inputs.asset; inputs is a database"):
+        load(partitions={"type": "static", "keys": ["a"]})
+
+
+def test_definitions_need_no_variable_and_keep_no_secret(tmp_path, monkeypatch):
+    monkeypatch.delenv("WAREHOUSE_URL", raising=False)
+    inputs = {**TABLE, "table": {"schema": "shop", "table": "customers"}}
+    definitions = build_model_definitions("m", tmp_path, inputs=inputs, outputs={**SQL, "schema": "scores"})
+    dg.Definitions.validate_loadable(
+        dg.Definitions.merge(definitions, dg.Definitions(resources=default_resources(tmp_path)))
+    )
+    reader, tables = definitions.resources["m_inputs_io_manager"], definitions.resources["m_tables_io_manager"]
+    assert isinstance(reader, SqlInputsIOManager)
+    assert isinstance(tables, SqlIOManager)
+    assert (reader.namespace, reader.table, tables.namespace) == ("shop", "customers", "scores")
+    assert reader.connection == tables.connection == {"database": {"env": "WAREHOUSE_URL"}}
+    assert "m_inputs_sensor" not in {sensor.name for sensor in definitions.sensors}
+    monkeypatch.setenv("WAREHOUSE_URL", "postgresql://me:hidden@h/d")
+    assert tables.address.uri == "postgresql://h/d"
+    assert "hidden" not in json.dumps(str([repr(tables), repr(reader), repr(tables.address)]))
+
+
+def test_a_variable_that_is_not_set_is_named(tmp_path, monkeypatch):
+    monkeypatch.delenv("WAREHOUSE_URL", raising=False)
+    tables = SqlIOManager(path=str(tmp_path), connection={"database": {"env": "WAREHOUSE_URL"}})
+    with pytest.raises(Exception, match=r"WAREHOUSE_URL is not set \(outputs.database\)"):
+        tables.exists("predictions")
