@@ -14,9 +14,9 @@ from mlops_assets.settings import from_environment
 from mlops_assets.state import state_folder
 from mlops_assets.tables.location import Location
 from mlops_assets.tables.partition_paths import file_name
-from mlops_assets.tables.plain import plain_schema
+from mlops_assets.tables.plain import plain_batch, plain_schema
 from mlops_assets.tables.provenance import Provenance
-from mlops_assets.tables.spool import scratch_folder
+from mlops_assets.tables.spool import Spool, scratch_folder
 from mlops_assets.tables.sql.address import Address
 from mlops_assets.tables.sql.names import TableName
 from mlops_assets.tables.sql.reader import publications, read
@@ -129,10 +129,10 @@ class SqlIOManager(TableIOManager):
         schema = plain_schema(reader.schema)
         target = self._target(asset, Provenance.of(schema), partition)
         check(schema, target)
-        with scratch_folder(state_folder(Path(self.root)) / "scratch") as folder:
-            place = Location.parse(folder).child("rows")
-            ParquetWriter().write(reader, place)
-            publication = write(ParquetWriter().read(place), target, switching)
+        with scratch_folder(state_folder(Path(self.root)) / "scratch") as folder, Spool(schema, folder) as spool:
+            for batch in reader:
+                spool.write(plain_batch(batch, schema))
+            publication = write(spool, target, switching)
         return Written(f"{target.address.uri}#{target.name}", publication.rows, publication.schema, None)
 
     def _target(self, asset: str, provenance: Provenance, partition: str | None) -> Target:

@@ -19,6 +19,7 @@ from mlops_assets.tables.sql.session import LOCK_SECONDS, Session, Values, refus
 from mlops_assets.tables.sql.storage import Cast, PlainText, Storage, Ticks
 
 _PAUSE = 0.2
+_MEMORY = "512MB"
 _NAMED = ("Catalog", "Binder", "Parser", "Syntax", "IO", "Permission", "Dependency")
 _INTEGERS = {
     **{pa.int8(): "TINYINT", pa.int16(): "SMALLINT", pa.int32(): "INTEGER", pa.int64(): "BIGINT"},
@@ -55,6 +56,8 @@ class DuckdbSession(Session):
         self._connection: Any = _connected(duckdb, address, read_only=not writing)
         # Moments come in the session's zone, which would be the machine's.
         self._connection.execute("SET TimeZone = 'UTC'")
+        # It would fill most of the machine's memory before it puts anything on disk.
+        self._connection.execute(f"SET memory_limit = '{_MEMORY}'")
 
     def close(self) -> None:
         self._connection.close()

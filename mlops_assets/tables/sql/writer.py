@@ -4,10 +4,9 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import pyarrow as pa
-import pyarrow.dataset as ds
 
 from mlops_assets.errors import MlopsAssetsError, TableError
 from mlops_assets.tables.batching import fixed_batches
@@ -22,6 +21,15 @@ from mlops_assets.tables.sql.storage import Storage, UnstorableError
 Mode = Literal["replace", "append", "upsert"]
 _STAGE = "mlops_assets_stage"
 _ROWS = 16_384
+
+
+class Rows(Protocol):
+    """Rows that can be read from the start, as often as wanted: a `Spool`, an `InputTable`."""
+
+    @property
+    def schema(self) -> pa.Schema: ...
+
+    def reader(self) -> pa.RecordBatchReader: ...
 
 
 @dataclass(frozen=True)
@@ -62,7 +70,7 @@ def check(schema: pa.Schema, target: Target) -> None:
         _storages(session, schema, target)
 
 
-def write(rows: ds.Dataset, target: Target, switching: AbstractContextManager[object] | None = None) -> Publication:
+def write(rows: Rows, target: Target, switching: AbstractContextManager[object] | None = None) -> Publication:
     """Publish `rows` as a table.
 
     Guarantees
@@ -123,7 +131,7 @@ def _storages(session: Session, schema: pa.Schema, target: Target) -> list[Stora
 
 
 def _stage(
-    session: Session, rows: ds.Dataset, storages: Sequence[Storage], columns: Mapping[str, str], target: Target
+    session: Session, rows: Rows, storages: Sequence[Storage], columns: Mapping[str, str], target: Target
 ) -> tuple[TableName, int]:
     """The rows, encoded, in a temporary table; and how many they are."""
     integer = _integer(session)
@@ -134,7 +142,7 @@ def _stage(
 
     def encoded() -> Iterator[pa.RecordBatch]:
         nonlocal done
-        for batch in fixed_batches(rows.to_batches(batch_size=_ROWS, batch_readahead=2, fragment_readahead=1), _ROWS):
+        for batch in fixed_batches(rows.reader(), _ROWS):
             arrays = [
                 _encoded(storage, column, name, target)
                 for storage, column, name in zip(storages, batch.columns, batch.schema.names, strict=True)
@@ -278,8 +286,8 @@ def _integer(session: Session) -> str:
     return storage.sql
 
 
-def _content(rows: ds.Dataset) -> str:
+def _content(rows: Rows) -> str:
     digest = ContentHash(rows.schema)
-    for batch in rows.to_batches(batch_size=_ROWS):
+    for batch in rows.reader():
         digest.update(batch)
     return digest.hexdigest()

@@ -2,7 +2,6 @@
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 from sklearn.datasets import load_iris
@@ -16,7 +15,7 @@ from mlops_assets.tables.sql.reader import read
 from mlops_assets.tables.sql.session import opened
 from mlops_assets.tables.sql.writer import Target, write
 from mlops_assets_tests.tables.sql.conftest import each_kind
-from mlops_assets_tests.tables.sql.test_round_trip import dataset
+from mlops_assets_tests.tables.sql.test_round_trip import Stored, rows_of
 
 TABLES = ("input_samples", "rejected_samples", "predictions", "sample_explanations", "model_explanations")
 
@@ -37,7 +36,7 @@ def customers(features: pd.DataFrame) -> pd.DataFrame:
 
 
 def put(url: str, name: str, rows: pd.DataFrame) -> None:
-    write(dataset(pa.Table.from_pandas(rows, preserve_index=False)), Target(Address.parse(url), TableName(name)))
+    write(rows_of(pa.Table.from_pandas(rows, preserve_index=False)), Target(Address.parse(url), TableName(name)))
 
 
 def published(url: str, asset: str, prefix: str = "") -> pa.Table:
@@ -130,7 +129,7 @@ def test_a_table_that_another_run_replaced_stops_this_one(url, champion, run, mo
         changed = pa.Table.from_batches(found[:1], schema).slice(0, 3)
         metadata = {**schema.metadata, b"mlops_assets.data_version": b"another run's"}
         write(
-            ds.dataset(changed.replace_schema_metadata(metadata)),
+            Stored(changed.replace_schema_metadata(metadata)),
             Target(Address.parse(url), TableName("input_samples")),
         )
         return stream(scorer, iter(found), schema)

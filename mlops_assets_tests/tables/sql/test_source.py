@@ -15,7 +15,7 @@ from mlops_assets.tables.sql.session import opened
 from mlops_assets.tables.sql.source import SqlSource
 from mlops_assets.tables.sql.writer import Target, write
 from mlops_assets_tests.tables.sql.conftest import each_kind
-from mlops_assets_tests.tables.sql.test_round_trip import dataset
+from mlops_assets_tests.tables.sql.test_round_trip import rows_of
 from mlops_assets_tests.tables.sql.test_writer import ODD, raw, table
 
 PEOPLE = TableName("people")
@@ -90,7 +90,7 @@ def test_what_is_missing_is_named(people):
 def test_a_published_table_is_read_with_the_types_it_was_published_with(address):
     published = table([1, 2], when=[datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)] * 2)
     published = published.append_column("big", pa.array([2**64 - 1, None], pa.uint64()))
-    write(dataset(published), Target(address, TableName("t")))
+    write(rows_of(published), Target(address, TableName("t")))
     found = SqlSource(address, TableName("t"), row_key=("id",)).open()
     assert found.reader().read_all().equals(published.replace_schema_metadata())
 
@@ -171,10 +171,10 @@ def test_values_stand_in_no_message_of_the_database(address):
 def test_a_schema_of_its_own(address):
     raw(address, 'CREATE SCHEMA "S ""x"')
     name = TableName("t", 'S "x')
-    write(dataset(table([1])), Target(address, name))
+    write(rows_of(table([1])), Target(address, name))
     assert rows(SqlSource(address, name, row_key=("id",))) == [{"id": 1, "score": 1.0}]
     with pytest.raises(TableError, match=r"schema .* does not exist"):
-        write(dataset(table([1])), Target(address, TableName("t", "nowhere")))
+        write(rows_of(table([1])), Target(address, TableName("t", "nowhere")))
 
 
 def test_a_server_that_does_not_answer_and_a_file_that_is_not_there(tmp_path):

@@ -13,7 +13,7 @@ from mlops_assets.tables.sql.reader import current, publications, read
 from mlops_assets.tables.sql.session import opened
 from mlops_assets.tables.sql.writer import Target, check, write
 from mlops_assets_tests.tables.sql.conftest import each_kind
-from mlops_assets_tests.tables.sql.test_round_trip import back, dataset
+from mlops_assets_tests.tables.sql.test_round_trip import Stored, back, rows_of
 
 T = TableName("t")
 ODD = 'x"; drop table y; --'
@@ -38,8 +38,8 @@ def pairs(address: Address, name: str = "t") -> list[tuple]:
 
 @each_kind
 def test_replace_leaves_the_new_rows_alone_in_their_order(address):
-    write(dataset(table([1, 2, 3])), Target(address, T))
-    write(dataset(table([5, 4], 2.0), "v2"), Target(address, T))
+    write(rows_of(table([1, 2, 3])), Target(address, T))
+    write(rows_of(table([5, 4], 2.0), "v2"), Target(address, T))
     assert back(address)["id"].to_pylist() == [5, 4]
     assert pairs(address) == [(4, 2.0), (5, 2.0)]
     assert [one.provenance.data_version for one in publications(address, T)] == ["v2"]
@@ -48,9 +48,9 @@ def test_replace_leaves_the_new_rows_alone_in_their_order(address):
 @each_kind
 def test_append_keeps_earlier_versions_and_reads_the_latest(address):
     append = Target(address, T, mode="append")
-    write(dataset(table([1, 2])), append)
-    write(dataset(table([1, 3], 2.0), "v2"), append)
-    write(dataset(table([1, 3], 2.0), "v2"), append)  # the same again takes its own rows' place
+    write(rows_of(table([1, 2])), append)
+    write(rows_of(table([1, 3], 2.0), "v2"), append)
+    write(rows_of(table([1, 3], 2.0), "v2"), append)  # the same again takes its own rows' place
     assert pairs(address) == [(1, 1.0), (1, 2.0), (2, 1.0), (3, 2.0)]
     assert back(address)["id"].to_pylist() == [1, 3]
     assert [(one.provenance.data_version, one.is_current) for one in publications(address, T)].count(("v2", True)) == 1
@@ -60,8 +60,8 @@ def test_append_keeps_earlier_versions_and_reads_the_latest(address):
 @each_kind
 def test_upsert_replaces_rows_of_the_same_key(address):
     upsert = Target(address, T, mode="upsert", key=("id", "name"))
-    write(dataset(table([1, 2, 3], name=["a", "b", "c"])), upsert)
-    write(dataset(table([2, 3, 4], 2.0, name=["b", "other", "d"]), "v2"), upsert)
+    write(rows_of(table([1, 2, 3], name=["a", "b", "c"])), upsert)
+    write(rows_of(table([2, 3, 4], 2.0, name=["b", "other", "d"]), "v2"), upsert)
     assert pairs(address) == [(1, 1.0), (2, 2.0), (3, 1.0), (3, 2.0), (4, 2.0)]
     assert back(address)["id"].to_pylist() == [2, 3, 4]
 
@@ -69,7 +69,7 @@ def test_upsert_replaces_rows_of_the_same_key(address):
 @each_kind
 def test_a_partition_replaces_no_other(address):
     for partition, ids in (("2026-01-01", [1, 2]), ("2026-01-02", [3]), ("2026-01-01", [9])):
-        write(dataset(table(ids), f"v{ids}"), Target(address, T, partition))
+        write(rows_of(table(ids), f"v{ids}"), Target(address, T, partition))
     assert raw(address, "SELECT mlops_assets_partition, id FROM t ORDER BY id") == [
         ("2026-01-02", 3),
         ("2026-01-01", 9),
@@ -77,14 +77,14 @@ def test_a_partition_replaces_no_other(address):
     assert back(address, partition="2026-01-01")["id"].to_pylist() == [9]
     assert back(address, partition="2026-01-02")["id"].to_pylist() == [3]
     with pytest.raises(TableError, match="was published with partitions, and now comes without"):
-        write(dataset(table([1])), Target(address, T))
+        write(rows_of(table([1])), Target(address, T))
 
 
 @each_kind
 def test_odd_names_are_just_names(address):
     raw(address, "CREATE TABLE y (a INTEGER)")
     odd = pa.table({ODD: [1], 'a"b': ["x"], "select": [True], "é%s$1?": [1.5]})
-    write(dataset(odd), Target(address, TableName(ODD), ODD))
+    write(rows_of(odd), Target(address, TableName(ODD), ODD))
     assert back(address, ODD, ODD).equals(odd)
     assert raw(address, "SELECT count(*) FROM y") == [(0,)]
 
@@ -92,7 +92,7 @@ def test_odd_names_are_just_names(address):
 @each_kind
 @pytest.mark.parametrize("mode", ["replace", "append", "upsert"])
 def test_a_failure_half_way_leaves_the_table_as_it_was(address, mode):
-    write(dataset(table([1, 2])), Target(address, T, mode=mode, key=("id",)))
+    write(rows_of(table([1, 2])), Target(address, T, mode=mode, key=("id",)))
 
     class RefusedError(Exception):
         pass
@@ -105,7 +105,7 @@ def test_a_failure_half_way_leaves_the_table_as_it_was(address, mode):
             raise AssertionError
 
     with pytest.raises(RefusedError):
-        write(dataset(table([2, 7], 2.0), "v2"), Target(address, T, mode=mode, key=("id",)), Switch())
+        write(rows_of(table([2, 7], 2.0), "v2"), Target(address, T, mode=mode, key=("id",)), Switch())
     assert pairs(address) == [(1, 1.0), (2, 1.0)]
     assert current(address, T).provenance.data_version == "v1"
     assert back(address)["id"].to_pylist() == [1, 2]
@@ -114,34 +114,34 @@ def test_a_failure_half_way_leaves_the_table_as_it_was(address, mode):
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)
 def test_a_reader_sees_the_rows_of_one_moment(address):
     ids = list(range(200_000))
-    write(dataset(table(ids)), Target(address, T))
+    write(rows_of(table(ids)), Target(address, T))
     reader = read(address, T)[1]
     first = reader.read_next_batch()
-    write(dataset(table([7]), "v2"), Target(address, T))
+    write(rows_of(table([7]), "v2"), Target(address, T))
     rest = [batch.num_rows for batch in reader]
     assert first.num_rows + sum(rest) == 200_000
 
 
 @each_kind
 def test_rights_indexes_and_views_outlive_a_replacement_with_the_same_columns(address):
-    write(dataset(table([1])), Target(address, T))
+    write(rows_of(table([1])), Target(address, T))
     raw(address, "CREATE VIEW seen AS SELECT id FROM t")
-    write(dataset(table([2, 3]), "v2"), Target(address, T))
+    write(rows_of(table([2, 3]), "v2"), Target(address, T))
     assert raw(address, "SELECT id FROM seen ORDER BY id") == [(2,), (3,)]
 
 
 @each_kind
 def test_other_columns_remake_a_replaced_table_and_widen_a_kept_one(address):
-    write(dataset(table([1], old=["a"])), Target(address, T))
-    write(dataset(table([2], new=["b"]), "v2"), Target(address, T))
+    write(rows_of(table([1], old=["a"])), Target(address, T))
+    write(rows_of(table([2], new=["b"]), "v2"), Target(address, T))
     assert back(address).column_names == ["id", "score", "new"]
     append = Target(address, TableName("kept"), mode="append")
-    write(dataset(table([1], old=["a"])), append)
-    write(dataset(table([2], new=["b"]), "v2"), append)
+    write(rows_of(table([1], old=["a"])), append)
+    write(rows_of(table([2], new=["b"]), "v2"), append)
     assert raw(address, "SELECT id, old, new FROM kept ORDER BY id") == [(1, "a", None), (2, None, "b")]
     assert back(address, "kept").column_names == ["id", "score", "new"]
     with pytest.raises(TableError, match=r"Columns changed their types: 'score' \(\w+.*kept"):
-        write(dataset(pa.table({"id": [1], "score": ["high"]}), "v3"), append)
+        write(rows_of(pa.table({"id": [1], "score": ["high"]}), "v3"), append)
 
 
 @each_kind
@@ -149,29 +149,29 @@ def test_a_table_of_somebody_elses_is_never_touched(address):
     raw(address, "CREATE TABLE t (id INTEGER)")
     raw(address, "INSERT INTO t VALUES (5)")
     with pytest.raises(TableError, match=r"not published by this package.*table t"):
-        write(dataset(table([1])), Target(address, T))
+        write(rows_of(table([1])), Target(address, T))
     assert raw(address, "SELECT id FROM t") == [(5,)]
 
 
 @each_kind
 def test_two_models_do_not_share_a_table(address):
-    write(dataset(table([1])), Target(address, T))
-    other = dataset(table([2]))
+    write(rows_of(table([1])), Target(address, T))
+    other = rows_of(table([2]))
     metadata = {**other.schema.metadata, b"mlops_assets.model": b"other"}
     with pytest.raises(TableError, match=r"holds what the model 'm' said.*Give each model its own outputs\.prefix"):
-        write(other.replace_schema(other.schema.with_metadata(metadata)), Target(address, T))
+        write(Stored(other.table.replace_schema_metadata(metadata)), Target(address, T))
 
 
 @each_kind
 def test_a_table_that_somebody_cut_is_told(address):
-    write(dataset(table([1, 2])), Target(address, T))
+    write(rows_of(table([1, 2])), Target(address, T))
     raw(address, "DELETE FROM t WHERE id = 1")
     with pytest.raises(TableError, match=r"1 of the 2 rows that were published: somebody changed it.*table t"):
         back(address)
     raw(address, "DROP TABLE t")
     with pytest.raises(TableError, match=r"No such table.*table t"):
         back(address)
-    write(dataset(table([3]), "v2"), Target(address, T))
+    write(rows_of(table([3]), "v2"), Target(address, T))
     assert back(address)["id"].to_pylist() == [3]
 
 
@@ -200,7 +200,7 @@ def test_what_cannot_be_held_is_refused_by_name(address):
 )
 def test_postgresql_refuses_values_that_it_would_change(address, column, what):
     with pytest.raises(TableError, match=what):
-        write(dataset(pa.table({"c": column})), Target(address, T))
+        write(rows_of(pa.table({"c": column})), Target(address, T))
     assert current(address, T) is None
 
 
@@ -223,33 +223,35 @@ def test_the_same_rows_give_the_same_content(address):
     def everything() -> list[tuple]:
         return raw(address, "SELECT * FROM t ORDER BY id") + raw(address, "SELECT * FROM mlops_assets_provenance")
 
-    write(dataset(table([1, 2])), Target(address, T))
+    write(rows_of(table([1, 2])), Target(address, T))
     first = everything()
-    write(dataset(table([8])), Target(address, T))
-    write(dataset(table([1, 2])), Target(address, T))
+    write(rows_of(table([8])), Target(address, T))
+    write(rows_of(table([1, 2])), Target(address, T))
     assert everything() == first
     assert first[-1][0] == "t"
 
 
 KILLED = """
 import os, sys
-import pyarrow as pa, pyarrow.dataset as ds
+import pyarrow as pa
+from mlops_assets.tables.arrow_like import from_arrow_like
 from mlops_assets.tables.sql import publications
 from mlops_assets.tables.sql.address import Address
 from mlops_assets.tables.sql.names import TableName
 from mlops_assets.tables.sql.writer import Target, write
 
 publications.Publications.record = lambda *_: os._exit(9)
-write(ds.dataset(pa.table({"id": [7], "score": [7.0]})), Target(Address.parse(sys.argv[1]), TableName("t")))
+rows = from_arrow_like(pa.table({"id": [7], "score": [7.0]}), ["id"])
+write(rows, Target(Address.parse(sys.argv[1]), TableName("t")))
 """
 
 
 @each_kind
 def test_a_killed_writer_leaves_the_table_as_it_was(address, url):
-    write(dataset(table([1, 2])), Target(address, T))
+    write(rows_of(table([1, 2])), Target(address, T))
     killed = subprocess.run([sys.executable, "-c", KILLED, url], check=False, capture_output=True)
     assert killed.returncode == 9, killed.stderr
     assert back(address)["id"].to_pylist() == [1, 2]
     assert pairs(address) == [(1, 1.0), (2, 1.0)]
-    write(dataset(table([3]), "v2"), Target(address, T))
+    write(rows_of(table([3]), "v2"), Target(address, T))
     assert pairs(address) == [(3, 1.0)]
