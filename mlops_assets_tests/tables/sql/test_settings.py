@@ -1,6 +1,8 @@
 """The YAML of databases: what goes together, and that no secret stays in definitions."""
 
 import json
+import subprocess
+import sys
 
 import dagster as dg
 import pytest
@@ -85,3 +87,42 @@ def test_a_variable_that_is_not_set_is_named(tmp_path, monkeypatch):
     tables = SqlIOManager(path=str(tmp_path), connection={"database": {"env": "WAREHOUSE_URL"}})
     with pytest.raises(Exception, match=r"WAREHOUSE_URL is not set \(outputs.database\)"):
         tables.exists("predictions")
+
+
+WRITTEN = """
+type: mlops_assets.MlflowModelComponent
+attributes:
+  model: {name}
+  inputs: {{database: {{env: WAREHOUSE_URL}}, table: {table}, row_key: [id]}}
+  outputs: {{path: tables, format: sql, database: "sqlite:///x.db", schema: main, prefix: p_, mode: upsert}}
+"""
+LOADED = """
+import json
+from location.definitions import defs
+print(json.dumps({
+    name: [[reader.connection, reader.namespace, reader.table], [tables.connection, tables.namespace, tables.mode]]
+    for name in ("plain", "nested")
+    for reader, tables in [(defs.resources[f"{name}_inputs_io_manager"], defs.resources[f"{name}_tables_io_manager"])]
+}))"""
+
+
+def test_the_yaml_is_what_dagster_reads(tmp_path):
+    for name, table in (("plain", "customers"), ("nested", "{schema: shop, table: customers}")):
+        place = tmp_path / "location" / "defs" / name
+        place.mkdir(parents=True)
+        (place / "defs.yaml").write_text(WRITTEN.format(name=name, table=table))
+    (tmp_path / "pyproject.toml").write_text(
+        '[tool.dg]\ndirectory_type = "project"\n[tool.dg.project]\nroot_module = "location"\n'
+    )
+    (tmp_path / "location" / "__init__.py").touch()
+    (tmp_path / "location" / "definitions.py").write_text(
+        "from pathlib import Path\nimport dagster as dg\n"
+        "defs = dg.load_from_defs_folder(path_within_project=Path(__file__).parent)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", LOADED], cwd=tmp_path, capture_output=True, text=True, check=False)
+    tables = [{"database": "sqlite:///x.db"}, "main", "upsert"]
+    url = {"database": {"env": "WAREHOUSE_URL"}}
+    assert json.loads(done.stdout or "{}") == {
+        "plain": [[url, None, "customers"], tables],
+        "nested": [[url, "shop", "customers"], tables],
+    }, done.stderr[-2000:]
