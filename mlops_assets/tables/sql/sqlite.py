@@ -160,7 +160,8 @@ class SqliteSession(Session):
             # An unsigned number beyond 63 bits has no place among SQLite's integers.
             return PlainText("TEXT", kind, pa.string()) if kind == pa.uint64() else Cast("INTEGER", kind, pa.int64())
         if pa.types.is_floating(kind):
-            return Cast("REAL", kind, pa.float64())
+            # No declared type: a column of REAL keeps -0.0 as 0.
+            return Cast("", kind, pa.float64())
         if is_text(kind):
             return Cast("TEXT", kind, pa.string())
         if is_bytes(kind):

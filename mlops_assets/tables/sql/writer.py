@@ -205,7 +205,9 @@ def _prepare(
         return
     changed = [name for name in columns if known.get(name, columns[name]) != columns[name]]
     if changed:
-        listed = ", ".join(f"{name!r} ({known[name]}, now {columns[name]})" for name in changed)
+        listed = ", ".join(
+            f"{name!r} ({known[name] or 'a number'}, now {columns[name] or 'a number'})" for name in changed
+        )
         raise TableError(
             f"Columns changed their types: {listed}",
             where=target.where,

@@ -1,13 +1,14 @@
 """What is published in a database comes back as it was: types, values, order, provenance."""
 
 import datetime
+import math
 from dataclasses import dataclass
 from decimal import Decimal
 
 import hypothesis.strategies as st
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 
 from mlops_assets.tables.digest import ContentHash
 from mlops_assets.tables.provenance import Provenance
@@ -140,6 +141,7 @@ def test_any_table_comes_back_as_it_was(kind, request, tmp_path_factory):
     address = Address.parse(url)
 
     @settings(max_examples=30 if kind == "postgresql" else 60, deadline=None, suppress_health_check=list(HealthCheck))
+    @example(pa.table({"a": [-0.0, math.nan, -math.inf, 5e-324]}), "floats")
     @given(tables(), st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=12))
     def comes_back(table: pa.Table, name: str) -> None:
         name = f"{name}."  # never the record's own

@@ -140,7 +140,7 @@ def test_other_columns_remake_a_replaced_table_and_widen_a_kept_one(address):
     write(rows_of(table([2], new=["b"]), "v2"), append)
     assert raw(address, "SELECT id, old, new FROM kept ORDER BY id") == [(1, "a", None), (2, None, "b")]
     assert back(address, "kept").column_names == ["id", "score", "new"]
-    with pytest.raises(TableError, match=r"Columns changed their types: 'score' \(\w+.*kept"):
+    with pytest.raises(TableError, match=r"Columns changed their types: 'score' \(\w*.*kept"):
         write(rows_of(pa.table({"id": [1], "score": ["high"]}), "v3"), append)
 
 
