@@ -9,6 +9,7 @@ caller adds what child processes hold.
 import argparse
 import json
 import os
+import shutil
 import sys
 import time
 import warnings
@@ -213,6 +214,7 @@ def _dagster_job(folder: Path, model: str, table: Path, stages: Stages, which: s
             folder,
             inputs={"path": str(table), "row_key": [KEY]},
             outputs={"path": str(folder / which)},
+            resume={"path": str(folder / "chunks")},
         ),
         dg.Definitions(resources=default_resources(folder) | {"mlflow_registry": registry_of(folder)}),
     )
@@ -222,6 +224,8 @@ def _dagster_job(folder: Path, model: str, table: Path, stages: Stages, which: s
     with timed(stages, "load"):
         few = {"ops": {f"{name}__samples": {"config": {"limit": 1000}}}}
         assert job.execute_in_process(instance=instance, run_config=quiet | few).success
+        # What earlier jobs have computed is not to be found.
+        shutil.rmtree(folder / "chunks", ignore_errors=True)
 
     def work() -> Path:
         result = job.execute_in_process(instance=instance, run_config=quiet)
