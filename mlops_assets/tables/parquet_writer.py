@@ -60,13 +60,16 @@ class ParquetWriter(TableWriter):
         return rows
 
     def _row_groups(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        small = fixed_batches(batches, _SAMPLE_ROWS)
-        first = next(small, None)
+        stream, begun, seen = iter(batches), [], 0
+        while seen < _SAMPLE_ROWS and (batch := next(stream, None)) is not None:
+            begun.append(batch)
+            seen += batch.num_rows
+        first = next(fixed_batches(begun, _SAMPLE_ROWS), None)
         if first is None:
             return
         row_bytes = max(1, pa.ipc.get_record_batch_size(first) // first.num_rows)
         samples = max(1, min(self.ROW_GROUP_ROWS, self.ROW_GROUP_BYTES // row_bytes) // _SAMPLE_ROWS)
-        yield from fixed_batches(chain([first], small), samples * _SAMPLE_ROWS)
+        yield from fixed_batches(chain(begun, stream), samples * _SAMPLE_ROWS)
 
     def _dataset(self, target: Location) -> ds.Dataset:
         files = table_files(target, ParquetFiles())
