@@ -77,16 +77,18 @@ def rounds_of(folder: Path, model: str, rows: int, rounds: int, jobs: Sequence[s
         found.append({job: run(job, folder, model, rows) for job in jobs})
         for job in (job for job in jobs if job == "native"):
             told = found[-1][job]
-            told["seconds"] = min(told["stages"]["frame"], told["stages"]["array"])
+            told["seconds"], told["cpu"] = (
+                min(told["stages"][f"{form}{which}"] for form in ("frame", "array")) for which in ("", " cpu")
+            )
         sums = {job: told["sum"] for job, told in found[-1].items() if "sum" in told}
         if sums and max(sums.values()) - min(sums.values()) > 1e-9 * abs(max(sums.values())):
             raise AssertionError(f"{model}: the jobs do not predict the same: {sums}")
     return found
 
 
-def median_ratio(found: list[dict[str, Told]], over: str, under: str) -> float:
-    """The median of the rounds' seconds of one job in those of another."""
-    return statistics.median(each[over]["seconds"] / each[under]["seconds"] for each in found)
+def median_ratio(found: list[dict[str, Told]], over: str, under: str, of: str = "seconds") -> float:
+    """The median of the rounds' ratios of one job's seconds (or ``cpu``) to another's."""
+    return statistics.median(each[over][of] / each[under][of] for each in found)
 
 
 def verdict(value: float, bar: float, at_least: bool = True) -> str:
@@ -100,18 +102,19 @@ def print_speed(model: str, rows: int, found: list[dict[str, Told]]) -> None:
         told = [each[job] for each in found]
         seconds = [each["seconds"] for each in told]
         best, middle = min(seconds), statistics.median(seconds)
-        cpu = "" if job == "native" else f"{statistics.median(each['cpu'] for each in told):9.2f}"
+        cpu = statistics.median(each["cpu"] for each in told)
         start = [statistics.median(each[part] for each in told) for part in ("imports", "load")]
         peak = max(each["peak"] for each in told) / GIGABYTE
         print(
             f"{model:15}{job:10}{rows / best:12,.0f}{rows / middle:12,.0f}{middle:9.2f}{max(seconds) / best:8.2f}"
-            f"{cpu or '-':>9}{start[0]:9.2f}{start[1]:8.2f}{peak:8.2f}",
+            f"{cpu:9.2f}{start[0]:9.2f}{start[1]:8.2f}{peak:8.2f}",
             flush=True,
         )
     alone = statistics.median(each["naive"]["stages"]["predict"] / each["naive"]["seconds"] for each in found)
     for job in OURS:
         print(f"{'':15}{job}: rows/s of native: {verdict(median_ratio(found, 'native', job), 0.85)}", end="; ")
-        print(f"times faster than naive: {verdict(median_ratio(found, 'naive', job), 1.5)}")
+        print(f"times faster than naive: {verdict(median_ratio(found, 'naive', job), 1.5)}", end="; ")
+        print(f"by processor time {median_ratio(found, 'native', job, 'cpu'):.2f} of native")
         stages = found[0][job]["stages"]
         print(f"{'':15}  {', '.join(f'{name} {spent:.2f} s' for name, spent in stages.items() if spent >= 0.05)}")
     print(
