@@ -2,7 +2,7 @@
 
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -22,20 +22,21 @@ def as_type(dataset: ds.Dataset, wanted: object) -> Any:
     if wanted is pa.Table:
         return dataset.to_table()
     if wanted is pa.RecordBatchReader:
-        return streamed(dataset)
+        return dataset.scanner(batch_size=BATCH_ROWS, batch_readahead=2, fragment_readahead=1).to_reader()
     if _is_pandas_dataframe(wanted):
         # Without its metadata: a stored pandas index would otherwise take the row key out of the columns.
         return dataset.to_table().to_pandas(ignore_metadata=True)
     return dataset
 
 
-def streamed(dataset: ds.Dataset, columns: Sequence[str] | None = None) -> pa.RecordBatchReader:
-    """The rows in order, in batches of at most 65,536, with a few of them in memory.
+def rows_of(dataset: ds.Dataset, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """The rows in order, in batches of 1 to 65,536, of which a few are in memory at once.
 
-    Arrow's own `Dataset.to_batches` reads sixteen larger batches ahead, which is more than the rest of a run holds.
+    Arrow's own default reads sixteen batches of 131,072 rows ahead.
     """
     wanted = None if columns is None else list(columns)
-    return dataset.scanner(columns=wanted, batch_size=BATCH_ROWS, batch_readahead=2, fragment_readahead=1).to_reader()
+    scanner = dataset.scanner(columns=wanted, batch_size=BATCH_ROWS, batch_readahead=2, fragment_readahead=1)
+    return (batch for batch in scanner.to_batches() if batch.num_rows)
 
 
 def together(datasets: Sequence[ds.Dataset], limit: int | None = None) -> ds.Dataset:

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pytest
 
-from mlops_assets.tables.views import as_type, streamed
+from mlops_assets.tables.views import as_type, rows_of
 
 FRAME = pd.DataFrame({"x": [1.5, 2.5]}, index=pd.Index(["a", "b"], name="patient"))
 DATASET = ds.dataset(pa.Table.from_pandas(FRAME))
@@ -38,6 +38,6 @@ def test_as_a_dataframe_with_its_key_as_a_column():
 
 def test_streamed_in_order_in_small_batches_with_the_columns_asked_for():
     table = pa.table({"x": range(200_000), "y": range(200_000)})
-    batches = list(streamed(ds.dataset(table), ["x"]))
+    batches = list(rows_of(ds.dataset(table), ["x"]))
     assert max(batch.num_rows for batch in batches) <= 65_536
     assert pa.Table.from_batches(batches).equals(table.select(["x"]))
