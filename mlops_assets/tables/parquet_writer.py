@@ -74,8 +74,13 @@ class ParquetWriter(TableWriter):
     def _dataset(self, target: Location) -> ds.Dataset:
         files = table_files(target, ParquetFiles())
         schema = _own_schema(ParquetFiles().schema(files[0].location))
+        # Arrow fetches whole row groups ahead. Remote places need that; beside a local disk it is memory for nothing.
+        options = ds.ParquetFragmentScanOptions(pre_buffer=not target.is_local)
         return ds.dataset(
-            [file.location.path for file in files], schema=schema, format="parquet", filesystem=target.filesystem
+            [file.location.path for file in files],
+            schema=schema,
+            format=ds.ParquetFileFormat(default_fragment_scan_options=options),
+            filesystem=target.filesystem,
         )
 
     def _can_hold(self, kind: pa.DataType) -> bool:
