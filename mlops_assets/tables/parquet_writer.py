@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from mlops_assets.tables.batching import fixed_batches
 from mlops_assets.tables.files import table_files
 from mlops_assets.tables.location import Location
-from mlops_assets.tables.parquet_files import ParquetFiles
+from mlops_assets.tables.parquet_files import ParquetFiles, scanned
 from mlops_assets.tables.table_writer import TableWriter, refusals
 
 _SAMPLE_ROWS = 1024
@@ -74,13 +74,8 @@ class ParquetWriter(TableWriter):
     def _dataset(self, target: Location) -> ds.Dataset:
         files = table_files(target, ParquetFiles())
         schema = _own_schema(ParquetFiles().schema(files[0].location))
-        # Arrow fetches whole row groups ahead. Remote places need that; beside a local disk it is memory for nothing.
-        options = ds.ParquetFragmentScanOptions(pre_buffer=not target.is_local)
         return ds.dataset(
-            [file.location.path for file in files],
-            schema=schema,
-            format=ds.ParquetFileFormat(default_fragment_scan_options=options),
-            filesystem=target.filesystem,
+            [file.location.path for file in files], schema=schema, format=scanned(), filesystem=target.filesystem
         )
 
     def _can_hold(self, kind: pa.DataType) -> bool:
