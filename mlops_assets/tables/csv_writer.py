@@ -98,14 +98,16 @@ def _recorded_schema(target: Location) -> pa.Schema:
     while True:
         content = _content_hash(target)
         sidecar = _sidecar(target, content)
-        if sidecar.exists():
+        try:
             return pa.ipc.read_schema(pa.py_buffer(sidecar.read_bytes()))
-        if content == before:
-            raise TableError(
-                f"The table has no types of its own, {sidecar.name} is not beside it: it was edited or copied alone",
-                where=target.uri,
-                fix="Materialize the asset that writes it again, or read it as an input table",
-            )
+        except TableError as error:
+            if content == before:
+                raise TableError(
+                    f"The table has no types of its own, {sidecar.name} is not beside it: it was edited or copied "
+                    "alone",
+                    where=target.uri,
+                    fix="Materialize the asset that writes it again, or read it as an input table",
+                ) from error
         # It may have been replaced since it was hashed: only a second miss of the same content counts.
         before = content
 

@@ -213,8 +213,8 @@ class Location:
             return
 
     @contextmanager
-    def replacing(self) -> Iterator["Location"]:
-        """A hidden place beside this one to write to; it becomes this one when the block ends well.
+    def replacing(self, becoming: "Location | None" = None) -> Iterator["Location"]:
+        """A hidden place beside this one to write to; it becomes this one, or `becoming`, when the block ends well.
 
         Guarantees
         ----------
@@ -238,7 +238,9 @@ class Location:
             try:
                 yield temporary
                 with writable(self):
-                    temporary._become(self)
+                    if becoming is not None:
+                        self.filesystem.create_dir(becoming.path[: -len(becoming.name)].rstrip("/"), recursive=True)
+                    temporary._become(becoming or self)
             except BaseException:
                 temporary.remove()
                 raise

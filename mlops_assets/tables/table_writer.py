@@ -30,12 +30,15 @@ class Written:
         How many rows, and the size of the file.
     schema
         As it comes back, metadata included.
+    version
+        Its number, where the format keeps the tables before (Delta).
     """
 
     uri: str
     rows: int
     schema: pa.Schema
     bytes: int
+    version: int | None = None
 
 
 class TableWriter(ABC):
@@ -81,7 +84,7 @@ class TableWriter(ABC):
             The format cannot hold a column, or the place cannot be written to.
         """
         target = self.path_of(place)
-        schema = _with_metadata(plain_schema(reader.schema), metadata or {})
+        schema = with_metadata(plain_schema(reader.schema), metadata or {})
         self._refuse_unwritable(schema, target)
         if target.kind() == arrow_fs.FileType.Directory:
             raise TableError(
@@ -163,7 +166,7 @@ class TableWriter(ABC):
         if names:
             listed = ", ".join(f"{name!r} ({schema.field(name).type})" for name in names)
             raise TableError(
-                f"{self.extension} cannot hold the columns {listed}",
+                f"{self.extension or 'Delta'} cannot hold the columns {listed}",
                 where=target.uri,
                 fix="Leave them out, change their types, or publish as Parquet",
             )
@@ -186,7 +189,8 @@ def refusals(target: Location) -> Iterator[None]:
         ) from error
 
 
-def _with_metadata(schema: pa.Schema, metadata: Mapping[str, str]) -> pa.Schema:
+def with_metadata(schema: pa.Schema, metadata: Mapping[str, str]) -> pa.Schema:
+    """`schema` with `metadata` merged over its own."""
     merged = {**(schema.metadata or {}), **{key.encode(): value.encode() for key, value in metadata.items()}}
     # Sorted: the order in which somebody filled a mapping must not change the file's bytes.
     return schema.with_metadata(dict(sorted(merged.items())) or None)
