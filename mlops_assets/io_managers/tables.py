@@ -11,7 +11,7 @@ import pyarrow.dataset as ds
 from pydantic import Field
 
 from mlops_assets.errors import TableError
-from mlops_assets.io_managers.one_run import published_in_run, read_in_run, switching
+from mlops_assets.io_managers.one_run import published_in_run, read_in_run, refuse_replaced, switching
 from mlops_assets.io_managers.partitions import ALLOW_MISSING, by_partition
 from mlops_assets.metadata import schema_metadata
 from mlops_assets.scoring.reason_text import reasons_as_text
@@ -110,7 +110,12 @@ class TableIOManager(dg.ConfigurableIOManager, ABC):
         partition = context.partition_key if context.has_asset_partitions else None
         asset = context.asset_key.path[-1]
         folder = Location.parse(self.path, storage_options=from_environment(self.storage_options))
-        written = self.publish(asset, obj, partition, switching(context, folder))
+        try:
+            written = self.publish(asset, obj, partition, switching(context, folder))
+        except (OSError, pa.ArrowInvalid):
+            # A file that is replaced while it is read is no longer what its footer says.
+            refuse_replaced(context)
+            raise
         published_in_run(context, lambda: self.versions(asset, [partition]))
         context.add_output_metadata(
             {

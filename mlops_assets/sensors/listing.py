@@ -6,13 +6,14 @@ from typing import Any
 
 from pyarrow import fs as arrow_fs
 
-from mlops_assets.errors import TableError
+from mlops_assets.errors import MlopsAssetsError, TableError
 from mlops_assets.tables.csv_files import CsvFiles
 from mlops_assets.tables.delta_log import is_delta, newest_version
 from mlops_assets.tables.files import DELTA_LOG
 from mlops_assets.tables.json_lines_files import JsonLinesFiles
 from mlops_assets.tables.location import Location
 from mlops_assets.tables.parquet_files import ParquetFiles
+from mlops_assets.tables.store_errors import told
 
 EXTENSIONS = {
     "parquet": ParquetFiles.extensions,
@@ -84,12 +85,15 @@ def listing(place: Location, table_format: str | None = None) -> list[tuple[str,
     """
     counts = _is_log_entry if table_format == "delta" else _counts
     try:
-        kind = place.kind()
-        if kind == arrow_fs.FileType.NotFound:
-            return []
-        if kind == arrow_fs.FileType.Directory:
-            return sorted((name, facts) for name, facts in _below(place) if counts(name))
-        return [("", _facts_of_file(place))]
+        with told(place.uri):
+            kind = place.kind()
+            if kind == arrow_fs.FileType.NotFound:
+                return []
+            if kind == arrow_fs.FileType.Directory:
+                return sorted((name, facts) for name, facts in _below(place) if counts(name))
+            return [("", _facts_of_file(place))]
+    except MlopsAssetsError:
+        raise
     except Exception as error:
         # Each file system has exceptions of its own.
         raise TableError(

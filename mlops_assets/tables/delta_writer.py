@@ -13,7 +13,7 @@ from mlops_assets.errors import TableError
 from mlops_assets.tables.delta_files import dataset_of, own_schema_of
 from mlops_assets.tables.delta_log import commit, has_table, names_file, open_version
 from mlops_assets.tables.delta_store import file_in, table_url
-from mlops_assets.tables.location import Location
+from mlops_assets.tables.location import Location, writable
 from mlops_assets.tables.parquet_writer import ParquetWriter, mapped_type, with_types
 from mlops_assets.tables.plain import plain_batch, plain_schema
 from mlops_assets.tables.provenance import PREFIX
@@ -72,10 +72,10 @@ class DeltaWriter(ParquetWriter):
         file = file_in(target, name)
         told = {key.decode(): value.decode() for key, value in (schema.metadata or {}).items() if key.startswith(_OURS)}
         with ExitStack() as switch:
-            with _aside(target, file) as aside:
+            with _draft(target, file) as sink:
                 plain = (plain_batch(batch, schema) for batch in reader)
-                rows = self._write_rows(plain, schema, aside, target)
-                size = aside.size()
+                rows, _ = self._write_rows(plain, schema, sink, target)
+                size = sink.tell()
                 if switching is not None:
                     switch.enter_context(switching)
             try:
@@ -130,15 +130,21 @@ class DeltaWriter(ParquetWriter):
 
 
 @contextmanager
-def _aside(target: Location, file: Location) -> Iterator[Location]:
-    """Where the rows are written before they are the table's `file`; nothing is left of them when the block fails."""
+def _draft(target: Location, file: Location) -> Iterator[pa.NativeFile]:
+    """A stream of the rows before they are the table's `file`; nothing is left of them when the block fails."""
     if target.is_local:
-        with target.replacing(file) as temporary:
-            yield temporary
+        with target.draft(becoming=file) as sink:
+            yield sink
         return
     # No version names it yet, so nobody reads it; an upload that dies is never seen as a file.
     try:
-        yield file
+        with writable(file):
+            sink = file.filesystem.open_output_stream(file.path, compression=None)
+        try:
+            yield sink
+        finally:
+            with writable(file):
+                sink.close()
     except BaseException:
         file.remove()
         raise

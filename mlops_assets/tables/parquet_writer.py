@@ -35,21 +35,14 @@ class ParquetWriter(TableWriter):
     """Wide rows make smaller groups: about so many bytes in memory, judged by a table's first rows."""
 
     def _write_rows(
-        self, batches: Iterable[pa.RecordBatch], schema: pa.Schema, temporary: Location, target: Location
-    ) -> int:
+        self, batches: Iterable[pa.RecordBatch], schema: pa.Schema, sink: pa.NativeFile, target: Location
+    ) -> tuple[int, str]:
         stored = self._stored_schema(schema)
         # Values of a number column seldom repeat: trying to encode them by dictionary costs four times the whole write.
         texts = [field.name for field in schema if _is_text(field.type)]
         rows = 0
         with refusals(target):
-            writer = pq.ParquetWriter(
-                temporary.path,
-                stored,
-                filesystem=temporary.filesystem,
-                compression="snappy",
-                use_dictionary=texts or False,
-                version="2.6",
-            )
+            writer = pq.ParquetWriter(sink, stored, compression="snappy", use_dictionary=texts or False, version="2.6")
         try:
             for group in self._row_groups(batches):
                 with refusals(target):
@@ -58,7 +51,7 @@ class ParquetWriter(TableWriter):
         finally:
             with refusals(target):
                 writer.close()
-        return rows
+        return rows, ""
 
     def _row_groups(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         stream, begun, seen = iter(batches), [], 0
@@ -75,6 +68,11 @@ class ParquetWriter(TableWriter):
     def _dataset(self, target: Location) -> ds.Dataset:
         files = table_files(target, ParquetFiles())
         schema = own_schema(ParquetFiles().schema(files[0].location))
+        if target.is_local and len(files) == 1:
+            # Opened once, so that one table is read to its end also when another one takes its place meanwhile: by its
+            # path it would be opened at every scan, and the old footer's places sought in the new file.
+            form = ds.ParquetFileFormat()
+            return ds.FileSystemDataset([form.make_fragment(pa.OSFile(files[0].location.path))], schema, form)
         return ds.dataset(
             [file.location.path for file in files], schema=schema, format=scanned(), filesystem=target.filesystem
         )

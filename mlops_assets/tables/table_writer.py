@@ -94,12 +94,12 @@ class TableWriter(ABC):
             )
         plain = (plain_batch(batch, schema) for batch in reader)
         with ExitStack() as switch:
-            with target.replacing() as temporary:
-                rows = self._write_rows(plain, schema, temporary, target)
-                size = temporary.size()
+            with target.draft() as sink:
+                rows, content = self._write_rows(plain, schema, sink, target)
+                size = sink.tell()
                 if switching is not None:
                     switch.enter_context(switching)
-                companion = self._before_switch(temporary, target, schema, switch)
+                companion = self._before_switch(content, target, schema, switch)
             self._after_switch(target, companion)
         return Written(target.uri, rows, schema, size)
 
@@ -137,18 +137,21 @@ class TableWriter(ABC):
 
     @abstractmethod
     def _write_rows(
-        self, batches: Iterable[pa.RecordBatch], schema: pa.Schema, temporary: Location, target: Location
-    ) -> int:
-        """Write all of `batches` (plain, of `schema`) to `temporary`; returns the number of rows."""
+        self, batches: Iterable[pa.RecordBatch], schema: pa.Schema, sink: pa.NativeFile, target: Location
+    ) -> tuple[int, str]:
+        """Write all of `batches` (plain, of `schema`) to `sink`, and leave it open.
+
+        Returns the number of rows, and what `_before_switch` needs to know of the content; empty for nothing.
+        """
 
     def _before_switch(
         self,
-        temporary: Location,
+        content: str,
         target: Location,
         schema: pa.Schema,
         switch: ExitStack,
     ) -> str:
-        """Write what must lie beside `target` before `temporary` becomes it, and return its name; empty for nothing.
+        """Write what must lie beside `target` before the draft becomes it, and return its name; empty for nothing.
 
         What is entered into `switch` is left after `_after_switch`.
         """

@@ -399,3 +399,16 @@ def test_writers_and_readers_at_once_see_whole_tables(tmp_path, format_name):
         each.result()
     assert writer.read(place).to_table()["a"].to_pylist() in whole
     assert len(list(tmp_path.iterdir())) == (1 if format_name == "parquet" else 2)
+
+
+def test_a_table_that_is_replaced_is_read_to_its_end(tmp_path):
+    """By its path a file would be opened again at each scan, with the places that the old footer tells."""
+    place = Location.parse(tmp_path / "t")
+    old = pa.table({"id": range(300_000), "text": ["old"] * 300_000})
+    ParquetWriter().write(old.to_reader(), place)
+    opened = ParquetWriter().read(place)
+    assert opened.head(1)["text"].to_pylist() == ["old"]
+    ParquetWriter().write(pa.table({"id": [1], "text": ["new"]}).to_reader(), place)
+    assert opened.count_rows() == 300_000
+    assert opened.to_table().equals(old)
+    assert ParquetWriter().read(place).to_table()["text"].to_pylist() == ["new"]
