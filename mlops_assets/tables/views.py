@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.dataset as ds
 
-from mlops_assets.tables.batching import BATCH_ROWS
+from mlops_assets.tables.batching import BATCH_ROWS, first_rows
 
 
 def as_type(dataset: ds.Dataset, wanted: object) -> Any:
@@ -45,6 +45,11 @@ def rows_of(dataset: ds.Dataset, columns: Sequence[str] | None = None) -> Iterat
             yield from (batch for batch in scanner.to_batches() if batch.num_rows)
 
 
+def first_of(dataset: ds.Dataset, count: int) -> pa.Table:
+    """The first `count` rows; unlike `Dataset.head` reads no further than they lie."""
+    return pa.Table.from_batches(first_rows(rows_of(dataset), count), dataset.schema)
+
+
 def together(datasets: Sequence[ds.Dataset], limit: int | None = None) -> ds.Dataset:
     """Partitions of one table as one lazy dataset, in order; its metadata is that of none of them.
 
@@ -59,7 +64,7 @@ def together(datasets: Sequence[ds.Dataset], limit: int | None = None) -> ds.Dat
             for dataset in datasets
         ]
     )
-    return whole if limit is None else ds.dataset(whole.head(limit))
+    return whole if limit is None else ds.dataset(first_of(whole, limit))
 
 
 def _unwrapped(wanted: object) -> object:
