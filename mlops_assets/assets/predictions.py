@@ -25,6 +25,7 @@ from mlops_assets.scoring.engine import Rows, Run, results
 from mlops_assets.scoring.predict import PredictWork
 from mlops_assets.tables.digest import hash_of
 from mlops_assets.tables.provenance import Provenance
+from mlops_assets.tables.views import first_of
 
 CODE_VERSION = "1"
 
@@ -96,7 +97,7 @@ def predictions_asset(family: Family) -> dg.AssetsDefinition:
             chunk_store(family),
             tell=context.log.info,
         )
-        dependence = batch_dependence(work.scorer.score, input_samples.head(MOST_ROWS))
+        dependence = batch_dependence(work.scorer.score, first_of(input_samples, MOST_ROWS))
         stream = work.scorer.joined(results(engine_of(family), run), input_samples.schema)
         provenance = Provenance(
             row_key=source.row_key,

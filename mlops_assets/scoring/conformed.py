@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from mlops_assets.errors import ContractError
-from mlops_assets.signatures.contract import Contract, Policy
+from mlops_assets.signatures.contract import Contract, Policy, Verdict
 from mlops_assets.tables.batching import first_rows
 from mlops_assets.tables.digest import ContentHash
 from mlops_assets.tables.input_table import InputTable
 from mlops_assets.tables.keys import KeyCheck
+from mlops_assets.tables.pipeline import ahead
 from mlops_assets.tables.spool import Spool
 
 if TYPE_CHECKING:
@@ -113,11 +114,16 @@ def conform_table(
         keys = KeyCheck(table.row_key, scratch, table.uri)
         read = 0
         accepted_at = {0: 0}
-        for batch in first_rows(table.batches(), limit):
-            own = batch.select(list(table.row_key))
-            seen.write(own)
-            keys.add(own)
-            verdict = contract.apply(batch)
+
+        def judged() -> Iterator[tuple[int, Verdict]]:
+            for batch in first_rows(table.batches(), limit):
+                own = batch.select(list(table.row_key))
+                seen.write(own)
+                keys.add(own)
+                yield batch.num_rows, contract.apply(batch)
+
+        # Reading and judging take as long as spooling and hashing: each in a thread, they share two cores evenly.
+        for rows, verdict in ahead(judged()):
             for part, spool, content in (
                 (verdict.accepted, accepted, accepted_hash),
                 (verdict.rejected, rejected, rejected_hash),
@@ -126,7 +132,7 @@ def conform_table(
                     spool.write(part)
                     content.update(part)
             reasons.update(verdict.reasons)
-            read += batch.num_rows
+            read += rows
             accepted_at[read] = accepted.rows
         keys.finish(seen.reader)
         yield Conformed(

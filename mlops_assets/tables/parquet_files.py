@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
+import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from mlops_assets.errors import TableError
@@ -57,6 +58,15 @@ class ParquetFiles(FileFormat):
             return pq.ParquetFile(stream, buffer_size=_BUFFER_BYTES, pre_buffer=False)
         except (pa.ArrowInvalid, OSError) as error:
             raise _damaged(file) from error
+
+
+def scanned() -> ds.ParquetFileFormat:
+    """The format of a lazy dataset that is read in bounded memory.
+
+    Arrow's default keeps every byte that it has fetched until a file is read to its end: two gigabytes of memory for
+    two gigabytes of file.
+    """
+    return ds.ParquetFileFormat(default_fragment_scan_options=ds.ParquetFragmentScanOptions(pre_buffer=False))
 
 
 def _damaged(file: Location) -> TableError:

@@ -13,7 +13,7 @@ from mlops_assets.errors import TableError
 from mlops_assets.tables.batching import fixed_batches
 from mlops_assets.tables.files import table_files
 from mlops_assets.tables.location import Location
-from mlops_assets.tables.parquet_files import ParquetFiles
+from mlops_assets.tables.parquet_files import ParquetFiles, scanned
 from mlops_assets.tables.table_writer import TableWriter, refusals
 
 _SAMPLE_ROWS = 1024
@@ -54,13 +54,16 @@ class ParquetWriter(TableWriter):
         return rows, ""
 
     def _row_groups(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        small = fixed_batches(batches, _SAMPLE_ROWS)
-        first = next(small, None)
+        stream, begun, seen = iter(batches), [], 0
+        while seen < _SAMPLE_ROWS and (batch := next(stream, None)) is not None:
+            begun.append(batch)
+            seen += batch.num_rows
+        first = next(fixed_batches(begun, _SAMPLE_ROWS), None)
         if first is None:
             return
         row_bytes = max(1, pa.ipc.get_record_batch_size(first) // first.num_rows)
         samples = max(1, min(self.ROW_GROUP_ROWS, self.ROW_GROUP_BYTES // row_bytes) // _SAMPLE_ROWS)
-        yield from fixed_batches(chain([first], small), samples * _SAMPLE_ROWS)
+        yield from fixed_batches(chain(begun, stream), samples * _SAMPLE_ROWS)
 
     def _dataset(self, target: Location) -> ds.Dataset:
         files = table_files(target, ParquetFiles())
@@ -68,10 +71,10 @@ class ParquetWriter(TableWriter):
         if target.is_local and len(files) == 1:
             # Opened once, so that one table is read to its end also when another one takes its place meanwhile: by its
             # path it would be opened at every scan, and the old footer's places sought in the new file.
-            form = ds.ParquetFileFormat()
+            form = scanned()
             return ds.FileSystemDataset([form.make_fragment(pa.OSFile(files[0].location.path))], schema, form)
         return ds.dataset(
-            [file.location.path for file in files], schema=schema, format="parquet", filesystem=target.filesystem
+            [file.location.path for file in files], schema=schema, format=scanned(), filesystem=target.filesystem
         )
 
     def _stored_schema(self, schema: pa.Schema) -> pa.Schema:

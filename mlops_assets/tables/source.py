@@ -15,7 +15,7 @@ from mlops_assets.tables.files import FileFormat, TableFile, aligned, table_file
 from mlops_assets.tables.input_table import InputTable, keyed
 from mlops_assets.tables.json_lines_files import JsonLinesFiles
 from mlops_assets.tables.location import Location
-from mlops_assets.tables.parquet_files import ParquetFiles
+from mlops_assets.tables.parquet_files import ParquetFiles, scanned
 from mlops_assets.tables.type_names import arrow_type
 
 __all__ = ["FORMATS", "InputTable", "TableFormat", "TableSource"]
@@ -117,7 +117,7 @@ class TableSource:
             return ds.dataset(
                 [file.location.path for file in files],
                 schema=shown,
-                format="parquet",
+                format=scanned(),
                 filesystem=self.location.filesystem,
                 partitioning=ds.partitioning(pa.schema(partitions), flavor="hive") if partitions else None,
                 partition_base_dir=self.location.path if partitions else None,

@@ -14,6 +14,7 @@ from pyarrow import fs as arrow_fs
 from mlops_assets.errors import TableError
 from mlops_assets.tables.location import Location, writable
 from mlops_assets.tables.plain import plain_batch, plain_schema
+from mlops_assets.tables.views import first_of
 
 STALE = timedelta(days=1)
 
@@ -187,7 +188,7 @@ def selected(
         fields = [dataset.schema.field(name) for name in columns]
         dataset = dataset.replace_schema(pa.schema(fields, dataset.schema.metadata))
     if limit is not None:
-        dataset = ds.dataset(dataset.head(limit, batch_size=max(1, min(limit, 65_536))))
+        dataset = ds.dataset(first_of(dataset, limit))
     return dataset
 
 

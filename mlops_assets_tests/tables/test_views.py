@@ -5,9 +5,12 @@ from typing import Annotated, Any
 import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 import pytest
 
-from mlops_assets.tables.views import as_type
+from mlops_assets.tables.location import Location
+from mlops_assets.tables.source import TableSource
+from mlops_assets.tables.views import as_type, rows_of
 
 FRAME = pd.DataFrame({"x": [1.5, 2.5]}, index=pd.Index(["a", "b"], name="patient"))
 DATASET = ds.dataset(pa.Table.from_pandas(FRAME))
@@ -34,3 +37,23 @@ def test_as_a_stream():
 def test_as_a_dataframe_with_its_key_as_a_column():
     frame = as_type(DATASET, pd.DataFrame)
     pd.testing.assert_frame_equal(frame, FRAME.reset_index()[["x", "patient"]])
+
+
+def test_streamed_in_order_in_small_batches_with_the_columns_asked_for():
+    table = pa.table({"x": range(200_000), "y": range(200_000)})
+    batches = list(rows_of(ds.dataset(table), ["x"]))
+    assert max(batch.num_rows for batch in batches) <= 65_536
+    assert pa.Table.from_batches(batches).equals(table.select(["x"]))
+
+
+def test_rows_of_a_folder_carry_what_its_folders_say_and_columns_that_a_file_lacks(tmp_path):
+    for year, columns in ((2024, {"id": [1, 2], "x": [0.5, 1.5]}), (2025, {"id": [3]})):
+        (tmp_path / f"year={year}").mkdir()
+        pq.write_table(pa.table(columns), tmp_path / f"year={year}" / "a.parquet", row_group_size=1)
+    table = TableSource(Location.parse(tmp_path), row_key=("id",)).open()
+    dataset = table.dataset()
+    assert dataset is not None
+    found = pa.Table.from_batches(rows_of(dataset)).to_pylist()
+    assert found == pa.Table.from_batches(table.batches()).to_pylist()
+    assert [row["year"] for row in found] == [2024, 2024, 2025]
+    assert [row["x"] for row in found] == [0.5, 1.5, None]
