@@ -18,6 +18,7 @@ from mlops_assets.settings import (
     JournalSettings,
     OutputsSettings,
     PredictSettings,
+    ResumeSettings,
     SensorsSettings,
     StrategySettings,
     TrackingSettings,
@@ -65,6 +66,12 @@ class MlflowModelComponent(dg.Component, dg.Model, dg.Resolvable):
     contract: ContractSettings = Field(default_factory=ContractSettings, description="How strict the signature is.")
     predict: PredictSettings = Field(default_factory=PredictSettings, description="Defaults for predictions.")
     explain: ExplainSettings = Field(default_factory=ExplainSettings, description="Defaults for explanations.")
+    engine: StrategySettings = Field(
+        default_factory=lambda: {"KIND": "LocalEngine"},
+        description="Where predicting and explaining happen: {KIND: LocalEngine, workers: auto}, or your own as "
+        "module.Class.",
+    )
+    resume: ResumeSettings = Field(default_factory=ResumeSettings, description="Results kept for the next run.")
     sensors: SensorsSettings = Field(default_factory=SensorsSettings, description="Status and interval of each sensor.")
     automation: Literal["eager"] | None = Field(
         default=None, description="eager: declarative automation in place of the champion sensor. Never both."

@@ -96,6 +96,10 @@ class ExplanationError(MlopsAssetsError):
     """The model could not be explained, or an explanation is not what it claims to be."""
 
 
+class WorkerError(MlopsAssetsError):
+    """A process or machine that shared the work was lost, or could not begin."""
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """`` (did you mean 'x'?)`` for the nearest known name, else an empty string."""
     near = get_close_matches(name, list(known), n=1, cutoff=0.6)

@@ -144,6 +144,23 @@ class PredictSettings(dg.Model, dg.Resolvable):
     params: dict[str, Any] = Field(
         default_factory=dict, description="Inference params, as the signature declares them."
     )
+    batch_rows: int | None = Field(
+        default=None,
+        description="About so many rows are given to the model at once; null: about 8 MiB of them, 32,768 at most.",
+        ge=1,
+    )
+
+
+class ResumeSettings(dg.Model, dg.Resolvable):
+    """Results are kept by what they were made from: a run that died, or tomorrow's run, finds them again."""
+
+    enabled: bool = Field(default=True, description="Keep results of chunks, and use those that are there.")
+    path: str | None = Field(
+        default=None,
+        description="Folder, relative to the project's. Null: in the state folder (MLOPS_ASSETS_HOME, .mlops_assets).",
+    )
+    max_age_days: float = Field(default=7.0, description="Results unused for so long are deleted.", gt=0)
+    max_gib: float = Field(default=10.0, description="Beyond so many GiB the longest unused are deleted.", gt=0)
 
 
 class ExplainSettings(dg.Model, dg.Resolvable):
@@ -167,6 +184,11 @@ class ExplainSettings(dg.Model, dg.Resolvable):
     )
     mode: Literal["path_dependent", "interventional"] = Field(
         default="path_dependent", description="Trees: the training data's own covers, or against the background."
+    )
+    batch_rows: int | None = Field(
+        default=None,
+        description="About so many rows are explained at once; null: about 8 MiB of them, 2,048 at most.",
+        ge=1,
     )
     background_rows: int = Field(default=100, description="Rows of the background sample.", ge=1)
     interactions: int = Field(

@@ -1,7 +1,7 @@
 """Why each row got its prediction, and which features matter."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -12,20 +12,23 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from pydantic import Field
 
+from mlops_assets.assets.engine import EXPLAINED_ROWS, chunk_store, engine_of
 from mlops_assets.assets.progress import with_progress
 from mlops_assets.assets.report import publish_report
 from mlops_assets.assets.streams import with_provenance
 from mlops_assets.explain.explainer import ExplainConfig, Explainer
-from mlops_assets.explain.ledger import interaction_column, ledger_batches, ledger_schema, shap_column
+from mlops_assets.explain.ledger import interaction_column, shap_column
 from mlops_assets.explain.partitioned import ledger_of_version
 from mlops_assets.explain.selection import Selection
-from mlops_assets.explain.setup import background_pool, explaining
+from mlops_assets.explain.setup import background_pool
+from mlops_assets.explain.work import ExplainWork
 from mlops_assets.family import Family
 from mlops_assets.io_managers.partitions import ALLOW_MISSING
 from mlops_assets.io_managers.tables import TableIOManager
 from mlops_assets.metadata import COLUMN_LINEAGE, lineage, picture, plain_text, table
 from mlops_assets.models.loaded import LoadedModel
 from mlops_assets.models.reference import ModelReference
+from mlops_assets.scoring.engine import Rows, Run, results
 from mlops_assets.tables.digest import hash_of
 from mlops_assets.tables.provenance import Provenance
 
@@ -92,10 +95,9 @@ def sample_explanations_asset(family: Family) -> dg.AssetsDefinition:
         the metadata names. A binary classification is explained for its positive class. Every row by default, in the
         order of `input_samples`; streams. The same inputs, model and seed give the same bytes.
         """
-        from mlops_assets.signatures.recorded import signature_from_json, signature_hash
+        from mlops_assets.signatures.recorded import signature_hash
 
         reference, source = champion_model.reference, Provenance.of(input_samples.schema)
-        inputs = signature_from_json(model_signature).inputs
 
         settings = ExplainConfig(
             KIND=defaults.KIND,
@@ -105,9 +107,10 @@ def sample_explanations_asset(family: Family) -> dg.AssetsDefinition:
             interactions=defaults.interactions,
         )
         pool = background_pool(input_samples.to_batches(), settings)
-        subject = explaining(champion_model, inputs, source.row_key, pool, settings)
-        explainer = subject.explainer
         selection = config.selection()
+        key = pa.schema([input_samples.schema.field(name) for name in source.row_key])
+        work = ExplainWork(champion_model, model_signature, key, pool, settings, selection)
+        explainer = work.explainer
         chosen = {**asdict(settings), "selection": repr(selection)}
         version = hash_of(
             CODE_VERSION,
@@ -130,20 +133,22 @@ def sample_explanations_asset(family: Family) -> dg.AssetsDefinition:
         publish_background(
             getattr(context.resources, family.tables), explainer, provenance, family.run_partition(context)
         )
-        schema = ledger_schema(
-            pa.schema([input_samples.schema.field(name) for name in source.row_key]),
-            explainer.features,
-            standard_error=explainer.sampled,
-            pairs=explainer.interaction_pairs,
+        every = selection == Selection(seed=selection.seed)
+        run = Run(
+            work,
+            Rows.of(input_samples, defaults.batch_rows, EXPLAINED_ROWS, None if every else work.chosen),
+            chunk_store(family),
+            tell=context.log.info,
         )
-        ledger = ledger_batches(
-            input_samples.to_batches(), explainer, subject.to_frame, source.row_key, reference, selection
-        )
+
+        def ledger() -> Iterator[pa.RecordBatch]:
+            whole = input_samples.count_rows() * len(explainer.outputs)
+            yield from with_progress(results(engine_of(family), run), context.log, "explained", whole)
+            context.add_asset_metadata(run.tally.as_metadata())
+
         shap_columns = {shap_column(name): explainer.features for name in explainer.features}
         shap_columns |= {interaction_column(*pair): pair for pair in explainer.interaction_pairs}
-        reader = pa.RecordBatchReader.from_batches(
-            schema, with_progress(ledger, context.log, "explained", input_samples.count_rows() * len(explainer.outputs))
-        )
+        reader = pa.RecordBatchReader.from_batches(work.schema, ledger())
         return dg.MaterializeResult(
             value=with_provenance(reader, provenance),
             metadata={

@@ -23,6 +23,8 @@ from mlops_assets.resources.loaders import LOADERS, Loader
 from mlops_assets.resources.signers import SIGNERS, Signer
 from mlops_assets.resources.tracking import tracking_resource
 from mlops_assets.resources.turn import tables_turn
+from mlops_assets.scoring.engine import Engine
+from mlops_assets.scoring.engines import ENGINES
 from mlops_assets.sensors.automation import alias_spec, automated
 from mlops_assets.sensors.family import family_sensors
 from mlops_assets.strategies import build_strategy
@@ -98,6 +100,8 @@ def _inputs_spec(family: Family) -> dg.AssetSpec:
 def _resources(family: Family) -> dict[str, object]:
     settings = family.settings
     outputs = settings.outputs
+    # Made anew in each run, with its environment; here it is known already whether its settings are right.
+    build_strategy(Engine, ENGINES, settings.engine)
     place = Location.parse(outputs.path, base=family.root).address
     tables = {"path": place, "storage_options": outputs.storage_options or {}}
     resources: dict[str, object] = {

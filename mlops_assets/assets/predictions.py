@@ -10,12 +10,13 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 from pydantic import Field
 
+from mlops_assets.assets.engine import PREDICTED_ROWS, chunk_store, engine_of
 from mlops_assets.assets.streams import with_provenance
 from mlops_assets.family import Family
 from mlops_assets.metadata import COLUMN_LINEAGE, flat_floats, lineage
 from mlops_assets.models.loaded import LoadedModel
-from mlops_assets.scoring.predict import Scorer
-from mlops_assets.signatures.model_input import to_model_input
+from mlops_assets.scoring.engine import Rows, Run, results
+from mlops_assets.scoring.predict import PredictWork
 from mlops_assets.tables.digest import hash_of
 from mlops_assets.tables.provenance import Provenance
 
@@ -82,15 +83,14 @@ def predictions_asset(family: Family) -> dg.AssetsDefinition:
             config.predict_method.value,
             json.dumps(params, sort_keys=True, default=str),
         )
-        scorer = Scorer(
-            champion_model,
-            lambda batch: to_model_input(batch, signature.inputs, source.row_key),
-            source.row_key,
-            signature.outputs,
-            params,
-            config.predict_method.value,
+        work = PredictWork(champion_model, model_signature, source.row_key, params, config.predict_method.value)
+        run = Run(
+            work,
+            Rows.of(input_samples, defaults.batch_rows, PREDICTED_ROWS),
+            chunk_store(family),
+            tell=context.log.info,
         )
-        stream = scorer.stream(input_samples.to_batches(), input_samples.schema)
+        stream = work.scorer.joined(results(engine_of(family), run), input_samples.schema)
         provenance = Provenance(
             row_key=source.row_key,
             model=family.model,
@@ -112,8 +112,9 @@ def predictions_asset(family: Family) -> dg.AssetsDefinition:
 
         def told(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             yield from batches
-            for name, statistics in scorer.statistics.items():
+            for name, statistics in work.scorer.statistics.items():
                 context.add_asset_metadata(flat_floats(statistics.as_floats(), name))
+            context.add_asset_metadata(run.tally.as_metadata())
 
         return dg.MaterializeResult(
             value=with_provenance(pa.RecordBatchReader.from_batches(stream.schema, told(stream)), provenance),

@@ -11,6 +11,7 @@ from mlops_assets.assets.streams import input_table, with_provenance
 from mlops_assets.family import Family
 from mlops_assets.metadata import table
 from mlops_assets.scoring.conformed import Conformed, conform_table
+from mlops_assets.scoring.engine import PARTS
 from mlops_assets.signatures.contract import Policy
 from mlops_assets.state import state_folder
 from mlops_assets.tables.provenance import Provenance
@@ -89,13 +90,15 @@ def sample_assets(family: Family) -> dg.AssetsDefinition:
                 counts["ignored_columns"] = ", ".join(conformed.ignored)
                 context.log.info(f"Columns that the signature does not name: {', '.join(conformed.ignored)}")
 
-            def result(name: str, spool: Spool, content: str) -> dg.MaterializeResult[pa.RecordBatchReader]:
+            def result(
+                name: str, spool: Spool, content: str, parts: dict[str, str]
+            ) -> dg.MaterializeResult[pa.RecordBatchReader]:
                 provenance = Provenance(
                     row_key=source.row_key,
                     model=family.model,
                     signature_hash=signature_hash(model_signature),
                     data_version=content,
-                    extra={"rows_read": str(conformed.rows)},
+                    extra={"rows_read": str(conformed.rows)} | parts,
                 )
                 return dg.MaterializeResult(
                     asset_key=family.key(name),
@@ -104,11 +107,13 @@ def sample_assets(family: Family) -> dg.AssetsDefinition:
                     data_version=dg.DataVersion(content),
                 )
 
-            yield result("rejected_samples", conformed.rejected, conformed.rejected_hash)
+            yield result("rejected_samples", conformed.rejected, conformed.rejected_hash, {})
             conformed.check_limit(
                 settings.contract.max_rejected, where=source.uri, show_values=settings.contract.show_values
             )
-            yield result("input_samples", conformed.accepted, conformed.accepted_hash)
+            # Where files end, work is cut into chunks: tomorrow's run finds those of today's files again.
+            parts = {PARTS: " ".join(map(str, conformed.parts))} if conformed.parts else {}
+            yield result("input_samples", conformed.accepted, conformed.accepted_hash, parts)
 
     return samples
 

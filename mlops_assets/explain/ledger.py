@@ -114,15 +114,29 @@ def ledger_batches(
         The explainer fails on a batch.
     """
     chosen = selection or Selection()
-    passes = _passes(chosen, explainer, to_frame, row_key)
-    for batch in chosen.rows(batches, passes):
-        for start in range(0, batch.num_rows, explainer.rows_per_call):
-            part = batch.slice(start, explainer.rows_per_call)
-            ledger = _ledger(part, explainer.explain(to_frame(part)), explainer, row_key, reference)
-            if chosen.row_filter is not None:
-                ledger = ledger.filter(chosen.row_filter.mask(_filter_columns(part, ledger, explainer, row_key)))
-            if ledger.num_rows:
-                yield ledger
+    for batch in chosen.rows(batches, passing(chosen, explainer, to_frame, row_key)):
+        yield from explained(batch, explainer, to_frame, row_key, reference, chosen)
+
+
+def explained(
+    rows: pa.RecordBatch,
+    explainer: Explainer,
+    to_frame: "Callable[[pa.RecordBatch], pd.DataFrame]",
+    row_key: Sequence[str],
+    reference: ModelReference,
+    selection: Selection,
+) -> Iterator[pa.RecordBatch]:
+    """The ledger of rows that are chosen already; only the outputs that pass the selection's filter.
+
+    Parameters, what is yielded and errors as for `ledger_batches`.
+    """
+    for start in range(0, rows.num_rows, explainer.rows_per_call):
+        part = rows.slice(start, explainer.rows_per_call)
+        ledger = _ledger(part, explainer.explain(to_frame(part)), explainer, row_key, reference)
+        if selection.row_filter is not None:
+            ledger = ledger.filter(selection.row_filter.mask(_filter_columns(part, ledger, explainer, row_key)))
+        if ledger.num_rows:
+            yield ledger
 
 
 def _ledger(
@@ -160,7 +174,7 @@ def _ledger(
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-def _passes(
+def passing(
     selection: Selection,
     explainer: Explainer,
     to_frame: "Callable[[pa.RecordBatch], pd.DataFrame]",

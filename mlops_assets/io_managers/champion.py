@@ -7,10 +7,9 @@ import dagster as dg
 from mlops_assets.assets.retries import MOST_RETRIES, retried_when_unreachable
 from mlops_assets.family import REGISTRY, Family
 from mlops_assets.io_managers.one_run import published_in_run, read_in_run, switching
-from mlops_assets.models.load import load_once
 from mlops_assets.models.loaded import LoadedModel
-from mlops_assets.models.mlmodel import ModelDescription
 from mlops_assets.models.reference import ModelReference
+from mlops_assets.models.source import ModelSource
 from mlops_assets.models.trust import TrustPolicy
 from mlops_assets.resources.loaders import Loader
 from mlops_assets.resources.registry import MlflowRegistry
@@ -56,15 +55,8 @@ class ChampionIOManager(dg.IOManager):
         DigestMismatchError, TrustError, ModelLoadError
             In this order: the files changed, are not trusted, cannot be loaded.
         """
-
         policy = trust or self.trust
-
-        def fresh() -> LoadedModel:
-            folder = self.registry.files(reference)
-            policy.check(ModelDescription.read(folder), reference)
-            return self.loader.load(folder, reference)
-
-        return load_once(reference, f"{type(self.loader).__qualname__} {self.loader!r} {policy!r}", fresh)
+        return ModelSource(self.registry.address(), self.registry.cache.root, self.loader, policy).load(reference)
 
 
 def _attempts(context: dg.InputContext) -> int:

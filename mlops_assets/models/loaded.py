@@ -1,7 +1,7 @@
 """A model in memory: how the rest of the package predicts, and what explainers may look into."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from mlops_assets.errors import ConfigurationError
@@ -11,12 +11,17 @@ if TYPE_CHECKING:
     from mlflow.models import ModelSignature
     from mlflow.pyfunc import PyFuncModel
 
+    from mlops_assets.models.source import ModelSource
+
 PredictMethod = Literal["predict", "predict_proba"]
 
 
 @dataclass(frozen=True)
 class LoadedModel:
     """A pinned version, deserialized.
+
+    Pickled, it is where it comes from: the process that reads the pickle fetches, verifies, trusts and loads the
+    version itself, once (`ModelSource.load`).
 
     Attributes
     ----------
@@ -31,6 +36,8 @@ class LoadedModel:
         The `mlflow.pyfunc.PythonModel` inside a custom model; None otherwise.
     recorded
         The signature as it was loaded; None takes that of `pyfunc`.
+    source
+        Where it was loaded from; None where somebody made this object by hand.
     """
 
     reference: ModelReference
@@ -38,6 +45,19 @@ class LoadedModel:
     native: object | None = None
     python_model: object | None = None
     recorded: "ModelSignature | None" = None
+    source: "ModelSource | None" = field(default=None, compare=False, repr=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self.source is None:
+            raise ConfigurationError(
+                "The model was not loaded from a registry, so no other process can load it", where=self.reference.uri
+            )
+        return self.source.load, (self.reference,)
+
+    @property
+    def strategies(self) -> tuple[object, ...]:
+        """What may be the user's own code on the way to a prediction."""
+        return (self.source.loader,) if self.source is not None else ()
 
     @property
     def signature(self) -> "ModelSignature | None":

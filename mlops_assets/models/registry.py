@@ -77,6 +77,10 @@ class Registry:
         self.timeout, self.retries = timeout, retries
         self._client: MlflowClient | None = None
 
+    def __getstate__(self) -> dict[str, object]:
+        # Another process connects by itself.
+        return {**self.__dict__, "_client": None}
+
     @property
     def client(self) -> "MlflowClient":
         """The client, made on first use."""

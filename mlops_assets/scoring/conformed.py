@@ -1,10 +1,10 @@
 """One pass over the inputs: every row is either accepted by the contract or kept with the reasons why not."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
+from itertools import accumulate, islice, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,6 +40,8 @@ class Conformed:
         Columns that the signature does not name.
     accepted_hash, rejected_hash
         SHA-256 of the content, independent of how the rows were batched.
+    parts
+        How many of the accepted rows stem from each file of the table; empty where it is no more than one.
     """
 
     accepted: Spool
@@ -49,6 +51,7 @@ class Conformed:
     ignored: tuple[str, ...]
     accepted_hash: str
     rejected_hash: str
+    parts: tuple[int, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -108,6 +111,8 @@ def conform_table(
         reasons: Counter[tuple[str, str]] = Counter()
         accepted_hash, rejected_hash = ContentHash(contract.accepted_schema), ContentHash(contract.rejected_schema)
         keys = KeyCheck(table.row_key, scratch, table.uri)
+        read = 0
+        accepted_at = {0: 0}
         for batch in first_rows(table.batches(), limit):
             own = batch.select(list(table.row_key))
             seen.write(own)
@@ -121,6 +126,8 @@ def conform_table(
                     spool.write(part)
                     content.update(part)
             reasons.update(verdict.reasons)
+            read += batch.num_rows
+            accepted_at[read] = accepted.rows
         keys.finish(seen.reader)
         yield Conformed(
             accepted,
@@ -130,4 +137,12 @@ def conform_table(
             contract.ignored_columns,
             accepted_hash.hexdigest(),
             rejected_hash.hexdigest(),
+            _accepted_parts(table.parts(), accepted_at),
         )
+
+
+def _accepted_parts(parts: Sequence[int], accepted_at: Mapping[int, int]) -> tuple[int, ...]:
+    """Accepted rows per part, from the accepted rows before each position where a batch, so perhaps a part, ended."""
+    ends = [accepted_at[end] for end in accumulate(parts) if end in accepted_at]
+    counts = tuple(after - before for before, after in pairwise([0, *ends]))
+    return counts if len(counts) > 1 else ()

@@ -1,9 +1,11 @@
-"""Score a stream of conformed batches: the row key in front, the model's outputs behind, nothing held back."""
+"""Score conformed rows: the row key in front, the model's outputs behind, nothing held back."""
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pyarrow as pa
 
@@ -11,6 +13,7 @@ from mlops_assets.errors import PredictionError
 from mlops_assets.models.loaded import LoadedModel, PredictMethod
 from mlops_assets.scoring.outputs import output_columns
 from mlops_assets.scoring.statistics import ColumnStatistics
+from mlops_assets.scoring.work import PerChunk, Work, identity_of
 
 if TYPE_CHECKING:
     from mlflow.types import Schema
@@ -57,26 +60,39 @@ class Scorer:
             The model returns another number of rows, columns that collide with the key, or columns whose type changes
             between batches in a way that loses values.
         """
-        scored = self._scored(batch for batch in batches if batch.num_rows)
+        return self.joined((self.score(batch) for batch in batches if batch.num_rows), source)
+
+    def joined(self, scored: Iterator[pa.RecordBatch], source: pa.Schema) -> pa.RecordBatchReader:
+        """What `score` returned for one batch after the other, as one stream of the first one's columns and types.
+
+        Raises
+        ------
+        PredictionError
+            Columns change between batches, or their types do in a way that loses values.
+        """
         first = next(scored, None)
         if first is None:
             return pa.RecordBatchReader.from_batches(self._empty_schema(source), iter(()))
         return pa.RecordBatchReader.from_batches(first.schema, self._aligned(first.schema, chain([first], scored)))
 
-    def _scored(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        names = output_names(self.outputs)
+    def score(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Predictions for one batch: row key, output columns as the model typed them, version and digest.
+
+        Raises
+        ------
+        PredictionError
+            The model returns another number of rows, or columns that collide with the key.
+        """
         classes = getattr(self.model.inner, "classes_", None) if self.method == "predict_proba" else None
-        for batch in batches:
-            raw = self.model.predict(self.to_input(batch), params=self.params, method=self.method)
-            columns = output_columns(raw, batch.num_rows, names, self.method, classes)
-            self._check_names(columns)
-            keys = {name: batch.column(name) for name in self.row_key}
-            arrays = keys | columns | self._provenance(batch.num_rows)
-            fields = [
-                batch.schema.field(name) if name in keys else pa.field(name, array.type)
-                for name, array in arrays.items()
-            ]
-            yield pa.RecordBatch.from_arrays(list(arrays.values()), schema=pa.schema(fields))
+        raw = self.model.predict(self.to_input(batch), params=self.params, method=self.method)
+        columns = output_columns(raw, batch.num_rows, output_names(self.outputs), self.method, classes)
+        self._check_names(columns)
+        keys = {name: batch.column(name) for name in self.row_key}
+        arrays = keys | columns | self._provenance(batch.num_rows)
+        fields = [
+            batch.schema.field(name) if name in keys else pa.field(name, array.type) for name, array in arrays.items()
+        ]
+        return pa.RecordBatch.from_arrays(list(arrays.values()), schema=pa.schema(fields))
 
     def _aligned(self, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         own = (*self.row_key, MODEL_VERSION, MODEL_DIGEST)
@@ -113,6 +129,59 @@ class Scorer:
         fields = [source.field(name) for name in self.row_key]
         fields += [pa.field(name, type_) for name, type_ in zip(names, types, strict=False)]
         return pa.schema([*fields, pa.field(MODEL_VERSION, pa.int64()), pa.field(MODEL_DIGEST, pa.string())])
+
+
+@dataclass(frozen=True)
+class PredictWork(Work):
+    """Predictions of chunks, on whichever engine.
+
+    Attributes
+    ----------
+    model
+        The pinned model.
+    signature
+        The signature's JSON, to which the rows conform.
+    row_key, params, method
+        As in `Scorer`.
+    """
+
+    noun: ClassVar[str] = "predictions"
+
+    model: LoadedModel
+    signature: str
+    row_key: tuple[str, ...]
+    params: Mapping[str, Any] = field(default_factory=dict)
+    method: PredictMethod = "predict"
+
+    @cached_property
+    def identity(self) -> str:
+        parts = (self.signature, *self.row_key, json.dumps(self.params, sort_keys=True, default=str), self.method)
+        return identity_of("predict", self.model.reference, parts, self.model.strategies)
+
+    @cached_property
+    def scorer(self) -> Scorer:
+        """What predicts."""
+        from mlops_assets.signatures.model_input import to_model_input
+        from mlops_assets.signatures.recorded import signature_from_json
+
+        signature = signature_from_json(self.signature)
+        return Scorer(
+            self.model,
+            lambda batch: to_model_input(batch, signature.inputs, self.row_key),
+            self.row_key,
+            signature.outputs,
+            self.params,
+            self.method,
+        )
+
+    def open(self) -> PerChunk:
+        return self.scorer.score
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The identity is this process's: it says which code the other one should be running.
+        state = {**self.__dict__, "identity": self.identity}
+        state.pop("scorer", None)
+        return state
 
 
 def output_names(outputs: "Schema | None") -> Sequence[str]:

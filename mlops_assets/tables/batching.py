@@ -43,17 +43,24 @@ def fixed_batches(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.R
         start = 0
         while incoming.num_rows - start >= rows - held:
             pending.append(incoming.slice(start, rows - held))
-            yield _joined(pending)
+            yield joined(pending)
             start += rows - held
             pending, held = [], 0
         if start < incoming.num_rows:
             pending.append(incoming.slice(start))
             held += incoming.num_rows - start
     if pending:
-        yield _joined(pending)
+        yield joined(pending)
 
 
-def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
+def joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
+    """At least one batch as one; a single one is not copied.
+
+    Raises
+    ------
+    TableError
+        A column of text or bytes would pass 2 GiB.
+    """
     if len(batches) == 1:
         return batches[0]
     try:

@@ -39,6 +39,7 @@ class InputTable:
     uri: str
     _open: Callable[[], Iterator[pa.RecordBatch]] = field(repr=False)
     _lazy: Callable[[pa.Schema], ds.Dataset] | None = field(default=None, repr=False)
+    _parts: Callable[[], tuple[int, ...]] | None = field(default=None, repr=False)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The rows in order, in batches of 1 to 65,536; every call starts anew, save for a stream that cannot.
@@ -53,6 +54,13 @@ class InputTable:
     def reader(self) -> pa.RecordBatchReader:
         """`batches` as a reader."""
         return pa.RecordBatchReader.from_batches(self.schema, self.batches())
+
+    def parts(self) -> tuple[int, ...]:
+        """Rows of each file that `batches` has read the last time, in order; empty where there are no files.
+
+        No batch holds rows of two files.
+        """
+        return self._parts() if self._parts else ()
 
     def dataset(self) -> ds.Dataset | None:
         """The same rows and columns as a lazy dataset, where the files themselves hold exactly these; else None.
@@ -72,6 +80,7 @@ def keyed(
     limit: int | None = None,
     text_columns: frozenset[str] = frozenset(),
     lazy: Callable[[pa.Schema], ds.Dataset] | None = None,
+    parts: Callable[[], tuple[int, ...]] | None = None,
 ) -> InputTable:
     """An `InputTable` over rows that somebody else reads.
 
@@ -138,7 +147,7 @@ def keyed(
             yield keyed_batch
 
     as_stored = not generated and limit is None and stored == selected and plain.types == _types_of(schema, stored)
-    return InputTable(result, key, text_columns & set(selected), uri, opened, lazy if as_stored else None)
+    return InputTable(result, key, text_columns & set(selected), uri, opened, lazy if as_stored else None, parts)
 
 
 def _types_of(schema: pa.Schema, names: Sequence[str]) -> list[pa.DataType]:

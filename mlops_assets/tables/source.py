@@ -93,11 +93,16 @@ class TableSource:
         schema = pa.schema([*stored, *partitions], metadata=stored.metadata)
         self._refuse_unused_types(types, reader, stored, partitions)
 
+        rows_of_files: list[int] = []
+
         def batches(wanted: Sequence[str]) -> Iterator[pa.RecordBatch]:
             result = pa.schema([schema.field(name) for name in wanted])
+            rows_of_files.clear()
             for file in files:
+                rows_of_files.append(0)
                 constants = {column.name: _constant(file, column) for column in partitions}
                 for batch in reader.batches(file.location, schema, wanted):
+                    rows_of_files[-1] += batch.num_rows
                     yield aligned(batch, result, constants, file.location)
 
         def lazy(shown: pa.Schema) -> ds.Dataset:
@@ -120,6 +125,7 @@ class TableSource:
             limit=self.limit,
             text_columns=frozenset(untyped),
             lazy=lazy if reader.name == "parquet" else None,
+            parts=lambda: tuple(rows_of_files),
         )
 
     def _reader(self, types: Mapping[str, pa.DataType]) -> FileFormat:

@@ -1,0 +1,6 @@
+"""The engines that a model's YAML can name."""
+
+from mlops_assets.scoring.engine import Engine
+from mlops_assets.scoring.local_engine import LocalEngine
+
+ENGINES: dict[str, type[Engine]] = {"LocalEngine": LocalEngine}
