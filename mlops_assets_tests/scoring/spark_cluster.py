@@ -5,8 +5,6 @@ with all that it started (executors, Python workers), and nothing outlives the t
 """
 
 import os
-import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -16,7 +14,6 @@ from contextlib import suppress
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
-JAVA_NEEDED = 17
 START_SECONDS = 60
 SMALL_JVM = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xss1m"
 # Lost workers are noticed in seconds; a killed one closes its connections and is noticed at once.
@@ -39,21 +36,8 @@ APPLICATION = {
     "spark.executor.extraJavaOptions": SMALL_JVM,
     "spark.driver.extraJavaOptions": SMALL_JVM,
     "spark.pyspark.python": sys.executable,
-    "spark.executorEnv.PYTHONPATH": str(REPOSITORY) + os.environ.get("MORE_PATH", ""),
+    "spark.executorEnv.PYTHONPATH": str(REPOSITORY),
 } | FAST_FAILURES
-
-
-def java_missing() -> str | None:
-    """Why Spark cannot be started here, or None."""
-    home = os.environ.get("JAVA_HOME")
-    java = str(Path(home) / "bin" / "java") if home else shutil.which("java")
-    if java is None or not Path(java).exists():
-        return "no Java: neither JAVA_HOME nor a java on the PATH"
-    told = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
-    found = re.search(r'version "(\d+)', told)
-    if found is None or int(found[1]) < JAVA_NEEDED:
-        return f"Java {found[1] if found else '(unknown)'} is too old: Spark needs {JAVA_NEEDED}"
-    return None
 
 
 def free_port() -> int:

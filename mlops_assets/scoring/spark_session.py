@@ -1,0 +1,287 @@
+"""A session on a Spark cluster, opened in bounded time, kept for the next asset of the same process."""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from mlops_assets.errors import ConfigurationError, MissingExtraError, MlopsAssetsError, WorkerError
+from mlops_assets.scoring.spark_worker import PROBE_IN_SPARK, probe
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+Result = TypeVar("Result")
+
+_CONNECT_PORT = 15002
+_JAVA = 17
+_REACH_SECONDS = 10.0
+_LONGEST_CAUSE = 300
+# A chunk is a row: each is a task of its own. Tasks carry their rows, which Spark would warn of each time.
+_OF_THE_SESSION = {
+    "spark.sql.execution.arrow.maxRecordsPerBatch": "1",
+    "spark.sql.leafNodeDefaultParallelism": "1024",
+}
+_OF_THE_APPLICATION = {"spark.ui.showConsoleProgress": "false", "spark.log.level": "ERROR"}
+
+_lock = threading.Lock()
+_kept: dict["Address", "SparkSession"] = {}
+
+
+@dataclass(frozen=True)
+class Address:
+    """Which cluster, and as what; exactly one of `master` and `remote`.
+
+    Attributes
+    ----------
+    master, remote
+        As Spark writes them: ``spark://host:7077``, ``yarn``, ``k8s://...``, ``local[4]``; ``sc://host:15002``.
+    name
+        What the cluster calls the application.
+    conf
+        Spark's own settings.
+    """
+
+    master: str | None
+    remote: str | None
+    name: str
+    conf: tuple[tuple[str, str], ...]
+
+    @property
+    def where(self) -> str:
+        """For messages; without a token or a user's name, which may stand behind the host."""
+        return self.master or (self.remote or "").split(";")[0].rstrip("/")
+
+
+def session_at(address: Address, seconds: float) -> "SparkSession":
+    """A session in which a worker has answered; the one of before where the address is the same.
+
+    Raises
+    ------
+    MissingExtraError
+        pyspark (for `remote`: with what Connect needs) is not installed.
+    ConfigurationError
+        There is no Java (only `master` needs it), the workers have no mlops_assets, a setting is not taken, or this
+        process already has a SparkContext of somebody else's.
+    WorkerError
+        Nobody listens at the address; no worker answers within `seconds`.
+    """
+    with _lock:
+        if address in _kept:
+            return _kept[address]
+        # A process has one SparkContext.
+        for other in [each for each in _kept if each.master]:
+            _kept.pop(other).stop()
+        _check_installed(address)
+        _check_reachable(address)
+        opened = _within(seconds, lambda: _opened(address), address)
+        _kept[address] = opened
+        return opened
+
+
+def forget(address: Address) -> None:
+    """Stop the session at `address`; the next one is new. Nothing happens where there is none."""
+    with _lock:
+        session = _kept.pop(address, None)
+    if session is not None:
+        try:
+            session.stop()
+        except _spark_errors():
+            # It is gone already: that is why it is forgotten.
+            return
+
+
+def spark_error(error: Exception, address: Address) -> MlopsAssetsError:
+    """What Spark raised, in this package's words."""
+    text = str(error)
+    missing = re.search(r"ModuleNotFoundError: No module named '([^']+)'", text)
+    if missing and missing[1].partition(".")[0] in ("mlops_assets", "pyarrow"):
+        return ConfigurationError(
+            f"The Python of the Spark workers has no {missing[1].partition('.')[0]}",
+            where=address.where,
+            fix="Install mlops-assets for it, or name a Python that has it: conf: {spark.pyspark.python: ...} with a "
+            "master, PYSPARK_PYTHON of the server with a remote",
+        )
+    if "PYTHON_VERSION_MISMATCH" in text:
+        return ConfigurationError(
+            "The Spark workers have another version of Python than this process, which has "
+            f"{sys.version_info.major}.{sys.version_info.minor}",
+            where=address.where,
+            fix="Name a Python of the same version: conf: {spark.pyspark.python: ...}",
+        )
+    told = WorkerError(
+        f"Spark gave up ({_cause(text)})",
+        where=address.where,
+        fix="See the logs of the driver and the executors; what was done is kept, run again",
+    )
+    told.add_note(text)
+    return told
+
+
+def python_of_workers(conf: Mapping[str, str]) -> str:
+    """The Python that workers start: as configured, else the one at this process's own path."""
+    return conf.get("spark.pyspark.python") or os.environ.get("PYSPARK_PYTHON") or sys.executable
+
+
+def _opened(address: Address) -> "SparkSession":
+    session = _connect(address) if address.remote else _classic(address)
+    # More than one such task may be needed to find a worker: Spark itself tries again.
+    session.range(0, 1, 1, 1).mapInArrow(probe, PROBE_IN_SPARK).toArrow()
+    return session
+
+
+def _classic(address: Address) -> "SparkSession":
+    from pyspark import SparkContext
+    from pyspark.sql import SparkSession
+
+    if SparkContext._active_spark_context is not None:
+        raise ConfigurationError(
+            "This process has a SparkContext already, and can have only one",
+            where=address.where,
+            fix="Stop it first, or use `remote`",
+        )
+    assert address.master is not None
+    conf = dict(address.conf)
+    builder = SparkSession.builder.master(address.master).appName(address.name)
+    if address.master.startswith("local"):
+        builder = builder.config("spark.executorEnv.PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
+    for name, value in (_OF_THE_APPLICATION | conf).items():
+        builder = builder.config(name, value)
+    session = builder.getOrCreate()
+    # Spark reads it from the environment alone when a session is made in Python.
+    session.sparkContext.pythonExec = python_of_workers(conf)
+    for name, value in _OF_THE_SESSION.items():
+        session.conf.set(name, value)
+    return session
+
+
+def _connect(address: Address) -> Any:
+    from pyspark.sql.connect.session import SparkSession
+
+    session = SparkSession.builder.remote(address.remote or "").create()
+    for name, value in (_OF_THE_SESSION | dict(address.conf)).items():
+        session.conf.set(name, value)
+    return session
+
+
+def _check_installed(address: Address) -> None:
+    try:
+        import pyspark  # noqa: F401
+
+        if address.remote:
+            import pyspark.sql.connect.session  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError(
+            "SparkEngine needs pyspark"
+            + (f" with Spark Connect, and {error.name} is not installed" if address.remote else ""),
+            where="engine",
+            fix='Run: pip install "mlops-assets[spark]"',
+        ) from error
+    if address.master:
+        missing = java_missing()
+        if missing:
+            raise ConfigurationError(
+                f"A Spark master needs Java on this machine: {missing}",
+                where=address.where,
+                fix=f"Install Java {_JAVA} or newer and set JAVA_HOME, or use `remote`, which needs none",
+            )
+
+
+def java_missing() -> str | None:
+    """Why Spark cannot be started here, or None."""
+    home = os.environ.get("JAVA_HOME")
+    java = str(Path(home) / "bin" / "java") if home else shutil.which("java")
+    if java is None or not Path(java).exists():
+        return f"no bin/java in JAVA_HOME, {home}" if home else "JAVA_HOME is not set and no java is on the PATH"
+    told = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
+    found = re.search(r'version "(\d+)', told)
+    if found is None or int(found[1]) < _JAVA:
+        return f"{java} is version {found[1] if found else 'unknown'}, and Spark needs {_JAVA}"
+    return None
+
+
+def _check_reachable(address: Address) -> None:
+    """Spark itself tries for minutes, and then says little."""
+    written = address.remote or address.master or ""
+    hosts = re.match(r"(?:spark|sc)://([^/;]+)", written)
+    if hosts is None:
+        return
+    refused = []
+    for host in hosts[1].split(","):
+        name, _, port = host.rpartition(":") if re.search(r":\d+$", host) else (host, "", str(_CONNECT_PORT))
+        try:
+            with socket.create_connection((name.strip("[]"), int(port)), _REACH_SECONDS):
+                return
+        except OSError as error:
+            refused.append(error.strerror or str(error) or type(error).__name__)
+    raise WorkerError(
+        f"Nobody answers at Spark's address ({'; '.join(refused)})",
+        where=address.where,
+        fix="Start the cluster, or correct `master` or `remote` of the engine",
+    )
+
+
+def _within(seconds: float, open_: Callable[[], Result], address: Address) -> Result:
+    """`open_()` in a thread of its own, because Spark waits for workers without end."""
+    found: list[Result] = []
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            found.append(open_())
+        except BaseException as error:  # noqa: BLE001 - raised below
+            failed.append(error)
+
+    thread = threading.Thread(target=run, name="spark session", daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if found:
+        return found[0]
+    if not address.remote:
+        _stop_classic()
+    if not failed:
+        raise WorkerError(
+            f"No worker of the Spark cluster answered within {seconds:g} seconds",
+            where=address.where,
+            fix="Look at the cluster: are workers there, with the cores and memory that `conf` asks for, can they "
+            "reach this machine (spark.driver.host)? Where starting takes longer, raise `start_seconds`",
+        )
+    error = failed[0]
+    if isinstance(error, MlopsAssetsError) or not isinstance(error, _spark_errors()):
+        raise error
+    assert isinstance(error, Exception)
+    raise spark_error(error, address) from error
+
+
+def _stop_classic() -> None:
+    from pyspark import SparkContext
+
+    context = SparkContext._active_spark_context
+    if context is not None:
+        context.stop()
+
+
+def _spark_errors() -> tuple[type[Exception], ...]:
+    """What Spark raises here: its own, those of its bridge to Java, those of gRPC."""
+    from py4j.protocol import Py4JError
+    from pyspark.errors import PySparkException
+
+    try:
+        from grpc import RpcError
+    except ImportError:
+        return PySparkException, Py4JError
+    return PySparkException, Py4JError, RpcError
+
+
+def _cause(text: str) -> str:
+    """The line that says most: of a Python worker its last, else the first."""
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("at ")]
+    python = [line for line in lines if re.match(r"[\w.]*(Error|Exception)\b.*:", line)]
+    return (python[-1] if python else lines[0] if lines else "no reason told")[:_LONGEST_CAUSE]
