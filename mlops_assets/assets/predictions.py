@@ -15,6 +15,12 @@ from mlops_assets.assets.streams import with_provenance
 from mlops_assets.family import Family
 from mlops_assets.metadata import COLUMN_LINEAGE, flat_floats, lineage
 from mlops_assets.models.loaded import LoadedModel
+from mlops_assets.scoring.batch_dependence import (
+    MOST_ROWS,
+    ROWS_COMPARED,
+    ROWS_THAT_DIFFER,
+    batch_dependence,
+)
 from mlops_assets.scoring.engine import Rows, Run, results
 from mlops_assets.scoring.predict import PredictWork
 from mlops_assets.tables.digest import hash_of
@@ -90,6 +96,7 @@ def predictions_asset(family: Family) -> dg.AssetsDefinition:
             chunk_store(family),
             tell=context.log.info,
         )
+        dependence = batch_dependence(work.scorer.score, input_samples.head(MOST_ROWS))
         stream = work.scorer.joined(results(engine_of(family), run), input_samples.schema)
         provenance = Provenance(
             row_key=source.row_key,
@@ -102,6 +109,8 @@ def predictions_asset(family: Family) -> dg.AssetsDefinition:
             extra={
                 "predict_method": config.predict_method.value,
                 "params": json.dumps(params, sort_keys=True, default=str),
+                ROWS_COMPARED: str(dependence.rows),
+                ROWS_THAT_DIFFER: str(dependence.different),
             },
         )
         features = [name for name in input_samples.schema.names if name not in source.row_key]

@@ -10,6 +10,7 @@ from mlops_assets.errors import TableError
 from mlops_assets.family import Family
 from mlops_assets.io_managers.partitions import of_the_run
 from mlops_assets.metadata import verbatim
+from mlops_assets.scoring.batch_dependence import ROWS_COMPARED, ROWS_THAT_DIFFER
 from mlops_assets.scoring.key_agreement import compare_keys
 from mlops_assets.scoring.predict import MODEL_DIGEST, MODEL_VERSION
 from mlops_assets.scoring.statistics import ColumnStatistics
@@ -107,6 +108,11 @@ def prediction_checks(family: Family) -> dg.AssetChecksDefinition:
                 description="Columns and types as the signature's outputs.",
             ),
             dg.AssetCheckSpec("finite", asset=key, description="No null, NaN or infinity among the outputs."),
+            dg.AssetCheckSpec(
+                "same_in_any_batch",
+                asset=key,
+                description="On a sample, no row's prediction depends on the rows beside it.",
+            ),
         ],
         ins={
             "predictions": of_the_run(family, "predictions"),
@@ -132,6 +138,7 @@ def prediction_checks(family: Family) -> dg.AssetChecksDefinition:
         )
         yield _within_signature(predictions, model_signature, source, key)
         yield _finite(predictions, source, key)
+        yield _same_in_any_batch(source, key)
 
     return predictions_are_sound
 
@@ -189,6 +196,21 @@ def _finite(predictions: ds.Dataset, source: Provenance, key: dg.AssetKey) -> dg
             "rows": predictions.count_rows(),
             **{f"{name}/null_or_not_finite": count for name, count in bad.items()},
         },
+    )
+
+
+def _same_in_any_batch(source: Provenance, key: dg.AssetKey) -> dg.AssetCheckResult:
+    compared, different = (int(source.extra.get(name, 0)) for name in (ROWS_COMPARED, ROWS_THAT_DIFFER))
+    return dg.AssetCheckResult(
+        check_name="same_in_any_batch",
+        asset_key=key,
+        passed=different == 0,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"{different} of {compared} rows got another prediction in smaller batches: the model's answer "
+        "depends on predict.batch_rows and on the rows beside a row. Mend the model"
+        if different
+        else None,
+        metadata={"rows_compared": compared, "rows_that_differ": different},
     )
 
 

@@ -27,6 +27,14 @@ class Loader(dg.ConfigurableResource[Any], ABC):
             A library is missing, or the files cannot be read.
         """
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Its settings, without the Dagster context it was initialized with: a worker process makes its own.
+        return _made, (type(self), {name: getattr(self, name) for name in type(self).model_fields})
+
+
+def _made(kind: type[Loader], settings: dict[str, Any]) -> Loader:
+    return kind(**settings)
+
 
 class AutoLoader(Loader):
     """`CustomLoader` for custom Python models, `BuiltinLoader` for every native flavor."""

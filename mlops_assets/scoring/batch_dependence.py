@@ -1,0 +1,76 @@
+"""Whether a model's answer for a row depends on the rows beside it: then no two ways to batch a table agree."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from mlops_assets.scoring.work import PerChunk
+from mlops_assets.tables.batching import joined
+
+LEAST_ROWS, MOST_ROWS = 6, 96
+# What another order of summation does to a number; a model that looks at its batch is off by far more.
+_RELATIVE = {2: 2e-2, 4: 1e-4, 8: 1e-7}
+
+
+@dataclass(frozen=True)
+class BatchDependence:
+    """What was found on a sample.
+
+    Attributes
+    ----------
+    rows
+        How many rows were compared; 0: too few for a verdict.
+    different
+        How many of them got another answer in another batch.
+    """
+
+    rows: int
+    different: int
+
+
+ROWS_COMPARED, ROWS_THAT_DIFFER = "batches.rows_compared", "batches.rows_that_differ"
+"""`Provenance.extra` of predictions: a `BatchDependence`."""
+
+
+def batch_dependence(score: PerChunk, sample: pa.Table) -> BatchDependence:
+    """Score the first rows at once, then in thirds from the last to the first, and compare row by row.
+
+    Numbers may differ by rounding: relative to their column's largest by 1e-7 (float64), 1e-4 (float32).
+
+    Parameters
+    ----------
+    sample
+        Conformed rows; `MOST_ROWS` of them are used, fewer than `LEAST_ROWS` say nothing.
+    """
+    if sample.num_rows < LEAST_ROWS:
+        return BatchDependence(0, 0)
+    rows = joined(sample.slice(0, MOST_ROWS).to_batches())
+    whole = score(rows)
+    third = rows.num_rows // 3
+    cuts = [(0, third), (third, third), (2 * third, rows.num_rows - 2 * third)]
+    pieces = [score(rows.slice(start, length)) for start, length in reversed(cuts)][::-1]
+    different = np.zeros(rows.num_rows, dtype=bool)
+    for name in whole.schema.names:
+        together = whole.column(name)
+        apart = [piece.column(name) if name in piece.schema.names else None for piece in pieces]
+        for (start, length), piece in zip(cuts, apart, strict=True):
+            different[start : start + length] |= _differ(together, together.slice(start, length), piece)
+    return BatchDependence(rows.num_rows, int(different.sum()))
+
+
+def _differ(whole: pa.Array, one: pa.Array, other: pa.Array | None) -> np.ndarray:
+    if other is None:
+        return np.ones(len(one), dtype=bool)
+    if pa.types.is_floating(one.type) and (pa.types.is_floating(other.type) or pa.types.is_integer(other.type)):
+        scale = np.abs(_numbers(whole))
+        allowed = _RELATIVE[one.type.bit_width // 8] * max(scale[np.isfinite(scale)], default=0.0)
+        left, right = _numbers(one), _numbers(other)
+        with np.errstate(invalid="ignore"):
+            same = (np.abs(left - right) <= allowed) | (left == right) | (np.isnan(left) & np.isnan(right))
+        return np.asarray(~same)
+    return np.array([left != right for left, right in zip(one.to_pylist(), other.to_pylist(), strict=True)], bool)
+
+
+def _numbers(array: pa.Array) -> np.ndarray:
+    return np.asarray(array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False), dtype=np.float64)
