@@ -244,9 +244,11 @@ def _within(seconds: float, open_: Callable[[], Result], address: Address) -> Re
     thread.join(seconds)
     if found:
         return found[0]
+    late = thread.is_alive()
     if not address.remote:
+        # This ends the thread as well.
         _stop_classic()
-    if not failed:
+    if late:
         raise WorkerError(
             f"No worker of the Spark cluster answered within {seconds:g} seconds",
             where=address.where,
@@ -281,7 +283,9 @@ def _spark_errors() -> tuple[type[Exception], ...]:
 
 
 def _cause(text: str) -> str:
-    """The line that says most: of a Python worker its last, else the first."""
-    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("at ")]
-    python = [line for line in lines if re.match(r"[\w.]*(Error|Exception)\b.*:", line)]
-    return (python[-1] if python else lines[0] if lines else "no reason told")[:_LONGEST_CAUSE]
+    """What says most: the last line of a worker's Python, else why Spark gave its job up, else the first line."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    python = [line for line in lines if re.match(r"(?!org\.|java\.|io\.)[\w.]*(Error|Exception): ", line)]
+    job = re.findall(r"Job aborted due to stage failure: (.*)", text)
+    told = python[-1] if python else job[-1] if job else lines[0] if lines else "no reason told"
+    return told.rpartition("most recent failure: ")[2][:_LONGEST_CAUSE]

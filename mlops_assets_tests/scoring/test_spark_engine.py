@@ -1,18 +1,35 @@
 """The graph on a real Spark cluster: the same tables as on this machine, also when a worker is lost."""
 
+import json
 import os
+import sys
 import threading
 import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import mlflow.pyfunc
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
 import pytest
 from mlflow.models import infer_signature
 from sklearn.ensemble import GradientBoostingRegressor
 
+from mlops_assets.errors import ConfigurationError, DigestMismatchError, PredictionError, TrustError, WorkerError
+from mlops_assets.models.load import load_custom
+from mlops_assets.models.source import ModelSource
+from mlops_assets.models.trust import TrustPolicy
+from mlops_assets.scoring.engine import Rows, Run
+from mlops_assets.scoring.predict import PredictWork
+from mlops_assets.scoring.spark_engine import SparkEngine
+from mlops_assets.scoring.work import Work
+from mlops_assets.tables.chunk_store import ChunkStore
+from mlops_assets.tables.digest import hash_of
+from mlops_assets.tables.provenance import Provenance
 from mlops_assets_tests.scoring.spark_cluster import APPLICATION, Cluster
 
 # One cluster serves them all: pytest-xdist gives them to one of its processes.
@@ -143,3 +160,128 @@ def test_a_worker_that_is_killed_changes_nothing(cluster, registry, frame, run, 
     assert files(there.tables) == expected
     # Both had begun.
     assert len(set(processes(seen, "batch"))) > 1
+
+
+@dataclass(frozen=True)
+class Sums(Work):
+    """Adds two columns; goes wrong in a chosen way at the row whose number is `at`."""
+
+    noun = "sums"
+    at: int = -1
+    fault: str = ""
+
+    @property
+    def identity(self) -> str:
+        return hash_of("sums", str(self.at), self.fault)
+
+    def open(self):
+        def sums(rows: pa.RecordBatch) -> pa.RecordBatch:
+            if self.at in rows.column("n").to_pylist():
+                if self.fault == "own":
+                    raise PredictionError("Row refused", where="column a", fix="Mend it")
+                if self.fault == "foreign":
+                    raise ZeroDivisionError("by nought")
+                os._exit(7)
+            return pa.RecordBatch.from_arrays([rows.column("n"), pc.multiply(rows.column("a"), 2)], ["n", "double"])
+
+        return sums
+
+
+def sums(engine: SparkEngine, work: Work, store: ChunkStore | None = None) -> tuple[pa.Table, Run]:
+    table = pa.table({"n": np.arange(500), "a": np.arange(500) * 3})
+    dataset = ds.dataset(table.replace_schema_metadata(Provenance(row_key=("n",)).to_metadata()))
+    run = Run(work, Rows(dataset, chunk_rows=20), store)
+    return pa.Table.from_batches(engine.results(run)), run
+
+
+@pytest.fixture
+def engine(cluster) -> SparkEngine:
+    settings = settings_of(cluster, "master")
+    settings.pop("KIND")
+    return SparkEngine(**settings)
+
+
+def test_results_come_in_the_order_of_the_rows_and_are_found_again(engine, tmp_path):
+    store = ChunkStore(tmp_path / "chunks")
+    made, first = sums(engine, Sums(), store)
+    assert made["n"].to_pylist() == list(range(500))
+    assert made["double"].to_pylist() == [6 * n for n in range(500)]
+    again, second = sums(engine, Sums(), store)
+    assert again.equals(made)
+    assert (first.tally.rows_computed, first.tally.rows_reused) == (500, 0)
+    assert (second.tally.rows_computed, second.tally.rows_reused) == (0, 500)
+
+
+def test_an_error_of_this_package_comes_back_as_itself_and_what_was_done_is_kept(engine, tmp_path):
+    store = ChunkStore(tmp_path / "chunks")
+    with pytest.raises(PredictionError, match="Row refused") as told:
+        sums(engine, Sums(at=250, fault="own"), store)
+    assert (told.value.where, told.value.fix) == ("column a", "Mend it")
+    assert len(list(store.root.glob("??/*"))) > 10
+
+
+def test_any_other_error_comes_with_its_traceback(engine):
+    with pytest.raises(WorkerError, match="ZeroDivisionError: by nought") as told:
+        sums(engine, Sums(at=0, fault="foreign"))
+    assert "in sums" in told.value.__notes__[0]
+
+
+def test_a_python_process_that_always_dies_is_given_up(engine):
+    with pytest.raises(WorkerError, match="Spark gave up .*exited unexpectedly"):
+        sums(engine, Sums(at=100, fault="exit"))
+
+
+def test_the_trust_policy_holds_on_the_worker(engine, registry, frame, tmp_path):
+    slow_model(registry, frame, tmp_path / "seen", 0.0)
+    work = predict_work(registry, TrustPolicy(allow_pickle=True))
+    strict = replace(work.model.source, trust=TrustPolicy())
+    distrusted = replace(work, model=replace(work.model, source=strict))
+    with pytest.raises(TrustError, match="allow_pickle"):
+        list(engine.results(Run(distrusted, conformed(frame))))
+    assert processes(tmp_path / "seen", "load") == []
+
+
+def test_a_worker_that_is_served_other_files_loads_nothing(engine, registry, frame, tmp_path):
+    slow_model(registry, frame, tmp_path / "seen", 0.0)
+    work = predict_work(registry, TrustPolicy(allow_pickle=True))
+    (registry.folder / "models" / "0" / "requirements.txt").write_text("mlflow\n# changed")
+    with pytest.raises(DigestMismatchError):
+        list(engine.results(Run(work, conformed(frame))))
+    assert processes(tmp_path / "seen", "load") == []
+
+
+def predict_work(registry, trust: TrustPolicy) -> PredictWork:
+    """Predictions of the registered model, loaded here."""
+    reference = registry.resource.pin("m", "Champion", trust)
+    source = ModelSource(registry.resource.address(), registry.resource.cache.root, Custom(), trust)
+    model = source.load(reference)
+    return PredictWork(model, json.dumps(model.signature.to_dict()), ("customer",))
+
+
+class Custom:
+    """A loader that needs no Dagster."""
+
+    def load(self, folder, reference):
+        return load_custom(folder, reference)
+
+
+def conformed(frame: pd.DataFrame) -> Rows:
+    table = pa.Table.from_pandas(frame.dropna(), preserve_index=False)
+    table = table.replace_schema_metadata(Provenance(row_key=("customer",)).to_metadata())
+    return Rows(ds.dataset(table), chunk_rows=100)
+
+
+def test_a_cluster_without_room_is_told_of_in_bounded_time(cluster):
+    conf = APPLICATION | {"spark.executor.memory": "500g"}
+    with pytest.raises(WorkerError, match=r"No worker of the Spark cluster answered within 8 seconds") as told:
+        sums(SparkEngine(master=cluster.master, conf=conf, start_seconds=8), Sums())
+    assert "cores and memory" in told.value.fix
+
+
+def test_workers_without_the_package_are_told_of(cluster, tmp_path):
+    bare = tmp_path / "python"
+    bare.write_text(f'#!/bin/sh\nexec "{sys.executable}" -S "$@"\n')
+    bare.chmod(0o755)
+    conf = APPLICATION | {"spark.pyspark.python": str(bare), "spark.executorEnv.PYTHONPATH": ""}
+    with pytest.raises(ConfigurationError, match="The Python of the Spark workers has no (pyarrow|mlops_assets)"):
+        sums(SparkEngine(master=cluster.master, conf=conf), Sums())
