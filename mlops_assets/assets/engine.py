@@ -12,7 +12,7 @@ from mlops_assets.strategies import build_strategy
 from mlops_assets.tables.chunk_store import ChunkStore
 
 # Of one chunk, where nothing is said: what a killed run loses is seconds of predicting, or of explaining.
-PREDICTED_ROWS, EXPLAINED_ROWS = 32_768, 2_048
+PREDICTED_ROWS, EXPLAINED_ROWS = 65_536, 2_048
 
 
 def engine_of(family: Family) -> Engine:

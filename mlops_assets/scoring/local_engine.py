@@ -3,8 +3,8 @@
 import os
 import time
 from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Literal, cast
@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from mlops_assets.errors import ConfigurationError
 from mlops_assets.scoring.engine import Engine, Run
-from mlops_assets.scoring.work import PerChunk, opened
+from mlops_assets.scoring.work import opened
 from mlops_assets.scoring.worker_pool import WorkerPool
 from mlops_assets.tables.chunk_store import ChunkStore
 from mlops_assets.tables.chunks import Chunk
@@ -22,7 +22,7 @@ from mlops_assets.tables.chunks import Chunk
 WORTH_SECONDS = 20.0
 # Above it the model has threads of its own at work: more processes would only take the cores from each other.
 ONE_CORE = 1.5
-_WATCHED_SECONDS = 1.0
+WATCHED_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -46,28 +46,107 @@ class LocalEngine(Engine):
             )
 
     def results(self, run: Run) -> Iterator[pa.RecordBatch]:
+        cores = cores_of_this_process()
         # A generator, whose type does not say that it can be closed.
         with closing(cast(Any, run.rows.chunks())) as chunks:
-            if self.workers == "auto":
-                yield from _watched(run, chunks)
-            elif self.workers == 1:
-                yield from _here(run, chunks, opened(run.work))
+            if self.workers != "auto" and self.workers > 1:
+                yield from _in_processes(run, chunks, self.workers, cores)
+            elif run.work.takes_turns or cores == 1:
+                watch = _Watch(run, cores) if self.workers == "auto" else None
+                for chunk in chunks:
+                    yield _one(run, chunk, watch)
+                    if watch and watch.is_worth_processes():
+                        run.tell(f"The model keeps one of {cores} cores busy: {cores} processes share what is left")
+                        yield from _in_processes(run, chunks, cores, cores)
             else:
-                yield from _beside(run, chunks, self.workers)
+                yield from _in_threads(run, chunks, cores)
 
 
-def _here(run: Run, chunks: Iterator[Chunk], do: PerChunk) -> Iterator[pa.RecordBatch]:
-    for chunk in chunks:
-        yield _one(run, chunk, do)
+class _Watch:
+    """How many cores the model keeps busy, and how much of its work is left."""
+
+    def __init__(self, run: Run, cores: int) -> None:
+        self._run, self._cores = run, cores
+        self._seconds = self._own = self._all = 0.0
+        self._rows = 0
+        # The first call imports, compiles and fills caches: it says nothing of those after it.
+        self._warm = False
+        self._decided = cores == 1
+
+    def do(self, rows: pa.RecordBatch) -> pa.RecordBatch:
+        """The work, watched."""
+        wall, own, every = time.perf_counter(), time.thread_time(), time.process_time()
+        result = opened(self._run.work)(rows)
+        if self._warm:
+            self._seconds += time.perf_counter() - wall
+            # Both count processor time: a busy machine does not change what they say.
+            self._own += time.thread_time() - own
+            self._all += time.process_time() - every
+            self._rows += rows.num_rows
+        self._warm = True
+        return result
+
+    def is_worth_processes(self) -> bool:
+        """True once, if ever: when enough was seen."""
+        if self._decided or self._seconds < WATCHED_SECONDS:
+            return False
+        self._decided = True
+        tally = self._run.tally
+        left = self._run.rows.count - tally.rows_computed - tally.rows_reused
+        one_core = self._all < self._own * ONE_CORE
+        return one_core and left * self._seconds / self._rows > WORTH_SECONDS and self._run.can_travel
 
 
-def _one(run: Run, chunk: Chunk, do: PerChunk) -> pa.RecordBatch:
+def _one(run: Run, chunk: Chunk, watch: _Watch | None) -> pa.RecordBatch:
     key = ChunkStore.key(run.work.identity, chunk.content)
     result = _kept(run, chunk, key)
     if result is None:
-        result = do(chunk.rows)
+        result = watch.do(chunk.rows) if watch else opened(run.work)(chunk.rows)
         _keep(run, chunk, key, result)
     return result
+
+
+def _in_processes(run: Run, chunks: Iterator[Chunk], workers: int, cores: int) -> Iterator[pa.RecordBatch]:
+    run.tally.workers = workers
+    with WorkerPool(workers, run.packed(), cores) as pool:
+        yield from _in_order(run, chunks, pool.submit, 2 * workers)
+
+
+def _in_threads(run: Run, chunks: Iterator[Chunk], threads: int) -> Iterator[pa.RecordBatch]:
+    """Each thread with a chunk of its own, rather than all of the library's threads with a share of the same one."""
+    do = opened(run.work)
+    with ThreadPoolExecutor(threads, "chunk", initializer=_one_thread_each) as pool:
+        yield from _in_order(run, chunks, lambda rows: pool.submit(do, rows), 2 * threads)
+
+
+def _one_thread_each() -> None:
+    from threadpoolctl import threadpool_limits
+
+    # OpenMP keeps this number per calling thread: it ends with the thread, and concerns no other.
+    threadpool_limits(1, "openmp")
+
+
+def _in_order(
+    run: Run, chunks: Iterator[Chunk], submit: Callable[[pa.RecordBatch], Future[pa.RecordBatch]], most: int
+) -> Iterator[pa.RecordBatch]:
+    """At most `most` chunks are waited for at once: enough that nobody waits for this process to read the next one."""
+    waiting: deque[tuple[Chunk, str, Future[pa.RecordBatch] | pa.RecordBatch]] = deque()
+
+    def first() -> pa.RecordBatch:
+        chunk, key, result = waiting.popleft()
+        if isinstance(result, Future):
+            result = result.result()
+            _keep(run, chunk, key, result)
+        return result
+
+    for chunk in chunks:
+        key = ChunkStore.key(run.work.identity, chunk.content)
+        kept = _kept(run, chunk, key)
+        waiting.append((chunk, key, submit(chunk.rows) if kept is None else kept))
+        while len(waiting) >= most:
+            yield first()
+    while waiting:
+        yield first()
 
 
 def _kept(run: Run, chunk: Chunk, key: str) -> pa.RecordBatch | None:
@@ -81,58 +160,6 @@ def _keep(run: Run, chunk: Chunk, key: str, result: pa.RecordBatch) -> None:
     if run.store:
         run.store.put(key, result)
     run.tally.add(chunk.rows.num_rows, reused=False)
-
-
-def _watched(run: Run, chunks: Iterator[Chunk]) -> Iterator[pa.RecordBatch]:
-    """Here, until it is known how many cores the model keeps busy and how much is left."""
-    cores, do = cores_of_this_process(), opened(run.work)
-    seconds = busy = 0.0
-    watched = 0
-    warm = False
-    for chunk in chunks:
-        before, wall, cpu = run.tally.rows_computed, time.perf_counter(), time.process_time()
-        result = _one(run, chunk, do)
-        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-        yield result
-        if run.tally.rows_computed == before:
-            continue
-        if not warm:
-            # The first call imports, compiles and fills caches: it says nothing of those after it.
-            warm = True
-            continue
-        seconds, busy, watched = seconds + wall, busy + cpu, watched + chunk.rows.num_rows
-        if seconds < _WATCHED_SECONDS:
-            continue
-        left = run.rows.count - run.tally.rows_computed - run.tally.rows_reused
-        if cores > 1 and busy < seconds * ONE_CORE and left * seconds / watched > WORTH_SECONDS and run.can_travel:
-            run.tell(f"The model keeps one of {cores} cores busy: {cores} processes share the rows that are left")
-            yield from _beside(run, chunks, cores)
-            return
-        break
-    yield from _here(run, chunks, do)
-
-
-def _beside(run: Run, chunks: Iterator[Chunk], workers: int) -> Iterator[pa.RecordBatch]:
-    run.tally.workers = workers
-    waiting: deque[tuple[Chunk, str, Future[pa.RecordBatch] | pa.RecordBatch]] = deque()
-
-    def first() -> pa.RecordBatch:
-        chunk, key, result = waiting.popleft()
-        if isinstance(result, Future):
-            result = result.result()
-            _keep(run, chunk, key, result)
-        return result
-
-    with WorkerPool(workers, run.packed(), cores_of_this_process()) as pool:
-        for chunk in chunks:
-            key = ChunkStore.key(run.work.identity, chunk.content)
-            kept = _kept(run, chunk, key)
-            waiting.append((chunk, key, pool.submit(chunk.rows) if kept is None else kept))
-            # One more chunk than workers: none of them waits for this process to read the next.
-            while len(waiting) > 2 * workers:
-                yield first()
-        while waiting:
-            yield first()
 
 
 def cores_of_this_process() -> int:

@@ -158,6 +158,13 @@ class PredictWork(Work):
         parts = (self.signature, *self.row_key, json.dumps(self.params, sort_keys=True, default=str), self.method)
         return identity_of("predict", self.model.reference, parts, self.model.strategies)
 
+    @property
+    def takes_turns(self) -> bool:
+        # Its own threads meet after every tree of every batch, and spin while one of them has lost its core to
+        # somebody else; beside other work that doubles the processor time. It changes nothing and lets go of the GIL.
+        last = getattr(self.model.native, "steps", [(None, self.model.native)])[-1][1]
+        return not type(last).__module__.startswith("sklearn.ensemble._hist_gradient_boosting")
+
     @cached_property
     def scorer(self) -> Scorer:
         """What predicts."""

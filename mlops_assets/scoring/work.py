@@ -36,6 +36,14 @@ class Work(ABC):
     """What is made, for messages: predictions."""
 
     @property
+    def takes_turns(self) -> bool:
+        """Whether chunks are worked on one after the other within a process, as models of unknown make need it.
+
+        False: the function may be called from several threads at once, and gains from it.
+        """
+        return True
+
+    @property
     @abstractmethod
     def identity(self) -> str:
         """A hash of everything besides the rows that a result depends on."""

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from functools import cached_property
@@ -94,7 +95,7 @@ def test_workers_share_the_chunks_and_end_with_the_run():
 def test_a_model_that_keeps_one_core_busy_gets_workers(monkeypatch):
     monkeypatch.setattr(local_engine, "cores_of_this_process", lambda: 2)
     monkeypatch.setattr(local_engine, "WORTH_SECONDS", 0.5)
-    monkeypatch.setattr(local_engine, "_WATCHED_SECONDS", 0.1)
+    monkeypatch.setattr(local_engine, "WATCHED_SECONDS", 0.1)
     table, tally = done(Halved(seconds=0.06), "auto", 30)
     assert table["id"].to_pylist() == list(range(1000))
     assert tally.workers == 2
@@ -104,7 +105,7 @@ def test_a_model_that_keeps_one_core_busy_gets_workers(monkeypatch):
 
 
 def test_little_work_is_done_here(monkeypatch):
-    monkeypatch.setattr(local_engine, "_WATCHED_SECONDS", 0.01)
+    monkeypatch.setattr(local_engine, "WATCHED_SECONDS", 0.01)
     _, tally = done(Halved(seconds=0.01), "auto", 100)
     assert tally.workers == 0
 
@@ -196,6 +197,39 @@ def test_a_script_without_a_guard_is_not_run_again(tmp_path):
         env=os.environ | {"PYTHONPATH": str(root)},
     )
     assert result.stdout.split() == ["once", "1000"]
+
+
+@dataclass(frozen=True)
+class Threaded(Halved):
+    """May be called from several threads at once."""
+
+    takes_turns = False
+
+    def open(self) -> PerChunk:
+        do = super().open()
+
+        def beside(rows: pa.RecordBatch) -> pa.RecordBatch:
+            time.sleep(0.001 * (rows["id"][0].as_py() % 7))
+            result = do(rows)
+            return result.set_column(2, "worker", pa.array([threading.get_ident()] * rows.num_rows))
+
+        return beside
+
+
+def test_threads_share_the_chunks_where_the_model_allows_it(monkeypatch):
+    monkeypatch.setattr(local_engine, "cores_of_this_process", lambda: 3)
+    table, tally = done(Threaded(), "auto", 20)
+    assert table["id"].to_pylist() == list(range(1000))
+    assert len(set(table["worker"].to_pylist())) == 3
+    assert tally.workers == 0
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith(("chunk", "ahead"))]
+
+
+def test_an_error_in_a_thread_is_raised_and_ends_the_others(monkeypatch):
+    monkeypatch.setattr(local_engine, "cores_of_this_process", lambda: 3)
+    with pytest.raises(PredictionError, match="The model failed"):
+        done(Threaded(fails_at=500), "auto", 20)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith(("chunk", "ahead"))]
 
 
 def test_order_is_kept_when_workers_end_at_different_times():
