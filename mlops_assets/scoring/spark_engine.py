@@ -5,7 +5,7 @@ import secrets
 from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from mlops_assets.errors import ConfigurationError
 from mlops_assets.scoring.engine import Engine, Run
-from mlops_assets.scoring.spark_session import Address, forget, session_at, spark_error
+from mlops_assets.scoring.spark_session import Address, forget, session_at, spark_error, spark_errors
 from mlops_assets.scoring.spark_worker import ANSWERS_IN_SPARK, CHUNKS, ChunkTask
 from mlops_assets.scoring.worker import batch_bytes, batch_of
 from mlops_assets.tables.chunk_store import ChunkStore
@@ -131,8 +131,8 @@ class _Job:
 
     def table(self) -> pa.Table:
         """One row per chunk to do."""
-        numbers = pa.array(self.rows, pa.int64())
-        return pa.table([numbers, pa.array(map(memoryview, self.rows.values()), pa.binary())], schema=CHUNKS)
+        data = [rows.to_pybytes() for rows in self.rows.values()]
+        return pa.table([pa.array(self.rows, pa.int64()), pa.array(data, pa.binary())], schema=CHUNKS)
 
 
 class _Jobs:
@@ -142,7 +142,7 @@ class _Jobs:
         self._session, self._address, self._run, self._task = session, address, run, task
         self._tag = f"mlops_assets-{secrets.token_hex(8)}"
         self._workers: set[str] = set()
-        self._threads = ThreadPoolExecutor(JOBS, "spark job", initializer=session.addTag, initargs=(self._tag,))
+        self._threads = ThreadPoolExecutor(JOBS, "spark job")
         self.waiting: deque[tuple[_Job, Future[dict[int, pa.RecordBatch]]]] = deque()
 
     def start(self, job: _Job) -> None:
@@ -164,7 +164,9 @@ class _Jobs:
         futures = [future for _, future in self.waiting if not future.cancel()]
         while wait(futures, 0.0).not_done:
             # A thread may have been about to start its job: then it is not yet there to be interrupted.
-            self._session.interruptTag(self._tag)
+            # Where the cluster is gone, the thread has heard of it too.
+            with suppress(*spark_errors()):
+                self._session.interruptTag(self._tag)
             wait(futures, 0.5)
         self._threads.shutdown()
 
@@ -186,15 +188,13 @@ class _Jobs:
     def _answers(self, job: _Job) -> Iterator[tuple[int, bool, Any, str]]:
         if not job.rows:
             return
-        from py4j.protocol import Py4JError
-        from pyspark.errors import PySparkException
-
         table = job.table()
         job.rows.clear()
         try:
+            self._session.addTag(self._tag)
             tasks = self._session.createDataFrame(table)
             answers = tasks.mapInArrow(self._task, ANSWERS_IN_SPARK).toArrow()
-        except (PySparkException, Py4JError) as error:
+        except spark_errors() as error:
             forget(self._address)
             raise spark_error(error, self._address) from error
         for batch in answers.to_batches():

@@ -74,8 +74,10 @@ def session_at(address: Address, seconds: float) -> "SparkSession":
         Nobody listens at the address; no worker answers within `seconds`.
     """
     with _lock:
-        if address in _kept:
-            return _kept[address]
+        kept = _kept.pop(address, None)
+        if kept is not None and _is_alive(kept, address):
+            _kept[address] = kept
+            return kept
         # A process has one SparkContext.
         for other in [each for each in _kept if each.master]:
             _kept.pop(other).stop()
@@ -86,6 +88,18 @@ def session_at(address: Address, seconds: float) -> "SparkSession":
         return opened
 
 
+def _is_alive(session: "SparkSession", address: Address) -> bool:
+    """A Connect server ends a session that was idle for long; a driver stops when it loses the cluster."""
+    try:
+        if address.master:
+            java = session.sparkContext._jsc
+            return java is not None and not java.sc().isStopped()
+        session.conf.get("spark.sql.leafNodeDefaultParallelism")
+    except spark_errors():
+        return False
+    return True
+
+
 def forget(address: Address) -> None:
     """Stop the session at `address`; the next one is new. Nothing happens where there is none."""
     with _lock:
@@ -93,7 +107,7 @@ def forget(address: Address) -> None:
     if session is not None:
         try:
             session.stop()
-        except _spark_errors():
+        except spark_errors():
             # It is gone already: that is why it is forgotten.
             return
 
@@ -173,7 +187,7 @@ def _connect(address: Address) -> Any:
 
 def _check_installed(address: Address) -> None:
     try:
-        import pyspark  # noqa: F401
+        import pyspark
 
         if address.remote:
             import pyspark.sql.connect.session  # noqa: F401
@@ -256,7 +270,7 @@ def _within(seconds: float, open_: Callable[[], Result], address: Address) -> Re
             "reach this machine (spark.driver.host)? Where starting takes longer, raise `start_seconds`",
         )
     error = failed[0]
-    if isinstance(error, MlopsAssetsError) or not isinstance(error, _spark_errors()):
+    if isinstance(error, MlopsAssetsError) or not isinstance(error, spark_errors()):
         raise error
     assert isinstance(error, Exception)
     raise spark_error(error, address) from error
@@ -270,8 +284,8 @@ def _stop_classic() -> None:
         context.stop()
 
 
-def _spark_errors() -> tuple[type[Exception], ...]:
-    """What Spark raises here: its own, those of its bridge to Java, those of gRPC."""
+def spark_errors() -> tuple[type[Exception], ...]:
+    """What Spark raises in this process: its own errors, those of its bridge to Java, those of gRPC."""
     from py4j.protocol import Py4JError
     from pyspark.errors import PySparkException
 

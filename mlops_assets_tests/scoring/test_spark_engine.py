@@ -5,7 +5,7 @@ import os
 import sys
 import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,6 @@ import mlflow.pyfunc
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pytest
 from mlflow.models import infer_signature
@@ -28,9 +27,9 @@ from mlops_assets.scoring.predict import PredictWork
 from mlops_assets.scoring.spark_engine import SparkEngine
 from mlops_assets.scoring.work import Work
 from mlops_assets.tables.chunk_store import ChunkStore
-from mlops_assets.tables.digest import hash_of
 from mlops_assets.tables.provenance import Provenance
 from mlops_assets_tests.scoring.spark_cluster import APPLICATION, Cluster
+from mlops_assets_tests.scoring.sums import Sums
 
 # One cluster serves them all: pytest-xdist gives them to one of its processes.
 pytestmark = [pytest.mark.xdist_group("spark"), pytest.mark.slow]
@@ -107,21 +106,21 @@ COMMON: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("kind", ["master", "remote"])
-def test_every_table_is_the_one_of_the_local_engine_byte_for_byte(cluster, trees, frame, run, kind):
+def test_every_table_is_the_one_of_the_local_engine_byte_for_byte(cluster, trees, frame, run):
     here = run(frame, **COMMON)
     assert here.success
     expected = files(here.tables)
-
-    there = run(frame, engine=settings_of(cluster, kind), **COMMON)
-    assert there.success
     assert set(expected) == set(TABLES)
-    assert files(there.tables) == expected
-    assert len(there.table("predictions")) == ROWS - 5
-    assert len(there.table("rejected_samples")) == 5
-    assert there.metadata("predictions")["rows_computed"] == ROWS - 5
-    for name in ("predictions", "sample_explanations"):
-        assert there.metadata(name)["workers"] == 2
+    assert len(here.table("predictions")) == len(here.table("sample_explanations")) == ROWS - 5
+    assert len(here.table("rejected_samples")) == 5
+
+    for kind in ("master", "remote"):
+        there = run(frame, engine=settings_of(cluster, kind), **COMMON)
+        assert there.success, kind
+        assert files(there.tables) == expected, kind
+        for name in ("predictions", "sample_explanations"):
+            assert there.metadata(name)["rows_computed"] == ROWS - 5, kind
+            assert there.metadata(name)["workers"] == 2, kind
 
 
 def test_the_model_is_loaded_once_per_worker_process(cluster, registry, frame, run, tmp_path):
@@ -134,57 +133,35 @@ def test_the_model_is_loaded_once_per_worker_process(cluster, registry, frame, r
     assert len(batches) == done.metadata("predictions")["chunks_computed"] > 2 * len(loaded)
 
 
-@pytest.mark.parametrize("kind", ["master", "remote"])
-def test_a_worker_that_is_killed_changes_nothing(cluster, registry, frame, run, tmp_path, kind):
+def test_a_worker_that_is_killed_changes_nothing(cluster, registry, frame, run, tmp_path):
     seen = tmp_path / "seen"
     slow_model(registry, frame, seen, 0.1)
-    settings = {"job": "inference", "trust": {"allow_pickle": True}, **COMMON}
-    here = run(frame, **settings)
-    assert here.success
-    expected = files(here.tables)
+    begun: list[int] = []
 
     def kill() -> None:
         while len(processes(seen, "batch")) < 5:
             time.sleep(0.02)
+        begun.append(len(processes(seen, "batch")))
         cluster.kill_worker()
 
     killer = threading.Thread(target=kill)
     killer.start()
     try:
-        there = run(frame, engine=settings_of(cluster, kind), **settings)
+        done = run(
+            frame, job="inference", trust={"allow_pickle": True}, engine=settings_of(cluster, "master"), **COMMON
+        )
     finally:
         killer.join()
         cluster.start_worker()
         cluster.wait_for_workers()
-    assert there.success
-    assert files(there.tables) == expected
-    # Both had begun.
+    assert done.success
+    accepted = frame.dropna()
+    predictions = done.table("predictions")
+    assert predictions["customer"].tolist() == accepted["customer"].tolist()
+    assert predictions["prediction"].tolist() == (accepted["a"] * 2 + accepted["b"]).tolist()
+    # It was mid-run, and both workers were at it.
+    assert begun[0] < done.metadata("predictions")["chunks_computed"]
     assert len(set(processes(seen, "batch"))) > 1
-
-
-@dataclass(frozen=True)
-class Sums(Work):
-    """Adds two columns; goes wrong in a chosen way at the row whose number is `at`."""
-
-    noun = "sums"
-    at: int = -1
-    fault: str = ""
-
-    @property
-    def identity(self) -> str:
-        return hash_of("sums", str(self.at), self.fault)
-
-    def open(self):
-        def sums(rows: pa.RecordBatch) -> pa.RecordBatch:
-            if self.at in rows.column("n").to_pylist():
-                if self.fault == "own":
-                    raise PredictionError("Row refused", where="column a", fix="Mend it")
-                if self.fault == "foreign":
-                    raise ZeroDivisionError("by nought")
-                os._exit(7)
-            return pa.RecordBatch.from_arrays([rows.column("n"), pc.multiply(rows.column("a"), 2)], ["n", "double"])
-
-        return sums
 
 
 def sums(engine: SparkEngine, work: Work, store: ChunkStore | None = None) -> tuple[pa.Table, Run]:
@@ -223,12 +200,7 @@ def test_an_error_of_this_package_comes_back_as_itself_and_what_was_done_is_kept
 def test_any_other_error_comes_with_its_traceback(engine):
     with pytest.raises(WorkerError, match="ZeroDivisionError: by nought") as told:
         sums(engine, Sums(at=0, fault="foreign"))
-    assert "in sums" in told.value.__notes__[0]
-
-
-def test_a_python_process_that_always_dies_is_given_up(engine):
-    with pytest.raises(WorkerError, match="Spark gave up .*exited unexpectedly"):
-        sums(engine, Sums(at=100, fault="exit"))
+    assert "in doubled" in told.value.__notes__[0]
 
 
 def test_the_trust_policy_holds_on_the_worker(engine, registry, frame, tmp_path):
@@ -271,6 +243,14 @@ def conformed(frame: pd.DataFrame) -> Rows:
     return Rows(ds.dataset(table), chunk_rows=100)
 
 
+# Those that leave no session come last.
+
+
+def test_a_python_process_that_always_dies_is_given_up(engine):
+    with pytest.raises(WorkerError, match=r"Spark gave up .*exited unexpectedly"):
+        sums(engine, Sums(at=100, fault="exit"))
+
+
 def test_a_cluster_without_room_is_told_of_in_bounded_time(cluster):
     conf = APPLICATION | {"spark.executor.memory": "500g"}
     with pytest.raises(WorkerError, match=r"No worker of the Spark cluster answered within 8 seconds") as told:
@@ -282,6 +262,6 @@ def test_workers_without_the_package_are_told_of(cluster, tmp_path):
     bare = tmp_path / "python"
     bare.write_text(f'#!/bin/sh\nexec "{sys.executable}" -S "$@"\n')
     bare.chmod(0o755)
-    conf = APPLICATION | {"spark.pyspark.python": str(bare), "spark.executorEnv.PYTHONPATH": ""}
-    with pytest.raises(ConfigurationError, match="The Python of the Spark workers has no (pyarrow|mlops_assets)"):
-        sums(SparkEngine(master=cluster.master, conf=conf), Sums())
+    conf = {"spark.pyspark.python": str(bare), "spark.executorEnv.PYTHONPATH": ""}
+    with pytest.raises(ConfigurationError, match=r"The Python of the Spark workers has no (pyarrow|mlops_assets)"):
+        sums(SparkEngine(master="local[1]", conf=conf), Sums())
