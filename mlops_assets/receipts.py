@@ -18,6 +18,7 @@ from mlops_assets.io_managers.tables import TableIOManager
 from mlops_assets.models.loaded import LoadedModel
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.tables.provenance import Provenance
+from mlops_assets.tables.views import rows_of
 
 
 def explain_receipt(
@@ -64,7 +65,7 @@ def explain_receipt(
     if tables.exists(BACKGROUND, partition):
         background = tables.read(BACKGROUND, partition).to_table()
     else:
-        background = background_pool(inputs.to_batches(), config)
+        background = background_pool(rows_of(inputs), config)
     subject = explaining(model, schema, source.row_key, background, config)
     (row,) = rows.combine_chunks().to_batches()
     receipt = check_receipt(

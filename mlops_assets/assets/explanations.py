@@ -31,6 +31,7 @@ from mlops_assets.models.reference import ModelReference
 from mlops_assets.scoring.engine import Rows, Run, results
 from mlops_assets.tables.digest import hash_of
 from mlops_assets.tables.provenance import Provenance
+from mlops_assets.tables.views import rows_of
 
 if TYPE_CHECKING:
     from mlops_assets.explain.summary import LedgerSummary
@@ -106,7 +107,7 @@ def sample_explanations_asset(family: Family) -> dg.AssetsDefinition:
             mode=defaults.mode,
             interactions=defaults.interactions,
         )
-        pool = background_pool(input_samples.to_batches(), settings)
+        pool = background_pool(rows_of(input_samples), settings)
         selection = config.selection()
         key = pa.schema([input_samples.schema.field(name) for name in source.row_key])
         work = ExplainWork(champion_model, model_signature, key, pool, settings, selection)
@@ -255,7 +256,7 @@ def _summarised(
     source = Provenance.of(ledger.schema)
     features, outputs = json.loads(source.extra["features"]), json.loads(source.extra["outputs"])
     summary = LedgerSummary.over(
-        ledger.to_batches(),
+        rows_of(ledger),
         features,
         outputs,
         native_importance=json.loads(source.extra["native_importance"]),
@@ -319,7 +320,7 @@ def _summary_plot(summary: "LedgerSummary", inputs: ds.Dataset | None, source: P
     sample = summary.sample(summary.outputs[0]) if len(summary.outputs) == 1 else None
     colours = None
     if sample is not None and inputs is not None:
-        colours = matching_rows(inputs.to_batches(), sample, source.row_key, summary.features)
+        colours = matching_rows(rows_of(inputs), sample, source.row_key, summary.features)
     return summary_plot_png(summary, inputs=colours, space=source.extra["space"], title=source.model or "")
 
 

@@ -10,6 +10,7 @@ from mlops_assets.io_managers.tables import TableIOManager
 from mlops_assets.tables.batching import first_rows
 from mlops_assets.tables.location import Location
 from mlops_assets.tables.provenance import Provenance
+from mlops_assets.tables.views import rows_of
 
 if TYPE_CHECKING:
     from mlops_assets.explain.summary import LedgerSummary
@@ -46,7 +47,7 @@ def publish_report(
         summary=summary,
         space=extra["space"],
         row_key=source.row_key,
-        residuals=judge_residuals(ledger.to_batches(), source.row_key, extra["precision"]),
+        residuals=judge_residuals(rows_of(ledger), source.row_key, extra["precision"]),
         rejected=rejected,
         rejected_count=count,
         **_rows(ledger, summary, inputs, source),
@@ -62,7 +63,7 @@ def _rows(
     from mlops_assets.explain.notable import notable_rows
     from mlops_assets.explain.summary import matching_rows
 
-    notable = notable_rows(ledger.to_batches())
+    notable = notable_rows(rows_of(ledger))
     if inputs is None:
         return {"notable": notable}
     keys, features = list(source.row_key), list(summary.features)
@@ -70,13 +71,13 @@ def _rows(
     for output in summary.outputs:
         sample = summary.sample(output)
         if sample is not None:
-            sampled[output] = matching_rows(inputs.to_batches(), sample, keys, features)
+            sampled[output] = matching_rows(rows_of(inputs), sample, keys, features)
     wanted = [found.row for rows in notable.values() for found in rows]
     unique = list({tuple(row[name] for name in keys): {name: row[name] for name in keys} for row in wanted}.values())
     if not unique:
         return {"notable": notable, "inputs": sampled}
     key_schema = pa.schema([ledger.schema.field(name) for name in keys])
-    found = matching_rows(inputs.to_batches(), pa.Table.from_pylist(unique, key_schema), keys, features).to_pylist()
+    found = matching_rows(rows_of(inputs), pa.Table.from_pylist(unique, key_schema), keys, features).to_pylist()
     values = {tuple(key.values()): row for key, row in zip(unique, found, strict=True)}
     return {"notable": notable, "inputs": sampled, "notable_inputs": values}
 
@@ -85,4 +86,4 @@ def _rejected(tables: TableIOManager) -> tuple[pa.Table | None, int]:
     if not tables.exists("rejected_samples"):
         return None, 0
     dataset = tables.read("rejected_samples")
-    return pa.Table.from_batches(first_rows(dataset.to_batches(), REJECTED_SHOWN), dataset.schema), dataset.count_rows()
+    return pa.Table.from_batches(first_rows(rows_of(dataset), REJECTED_SHOWN), dataset.schema), dataset.count_rows()

@@ -16,6 +16,7 @@ from mlops_assets.metadata import table, verbatim
 from mlops_assets.scoring.key_agreement import compare_keys, compare_subset
 from mlops_assets.tables.batching import first_rows
 from mlops_assets.tables.provenance import Provenance
+from mlops_assets.tables.views import rows_of
 
 
 def explanation_checks(family: Family) -> dg.AssetChecksDefinition:
@@ -68,7 +69,7 @@ def _keys(
     every, in_order = json.loads(source.extra["every_row"]), json.loads(source.extra["in_order_from_start"])
     rows = ledger.count_rows()
     columns = list(source.row_key)
-    explained, published = ledger.to_batches(columns=columns), predictions.to_batches(columns=columns)
+    explained, published = rows_of(ledger, columns), rows_of(predictions, columns)
     if not in_order:
         agreement = compare_subset(published, explained, columns)
     else:
@@ -92,7 +93,7 @@ def _keys(
 
 
 def _additive(ledger: ds.Dataset, source: Provenance, key: dg.AssetKey, block: bool) -> dg.AssetCheckResult:
-    verdict = judge_residuals(ledger.to_batches(), source.row_key, source.extra["precision"])
+    verdict = judge_residuals(rows_of(ledger), source.row_key, source.extra["precision"])
     metadata: dict[str, Any] = {
         "rows": verdict.rows,
         "rows_beyond_tolerance": verdict.beyond,
@@ -140,8 +141,8 @@ def _stored(
             metadata=told | {"selection": source.extra["selection"]},
         )
     found = compare_with_stored(
-        ledger.to_batches(columns=["prediction"]),
-        predictions.to_batches(),
+        rows_of(ledger, ["prediction"]),
+        rows_of(predictions),
         outputs,
         source.extra["space"],  # type: ignore[arg-type]
         output_columns_of(predictions.schema, source.row_key),

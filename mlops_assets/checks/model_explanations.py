@@ -19,6 +19,7 @@ from mlops_assets.metadata import table, verbatim
 from mlops_assets.models.loaded import LoadedModel
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.tables.provenance import Provenance
+from mlops_assets.tables.views import rows_of
 
 CHANGE_COLUMNS = {
     "output": "string",
@@ -90,7 +91,7 @@ def model_explanations_checks(family: Family) -> dg.AssetChecksDefinition:
 def _diff(old: LoadedModel, new: LoadedModel, samples: ds.Dataset, family: Family) -> ExplanationDiff:
     settings = family.settings.explain
     drawn = Reservoir(settings.diff_rows, settings.seed)
-    for batch in samples.to_batches():
+    for batch in rows_of(samples):
         drawn.add(batch)
     rows = drawn.rows if drawn.rows is not None else pa.Table.from_batches([], samples.schema)
     config = ExplainConfig(

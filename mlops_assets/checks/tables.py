@@ -18,6 +18,7 @@ from mlops_assets.state import state_folder
 from mlops_assets.tables.keys import check_unique
 from mlops_assets.tables.provenance import Provenance
 from mlops_assets.tables.spool import scratch_folder
+from mlops_assets.tables.views import rows_of
 
 
 def sample_checks(family: Family) -> dg.AssetChecksDefinition:
@@ -39,7 +40,7 @@ def sample_checks(family: Family) -> dg.AssetChecksDefinition:
         problem = None
         with scratch_folder(state_folder(family.root) / "scratch") as scratch:
             try:
-                check_unique(lambda: input_samples.to_batches(columns=list(row_key)), scratch)
+                check_unique(lambda: rows_of(input_samples, list(row_key)), scratch)
             except TableError as error:
                 problem = str(error)
         yield dg.AssetCheckResult(
@@ -124,7 +125,8 @@ def prediction_checks(family: Family) -> dg.AssetChecksDefinition:
         predictions: ds.Dataset, input_samples: ds.Dataset, model_signature: str
     ) -> Iterator[dg.AssetCheckResult]:
         source = Provenance.of(predictions.schema)
-        agreement = compare_keys(input_samples.to_batches(), predictions.to_batches(), source.row_key)
+        key_columns = list(source.row_key)
+        agreement = compare_keys(rows_of(input_samples, key_columns), rows_of(predictions, key_columns), source.row_key)
         yield dg.AssetCheckResult(
             check_name="one_row_per_input",
             asset_key=key,
@@ -170,7 +172,7 @@ def _within_signature(
         return dg.AssetCheckResult(
             check_name="within_output_signature", asset_key=key, passed=True, description=reason, metadata=told
         )
-    problems = OutputContract(outputs, produced).judge(predictions.to_batches(columns=columns))
+    problems = OutputContract(outputs, produced).judge(rows_of(predictions, columns))
     return dg.AssetCheckResult(
         check_name="within_output_signature",
         asset_key=key,
@@ -183,7 +185,7 @@ def _within_signature(
 def _finite(predictions: ds.Dataset, source: Provenance, key: dg.AssetKey) -> dg.AssetCheckResult:
     columns = output_columns_of(predictions.schema, source.row_key)
     statistics = {name: ColumnStatistics() for name in columns}
-    for batch in predictions.to_batches(columns=columns):
+    for batch in rows_of(predictions, columns):
         for name in columns:
             statistics[name].add(batch.column(name))
     bad = {name: found.nulls + found.not_finite for name, found in statistics.items()}

@@ -27,10 +27,12 @@ from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.sensors.notifications import deliver
 from mlops_assets.tables.batching import first_rows
 from mlops_assets.tables.provenance import Provenance
+from mlops_assets.tables.views import rows_of
 
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature
 
+    from mlops_assets.models.trust import TrustPolicy
     from mlops_assets.validation.candidate import Trial
     from mlops_assets.validation.verdict import Verdict
 
@@ -83,7 +85,7 @@ def validation_job(family: Family) -> dg.JobDefinition:
             except (TrustError, ArtifactsMissingError) as error:
                 verdict = Verdict(config.version, None, None, (Finding("loads", False, str(error)),))
             else:
-                champion = _champion(registry, family)
+                champion = _champion(registry, family, trust)
                 verdict = validate(candidate, champion, _trial(context, family, candidate, champion, config.rows))
             _write_tags(registry, family.model, verdict)
         title = f"{family.model}: version {verdict.version} {'passed' if verdict.passed else 'failed'} validation"
@@ -143,10 +145,10 @@ def report(verdict: "Verdict") -> dict[str, Any]:
     return told
 
 
-def _champion(registry: MlflowRegistry, family: Family) -> ModelReference | None:
+def _champion(registry: MlflowRegistry, family: Family, trust: "TrustPolicy") -> ModelReference | None:
     """The champion, pinned; None where the alias points at nothing."""
     try:
-        return registry.pin(family.model, family.settings.alias_or_version, family.settings.trust.policy())
+        return registry.pin(family.model, family.settings.alias_or_version, trust)
     except (AliasNotFoundError, VersionNotFoundError):
         return None
 
@@ -174,7 +176,7 @@ def _trial(
         # The inputs are somebody's asset: the rows that the last run accepted stand for them.
         tables: TableIOManager = getattr(context.resources, family.tables)
         dataset = tables.read("input_samples")
-        batches, schema, row_key = dataset.to_batches(), dataset.schema, Provenance.of(dataset.schema).row_key
+        batches, schema, row_key = rows_of(dataset), dataset.schema, Provenance.of(dataset.schema).row_key
     return Trial(
         load=lambda reference: store.load(reference, trust),
         rows=pa.Table.from_batches(first_rows(batches, most), schema),

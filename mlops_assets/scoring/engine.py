@@ -11,11 +11,11 @@ import pyarrow.dataset as ds
 
 from mlops_assets.errors import ConfigurationError
 from mlops_assets.scoring.work import Work
-from mlops_assets.tables.batching import BATCH_ROWS
 from mlops_assets.tables.chunk_store import ChunkStore
 from mlops_assets.tables.chunks import Chunk, chunks, rows_of_bytes
 from mlops_assets.tables.pipeline import ahead
 from mlops_assets.tables.provenance import Provenance
+from mlops_assets.tables.views import rows_of
 
 PARTS = "parts"
 """`Provenance.extra` of a table whose rows came in parts: how many rows each has, separated by spaces."""
@@ -71,8 +71,7 @@ class Rows:
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The rows in order, a few batches in memory at most."""
-        scanner = self.dataset.scanner(batch_size=BATCH_ROWS, batch_readahead=2, fragment_readahead=1)
-        stream: Iterator[pa.RecordBatch] = (batch for batch in scanner.to_batches() if batch.num_rows)
+        stream = rows_of(self.dataset)
         return stream if self.selected is None else (batch for batch in self.selected(stream) if batch.num_rows)
 
     def chunks(self) -> Iterator[Chunk]:

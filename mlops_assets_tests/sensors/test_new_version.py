@@ -149,6 +149,13 @@ def test_a_good_candidate_passes_with_its_shift_and_its_explanations(model, add,
     assert done.result.get_asset_materialization_events() == []
 
 
+def test_a_version_earns_the_tag_that_is_asked_of_champions(model, add, registry):
+    """The champion of before has none: the first validation compares with it all the same."""
+    done = Validation(model(trust={"required_tags": {TAG: "passed"}}), registry, add())
+    assert done.verdict == "passed"
+    assert done.metadata["champion"] == 1
+
+
 def test_a_candidate_without_a_signature_fails(model, add, registry):
     done = Validation(model(), registry, add(signature=None))
     assert done.verdict == "failed"
