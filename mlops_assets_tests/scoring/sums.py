@@ -1,6 +1,7 @@
 """Work that needs no model; in a module of its own, so that a worker imports little to do it."""
 
 import os
+import time
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -28,6 +29,8 @@ class Sums(Work):
             if self.at in rows.column("n").to_pylist():
                 if self.fault == "own":
                     raise PredictionError("Row refused", where="column a", fix="Mend it")
+                if self.fault == "slow":
+                    time.sleep(300)
                 if self.fault == "foreign":
                     raise ZeroDivisionError("by nought")
                 os._exit(7)

@@ -164,10 +164,14 @@ def test_a_worker_that_is_killed_changes_nothing(cluster, registry, frame, run, 
     assert len(set(processes(seen, "batch"))) > 1
 
 
-def sums(engine: SparkEngine, work: Work, store: ChunkStore | None = None) -> tuple[pa.Table, Run]:
+def sums_run(work: Work, store: ChunkStore | None = None) -> Run:
     table = pa.table({"n": np.arange(500), "a": np.arange(500) * 3})
     dataset = ds.dataset(table.replace_schema_metadata(Provenance(row_key=("n",)).to_metadata()))
-    run = Run(work, Rows(dataset, chunk_rows=20), store)
+    return Run(work, Rows(dataset, chunk_rows=20), store)
+
+
+def sums(engine: SparkEngine, work: Work, store: ChunkStore | None = None) -> tuple[pa.Table, Run]:
+    run = sums_run(work, store)
     return pa.Table.from_batches(engine.results(run)), run
 
 
@@ -201,6 +205,16 @@ def test_any_other_error_comes_with_its_traceback(engine):
     with pytest.raises(WorkerError, match="ZeroDivisionError: by nought") as told:
         sums(engine, Sums(at=0, fault="foreign"))
     assert "in doubled" in told.value.__notes__[0]
+
+
+def test_closing_the_results_ends_the_work_on_the_cluster(engine):
+    results = replace(engine, in_flight_mib=0.004).results(sums_run(Sums(at=100, fault="slow")))
+    assert next(results).num_rows
+    start = time.monotonic()
+    results.close()
+    # The worker slept; it is free again.
+    assert sums(engine, Sums())[0].num_rows == 500
+    assert time.monotonic() - start < 60
 
 
 def test_the_trust_policy_holds_on_the_worker(engine, registry, frame, tmp_path):
