@@ -5,7 +5,7 @@ import secrets
 from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,7 +13,15 @@ import pyarrow as pa
 
 from mlops_assets.errors import ConfigurationError
 from mlops_assets.scoring.engine import Engine, Run
-from mlops_assets.scoring.spark_session import Address, forget, session_at, spark_error, spark_errors
+from mlops_assets.scoring.spark_session import (
+    Address,
+    cancel_jobs,
+    forget,
+    session_at,
+    spark_error,
+    spark_errors,
+    tag_jobs,
+)
 from mlops_assets.scoring.spark_worker import ANSWERS_IN_SPARK, CHUNKS, ChunkTask
 from mlops_assets.scoring.worker import batch_bytes, batch_of
 from mlops_assets.tables.chunk_store import ChunkStore
@@ -142,6 +150,7 @@ class _Jobs:
         self._session, self._address, self._run, self._task = session, address, run, task
         self._tag = f"mlops_assets-{secrets.token_hex(8)}"
         self._workers: set[str] = set()
+        self._closing = False
         self._threads = ThreadPoolExecutor(JOBS, "spark job")
         self.waiting: deque[tuple[_Job, Future[dict[int, pa.RecordBatch]]]] = deque()
 
@@ -161,12 +170,11 @@ class _Jobs:
 
     def close(self) -> None:
         """Nothing of these jobs goes on, here or on the cluster."""
+        self._closing = True
         futures = [future for _, future in self.waiting if not future.cancel()]
         while wait(futures, 0.0).not_done:
             # A thread may have been about to start its job: then it is not yet there to be interrupted.
-            # Where the cluster is gone, the thread has heard of it too.
-            with suppress(*spark_errors()):
-                self._session.interruptTag(self._tag)
+            cancel_jobs(self._session, self._tag)
             wait(futures, 0.5)
         self._threads.shutdown()
 
@@ -191,11 +199,12 @@ class _Jobs:
         table = job.table()
         job.rows.clear()
         try:
-            self._session.addTag(self._tag)
+            tag_jobs(self._session, self._tag)
             tasks = self._session.createDataFrame(table)
             answers = tasks.mapInArrow(self._task, ANSWERS_IN_SPARK).toArrow()
         except spark_errors() as error:
-            forget(self._address)
+            if not self._closing:
+                forget(self._address)
             raise spark_error(error, self._address) from error
         for batch in answers.to_batches():
             numbers, failed, results, workers = batch.columns

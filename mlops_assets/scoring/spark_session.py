@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -105,11 +106,36 @@ def forget(address: Address) -> None:
     with _lock:
         session = _kept.pop(address, None)
     if session is not None:
-        try:
+        # It may be gone already.
+        with suppress(*spark_errors()):
             session.stop()
-        except spark_errors():
-            # It is gone already: that is why it is forgotten.
-            return
+
+
+def tag_jobs(session: "SparkSession", tag: str) -> None:
+    """Jobs that this thread starts from now on are those that `cancel_jobs` ends."""
+    if _is_classic(session):
+        # The session's own tags do not reach the thread of the driver's in which `toArrow` runs the job.
+        session.sparkContext.addJobTag(tag)
+    else:
+        session.addTag(tag)
+
+
+def cancel_jobs(session: "SparkSession", tag: str) -> None:
+    """End what runs under this tag, on the cluster as well. What is about to be started is not yet there to be ended.
+
+    Nothing happens where the cluster is gone.
+    """
+    with suppress(*spark_errors()):
+        if _is_classic(session):
+            # A context that was stopped has no jobs, and no Java beneath it.
+            if session.sparkContext._jsc is not None:
+                session.sparkContext.cancelJobsWithTag(tag)
+        else:
+            session.interruptTag(tag)
+
+
+def _is_classic(session: "SparkSession") -> bool:
+    return ".connect." not in type(session).__module__
 
 
 def spark_error(error: Exception, address: Address) -> MlopsAssetsError:

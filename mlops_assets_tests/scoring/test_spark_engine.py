@@ -29,7 +29,7 @@ from mlops_assets.scoring.work import Work
 from mlops_assets.tables.chunk_store import ChunkStore
 from mlops_assets.tables.provenance import Provenance
 from mlops_assets_tests.scoring.spark_cluster import APPLICATION, Cluster
-from mlops_assets_tests.scoring.sums import Sums
+from mlops_assets_tests.scoring.sums import SLEEP, Sums
 
 # One cluster serves them all: pytest-xdist gives them to one of its processes.
 pytestmark = [pytest.mark.xdist_group("spark"), pytest.mark.slow]
@@ -175,11 +175,15 @@ def sums(engine: SparkEngine, work: Work, store: ChunkStore | None = None) -> tu
     return pa.Table.from_batches(engine.results(run)), run
 
 
-@pytest.fixture
-def engine(cluster) -> SparkEngine:
-    settings = settings_of(cluster, "master")
+def engine_on(cluster: Cluster, kind: str) -> SparkEngine:
+    settings = settings_of(cluster, kind)
     settings.pop("KIND")
     return SparkEngine(**settings)
+
+
+@pytest.fixture
+def engine(cluster) -> SparkEngine:
+    return engine_on(cluster, "master")
 
 
 def test_results_come_in_the_order_of_the_rows_and_are_found_again(engine, tmp_path):
@@ -207,14 +211,16 @@ def test_any_other_error_comes_with_its_traceback(engine):
     assert "in doubled" in told.value.__notes__[0]
 
 
-def test_closing_the_results_ends_the_work_on_the_cluster(engine):
+@pytest.mark.parametrize("kind", ["master", "remote"])
+def test_closing_the_results_ends_the_work_on_the_cluster(cluster, kind):
+    engine = engine_on(cluster, kind)
+    # A job per chunk: the first is done while a later one sleeps.
     results = replace(engine, in_flight_mib=0.004).results(sums_run(Sums(at=100, fault="slow")))
     assert next(results).num_rows
     start = time.monotonic()
     results.close()
-    # The worker slept; it is free again.
     assert sums(engine, Sums())[0].num_rows == 500
-    assert time.monotonic() - start < 60
+    assert time.monotonic() - start < SLEEP / 3
 
 
 def test_the_trust_policy_holds_on_the_worker(engine, registry, frame, tmp_path):
