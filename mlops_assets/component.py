@@ -68,8 +68,8 @@ class MlflowModelComponent(dg.Component, dg.Model, dg.Resolvable):
     explain: ExplainSettings = Field(default_factory=ExplainSettings, description="Defaults for explanations.")
     engine: StrategySettings = Field(
         default_factory=lambda: {"KIND": "LocalEngine"},
-        description="Where predicting and explaining happen: {KIND: LocalEngine, workers: auto}, or your own as "
-        "module.Class.",
+        description="Where predicting and explaining happen: {KIND: LocalEngine, workers: auto}, {KIND: SparkEngine, "
+        "master: ... | remote: ...}, or your own as module.Class.",
     )
     resume: ResumeSettings = Field(default_factory=ResumeSettings, description="Results kept for the next run.")
     sensors: SensorsSettings = Field(default_factory=SensorsSettings, description="Status and interval of each sensor.")
@@ -131,6 +131,10 @@ class MlflowModelComponent(dg.Component, dg.Model, dg.Resolvable):
             raise ValueError("alias_or_version is a version, which never moves; sensors.champion needs an alias")
         if self.sensors.inputs.status == "RUNNING" and self.inputs.asset:
             raise ValueError("sensors.inputs watches files, and inputs is an asset; use that asset's own automation")
+        if self.sensors.inputs.status == "RUNNING" and self.inputs.is_pinned:
+            raise ValueError("sensors.inputs watches for changes, and a version of a Delta table never changes")
+        if self.inputs.version is not None and self.partitioning is not None:
+            raise ValueError("inputs.version counts one table's versions; with partitions use inputs.timestamp")
         return self
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:

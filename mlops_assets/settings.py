@@ -3,10 +3,14 @@
 import os
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 import dagster as dg
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
+
+from mlops_assets.errors import ConfigurationError
+from mlops_assets.tables.delta_log import moment
 
 if TYPE_CHECKING:
     from mlops_assets.models.trust import TrustPolicy
@@ -24,8 +28,15 @@ class InputsSettings(dg.Model, dg.Resolvable):
     asset: str | None = Field(
         default=None, description="Instead of a path: the key of your own asset (my/key), read by its IO manager."
     )
-    format: Literal["parquet", "csv", "jsonl"] | None = Field(
-        default=None, description="Null: by the file's extension. A folder needs it."
+    format: Literal["parquet", "csv", "jsonl", "delta"] | None = Field(
+        default=None, description="Null: by the file's extension; a folder with a Delta log is a Delta table."
+    )
+    version: int | None = Field(
+        default=None, description="Delta only: the number of the version to read. Null: the newest.", ge=0
+    )
+    timestamp: str | None = Field(
+        default=None,
+        description='Delta only, instead of a version: what was the newest then, such as "2026-11-01T00:00:00Z".',
     )
     row_key: Sequence[str] | None = Field(
         default=None, description="Columns that identify a row. Null: the stored pandas index, else a row_number."
@@ -47,12 +58,37 @@ class InputsSettings(dg.Model, dg.Resolvable):
             raise ValueError("inputs needs exactly one of `path` and `asset`")
         return self
 
+    @property
+    def is_pinned(self) -> bool:
+        """Whether the same version of the table is read whatever happens to it."""
+        return self.version is not None or self.timestamp is not None
+
+    @field_validator("timestamp", mode="before")
+    @classmethod
+    def _time(cls, value: Any) -> Any:
+        # Without quotes YAML may make a time of it.
+        text = value.isoformat() if isinstance(value, datetime) else value
+        if isinstance(text, str):
+            try:
+                moment(text)
+            except ConfigurationError as error:
+                raise ValueError(f"inputs.{error}") from error
+        return text
+
+    @model_validator(mode="after")
+    def _delta_alone_has_versions(self) -> "InputsSettings":
+        if self.is_pinned and self.format != "delta":
+            raise ValueError("inputs.version and inputs.timestamp need inputs.format: delta; no other table has them")
+        if self.version is not None and self.timestamp is not None:
+            raise ValueError("inputs.version and inputs.timestamp name two versions; keep one")
+        return self
+
 
 class OutputsSettings(dg.Model, dg.Resolvable):
-    """Where the tables go: ``<path>/<asset>.parquet``."""
+    """Where the tables go: ``<path>/<asset>.parquet``, or the Delta table ``<path>/<asset>``."""
 
     path: str = Field(description="Folder or URL that fsspec knows; relative to the project's folder.")
-    format: Literal["parquet", "csv"] = Field(default="parquet", description="How tables are written.")
+    format: Literal["parquet", "csv", "delta"] = Field(default="parquet", description="How tables are written.")
     KIND: str | None = Field(
         default=None, description="Instead of a format: your own writer, module.Class, a subclass of TableIOManager."
     )
@@ -276,8 +312,6 @@ def from_environment(options: Mapping[str, Any] | None) -> dict[str, Any]:
     ConfigurationError
         A variable is not set.
     """
-    from mlops_assets.errors import ConfigurationError
-
     resolved: dict[str, Any] = {}
     for key, value in (options or {}).items():
         if isinstance(value, Mapping) and set(value) == {"env"}:

@@ -1,6 +1,7 @@
 """Shared fixtures: a real MLflow registry in SQLite, real models, and a family of definitions on them."""
 
 import os
+import secrets
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,6 +22,7 @@ from mlflow.models import ModelSignature, infer_signature
 from mlops_assets.failures import user_error
 from mlops_assets.models.trust import TRUSTED_TYPES
 from mlops_assets.resources.registry import MlflowRegistry
+from mlops_assets_tests.object_store import KEY, SECRET, Bucket, make_bucket, s3_server
 
 
 class LocalRegistry:
@@ -174,3 +176,22 @@ def _root_cause(result: dg.ExecuteInProcessResult) -> str:
             assert error is not None
             return user_error(error).message.strip()
     raise AssertionError("no step failed")
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint():
+    with s3_server() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def bucket(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Bucket:
+    """A fresh bucket; nothing of the machine's own AWS settings is seen."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("TEST_S3_KEY", KEY)
+    monkeypatch.setenv("TEST_S3_SECRET", SECRET)
+    return make_bucket(s3_endpoint, f"bucket-{secrets.token_hex(6)}")

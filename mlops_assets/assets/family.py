@@ -122,6 +122,8 @@ def _resources(family: Family) -> dict[str, object]:
             path=Location.parse(inputs.path, base=family.root).address,
             key_format=settings.partitioning.template(inputs.path).key_format if settings.partitioning else None,
             format=inputs.format,
+            version=inputs.version,
+            timestamp=inputs.timestamp,
             row_key=list(inputs.row_key) if inputs.row_key else None,
             columns=list(inputs.columns) if inputs.columns else None,
             limit=inputs.limit,

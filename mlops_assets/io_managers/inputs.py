@@ -16,7 +16,7 @@ from mlops_assets.tables.views import as_type
 
 
 class InputsIOManager(dg.ConfigurableIOManager):
-    """Reads Parquet (file, folder, hive-partitioned), CSV and JSON Lines from a path or an fsspec URL, as a stream.
+    """Reads Parquet (file, folder, hive-partitioned), CSV, JSON Lines and Delta from a path or URL, as a stream.
 
     Loads what the consumer annotates; without an annotation an `InputTable`, which knows the row key.
     """
@@ -25,7 +25,9 @@ class InputsIOManager(dg.ConfigurableIOManager):
     key_format: str | None = Field(
         default=None, description="How the keys of time partitions are written; null: the partitions are names."
     )
-    format: str | None = Field(default=None, description="parquet, csv or jsonl; null: by the extension.")
+    format: str | None = Field(default=None, description="parquet, csv, jsonl or delta; null: by the extension.")
+    version: int | None = Field(default=None, description="Of a Delta table; null: the newest.")
+    timestamp: str | None = Field(default=None, description="Of a Delta table: what was the newest then.")
     row_key: list[str] | None = Field(default=None, description="Columns that identify a row.")
     columns: list[str] | None = Field(default=None, description="Read only these.")
     limit: int | None = Field(default=None, description="Read only the first rows.")
@@ -59,6 +61,8 @@ class InputsIOManager(dg.ConfigurableIOManager):
             limit=self.limit,
             types=self.types,
             delimiter=self.delimiter,
+            version=self.version,
+            timestamp=self.timestamp,
         ).open()
 
     def load_input(self, context: dg.InputContext) -> object:

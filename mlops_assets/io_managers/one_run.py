@@ -108,17 +108,22 @@ def switching(context: dg.OutputContext, folder: Location) -> Iterator[None]:
         The same of a step that read several partitions: it is run again.
     """
     with _alone(folder):
-        for seen in _steps.get(context.step_context, ()):
-            now = seen.now()
-            if now == seen.versions:
-                continue
-            if seen.several and context.step_context.previous_attempt_count < MOST_RETRIES:
-                raise dg.RetryRequested(max_retries=MOST_RETRIES, seconds_to_wait=SECONDS_TO_WAIT)
-            changed = [key for key in {*now, *seen.versions} if now.get(key) != seen.versions.get(key)]
-            raise ConcurrentRunError(
-                "Another run has replaced what this step was made from", where=_name(seen.key, changed[0]), fix=_FIX
-            )
+        refuse_replaced(context)
         yield
+
+
+def refuse_replaced(context: dg.OutputContext) -> None:
+    """Raise where what the step has read or published before is no longer what is published; see `switching`."""
+    for seen in _steps.get(context.step_context, ()):
+        now = seen.now()
+        if now == seen.versions:
+            continue
+        if seen.several and context.step_context.previous_attempt_count < MOST_RETRIES:
+            raise dg.RetryRequested(max_retries=MOST_RETRIES, seconds_to_wait=SECONDS_TO_WAIT)
+        changed = [key for key in {*now, *seen.versions} if now.get(key) != seen.versions.get(key)]
+        raise ConcurrentRunError(
+            "Another run has replaced what this step was made from", where=_name(seen.key, changed[0]), fix=_FIX
+        )
 
 
 def _name(key: dg.AssetKey, partition: str | None) -> str:

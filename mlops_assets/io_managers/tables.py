@@ -11,17 +11,18 @@ import pyarrow.dataset as ds
 from pydantic import Field
 
 from mlops_assets.errors import TableError
-from mlops_assets.io_managers.one_run import published_in_run, read_in_run, switching
+from mlops_assets.io_managers.one_run import published_in_run, read_in_run, refuse_replaced, switching
 from mlops_assets.io_managers.partitions import ALLOW_MISSING, by_partition
 from mlops_assets.metadata import schema_metadata
 from mlops_assets.scoring.reason_text import reasons_as_text
 from mlops_assets.settings import from_environment
 from mlops_assets.tables.arrow_like import from_arrow_like
+from mlops_assets.tables.files import DELTA_LOG
 from mlops_assets.tables.location import Location
 from mlops_assets.tables.partition_paths import file_name
 from mlops_assets.tables.provenance import Provenance
 from mlops_assets.tables.views import as_type, together
-from mlops_assets.tables.writers import CsvWriter, ParquetWriter, TableWriter, Written
+from mlops_assets.tables.writers import CsvWriter, DeltaWriter, ParquetWriter, TableWriter, Written
 
 
 class TableIOManager(dg.ConfigurableIOManager, ABC):
@@ -51,7 +52,11 @@ class TableIOManager(dg.ConfigurableIOManager, ABC):
     def place(self, asset: str, partition: str | None = None) -> Location:
         """Where an asset's table lies, without the extension."""
         folder = Location.parse(self.path, storage_options=from_environment(self.storage_options))
-        return folder.child(asset) if partition is None else folder.child(asset).child(file_name(partition))
+        return folder.child(asset) if partition is None else folder.child(asset).child(self.name_of(partition))
+
+    def name_of(self, partition: str) -> str:
+        """A partition's key as the name of its table, without the extension."""
+        return file_name(partition)
 
     def fitted(self, reader: pa.RecordBatchReader) -> pa.RecordBatchReader:
         """The stream as the format can hold it; unchanged unless a subclass says otherwise."""
@@ -77,7 +82,7 @@ class TableIOManager(dg.ConfigurableIOManager, ABC):
         """Those of `partitions` that have been published, in their order; one listing, however many there are."""
         folder = Location.parse(self.path, storage_options=from_environment(self.storage_options)).child(asset)
         names = {name.split("/")[0] for name in folder.files()}
-        return [key for key in partitions if f"{file_name(key)}{self.writer.extension}" in names]
+        return [key for key in partitions if f"{self.name_of(key)}{self.writer.extension}" in names]
 
     def publish(
         self,
@@ -105,7 +110,12 @@ class TableIOManager(dg.ConfigurableIOManager, ABC):
         partition = context.partition_key if context.has_asset_partitions else None
         asset = context.asset_key.path[-1]
         folder = Location.parse(self.path, storage_options=from_environment(self.storage_options))
-        written = self.publish(asset, obj, partition, switching(context, folder))
+        try:
+            written = self.publish(asset, obj, partition, switching(context, folder))
+        except (OSError, pa.ArrowInvalid):
+            # A file that is replaced while it is read is no longer what its footer says.
+            refuse_replaced(context)
+            raise
         published_in_run(context, lambda: self.versions(asset, [partition]))
         context.add_output_metadata(
             {
@@ -113,6 +123,7 @@ class TableIOManager(dg.ConfigurableIOManager, ABC):
                 "dagster/column_schema": schema_metadata(written.schema),
                 "dagster/uri": written.uri,
                 "size_bytes": written.bytes,
+                **({"table_version": written.version} if written.version is not None else {}),
             }
         )
 
@@ -167,7 +178,32 @@ class CsvIOManager(TableIOManager):
         return reasons_as_text(reader)
 
 
-WRITERS: dict[str, type[TableIOManager]] = {"parquet": ParquetIOManager, "csv": CsvIOManager}
+class DeltaIOManager(TableIOManager):
+    """Delta: each asset is a table ``<path>/<asset>``, each publish one commit; the metadata tells its version.
+
+    Each partition is a table of its own, ``<path>/<asset>/<partition>``: so a partition's newest commit is its own
+    publish, with its own provenance and columns, and runs of two partitions never meet in one log.
+    """
+
+    @property
+    def writer(self) -> TableWriter:
+        return DeltaWriter()
+
+    def name_of(self, partition: str) -> str:
+        # deltalake decodes percent signs in a path; a tilde is in no file_name.
+        return file_name(partition).replace("%", "~")
+
+    def published(self, asset: str, partitions: Iterable[str]) -> list[str]:
+        folder = Location.parse(self.path, storage_options=from_environment(self.storage_options)).child(asset)
+        logs = {name.split("/")[0] for name in folder.files() if f"/{DELTA_LOG}/" in name}
+        return [key for key in partitions if self.name_of(key) in logs]
+
+
+WRITERS: dict[str, type[TableIOManager]] = {
+    "parquet": ParquetIOManager,
+    "csv": CsvIOManager,
+    "delta": DeltaIOManager,
+}
 
 
 def _reader(obj: object) -> pa.RecordBatchReader:

@@ -11,6 +11,7 @@ from mlops_assets.errors import DigestMismatchError, TableError
 from mlops_assets.journal.entry import Entry, NoticedBy
 from mlops_assets.tables.liveness import exclusive
 from mlops_assets.tables.location import Location
+from mlops_assets.tables.small_files import read_all
 
 _NAME = re.compile(r"\d{8}\.json")
 
@@ -108,12 +109,7 @@ class Journal:
 
     def _read(self, names: Sequence[str]) -> list[Entry]:
         places = [self.folder.child(name) for name in names]
-        if self.folder.is_local or not places:
-            texts = [place.read_text() for place in places]
-        else:
-            paths = [place.path for place in places]
-            found = self.folder.remote()[0].cat(paths)
-            texts = [found[path].decode("utf-8") for path in paths]
+        texts = [data.decode("utf-8") for data in read_all(places)]
         return [_parsed(text, place) for text, place in zip(texts, places, strict=True)]
 
     def _create(self, name: str, entry: Entry) -> bool:
@@ -123,11 +119,7 @@ class Journal:
             place.sweep(timedelta(0))
             place.write_text_atomically(entry.to_line())
             return True
-        try:
-            place.remote()[0].pipe_file(place.path, entry.to_line().encode(), mode="create")
-        except FileExistsError:
-            return False
-        return True
+        return place.create(entry.to_line().encode())
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

@@ -23,6 +23,14 @@ _NO_ANSWER = re.compile(
     r"|Connection aborted|Max retries exceeded|timed out|RemoteDisconnected|IncompleteRead|OperationalError"
     r"|Temporary failure in name resolution"
 )
+# Artifacts that this process fetches itself; the codes stand in MLflow's message, which repeats the client's.
+_STORE = re.compile(r"(s3|gs|wasbs?|abfss?|hdfs)://")
+_NO_BUCKET = re.compile(r"NoSuchBucket|ContainerNotFound|specified bucket does not exist")
+_NO_ACCESS = re.compile(
+    r"AccessDenied|Access Denied|InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken|InvalidToken|\b403\b|Forbidden"
+    r"|Unable to locate credentials|Partial credentials|DefaultCredentialsError|AuthenticationFailed"
+)
+_NO_STORE = re.compile(r"Could not connect to the endpoint|(Connect|Read) timeout on endpoint|ServiceRequestError")
 _ABSENT_MODULE = re.compile(r"No module named '([\w.]+)'")
 _STATUS = re.compile(r"failed with error code (\d{3})|\b(\d{3}) (?:Client|Server) Error")
 _TRANSIENT = {408, 429, 500, 502, 503, 504}
@@ -107,6 +115,25 @@ def registry_error(error: BaseException, doing: str, where: str) -> MlopsAssetsE
 
 def download_error(error: BaseException, doing: str, where: str) -> MlopsAssetsError:
     """Like `registry_error` for a download, where something that is not found is a missing artifact."""
+    if _STORE.match(where) and not _absent_module(error):
+        text = str(error)
+        if _NO_BUCKET.search(text):
+            return ArtifactsMissingError(
+                f"The bucket with the artifacts does not exist while {doing}", where=where, fix=RESTORE
+            )
+        if _NO_ACCESS.search(text):
+            return RegistryError(
+                f"The artifact store refuses access while {doing}",
+                where=where,
+                fix="Set the store's credentials where the run starts (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for "
+                "S3), with the rights to list and read there",
+            )
+        if _NO_STORE.search(text):
+            return RegistryUnreachableError(
+                f"The artifact store does not answer while {doing}",
+                where=where,
+                fix="Check the network and the store's address (MLFLOW_S3_ENDPOINT_URL for S3)",
+            )
     known = _absent_module(error) or is_no_answer(error)
     if not known and (is_missing_resource(error) or _MISSING_ARTIFACT.search(str(error))):
         return ArtifactsMissingError(f"Artifacts are missing while {doing}", where=where, fix=RESTORE)
@@ -119,7 +146,9 @@ def driver_package(module: str) -> str:
         "psycopg": '"psycopg[binary]"',
         "psycopg2": "psycopg2-binary",
         "MySQLdb": "mysqlclient",
-        "google": "google-cloud-storage",
+        "boto3": '"mlops-assets[s3]"',
+        "google": '"mlops-assets[gcs]"',
+        "azure": '"mlops-assets[azure]"',
     }
     top = module.partition(".")[0]
     return known.get(top, top.replace("_", "-"))

@@ -9,7 +9,7 @@ from functools import cached_property
 import pyarrow as pa
 import pyarrow.dataset as ds
 
-from mlops_assets.errors import ConfigurationError
+from mlops_assets.errors import ConfigurationError, TableError
 from mlops_assets.scoring.work import Work
 from mlops_assets.tables.chunk_store import ChunkStore
 from mlops_assets.tables.chunks import Chunk, chunks, rows_of_bytes
@@ -89,6 +89,8 @@ class Tally:
     rows_reused: int = 0
     workers: int = 0
     """Worker processes beside this one."""
+    store_failed: bool = False
+    """Results could not be kept for the next run."""
 
     def add(self, rows: int, *, reused: bool) -> None:
         """Count one chunk."""
@@ -99,7 +101,7 @@ class Tally:
             self.chunks_computed += 1
             self.rows_computed += rows
 
-    def as_metadata(self) -> dict[str, int]:
+    def as_metadata(self) -> dict[str, int | bool]:
         """By name, for an asset's metadata."""
         return dict(vars(self))
 
@@ -125,6 +127,25 @@ class Run:
     store: ChunkStore | None = None
     tally: Tally = field(default_factory=Tally)
     tell: Callable[[str], None] = lambda _line: None
+
+    def kept(self, key: str, rows: int) -> pa.RecordBatch | None:
+        """The result under this key, counted as reused; None where there is none."""
+        result = self.store.get(key) if self.store else None
+        if result is not None:
+            self.tally.add(rows, reused=True)
+        return result
+
+    def keep(self, key: str, rows: int, result: pa.RecordBatch) -> None:
+        """Count a result as computed, and keep it; where that fails, it is told, and no later one is kept."""
+        self.tally.add(rows, reused=False)
+        if not self.store or self.tally.store_failed:
+            return
+        try:
+            self.store.put(key, result)
+        except TableError as error:
+            # Nothing of this run depends on it: the next one has more to do.
+            self.tally.store_failed = True
+            self.tell(f"The results of this run are not kept for the next one. {error}")
 
     def packed(self) -> bytes:
         """The work, pickled for another process.

@@ -99,10 +99,10 @@ class _Watch:
 
 def _one(run: Run, chunk: Chunk, watch: _Watch | None) -> pa.RecordBatch:
     key = ChunkStore.key(run.work.identity, chunk.content)
-    result = _kept(run, chunk, key)
+    result = run.kept(key, chunk.rows.num_rows)
     if result is None:
         result = watch.do(chunk.rows) if watch else opened(run.work)(chunk.rows)
-        _keep(run, chunk, key, result)
+        run.keep(key, chunk.rows.num_rows, result)
     return result
 
 
@@ -136,30 +136,17 @@ def _in_order(
         chunk, key, result = waiting.popleft()
         if isinstance(result, Future):
             result = result.result()
-            _keep(run, chunk, key, result)
+            run.keep(key, chunk.rows.num_rows, result)
         return result
 
     for chunk in chunks:
         key = ChunkStore.key(run.work.identity, chunk.content)
-        kept = _kept(run, chunk, key)
+        kept = run.kept(key, chunk.rows.num_rows)
         waiting.append((chunk, key, submit(chunk.rows) if kept is None else kept))
         while len(waiting) >= most:
             yield first()
     while waiting:
         yield first()
-
-
-def _kept(run: Run, chunk: Chunk, key: str) -> pa.RecordBatch | None:
-    result = run.store.get(key) if run.store else None
-    if result is not None:
-        run.tally.add(chunk.rows.num_rows, reused=True)
-    return result
-
-
-def _keep(run: Run, chunk: Chunk, key: str, result: pa.RecordBatch) -> None:
-    if run.store:
-        run.store.put(key, result)
-    run.tally.add(chunk.rows.num_rows, reused=False)
 
 
 def cores_of_this_process() -> int:

@@ -6,16 +6,21 @@ from typing import Any
 
 from pyarrow import fs as arrow_fs
 
-from mlops_assets.errors import TableError
+from mlops_assets.errors import MlopsAssetsError, TableError
 from mlops_assets.tables.csv_files import CsvFiles
+from mlops_assets.tables.delta_log import is_delta, newest_version
+from mlops_assets.tables.files import DELTA_LOG
 from mlops_assets.tables.json_lines_files import JsonLinesFiles
 from mlops_assets.tables.location import Location
 from mlops_assets.tables.parquet_files import ParquetFiles
+from mlops_assets.tables.store_errors import told
 
 EXTENSIONS = {
     "parquet": ParquetFiles.extensions,
     "csv": CsvFiles.extensions,
     "jsonl": JsonLinesFiles.extensions,
+    # Of a Delta table the log alone is looked at: rows may go without a data file's coming.
+    "delta": (".json",),
 }
 # What object stores call the identity and the age of an object's content.
 _REMOTE_FACTS = (
@@ -43,13 +48,16 @@ def listing_token(place: Location, table_format: str | None) -> str | None:
     place
         The file or folder of the inputs.
     table_format
-        ``parquet``, ``csv`` or ``jsonl``; None: any of these extensions counts.
+        ``parquet``, ``csv``, ``jsonl`` or ``delta``; None: any of the files' extensions counts, or a Delta log.
 
     Raises
     ------
     TableError
         The file system does not answer.
     """
+    if table_format == "delta" or (table_format is None and is_delta(place)):
+        newest = newest_version(place)
+        return None if newest is None else token_of([newest])
     found = [
         (name, facts)
         for name, facts in listing(place)
@@ -59,27 +67,33 @@ def listing_token(place: Location, table_format: str | None) -> str | None:
 
 
 def extensions_of(table_format: str | None) -> tuple[str, ...]:
-    """The extensions of a format's files; of every format's for None."""
-    return EXTENSIONS[table_format] if table_format else tuple(one for known in EXTENSIONS.values() for one in known)
+    """The extensions of a format's files; for None those of every format, a Delta log's not among them."""
+    if table_format:
+        return EXTENSIONS[table_format]
+    return tuple(one for name, known in EXTENSIONS.items() if name != "delta" for one in known)
 
 
-def listing(place: Location) -> list[tuple[str, str]]:
+def listing(place: Location, table_format: str | None = None) -> list[tuple[str, str]]:
     """The files below a folder and the facts about each, sorted by name; a file itself has the name ``""``.
 
-    Left out are names with ``.`` or ``_`` in front, and what is below them.
+    Left out are names with ``.`` or ``_`` in front, and what is below them; of Delta tables all but the log's entries.
 
     Raises
     ------
     TableError
         The file system does not answer.
     """
+    counts = _is_log_entry if table_format == "delta" else _counts
     try:
-        kind = place.kind()
-        if kind == arrow_fs.FileType.NotFound:
-            return []
-        if kind == arrow_fs.FileType.Directory:
-            return sorted((name, facts) for name, facts in _below(place) if _counts(name))
-        return [("", _facts_of_file(place))]
+        with told(place.uri):
+            kind = place.kind()
+            if kind == arrow_fs.FileType.NotFound:
+                return []
+            if kind == arrow_fs.FileType.Directory:
+                return sorted((name, facts) for name, facts in _below(place) if counts(name))
+            return [("", _facts_of_file(place))]
+    except MlopsAssetsError:
+        raise
     except Exception as error:
         # Each file system has exceptions of its own.
         raise TableError(
@@ -99,6 +113,10 @@ def token_of(found: Iterable[tuple[str, str]]) -> str:
 
 def _counts(name: str) -> bool:
     return not any(part[0] in "._" for part in name.split("/"))
+
+
+def _is_log_entry(name: str) -> bool:
+    return f"/{DELTA_LOG}/" in f"/{name}" and name.count("/_") + name.startswith("_") == 1
 
 
 def _below(place: Location) -> Iterator[tuple[str, str]]:

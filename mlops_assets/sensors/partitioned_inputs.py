@@ -78,7 +78,7 @@ def partition_tokens(family: Family) -> dict[str, str]:
     )
     template: PathTemplate = partitioning.template(place.address)
     folder = Location.parse(template.folder, storage_options=place.storage_options)
-    facts = dict(listing(folder))
+    facts = dict(listing(folder, settings.format))
     extensions = extensions_of(settings.format)
     tokens = {}
     for key, names in template.keys_of(facts).items():

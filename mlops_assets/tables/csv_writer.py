@@ -32,26 +32,25 @@ class CsvWriter(TableWriter):
     extension: ClassVar[str] = ".csv"
 
     def _write_rows(
-        self, batches: Iterable[pa.RecordBatch], schema: pa.Schema, temporary: Location, target: Location
-    ) -> int:
+        self, batches: Iterable[pa.RecordBatch], schema: pa.Schema, sink: pa.NativeFile, target: Location
+    ) -> tuple[int, str]:
         written = pa.schema([field.with_type(_in_utc(field.type)) for field in schema])
-        rows = 0
+        rows, hashed = 0, _Hashed(sink)
         with ExitStack() as stack:
             with refusals(target):
-                sink = stack.enter_context(temporary.filesystem.open_output_stream(temporary.path, compression=None))
-                writer = stack.enter_context(arrow_csv.CSVWriter(sink, written))
+                writer = stack.enter_context(arrow_csv.CSVWriter(pa.PythonFile(hashed, mode="w"), written))
             for batch in batches:
                 _refuse_giants(batch, target)
                 with refusals(target):
                     writer.write_batch(batch.cast(written))
                 rows += batch.num_rows
-        return rows
+        return rows, hashed.sha.hexdigest()
 
-    def _before_switch(self, temporary: Location, target: Location, schema: pa.Schema, switch: ExitStack) -> str:
+    def _before_switch(self, content: str, target: Location, schema: pa.Schema, switch: ExitStack) -> str:
         if target.is_local:
             # Another writer's clean-up must not meet the moment between our types and our CSV.
             switch.enter_context(exclusive(Path(target.address).parent))
-        sidecar = _sidecar(target, _content_hash(temporary))
+        sidecar = _sidecar(target, content)
         sidecar.write_bytes_atomically(schema.serialize().to_pybytes())
         return sidecar.name
 
@@ -87,6 +86,28 @@ class CsvWriter(TableWriter):
         return bool(numbers or times or texts or of.is_boolean(kind) or of.is_null(kind))
 
 
+class _Hashed:
+    """A sink that knows the hash of what went into it: a draft cannot be read back."""
+
+    def __init__(self, sink: pa.NativeFile) -> None:
+        self._sink, self.sha, self.closed = sink, hashlib.sha256(), False
+
+    def write(self, data: bytes) -> int:
+        self.sha.update(data)
+        self._sink.write(data)
+        return len(data)
+
+    def tell(self) -> int:
+        return int(self._sink.tell())
+
+    def flush(self) -> None:
+        self._sink.flush()
+
+    def close(self) -> None:
+        """The sink stays open: it is not ours."""
+        self.closed = True
+
+
 def _in_utc(kind: pa.DataType) -> pa.DataType:
     # In local time Arrow writes the offset to the minute, which loses the seconds of a zone's early years.
     return pa.timestamp(kind.unit, "UTC") if pa.types.is_timestamp(kind) and kind.tz else kind
@@ -98,14 +119,16 @@ def _recorded_schema(target: Location) -> pa.Schema:
     while True:
         content = _content_hash(target)
         sidecar = _sidecar(target, content)
-        if sidecar.exists():
+        try:
             return pa.ipc.read_schema(pa.py_buffer(sidecar.read_bytes()))
-        if content == before:
-            raise TableError(
-                f"The table has no types of its own, {sidecar.name} is not beside it: it was edited or copied alone",
-                where=target.uri,
-                fix="Materialize the asset that writes it again, or read it as an input table",
-            )
+        except TableError as error:
+            if content == before:
+                raise TableError(
+                    f"The table has no types of its own, {sidecar.name} is not beside it: it was edited or copied "
+                    "alone",
+                    where=target.uri,
+                    fix="Materialize the asset that writes it again, or read it as an input table",
+                ) from error
         # It may have been replaced since it was hashed: only a second miss of the same content counts.
         before = content
 

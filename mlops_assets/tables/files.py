@@ -4,7 +4,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 from urllib.parse import unquote
 
@@ -15,6 +15,7 @@ from mlops_assets.errors import TableError
 from mlops_assets.tables.location import Location
 
 _PARTITION = re.compile(r"([^=/]+)=([^/]*)")
+DELTA_LOG = "_delta_log"
 _NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 _MAGIC = (
     (b"PAR1", "a Parquet file"),
@@ -74,7 +75,9 @@ def table_files(location: Location, reader: FileFormat) -> tuple[TableFile, ...]
     if kind == arrow_fs.FileType.NotFound:
         raise TableError("No such file or folder", where=location.uri, fix="Check the path")
     if kind == arrow_fs.FileType.Directory:
-        names = [name for name in location.files() if _counts(name, reader)]
+        everything = location.files()
+        _refuse_delta(location, everything, reader)
+        names = [name for name in everything if _counts(name, reader)]
         if not names:
             raise TableError(
                 f"The folder holds no {reader.name} files",
@@ -88,6 +91,25 @@ def table_files(location: Location, reader: FileFormat) -> tuple[TableFile, ...]
         if file.location.size() == 0:
             raise TableError("The file is empty (0 bytes)", where=file.location.uri, fix="Write it again, or remove it")
     return files
+
+
+def _refuse_delta(location: Location, names: Sequence[str], reader: FileFormat) -> None:
+    """Refuse to read a Delta table's files by themselves: the log says which of them still count."""
+    if reader.name != "parquet":
+        return
+    inside = next((name for name in names if f"/{DELTA_LOG}/" in f"/{name}"), None)
+    table = location
+    # A folder of one partition lies below its table's.
+    while inside is None and _PARTITION.fullmatch(table.name) and table.address.endswith(table.name):
+        table = replace(table, address=table.address.removesuffix(table.name).rstrip("/"))
+        if table.child(DELTA_LOG).kind() == arrow_fs.FileType.Directory:
+            inside = DELTA_LOG
+    if inside is not None:
+        raise TableError(
+            "The folder is or holds a Delta table: read as Parquet, rows that were removed would come back",
+            where=location.uri,
+            fix="Set format: delta and the path of the table's own folder",
+        )
 
 
 def _counts(name: str, reader: FileFormat) -> bool:

@@ -12,9 +12,10 @@ _HIDDEN = re.compile(r"\.(.+)\.[0-9a-f]{16}\.tmp")
 
 
 def sweep_folder(folder: Location, below: Iterable[str] = ()) -> tuple[str, ...]:
-    """Remove the hidden files of writers that are dead; returns their names.
+    """Remove the hidden files and the unfinished uploads of writers that are dead; returns their names.
 
-    Files of living writers stay: locally their locks tell, elsewhere (and on Windows) files of the last day are kept.
+    Those of living writers stay: locally their locks tell, elsewhere (and on Windows) what was touched within the last
+    day is kept.
 
     Parameters
     ----------
@@ -27,4 +28,5 @@ def sweep_folder(folder: Location, below: Iterable[str] = ()) -> tuple[str, ...]
         targets = {found[1] for name in place.files(recursive=False) if (found := _HIDDEN.fullmatch(name))}
         for target in sorted(targets):
             swept += place.child(target).sweep(timedelta(0) if told_by_locks else STALE)
+        swept += place.sweep_uploads(STALE)
     return tuple(swept)

@@ -11,10 +11,14 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import pyarrow as pa
 from pyarrow import fs as arrow_fs
 
-from mlops_assets.errors import ConfigurationError, MissingExtraError, TableError
+from mlops_assets.errors import ConfigurationError, TableError
 from mlops_assets.tables.liveness import held, is_held
+from mlops_assets.tables.object_stores import StoreHandler, create, is_object_store, sweep_uploads, upload
+from mlops_assets.tables.protocols import opened_url
+from mlops_assets.tables.store_errors import told
 
 
 @dataclass(frozen=True)
@@ -88,31 +92,13 @@ class Location:
         """
         if self.is_local:
             return arrow_fs.LocalFileSystem()
-        return arrow_fs.PyFileSystem(arrow_fs.FSSpecHandler(self.remote()[0]))
+        filesystem = self.remote()[0]
+        handler = StoreHandler if is_object_store(filesystem) else arrow_fs.FSSpecHandler
+        return arrow_fs.PyFileSystem(handler(filesystem))
 
     def remote(self) -> tuple[Any, str]:
         """The fsspec filesystem of a URL, and the path inside it."""
-        import fsspec.core
-
-        try:
-            filesystem, path = fsspec.core.url_to_fs(self.address, **self.storage_options)
-        except ImportError as error:
-            raise MissingExtraError(
-                f"{self._protocol}:// needs a package that is not installed",
-                where=self.uri,
-                fix=f"Run: pip install {_packages_of(self._protocol, error)}",
-            ) from error
-        except ValueError as error:
-            raise ConfigurationError(
-                f"{self._protocol}:// is not a protocol that fsspec can open",
-                where=self.uri,
-                fix="Use a local path, or a URL whose protocol and storage_options are in fsspec's documentation",
-            ) from error
-        return filesystem, path
-
-    @property
-    def _protocol(self) -> str:
-        return self.address.split("://", 1)[0].split("::")[-1]
+        return opened_url(self.address, self.storage_options, self.uri)
 
     def child(self, name: str) -> "Location":
         """The place `name` (parts joined by ``/``) below this one.
@@ -183,6 +169,10 @@ class Location:
             There is no such file.
         """
         try:
+            if not self.is_local:
+                filesystem, path = self.remote()
+                with told(self.uri):
+                    return bytes(filesystem.cat_file(path))
             with self.filesystem.open_input_stream(self.path, compression=None) as stream:
                 return bytes(stream.read())
         except FileNotFoundError as error:
@@ -194,12 +184,35 @@ class Location:
 
     def write_bytes_atomically(self, data: bytes) -> None:
         """Replace the file by `data`, whole or not at all."""
-        with (
-            self.replacing() as temporary,
-            writable(self),
-            temporary.filesystem.open_output_stream(temporary.path, compression=None) as stream,
-        ):
-            stream.write(data)
+        with self.draft() as sink, writable(self):
+            sink.write(data)
+
+    def create(self, data: bytes) -> bool:
+        """Make a remote file if there is none of its name, never over another one; False when there is one.
+
+        For filesystems whose `pipe_file` knows ``mode="create"``; S3 and compatible stores need conditional writes.
+        """
+        filesystem, path = self.remote()
+        return create(filesystem, path, data, self.uri)
+
+    @contextmanager
+    def draft(self, becoming: "Location | None" = None) -> Iterator[pa.NativeFile]:
+        """A stream of what this file shall hold; it holds it when the block ends well, as `replacing` guarantees.
+
+        In an object store the draft is an upload, which nobody sees until it is complete.
+        """
+        if becoming is None and not self.is_local and is_object_store((found := self.remote())[0]):
+            with upload(*found, self.uri) as sink:
+                yield sink
+            return
+        with self.replacing(becoming) as temporary:
+            with writable(self):
+                sink = temporary.filesystem.open_output_stream(temporary.path, compression=None)
+            try:
+                yield sink
+            finally:
+                with writable(self):
+                    sink.close()
 
     def remove(self) -> None:
         """Delete the file; nothing happens when there is none."""
@@ -208,13 +221,14 @@ class Location:
             return
         filesystem, path = self.remote()
         try:
-            filesystem.rm_file(path)
+            with told(self.uri):
+                filesystem.rm_file(path)
         except FileNotFoundError:
             return
 
     @contextmanager
-    def replacing(self) -> Iterator["Location"]:
-        """A hidden place beside this one to write to; it becomes this one when the block ends well.
+    def replacing(self, becoming: "Location | None" = None) -> Iterator["Location"]:
+        """A hidden place beside this one to write to; it becomes this one, or `becoming`, when the block ends well.
 
         Guarantees
         ----------
@@ -238,7 +252,9 @@ class Location:
             try:
                 yield temporary
                 with writable(self):
-                    temporary._become(self)
+                    if becoming is not None:
+                        self.filesystem.create_dir(becoming.path[: -len(becoming.name)].rstrip("/"), recursive=True)
+                    temporary._become(becoming or self)
             except BaseException:
                 temporary.remove()
                 raise
@@ -277,6 +293,13 @@ class Location:
                     stale.append(name)
         return tuple(stale)
 
+    def sweep_uploads(self, older_than: timedelta) -> tuple[str, ...]:
+        """Cancel what killed writers began to upload into this folder; see `object_stores.sweep_uploads`."""
+        if self.is_local or not is_object_store((found := self.remote())[0]):
+            return ()
+        with told(self.uri):
+            return sweep_uploads(*found, older_than)
+
     def age(self) -> timedelta | None:
         """Time since the file was last written; None when it is gone or its filesystem does not say."""
         try:
@@ -284,7 +307,8 @@ class Location:
                 written = datetime.fromtimestamp(Path(self.address).stat().st_mtime, UTC)
             else:
                 filesystem, path = self.remote()
-                written = filesystem.modified(path)
+                with told(self.uri):
+                    written = filesystem.modified(path)
         except (FileNotFoundError, NotImplementedError):
             return None
         if written.tzinfo is None:
@@ -312,15 +336,3 @@ def _flush_to_disk(path: str) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _packages_of(protocol: str, error: ImportError) -> str:
-    """The packages that fsspec says `protocol` needs, as arguments of ``pip install``."""
-    from fsspec.registry import known_implementations
-
-    known = known_implementations.get(protocol, {})
-    root = known.get("class", "").split(".")[0]
-    if root and root != "fsspec":
-        return str(root).replace("_", "-")
-    quoted = re.findall(r'"([A-Za-z0-9_\-\[\]]+)"', known.get("err", ""))
-    return " ".join(quoted) or error.name or protocol

@@ -1,7 +1,7 @@
 """Publishing as Parquet."""
 
 import base64
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import ClassVar
 
@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
+from mlops_assets.errors import TableError
 from mlops_assets.tables.batching import fixed_batches
 from mlops_assets.tables.files import table_files
 from mlops_assets.tables.location import Location
@@ -16,7 +17,7 @@ from mlops_assets.tables.parquet_files import ParquetFiles
 from mlops_assets.tables.table_writer import TableWriter, refusals
 
 _SAMPLE_ROWS = 1024
-_TYPES = b"mlops_assets.arrow_schema"
+TYPES = b"mlops_assets.arrow_schema"
 
 
 class ParquetWriter(TableWriter):
@@ -34,30 +35,23 @@ class ParquetWriter(TableWriter):
     """Wide rows make smaller groups: about so many bytes in memory, judged by a table's first rows."""
 
     def _write_rows(
-        self, batches: Iterable[pa.RecordBatch], schema: pa.Schema, temporary: Location, target: Location
-    ) -> int:
-        stored = _stored_schema(schema)
+        self, batches: Iterable[pa.RecordBatch], schema: pa.Schema, sink: pa.NativeFile, target: Location
+    ) -> tuple[int, str]:
+        stored = self._stored_schema(schema)
         # Values of a number column seldom repeat: trying to encode them by dictionary costs four times the whole write.
         texts = [field.name for field in schema if _is_text(field.type)]
         rows = 0
         with refusals(target):
-            writer = pq.ParquetWriter(
-                temporary.path,
-                stored,
-                filesystem=temporary.filesystem,
-                compression="snappy",
-                use_dictionary=texts or False,
-                version="2.6",
-            )
+            writer = pq.ParquetWriter(sink, stored, compression="snappy", use_dictionary=texts or False, version="2.6")
         try:
             for group in self._row_groups(batches):
                 with refusals(target):
-                    writer.write_batch(group.cast(stored), row_group_size=self.ROW_GROUP_ROWS)
+                    writer.write_batch(_cast(group, stored, target), row_group_size=self.ROW_GROUP_ROWS)
                 rows += group.num_rows
         finally:
             with refusals(target):
                 writer.close()
-        return rows
+        return rows, ""
 
     def _row_groups(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         small = fixed_batches(batches, _SAMPLE_ROWS)
@@ -70,10 +64,31 @@ class ParquetWriter(TableWriter):
 
     def _dataset(self, target: Location) -> ds.Dataset:
         files = table_files(target, ParquetFiles())
-        schema = _own_schema(ParquetFiles().schema(files[0].location))
+        schema = own_schema(ParquetFiles().schema(files[0].location))
+        if target.is_local and len(files) == 1:
+            # Opened once, so that one table is read to its end also when another one takes its place meanwhile: by its
+            # path it would be opened at every scan, and the old footer's places sought in the new file.
+            form = ds.ParquetFileFormat()
+            return ds.FileSystemDataset([form.make_fragment(pa.OSFile(files[0].location.path))], schema, form)
         return ds.dataset(
             [file.location.path for file in files], schema=schema, format="parquet", filesystem=target.filesystem
         )
+
+    def _stored_schema(self, schema: pa.Schema) -> pa.Schema:
+        """The types in the file, with those of the table kept in its metadata where they differ."""
+        fields = [field.with_type(mapped_type(field.type, self._stored_leaf)) for field in schema]
+        stored = pa.schema(fields, schema.metadata)
+        return stored if stored.equals(schema) else with_types(stored, schema)
+
+    def _stored_leaf(self, kind: pa.DataType) -> pa.DataType:
+        """What is stored for a type that is not nested."""
+        if pa.types.is_timestamp(kind) and kind.unit == "s":
+            return pa.timestamp("ms", kind.tz)
+        if kind == pa.time32("s"):
+            return pa.time32("ms")
+        if pa.types.is_date64(kind):
+            return pa.date32()
+        return kind
 
     def _can_hold(self, kind: pa.DataType) -> bool:
         return not (pa.types.is_union(kind) or pa.types.is_interval(kind))
@@ -83,40 +98,55 @@ def _is_text(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
-def _stored_schema(schema: pa.Schema) -> pa.Schema:
-    fields = [_stored_field(field) for field in schema]
-    stored = pa.schema(fields, schema.metadata)
-    if stored.equals(schema):
-        return stored
-    types = base64.b64encode(schema.remove_metadata().serialize().to_pybytes())
-    return stored.with_metadata({**(schema.metadata or {}), _TYPES: types})
+def _cast(batch: pa.RecordBatch, stored: pa.Schema, target: Location) -> pa.RecordBatch:
+    """`batch` in the types of `stored`; a column with a value that has no place there is named."""
+    columns = []
+    for column, field in zip(batch.columns, stored, strict=True):
+        if column.null_count and not field.nullable:
+            raise TableError(
+                f"Column {field.name!r} is declared without nulls and has some, so it cannot be written as parquet",
+                where=target.uri,
+                fix="Fill the column, or declare it nullable",
+            )
+        try:
+            columns.append(column if column.type == field.type else column.cast(field.type))
+        except pa.ArrowInvalid:
+            # Without its cause, which quotes the value.
+            raise TableError(
+                f"Column {field.name!r} is {column.type} and holds a value that {field.type} cannot hold",
+                where=target.uri,
+                fix="Round the column, or publish in another format",
+            ) from None
+    return pa.RecordBatch.from_arrays(columns, schema=stored)
 
 
-def _own_schema(stored: pa.Schema) -> pa.Schema:
+def own_schema(stored: pa.Schema) -> pa.Schema:
+    """The schema of the table that a file with the schema `stored` was written from."""
     metadata = dict(stored.metadata or {})
-    types = metadata.pop(_TYPES, None)
+    types = metadata.pop(TYPES, None)
     if types is None:
         return stored
     return pa.ipc.read_schema(pa.py_buffer(base64.b64decode(types))).with_metadata(metadata or None)
 
 
-def _stored_field(field: pa.Field) -> pa.Field:
-    return field.with_type(_stored_type(field.type))
+def with_types(stored: pa.Schema, schema: pa.Schema) -> pa.Schema:
+    """`stored` with what `own_schema` needs to find `schema` again."""
+    types = base64.b64encode(schema.remove_metadata().serialize().to_pybytes())
+    return stored.with_metadata({**(schema.metadata or {}), TYPES: types})
 
 
-def _stored_type(kind: pa.DataType) -> pa.DataType:
-    if pa.types.is_timestamp(kind) and kind.unit == "s":
-        return pa.timestamp("ms", kind.tz)
-    if kind == pa.time32("s"):
-        return pa.time32("ms")
-    if pa.types.is_date64(kind):
-        return pa.date32()
+def mapped_type(kind: pa.DataType, leaf: Callable[[pa.DataType], pa.DataType]) -> pa.DataType:
+    """`kind` with `leaf` applied to what is not nested, at every depth; lists lose their fixed size."""
+
+    def mapped(field: pa.Field) -> pa.Field:
+        return field.with_type(mapped_type(field.type, leaf))
+
     if pa.types.is_map(kind):
-        return pa.map_(_stored_field(kind.key_field), _stored_field(kind.item_field), keys_sorted=kind.keys_sorted)
+        return pa.map_(mapped(kind.key_field), mapped(kind.item_field), keys_sorted=kind.keys_sorted)
     if pa.types.is_struct(kind):
-        return pa.struct([_stored_field(kind.field(index)) for index in range(kind.num_fields)])
+        return pa.struct([mapped(kind.field(index)) for index in range(kind.num_fields)])
     if pa.types.is_large_list(kind):
-        return pa.large_list(_stored_field(kind.value_field))
+        return pa.large_list(mapped(kind.value_field))
     if pa.types.is_list(kind) or pa.types.is_fixed_size_list(kind):
-        return pa.list_(_stored_field(kind.value_field))
-    return kind
+        return pa.list_(mapped(kind.value_field))
+    return leaf(kind)

@@ -216,10 +216,12 @@ def file_name(key: str) -> str:
     --------
     >>> file_name("2024-01-31"), file_name("north/east"), file_name("..")
     ('2024-01-31', 'north%2Feast', '%2E.')
+    >>> file_name("10:30"), file_name("a::b")  # fsspec takes two colons for its own
+    ('10:30', 'a%3A%3Ab')
     """
     if not key:
         raise ConfigurationError("A partition has no name", fix="Give every partition a key")
-    name = re.sub(r"[^\w\-.:=@+, ]", lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode()), key)
+    name = re.sub(r"[^\w\-.:=@+, ]|::+", lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode()), key)
     return f"%{ord(name[0]):02X}{name[1:]}" if name[0] in "._ " else name
 
 

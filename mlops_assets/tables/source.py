@@ -1,4 +1,4 @@
-"""Input tables in files: Parquet, CSV and JSON Lines, from any place."""
+"""Input tables in files: Parquet, CSV, JSON Lines and Delta, from any place."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,6 +9,8 @@ import pyarrow.dataset as ds
 
 from mlops_assets.errors import ConfigurationError, TableError, did_you_mean
 from mlops_assets.tables.csv_files import CsvFiles
+from mlops_assets.tables.delta_files import delta_table
+from mlops_assets.tables.delta_log import is_delta
 from mlops_assets.tables.files import FileFormat, TableFile, aligned, table_files
 from mlops_assets.tables.input_table import InputTable, keyed
 from mlops_assets.tables.json_lines_files import JsonLinesFiles
@@ -18,7 +20,7 @@ from mlops_assets.tables.type_names import arrow_type
 
 __all__ = ["FORMATS", "InputTable", "TableFormat", "TableSource"]
 
-TableFormat = Literal["parquet", "csv", "jsonl"]
+TableFormat = Literal["parquet", "csv", "jsonl", "delta"]
 FORMATS: tuple[str, ...] = get_args(TableFormat)
 
 
@@ -45,6 +47,8 @@ class TableSource:
         Of CSV: one character; None is a comma (a tab for ``.tsv``).
     null_values
         Of CSV: what stands for a null where it is not in quotes.
+    version, timestamp
+        Of a Delta table: the version's number, or a time at which it was the newest. None: the newest.
     """
 
     location: Location
@@ -55,6 +59,8 @@ class TableSource:
     types: Mapping[str, str] = field(default_factory=dict, hash=False)
     delimiter: str | None = None
     null_values: tuple[str, ...] = ("",)
+    version: int | None = None
+    timestamp: str | None = None
 
     def __post_init__(self) -> None:
         where = self.location.uri
@@ -85,6 +91,8 @@ class TableSource:
             The format is neither given nor told by an extension; a type's name is unknown.
         """
         uri = self.location.uri
+        if self.format == "delta" or (self.format is None and is_delta(self.location)):
+            return self._delta()
         types = {column: arrow_type(name, where=uri) for column, name in self.types.items()}
         reader = self._reader(types)
         files = table_files(self.location, reader)
@@ -126,6 +134,22 @@ class TableSource:
             text_columns=frozenset(untyped),
             lazy=lazy if reader.name == "parquet" else None,
             parts=lambda: tuple(rows_of_files),
+        )
+
+    def _delta(self) -> InputTable:
+        if self.types:
+            raise TableError(
+                f"types names column {next(iter(self.types))!r}, but a Delta table has types of its own",
+                where=self.location.uri,
+                fix="Take it out of types",
+            )
+        return delta_table(
+            self.location,
+            version=self.version,
+            timestamp=self.timestamp,
+            row_key=self.row_key,
+            columns=self.columns,
+            limit=self.limit,
         )
 
     def _reader(self, types: Mapping[str, pa.DataType]) -> FileFormat:

@@ -30,12 +30,15 @@ class Written:
         How many rows, and the size of the file.
     schema
         As it comes back, metadata included.
+    version
+        Its number, where the format keeps the tables before (Delta).
     """
 
     uri: str
     rows: int
     schema: pa.Schema
     bytes: int
+    version: int | None = None
 
 
 class TableWriter(ABC):
@@ -81,7 +84,7 @@ class TableWriter(ABC):
             The format cannot hold a column, or the place cannot be written to.
         """
         target = self.path_of(place)
-        schema = _with_metadata(plain_schema(reader.schema), metadata or {})
+        schema = with_metadata(plain_schema(reader.schema), metadata or {})
         self._refuse_unwritable(schema, target)
         if target.kind() == arrow_fs.FileType.Directory:
             raise TableError(
@@ -91,12 +94,12 @@ class TableWriter(ABC):
             )
         plain = (plain_batch(batch, schema) for batch in reader)
         with ExitStack() as switch:
-            with target.replacing() as temporary:
-                rows = self._write_rows(plain, schema, temporary, target)
-                size = temporary.size()
+            with target.draft() as sink:
+                rows, content = self._write_rows(plain, schema, sink, target)
+                size = sink.tell()
                 if switching is not None:
                     switch.enter_context(switching)
-                companion = self._before_switch(temporary, target, schema, switch)
+                companion = self._before_switch(content, target, schema, switch)
             self._after_switch(target, companion)
         return Written(target.uri, rows, schema, size)
 
@@ -134,18 +137,21 @@ class TableWriter(ABC):
 
     @abstractmethod
     def _write_rows(
-        self, batches: Iterable[pa.RecordBatch], schema: pa.Schema, temporary: Location, target: Location
-    ) -> int:
-        """Write all of `batches` (plain, of `schema`) to `temporary`; returns the number of rows."""
+        self, batches: Iterable[pa.RecordBatch], schema: pa.Schema, sink: pa.NativeFile, target: Location
+    ) -> tuple[int, str]:
+        """Write all of `batches` (plain, of `schema`) to `sink`, and leave it open.
+
+        Returns the number of rows, and what `_before_switch` needs to know of the content; empty for nothing.
+        """
 
     def _before_switch(
         self,
-        temporary: Location,
+        content: str,
         target: Location,
         schema: pa.Schema,
         switch: ExitStack,
     ) -> str:
-        """Write what must lie beside `target` before `temporary` becomes it, and return its name; empty for nothing.
+        """Write what must lie beside `target` before the draft becomes it, and return its name; empty for nothing.
 
         What is entered into `switch` is left after `_after_switch`.
         """
@@ -163,7 +169,7 @@ class TableWriter(ABC):
         if names:
             listed = ", ".join(f"{name!r} ({schema.field(name).type})" for name in names)
             raise TableError(
-                f"{self.extension} cannot hold the columns {listed}",
+                f"{self.extension or 'Delta'} cannot hold the columns {listed}",
                 where=target.uri,
                 fix="Leave them out, change their types, or publish as Parquet",
             )
@@ -186,7 +192,8 @@ def refusals(target: Location) -> Iterator[None]:
         ) from error
 
 
-def _with_metadata(schema: pa.Schema, metadata: Mapping[str, str]) -> pa.Schema:
+def with_metadata(schema: pa.Schema, metadata: Mapping[str, str]) -> pa.Schema:
+    """`schema` with `metadata` merged over its own."""
     merged = {**(schema.metadata or {}), **{key.encode(): value.encode() for key, value in metadata.items()}}
     # Sorted: the order in which somebody filled a mapping must not change the file's bytes.
     return schema.with_metadata(dict(sorted(merged.items())) or None)

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 
 from mlops_assets.errors import ConfigurationError, did_you_mean
 from mlops_assets.tables.csv_writer import CsvWriter
+from mlops_assets.tables.delta_writer import DeltaWriter
 from mlops_assets.tables.parquet_writer import ParquetWriter
 from mlops_assets.tables.table_writer import STALE, TableWriter, Written
 
-__all__ = ["STALE", "WRITERS", "CsvWriter", "ParquetWriter", "TableWriter", "Written", "writer_for"]
+__all__ = ["STALE", "WRITERS", "CsvWriter", "DeltaWriter", "ParquetWriter", "TableWriter", "Written", "writer_for"]
 
-WRITERS: Mapping[str, TableWriter] = {"parquet": ParquetWriter(), "csv": CsvWriter()}
+WRITERS: Mapping[str, TableWriter] = {"parquet": ParquetWriter(), "csv": CsvWriter(), "delta": DeltaWriter()}
 
 
 def writer_for(format_name: str) -> TableWriter:

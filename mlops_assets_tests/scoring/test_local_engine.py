@@ -121,6 +121,17 @@ def test_what_is_kept_is_not_done_again(tmp_path):
     assert tally.rows_computed == 1000
 
 
+def test_a_store_that_cannot_be_written_is_told_and_fails_nothing(tmp_path, monkeypatch):
+    lines = []
+    monkeypatch.setattr("pathlib.Path.replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left")))
+    run = Run(Halved(), Rows.of(dataset(), 100), ChunkStore(tmp_path / "chunks"), tell=lines.append)
+    table = pa.Table.from_batches(LocalEngine(1).results(run))
+    assert table.num_rows == 1000
+    assert run.tally.store_failed
+    assert len(lines) == 1
+    assert "not kept for the next one" in lines[0]
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_failure_keeps_what_was_done(tmp_path, workers):
     store = ChunkStore(tmp_path)

@@ -1,7 +1,10 @@
 """Where things lie: what a person writes, what is opened, what is shown, and how a file is replaced."""
 
+import importlib
 import os
+import re
 import stat
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -65,12 +68,20 @@ def test_local_and_remote_filesystems(memory_root, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("address", "package"),
-    [("s3://b/x", "s3fs"), ("gs://b/x", "gcsfs"), ("abfs://b/x", "adlfs"), ("sftp://h/x", "paramiko")],
+    ("protocol", "client", "package"),
+    [
+        ("s3", "s3fs", '"mlops-assets[s3]"'),
+        ("gs", "gcsfs", '"mlops-assets[gcs]"'),
+        ("abfs", "adlfs", '"mlops-assets[azure]"'),
+        ("sftp", "paramiko", "paramiko"),
+    ],
 )
-def test_a_missing_package_is_named_with_its_pip_line(address, package):
-    with pytest.raises(MissingExtraError, match=rf"Run: pip install {package}\."):
-        _ = Location.parse(address).filesystem
+def test_a_missing_package_is_named_with_its_pip_line(protocol, client, package, monkeypatch):
+    registry = importlib.import_module("fsspec.registry")  # the name in the package is a mapping
+    monkeypatch.setitem(sys.modules, client, None)
+    monkeypatch.delitem(registry._registry, protocol, raising=False)
+    with pytest.raises(MissingExtraError, match=rf"Run: pip install {re.escape(package)}\."):
+        _ = Location.parse(f"{protocol}://b/x").filesystem
 
 
 def test_an_unknown_protocol_is_refused():

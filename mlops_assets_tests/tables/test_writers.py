@@ -15,82 +15,23 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from mlops_assets.errors import ConfigurationError, TableError
 from mlops_assets.tables import parquet_writer
 from mlops_assets.tables.liveness import held
 from mlops_assets.tables.location import Location
 from mlops_assets.tables.writers import CsvWriter, ParquetWriter, writer_for
+from mlops_assets_tests.tables.strategies import EVERY, FLAT, assert_same, tables
 
 FORMATS = ["parquet", "csv"]
-
-FLAT = {
-    "int8": (pa.int8(), st.integers(-128, 127)),
-    "int64": (pa.int64(), st.integers(-(2**63), 2**63 - 1)),
-    "uint64": (pa.uint64(), st.integers(0, 2**64 - 1)),
-    "float": (pa.float32(), st.floats(width=32)),
-    "double": (pa.float64(), st.floats()),
-    "bool": (pa.bool_(), st.booleans()),
-    "text": (pa.string(), st.text(st.characters(exclude_categories=["Cs"]), max_size=8)),
-    "large_text": (pa.large_string(), st.sampled_from(["", "NA", "null", "nan", '"', "a\r\nb", "ä,ü;", " ", "\t"])),
-    "decimal": (pa.decimal128(12, 3), st.decimals(-(10**8), 10**8, places=3)),
-    "date": (pa.date32(), st.dates()),
-    "date64": (pa.date64(), st.dates(dt.date(1900, 1, 1))),
-    "seconds": (pa.time32("s"), st.times().map(lambda at: at.replace(microsecond=0))),
-    "time": (pa.time64("us"), st.times()),
-    "stamp_s": (pa.timestamp("s"), st.datetimes(dt.datetime(1900, 1, 1)).map(lambda at: at.replace(microsecond=0))),
-    "stamp_us": (pa.timestamp("us"), st.datetimes()),
-    "stamp_zone": (
-        pa.timestamp("us", tz="Asia/Kathmandu"),
-        st.datetimes(dt.datetime(1900, 1, 1), dt.datetime(2100, 1, 1), timezones=st.just(dt.UTC)),
-    ),
-    "nothing": (pa.null(), st.none()),
-}
-NESTED = {
-    "bytes": (pa.binary(), st.binary(max_size=4)),
-    "duration": (pa.duration("us"), st.timedeltas(dt.timedelta(-9), dt.timedelta(9))),
-    "half": (pa.float16(), st.floats(width=16)),
-    "wide_decimal": (pa.decimal256(45, 2), st.decimals(-(10**8), 10**8, places=2)),
-    "list": (pa.list_(pa.int64()), st.lists(st.none() | st.integers(-5, 5), max_size=3)),
-    "fixed_list": (pa.list_(pa.float64(), 2), st.lists(st.none() | st.floats(), min_size=2, max_size=2)),
-    "struct": (
-        pa.struct([("x", pa.list_(pa.int8(), 1)), ("y", pa.timestamp("s"))]),
-        st.fixed_dictionaries({"x": st.none() | st.just([1]), "y": st.none() | st.just(dt.datetime(2020, 1, 1))}),
-    ),
-    "map": (
-        pa.map_(pa.string(), pa.int64()),
-        st.dictionaries(st.text("ab", max_size=2), st.integers(0, 9), max_size=2),
-    ),
-}
-
-
-@st.composite
-def tables(draw, kinds):
-    names = draw(st.lists(st.sampled_from(sorted(kinds)), min_size=1, max_size=4, unique=True))
-    rows = draw(st.integers(0, 6))
-    columns = {}
-    for name in names:
-        kind, values = kinds[name]
-        drawn = draw(st.lists(st.none() | values, min_size=rows, max_size=rows))
-        if pa.types.is_map(kind):
-            drawn = [None if value is None else list(value.items()) for value in drawn]
-        columns[name] = pa.array(drawn, kind)
-    return pa.table(columns)
 
 
 def place_in(folder) -> Location:
     return Location.parse(str(folder)).child("predictions")
 
 
-def assert_same(read: pa.Table, written: pa.Table) -> None:
-    """Equal types, values and nulls, a NaN equal to a NaN and unequal to a null."""
-    assert read.schema.types == written.schema.types
-    assert repr(read.to_pylist()) == repr(written.to_pylist())
-
-
 @settings(max_examples=120, deadline=None)
-@given(table=tables({**FLAT, **NESTED}))
+@given(table=tables(EVERY))
 def test_parquet_brings_types_and_values_back(tmp_path_factory, table):
     place = place_in(tmp_path_factory.mktemp("t"))
     ParquetWriter().write(table.to_reader(2), place)
@@ -367,7 +308,7 @@ def test_a_folder_of_parquet_files_is_read_as_one_table(tmp_path):
 def test_nulls_where_none_may_be_are_refused(tmp_path):
     schema = pa.schema([pa.field("a", pa.int64(), nullable=False)])
     batch = pa.RecordBatch.from_arrays([pa.array([None], pa.int64())], schema=schema)
-    with pytest.raises(TableError, match="cannot be written as parquet"):
+    with pytest.raises(TableError, match=r"'a' is declared without nulls .* cannot be written as parquet"):
         ParquetWriter().write(pa.RecordBatchReader.from_batches(schema, [batch]), place_in(tmp_path))
     assert list(tmp_path.iterdir()) == []
 
@@ -458,3 +399,16 @@ def test_writers_and_readers_at_once_see_whole_tables(tmp_path, format_name):
         each.result()
     assert writer.read(place).to_table()["a"].to_pylist() in whole
     assert len(list(tmp_path.iterdir())) == (1 if format_name == "parquet" else 2)
+
+
+def test_a_table_that_is_replaced_is_read_to_its_end(tmp_path):
+    """By its path a file would be opened again at each scan, with the places that the old footer tells."""
+    place = Location.parse(tmp_path / "t")
+    old = pa.table({"id": range(300_000), "text": ["old"] * 300_000})
+    ParquetWriter().write(old.to_reader(), place)
+    opened = ParquetWriter().read(place)
+    assert opened.head(1)["text"].to_pylist() == ["old"]
+    ParquetWriter().write(pa.table({"id": [1], "text": ["new"]}).to_reader(), place)
+    assert opened.count_rows() == 300_000
+    assert opened.to_table().equals(old)
+    assert ParquetWriter().read(place).to_table()["text"].to_pylist() == ["new"]

@@ -1,0 +1,138 @@
+"""Delta tables on a real S3 protocol server (moto's), under either name of the options; no fsspec package is needed."""
+
+import secrets
+import socket
+import subprocess
+import sys
+import time
+
+import pyarrow as pa
+import pytest
+
+from mlops_assets.errors import ConcurrentRunError, TableError
+from mlops_assets.tables import delta_log
+from mlops_assets.tables.delta_writer import DeltaWriter
+from mlops_assets.tables.location import Location
+from mlops_assets.tables.source import TableSource
+
+SECRET = "secret-that-nobody-may-see"
+
+
+@pytest.fixture(scope="module")
+def server():
+    # A process of its own: deltalake keeps Python's lock while it waits for an answer.
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(300):
+            try:
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                break
+            except ConnectionRefusedError:
+                time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@pytest.fixture
+def bucket(server):
+    import boto3
+
+    name = f"bucket-{secrets.token_hex(4)}"
+    client = boto3.client(
+        "s3", endpoint_url=server, aws_access_key_id="id", aws_secret_access_key=SECRET, region_name="us-east-1"
+    )
+    client.create_bucket(Bucket=name)
+    options = {"key": "key-id", "secret": SECRET, "client_kwargs": {"endpoint_url": server, "region_name": "us-east-1"}}
+    return client, name, Location.parse(f"s3://{name}/out", storage_options=options).child("t å"), server
+
+
+def objects(client, name: str) -> list[str]:
+    return sorted(each["Key"] for each in client.list_objects_v2(Bucket=name).get("Contents", []))
+
+
+def test_publish_read_and_travel(bucket):
+    client, name, place, server = bucket
+    writer = DeltaWriter()
+    assert not writer.exists(place)
+    for number in range(3):
+        written = writer.write(
+            pa.table({"a": [number], "b": pa.array([2], pa.uint64())}).to_reader(), place, {"k": "v"}
+        )
+        assert (written.version, written.uri) == (number, f"s3://{name}/out/t å")
+    read = writer.read(place)
+    assert read.to_table().to_pydict() == {"a": [2], "b": [2]}
+    assert read.schema.metadata == {b"k": b"v"}
+    assert len([key for key in objects(client, name) if key.endswith(".parquet")]) == 3
+    own = {
+        "AWS_ACCESS_KEY_ID": "id",
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+        "AWS_ENDPOINT_URL": server,
+        "AWS_REGION": "us-east-1",
+    }
+    for options in (place.storage_options, own):
+        found = TableSource(Location(place.address, options), "delta", version=1, row_key=("a",)).open()
+        assert (found.uri, found.reader().read_all().to_pydict()) == (f"{written.uri}@v1", {"a": [1], "b": [2]})
+    assert TableSource(place, "delta").open().uri.endswith("@v2")
+    late = TableSource(place, "delta", timestamp="2099-01-01T00:00:00Z").open()
+    assert late.uri.endswith("@v2")
+    with pytest.raises(TableError, match="no version as old as 2001"):
+        TableSource(place, "delta", timestamp="2001-01-01T00:00:00Z").open()
+
+
+def test_a_failed_write_leaves_nothing(bucket):
+    client, name, place, _ = bucket
+
+    def half():
+        yield pa.record_batch({"a": range(200_000)})
+        raise ZeroDivisionError
+
+    reader = pa.RecordBatchReader.from_batches(pa.schema([("a", pa.int64())]), half())
+    with pytest.raises(ZeroDivisionError):
+        DeltaWriter().write(reader, place)
+    assert objects(client, name) == []
+
+
+def test_a_refused_switch_leaves_nothing(bucket):
+    from contextlib import contextmanager
+
+    @contextmanager
+    def refusing():
+        raise ConcurrentRunError("no")
+        yield
+
+    client, name, place, _ = bucket
+    with pytest.raises(ConcurrentRunError):
+        DeltaWriter().write(pa.table({"a": [1]}).to_reader(), place, switching=refusing())
+    assert objects(client, name) == []
+
+
+def test_two_writers_at_once_never_make_a_table_of_both(bucket, monkeypatch):
+    _, _, place, _ = bucket
+    DeltaWriter().write(pa.table({"a": [1]}).to_reader(), place)
+    others = [pa.table({"a": [2]})]
+
+    def meanwhile(*_):
+        if others:
+            DeltaWriter().write(others.pop().to_reader(), place)
+        return True
+
+    monkeypatch.setattr(delta_log, "_takes", meanwhile)
+    with pytest.raises(ConcurrentRunError, match="at the same moment"):
+        DeltaWriter().write(pa.table({"a": [3]}).to_reader(), place)
+    assert DeltaWriter().read(place).to_table().to_pydict() == {"a": [2]}
+
+
+def test_no_secret_is_shown(bucket):
+    _, _, place, _ = bucket
+    lost = Location(place.address.replace("s3://bucket", "s3://tekcub"), place.storage_options)
+    with pytest.raises(TableError) as caught:
+        TableSource(lost, "delta").open()
+    shown = f"{caught.value} {caught.value.__cause__} {lost!r}"
+    assert SECRET not in shown
+    assert "key-id" not in shown
