@@ -151,7 +151,7 @@ def test_python_snippets_run(text, tmp_path, monkeypatch):
 YAML = [text for language, text in BLOCKS if language == "yaml"]
 
 
-@pytest.mark.parametrize("text", [text for text in YAML if textwrap.dedent(text).startswith("inputs:")])
+@pytest.mark.parametrize("text", [text for text in YAML if textwrap.dedent(text).startswith(("inputs:", "engine:"))])
 def test_fragments_of_a_models_yaml_load(text, tmp_path):
     from mlops_assets.component import MlflowModelComponent
 

@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -51,9 +51,9 @@ class Address:
     """
 
     master: str | None
-    remote: str | None
+    remote: str | None = field(repr=False)
     name: str
-    conf: tuple[tuple[str, str], ...]
+    conf: tuple[tuple[str, str], ...] = field(repr=False)
 
     @property
     def where(self) -> str:

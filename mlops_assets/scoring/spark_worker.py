@@ -107,7 +107,21 @@ class _Packer(pickle.Pickler):
 
 
 def _source_there(registry: Registry, loader: LoadsModels, trust: TrustPolicy) -> ModelSource:
-    """The same source for a worker, whose machine has not the folders of the one that sent the work."""
+    """The same source for a worker, whose machine has not the folders of the one that sent the work.
+
+    Raises
+    ------
+    ConfigurationError
+        The registry is a database in such a folder.
+    """
+    for uri in (registry.registry_uri, registry.tracking_uri):
+        # MLflow would make a new, empty database.
+        if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).is_file():
+            raise ConfigurationError(
+                "The model registry is a file that a Spark worker does not see",
+                where=f"{registry.where}, {_here()}",
+                fix="Use a tracking server (MLFLOW_TRACKING_URI=http://...), or a database that both reach",
+            )
     home = os.environ.get("MLOPS_ASSETS_HOME")
     own = Path(home) if home else Path(tempfile.gettempdir()) / f"mlops_assets-{_user()}"
     return ModelSource(registry, own.absolute() / "cache" / "models", loader, trust)

@@ -3,16 +3,23 @@
 import pickle
 import sys
 import time
+from typing import Any
 
 import pyarrow as pa
 import pytest
 
 from mlops_assets.errors import ConfigurationError, MissingExtraError, WorkerError
-from mlops_assets.scoring.engine import Engine
+from mlops_assets.models.loaded import LoadedModel
+from mlops_assets.models.reference import ModelReference
+from mlops_assets.models.registry import Registry
+from mlops_assets.models.source import ModelSource
+from mlops_assets.models.trust import TrustPolicy
+from mlops_assets.scoring.engine import Engine, Run
 from mlops_assets.scoring.engines import ENGINES
+from mlops_assets.scoring.predict import PredictWork
 from mlops_assets.scoring.spark_engine import SparkEngine
 from mlops_assets.scoring.spark_session import session_at
-from mlops_assets.scoring.spark_worker import CHUNKS, ChunkTask, loaded_libraries
+from mlops_assets.scoring.spark_worker import CHUNKS, ChunkTask, loaded_libraries, packed_work
 from mlops_assets.scoring.work import package_digest
 from mlops_assets.scoring.worker import batch_bytes
 from mlops_assets.strategies import build_strategy
@@ -36,7 +43,7 @@ def test_wrong_settings_are_refused(settings, told):
         build_strategy(Engine, ENGINES, {"KIND": "SparkEngine", **settings})
 
 
-def test_a_secret_is_taken_from_the_environment_and_told_nowhere(run, monkeypatch):
+def test_a_secret_is_taken_from_the_environment_and_told_nowhere(monkeypatch):
     monkeypatch.setenv("SPARK_ADDRESS", f"sc://127.0.0.1:{free_port()}/;token=hush")
     engine = SparkEngine(remote="sc://127.0.0.1:1/;token=hush", conf={"spark.password": "hush"})
     assert "hush" not in repr(engine) + engine.address.where
@@ -86,3 +93,25 @@ def test_a_worker_with_another_library_does_nothing():
     error = answer(ChunkTask(b"", package_digest(), (("pyarrow", "1.0"), ("no_such_library", "2"))))
     assert isinstance(error, ConfigurationError)
     assert f"pyarrow {pa.__version__}, this process has 1.0" in str(error)
+
+
+def test_a_registry_in_a_file_that_the_worker_does_not_see_is_told_of(tmp_path):
+    source = ModelSource(Registry("sqlite:////nowhere/mlflow.db"), tmp_path, Nothing(), TrustPolicy())
+    task = ChunkTask(packed(source), package_digest(), ())
+    error = answer(task)
+    assert isinstance(error, ConfigurationError)
+    assert "The model registry is a file that a Spark worker does not see" in str(error)
+
+
+class Nothing:
+    """A loader that is never asked."""
+
+    def load(self, folder, reference):
+        raise AssertionError("nothing was to be loaded")
+
+
+def packed(source: ModelSource) -> bytes:
+    reference = ModelReference("m", 1, None, "0" * 64, (), None, None, "")
+    nothing: Any = None
+    model = LoadedModel(reference, pyfunc=nothing, source=source)
+    return packed_work(Run(PredictWork(model, "{}", ("n",)), rows=nothing))
