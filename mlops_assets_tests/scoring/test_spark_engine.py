@@ -31,8 +31,8 @@ from mlops_assets.tables.provenance import Provenance
 from mlops_assets_tests.scoring.spark_cluster import APPLICATION, Cluster
 from mlops_assets_tests.scoring.sums import SLEEP, Sums
 
-# One cluster serves them all: pytest-xdist gives them to one of its processes.
-pytestmark = [pytest.mark.xdist_group("spark"), pytest.mark.slow]
+# One cluster serves them all: with --dist=loadscope pytest-xdist gives a module to one of its processes.
+pytestmark = pytest.mark.slow
 
 TABLES = ("input_samples", "rejected_samples", "predictions", "sample_explanations", "model_explanations")
 ROWS = 600
@@ -120,7 +120,7 @@ def test_every_table_is_the_one_of_the_local_engine_byte_for_byte(cluster, trees
         assert files(there.tables) == expected, kind
         for name in ("predictions", "sample_explanations"):
             assert there.metadata(name)["rows_computed"] == ROWS - 5, kind
-            assert there.metadata(name)["workers"] == 2, kind
+            assert there.metadata(name)["workers"] in (1, 2), kind
 
 
 def test_the_model_is_loaded_once_per_worker_process(cluster, registry, frame, run, tmp_path):
@@ -128,7 +128,7 @@ def test_the_model_is_loaded_once_per_worker_process(cluster, registry, frame, r
     done = run(frame, job="inference", trust={"allow_pickle": True}, engine=settings_of(cluster, "master"), **COMMON)
     assert done.success
     loaded, batches = processes(tmp_path / "seen", "load"), processes(tmp_path / "seen", "batch")
-    assert len(loaded) == len(set(loaded)) == done.metadata("predictions")["workers"] == 2
+    assert len(loaded) == len(set(loaded)) == done.metadata("predictions")["workers"]
     assert set(batches) == set(loaded)
     assert len(batches) == done.metadata("predictions")["chunks_computed"] > 2 * len(loaded)
 
@@ -137,20 +137,21 @@ def test_a_worker_that_is_killed_changes_nothing(cluster, registry, frame, run, 
     seen = tmp_path / "seen"
     slow_model(registry, frame, seen, 0.1)
     begun: list[int] = []
+    ended = threading.Event()
 
     def kill() -> None:
-        while len(processes(seen, "batch")) < 5:
+        while len(set(processes(seen, "batch"))) < 2 and not ended.is_set():
             time.sleep(0.02)
         begun.append(len(processes(seen, "batch")))
         cluster.kill_worker()
 
     killer = threading.Thread(target=kill)
     killer.start()
+    settings = COMMON | {"trust": {"allow_pickle": True}, "predict": {"batch_rows": 12}}
     try:
-        done = run(
-            frame, job="inference", trust={"allow_pickle": True}, engine=settings_of(cluster, "master"), **COMMON
-        )
+        done = run(frame, job="inference", engine=settings_of(cluster, "master"), **settings)
     finally:
+        ended.set()
         killer.join()
         cluster.start_worker()
         cluster.wait_for_workers()
@@ -159,9 +160,9 @@ def test_a_worker_that_is_killed_changes_nothing(cluster, registry, frame, run, 
     predictions = done.table("predictions")
     assert predictions["customer"].tolist() == accepted["customer"].tolist()
     assert predictions["prediction"].tolist() == (accepted["a"] * 2 + accepted["b"]).tolist()
-    # It was mid-run, and both workers were at it.
-    assert begun[0] < done.metadata("predictions")["chunks_computed"]
-    assert len(set(processes(seen, "batch"))) > 1
+    # Both workers were at it when one was killed, and most was still to do.
+    assert len(set(processes(seen, "batch"))) >= 2
+    assert begun[0] < done.metadata("predictions")["chunks_computed"] / 2
 
 
 def sums_run(work: Work, store: ChunkStore | None = None) -> Run:
