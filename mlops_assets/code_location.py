@@ -1,7 +1,7 @@
 """A code location's definitions, for commands that work beside Dagster."""
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -34,15 +34,15 @@ def load_definitions(module: str) -> dg.Definitions:
 
 
 @contextmanager
-def model_resources(module: str, names: ModelNames) -> Iterator[dict[str, Any]]:
-    """The initialized resources of one model of a code location, with the registry, by their keys.
+def model_resources(module: str, names: ModelNames, only: Collection[str] | None = None) -> Iterator[dict[str, Any]]:
+    """The initialized resources of one model of a code location, with the registry, by their keys; or `only` some.
 
     Raises
     ------
     ConfigurationError
         The code location has no such model.
     """
-    known = load_definitions(module).resources or {}
+    known = _all_resources(load_definitions(module))
     if names.tables not in known:
         models = sorted(key.removesuffix(_MARK) for key in known if key.endswith(_MARK))
         raise ConfigurationError(
@@ -50,6 +50,16 @@ def model_resources(module: str, names: ModelNames) -> Iterator[dict[str, Any]]:
             where=module,
             fix=f"Its models are: {', '.join(models) or 'none'}",
         )
-    wanted = {key: value for key, value in known.items() if key == REGISTRY or key.startswith(f"{names.slug}_")}
+    mine = {key for key in known if key == REGISTRY or key.startswith(f"{names.slug}_")}
+    wanted = {key: known[key] for key in (mine if only is None else only)}
     with dg.build_resources(wanted) as resources:
         yield {key: getattr(resources, key) for key in wanted}
+
+
+def _all_resources(definitions: dg.Definitions) -> dict[str, Any]:
+    """The code location's resources, and those that its models' assets bring with them."""
+    own: dict[str, Any] = {}
+    for asset in definitions.assets or ():
+        if isinstance(asset, dg.AssetsDefinition):
+            own |= asset.resource_defs
+    return {**(definitions.resources or {}), **own}

@@ -11,6 +11,7 @@ from mlops_assets.errors import ConfigurationError
 from mlops_assets.family import Family
 from mlops_assets.models.registry import check_alias_or_version
 from mlops_assets.partitions import PartitionsSettings
+from mlops_assets.same_names import only_once
 from mlops_assets.settings import (
     ContractSettings,
     ExplainSettings,
@@ -138,8 +139,15 @@ class MlflowModelComponent(dg.Component, dg.Model, dg.Resolvable):
         return self
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
-        """The definitions of this model; relative paths start at the project's folder."""
-        return self.definitions(Path(context.project_root))
+        """The definitions of this model; relative paths start at the project's folder.
+
+        Raises
+        ------
+        ConfigurationError
+            Another YAML of the code location has this model, or one whose jobs and assets would have the same names.
+        """
+        with only_once(self.registered_model, context):
+            return self.definitions(Path(context.project_root))
 
     def definitions(self, root: Path | None = None) -> dg.Definitions:
         """The same without a component context, to be merged into your own `dg.Definitions`.

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import dagster as dg
 
+from mlops_assets.defs_folder import load_from_defs_folder
+
 
 @dg.definitions
 def defs() -> dg.Definitions:
     """Everything under ``defs/``: shared resources, and one folder with a ``defs.yaml`` per registered model."""
-    return dg.load_from_defs_folder(path_within_project=Path(__file__).parent)
+    return load_from_defs_folder(path_within_project=Path(__file__).parent)

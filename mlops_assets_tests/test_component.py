@@ -84,6 +84,20 @@ def test_another_asset_reads_a_table_as_it_annotates(iris, run):
     assert seen == {"pandas": ("DataFrame", 150), "arrow": (["prediction"], 3), "dataset": (True, 150)}
 
 
+def test_another_assets_own_job_has_what_reads_the_table(iris, run):
+    """The reader comes with the model's assets; a job that makes none of them reads one all the same."""
+    seen = []
+
+    @dg.asset(ins={"table": dg.AssetIn(key=["m", "predictions"])})
+    def report(table: pd.DataFrame) -> None:
+        seen.append(len(table))
+
+    extra = dg.Definitions(assets=[report], jobs=[dg.define_asset_job("m_report_job", selection=[report])])
+    assert run(iris[0], extra=extra, job="inference").success
+    assert run(iris[0], extra=extra, job="report").success
+    assert seen == [150]
+
+
 def test_csv_in_and_csv_out_keep_keys_and_types(iris, run, tmp_path):
     features, model = iris
     features.assign(flower=[f"00{n}" for n in range(150)]).to_csv(tmp_path / "in.csv", index=False)

@@ -32,6 +32,16 @@ def test_importing_the_code_location_is_light_and_silent():
     assert (done.stdout.strip(), done.stderr) == ("[]", "")
 
 
+def test_importing_the_code_location_costs_what_importing_dagster_costs():
+    """What is measured by benchmarks/load.py, as a rule: beside Dagster and what it brings, only this package."""
+    code = (
+        "import sys, dagster; before = set(sys.modules); import mlops_assets.definitions; "
+        "print(sorted({name.partition('.')[0] for name in set(sys.modules) - before}))"
+    )
+    done = fresh_python(code)
+    assert (done.stdout.strip(), done.stderr) == ("['mlops_assets']", "")
+
+
 def test_loading_the_definitions_is_light_silent_and_does_no_io():
     """No network (sockets forbidden), no file written, and none of the heavy libraries."""
     code = f"""

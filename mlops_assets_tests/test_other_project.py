@@ -63,7 +63,12 @@ def dg(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [str(folder / "dg"), *arguments],
         cwd=project,
-        env=os.environ | {"PYTHONPATH": str(project), "PATH": f"{folder}:{os.environ['PATH']}", "COLUMNS": "200"},
+        env=os.environ
+        | {
+            "PYTHONPATH": f"{project}{os.pathsep}{os.environ.get('PYTHONPATH', '')}",
+            "PATH": f"{folder}:{os.environ['PATH']}",
+            "COLUMNS": "200",
+        },
         capture_output=True,
         text=True,
         check=False,

@@ -6,6 +6,7 @@ import dagster as dg
 
 from mlops_assets.assets.champion import champion_model_asset
 from mlops_assets.assets.explanations import BACKGROUND, model_explanations_asset, sample_explanations_asset
+from mlops_assets.assets.own_resources import resource_definitions, with_own_resources
 from mlops_assets.assets.predictions import predictions_asset
 from mlops_assets.assets.samples import sample_assets
 from mlops_assets.assets.signature import model_signature_asset
@@ -39,7 +40,8 @@ EXPLANATIONS = ("sample_explanations", "model_explanations")
 
 
 def family_definitions(family: Family) -> dg.Definitions:
-    """Assets, checks, jobs, sensors and the model's own resources."""
+    """Assets, checks, jobs and sensors, with the model's own resources; `REGISTRY` and `NOTIFIER` are still missing."""
+    own = resource_definitions(_resources(family))
     assets = [
         champion_model_asset(family),
         model_signature_asset(family),
@@ -53,16 +55,13 @@ def family_definitions(family: Family) -> dg.Definitions:
         assets = [asset.map_asset_specs(lambda spec: spec.replace_attributes(owners=owners)) for asset in assets]
     if family.settings.automation:
         assets = automated(family, assets)
-    jobs = [
-        _job(family, family.inference_job, INFERENCE),
-        _job(family, family.explanations_job, INFERENCE + EXPLANATIONS),
-    ]
+    inference = _job(family, family.inference_job, INFERENCE)
+    explanations = _job(family, family.explanations_job, INFERENCE + EXPLANATIONS)
     return dg.Definitions(
-        assets=[*assets, *_external(family)],
-        asset_checks=family_checks(family),
-        jobs=[*jobs, sign_job(family), compatibility_job(family), validation_job(family)],
-        sensors=family_sensors(family, *jobs),
-        resources=_resources(family),
+        assets=[*with_own_resources(assets, own), *_external(family)],
+        asset_checks=with_own_resources(family_checks(family), own),
+        jobs=[inference, explanations, sign_job(family, own), compatibility_job(family), validation_job(family, own)],
+        sensors=family_sensors(family, inference, explanations, own),
     )
 
 

@@ -30,7 +30,7 @@ def model_signature_asset(family: Family) -> dg.AssetsDefinition:
         key=family.key("model_signature"),
         ins={"champion_model": dg.AssetIn(key=family.key("champion_model"))},
         io_manager_key=family.signature_store,
-        required_resource_keys=signing_resources(family),
+        required_resource_keys={REGISTRY, *signing_resources(family)},
         pool=family.pool,
         group_name=family.group,
         kinds={"mlflow", "json"},
@@ -45,7 +45,7 @@ def model_signature_asset(family: Family) -> dg.AssetsDefinition:
         """
         from mlops_assets.signatures.recorded import describe, signature_hash, signature_to_json
 
-        signed = sign(context, family, champion_model)
+        signed = sign(context, family, champion_model, context.resources)
         text = signature_to_json(signed.signature)
         inputs = signed.signature.inputs
         return dg.MaterializeResult(
@@ -62,30 +62,31 @@ def model_signature_asset(family: Family) -> dg.AssetsDefinition:
 
 
 def signing_resources(family: Family) -> set[str]:
-    """Resources that `sign` needs."""
-    return {REGISTRY, family.signer, family.champion_store, *family.readers}
+    """The model's own resources that `sign` needs, beside the registry."""
+    return {family.signer, family.champion_store, family.loader, *family.readers}
 
 
 def sign(
     context: dg.AssetExecutionContext | dg.OpExecutionContext,
     family: Family,
     reference: ModelReference,
+    resources: Any,
     *,
     anew: bool = False,
 ) -> SignedBy:
-    """Ask the model's signer; `anew` even where a signature is recorded.
+    """Ask the model's signer; `anew` even where a signature is recorded. `resources` has those of `signing_resources`.
 
     Raises
     ------
     SignatureError
         Logged with the column and type at fault, and raised.
     """
-    registry: MlflowRegistry = getattr(context.resources, REGISTRY)
-    signer: Signer = getattr(context.resources, family.signer)
+    registry: MlflowRegistry = getattr(resources, REGISTRY)
+    signer: Signer = getattr(resources, family.signer)
     try:
         with retried_when_unreachable(context.retry_number):
             files = registry.files(reference)
-        return signer.sign_version(files, _GraphSample(context, family, reference), anew=anew)
+        return signer.sign_version(files, _GraphSample(context, resources, family, reference), anew=anew)
     except SignatureError as error:
         context.log.error(f"{type(signer).__name__} could not sign {reference.uri}: {error}")
         raise
@@ -96,15 +97,14 @@ class _GraphSample:
     """The first rows of the model's inputs, and the pinned model itself, both read only when asked for."""
 
     context: Any
+    resources: Any
     family: Family
     reference: ModelReference
     rows: int = field(default=SIGNING_ROWS)
 
     def inputs(self) -> Any:
         if self.family.settings.inputs.path:
-            found = getattr(self.context.resources, self.family.inputs_reader).open(
-                self.family.run_partition(self.context)
-            )
+            found = getattr(self.resources, self.family.inputs_reader).open(self.family.run_partition(self.context))
         else:
             found = input_table(self.family, self.context.load_asset_value(self.family.inputs_key))
         sample = pa.Table.from_batches(first_rows(found.batches(), self.rows), found.schema)
@@ -117,5 +117,5 @@ class _GraphSample:
 
     @cached_property
     def _model(self) -> LoadedModel:
-        store: ChampionIOManager = getattr(self.context.resources, self.family.champion_store)
+        store: ChampionIOManager = getattr(self.resources, self.family.champion_store)
         return store.load(self.reference)

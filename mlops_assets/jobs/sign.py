@@ -1,8 +1,11 @@
 """The job that gives a model without a signature one."""
 
+from collections.abc import Mapping
+
 import dagster as dg
 from pydantic import Field
 
+from mlops_assets.assets.own_resources import initialized
 from mlops_assets.assets.signature import SIGNATURE_COLUMNS, sign, signing_resources
 from mlops_assets.errors import SignatureError
 from mlops_assets.family import REGISTRY, Family
@@ -13,7 +16,7 @@ from mlops_assets.models.trust import TrustPolicy
 from mlops_assets.resources.registry import MlflowRegistry
 
 
-def sign_job(family: Family) -> dg.JobDefinition:
+def sign_job(family: Family, resources: Mapping[str, dg.ResourceDefinition]) -> dg.JobDefinition:
     """`<model>_sign_job`: the model's signer signs a logged model in place, or a registered version as a new one."""
     configured = family.settings.alias_or_version
     its_target = f"models:/{family.model}@{configured}" if isinstance(configured, str) else ""
@@ -32,7 +35,7 @@ def sign_job(family: Family) -> dg.JobDefinition:
 
     @dg.op(
         name=f"{family.slug}__sign",
-        required_resource_keys=signing_resources(family),
+        required_resource_keys={REGISTRY},
         description="Asks the model's signer and stores the signature; an existing one only with overwrite.",
         out=dg.Out(dg.Nothing),
     )
@@ -46,7 +49,8 @@ def sign_job(family: Family) -> dg.JobDefinition:
             raise SignatureError(
                 "The model has a signature already", where=config.target, fix="Set overwrite: true to replace it"
             )
-        signed = sign(context, family, reference, anew=config.overwrite)
+        with initialized(context, resources, signing_resources(family)) as own:
+            signed = sign(context, family, reference, own, anew=config.overwrite)
         done = store(
             registry.address().client,
             config.target if is_logged_model(config.target) else (reference.name, reference.version),

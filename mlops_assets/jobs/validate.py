@@ -1,11 +1,13 @@
 """The job that validates a version away from the published tables."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pyarrow as pa
 from pydantic import Field
 
+from mlops_assets.assets.own_resources import initialized
 from mlops_assets.assets.retries import retried_when_unreachable
 from mlops_assets.errors import (
     AliasNotFoundError,
@@ -48,7 +50,7 @@ SHIFT_COLUMNS = {"output": "string", "measure": "string", "value": "float"}
 ANSWERS = {True: "yes", False: "no", None: "not asked"}
 
 
-def validation_job(family: Family) -> dg.JobDefinition:
+def validation_job(family: Family, resources: Mapping[str, dg.ResourceDefinition]) -> dg.JobDefinition:
     """`<model>_validation_job`: tries a version beside the champion and writes the verdict to the version's tags.
 
     Reads the inputs, the registry and the journal; of the published tables it changes none. A version that fails is a
@@ -61,15 +63,11 @@ def validation_job(family: Family) -> dg.JobDefinition:
         version: int = Field(description="The version.", gt=0)
         rows: int = Field(default=1000, description="Rows of the inputs to try it on, at most.", gt=0)
 
+    needed = {family.champion_store, family.loader, family.journal, *(family.readers or (family.tables,))}
+
     @dg.op(
         name=f"{family.slug}__validate",
-        required_resource_keys={
-            REGISTRY,
-            NOTIFIER,
-            family.champion_store,
-            family.journal,
-            *(family.readers or (family.tables,)),
-        },
+        required_resource_keys={REGISTRY, NOTIFIER},
         description="Loads, signature, compatible, conforms, predicts, explains; shift and diff beside the champion.",
         out=dg.Out(dg.Nothing),
     )
@@ -86,7 +84,8 @@ def validation_job(family: Family) -> dg.JobDefinition:
                 verdict = Verdict(config.version, None, None, (Finding("loads", False, str(error)),))
             else:
                 champion = _champion(registry, family, trust)
-                verdict = validate(candidate, champion, _trial(context, family, candidate, champion, config.rows))
+                with initialized(context, resources, needed) as own:
+                    verdict = validate(candidate, champion, _trial(own, family, candidate, champion, config.rows))
             _write_tags(registry, family.model, verdict)
         title = f"{family.model}: version {verdict.version} {'passed' if verdict.passed else 'failed'} validation"
         context.log.info(f"{title}: {verdict.reasons}")
@@ -154,7 +153,7 @@ def _champion(registry: MlflowRegistry, family: Family, trust: "TrustPolicy") ->
 
 
 def _trial(
-    context: dg.OpExecutionContext,
+    resources: Any,
     family: Family,
     candidate: ModelReference,
     champion: ModelReference | None,
@@ -167,14 +166,14 @@ def _trial(
 
     settings = family.settings
     trust = settings.trust.policy().without_tag(TAG)
-    store: ChampionIOManager = getattr(context.resources, family.champion_store)
+    store: ChampionIOManager = getattr(resources, family.champion_store)
     text_columns: frozenset[str] = frozenset()
     if settings.inputs.path:
-        inputs = getattr(context.resources, family.inputs_reader).open()
+        inputs = getattr(resources, family.inputs_reader).open()
         batches, schema, row_key, text_columns = inputs.batches(), inputs.schema, inputs.row_key, inputs.text_columns
     else:
         # The inputs are somebody's asset: the rows that the last run accepted stand for them.
-        tables: TableIOManager = getattr(context.resources, family.tables)
+        tables: TableIOManager = getattr(resources, family.tables)
         dataset = tables.read("input_samples")
         batches, schema, row_key = rows_of(dataset), dataset.schema, Provenance.of(dataset.schema).row_key
     return Trial(
@@ -187,7 +186,7 @@ def _trial(
             text_columns=text_columns,
         ),
         mode=Mode.of(settings.contract.compatibility),
-        history=_history(context, family, candidate, champion),
+        history=_history(resources, family, candidate, champion),
         params=settings.predict.params,
         method=settings.predict.method,
         explain=ExplainConfig(
@@ -200,13 +199,13 @@ def _trial(
 
 
 def _history(
-    context: dg.OpExecutionContext, family: Family, candidate: ModelReference, champion: ModelReference | None
+    resources: Any, family: Family, candidate: ModelReference, champion: ModelReference | None
 ) -> "list[tuple[str, ModelSignature | None]]":
     """The champions so far, as the journal knows them, and the present one; without those that are gone."""
     from mlops_assets.journal.journal import versions_ever_champion
 
-    registry: MlflowRegistry = getattr(context.resources, REGISTRY)
-    journal: ChampionJournal = getattr(context.resources, family.journal)
+    registry: MlflowRegistry = getattr(resources, REGISTRY)
+    journal: ChampionJournal = getattr(resources, family.journal)
     alias = family.settings.alias_or_version
     known = versions_ever_champion(journal.open(), family.model, alias) if isinstance(alias, str) else []
     if champion is not None:

@@ -12,6 +12,7 @@ from mlops_assets.errors import (
     DigestMismatchError,
     MlopsAssetsError,
     ModelNotFoundError,
+    RegistryUnreachableError,
     VersionNotFoundError,
     did_you_mean,
 )
@@ -22,6 +23,7 @@ from mlops_assets.models.environment import environment
 from mlops_assets.models.mlmodel import ModelDescription
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.registry_errors import RESTORE, download_error, is_missing_resource, registry_error, said
+from mlops_assets.models.shared import OnFirstUse
 from mlops_assets.models.trust import Origin, TrustPolicy
 
 if TYPE_CHECKING:
@@ -75,7 +77,7 @@ class Registry:
         self.tracking_uri = tracking_uri
         self.registry_uri = registry_uri or tracking_uri
         self.timeout, self.retries = timeout, retries
-        self._client: MlflowClient | None = None
+        self._client: OnFirstUse[MlflowClient] = OnFirstUse(self._connect)
 
     def __getstate__(self) -> dict[str, object]:
         # Another process connects by itself.
@@ -83,15 +85,16 @@ class Registry:
 
     @property
     def client(self) -> "MlflowClient":
-        """The client, made on first use."""
-        if self._client is None:
-            with self.talking(f"opening {self.where}"):
-                from mlflow import MlflowClient
+        """The client, made on first use; the same for all threads, until the registry once did not answer."""
+        return self._client.value()
 
-                for uri in dict.fromkeys((self.registry_uri, self.tracking_uri)):
-                    _try_database(uri)
-                self._client = MlflowClient(tracking_uri=self.tracking_uri, registry_uri=self.registry_uri)
-        return self._client
+    def _connect(self) -> "MlflowClient":
+        with self.talking(f"opening {self.where}"):
+            from mlflow import MlflowClient
+
+            for uri in dict.fromkeys((self.registry_uri, self.tracking_uri)):
+                _try_database(uri)
+            return MlflowClient(tracking_uri=self.tracking_uri, registry_uri=self.registry_uri)
 
     @property
     def where(self) -> str:
@@ -265,6 +268,9 @@ class Registry:
                 raise
             except Exception as error:  # noqa: BLE001 - drivers and cloud clients have errors of their own
                 mine = explain(error) if explain else registry_error(error, doing, self.where)
+                if isinstance(mine, RegistryUnreachableError):
+                    # A database may come back as another one; the next client looks for its tables.
+                    self._client.forget()
                 raise mine from said(error, secrets_of(self.registry_uri) | secrets_of(self.tracking_uri))
 
     def _absent_model(self, error: Exception, name: str, doing: str) -> MlopsAssetsError:

@@ -5,9 +5,8 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from mlops_assets.code_location import load_definitions
-from mlops_assets.errors import ConfigurationError, did_you_mean
-from mlops_assets.family import Family
+from mlops_assets.code_location import model_resources
+from mlops_assets.family import Family, NamedModel
 from mlops_assets.journal.journal import Journal
 from mlops_assets.settings import from_environment
 from mlops_assets.state import state_folder
@@ -57,13 +56,7 @@ def find_journal(module: str, model: str) -> Journal:
     ConfigurationError
         The module cannot be imported, holds no definitions, or has no such model.
     """
-    definitions = load_definitions(module)
-    resources = (definitions.resources or {}).values()
-    journals = {journal.model: journal for journal in resources if isinstance(journal, ChampionJournal)}
-    if model not in journals:
-        raise ConfigurationError(
-            f"The code location has no model {model!r}{did_you_mean(model, journals)}",
-            where=module,
-            fix=f"Its models are: {', '.join(sorted(journals)) or 'none'}",
-        )
-    return journals[model].open()
+    names = NamedModel(model)
+    with model_resources(module, names, only=[names.journal]) as resources:
+        journal: ChampionJournal = resources[names.journal]
+        return journal.open()

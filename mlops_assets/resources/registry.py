@@ -12,8 +12,12 @@ from pydantic import Field, PrivateAttr
 from mlops_assets.models.cache import ModelCache
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.registry import Registry
+from mlops_assets.models.shared import Shared
 from mlops_assets.models.trust import TrustPolicy
 from mlops_assets.state import state_folder
+
+# With their clients, and so with the connections of those.
+_REGISTRIES: Shared[Registry] = Shared()
 
 
 class MlflowRegistry(dg.ConfigurableResource[Any]):
@@ -63,12 +67,16 @@ class MlflowRegistry(dg.ConfigurableResource[Any]):
         return ModelCache(self.state_folder / "cache" / "models")
 
     def address(self) -> Registry:
-        """The registry that these settings and the environment name; nothing is contacted."""
+        """The registry that these settings and the environment name; nothing is contacted.
+
+        One for all who name the same in a process: Dagster makes this resource anew for each tick of each sensor.
+        """
         if self._registry is None:
             tracking = self.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or self._embedded()
             # A registry of the environment's does not belong to a tracking server of the settings'.
             registry = self.registry_uri or (None if self.tracking_uri else os.environ.get("MLFLOW_REGISTRY_URI"))
-            self._registry = Registry(tracking, registry, self.timeout, self.retries)
+            of_these = (tracking, registry, self.timeout, self.retries)
+            self._registry = _REGISTRIES.get(of_these, lambda: Registry(*of_these))
         return self._registry
 
     def pin(self, name: str, alias_or_version: str | int, trust: TrustPolicy | None = None) -> ModelReference:

@@ -73,7 +73,7 @@ def _alias_report(family: Family, alias: str) -> dg.SensorDefinition:
 
     @dg.sensor(
         name=f"{family.slug}_champion_report",
-        required_resource_keys={REGISTRY, family.journal},
+        required_resource_keys={REGISTRY},
         default_status=settings.default_status,
         minimum_interval_seconds=settings.interval_seconds,
         description=f"Reports each move of {family.model}@{alias} to Dagster; launches nothing.",

@@ -6,7 +6,7 @@ import dagster as dg
 
 from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.family import REGISTRY, Family
-from mlops_assets.resources.journal import ChampionJournal
+from mlops_assets.resources.journal import journal_resource
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.sensors.watch import last_run_key, run_of_partition, watch
 
@@ -29,7 +29,7 @@ def champion_sensor(family: Family, alias: str, job: "UnresolvedAssetJobDefiniti
     @dg.sensor(
         name=name,
         job=job,
-        required_resource_keys={REGISTRY, family.journal},
+        required_resource_keys={REGISTRY},
         default_status=settings.default_status,
         minimum_interval_seconds=settings.interval_seconds,
         description=f"Launches {job.name} each time {family.model}@{alias} points at another version.",
@@ -87,8 +87,7 @@ def published_token(instance: dg.DagsterInstance, family: Family) -> str | None:
 
 def note_move(context: dg.SensorEvaluationContext, family: Family, alias: str, token: str | None) -> None:
     """Put a move into the journal; a journal that cannot be written is logged and holds up no run."""
-    journal: ChampionJournal = getattr(context.resources, family.journal)
     try:
-        journal.open().note(alias, int(token.removeprefix("v")) if token else None, None, "sensor")
+        journal_resource(family).open().note(alias, int(token.removeprefix("v")) if token else None, None, "sensor")
     except (MlopsAssetsError, OSError) as error:
         context.log.error(f"The move could not be noted in the journal: {type(error).__name__}: {error}")

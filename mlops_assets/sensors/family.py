@@ -1,5 +1,6 @@
 """All sensors of one model."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -21,6 +22,7 @@ def family_sensors(
     family: Family,
     inference: "UnresolvedAssetJobDefinition",
     explanations: "UnresolvedAssetJobDefinition",
+    resources: Mapping[str, dg.ResourceDefinition],
 ) -> list[dg.SensorDefinition]:
     """Notifications; and what launches runs: sensors, or declarative automation in their place."""
     settings, alias = family.settings, family.settings.alias_or_version
@@ -28,7 +30,7 @@ def family_sensors(
     sensors = notification_sensors(family, list(jobs.values()))
     sensors.append(new_version_sensor(family))
     if settings.tracking.enabled:
-        sensors.append(tracking_sensor(family))
+        sensors.append(tracking_sensor(family, resources))
     if settings.automation and isinstance(alias, str):
         return sensors + automation_sensors(family, alias)
     if isinstance(alias, str):

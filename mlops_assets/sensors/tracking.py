@@ -33,7 +33,7 @@ _TABLES = {"input_samples": "inputs", "predictions": "predictions", "sample_expl
 _PICTURE = re.compile(r"!\[[^\]]*\]\(data:image/png;base64,([A-Za-z0-9+/=]+)\)")
 
 
-def tracking_sensor(family: Family) -> dg.SensorDefinition:
+def tracking_sensor(family: Family, resources: Mapping[str, dg.ResourceDefinition]) -> dg.SensorDefinition:
     """Gives each finished run of the model's assets its MLflow run, whatever started it and however it ended.
 
     Looks at runs that ended since the last tick: of the model's jobs, and outside them. What it does for a run can be
@@ -44,7 +44,7 @@ def tracking_sensor(family: Family) -> dg.SensorDefinition:
 
     @dg.sensor(
         name=f"{family.slug}_tracking_sensor",
-        required_resource_keys={REGISTRY, family.tracking, family.tables},
+        required_resource_keys={REGISTRY},
         default_status=settings.default_status,
         minimum_interval_seconds=settings.interval_seconds,
         description=f"Records the finished runs of {family.model} in MLflow, with their status.",
@@ -54,7 +54,6 @@ def tracking_sensor(family: Family) -> dg.SensorDefinition:
         if memory.wait > 0:
             return backing_off(memory)
         registry: MlflowRegistry = getattr(context.resources, REGISTRY)
-        resource: MlflowTracking = getattr(context.resources, family.tracking)
         after, done = _position(memory)
         recorded: list[str] = []
         try:
@@ -63,12 +62,7 @@ def tracking_sensor(family: Family) -> dg.SensorDefinition:
                 if len(recorded) == MOST:
                     break
                 if _concerns(context.instance, run, family):
-                    record = finished_run(context.instance, entry, family, getattr(context.resources, family.tables))
-                    tracked = resource.finish(registry, record)
-                    link = tracked.page or tracked.run_id
-                    # A tag counts as an update of the run; one that is there is not written again.
-                    if run.tags.get(LINK_TAG) != link:
-                        context.instance.add_run_tags(run.run_id, {LINK_TAG: link})
+                    _record(context.instance, entry, family, registry, resources)
                     recorded.append(run.run_id)
                 done[run.run_id] = entry.update_timestamp.timestamp()
                 after = max(after, done[run.run_id])
@@ -79,6 +73,25 @@ def tracking_sensor(family: Family) -> dg.SensorDefinition:
         return dg.SensorResult(skip_reason=told, cursor=after_all.to_cursor())
 
     return tracking
+
+
+def _record(
+    instance: dg.DagsterInstance,
+    entry: dg.RunRecord,
+    family: Family,
+    registry: MlflowRegistry,
+    resources: Mapping[str, dg.ResourceDefinition],
+) -> None:
+    """Give one finished run its MLflow run, and a tag that links there."""
+    run = entry.dagster_run
+    wanted = {"tracking": resources[family.tracking], "tables": resources[family.tables]}
+    with dg.build_resources(wanted, instance=instance) as own:
+        tracking: MlflowTracking = own.tracking
+        tracked = tracking.finish(registry, finished_run(instance, entry, family, own.tables))
+    link = tracked.page or tracked.run_id
+    # A tag counts as an update of the run; one that is there is not written again.
+    if run.tags.get(LINK_TAG) != link:
+        instance.add_run_tags(run.run_id, {LINK_TAG: link})
 
 
 def finished_run(

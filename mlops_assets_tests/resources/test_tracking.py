@@ -149,8 +149,8 @@ def begin_and_die(m: Model) -> str:
     """A run that begins its MLflow run and whose process then ends without a word."""
     job = m.definitions.resolve_job_def("m_inference_job")
     run = m.instance.create_run_for_job(job, asset_selection=frozenset({dg.AssetKey(["m", "champion_model"])}))
-    tracking, log = m.definitions.resources["m_tracking"], logging.getLogger("test")
-    assert tracking.begin(m.registry, run, {}, log) is not None
+    tracking = MlflowTracking(model="m", experiment="mlops_assets/m")
+    assert tracking.begin(m.registry, run, {}, logging.getLogger("test")) is not None
     return run.run_id
 
 
