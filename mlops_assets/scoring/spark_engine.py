@@ -13,8 +13,8 @@ import pyarrow as pa
 
 from mlops_assets.errors import ConfigurationError
 from mlops_assets.scoring.engine import Engine, Run
+from mlops_assets.scoring.spark_address import Address
 from mlops_assets.scoring.spark_session import (
-    Address,
     cancel_jobs,
     forget,
     session_at,

@@ -2,18 +2,14 @@
 
 import os
 import re
-import shutil
-import socket
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from mlops_assets.errors import ConfigurationError, MissingExtraError, MlopsAssetsError, WorkerError
+from mlops_assets.errors import ConfigurationError, MlopsAssetsError, WorkerError
+from mlops_assets.scoring.spark_address import Address, check_installed, check_reachable
 from mlops_assets.scoring.spark_worker import PROBE_IN_SPARK, probe
 
 if TYPE_CHECKING:
@@ -21,9 +17,6 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-_CONNECT_PORT = 15002
-_JAVA = 17
-_REACH_SECONDS = 10.0
 _LONGEST_CAUSE = 300
 # A chunk is a row: each is a task of its own. Tasks carry their rows, which Spark would warn of each time.
 _OF_THE_SESSION = {
@@ -33,32 +26,7 @@ _OF_THE_SESSION = {
 _OF_THE_APPLICATION = {"spark.ui.showConsoleProgress": "false", "spark.log.level": "ERROR"}
 
 _lock = threading.Lock()
-_kept: dict["Address", "SparkSession"] = {}
-
-
-@dataclass(frozen=True)
-class Address:
-    """Which cluster, and as what; exactly one of `master` and `remote`.
-
-    Attributes
-    ----------
-    master, remote
-        As Spark writes them: ``spark://host:7077``, ``yarn``, ``k8s://...``, ``local[4]``; ``sc://host:15002``.
-    name
-        What the cluster calls the application.
-    conf
-        Spark's own settings.
-    """
-
-    master: str | None
-    remote: str | None = field(repr=False)
-    name: str
-    conf: tuple[tuple[str, str], ...] = field(repr=False)
-
-    @property
-    def where(self) -> str:
-        """For messages; without a token or a user's name, which may stand behind the host."""
-        return self.master or (self.remote or "").split(";")[0].rstrip("/")
+_kept: dict[Address, "SparkSession"] = {}
 
 
 def session_at(address: Address, seconds: float) -> "SparkSession":
@@ -82,8 +50,8 @@ def session_at(address: Address, seconds: float) -> "SparkSession":
         # A process has one SparkContext.
         for other in [each for each in _kept if each.master]:
             _kept.pop(other).stop()
-        _check_installed(address)
-        _check_reachable(address)
+        check_installed(address)
+        check_reachable(address)
         opened = _within(seconds, lambda: _opened(address), address)
         _kept[address] = opened
         return opened
@@ -209,63 +177,6 @@ def _connect(address: Address) -> Any:
     for name, value in (_OF_THE_SESSION | dict(address.conf)).items():
         session.conf.set(name, value)
     return session
-
-
-def _check_installed(address: Address) -> None:
-    try:
-        import pyspark
-
-        if address.remote:
-            import pyspark.sql.connect.session  # noqa: F401
-    except ImportError as error:
-        raise MissingExtraError(
-            "SparkEngine needs pyspark"
-            + (f" with Spark Connect, and {error.name} is not installed" if address.remote else ""),
-            where="engine",
-            fix='Run: pip install "mlops-assets[spark]"',
-        ) from error
-    if address.master:
-        missing = java_missing()
-        if missing:
-            raise ConfigurationError(
-                f"A Spark master needs Java on this machine: {missing}",
-                where=address.where,
-                fix=f"Install Java {_JAVA} or newer and set JAVA_HOME, or use `remote`, which needs none",
-            )
-
-
-def java_missing() -> str | None:
-    """Why Spark cannot be started here, or None."""
-    home = os.environ.get("JAVA_HOME")
-    java = str(Path(home) / "bin" / "java") if home else shutil.which("java")
-    if java is None or not Path(java).exists():
-        return f"no bin/java in JAVA_HOME, {home}" if home else "JAVA_HOME is not set and no java is on the PATH"
-    told = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
-    found = re.search(r'version "(\d+)', told)
-    if found is None or int(found[1]) < _JAVA:
-        return f"{java} is version {found[1] if found else 'unknown'}, and Spark needs {_JAVA}"
-    return None
-
-
-def _check_reachable(address: Address) -> None:
-    """Spark itself tries for minutes, and then says little."""
-    written = address.remote or address.master or ""
-    hosts = re.match(r"(?:spark|sc)://([^/;]+)", written)
-    if hosts is None:
-        return
-    refused = []
-    for host in hosts[1].split(","):
-        name, _, port = host.rpartition(":") if re.search(r":\d+$", host) else (host, "", str(_CONNECT_PORT))
-        try:
-            with socket.create_connection((name.strip("[]"), int(port)), _REACH_SECONDS):
-                return
-        except OSError as error:
-            refused.append(error.strerror or str(error) or type(error).__name__)
-    raise WorkerError(
-        f"Nobody answers at Spark's address ({'; '.join(refused)})",
-        where=address.where,
-        fix="Start the cluster, or correct `master` or `remote` of the engine",
-    )
 
 
 def _within(seconds: float, open_: Callable[[], Result], address: Address) -> Result:

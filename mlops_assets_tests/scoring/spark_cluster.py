@@ -4,6 +4,7 @@ Everything listens on 127.0.0.1, on free ports. Each process leads a session of 
 with all that it started (executors, Python workers), and nothing outlives the tests.
 """
 
+import ctypes
 import os
 import signal
 import socket
@@ -15,6 +16,8 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
 START_SECONDS = 60
+PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 SMALL_JVM = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xss1m"
 # Lost workers are noticed in seconds; a killed one closes its connections and is noticed at once.
 FAST_FAILURES = {
@@ -138,6 +141,7 @@ class Cluster:
                 env=environment,
                 cwd=self.folder,
                 start_new_session=True,
+                preexec_fn=_die_with_the_tests,
             )
         self._started.append(process)
         self._names.append(name)
@@ -152,6 +156,12 @@ class Cluster:
                     return
             time.sleep(0.1)
         raise RuntimeError(f"Nothing listens on port {port}:\n{self.log(self._names[-1])[-4000:]}")
+
+
+def _die_with_the_tests() -> None:
+    """In the new process: SIGKILL when its parent is gone, however it went. Linux only; elsewhere `stop` must do."""
+    if _LIBC is not None:
+        _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _kill_session(leader: subprocess.Popen[bytes]) -> None:
