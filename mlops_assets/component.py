@@ -68,8 +68,8 @@ class MlflowModelComponent(dg.Component, dg.Model, dg.Resolvable):
     explain: ExplainSettings = Field(default_factory=ExplainSettings, description="Defaults for explanations.")
     engine: StrategySettings = Field(
         default_factory=lambda: {"KIND": "LocalEngine"},
-        description="Where predicting and explaining happen: {KIND: LocalEngine, workers: auto}, or your own as "
-        "module.Class.",
+        description="Where predicting and explaining happen: {KIND: LocalEngine, workers: auto}, {KIND: SparkEngine, "
+        "master: ... | remote: ...}, or your own as module.Class.",
     )
     resume: ResumeSettings = Field(default_factory=ResumeSettings, description="Results kept for the next run.")
     sensors: SensorsSettings = Field(default_factory=SensorsSettings, description="Status and interval of each sensor.")

@@ -151,14 +151,16 @@ def test_python_snippets_run(text, tmp_path, monkeypatch):
 YAML = [text for language, text in BLOCKS if language == "yaml"]
 
 
-@pytest.mark.parametrize(
-    "text", [text for text in YAML if re.search("^(partitions|inputs|outputs):", textwrap.dedent(text), re.MULTILINE)]
-)
+FRAGMENT = re.compile("^(partitions|inputs|outputs|engine):", re.MULTILINE)
+
+
+@pytest.mark.parametrize("text", [text for text in YAML if FRAGMENT.search(textwrap.dedent(text))])
 def test_fragments_of_a_models_yaml_load(text, tmp_path):
     from mlops_assets.component import MlflowModelComponent
 
     fragment = yaml.safe_load(textwrap.dedent(text))
-    assert MlflowModelComponent.model_validate({"model": "churn", **fragment}).definitions(tmp_path).jobs
+    least = {"model": "churn", "inputs": {"path": "x.csv"}, "outputs": {"path": "tables"}}
+    assert MlflowModelComponent.model_validate(least | fragment).definitions(tmp_path).jobs
 
 
 @pytest.mark.parametrize("text", [text for text in YAML if text.startswith(("concurrency:", "storage:"))])

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mlops_assets.errors import (
     AliasNotFoundError,
@@ -79,9 +79,9 @@ class Registry:
         self.timeout, self.retries = timeout, retries
         self._client: OnFirstUse[MlflowClient] = OnFirstUse(self._connect)
 
-    def __getstate__(self) -> dict[str, object]:
+    def __reduce__(self) -> tuple[Any, ...]:
         # Another process connects by itself.
-        return {**self.__dict__, "_client": None}
+        return type(self), (self.tracking_uri, self.registry_uri, self.timeout, self.retries)
 
     @property
     def client(self) -> "MlflowClient":

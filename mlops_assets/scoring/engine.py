@@ -136,8 +136,12 @@ class Run:
         return result
 
     def keep(self, key: str, rows: int, result: pa.RecordBatch) -> None:
-        """Count a result as computed, and keep it; where that fails, it is told, and no later one is kept."""
+        """Count a result as computed, and `put` it."""
         self.tally.add(rows, reused=False)
+        self.put(key, result)
+
+    def put(self, key: str, result: pa.RecordBatch) -> None:
+        """Keep a result; where that fails, it is told, and no later one is kept."""
         if not self.store or self.tally.store_failed:
             return
         try:

@@ -1,6 +1,7 @@
 """Resolving, pinning and fetching, against a real MLflow registry in SQLite."""
 
 import json
+import pickle
 import shutil
 import sqlite3
 import sys
@@ -323,3 +324,11 @@ def test_saving_is_quick_and_skops(saved_once, tmp_path, iris):
     """The premise of this folder's tests."""
     save_sklearn(LogisticRegression(max_iter=500).fit(*iris), tmp_path / "again")
     assert (tmp_path / "again" / "model.skops").is_file()
+
+
+def test_a_pickled_registry_connects_by_itself(registry):
+    address = Registry(registry.uri, timeout=3)
+    address.client  # noqa: B018 - connected
+    again = pickle.loads(pickle.dumps(address))
+    assert (again.where, again.timeout) == (address.where, 3)
+    assert list(again.client.search_registered_models()) == []

@@ -1,0 +1,24 @@
+"""One Spark cluster for all tests that need one."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from mlops_assets.scoring import spark_session
+from mlops_assets.scoring.spark_address import java_missing
+from mlops_assets_tests.scoring.spark_cluster import Cluster
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    missing = java_missing()
+    if missing:
+        pytest.skip(f"Spark needs Java: {missing}")
+    cluster = Cluster(tmp_path_factory.mktemp("spark"))
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        for address in list(spark_session._kept):
+            spark_session.forget(address)
+        cluster.stop()

@@ -1,0 +1,41 @@
+"""Work that needs no model; in a module of its own, so that a worker imports little to do it."""
+
+import os
+import time
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mlops_assets.errors import PredictionError
+from mlops_assets.scoring.work import PerChunk, Work
+from mlops_assets.tables.digest import hash_of
+
+SLEEP = 120
+
+
+@dataclass(frozen=True)
+class Sums(Work):
+    """Doubles a column; goes wrong in a chosen way at the row whose number is `at`."""
+
+    noun = "sums"
+    at: int = -1
+    fault: str = ""
+
+    @property
+    def identity(self) -> str:
+        return hash_of("sums", str(self.at), self.fault)
+
+    def open(self) -> PerChunk:
+        def doubled(rows: pa.RecordBatch) -> pa.RecordBatch:
+            if self.at in rows.column("n").to_pylist():
+                if self.fault == "own":
+                    raise PredictionError("Row refused", where="column a", fix="Mend it")
+                if self.fault == "slow":
+                    time.sleep(SLEEP)
+                if self.fault == "foreign":
+                    raise ZeroDivisionError("by nought")
+                os._exit(7)
+            return pa.RecordBatch.from_arrays([rows.column("n"), pc.multiply(rows.column("a"), 2)], ["n", "double"])
+
+        return doubled

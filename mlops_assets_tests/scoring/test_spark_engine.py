@@ -1,0 +1,288 @@
+"""The graph on a real Spark cluster: the same tables as on this machine, also when a worker is lost."""
+
+import json
+import os
+import sys
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import mlflow.pyfunc
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pytest
+from mlflow.models import infer_signature
+from sklearn.ensemble import GradientBoostingRegressor
+
+from mlops_assets.errors import ConfigurationError, DigestMismatchError, PredictionError, TrustError, WorkerError
+from mlops_assets.models.load import load_custom
+from mlops_assets.models.source import ModelSource
+from mlops_assets.models.trust import TrustPolicy
+from mlops_assets.scoring.engine import Rows, Run
+from mlops_assets.scoring.predict import PredictWork
+from mlops_assets.scoring.spark_engine import SparkEngine
+from mlops_assets.scoring.work import Work
+from mlops_assets.tables.chunk_store import ChunkStore
+from mlops_assets.tables.provenance import Provenance
+from mlops_assets_tests.scoring.spark_cluster import APPLICATION, Cluster
+from mlops_assets_tests.scoring.sums import SLEEP, Sums
+
+# One cluster serves them all: with --dist=loadscope pytest-xdist gives a module to one of its processes.
+pytestmark = pytest.mark.slow
+
+TABLES = ("input_samples", "rejected_samples", "predictions", "sample_explanations", "model_explanations")
+ROWS = 600
+
+
+def settings_of(cluster: Cluster, kind: str) -> dict[str, Any]:
+    """An engine on the cluster; the workers' cache is their own."""
+    if kind == "remote":
+        return {"KIND": "SparkEngine", "remote": cluster.remote, "in_flight_mib": 1}
+    conf = APPLICATION | {"spark.executorEnv.MLOPS_ASSETS_HOME": str(cluster.folder / "home")}
+    return {"KIND": "SparkEngine", "master": cluster.master, "conf": conf, "in_flight_mib": 1}
+
+
+@pytest.fixture
+def frame() -> pd.DataFrame:
+    """Rows with a key of their own; five of them break the contract."""
+    random = np.random.default_rng(0)
+    frame = pd.DataFrame(random.normal(size=(ROWS, 4)), columns=["a", "b", "c", "d"])
+    frame.insert(0, "customer", [f"c{number:05}" for number in range(ROWS)])
+    frame.loc[[3, 77, 78, 300, 599], "b"] = np.nan
+    return frame
+
+
+@pytest.fixture
+def trees(registry, frame):
+    good = frame.dropna().drop(columns="customer")
+    model = GradientBoostingRegressor(n_estimators=20, random_state=0)
+    model.fit(good, good["a"] * good["b"] + good["c"])
+    registry.add_sklearn(model, good)
+
+
+class Slow(mlflow.pyfunc.PythonModel):
+    """Leaves a file for each time it is loaded and for each batch, named by the process."""
+
+    def __init__(self, folder: str, seconds: float) -> None:
+        self.folder, self.seconds = folder, seconds
+
+    def load_context(self, context) -> None:
+        (Path(self.folder) / f"load-{os.getpid()}-{time.monotonic_ns()}").touch()
+
+    def predict(self, context, model_input, params=None):
+        time.sleep(self.seconds)
+        (Path(self.folder) / f"batch-{os.getpid()}-{time.monotonic_ns()}").touch()
+        return model_input["a"].to_numpy() * 2 + model_input["b"].to_numpy()
+
+
+def slow_model(registry, frame: pd.DataFrame, folder: Path, seconds: float) -> None:
+    folder.mkdir()
+    inputs = frame.dropna().drop(columns="customer")
+    registry.add_pyfunc(
+        Slow(str(folder), seconds), signature=infer_signature(inputs, pd.DataFrame({"prediction": inputs["a"]}))
+    )
+
+
+def processes(seen: Path, what: str) -> list[str]:
+    """The other processes that loaded the model (once per time), or predicted with it (once per batch)."""
+    told = [path.name.split("-")[1] for path in seen.glob(f"{what}-*")]
+    return [process for process in told if process != str(os.getpid())]
+
+
+def files(tables: Path) -> dict[str, bytes]:
+    return {name: (tables / f"{name}.parquet").read_bytes() for name in TABLES if (tables / f"{name}.parquet").exists()}
+
+
+COMMON: dict[str, Any] = {
+    "row_key": ["customer"],
+    "contract": {"max_rejected": 5},
+    "predict": {"batch_rows": 32},
+    "explain": {"batch_rows": 32},
+    "resume": {"enabled": False},
+}
+
+
+def test_every_table_is_the_one_of_the_local_engine_byte_for_byte(cluster, trees, frame, run):
+    here = run(frame, **COMMON)
+    assert here.success
+    expected = files(here.tables)
+    assert set(expected) == set(TABLES)
+    assert len(here.table("predictions")) == len(here.table("sample_explanations")) == ROWS - 5
+    assert len(here.table("rejected_samples")) == 5
+
+    for kind in ("master", "remote"):
+        there = run(frame, engine=settings_of(cluster, kind), **COMMON)
+        assert there.success, kind
+        assert files(there.tables) == expected, kind
+        for name in ("predictions", "sample_explanations"):
+            assert there.metadata(name)["rows_computed"] == ROWS - 5, kind
+            assert there.metadata(name)["workers"] in (1, 2), kind
+
+
+def test_the_model_is_loaded_once_per_worker_process(cluster, registry, frame, run, tmp_path):
+    slow_model(registry, frame, tmp_path / "seen", 0.01)
+    done = run(frame, job="inference", trust={"allow_pickle": True}, engine=settings_of(cluster, "master"), **COMMON)
+    assert done.success
+    loaded, batches = processes(tmp_path / "seen", "load"), processes(tmp_path / "seen", "batch")
+    assert len(loaded) == len(set(loaded)) == done.metadata("predictions")["workers"]
+    assert set(batches) == set(loaded)
+    assert len(batches) == done.metadata("predictions")["chunks_computed"] > 2 * len(loaded)
+
+
+def test_a_worker_that_is_killed_changes_nothing(cluster, registry, frame, run, tmp_path):
+    seen = tmp_path / "seen"
+    slow_model(registry, frame, seen, 0.1)
+    begun: list[int] = []
+    ended = threading.Event()
+
+    def kill() -> None:
+        while len(set(processes(seen, "batch"))) < 2 and not ended.is_set():
+            time.sleep(0.02)
+        begun.append(len(processes(seen, "batch")))
+        cluster.kill_worker()
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    settings = COMMON | {"trust": {"allow_pickle": True}, "predict": {"batch_rows": 12}}
+    try:
+        done = run(frame, job="inference", engine=settings_of(cluster, "master"), **settings)
+    finally:
+        ended.set()
+        killer.join()
+        cluster.start_worker()
+        cluster.wait_for_workers()
+    assert done.success
+    accepted = frame.dropna()
+    predictions = done.table("predictions")
+    assert predictions["customer"].tolist() == accepted["customer"].tolist()
+    assert predictions["prediction"].tolist() == (accepted["a"] * 2 + accepted["b"]).tolist()
+    # Both workers were at it when one was killed, and most was still to do.
+    assert len(set(processes(seen, "batch"))) >= 2
+    assert begun[0] < done.metadata("predictions")["chunks_computed"] / 2
+
+
+def sums_run(work: Work, store: ChunkStore | None = None) -> Run:
+    table = pa.table({"n": np.arange(500), "a": np.arange(500) * 3})
+    dataset = ds.dataset(table.replace_schema_metadata(Provenance(row_key=("n",)).to_metadata()))
+    return Run(work, Rows(dataset, chunk_rows=20), store)
+
+
+def sums(engine: SparkEngine, work: Work, store: ChunkStore | None = None) -> tuple[pa.Table, Run]:
+    run = sums_run(work, store)
+    return pa.Table.from_batches(engine.results(run)), run
+
+
+def engine_on(cluster: Cluster, kind: str) -> SparkEngine:
+    settings = settings_of(cluster, kind)
+    settings.pop("KIND")
+    return SparkEngine(**settings)
+
+
+@pytest.fixture
+def engine(cluster) -> SparkEngine:
+    return engine_on(cluster, "master")
+
+
+def test_results_come_in_the_order_of_the_rows_and_are_found_again(engine, tmp_path):
+    store = ChunkStore(tmp_path / "chunks")
+    made, first = sums(engine, Sums(), store)
+    assert made["n"].to_pylist() == list(range(500))
+    assert made["double"].to_pylist() == [6 * n for n in range(500)]
+    again, second = sums(engine, Sums(), store)
+    assert again.equals(made)
+    assert (first.tally.rows_computed, first.tally.rows_reused) == (500, 0)
+    assert (second.tally.rows_computed, second.tally.rows_reused) == (0, 500)
+
+
+def test_an_error_of_this_package_comes_back_as_itself_and_what_was_done_is_kept(engine, tmp_path):
+    store = ChunkStore(tmp_path / "chunks")
+    with pytest.raises(PredictionError, match="Row refused") as told:
+        sums(engine, Sums(at=250, fault="own"), store)
+    assert (told.value.where, told.value.fix) == ("column a", "Mend it")
+    assert len(list(store.root.glob("??/*"))) > 10
+
+
+def test_any_other_error_comes_with_its_traceback(engine):
+    with pytest.raises(WorkerError, match="ZeroDivisionError: by nought") as told:
+        sums(engine, Sums(at=0, fault="foreign"))
+    assert "in doubled" in told.value.__notes__[0]
+
+
+@pytest.mark.parametrize("kind", ["master", "remote"])
+def test_closing_the_results_ends_the_work_on_the_cluster(cluster, kind):
+    engine = engine_on(cluster, kind)
+    # A job per chunk: the first is done while a later one sleeps.
+    results = replace(engine, in_flight_mib=0.004).results(sums_run(Sums(at=100, fault="slow")))
+    assert next(results).num_rows
+    start = time.monotonic()
+    results.close()
+    assert sums(engine, Sums())[0].num_rows == 500
+    assert time.monotonic() - start < SLEEP / 3
+
+
+def test_the_trust_policy_holds_on_the_worker(engine, registry, frame, tmp_path):
+    slow_model(registry, frame, tmp_path / "seen", 0.0)
+    work = predict_work(registry, TrustPolicy(allow_pickle=True))
+    strict = replace(work.model.source, trust=TrustPolicy())
+    distrusted = replace(work, model=replace(work.model, source=strict))
+    with pytest.raises(TrustError, match="allow_pickle"):
+        list(engine.results(Run(distrusted, conformed(frame))))
+    assert processes(tmp_path / "seen", "load") == []
+
+
+def test_a_worker_that_is_served_other_files_loads_nothing(engine, registry, frame, tmp_path):
+    slow_model(registry, frame, tmp_path / "seen", 0.0)
+    work = predict_work(registry, TrustPolicy(allow_pickle=True))
+    (registry.folder / "models" / "0" / "requirements.txt").write_text("mlflow\n# changed")
+    with pytest.raises(DigestMismatchError):
+        list(engine.results(Run(work, conformed(frame))))
+    assert processes(tmp_path / "seen", "load") == []
+
+
+def predict_work(registry, trust: TrustPolicy) -> PredictWork:
+    """Predictions of the registered model, loaded here."""
+    reference = registry.resource.pin("m", "Champion", trust)
+    source = ModelSource(registry.resource.address(), registry.resource.cache.root, Custom(), trust)
+    model = source.load(reference)
+    return PredictWork(model, json.dumps(model.signature.to_dict()), ("customer",))
+
+
+class Custom:
+    """A loader that needs no Dagster."""
+
+    def load(self, folder, reference):
+        return load_custom(folder, reference)
+
+
+def conformed(frame: pd.DataFrame) -> Rows:
+    table = pa.Table.from_pandas(frame.dropna(), preserve_index=False)
+    table = table.replace_schema_metadata(Provenance(row_key=("customer",)).to_metadata())
+    return Rows(ds.dataset(table), chunk_rows=100)
+
+
+# Those that leave no session come last.
+
+
+def test_a_python_process_that_always_dies_is_given_up(engine):
+    with pytest.raises(WorkerError, match=r"Spark gave up .*exited unexpectedly"):
+        sums(engine, Sums(at=100, fault="exit"))
+
+
+def test_a_cluster_without_room_is_told_of_in_bounded_time(cluster):
+    conf = APPLICATION | {"spark.executor.memory": "500g"}
+    with pytest.raises(WorkerError, match=r"No worker of the Spark cluster answered within 8 seconds") as told:
+        sums(SparkEngine(master=cluster.master, conf=conf, start_seconds=8), Sums())
+    assert "cores and memory" in told.value.fix
+
+
+def test_workers_without_the_package_are_told_of(cluster, tmp_path):
+    bare = tmp_path / "python"
+    bare.write_text(f'#!/bin/sh\nexec "{sys.executable}" -S "$@"\n')
+    bare.chmod(0o755)
+    conf = {"spark.pyspark.python": str(bare), "spark.executorEnv.PYTHONPATH": ""}
+    with pytest.raises(ConfigurationError, match=r"The Python of the Spark workers has no (pyarrow|mlops_assets)"):
+        sums(SparkEngine(master="local[1]", conf=conf), Sums())

@@ -1,0 +1,117 @@
+"""What of SparkEngine needs no cluster: settings, what is missing here, who is not there."""
+
+import pickle
+import sys
+import time
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from mlops_assets.errors import ConfigurationError, MissingExtraError, WorkerError
+from mlops_assets.models.loaded import LoadedModel
+from mlops_assets.models.reference import ModelReference
+from mlops_assets.models.registry import Registry
+from mlops_assets.models.source import ModelSource
+from mlops_assets.models.trust import TrustPolicy
+from mlops_assets.scoring.engine import Engine, Run
+from mlops_assets.scoring.engines import ENGINES
+from mlops_assets.scoring.predict import PredictWork
+from mlops_assets.scoring.spark_engine import SparkEngine
+from mlops_assets.scoring.spark_session import session_at
+from mlops_assets.scoring.spark_worker import CHUNKS, ChunkTask, loaded_libraries, packed_work
+from mlops_assets.scoring.work import package_digest
+from mlops_assets.scoring.worker import batch_bytes
+from mlops_assets.strategies import build_strategy
+from mlops_assets_tests.scoring.spark_cluster import free_port
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({}, "exactly one of `master` and `remote`"),
+        ({"master": "local", "remote": "sc://host"}, "exactly one of `master` and `remote`"),
+        ({"remote": "spark://host:7077"}, "does not begin with sc://"),
+        ({"master": "sc://host"}, "Call it `remote`"),
+        ({"master": "local", "start_seconds": 0}, "start_seconds is 0"),
+        ({"master": "local", "in_flight_mib": "much"}, "in_flight_mib is 'much'"),
+        ({"master": "local", "conf": {"executor.memory": "4g"}}, r"\['executor.memory'\]"),
+    ],
+)
+def test_wrong_settings_are_refused(settings, told):
+    with pytest.raises(ConfigurationError, match=told):
+        build_strategy(Engine, ENGINES, {"KIND": "SparkEngine", **settings})
+
+
+def test_a_secret_is_taken_from_the_environment_and_told_nowhere(monkeypatch):
+    monkeypatch.setenv("SPARK_ADDRESS", f"sc://127.0.0.1:{free_port()}/;token=hush")
+    engine = SparkEngine(remote="sc://127.0.0.1:1/;token=hush", conf={"spark.password": "hush"})
+    assert "hush" not in repr(engine) + engine.address.where
+    with pytest.raises(WorkerError) as told:
+        session_at(engine.address, 10)
+    assert "hush" not in str(told.value)
+    build_strategy(Engine, ENGINES, {"KIND": "SparkEngine", "remote": {"env": "SPARK_ADDRESS"}})
+
+
+@pytest.mark.parametrize("place", ["master", "remote"])
+def test_nobody_at_the_address_is_told_at_once(place):
+    address = f"{'spark' if place == 'master' else 'sc'}://127.0.0.1:{free_port()}"
+    start = time.monotonic()
+    with pytest.raises(WorkerError, match="Nobody answers at Spark's address") as told:
+        session_at(SparkEngine(**{place: address}).address, 60)
+    assert told.value.where == address
+    assert time.monotonic() - start < 10
+
+
+def test_a_missing_pyspark_is_named_with_its_remedy(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyspark", None)
+    with pytest.raises(MissingExtraError, match=r'pip install "mlops-assets\[spark\]"'):
+        session_at(SparkEngine(master="local[1]").address, 10)
+
+
+def test_a_missing_java_is_named_with_its_remedy(monkeypatch, tmp_path):
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    with pytest.raises(ConfigurationError, match=r"needs Java .*Install Java 17 or newer and set JAVA_HOME"):
+        session_at(SparkEngine(master="local[1]").address, 10)
+
+
+def answer(task: ChunkTask) -> Exception:
+    rows = batch_bytes(pa.RecordBatch.from_pydict({"n": [1]})).to_pybytes()
+    (answered,) = task(iter([pa.RecordBatch.from_arrays([pa.array([0]), pa.array([rows])], schema=CHUNKS)]))
+    assert answered.column("failed").to_pylist() == [True]
+    return pickle.loads(answered.column("result")[0].as_py())
+
+
+def test_a_worker_with_another_version_of_the_package_does_nothing():
+    error = answer(ChunkTask(b"", "another", ()))
+    assert isinstance(error, ConfigurationError)
+    assert "another version of mlops_assets" in str(error)
+
+
+def test_a_worker_with_another_library_does_nothing():
+    assert dict(loaded_libraries())["pyarrow"] == pa.__version__
+    error = answer(ChunkTask(b"", package_digest(), (("pyarrow", "1.0"), ("no_such_library", "2"))))
+    assert isinstance(error, ConfigurationError)
+    assert f"pyarrow {pa.__version__}, this process has 1.0" in str(error)
+
+
+def test_a_registry_in_a_file_that_the_worker_does_not_see_is_told_of(tmp_path):
+    source = ModelSource(Registry("sqlite:////nowhere/mlflow.db"), tmp_path, Nothing(), TrustPolicy())
+    task = ChunkTask(packed(source), package_digest(), ())
+    error = answer(task)
+    assert isinstance(error, ConfigurationError)
+    assert "The model registry is a file that a Spark worker does not see" in str(error)
+
+
+class Nothing:
+    """A loader that is never asked."""
+
+    def load(self, folder, reference):
+        raise AssertionError("nothing was to be loaded")
+
+
+def packed(source: ModelSource) -> bytes:
+    reference = ModelReference("m", 1, None, "0" * 64, (), None, None, "")
+    nothing: Any = None
+    model = LoadedModel(reference, pyfunc=nothing, source=source)
+    return packed_work(Run(PredictWork(model, "{}", ("n",)), rows=nothing))
