@@ -15,9 +15,7 @@ from mlops_assets.same_names import only_once
 from mlops_assets.settings import (
     ContractSettings,
     ExplainSettings,
-    InputsSettings,
     JournalSettings,
-    OutputsSettings,
     PredictSettings,
     ResumeSettings,
     SensorsSettings,
@@ -26,6 +24,7 @@ from mlops_assets.settings import (
     TrustSettings,
 )
 from mlops_assets.state import project_root
+from mlops_assets.table_settings import InputsSettings, OutputsSettings
 from mlops_assets.tables.partition_paths import PathTemplate
 
 
@@ -106,6 +105,8 @@ class MlflowModelComponent(dg.Component, dg.Model, dg.Resolvable):
         path = self.inputs.path
         if self.partitioning is not None and self.automation:
             raise ValueError("automation does not know partitions; leave it out and use sensors.champion and .inputs")
+        if self.partitioning is not None and self.inputs.database:
+            raise ValueError("partitions need inputs.path or inputs.asset; inputs is a database")
         if self.partitioning is not None and path is not None:
             try:
                 self.partitioning.check(path)
@@ -122,6 +123,12 @@ class MlflowModelComponent(dg.Component, dg.Model, dg.Resolvable):
         return self.partitions
 
     @model_validator(mode="after")
+    def _rows_to_update_have_a_key(self) -> "MlflowModelComponent":
+        if self.outputs.mode == "upsert" and not self.inputs.row_key:
+            raise ValueError("outputs.mode: upsert needs inputs.row_key: a generated row_number identifies no row")
+        return self
+
+    @model_validator(mode="after")
     def _one_way_to_run_itself(self) -> "MlflowModelComponent":
         champion = self.sensors.champion.status == "RUNNING"
         if champion and self.automation:
@@ -136,6 +143,10 @@ class MlflowModelComponent(dg.Component, dg.Model, dg.Resolvable):
             raise ValueError("sensors.inputs watches for changes, and a version of a Delta table never changes")
         if self.inputs.version is not None and self.partitioning is not None:
             raise ValueError("inputs.version counts one table's versions; with partitions use inputs.timestamp")
+        if self.sensors.inputs.status == "RUNNING" and self.inputs.database:
+            raise ValueError(
+                "sensors.inputs watches files, and inputs is a database; use sensors.champion, a schedule, or an asset"
+            )
         return self
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:

@@ -182,4 +182,4 @@ class Family(ModelNames):
     @property
     def readers(self) -> tuple[str, ...]:
         """The resource that reads the inputs; none where they are the user's own asset."""
-        return (self.inputs_reader,) if self.settings.inputs.path else ()
+        return (self.inputs_reader,) if self.settings.inputs.is_read else ()

@@ -3,99 +3,18 @@
 import os
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 import dagster as dg
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from mlops_assets.errors import ConfigurationError
-from mlops_assets.tables.delta_log import moment
 
 if TYPE_CHECKING:
     from mlops_assets.models.trust import TrustPolicy
 
 # A strategy: {KIND: Name or module.Class, ...its settings}
 StrategySettings = dict[str, Any]
-
-
-class InputsSettings(dg.Model, dg.Resolvable):
-    """The table to score: a path or URL, or another asset of the code location."""
-
-    path: str | None = Field(
-        default=None, description="File, folder, or URL that fsspec knows; relative to the project's folder."
-    )
-    asset: str | None = Field(
-        default=None, description="Instead of a path: the key of your own asset (my/key), read by its IO manager."
-    )
-    format: Literal["parquet", "csv", "jsonl", "delta"] | None = Field(
-        default=None, description="Null: by the file's extension; a folder with a Delta log is a Delta table."
-    )
-    version: int | None = Field(
-        default=None, description="Delta only: the number of the version to read. Null: the newest.", ge=0
-    )
-    timestamp: str | None = Field(
-        default=None,
-        description='Delta only, instead of a version: what was the newest then, such as "2026-11-01T00:00:00Z".',
-    )
-    row_key: Sequence[str] | None = Field(
-        default=None, description="Columns that identify a row. Null: the stored pandas index, else a row_number."
-    )
-    columns: Sequence[str] | None = Field(default=None, description="Read only these columns (the row key is added).")
-    limit: int | None = Field(default=None, description="Read only the first rows.", ge=1)
-    types: dict[str, str] | None = Field(
-        default=None, description="CSV and JSON Lines: column -> Arrow type, for example {patient_id: int64}."
-    )
-    delimiter: str | None = Field(default=None, description="CSV only; null: a comma, or a tab for .tsv.")
-    storage_options: dict[str, Any] | None = Field(
-        default=None,
-        description="For fsspec. Write secrets as {env: NAME_OF_VARIABLE}; they are read when a run starts.",
-    )
-
-    @model_validator(mode="after")
-    def _one_source(self) -> "InputsSettings":
-        if (self.path is None) == (self.asset is None):
-            raise ValueError("inputs needs exactly one of `path` and `asset`")
-        return self
-
-    @property
-    def is_pinned(self) -> bool:
-        """Whether the same version of the table is read whatever happens to it."""
-        return self.version is not None or self.timestamp is not None
-
-    @field_validator("timestamp", mode="before")
-    @classmethod
-    def _time(cls, value: Any) -> Any:
-        # Without quotes YAML may make a time of it.
-        text = value.isoformat() if isinstance(value, datetime) else value
-        if isinstance(text, str):
-            try:
-                moment(text)
-            except ConfigurationError as error:
-                raise ValueError(f"inputs.{error}") from error
-        return text
-
-    @model_validator(mode="after")
-    def _delta_alone_has_versions(self) -> "InputsSettings":
-        if self.is_pinned and self.format != "delta":
-            raise ValueError("inputs.version and inputs.timestamp need inputs.format: delta; no other table has them")
-        if self.version is not None and self.timestamp is not None:
-            raise ValueError("inputs.version and inputs.timestamp name two versions; keep one")
-        return self
-
-
-class OutputsSettings(dg.Model, dg.Resolvable):
-    """Where the tables go: ``<path>/<asset>.parquet``, or the Delta table ``<path>/<asset>``."""
-
-    path: str = Field(description="Folder or URL that fsspec knows; relative to the project's folder.")
-    format: Literal["parquet", "csv", "delta"] = Field(default="parquet", description="How tables are written.")
-    KIND: str | None = Field(
-        default=None, description="Instead of a format: your own writer, module.Class, a subclass of TableIOManager."
-    )
-    storage_options: dict[str, Any] | None = Field(
-        default=None,
-        description="For fsspec. Write secrets as {env: NAME_OF_VARIABLE}; they are read when a run starts.",
-    )
 
 
 class TrustSettings(dg.Model, dg.Resolvable):
@@ -302,7 +221,7 @@ class TrackingSettings(dg.Model, dg.Resolvable):
     experiment: str | None = Field(default=None, description="MLflow experiment; null: mlops_assets/<model>.")
 
 
-def from_environment(options: Mapping[str, Any] | None) -> dict[str, Any]:
+def from_environment(options: Mapping[str, Any] | None, where: str = "storage_options") -> dict[str, Any]:
     """Storage options with each ``{env: NAME}`` replaced by that variable's value, now.
 
     Called when a table is opened and never at definition time, so that no secret reaches the repository snapshot.
@@ -318,10 +237,10 @@ def from_environment(options: Mapping[str, Any] | None) -> dict[str, Any]:
             if value["env"] not in os.environ:
                 raise ConfigurationError(
                     f"The environment variable {value['env']} is not set",
-                    where=f"storage_options.{key}",
+                    where=f"{where}.{key}",
                     fix="Set it where the run starts, for example in the project's .env",
                 )
             resolved[key] = os.environ[value["env"]]
         else:
-            resolved[key] = from_environment(value) if isinstance(value, Mapping) else value
+            resolved[key] = from_environment(value, where) if isinstance(value, Mapping) else value
     return resolved

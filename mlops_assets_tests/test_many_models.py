@@ -88,7 +88,11 @@ def look(project: Path) -> tuple[dict, str]:
 
 BROKEN = {
     "no_such_key": (yaml("a").replace("tables/a", "tables/a, fromat: csv"), 6, ["outputs.fromat", "no such key"]),
-    "wrong_value": (yaml("b").replace("tables/b", "t, format: excel"), 6, ["outputs.format", "Input should be 'parquet', 'csv'"]),
+    "wrong_value": (
+        yaml("b").replace("tables/b", "t, format: excel"),
+        6,
+        ["outputs.format", "Input should be 'parquet', 'csv'"],
+    ),
     "no_such_class": (yaml("c", "  signer: {KIND: nowhere.MySigner}\n"), 7, ["nowhere.MySigner", "cannot be imported"]),
     "no_such_type": (yaml("d").replace("MlflowModel", "MlfowModel"), 2, ["MlfowModelComponent"]),
     "no_yaml": ("type: [\n a: b: c\n", 2, ["not YAML"]),

@@ -151,7 +151,10 @@ def test_python_snippets_run(text, tmp_path, monkeypatch):
 YAML = [text for language, text in BLOCKS if language == "yaml"]
 
 
-@pytest.mark.parametrize("text", [text for text in YAML if textwrap.dedent(text).startswith(("inputs:", "engine:"))])
+@pytest.mark.parametrize(
+    "text",
+    [text for text in YAML if re.search("^(partitions|inputs|outputs|engine):", textwrap.dedent(text), re.MULTILINE)],
+)
 def test_fragments_of_a_models_yaml_load(text, tmp_path):
     from mlops_assets.component import MlflowModelComponent
 
@@ -201,3 +204,23 @@ def test_the_table_of_conversions_is_the_one_in_the_code():
 
     shown = README.split("<!-- conversions -->")[1].split("<!-- /conversions -->")[0]
     assert shown.strip() == conversions_as_markdown().strip()
+
+
+@pytest.mark.parametrize("text", [text for language, text in BLOCKS if language == "sql"])
+def test_sql_snippets_give_the_latest_publication(text, tmp_path):
+    import sqlite3
+
+    import pyarrow as pa
+
+    from mlops_assets.tables.provenance import Provenance
+    from mlops_assets.tables.sql.address import Address
+    from mlops_assets.tables.sql.names import TableName
+    from mlops_assets.tables.sql.writer import Target, write
+    from mlops_assets_tests.tables.sql.test_round_trip import Stored
+
+    target = Target(Address.parse(f"sqlite:///{tmp_path}/x.db"), TableName("churn_predictions"), mode="append")
+    for version in ("first", "second"):
+        metadata = Provenance(model="churn", data_version=version).to_metadata()
+        write(Stored(pa.table({"prediction": [version]}).replace_schema_metadata(metadata)), target)
+    with sqlite3.connect(tmp_path / "x.db") as connection:
+        assert [row[0] for row in connection.execute(text)] == ["second"]

@@ -1,6 +1,6 @@
 """Everything of one registered model, put together."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -13,8 +13,9 @@ from mlops_assets.assets.signature import model_signature_asset
 from mlops_assets.checks.family import family_checks
 from mlops_assets.family import Family
 from mlops_assets.io_managers.champion import champion_io_manager, signature_io_manager
-from mlops_assets.io_managers.inputs import InputsIOManager
+from mlops_assets.io_managers.inputs import inputs_io_manager
 from mlops_assets.io_managers.partitions import reader_of_the_run
+from mlops_assets.io_managers.sql import SqlIOManager
 from mlops_assets.io_managers.tables import WRITERS, TableIOManager
 from mlops_assets.jobs.compatibility import compatibility_job
 from mlops_assets.jobs.sign import sign_job
@@ -29,6 +30,7 @@ from mlops_assets.scoring.engines import ENGINES
 from mlops_assets.sensors.automation import alias_spec, automated
 from mlops_assets.sensors.family import family_sensors
 from mlops_assets.strategies import build_strategy
+from mlops_assets.table_settings import InputsSettings, database_setting
 from mlops_assets.tables.location import Location
 
 if TYPE_CHECKING:
@@ -78,7 +80,7 @@ def _job(family: Family, name: str, assets: tuple[str, ...]) -> "UnresolvedAsset
 
 def _external(family: Family) -> list[dg.AssetSpec]:
     settings = family.settings
-    specs = [_inputs_spec(family)] if settings.inputs.path else []
+    specs = [_inputs_spec(family)] if settings.inputs.is_read else []
     if settings.automation and isinstance(settings.alias_or_version, str):
         specs.append(alias_spec(family, settings.alias_or_version))
     return specs
@@ -90,23 +92,27 @@ def _inputs_spec(family: Family) -> dg.AssetSpec:
         family.inputs_key,
         description="The table to score. External: somebody else writes it.",
         group_name=family.group,
-        kinds={settings.format or "table"},
+        kinds={"sql" if settings.database else settings.format or "table"},
         partitions_def=family.partitions,
-        metadata={"path": settings.path},
+        metadata={"path": settings.path} if settings.path else _database_metadata(settings),
     )
+
+
+def _database_metadata(settings: InputsSettings) -> dict[str, str]:
+    table = settings.table
+    if table is None:
+        return {"query": settings.query or ""}
+    return {"table": table if isinstance(table, str) else f"{table.database_schema}.{table.table}"}
 
 
 def _resources(family: Family) -> dict[str, object]:
     settings = family.settings
-    outputs = settings.outputs
     # Made anew in each run, with its environment; here it is known already whether its settings are right.
     build_strategy(Engine, ENGINES, settings.engine)
-    place = Location.parse(outputs.path, base=family.root).address
-    tables = {"path": place, "storage_options": outputs.storage_options or {}}
     resources: dict[str, object] = {
         family.champion_store: champion_io_manager(family),
         family.signature_store: signature_io_manager(family),
-        family.tables: build_strategy(TableIOManager, WRITERS, {"KIND": outputs.KIND or outputs.format, **tables}),
+        family.tables: tables_io_manager(family),
         family.turn: tables_turn(family, PARTITIONED),
         family.tables_of_the_run: reader_of_the_run(family),
         family.signer: build_strategy(Signer, SIGNERS, settings.signer),
@@ -115,19 +121,26 @@ def _resources(family: Family) -> dict[str, object]:
     }
     if settings.tracking.enabled:
         resources[family.tracking] = tracking_resource(family)
-    inputs = settings.inputs
-    if inputs.path:
-        resources[family.inputs_reader] = InputsIOManager(
-            path=Location.parse(inputs.path, base=family.root).address,
-            key_format=settings.partitioning.template(inputs.path).key_format if settings.partitioning else None,
-            format=inputs.format,
-            version=inputs.version,
-            timestamp=inputs.timestamp,
-            row_key=list(inputs.row_key) if inputs.row_key else None,
-            columns=list(inputs.columns) if inputs.columns else None,
-            limit=inputs.limit,
-            types=inputs.types or {},
-            delimiter=inputs.delimiter,
-            storage_options=inputs.storage_options or {},
-        )
+    reader = inputs_io_manager(family)
+    if reader is not None:
+        resources[family.inputs_reader] = reader
     return resources
+
+
+def tables_io_manager(family: Family) -> TableIOManager:
+    """What publishes a model's tables and reads them back."""
+    outputs = family.settings.outputs
+    arguments: dict[str, Any] = {
+        "KIND": outputs.KIND or outputs.format,
+        "path": Location.parse(outputs.path, base=family.root).address,
+        "storage_options": outputs.storage_options or {},
+    }
+    if outputs.database is not None:
+        arguments |= {
+            "connection": database_setting(outputs.database),
+            "namespace": outputs.database_schema,
+            "mode": outputs.mode,
+            "prefix": outputs.prefix or "",
+            "root": str(family.root),
+        }
+    return build_strategy(TableIOManager, WRITERS | {"sql": SqlIOManager}, arguments)

@@ -34,7 +34,9 @@ the content: the same rows give the same version, whatever file they come from."
 def sample_assets(family: Family) -> dg.AssetsDefinition:
     """`rejected_samples` and `input_samples` of one model: made in one pass, so they are one step."""
     settings = family.settings
-    inputs = dg.AssetIn(key=family.inputs_key, input_manager_key=family.inputs_reader if settings.inputs.path else None)
+    inputs = dg.AssetIn(
+        key=family.inputs_key, input_manager_key=family.inputs_reader if settings.inputs.is_read else None
+    )
 
     class SamplesConfig(dg.Config):
         """Which rows a run reads."""

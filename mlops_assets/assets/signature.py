@@ -103,7 +103,7 @@ class _GraphSample:
     rows: int = field(default=SIGNING_ROWS)
 
     def inputs(self) -> Any:
-        if self.family.settings.inputs.path:
+        if self.family.settings.inputs.is_read:
             found = getattr(self.resources, self.family.inputs_reader).open(self.family.run_partition(self.context))
         else:
             found = input_table(self.family, self.context.load_asset_value(self.family.inputs_key))

@@ -1,5 +1,7 @@
 """The reader of the external table that is to be scored."""
 
+from abc import ABC, abstractmethod
+from pathlib import Path
 from typing import Any, cast
 
 import dagster as dg
@@ -7,7 +9,9 @@ import pyarrow.dataset as ds
 from pydantic import Field
 
 from mlops_assets.errors import ConfigurationError
+from mlops_assets.family import Family
 from mlops_assets.settings import from_environment
+from mlops_assets.table_settings import database_setting
 from mlops_assets.tables.input_table import InputTable
 from mlops_assets.tables.location import Location
 from mlops_assets.tables.partition_paths import PathTemplate
@@ -15,11 +19,49 @@ from mlops_assets.tables.source import TableFormat, TableSource
 from mlops_assets.tables.views import as_type
 
 
-class InputsIOManager(dg.ConfigurableIOManager):
-    """Reads Parquet (file, folder, hive-partitioned), CSV, JSON Lines and Delta from a path or URL, as a stream.
-
-    Loads what the consumer annotates; without an annotation an `InputTable`, which knows the row key.
+class InputsReader(dg.ConfigurableIOManager, ABC):
+    """Reads the inputs as a stream. Loads what the consumer annotates; without an annotation an `InputTable`, which
+    knows the row key.
     """
+
+    @property
+    @abstractmethod
+    def told(self) -> str:
+        """Where the inputs are, for errors; without credentials."""
+
+    @abstractmethod
+    def open(self, partition: str | None = None) -> InputTable:
+        """The table, or one partition of it, opened: its schema is read, its rows are not.
+
+        Raises
+        ------
+        TableError
+            It is missing, of another kind, or lacks the row key.
+        ConfigurationError
+            The inputs are partitioned, and no partition is asked for; or its key cannot be part of the path.
+        """
+
+    def load_input(self, context: dg.InputContext) -> object:
+        partitions = context.asset_partition_keys if context.has_asset_partitions else None
+        if partitions is not None and len(partitions) != 1:
+            raise ConfigurationError(
+                f"A run reads one partition of {context.asset_key.to_user_string()}, and this one asks for several",
+                where=self.told,
+                fix="Launch a run per partition, as a backfill does",
+            )
+        table = self.open(partitions[0] if partitions else None)
+        wanted = context.dagster_type.typing_type
+        if wanted in (Any, InputTable):
+            return table
+        lazy = table.dataset()
+        return as_type(lazy if lazy is not None else ds.InMemoryDataset(table.reader()), wanted)
+
+    def handle_output(self, context: dg.OutputContext, obj: object) -> None:
+        raise dg.DagsterInvariantViolationError("Inputs are external: this IO manager only reads")
+
+
+class InputsIOManager(InputsReader):
+    """Reads Parquet (file, folder, hive-partitioned), CSV, JSON Lines and Delta from a path or an fsspec URL."""
 
     path: str = Field(description="File, folder or URL; of partitioned inputs with {partition} in it.")
     key_format: str | None = Field(
@@ -35,16 +77,11 @@ class InputsIOManager(dg.ConfigurableIOManager):
     delimiter: str | None = Field(default=None, description="CSV only; null: a comma, or a tab for .tsv.")
     storage_options: dict[str, Any] = Field(default_factory=dict, description="For fsspec.")
 
-    def open(self, partition: str | None = None) -> InputTable:
-        """The table, or one partition of it, opened: its schema is read, its rows are not.
+    @property
+    def told(self) -> str:
+        return self.path
 
-        Raises
-        ------
-        TableError
-            It is missing, empty, of another format, or lacks the row key.
-        ConfigurationError
-            The inputs are partitioned, and no partition is asked for; or its key cannot be part of the path.
-        """
+    def open(self, partition: str | None = None) -> InputTable:
         template = PathTemplate(self.path, self.key_format)
         if partition is None and template.is_partitioned:
             raise ConfigurationError(
@@ -65,20 +102,70 @@ class InputsIOManager(dg.ConfigurableIOManager):
             timestamp=self.timestamp,
         ).open()
 
-    def load_input(self, context: dg.InputContext) -> object:
-        partitions = context.asset_partition_keys if context.has_asset_partitions else None
-        if partitions is not None and len(partitions) != 1:
-            raise ConfigurationError(
-                f"A run reads one partition of {context.asset_key.to_user_string()}, and this one asks for several",
-                where=self.path,
-                fix="Launch a run per partition, as a backfill does",
-            )
-        table = self.open(partitions[0] if partitions else None)
-        wanted = context.dagster_type.typing_type
-        if wanted in (Any, InputTable):
-            return table
-        lazy = table.dataset()
-        return as_type(lazy if lazy is not None else ds.InMemoryDataset(table.reader()), wanted)
 
-    def handle_output(self, context: dg.OutputContext, obj: object) -> None:
-        raise dg.DagsterInvariantViolationError("Inputs are external: this IO manager only reads")
+class SqlInputsIOManager(InputsReader):
+    """Reads a table or the result of a query from PostgreSQL, SQLite or DuckDB."""
+
+    connection: dict[str, Any] = Field(
+        description="{database: URL}, or {database: {env: NAME}}, which is read when a run starts."
+    )
+    table: str | None = Field(default=None, description="A table or view; or a query.")
+    namespace: str | None = Field(default=None, description="The table's schema; null: the connection's own.")
+    query: str | None = Field(default=None, description="SQL, run as it is.")
+    row_key: list[str] | None = Field(default=None, description="Columns that identify a row.")
+    columns: list[str] | None = Field(default=None, description="Read only these.")
+    limit: int | None = Field(default=None, description="Read only the first rows.")
+    types: dict[str, str] = Field(default_factory=dict, description="Column -> Arrow type.")
+    root: str = Field(default=".", description="The project's folder: relative paths start here.")
+
+    @property
+    def told(self) -> str:
+        return f"table {self.table}" if self.table is not None else "query"
+
+    def open(self, partition: str | None = None) -> InputTable:
+        from mlops_assets.tables.sql.address import Address
+        from mlops_assets.tables.sql.names import TableName
+        from mlops_assets.tables.sql.source import SqlSource
+
+        return SqlSource(
+            address=Address.parse(from_environment(self.connection, "inputs")["database"], Path(self.root)),
+            table=TableName(self.table, self.namespace) if self.table is not None else None,
+            query=self.query,
+            row_key=tuple(self.row_key) if self.row_key else None,
+            columns=tuple(self.columns) if self.columns else None,
+            limit=self.limit,
+            types=self.types,
+        ).open()
+
+
+def inputs_io_manager(family: Family) -> InputsReader | None:
+    """What reads a model's inputs; None where they are the user's own asset."""
+    settings, inputs = family.settings, family.settings.inputs
+    common: dict[str, Any] = {
+        "row_key": list(inputs.row_key) if inputs.row_key else None,
+        "columns": list(inputs.columns) if inputs.columns else None,
+        "limit": inputs.limit,
+        "types": inputs.types or {},
+    }
+    if inputs.path:
+        return InputsIOManager(
+            path=Location.parse(inputs.path, base=family.root).address,
+            key_format=settings.partitioning.template(inputs.path).key_format if settings.partitioning else None,
+            format=inputs.format,
+            version=inputs.version,
+            timestamp=inputs.timestamp,
+            delimiter=inputs.delimiter,
+            storage_options=inputs.storage_options or {},
+            **common,
+        )
+    if inputs.database:
+        table = inputs.table
+        return SqlInputsIOManager(
+            connection=database_setting(inputs.database),
+            table=table if table is None or isinstance(table, str) else table.table,
+            namespace=None if table is None or isinstance(table, str) else table.database_schema,
+            query=inputs.query,
+            root=str(family.root),
+            **common,
+        )
+    return None

@@ -96,7 +96,7 @@ class TableIOManager(dg.ConfigurableIOManager, ABC):
         `switching` is as in `TableWriter.write`.
         """
         place = self.place(asset, partition)
-        return self.writer.write(self.fitted(_reader(table)), place, switching=switching)
+        return self.writer.write(self.fitted(table_reader(table)), place, switching=switching)
 
     def versions(self, asset: str, partitions: Sequence[str | None]) -> dict[str | None, str | None]:
         """The data versions that the published ones of these partitions record (None: the table has no partitions)."""
@@ -122,7 +122,7 @@ class TableIOManager(dg.ConfigurableIOManager, ABC):
                 "dagster/row_count": written.rows,
                 "dagster/column_schema": schema_metadata(written.schema),
                 "dagster/uri": written.uri,
-                "size_bytes": written.bytes,
+                **({"size_bytes": written.bytes} if written.bytes is not None else {}),
                 **({"table_version": written.version} if written.version is not None else {}),
             }
         )
@@ -206,7 +206,8 @@ WRITERS: dict[str, type[TableIOManager]] = {
 }
 
 
-def _reader(obj: object) -> pa.RecordBatchReader:
+def table_reader(obj: object) -> pa.RecordBatchReader:
+    """A stream of whatever an asset returned that holds a table."""
     if isinstance(obj, pa.RecordBatchReader):
         return obj
     if isinstance(obj, pa.Table):

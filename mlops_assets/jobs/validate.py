@@ -168,7 +168,7 @@ def _trial(
     trust = settings.trust.policy().without_tag(TAG)
     store: ChampionIOManager = getattr(resources, family.champion_store)
     text_columns: frozenset[str] = frozenset()
-    if settings.inputs.path:
+    if settings.inputs.is_read:
         inputs = getattr(resources, family.inputs_reader).open()
         batches, schema, row_key, text_columns = inputs.batches(), inputs.schema, inputs.row_key, inputs.text_columns
     else:

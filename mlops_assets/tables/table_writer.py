@@ -27,7 +27,7 @@ class Written:
     uri
         Where, without credentials.
     rows, bytes
-        How many rows, and the size of the file.
+        How many rows, and the size of the file; None: there is none.
     schema
         As it comes back, metadata included.
     version
@@ -37,7 +37,7 @@ class Written:
     uri: str
     rows: int
     schema: pa.Schema
-    bytes: int
+    bytes: int | None
     version: int | None = None
 
 
@@ -117,19 +117,7 @@ class TableWriter(ABC):
         if not target.exists():
             raise TableError("No such table", where=target.uri, fix="Materialize the asset that writes it")
         dataset = self._dataset(target)
-        if columns is not None:
-            missing = [name for name in columns if name not in dataset.schema.names]
-            if missing:
-                raise TableError(
-                    f"Columns {', '.join(map(repr, missing))} not in the table",
-                    where=target.uri,
-                    fix=f"Use its columns: {', '.join(map(repr, dataset.schema.names))}",
-                )
-            fields = [dataset.schema.field(name) for name in columns]
-            dataset = dataset.replace_schema(pa.schema(fields, dataset.schema.metadata))
-        if limit is not None:
-            dataset = ds.dataset(dataset.head(limit, batch_size=max(1, min(limit, 65_536))))
-        return dataset
+        return selected(dataset, target.uri, columns, limit)
 
     def sweep(self, place: Location, older_than: timedelta = STALE) -> tuple[str, ...]:
         """Remove the hidden files that killed writers left beside the table; see `Location.sweep`."""
@@ -176,6 +164,31 @@ class TableWriter(ABC):
 
     @abstractmethod
     def _can_hold(self, kind: pa.DataType) -> bool: ...
+
+
+def selected(
+    dataset: ds.Dataset, uri: str, columns: Sequence[str] | None = None, limit: int | None = None
+) -> ds.Dataset:
+    """Some columns and the first rows of a published table; `limit` rows are read at once.
+
+    Raises
+    ------
+    TableError
+        A column is not there.
+    """
+    if columns is not None:
+        missing = [name for name in columns if name not in dataset.schema.names]
+        if missing:
+            raise TableError(
+                f"Columns {', '.join(map(repr, missing))} not in the table",
+                where=uri,
+                fix=f"Use its columns: {', '.join(map(repr, dataset.schema.names))}",
+            )
+        fields = [dataset.schema.field(name) for name in columns]
+        dataset = dataset.replace_schema(pa.schema(fields, dataset.schema.metadata))
+    if limit is not None:
+        dataset = ds.dataset(dataset.head(limit, batch_size=max(1, min(limit, 65_536))))
+    return dataset
 
 
 @contextmanager

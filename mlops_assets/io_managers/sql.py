@@ -1,0 +1,143 @@
+"""Published tables in a database."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import dagster as dg
+import pyarrow.dataset as ds
+from pydantic import Field, PrivateAttr
+
+from mlops_assets.io_managers.tables import TableIOManager, table_reader
+from mlops_assets.settings import from_environment
+from mlops_assets.state import state_folder
+from mlops_assets.tables.location import Location
+from mlops_assets.tables.partition_paths import file_name
+from mlops_assets.tables.plain import plain_batch, plain_schema
+from mlops_assets.tables.provenance import Provenance
+from mlops_assets.tables.spool import Spool, scratch_folder
+from mlops_assets.tables.sql.address import Address
+from mlops_assets.tables.sql.names import TableName
+from mlops_assets.tables.sql.reader import publications, read
+from mlops_assets.tables.sql.writer import Target, check, write
+from mlops_assets.tables.table_writer import Written, selected
+from mlops_assets.tables.writers import ParquetWriter, TableWriter
+
+# What identifies a row of a table that outlives a run, after or instead of the row key; other tables are replaced.
+KEYS: Mapping[str, tuple[bool, tuple[str, ...]]] = {
+    "predictions": (True, ()),
+    "sample_explanations": (True, ("output",)),
+    "model_explanations": (False, ("output", "feature")),
+}
+
+
+class SqlIOManager(TableIOManager):
+    """Publishes each asset as a table ``<prefix><asset>`` of a PostgreSQL, SQLite or DuckDB database; small files lie
+    below ``path``.
+
+    A stream is put aside on disk and written when it has ended, so that no transaction is open while a model works.
+    What is loaded is read from the database, exactly the rows of the latest publication and in their order, into a
+    file of this run's scratch folder, which is the lazy dataset that a consumer gets.
+
+    Partitions share a table, and a column `mlops_assets_partition` tells them apart. With ``mode`` append or upsert
+    predictions and explanations of earlier runs stay; samples and the background are always replaced, as a run reads
+    those that it has made itself.
+    """
+
+    connection: dict[str, Any] = Field(
+        description="{database: URL}, or {database: {env: NAME}}, which is read when a run starts."
+    )
+    namespace: str | None = Field(default=None, description="The tables' schema; null: the connection's own.")
+    mode: Literal["replace", "append", "upsert"] = Field(default="replace", description="What becomes of earlier rows.")
+    prefix: str = Field(default="", description="Put before each table's name.")
+    root: str = Field(default=".", description="The project's folder: relative paths start here.")
+
+    _scratch: Path | None = PrivateAttr(default=None)
+
+    @property
+    def writer(self) -> TableWriter:
+        """Of the files in the scratch folder."""
+        return ParquetWriter()
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["SqlIOManager"]:
+        if context.run is None:
+            # Outside of a run nobody knows for how long a dataset is used: it holds its own file.
+            yield self
+            return
+        with scratch_folder(state_folder(Path(self.root)) / "scratch") as folder:
+            self._scratch = folder
+            try:
+                yield self
+            finally:
+                self._scratch = None
+
+    @property
+    def address(self) -> Address:
+        """The database; reads the environment."""
+        return Address.parse(from_environment(self.connection, "outputs")["database"], Path(self.root))
+
+    def table_name(self, asset: str) -> TableName:
+        """The table of an asset."""
+        return TableName(self.prefix + asset, self.namespace)
+
+    def read(
+        self, asset: str, partition: str | None = None, columns: Sequence[str] | None = None, limit: int | None = None
+    ) -> ds.Dataset:
+        name = self.table_name(asset)
+        if self._scratch is None:
+            with scratch_folder(state_folder(Path(self.root)) / "scratch") as folder:
+                place = self._fetched(name, partition, Location.parse(folder))
+                dataset = ParquetWriter().read(place)
+        else:
+            dataset = ParquetWriter().read(self._fetched(name, partition, Location.parse(self._scratch)))
+        return selected(dataset, f"{self.address.uri}, table {name}", columns, limit)
+
+    def _fetched(self, name: TableName, partition: str | None, folder: Location) -> Location:
+        """The published rows as a file in `folder`; one that is there already is not written again."""
+        publication, rows = read(self.address, name, partition or "")
+        place = folder.child(f"{file_name(name.table)}.{publication.number}")
+        if not ParquetWriter().exists(place):
+            ParquetWriter().write(rows, place)
+        rows.close()
+        return place
+
+    def exists(self, asset: str, partition: str | None = None) -> bool:
+        return any(one.is_current for one in publications(self.address, self.table_name(asset), partition or ""))
+
+    def published(self, asset: str, partitions: Iterable[str]) -> list[str]:
+        there = {one.partition for one in publications(self.address, self.table_name(asset)) if one.is_current}
+        return [key for key in partitions if key in there]
+
+    def versions(self, asset: str, partitions: Sequence[str | None]) -> dict[str | None, str | None]:
+        current = {
+            one.partition or None: one.provenance.data_version
+            for one in publications(self.address, self.table_name(asset))
+            if one.is_current
+        }
+        return {key: current[key] for key in partitions if key in current}
+
+    def publish(
+        self,
+        asset: str,
+        table: object,
+        partition: str | None = None,
+        switching: AbstractContextManager[object] | None = None,
+    ) -> Written:
+        reader = table_reader(table)
+        schema = plain_schema(reader.schema)
+        target = self._target(asset, Provenance.of(schema), partition)
+        check(schema, target)
+        with scratch_folder(state_folder(Path(self.root)) / "scratch") as folder, Spool(schema, folder) as spool:
+            for batch in reader:
+                spool.write(plain_batch(batch, schema))
+            publication = write(spool, target, switching)
+        return Written(f"{target.address.uri}#{target.name}", publication.rows, publication.schema, None)
+
+    def _target(self, asset: str, provenance: Provenance, partition: str | None) -> Target:
+        name, part = self.table_name(asset), partition or ""
+        if asset not in KEYS or self.mode == "replace":
+            return Target(self.address, name, part)
+        with_row_key, further = KEYS[asset]
+        return Target(self.address, name, part, self.mode, ((*provenance.row_key,) if with_row_key else ()) + further)

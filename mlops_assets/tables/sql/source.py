@@ -1,0 +1,140 @@
+"""Input tables in a database: a table, a view, or what a query returns."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from mlops_assets.errors import TableError, did_you_mean
+from mlops_assets.tables.batching import first_rows
+from mlops_assets.tables.input_table import InputTable, keyed
+from mlops_assets.tables.sql.address import Address
+from mlops_assets.tables.sql.names import RESERVED, TableName, quoted
+from mlops_assets.tables.sql.publications import Publications
+from mlops_assets.tables.sql.session import Session, opened
+from mlops_assets.tables.sql.storage import Storage
+from mlops_assets.tables.type_names import arrow_type
+
+
+@dataclass(frozen=True)
+class SqlSource:
+    """A table in a database, and how to read it.
+
+    Attributes
+    ----------
+    table, query
+        One of them. Rows of a table come in the order of the row key, where it is given; a query is run as it is, and
+        its order is its own.
+    row_key, columns, limit
+        As for `TableSource`. Without a row key, `row_number` counts the rows in the order in which they come.
+    types
+        Arrow type names by column, where the database's own type says too little.
+    """
+
+    address: Address
+    table: TableName | None = None
+    query: str | None = None
+    row_key: tuple[str, ...] | None = None
+    columns: tuple[str, ...] | None = None
+    limit: int | None = None
+    types: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    @property
+    def uri(self) -> str:
+        """The database and the table, without credentials."""
+        return f"{self.address.uri}, {'query' if self.table is None else f'table {self.table}'}"
+
+    def open(self) -> InputTable:
+        """The table: its columns are looked up now, its rows are read when its batches are, anew each time.
+
+        Raises
+        ------
+        TableError
+            The database, the table or a column is not there; the query is refused; a type cannot be read.
+        """
+        types = {column: arrow_type(name, where=self.uri) for column, name in self.types.items()}
+        with opened(self.address, writing=False) as session, session.refusals(self.uri), session.transaction():
+            found = self._described(session, types)
+        if unknown := [column for column in types if column not in found.schema.names]:
+            raise TableError(
+                f"types names column {unknown[0]!r}, which is not in the table"
+                f"{did_you_mean(unknown[0], found.schema.names)}",
+                where=self.uri,
+                fix="Take it out of types",
+            )
+
+        def batches(wanted: Sequence[str]) -> Iterator[pa.RecordBatch]:
+            with opened(self.address, writing=False) as again, again.refusals(self.uri), again.transaction():
+                yield from first_rows(found.batches(again, wanted), self.limit)
+
+        return keyed(found.schema, batches, uri=self.uri, row_key=self.row_key, columns=self.columns, limit=self.limit)
+
+    def _described(self, session: Session, types: Mapping[str, pa.DataType]) -> "_Found":
+        if self.table is None:
+            query = (self.query or "").strip().rstrip(";")
+            schema = session.describe(query, None, types)
+            return _Found(schema, schema, {}, lambda _: query)
+        there = session.columns(self.table)
+        if there is None:
+            known = session.tables(self.table.schema)
+            raise TableError(
+                f"There is no table {self.table.table!r}{did_you_mean(self.table.table, known)}",
+                where=self.uri,
+                fix="Correct inputs.table; one in a schema is written as {schema: ..., table: ...}",
+            )
+        recorded = {
+            column.name: storage
+            for one in Publications(session, self.table.schema).of(self.table.table)
+            for column in one.schema
+            if (storage := session.storage(column.type)) is not None
+        }
+        names = [name for name in there if not recorded or name not in RESERVED]
+        select = self._select(session, there)
+        own = {name: recorded[name].stored for name in names if name in recorded}
+        stored = session.describe(select(self._needed(names)), self.table, {**own, **types})
+        decoded = {name: storage for name, storage in recorded.items() if name not in types}
+        schema = pa.schema(
+            field.with_type(decoded[field.name].kind) if field.name in decoded else field for field in stored
+        )
+        return _Found(schema, stored, decoded, select)
+
+    def _needed(self, names: Sequence[str]) -> list[str]:
+        """Those of the table's columns that are asked for; what is asked for and is not there is told by `keyed`."""
+        asked = {*(self.columns or names), *(self.row_key or ())}
+        return [name for name in names if name in asked] if asked <= set(names) else list(names)
+
+    def _select(self, session: Session, there: Mapping[str, str]) -> Callable[[Sequence[str]], str]:
+        table, limit = self.table, self.limit
+        assert table is not None
+        order = [name for name in self.row_key or () if name in there]
+
+        def select(columns: Sequence[str]) -> str:
+            chosen = [f"{session.selectable(name, there[name])} AS {quoted(name)}" for name in columns]
+            ordered = f" ORDER BY {', '.join(map(quoted, order))}" if order else ""
+            limited = f" LIMIT {int(limit)}" if limit is not None else ""
+            return f"SELECT {', '.join(chosen)} FROM {table.sql}{ordered}{limited}"
+
+        return select
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A table that was looked up: its columns as read and as stored, and the SQL that selects some of them."""
+
+    schema: pa.Schema
+    stored: pa.Schema
+    storages: Mapping[str, Storage]
+    select: Callable[[Sequence[str]], str]
+
+    def batches(self, session: Session, wanted: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        sql = self.select(wanted)
+        # A query hands over all its columns, whatever is wanted of them.
+        names = self.stored.names if sql == self.select(()) else list(wanted)
+        stored = pa.schema([self.stored.field(name) for name in names])
+        schema = pa.schema([self.schema.field(name) for name in names])
+        for batch in session.stream(sql, stored):
+            arrays = [
+                self.storages[name].decode(column) if name in self.storages else column
+                for name, column in zip(names, batch.columns, strict=True)
+            ]
+            yield pa.RecordBatch.from_arrays(arrays, schema=schema)

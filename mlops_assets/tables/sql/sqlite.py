@@ -1,0 +1,222 @@
+"""SQLite, through Python's own driver.
+
+Not through ADBC's, which writes NaN as null, refuses decimals and what is beyond 63 bits, and takes a column's type
+from the first rows it meets. SQLite has five kinds of values and any of them may stand in any column, so a column is
+read by its recorded Arrow type, by its declared type, or by what is in it.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from mlops_assets.errors import TableError
+from mlops_assets.tables.batching import split_batches
+from mlops_assets.tables.sql.address import Address
+from mlops_assets.tables.sql.names import TableName, quoted
+from mlops_assets.tables.sql.nested import is_bytes, is_text
+from mlops_assets.tables.sql.session import LOCK_SECONDS, Session, Values, refused
+from mlops_assets.tables.sql.storage import Cast, IsoText, PlainText, Storage, Ticks, TimeText
+
+_ROWS = 16_384
+_DECLARED = {
+    "BOOLEAN": pa.bool_(),
+    "BOOL": pa.bool_(),
+    "DATE": pa.date32(),
+    "DATETIME": pa.timestamp("us"),
+    "TIMESTAMP": pa.timestamp("us"),
+}
+
+
+class SqliteSession(Session):
+    kind = "sqlite"
+    text = "TEXT"
+    longest_name = None
+    folds_case = True
+
+    def __init__(self, address: Address, *, writing: bool) -> None:
+        super().__init__(address)
+        path = Path(address.place)
+        if not writing and not path.exists():
+            raise TableError("No such database", where=address.uri, fix="Check the URL")
+        try:
+            if writing:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            mode = "rwc" if writing else "ro"
+            self._connection = sqlite3.connect(
+                f"{path.as_uri()}?mode={mode}",
+                uri=True,
+                isolation_level=None,
+                timeout=LOCK_SECONDS,
+                check_same_thread=False,
+            )
+            self._connection.execute("SELECT 1 FROM sqlite_master LIMIT 1")
+            self._connection.execute("PRAGMA temp_store = FILE")
+        except (sqlite3.Error, OSError) as error:
+            raise TableError(
+                f"The SQLite database cannot be opened: {error}", where=address.uri, fix="Check the path and the rights"
+            ) from None
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def execute(self, sql: str, values: Values = ()) -> None:
+        self._connection.execute(sql, _bound(values))
+
+    def rows(self, sql: str, values: Values = ()) -> list[tuple[object, ...]]:
+        return self._connection.execute(sql, _bound(values)).fetchall()
+
+    def begin(self, *, writing: bool) -> None:
+        self._connection.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+    def stream(self, sql: str, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+        cursor = self._connection.execute(sql)
+        done = 0
+        while found := cursor.fetchmany(_ROWS):
+            arrays = []
+            for field, column in zip(schema, zip(*found, strict=True), strict=True):
+                try:
+                    arrays.append(_array(column, field.type))
+                except (pa.ArrowException, ValueError, TypeError, OverflowError):
+                    raise TableError(
+                        f"Column {field.name!r} holds a value that is not {field.type}, after row {done}",
+                        where=self.where(),
+                        fix=f"Mend the value, or set types: {{{field.name}: string}} or another type",
+                    ) from None
+            done += len(found)
+            yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+    def describe(self, sql: str, declared: TableName | None, types: Mapping[str, pa.DataType]) -> pa.Schema:
+        names = [column[0] for column in self._connection.execute(f"SELECT * FROM ({sql}\n) LIMIT 0").description]
+        told = (self.columns(declared) or {}) if declared is not None else {}
+        found = {name: types.get(name) or _declared(told.get(name, "")) for name in names}
+        unknown = [name for name, kind in found.items() if kind is None]
+        if unknown and len(set(names)) == len(names):
+            found |= self._by_content(sql, unknown)
+        return pa.schema([(name, found[name] or pa.string()) for name in names])
+
+    def _by_content(self, sql: str, names: list[str]) -> dict[str, pa.DataType]:
+        """Types by the values' kinds in all rows: a first block would decide for rows that it has not seen."""
+        counts = ", ".join(
+            f"coalesce(max(typeof({quoted(name)}) = '{kind}'), 0)"
+            for name in names
+            for kind in ("integer", "real", "text", "blob")
+        )
+        flags = iter(self.rows(f"SELECT {counts} FROM ({sql}\n)")[0])
+        found = {}
+        for name in names:
+            integer, real, text, blob = (bool(next(flags)) for _ in range(4))
+            if [integer or real, text, blob].count(True) > 1:
+                raise TableError(
+                    f"Column {name!r} holds values of several kinds (numbers, text, bytes)",
+                    where=self.where(),
+                    fix=f"Cast it in a query, or set types: {{{name}: string}} if it can be read as that",
+                )
+            if text or blob:
+                found[name] = pa.string() if text else pa.binary()
+            else:
+                found[name] = pa.float64() if real else pa.int64() if integer else pa.string()
+        return found
+
+    def load(self, table: TableName, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> None:
+        insert = f"INSERT INTO {table.sql} VALUES ({', '.join('?' * len(schema))})"
+        self.execute("BEGIN")
+        for batch in split_batches(batches, _ROWS):
+            values = [_values(column) for column in batch.columns]
+            self._connection.executemany(insert, zip(*values, strict=True))
+        self.execute("COMMIT")
+
+    def columns(self, table: TableName) -> Mapping[str, str] | None:
+        schema = "" if table.schema is None else f"{quoted(table.schema)}."
+        found = self.rows(f"PRAGMA {schema}table_xinfo({quoted(table.table)})")
+        return {str(row[1]): str(row[2]) for row in found if row[6] in (0, 2, 3)} or None
+
+    def tables(self, schema: str | None) -> list[str]:
+        master = "sqlite_master" if schema is None else f"{quoted(schema)}.sqlite_master"
+        return [str(row[0]) for row in self.rows(f"SELECT name FROM {master} WHERE type IN ('table', 'view')")]
+
+    def create_index(self, name: str, table: TableName, columns: Sequence[str]) -> None:
+        # The schema stands before the index's name; the table is looked for in it.
+        index, bare = TableName(name, table.schema), TableName(table.table)
+        self.execute(f"CREATE INDEX {index.sql} ON {bare.sql} ({', '.join(map(quoted, columns))})")
+
+    @contextmanager
+    def refusals(self, where: str) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            told = str(error) if error.sqlite_errorname != "SQLITE_CONSTRAINT" else None
+            if "Could not decode" in str(error):
+                told = "a column holds text that is not UTF-8"
+            raise refused("SQLite refuses", where, told) from None
+
+    def native(self, kind: pa.DataType) -> Storage | None:
+        if pa.types.is_boolean(kind):
+            return Cast("BOOLEAN", kind, kind)
+        if pa.types.is_integer(kind):
+            # An unsigned number beyond 63 bits has no place among SQLite's integers.
+            return PlainText("TEXT", kind, pa.string()) if kind == pa.uint64() else Cast("INTEGER", kind, pa.int64())
+        if pa.types.is_floating(kind):
+            # No declared type: a column of REAL keeps -0.0 as 0.
+            return Cast("", kind, pa.float64())
+        if is_text(kind):
+            return Cast("TEXT", kind, pa.string())
+        if is_bytes(kind):
+            return Cast("BLOB", kind, pa.binary())
+        if pa.types.is_decimal(kind):
+            return PlainText("TEXT", kind, pa.string())
+        if pa.types.is_date(kind):
+            return PlainText("TEXT", kind, pa.string())
+        if pa.types.is_timestamp(kind):
+            return IsoText("TEXT", kind, pa.string())
+        if pa.types.is_time(kind):
+            return TimeText("TEXT", kind, pa.string())
+        if pa.types.is_duration(kind):
+            return Ticks("INTEGER", kind, pa.int64())
+        return None
+
+
+def _bound(values: Values) -> dict[str, Any] | tuple[()]:
+    return {str(at): value for at, value in enumerate(values, 1)} if values else ()
+
+
+def _values(column: pa.Array) -> list[Any]:
+    values: list[Any] = column.to_pylist()
+    if pa.types.is_floating(column.type):
+        # SQLite would store NaN as null.
+        return ["NaN" if value is not None and value != value else value for value in values]
+    return values
+
+
+def _array(values: tuple[Any, ...], kind: pa.DataType) -> pa.Array:
+    if pa.types.is_floating(kind):
+        return pa.array([float(value) if value == "NaN" else value for value in values], pa.float64()).cast(kind)
+    if pa.types.is_boolean(kind):
+        if not set(values) <= {0, 1, None}:
+            raise ValueError("neither 0 nor 1")
+        return pa.array([None if value is None else bool(value) for value in values], kind)
+    if is_text(kind) or is_bytes(kind) or pa.types.is_integer(kind):
+        wanted = str if is_text(kind) else bytes if is_bytes(kind) else (int, str)
+        if not all(value is None or isinstance(value, wanted) for value in values):
+            raise TypeError("of another kind")
+        if pa.types.is_integer(kind):
+            values = tuple(None if value is None else int(value) for value in values)
+        return pa.array(values, kind)
+    return pa.array([None if value is None else str(value) for value in values], pa.string()).cast(kind)
+
+
+def _declared(declared: str) -> pa.DataType | None:
+    """The Arrow type of a declared type, by SQLite's own rules of affinity; None: its values decide."""
+    name = declared.upper().partition("(")[0].strip()
+    if name in _DECLARED:
+        return _DECLARED[name]
+    if "INT" in name:
+        return pa.int64()
+    if any(part in name for part in ("CHAR", "CLOB", "TEXT")):
+        return pa.string()
+    if "BLOB" in name:
+        return pa.binary()
+    return pa.float64() if any(part in name for part in ("REAL", "FLOA", "DOUB")) else None

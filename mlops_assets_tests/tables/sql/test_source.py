@@ -1,0 +1,228 @@
+"""Inputs from a database: tables, views and queries, typed, streamed, with errors that name table and column."""
+
+import datetime
+import sys
+import traceback
+from decimal import Decimal
+
+import pyarrow as pa
+import pytest
+
+from mlops_assets.errors import ConfigurationError, MissingExtraError, TableError
+from mlops_assets.tables.sql.address import Address
+from mlops_assets.tables.sql.names import TableName
+from mlops_assets.tables.sql.session import opened
+from mlops_assets.tables.sql.source import SqlSource
+from mlops_assets.tables.sql.writer import Target, write
+from mlops_assets_tests.tables.sql.conftest import each_kind
+from mlops_assets_tests.tables.sql.test_round_trip import rows_of
+from mlops_assets_tests.tables.sql.test_writer import ODD, raw, table
+
+PEOPLE = TableName("people")
+
+
+@pytest.fixture
+def people(address) -> Address:
+    raw(address, 'CREATE TABLE people ("id" INTEGER, "name" TEXT, "weight" REAL)')
+    raw(address, "INSERT INTO people VALUES (3, 'c', 1.5), (1, 'a', NULL), (2, 'é', 2.5)")
+    return address
+
+
+def everything(error: BaseException) -> str:
+    """The error with all its causes, as a log shows it."""
+    return "".join(traceback.format_exception(error))
+
+
+def rows(source: SqlSource) -> list[dict]:
+    return source.open().reader().read_all().to_pylist()
+
+
+@each_kind
+def test_a_table_comes_in_the_order_of_its_row_key(people):
+    found = SqlSource(people, PEOPLE, row_key=("id",)).open()
+    assert found.row_key == ("id",)
+    for _ in range(2):  # read again as often as wanted
+        assert found.reader().read_all()["name"].to_pylist() == ["a", "é", "c"]
+    limited = SqlSource(people, PEOPLE, row_key=("id",), columns=("weight",), limit=2)
+    assert rows(limited) == [{"id": 1, "weight": None}, {"id": 2, "weight": 2.5}]
+
+
+@each_kind
+def test_a_query_is_run_as_it_is(people):
+    query = "SELECT upper(name) AS name, id -- the key\nFROM people WHERE id <> 2 ORDER BY name DESC;"
+    assert rows(SqlSource(people, query=query, columns=("id",))) == [
+        {"row_number": 0, "id": 3},
+        {"row_number": 1, "id": 1},
+    ]
+    ordered = SqlSource(people, query="SELECT id FROM people ORDER BY id DESC", limit=2)
+    assert rows(ordered) == [{"row_number": 0, "id": 3}, {"row_number": 1, "id": 2}]
+    keyed = SqlSource(people, query="WITH few AS (SELECT id FROM people) SELECT * FROM few ORDER BY 1", row_key=("id",))
+    assert rows(keyed) == [{"id": 1}, {"id": 2}, {"id": 3}]
+
+
+@each_kind
+def test_a_view_in_odd_words(people):
+    raw(people, f'CREATE VIEW "{ODD.replace(chr(34), chr(34) * 2)}" AS SELECT id AS "a b", name AS "x""y" FROM people')
+    assert rows(SqlSource(people, TableName(ODD), row_key=("a b",), limit=1)) == [{"a b": 1, 'x"y': "a"}]
+
+
+@each_kind
+def test_what_is_missing_is_named(people):
+    with pytest.raises(TableError, match=r"There is no table 'peple' \(did you mean 'people'\?\).*table peple"):
+        SqlSource(people, TableName("peple")).open()
+    with pytest.raises(
+        TableError, match=r"Row key column 'idd' \(did you mean 'id'\?\) not in the table.*table people"
+    ):
+        SqlSource(people, PEOPLE, row_key=("idd",)).open()
+    with pytest.raises(TableError, match=r"Column 'nme' \(did you mean 'name'\?\).*'id', 'name', 'weight'"):
+        SqlSource(people, PEOPLE, columns=("nme",)).open()
+    with pytest.raises(TableError, match=r"refuses.*nowhere.*query"):
+        SqlSource(people, query="SELECT * FROM nowhere").open()
+    with pytest.raises(TableError, match=r"refuses.*wieght.*query"):
+        SqlSource(people, query="SELECT wieght FROM people").open()
+    with pytest.raises(TableError, match=r"types names column 'nme'.*did you mean 'name'"):
+        SqlSource(people, PEOPLE, types={"nme": "string"}).open()
+    with pytest.raises(TableError, match=r"Row key column 'weight' is null at row \d"):
+        rows(SqlSource(people, PEOPLE, row_key=("weight",)))
+
+
+@each_kind
+def test_a_published_table_is_read_with_the_types_it_was_published_with(address):
+    published = table([1, 2], when=[datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)] * 2)
+    published = published.append_column("big", pa.array([2**64 - 1, None], pa.uint64()))
+    write(rows_of(published), Target(address, TableName("t")))
+    found = SqlSource(address, TableName("t"), row_key=("id",)).open()
+    assert found.reader().read_all().equals(published.replace_schema_metadata())
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+def test_sqlite_columns_have_the_type_of_all_their_values(address):
+    raw(address, "CREATE TABLE a (flag BOOLEAN, at TIMESTAMP, day DATE, free, mixed, price DECIMAL(10, 2))")
+    raw(
+        address,
+        "INSERT INTO a VALUES (1, '2026-01-02 03:04:05.5', '2026-01-02', 1, 1, 1), (0, NULL, NULL, 2.5, 'x', 2)",
+    )
+    kept = SqlSource(address, TableName("a"), columns=("flag", "at", "day", "free", "price")).open()
+    read = kept.reader().read_all()
+    assert read.schema.types[1:] == [pa.bool_(), pa.timestamp("us"), pa.date32(), pa.float64(), pa.int64()]
+    assert read["at"].to_pylist() == [datetime.datetime(2026, 1, 2, 3, 4, 5, 500000), None]
+    assert read["free"].to_pylist() == [1.0, 2.5]
+    with pytest.raises(TableError, match=r"Column 'mixed' holds values of several kinds"):
+        SqlSource(address, TableName("a")).open()
+    as_text = SqlSource(address, TableName("a"), columns=("mixed", "price"), types={"price": "decimal128(5, 2)"})
+    with pytest.raises(TableError, match=r"Column 'mixed' holds values of several kinds"):
+        as_text.open()
+    priced = SqlSource(address, TableName("a"), columns=("price",), types={"price": "decimal128(5, 2)"})
+    assert [row["price"] for row in rows(priced)] == [Decimal("1.00"), Decimal("2.00")]
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+def test_a_sqlite_value_of_another_kind_is_told_by_its_column(address):
+    raw(address, "CREATE TABLE a (age INTEGER)")
+    raw(address, "INSERT INTO a VALUES (1), ('secret')")
+    with pytest.raises(TableError, match=r"Column 'age' holds a value that is not int64, after row 0") as error:
+        rows(SqlSource(address, TableName("a")))
+    assert "secret" not in everything(error.value)
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_postgresql_types(address):
+    raw(
+        address,
+        """CREATE TABLE a (price NUMERIC(10, 2), free NUMERIC, id UUID, doc JSONB, span INTERVAL, home INET,
+        tags TEXT[], at TIMESTAMPTZ, small SMALLINT)""",
+    )
+    raw(
+        address,
+        """INSERT INTO a VALUES (1.5, 12345678901234567890.125, '00000000-0000-0000-0000-000000000001', '{"a": 1}',
+        '1 day', '10.0.0.1', '{x,NULL}', '2026-01-01 00:00:00+02', 1),
+        (NULL, -3, NULL, NULL, NULL, NULL, NULL, NULL, NULL)""",
+    )
+    (row, nothing) = rows(SqlSource(address, TableName("a")))
+    assert row == {
+        "row_number": 0,
+        "price": Decimal("1.50"),
+        "free": Decimal("12345678901234567890.125"),
+        "id": "00000000-0000-0000-0000-000000000001",
+        "doc": '{"a": 1}',
+        "span": "1 day",
+        "home": "10.0.0.1/32",
+        "tags": ["x", None],
+        "at": datetime.datetime(2025, 12, 31, 22, tzinfo=datetime.UTC),
+        "small": 1,
+    }
+    assert nothing["free"] == Decimal("-3.000")
+    with pytest.raises(TableError, match=r"cannot be read: 'home' \(inet\).*cast them in a query: \"home\"::text"):
+        SqlSource(address, query="SELECT home FROM a").open()
+    counted = SqlSource(address, query="SELECT free * 2 AS twice FROM a ORDER BY 1 DESC")
+    assert [row["twice"] for row in rows(counted)] == [Decimal("24691357802469135780.250"), Decimal("-6.000")]
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_values_stand_in_no_message_of_the_database(address):
+    raw(address, "CREATE TABLE a (age TEXT)")
+    raw(address, "INSERT INTO a VALUES ('secret')")
+    with pytest.raises(TableError, match="PostgreSQL stopped the query") as error:
+        rows(SqlSource(address, query="SELECT age::int AS age FROM a"))
+    assert "secret" not in everything(error.value)
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_a_schema_of_its_own(address):
+    raw(address, 'CREATE SCHEMA "S ""x"')
+    name = TableName("t", 'S "x')
+    write(rows_of(table([1])), Target(address, name))
+    assert rows(SqlSource(address, name, row_key=("id",))) == [{"id": 1, "score": 1.0}]
+    with pytest.raises(TableError, match=r"schema .* does not exist"):
+        write(rows_of(table([1])), Target(address, TableName("t", "nowhere")))
+
+
+def test_a_server_that_does_not_answer_and_a_file_that_is_not_there(tmp_path):
+    address = Address.parse("postgresql://me:hidden@127.0.0.1:1/shop")
+    with pytest.raises(TableError, match=r"does not answer.*postgresql://127\.0\.0\.1:1/shop.*refused") as error:
+        SqlSource(address, PEOPLE).open()
+    assert "hidden" not in everything(error.value) + repr(address)
+    for kind in ("sqlite", "duckdb"):
+        with pytest.raises(TableError, match=rf"No such database \({kind}:///.*none\.db"):
+            SqlSource(Address.parse(f"{kind}:///{tmp_path}/none.db"), PEOPLE).open()
+        (tmp_path / "text.db").write_text("not a database, and long enough to be read as one: " * 100)
+        with pytest.raises(TableError, match=r"cannot be opened: .*text\.db"):
+            SqlSource(Address.parse(f"{kind}:///{tmp_path}/text.db"), PEOPLE).open()
+
+
+@pytest.mark.parametrize(
+    ("url", "module"), [("duckdb:///x.db", "duckdb"), ("postgresql://h/d", "adbc_driver_postgresql")]
+)
+def test_a_driver_that_is_not_installed(url, module, monkeypatch):
+    monkeypatch.setitem(sys.modules, module, None)
+    with (
+        pytest.raises(MissingExtraError, match=r'pip install "mlops-assets\[sql\]"'),
+        opened(Address.parse(url), writing=False),
+    ):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("mysql://me:hidden@h/d", "does not name a database of a kind"),
+        ("sqlit:///x", r"did you mean 'sqlite'\?"),
+        ("sqlite://", "must be a file"),
+        ("duckdb:///:memory:", "must be a file"),
+        ("me:hidden@h", "does not name a database"),
+    ],
+)
+def test_urls_that_are_none(text, what):
+    with pytest.raises(ConfigurationError, match=what) as error:
+        Address.parse(text)
+    assert "hidden" not in str(error.value)
+
+
+def test_addresses(tmp_path):
+    assert Address.parse("sqlite:///a%20b.db", tmp_path).place == str(tmp_path / "a b.db")
+    assert Address.parse("duckdb:////data/x.db", tmp_path).place == "/data/x.db"
+    told = Address.parse("postgresql+psycopg2://me:hidden@h:5432/d?sslmode=require")
+    assert told.place == "postgresql://me:hidden@h:5432/d?sslmode=require"
+    assert (told.uri, told.has_password) == ("postgresql://h:5432/d", True)
+    assert not Address.parse("postgresql://me@h/d").has_password
+    assert Address.parse("postgresql://h/d?password=x").has_password
