@@ -182,7 +182,7 @@ def test_a_pickled_model_is_refused_with_the_line_that_allows_it(published, regi
     [
         ({"modell": "m"}, ["modell"]),
         ({"outputs": {"path": "t", "fromat": "csv"}}, ["outputs.fromat"]),
-        ({"outputs": {"path": "t", "format": "excel"}}, ["outputs.format", "'parquet', 'csv' or 'sql'"]),
+        ({"outputs": {"path": "t", "format": "excel"}}, ["outputs.format", "'parquet', 'csv', 'delta' or 'sql'"]),
         ({"inputs": {}}, ["exactly one of `path`, `asset` and `database`"]),
         ({"inputs": {"path": "a", "limit": "many"}}, ["inputs.limit", "integer"]),
         ({"alias_or_version": "3"}, ["number 3 without quotes"]),

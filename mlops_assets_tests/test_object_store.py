@@ -25,7 +25,7 @@ def put(bucket, key: str, frame: pd.DataFrame) -> None:
     bucket.client.put_object(Bucket=bucket.name, Key=key, Body=frame.to_parquet(index=False))
 
 
-def test_the_family_is_the_local_one_byte_for_byte(bucket, flowers, run, capfd):
+def test_the_family_is_the_local_one_byte_for_byte(bucket, flowers, run, capfd, tmp_path):
     put(bucket, "in/flowers 1.parquet", flowers[:80])
     put(bucket, "in/flowers 2.parquet", flowers[80:])
     inputs = {"path": f"{bucket.url}/in", "format": "parquet", "row_key": ["flower"], "storage_options": bucket.options}
@@ -35,7 +35,10 @@ def test_the_family_is_the_local_one_byte_for_byte(bucket, flowers, run, capfd):
     assert done.success
     assert [check for check, found in done.checks.items() if not found.passed] == []
     assert len(done.checks) >= 10
-    local = run(flowers, row_key=["flower"])
+    (tmp_path / "in").mkdir()
+    for number, part in enumerate((flowers[:80], flowers[80:]), 1):
+        part.to_parquet(tmp_path / "in" / f"flowers {number}.parquet", index=False)
+    local = run({"path": "in", "format": "parquet", "row_key": ["flower"]})
     assert local.success
     names = sorted(path.name for path in local.tables.iterdir() if not path.name.startswith("."))
     assert len(names) == 8

@@ -90,13 +90,11 @@ def predictions_asset(family: Family) -> dg.AssetsDefinition:
             config.predict_method.value,
             json.dumps(params, sort_keys=True, default=str),
         )
-        work = PredictWork(champion_model, model_signature, source.row_key, params, config.predict_method.value)
-        run = Run(
-            work,
-            Rows.of(input_samples, defaults.batch_rows, PREDICTED_ROWS),
-            chunk_store(family),
-            tell=context.log.info,
+        rows = Rows.of(input_samples, defaults.batch_rows, PREDICTED_ROWS)
+        work = PredictWork(
+            champion_model, model_signature, source.row_key, params, config.predict_method.value, rows.count
         )
+        run = Run(work, rows, chunk_store(family), tell=context.log.info)
         dependence = batch_dependence(work.scorer.score, first_of(input_samples, MOST_ROWS))
         stream = work.scorer.joined(results(engine_of(family), run), input_samples.schema)
         provenance = Provenance(

@@ -226,7 +226,7 @@ class Registry:
         if local is not None:
             # A copy would follow links, out of the model too.
             check_links(Path(local))
-        with self.talking(doing, lambda error: download_error(error, doing, location)):
+        with self.talking(doing, lambda error: download_error(error, doing, location), secrets_of(uri)):
             from mlflow.artifacts import download_artifacts
 
             path = Path(
@@ -243,7 +243,12 @@ class Registry:
         return path, location
 
     @contextmanager
-    def talking(self, doing: str, explain: Callable[[Exception], MlopsAssetsError] | None = None) -> Iterator[None]:
+    def talking(
+        self,
+        doing: str,
+        explain: Callable[[Exception], MlopsAssetsError] | None = None,
+        secrets: frozenset[str] = frozenset(),
+    ) -> Iterator[None]:
         """Bound MLflow's retries for the calls inside, and turn its errors into ours, without their secrets.
 
         Parameters
@@ -252,6 +257,8 @@ class Registry:
             For the message: ``looking for 'churn' version 3``.
         explain
             Makes the error; None: `registry_error`.
+        secrets
+            What must not be repeated, beside the secrets in the registry's own addresses.
         """
         settings = {
             "MLFLOW_HTTP_REQUEST_MAX_RETRIES": str(self.retries),
@@ -271,7 +278,8 @@ class Registry:
                 if isinstance(mine, RegistryUnreachableError):
                     # A database may come back as another one; the next client looks for its tables.
                     self._client.forget()
-                raise mine from said(error, secrets_of(self.registry_uri) | secrets_of(self.tracking_uri))
+                known = secrets | secrets_of(self.registry_uri) | secrets_of(self.tracking_uri)
+                raise mine from said(error, known)
 
     def _absent_model(self, error: Exception, name: str, doing: str) -> MlopsAssetsError:
         if not is_missing_resource(error):

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from mlops_assets.errors import PredictionError
 from mlops_assets.models.loaded import LoadedModel, PredictMethod
+from mlops_assets.scoring.boosted_trees import can_hurry, hurry, last_step
 from mlops_assets.scoring.outputs import output_columns
 from mlops_assets.scoring.statistics import ColumnStatistics
 from mlops_assets.scoring.work import PerChunk, Work, identity_of
@@ -143,6 +144,8 @@ class PredictWork(Work):
         The signature's JSON, to which the rows conform.
     row_key, params, method
         As in `Scorer`.
+    rows
+        About how many there will be. Results do not depend on it: it tells what is worth preparing for.
     """
 
     noun: ClassVar[str] = "predictions"
@@ -152,6 +155,7 @@ class PredictWork(Work):
     row_key: tuple[str, ...]
     params: Mapping[str, Any] = field(default_factory=dict)
     method: PredictMethod = "predict"
+    rows: int = 0
 
     @cached_property
     def identity(self) -> str:
@@ -160,10 +164,11 @@ class PredictWork(Work):
 
     @property
     def takes_turns(self) -> bool:
-        # Its own threads meet after every tree of every batch, and spin while one of them has lost its core to
-        # somebody else; beside other work that doubles the processor time. It changes nothing and lets go of the GIL.
-        last = getattr(self.model.native, "steps", [(None, self.model.native)])[-1][1]
-        return not type(last).__module__.startswith("sklearn.ensemble._hist_gradient_boosting")
+        # Histogram boosting's own threads meet after every tree of every batch, and spin while one of them has lost its
+        # core to somebody else; beside other work that doubles the processor time. It changes nothing and lets go of
+        # the GIL, and so does the kernel that takes its place.
+        own_threads = type(last_step(self.model.native)).__module__.startswith("sklearn.ensemble._hist")
+        return not own_threads and not can_hurry(self.model.native)
 
     @cached_property
     def scorer(self) -> Scorer:
@@ -182,6 +187,7 @@ class PredictWork(Work):
         )
 
     def open(self) -> PerChunk:
+        hurry(self.model.native, self.rows)
         return self.scorer.score
 
     def __getstate__(self) -> dict[str, Any]:

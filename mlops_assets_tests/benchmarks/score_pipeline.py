@@ -46,8 +46,9 @@ def score(model: LoadedModel, table: Path, key: str, folder: Path, stages: Stage
     with timed(stages, "predictions"):
         samples = writer.read(outputs.child("input_samples"))
         row_key = Provenance.of(samples.schema).row_key
-        work = PredictWork(model, signature, row_key)
-        run = Run(work, Rows.of(samples, None, PREDICTED_ROWS), ChunkStore(empty(folder / "chunks")))
+        rows = Rows.of(samples, None, PREDICTED_ROWS)
+        work = PredictWork(model, signature, row_key, rows=rows.count)
+        run = Run(work, rows, ChunkStore(empty(folder / "chunks")))
         stream = work.scorer.joined(results(LocalEngine(), run), samples.schema)
         place = outputs.child("predictions")
         writer.write(stream, place, Provenance(row_key=row_key, model=model.reference.name).to_metadata())
