@@ -122,15 +122,18 @@ def conform_table(
                 keys.add(own)
                 yield batch.num_rows, contract.apply(batch)
 
-        # Reading and judging take as long as spooling and hashing: each in a thread, they share two cores evenly.
-        for rows, verdict in ahead(judged()):
-            for part, spool, content in (
-                (verdict.accepted, accepted, accepted_hash),
-                (verdict.rejected, rejected, rejected_hash),
-            ):
+        def hashed() -> Iterator[tuple[int, Verdict]]:
+            for rows, verdict in ahead(judged()):
+                for part, content in ((verdict.accepted, accepted_hash), (verdict.rejected, rejected_hash)):
+                    if part.num_rows:
+                        content.update(part)
+                yield rows, verdict
+
+        # Reading and judging, hashing, and spooling take about as long as each other: each has a thread.
+        for rows, verdict in ahead(hashed()):
+            for part, spool in ((verdict.accepted, accepted), (verdict.rejected, rejected)):
                 if part.num_rows:
                     spool.write(part)
-                    content.update(part)
             reasons.update(verdict.reasons)
             read += rows
             accepted_at[read] = accepted.rows

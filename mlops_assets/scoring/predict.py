@@ -187,8 +187,10 @@ class PredictWork(Work):
         )
 
     def open(self) -> PerChunk:
-        hurry(self.model.native, self.rows)
         return self.scorer.score
+
+    def prepare(self) -> None:
+        hurry(self.model.native, self.rows)
 
     def __getstate__(self) -> dict[str, Any]:
         # The identity is this process's: it says which code the other one should be running.

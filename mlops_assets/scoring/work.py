@@ -52,10 +52,15 @@ class Work(ABC):
     def open(self) -> PerChunk:
         """Load what is needed and return the function; see `opened`."""
 
+    def prepare(self) -> None:
+        """Called before each use of the function, which other work of the same identity may have opened."""
+        return
+
 
 def opened(work: Work) -> PerChunk:
     """`work.open()`, or what it returned earlier in this process for work of the same identity."""
     with _lock:
+        work.prepare()
         found = _opened.pop(work.identity, None) or work.open()
         while len(_opened) >= _MOST_OPENED:
             _opened.pop(next(iter(_opened)))

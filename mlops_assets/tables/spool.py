@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from mlops_assets.tables.liveness import held, is_held
 from mlops_assets.tables.location import Location, writable
+from mlops_assets.tables.pipeline import ahead
 
 _LOCK = ".alive"
 
@@ -71,9 +72,13 @@ class Spool:
         self.rows += batch.num_rows
 
     def reader(self) -> pa.RecordBatchReader:
-        """All rows from the start, in the batches that were written; any number of times."""
+        """All rows from the start, in the batches that were written, read ahead in a thread; any number of times."""
         self._finish()
-        return pa.ipc.open_stream(pa.OSFile(str(self._path), "rb"))
+        return pa.RecordBatchReader.from_batches(self.schema, ahead(self._batches()))
+
+    def _batches(self) -> Iterator[pa.RecordBatch]:
+        with pa.OSFile(str(self._path), "rb") as source, pa.ipc.open_stream(source) as batches:
+            yield from batches
 
     def _finish(self) -> None:
         if self._writer is not None:

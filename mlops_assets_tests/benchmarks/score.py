@@ -8,9 +8,9 @@ runs in a fresh process, the jobs of a round one after the other, so that a roun
 - *pipeline*: what the graph does, through the package's functions: `rejected_samples`, `input_samples`, `predictions`
 - *graph*: the whole `<model>_inference_job` in process, checks included
 
-Imports and model loading are not in the rates; they are in columns of their own. The models have the number of trees
-that follows the dash; 100 is the default of all three libraries. Every model counts for every bar: a bar is met when
-the median of the rounds' ratios is. The jobs must agree on the predictions.
+Imports and loading (of the model, and of the kernel with numba) are not in the rates; they are in columns of their own.
+The models have the number of trees that follows the dash; 100 is the default of all three libraries. Every model counts
+for every bar: a bar is met when the median of the rounds' ratios is. The jobs must agree on the predictions.
 
 ``--fit`` prints the cost model instead: ``seconds = rows / (rate x cores) + start-up``, rate and start-up by least
 squares over runs of several sizes. Rates there are rows per second of processor time, whoever else uses the machine.
