@@ -294,6 +294,8 @@ def main(arguments: list[str] | None = None) -> None:
     work = JOBS[options.job](options.folder, options.model, table, stages)
     loading = stages.pop("load")
     imports = time.perf_counter() - start - loading
+    # What the jobs before have written is not for this one to wait for.
+    os.sync()
     cpu, start = time.process_time(), time.perf_counter()
     result = work()
     told = {
