@@ -24,16 +24,25 @@ def inlined(function: _F) -> _F:
     return nb.njit(fastmath=_FAST, error_model="numpy", forceinline=True)(function)  # type: ignore[return-value]
 
 
-def compiled(function: _F) -> _F:
+def compiled(function: _F, *, signatures: Any = None, fastmath: Any = _FAST) -> _F:
     """A kernel: compiled on first use, runs without the interpreter's lock.
 
     Kept on disk beside its source, else in the user's cache folder (or in `NUMBA_CACHE_DIR`); where nothing can be
     written it is compiled again by every process.
+
+    Parameters
+    ----------
+    signatures
+        numba's, compiled when the module is imported; None: those that it is called with.
+    fastmath
+        What the compiler may do to arithmetic; False: nothing that changes a bit.
     """
+    options = {"nogil": True, "fastmath": fastmath, "error_model": "numpy"}
     try:
-        return nb.njit(cache=True, nogil=True, fastmath=_FAST, error_model="numpy")(function)  # type: ignore[return-value]
+        kernel: _F = nb.njit(signatures, cache=True, **options)(function)
     except RuntimeError:  # numba found no folder for its cache
-        return nb.njit(nogil=True, fastmath=_FAST, error_model="numpy")(function)  # type: ignore[return-value]
+        kernel = nb.njit(signatures, **options)(function)
+    return kernel
 
 
 def one_layout(array: npt.NDArray[Any], dtype: npt.DTypeLike | None = None) -> npt.NDArray[Any]:

@@ -9,6 +9,7 @@ A row's leaves are added to what is there in the order of the trees, in 64 bits:
 bit.
 """
 
+from functools import partial
 from typing import Any
 
 import numba as nb  # noqa: TID253
@@ -16,9 +17,8 @@ import numpy as np
 import numpy.typing as npt
 from numba.extending import intrinsic  # noqa: TID253
 
-from mlops_assets.explain.compiled import LANES
+from mlops_assets.explain.compiled import LANES, compiled
 
-MOST_LEAVES = 64
 _ALL = np.uint64(2**64 - 1)
 
 
@@ -51,15 +51,8 @@ _TREES = (
 _SIGNATURES = [nb.void(_matrix(number), nb.float64[:, :], *_TREES) for number in (nb.float32, nb.float64)]
 
 
-def _compiled(function: Any) -> Any:
-    """Without fastmath, unlike the kernels that explain: the order of additions is what is promised here."""
-    try:
-        return nb.njit(_SIGNATURES, cache=True, nogil=True, error_model="numpy")(function)
-    except RuntimeError:  # numba found no folder for its cache
-        return nb.njit(_SIGNATURES, nogil=True, error_model="numpy")(function)
-
-
-@_compiled
+# Unlike in the kernels that explain, the order of additions is what is promised here.
+@partial(compiled, signatures=_SIGNATURES, fastmath=False)
 def add_leaves(
     X: npt.NDArray[Any], sums: npt.NDArray[np.float64], output: npt.NDArray[np.int64], start: npt.NDArray[np.int64],
     feature: npt.NDArray[np.int32], threshold: npt.NDArray[np.float64], kept: npt.NDArray[np.uint64],

@@ -35,12 +35,17 @@ def print_fit(folder: Path, models: Sequence[str], rows: int) -> None:
         for job, most in (("graph", rows), ("explain", max(1000, rows // EXPLAINED_SHARE))):
             points = []
             startup = 0.0
-            for size in (most // 8, most // 4, most // 2, most):
+            sizes = (most // 8, most // 4, most // 2, most)
+            # Kernels are compiled once on a machine, by whoever needs them first: that one is not counted.
+            for size in (sizes[0], *sizes):
                 run("prepare", folder, model, size)
                 told = run(job, folder, model, size)
                 points.append((size, told["cpu"]))
                 startup = told["imports"] + told["load"]
-            slope, fixed = line_through(points)
+            slope, fixed = line_through(points[1:])
+            if slope <= 0:
+                print(f"{model:15}{job:10}no fit: more rows did not take longer, {points[1:]}", flush=True)
+                continue
             once = startup + max(0.0, fixed)
             costs = "".join(f"{f'{(slope * BILLION / cores + once) / 3600:,.2f} h':>14}" for cores in CORES)
             print(f"{model:15}{job:10}{1 / slope:12,.0f}{once:12.1f}{costs}", flush=True)

@@ -268,6 +268,12 @@ def peak() -> int:
     return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
 
+def processor_seconds() -> float:
+    """Of this process and of the worker processes that have ended."""
+    spent = os.times()
+    return spent.user + spent.system + spent.children_user + spent.children_system
+
+
 def fingerprint(path: Path) -> float:
     """The sum of the predictions: the jobs must agree on it."""
     import pyarrow.compute as pc
@@ -296,11 +302,11 @@ def main(arguments: list[str] | None = None) -> None:
     imports = time.perf_counter() - start - loading
     # What the jobs before have written is not for this one to wait for.
     os.sync()
-    cpu, start = time.process_time(), time.perf_counter()
+    cpu, start = processor_seconds(), time.perf_counter()
     result = work()
     told = {
         "seconds": time.perf_counter() - start,
-        "cpu": time.process_time() - cpu,
+        "cpu": processor_seconds() - cpu,
         "load": loading,
         "imports": imports,
         "peak": peak(),
