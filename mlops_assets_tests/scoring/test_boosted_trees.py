@@ -198,3 +198,28 @@ def test_threads_copies_and_pickles(name):
         assert all(each.tobytes() == own.tobytes() for each in pool.map(model.predict, [X] * 12))
     for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
         assert other.predict(X).tobytes() == own.tobytes()
+
+
+def test_a_run_of_many_rows_hurries_although_one_of_few_came_first(registry, run, monkeypatch):
+    """Both runs are this process's and find the model loaded and the work opened; the tables are those of the model."""
+    added = []
+    monkeypatch.setattr(boosted_trees, "WORTH_PAIRS", 500 * 20)
+    monkeypatch.setattr(boosted_trees.Leaves, "add_to", _noting(boosted_trees.Leaves.add_to, added))
+    rows = table(1_000).assign(row=np.arange(1_000))
+    model = GradientBoostingRegressor(n_estimators=20).fit(rows[[f"f{i}" for i in range(6)]], target(rows))
+    registry.add_sklearn(model, rows[[f"f{i}" for i in range(6)]])
+    settings = {"row_key": ["row"], "job": "inference", "resume": {"enabled": False}}
+    assert run(rows[:100], **settings).success
+    assert added == []
+    done = run(rows, **settings)
+    assert sum(added) >= 1_000
+    predicted = pd.read_parquet(done.tables / "predictions.parquet")
+    assert predicted.prediction.tolist() == model.predict(rows[[f"f{i}" for i in range(6)]]).tolist()
+
+
+def _noting(add_to, added):
+    def noted(self, sums, X):
+        added.append(len(X))
+        add_to(self, sums, X)
+
+    return noted
