@@ -110,7 +110,9 @@ def sample_explanations_asset(family: Family) -> dg.AssetsDefinition:
         pool = background_pool(rows_of(input_samples), settings)
         selection = config.selection()
         key = pa.schema([input_samples.schema.field(name) for name in source.row_key])
-        work = ExplainWork(champion_model, model_signature, key, pool, settings, selection)
+        count = input_samples.count_rows()
+        rows = count if selection.limit is None else min(count, selection.limit)
+        work = ExplainWork(champion_model, model_signature, key, pool, settings, selection, rows)
         explainer = work.explainer
         chosen = {**asdict(settings), "selection": repr(selection)}
         version = hash_of(

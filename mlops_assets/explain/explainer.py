@@ -161,6 +161,8 @@ class Explainer(ABC):
         Pairs of `features` whose interaction values `explain` gives; the strongest first.
     rows_per_call
         How many rows `explain` should be given at once.
+    way
+        Which of several ways to the same values is taken, where they differ in the last bits.
     """
 
     kind: ClassVar[str]
@@ -175,9 +177,14 @@ class Explainer(ABC):
     sampled: bool = False
     interaction_pairs: tuple[tuple[str, str], ...] = ()
     rows_per_call: int = 4096
+    way: str = ""
 
     @abstractmethod
     def __init__(self, subject: Subject) -> None: ...
+
+    def expect(self, rows: int) -> None:
+        """Told once, before `explain`: about how many rows there will be in all, here and in other processes."""
+        return
 
     @abstractmethod
     def explain(self, inputs: "pd.DataFrame") -> Explanation:

@@ -1,6 +1,7 @@
 """Which Gauss-Legendre points each tree of an ensemble needs, and in which groups a kernel takes them."""
 
 import itertools
+from functools import cache
 
 import numpy as np
 
@@ -13,6 +14,7 @@ Rule = tuple[Ints, tuple[float, ...], tuple[float, ...]]
 """Trees, points and weights of one walk."""
 
 
+@cache
 def gauss_legendre(count: int) -> tuple[Floats, Floats]:
     """Points in (0, 1) and weights that integrate polynomials up to degree 2 count - 1 exactly over [0, 1]."""
     points, weights = np.polynomial.legendre.leggauss(count)

@@ -165,15 +165,11 @@ class TreeEnsemble:
             from mlops_assets.explain.tree_margin import tree_margin
 
             return tree_margin(self, rows)
-        outputs = len(self.outputs)
         result = np.tile(self.offset, (len(rows), 1))
         leaf = self._leaves(rows)
-        width = self.value.shape[1]
-        if width == outputs:
-            return np.asarray(result + self.value[leaf].sum(axis=1))
-        for output in range(outputs):
-            trees = np.flatnonzero(self.tree_output == output)
-            result[:, output : output + width] += self.value[leaf[:, trees]].sum(axis=1)
+        # Tree by tree as the kernel does it: a row's sum must not depend on how many rows there are.
+        for tree, output in enumerate(self.tree_output):
+            result[:, output : output + self.value.shape[1]] += self.value[leaf[:, tree]]
         return result
 
     def _leaves(self, rows: Floats) -> Indices:

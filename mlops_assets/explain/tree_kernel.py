@@ -64,7 +64,7 @@ from mlops_assets.explain.tree_ensembles import (
 from mlops_assets.explain.tree_plain import plain_seconds, plain_walk
 
 PATIENCE = 3.0
-"""Seconds, by estimate, that a process spends in uncompiled walks before it loads or compiles the kernel."""
+"""Seconds, by estimate, of uncompiled walks for which a job does not load or compile the kernel."""
 
 _Split = tuple[int, int, float, float]
 """old, d, z, z': the split at level d, seen from one child; at `old` is the path's last split on the same feature."""
@@ -74,21 +74,28 @@ _Points = tuple[float, ...]
 # The phase of a node on the path, beside the kinds of a Walk: its second child is being walked.
 _SECOND = 3
 
-_patience_spent = 0.0
-_versions_loaded: set[int] = set()
+
+def is_compiled(ensemble: TreeEnsemble, rows: int) -> bool:
+    """Whether a job of so many rows is the kernel's.
+
+    It follows from the job alone, and from nothing that this process has done before: both ways agree to 1e-12 of the
+    prediction's scale, not to the last bit.
+    """
+    return plain_seconds(ensemble.walk, rows, ROWS_PER_TASK) > PATIENCE
 
 
-def tree_shap(ensemble: TreeEnsemble, X: npt.NDArray[np.generic]) -> tuple[Floats, Floats]:
+def tree_shap(ensemble: TreeEnsemble, X: npt.NDArray[np.generic], job_rows: int | None = None) -> tuple[Floats, Floats]:
     """Exact path-dependent Shapley values of every row.
 
-    Small jobs start at once, in NumPy; as soon as those of a process would add up to `PATIENCE` seconds it turns to the
-    compiled kernel, which is loaded from disk or, the first time on a machine, compiled (some seconds per version).
-    Both ways agree to 1e-12 of the prediction's scale.
+    Small jobs are done in NumPy and start at once; those that would take longer than `PATIENCE` by the compiled kernel,
+    which is loaded from disk or, the first time on a machine, compiled (some seconds per version).
 
     Parameters
     ----------
     X
         (n, features), numbers; NaN is a missing value. They are rounded here as the model rounds them.
+    job_rows
+        Rows of the job that these are a part of; None: these are all.
 
     Returns
     -------
@@ -97,16 +104,11 @@ def tree_shap(ensemble: TreeEnsemble, X: npt.NDArray[np.generic]) -> tuple[Float
     base
         (outputs,): `base + values.sum(axis=1)` is `ensemble.raw_margin(X)`.
     """
-    global _patience_spent
     walk, rows = ensemble.walk, one_layout(ensemble.prepare(X))
     values = np.zeros((len(rows), ensemble.n_features, len(ensemble.outputs)))
-    walks = rules(walk)
-    versions, seconds = {len(points) for _, points, _ in walks}, plain_seconds(walk, len(rows))
-    if versions <= _versions_loaded or _patience_spent + seconds > PATIENCE:
-        _compiled_walk(ensemble, rows, values, walks)
-        _versions_loaded.update(versions)
+    if is_compiled(ensemble, len(rows) if job_rows is None else job_rows):
+        _compiled_walk(ensemble, rows, values, rules(walk))
     else:
-        _patience_spent += seconds
         for low in range(0, len(rows), ROWS_PER_TASK):
             plain_walk(ensemble, rows[low : low + ROWS_PER_TASK], values[low : low + ROWS_PER_TASK])
     if walk.complement:

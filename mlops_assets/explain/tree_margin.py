@@ -1,5 +1,7 @@
 """The leaves that many rows reach, compiled: `TreeEnsemble.raw_margin` where NumPy would be the slow part."""
 
+from functools import partial
+
 import numpy as np
 
 from mlops_assets.explain.compiled import compiled, on_all_cores, one_layout
@@ -27,7 +29,7 @@ def tree_margin(ensemble: TreeEnsemble, rows: Floats) -> Floats:
     return result
 
 
-@compiled
+@partial(compiled, fastmath=False)
 def _add_leaves(
     rows: Floats, result: Floats, low: int, high: int, roots: Ints, tree_output: Ints, left: Indices, right: Indices,
     feature: Indices, threshold: Floats, decision: Flags, value: Floats, sets: Ints, words: Words,

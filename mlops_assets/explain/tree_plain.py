@@ -14,11 +14,11 @@ _SECONDS_PER_NODE = 60e-6
 _SECONDS_PER_CELL = 8e-9
 
 
-def plain_seconds(walk: Walk, rows: int) -> float:
-    """About how long `plain_walk` takes."""
+def plain_seconds(walk: Walk, rows: int, block: int) -> float:
+    """About how long `plain_walk` takes for so many rows, `block` at a time."""
     nodes = np.diff(walk.start)
     cells = float(nodes @ walk.points) * rows * walk.leaf_value.shape[2]
-    return float(_SECONDS_PER_NODE * nodes.sum() + _SECONDS_PER_CELL * cells)
+    return float(_SECONDS_PER_NODE * nodes.sum() * -(-rows // block) + _SECONDS_PER_CELL * cells)
 
 
 def plain_walk(ensemble: TreeEnsemble, rows: Floats, values: Floats) -> None:

@@ -53,6 +53,7 @@ class TreeExplainer(Explainer):
         self.native_importance = self._importance(estimator)
         self.rows_per_call = max(64, _CELLS // max(1, probe.shape[1] * width))
         self.reason = f"{type(estimator).__name__} is made of trees: exact, {subject.config.mode.replace('_', ' ')}"
+        self._job_rows: int | None = None
         self._pairs: tuple[tuple[int, int], ...] = ()
         if subject.config.interactions and self._interventional is None:
             self._pairs = strongest_pairs(self._trees, probe, self._design.sources, subject.config.interactions)
@@ -65,6 +66,12 @@ class TreeExplainer(Explainer):
             else np.zeros((0, len(self.outputs)))
         )
 
+    def expect(self, rows: int) -> None:
+        if self._interventional is None:
+            from mlops_assets.explain.tree_kernel import is_compiled
+
+            self._job_rows, self.way = rows, "compiled" if is_compiled(self._trees, rows) else "plain"
+
     def explain(self, inputs: "pd.DataFrame") -> Explanation:
         if len(inputs) == 0:
             none = np.zeros((0, len(self.outputs)))
@@ -76,7 +83,7 @@ class TreeExplainer(Explainer):
         else:
             from mlops_assets.explain.tree_kernel import tree_shap
 
-            values, base = tree_shap(self._trees, X)
+            values, base = tree_shap(self._trees, X, self._job_rows)
         rolled = self._design.roll_up(self._kept(values))
         starts = np.broadcast_to(self._kept(base[None, :]), (len(X), len(self.outputs))).copy()
         interactions = None

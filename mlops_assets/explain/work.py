@@ -33,6 +33,8 @@ class ExplainWork(Work):
         Conformed rows: of `background_pool`.
     config, selection
         How, and which rows.
+    rows
+        About how many there are; None: unknown. The same in all processes.
     """
 
     noun: ClassVar[str] = "explanations"
@@ -43,6 +45,7 @@ class ExplainWork(Work):
     background: pa.Table = field(repr=False)
     config: ExplainConfig
     selection: Selection = field(default_factory=Selection)
+    rows: int | None = None
 
     @cached_property
     def identity(self) -> str:
@@ -54,7 +57,7 @@ class ExplainWork(Work):
             # The background counts where the method compares with it, and only there: more rows in the table draw
             # another one.
             one.background_digest or "",
-            json.dumps([one.kind, one.space, one.features, one.outputs, one.interaction_pairs]),
+            json.dumps([one.kind, one.space, one.features, one.outputs, one.interaction_pairs, one.way]),
             self.selection.where or "",
         )
         return identity_of("explain", self.model.reference, parts, (*self.model.strategies, one))
@@ -65,7 +68,10 @@ class ExplainWork(Work):
         from mlops_assets.signatures.recorded import signature_from_json
 
         inputs = signature_from_json(self.signature).inputs
-        return explaining(self.model, inputs, self.key.names, self.background, self.config)
+        found = explaining(self.model, inputs, self.key.names, self.background, self.config)
+        if self.rows is not None:
+            found.explainer.expect(self.rows)
+        return found
 
     @property
     def explainer(self) -> Explainer:

@@ -22,8 +22,6 @@ def way(request, monkeypatch):
 
 
 def force(monkeypatch, way):
-    monkeypatch.setattr(tree_kernel, "_versions_loaded", set())
-    monkeypatch.setattr(tree_kernel, "_patience_spent", 0.0)
     monkeypatch.setattr(tree_kernel, "PATIENCE", -1.0 if way == "compiled" else math.inf)
 
 
@@ -344,24 +342,29 @@ def test_a_small_job_does_not_wait_for_a_compiler(monkeypatch, data):
 
     X, y = data
     ensemble = read_ensemble(RandomForestRegressor(100, max_depth=6, random_state=0).fit(X, y))
-    monkeypatch.setattr(tree_kernel, "_versions_loaded", set())
-    monkeypatch.setattr(tree_kernel, "_patience_spent", 0.0)
     monkeypatch.setattr(tree_kernel, "_compiled_walk", None)
     values, base = tree_shap(ensemble, X[:199])
     np.testing.assert_allclose(base + values.sum(axis=1), ensemble.raw_margin(X[:199]), rtol=0, atol=1e-11)
 
 
-def test_small_jobs_one_after_the_other_end_in_the_kernel(monkeypatch):
+def test_the_way_follows_from_the_job_and_not_from_what_came_before(monkeypatch):
+    """The two differ in the last bits: a part of a job must be the same in whichever process it is done."""
     calls = []
-    force(monkeypatch, "plain")
     monkeypatch.setattr(tree_kernel, "PATIENCE", 1.0)
-    monkeypatch.setattr(tree_kernel, "plain_seconds", lambda walk, rows: 0.4)
+    monkeypatch.setattr(tree_kernel, "plain_seconds", lambda walk, rows, block: 0.3 * rows)
     monkeypatch.setattr(tree_kernel, "plain_walk", lambda *_: calls.append("plain"))
     monkeypatch.setattr(tree_kernel, "_compiled_walk", lambda *_: calls.append("compiled"))
     ensemble = random_ensemble(0)
-    for _ in range(4):
-        tree_shap(ensemble, np.zeros((1, 4)))
-    assert calls == ["plain", "plain", "compiled", "compiled"]
+    for rows, job in ((1, None), (1, 4), (3, None), (1, 3), (4, None), (3, 3)):
+        tree_shap(ensemble, np.zeros((rows, 4)), job)
+    assert calls == ["plain", "compiled", "plain", "plain", "compiled", "plain"]
+
+
+def test_a_margin_does_not_depend_on_the_number_of_rows():
+    """Few rows are summed in NumPy, many by the kernel: bit for bit the same."""
+    ensemble, X = random_ensemble(14, trees=40, features=9, depth=6), random_rows(14, 30_000, 9)
+    pieces = [ensemble.raw_margin(X[low : low + 1_000]) for low in range(0, len(X), 1_000)]
+    assert np.array_equal(ensemble.raw_margin(X), np.concatenate(pieces))
 
 
 def test_without_a_place_for_a_cache_the_kernel_compiles_all_the_same(monkeypatch):
@@ -369,10 +372,10 @@ def test_without_a_place_for_a_cache_the_kernel_compiles_all_the_same(monkeypatc
 
     njit = numba.njit
 
-    def homeless(cache=False, **options):
+    def homeless(signatures=None, cache=False, **options):
         if cache:
             raise RuntimeError("cannot cache function: no locator available")
-        return njit(**options)
+        return njit(signatures, **options)
 
     monkeypatch.setattr(numba, "njit", homeless)
     assert compiled.compiled(lambda x: x + 1)(1) == 2
