@@ -158,10 +158,13 @@ class TreeEnsemble:
                 rows = rows.astype(np.float32).astype(np.float64)
         return np.ascontiguousarray(rows)
 
-    def raw_margin(self, X: npt.NDArray[np.generic]) -> Floats:
-        """(n, outputs): the model's additive output, in `space`; what a row's base value and attributions add up to."""
+    def raw_margin(self, X: npt.NDArray[np.generic], compiled: bool = False) -> Floats:
+        """(n, outputs): the model's additive output, in `space`; what a row's base value and attributions add up to.
+
+        Many rows are summed by a kernel, and few as well where it is `compiled` anyway; it changes no bit.
+        """
         rows = self.prepare(X)
-        if len(rows) * len(self.roots) > _PAIRS_AT_ONCE:
+        if compiled or len(rows) * len(self.roots) > _PAIRS_AT_ONCE:
             from mlops_assets.explain.tree_margin import tree_margin
 
             return tree_margin(self, rows)

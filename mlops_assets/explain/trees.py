@@ -60,11 +60,7 @@ class TreeExplainer(Explainer):
             self.interaction_pairs = tuple((self.features[one], self.features[other]) for one, other in self._pairs)
 
     def predict(self, inputs: "pd.DataFrame") -> Floats:
-        return (
-            self._kept(self._trees.raw_margin(self._matrix(inputs)))
-            if len(inputs)
-            else np.zeros((0, len(self.outputs)))
-        )
+        return self._kept(self._margin(self._matrix(inputs))) if len(inputs) else np.zeros((0, len(self.outputs)))
 
     def expect(self, rows: int) -> None:
         if self._interventional is None:
@@ -89,7 +85,10 @@ class TreeExplainer(Explainer):
         interactions = None
         if self._pairs:
             interactions = self._kept(tree_interactions(self._trees, X, self._pairs, self._design.sources))
-        return Explanation(rolled, starts, self._kept(self._trees.raw_margin(X)), interactions=interactions)
+        return Explanation(rolled, starts, self._kept(self._margin(X)), interactions=interactions)
+
+    def _margin(self, X: Floats) -> Floats:
+        return self._trees.raw_margin(X, compiled=self.way == "compiled")
 
     def _matrix(self, inputs: "pd.DataFrame") -> Floats:
         return self._design.matrix(self._design.transform(self.columns(inputs)))

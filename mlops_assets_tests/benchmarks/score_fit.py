@@ -5,7 +5,7 @@ from pathlib import Path
 
 BILLION = 10**9
 CORES = (1, 16, 64)
-EXPLAINED_SHARE = 50
+EXPLAINED_SHARE = 10
 """Explaining is slower than predicting by about this factor: it gets so many times fewer rows."""
 
 
