@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sys
 import threading
 import time
@@ -163,6 +164,47 @@ def test_a_worker_that_is_killed_changes_nothing(cluster, registry, frame, run, 
     # Both workers were at it when one was killed, and most was still to do.
     assert len(set(processes(seen, "batch"))) >= 2
     assert begun[0] < done.metadata("predictions")["chunks_computed"] / 2
+
+
+def test_a_worker_that_is_killed_while_it_explains_changes_nothing(cluster, registry, frame, run, tmp_path):
+    seen, tables = tmp_path / "seen", tmp_path / "tables"
+    slow_model(registry, frame, seen, 0.01)
+    settings = COMMON | {"trust": {"allow_pickle": True}}
+    here = run(frame, **settings)
+    assert here.success
+    expected = files(here.tables)
+    shutil.rmtree(tables)
+    at_work: list[set[str]] = []
+    ended = threading.Event()
+
+    def kill() -> None:
+        while not (tables / "predictions.parquet").exists() and not ended.is_set():
+            time.sleep(0.02)
+        before = set(seen.iterdir())
+        while len(others := _processes(set(seen.iterdir()) - before)) < 2 and not ended.is_set():
+            time.sleep(0.02)
+        at_work.append(others)
+        cluster.kill_worker()
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    try:
+        there = run(frame, engine=settings_of(cluster, "master"), **settings)
+    finally:
+        ended.set()
+        killer.join()
+        cluster.start_worker()
+        cluster.wait_for_workers()
+    assert there.success
+    assert files(there.tables) == expected
+    # Both workers explained when one was killed, and somebody went on.
+    assert len(at_work[0]) >= 2
+    assert there.metadata("sample_explanations")["rows_computed"] == ROWS - 5
+
+
+def _processes(noted: set[Path]) -> set[str]:
+    """The other processes that predicted, for themselves or to explain."""
+    return {path.name.split("-")[1] for path in noted if path.name.startswith("batch")} - {str(os.getpid())}
 
 
 def sums_run(work: Work, store: ChunkStore | None = None) -> Run:
