@@ -208,10 +208,13 @@ def ndcg(gains: Floats, ranks: Floats) -> float:
 
     Returns
     -------
-    1 for the best order, and where nothing is worth anything.
+    In [0, 1]: 1 for the best order, and where nothing is worth anything.
     """
     best = float((np.sort(gains)[::-1] / np.log2(np.arange(len(gains)) + 2)).sum())
-    return float((gains / np.log2(np.asarray(ranks) + 1)).sum()) / best if best > 0 else 1.0
+    if best <= 0:
+        return 1.0
+    # Two sums of the same terms in another order: the quotient of equal ones may be the number after 1.
+    return min(float((gains / np.log2(np.asarray(ranks) + 1)).sum()) / best, 1.0)
 
 
 class _Ledger:

@@ -70,6 +70,7 @@ def test_ndcg_is_scikit_learn_s() -> None:
         ranks = np.empty(8)
         ranks[np.argsort(-scores)] = np.arange(1, 9)
         assert ndcg(gains, ranks) == pytest.approx(ndcg_score([gains], [scores]))
+        assert ndcg(gains, ranks) <= 1
 
 
 def test_nothing_worth_anything_is_in_the_best_order() -> None:

@@ -31,7 +31,8 @@ BOMBS = {
     "a value that holds itself": (f"a: &a [*a]\n{GOOD}", "refers to nothing"),
     "a mapping that holds itself": (f"a: &a {{b: *a}}\n{GOOD}", "refers to nothing"),
     "an alias of nothing": (f"a: *b\n{GOOD}", ""),
-    "nested lists": (f"a: {'[' * 100_000}\n", "nested more than 32"),
+    # The parser may give up, at a depth of its own, before the first event reaches us.
+    "nested lists": (f"a: {'[' * 100_000}\n", "(nested more than 32|not readable as YAML)"),
     "nested mappings": (f"{GOOD}a: {'{a: ' * 5_000}{'}' * 5_000}\n", "nested more than 32"),
     "nested blocks": (GOOD + "".join(f"{' ' * n}a:\n" for n in range(2_000)), "nested more than 32"),
     "many values": (f"{GOOD}a: [{'1,' * (MOST_NODES + 1)}]", "more than 100000 values"),
