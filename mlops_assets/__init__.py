@@ -9,8 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mlops_assets.code_location.defs_folder import load_from_defs_folder
     from mlops_assets.component import MlflowModelComponent, build_model_definitions
-    from mlops_assets.defs_folder import load_from_defs_folder
     from mlops_assets.resources.defaults import default_resources
     from mlops_assets.resources.loaders import Loader
     from mlops_assets.resources.notifier import AppriseNotifier, LogNotifier, Notifier
@@ -35,7 +35,7 @@ _HOMES = {
     "Signer": "mlops_assets.resources.signers",
     "build_model_definitions": "mlops_assets.component",
     "default_resources": "mlops_assets.resources.defaults",
-    "load_from_defs_folder": "mlops_assets.defs_folder",
+    "load_from_defs_folder": "mlops_assets.code_location.defs_folder",
 }
 
 __all__ = [

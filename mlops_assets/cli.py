@@ -66,7 +66,7 @@ def _run(chosen: argparse.Namespace) -> int:
 
 
 def _receipt(chosen: argparse.Namespace) -> int:
-    from mlops_assets.code_location import model_resources
+    from mlops_assets.code_location.model_resources import model_resources
     from mlops_assets.family import NamedModel
     from mlops_assets.receipts import explain_receipt, parse_key
 
@@ -79,9 +79,9 @@ def _receipt(chosen: argparse.Namespace) -> int:
 
 
 def _compare(chosen: argparse.Namespace) -> int:
-    from mlops_assets.code_location import load_definitions
+    from mlops_assets.code_location.model_resources import load_definitions
     from mlops_assets.family import REGISTRY
-    from mlops_assets.models.recorded import compare_versions
+    from mlops_assets.models.signature_of_version import compare_versions
 
     registry = (load_definitions(chosen.module).resources or {})[REGISTRY].address()
     name, verdict = compare_versions(registry, chosen.model, chosen.old, chosen.new, chosen.mode)

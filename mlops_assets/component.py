@@ -7,12 +7,11 @@ from typing import Annotated, Any, Literal
 import dagster as dg
 from pydantic import Field, field_validator, model_validator
 
+from mlops_assets.code_location.same_names import only_once
 from mlops_assets.errors import ConfigurationError
 from mlops_assets.family import Family
 from mlops_assets.models.registry import check_alias_or_version
-from mlops_assets.partitions import PartitionsSettings
-from mlops_assets.same_names import only_once
-from mlops_assets.settings import (
+from mlops_assets.settings.groups import (
     ContractSettings,
     ExplainSettings,
     JournalSettings,
@@ -23,9 +22,10 @@ from mlops_assets.settings import (
     TrackingSettings,
     TrustSettings,
 )
+from mlops_assets.settings.partitions import PartitionsSettings
+from mlops_assets.settings.tables import InputsSettings, OutputsSettings
 from mlops_assets.state import project_root
-from mlops_assets.table_settings import InputsSettings, OutputsSettings
-from mlops_assets.tables.partition_paths import PathTemplate
+from mlops_assets.storage.partition_paths import PathTemplate
 
 
 def _as_written(context: dg.ResolutionContext, value: Any) -> Any:
@@ -175,7 +175,7 @@ class MlflowModelComponent(dg.Component, dg.Model, dg.Resolvable):
         ConfigurationError
             A strategy's KIND cannot be found.
         """
-        from mlops_assets.assets.family import family_definitions
+        from mlops_assets.model_definitions import family_definitions
 
         return family_definitions(Family(self, root or project_root()))
 

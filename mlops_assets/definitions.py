@@ -4,7 +4,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from mlops_assets.defs_folder import load_from_defs_folder
+from mlops_assets.code_location.defs_folder import load_from_defs_folder
 
 
 @dg.definitions

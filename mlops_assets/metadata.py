@@ -15,6 +15,9 @@ ROW_COUNT, COLUMN_SCHEMA, COLUMN_LINEAGE, URI = (
     "dagster/uri",
 )
 
+# Of an input: Dagster's key for partitions that need not be there.
+ALLOW_MISSING = "allow_missing_partitions"
+
 # Events are kept for ever, so a table in one is an excerpt; the exact counts stand beside it.
 MOST_TABLE_ROWS = 50
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from mlops_assets.tables.location import Location
+from mlops_assets.storage.location import Location
 
 KEY, SECRET, REGION = "key-CANARY", "secret-CANARY", "eu-north-1"
 

@@ -146,7 +146,7 @@ def test_registry_that_does_not_answer(published, registry, run, monkeypatch):
     from mlops_assets.resources.registry import MlflowRegistry
 
     _, unchanged = published
-    monkeypatch.setattr("mlops_assets.assets.retries.SECONDS_TO_WAIT", 0)
+    monkeypatch.setattr("mlops_assets.resources.retries.SECONDS_TO_WAIT", 0)
     registry.resource = MlflowRegistry(tracking_uri="http://127.0.0.1:9", timeout=2, retries=0)
     done = run({"path": "good.parquet", "row_key": ["flower"]}, job="inference")
     assert not done.success

@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 
 from mlops_assets.io_managers.inputs import InputsIOManager
 from mlops_assets.scoring.predict import Scorer
-from mlops_assets.signatures.contract import Contract
+from mlops_assets.signatures.contract.contract import Contract
 from mlops_assets_tests.breaking import run_once
 
 KILLS = 20

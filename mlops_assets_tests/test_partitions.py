@@ -15,7 +15,7 @@ from sklearn.datasets import load_iris
 from sklearn.ensemble import RandomForestClassifier
 
 from mlops_assets.component import build_model_definitions
-from mlops_assets.explain.summary import LedgerSummary
+from mlops_assets.explain.ledger.summary import LedgerSummary
 
 PARTITIONED = {"input_samples", "rejected_samples", "predictions", "sample_explanations"}
 DAYS = ["2024-01-01", "2024-01-02", "2024-01-03"]

@@ -200,7 +200,7 @@ def test_yaml_snippets_load_and_show_the_defaults(text, tmp_path):
 
 
 def test_the_table_of_conversions_is_the_one_in_the_code():
-    from mlops_assets.signatures.arrow_types import conversions_as_markdown
+    from mlops_assets.signatures.contract.arrow_types import conversions_as_markdown
 
     shown = README.split("<!-- conversions -->")[1].split("<!-- /conversions -->")[0]
     assert shown.strip() == conversions_as_markdown().strip()
@@ -212,7 +212,7 @@ def test_sql_snippets_give_the_latest_publication(text, tmp_path):
 
     import pyarrow as pa
 
-    from mlops_assets.tables.provenance import Provenance
+    from mlops_assets.arrow.provenance import Provenance
     from mlops_assets.tables.sql.address import Address
     from mlops_assets.tables.sql.names import TableName
     from mlops_assets.tables.sql.writer import Target, write

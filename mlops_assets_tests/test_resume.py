@@ -7,8 +7,8 @@ from mlflow.models import infer_signature
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
-from mlops_assets.explain.trees import TreeExplainer
-from mlops_assets.models.loaded import LoadedModel
+from mlops_assets.explain.explainers.trees import TreeExplainer
+from mlops_assets.models.loaded_model import LoadedModel
 
 SMALL = {"predict": {"batch_rows": 20}, "explain": {"batch_rows": 20}}
 RESUMED = ("predictions", "sample_explanations")

@@ -12,29 +12,28 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from pydantic import Field
 
-from mlops_assets.assets.engine import EXPLAINED_ROWS, chunk_store, engine_of
+from mlops_assets.arrow.content_hash import hash_of
+from mlops_assets.arrow.provenance import Provenance
+from mlops_assets.arrow.views import rows_of
+from mlops_assets.assets.engine_and_store import EXPLAINED_ROWS, chunk_store, engine_of
 from mlops_assets.assets.progress import with_progress
 from mlops_assets.assets.report import publish_report
 from mlops_assets.assets.streams import with_provenance
-from mlops_assets.explain.explainer import ExplainConfig, Explainer
-from mlops_assets.explain.ledger import interaction_column, shap_column
-from mlops_assets.explain.partitioned import ledger_of_version
-from mlops_assets.explain.selection import Selection
-from mlops_assets.explain.setup import background_pool
-from mlops_assets.explain.work import ExplainWork
+from mlops_assets.engines.engine import Rows, Run, results
+from mlops_assets.explain.columns import interaction_column, shap_column
+from mlops_assets.explain.explainers.explainer import ExplainConfig, Explainer
+from mlops_assets.explain.explainers.setup import background_pool
+from mlops_assets.explain.ledger.partitioned import ledger_of_version
+from mlops_assets.explain.ledger.selection import Selection
+from mlops_assets.explain.ledger.work import ExplainWork
 from mlops_assets.family import Family
-from mlops_assets.io_managers.partitions import ALLOW_MISSING
 from mlops_assets.io_managers.tables import TableIOManager
-from mlops_assets.metadata import COLUMN_LINEAGE, lineage, picture, plain_text, table
-from mlops_assets.models.loaded import LoadedModel
+from mlops_assets.metadata import ALLOW_MISSING, COLUMN_LINEAGE, lineage, picture, plain_text, table
+from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.models.reference import ModelReference
-from mlops_assets.scoring.engine import Rows, Run, results
-from mlops_assets.tables.digest import hash_of
-from mlops_assets.tables.provenance import Provenance
-from mlops_assets.tables.views import rows_of
 
 if TYPE_CHECKING:
-    from mlops_assets.explain.summary import LedgerSummary
+    from mlops_assets.explain.ledger.summary import LedgerSummary
 
 CODE_VERSION = "1"
 TOP_FEATURES = 10
@@ -96,7 +95,7 @@ def sample_explanations_asset(family: Family) -> dg.AssetsDefinition:
         the metadata names. A binary classification is explained for its positive class. Every row by default, in the
         order of `input_samples`; streams. The same inputs, model and seed give the same bytes.
         """
-        from mlops_assets.signatures.recorded import signature_hash
+        from mlops_assets.signatures.mlflow.signature_json import signature_hash
 
         reference, source = champion_model.reference, Provenance.of(input_samples.schema)
 
@@ -253,7 +252,7 @@ def model_explanations_asset(family: Family) -> dg.AssetsDefinition:
 def _summarised(
     context: dg.AssetExecutionContext, family: Family, ledger: ds.Dataset
 ) -> dg.MaterializeResult[pa.RecordBatchReader]:
-    from mlops_assets.explain.summary import LedgerSummary
+    from mlops_assets.explain.ledger.summary import LedgerSummary
 
     source = Provenance.of(ledger.schema)
     features, outputs = json.loads(source.extra["features"]), json.loads(source.extra["outputs"])
@@ -316,8 +315,8 @@ def _explained_inputs(tables: TableIOManager, source: Provenance) -> ds.Dataset 
 
 def _summary_plot(summary: "LedgerSummary", inputs: ds.Dataset | None, source: Provenance) -> bytes:
     """A beeswarm for one output, coloured by the inputs where they are at hand; else bars."""
-    from mlops_assets.explain.plots import summary_plot_png
-    from mlops_assets.explain.summary import matching_rows
+    from mlops_assets.explain.ledger.summary import matching_rows
+    from mlops_assets.explain.report.png_plot import summary_plot_png
 
     sample = summary.sample(summary.outputs[0]) if len(summary.outputs) == 1 else None
     colours = None

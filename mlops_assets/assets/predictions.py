@@ -10,22 +10,22 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 from pydantic import Field
 
-from mlops_assets.assets.engine import PREDICTED_ROWS, chunk_store, engine_of
+from mlops_assets.arrow.content_hash import hash_of
+from mlops_assets.arrow.provenance import Provenance
+from mlops_assets.arrow.views import first_of
+from mlops_assets.assets.engine_and_store import PREDICTED_ROWS, chunk_store, engine_of
 from mlops_assets.assets.streams import with_provenance
+from mlops_assets.engines.engine import Rows, Run, results
 from mlops_assets.family import Family
 from mlops_assets.metadata import COLUMN_LINEAGE, flat_floats, lineage
-from mlops_assets.models.loaded import LoadedModel
+from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.scoring.batch_dependence import (
     MOST_ROWS,
     ROWS_COMPARED,
     ROWS_THAT_DIFFER,
     batch_dependence,
 )
-from mlops_assets.scoring.engine import Rows, Run, results
 from mlops_assets.scoring.predict import PredictWork
-from mlops_assets.tables.digest import hash_of
-from mlops_assets.tables.provenance import Provenance
-from mlops_assets.tables.views import first_of
 
 CODE_VERSION = "1"
 
@@ -76,7 +76,7 @@ def predictions_asset(family: Family) -> dg.AssetsDefinition:
         version and the same bytes.
         """
         from mlops_assets.scoring.params import validate_params
-        from mlops_assets.signatures.recorded import signature_from_json, signature_hash
+        from mlops_assets.signatures.mlflow.signature_json import signature_from_json, signature_hash
 
         signature = signature_from_json(model_signature)
         source = Provenance.of(input_samples.schema)

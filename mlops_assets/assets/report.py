@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.dataset as ds
 
-from mlops_assets.explain.residuals import judge_residuals
+from mlops_assets.arrow.batching import first_rows
+from mlops_assets.arrow.provenance import Provenance
+from mlops_assets.arrow.views import rows_of
+from mlops_assets.explain.ledger.residuals import judge_residuals
 from mlops_assets.io_managers.tables import TableIOManager
-from mlops_assets.tables.batching import first_rows
-from mlops_assets.tables.location import Location
-from mlops_assets.tables.provenance import Provenance
-from mlops_assets.tables.views import rows_of
+from mlops_assets.storage.location import Location
 
 if TYPE_CHECKING:
-    from mlops_assets.explain.summary import LedgerSummary
+    from mlops_assets.explain.ledger.summary import LedgerSummary
 
 REPORT = "explanation_report.html"
 REJECTED_SHOWN = 50
@@ -29,7 +29,7 @@ def publish_report(
     inputs
         The rows that were explained, where they are still there: they give the plots their colours.
     """
-    from mlops_assets.explain.report import ReportContents, report_html
+    from mlops_assets.explain.report.report import ReportContents, report_html
 
     source = Provenance.of(ledger.schema)
     extra = source.extra
@@ -60,8 +60,8 @@ def publish_report(
 def _rows(
     ledger: ds.Dataset, summary: "LedgerSummary", inputs: ds.Dataset | None, source: Provenance
 ) -> dict[str, Any]:
-    from mlops_assets.explain.notable import notable_rows
-    from mlops_assets.explain.summary import matching_rows
+    from mlops_assets.explain.ledger.summary import matching_rows
+    from mlops_assets.explain.report.notable_rows import notable_rows
 
     notable = notable_rows(rows_of(ledger))
     if inputs is None:

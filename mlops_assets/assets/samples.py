@@ -7,15 +7,15 @@ import dagster as dg
 import pyarrow as pa
 from pydantic import Field
 
+from mlops_assets.arrow.provenance import Provenance
+from mlops_assets.arrow.spool import Spool, scratch_folder
 from mlops_assets.assets.streams import input_table, with_provenance
+from mlops_assets.engines.engine import PARTS
 from mlops_assets.family import Family
 from mlops_assets.metadata import table
 from mlops_assets.scoring.conformed import Conformed, conform_table
-from mlops_assets.scoring.engine import PARTS
-from mlops_assets.signatures.contract import Policy
+from mlops_assets.signatures.contract.contract import Policy
 from mlops_assets.state import state_folder
-from mlops_assets.tables.provenance import Provenance
-from mlops_assets.tables.spool import Spool, scratch_folder
 
 REJECTED_DESCRIPTION = """
 Every row that the contract refused, whole and as it was, with `reasons`: a list of (column, code).
@@ -68,7 +68,7 @@ def sample_assets(family: Family) -> dg.AssetsDefinition:
     def samples(
         context: dg.AssetExecutionContext, config: SamplesConfig, model_signature: str, inputs: Any
     ) -> Iterator[dg.MaterializeResult[pa.RecordBatchReader]]:
-        from mlops_assets.signatures.recorded import signature_from_json, signature_hash
+        from mlops_assets.signatures.mlflow.signature_json import signature_from_json, signature_hash
 
         source = input_table(family, inputs)
         policy = Policy(

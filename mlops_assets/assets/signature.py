@@ -7,17 +7,17 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
-from mlops_assets.assets.retries import retried_when_unreachable
+from mlops_assets.arrow.batching import first_rows
 from mlops_assets.assets.streams import input_table
 from mlops_assets.errors import SignatureError, TableError
 from mlops_assets.family import REGISTRY, Family
 from mlops_assets.io_managers.champion import ChampionIOManager
 from mlops_assets.metadata import table
-from mlops_assets.models.loaded import LoadedModel
+from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.resources.registry import MlflowRegistry
+from mlops_assets.resources.retries import retried_when_unreachable
 from mlops_assets.resources.signers import SignedBy, Signer
-from mlops_assets.tables.batching import first_rows
 
 SIGNATURE_COLUMNS = {"part": "string", "name": "string", "type": "string", "required": "bool", "default": "string"}
 SIGNING_ROWS = 10_000
@@ -43,7 +43,7 @@ def model_signature_asset(family: Family) -> dg.AssetsDefinition:
         inputs and the model's answers to it). In the first case nothing is deserialized. Keys are sorted, so that equal
         signatures are equal bytes; the data version is their SHA-256.
         """
-        from mlops_assets.signatures.recorded import describe, signature_hash, signature_to_json
+        from mlops_assets.signatures.mlflow.signature_json import describe, signature_hash, signature_to_json
 
         signed = sign(context, family, champion_model, context.resources)
         text = signature_to_json(signed.signature)

@@ -2,10 +2,10 @@
 
 import pyarrow as pa
 
+from mlops_assets.arrow.foreign_tables import from_arrow_like
+from mlops_assets.arrow.input_table import InputTable
+from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.family import Family
-from mlops_assets.tables.arrow_like import from_arrow_like
-from mlops_assets.tables.input_table import InputTable
-from mlops_assets.tables.provenance import Provenance
 
 
 def input_table(family: Family, loaded: object) -> InputTable:

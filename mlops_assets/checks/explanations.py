@@ -7,16 +7,16 @@ from typing import Any
 import dagster as dg
 import pyarrow.dataset as ds
 
+from mlops_assets.arrow.batching import first_rows
+from mlops_assets.arrow.provenance import Provenance
+from mlops_assets.arrow.views import rows_of
 from mlops_assets.checks.tables import output_columns_of
-from mlops_assets.explain.residuals import judge_residuals
-from mlops_assets.explain.stored import compare_with_stored
+from mlops_assets.explain.compare.stored_predictions import compare_with_stored
+from mlops_assets.explain.ledger.residuals import judge_residuals
 from mlops_assets.family import Family
-from mlops_assets.io_managers.partitions import of_the_run
+from mlops_assets.io_managers.run_partition import of_the_run
 from mlops_assets.metadata import table, verbatim
 from mlops_assets.scoring.key_agreement import compare_keys, compare_subset
-from mlops_assets.tables.batching import first_rows
-from mlops_assets.tables.provenance import Provenance
-from mlops_assets.tables.views import rows_of
 
 
 def explanation_checks(family: Family) -> dg.AssetChecksDefinition:

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from mlops_assets.assets.retries import retried_when_unreachable
 from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.family import REGISTRY, Family
 from mlops_assets.io_managers.champion import ChampionIOManager
 from mlops_assets.metadata import verbatim
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.resources.registry import MlflowRegistry
+from mlops_assets.resources.retries import retried_when_unreachable
 
 
 def champion_checks(family: Family) -> dg.AssetChecksDefinition:

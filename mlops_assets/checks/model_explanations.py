@@ -6,20 +6,20 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.dataset as ds
 
+from mlops_assets.arrow.provenance import Provenance
+from mlops_assets.arrow.views import rows_of
 from mlops_assets.errors import ContractError, MlopsAssetsError, RegistryError
-from mlops_assets.explain.diff import ExplanationDiff
-from mlops_assets.explain.explainer import ExplainConfig
-from mlops_assets.explain.sampling import Reservoir
-from mlops_assets.explain.versions import Version, explanation_diff
+from mlops_assets.explain.compare.diff import ExplanationDiff
+from mlops_assets.explain.compare.two_versions import Version, explanation_diff
+from mlops_assets.explain.explainers.explainer import ExplainConfig
+from mlops_assets.explain.explainers.sampling import Reservoir
 from mlops_assets.family import REGISTRY, Family
 from mlops_assets.io_managers.champion import ChampionIOManager
-from mlops_assets.io_managers.partitions import of_the_run
+from mlops_assets.io_managers.run_partition import of_the_run
 from mlops_assets.journal.journal import Journal, versions_ever_champion
 from mlops_assets.metadata import table, verbatim
-from mlops_assets.models.loaded import LoadedModel
+from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.resources.registry import MlflowRegistry
-from mlops_assets.tables.provenance import Provenance
-from mlops_assets.tables.views import rows_of
 
 CHANGE_COLUMNS = {
     "output": "string",

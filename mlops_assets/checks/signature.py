@@ -8,8 +8,8 @@ from mlops_assets.errors import ArtifactsMissingError, VersionNotFoundError
 from mlops_assets.family import REGISTRY, Family
 from mlops_assets.journal.journal import Journal, versions_ever_champion
 from mlops_assets.metadata import DIFFERENCE_COLUMNS, table, verbatim
-from mlops_assets.models.recorded import recorded_signature
 from mlops_assets.models.reference import ModelReference
+from mlops_assets.models.signature_of_version import recorded_signature
 from mlops_assets.resources.registry import MlflowRegistry
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ def signature_checks(family: Family) -> dg.AssetChecksDefinition:
     def compatible(
         context: dg.AssetCheckExecutionContext, model_signature: str, champion_model: ModelReference
     ) -> dg.AssetCheckResult:
-        from mlops_assets.signatures.compatibility import Mode, check
-        from mlops_assets.signatures.recorded import signature_from_json
+        from mlops_assets.signatures.compatibility.compatibility import Mode, check
+        from mlops_assets.signatures.mlflow.signature_json import signature_from_json
 
         mode = Mode.of(family.settings.contract.compatibility)
         journal: Journal = getattr(context.resources, family.journal).open()

@@ -6,19 +6,19 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.dataset as ds
 
+from mlops_assets.arrow.provenance import Provenance
+from mlops_assets.arrow.spool import scratch_folder
+from mlops_assets.arrow.unique_keys import check_unique
+from mlops_assets.arrow.views import rows_of
 from mlops_assets.errors import TableError
 from mlops_assets.family import Family
-from mlops_assets.io_managers.partitions import of_the_run
+from mlops_assets.io_managers.run_partition import of_the_run
 from mlops_assets.metadata import verbatim
 from mlops_assets.scoring.batch_dependence import ROWS_COMPARED, ROWS_THAT_DIFFER
 from mlops_assets.scoring.key_agreement import compare_keys
 from mlops_assets.scoring.predict import MODEL_DIGEST, MODEL_VERSION
 from mlops_assets.scoring.statistics import ColumnStatistics
 from mlops_assets.state import state_folder
-from mlops_assets.tables.keys import check_unique
-from mlops_assets.tables.provenance import Provenance
-from mlops_assets.tables.spool import scratch_folder
-from mlops_assets.tables.views import rows_of
 
 
 def sample_checks(family: Family) -> dg.AssetChecksDefinition:
@@ -153,8 +153,8 @@ def output_columns_of(predictions: pa.Schema, row_key: tuple[str, ...]) -> list[
 def _within_signature(
     predictions: ds.Dataset, model_signature: str, source: Provenance, key: dg.AssetKey
 ) -> dg.AssetCheckResult:
-    from mlops_assets.signatures.outputs import OutputContract
-    from mlops_assets.signatures.recorded import signature_from_json
+    from mlops_assets.signatures.contract.output_contract import OutputContract
+    from mlops_assets.signatures.mlflow.signature_json import signature_from_json
 
     columns = output_columns_of(predictions.schema, source.row_key)
     produced = pa.schema([predictions.schema.field(name) for name in columns])

@@ -4,17 +4,17 @@ import json
 
 import dagster as dg
 
-from mlops_assets.assets.retries import MOST_RETRIES, retried_when_unreachable
 from mlops_assets.family import REGISTRY, Family
-from mlops_assets.io_managers.one_run import published_in_run, read_in_run, switching
-from mlops_assets.models.loaded import LoadedModel
+from mlops_assets.io_managers.same_run import published_in_run, read_in_run, switching
+from mlops_assets.models.loaded_model import LoadedModel
+from mlops_assets.models.model_source import ModelSource
 from mlops_assets.models.reference import ModelReference
-from mlops_assets.models.source import ModelSource
 from mlops_assets.models.trust import TrustPolicy
 from mlops_assets.resources.loaders import Loader
 from mlops_assets.resources.registry import MlflowRegistry
-from mlops_assets.settings import from_environment
-from mlops_assets.tables.location import Location
+from mlops_assets.resources.retries import MOST_RETRIES, retried_when_unreachable
+from mlops_assets.settings.groups import from_environment
+from mlops_assets.storage.location import Location
 
 
 class ChampionIOManager(dg.IOManager):
@@ -92,7 +92,7 @@ class SignatureIOManager(dg.IOManager):
 
 
 def _hash(signature: str) -> str:
-    from mlops_assets.signatures.recorded import signature_hash
+    from mlops_assets.signatures.mlflow.signature_json import signature_hash
 
     return signature_hash(signature)
 

@@ -8,15 +8,15 @@ import dagster as dg
 import pyarrow.dataset as ds
 from pydantic import Field
 
+from mlops_assets.arrow.input_table import InputTable
+from mlops_assets.arrow.views import as_type
 from mlops_assets.errors import ConfigurationError
 from mlops_assets.family import Family
-from mlops_assets.settings import from_environment
-from mlops_assets.table_settings import database_setting
-from mlops_assets.tables.input_table import InputTable
-from mlops_assets.tables.location import Location
-from mlops_assets.tables.partition_paths import PathTemplate
+from mlops_assets.settings.groups import from_environment
+from mlops_assets.settings.tables import database_setting
+from mlops_assets.storage.location import Location
+from mlops_assets.storage.partition_paths import PathTemplate
 from mlops_assets.tables.source import TableFormat, TableSource
-from mlops_assets.tables.views import as_type
 
 
 class InputsReader(dg.ConfigurableIOManager, ABC):

@@ -9,14 +9,14 @@ import dagster as dg
 import pyarrow.dataset as ds
 from pydantic import Field, PrivateAttr
 
+from mlops_assets.arrow.plain_types import plain_batch, plain_schema
+from mlops_assets.arrow.provenance import Provenance
+from mlops_assets.arrow.spool import Spool, scratch_folder
 from mlops_assets.io_managers.tables import TableIOManager, table_reader
-from mlops_assets.settings import from_environment
+from mlops_assets.settings.groups import from_environment
 from mlops_assets.state import state_folder
-from mlops_assets.tables.location import Location
-from mlops_assets.tables.partition_paths import file_name
-from mlops_assets.tables.plain import plain_batch, plain_schema
-from mlops_assets.tables.provenance import Provenance
-from mlops_assets.tables.spool import Spool, scratch_folder
+from mlops_assets.storage.location import Location
+from mlops_assets.storage.partition_paths import file_name
 from mlops_assets.tables.sql.address import Address
 from mlops_assets.tables.sql.names import TableName
 from mlops_assets.tables.sql.reader import publications, read

@@ -10,18 +10,17 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 from pydantic import Field
 
+from mlops_assets.arrow.foreign_tables import from_arrow_like
+from mlops_assets.arrow.provenance import Provenance
+from mlops_assets.arrow.views import as_type, by_partition, together
 from mlops_assets.errors import TableError
-from mlops_assets.io_managers.one_run import published_in_run, read_in_run, refuse_replaced, switching
-from mlops_assets.io_managers.partitions import ALLOW_MISSING, by_partition
-from mlops_assets.metadata import schema_metadata
+from mlops_assets.io_managers.same_run import published_in_run, read_in_run, refuse_replaced, switching
+from mlops_assets.metadata import ALLOW_MISSING, schema_metadata
 from mlops_assets.scoring.reason_text import reasons_as_text
-from mlops_assets.settings import from_environment
-from mlops_assets.tables.arrow_like import from_arrow_like
+from mlops_assets.settings.groups import from_environment
+from mlops_assets.storage.location import Location
+from mlops_assets.storage.partition_paths import file_name
 from mlops_assets.tables.files import DELTA_LOG
-from mlops_assets.tables.location import Location
-from mlops_assets.tables.partition_paths import file_name
-from mlops_assets.tables.provenance import Provenance
-from mlops_assets.tables.views import as_type, together
 from mlops_assets.tables.writers import CsvWriter, DeltaWriter, ParquetWriter, TableWriter, Written
 
 

@@ -5,14 +5,14 @@ from collections.abc import Mapping
 import dagster as dg
 from pydantic import Field
 
-from mlops_assets.assets.own_resources import initialized
 from mlops_assets.assets.signature import SIGNATURE_COLUMNS, sign, signing_resources
 from mlops_assets.errors import SignatureError
 from mlops_assets.family import REGISTRY, Family
 from mlops_assets.metadata import table
-from mlops_assets.models.logged import is_logged_model, pin_logged
+from mlops_assets.models.logged_models import is_logged_model, pin_logged
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.trust import TrustPolicy
+from mlops_assets.resources.binding import initialized
 from mlops_assets.resources.registry import MlflowRegistry
 
 
@@ -40,8 +40,8 @@ def sign_job(family: Family, resources: Mapping[str, dg.ResourceDefinition]) -> 
         out=dg.Out(dg.Nothing),
     )
     def sign_model(context: dg.OpExecutionContext, config: SignConfig) -> None:
-        from mlops_assets.signatures.recorded import describe
-        from mlops_assets.signatures.sign import sign_model as store
+        from mlops_assets.models.signing import sign_model as store
+        from mlops_assets.signatures.mlflow.signature_json import describe
 
         registry: MlflowRegistry = getattr(context.resources, REGISTRY)
         reference = _pinned(registry, config.target, family.settings.trust.policy())

@@ -7,8 +7,9 @@ import dagster as dg
 import pyarrow as pa
 from pydantic import Field
 
-from mlops_assets.assets.own_resources import initialized
-from mlops_assets.assets.retries import retried_when_unreachable
+from mlops_assets.arrow.batching import first_rows
+from mlops_assets.arrow.provenance import Provenance
+from mlops_assets.arrow.views import rows_of
 from mlops_assets.errors import (
     AliasNotFoundError,
     ArtifactsMissingError,
@@ -17,19 +18,18 @@ from mlops_assets.errors import (
     TrustError,
     VersionNotFoundError,
 )
-from mlops_assets.explain.explainer import ExplainConfig
+from mlops_assets.explain.explainers.explainer import ExplainConfig
 from mlops_assets.family import NOTIFIER, REGISTRY, Family
 from mlops_assets.io_managers.champion import ChampionIOManager
 from mlops_assets.io_managers.tables import TableIOManager
 from mlops_assets.metadata import flat_floats, plain_text, table
-from mlops_assets.models.recorded import recorded_signature
 from mlops_assets.models.reference import ModelReference
+from mlops_assets.models.signature_of_version import recorded_signature
+from mlops_assets.resources.binding import initialized
 from mlops_assets.resources.journal import ChampionJournal
 from mlops_assets.resources.registry import MlflowRegistry
+from mlops_assets.resources.retries import retried_when_unreachable
 from mlops_assets.sensors.notifications import deliver
-from mlops_assets.tables.batching import first_rows
-from mlops_assets.tables.provenance import Provenance
-from mlops_assets.tables.views import rows_of
 
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature
@@ -159,8 +159,8 @@ def _trial(
     champion: ModelReference | None,
     most: int,
 ) -> "Trial":
-    from mlops_assets.signatures.compatibility import Mode
-    from mlops_assets.signatures.contract import Policy
+    from mlops_assets.signatures.compatibility.compatibility import Mode
+    from mlops_assets.signatures.contract.contract import Policy
     from mlops_assets.validation.candidate import Trial
     from mlops_assets.validation.verdict import TAG
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from mlops_assets.errors import DigestMismatchError, TableError
 from mlops_assets.journal.entry import Entry, NoticedBy
-from mlops_assets.tables.liveness import exclusive
-from mlops_assets.tables.location import Location
-from mlops_assets.tables.small_files import read_all
+from mlops_assets.storage.location import Location
+from mlops_assets.storage.locks import exclusive
+from mlops_assets.storage.small_files import read_all
 
 _NAME = re.compile(r"\d{8}\.json")
 

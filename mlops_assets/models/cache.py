@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from mlops_assets.arrow.spool import scratch_folder
 from mlops_assets.errors import DigestMismatchError, TrustError
 from mlops_assets.models.digest import WRITTEN_AFTER_DOWNLOAD, digest_of
-from mlops_assets.tables.spool import scratch_folder
 
 _INCOMING = "incoming"
 

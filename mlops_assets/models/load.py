@@ -7,13 +7,13 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from mlops_assets.errors import ConfigurationError, MlopsAssetsError, ModelLoadError
-from mlops_assets.models.loaded import LoadedModel
+from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.models.mlmodel import ModelDescription
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.requirements import install_line, is_installed, saved_with
 from mlops_assets.models.skops_files import listing_its_types
 from mlops_assets.models.structure import check_structure
-from mlops_assets.signatures.enforcement import stop_enforcing_inputs
+from mlops_assets.signatures.mlflow.enforcement import stop_enforcing_inputs
 
 if TYPE_CHECKING:
     from mlflow.pyfunc import PyFuncModel

@@ -21,9 +21,9 @@ from mlops_assets.models.cache import ModelCache
 from mlops_assets.models.digest import check_links, digest_of
 from mlops_assets.models.environment import environment
 from mlops_assets.models.mlmodel import ModelDescription
+from mlops_assets.models.process_cache import OnFirstUse
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.registry_errors import RESTORE, download_error, is_missing_resource, registry_error, said
-from mlops_assets.models.shared import OnFirstUse
 from mlops_assets.models.trust import Origin, TrustPolicy
 
 if TYPE_CHECKING:

@@ -5,12 +5,12 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from mlops_assets.code_location import model_resources
+from mlops_assets.code_location.model_resources import model_resources
 from mlops_assets.family import Family, NamedModel
 from mlops_assets.journal.journal import Journal
-from mlops_assets.settings import from_environment
+from mlops_assets.settings.groups import from_environment
 from mlops_assets.state import state_folder
-from mlops_assets.tables.location import Location
+from mlops_assets.storage.location import Location
 
 
 class ChampionJournal(dg.ConfigurableResource[Any]):

@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 
 from mlops_assets.models.load import load_by_flavor, load_custom, load_native
-from mlops_assets.models.loaded import LoadedModel
+from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.models.reference import ModelReference
 
 

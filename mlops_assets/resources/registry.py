@@ -10,9 +10,9 @@ import dagster as dg
 from pydantic import Field, PrivateAttr
 
 from mlops_assets.models.cache import ModelCache
+from mlops_assets.models.process_cache import Shared
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.registry import Registry
-from mlops_assets.models.shared import Shared
 from mlops_assets.models.trust import TrustPolicy
 from mlops_assets.state import state_folder
 

@@ -74,7 +74,7 @@ class InferSigner(Signer):
     sample_rows: int = Field(default=1000, description="Rows of the sample the types are inferred from.", gt=0)
 
     def sign(self, inputs: Any, outputs: Any = None, params: Mapping[str, Any] | None = None) -> "ModelSignature":
-        from mlops_assets.signatures.infer import infer_signature
+        from mlops_assets.signatures.infer.infer_signature import infer_signature
 
         return infer_signature(inputs, outputs, params, self.sample_rows)
 
@@ -118,7 +118,7 @@ class ExampleSigner(Signer):
     folder: str | None = Field(default=None, description="Outside Dagster: the model's folder.")
 
     def sign(self, inputs: Any, outputs: Any = None, params: Mapping[str, Any] | None = None) -> "ModelSignature":
-        from mlops_assets.signatures.infer import infer_signature
+        from mlops_assets.signatures.infer.infer_signature import infer_signature
 
         example = input_example(_given(self.folder, "ExampleSigner")) if inputs is None else inputs
         return infer_signature(example, outputs, params)
@@ -151,7 +151,7 @@ class ManualSigner(Signer):
     def sign(
         self, inputs: Any = None, outputs: Any = None, params: Mapping[str, Any] | None = None
     ) -> "ModelSignature":
-        from mlops_assets.signatures.manual import signature_from_dict, signature_from_text
+        from mlops_assets.signatures.infer.manual import signature_from_dict, signature_from_text
 
         if (self.signature is None) == (self.path is None):
             raise ConfigurationError("ManualSigner needs exactly one of `signature` and `path`", where="signer")

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from mlops_assets.scoring.work import PerChunk
-from mlops_assets.tables.batching import joined
+from mlops_assets.arrow.batching import joined
+from mlops_assets.engines.work import PerChunk
 
 LEAST_ROWS, MOST_ROWS = 6, 96
 # What another order of summation does to a number; a model that looks at its batch is off by far more.

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from mlops_assets.arrow.batching import first_rows
+from mlops_assets.arrow.content_hash import ContentHash
+from mlops_assets.arrow.input_table import InputTable
+from mlops_assets.arrow.read_ahead import ahead
+from mlops_assets.arrow.spool import Spool
+from mlops_assets.arrow.unique_keys import KeyCheck
 from mlops_assets.errors import ContractError
-from mlops_assets.signatures.contract import Contract, Policy, Verdict
-from mlops_assets.tables.batching import first_rows
-from mlops_assets.tables.digest import ContentHash
-from mlops_assets.tables.input_table import InputTable
-from mlops_assets.tables.keys import KeyCheck
-from mlops_assets.tables.pipeline import ahead
-from mlops_assets.tables.spool import Spool
+from mlops_assets.signatures.contract.contract import Contract, Policy, Verdict
 
 if TYPE_CHECKING:
     from mlflow.types import Schema

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from mlops_assets.tables.batching import fixed_batches
+from mlops_assets.arrow.batching import fixed_batches
 
 COMPARED_ROWS = 16_384
 

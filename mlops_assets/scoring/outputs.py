@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from mlops_assets.errors import PredictionError
-from mlops_assets.models.loaded import PredictMethod
+from mlops_assets.models.loaded_model import PredictMethod
 
 
 def output_columns(

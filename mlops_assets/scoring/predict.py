@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pyarrow as pa
 
+from mlops_assets.engines.work import PerChunk, Work, identity_of
 from mlops_assets.errors import PredictionError
-from mlops_assets.models.loaded import LoadedModel, PredictMethod
-from mlops_assets.scoring.boosted_trees import can_hurry, hurry, last_step
+from mlops_assets.models.loaded_model import LoadedModel, PredictMethod
 from mlops_assets.scoring.outputs import output_columns
 from mlops_assets.scoring.statistics import ColumnStatistics
-from mlops_assets.scoring.work import PerChunk, Work, identity_of
+from mlops_assets.trees.fast_boosting import can_hurry, hurry, last_step
 
 if TYPE_CHECKING:
     from mlflow.types import Schema
@@ -122,7 +122,7 @@ class Scorer:
             )
 
     def _empty_schema(self, source: pa.Schema) -> pa.Schema:
-        from mlops_assets.signatures.arrow_types import arrow_schema
+        from mlops_assets.signatures.contract.arrow_types import arrow_schema
 
         names, types = output_names(self.outputs) or ["prediction"], [pa.float64()]
         if self.outputs is not None and self.method == "predict" and not self.outputs.is_tensor_spec():
@@ -173,8 +173,8 @@ class PredictWork(Work):
     @cached_property
     def scorer(self) -> Scorer:
         """What predicts."""
-        from mlops_assets.signatures.model_input import to_model_input
-        from mlops_assets.signatures.recorded import signature_from_json
+        from mlops_assets.signatures.mlflow.model_input import to_model_input
+        from mlops_assets.signatures.mlflow.signature_json import signature_from_json
 
         signature = signature_from_json(self.signature)
         return Scorer(

@@ -8,8 +8,8 @@ from mlops_assets.errors import TableError
 from mlops_assets.family import Family
 from mlops_assets.sensors.listing import listing_token
 from mlops_assets.sensors.watch import last_run_key, watch
-from mlops_assets.settings import from_environment
-from mlops_assets.tables.location import Location
+from mlops_assets.settings.groups import from_environment
+from mlops_assets.storage.location import Location
 
 if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition

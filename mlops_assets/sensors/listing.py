@@ -7,13 +7,13 @@ from typing import Any
 from pyarrow import fs as arrow_fs
 
 from mlops_assets.errors import MlopsAssetsError, TableError
+from mlops_assets.storage.location import Location
+from mlops_assets.storage.store_errors import told
 from mlops_assets.tables.csv_files import CsvFiles
-from mlops_assets.tables.delta_log import is_delta, newest_version
+from mlops_assets.tables.delta.log import is_delta, newest_version
 from mlops_assets.tables.files import DELTA_LOG
 from mlops_assets.tables.json_lines_files import JsonLinesFiles
-from mlops_assets.tables.location import Location
 from mlops_assets.tables.parquet_files import ParquetFiles
-from mlops_assets.tables.store_errors import told
 
 EXTENSIONS = {
     "parquet": ParquetFiles.extensions,

@@ -11,9 +11,9 @@ from mlops_assets.sensors.listing import extensions_of, listing, token_of
 from mlops_assets.sensors.moves import Memory
 from mlops_assets.sensors.partition_moves import PartitionMemory, decide_partitions
 from mlops_assets.sensors.watch import backing_off, failed
-from mlops_assets.settings import from_environment
-from mlops_assets.tables.location import Location
-from mlops_assets.tables.partition_paths import PathTemplate
+from mlops_assets.settings.groups import from_environment
+from mlops_assets.storage.location import Location
+from mlops_assets.storage.partition_paths import PathTemplate
 
 if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition

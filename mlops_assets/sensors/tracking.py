@@ -9,6 +9,7 @@ from typing import Any
 
 import dagster as dg
 
+from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.assets.report import REPORT
 from mlops_assets.errors import RegistryError
 from mlops_assets.family import REGISTRY, Family
@@ -18,7 +19,6 @@ from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.resources.tracking import Dataset, FinishedRun, MlflowTracking, Status, mlflow_name, params_of
 from mlops_assets.sensors.moves import Memory
 from mlops_assets.sensors.watch import backing_off, failed
-from mlops_assets.tables.provenance import Provenance
 
 STATUSES: dict[dg.DagsterRunStatus, Status] = {
     dg.DagsterRunStatus.SUCCESS: "FINISHED",

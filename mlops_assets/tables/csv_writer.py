@@ -14,8 +14,8 @@ import pyarrow.dataset as ds
 from pyarrow import csv as arrow_csv
 
 from mlops_assets.errors import TableError
-from mlops_assets.tables.liveness import exclusive
-from mlops_assets.tables.location import Location
+from mlops_assets.storage.location import Location
+from mlops_assets.storage.locks import exclusive
 from mlops_assets.tables.table_writer import TableWriter, refusals
 
 _BLOCK_BYTES = 16 << 20

@@ -12,7 +12,7 @@ import pyarrow as pa
 from pyarrow import fs as arrow_fs
 
 from mlops_assets.errors import TableError
-from mlops_assets.tables.location import Location
+from mlops_assets.storage.location import Location
 
 _PARTITION = re.compile(r"([^=/]+)=([^/]*)")
 DELTA_LOG = "_delta_log"

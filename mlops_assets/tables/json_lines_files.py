@@ -9,8 +9,8 @@ import pyarrow as pa
 from pyarrow import json as arrow_json
 
 from mlops_assets.errors import TableError
+from mlops_assets.storage.location import Location
 from mlops_assets.tables.files import FileFormat
-from mlops_assets.tables.location import Location
 from mlops_assets.tables.text_files import lines_of, opened, with_compressed
 
 _BLOCK_BYTES = 32 << 20

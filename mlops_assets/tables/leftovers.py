@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterable
 from datetime import timedelta
 
-from mlops_assets.tables.location import Location
+from mlops_assets.storage.location import Location
 from mlops_assets.tables.table_writer import STALE
 
 _HIDDEN = re.compile(r"\.(.+)\.[0-9a-f]{16}\.tmp")

@@ -6,10 +6,10 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
+from mlops_assets.arrow.batching import BATCH_ROWS
 from mlops_assets.errors import TableError
-from mlops_assets.tables.batching import BATCH_ROWS
+from mlops_assets.storage.location import Location
 from mlops_assets.tables.files import FileFormat, looks_like, readable
-from mlops_assets.tables.location import Location
 
 _BUFFER_BYTES = 1 << 20
 """Column chunks are read through a buffer of this size; whole ones would make memory grow with the row group."""

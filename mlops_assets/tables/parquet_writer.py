@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
+from mlops_assets.arrow.batching import fixed_batches
 from mlops_assets.errors import TableError
-from mlops_assets.tables.batching import fixed_batches
+from mlops_assets.storage.location import Location
 from mlops_assets.tables.files import table_files
-from mlops_assets.tables.location import Location
 from mlops_assets.tables.parquet_files import ParquetFiles, scanned
 from mlops_assets.tables.table_writer import TableWriter, refusals
 

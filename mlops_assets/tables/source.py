@@ -7,16 +7,16 @@ from typing import Literal, get_args
 import pyarrow as pa
 import pyarrow.dataset as ds
 
+from mlops_assets.arrow.input_table import InputTable, keyed
+from mlops_assets.arrow.type_names import arrow_type
 from mlops_assets.errors import ConfigurationError, TableError, did_you_mean
+from mlops_assets.storage.location import Location
 from mlops_assets.tables.csv_files import CsvFiles
-from mlops_assets.tables.delta_files import delta_table
-from mlops_assets.tables.delta_log import is_delta
+from mlops_assets.tables.delta.log import is_delta
+from mlops_assets.tables.delta.reader import delta_table
 from mlops_assets.tables.files import FileFormat, TableFile, aligned, table_files
-from mlops_assets.tables.input_table import InputTable, keyed
 from mlops_assets.tables.json_lines_files import JsonLinesFiles
-from mlops_assets.tables.location import Location
 from mlops_assets.tables.parquet_files import ParquetFiles, scanned
-from mlops_assets.tables.type_names import arrow_type
 
 __all__ = ["FORMATS", "InputTable", "TableFormat", "TableSource"]
 

@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 from pyarrow import fs as arrow_fs
 
+from mlops_assets.arrow.plain_types import plain_batch, plain_schema
+from mlops_assets.arrow.views import first_of
 from mlops_assets.errors import TableError
-from mlops_assets.tables.location import Location, writable
-from mlops_assets.tables.plain import plain_batch, plain_schema
-from mlops_assets.tables.views import first_of
+from mlops_assets.storage.location import Location, writable
 
 STALE = timedelta(days=1)
 

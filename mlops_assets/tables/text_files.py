@@ -7,8 +7,8 @@ from contextlib import contextmanager
 import pyarrow as pa
 
 from mlops_assets.errors import TableError
+from mlops_assets.storage.location import Location
 from mlops_assets.tables.files import looks_like, readable
-from mlops_assets.tables.location import Location
 
 COMPRESSED = (".gz", ".bz2", ".zst")
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from mlops_assets.errors import ConfigurationError, did_you_mean
 from mlops_assets.tables.csv_writer import CsvWriter
-from mlops_assets.tables.delta_writer import DeltaWriter
+from mlops_assets.tables.delta.writer import DeltaWriter
 from mlops_assets.tables.parquet_writer import ParquetWriter
 from mlops_assets.tables.table_writer import STALE, TableWriter, Written
 

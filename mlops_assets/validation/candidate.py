@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pyarrow as pa
 
 from mlops_assets.errors import ContractError, MlopsAssetsError, RegistryUnreachableError
-from mlops_assets.explain.diff import ExplanationDiff
-from mlops_assets.explain.explainer import ExplainConfig
-from mlops_assets.explain.setup import explaining
-from mlops_assets.explain.versions import Version, explanation_diff
-from mlops_assets.models.loaded import LoadedModel, PredictMethod
+from mlops_assets.explain.compare.diff import ExplanationDiff
+from mlops_assets.explain.compare.two_versions import Version, explanation_diff
+from mlops_assets.explain.explainers.explainer import ExplainConfig
+from mlops_assets.explain.explainers.setup import explaining
+from mlops_assets.models.loaded_model import LoadedModel, PredictMethod
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.scoring.params import validate_params
 from mlops_assets.scoring.predict import Scorer
-from mlops_assets.signatures.compatibility import Mode, check
-from mlops_assets.signatures.contract import Contract, Policy
-from mlops_assets.signatures.model_input import to_model_input
+from mlops_assets.signatures.compatibility.compatibility import Mode, check
+from mlops_assets.signatures.contract.contract import Contract, Policy
+from mlops_assets.signatures.mlflow.model_input import to_model_input
 from mlops_assets.validation.shift import prediction_shift
 from mlops_assets.validation.verdict import Finding, Verdict
 

@@ -19,8 +19,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from mlops_assets.signatures.contract import Contract, Policy
-from mlops_assets.signatures.model_input import to_model_input
+from mlops_assets.signatures.contract.contract import Contract, Policy
+from mlops_assets.signatures.mlflow.model_input import to_model_input
 
 BATCH = 65_536
 

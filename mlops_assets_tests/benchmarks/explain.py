@@ -27,8 +27,9 @@ from typing import Any
 
 import numpy as np
 
-from mlops_assets.explain import tree_kernel
-from mlops_assets.explain.tree_ensembles import read_ensemble
+from mlops_assets.trees import shap_kernel as tree_kernel
+from mlops_assets.trees.margin import raw_margin
+from mlops_assets.trees.read import read_ensemble
 
 ROUNDS = 3
 
@@ -181,7 +182,7 @@ def measure(name: str, case: Case) -> str:
     values = tree_kernel.tree_shap(ensemble, few)[0]
     # shap leaves the axis of the outputs out where there is but one.
     reference = np.asarray(explainer.shap_values(few, check_additivity=False)).reshape(values.shape)
-    difference = np.abs(values - reference).max() / np.abs(ensemble.raw_margin(X)).max()
+    difference = np.abs(values - reference).max() / np.abs(raw_margin(ensemble, X)).max()
     rates: dict[str, list[float]] = {"ours": [], "shap": [], "own": []}
     for _ in range(ROUNDS):
         rates["ours"].append(rate(lambda: tree_kernel.tree_shap(ensemble, X[: case.rows]), case.rows))

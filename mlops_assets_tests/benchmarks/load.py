@@ -112,7 +112,7 @@ def load_once(models: int, plain: bool) -> None:
     """Load a code location in this process and print what it cost."""
     from dagster._core.remote_representation.external_data import RepositorySnap
 
-    import mlops_assets.assets.family  # noqa: F401 - imported once, whatever number of models there is
+    import mlops_assets.model_definitions  # noqa: F401 - imported once, whatever number of models there is
 
     with tempfile.TemporaryDirectory() as folder:
         write_project(Path(folder), models)

@@ -3,20 +3,20 @@
 import shutil
 from pathlib import Path
 
-from mlops_assets.assets.engine import PREDICTED_ROWS
-from mlops_assets.models.loaded import LoadedModel
+from mlops_assets.arrow.provenance import Provenance
+from mlops_assets.arrow.spool import scratch_folder
+from mlops_assets.assets.engine_and_store import PREDICTED_ROWS
+from mlops_assets.engines.chunk_store import ChunkStore
+from mlops_assets.engines.engine import Rows, Run, results
+from mlops_assets.engines.local import LocalEngine
+from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.scoring.conformed import conform_table
-from mlops_assets.scoring.engine import Rows, Run, results
-from mlops_assets.scoring.local_engine import LocalEngine
 from mlops_assets.scoring.predict import PredictWork
-from mlops_assets.signatures.contract import Policy
-from mlops_assets.signatures.recorded import signature_from_json, signature_to_json
-from mlops_assets.tables.chunk_store import ChunkStore
-from mlops_assets.tables.location import Location
+from mlops_assets.signatures.contract.contract import Policy
+from mlops_assets.signatures.mlflow.signature_json import signature_from_json, signature_to_json
+from mlops_assets.storage.location import Location
 from mlops_assets.tables.parquet_writer import ParquetWriter
-from mlops_assets.tables.provenance import Provenance
 from mlops_assets.tables.source import TableSource
-from mlops_assets.tables.spool import scratch_folder
 from mlops_assets_tests.benchmarks.score_jobs import Stages, timed
 
 

@@ -12,9 +12,9 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from mlops_assets.errors import ConfigurationError, ExplanationError
-from mlops_assets.explain.choose import choose_explainer
-from mlops_assets.explain.explainer import ExplainConfig, Explainer, Explanation, Subject
-from mlops_assets.models.loaded import LoadedModel
+from mlops_assets.explain.explainers.choose import choose_explainer
+from mlops_assets.explain.explainers.explainer import ExplainConfig, Explainer, Explanation, Subject
+from mlops_assets.models.loaded_model import LoadedModel
 
 from .conftest import REFERENCE, Save
 

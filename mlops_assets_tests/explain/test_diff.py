@@ -6,8 +6,8 @@ import pytest
 from sklearn.metrics import ndcg_score
 
 from mlops_assets.errors import ExplanationError
-from mlops_assets.explain.diff import compare_ledgers, compare_rankings, ndcg
-from mlops_assets.explain.summary import LedgerSummary
+from mlops_assets.explain.compare.diff import compare_ledgers, compare_rankings, ndcg
+from mlops_assets.explain.ledger.summary import LedgerSummary
 
 FEATURES = ["age", "debt", "city"]
 

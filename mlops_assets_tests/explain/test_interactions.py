@@ -17,13 +17,14 @@ from sklearn.preprocessing import OneHotEncoder
 from sklearn.tree import DecisionTreeRegressor
 
 from mlops_assets.errors import ConfigurationError, ExplanationError
-from mlops_assets.explain.choose import choose_explainer
-from mlops_assets.explain.explainer import ExplainConfig, Explanation
-from mlops_assets.explain.interactions import strongest_pairs, tree_interactions
-from mlops_assets.explain.ledger import ledger_batches, ledger_schema
-from mlops_assets.explain.receipt import check_receipt
-from mlops_assets.explain.residuals import judge_residuals
-from mlops_assets.explain.tree_ensembles import TreeEnsemble, read_ensemble
+from mlops_assets.explain.compare.receipt import check_receipt
+from mlops_assets.explain.explainers.choose import choose_explainer
+from mlops_assets.explain.explainers.explainer import ExplainConfig, Explanation
+from mlops_assets.explain.ledger.ledger import ledger_batches, ledger_schema
+from mlops_assets.explain.ledger.residuals import judge_residuals
+from mlops_assets.trees.ensemble import TreeEnsemble
+from mlops_assets.trees.interactions import strongest_pairs, tree_interactions
+from mlops_assets.trees.read import read_ensemble
 
 from .conftest import REFERENCE, Save
 

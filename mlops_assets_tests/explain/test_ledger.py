@@ -10,10 +10,10 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.svm import SVR
 
 from mlops_assets.errors import ConfigurationError
-from mlops_assets.explain.choose import choose_explainer
-from mlops_assets.explain.explainer import Explainer, Explanation
-from mlops_assets.explain.ledger import ledger_batches, ledger_schema
-from mlops_assets.explain.selection import Selection
+from mlops_assets.explain.explainers.choose import choose_explainer
+from mlops_assets.explain.explainers.explainer import Explainer, Explanation
+from mlops_assets.explain.ledger.ledger import ledger_batches, ledger_schema
+from mlops_assets.explain.ledger.selection import Selection
 
 from .conftest import REFERENCE, Save
 

@@ -8,8 +8,8 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import Lasso, LinearRegression, LogisticRegression, PoissonRegressor, Ridge, RidgeClassifier
 from sklearn.svm import LinearSVC
 
-from mlops_assets.explain.choose import choose_explainer
-from mlops_assets.explain.linear import LinearExplainer
+from mlops_assets.explain.explainers.choose import choose_explainer
+from mlops_assets.explain.explainers.linear import LinearExplainer
 
 from .conftest import Save
 

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from catboost import CatBoostClassifier, CatBoostRegressor
 
-from mlops_assets.explain.choose import choose_explainer
-from mlops_assets.explain.explainer import ExplainConfig
+from mlops_assets.explain.explainers.choose import choose_explainer
+from mlops_assets.explain.explainers.explainer import ExplainConfig
 from mlops_assets.models.load import load_native
 from mlops_assets.models.reference import ModelReference
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pyarrow as pa
 
-from mlops_assets.explain.notable import notable_rows
+from mlops_assets.explain.report.notable_rows import notable_rows
 
 
 def _batches(predictions: list[float], residuals: list[float], outputs=("yes",)):

@@ -12,8 +12,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from mlops_assets.errors import ExplanationError
-from mlops_assets.explain.choose import choose_explainer
-from mlops_assets.explain.explainer import ExplainConfig
+from mlops_assets.explain.explainers.choose import choose_explainer
+from mlops_assets.explain.explainers.explainer import ExplainConfig
 
 from .conftest import Save
 

@@ -12,9 +12,9 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.svm import SVC, SVR
 
-from mlops_assets.explain.choose import choose_explainer
-from mlops_assets.explain.explainer import ExplainConfig, Explainer
-from mlops_assets.explain.permutation import PermutationExplainer, _Masked
+from mlops_assets.explain.explainers.choose import choose_explainer
+from mlops_assets.explain.explainers.explainer import ExplainConfig, Explainer
+from mlops_assets.explain.explainers.permutation import PermutationExplainer, _Masked
 
 from .conftest import Save
 

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from mlops_assets.explain.plots import shorten, summary_plot_png
-from mlops_assets.explain.summary import LedgerSummary
+from mlops_assets.explain.ledger.summary import LedgerSummary
+from mlops_assets.explain.report.png_plot import shorten, summary_plot_png
 
 
 def _summary(features: list[str], outputs: list[str], rows: int = 600, seed: int = 0) -> LedgerSummary:

@@ -8,10 +8,10 @@ from sklearn.linear_model import LinearRegression
 from sklearn.svm import SVR
 
 from mlops_assets.errors import ExplanationError
-from mlops_assets.explain.choose import choose_explainer
-from mlops_assets.explain.explainer import Explainer
-from mlops_assets.explain.ledger import ledger_batches
-from mlops_assets.explain.receipt import Receipt, check_receipt
+from mlops_assets.explain.compare.receipt import Receipt, check_receipt
+from mlops_assets.explain.explainers.choose import choose_explainer
+from mlops_assets.explain.explainers.explainer import Explainer
+from mlops_assets.explain.ledger.ledger import ledger_batches
 
 from .conftest import REFERENCE, Save
 

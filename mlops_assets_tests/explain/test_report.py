@@ -12,11 +12,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from mlops_assets.explain.diff import compare_ledgers
-from mlops_assets.explain.notable import notable_rows
-from mlops_assets.explain.report import ReportContents, report_html
-from mlops_assets.explain.residuals import judge_residuals
-from mlops_assets.explain.summary import LedgerSummary
+from mlops_assets.explain.compare.diff import compare_ledgers
+from mlops_assets.explain.ledger.residuals import judge_residuals
+from mlops_assets.explain.ledger.summary import LedgerSummary
+from mlops_assets.explain.report.notable_rows import notable_rows
+from mlops_assets.explain.report.report import ReportContents, report_html
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 FEATURES = ["age", "city", HOSTILE]

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from mlops_assets.explain.residuals import judge_residuals, residual_tolerance
+from mlops_assets.explain.ledger.residuals import judge_residuals, residual_tolerance
 
 
 def _ledger(residuals: list[float], *, prediction: float = 100.0, shap: float = 1.0) -> pa.RecordBatch:

@@ -26,9 +26,10 @@ from sklearn.preprocessing import (
     TargetEncoder,
 )
 
-from mlops_assets.explain.choose import choose_explainer
-from mlops_assets.explain.explainer import NotApplicableError
-from mlops_assets.explain.rollup import prove, roll_up, trace
+from mlops_assets.explain.explainers.choose import choose_explainer
+from mlops_assets.explain.explainers.explainer import NotApplicableError
+from mlops_assets.explain.explainers.rollup import prove, trace
+from mlops_assets.trees.columns import roll_up
 
 from .conftest import Save
 

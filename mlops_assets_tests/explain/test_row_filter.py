@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from mlops_assets.errors import ConfigurationError
-from mlops_assets.explain.row_filter import RowFilter
+from mlops_assets.explain.ledger.row_filter import RowFilter
 
 COLUMNS = {
     "prediction": pa.array([0.1, 0.5, 0.9, None]),

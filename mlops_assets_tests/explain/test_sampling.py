@@ -5,7 +5,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from mlops_assets.explain.sampling import Reservoir, draw_rows, frame_digest, position_hash, row_hash, thin
+from mlops_assets.explain.explainers.sampling import Reservoir, draw_rows, frame_digest, position_hash, row_hash, thin
 
 
 def _batches(rows: int, size: int):

@@ -5,7 +5,7 @@ from importlib import import_module
 import numpy as np
 import pandas as pd
 
-from mlops_assets.explain.choose import choose_explainer
+from mlops_assets.explain.explainers.choose import choose_explainer
 
 from .conftest import Save
 

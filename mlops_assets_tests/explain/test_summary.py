@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from mlops_assets.errors import ExplanationError
-from mlops_assets.explain.summary import MODEL_EXPLANATIONS_SCHEMA, LedgerSummary, matching_rows
+from mlops_assets.explain.ledger.summary import MODEL_EXPLANATIONS_SCHEMA, LedgerSummary, matching_rows
 
 FEATURES = ["age", "debt", "city"]
 

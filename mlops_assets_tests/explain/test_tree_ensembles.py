@@ -5,10 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from mlops_assets.errors import ExplanationError
-from mlops_assets.explain.tree_ensembles import read_ensemble
-from mlops_assets.explain.tree_kernel import tree_shap
-from mlops_assets.explain.tree_margin import tree_margin
+from mlops_assets.trees.errors import UnreadableTreesError
+from mlops_assets.trees.margin import raw_margin
+from mlops_assets.trees.margin_kernel import compiled_margin
+from mlops_assets.trees.read import read_ensemble
+from mlops_assets.trees.shap_kernel import tree_shap
 from mlops_assets_tests.explain.test_tree_kernel import by_subsets
 
 ROWS = 400
@@ -196,7 +197,7 @@ def test_the_margin_is_the_models_own_output(fitted, name):
     expected = output(rows)
     # XGBoost adds its leaves up in 32 bits.
     tolerance = (1e-6 if "xgboost" in name else 1e-14) * max(1, np.abs(expected).max())
-    np.testing.assert_allclose(ensemble.raw_margin(rows), expected, rtol=0, atol=tolerance)
+    np.testing.assert_allclose(raw_margin(ensemble, rows), expected, rtol=0, atol=tolerance)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -209,7 +210,7 @@ def test_base_and_attributions_add_up_to_the_margin(fitted, name):
     model, X, _ = fitted(name)
     ensemble, rows = read_ensemble(model), rows_for(name, X)
     values, base = tree_shap(ensemble, rows)
-    margin = ensemble.raw_margin(rows)
+    margin = raw_margin(ensemble, rows)
     np.testing.assert_allclose(base + values.sum(axis=1), margin, rtol=0, atol=1e-13 * max(1, np.abs(margin).max()))
 
 
@@ -219,7 +220,7 @@ def test_the_compiled_margin_is_the_same(fitted, name):
     ensemble = read_ensemble(model)
     rows = ensemble.prepare(rows_for(name, X))
     np.testing.assert_allclose(
-        tree_margin(ensemble, rows), ensemble.raw_margin(rows_for(name, X)), rtol=1e-12, atol=1e-12
+        compiled_margin(ensemble, rows), raw_margin(ensemble, rows_for(name, X)), rtol=1e-12, atol=1e-12
     )
 
 
@@ -300,7 +301,7 @@ def test_a_booster_is_read_like_its_model(fitted, name):
     model, X, _ = fitted(name)
     booster = model.booster_ if "lightgbm" in name else model.get_booster()
     assert read_ensemble(booster).outputs == ("0", "1", "2")
-    assert np.array_equal(read_ensemble(booster).raw_margin(X), read_ensemble(model).raw_margin(X))
+    assert np.array_equal(raw_margin(read_ensemble(booster), X), raw_margin(read_ensemble(model), X))
 
 
 def test_several_targets_of_a_classifier():
@@ -311,7 +312,7 @@ def test_several_targets_of_a_classifier():
     forest = RandomForestClassifier(5, random_state=0).fit(X, targets)
     ensemble = read_ensemble(forest)
     assert ensemble.outputs == ("0:a", "0:b", "1:0", "1:1", "1:2")
-    np.testing.assert_allclose(ensemble.raw_margin(X), np.hstack(forest.predict_proba(X)), rtol=0, atol=1e-14)
+    np.testing.assert_allclose(raw_margin(ensemble, X), np.hstack(forest.predict_proba(X)), rtol=0, atol=1e-14)
 
 
 def test_trees_after_the_best_iteration_are_left_out():
@@ -327,7 +328,7 @@ def test_trees_after_the_best_iteration_are_left_out():
     for model in (light, extreme):
         ensemble = read_ensemble(model)
         assert len(ensemble.roots) < 10
-        np.testing.assert_allclose(ensemble.raw_margin(X)[:, 0], model.predict(X), rtol=1e-6, atol=1e-6)
+        np.testing.assert_allclose(raw_margin(ensemble, X)[:, 0], model.predict(X), rtol=1e-6, atol=1e-6)
 
 
 def test_a_leaf_without_training_weight_is_read():
@@ -366,7 +367,7 @@ def test_an_initial_model_that_is_no_constant_is_refused():
     from sklearn.linear_model import LinearRegression
 
     model = GradientBoostingRegressor(n_estimators=2, init=LinearRegression()).fit(*table(missing=False))
-    with pytest.raises(ExplanationError, match=r"starts from a LinearRegression.*init=None"):
+    with pytest.raises(UnreadableTreesError, match=r"starts from a LinearRegression.*init=None"):
         read_ensemble(model)
 
 
@@ -374,7 +375,7 @@ def test_linear_leaves_are_refused():
     from lightgbm import LGBMRegressor
 
     model = LGBMRegressor(n_estimators=2, linear_tree=True, verbose=-1).fit(*table(missing=False))
-    with pytest.raises(ExplanationError, match=r"linear models.*linear_tree=False"):
+    with pytest.raises(UnreadableTreesError, match=r"linear models.*linear_tree=False"):
         read_ensemble(model)
 
 
@@ -384,7 +385,7 @@ def test_categories_that_are_not_numbers_are_refused():
 
     frame = pd.DataFrame({"size": np.arange(50.0), "colour": pd.Categorical(["red", "green"] * 25)})
     model = HistGradientBoostingRegressor(max_iter=2, categorical_features="from_dtype").fit(frame, np.arange(50.0))
-    with pytest.raises(ExplanationError, match="column 1 holds categories that are not numbers"):
+    with pytest.raises(UnreadableTreesError, match="column 1 holds categories that are not numbers"):
         read_ensemble(model)
 
 
@@ -396,7 +397,7 @@ def test_categories_of_a_data_frame_are_refused(library):
 
     frame = pd.DataFrame({"size": np.arange(50.0), "grade": pd.Categorical([3, 7] * 25)})
     chosen = LGBMRegressor(verbose=-1) if library == "lightgbm" else XGBRegressor(enable_categorical=True)
-    with pytest.raises(ExplanationError, match=r"categories of a DataFrame.*category codes"):
+    with pytest.raises(UnreadableTreesError, match=r"categories of a DataFrame.*category codes"):
         read_ensemble(chosen.fit(frame, np.arange(50.0)))
 
 
@@ -404,7 +405,7 @@ def test_categories_of_a_data_frame_are_refused(library):
 def test_a_model_that_is_not_fitted_is_refused(name):
     # A fresh object of the same class: those in CASES are fitted in place.
     model = type(CASES[name][0])()
-    with pytest.raises(ExplanationError, match="not fitted"):
+    with pytest.raises(UnreadableTreesError, match="not fitted"):
         read_ensemble(model)
 
 
@@ -415,8 +416,9 @@ def test_reading_imports_neither_numba_nor_shap():
     script = (
         "import sys, json\n"
         "from sklearn.tree import DecisionTreeRegressor\n"
-        "from mlops_assets.explain.tree_ensembles import read_ensemble\n"
-        "read_ensemble(DecisionTreeRegressor().fit([[0.0], [1.0]], [0, 1])).raw_margin([[0.0]])\n"
+        "from mlops_assets.trees.margin import raw_margin\n"
+        "from mlops_assets.trees.read import read_ensemble\n"
+        "raw_margin(read_ensemble(DecisionTreeRegressor().fit([[0.0], [1.0]], [0, 1])), [[0.0]])\n"
         "print(json.dumps([name for name in ('numba', 'shap') if name in sys.modules]))\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 
 from mlops_assets.explain import compiled, tree_kernel
-from mlops_assets.explain.tree_ensembles import CATEGORICAL, MISSING_LEFT, ZERO_IS_MISSING, TreeEnsemble, read_ensemble
-from mlops_assets.explain.tree_kernel import tree_shap
+from mlops_assets.trees.ensemble import CATEGORICAL, MISSING_LEFT, ZERO_IS_MISSING, TreeEnsemble
+from mlops_assets.trees.margin import raw_margin
+from mlops_assets.trees.read import read_ensemble
+from mlops_assets.trees.shap_kernel import tree_shap
 
 
 @pytest.fixture(params=["compiled", "plain"])
@@ -239,7 +241,7 @@ def test_more_features_than_a_machine_word_has_bits(way):
     X = np.random.default_rng(3).normal(size=(3, 70))
     assert ensemble.walk.points.tolist() == [35]
     values, base = tree_shap(ensemble, X)
-    np.testing.assert_allclose(base + values.sum(axis=1), ensemble.raw_margin(X), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(base + values.sum(axis=1), raw_margin(ensemble, X), rtol=0, atol=1e-12)
 
 
 def test_a_tree_that_is_one_leaf_only_moves_the_base(way):
@@ -273,7 +275,7 @@ def test_the_wrong_number_of_columns_is_an_error():
 def test_base_and_attributions_add_up_to_the_margin_of_every_row(way):
     ensemble, X = random_ensemble(11, trees=20, features=9, depth=9, width=2), random_rows(11, 700, 9)
     values, base = tree_shap(ensemble, X)
-    np.testing.assert_allclose(base + values.sum(axis=1), ensemble.raw_margin(X), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(base + values.sum(axis=1), raw_margin(ensemble, X), rtol=0, atol=1e-12)
 
 
 def test_a_rows_values_do_not_depend_on_the_rows_beside_it(monkeypatch):
@@ -344,7 +346,7 @@ def test_a_small_job_does_not_wait_for_a_compiler(monkeypatch, data):
     ensemble = read_ensemble(RandomForestRegressor(100, max_depth=6, random_state=0).fit(X, y))
     monkeypatch.setattr(tree_kernel, "_compiled_walk", None)
     values, base = tree_shap(ensemble, X[:199])
-    np.testing.assert_allclose(base + values.sum(axis=1), ensemble.raw_margin(X[:199]), rtol=0, atol=1e-11)
+    np.testing.assert_allclose(base + values.sum(axis=1), raw_margin(ensemble, X[:199]), rtol=0, atol=1e-11)
 
 
 def test_the_way_follows_from_the_job_and_not_from_what_came_before(monkeypatch):
@@ -363,8 +365,8 @@ def test_the_way_follows_from_the_job_and_not_from_what_came_before(monkeypatch)
 def test_a_margin_does_not_depend_on_the_number_of_rows():
     """Few rows are summed in NumPy, many by the kernel: bit for bit the same."""
     ensemble, X = random_ensemble(14, trees=40, features=9, depth=6), random_rows(14, 30_000, 9)
-    pieces = [ensemble.raw_margin(X[low : low + 1_000]) for low in range(0, len(X), 1_000)]
-    assert np.array_equal(ensemble.raw_margin(X), np.concatenate(pieces))
+    pieces = [raw_margin(ensemble, X[low : low + 1_000]) for low in range(0, len(X), 1_000)]
+    assert np.array_equal(raw_margin(ensemble, X), np.concatenate(pieces))
 
 
 def test_without_a_place_for_a_cache_the_kernel_compiles_all_the_same(monkeypatch):

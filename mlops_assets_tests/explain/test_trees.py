@@ -20,10 +20,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 from sklearn.tree import DecisionTreeClassifier
 
-from mlops_assets.explain.choose import choose_explainer
-from mlops_assets.explain.design import Design
-from mlops_assets.explain.explainer import ExplainConfig
-from mlops_assets.explain.trees import TreeExplainer
+from mlops_assets.explain.explainers.choose import choose_explainer
+from mlops_assets.explain.explainers.design import Design
+from mlops_assets.explain.explainers.explainer import ExplainConfig
+from mlops_assets.explain.explainers.trees import TreeExplainer
 
 from .conftest import Save
 

@@ -6,7 +6,7 @@ from mlflow.models import Model
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 
-from mlops_assets.models.recorded import recorded_signature
+from mlops_assets.models.signature_of_version import recorded_signature
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from sklearn.linear_model import LinearRegression, Ridge
 from mlops_assets.cli import main
 from mlops_assets.journal.journal import Journal
 from mlops_assets.models.digest import digest_of
-from mlops_assets.tables.location import Location
+from mlops_assets.storage.location import Location
 
 
 @pytest.fixture

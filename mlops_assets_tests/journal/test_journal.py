@@ -17,7 +17,7 @@ from mlops_assets.errors import DigestMismatchError, TableError
 from mlops_assets.journal.entry import Entry
 from mlops_assets.journal.journal import Journal, versions_ever_champion
 from mlops_assets.journal.text import as_text
-from mlops_assets.tables.location import Location
+from mlops_assets.storage.location import Location
 
 A, B, C = "a" * 64, "b" * 64, "c" * 64
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
@@ -162,7 +162,7 @@ def test_many_threads_append_each_alias_once(journal):
 WRITER = """
 import sys
 from mlops_assets.journal.journal import Journal
-from mlops_assets.tables.location import Location
+from mlops_assets.storage.location import Location
 journal = Journal(Location.parse(sys.argv[1]), "m")
 print("ready", flush=True)
 for number in range(int(sys.argv[3])):

@@ -11,7 +11,7 @@ from mlops_assets.errors import ModelLoadError, TrustError
 from mlops_assets.io_managers.champion import ChampionIOManager
 from mlops_assets.models.trust import TrustPolicy
 from mlops_assets.resources.loaders import AutoLoader
-from mlops_assets.tables.location import Location
+from mlops_assets.storage.location import Location
 from mlops_assets_tests.models import hostile
 
 

@@ -20,7 +20,7 @@ import pytest
 from mlflow import MlflowClient
 from sklearn.ensemble import RandomForestClassifier
 
-from mlops_assets.assets import retries
+from mlops_assets.resources import retries
 from mlops_assets.errors import (
     AliasNotFoundError,
     ArtifactsMissingError,

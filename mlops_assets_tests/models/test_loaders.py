@@ -17,7 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from mlops_assets.errors import ConfigurationError, ModelLoadError
 from mlops_assets.models import load
 from mlops_assets.models.load import load_by_flavor, load_custom, load_native, load_once
-from mlops_assets.models.loaded import LoadedModel
+from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.models.trust import TRUSTED_TYPES
 from mlops_assets.resources.loaders import LOADERS, AutoLoader, BuiltinLoader, CustomLoader, Loader
 from mlops_assets.strategies import build_strategy

@@ -10,7 +10,7 @@ import pytest
 from mlflow.models import infer_signature
 from sklearn.linear_model import LogisticRegression
 
-from mlops_assets.assets import retries
+from mlops_assets.resources import retries
 from mlops_assets.errors import DigestMismatchError, RegistryUnreachableError, VersionNotFoundError
 from mlops_assets.models.registry import Registry
 from mlops_assets.resources.registry import MlflowRegistry
@@ -226,7 +226,7 @@ def test_an_outage_between_pin_and_fetch_is_waited_for(disturbed, registry, vers
 
 
 def test_a_model_can_be_read_outside_of_a_run(registry, run, versions, iris, tmp_path):
-    from mlops_assets.models.loaded import LoadedModel
+    from mlops_assets.models.loaded_model import LoadedModel
 
     done = run(iris[0], job="inference")
     registry.resource = MlflowRegistry(tracking_uri=registry.uri, state=str(registry.folder / "state"))

@@ -89,7 +89,7 @@ def everything(result: dg.ExecuteInProcessResult, instance: dg.DagsterInstance) 
 
 def test_a_run_that_fails_tells_none(run, registry, iris, instance, monkeypatch):
     """In no event, error, cause or log line: neither from the address nor from MLflow's own variables."""
-    from mlops_assets.assets import retries
+    from mlops_assets.resources import retries
 
     monkeypatch.setattr(retries, "SECONDS_TO_WAIT", 0)
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", f"{CANARY}-variable")

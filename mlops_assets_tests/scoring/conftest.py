@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from mlops_assets.scoring import spark_session
-from mlops_assets.scoring.spark_address import java_missing
+from mlops_assets.engines.spark.address import java_missing
+from mlops_assets.engines.spark import session as spark_session
 from mlops_assets_tests.scoring.spark_cluster import Cluster
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlops_assets.arrow.content_hash import hash_of
+from mlops_assets.engines.work import PerChunk, Work
 from mlops_assets.errors import PredictionError
-from mlops_assets.scoring.work import PerChunk, Work
-from mlops_assets.tables.digest import hash_of
 
 SLEEP = 120
 

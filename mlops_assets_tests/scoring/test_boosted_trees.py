@@ -18,8 +18,8 @@ from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from mlops_assets.scoring import boosted_trees
-from mlops_assets.scoring.boosted_trees import WORTH_PAIRS, can_hurry, hurry, read_leaves
+from mlops_assets.trees import fast_boosting as boosted_trees
+from mlops_assets.trees.fast_boosting import WORTH_PAIRS, can_hurry, hurry, read_leaves
 
 ROWS = 1_003
 """No multiple of the kernel's lanes."""
@@ -123,7 +123,7 @@ def test_a_bit_that_differs_leaves_it_to_the_library(monkeypatch):
     leaves = read_leaves(model)
     leaves.value[0] = np.nextafter(leaves.value[0], np.inf)
     leaves.value[-40:] += 1e-9
-    monkeypatch.setattr(boosted_trees, "read_leaves", lambda _: leaves)
+    monkeypatch.setattr(fast_boosting, "read_leaves", lambda _: leaves)
     hurry(model, WORTH_PAIRS)
     assert model.predict(X).tobytes() == own.tobytes()
     assert model._mlops_assets_sums.refused
@@ -140,7 +140,7 @@ def test_few_rows_do_not_wait_for_a_compiler():
 
 
 def test_many_few_rows_do_at_last(monkeypatch):
-    monkeypatch.setattr(boosted_trees, "WORTH_PAIRS", 5 * ROWS * 20)
+    monkeypatch.setattr(fast_boosting, "WORTH_PAIRS", 5 * ROWS * 20)
     model, X = fitted("gradient")
     hurry(model, 1)
     for _ in range(4):
@@ -203,8 +203,8 @@ def test_threads_copies_and_pickles(name):
 def test_a_run_of_many_rows_hurries_although_one_of_few_came_first(registry, run, monkeypatch):
     """Both runs are this process's and find the model loaded and the work opened; the tables are those of the model."""
     added = []
-    monkeypatch.setattr(boosted_trees, "WORTH_PAIRS", 500 * 20)
-    monkeypatch.setattr(boosted_trees.Leaves, "add_to", _noting(boosted_trees.Leaves.add_to, added))
+    monkeypatch.setattr(fast_boosting, "WORTH_PAIRS", 500 * 20)
+    monkeypatch.setattr(fast_boosting.Leaves, "add_to", _noting(boosted_trees.Leaves.add_to, added))
     rows = table(1_000).assign(row=np.arange(1_000))
     model = GradientBoostingRegressor(n_estimators=20).fit(rows[[f"f{i}" for i in range(6)]], target(rows))
     registry.add_sklearn(model, rows[[f"f{i}" for i in range(6)]])

@@ -6,10 +6,10 @@ import pyarrow as pa
 import pytest
 from mlflow.types import ColSpec, Schema
 
+from mlops_assets.arrow.input_table import InputTable, keyed
 from mlops_assets.errors import TableError
 from mlops_assets.scoring.conformed import conform_table
-from mlops_assets.signatures.contract import Policy
-from mlops_assets.tables.input_table import InputTable, keyed
+from mlops_assets.signatures.contract.contract import Policy
 
 INPUTS = Schema([ColSpec("double", "x")])
 TABLE = pa.table({"id": pa.array(range(300_000)), "x": pa.array([None, *map(float, range(299_999))], pa.float64())})

@@ -16,13 +16,13 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pytest
 
+from mlops_assets.arrow.provenance import Provenance
+from mlops_assets.engines.chunk_store import ChunkStore
+from mlops_assets.engines.engine import Rows, Run, results
+from mlops_assets.engines.local import LocalEngine
+from mlops_assets.engines.work import PerChunk, Work
 from mlops_assets.errors import ConfigurationError, PredictionError, WorkerError
 from mlops_assets.scoring import local_engine, work
-from mlops_assets.scoring.engine import Rows, Run, results
-from mlops_assets.scoring.local_engine import LocalEngine
-from mlops_assets.scoring.work import PerChunk, Work
-from mlops_assets.tables.chunk_store import ChunkStore
-from mlops_assets.tables.provenance import Provenance
 
 
 @dataclass(frozen=True)

@@ -19,16 +19,16 @@ import pytest
 from mlflow.models import infer_signature
 from sklearn.ensemble import GradientBoostingRegressor
 
+from mlops_assets.arrow.provenance import Provenance
+from mlops_assets.engines.chunk_store import ChunkStore
+from mlops_assets.engines.engine import Rows, Run
+from mlops_assets.engines.spark.engine import SparkEngine
+from mlops_assets.engines.work import Work
 from mlops_assets.errors import ConfigurationError, DigestMismatchError, PredictionError, TrustError, WorkerError
 from mlops_assets.models.load import load_custom
-from mlops_assets.models.source import ModelSource
+from mlops_assets.models.model_source import ModelSource
 from mlops_assets.models.trust import TrustPolicy
-from mlops_assets.scoring.engine import Rows, Run
 from mlops_assets.scoring.predict import PredictWork
-from mlops_assets.scoring.spark_engine import SparkEngine
-from mlops_assets.scoring.work import Work
-from mlops_assets.tables.chunk_store import ChunkStore
-from mlops_assets.tables.provenance import Provenance
 from mlops_assets_tests.scoring.spark_cluster import APPLICATION, Cluster
 from mlops_assets_tests.scoring.sums import SLEEP, Sums
 

@@ -8,20 +8,20 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from mlops_assets.engines.engine import Engine, Run
+from mlops_assets.engines.kinds import ENGINES
+from mlops_assets.engines.spark.engine import SparkEngine
+from mlops_assets.engines.spark.session import session_at
+from mlops_assets.engines.spark.worker import CHUNKS, ChunkTask, loaded_libraries, packed_work
+from mlops_assets.engines.work import package_digest
+from mlops_assets.engines.worker import batch_bytes
 from mlops_assets.errors import ConfigurationError, MissingExtraError, WorkerError
-from mlops_assets.models.loaded import LoadedModel
+from mlops_assets.models.loaded_model import LoadedModel
+from mlops_assets.models.model_source import ModelSource
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.registry import Registry
-from mlops_assets.models.source import ModelSource
 from mlops_assets.models.trust import TrustPolicy
-from mlops_assets.scoring.engine import Engine, Run
-from mlops_assets.scoring.engines import ENGINES
 from mlops_assets.scoring.predict import PredictWork
-from mlops_assets.scoring.spark_engine import SparkEngine
-from mlops_assets.scoring.spark_session import session_at
-from mlops_assets.scoring.spark_worker import CHUNKS, ChunkTask, loaded_libraries, packed_work
-from mlops_assets.scoring.work import package_digest
-from mlops_assets.scoring.worker import batch_bytes
 from mlops_assets.strategies import build_strategy
 from mlops_assets_tests.scoring.spark_cluster import free_port
 

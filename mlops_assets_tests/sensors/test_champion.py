@@ -10,7 +10,7 @@ from mlflow import MlflowClient
 
 from mlops_assets.journal.journal import Journal
 from mlops_assets.resources.registry import MlflowRegistry
-from mlops_assets.tables.location import Location
+from mlops_assets.storage.location import Location
 
 SENSOR = "m_champion_sensor"
 

@@ -8,7 +8,7 @@ import pytest
 
 from mlops_assets.errors import TableError
 from mlops_assets.sensors.listing import listing_token
-from mlops_assets.tables.location import Location
+from mlops_assets.storage.location import Location
 
 SENSOR = "m_inputs_sensor"
 

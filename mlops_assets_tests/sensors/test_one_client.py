@@ -13,7 +13,7 @@ import sqlalchemy
 
 from mlops_assets.component import build_model_definitions
 from mlops_assets.errors import RegistryError, RegistryUnreachableError
-from mlops_assets.models.shared import OnFirstUse
+from mlops_assets.models.process_cache import OnFirstUse
 from mlops_assets.resources.defaults import default_resources
 from mlops_assets.resources.registry import MlflowRegistry
 

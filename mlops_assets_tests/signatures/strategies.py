@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mlflow.types import ColSpec, DataType, Schema, TensorSpec
 from mlflow.types.schema import Array, Map, Object, Property
 
-from mlops_assets.signatures.arrow_types import arrow_type_of
+from mlops_assets.signatures.contract.arrow_types import arrow_type_of
 
 names = st.sampled_from(["a", "b", "c", "d", "e f", "ü", "prediction", "A"])
 scalars = st.sampled_from(list(DataType))

@@ -9,7 +9,7 @@ import pytest
 from mlflow.types import ColSpec, DataType, Schema, TensorSpec
 from mlflow.types.schema import AnyType, Array, Map, Object, Property
 
-from mlops_assets.signatures.arrow_types import (
+from mlops_assets.signatures.contract.arrow_types import (
     CONVERSIONS,
     How,
     arrow_schema,
@@ -19,7 +19,7 @@ from mlops_assets.signatures.arrow_types import (
     family_of,
     tensor_type,
 )
-from mlops_assets.signatures.scalars import Reading, RefusedError, scalar_converter
+from mlops_assets.signatures.contract.scalar_converters import Reading, RefusedError, scalar_converter
 
 # A column of each family: its edges, so that a conversion that can lose something does.
 SAMPLES = {

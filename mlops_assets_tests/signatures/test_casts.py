@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from mlflow.types import ColSpec, Schema
 
-from mlops_assets.signatures.contract import Contract, Policy
+from mlops_assets.signatures.contract.contract import Contract, Policy
 
 NAN = float("nan")
 

@@ -8,10 +8,10 @@ from mlflow.types import ColSpec, DataType, Schema
 from mlflow.types.schema import AnyType, Array, Map, Object, Property
 
 from mlops_assets.errors import ContractError
-from mlops_assets.signatures.arrow_types import arrow_schema
-from mlops_assets.signatures.compatibility import Code, Mode, check, compare
-from mlops_assets.signatures.contract import Contract
-from mlops_assets.signatures.witnesses import edge_rows
+from mlops_assets.signatures.compatibility.compatibility import Code, Mode, check, compare
+from mlops_assets.signatures.compatibility.edge_values import edge_rows
+from mlops_assets.signatures.contract.arrow_types import arrow_schema
+from mlops_assets.signatures.contract.contract import Contract
 from mlops_assets_tests.signatures.strategies import column_schemas, mlflow_types, names, scalars, tables, tensor_specs
 
 bounded = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])

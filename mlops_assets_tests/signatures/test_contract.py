@@ -6,7 +6,7 @@ from mlflow.types import ColSpec, Schema
 from mlflow.types.schema import AnyType, Array, Map, Object, Property
 
 from mlops_assets.errors import ContractError
-from mlops_assets.signatures.contract import Contract, Policy, conform
+from mlops_assets.signatures.contract.contract import Contract, Policy, conform
 
 AGE = Schema([ColSpec("double", "age"), ColSpec("string", "name", required=False)])
 

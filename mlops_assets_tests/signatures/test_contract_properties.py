@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from mlflow.types import ColSpec, DataType, Schema
 from mlflow.types.schema import AnyType
 
-from mlops_assets.signatures.contract import Contract, Policy
-from mlops_assets.signatures.model_input import refused_by_mlflow, to_model_input
+from mlops_assets.signatures.contract.contract import Contract, Policy
+from mlops_assets.signatures.mlflow.model_input import refused_by_mlflow, to_model_input
 from mlops_assets_tests.signatures.same import same
 from mlops_assets_tests.signatures.strategies import column_schemas, tables
 

@@ -7,7 +7,7 @@ from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema, TensorSpec
 from mlflow.types.schema import AnyType, Array, Map, Object, Property
 
 from mlops_assets.errors import ConfigurationError
-from mlops_assets.signatures.compatibility import Code, Difference, Mode, check, compare
+from mlops_assets.signatures.compatibility.compatibility import Code, Difference, Mode, check, compare
 
 
 def columns(*specs):

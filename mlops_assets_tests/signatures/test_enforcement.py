@@ -9,9 +9,9 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 
-from mlops_assets.signatures.contract import Contract
-from mlops_assets.signatures.enforcement import stop_enforcing_inputs
-from mlops_assets.signatures.model_input import to_model_input
+from mlops_assets.signatures.contract.contract import Contract
+from mlops_assets.signatures.mlflow.enforcement import stop_enforcing_inputs
+from mlops_assets.signatures.mlflow.model_input import to_model_input
 from mlops_assets_tests.signatures.conftest import Recorder
 from mlops_assets_tests.signatures.same import same
 

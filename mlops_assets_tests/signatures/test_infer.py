@@ -15,10 +15,10 @@ from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema, Tens
 from mlflow.types.schema import Array, Map, Object, Property
 
 from mlops_assets.errors import SignatureError
-from mlops_assets.signatures.contract import Contract
-from mlops_assets.signatures.infer import infer_signature
-from mlops_assets.signatures.model_input import to_model_input
-from mlops_assets.signatures.recorded import signature_from_json, signature_to_json
+from mlops_assets.signatures.contract.contract import Contract
+from mlops_assets.signatures.infer.infer_signature import infer_signature
+from mlops_assets.signatures.mlflow.model_input import to_model_input
+from mlops_assets.signatures.mlflow.signature_json import signature_from_json, signature_to_json
 from mlops_assets_tests.signatures.strategies import column_schemas, tables
 
 

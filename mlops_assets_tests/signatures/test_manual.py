@@ -7,7 +7,7 @@ from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema, TensorSpec
 from mlflow.types.schema import AnyType, Array, Map, Object, Property
 
 from mlops_assets.errors import SignatureError
-from mlops_assets.signatures.manual import signature_from_dict, signature_from_text
+from mlops_assets.signatures.infer.manual import signature_from_dict, signature_from_text
 
 PAGE = """
 inputs:

@@ -9,8 +9,8 @@ import pytest
 from mlflow.types import ColSpec, Schema
 from mlflow.types.schema import AnyType, Array, Map, Object, Property
 
-from mlops_assets.signatures.contract import Contract
-from mlops_assets.signatures.model_input import refused_by_mlflow, to_model_input
+from mlops_assets.signatures.contract.contract import Contract
+from mlops_assets.signatures.mlflow.model_input import refused_by_mlflow, to_model_input
 from mlops_assets_tests.signatures.same import same
 
 DAY = datetime.date(2024, 1, 31)

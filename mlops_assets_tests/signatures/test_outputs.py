@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 from mlflow.types import ColSpec, Schema, TensorSpec
 
-from mlops_assets.signatures.outputs import OutputContract
+from mlops_assets.signatures.contract.output_contract import OutputContract
 
 NAN = float("nan")
 SCORES = Schema([ColSpec("double", "score"), ColSpec("long", "label", required=False)])

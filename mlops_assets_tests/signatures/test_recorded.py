@@ -12,7 +12,12 @@ from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema, TensorSpec
 from mlflow.types.schema import AnyType, Array, Object, Property
 
 from mlops_assets.errors import SignatureError
-from mlops_assets.signatures.recorded import describe, signature_from_json, signature_hash, signature_to_json
+from mlops_assets.signatures.mlflow.signature_json import (
+    describe,
+    signature_from_json,
+    signature_hash,
+    signature_to_json,
+)
 from mlops_assets_tests.signatures.strategies import column_schemas, tensor_specs
 
 PARAMS = ParamSchema(

@@ -12,7 +12,7 @@ from mlflow.types import ColSpec, Schema
 from sklearn.linear_model import LinearRegression
 
 from mlops_assets.errors import RegistryError, SignatureError
-from mlops_assets.signatures.sign import sign_model
+from mlops_assets.models.signing import sign_model
 
 SIGNATURE = ModelSignature(Schema([ColSpec("double", "a")]), Schema([ColSpec("double", "prediction")]))
 OTHER = ModelSignature(Schema([ColSpec("long", "a")]))

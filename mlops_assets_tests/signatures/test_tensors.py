@@ -11,8 +11,8 @@ from hypothesis.extra import numpy as arrays
 from mlflow.types import Schema, TensorSpec
 
 from mlops_assets.errors import ContractError
-from mlops_assets.signatures.contract import Contract, Policy
-from mlops_assets.signatures.model_input import to_model_input
+from mlops_assets.signatures.contract.contract import Contract, Policy
+from mlops_assets.signatures.mlflow.model_input import to_model_input
 from mlops_assets_tests.signatures.same import same
 from mlops_assets_tests.signatures.strategies import tensor_specs
 

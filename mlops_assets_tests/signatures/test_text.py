@@ -5,7 +5,7 @@ import datetime
 import pyarrow as pa
 import pytest
 
-from mlops_assets.signatures.contract import Policy
+from mlops_assets.signatures.contract.contract import Policy
 from mlops_assets_tests.signatures.test_casts import judge
 
 TEXT = Policy(text_columns=frozenset({"x"}))

@@ -2,7 +2,7 @@ import secrets
 
 import pytest
 
-from mlops_assets.tables.location import Location
+from mlops_assets.storage.location import Location
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pytest
 
+from mlops_assets.arrow.foreign_tables import from_arrow_like
 from mlops_assets.errors import TableError
-from mlops_assets.tables.arrow_like import from_arrow_like
 
 TABLE = pa.table({"id": [2, 1], "s": pa.array(["a", "b"]).dictionary_encode()})
 

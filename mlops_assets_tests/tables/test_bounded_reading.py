@@ -4,10 +4,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from mlops_assets.tables.location import Location
+from mlops_assets.arrow.views import rows_of
+from mlops_assets.storage.location import Location
 from mlops_assets.tables.parquet_writer import ParquetWriter
 from mlops_assets.tables.source import TableSource
-from mlops_assets.tables.views import rows_of
 
 ROWS, COLUMNS = 65_536, 8
 BATCHES = 40

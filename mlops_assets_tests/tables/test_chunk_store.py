@@ -9,8 +9,8 @@ from datetime import timedelta
 import pyarrow as pa
 import pytest
 
+from mlops_assets.engines.chunk_store import ChunkStore
 from mlops_assets.errors import TableError
-from mlops_assets.tables.chunk_store import ChunkStore
 
 DAY = 86_400.0
 
@@ -104,7 +104,7 @@ def test_nothing_that_a_living_run_used_is_collected(store):
 
 def test_a_killed_run_holds_nothing_for_ever(store):
     script = (
-        "import sys, os\nfrom pathlib import Path\nfrom mlops_assets.tables.chunk_store import ChunkStore\n"
+        "import sys, os\nfrom pathlib import Path\nfrom mlops_assets.engines.chunk_store import ChunkStore\n"
         "with ChunkStore(Path(sys.argv[1])).in_use():\n    os.kill(os.getpid(), 9)\n"
     )
     assert subprocess.run([sys.executable, "-c", script, str(store.root)], check=False).returncode == -9

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlops_assets.tables.chunks import chunks, row_bytes, rows_of_bytes
+from mlops_assets.engines.chunks import chunks, row_bytes, rows_of_bytes
 
 
 def table(keys) -> pa.RecordBatch:

@@ -18,14 +18,14 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 from hypothesis import HealthCheck, given, settings
 
+from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.component import MlflowModelComponent
 from mlops_assets.errors import ConcurrentRunError, ConfigurationError, MissingExtraError, TableError
-from mlops_assets.tables import delta_log
-from mlops_assets.tables.delta_files import delta_table
-from mlops_assets.tables.delta_store import store_options
-from mlops_assets.tables.delta_writer import DeltaWriter
-from mlops_assets.tables.location import Location
-from mlops_assets.tables.provenance import Provenance
+from mlops_assets.storage.location import Location
+from mlops_assets.tables.delta import log as delta_log
+from mlops_assets.tables.delta.reader import delta_table
+from mlops_assets.tables.delta.store import store_options
+from mlops_assets.tables.delta.writer import DeltaWriter
 from mlops_assets.tables.source import TableSource
 from mlops_assets_tests.tables.strategies import EVERY, assert_same, tables
 
@@ -493,6 +493,6 @@ def test_right_settings_load(tmp_path):
 def test_importing_the_settings_imports_no_deltalake():
     import subprocess
 
-    code = "import sys, mlops_assets.settings, mlops_assets.tables.writers; print('deltalake' in sys.modules)"
+    code = "import sys, mlops_assets.settings.groups, mlops_assets.tables.writers; print('deltalake' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

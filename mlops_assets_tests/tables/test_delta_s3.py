@@ -10,9 +10,9 @@ import pyarrow as pa
 import pytest
 
 from mlops_assets.errors import ConcurrentRunError, TableError
-from mlops_assets.tables import delta_log
-from mlops_assets.tables.delta_writer import DeltaWriter
-from mlops_assets.tables.location import Location
+from mlops_assets.storage.location import Location
+from mlops_assets.tables.delta import log as delta_log
+from mlops_assets.tables.delta.writer import DeltaWriter
 from mlops_assets.tables.source import TableSource
 
 SECRET = "secret-that-nobody-may-see"

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mlops_assets.arrow.key_hash import key_hashes
+from mlops_assets.arrow.unique_keys import KeyCheck, check_unique
 from mlops_assets.errors import TableError
 from mlops_assets.tables import key_hash, keys
-from mlops_assets.tables.key_hash import key_hashes
-from mlops_assets.tables.keys import KeyCheck, check_unique
 
 
 def refusal(table: pa.Table, scratch, rows: int = 3) -> str | None:

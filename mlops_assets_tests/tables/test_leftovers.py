@@ -7,9 +7,9 @@ from threading import Thread
 
 import pytest
 
+from mlops_assets.storage.location import Location
+from mlops_assets.storage.locks import turn
 from mlops_assets.tables.leftovers import sweep_folder
-from mlops_assets.tables.liveness import turn
-from mlops_assets.tables.location import Location
 
 DEAD = ".predictions.parquet.0123456789abcdef.tmp"
 

@@ -12,7 +12,7 @@ import pytest
 from pyarrow import fs as arrow_fs
 
 from mlops_assets.errors import ConfigurationError, MissingExtraError, TableError
-from mlops_assets.tables.location import Location
+from mlops_assets.storage.location import Location
 
 
 @pytest.mark.parametrize(

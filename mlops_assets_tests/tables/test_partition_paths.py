@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlops_assets.errors import ConfigurationError
-from mlops_assets.tables.partition_paths import PathTemplate, file_name, key_of_file_name
+from mlops_assets.storage.partition_paths import PathTemplate, file_name, key_of_file_name
 
 DAY, HOUR = "%Y-%m-%d", "%Y-%m-%d-%H:%M"
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from mlops_assets.tables.pipeline import ahead
+from mlops_assets.arrow.read_ahead import ahead
 
 
 def threads() -> int:

@@ -3,9 +3,9 @@
 import pyarrow as pa
 import pytest
 
+from mlops_assets.arrow.provenance import ROW_KEY, Provenance
 from mlops_assets.errors import ConfigurationError
-from mlops_assets.tables.location import Location
-from mlops_assets.tables.provenance import ROW_KEY, Provenance
+from mlops_assets.storage.location import Location
 from mlops_assets.tables.writers import WRITERS
 
 WHOLE = Provenance(

@@ -12,10 +12,10 @@ from datetime import timedelta
 import pytest
 
 from mlops_assets.errors import ConcurrentRunError, ConfigurationError, TableError
+from mlops_assets.storage.location import Location
+from mlops_assets.storage.object_stores import sweep_uploads
+from mlops_assets.storage.small_files import read_all
 from mlops_assets.tables.leftovers import sweep_folder
-from mlops_assets.tables.location import Location
-from mlops_assets.tables.object_stores import sweep_uploads
-from mlops_assets.tables.small_files import read_all
 from mlops_assets_tests.object_store import KEY, SECRET
 
 MIB = 1 << 20
@@ -102,7 +102,7 @@ def test_a_killed_writer_leaves_what_was_there_and_its_upload_is_swept(bucket):
     place = bucket.place("tables/x.bin", default_block_size=5 * MIB)
     place.write_text_atomically("old")
     program = f"""
-        from mlops_assets.tables.location import Location
+        from mlops_assets.storage.location import Location
         place = Location({place.address!r}, {dict(place.storage_options)!r})
         with place.draft() as sink:
             sink.write(b"x" * {6 * MIB})

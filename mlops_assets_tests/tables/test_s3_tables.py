@@ -137,7 +137,7 @@ class TestPublishing:
 
     @pytest.mark.parametrize("kind", ["parquet", "csv"])
     def test_the_same_bytes_as_locally(self, bucket, kind, tmp_path):
-        from mlops_assets.tables.location import Location
+        from mlops_assets.storage.location import Location
 
         local, remote = Location.parse(tmp_path / "t"), bucket.place("folder/t")
         here, there = (writer_for(kind).write(MIXED.to_reader(), place) for place in (local, remote))
@@ -198,7 +198,7 @@ class TestPublishing:
         before = bucket.objects()
         program = f"""
             import numpy, pyarrow as pa
-            from mlops_assets.tables.location import Location
+            from mlops_assets.storage.location import Location
             from mlops_assets.tables.writers import ParquetWriter
             def batches():
                 for number in range(100):

@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from mlops_assets.errors import ConfigurationError, MlopsAssetsError, TableError
+from mlops_assets.storage.location import Location
 from mlops_assets.tables import csv_files, json_lines_files
-from mlops_assets.tables.location import Location
 from mlops_assets.tables.source import TableSource
 
 

@@ -7,8 +7,8 @@ import sys
 import pyarrow as pa
 import pytest
 
-from mlops_assets.tables.liveness import held
-from mlops_assets.tables.spool import Spool, scratch_folder
+from mlops_assets.arrow.spool import Spool, scratch_folder
+from mlops_assets.storage.locks import held
 
 BATCHES = pa.table({"a": range(10), "s": list("abcdefghij")}).to_batches(4)
 

@@ -3,8 +3,8 @@
 import pyarrow as pa
 import pytest
 
+from mlops_assets.arrow.type_names import NAMES, arrow_type
 from mlops_assets.errors import ConfigurationError
-from mlops_assets.tables.type_names import NAMES, arrow_type
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
-from mlops_assets.tables.location import Location
+from mlops_assets.arrow.views import as_type, rows_of
+from mlops_assets.storage.location import Location
 from mlops_assets.tables.source import TableSource
-from mlops_assets.tables.views import as_type, rows_of
 
 FRAME = pd.DataFrame({"x": [1.5, 2.5]}, index=pd.Index(["a", "b"], name="patient"))
 DATASET = ds.dataset(pa.Table.from_pandas(FRAME))

@@ -17,9 +17,9 @@ import pytest
 from hypothesis import given, settings
 
 from mlops_assets.errors import ConfigurationError, TableError
+from mlops_assets.storage.location import Location
+from mlops_assets.storage.locks import held
 from mlops_assets.tables import parquet_writer
-from mlops_assets.tables.liveness import held
-from mlops_assets.tables.location import Location
 from mlops_assets.tables.writers import CsvWriter, ParquetWriter, writer_for
 from mlops_assets_tests.tables.strategies import EVERY, FLAT, assert_same, tables
 
@@ -188,7 +188,7 @@ def test_a_failed_first_write_leaves_nothing(tmp_path, format_name):
 KILLED = """
     import sys, time
     import pyarrow as pa
-    from mlops_assets.tables.location import Location
+    from mlops_assets.storage.location import Location
     from mlops_assets.tables.writers import writer_for
 
     def endless():

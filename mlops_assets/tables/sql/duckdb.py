@@ -8,9 +8,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from mlops_assets.arrow.batching import BATCH_ROWS
+from mlops_assets.arrow.plain_types import plain_batch, plain_schema
 from mlops_assets.errors import MissingExtraError, TableError
-from mlops_assets.tables.batching import BATCH_ROWS
-from mlops_assets.tables.plain import plain_batch, plain_schema
 from mlops_assets.tables.sql.address import Address
 from mlops_assets.tables.sql.names import TableName
 from mlops_assets.tables.sql.nested import is_bytes, is_text

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from mlops_assets.tables.provenance import Provenance
+from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.tables.sql.names import TableName, quoted
 from mlops_assets.tables.sql.session import Session
 

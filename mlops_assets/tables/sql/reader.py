@@ -6,9 +6,10 @@ import pyarrow as pa
 
 from mlops_assets.errors import TableError
 from mlops_assets.tables.sql.address import Address
+from mlops_assets.tables.sql.connect import open_session
 from mlops_assets.tables.sql.names import PUBLICATION, ROW, TableName, quoted
 from mlops_assets.tables.sql.publications import Publication, Publications
-from mlops_assets.tables.sql.session import Session, opened
+from mlops_assets.tables.sql.session import Session
 
 
 def current(address: Address, name: TableName, partition: str = "") -> Publication | None:
@@ -19,7 +20,7 @@ def current(address: Address, name: TableName, partition: str = "") -> Publicati
 def publications(address: Address, name: TableName, partition: str | None = None) -> list[Publication]:
     """Everything that is recorded of a table, or of one of its partitions."""
     try:
-        with opened(address, writing=False) as session, session.refusals(session.where(name)):
+        with open_session(address, writing=False) as session, session.refusals(session.where(name)):
             return Publications(session, name.schema).of(name.table, partition)
     except TableError as error:
         if error.what.startswith("No such database"):
@@ -44,7 +45,7 @@ def read(address: Address, name: TableName, partition: str = "") -> tuple[Public
 
 
 def _rows(address: Address, name: TableName, partition: str) -> Iterator[Publication | pa.RecordBatch]:
-    with opened(address, writing=False) as session, session.refusals(session.where(name)), session.transaction():
+    with open_session(address, writing=False) as session, session.refusals(session.where(name)), session.transaction():
         publication = Publications(session, name.schema).current(name.table, partition)
         there = session.columns(name)
         where = session.where(name) if not partition else f"{session.where(name)}, partition {partition}"

@@ -158,38 +158,6 @@ def column_list(columns: Mapping[str, str]) -> str:
     return ", ".join(f"{quoted(name)} {kind}" for name, kind in columns.items())
 
 
-@contextmanager
-def opened(address: Address, *, writing: bool) -> Iterator[Session]:
-    """A session on a database.
-
-    Raises
-    ------
-    MissingExtraError
-        The driver is not installed.
-    TableError
-        The database is not there, not reachable, or in use by somebody who does not share it.
-    """
-    session = _session(address, writing)
-    try:
-        yield session
-    finally:
-        session.close()
-
-
-def _session(address: Address, writing: bool) -> Session:
-    if address.kind == "sqlite":
-        from mlops_assets.tables.sql.sqlite import SqliteSession
-
-        return SqliteSession(address, writing=writing)
-    if address.kind == "duckdb":
-        from mlops_assets.tables.sql.duckdb import DuckdbSession
-
-        return DuckdbSession(address, writing=writing)
-    from mlops_assets.tables.sql.postgresql import PostgresqlSession
-
-    return PostgresqlSession(address)
-
-
 def refused(what: str, where: str, told: str | None) -> MlopsAssetsError:
     """The error for what a driver said; `told` is its message where that cannot hold data."""
     return TableError(

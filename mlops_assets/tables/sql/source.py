@@ -5,15 +5,16 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
+from mlops_assets.arrow.batching import first_rows
+from mlops_assets.arrow.input_table import InputTable, keyed
+from mlops_assets.arrow.type_names import arrow_type
 from mlops_assets.errors import TableError, did_you_mean
-from mlops_assets.tables.batching import first_rows
-from mlops_assets.tables.input_table import InputTable, keyed
 from mlops_assets.tables.sql.address import Address
+from mlops_assets.tables.sql.connect import open_session
 from mlops_assets.tables.sql.names import RESERVED, TableName, quoted
 from mlops_assets.tables.sql.publications import Publications
-from mlops_assets.tables.sql.session import Session, opened
+from mlops_assets.tables.sql.session import Session
 from mlops_assets.tables.sql.storage import Storage
-from mlops_assets.tables.type_names import arrow_type
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class SqlSource:
             The database, the table or a column is not there; the query is refused; a type cannot be read.
         """
         types = {column: arrow_type(name, where=self.uri) for column, name in self.types.items()}
-        with opened(self.address, writing=False) as session, session.refusals(self.uri), session.transaction():
+        with open_session(self.address, writing=False) as session, session.refusals(self.uri), session.transaction():
             found = self._described(session, types)
         if unknown := [column for column in types if column not in found.schema.names]:
             raise TableError(
@@ -64,7 +65,7 @@ class SqlSource:
             )
 
         def batches(wanted: Sequence[str]) -> Iterator[pa.RecordBatch]:
-            with opened(self.address, writing=False) as again, again.refusals(self.uri), again.transaction():
+            with open_session(self.address, writing=False) as again, again.refusals(self.uri), again.transaction():
                 yield from first_rows(found.batches(again, wanted), self.limit)
 
         return keyed(found.schema, batches, uri=self.uri, row_key=self.row_key, columns=self.columns, limit=self.limit)

@@ -13,8 +13,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from mlops_assets.arrow.batching import split_batches
 from mlops_assets.errors import TableError
-from mlops_assets.tables.batching import split_batches
 from mlops_assets.tables.sql.address import Address
 from mlops_assets.tables.sql.names import TableName, quoted
 from mlops_assets.tables.sql.nested import is_bytes, is_text

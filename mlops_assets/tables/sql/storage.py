@@ -163,7 +163,7 @@ class Extension(Storage):
 
 def _equal_with_nan(one: pa.Array, other: pa.Array) -> bool:
     """Equal, where a NaN is equal to a NaN at any depth."""
-    from mlops_assets.tables.digest import ContentHash
+    from mlops_assets.arrow.content_hash import ContentHash
 
     digests = []
     for array in (one, other):

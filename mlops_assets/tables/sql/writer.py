@@ -8,14 +8,15 @@ from typing import Literal, Protocol
 
 import pyarrow as pa
 
+from mlops_assets.arrow.batching import fixed_batches
+from mlops_assets.arrow.content_hash import ContentHash
+from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.errors import MlopsAssetsError, TableError
-from mlops_assets.tables.batching import fixed_batches
-from mlops_assets.tables.digest import ContentHash
-from mlops_assets.tables.provenance import Provenance
 from mlops_assets.tables.sql.address import Address
+from mlops_assets.tables.sql.connect import open_session
 from mlops_assets.tables.sql.names import PARTITION, PUBLICATION, RESERVED, ROW, TableName, quoted, refuse_names
 from mlops_assets.tables.sql.publications import Publication, Publications, number_of
-from mlops_assets.tables.sql.session import Session, column_list, opened
+from mlops_assets.tables.sql.session import Session, column_list
 from mlops_assets.tables.sql.storage import Storage, UnstorableError
 
 Mode = Literal["replace", "append", "upsert"]
@@ -66,7 +67,7 @@ def check(schema: pa.Schema, target: Target) -> None:
     TableError
         Names the columns.
     """
-    with opened(target.address, writing=True) as session:
+    with open_session(target.address, writing=True) as session:
         _storages(session, schema, target)
 
 
@@ -93,7 +94,7 @@ def write(rows: Rows, target: Target, switching: AbstractContextManager[object] 
     TableError
         A column or a value cannot be held; the table is somebody else's; a column changed its type.
     """
-    with opened(target.address, writing=True) as session, session.refusals(target.where):
+    with open_session(target.address, writing=True) as session, session.refusals(target.where):
         storages = _storages(session, rows.schema, target)
         columns = {field.name: one.sql for field, one in zip(rows.schema, storages, strict=True)}
         number = number_of(target.partition, Provenance.of(rows.schema).data_version or _content(rows))

@@ -7,12 +7,12 @@ import pytest
 from sklearn.datasets import load_iris
 from sklearn.ensemble import RandomForestClassifier
 
+from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.errors import TableError
-from mlops_assets.tables.provenance import Provenance
 from mlops_assets.tables.sql.address import Address
+from mlops_assets.tables.sql.connect import open_session
 from mlops_assets.tables.sql.names import TableName
 from mlops_assets.tables.sql.reader import read
-from mlops_assets.tables.sql.session import opened
 from mlops_assets.tables.sql.writer import Target, write
 from mlops_assets_tests.tables.sql.conftest import each_kind
 from mlops_assets_tests.tables.sql.test_round_trip import Stored, rows_of
@@ -112,7 +112,7 @@ def test_a_second_champion_beside_the_first(mode, kept, url, registry, run):
     assert all(check.passed for check in done.checks.values())
     assert published(url, "m_predictions")["model_version"].to_pylist() == [2] * 7
     assert published(url, "m_input_samples").num_rows == 7
-    with opened(Address.parse(url), writing=False) as session:
+    with open_session(Address.parse(url), writing=False) as session:
         assert session.rows("SELECT count(*), count(DISTINCT flower) FROM m_predictions") == [(kept, 12)]
         assert session.rows("SELECT count(*) FROM m_input_samples") == [(7,)]
 
@@ -164,6 +164,6 @@ def test_partitions_share_a_table(url, champion, run, tmp_path):
     assert done.metadata("model_explanations")["rows_explained"] == 15
     rows.head(3).to_parquet(tmp_path / "in" / "north.parquet", index=False)
     assert run(partition="north", job="inference", **settings).success
-    with opened(Address.parse(url), writing=False) as session:
+    with open_session(Address.parse(url), writing=False) as session:
         counted = "SELECT mlops_assets_partition, count(*) FROM predictions GROUP BY 1 ORDER BY 1"
         assert session.rows(counted) == [("it's", 5), ("north", 3)]

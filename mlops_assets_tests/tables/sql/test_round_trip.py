@@ -10,8 +10,8 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 
-from mlops_assets.tables.digest import ContentHash
-from mlops_assets.tables.provenance import Provenance
+from mlops_assets.arrow.content_hash import ContentHash
+from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.tables.sql.address import Address
 from mlops_assets.tables.sql.names import TableName
 from mlops_assets.tables.sql.reader import read

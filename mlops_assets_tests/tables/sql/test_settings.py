@@ -8,11 +8,11 @@ import dagster as dg
 import pytest
 from pydantic import ValidationError
 
-from mlops_assets.assets.family import tables_io_manager
 from mlops_assets.component import MlflowModelComponent, build_model_definitions
 from mlops_assets.family import Family
 from mlops_assets.io_managers.inputs import SqlInputsIOManager, inputs_io_manager
 from mlops_assets.io_managers.sql import SqlIOManager
+from mlops_assets.model_definitions import tables_io_manager
 from mlops_assets.resources.defaults import default_resources
 
 TABLE = {"database": {"env": "WAREHOUSE_URL"}, "table": "customers", "row_key": ["id"]}
@@ -101,7 +101,7 @@ attributes:
 """
 LOADED = """
 import json
-from mlops_assets.code_location import model_resources
+from mlops_assets.code_location.model_resources import model_resources
 from mlops_assets.family import NamedModel
 told = {}
 for name in ("plain", "nested"):

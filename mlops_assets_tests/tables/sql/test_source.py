@@ -10,8 +10,8 @@ import pytest
 
 from mlops_assets.errors import ConfigurationError, MissingExtraError, TableError
 from mlops_assets.tables.sql.address import Address
+from mlops_assets.tables.sql.connect import open_session
 from mlops_assets.tables.sql.names import TableName
-from mlops_assets.tables.sql.session import opened
 from mlops_assets.tables.sql.source import SqlSource
 from mlops_assets.tables.sql.writer import Target, write
 from mlops_assets_tests.tables.sql.conftest import each_kind
@@ -186,7 +186,7 @@ def test_a_server_that_does_not_answer_and_a_file_that_is_not_there(tmp_path):
         with pytest.raises(TableError, match=rf"No such database \({kind}:///.*none\.db"):
             SqlSource(Address.parse(f"{kind}:///{tmp_path}/none.db"), PEOPLE).open()
         (tmp_path / "text.db").write_text("not a database, and long enough to be read as one: " * 100)
-        with pytest.raises(TableError, match=r"cannot be opened: .*text\.db"):
+        with pytest.raises(TableError, match=r"cannot be open_session: .*text\.db"):
             SqlSource(Address.parse(f"{kind}:///{tmp_path}/text.db"), PEOPLE).open()
 
 
@@ -197,7 +197,7 @@ def test_a_driver_that_is_not_installed(url, module, monkeypatch):
     monkeypatch.setitem(sys.modules, module, None)
     with (
         pytest.raises(MissingExtraError, match=r'pip install "mlops-assets\[sql\]"'),
-        opened(Address.parse(url), writing=False),
+        open_session(Address.parse(url), writing=False),
     ):
         pass
 

@@ -8,9 +8,9 @@ import pytest
 
 from mlops_assets.errors import TableError
 from mlops_assets.tables.sql.address import Address
+from mlops_assets.tables.sql.connect import open_session
 from mlops_assets.tables.sql.names import TableName
 from mlops_assets.tables.sql.reader import current, publications, read
-from mlops_assets.tables.sql.session import opened
 from mlops_assets.tables.sql.writer import Target, check, write
 from mlops_assets_tests.tables.sql.conftest import each_kind
 from mlops_assets_tests.tables.sql.test_round_trip import Stored, back, rows_of
@@ -25,7 +25,7 @@ def table(ids: list[int], score: float = 1.0, **more: list) -> pa.Table:
 
 def raw(address: Address, sql: str) -> list[tuple]:
     """What anybody sees in the database."""
-    with opened(address, writing=True) as session:
+    with open_session(address, writing=True) as session:
         if sql.upper().startswith("SELECT"):
             return session.rows(sql)
         session.execute(sql)
@@ -234,7 +234,7 @@ def test_the_same_rows_give_the_same_content(address):
 KILLED = """
 import os, sys
 import pyarrow as pa
-from mlops_assets.tables.arrow_like import from_arrow_like
+from mlops_assets.arrow.foreign_tables import from_arrow_like
 from mlops_assets.tables.sql import publications
 from mlops_assets.tables.sql.address import Address
 from mlops_assets.tables.sql.names import TableName

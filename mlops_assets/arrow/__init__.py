@@ -1,0 +1,1 @@
+"""Streams of Arrow batches: cut, read ahead, keyed, hashed, spooled. Pure: no dagster."""

@@ -1,0 +1,202 @@
+"""A table as the rest of the package meets it: a keyed stream of Arrow batches."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+from mlops_assets.arrow.batching import BATCH_ROWS, split_batches
+from mlops_assets.arrow.plain_types import plain_batch, plain_schema
+from mlops_assets.errors import TableError, did_you_mean
+
+ROW_NUMBER = "row_number"
+"""The generated row key: the row's position, from 0."""
+
+
+@dataclass(frozen=True)
+class InputTable:
+    """Rows with a key, in order, read in bounded memory.
+
+    Attributes
+    ----------
+    schema
+        Plain types (no dictionary encoding), no metadata. Key columns keep their place; those that were not selected
+        come first.
+    row_key
+        The columns that identify a row, at least one. That they do is checked by `tables.keys`, not here.
+    text_columns
+        Columns that are text only because their file has no types (CSV): to be parsed by whoever knows their type.
+    uri
+        Where the rows come from, without credentials.
+    """
+
+    schema: pa.Schema
+    row_key: tuple[str, ...]
+    text_columns: frozenset[str]
+    uri: str
+    _open: Callable[[], Iterator[pa.RecordBatch]] = field(repr=False)
+    _lazy: Callable[[pa.Schema], ds.Dataset] | None = field(default=None, repr=False)
+    _parts: Callable[[], tuple[int, ...]] | None = field(default=None, repr=False)
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """The rows in order, in batches of 1 to 65,536; every call starts anew, save for a stream that cannot.
+
+        Raises
+        ------
+        TableError
+            A row key is null, the files are damaged, or a stream was read before.
+        """
+        return self._open()
+
+    def reader(self) -> pa.RecordBatchReader:
+        """`batches` as a reader."""
+        return pa.RecordBatchReader.from_batches(self.schema, self.batches())
+
+    def parts(self) -> tuple[int, ...]:
+        """Rows of each file that `batches` has read the last time, in order; empty where there are no files.
+
+        No batch holds rows of two files.
+        """
+        return self._parts() if self._parts else ()
+
+    def dataset(self) -> ds.Dataset | None:
+        """The same rows and columns as a lazy dataset, where the files themselves hold exactly these; else None.
+
+        Does not check row keys for nulls.
+        """
+        return self._lazy(self.schema) if self._lazy else None
+
+
+def keyed(
+    schema: pa.Schema,
+    batches: Callable[[Sequence[str]], Iterator[pa.RecordBatch]],
+    *,
+    uri: str,
+    row_key: Sequence[str] | None = None,
+    columns: Sequence[str] | None = None,
+    limit: int | None = None,
+    text_columns: frozenset[str] = frozenset(),
+    lazy: Callable[[pa.Schema], ds.Dataset] | None = None,
+    parts: Callable[[], tuple[int, ...]] | None = None,
+) -> InputTable:
+    """An `InputTable` over rows that somebody else reads.
+
+    Parameters
+    ----------
+    schema
+        The rows' columns; the pandas metadata in it names the index columns.
+    batches
+        Opens the rows, with at least the stored columns asked for.
+    row_key
+        The key's columns; None takes pandas' stored index, else a generated `row_number`.
+    columns
+        What to hand on beside the key; None is everything.
+    limit
+        At most so many rows, from the start.
+
+    Raises
+    ------
+    TableError
+        A column is asked for that is not there, two have one name, or `row_number` is taken.
+    """
+    _refuse_duplicates(schema, uri)
+    index = _pandas_index(schema)
+    shown = {name: index.get(name, name) for name in schema.names}
+    available = list(shown.values())
+    if row_key:
+        key = tuple(row_key)
+        _refuse_unknown(key, available, "Row key column", uri)
+    else:
+        key = tuple(index.values())
+    _refuse_unknown(columns or (), available, "Column", uri)
+    if columns is None:
+        selected = available
+    else:
+        selected = [*(name for name in key if name not in columns), *dict.fromkeys(columns)]
+    generated = not key
+    if generated and ROW_NUMBER in available:
+        raise TableError(
+            f"The table has a column {ROW_NUMBER!r}, so none can be generated as its row key",
+            where=uri,
+            fix=f"Set row_key: [{ROW_NUMBER}] if it identifies a row, else name the columns that do",
+        )
+    stored_by_shown = {name: stored for stored, name in shown.items()}
+    stored = [stored_by_shown[name] for name in selected]
+    plain = plain_schema(pa.schema([schema.field(name) for name in stored]))
+    fields = [field.with_name(name) for field, name in zip(plain, selected, strict=True)]
+    if generated:
+        key = (ROW_NUMBER,)
+        fields = [pa.field(ROW_NUMBER, pa.int64(), nullable=False), *fields]
+    result = pa.schema(fields)
+
+    def opened() -> Iterator[pa.RecordBatch]:
+        position = 0
+        for batch in split_batches(batches(stored), BATCH_ROWS):
+            if limit is not None and position >= limit:
+                return
+            taken = batch if limit is None else batch.slice(0, limit - position)
+            arrays = plain_batch(taken.select(stored), plain).columns
+            if generated:
+                arrays = [pa.array(np.arange(position, position + taken.num_rows, dtype=np.int64)), *arrays]
+            keyed_batch = pa.RecordBatch.from_arrays(arrays, schema=result)
+            _refuse_null_keys(keyed_batch, key, position, uri)
+            position += taken.num_rows
+            yield keyed_batch
+
+    as_stored = not generated and limit is None and stored == selected and plain.types == _types_of(schema, stored)
+    return InputTable(result, key, text_columns & set(selected), uri, opened, lazy if as_stored else None, parts)
+
+
+def _types_of(schema: pa.Schema, names: Sequence[str]) -> list[pa.DataType]:
+    return [schema.field(name).type for name in names]
+
+
+def _pandas_index(schema: pa.Schema) -> dict[str, str]:
+    """The columns that hold a pandas index, as ``{stored name: name to show}``; a RangeIndex is not stored in columns.
+
+    An index without a name is shown as pandas' ``reset_index`` would: ``index``, or ``level_0``, ``level_1``, ... ;
+    under its stored name where another column has that one.
+    """
+    text = (schema.metadata or {}).get(b"pandas")
+    if text is None:
+        return {}
+    described = json.loads(text).get("index_columns", [])
+    stored = [name for name in described if isinstance(name, str) and name in schema.names]
+    shown = {}
+    for level, name in enumerate(stored):
+        unnamed = name == f"__index_level_{level}__"
+        wanted = ("index" if len(stored) == 1 else f"level_{level}") if unnamed else name
+        shown[name] = name if unnamed and wanted in schema.names else wanted
+    return shown
+
+
+def _refuse_duplicates(schema: pa.Schema, uri: str) -> None:
+    if twice := sorted({name for name in schema.names if schema.names.count(name) > 1}):
+        names = ", ".join(map(repr, twice))
+        raise TableError(f"More than one column is called {names}", where=uri, fix="Give every column its own name")
+
+
+def _refuse_unknown(names: Sequence[str], available: Sequence[str], role: str, uri: str) -> None:
+    if unknown := [name for name in names if name not in available]:
+        listed = ", ".join(f"{name!r}{did_you_mean(name, available)}" for name in unknown)
+        raise TableError(
+            f"{role}{'s' if len(unknown) > 1 else ''} {listed} not in the table",
+            where=uri,
+            fix=f"Use its columns: {', '.join(map(repr, available))}",
+        )
+
+
+def _refuse_null_keys(batch: pa.RecordBatch, key: Sequence[str], position: int, uri: str) -> None:
+    for name in key:
+        column = batch.column(name)
+        if column.null_count:
+            rows = np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False)) + position
+            shown = ", ".join(map(str, rows[:5])) + (", ..." if len(rows) > 5 else "")
+            raise TableError(
+                f"Row key column {name!r} is null at row {shown} (counting from 0)",
+                where=uri,
+                fix="Fill the column, or choose a row_key that every row has",
+            )

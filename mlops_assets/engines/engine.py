@@ -1,0 +1,208 @@
+"""Where work is done: an engine takes rows and work, and hands on the results in the rows' order."""
+
+import pickle
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+from mlops_assets.arrow.provenance import Provenance
+from mlops_assets.arrow.read_ahead import ahead
+from mlops_assets.arrow.views import rows_of
+from mlops_assets.engines.chunk_store import ChunkStore
+from mlops_assets.engines.chunks import Chunk, chunks, rows_of_bytes
+from mlops_assets.engines.work import Work
+from mlops_assets.errors import ConfigurationError, TableError
+
+PARTS = "parts"
+"""`Provenance.extra` of a table whose rows came in parts: how many rows each has, separated by spaces."""
+
+# Small enough that a killed run loses little, large enough that what each chunk costs beside the work is not felt.
+CHUNK_BYTES = 8 << 20
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of a published table, to be worked on in order.
+
+    Attributes
+    ----------
+    dataset
+        The table, with its provenance.
+    selected
+        Picks rows of the table's stream; None: all rows. Cuts between parts are then unknown.
+    chunk_rows
+        About so many rows are one chunk: what is worked on at once, and found again later.
+    """
+
+    dataset: ds.Dataset
+    chunk_rows: int
+    selected: Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        dataset: ds.Dataset,
+        chunk_rows: int | None = None,
+        most: int = 32_768,
+        selected: Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]] | None = None,
+    ) -> "Rows":
+        """With `chunk_rows` None: as many rows as are about 8 MiB, and no more than `most`."""
+        return cls(dataset, chunk_rows or rows_of_bytes(dataset.schema, CHUNK_BYTES, 64, most), selected)
+
+    @property
+    def row_key(self) -> tuple[str, ...]:
+        """The columns that identify a row."""
+        return Provenance.of(self.dataset.schema).row_key
+
+    @cached_property
+    def count(self) -> int:
+        """Rows of the table; a selection may be fewer."""
+        return int(self.dataset.count_rows())
+
+    @property
+    def parts(self) -> tuple[int, ...]:
+        """Rows of each part of the table; empty where it has none, or where rows are selected."""
+        told = Provenance.of(self.dataset.schema).extra.get(PARTS, "") if self.selected is None else ""
+        return tuple(map(int, told.split()))
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """The rows in order, a few batches in memory at most."""
+        stream = rows_of(self.dataset)
+        return stream if self.selected is None else (batch for batch in self.selected(stream) if batch.num_rows)
+
+    def chunks(self) -> Iterator[Chunk]:
+        """The rows cut into chunks, read and hashed in a thread of their own."""
+        return ahead(chunks(self.batches(), self.row_key, self.chunk_rows, self.parts))
+
+
+@dataclass
+class Tally:
+    """What an engine did, filled while its results are read."""
+
+    chunks_computed: int = 0
+    chunks_reused: int = 0
+    rows_computed: int = 0
+    rows_reused: int = 0
+    workers: int = 0
+    """Worker processes beside this one."""
+    store_failed: bool = False
+    """Results could not be kept for the next run."""
+
+    def add(self, rows: int, *, reused: bool) -> None:
+        """Count one chunk."""
+        if reused:
+            self.chunks_reused += 1
+            self.rows_reused += rows
+        else:
+            self.chunks_computed += 1
+            self.rows_computed += rows
+
+    def as_metadata(self) -> dict[str, int | bool]:
+        """By name, for an asset's metadata."""
+        return dict(vars(self))
+
+
+@dataclass(frozen=True)
+class Run:
+    """One table's worth of work.
+
+    Attributes
+    ----------
+    work, rows
+        What is done with which rows.
+    store
+        Where results are kept and looked for; None: nowhere.
+    tally
+        What was done.
+    tell
+        Takes one line for the log.
+    """
+
+    work: Work
+    rows: Rows
+    store: ChunkStore | None = None
+    tally: Tally = field(default_factory=Tally)
+    tell: Callable[[str], None] = lambda _line: None
+
+    def kept(self, key: str, rows: int) -> pa.RecordBatch | None:
+        """The result under this key, counted as reused; None where there is none."""
+        result = self.store.get(key) if self.store else None
+        if result is not None:
+            self.tally.add(rows, reused=True)
+        return result
+
+    def keep(self, key: str, rows: int, result: pa.RecordBatch) -> None:
+        """Count a result as computed, and `put` it."""
+        self.tally.add(rows, reused=False)
+        self.put(key, result)
+
+    def put(self, key: str, result: pa.RecordBatch) -> None:
+        """Keep a result; where that fails, it is told, and no later one is kept."""
+        if not self.store or self.tally.store_failed:
+            return
+        try:
+            self.store.put(key, result)
+        except TableError as error:
+            # Nothing of this run depends on it: the next one has more to do.
+            self.tally.store_failed = True
+            self.tell(f"The results of this run are not kept for the next one. {error}")
+
+    def packed(self) -> bytes:
+        """The work, pickled for another process.
+
+        Raises
+        ------
+        ConfigurationError
+            It holds something of this process alone: a class from a notebook, a model that was made by hand.
+        """
+        try:
+            return pickle.dumps(self.work)
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            raise ConfigurationError(
+                f"The work cannot be handed to another process ({error})",
+                where="engine",
+                fix="Put the classes that the model's YAML names into an importable module, or use workers: 1",
+            ) from error
+
+    @property
+    def can_travel(self) -> bool:
+        """Whether `packed` succeeds."""
+        try:
+            self.packed()
+        except ConfigurationError:
+            return False
+        return True
+
+
+class Engine(ABC):
+    """Does work on rows: a strategy. Name your own subclass in YAML: ``engine: {KIND: your_module.YourEngine}``.
+
+    Every engine makes the same results: what is done with a chunk is the `Work`'s, and follows from the chunk alone.
+    """
+
+    @abstractmethod
+    def results(self, run: Run) -> Iterator[pa.RecordBatch]:
+        """The results in the order of the rows, one or more per chunk; `run.tally` counts along.
+
+        Bounded memory. Closing the iterator stops the work. Results of chunks that are done are kept in `run.store`,
+        also where a later one fails.
+
+        Raises
+        ------
+        MlopsAssetsError
+            What the work raises, as it would in this process.
+        """
+
+
+def results(engine: Engine, run: Run) -> Iterator[pa.RecordBatch]:
+    """`engine.results(run)` in a thread of its own, while the caller writes; old chunks are collected afterwards."""
+    if run.store is None:
+        yield from ahead(engine.results(run))
+        return
+    with run.store.in_use():
+        yield from ahead(engine.results(run))
+    run.store.collect_now_and_then()

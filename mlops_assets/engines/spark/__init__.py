@@ -1,0 +1,1 @@
+"""Work on an Apache Spark cluster, classic and Connect."""

@@ -1,0 +1,216 @@
+"""Work on an Apache Spark cluster: chunks go out as rows of a table of tasks, results come back in their order."""
+
+import pickle
+import secrets
+from collections import deque
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+import pyarrow as pa
+
+from mlops_assets.engines.chunk_store import ChunkStore
+from mlops_assets.engines.chunks import Chunk
+from mlops_assets.engines.engine import Engine, Run
+from mlops_assets.engines.spark.address import Address
+from mlops_assets.engines.spark.session import (
+    cancel_jobs,
+    forget,
+    session_at,
+    spark_error,
+    spark_errors,
+    tag_jobs,
+)
+from mlops_assets.engines.spark.worker import ANSWERS_IN_SPARK, CHUNKS, ChunkTask
+from mlops_assets.engines.worker import batch_bytes, batch_of
+from mlops_assets.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+# Spark starts a job in about a tenth of a second: enough of them are under way to keep the cluster busy meanwhile,
+# each with enough chunks that this is not felt.
+JOBS = 8
+MOST_CHUNKS_OF_A_JOB = 128
+
+
+@dataclass(frozen=True)
+class SparkEngine(Engine):
+    """A Spark cluster, classic (`master`) or through Spark Connect (`remote`).
+
+    Rows travel with the tasks and results with the answers: workers need no folder in common with this machine. They
+    need this package in the same version, and the model registry: each Python process of a worker fetches the model,
+    verifies its digest, asks the trust policy and loads it, once. A lost worker's chunks are done by another one.
+
+    Attributes
+    ----------
+    master
+        ``spark://host:7077``, ``yarn``, ``k8s://...`` or ``local[4]``. This process is the driver and needs Java.
+    remote
+        ``sc://host:15002``: a Spark Connect server. Needs no Java here.
+    name
+        What the cluster calls the application.
+    conf
+        Spark's own settings: ``{spark.executor.memory: 4g}``. With `remote`, those that a session may change.
+    start_seconds
+        How long to wait for the first worker.
+    in_flight_mib
+        About so many MiB of rows are under way at once; they are in the driver's memory (``spark.driver.memory``).
+    """
+
+    master: str | None = None
+    remote: str | None = field(default=None, repr=False)
+    name: str = "mlops_assets"
+    conf: Mapping[str, Any] = field(default_factory=dict, repr=False, hash=False)
+    start_seconds: float = 120.0
+    in_flight_mib: float = 128.0
+
+    def __post_init__(self) -> None:
+        if (self.master is None) == (self.remote is None):
+            raise ConfigurationError(
+                "SparkEngine needs exactly one of `master` and `remote`",
+                where="engine",
+                fix="Use master: spark://host:7077 (or yarn, k8s://..., local[4]), or remote: sc://host:15002",
+            )
+        # Before a run starts, a secret is still {env: NAME}.
+        if isinstance(self.remote, str) and not self.remote.startswith("sc://"):
+            raise ConfigurationError("`remote` does not begin with sc://", where="engine", fix="Use sc://host:15002")
+        if isinstance(self.master, str) and self.master.startswith("sc://"):
+            raise ConfigurationError("`master` is an address of Spark Connect", where="engine", fix="Call it `remote`")
+        for name, value in (("start_seconds", self.start_seconds), ("in_flight_mib", self.in_flight_mib)):
+            if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+                raise ConfigurationError(f"{name} is {value!r}", where="engine", fix="Use a number above 0")
+        wrong = sorted(name for name in self.conf if not str(name).startswith("spark."))
+        if wrong:
+            raise ConfigurationError(f"`conf` holds {wrong}", where="engine", fix="Spark's settings begin with spark.")
+
+    @property
+    def address(self) -> Address:
+        """Which cluster, and as what."""
+        conf = tuple(sorted((str(name), _text(value)) for name, value in self.conf.items()))
+        return Address(self.master, self.remote, self.name, conf)
+
+    def results(self, run: Run) -> Iterator[pa.RecordBatch]:
+        task = ChunkTask.of(run)
+        session = session_at(self.address, self.start_seconds)
+        run.tell(f"Work on the Spark cluster at {self.address.where}")
+        bytes_of_a_job = self.in_flight_mib * 2**20 / JOBS
+        # A generator, whose type does not say that it can be closed.
+        with (
+            closing(cast(Any, run.rows.chunks())) as chunks,
+            closing(_Jobs(session, self.address, run, task)) as jobs,
+        ):
+            job = _Job()
+            for chunk in chunks:
+                job.add(chunk, run)
+                if job.bytes >= bytes_of_a_job or len(job.rows) >= MOST_CHUNKS_OF_A_JOB:
+                    jobs.start(job)
+                    job = _Job()
+                while len(jobs.waiting) > JOBS:
+                    yield from jobs.first()
+            jobs.start(job)
+            while jobs.waiting:
+                yield from jobs.first()
+
+
+@dataclass
+class _Job:
+    """Consecutive chunks: those to do, and the results of those that were done before."""
+
+    keys: list[str] = field(default_factory=list)
+    counts: list[int] = field(default_factory=list)
+    kept: dict[int, pa.RecordBatch] = field(default_factory=dict)
+    rows: dict[int, pa.Buffer] = field(default_factory=dict)
+    bytes: int = 0
+
+    def add(self, chunk: Chunk, run: Run) -> None:
+        number, key = len(self.keys), ChunkStore.key(run.work.identity, chunk.content)
+        self.keys.append(key)
+        self.counts.append(chunk.rows.num_rows)
+        kept = run.kept(key, chunk.rows.num_rows)
+        if kept is None:
+            self.rows[number] = batch_bytes(chunk.rows)
+            self.bytes += self.rows[number].size
+        else:
+            self.kept[number] = kept
+            self.bytes += kept.nbytes
+
+    def table(self) -> pa.Table:
+        """One row per chunk to do."""
+        data = [rows.to_pybytes() for rows in self.rows.values()]
+        return pa.table([pa.array(self.rows, pa.int64()), pa.array(data, pa.binary())], schema=CHUNKS)
+
+
+class _Jobs:
+    """Jobs under way, their results in order."""
+
+    def __init__(self, session: "SparkSession", address: Address, run: Run, task: ChunkTask) -> None:
+        self._session, self._address, self._run, self._task = session, address, run, task
+        self._tag = f"mlops_assets-{secrets.token_hex(8)}"
+        self._workers: set[str] = set()
+        self._closing = False
+        self._threads = ThreadPoolExecutor(JOBS, "spark job")
+        self.waiting: deque[tuple[_Job, Future[dict[int, pa.RecordBatch]]]] = deque()
+
+    def start(self, job: _Job) -> None:
+        if job.keys:
+            self.waiting.append((job, self._threads.submit(self._done, job)))
+
+    def first(self) -> Iterator[pa.RecordBatch]:
+        """The results of the job that was started first, when it is done."""
+        job, future = self.waiting[0]
+        results = future.result()
+        self.waiting.popleft()
+        self._run.tally.workers = len(self._workers)
+        for number, count in enumerate(job.counts):
+            if number not in job.kept:
+                self._run.tally.add(count, reused=False)
+            yield results[number]
+
+    def close(self) -> None:
+        """Nothing of these jobs goes on, here or on the cluster."""
+        self._closing = True
+        futures = [future for _, future in self.waiting if not future.cancel()]
+        while wait(futures, 0.0).not_done:
+            # A thread may have been about to start its job: then it is not yet there to be interrupted.
+            cancel_jobs(self._session, self._tag)
+            wait(futures, 0.5)
+        self._threads.shutdown()
+
+    def _done(self, job: _Job) -> dict[int, pa.RecordBatch]:
+        """Results by number. All that succeeded are kept before the first that failed is raised."""
+        results, failed = dict(job.kept), {}
+        for number, is_failed, result, worker in self._answers(job):
+            self._workers.add(worker)
+            if is_failed:
+                failed[number] = result
+                continue
+            results[number] = batch_of(result)
+            self._run.put(job.keys[number], results[number])
+        if failed:
+            raise cast(Exception, pickle.loads(failed[min(failed)]))
+        return results
+
+    def _answers(self, job: _Job) -> Iterator[tuple[int, bool, Any, str]]:
+        if not job.rows:
+            return
+        table = job.table()
+        job.rows.clear()
+        try:
+            tag_jobs(self._session, self._tag)
+            tasks = self._session.createDataFrame(table)
+            answers = tasks.mapInArrow(self._task, ANSWERS_IN_SPARK).toArrow()
+        except spark_errors() as error:
+            if not self._closing:
+                forget(self._address)
+            raise spark_error(error, self._address) from error
+        for batch in answers.to_batches():
+            numbers, failed, results, workers = batch.columns
+            for place in range(batch.num_rows):
+                yield numbers[place].as_py(), failed[place].as_py(), results[place].as_buffer(), workers[place].as_py()
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,242 @@
+"""A session on a Spark cluster, opened in bounded time, kept for the next asset of the same process."""
+
+import os
+import re
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from mlops_assets.engines.spark.address import Address, check_installed, check_reachable
+from mlops_assets.engines.spark.worker import PROBE_IN_SPARK, probe
+from mlops_assets.errors import ConfigurationError, MlopsAssetsError, WorkerError
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+Result = TypeVar("Result")
+
+_LONGEST_CAUSE = 300
+# A chunk is a row: each is a task of its own. Tasks carry their rows, which Spark would warn of each time.
+_OF_THE_SESSION = {
+    "spark.sql.execution.arrow.maxRecordsPerBatch": "1",
+    "spark.sql.leafNodeDefaultParallelism": "1024",
+}
+_OF_THE_APPLICATION = {"spark.ui.showConsoleProgress": "false", "spark.log.level": "ERROR"}
+
+_lock = threading.Lock()
+_kept: dict[Address, "SparkSession"] = {}
+
+
+def session_at(address: Address, seconds: float) -> "SparkSession":
+    """A session in which a worker has answered; the one of before where the address is the same.
+
+    Raises
+    ------
+    MissingExtraError
+        pyspark (for `remote`: with what Connect needs) is not installed.
+    ConfigurationError
+        There is no Java (only `master` needs it), the workers have no mlops_assets, a setting is not taken, or this
+        process already has a SparkContext of somebody else's.
+    WorkerError
+        Nobody listens at the address; no worker answers within `seconds`.
+    """
+    with _lock:
+        kept = _kept.pop(address, None)
+        if kept is not None and _is_alive(kept, address):
+            _kept[address] = kept
+            return kept
+        # A process has one SparkContext.
+        for other in [each for each in _kept if each.master]:
+            _kept.pop(other).stop()
+        check_installed(address)
+        check_reachable(address)
+        opened = _within(seconds, lambda: _opened(address), address)
+        _kept[address] = opened
+        return opened
+
+
+def _is_alive(session: "SparkSession", address: Address) -> bool:
+    """A Connect server ends a session that was idle for long; a driver stops when it loses the cluster."""
+    try:
+        if address.master:
+            java = session.sparkContext._jsc
+            return java is not None and not java.sc().isStopped()
+        session.conf.get("spark.sql.leafNodeDefaultParallelism")
+    except spark_errors():
+        return False
+    return True
+
+
+def forget(address: Address) -> None:
+    """Stop the session at `address`; the next one is new. Nothing happens where there is none."""
+    with _lock:
+        session = _kept.pop(address, None)
+    if session is not None:
+        # It may be gone already.
+        with suppress(*spark_errors()):
+            session.stop()
+
+
+def tag_jobs(session: "SparkSession", tag: str) -> None:
+    """Jobs that this thread starts from now on are those that `cancel_jobs` ends."""
+    if _is_classic(session):
+        # The session's own tags do not reach the thread of the driver's in which `toArrow` runs the job.
+        session.sparkContext.addJobTag(tag)
+    else:
+        session.addTag(tag)
+
+
+def cancel_jobs(session: "SparkSession", tag: str) -> None:
+    """End what runs under this tag, on the cluster as well. What is about to be started is not yet there to be ended.
+
+    Nothing happens where the cluster is gone.
+    """
+    with suppress(*spark_errors()):
+        if _is_classic(session):
+            # A context that was stopped has no jobs, and no Java beneath it.
+            if session.sparkContext._jsc is not None:
+                session.sparkContext.cancelJobsWithTag(tag)
+        else:
+            session.interruptTag(tag)
+
+
+def _is_classic(session: "SparkSession") -> bool:
+    return ".connect." not in type(session).__module__
+
+
+def spark_error(error: Exception, address: Address) -> MlopsAssetsError:
+    """What Spark raised, in this package's words."""
+    text = str(error)
+    missing = re.search(r"ModuleNotFoundError: No module named '([^']+)'", text)
+    if missing and missing[1].partition(".")[0] in ("mlops_assets", "pyarrow"):
+        return ConfigurationError(
+            f"The Python of the Spark workers has no {missing[1].partition('.')[0]}",
+            where=address.where,
+            fix="Install mlops-assets for it, or name a Python that has it: conf: {spark.pyspark.python: ...} with a "
+            "master, PYSPARK_PYTHON of the server with a remote",
+        )
+    if "PYTHON_VERSION_MISMATCH" in text:
+        return ConfigurationError(
+            "The Spark workers have another version of Python than this process, which has "
+            f"{sys.version_info.major}.{sys.version_info.minor}",
+            where=address.where,
+            fix="Name a Python of the same version: conf: {spark.pyspark.python: ...}",
+        )
+    told = WorkerError(
+        f"Spark gave up ({_cause(text)})",
+        where=address.where,
+        fix="See the logs of the driver and the executors; what was done is kept, run again",
+    )
+    told.add_note(text)
+    return told
+
+
+def python_of_workers(conf: Mapping[str, str]) -> str:
+    """The Python that workers start: as configured, else the one at this process's own path."""
+    return conf.get("spark.pyspark.python") or os.environ.get("PYSPARK_PYTHON") or sys.executable
+
+
+def _opened(address: Address) -> "SparkSession":
+    session = _connect(address) if address.remote else _classic(address)
+    # More than one such task may be needed to find a worker: Spark itself tries again.
+    session.range(0, 1, 1, 1).mapInArrow(probe, PROBE_IN_SPARK).toArrow()
+    return session
+
+
+def _classic(address: Address) -> "SparkSession":
+    from pyspark import SparkContext
+    from pyspark.sql import SparkSession
+
+    if SparkContext._active_spark_context is not None:
+        raise ConfigurationError(
+            "This process has a SparkContext already, and can have only one",
+            where=address.where,
+            fix="Stop it first, or use `remote`",
+        )
+    assert address.master is not None
+    conf = dict(address.conf)
+    builder = SparkSession.builder.master(address.master).appName(address.name)
+    if address.master.startswith("local"):
+        builder = builder.config("spark.executorEnv.PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
+    for name, value in (_OF_THE_APPLICATION | conf).items():
+        builder = builder.config(name, value)
+    session = builder.getOrCreate()
+    # Spark reads it from the environment alone when a session is made in Python.
+    session.sparkContext.pythonExec = python_of_workers(conf)
+    for name, value in _OF_THE_SESSION.items():
+        session.conf.set(name, value)
+    return session
+
+
+def _connect(address: Address) -> Any:
+    from pyspark.sql.connect.session import SparkSession
+
+    session = SparkSession.builder.remote(address.remote or "").create()
+    for name, value in (_OF_THE_SESSION | dict(address.conf)).items():
+        session.conf.set(name, value)
+    return session
+
+
+def _within(seconds: float, open_: Callable[[], Result], address: Address) -> Result:
+    """`open_()` in a thread of its own, because Spark waits for workers without end."""
+    found: list[Result] = []
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            found.append(open_())
+        except BaseException as error:  # noqa: BLE001 - raised below
+            failed.append(error)
+
+    thread = threading.Thread(target=run, name="spark session", daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if found:
+        return found[0]
+    late = thread.is_alive()
+    if not address.remote:
+        # This ends the thread as well.
+        _stop_classic()
+    if late:
+        raise WorkerError(
+            f"No worker of the Spark cluster answered within {seconds:g} seconds",
+            where=address.where,
+            fix="Look at the cluster: are workers there, with the cores and memory that `conf` asks for, can they "
+            "reach this machine (spark.driver.host)? Where starting takes longer, raise `start_seconds`",
+        )
+    error = failed[0]
+    if isinstance(error, MlopsAssetsError) or not isinstance(error, spark_errors()):
+        raise error
+    assert isinstance(error, Exception)
+    raise spark_error(error, address) from error
+
+
+def _stop_classic() -> None:
+    from pyspark import SparkContext
+
+    context = SparkContext._active_spark_context
+    if context is not None:
+        context.stop()
+
+
+def spark_errors() -> tuple[type[Exception], ...]:
+    """What Spark raises in this process: its own errors, those of its bridge to Java, those of gRPC."""
+    from py4j.protocol import Py4JError
+    from pyspark.errors import PySparkException
+
+    try:
+        from grpc import RpcError
+    except ImportError:
+        return PySparkException, Py4JError
+    return PySparkException, Py4JError, RpcError
+
+
+def _cause(text: str) -> str:
+    """What says most: the last line of a worker's Python, else why Spark gave its job up, else the first line."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    python = [line for line in lines if re.match(r"(?!org\.|java\.|io\.)[\w.]*(Error|Exception): ", line)]
+    job = re.findall(r"Job aborted due to stage failure: (.*)", text)
+    told = python[-1] if python else job[-1] if job else lines[0] if lines else "no reason told"
+    return told.rpartition("most recent failure: ")[2][:_LONGEST_CAUSE]

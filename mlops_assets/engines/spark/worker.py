@@ -1,0 +1,173 @@
+"""What runs on a Spark worker: the same work as here, on chunks that come as bytes and go as bytes."""
+
+import importlib
+import io
+import os
+import pickle
+import socket
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from mlops_assets.engines.engine import Run
+from mlops_assets.engines.work import PerChunk, opened, package_digest
+from mlops_assets.engines.worker import batch_bytes, batch_of, packed_error
+from mlops_assets.errors import ConfigurationError, WorkerError
+from mlops_assets.models.model_source import LoadsModels, ModelSource
+from mlops_assets.models.registry import Registry
+from mlops_assets.models.trust import TrustPolicy
+
+CHUNKS = pa.schema([("chunk", pa.int64()), ("rows", pa.binary())])
+ANSWERS = pa.schema([("chunk", pa.int64()), ("failed", pa.bool_()), ("result", pa.binary()), ("worker", pa.string())])
+ANSWERS_IN_SPARK = "chunk bigint, failed boolean, result binary, worker string"
+PROBE_IN_SPARK = "worker string"
+
+# What a model computes with: another version may give other numbers.
+_LIBRARIES = ("numpy", "pandas", "scipy", "pyarrow", "sklearn", "xgboost", "lightgbm", "catboost", "shap")
+
+
+@dataclass(frozen=True)
+class ChunkTask:
+    """The function for `mapInArrow`: rows of `CHUNKS` in, rows of `ANSWERS` out.
+
+    What the work raises travels in the answer, so that Spark does not try three times more what cannot succeed.
+
+    Attributes
+    ----------
+    work
+        Of `packed_work`.
+    code
+        `package_digest` of the process that wants the work done.
+    libraries
+        Versions there, of `loaded_libraries`.
+    """
+
+    work: bytes
+    code: str
+    libraries: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def of(cls, run: Run) -> "ChunkTask":
+        """The task of a run.
+
+        Raises
+        ------
+        ConfigurationError
+            The work cannot be pickled.
+        """
+        return cls(packed_work(run), package_digest(), loaded_libraries())
+
+    def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            for chunk, rows in zip(batch.column("chunk").to_pylist(), batch.column("rows"), strict=True):
+                yield self._answer(chunk, rows.as_buffer())
+
+    def _answer(self, chunk: int, rows: pa.Buffer) -> pa.RecordBatch:
+        try:
+            failed, result = False, batch_bytes(_opened(self)(batch_of(rows))).to_pybytes()
+        except Exception as error:  # noqa: BLE001 - the driver raises it
+            failed, result = True, packed_error(error)
+        columns = ([chunk], [failed], [result], [_here()])
+        return pa.RecordBatch.from_arrays(
+            [pa.array(column, kind) for column, kind in zip(columns, ANSWERS.types, strict=True)], schema=ANSWERS
+        )
+
+
+def probe(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The function for `mapInArrow` that shows whether a worker works at all: which one it is, once per batch."""
+    for _ in batches:
+        yield pa.RecordBatch.from_pydict({"worker": [_here()]})
+
+
+def packed_work(run: Run) -> bytes:
+    """The work of `run`, pickled for another machine: there the model's files go into that machine's own cache.
+
+    Raises
+    ------
+    ConfigurationError
+        It holds something of this process alone.
+    """
+    run.packed()
+    data = io.BytesIO()
+    _Packer(data).dump(run.work)
+    return data.getvalue()
+
+
+class _Packer(pickle.Pickler):
+    def reducer_override(self, value: Any) -> Any:
+        if type(value) is ModelSource:
+            return _source_there, (value.registry, value.loader, value.trust)
+        return NotImplemented
+
+
+def _source_there(registry: Registry, loader: LoadsModels, trust: TrustPolicy) -> ModelSource:
+    """The same source for a worker, whose machine has not the folders of the one that sent the work.
+
+    Raises
+    ------
+    ConfigurationError
+        The registry is a database in such a folder.
+    """
+    for uri in (registry.registry_uri, registry.tracking_uri):
+        # MLflow would make a new, empty database.
+        if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).is_file():
+            raise ConfigurationError(
+                "The model registry is a file that a Spark worker does not see",
+                where=f"{registry.where}, {_here()}",
+                fix="Use a tracking server (MLFLOW_TRACKING_URI=http://...), or a database that both reach",
+            )
+    home = os.environ.get("MLOPS_ASSETS_HOME")
+    own = Path(home) if home else Path(tempfile.gettempdir()) / f"mlops_assets-{_user()}"
+    return ModelSource(registry, own.absolute() / "cache" / "models", loader, trust)
+
+
+def _user() -> str:
+    return str(os.geteuid()) if hasattr(os, "geteuid") else os.environ.get("USERNAME", "user")
+
+
+def loaded_libraries() -> tuple[tuple[str, str], ...]:
+    """Versions of the libraries that this process computes with, by the name of their module."""
+    loaded = ((name, getattr(sys.modules.get(name), "__version__", None)) for name in _LIBRARIES)
+    return tuple((name, version) for name, version in loaded if version)
+
+
+@lru_cache(maxsize=4)
+def _opened(task: ChunkTask) -> PerChunk:
+    """Once per Python process: Spark gives one process many tasks."""
+    if package_digest() != task.code:
+        raise ConfigurationError(
+            "A Spark worker runs another version of mlops_assets than this process",
+            where=_here(),
+            fix="Install the same version of the package for the workers' Python",
+        )
+    for name, version in task.libraries:
+        try:
+            found = getattr(importlib.import_module(name), "__version__", None)
+        except ImportError:
+            # Not every library that is loaded there is needed here; if it is, the loader says so.
+            continue
+        if found != version:
+            raise ConfigurationError(
+                f"A Spark worker has {name} {found}, this process has {version}: predictions may differ",
+                where=_here(),
+                fix=f"Install {name} {version} for the workers' Python",
+            )
+    try:
+        work = pickle.loads(task.work)
+    except ImportError as error:
+        raise WorkerError(
+            f"A Spark worker cannot import the module {error.name!r}",
+            where=_here(),
+            fix="Install it for the workers' Python, or send it along: conf: {spark.submit.pyFiles: ...}",
+        ) from error
+    return opened(work)
+
+
+def _here() -> str:
+    return f"{socket.gethostname()}, process {os.getpid()}"

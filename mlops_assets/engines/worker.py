@@ -1,0 +1,94 @@
+"""A process that does work for another one: ``python -m mlops_assets.engines.worker``, chunks in, results out.
+
+Not `multiprocessing`: that imports the caller's main module again, which runs a script that has no guard.
+"""
+
+import os
+import pickle
+import sys
+import traceback
+from typing import BinaryIO
+
+import pyarrow as pa
+
+from mlops_assets.errors import MlopsAssetsError, WorkerError
+
+DONE, FAILED = b"+", b"-"
+_LENGTH = 8
+
+
+def write_frame(stream: BinaryIO, data: bytes | pa.Buffer) -> None:
+    """Write `data` with its length before it, and flush."""
+    stream.write(len(data).to_bytes(_LENGTH, "little"))
+    stream.write(data)
+    stream.flush()
+
+
+def read_frame(stream: BinaryIO) -> bytes | None:
+    """What `write_frame` wrote; None at the end of the stream, also in the middle of a frame."""
+    head = stream.read(_LENGTH)
+    if len(head) < _LENGTH:
+        return None
+    length = int.from_bytes(head, "little")
+    data = stream.read(length)
+    return data if len(data) == length else None
+
+
+def batch_bytes(batch: pa.RecordBatch) -> pa.Buffer:
+    """The batch as an Arrow IPC stream."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    return sink.getvalue()
+
+
+def batch_of(data: bytes) -> pa.RecordBatch:
+    """The batch that `batch_bytes` wrote, without copying."""
+    with pa.ipc.open_stream(data) as reader:
+        return reader.read_next_batch()
+
+
+def packed_error(error: Exception) -> bytes:
+    """An exception for another process: one of this package's as it is, any other as its traceback."""
+    if not isinstance(error, MlopsAssetsError):
+        name = type(error).__name__
+        described = WorkerError(f"A worker process failed with {name}: {error}")
+        described.add_note("".join(traceback.format_exception(error)))
+        error = described
+    return pickle.dumps(error)
+
+
+def _serve(incoming: BinaryIO, outgoing: BinaryIO) -> None:
+    start = read_frame(incoming)
+    if start is None:
+        return
+    try:
+        path, work = pickle.loads(start)
+        # Modules of the user's own are found as they are in the other process; the work is unpacked only then.
+        sys.path[:] = path
+        from mlops_assets.engines.work import opened
+
+        do = opened(pickle.loads(work))
+    except Exception as error:  # noqa: BLE001 - the other process raises it
+        write_frame(outgoing, FAILED + packed_error(error))
+        return
+    write_frame(outgoing, DONE)
+    while (data := read_frame(incoming)) is not None:
+        try:
+            result = batch_bytes(do(batch_of(data)))
+        except Exception as error:  # noqa: BLE001 - the other process raises it
+            write_frame(outgoing, FAILED + packed_error(error))
+        else:
+            write_frame(outgoing, DONE + result.to_pybytes())
+
+
+def main() -> None:
+    """Serve until the other process closes its end."""
+    # What a model prints goes to the log, not among the results.
+    results = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    _serve(sys.stdin.buffer, results)
+
+
+if __name__ == "__main__":
+    main()

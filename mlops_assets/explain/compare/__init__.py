@@ -1,0 +1,1 @@
+"""Explanations held against others: two versions, a stored ledger, stored predictions."""

@@ -1,0 +1,326 @@
+"""How two model versions explain the same rows: what moved, what changed sign, what left the top."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import zip_longest
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mlops_assets.arrow.batching import fixed_batches
+from mlops_assets.errors import ExplanationError
+from mlops_assets.explain.columns import SHAP_PREFIX, shap_column
+from mlops_assets.trees.arrays import Floats
+
+_ROWS = 8192
+_WHERE = "explanation diff"
+
+
+@dataclass(frozen=True)
+class FeatureChange:
+    """One feature in both versions, for one output.
+
+    Attributes
+    ----------
+    old_mean_abs, new_mean_abs
+        Mean absolute attributions.
+    mean_abs_change
+        Mean over the rows of ``|new - old|``; None where only the global tables were compared.
+    sign_flips
+        Share of the rows whose attribution changed its sign (from or to zero does not count); None likewise.
+    mean_sign_flipped
+        The mean attribution changed its sign.
+    old_rank, new_rank
+        Among the features that both versions have; 1 is the highest mean absolute attribution.
+    """
+
+    output: str
+    feature: str
+    old_mean_abs: float
+    new_mean_abs: float
+    mean_abs_change: float | None
+    sign_flips: float | None
+    mean_sign_flipped: bool
+    old_rank: int
+    new_rank: int
+
+    @property
+    def rank_change(self) -> int:
+        """Positions gained (positive) or lost (negative)."""
+        return self.old_rank - self.new_rank
+
+
+@dataclass(frozen=True)
+class OutputChange:
+    """The ranking of one output.
+
+    Attributes
+    ----------
+    ndcg
+        Normalised discounted cumulative gain (Järvelin and Kekäläinen 2002) of the new ranking, with the old mean
+        absolute attributions as gains: 1 for the same order of what mattered.
+    top_k
+        How many features count as the top.
+    entered, left
+        Features that came into the top, and that fell out of it, by rank.
+    features
+        Every common feature, by new rank.
+    """
+
+    output: str
+    ndcg: float
+    top_k: int
+    entered: tuple[str, ...]
+    left: tuple[str, ...]
+    features: tuple[FeatureChange, ...]
+
+    @property
+    def churn(self) -> float:
+        """The share of the top that is new, 0 to 1."""
+        return len(self.entered) / self.top_k if self.top_k else 0.0
+
+
+@dataclass(frozen=True)
+class ExplanationDiff:
+    """What `compare_ledgers` and `compare_rankings` find.
+
+    Attributes
+    ----------
+    outputs
+        The common outputs.
+    rows
+        Ledger rows compared; 0 where only global tables were.
+    added_features, removed_features, added_outputs, removed_outputs
+        What only the new, or only the old version has; it takes no part in the comparison.
+    """
+
+    outputs: tuple[OutputChange, ...]
+    rows: int = 0
+    added_features: tuple[str, ...] = ()
+    removed_features: tuple[str, ...] = ()
+    added_outputs: tuple[str, ...] = ()
+    removed_outputs: tuple[str, ...] = ()
+
+    @property
+    def lowest_ndcg(self) -> float:
+        """Over the outputs; 1 where there is none."""
+        return min((output.ndcg for output in self.outputs), default=1.0)
+
+    @property
+    def highest_churn(self) -> float:
+        """Over the outputs."""
+        return max((output.churn for output in self.outputs), default=0.0)
+
+
+@dataclass
+class _Sums:
+    features: int
+    rows: int = 0
+    old_abs: Floats = field(init=False)
+    new_abs: Floats = field(init=False)
+    old: Floats = field(init=False)
+    new: Floats = field(init=False)
+    change: Floats = field(init=False)
+    flips: Floats = field(init=False)
+
+    def __post_init__(self) -> None:
+        for name in ("old_abs", "new_abs", "old", "new", "change", "flips"):
+            setattr(self, name, np.zeros(self.features))
+
+
+def compare_ledgers(
+    old: Iterable[pa.RecordBatch], new: Iterable[pa.RecordBatch], row_key: Sequence[str], *, top_k: int = 10
+) -> ExplanationDiff:
+    """Compare two ledgers of the same rows in the same order, streaming.
+
+    Parameters
+    ----------
+    old, new
+        Ledgers, for example of the previous and of the present champion. Outputs and features that only one of them
+        has are named and left out.
+    row_key
+        The key columns, which must agree row by row.
+    top_k
+        What counts as the top of the ranking.
+
+    Raises
+    ------
+    ExplanationError
+        The ledgers do not hold the same rows in the same order (the first key that differs is named), or lack some of
+        a row's outputs.
+    """
+    left, right = _Ledger(old), _Ledger(new)
+    features = [name for name in right.features if name in left.features]
+    columns = [*row_key, "output", *(shap_column(name) for name in features)]
+    shared = _shared_outputs(left, right)
+    sums = {output: _Sums(len(features)) for output in shared}
+    pairs = zip_longest(left.cut(columns, shared), right.cut(columns, shared))
+    for one, other in pairs:
+        _same_rows(one, other, [*row_key, "output"])
+        before, after = _matrix(one, features), _matrix(other, features)
+        outputs = np.asarray(one.column("output").to_pylist(), dtype=object)
+        for output in pc.unique(one.column("output")).to_pylist():
+            own = outputs == output
+            _add(sums[output], before[own], after[own])
+    return ExplanationDiff(
+        tuple(_change(output, features, total, top_k) for output, total in sums.items()),
+        sum(total.rows for total in sums.values()),
+        tuple(name for name in right.features if name not in left.features),
+        tuple(name for name in left.features if name not in right.features),
+        tuple(name for name in right.outputs if name not in left.outputs),
+        tuple(name for name in left.outputs if name not in right.outputs),
+    )
+
+
+def compare_rankings(old: pa.Table, new: pa.Table, *, top_k: int = 10) -> ExplanationDiff:
+    """Compare two `model_explanations` tables: ranks, top and the sign of the mean; nothing per row."""
+    before, after = _global(old), _global(new)
+    shared = [output for output in after if output in before]
+    old_features = list(dict.fromkeys(name for means in before.values() for name in means))
+    new_features = list(dict.fromkeys(name for means in after.values() for name in means))
+    changes = []
+    for output in shared:
+        features = [name for name in new_features if name in before[output] and name in after[output]]
+        total = _Sums(len(features), 1)
+        total.old_abs, total.old = (np.array([before[output][name][k] for name in features]) for k in (0, 1))
+        total.new_abs, total.new = (np.array([after[output][name][k] for name in features]) for k in (0, 1))
+        changes.append(_change(output, features, total, top_k, per_row=False))
+    return ExplanationDiff(
+        tuple(changes),
+        0,
+        tuple(name for name in new_features if name not in old_features),
+        tuple(name for name in old_features if name not in new_features),
+        tuple(name for name in after if name not in before),
+        tuple(name for name in before if name not in after),
+    )
+
+
+def ndcg(gains: Floats, ranks: Floats) -> float:
+    """Normalised discounted cumulative gain of an order.
+
+    Parameters
+    ----------
+    gains
+        (features,): what each is worth; not negative.
+    ranks
+        (features,): its place, from 1.
+
+    Returns
+    -------
+    In [0, 1]: 1 for the best order, and where nothing is worth anything.
+    """
+    best = float((np.sort(gains)[::-1] / np.log2(np.arange(len(gains)) + 2)).sum())
+    if best <= 0:
+        return 1.0
+    # Two sums of the same terms in another order: the quotient of equal ones may be the number after 1.
+    return min(float((gains / np.log2(np.asarray(ranks) + 1)).sum()) / best, 1.0)
+
+
+class _Ledger:
+    """A stream of ledger batches whose features and outputs are known before it is consumed."""
+
+    def __init__(self, batches: Iterable[pa.RecordBatch]) -> None:
+        self._rest = (batch for batch in batches if batch.num_rows)
+        self._first = next(self._rest, None)
+        names = self._first.schema.names if self._first is not None else []
+        self.features = [name.removeprefix(SHAP_PREFIX) for name in names if name.startswith(SHAP_PREFIX)]
+        self.outputs: list[str] = pc.unique(self._first.column("output")).to_pylist() if self._first is not None else []
+
+    def cut(self, columns: list[str], outputs: list[str]) -> Iterator[pa.RecordBatch]:
+        """Batches of the same number of rows, of these columns and outputs."""
+        return fixed_batches(self._kept(columns, outputs), _ROWS)
+
+    def _kept(self, columns: list[str], outputs: list[str]) -> Iterator[pa.RecordBatch]:
+        wanted = pa.array(outputs, pa.string())
+        if self._first is None:
+            return
+        for batches in ([self._first], self._rest):
+            for batch in batches:
+                late = sorted(set(pc.unique(batch.column("output")).to_pylist()) - set(self.outputs))
+                if late:
+                    raise ExplanationError(
+                        f"The ledger's first batch lacks the outputs {late[:10]}",
+                        where=_WHERE,
+                        fix="Compare ledgers that hold every output of a row",
+                    )
+                yield batch.select(columns).filter(pc.is_in(batch.column("output"), value_set=wanted))
+
+
+def _shared_outputs(left: _Ledger, right: _Ledger) -> list[str]:
+    shared = [output for output in right.outputs if output in left.outputs]
+    if not shared and left.outputs and right.outputs:
+        raise ExplanationError(
+            f"The ledgers have no output in common: {left.outputs[:10]} and {right.outputs[:10]}", where=_WHERE
+        )
+    return shared
+
+
+def _same_rows(one: pa.RecordBatch | None, other: pa.RecordBatch | None, keys: list[str]) -> None:
+    fix = "Compare ledgers of the same input table, explained with the same selection"
+    if one is None or other is None or one.num_rows != other.num_rows:
+        raise ExplanationError("One ledger has more rows than the other", where=_WHERE, fix=fix)
+    for name in keys:
+        different = pc.fill_null(pc.not_equal(one.column(name), other.column(name)), False)
+        place = pc.index(different, True).as_py()
+        if place >= 0:
+            keyed = {key: one.column(key)[place].as_py() for key in keys}
+            raise ExplanationError(f"The ledgers part at the row {keyed}", where=_WHERE, fix=fix)
+
+
+def _matrix(batch: pa.RecordBatch, features: Sequence[str]) -> Floats:
+    if not features:
+        return np.zeros((batch.num_rows, 0))
+    return np.column_stack([batch.column(shap_column(name)).to_numpy() for name in features])
+
+
+def _add(total: _Sums, before: Floats, after: Floats) -> None:
+    total.rows += len(before)
+    total.old_abs += np.abs(before).sum(axis=0)
+    total.new_abs += np.abs(after).sum(axis=0)
+    total.old += before.sum(axis=0)
+    total.new += after.sum(axis=0)
+    total.change += np.abs(after - before).sum(axis=0)
+    total.flips += (np.sign(before) * np.sign(after) < 0).sum(axis=0)
+
+
+def _change(output: str, features: Sequence[str], total: _Sums, top_k: int, per_row: bool = True) -> OutputChange:
+    rows = max(total.rows, 1)
+    old_ranks, new_ranks = _ranks(total.old_abs), _ranks(total.new_abs)
+    changes = [
+        FeatureChange(
+            output,
+            name,
+            float(total.old_abs[place] / rows),
+            float(total.new_abs[place] / rows),
+            float(total.change[place] / rows) if per_row else None,
+            float(total.flips[place] / rows) if per_row else None,
+            bool(total.old[place] * total.new[place] < 0),
+            int(old_ranks[place]),
+            int(new_ranks[place]),
+        )
+        for place, name in enumerate(features)
+    ]
+    changes.sort(key=lambda change: change.new_rank)
+    size = min(top_k, len(changes))
+    entered = tuple(change.feature for change in changes if change.new_rank <= size < change.old_rank)
+    left = tuple(
+        change.feature
+        for change in sorted(changes, key=lambda change: change.old_rank)
+        if change.old_rank <= size < change.new_rank
+    )
+    return OutputChange(output, ndcg(total.old_abs, new_ranks), size, entered, left, tuple(changes))
+
+
+def _ranks(sizes: Floats) -> Floats:
+    ranks = np.empty(len(sizes))
+    ranks[np.argsort(-sizes, kind="stable")] = np.arange(1, len(sizes) + 1)
+    return ranks
+
+
+def _global(table: pa.Table) -> dict[str, dict[str, tuple[float, float]]]:
+    """Output -> feature -> (mean absolute, mean) attribution."""
+    means: dict[str, dict[str, tuple[float, float]]] = {}
+    for row in table.select(["output", "feature", "mean_abs_shap", "mean_shap"]).to_pylist():
+        means.setdefault(row["output"], {})[row["feature"]] = (row["mean_abs_shap"], row["mean_shap"])
+    return means

@@ -1,0 +1,214 @@
+"""Receipts: explain one row of the ledger again, and say whether it is still what is stored."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from mlops_assets.errors import ExplanationError
+from mlops_assets.explain.columns import shap_column
+from mlops_assets.explain.explainers.explainer import Explainer
+from mlops_assets.explain.ledger.ledger import ledger_batches
+from mlops_assets.explain.ledger.residuals import residual_tolerance
+from mlops_assets.models.reference import ModelReference
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class ReceiptLine:
+    """One output of the row, as stored and as recomputed.
+
+    Attributes
+    ----------
+    attributions
+        Feature -> (stored, recomputed), by stored size.
+    largest_difference, allowed
+        Over prediction, base value and attributions; what rounding may leave.
+    different
+        The ledger's columns that differ by more.
+    """
+
+    output: str
+    prediction: float
+    base_value: float
+    residual: float
+    attributions: dict[str, tuple[float, float]]
+    largest_difference: float
+    allowed: float
+    different: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What `check_receipt` found; `matches` is the verdict and `account` the text for a reader."""
+
+    key: dict[str, Any]
+    reference: ModelReference
+    kind: str
+    reason: str
+    space: str
+    lines: tuple[ReceiptLine, ...]
+    problems: tuple[str, ...]
+
+    @property
+    def matches(self) -> bool:
+        """The row explains itself as it did when it was stored."""
+        return not self.problems
+
+    def account(self, *, top: int = 5, values: Mapping[str, Any] | None = None) -> str:
+        """The receipt as plain text.
+
+        Parameters
+        ----------
+        top
+            How many attributions per output are told as sentences.
+        values
+            The row's input values, to be told as well; left out when None.
+        """
+        named = ", ".join(f"{name} = {value}" for name, value in self.key.items())
+        said = [
+            f"Receipt for the row {named}",
+            f"Model: {self.reference.name}, version {self.reference.version}",
+            f"Digest: {self.reference.digest}",
+            f"Explained by: {self.kind} ({self.reason})",
+            f"Unit of all numbers: {self.space}",
+        ]
+        for line in self.lines:
+            said += ["", *_told(line, top, values)]
+        said.append("")
+        if self.matches:
+            difference = max((line.largest_difference for line in self.lines), default=0.0)
+            said.append(f"Recomputed: the same as stored (largest difference {difference:.1e}).")
+        else:
+            said.append("Recomputed: NOT the same as stored.")
+            said += [f"  {problem}" for problem in self.problems]
+        return "\n".join(said) + "\n"
+
+
+def check_receipt(
+    stored: pa.Table,
+    row: pa.RecordBatch,
+    explainer: Explainer,
+    to_frame: "Callable[[pa.RecordBatch], pd.DataFrame]",
+    row_key: Sequence[str],
+    reference: ModelReference,
+    *,
+    background_digest: str | None = None,
+) -> Receipt:
+    """Explain a row again and compare with what the ledger says of it.
+
+    Parameters
+    ----------
+    stored
+        The ledger rows of one row key: one per output (a row filter may have left fewer).
+    row
+        The input row with this key: exactly one.
+    explainer
+        For the version that the ledger names, made with the ledger's own settings and background.
+    to_frame, row_key
+        As for `ledger_batches`.
+    reference
+        The version that `explainer` explains.
+    background_digest
+        The digest stored with the ledger, where there is one: another background gives other attributions.
+
+    Raises
+    ------
+    ExplanationError
+        There is no stored row, there are rows of several keys, or not exactly one input row.
+    """
+    keys = list(row_key)
+    found = {tuple(one.values()): one for one in stored.select(keys).to_pylist()}
+    if len(found) != 1 or row.num_rows != 1:
+        raise ExplanationError(
+            f"A receipt is for one row, not for {len(found)} stored and {row.num_rows} input rows",
+            where="sample_explanations",
+            fix="Check the row key",
+        )
+    (key,) = found.values()
+    own = row.select(keys).to_pylist()[0]
+    if own != key:
+        raise ExplanationError(f"The stored row has the key {key}, the input row {own}", where="sample_explanations")
+    problems = _provenance(stored, explainer, reference, background_digest)
+    fresh = {
+        line["output"]: line
+        for batch in ledger_batches([row], explainer, to_frame, keys, reference)
+        for line in batch.to_pylist()
+    }
+    lines = []
+    for old in stored.to_pylist():
+        if old["output"] not in fresh:
+            problems.append(f"the output {old['output']!r} is stored, and the model has no such output")
+            continue
+        line = _compared(old, fresh[old["output"]], explainer)
+        lines.append(line)
+        if line.different:
+            problems.append(
+                f"output {line.output}: {', '.join(line.different)} differ by up to {line.largest_difference:.3g},"
+                f" where {line.allowed:.1e} is allowed"
+            )
+    return Receipt(key, reference, explainer.kind, explainer.reason, explainer.space, tuple(lines), tuple(problems))
+
+
+def _provenance(
+    stored: pa.Table, explainer: Explainer, reference: ModelReference, background_digest: str | None
+) -> list[str]:
+    problems = []
+    for name, expected in (("model_version", reference.version), ("model_digest", reference.digest)):
+        other = sorted(set(stored.column(name).to_pylist()) - {expected})
+        if other:
+            problems.append(f"{name} is {other[0]} in the ledger, and {expected} for the model that was loaded")
+    if background_digest and explainer.background_digest != background_digest:
+        problems.append("the background rows are not those that the ledger was made with")
+    return problems
+
+
+def _compared(old: dict[str, Any], new: dict[str, Any], explainer: Explainer) -> ReceiptLine:
+    columns = ["prediction", "base_value", *(shap_column(name) for name in explainer.features)]
+    before = np.array([_number(old.get(name)) for name in columns])
+    after = np.array([_number(new[name]) for name in columns])
+    magnitude = float(np.nansum(np.abs(before[2:])))
+    allowed = float(
+        residual_tolerance(before[0], before[1], len(columns), explainer.precision, magnitude=magnitude).max()
+    )
+    gaps = np.abs(after - before)
+    pairs = zip(explainer.features, before[2:].tolist(), after[2:].tolist(), strict=True)
+    return ReceiptLine(
+        old["output"],
+        float(before[0]),
+        float(before[1]),
+        _number(old.get("residual")),
+        {name: (one, other) for name, one, other in sorted(pairs, key=lambda pair: -abs(pair[1]))},
+        float(np.where(np.isnan(gaps), np.inf, gaps).max()),
+        allowed,
+        tuple(name for name, gap in zip(columns, gaps, strict=True) if not gap <= allowed),
+    )
+
+
+def _number(value: Any) -> float:
+    return float("nan") if value is None else float(value)
+
+
+def _told(line: ReceiptLine, top: int, values: Mapping[str, Any] | None) -> list[str]:
+    attributed = sum(stored for stored, _ in line.attributions.values())
+    said = [
+        f"Output {line.output}: prediction {line.prediction:.6g}",
+        f"  = base value {line.base_value:.6g} {_signed(attributed)} from the inputs (residual {line.residual:.1e})",
+    ]
+    told = [(name, stored) for name, (stored, _) in line.attributions.items() if stored][:top]
+    for name, stored in told:
+        value = f" = {values[name]}" if values is not None and name in values else ""
+        said.append(f"  {name}{value} {'raised' if stored > 0 else 'lowered'} it by {abs(stored):.6g}.")
+    rest = len(line.attributions) - len(told)
+    if rest:
+        remaining = attributed - sum(stored for _, stored in told)
+        said.append(f"  The other {rest} inputs together: {_signed(remaining)}.")
+    return said
+
+
+def _signed(number: float) -> str:
+    return f"{'-' if number < 0 else '+'} {abs(number):.6g}"

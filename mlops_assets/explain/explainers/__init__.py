@@ -1,0 +1,1 @@
+"""The explainers, and how one is chosen for a model."""

@@ -1,0 +1,137 @@
+"""Choose the explainer: the model's own, the most exact one that fits, or the one that the settings name."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from mlops_assets.errors import ExplanationError
+from mlops_assets.explain.explainers.agreement import disagreement
+from mlops_assets.explain.explainers.explainer import ExplainConfig, Explainer, NotApplicableError, Subject
+from mlops_assets.explain.explainers.linear import LinearExplainer
+from mlops_assets.explain.explainers.native import NativeExplainer
+from mlops_assets.explain.explainers.own import ModelExplainer, own_importance
+from mlops_assets.explain.explainers.permutation import PermutationExplainer
+from mlops_assets.explain.explainers.response import read_response
+from mlops_assets.explain.explainers.sampling import draw_positions
+from mlops_assets.explain.explainers.trees import TreeExplainer
+from mlops_assets.models.loaded_model import LoadedModel
+from mlops_assets.strategies import build_strategy
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+KINDS: dict[str, type[Explainer]] = {
+    kind.kind: kind for kind in (ModelExplainer, TreeExplainer, LinearExplainer, NativeExplainer, PermutationExplainer)
+}
+
+_EXACT = (TreeExplainer, LinearExplainer, NativeExplainer)
+_PROBE_ROWS = 8
+
+
+def choose_explainer(
+    model: LoadedModel,
+    features: Iterable[str],
+    background: "pd.DataFrame",
+    config: ExplainConfig | None = None,
+) -> Explainer:
+    """The explainer for a pinned version.
+
+    Without a `KIND` in the settings: the model's own ``explain_samples``; else trees; else a linear model; else the
+    library's own exact contributions; else permutations over its predictions. All but the last are taken only when
+    base and attributions give the model's own predictions on some of the background rows. What was passed over, and
+    why, is in `Explainer.reason`.
+
+    Parameters
+    ----------
+    model
+        Pinned and loaded.
+    features
+        The signature's input columns, in its order.
+    background
+        Rows of these columns, typed as the signature says; more than `config.background_rows` are thinned out by seed.
+    config
+        The settings; the defaults when None.
+
+    Raises
+    ------
+    ConfigurationError
+        `KIND` names no explainer.
+    ExplanationError
+        There is no background row, the model cannot be explained, or not by the `KIND` that was asked for.
+
+    Examples
+    --------
+    >>> explainer = choose_explainer(model, ["age", "city"], rows)                    # doctest: +SKIP
+    >>> explainer.kind, explainer.space, explainer.reason                             # doctest: +SKIP
+    """
+    config = config or ExplainConfig()
+    features = tuple(features)
+    missing = [name for name in features if name not in background.columns]
+    if missing or len(background) == 0:
+        raise ExplanationError(
+            f"The background lacks the columns {missing[:20]}" if missing else "The background has no rows",
+            where=model.reference.uri,
+            fix="Pass rows of the signature's input columns",
+        )
+    rows = _thinned(background[list(features)], config)
+    subject = Subject(model, features, rows, config, read_response(model, rows))
+    explainer = _first_that_fits(subject) if config.KIND is None else _asked_for(config.KIND, subject)
+    if config.interactions and not explainer.interaction_pairs:
+        explainer.reason += "; no interaction values: they are for path-dependent trees of two columns or more only"
+    own = own_importance(subject) if config.KIND is None else None
+    if own is not None:
+        explainer.native_importance = own
+    return explainer
+
+
+def _asked_for(kind: str, subject: Subject) -> Explainer:
+    # As a variable, because mypy takes a literal abstract class for one to be called (mypy issue 4717).
+    base: type[Explainer] = Explainer
+    try:
+        explainer = build_strategy(base, KINDS, {"KIND": kind, "subject": subject})
+    except NotApplicableError as error:
+        raise ExplanationError(
+            f"{kind} cannot explain this model: {error.what}",
+            where=subject.model.reference.uri,
+            fix="Leave explain.KIND out to have one chosen",
+        ) from error
+    difference = disagreement(explainer, subject, _probe(subject)) if isinstance(explainer, _EXACT) else None
+    if difference is not None:
+        raise ExplanationError(
+            f"{kind} does not explain this model: {difference}",
+            where=subject.model.reference.uri,
+            fix="Leave explain.KIND out to have one chosen",
+        )
+    explainer.reason = f"asked for by explain.KIND; {explainer.reason}"
+    return explainer
+
+
+def _first_that_fits(subject: Subject) -> Explainer:
+    try:
+        return ModelExplainer(subject)
+    except NotApplicableError:
+        pass  # the ordinary case, and no news to the reader
+    passed: list[str] = []
+    for kind in _EXACT:
+        try:
+            explainer: Explainer = kind(subject)
+        except NotApplicableError as error:
+            passed.append(f"{kind.kind} does not apply: {error.what}")
+            continue
+        difference = disagreement(explainer, subject, _probe(subject))
+        if difference is None:
+            return explainer
+        passed.append(f"{kind.kind} was dropped: {difference}")
+    fallback = PermutationExplainer(subject)
+    fallback.reason = "; ".join([fallback.reason, *dict.fromkeys(passed)])
+    return fallback
+
+
+def _probe(subject: Subject) -> "pd.DataFrame":
+    return subject.background.head(_PROBE_ROWS)
+
+
+def _thinned(background: "pd.DataFrame", config: ExplainConfig) -> "pd.DataFrame":
+    if len(background) <= config.background_rows:
+        return background.reset_index(drop=True)
+    chosen = draw_positions(len(background), config.background_rows, config.seed)
+    return background.iloc[chosen].reset_index(drop=True)

@@ -1,0 +1,126 @@
+"""The way from a table's rows to the matrix that a fitted estimator computes with, and back to the input columns."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mlops_assets.explain.explainers.explainer import NotApplicableError, Subject
+from mlops_assets.explain.explainers.response import as_fitted
+from mlops_assets.explain.explainers.rollup import prove, trace
+from mlops_assets.trees.arrays import Floats
+from mlops_assets.trees.columns import Sources, roll_up
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_PROOF_ROWS = 8
+
+
+@dataclass(frozen=True)
+class Design:
+    """A fitted estimator behind its preprocessing.
+
+    Attributes
+    ----------
+    estimator
+        The last step: the model proper.
+    sources
+        (columns,): which input column each column of its matrix comes from.
+    features
+        How many input columns there are.
+    transform
+        Rows -> what the estimator is given: a frame, an array or a sparse matrix.
+    """
+
+    estimator: Any
+    sources: Sources
+    features: int
+    transform: "Callable[[pd.DataFrame], Any]"
+
+    def matrix(self, given: Any) -> Floats:
+        """What the estimator is given, as (n, columns) float64.
+
+        Raises
+        ------
+        NotApplicableError
+            A column is not numeric.
+        """
+        if hasattr(given, "toarray"):
+            if type(self.estimator).__module__.startswith("xgboost"):
+                # To XGBoost a cell that a sparse matrix does not store is missing, not zero.
+                stored = given.tocoo()
+                dense = np.full(given.shape, np.nan)
+                dense[stored.row, stored.col] = stored.data
+                return dense
+            return np.asarray(given.toarray(), dtype=np.float64)
+        try:
+            return np.asarray(given, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise NotApplicableError("it takes columns that are not numeric") from error
+
+    def roll_up(self, values: Floats) -> Floats:
+        """(n, columns, outputs) -> (n, features, outputs), with every row's sum preserved."""
+        return roll_up(values, self.sources, self.features)
+
+
+def read_design(subject: Subject, native: Any = None) -> Design:
+    """Take a native estimator apart: the model proper, and where its columns come from.
+
+    Searches (GridSearchCV and its kin) stand for their best estimator. `native` is the model's own by default.
+
+    Raises
+    ------
+    NotApplicableError
+        There is no native estimator, its columns are not the signature's, or its preprocessing mixes columns.
+    """
+    native = subject.model.native if native is None else native
+    if native is None:
+        raise NotApplicableError("it is a custom Python model, which may do anything between its input and its output")
+    if hasattr(native, "best_estimator_") and hasattr(native, "cv_results_"):
+        native = native.best_estimator_
+    outer = native
+    rows = subject.background.head(_PROOF_ROWS)
+    order = _order(outer, subject.features)
+    if not _is_pipeline(native):
+        return Design(native, order, len(subject.features), lambda frame: as_fitted(frame, outer))
+    while _is_pipeline(native) and len(native.steps) == 1:
+        native = native.steps[0][1]
+    *earlier, (_, estimator) = native.steps if _is_pipeline(native) else [("", native)]
+    steps = [step for _, step in earlier if step not in (None, "passthrough")]
+    if _is_pipeline(estimator):
+        raise NotApplicableError("its last step is a pipeline of its own")
+
+    def transform(frame: "pd.DataFrame") -> Any:
+        made = as_fitted(frame, outer)
+        for step in steps:
+            made = step.transform(made)
+        return made
+
+    made, sources = as_fitted(rows, outer), order
+    for step in steps:
+        made, sources = trace(step, made, sources)
+    prove(transform, rows, sources)
+    return Design(estimator, sources, len(subject.features), transform)
+
+
+def _is_pipeline(native: Any) -> bool:
+    return type(native).__name__ == "Pipeline" and type(native).__module__ == "sklearn.pipeline"
+
+
+def _order(estimator: Any, features: tuple[str, ...]) -> Sources:
+    """Which signature column is the estimator's first, second, ... column."""
+    names = getattr(estimator, "feature_names_in_", None)
+    if names is None:
+        # CatBoost's name for it; a loaded one has lost its n_features_in_, and calls columns without names 0, 1, ...
+        own = getattr(estimator, "feature_names_", None)
+        if own is not None and list(own) == [str(place) for place in range(len(features))]:
+            return np.arange(len(features))
+        names = own
+    if names is not None and set(names) <= set(features):
+        return np.array([features.index(name) for name in names], dtype=np.intp)
+    width = getattr(estimator, "n_features_in_", len(features))
+    if names is None and width == len(features):
+        return np.arange(width)
+    raise NotApplicableError("it was fitted on other columns than its signature names")

@@ -1,0 +1,206 @@
+"""What every explainer promises, and the values it hands over."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+import numpy as np
+
+from mlops_assets.errors import ConfigurationError, ExplanationError
+from mlops_assets.models.loaded_model import LoadedModel
+from mlops_assets.trees.arrays import Floats, Space
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mlops_assets.explain.explainers.response import Response
+
+TreeMode = Literal["path_dependent", "interventional"]
+
+
+class NotApplicableError(ExplanationError):
+    """A strategy cannot explain this model exactly; the automatic choice goes on to the next one with the reason."""
+
+
+@dataclass(frozen=True)
+class ExplainConfig:
+    """How to explain.
+
+    Attributes
+    ----------
+    KIND
+        `ModelExplainer`, `TreeExplainer`, `LinearExplainer`, `NativeExplainer`, `PermutationExplainer`, or a user's
+        own subclass of `Explainer` as ``module.Class``; None chooses automatically.
+    seed
+        Of everything that is drawn: the background rows and the permutations.
+    background_rows
+        The most background rows that an explainer compares with.
+    permutations
+        For the permutation explainer: pairs of walks (a permutation and its reverse) per row *and background row*.
+        Two are the least that give an estimate of the error.
+    mode
+        For trees: `path_dependent` (the training data's own covers, no background) or `interventional`.
+    interactions
+        For how many pairs of input columns interaction values are given; path-dependent trees only.
+    """
+
+    KIND: str | None = None
+    seed: int = 0
+    background_rows: int = 100
+    permutations: int = 2
+    mode: TreeMode = "path_dependent"
+    interactions: int = 0
+
+    def __post_init__(self) -> None:
+        if self.mode not in ("path_dependent", "interventional"):
+            raise ConfigurationError(f"explain.mode is {self.mode!r}", fix="Use 'path_dependent' or 'interventional'")
+        for name, value in (("background_rows", self.background_rows), ("permutations", self.permutations)):
+            if value < 1:
+                raise ConfigurationError(f"explain.{name} is {value}", fix="Use a whole number of at least 1")
+        if self.interactions < 0:
+            raise ConfigurationError(f"explain.interactions is {self.interactions}", fix="Use 0 or a number of pairs")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What an explainer is made for.
+
+    Attributes
+    ----------
+    model
+        The pinned version.
+    features
+        The signature's input columns, in its order.
+    background
+        At most `config.background_rows` rows of these columns, typed as the signature says.
+    config
+        The settings.
+    response
+        What the model answers, as numbers: the function that is explained where nothing better is known.
+    """
+
+    model: LoadedModel
+    features: tuple[str, ...]
+    background: "pd.DataFrame"
+    config: ExplainConfig
+    response: "Response"
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """The attributions of one batch of n rows; `prediction == base + values.sum(axis=1)` up to the method's residual.
+
+    Attributes
+    ----------
+    values
+        (n, features, outputs), float64: per column of the signature's inputs, in its order.
+    base
+        (n, outputs), float64: the prediction with nothing known of the row.
+    prediction
+        (n, outputs), float64, in the explainer's `space`.
+    error
+        (n, outputs), float64: for sampled methods the largest standard error among the row's attributions; None for
+        exact methods.
+    interactions
+        (n, pairs, outputs), float64: the interaction values of the explainer's `interaction_pairs`, no part of the sum:
+        each is already shared out among `values`. None where there are no pairs.
+    """
+
+    values: Floats
+    base: Floats
+    prediction: Floats
+    error: Floats | None = None
+    interactions: Floats | None = None
+
+    @property
+    def residual(self) -> Floats:
+        """(n, outputs): what the attributions leave unexplained."""
+        return np.asarray(self.prediction - self.base - self.values.sum(axis=1))
+
+
+class Explainer(ABC):
+    """A way to attribute a model's predictions to its input columns.
+
+    A subclass is made as ``Class(subject)``, raises `NotApplicableError` where it cannot explain the model, and is
+    chosen by its `KIND`. What it returns for a row depends on that row (and the settings) alone, never on the rest of
+    its batch.
+
+    Attributes
+    ----------
+    kind
+        The strategy's name.
+    reason
+        Why it was chosen, as one sentence.
+    space
+        The scale of `prediction`, `base` and attributions; see `Space`.
+    features, outputs
+        Names of the axes of `Explanation.values`. A regression has the output ``prediction`` (or its signature's
+        output names), a binary classification its positive class, a multiclass one every class.
+    background
+        The rows compared with, to be stored beside the ledger; None where the method needs none.
+    background_digest
+        SHA-256 (hex) of `background`; None likewise.
+    native_importance
+        Output -> feature -> the model's own global importance; None where it has none.
+    precision
+        The floating-point type that the model computes in; residuals are judged by it.
+    sampled
+        The method draws: `Explanation.error` is given, and the ledger has a column for it.
+    interaction_pairs
+        Pairs of `features` whose interaction values `explain` gives; the strongest first.
+    rows_per_call
+        How many rows `explain` should be given at once.
+    way
+        Which of several ways to the same values is taken, where they differ in the last bits.
+    """
+
+    kind: ClassVar[str]
+    reason: str
+    space: Space
+    features: tuple[str, ...]
+    outputs: tuple[str, ...]
+    background: "pd.DataFrame | None" = None
+    background_digest: str | None = None
+    native_importance: Mapping[str, Mapping[str, float]] | None = None
+    precision: np.dtype[np.floating] = np.dtype(np.float64)
+    sampled: bool = False
+    interaction_pairs: tuple[tuple[str, str], ...] = ()
+    rows_per_call: int = 4096
+    way: str = ""
+
+    @abstractmethod
+    def __init__(self, subject: Subject) -> None: ...
+
+    def expect(self, rows: int) -> None:
+        """Told once, before `explain`: about how many rows there will be in all, here and in other processes."""
+        return
+
+    @abstractmethod
+    def explain(self, inputs: "pd.DataFrame") -> Explanation:
+        """Attribute the predictions of `inputs`: a frame that holds at least `features`, typed as the signature says.
+
+        Raises
+        ------
+        ExplanationError
+            A column is missing, or the model's answer has another shape than it had before.
+        """
+
+    @abstractmethod
+    def predict(self, inputs: "pd.DataFrame") -> Floats:
+        """(n, outputs): the prediction of `explain`, without the cost of the attributions."""
+
+    def columns(self, inputs: "pd.DataFrame") -> "pd.DataFrame":
+        """`inputs` with exactly the explained columns, in order.
+
+        Raises
+        ------
+        ExplanationError
+            One is missing.
+        """
+        missing = [name for name in self.features if name not in inputs.columns]
+        if missing:
+            raise ExplanationError(
+                f"The rows to explain lack the columns {missing}", where="inputs", fix="Pass the signature's columns"
+            )
+        return inputs[list(self.features)]

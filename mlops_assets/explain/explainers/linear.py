@@ -1,0 +1,121 @@
+"""Linear models in closed form: an input's attribution is coefficient times distance from the background's mean."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mlops_assets.explain.explainers.design import Design, read_design
+from mlops_assets.explain.explainers.explainer import Explainer, Explanation, NotApplicableError, Subject
+from mlops_assets.explain.explainers.response import positive
+from mlops_assets.explain.explainers.sampling import frame_digest
+from mlops_assets.trees.arrays import Floats, Space
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_CELLS = 2_000_000
+
+# What a linear predictor means, per family of scikit-learn estimators; each is checked on rows before it is trusted.
+_LOG_ODDS = ("LogisticRegression", "LogisticRegressionCV", "LinearDiscriminantAnalysis")
+_MARGIN = ("LinearSVC", "RidgeClassifier", "RidgeClassifierCV", "Perceptron", "PassiveAggressiveClassifier")
+_LOG_LINK = ("PoissonRegressor", "GammaRegressor")
+
+
+class LinearExplainer(Explainer):
+    """Exact interventional SHAP values of a scikit-learn linear model, alone or behind a traceable preprocessing.
+
+    For a linear predictor ``b + sum_j w_j x_j`` they are ``w_j (x_j - E[x_j])`` with the expectation over the
+    background (Lundberg and Lee 2017, corollary 1; Štrumbelj and Kononenko 2014).
+
+    Space: `identity` for regressions, `log` for models with a log link, `log-odds` for logistic regression and
+    discriminant analysis, `margin` for linear classifiers without probabilities.
+    """
+
+    kind = "LinearExplainer"
+
+    def __init__(self, subject: Subject) -> None:
+        self._design: Design = read_design(subject)
+        estimator = self._design.estimator
+        weights = _coefficients(estimator)
+        self.space = linear_space(estimator)
+        self.features, self.outputs = subject.features, subject.response.outputs
+        if weights.shape != (len(self.outputs), len(self._design.sources)):
+            raise NotApplicableError(
+                f"its coefficients have the shape {weights.shape} for {len(self.outputs)} outputs and"
+                f" {len(self._design.sources)} columns"
+            )
+        self._weights = weights.T  # (columns, outputs)
+        self.background = subject.background
+        self.background_digest = frame_digest(subject.background)
+        self._mean = self._design.matrix(self._design.transform(subject.background)).mean(axis=0)
+        intercept = np.broadcast_to(np.asarray(estimator.intercept_, dtype=np.float64), (len(self.outputs),))
+        self._base = intercept + self._mean @ self._weights
+        self.rows_per_call = max(1, _CELLS // max(1, self._weights.size))
+        total = self._design.roll_up(np.abs(self._weights)[None])[0]
+        self.native_importance = {
+            output: dict(zip(self.features, total[:, place].tolist(), strict=True))
+            for place, output in enumerate(self.outputs)
+        }
+        self.reason = f"{type(estimator).__name__} is linear in its columns: exact in closed form"
+
+    def explain(self, inputs: "pd.DataFrame") -> Explanation:
+        parts = []
+        columns = self.columns(inputs)
+        for start in range(0, len(columns), self.rows_per_call):
+            parts.append(self._explain(columns.iloc[start : start + self.rows_per_call]))
+        if len(parts) == 1:
+            return parts[0]
+        none = np.zeros((0, len(self.outputs)))
+        return Explanation(
+            np.concatenate([np.zeros((0, len(self.features), len(self.outputs))), *(part.values for part in parts)]),
+            np.concatenate([none, *(part.base for part in parts)]),
+            np.concatenate([none, *(part.prediction for part in parts)]),
+        )
+
+    def predict(self, inputs: "pd.DataFrame") -> Floats:
+        return self._predict(self._design.transform(self.columns(inputs))) if len(inputs) else self._none()
+
+    def _explain(self, columns: "pd.DataFrame") -> Explanation:
+        given = self._design.transform(columns)
+        distance = self._design.matrix(given) - self._mean
+        values = self._design.roll_up(distance[:, :, None] * self._weights[None])
+        base = np.broadcast_to(self._base, (len(columns), len(self.outputs))).copy()
+        return Explanation(values, base, self._predict(given))
+
+    def _predict(self, given: Any) -> Floats:
+        # The estimator's own arithmetic, so that the residual is a finding and no identity.
+        estimator = self._design.estimator
+        ask = getattr(estimator, "decision_function", None) or estimator.predict
+        predicted = np.asarray(ask(given), dtype=np.float64)
+        predicted = predicted.reshape(predicted.shape[0], -1)
+        return np.log(predicted) if self.space == "log" else positive(predicted, len(self.outputs))
+
+    def _none(self) -> Floats:
+        return np.zeros((0, len(self.outputs)))
+
+
+def linear_space(estimator: Any) -> Space:
+    """The scale of a linear estimator's predictor ``X @ coef_ + intercept_``."""
+    name = type(estimator).__name__
+    if name in _LOG_ODDS or (name == "SGDClassifier" and estimator.loss == "log_loss"):
+        return "log-odds"
+    if name in _MARGIN or name == "SGDClassifier":
+        return "margin"
+    if name in _LOG_LINK:
+        return "log"
+    if name == "TweedieRegressor":
+        log = estimator.link == "log" or (estimator.link == "auto" and estimator.power > 0)
+        return "log" if log else "identity"
+    return "identity"
+
+
+def _coefficients(estimator: Any) -> Floats:
+    """(outputs, columns) coefficients of a scikit-learn estimator that is linear in its columns."""
+    module = type(estimator).__module__
+    linear = module.startswith(("sklearn.linear_model", "sklearn.discriminant_analysis"))
+    linear = linear or (module.startswith("sklearn.svm") and type(estimator).__name__ in ("LinearSVC", "LinearSVR"))
+    weights = getattr(estimator, "coef_", None)
+    if not linear or weights is None or not hasattr(estimator, "intercept_"):
+        raise NotApplicableError(f"{type(estimator).__name__} is not a linear model of scikit-learn")
+    weights = weights.toarray() if hasattr(weights, "toarray") else weights
+    return np.atleast_2d(np.asarray(weights, dtype=np.float64))

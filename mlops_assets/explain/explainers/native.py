@@ -1,0 +1,100 @@
+"""Contributions that a library computes itself, exactly: for boosters whose trees are not read here."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mlops_assets.explain.explainers.design import Design, read_design
+from mlops_assets.explain.explainers.explainer import Explainer, Explanation, NotApplicableError, Subject
+from mlops_assets.trees.arrays import Floats
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_CELLS = 1_000_000
+
+
+class NativeExplainer(Explainer):
+    """SHAP values from the library's own exact algorithm.
+
+    CatBoost (``ShapValues``), where categorical or non-symmetric splits keep its trees from `TreeExplainer`; XGBoost
+    (``pred_contribs``), where it takes pandas' own categories. Space: `log-odds` for classifiers, else `identity`;
+    a model whose answers are on another scale is not explained by it.
+    """
+
+    kind = "NativeExplainer"
+
+    def __init__(self, subject: Subject) -> None:
+        self._design: Design = read_design(subject)
+        estimator = self._design.estimator
+        library = type(estimator).__module__.partition(".")[0]
+        if library not in _ASK:
+            raise NotApplicableError(f"{type(estimator).__name__} computes no exact contributions itself")
+        self._contributions, self._raw = _ASK[library]
+        self.features, self.outputs = subject.features, subject.response.outputs
+        self.space = "identity" if subject.response.classes is None else "log-odds"
+        if library == "xgboost":
+            self.precision = np.dtype(np.float32)
+        self.rows_per_call = max(64, _CELLS // max(1, len(self._design.sources) * len(self.outputs)))
+        own = getattr(estimator, "feature_importances_", None)
+        if own is not None and np.shape(own) == self._design.sources.shape:
+            total = self._design.roll_up(np.asarray(own, np.float64)[None, :, None])[0, :, 0].tolist()
+            self.native_importance = {out: dict(zip(self.features, total, strict=True)) for out in self.outputs}
+        self.reason = f"{type(estimator).__name__} computes its exact contributions itself"
+
+    def predict(self, inputs: "pd.DataFrame") -> Floats:
+        if not len(inputs):
+            return np.zeros((0, len(self.outputs)))
+        given = self._design.transform(self.columns(inputs))
+        return np.asarray(self._raw(self._design.estimator, given), np.float64).reshape(len(inputs), -1)
+
+    def explain(self, inputs: "pd.DataFrame") -> Explanation:
+        if not len(inputs):
+            none = np.zeros((0, len(self.outputs)))
+            return Explanation(np.zeros((0, len(self.features), len(self.outputs))), none, none)
+        given = self._design.transform(self.columns(inputs))
+        found = np.asarray(self._contributions(self._design.estimator, given), np.float64)
+        # (n, columns + 1) for one output, (n, outputs, columns + 1) for several; the last place is the base.
+        found = found.reshape(len(inputs), -1, found.shape[-1])
+        values = self._design.roll_up(np.ascontiguousarray(found[:, :, :-1].transpose(0, 2, 1)))
+        return Explanation(values, np.ascontiguousarray(found[:, :, -1]), self.predict(inputs))
+
+
+def _catboost_contributions(model: Any, given: Any) -> Any:
+    from catboost import Pool
+
+    pool = Pool(given, cat_features=model.get_cat_feature_indices())
+    return model.get_feature_importance(pool, type="ShapValues")
+
+
+def _catboost_raw(model: Any, given: Any) -> Any:
+    return model.predict(given, prediction_type="RawFormulaVal")
+
+
+def _xgboost_contributions(model: Any, given: Any) -> Any:
+    return _booster(model).predict(_matrix(model, given), pred_contribs=True, iteration_range=_iterations(model))
+
+
+def _xgboost_raw(model: Any, given: Any) -> Any:
+    return _booster(model).predict(_matrix(model, given), output_margin=True, iteration_range=_iterations(model))
+
+
+def _booster(model: Any) -> Any:
+    return model.get_booster() if hasattr(model, "get_booster") else model
+
+
+def _matrix(model: Any, given: Any) -> Any:
+    from xgboost import DMatrix
+
+    return DMatrix(given, missing=getattr(model, "missing", np.nan), enable_categorical=True)
+
+
+def _iterations(model: Any) -> tuple[int, int]:
+    best = getattr(model, "best_iteration", None) if getattr(model, "early_stopping_rounds", None) else None
+    return (0, best + 1) if best is not None else (0, 0)
+
+
+_ASK = {
+    "catboost": (_catboost_contributions, _catboost_raw),
+    "xgboost": (_xgboost_contributions, _xgboost_raw),
+}

@@ -1,0 +1,226 @@
+"""Models that explain themselves: asked first, and held to the same form as everybody else."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, get_args
+
+import numpy as np
+
+from mlops_assets.errors import ExplanationError
+from mlops_assets.explain.columns import shap_column
+from mlops_assets.explain.explainers.design import Design, read_design
+from mlops_assets.explain.explainers.explainer import Explainer, Explanation, NotApplicableError, Subject
+from mlops_assets.explain.explainers.sampling import frame_digest
+from mlops_assets.trees.arrays import Floats, Space
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class ModelExplainer(Explainer):
+    """The attributions that a model's own ``explain_samples(inputs)`` returns.
+
+    Asked is the Python model, then its ``.model``. The answer is one of
+
+    * a DataFrame with a column per input (or ``shap_<input>``), and optionally ``base_value``; its index is that of the
+      inputs, in any order;
+    * an array (n, features), or (n, features, outputs);
+    * an object with ``values`` and ``base_values``, such as ``shap.Explanation``.
+
+    Where the model keeps a scikit-learn pipeline (itself, or as its ``.model``), the columns may also be those of its
+    preprocessing, by their names or their number; they are rolled up to the inputs.
+
+    The base is ``base_value``, ``base_values`` or the model's ``explain_base`` (a number, one per output, or a
+    function of the inputs). Where the model names none it is the median over the background of prediction minus
+    attributions: a constant if they are additive, and if not, the residuals say so.
+    ``explain_space`` names the scale, by default that of the model's predictions. ``explain_model()``, where there is
+    one, gives the native importance: feature -> number.
+    """
+
+    kind = "ModelExplainer"
+
+    def __init__(self, subject: Subject) -> None:
+        self._model = explaining_model(subject)
+        if self._model is None or not callable(getattr(self._model, "explain_samples", None)):
+            raise NotApplicableError("it has no explain_samples(inputs) of its own")
+        self.features, self.outputs = subject.features, subject.response.outputs
+        self._response = subject.response
+        space = getattr(self._model, "explain_space", subject.response.space)
+        if space not in get_args(Space):
+            raise ExplanationError(
+                f"The model's explain_space is {space!r}", where=self._where, fix=f"Use one of {list(get_args(Space))}"
+            )
+        self.space = space
+        self.native_importance = own_importance(subject)
+        self.reason = f"{type(self._model).__name__} brings its own explain_samples(inputs)"
+        self._median: Floats | None = None
+        self._design, self._transformed = _pipeline_inside(subject, self._model)
+        values, base = self._ask(subject.background)
+        if base is None:
+            self.background, self.background_digest = subject.background, frame_digest(subject.background)
+            self._median = np.median(self._predict(subject.background) - values.sum(axis=1), axis=0)
+
+    def predict(self, inputs: "pd.DataFrame") -> Floats:
+        return self._predict(self.columns(inputs)) if len(inputs) else np.zeros((0, len(self.outputs)))
+
+    def explain(self, inputs: "pd.DataFrame") -> Explanation:
+        rows = self.columns(inputs)
+        if len(rows) == 0:
+            none = np.zeros((0, len(self.outputs)))
+            return Explanation(np.zeros((0, len(self.features), len(self.outputs))), none, none)
+        values, base = self._ask(rows)
+        if base is None:
+            if self._median is None:
+                raise ExplanationError("The model's explain_samples() gave a base value once and then no more")
+            base = np.broadcast_to(self._median, (len(rows), len(self.outputs))).copy()
+        return Explanation(values, base, self._predict(rows))
+
+    @property
+    def _where(self) -> str:
+        return f"{type(self._model).__name__}.explain_samples"
+
+    def _predict(self, rows: "pd.DataFrame") -> Floats:
+        predicted = self._response.of(rows)
+        if self.space == self._response.space:
+            return predicted
+        if self.space == "log":
+            return np.log(predicted)
+        if self.space == "log-odds" and self._response.space == "probability":
+            return np.log(predicted) - (np.log1p(-predicted) if predicted.shape[1] == 1 else 0.0)
+        raise ExplanationError(
+            f"The model explains itself as {self.space}, but predicts as {self._response.space}", where=self._where
+        )
+
+    def _ask(self, rows: "pd.DataFrame") -> tuple[Floats, Floats | None]:
+        """Attributions (n, features, outputs) and base (n, outputs) or None, checked."""
+        import pandas as pd
+
+        answer = self._model.explain_samples(rows)
+        base: Any = None
+        if isinstance(answer, pd.DataFrame):
+            answer, base = self._aligned(answer, rows)
+        elif hasattr(answer, "values") and hasattr(answer, "base_values"):
+            answer, base = answer.values, np.asarray(answer.base_values)
+            if base.shape == (len(rows),) and np.ndim(answer) == 2:
+                base = base[:, None]
+        values = self._shaped(answer, len(rows))
+        if base is None:
+            base = getattr(self._model, "explain_base", None)
+            base = np.reshape(base(rows), (len(rows), -1)) if callable(base) else base
+        return values, None if base is None else self._base(base, len(rows))
+
+    def _aligned(self, answer: "pd.DataFrame", rows: "pd.DataFrame") -> tuple[Any, Any]:
+        if not answer.index.equals(rows.index):
+            if not (answer.index.is_unique and len(answer) == len(rows) and rows.index.isin(answer.index).all()):
+                raise ExplanationError(
+                    "The attributions' index is not the inputs' index",
+                    where=self._where,
+                    fix="Return a DataFrame with index=inputs.index",
+                )
+            answer = answer.loc[rows.index]
+        base = None
+        if "base_value" in answer.columns and "base_value" not in self.features:
+            base, answer = answer[["base_value"]].to_numpy(), answer.drop(columns="base_value")
+        if self._design is not None and set(answer.columns) == set(self._transformed):
+            own = self._shaped(answer[list(self._transformed)].to_numpy(), len(rows), len(self._transformed))
+            return self._design.roll_up(own), base
+        names = list(self.features)
+        prefixed = [shap_column(name) for name in names]
+        if set(prefixed) & set(answer.columns):
+            names = prefixed
+        missing = [name for name in names if name not in answer.columns]
+        unknown = [str(name) for name in answer.columns if name not in names]
+        if missing or unknown:
+            raise ExplanationError(
+                f"The attributions lack the columns {missing[:20]} and have the unknown columns {unknown[:20]}",
+                where=self._where,
+                fix="Return one column per input column, and optionally base_value",
+            )
+        return answer[names].to_numpy(), base
+
+    def _shaped(self, answer: Any, rows: int, width: int | None = None) -> Floats:
+        values = np.asarray(answer)
+        if values.dtype.kind not in "biuf":
+            raise ExplanationError(f"The attributions are {values.dtype}, not numbers", where=self._where)
+        values = values.astype(np.float64)
+        if values.ndim == 2:
+            values = values[:, :, None]
+        if values.ndim == 3 and len(self.outputs) == 1 and values.shape[2] == 2:
+            values = values[:, :, 1:]  # both classes of a binary model: the positive one is explained
+        expected = (rows, width or len(self.features), len(self.outputs))
+        transformed = None if self._design is None else (rows, len(self._design.sources), len(self.outputs))
+        if self._design is not None and width is None and transformed == values.shape != expected:
+            values = self._design.roll_up(values)
+        if values.shape != expected:
+            raise ExplanationError(
+                f"The attributions have the shape {values.shape}, not (rows, features, outputs) = {expected}",
+                where=self._where,
+                fix="Return one attribution per row, input column and output",
+            )
+        if not np.isfinite(values).all():
+            names = self.features if width is None else self._transformed
+            bad = sorted({names[place] for place in np.nonzero(~np.isfinite(values))[1].tolist()})
+            raise ExplanationError(f"The attributions of {bad[:20]} are not finite", where=self._where)
+        return values
+
+    def _base(self, base: Any, rows: int) -> Floats:
+        """(rows, outputs) of a number, one per output, or all of them; a binary model may give both classes."""
+        numbers = np.asarray(base, dtype=np.float64)
+        if numbers.ndim and numbers.shape[-1] == 2 and len(self.outputs) == 1:
+            numbers = numbers[..., 1:]
+        try:
+            numbers = np.broadcast_to(numbers, (rows, len(self.outputs))).copy()
+        except ValueError as error:
+            raise ExplanationError(f"The base has the shape {numbers.shape}", where=self._where) from error
+        if not np.isfinite(numbers).all():
+            raise ExplanationError("The base value is not finite", where=self._where)
+        return numbers
+
+
+def _pipeline_inside(subject: Subject, model: Any) -> tuple[Design | None, tuple[str, ...]]:
+    """The preprocessing of the pipeline that a model keeps, and the names of its columns, where both are known."""
+    candidate: Any
+    for candidate in (subject.model.native, getattr(model, "model", None)):
+        if hasattr(candidate, "steps") and hasattr(candidate, "named_steps"):
+            try:
+                return read_design(subject, candidate), tuple(candidate[:-1].get_feature_names_out())
+            except (NotApplicableError, AttributeError, ValueError):
+                continue  # it mixes columns, or a step has no names: then the answer has to be in input columns
+    return None, ()
+
+
+def explaining_model(subject: Subject) -> Any:
+    """The object inside a model that explains itself: the Python model, else its ``.model``, else None."""
+    outer = subject.model.python_model if subject.model.python_model is not None else subject.model.native
+    for candidate in (outer, getattr(outer, "model", None)):
+        if any(callable(getattr(candidate, name, None)) for name in ("explain_samples", "explain_model")):
+            return candidate
+    return None
+
+
+def own_importance(subject: Subject) -> dict[str, dict[str, float]] | None:
+    """What the model's ``explain_model()`` says, per output; None where it has none.
+
+    Raises
+    ------
+    ExplanationError
+        It is no mapping (or Series, or two-column table) from input columns to finite numbers.
+    """
+    ask = getattr(explaining_model(subject), "explain_model", None)
+    if not callable(ask):
+        return None
+    answer = ask()
+    if hasattr(answer, "columns") and {"feature", "importance"} <= set(answer.columns):
+        answer = dict(zip(answer["feature"].tolist(), answer["importance"].tolist(), strict=True))
+    elif hasattr(answer, "to_dict"):
+        answer = answer.to_dict()
+    if not isinstance(answer, Mapping):
+        raise ExplanationError(
+            f"explain_model() returned {type(answer).__name__}", fix="Return a mapping from input column to number"
+        )
+    unknown = [str(name) for name in answer if name not in subject.features]
+    if unknown:
+        raise ExplanationError(f"explain_model() names the unknown columns {unknown[:20]}")
+    numbers = {name: float(answer[name]) for name in subject.features if name in answer}
+    if not np.isfinite(list(numbers.values())).all():
+        raise ExplanationError("explain_model() returned an importance that is not finite")
+    return dict.fromkeys(subject.response.outputs, numbers)

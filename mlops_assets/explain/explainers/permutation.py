@@ -1,0 +1,181 @@
+"""Model-agnostic Shapley values by antithetic walks from background rows to the explained row."""
+
+from collections.abc import Iterator
+from itertools import combinations
+from math import comb
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlops_assets.errors import ExplanationError
+from mlops_assets.explain.explainers.explainer import Explainer, Explanation, Subject
+from mlops_assets.explain.explainers.sampling import frame_digest, row_hash
+from mlops_assets.trees.arrays import Floats
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Up to this many columns every coalition is asked about: exact, and hardly dearer than sampling.
+_EXACT_FEATURES = 6
+_ROWS = 65_536  # masked rows per question to the model
+_CELLS = 4_000_000  # and their cells
+
+
+class PermutationExplainer(Explainer):
+    """Interventional Shapley values of any model, from nothing but its predictions.
+
+    A walk starts at a background row and replaces its columns by the explained row's, one after the other in a random
+    order; each step's change of the prediction is credited to that column (Castro, Gómez and Tejada 2009; Štrumbelj
+    and Kononenko 2014). Every walk is repeated in reverse order (antithetic: Mitchell et al. 2022), and every
+    background row takes part equally often, so that base (the background's mean prediction) and attributions add up to
+    the prediction by construction.
+
+    The permutations of a row are seeded by its values: it gets the same attributions in any batch and at any position.
+    `Explanation.error` is a standard error from the spread between the walks of the same background row; it is zero
+    where all coalitions are asked (up to six columns). Masked rows keep the types of the inputs, column by column.
+    """
+
+    kind = "PermutationExplainer"
+
+    def __init__(self, subject: Subject) -> None:
+        if len(subject.background) == 0:
+            raise ExplanationError(
+                "There are no background rows to compare with", fix="Give the explainer at least one row of inputs"
+            )
+        self.features, self.outputs = subject.features, subject.response.outputs
+        self.space = subject.response.space
+        self._response = subject.response
+        self._rounds, self._seed = subject.config.permutations, subject.config.seed
+        self.background = subject.background
+        self.background_digest = frame_digest(subject.background)
+        self._start = self._response.of(subject.background)  # (background rows, outputs)
+        self.exact = len(self.features) <= _EXACT_FEATURES
+        self.sampled = True
+        questions = 2 ** len(self.features) if self.exact else 2 * self._rounds * (len(self.features) - 1)
+        questions *= len(subject.background)
+        self.rows_per_call = max(1, 1_000_000 // questions)
+        self.reason = "any model can be explained from its predictions alone" + (
+            "; all coalitions of its few columns are asked, so it is exact"
+            if self.exact
+            else "; sampled, with an error"
+        )
+
+    def predict(self, inputs: "pd.DataFrame") -> Floats:
+        return self._response.of(self.columns(inputs)) if len(inputs) else np.zeros((0, len(self.outputs)))
+
+    def explain(self, inputs: "pd.DataFrame") -> Explanation:
+        rows = self.columns(inputs)
+        prediction = self.predict(rows)
+        values = np.zeros((len(rows), len(self.features), len(self.outputs)))
+        error = np.zeros(prediction.shape)
+        table = _Masked(self._background(), rows)
+        for row, key in enumerate(row_hash(self._seed, rows)):
+            if self.exact:
+                values[row] = self._exact(table, row, prediction[row])
+            else:
+                values[row], error[row] = self._walk(table, row, prediction[row], int(key))
+        base = np.broadcast_to(self._start.mean(axis=0), prediction.shape).copy()
+        return Explanation(values, base, prediction, error)
+
+    def _background(self) -> "pd.DataFrame":
+        assert self.background is not None
+        return self.background
+
+    def _ask(self, table: "_Masked", row: int, taken: NDArray[np.bool_], starts: NDArray[np.intp]) -> Floats:
+        """(questions, outputs): predictions with the columns `taken` (questions, features) from the explained row."""
+        step = max(1, min(_ROWS, _CELLS // len(self.features)))
+        parts = [
+            self._response.of(table.rows(row, taken[begin : begin + step], starts[begin : begin + step]))
+            for begin in range(0, len(taken), step)
+        ]
+        return np.concatenate(parts) if parts else np.zeros((0, len(self.outputs)))
+
+    def _walk(self, table: "_Masked", row: int, end: Floats, key: int) -> tuple[Floats, Floats]:
+        width, backs, rounds = len(self.features), len(self._start), self._rounds
+        random = np.random.Generator(np.random.Philox(key=key))
+        orders = random.permuted(np.tile(np.arange(width), (rounds * backs, 1)), axis=1)
+        starts = np.tile(np.arange(backs), rounds)
+        pairs = np.zeros((rounds * backs, width, len(self.outputs)))
+        group = max(1, _ROWS // (2 * max(1, width - 1)))
+        for begin in range(0, len(orders), group):
+            chosen = slice(begin, begin + group)
+            forward, backward = orders[chosen], orders[chosen, ::-1]
+            both, origin = np.concatenate([forward, backward]), np.tile(starts[chosen], 2)
+            ranks = np.argsort(both, axis=1)  # (walks, features): when each column is replaced
+            # After s = 1 .. width-1 replacements; the walk's two ends are known already.
+            taken = ranks[:, None, :] < np.arange(1, width)[None, :, None]
+            asked = self._ask(table, row, taken.reshape(-1, width), np.repeat(origin, width - 1))
+            path = np.concatenate(
+                [
+                    self._start[origin][:, None],
+                    asked.reshape(len(both), width - 1, -1),
+                    np.broadcast_to(end, (len(both), 1, len(self.outputs))),
+                ],
+                axis=1,
+            )
+            steps = np.diff(path, axis=1)  # (walks, step, outputs)
+            credited = np.take_along_axis(steps, ranks[:, :, None], axis=1)
+            pairs[chosen] = (credited[: len(forward)] + credited[len(forward) :]) / 2
+        return pairs.mean(axis=0), self._error(pairs.reshape(rounds, backs, width, -1))
+
+    def _error(self, pairs: Floats) -> Floats:
+        """(outputs,): the largest standard error over the columns; background rows are strata, not a sample."""
+        rounds, backs = pairs.shape[:2]
+        if rounds == 1:
+            # One pair per stratum shows no spread within it; the spread between strata bounds it from above.
+            spread = pairs[0].var(axis=0, ddof=1) / backs if backs > 1 else np.full(pairs.shape[2:], np.nan)
+        else:
+            spread = pairs.var(axis=0, ddof=1).sum(axis=0) / (rounds * backs**2)
+        return np.asarray(np.sqrt(spread).max(axis=0))
+
+    def _exact(self, table: "_Masked", row: int, end: Floats) -> Floats:
+        width, backs = len(self.features), len(self._start)
+        coalitions = list(_coalitions(width))
+        taken = np.zeros((len(coalitions), width), dtype=bool)
+        for place, members in enumerate(coalitions):
+            taken[place, list(members)] = True
+        worth = {(): self._start.mean(axis=0), tuple(range(width)): end}
+        between = taken[1:-1]
+        asked = self._ask(table, row, np.repeat(between, backs, axis=0), np.tile(np.arange(backs), len(between)))
+        for members, mean in zip(
+            coalitions[1:-1], asked.reshape(len(between), backs, len(self.outputs)).mean(axis=1), strict=True
+        ):
+            worth[members] = mean
+        values = np.zeros((width, len(self.outputs)))
+        for members in coalitions:
+            for feature in set(range(width)) - set(members):
+                gain = worth[tuple(sorted((*members, feature)))] - worth[members]
+                values[feature] += gain / (width * comb(width - 1, len(members)))
+        return values
+
+
+def _coalitions(width: int) -> Iterator[tuple[int, ...]]:
+    for size in range(width + 1):
+        yield from combinations(range(width), size)
+
+
+class _Masked:
+    """Rows put together from the explained row and background rows, each column in its own type."""
+
+    def __init__(self, background: "pd.DataFrame", rows: "pd.DataFrame") -> None:
+        import pandas as pd
+
+        self._names, self._backs = list(rows.columns), len(background)
+        self._columns = []
+        for name in self._names:
+            # Background first, then the rows: one array to take from, in the inputs' own type.
+            joined = pd.concat([background[name].astype(rows[name].dtype), rows[name]], ignore_index=True)
+            self._columns.append(joined.array)
+
+    def rows(self, row: int, taken: NDArray[np.bool_], starts: NDArray[np.intp]) -> "pd.DataFrame":
+        import pandas as pd
+
+        places = np.where(taken, self._backs + row, starts[:, None])
+        return pd.DataFrame(
+            {
+                name: column.take(places[:, place])
+                for place, (name, column) in enumerate(zip(self._names, self._columns, strict=True))
+            },
+            copy=False,
+        )

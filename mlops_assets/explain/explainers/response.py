@@ -1,0 +1,219 @@
+"""What a model answers, as numbers: the function that is explained, and the measure that explainers are held to."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlops_assets.errors import ExplanationError
+from mlops_assets.models.loaded_model import LoadedModel
+from mlops_assets.trees.arrays import Floats, Space
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# More labels than this are names or numbers that happen to be whole, not classes.
+_MOST_LABELS = 100
+
+
+@dataclass(frozen=True)
+class Response:
+    """A model seen as a function from rows to numbers.
+
+    Attributes
+    ----------
+    space
+        The scale of these numbers: `identity`, `probability` or `margin`.
+    outputs
+        Their names; one (the positive class) for a binary classification.
+    classes
+        The labels, in the model's order; None for a regression.
+    of
+        Rows -> (n, outputs), float64.
+    """
+
+    space: Space
+    outputs: tuple[str, ...]
+    classes: tuple[Any, ...] | None
+    of: "Callable[[pd.DataFrame], Floats]"
+
+
+class _Classifier(Protocol):
+    classes_: NDArray[Any]
+
+
+def read_response(model: LoadedModel, probe: "pd.DataFrame") -> Response:
+    """How to ask `model` for numbers, found out on some rows; labels that none of them gets have no output.
+
+    Probabilities where a classifier gives them, else its decision function, else what `pyfunc.predict` returns: numbers
+    as they are, labels as one indicator per class.
+
+    Raises
+    ------
+    ExplanationError
+        The model answers with something that has no numbers in it.
+    """
+    if model.native is not None:
+        classifier = model.native if _classes(model.native) is not None else None
+    else:
+        classifier = _classifier_inside(model, probe)
+    if classifier is not None:
+        found = _classifier_response(model, cast(_Classifier, classifier), probe)
+        if found is not None:
+            return found
+    return _prediction_response(model, probe)
+
+
+def answer_columns(answer: Any, rows: int) -> tuple[NDArray[Any], tuple[str, ...] | None]:
+    """A prediction of any container as an (n, k) array, with its columns' names where it has some.
+
+    Raises
+    ------
+    ExplanationError
+        It does not hold one prediction per row.
+    """
+    import pandas as pd
+
+    if isinstance(answer, Mapping):
+        answer = pd.DataFrame({key: np.asarray(value).reshape(rows, -1)[:, 0] for key, value in answer.items()})
+    names: tuple[str, ...] | None = None
+    if isinstance(answer, pd.DataFrame):
+        names = tuple(str(name) for name in answer.columns)
+        values = answer.to_numpy()
+    elif isinstance(answer, list) and answer and isinstance(answer[0], Mapping):
+        return answer_columns(pd.DataFrame(answer), rows)
+    else:
+        values = answer.toarray() if hasattr(answer, "toarray") else np.asarray(answer)
+    if values.ndim == 0 or values.shape[0] != rows:
+        raise ExplanationError(
+            f"The model returned an answer of shape {values.shape} for {rows} rows",
+            where="predict",
+            fix="Return one prediction per row",
+        )
+    return values.reshape(rows, -1), names
+
+
+def positive(values: NDArray[Any], classes: int) -> Floats:
+    """(n, classes) scores with a binary pair reduced to its positive class, as float64."""
+    scores = np.asarray(values, dtype=np.float64)
+    return scores[:, 1:] if classes == 2 and scores.shape[1] == 2 else scores
+
+
+def class_outputs(classes: Sequence[Any]) -> tuple[str, ...]:
+    """The output names of a classification: the positive class of two, else every class."""
+    return tuple(str(label) for label in (classes[1:] if len(classes) == 2 else classes))
+
+
+def _classes(estimator: object) -> list[Any] | None:
+    """The labels of a single-output classifier; None for anything else."""
+    classes = getattr(estimator, "classes_", None)
+    if not isinstance(classes, np.ndarray) or classes.ndim != 1 or len(classes) < 2:
+        return None
+    return list(classes.tolist())
+
+
+def _classifier_inside(model: LoadedModel, probe: "pd.DataFrame") -> object | None:
+    """The classifier of a custom model, when the labels it predicts are that classifier's own verdict on the same rows.
+
+    A Python model may do anything between its input and its classifier, or return something else than its labels;
+    then only what it returns is explained.
+    """
+    inner = model.inner
+    classes = _classes(inner)
+    if classes is None or not hasattr(inner, "predict_proba"):
+        return None
+    labels, _ = answer_columns(model.predict(probe), len(probe))
+    if labels.shape[1] != 1 or not set(labels[:, 0].tolist()) <= set(classes):
+        return None
+    try:
+        scores = np.asarray(model.predict(probe, method="predict_proba"), dtype=np.float64)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        # It takes other columns than the model round it: not the function that is to be explained.
+        return None
+    if scores.shape != (len(probe), len(classes)):
+        return None
+    own = [classes[place] for place in scores.argmax(axis=1)]
+    return inner if own == labels[:, 0].tolist() else None
+
+
+def _classifier_response(model: LoadedModel, classifier: _Classifier, probe: "pd.DataFrame") -> Response | None:
+    classes = _classes(classifier)
+    assert classes is not None
+    if callable(getattr(classifier, "predict_proba", None)):
+
+        def probabilities(rows: "pd.DataFrame") -> Floats:
+            asked = model.predict(as_fitted(rows, classifier), method="predict_proba")
+            return _checked(positive(np.asarray(asked), len(classes)), len(rows), outputs)
+
+        outputs = class_outputs(classes)
+        return Response("probability", outputs, tuple(classes), probabilities)
+    decide = getattr(classifier, "decision_function", None)
+    if not callable(decide) or model.native is None:
+        return None
+
+    def margins(rows: "pd.DataFrame") -> Floats:
+        return np.asarray(decide(as_fitted(rows, classifier)), dtype=np.float64).reshape(len(rows), -1)
+
+    outputs = class_outputs(classes)
+    # One-against-one machines return a column per pair of classes, which is a score of no class.
+    return Response("margin", outputs, tuple(classes), margins) if margins(probe).shape[1] == len(outputs) else None
+
+
+def as_fitted(rows: "pd.DataFrame", estimator: object) -> "pd.DataFrame | NDArray[Any]":
+    """The rows as the estimator was fitted: its own columns by name, or an array when it was fitted without names."""
+    names = getattr(estimator, "feature_names_in_", None)
+    if names is None:
+        return rows.to_numpy() if getattr(estimator, "n_features_in_", None) == rows.shape[1] else rows
+    return rows[list(names)] if set(names) <= set(rows.columns) else rows
+
+
+def _prediction_response(model: LoadedModel, probe: "pd.DataFrame") -> Response:
+    first, names = answer_columns(model.predict(probe), len(probe))
+    if first.dtype.kind in "iuf":
+        outputs = _output_names(model, names, first.shape[1])
+
+        def numbers(rows: "pd.DataFrame") -> Floats:
+            values, _ = answer_columns(model.predict(rows), len(rows))
+            return _checked(values.astype(np.float64), len(rows), outputs)
+
+        return Response("identity", outputs, None, numbers)
+    labels = tuple(sorted(set(first.ravel().tolist()), key=str))
+    if first.shape[1] != 1 or len(labels) > _MOST_LABELS or not all(isinstance(x, str | bool) for x in labels):
+        raise ExplanationError(
+            f"The model returns {first.dtype} in {first.shape[1]} columns, which are neither numbers nor class labels",
+            where=model.reference.uri,
+            fix="Explain a model that returns numbers, or give it explain_samples(inputs)",
+        )
+    if labels in ((False, True), (True,), (False,)):
+        labels = (False, True)
+
+    def indicators(rows: "pd.DataFrame") -> Floats:
+        values, _ = answer_columns(model.predict(rows), len(rows))
+        shown = class_labels[1:] if len(class_labels) == 2 else class_labels
+        return np.stack([values[:, 0] == label for label in shown], axis=1).astype(np.float64)
+
+    class_labels = labels
+    return Response("probability", class_outputs(labels) if len(labels) > 1 else (str(labels[0]),), labels, indicators)
+
+
+def _output_names(model: LoadedModel, returned: tuple[str, ...] | None, count: int) -> tuple[str, ...]:
+    """Names for the columns of a prediction: the only one is ``prediction`` whatever the signature calls it."""
+    if count == 1:
+        return ("prediction",)
+    signature = model.signature
+    named = signature.outputs.input_names() if signature is not None and signature.outputs is not None else []
+    if len(named) == count and all(isinstance(name, str) for name in named):
+        return tuple(named)
+    return returned if returned is not None else tuple(f"prediction_{place}" for place in range(count))
+
+
+def _checked(values: Floats, rows: int, outputs: Sequence[str]) -> Floats:
+    if values.shape != (rows, len(outputs)):
+        raise ExplanationError(
+            f"The model returned numbers of shape {values.shape}, not ({rows}, {len(outputs)})", where="predict"
+        )
+    if not np.isfinite(values).all():
+        raise ExplanationError("The model predicts values that are not finite, which cannot be attributed")
+    return values

@@ -1,0 +1,105 @@
+"""From a pinned version, its signature and rows to an explainer: how ledgers, receipts and diffs all start."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import pyarrow as pa
+
+from mlops_assets.errors import ExplanationError
+from mlops_assets.explain.explainers.explainer import ExplainConfig, Explainer
+from mlops_assets.explain.explainers.sampling import Reservoir
+from mlops_assets.models.loaded_model import LoadedModel, PredictMethod
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from mlflow.types import Schema
+
+# Explainers thin the pool out to `background_rows` by seed; a larger pool costs a pass over the rows and no more.
+_POOL = 10
+
+
+@dataclass(frozen=True)
+class Explaining:
+    """An explainer and the way from a batch of conformed rows to what it takes."""
+
+    explainer: Explainer
+    inputs: "Schema | None"
+    row_key: tuple[str, ...]
+
+    def to_frame(self, batch: pa.RecordBatch | pa.Table) -> "pd.DataFrame":
+        """A batch as the frame that is explained: one column per input column of the signature."""
+        return _frame(batch, self.inputs, self.row_key)
+
+
+def background_pool(batches: Iterable[pa.RecordBatch], config: ExplainConfig) -> pa.Table:
+    """A seeded sample of the conformed rows, from which an explainer takes its background.
+
+    Raises
+    ------
+    ExplanationError
+        There is no row.
+    """
+    pool = Reservoir(config.background_rows * _POOL, config.seed)
+    for batch in batches:
+        pool.add(batch)
+    if pool.rows is None:
+        raise ExplanationError(
+            "There are no rows to explain", where="input_samples", fix="Give a table from which rows are accepted"
+        )
+    return pool.rows
+
+
+def explaining(
+    model: LoadedModel,
+    inputs: "Schema | None",
+    row_key: Iterable[str],
+    background: pa.Table,
+    config: ExplainConfig,
+) -> Explaining:
+    """Choose the explainer for a pinned version.
+
+    Parameters
+    ----------
+    inputs
+        The signature's inputs, to which the rows conform.
+    background
+        Conformed rows: of `background_pool`, or those stored beside a ledger.
+
+    Raises
+    ------
+    ConfigurationError, ExplanationError
+        See `choose_explainer`.
+    """
+    from mlops_assets.explain.explainers.choose import choose_explainer
+
+    key = tuple(row_key)
+    if inputs is not None and inputs.is_tensor_spec():
+        model = _TensorModel(model.reference, model.pyfunc, None, model.python_model, model.signature, inputs=inputs)
+    frame = _frame(background, inputs, key)
+    return Explaining(choose_explainer(model, list(frame.columns), frame, config), inputs, key)
+
+
+def _frame(rows: pa.RecordBatch | pa.Table, inputs: "Schema | None", row_key: tuple[str, ...]) -> "pd.DataFrame":
+    from mlops_assets.signatures.mlflow.model_input import to_model_input
+
+    if inputs is not None and inputs.is_tensor_spec():
+        features = [name for name in rows.schema.names if name not in row_key]
+        return cast("pd.DataFrame", rows.select(features).to_pandas())
+    return cast("pd.DataFrame", to_model_input(rows, inputs, row_key))
+
+
+@dataclass(frozen=True)
+class _TensorModel(LoadedModel):
+    """A tensor model that takes the frame of its input columns, so that columns can be attributed to."""
+
+    inputs: Any = None
+
+    def predict(self, inputs: Any, params: Any = None, method: PredictMethod = "predict") -> Any:
+        from mlops_assets.signatures.contract.arrow_types import arrow_schema
+        from mlops_assets.signatures.mlflow.model_input import to_model_input
+
+        named = self.inputs.has_input_names()
+        schema = pa.schema([arrow_schema(self.inputs).field(name) for name in inputs.columns]) if named else None
+        batch = pa.RecordBatch.from_pandas(inputs, schema=schema, preserve_index=False)
+        return super().predict(to_model_input(batch, self.inputs, ()), params, method)

@@ -1,0 +1,125 @@
+"""Tree ensembles: exact Shapley values of the model proper, rolled up to the input columns."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mlops_assets.explain.explainers.design import Design, read_design
+from mlops_assets.explain.explainers.explainer import Explainer, Explanation, NotApplicableError, Subject
+from mlops_assets.explain.explainers.sampling import frame_digest
+from mlops_assets.explain.explainers.shap_trees import ShapTrees
+from mlops_assets.trees.arrays import Floats
+from mlops_assets.trees.ensemble import TreeEnsemble
+from mlops_assets.trees.errors import UnreadableTreesError
+from mlops_assets.trees.interactions import strongest_pairs, tree_interactions
+from mlops_assets.trees.margin import raw_margin
+from mlops_assets.trees.read import read_ensemble
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_CELLS = 1_000_000
+
+
+class TreeExplainer(Explainer):
+    """SHAP values of decision trees, forests and boosted trees, alone or behind a traceable preprocessing.
+
+    Mode `path_dependent`: exact, with the training covers as the distribution of what is not known (Lundberg et al.
+    2020), no background. Mode `interventional`: against the background rows, by shap.
+
+    Space: `identity` for regressions, `probability` for forests, `log-odds` for boosted classifiers.
+    """
+
+    kind = "TreeExplainer"
+
+    def __init__(self, subject: Subject) -> None:
+        self._design: Design = read_design(subject)
+        estimator = self._design.estimator
+        self._trees = _read(estimator)
+        self._interventional: ShapTrees | None = None
+        probe = self._design.matrix(self._design.transform(subject.background))
+        if subject.config.mode == "interventional":
+            self.background = subject.background
+            self.background_digest = frame_digest(subject.background)
+            self._interventional = ShapTrees(estimator, probe)
+        self.features, self.space, self.outputs = subject.features, self._trees.space, subject.response.outputs
+        width = len(self._trees.outputs)
+        if subject.response.classes is None and self.space in ("log-odds", "probability"):
+            # A Booster knows no labels: the positive class is 1, several are numbered.
+            self.outputs = ("1",) if width == 1 else tuple(str(place) for place in range(width))
+        # Forests hold both classes of a binary model; the positive one is explained.
+        self._second = width == 2 and len(self.outputs) == 1
+        if width != len(self.outputs) and not self._second:
+            raise NotApplicableError(f"its trees have {width} outputs where the model has {len(self.outputs)}")
+        if type(estimator).__module__.startswith("xgboost"):
+            self.precision = np.dtype(np.float32)
+        self.native_importance = self._importance(estimator)
+        self.rows_per_call = max(64, _CELLS // max(1, probe.shape[1] * width))
+        self.reason = f"{type(estimator).__name__} is made of trees: exact, {subject.config.mode.replace('_', ' ')}"
+        self._job_rows: int | None = None
+        self._pairs: tuple[tuple[int, int], ...] = ()
+        if subject.config.interactions and self._interventional is None:
+            self._pairs = strongest_pairs(self._trees, probe, self._design.sources, subject.config.interactions)
+            self.interaction_pairs = tuple((self.features[one], self.features[other]) for one, other in self._pairs)
+
+    def predict(self, inputs: "pd.DataFrame") -> Floats:
+        return self._kept(self._margin(self._matrix(inputs))) if len(inputs) else np.zeros((0, len(self.outputs)))
+
+    def expect(self, rows: int) -> None:
+        if self._interventional is None:
+            from mlops_assets.trees.shap_kernel import is_compiled
+
+            self._job_rows, self.way = rows, "compiled" if is_compiled(self._trees, rows) else "plain"
+
+    def explain(self, inputs: "pd.DataFrame") -> Explanation:
+        if len(inputs) == 0:
+            none = np.zeros((0, len(self.outputs)))
+            no_pairs = np.zeros((0, len(self._pairs), len(self.outputs))) if self._pairs else None
+            return Explanation(np.zeros((0, len(self.features), len(self.outputs))), none, none, interactions=no_pairs)
+        X = self._matrix(inputs)
+        if self._interventional is not None:
+            values, base = self._interventional(X)
+        else:
+            from mlops_assets.trees.shap_kernel import tree_shap
+
+            values, base = tree_shap(self._trees, X, self._job_rows)
+        rolled = self._design.roll_up(self._kept(values))
+        starts = np.broadcast_to(self._kept(base[None, :]), (len(X), len(self.outputs))).copy()
+        interactions = None
+        if self._pairs:
+            interactions = self._kept(tree_interactions(self._trees, X, self._pairs, self._design.sources))
+        return Explanation(rolled, starts, self._kept(self._margin(X)), interactions=interactions)
+
+    def _margin(self, X: Floats) -> Floats:
+        return raw_margin(self._trees, X, compiled=self.way == "compiled")
+
+    def _matrix(self, inputs: "pd.DataFrame") -> Floats:
+        return self._design.matrix(self._design.transform(self.columns(inputs)))
+
+    def _kept(self, values: Floats) -> Floats:
+        return values[..., 1:] if self._second else values
+
+    def _importance(self, estimator: Any) -> dict[str, dict[str, float]] | None:
+        """The library's own importance, summed over the columns of each input; the same for every output."""
+        own = getattr(estimator, "feature_importances_", None)
+        if own is None or np.shape(own) != self._design.sources.shape:
+            return None
+        total = self._design.roll_up(np.asarray(own, dtype=np.float64)[None, :, None])[0, :, 0]
+        return {output: dict(zip(self.features, total.tolist(), strict=True)) for output in self.outputs}
+
+
+def _read(estimator: Any) -> TreeEnsemble:
+    """The estimator's trees.
+
+    Raises
+    ------
+    NotApplicableError
+        It is not made of trees, or of such as do not add up to its prediction.
+    """
+    try:
+        ensemble = read_ensemble(estimator)
+    except UnreadableTreesError as error:
+        raise NotApplicableError(error.what) from error
+    if ensemble is None:
+        raise NotApplicableError(f"{type(estimator).__name__} is not made of trees")
+    return ensemble

@@ -1,0 +1,1 @@
+"""The ledger of sample explanations: rows, selection, residuals, summaries."""

@@ -1,0 +1,211 @@
+"""The ledger: one row per explained row and output, with key, base value, attributions, residual and provenance."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mlops_assets.errors import ConfigurationError, ExplanationError
+from mlops_assets.explain.columns import interaction_column, shap_column
+from mlops_assets.explain.explainers.explainer import Explainer, Explanation
+from mlops_assets.explain.ledger.selection import Selection
+from mlops_assets.models.reference import ModelReference
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_BEFORE = (("output", pa.string()), ("prediction", pa.float64()), ("base_value", pa.float64()))
+_AFTER = (("model_version", pa.int64()), ("model_digest", pa.string()))
+
+
+def ledger_schema(
+    key_schema: pa.Schema,
+    features: Sequence[str],
+    *,
+    standard_error: bool = False,
+    pairs: Sequence[tuple[str, str]] = (),
+) -> pa.Schema:
+    """The columns of a ledger.
+
+    Row key columns (types unchanged), ``output``, ``prediction``, ``base_value``, ``residual``, ``standard_error`` for
+    sampled explainers, ``shap_<input column>`` in the signature's order, ``interaction_<column>__<column>`` for each of
+    `pairs` (half of the interaction, in SHAP's convention; no part of the sum), ``model_version``, ``model_digest``.
+    No column but the key and ``standard_error`` is ever null.
+
+    Raises
+    ------
+    ConfigurationError
+        A row key column has the name of one of the others, or the columns of two pairs have the same name.
+    """
+    interactions = [interaction_column(*pair) for pair in pairs]
+    if len(set(interactions)) < len(interactions):
+        raise ConfigurationError(
+            "Two pairs of input columns would have the same interaction column",
+            where="explain.interactions",
+            fix="Ask for fewer pairs, or avoid double underscores in the names of the model's columns",
+        )
+    own = [
+        *_BEFORE,
+        ("residual", pa.float64()),
+        *([("standard_error", pa.float64())] if standard_error else []),
+        *((shap_column(feature), pa.float64()) for feature in features),
+        *((name, pa.float64()) for name in interactions),
+        *_AFTER,
+    ]
+    taken = sorted(set(key_schema.names) & {name for name, _ in own})
+    if taken:
+        raise ConfigurationError(
+            f"The row key columns {taken} have names that the ledger uses itself",
+            where="inputs.row_key",
+            fix="Rename them, or use another row key",
+        )
+    keys = [pa.field(field.name, field.type, field.nullable) for field in key_schema]
+    return pa.schema([*keys, *(pa.field(name, kind, name == "standard_error") for name, kind in own)])
+
+
+def ledger_batches(
+    batches: Iterable[pa.RecordBatch],
+    explainer: Explainer,
+    to_frame: "Callable[[pa.RecordBatch], pd.DataFrame]",
+    row_key: Sequence[str],
+    reference: ModelReference,
+    selection: Selection | None = None,
+) -> Iterator[pa.RecordBatch]:
+    """Explain a stream of rows.
+
+    Parameters
+    ----------
+    batches
+        Input rows: the row key columns and the explainer's features.
+    explainer
+        From `choose_explainer`.
+    to_frame
+        A batch as the DataFrame that the model takes.
+    row_key
+        The key columns, carried unchanged.
+    reference
+        The pinned version, for provenance.
+    selection
+        Which rows; every row when None.
+
+    Yields
+    ------
+    Batches of `ledger_schema`, in the inputs' order, the outputs of one row side by side. At most
+    `explainer.rows_per_call` input rows are explained at once, so memory grows with neither rows nor batch size.
+
+    Raises
+    ------
+    ConfigurationError
+        The row filter names a column that there is not.
+    ExplanationError
+        The explainer fails on a batch.
+    """
+    chosen = selection or Selection()
+    for batch in chosen.rows(batches, passing(chosen, explainer, to_frame, row_key)):
+        yield from explained(batch, explainer, to_frame, row_key, reference, chosen)
+
+
+def explained(
+    rows: pa.RecordBatch,
+    explainer: Explainer,
+    to_frame: "Callable[[pa.RecordBatch], pd.DataFrame]",
+    row_key: Sequence[str],
+    reference: ModelReference,
+    selection: Selection,
+) -> Iterator[pa.RecordBatch]:
+    """The ledger of rows that are chosen already; only the outputs that pass the selection's filter.
+
+    Parameters, what is yielded and errors as for `ledger_batches`.
+    """
+    for start in range(0, rows.num_rows, explainer.rows_per_call):
+        part = rows.slice(start, explainer.rows_per_call)
+        ledger = _ledger(part, explainer.explain(to_frame(part)), explainer, row_key, reference)
+        if selection.row_filter is not None:
+            ledger = ledger.filter(selection.row_filter.mask(_filter_columns(part, ledger, explainer, row_key)))
+        if ledger.num_rows:
+            yield ledger
+
+
+def _ledger(
+    rows: pa.RecordBatch,
+    explanation: Explanation,
+    explainer: Explainer,
+    row_key: Sequence[str],
+    reference: ModelReference,
+) -> pa.RecordBatch:
+    outputs = len(explainer.outputs)
+    count = rows.num_rows * outputs
+    key_schema = pa.schema([rows.schema.field(name) for name in row_key])
+    pairs = explainer.interaction_pairs
+    schema = ledger_schema(key_schema, explainer.features, standard_error=explainer.sampled, pairs=pairs)
+    repeated = pa.array(np.repeat(np.arange(rows.num_rows), outputs))
+    columns = [rows.column(name).take(repeated) for name in row_key]
+    names = pa.DictionaryArray.from_arrays(
+        pa.array(np.tile(np.arange(outputs, dtype=np.int32), rows.num_rows)), pa.array(explainer.outputs, pa.string())
+    )
+    columns += [names.cast(pa.string())]
+    columns += [pa.array(part.ravel()) for part in (explanation.prediction, explanation.base, explanation.residual)]
+    if explainer.sampled:
+        error = explanation.error
+        columns.append(pa.nulls(count, pa.float64()) if error is None else pa.array(error.ravel(), from_pandas=True))
+    # (features, rows x outputs), each feature's run contiguous.
+    by_feature = np.ascontiguousarray(explanation.values.transpose(1, 0, 2)).reshape(len(explainer.features), count)
+    columns += [pa.array(run) for run in by_feature]
+    if pairs:
+        if explanation.interactions is None:
+            raise ExplanationError(f"{explainer.kind} has interaction pairs and gives no values for them")
+        by_pair = np.ascontiguousarray(explanation.interactions.transpose(1, 0, 2)).reshape(len(pairs), count)
+        columns += [pa.array(run) for run in by_pair]
+    columns.append(pa.repeat(pa.scalar(reference.version, pa.int64()), count))
+    columns.append(pa.repeat(pa.scalar(reference.digest, pa.string()), count))
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def passing(
+    selection: Selection,
+    explainer: Explainer,
+    to_frame: "Callable[[pa.RecordBatch], pd.DataFrame]",
+    row_key: Sequence[str],
+) -> Callable[[pa.RecordBatch], pa.BooleanArray] | None:
+    """For each input row, whether one of its outputs passes the filter: asked before anything is explained."""
+    wanted = selection.row_filter
+    if wanted is None:
+        return None
+    ambiguous = sorted({"prediction", "output"} & wanted.columns & {*explainer.features, *row_key})
+    if ambiguous:
+        raise ConfigurationError(
+            f"The row filter's {ambiguous} could be the ledger's or the table's own", where="explain.where"
+        )
+    wanted.check_columns(frozenset({"prediction", "output", *explainer.features, *row_key}))
+
+    def passes(batch: pa.RecordBatch) -> pa.BooleanArray:
+        if batch.num_rows == 0:
+            return pa.array([], pa.bool_())
+        predicted = None
+        if "prediction" in wanted.columns:
+            parts = [
+                explainer.predict(to_frame(batch.slice(start, explainer.rows_per_call)))
+                for start in range(0, batch.num_rows, explainer.rows_per_call)
+            ]
+            predicted = np.concatenate(parts)
+        found = None
+        for place, output in enumerate(explainer.outputs):
+            columns = {name: batch.column(name) for name in wanted.columns - {"prediction", "output"}}
+            if predicted is not None:
+                columns["prediction"] = pa.array(predicted[:, place])
+            columns["output"] = pa.repeat(pa.scalar(output), batch.num_rows)
+            mask = wanted.mask(columns)
+            found = mask if found is None else pc.or_(found, mask)
+        return found
+
+    return passes
+
+
+def _filter_columns(
+    rows: pa.RecordBatch, ledger: pa.RecordBatch, explainer: Explainer, row_key: Sequence[str]
+) -> dict[str, pa.Array]:
+    repeated = pa.array(np.repeat(np.arange(rows.num_rows), len(explainer.outputs)))
+    own = {name: rows.column(name).take(repeated) for name in (*row_key, *explainer.features)}
+    return {**own, "prediction": ledger.column("prediction"), "output": ledger.column("output")}

@@ -1,0 +1,67 @@
+"""The partitions of a ledger, put together: what one model version has explained so far."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pyarrow.dataset as ds
+
+from mlops_assets.arrow.content_hash import hash_of
+from mlops_assets.arrow.provenance import Provenance
+from mlops_assets.arrow.views import together
+from mlops_assets.errors import ExplanationError
+from mlops_assets.models.reference import ModelReference
+
+# What must be the same in all partitions for their attributions to be added up.
+_COMPARABLE = ("space", "features", "outputs")
+
+
+def ledger_of_version(
+    partitions: Mapping[str, ds.Dataset], reference: ModelReference
+) -> tuple[ds.Dataset, tuple[str, ...]]:
+    """The partitions that `reference` explained, as one lazy ledger, and the keys of the others.
+
+    The ledger's provenance is that of its last partition, with a data version over all of them: partitions that others
+    write meanwhile, or that stem from another version, do not change it.
+
+    Parameters
+    ----------
+    partitions
+        The published partitions, in order; a partition that was never explained is simply not among them.
+
+    Raises
+    ------
+    ExplanationError
+        No partition stems from this version; or its partitions were explained in ways that cannot be added up.
+    """
+    sources = {key: Provenance.of(dataset.schema) for key, dataset in partitions.items()}
+    own = [
+        key
+        for key, source in sources.items()
+        if (source.model_uri, source.model_digest) == (reference.uri, reference.digest)
+    ]
+    if not own:
+        raise ExplanationError(
+            f"No partition was explained by version {reference.version}",
+            where="sample_explanations",
+            fix="Materialize sample_explanations of a partition",
+        )
+    last = sources[own[-1]]
+    for key in own:
+        differing = [name for name in _COMPARABLE if sources[key].extra[name] != last.extra[name]]
+        if differing:
+            raise ExplanationError(
+                f"The partitions {key!r} and {own[-1]!r} differ in their {' and '.join(differing)}",
+                where="sample_explanations",
+                fix=f"Materialize sample_explanations of {key!r} again",
+            )
+    versions = [part for key in own for part in (key, sources[key].data_version or "")]
+    source = replace(
+        last,
+        data_version=hash_of(*versions),
+        inputs_version=None,
+        extra={**last.extra, "partitions": json.dumps(own, ensure_ascii=False)},
+    )
+    ledger = together([partitions[key] for key in own])
+    ledger = ledger.replace_schema(ledger.schema.with_metadata(source.to_metadata()))
+    return ledger, tuple(key for key in partitions if key not in own)

@@ -1,0 +1,99 @@
+"""Which rows get into the ledger: a filter, a seeded sample, a limit."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from mlops_assets.arrow.batching import first_rows
+from mlops_assets.errors import ConfigurationError
+from mlops_assets.explain.explainers.sampling import Reservoir, thin
+from mlops_assets.explain.ledger.row_filter import RowFilter
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The rows of a table that are explained; every row by default.
+
+    They are applied in the order `where`, `sample`, `limit`, and count *input* rows, whatever their outputs. What is
+    left keeps the table's order, and is the same however the stream is cut into batches.
+
+    Attributes
+    ----------
+    limit
+        At most so many rows, the first ones; None for all.
+    sample
+        A fraction (a float above 0 and up to 1) of the rows or a count (an int), drawn with `seed`; None for all.
+    where
+        A filter over row key, input columns, `prediction` and `output`; see `RowFilter`. It picks rows of the
+        *ledger*: ``output == 'versicolor'`` keeps that output alone.
+    seed
+        Of `sample`.
+
+    Raises
+    ------
+    ConfigurationError
+        A number is out of range, or the filter is not allowed.
+    """
+
+    limit: int | None = None
+    sample: int | float | None = None
+    where: str | None = None
+    seed: int = 0
+    row_filter: RowFilter | None = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.limit is not None and self.limit < 0:
+            raise ConfigurationError(f"explain.limit is {self.limit}", fix="Use a whole number, or null for every row")
+        wrong = isinstance(self.sample, bool)
+        if self.sample is not None and not wrong:
+            wrong = self.sample < 1 if isinstance(self.sample, int) else not 0 < self.sample <= 1
+        if wrong:
+            raise ConfigurationError(
+                f"explain.sample is {self.sample}", fix="Use a fraction such as 0.1, or a whole number of rows"
+            )
+        # A frozen dataclass sets its derived fields this way.
+        object.__setattr__(self, "row_filter", RowFilter(self.where) if self.where is not None else None)
+
+    def __str__(self) -> str:
+        """The selection in words, for metadata and reports."""
+        words = []
+        if self.where is not None:
+            words.append(f"rows where {self.where}")
+        if self.sample is not None:
+            share = f"{self.sample:,} rows" if isinstance(self.sample, int) else f"{self.sample:.4g} of the rows"
+            words.append(f"a sample of {share} (seed {self.seed})")
+        if self.limit is not None:
+            words.append(f"the first {self.limit:,} rows")
+        return ", of these ".join(words) or "every row"
+
+    def rows(
+        self,
+        batches: Iterable[pa.RecordBatch],
+        passes: Callable[[pa.RecordBatch], pa.BooleanArray] | None,
+    ) -> Iterator[pa.RecordBatch]:
+        """The chosen input rows, streaming; a sample by count holds no more rows than that and one batch.
+
+        Parameters
+        ----------
+        batches
+            The inputs.
+        passes
+            For each row of a batch, whether any of its outputs passes `where`; None where there is no filter.
+        """
+        chosen: Iterable[pa.RecordBatch] = batches
+        if passes is not None:
+            chosen = (batch.filter(passes(batch)) for batch in chosen)
+        if isinstance(self.sample, int):
+            chosen = _drawn(chosen, self.sample, self.seed)
+        elif self.sample is not None:
+            chosen = thin(chosen, self.sample, self.seed)
+        return first_rows(chosen, self.limit)
+
+
+def _drawn(batches: Iterable[pa.RecordBatch], count: int, seed: int) -> Iterator[pa.RecordBatch]:
+    reservoir = Reservoir(count, seed)
+    for batch in batches:
+        reservoir.add(batch)
+    if reservoir.rows is not None:
+        yield from reservoir.rows.to_batches()

@@ -1,0 +1,211 @@
+"""The global view of a ledger, added up while it streams: importances, ranks, and a sample of rows for plots."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mlops_assets.errors import ExplanationError
+from mlops_assets.explain.columns import shap_column
+from mlops_assets.explain.explainers.sampling import Reservoir
+from mlops_assets.trees.arrays import Floats
+
+MODEL_EXPLANATIONS_SCHEMA = pa.schema(
+    [
+        pa.field("output", pa.string(), nullable=False),
+        pa.field("feature", pa.string(), nullable=False),
+        pa.field("mean_abs_shap", pa.float64(), nullable=False),
+        pa.field("mean_shap", pa.float64(), nullable=False),
+        pa.field("native_importance", pa.float64()),
+        pa.field("rank", pa.int64(), nullable=False),
+        pa.field("model_version", pa.int64(), nullable=False),
+        pa.field("model_digest", pa.string(), nullable=False),
+    ]
+)
+"""The columns of the asset `model_explanations`."""
+
+
+@dataclass
+class _Sums:
+    rows: int
+    absolute: Floats  # (features,)
+    signed: Floats  # (features,)
+    sample: Reservoir
+
+
+class LedgerSummary:
+    """Adds up a ledger, batch by batch; memory is one row of numbers per output and a bounded sample.
+
+    Parameters
+    ----------
+    features
+        The explained columns, in the ledger's order.
+    outputs
+        Known output names, in order; others are appended as they appear.
+    native_importance
+        Output -> feature -> the model's own importance: `Explainer.native_importance`.
+    sample_rows
+        The most ledger rows kept per output, for plots.
+    seed
+        Of that sample.
+    """
+
+    def __init__(
+        self,
+        features: Sequence[str],
+        outputs: Sequence[str] = (),
+        *,
+        native_importance: Mapping[str, Mapping[str, float]] | None = None,
+        sample_rows: int = 500,
+        seed: int = 0,
+    ) -> None:
+        self.features = tuple(features)
+        self._native = native_importance or {}
+        self._version: tuple[int, str] | None = None
+        self._sample_rows, self._seed = sample_rows, seed
+        self._sums: dict[str, _Sums] = {output: self._fresh() for output in outputs}
+
+    @classmethod
+    def over(
+        cls,
+        batches: Iterable[pa.RecordBatch],
+        features: Sequence[str],
+        outputs: Sequence[str] = (),
+        *,
+        native_importance: Mapping[str, Mapping[str, float]] | None = None,
+        sample_rows: int = 500,
+        seed: int = 0,
+    ) -> "LedgerSummary":
+        """The summary of a whole ledger; arguments as of the class."""
+        summary = cls(features, outputs, native_importance=native_importance, sample_rows=sample_rows, seed=seed)
+        for batch in batches:
+            summary.add(batch)
+        return summary
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The outputs seen or announced, in order."""
+        return tuple(self._sums)
+
+    @property
+    def rows(self) -> int:
+        """Explained rows: those of the output that has most (a row filter may keep some outputs of a row only)."""
+        return max((sums.rows for sums in self._sums.values()), default=0)
+
+    def add(self, ledger: pa.RecordBatch) -> None:
+        """Add one batch of a ledger.
+
+        Raises
+        ------
+        ExplanationError
+            It lacks the attributions of a feature, or comes from another model version than the batches before.
+        """
+        wanted = [shap_column(feature) for feature in self.features]
+        missing = [name for name in wanted if name not in ledger.schema.names]
+        if missing:
+            raise ExplanationError(f"The ledger lacks the columns {missing[:20]}", where="sample_explanations")
+        if ledger.num_rows == 0:
+            return
+        self._check_version(ledger)
+        names = ledger.column("output")
+        for output in pc.unique(names).to_pylist():
+            part = ledger.filter(pc.equal(names, output))
+            sums = self._sums.setdefault(output, self._fresh())
+            sums.rows += part.num_rows
+            for place, name in enumerate(wanted):
+                values = part.column(name).to_numpy()
+                sums.absolute[place] += np.abs(values).sum()
+                sums.signed[place] += values.sum()
+            sums.sample.add(part)
+
+    def mean_abs(self, output: str) -> Floats:
+        """(features,): mean absolute attribution; zeros where no row was explained."""
+        sums = self._sums[output]
+        return sums.absolute / max(sums.rows, 1)
+
+    def mean(self, output: str) -> Floats:
+        """(features,): mean attribution."""
+        sums = self._sums[output]
+        return sums.signed / max(sums.rows, 1)
+
+    def ranks(self, output: str) -> list[int]:
+        """(features,): 1 for the highest mean absolute attribution; ties go by the signature's order."""
+        order = np.argsort(-self.mean_abs(output), kind="stable")
+        ranks = np.empty(len(order), dtype=np.int64)
+        ranks[order] = np.arange(1, len(order) + 1)
+        return [int(rank) for rank in ranks]
+
+    def sample(self, output: str) -> pa.Table | None:
+        """At most `sample_rows` ledger rows of this output, drawn with the seed; None before any row."""
+        return self._sums[output].sample.rows
+
+    def table(self) -> pa.Table:
+        """`model_explanations`: one row per output and feature, outputs in order and features by rank.
+
+        Version and digest are the ledger's own; a ledger without rows gives a table without rows.
+        """
+        columns: dict[str, list[object]] = {name: [] for name in MODEL_EXPLANATIONS_SCHEMA.names}
+        for output in self._sums if self._version is not None else ():
+            assert self._version is not None
+            mean_abs, mean, ranks = self.mean_abs(output), self.mean(output), self.ranks(output)
+            native = self._native.get(output, {})
+            for place in np.argsort(ranks).tolist():
+                columns["output"].append(output)
+                columns["feature"].append(self.features[place])
+                columns["mean_abs_shap"].append(float(mean_abs[place]))
+                columns["mean_shap"].append(float(mean[place]))
+                columns["native_importance"].append(native.get(self.features[place]))
+                columns["rank"].append(ranks[place])
+                columns["model_version"].append(self._version[0])
+                columns["model_digest"].append(self._version[1])
+        return pa.table(columns, schema=MODEL_EXPLANATIONS_SCHEMA)
+
+    def _check_version(self, ledger: pa.RecordBatch) -> None:
+        versions, digests = (pc.unique(ledger.column(name)).to_pylist() for name in ("model_version", "model_digest"))
+        own = (versions[0], digests[0])
+        if len(versions) > 1 or len(digests) > 1 or (self._version or own) != own:
+            raise ExplanationError(
+                "The ledger mixes rows of several model versions",
+                where="sample_explanations",
+                fix="Summarise the rows of one version at a time",
+            )
+        self._version = own
+
+    def _fresh(self) -> _Sums:
+        count = len(self.features)
+        return _Sums(0, np.zeros(count), np.zeros(count), Reservoir(self._sample_rows, self._seed))
+
+
+def matching_rows(
+    batches: Iterable[pa.RecordBatch], sample: pa.Table, row_key: Sequence[str], columns: Sequence[str]
+) -> pa.Table:
+    """The input rows of a sample of ledger rows, in the sample's order: what a plot needs to colour its points.
+
+    Streams `batches` once and holds only the rows found.
+
+    Raises
+    ------
+    ExplanationError
+        A row of the sample is not among the inputs.
+    """
+    keys = list(row_key)
+    wanted = {tuple(row.values()): place for place, row in enumerate(sample.select(keys).to_pylist())}
+    places: list[int] = []
+    found: list[pa.RecordBatch] = []
+    first_key = sample.column(keys[0]).combine_chunks()
+    for batch in batches:
+        near = batch.filter(pc.is_in(batch.column(keys[0]), value_set=first_key))
+        hits = [wanted.get(tuple(row.values())) for row in near.select(keys).to_pylist()]
+        kept = [place for place, hit in enumerate(hits) if hit is not None]
+        if kept:
+            found.append(near.take(pa.array(kept)).select(list(columns)))
+            places += [hit for hit in hits if hit is not None]
+    if len(set(places)) != len(wanted):
+        raise ExplanationError(
+            f"{len(wanted) - len(set(places))} of {len(wanted)} sampled ledger rows have no input row with their key",
+            where="sample_explanations",
+        )
+    order = np.argsort(np.array(places), kind="stable")
+    return pa.Table.from_batches(found).take(pa.array(order)) if found else sample.select([]).slice(0, 0)

@@ -1,0 +1,106 @@
+"""The ledger of a chunk, on whichever engine."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar
+
+import pyarrow as pa
+
+from mlops_assets.arrow.batching import joined
+from mlops_assets.engines.work import PerChunk, Work, identity_of
+from mlops_assets.explain.explainers.explainer import ExplainConfig, Explainer
+from mlops_assets.explain.explainers.setup import Explaining, explaining
+from mlops_assets.explain.ledger.ledger import explained, ledger_schema, passing
+from mlops_assets.explain.ledger.selection import Selection
+from mlops_assets.models.loaded_model import LoadedModel
+
+
+@dataclass(frozen=True)
+class ExplainWork(Work):
+    """Explanations of chunks. Every process makes the explainer from the same background, so that all make the same.
+
+    Attributes
+    ----------
+    model
+        The pinned model.
+    signature
+        The signature's JSON, to which the rows conform.
+    key
+        The row key's fields.
+    background
+        Conformed rows: of `background_pool`.
+    config, selection
+        How, and which rows.
+    rows
+        About how many there are; None: unknown. The same in all processes.
+    """
+
+    noun: ClassVar[str] = "explanations"
+
+    model: LoadedModel
+    signature: str
+    key: pa.Schema
+    background: pa.Table = field(repr=False)
+    config: ExplainConfig
+    selection: Selection = field(default_factory=Selection)
+    rows: int | None = None
+
+    @cached_property
+    def identity(self) -> str:
+        one = self.explainer
+        parts = (
+            self.signature,
+            *self.key.names,
+            json.dumps(asdict(self.config), sort_keys=True),
+            # The background counts where the method compares with it, and only there: more rows in the table draw
+            # another one.
+            one.background_digest or "",
+            json.dumps([one.kind, one.space, one.features, one.outputs, one.interaction_pairs, one.way]),
+            self.selection.where or "",
+        )
+        return identity_of("explain", self.model.reference, parts, (*self.model.strategies, one))
+
+    @cached_property
+    def subject(self) -> Explaining:
+        """The explainer and the way to it."""
+        from mlops_assets.signatures.mlflow.signature_json import signature_from_json
+
+        inputs = signature_from_json(self.signature).inputs
+        found = explaining(self.model, inputs, self.key.names, self.background, self.config)
+        if self.rows is not None:
+            found.explainer.expect(self.rows)
+        return found
+
+    @property
+    def explainer(self) -> Explainer:
+        return self.subject.explainer
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Of the ledger."""
+        one = self.explainer
+        return ledger_schema(self.key, one.features, standard_error=one.sampled, pairs=one.interaction_pairs)
+
+    def open(self) -> PerChunk:
+        schema = self.schema
+
+        def explain(rows: pa.RecordBatch) -> pa.RecordBatch:
+            ledger = explained(
+                rows, self.explainer, self.subject.to_frame, self.key.names, self.model.reference, self.selection
+            )
+            return joined([pa.RecordBatch.from_pylist([], schema), *ledger])
+
+        return explain
+
+    def chosen(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """The rows of a stream that are explained."""
+        passes = passing(self.selection, self.explainer, self.subject.to_frame, self.key.names)
+        return self.selection.rows(batches, passes)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The identity is this process's: it says which code the other one should be running.
+        state = {**self.__dict__, "identity": self.identity}
+        state.pop("subject", None)
+        return state

@@ -1,0 +1,1 @@
+"""The explanation report and the pictures of an asset page."""

@@ -1,0 +1,141 @@
+"""Never a mixture of two runs: what a step reads is what its own run made, and still stands when the step publishes.
+
+Two runs of one model at once write the same files. Those of the model's own jobs wait for each other (see
+`mlops_assets.resources.run_lock`); where they cannot (several machines, steps in processes of their own, an asset
+materialized by hand) the one whose tables were replaced fails, and the other one's stand.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+import dagster as dg
+
+from mlops_assets.errors import ConcurrentRunError
+from mlops_assets.storage.location import Location, writable
+from mlops_assets.storage.locks import turn
+
+if TYPE_CHECKING:
+    from dagster._core.execution.context.system import StepExecutionContext
+
+SWITCH = ".mlops_assets.switch"
+_FIX = "Run again; the README's page Operate says how to make runs of one model wait for each other"
+
+
+# Partition (None: the asset has none) -> the version of its file; None where the file records none, or is not there.
+Versions = Mapping[str | None, str | None]
+# Runs of other partitions may publish while one summarises them all: it reads them again.
+MOST_RETRIES, SECONDS_TO_WAIT = 5, 1.0
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What a step has read or published of one asset, and how to look again."""
+
+    key: dg.AssetKey
+    versions: Versions
+    now: Callable[[], Versions]
+    several: bool = False
+
+
+_steps: "WeakKeyDictionary[StepExecutionContext, list[_Seen]]" = WeakKeyDictionary()
+
+
+def version_of(materialization: dg.AssetMaterialization) -> str | None:
+    """The data version that a materialization recorded."""
+    return (materialization.tags or {}).get("dagster/data_version")
+
+
+def read_in_run(
+    context: dg.InputContext,
+    now: Callable[[], Versions],
+    recorded: Callable[[dg.AssetMaterialization], str | None] = version_of,
+    *,
+    several: bool = False,
+) -> None:
+    """Note what a step is about to read, and refuse it where its own run has made something else.
+
+    Parameters
+    ----------
+    now
+        The versions of what is published at the moment.
+    recorded
+        The version in a materialization of this asset.
+    several
+        Partitions of other runs are read as well, which may publish them meanwhile.
+
+    Raises
+    ------
+    ConcurrentRunError
+        Another run replaced a file since this run published it.
+    """
+    try:
+        step = context.step_context
+    except dg.DagsterInvariantViolationError:
+        # Read outside of a run, in a notebook for example.
+        return
+    seen = _Seen(context.asset_key, now(), now, several)
+    records = context.instance.get_records_for_run(step.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
+    for record in records.records:
+        found = record.event_log_entry.asset_materialization
+        if found is None or found.asset_key != seen.key:
+            continue
+        made, read = recorded(found), seen.versions.get(found.partition)
+        if made is not None and read is not None and made != read:
+            raise ConcurrentRunError(
+                "Another run has replaced what this run had made", where=_name(seen.key, found.partition), fix=_FIX
+            )
+    _steps.setdefault(step, []).append(seen)
+
+
+def published_in_run(context: dg.OutputContext, now: Callable[[], Versions]) -> None:
+    """Note what a step has published, for what the same step publishes after it."""
+    _steps.setdefault(context.step_context, []).append(_Seen(context.asset_key, now(), now))
+
+
+@contextmanager
+def switching(context: dg.OutputContext, folder: Location) -> Iterator[None]:
+    """The moment in which a new file takes its place: nobody else's, where `folder` is local.
+
+    Raises
+    ------
+    ConcurrentRunError
+        What the step has read or published before is no longer what is published.
+    RetryRequested
+        The same of a step that read several partitions: it is run again.
+    """
+    with _alone(folder):
+        refuse_replaced(context)
+        yield
+
+
+def refuse_replaced(context: dg.OutputContext) -> None:
+    """Raise where what the step has read or published before is no longer what is published; see `switching`."""
+    for seen in _steps.get(context.step_context, ()):
+        now = seen.now()
+        if now == seen.versions:
+            continue
+        if seen.several and context.step_context.previous_attempt_count < MOST_RETRIES:
+            raise dg.RetryRequested(max_retries=MOST_RETRIES, seconds_to_wait=SECONDS_TO_WAIT)
+        changed = [key for key in {*now, *seen.versions} if now.get(key) != seen.versions.get(key)]
+        raise ConcurrentRunError(
+            "Another run has replaced what this step was made from", where=_name(seen.key, changed[0]), fix=_FIX
+        )
+
+
+def _name(key: dg.AssetKey, partition: str | None) -> str:
+    return "/".join([*key.path, *([partition] if partition is not None else [])])
+
+
+@contextmanager
+def _alone(folder: Location) -> Iterator[None]:
+    if not folder.is_local:
+        yield
+        return
+    with writable(folder):
+        Path(folder.address).mkdir(parents=True, exist_ok=True)
+    with turn(Path(folder.address) / SWITCH):
+        yield

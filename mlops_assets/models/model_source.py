@@ -1,0 +1,57 @@
+"""Where a pinned model comes from, as a value that travels: whoever is given one loads the same, as safely."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from mlops_assets.models.cache import ModelCache
+from mlops_assets.models.load import load_once
+from mlops_assets.models.loaded_model import LoadedModel
+from mlops_assets.models.mlmodel import ModelDescription
+from mlops_assets.models.reference import ModelReference
+from mlops_assets.models.registry import Registry
+from mlops_assets.models.trust import TrustPolicy
+
+
+class LoadsModels(Protocol):
+    """A loader: turns files that are verified and trusted into a model."""
+
+    def load(self, folder: Path, reference: ModelReference) -> LoadedModel: ...
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """A registry's address, a cache, a loader and a trust policy. Can be pickled; connects when it is used.
+
+    Attributes
+    ----------
+    registry
+        Where the files are fetched from.
+    cache
+        Folder of the downloaded versions, by digest; made where it is missing.
+    loader
+        What deserializes.
+    trust
+        What must agree before it does.
+    """
+
+    registry: Registry
+    cache: Path
+    loader: LoadsModels
+    trust: TrustPolicy
+
+    def load(self, reference: ModelReference) -> LoadedModel:
+        """The pinned model, once per process: files fetched, verified, put before the trust policy, then loaded.
+
+        Raises
+        ------
+        DigestMismatchError, TrustError, ModelLoadError
+            In this order: the files changed, are not trusted, cannot be loaded.
+        """
+
+        def fresh() -> LoadedModel:
+            folder = self.registry.fetch(reference, ModelCache(self.cache))
+            self.trust.check(ModelDescription.read(folder), reference)
+            return replace(self.loader.load(folder, reference), source=self)
+
+        return load_once(reference, f"{type(self.loader).__qualname__} {self.loader!r} {self.trust!r}", fresh)

@@ -1,0 +1,70 @@
+"""Runs of one model take turns, and clear away what killed ones left."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from mlops_assets.family import Family
+from mlops_assets.settings.groups import from_environment
+from mlops_assets.storage.location import Location
+from mlops_assets.storage.locks import turn
+from mlops_assets.storage.partition_paths import file_name
+from mlops_assets.tables.leftovers import sweep_folder
+
+PARTITION_TAG = "dagster/partition"
+
+
+class TablesTurn(dg.ConfigurableResource[Any]):
+    """Held by a run from its start to its end: a second run of the same jobs on the same tables waits.
+
+    Runs of different partitions do not wait for each other. For runs in one process and local tables: a step that has a
+    process of its own cannot hold anything for the whole run, and there is no lock that an object store knows. There a
+    pool of Dagster's makes runs wait, and `mlops_assets.io_managers.same_run` refuses mixtures in any case.
+
+    At its start a run removes the hidden files of killed writers.
+    """
+
+    path: str = Field(description="Folder or fsspec URL the tables lie in.")
+    storage_options: dict[str, Any] = Field(default_factory=dict, description="For fsspec.")
+    jobs: list[str] = Field(default_factory=list, description="The jobs whose runs take turns.")
+    partitioned: list[str] = Field(default_factory=list, description="The assets that have a folder of partitions.")
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["TablesTurn"]:
+        folder = Location.parse(self.path, storage_options=from_environment(self.storage_options))
+        run, log = context.run, context.log
+        with ExitStack() as stack:
+            if run is not None and run.job_name in self.jobs and folder.is_local:
+                waiting = f"Another run writes the tables in {folder.uri}; this one waits for it to end"
+                lock = Path(folder.address) / lock_name(run.tags.get(PARTITION_TAG))
+                try:
+                    lock.parent.mkdir(parents=True, exist_ok=True)
+                    stack.enter_context(turn(lock, lambda: log.info(waiting) if log is not None else None))
+                except OSError as error:
+                    # The first table will fail for the same reason, with a message of its own.
+                    if log is not None:
+                        log.warning(f"Nothing can be written to {folder.uri}: {error.strerror}")
+            swept = sweep_folder(folder, self.partitioned)
+            if swept and log is not None:
+                log.info(f"Removed what a killed run had left: {', '.join(swept)}")
+            yield self
+
+
+def lock_name(partition: str | None) -> str:
+    """The hidden file that a run holds beside the tables."""
+    return ".mlops_assets.run" if partition is None else f".mlops_assets.{file_name(partition)}.run"
+
+
+def tables_turn(family: Family, partitioned: Sequence[str]) -> TablesTurn:
+    """The turn of one model's runs."""
+    outputs = family.settings.outputs
+    return TablesTurn(
+        path=Location.parse(outputs.path, base=family.root).address,
+        storage_options=outputs.storage_options or {},
+        jobs=[family.inference_job, family.explanations_job] if family.settings.executor == "in_process" else [],
+        partitioned=list(partitioned) if family.partitions is not None else [],
+    )

@@ -1,0 +1,169 @@
+"""Where the table to score lies, and where the tables go, as they stand in a model's ``defs.yaml``."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+import dagster as dg
+from pydantic import Field, field_validator, model_validator
+
+from mlops_assets.errors import ConfigurationError
+from mlops_assets.tables.delta.log import moment
+
+
+class SqlTableSettings(dg.Model, dg.Resolvable):
+    """A table in a schema of its database."""
+
+    database_schema: str = Field(alias="schema", description="The schema.", min_length=1)
+    table: str = Field(description="The table or view.", min_length=1)
+
+
+class EnvironmentSettings(dg.Model, dg.Resolvable):
+    """A value that is read from the environment when a run starts."""
+
+    env: str = Field(description="The variable's name.", min_length=1)
+
+
+def _checked_database(database: str | EnvironmentSettings | None) -> None:
+    """Refuse a URL that names no database, or holds a password: it would stand in Dagster's snapshots."""
+    from mlops_assets.errors import ConfigurationError
+    from mlops_assets.tables.sql.address import Address
+
+    if not isinstance(database, str):
+        return
+    try:
+        holds_password = Address.parse(database).has_password
+    except ConfigurationError as error:
+        raise ValueError(f"database: {error}") from None
+    if holds_password:
+        raise ValueError("database holds a password; write {env: NAME_OF_VARIABLE} and set the URL there")
+
+
+class InputsSettings(dg.Model, dg.Resolvable):
+    """The table to score: a path or URL, a table or query of a database, or another asset of the code location."""
+
+    path: str | None = Field(
+        default=None, description="File, folder, or URL that fsspec knows; relative to the project's folder."
+    )
+    asset: str | None = Field(
+        default=None, description="Instead of a path: the key of your own asset (my/key), read by its IO manager."
+    )
+    database: str | EnvironmentSettings | None = Field(
+        default=None,
+        description="Instead of a path: postgresql://..., sqlite:///file, duckdb:///file, or {env: NAME_OF_VARIABLE}.",
+    )
+    table: str | SqlTableSettings | None = Field(
+        default=None, description="Of the database: a table or view; {schema: ..., table: ...} in another schema."
+    )
+    query: str | None = Field(default=None, description="Of the database, instead of a table: SQL, run as it is.")
+    format: Literal["parquet", "csv", "jsonl", "delta"] | None = Field(
+        default=None, description="Null: by the file's extension; a folder with a Delta log is a Delta table."
+    )
+    version: int | None = Field(
+        default=None, description="Delta only: the number of the version to read. Null: the newest.", ge=0
+    )
+    timestamp: str | None = Field(
+        default=None,
+        description='Delta only, instead of a version: what was the newest then, such as "2026-11-01T00:00:00Z".',
+    )
+    row_key: Sequence[str] | None = Field(
+        default=None, description="Columns that identify a row. Null: the stored pandas index, else a row_number."
+    )
+    columns: Sequence[str] | None = Field(default=None, description="Read only these columns (the row key is added).")
+    limit: int | None = Field(default=None, description="Read only the first rows.", ge=1)
+    types: dict[str, str] | None = Field(
+        default=None, description="CSV, JSON Lines, databases: column -> Arrow type, for example {patient_id: int64}."
+    )
+    delimiter: str | None = Field(default=None, description="CSV only; null: a comma, or a tab for .tsv.")
+    storage_options: dict[str, Any] | None = Field(
+        default=None,
+        description="For fsspec. Write secrets as {env: NAME_OF_VARIABLE}; they are read when a run starts.",
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "InputsSettings":
+        if [self.path, self.asset, self.database].count(None) != 2:
+            raise ValueError("inputs needs exactly one of `path`, `asset` and `database`")
+        if self.database is None:
+            if self.table is not None or self.query is not None:
+                raise ValueError("inputs.table and inputs.query need inputs.database")
+            return self
+        if (self.table is None) == (self.query is None):
+            raise ValueError("inputs.database needs exactly one of `table` and `query`")
+        if self.format or self.delimiter or self.storage_options:
+            raise ValueError("inputs.format, delimiter and storage_options are of files, and inputs is a database")
+        _checked_database(self.database)
+        return self
+
+    @property
+    def is_read(self) -> bool:
+        """Whether this package reads the table itself; else it is the user's own asset."""
+        return self.asset is None
+
+    @property
+    def is_pinned(self) -> bool:
+        """Whether the same version of the table is read whatever happens to it."""
+        return self.version is not None or self.timestamp is not None
+
+    @field_validator("timestamp", mode="before")
+    @classmethod
+    def _time(cls, value: Any) -> Any:
+        # Without quotes YAML may make a time of it.
+        text = value.isoformat() if isinstance(value, datetime) else value
+        if isinstance(text, str):
+            try:
+                moment(text)
+            except ConfigurationError as error:
+                raise ValueError(f"inputs.{error}") from error
+        return text
+
+    @model_validator(mode="after")
+    def _delta_alone_has_versions(self) -> "InputsSettings":
+        if self.is_pinned and self.format != "delta":
+            raise ValueError("inputs.version and inputs.timestamp need inputs.format: delta; no other table has them")
+        if self.version is not None and self.timestamp is not None:
+            raise ValueError("inputs.version and inputs.timestamp name two versions; keep one")
+        return self
+
+
+class OutputsSettings(dg.Model, dg.Resolvable):
+    """Where the tables go: ``<path>/<asset>.parquet``, the Delta table ``<path>/<asset>``, or tables of a database."""
+
+    path: str = Field(description="Folder or URL that fsspec knows; relative to the project's folder.")
+    format: Literal["parquet", "csv", "delta", "sql"] = Field(
+        default="parquet", description="How tables are written; sql: into `database`, small files still below `path`."
+    )
+    database: str | EnvironmentSettings | None = Field(
+        default=None,
+        description="With format sql: postgresql://..., sqlite:///file, duckdb:///file, or {env: NAME_OF_VARIABLE}.",
+    )
+    database_schema: str | None = Field(
+        default=None, alias="schema", description="With format sql: the tables' schema; it must be there."
+    )
+    mode: Literal["replace", "append", "upsert"] = Field(
+        default="replace",
+        description="With format sql: what becomes of earlier runs' predictions and explanations. upsert: by row key.",
+    )
+    prefix: str | None = Field(default=None, description="With format sql: put before each table's name.")
+    KIND: str | None = Field(
+        default=None, description="Instead of a format: your own writer, module.Class, a subclass of TableIOManager."
+    )
+    storage_options: dict[str, Any] | None = Field(
+        default=None,
+        description="For fsspec. Write secrets as {env: NAME_OF_VARIABLE}; they are read when a run starts.",
+    )
+
+    @model_validator(mode="after")
+    def _database_of_sql(self) -> "OutputsSettings":
+        if self.KIND is None and (self.format == "sql") != (self.database is not None):
+            raise ValueError("outputs.database goes with `format: sql`, and the other way round")
+        given = [self.database, self.database_schema, self.prefix].count(None) < 3 or self.mode != "replace"
+        if given and (self.format != "sql" or self.KIND is not None):
+            raise ValueError("outputs.database, schema, mode and prefix need `format: sql`, and no KIND")
+        _checked_database(self.database)
+        return self
+
+
+def database_setting(database: str | EnvironmentSettings) -> dict[str, Any]:
+    """A database as resources keep it, for `from_environment`: its URL, or the name of the variable that holds it."""
+    return {"database": database if isinstance(database, str) else {"env": database.env}}

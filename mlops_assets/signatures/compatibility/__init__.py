@@ -1,0 +1,1 @@
+"""Whether one signature may take the place of another."""

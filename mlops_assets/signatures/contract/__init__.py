@@ -1,0 +1,1 @@
+"""The contract: a signature's inputs and outputs, applied row by row."""

@@ -1,0 +1,159 @@
+"""Which column of a table belongs to which input (or output) of a signature, and how it gets there.
+
+Types and names alone decide; everything that can never conform is found at once.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, cast
+
+import pyarrow as pa
+
+from mlops_assets.errors import did_you_mean
+from mlops_assets.signatures.contract.column_converters import converter_for
+from mlops_assets.signatures.contract.rejection_reasons import REASONS
+from mlops_assets.signatures.contract.scalar_converters import Converter, Reading, RefusedError
+from mlops_assets.signatures.contract.tensor_converters import tensor_converter
+
+if TYPE_CHECKING:
+    from mlflow.types import ColSpec, Schema, TensorSpec
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What the contract may forgive.
+
+    Attributes
+    ----------
+    missing
+        ``reject``: a row with null or NaN in a required column is rejected. ``allow``: it passes, for models that take
+        missing values although their signature forgot to say so. Not for lists, objects and maps, which MLflow refuses.
+    parse_iso_datetimes
+        ISO 8601 text becomes datetime, in any column.
+    text_columns
+        Columns whose text is parsed to the signature's type (all columns of a CSV file); "" is a missing value there.
+    """
+
+    missing: Literal["reject", "allow"] = "reject"
+    parse_iso_datetimes: bool = False
+    text_columns: frozenset[str] = frozenset()
+
+    def reading(self, column: str) -> Reading:
+        return Reading(column in self.text_columns, self.parse_iso_datetimes, self.missing == "allow")
+
+
+@dataclass(frozen=True)
+class MatchedColumn:
+    """One column of the conformed table.
+
+    Attributes
+    ----------
+    name
+        Its name.
+    source
+        Position in the source, None where an optional column is absent.
+    converter
+        How its values are cast and judged, None where they pass as they are.
+    """
+
+    name: str
+    source: int | None
+    converter: Converter | None
+
+
+class Matching:
+    """The columns of `specs` found in `source`.
+
+    Named specs are found by name. Specs without names take the source's columns in their order, row key left out:
+    exactly as many as there are specs; for one unnamed tensor either one column of lists, or one scalar column for each
+    position of its second dimension.
+
+    Attributes
+    ----------
+    columns
+        In the order of the specs.
+    problems
+        Why the source can never conform; empty if it can.
+    """
+
+    def __init__(self, specs: "Schema | None", source: pa.Schema, row_key: Sequence[str], policy: Policy) -> None:
+        self._source, self._row_key, self._policy = source, tuple(row_key), policy
+        self.problems: list[str] = []
+        self.columns: list[MatchedColumn] = []
+        self._check_names(specs)
+        if specs is None:
+            self.columns = [MatchedColumn(field.name, i, None) for i, field in enumerate(source)]
+        elif specs.has_input_names():
+            self._match_named(specs)
+        else:
+            self._match_unnamed(specs)
+
+    def _check_names(self, specs: "Schema | None") -> None:
+        names = self._source.names
+        asked = {*self._row_key}
+        if specs is None or not specs.has_input_names():
+            asked |= set(names)
+        else:
+            asked |= {str(spec.name) for spec in specs.inputs}
+        for name in sorted(name for name in asked if names.count(name) > 1):
+            self.problems.append(f"the table has {names.count(name)} columns called {name!r}")
+        for name in self._row_key:
+            if name not in names:
+                self.problems.append(f"row key column {name!r} is missing{did_you_mean(name, names)}")
+        if REASONS in names:
+            self.problems.append(f"the name {REASONS!r} of a column is reserved for rejected rows")
+        if len(set(self._row_key)) < len(self._row_key):
+            self.problems.append("a row key column is named twice")
+
+    def _match_named(self, specs: "Schema") -> None:
+        names = self._source.names
+        seen: set[str] = set()
+        for spec in specs.inputs:
+            if not isinstance(spec.name, str) or not spec.name or spec.name in seen:
+                fault = "used twice" if spec.name in seen else "no name"
+                self.problems.append(f"the signature's name {spec.name!r} is {fault}")
+                continue
+            seen.add(spec.name)
+            if spec.name in names:
+                self._match(spec.name, names.index(spec.name), spec)
+            elif spec.required:
+                self.problems.append(f"column {spec.name!r} is missing{did_you_mean(spec.name, names)}")
+            else:
+                # Only columns can be optional, tensors never are.
+                kind = cast("ColSpec", spec).type
+                self.columns.append(MatchedColumn(spec.name, None, converter_for(pa.null(), kind, False, Reading())))
+
+    def _match_unnamed(self, specs: "Schema") -> None:
+        from mlflow.types import TensorSpec
+
+        columns = [(i, field) for i, field in enumerate(self._source) if field.name not in self._row_key]
+        wanted: list[ColSpec | TensorSpec] = list(specs.inputs)
+        first = wanted[0]
+        if isinstance(first, TensorSpec) and len(columns) != 1 and len(first.shape) == 2 and first.shape[1] != -1:
+            # One scalar column for each position of the second dimension, in the table's order.
+            wanted = [TensorSpec(first.type, (-1,)) for _ in range(first.shape[1])]
+        if len(columns) != len(wanted):
+            self.problems.append(
+                f"the signature has no names and takes {len(wanted)} columns in their order, "
+                f"the table has {len(columns)} beside the row key"
+            )
+            return
+        for (index, field), spec in zip(columns, wanted, strict=True):
+            self._match(field.name, index, spec)
+
+    def _match(self, name: str, index: int, spec: "ColSpec | TensorSpec") -> None:
+        from mlflow.types import TensorSpec
+
+        source = self._source.field(index).type
+        reading = self._policy.reading(name)
+        try:
+            if isinstance(spec, TensorSpec):
+                converter = tensor_converter(source, spec, reading)
+            else:
+                converter = converter_for(source, spec.type, spec.required, reading)
+        except RefusedError as error:
+            self.problems.append(f"column {name!r}: {error}")
+            return
+        if name in self._row_key and converter.changes:
+            self.problems.append(f"row key column {name!r} is an input too and would be changed by its cast")
+        self.columns.append(MatchedColumn(name, index, converter))

@@ -1,0 +1,107 @@
+"""Converters: what every column's way into the signature looks like, and the one of a scalar column."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mlops_assets.signatures.contract.arrow_types import How, arrow_type_of, conversion, family_of
+from mlops_assets.signatures.contract.lossless_casts import CastResult, cast_checked, missing, to_mask, unwrap
+from mlops_assets.signatures.contract.rejection_reasons import Reason, any_failure, merge
+from mlops_assets.signatures.contract.text_parsing import empty_as_missing, parse, parse_iso
+
+Convert = Callable[[pa.Array], CastResult]
+
+
+@dataclass(frozen=True)
+class Converter:
+    """A column's way into the signature.
+
+    Attributes
+    ----------
+    type
+        Arrow type of the result.
+    convert
+        An array of the source's type to the cast array and the rows that fail; without copy where nothing changes.
+    changes
+        Whether a value can come out other than it went in.
+    """
+
+    type: pa.DataType
+    convert: Convert
+    changes: bool
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How the policy reads one column.
+
+    Attributes
+    ----------
+    text
+        The column is text and parsed (`Policy.text_columns`).
+    iso
+        ISO 8601 text becomes datetime.
+    allow_missing
+        Missing values pass although the signature requires a value, where MLflow can carry them.
+    """
+
+    text: bool = False
+    iso: bool = False
+    allow_missing: bool = False
+
+
+class RefusedError(Exception):
+    """A pair of types that the table refuses; the message names both, and the place inside a nested type."""
+
+
+def scalar_converter(source: pa.DataType, target: pa.DataType, nullable: bool, reading: Reading) -> Converter:
+    """The converter of a scalar column to one of the Arrow types of the table; null and NaN pass only if `nullable`."""
+    how = conversion(source, target)
+    text = how is How.TEXT or how is How.ISO
+    if how is How.REFUSED or (text and not (reading.text or (how is How.ISO and reading.iso))):
+        raise RefusedError(f"{source} cannot become {_name(target)}{_remedy(how)}")
+    reads_text = reading.text and family_of(source) == "string"
+
+    def convert(values: pa.Array) -> CastResult:
+        values = unwrap(values)
+        if reads_text:
+            cast, failures = parse(empty_as_missing(values), target)
+        elif how is How.ISO:
+            cast, failures = parse_iso(values)
+        else:
+            cast, failures = cast_checked(values, target)
+        if nullable:
+            return cast, failures
+        absent = missing(cast)
+        if absent is None:
+            return cast, failures
+        if failures:
+            absent = absent & ~any_failure(failures, len(cast))
+        return cast, {**failures, Reason.MISSING_VALUE: absent}
+
+    return Converter(target, convert, changes=reads_text or how is not How.SAME)
+
+
+def _remedy(how: How) -> str:
+    if how is How.ISO:
+        return " (allow it with parse_iso_datetimes, or name the column in text_columns)"
+    return " (name the column in text_columns to have its text parsed)" if how is How.TEXT else ""
+
+
+def _name(arrow: pa.DataType) -> str:
+    from mlflow.types import DataType
+
+    return next((t.name for t in DataType if arrow_type_of(t) == arrow), str(arrow))
+
+
+def without_trailing_nul(scalar: Converter) -> Converter:
+    """Strings and bytes of an array pass through numpy in MLflow, which drops NUL characters at their end."""
+
+    def convert(values: pa.Array) -> CastResult:
+        cast, failures = scalar.convert(values)
+        ends = to_mask(pc.ends_with(cast, "\0"))
+        return (cast, merge(failures, {Reason.NOT_EXACT: ends})) if ends.any() else (cast, failures)
+
+    return Converter(scalar.type, convert, scalar.changes)

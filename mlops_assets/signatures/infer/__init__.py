@@ -1,0 +1,1 @@
+"""Signatures from data, and from a person."""

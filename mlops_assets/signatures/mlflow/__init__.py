@@ -1,0 +1,1 @@
+"""MLflow's types, its JSON and its enforcement."""

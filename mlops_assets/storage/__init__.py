@@ -1,0 +1,1 @@
+"""Places where files are kept: local folders and object stores, locks, paths of partitions. Pure: no dagster."""

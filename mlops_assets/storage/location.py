@@ -1,0 +1,338 @@
+"""Where a table or a small file lies: a local path or any fsspec URL, and how it is replaced whole."""
+
+import os
+import re
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import pyarrow as pa
+from pyarrow import fs as arrow_fs
+
+from mlops_assets.errors import ConfigurationError, TableError
+from mlops_assets.storage.locks import held, is_held
+from mlops_assets.storage.object_stores import StoreHandler, create, is_object_store, sweep_uploads, upload
+from mlops_assets.storage.protocols import opened_url
+from mlops_assets.storage.store_errors import told
+
+
+@dataclass(frozen=True)
+class Location:
+    """A place, local or remote; nothing need be there yet.
+
+    Attributes
+    ----------
+    address
+        An absolute local path, or a URL that fsspec knows (``s3://bucket/key``, ``memory://folder/file``).
+    storage_options
+        What fsspec's filesystem takes: credentials, endpoints. Never shown in `uri`, in ``repr`` or in an error.
+    """
+
+    address: str
+    storage_options: Mapping[str, Any] = field(default_factory=dict, repr=False, hash=False)
+
+    @classmethod
+    def parse(
+        cls, text: str | Path, base: Path | None = None, storage_options: Mapping[str, Any] | None = None
+    ) -> "Location":
+        """A place from what a person wrote: relative paths are taken from `base` (default: the working folder).
+
+        Raises
+        ------
+        ConfigurationError
+            `text` is empty.
+        """
+        options = dict(storage_options or {})
+        written = str(text).strip()
+        if not written:
+            raise ConfigurationError("A path is empty", fix="Give a local path or a URL")
+        protocol = written.split("://", 1)[0] if "://" in written else None
+        if protocol in ("file", "local"):
+            return cls(os.path.normpath(Path(unquote(urlsplit(written).path)).absolute()), options)
+        if protocol is not None or "::" in written:
+            return cls(written if written.endswith("://") else written.rstrip("/"), options)
+        return cls(os.path.normpath(((base or Path.cwd()) / Path(written).expanduser()).absolute()), options)
+
+    @property
+    def is_local(self) -> bool:
+        return "://" not in self.address and "::" not in self.address
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return PurePosixPath(self.path).name
+
+    @property
+    def uri(self) -> str:
+        """``file:///...`` or the URL, without any credentials."""
+        if self.is_local:
+            return Path(self.address).as_uri()
+        return re.sub(r"://[^/@]*@", "://", self.address)
+
+    @property
+    def path(self) -> str:
+        """The path inside `filesystem`."""
+        return self.address if self.is_local else self.remote()[1]
+
+    @property
+    def filesystem(self) -> arrow_fs.FileSystem:
+        """The Arrow filesystem that holds the place.
+
+        Raises
+        ------
+        MissingExtraError
+            The protocol's package is not installed.
+        ConfigurationError
+            fsspec does not know the protocol.
+        """
+        if self.is_local:
+            return arrow_fs.LocalFileSystem()
+        filesystem = self.remote()[0]
+        handler = StoreHandler if is_object_store(filesystem) else arrow_fs.FSSpecHandler
+        return arrow_fs.PyFileSystem(handler(filesystem))
+
+    def remote(self) -> tuple[Any, str]:
+        """The fsspec filesystem of a URL, and the path inside it."""
+        return opened_url(self.address, self.storage_options, self.uri)
+
+    def child(self, name: str) -> "Location":
+        """The place `name` (parts joined by ``/``) below this one.
+
+        Raises
+        ------
+        ConfigurationError
+            `name` would lead out of this folder.
+        """
+        parts = PurePosixPath(name).parts
+        if not parts or name.startswith("/") or ".." in parts or "\\" in name or "\0" in name:
+            raise ConfigurationError(
+                f"{name!r} is not a name inside a folder", where=self.uri, fix="Use a relative path without '..'"
+            )
+        return self.suffixed(("" if self.address.endswith("/") else "/") + "/".join(parts))
+
+    def suffixed(self, text: str) -> "Location":
+        """The same place with `text` at the end of its path."""
+        if self.is_local:
+            return replace(self, address=self.address + text)
+        first, *chained = self.address.split("::")
+        if "://" in first or not chained:
+            return replace(self, address="::".join((first + text, *chained)))
+        return replace(self, address="::".join((first, chained[0] + text, *chained[1:])))
+
+    def sibling(self, name: str) -> "Location":
+        """The place `name` in the same folder."""
+        own = self.name
+        at = self.address.rindex(own)
+        return replace(self, address=self.address[:at] + name + self.address[at + len(own) :])
+
+    def kind(self) -> arrow_fs.FileType:
+        """File, Directory or NotFound, as it is now."""
+        if not self.is_local:
+            self.remote()[0].invalidate_cache()
+        return self.filesystem.get_file_info(self.path).type
+
+    def exists(self) -> bool:
+        return bool(self.kind() != arrow_fs.FileType.NotFound)
+
+    def size(self) -> int:
+        """Bytes of a file."""
+        return int(self.filesystem.get_file_info(self.path).size)
+
+    def files(self, *, recursive: bool = True) -> tuple[str, ...]:
+        """Every file below this folder, hidden ones too, as sorted relative paths; empty when there is no folder."""
+        if not self.is_local:
+            self.remote()[0].invalidate_cache()
+        selector = arrow_fs.FileSelector(self.path, recursive=recursive, allow_not_found=True)
+        try:
+            found = self.filesystem.get_file_info(selector)
+        except NotADirectoryError:
+            return ()
+        start = len(self.path.strip("/"))
+        files = (info.path for info in found if info.type == arrow_fs.FileType.File)
+        return tuple(sorted(path.strip("/")[start:].lstrip("/") for path in files))
+
+    def read_text(self) -> str:
+        """The file's UTF-8 text; errors as `read_bytes`."""
+        return self.read_bytes().decode("utf-8")
+
+    def read_bytes(self) -> bytes:
+        """A small file, whole.
+
+        Raises
+        ------
+        TableError
+            There is no such file.
+        """
+        try:
+            if not self.is_local:
+                filesystem, path = self.remote()
+                with told(self.uri):
+                    return bytes(filesystem.cat_file(path))
+            with self.filesystem.open_input_stream(self.path, compression=None) as stream:
+                return bytes(stream.read())
+        except FileNotFoundError as error:
+            raise TableError("No such file", where=self.uri, fix="Check the path") from error
+
+    def write_text_atomically(self, text: str) -> None:
+        """Replace the file by `text` (UTF-8): a reader sees the old file or the new one, never a part."""
+        self.write_bytes_atomically(text.encode("utf-8"))
+
+    def write_bytes_atomically(self, data: bytes) -> None:
+        """Replace the file by `data`, whole or not at all."""
+        with self.draft() as sink, writable(self):
+            sink.write(data)
+
+    def create(self, data: bytes) -> bool:
+        """Make a remote file if there is none of its name, never over another one; False when there is one.
+
+        For filesystems whose `pipe_file` knows ``mode="create"``; S3 and compatible stores need conditional writes.
+        """
+        filesystem, path = self.remote()
+        return create(filesystem, path, data, self.uri)
+
+    @contextmanager
+    def draft(self, becoming: "Location | None" = None) -> Iterator[pa.NativeFile]:
+        """A stream of what this file shall hold; it holds it when the block ends well, as `replacing` guarantees.
+
+        In an object store the draft is an upload, which nobody sees until it is complete.
+        """
+        if becoming is None and not self.is_local and is_object_store((found := self.remote())[0]):
+            with upload(*found, self.uri) as sink:
+                yield sink
+            return
+        with self.replacing(becoming) as temporary:
+            with writable(self):
+                sink = temporary.filesystem.open_output_stream(temporary.path, compression=None)
+            try:
+                yield sink
+            finally:
+                with writable(self):
+                    sink.close()
+
+    def remove(self) -> None:
+        """Delete the file; nothing happens when there is none."""
+        if self.is_local:
+            Path(self.address).unlink(missing_ok=True)
+            return
+        filesystem, path = self.remote()
+        try:
+            with told(self.uri):
+                filesystem.rm_file(path)
+        except FileNotFoundError:
+            return
+
+    @contextmanager
+    def replacing(self, becoming: "Location | None" = None) -> Iterator["Location"]:
+        """A hidden place beside this one to write to; it becomes this one, or `becoming`, when the block ends well.
+
+        Guarantees
+        ----------
+        - Whole or absent: locally flushed to the disk and switched with ``os.replace``; elsewhere moved by fsspec.
+        - On any exception, ``KeyboardInterrupt`` included, the hidden file is removed and this place is as it was.
+        - The folder is made when it is missing. What a killed process leaves is found by `sweep`.
+
+        Raises
+        ------
+        TableError
+            The operating system refuses: no permission, no space, a file where a folder should be.
+        """
+        temporary = self.sibling(f".{self.name}.{secrets.token_hex(8)}.tmp")
+        parent = self.path[: -len(self.name)].rstrip("/")
+        with ExitStack() as stack:
+            with writable(self):
+                if parent:
+                    self.filesystem.create_dir(parent, recursive=True)
+                if self.is_local:
+                    stack.enter_context(held(Path(temporary.address)))
+            try:
+                yield temporary
+                with writable(self):
+                    if becoming is not None:
+                        self.filesystem.create_dir(becoming.path[: -len(becoming.name)].rstrip("/"), recursive=True)
+                    temporary._become(becoming or self)
+            except BaseException:
+                temporary.remove()
+                raise
+
+    def _become(self, target: "Location") -> None:
+        if self.is_local:
+            _flush_to_disk(self.address)
+            Path(self.address).replace(target.address)
+            _flush_to_disk(str(Path(target.address).parent))
+            return
+        from fsspec.spec import AbstractFileSystem
+
+        filesystem, path = self.remote()
+        if type(filesystem).mv is AbstractFileSystem.mv:
+            # The generic mv would expand the brackets of a name as a pattern.
+            filesystem.cp_file(path, target.path)
+            filesystem.rm_file(path)
+        else:
+            filesystem.mv(path, target.path)
+
+    def sweep(self, older_than: timedelta) -> tuple[str, ...]:
+        """Remove what killed writers of this place left beside it; returns the names removed.
+
+        A hidden file is removed when it is at least `older_than` old and, locally, no living process holds it: there
+        ``timedelta(0)`` is safe beside other writers. A filesystem that tells no times keeps its files.
+        """
+        pattern = re.compile(rf"\.{re.escape(self.name)}\.[0-9a-f]{{16}}\.tmp")
+        folder = self.sibling("")
+        stale = []
+        for name in folder.files(recursive=False):
+            if pattern.fullmatch(name):
+                leftover = self.sibling(name)
+                age = leftover.age()
+                if age is not None and age >= older_than and not (self.is_local and is_held(Path(leftover.address))):
+                    leftover.remove()
+                    stale.append(name)
+        return tuple(stale)
+
+    def sweep_uploads(self, older_than: timedelta) -> tuple[str, ...]:
+        """Cancel what killed writers began to upload into this folder; see `object_stores.sweep_uploads`."""
+        if self.is_local or not is_object_store((found := self.remote())[0]):
+            return ()
+        with told(self.uri):
+            return sweep_uploads(*found, older_than)
+
+    def age(self) -> timedelta | None:
+        """Time since the file was last written; None when it is gone or its filesystem does not say."""
+        try:
+            if self.is_local:
+                written = datetime.fromtimestamp(Path(self.address).stat().st_mtime, UTC)
+            else:
+                filesystem, path = self.remote()
+                with told(self.uri):
+                    written = filesystem.modified(path)
+        except (FileNotFoundError, NotImplementedError):
+            return None
+        if written.tzinfo is None:
+            written = written.replace(tzinfo=UTC)
+        return max(datetime.now(UTC) - written, timedelta(0))
+
+
+@contextmanager
+def writable(place: Location) -> Iterator[None]:
+    """Turn an operating system's refusal to write into an error that names the place."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise TableError(
+            f"The file cannot be written: {reason}",
+            where=place.uri,
+            fix="Check the disk's space and the permissions; what was there before is untouched",
+        ) from error
+
+
+def _flush_to_disk(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,70 @@
+"""From a URL to fsspec's filesystem, or to the package that is missing for it."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from mlops_assets.errors import ConfigurationError, MissingExtraError
+from mlops_assets.storage.store_errors import unknown_option
+
+# The object stores of `object_stores`, as fsspec calls them -> the extra of this package that brings the client.
+EXTRAS = {
+    **dict.fromkeys(("s3", "s3a"), "s3"),
+    **dict.fromkeys(("gs", "gcs"), "gcs"),
+    **dict.fromkeys(("abfs", "abfss", "az"), "azure"),
+}
+
+
+def opened_url(address: str, storage_options: Mapping[str, Any], uri: str) -> tuple[Any, str]:
+    """The fsspec filesystem of a URL, and the path inside it; nothing is asked of it yet.
+
+    Parameters
+    ----------
+    uri
+        The address as it may be shown.
+
+    Raises
+    ------
+    MissingExtraError
+        The protocol's package is not installed.
+    ConfigurationError
+        fsspec does not know the protocol, or its filesystem one of the options.
+    """
+    import fsspec.core
+
+    protocol = address.split("://", 1)[0].split("::")[-1]
+    options = dict(storage_options)
+    if address.split("://", 1)[0] in EXTRAS:
+        # What another process has written a second ago must be seen.
+        options.setdefault("use_listings_cache", False)
+    try:
+        filesystem, path = fsspec.core.url_to_fs(address, **options)
+    except ImportError as error:
+        raise MissingExtraError(
+            f"{protocol}:// needs a package that is not installed",
+            where=uri,
+            fix=f"Run: pip install {_packages_of(protocol, error)}",
+        ) from error
+    except TypeError as error:
+        raise (unknown_option(error, uri) or error) from error
+    except ValueError as error:
+        raise ConfigurationError(
+            f"{protocol}:// is not a protocol that fsspec can open",
+            where=uri,
+            fix="Use a local path, or a URL whose protocol and storage_options are in fsspec's documentation",
+        ) from error
+    return filesystem, path
+
+
+def _packages_of(protocol: str, error: ImportError) -> str:
+    """What brings the packages that fsspec says `protocol` needs, as arguments of ``pip install``."""
+    if protocol in EXTRAS:
+        return f'"mlops-assets[{EXTRAS[protocol]}]"'
+    from fsspec.registry import known_implementations
+
+    known = known_implementations.get(protocol, {})
+    root = known.get("class", "").split(".")[0]
+    if root and root != "fsspec":
+        return str(root).replace("_", "-")
+    quoted = re.findall(r'"([A-Za-z0-9_\-\[\]]+)"', known.get("err", ""))
+    return " ".join(quoted) or error.name or protocol

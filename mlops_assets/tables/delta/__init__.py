@@ -1,0 +1,1 @@
+"""Delta tables, as inputs and as published tables."""

@@ -1,0 +1,169 @@
+"""Publishing as a Delta table: each publish is one commit, and the versions before stay readable."""
+
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import ClassVar
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+from pyarrow import fs as arrow_fs
+
+from mlops_assets.arrow.plain_types import plain_batch, plain_schema
+from mlops_assets.arrow.provenance import PREFIX
+from mlops_assets.errors import TableError
+from mlops_assets.storage.location import Location, writable
+from mlops_assets.tables.delta.log import commit, has_table, names_file, open_version
+from mlops_assets.tables.delta.reader import dataset_of, own_schema_of
+from mlops_assets.tables.delta.store import file_in, table_url
+from mlops_assets.tables.parquet_writer import ParquetWriter, mapped_type, with_types
+from mlops_assets.tables.table_writer import Written, with_metadata
+
+_MOST_DIGITS = 38
+_OURS = PREFIX.encode()
+_NEAREST: Mapping[pa.DataType, pa.DataType] = {
+    pa.uint8(): pa.int16(),
+    pa.uint16(): pa.int32(),
+    pa.uint32(): pa.int64(),
+    pa.uint64(): pa.decimal128(20, 0),
+    pa.float16(): pa.float32(),
+    pa.date64(): pa.date32(),
+    pa.time32("s"): pa.int32(),
+    pa.time32("ms"): pa.int32(),
+}
+
+
+class DeltaWriter(ParquetWriter):
+    """One Delta table per place, in one Parquet file, so that rows keep their order.
+
+    Each publish is exactly one commit, also of rows that are there already: the history tells every publish. What the
+    schema's metadata says of the origin (names with ``mlops_assets.``) stands in the commit info, and all of it in the
+    file. Nothing is vacuumed here: old versions stay until somebody does.
+
+    Types that Delta lacks are stored as the nearest one that holds every value, and come back as they were: unsigned
+    integers as wider signed ones (``uint64`` as a decimal), times of day and durations as integers, ``float16`` as
+    ``float32``, any zone as UTC. Nanoseconds are stored as microseconds, and refused where that would lose something.
+    """
+
+    extension: ClassVar[str] = ""
+
+    def exists(self, place: Location) -> bool:
+        return has_table(self.path_of(place))
+
+    def write(
+        self,
+        reader: pa.RecordBatchReader,
+        place: Location,
+        metadata: Mapping[str, str] | None = None,
+        switching: AbstractContextManager[object] | None = None,
+    ) -> Written:
+        """As `TableWriter.write`: what is "in place" at the end is a commit.
+
+        A write that fails removes its file. What a killed process leaves belongs to no version: locally a hidden file
+        beside the table, which `sweep` removes.
+        """
+        target = self.path_of(place)
+        table_url(target)
+        schema = with_metadata(plain_schema(reader.schema), metadata or {})
+        self._refuse_unwritable(schema, target)
+        if target.is_local and target.kind() == arrow_fs.FileType.File:
+            raise TableError("A file lies where the table's folder should be", where=target.uri, fix="Remove it")
+        name = f"part-00000-{secrets.token_hex(16)}-c000.snappy.parquet"
+        file = file_in(target, name)
+        told = {key.decode(): value.decode() for key, value in (schema.metadata or {}).items() if key.startswith(_OURS)}
+        with ExitStack() as switch:
+            with _draft(target, file) as sink:
+                plain = (plain_batch(batch, schema) for batch in reader)
+                rows, _ = self._write_rows(plain, schema, sink, target)
+                size = sink.tell()
+                if switching is not None:
+                    switch.enter_context(switching)
+            try:
+                version = commit(target, name, size, rows, _delta_schema(self._stored_schema(schema)), told)
+            except BaseException:
+                # A store that does not answer may have taken the commit: a file that a version names is never removed.
+                if not names_file(target, name):
+                    file.remove()
+                raise
+        return Written(target.uri, rows, schema, size, version)
+
+    def _dataset(self, target: Location) -> ds.Dataset:
+        version = open_version(target)
+        return dataset_of(version, own_schema_of(version))
+
+    def _stored_schema(self, schema: pa.Schema) -> pa.Schema:
+        fields = [field.with_type(mapped_type(field.type, self._stored_leaf)) for field in schema]
+        # Always with the table's own types: they tell that the file was written here.
+        return with_types(pa.schema(fields), schema)
+
+    def _stored_leaf(self, kind: pa.DataType) -> pa.DataType:
+        of = pa.types
+        if kind in _NEAREST:
+            return _NEAREST[kind]
+        if of.is_timestamp(kind):
+            return pa.timestamp("us", "UTC" if kind.tz else None)
+        if of.is_time64(kind) or of.is_duration(kind):
+            return pa.int64()
+        if of.is_decimal(kind):
+            return pa.decimal128(*_digits(kind))
+        if of.is_fixed_size_binary(kind):
+            return pa.binary()
+        return kind
+
+    def _refuse_unwritable(self, schema: pa.Schema, target: Location) -> None:
+        if clashing := _clashing(schema.names):
+            raise TableError(
+                f"Delta does not tell apart names that differ in case alone: {', '.join(map(repr, clashing))}",
+                where=target.uri,
+                fix="Rename the columns, or publish as Parquet",
+            )
+        super()._refuse_unwritable(schema, target)
+
+    def _can_hold(self, kind: pa.DataType) -> bool:
+        if pa.types.is_nested(kind):
+            fields = [kind.field(index) for index in range(kind.num_fields)]
+            names = _clashing([field.name for field in fields]) if pa.types.is_struct(kind) else []
+            return bool(fields) and not names and all(self._can_hold(field.type) for field in fields)
+        if pa.types.is_decimal(kind):
+            return _digits(kind)[0] <= _MOST_DIGITS
+        return super()._can_hold(kind)
+
+
+@contextmanager
+def _draft(target: Location, file: Location) -> Iterator[pa.NativeFile]:
+    """A stream of the rows before they are the table's `file`; nothing is left of them when the block fails."""
+    if target.is_local:
+        with target.draft(becoming=file) as sink:
+            yield sink
+        return
+    # No version names it yet, so nobody reads it; an upload that dies is never seen as a file.
+    try:
+        with writable(file):
+            sink = file.filesystem.open_output_stream(file.path, compression=None)
+        try:
+            yield sink
+        finally:
+            with writable(file):
+                sink.close()
+    except BaseException:
+        file.remove()
+        raise
+
+
+def _digits(kind: pa.DataType) -> tuple[int, int]:
+    """Precision and scale without a scale below zero, which Delta lacks."""
+    return kind.precision - min(kind.scale, 0), max(kind.scale, 0)
+
+
+def _clashing(names: Sequence[str]) -> list[str]:
+    lower = [name.lower() for name in names]
+    return [name for name in names if lower.count(name.lower()) > 1]
+
+
+def _delta_schema(stored: pa.Schema) -> pa.Schema:
+    """The columns as the log declares them: one of nulls alone has no type there, a file of integers can hold it."""
+
+    def leaf(kind: pa.DataType) -> pa.DataType:
+        return pa.int32() if pa.types.is_null(kind) else kind
+
+    return pa.schema([field.with_type(mapped_type(field.type, leaf)).remove_metadata() for field in stored])

@@ -1,0 +1,45 @@
+"""From a fitted model to its trees, whichever library grew them."""
+
+from collections.abc import Callable
+from typing import Any
+
+from mlops_assets.trees import read_boosters as boosters
+from mlops_assets.trees import read_sklearn as sklearn_models
+from mlops_assets.trees.ensemble import TreeEnsemble
+from mlops_assets.trees.read_catboost import read_catboost
+
+READERS: dict[str, Callable[[Any], TreeEnsemble | None]] = {
+    "sklearn.HistGradientBoostingRegressor": sklearn_models.read_histogram,
+    "sklearn.HistGradientBoostingClassifier": sklearn_models.read_histogram,
+    "sklearn.GradientBoostingRegressor": sklearn_models.read_boosting,
+    "sklearn.GradientBoostingClassifier": sklearn_models.read_boosting,
+    "sklearn.ForestRegressor": sklearn_models.read_trees,
+    "sklearn.ForestClassifier": sklearn_models.read_trees,
+    "sklearn.DecisionTreeRegressor": sklearn_models.read_trees,
+    "sklearn.DecisionTreeClassifier": sklearn_models.read_trees,
+    "lightgbm.LGBMModel": boosters.read_lightgbm_model,
+    "lightgbm.Booster": boosters.read_lightgbm,
+    "xgboost.XGBModel": boosters.read_xgboost_model,
+    "xgboost.Booster": boosters.read_xgboost,
+    "catboost.CatBoost": read_catboost,
+}
+"""Readers by the class they take, or a base class of it."""
+
+
+def read_ensemble(model: object) -> TreeEnsemble | None:
+    """The trees of a fitted model; None where the model is not made of trees.
+
+    Reads scikit-learn's decision trees, extra trees, forests and gradient boosting (classic and histogram), LightGBM,
+    XGBoost (`gbtree` and `dart`) and CatBoost (numeric splits). The matrix that the ensemble takes is the one that the
+    model takes, in numbers: a column that a library turned into category codes is given as codes.
+
+    Raises
+    ------
+    UnreadableTreesError
+        A tree model with something that an additive sum of such trees does not express; the message says what.
+    """
+    families = {f"{kind.__module__.split('.')[0]}.{kind.__name__}" for kind in type(model).__mro__}
+    for family, reader in READERS.items():
+        if family in families:
+            return reader(model)
+    return None

@@ -1,0 +1,107 @@
+"""scikit-learn's fitted trees as a `TreeEnsemble`: single trees, forests, gradient boosting of both kinds."""
+
+from typing import Any
+
+import numpy as np
+
+from mlops_assets.trees.arrays import Floats, Space
+from mlops_assets.trees.builder import TreeBuilder, boosted_outputs, unreadable
+from mlops_assets.trees.ensemble import CATEGORICAL, MISSING_LEFT, TreeEnsemble
+
+
+def read_trees(model: Any) -> TreeEnsemble:
+    """Decision trees, and forests as the mean of theirs."""
+    estimators = getattr(model, "estimators_", [model])
+    if not hasattr(estimators[0], "tree_"):
+        raise unreadable(model, "the model is not fitted", "Fit it")
+    classes = getattr(model, "classes_", None)
+    builder = TreeBuilder()
+    for estimator in estimators:
+        tree = estimator.tree_
+        if classes is None:
+            value = tree.value[:, :, 0]
+        else:
+            several = classes if model.n_outputs_ > 1 else [classes]
+            parts = [tree.value[:, output, : len(labels)] for output, labels in enumerate(several)]
+            value = np.concatenate([part / part.sum(axis=1, keepdims=True) for part in parts], axis=1)
+        _add_sklearn(builder, tree, value / len(estimators))
+    if classes is None:
+        outputs: list[object] = list(range(model.n_outputs_))
+    elif model.n_outputs_ > 1:
+        outputs = [f"{output}:{label}" for output, labels in enumerate(classes) for label in labels]
+    else:
+        outputs = list(classes)
+    space: Space = "identity" if classes is None else "probability"
+    n = model.n_features_in_
+    return builder.ensemble(offset=0.0, outputs=outputs, space=space, n_features=n, float32_inputs=True)
+
+
+def _add_sklearn(builder: TreeBuilder, tree: Any, value: Floats, output: int = 0) -> None:
+    left = tree.children_left.astype(np.int64)
+    decision = np.where(tree.missing_go_to_left.astype(bool), MISSING_LEFT, 0)
+    builder.add_tree(
+        left, tree.children_right, tree.feature, tree.threshold, decision, tree.weighted_n_node_samples, value, output
+    )
+
+
+def read_boosting(model: Any) -> TreeEnsemble:
+    """GradientBoosting*, whose initial estimator is a constant."""
+    if not hasattr(model, "estimators_"):
+        raise unreadable(model, "the model is not fitted", "Fit it")
+    initial = type(model.init_).__name__
+    if not (model.init_ == "zero" or initial in ("DummyRegressor", "DummyClassifier")):
+        raise unreadable(model, f"its boosting starts from a {initial}, which is no constant", "Train it with init=None")
+    builder = TreeBuilder()
+    for stage in model.estimators_:
+        for output, estimator in enumerate(stage):
+            _add_sklearn(builder, estimator.tree_, model.learning_rate * estimator.tree_.value[:, 0, :], output)
+    n = model.n_features_in_
+    return builder.ensemble(
+        offset=model._raw_predict_init(np.zeros((1, n), np.float32)),
+        outputs=boosted_outputs(getattr(model, "classes_", None), model.estimators_.shape[1]),
+        space="identity" if not hasattr(model, "classes_") else "margin" if model.loss == "exponential" else "log-odds",
+        n_features=n,
+        float32_inputs=True,
+    )
+
+
+def read_histogram(model: Any) -> TreeEnsemble:
+    """HistGradientBoosting*, with missing values and categories."""
+    if not hasattr(model, "_predictors"):
+        raise unreadable(model, "the model is not fitted", "Fit it")
+    n = model.n_features_in_
+    column, encodings = np.arange(n), {}
+    if model.is_categorical_ is not None:
+        # The model's own preprocessing moves the categorical columns to the front and numbers their values.
+        column = np.concatenate([np.flatnonzero(model.is_categorical_), np.flatnonzero(~model.is_categorical_)])
+        encoder = model._preprocessor.named_transformers_["encoder"]
+        for position, known in enumerate(encoder.categories_):
+            if not np.issubdtype(np.asarray(known).dtype, np.number):
+                raise unreadable(model, f"column {column[position]} holds categories that are not numbers")
+            finite = np.asarray(known, np.float64)
+            encodings[int(column[position])] = finite[~np.isnan(finite)]
+    known_bits, known_row = model._bin_mapper.make_known_categories_bitsets()
+    builder = TreeBuilder()
+    for stage in model._predictors:
+        for output, predictor in enumerate(stage):
+            nodes = predictor.nodes
+            leaf = nodes["is_leaf"].astype(bool)
+            left, right = (np.where(leaf, -1, nodes[side].astype(np.int64)) for side in ("left", "right"))
+            threshold = nodes["num_threshold"].copy()
+            decision = np.where(nodes["missing_go_to_left"].astype(bool), MISSING_LEFT, 0)
+            for node in np.flatnonzero(nodes["is_categorical"].astype(bool) & ~leaf):
+                bits = predictor.raw_left_cat_bitsets[nodes["bitset_idx"][node]]
+                if decision[node]:
+                    # Unknown values follow the missing ones, here to the left: so the set is the right side's.
+                    bits = known_bits[known_row[nodes["feature_idx"][node]]] & ~bits
+                    left[node], right[node] = right[node], left[node]
+                threshold[node], decision[node] = builder.add_category_set(bits), CATEGORICAL
+            feature = column[nodes["feature_idx"]]
+            builder.add_tree(left, right, feature, threshold, decision, nodes["count"], nodes["value"][:, None], output)
+    classes = getattr(model, "classes_", None)
+    space: Space = "log-odds" if classes is not None else "log" if model.loss in ("poisson", "gamma") else "identity"
+    width = len(model._predictors[0])
+    outputs = boosted_outputs(classes, width)
+    return builder.ensemble(
+        offset=model._baseline_prediction, outputs=outputs, space=space, n_features=n, encodings=encodings
+    )
