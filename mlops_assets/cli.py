@@ -67,10 +67,10 @@ def _run(chosen: argparse.Namespace) -> int:
 
 def _receipt(chosen: argparse.Namespace) -> int:
     from mlops_assets.code_location.model_resources import model_resources
-    from mlops_assets.family import NamedModel
+    from mlops_assets.naming import ModelNames
     from mlops_assets.receipts import explain_receipt, parse_key
 
-    names = NamedModel(chosen.model)
+    names = ModelNames(chosen.model)
     with model_resources(chosen.module, names) as resources:
         key = parse_key(chosen.row_key, resources[names.tables], chosen.partition)
         receipt, values = explain_receipt(names, resources, key, chosen.partition)
@@ -80,8 +80,8 @@ def _receipt(chosen: argparse.Namespace) -> int:
 
 def _compare(chosen: argparse.Namespace) -> int:
     from mlops_assets.code_location.model_resources import load_definitions
-    from mlops_assets.family import REGISTRY
     from mlops_assets.models.signature_of_version import compare_versions
+    from mlops_assets.naming import REGISTRY
 
     registry = (load_definitions(chosen.module).resources or {})[REGISTRY].address()
     name, verdict = compare_versions(registry, chosen.model, chosen.old, chosen.new, chosen.mode)

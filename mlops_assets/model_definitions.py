@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from mlops_assets.assets.champion import champion_model_asset
-from mlops_assets.assets.explanations import BACKGROUND, model_explanations_asset, sample_explanations_asset
+from mlops_assets.assets.explanations import model_explanations_asset, sample_explanations_asset
 from mlops_assets.assets.predictions import predictions_asset
 from mlops_assets.assets.samples import sample_assets
 from mlops_assets.assets.signature import model_signature_asset
@@ -21,6 +21,7 @@ from mlops_assets.io_managers.tables import WRITERS, TableIOManager
 from mlops_assets.jobs.compatibility import compatibility_job
 from mlops_assets.jobs.sign import sign_job
 from mlops_assets.jobs.validate import validation_job
+from mlops_assets.naming import BACKGROUND
 from mlops_assets.resources.binding import resource_definitions, with_own_resources
 from mlops_assets.resources.journal import journal_resource
 from mlops_assets.resources.loaders import LOADERS, Loader

@@ -9,15 +9,14 @@ import pyarrow.compute as pc
 
 from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.arrow.views import rows_of
-from mlops_assets.assets.explanations import BACKGROUND
 from mlops_assets.errors import ConfigurationError, ExplanationError
 from mlops_assets.explain.compare.receipt import Receipt, check_receipt
 from mlops_assets.explain.explainers.explainer import ExplainConfig
 from mlops_assets.explain.explainers.setup import background_pool, explaining
-from mlops_assets.family import REGISTRY, ModelNames
 from mlops_assets.io_managers.champion import ChampionIOManager
 from mlops_assets.io_managers.tables import TableIOManager
 from mlops_assets.models.loaded_model import LoadedModel
+from mlops_assets.naming import BACKGROUND, REGISTRY, ModelNames
 from mlops_assets.resources.registry import MlflowRegistry
 
 

@@ -22,6 +22,7 @@ from mlflow.models import ModelSignature, infer_signature
 from mlops_assets.failures import user_error
 from mlops_assets.models.trust import TRUSTED_TYPES
 from mlops_assets.resources.registry import MlflowRegistry
+from mlops_assets.storage.location import Location
 from mlops_assets_tests.object_store import KEY, SECRET, Bucket, make_bucket, s3_server
 
 
@@ -176,6 +177,18 @@ def _root_cause(result: dg.ExecuteInProcessResult) -> str:
             assert error is not None
             return user_error(error).message.strip()
     raise AssertionError("no step failed")
+
+
+@pytest.fixture
+def memory_root():
+    """A fresh folder in fsspec's memory filesystem."""
+    import fsspec
+
+    name = f"/{secrets.token_hex(4)}"
+    yield Location.parse(f"memory:/{name}")
+    filesystem = fsspec.filesystem("memory")
+    if filesystem.exists(name):
+        filesystem.rm(name, recursive=True)
 
 
 @pytest.fixture(scope="session")

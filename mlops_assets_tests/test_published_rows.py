@@ -57,7 +57,7 @@ def categories(registry) -> dict[str, Any]:
     model = make_pipeline(columns, LinearRegression()).fit(frame, np.arange(24.0))
     model[-1].coef_, model[-1].intercept_ = np.array([0.5, -1.0, 2.0, 0.25, -0.125]), 3.0
     registry.add_sklearn(model, frame)
-    with_holes = frame.assign(age=[None if number % 5 == 0 else float(number) for number in range(24)])
+    with_holes = frame.assign(age=[np.nan if number % 5 == 0 else float(number) for number in range(24)])
     keyed = with_holes.set_index(pd.Index(np.arange(24) + 100, name="place"))
     return {"inputs": keyed, "contract": {"max_rejected": 10}}
 
@@ -77,7 +77,9 @@ def described(path: Path) -> dict[str, Any]:
     digest = hashlib.sha256()
     for row in table.to_pylist():
         # The digest of a model's files differs from one version of MLflow to the next.
-        digest.update(json.dumps({name: plain(value) for name, value in row.items() if name != "model_digest"}).encode())
+        digest.update(
+            json.dumps({name: plain(value) for name, value in row.items() if name != "model_digest"}).encode()
+        )
     columns = {field.name: str(field.type) for field in table.schema}
     return {"columns": columns, "rows": table.num_rows, "digest": digest.hexdigest()[:32]}
 

@@ -5,11 +5,12 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from mlops_assets.family import REGISTRY, Family
+from mlops_assets.family import Family
 from mlops_assets.journal.entry import COLUMNS
 from mlops_assets.journal.journal import Journal
 from mlops_assets.metadata import table
 from mlops_assets.models.reference import ModelReference
+from mlops_assets.naming import REGISTRY
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.resources.retries import retried_when_unreachable
 from mlops_assets.resources.tracking import MlflowTracking

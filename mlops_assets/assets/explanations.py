@@ -31,13 +31,13 @@ from mlops_assets.io_managers.tables import TableIOManager
 from mlops_assets.metadata import ALLOW_MISSING, COLUMN_LINEAGE, lineage, picture, plain_text, table
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.models.reference import ModelReference
+from mlops_assets.naming import BACKGROUND
 
 if TYPE_CHECKING:
     from mlops_assets.explain.ledger.summary import LedgerSummary
 
 CODE_VERSION = "1"
 TOP_FEATURES = 10
-BACKGROUND = "sample_explanations_background"
 PARTITIONS_SHOWN = 20
 
 MODEL_EXPLANATIONS_DESCRIPTION = """

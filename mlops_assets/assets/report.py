@@ -10,12 +10,12 @@ from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.arrow.views import rows_of
 from mlops_assets.explain.ledger.residuals import judge_residuals
 from mlops_assets.io_managers.tables import TableIOManager
+from mlops_assets.naming import REPORT
 from mlops_assets.storage.location import Location
 
 if TYPE_CHECKING:
     from mlops_assets.explain.ledger.summary import LedgerSummary
 
-REPORT = "explanation_report.html"
 REJECTED_SHOWN = 50
 
 

@@ -10,11 +10,12 @@ import pyarrow as pa
 from mlops_assets.arrow.batching import first_rows
 from mlops_assets.assets.streams import input_table
 from mlops_assets.errors import SignatureError, TableError
-from mlops_assets.family import REGISTRY, Family
+from mlops_assets.family import Family
 from mlops_assets.io_managers.champion import ChampionIOManager
 from mlops_assets.metadata import table
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.models.reference import ModelReference
+from mlops_assets.naming import REGISTRY
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.resources.retries import retried_when_unreachable
 from mlops_assets.resources.signers import SignedBy, Signer

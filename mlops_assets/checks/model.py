@@ -5,10 +5,11 @@ from collections.abc import Iterator
 import dagster as dg
 
 from mlops_assets.errors import MlopsAssetsError
-from mlops_assets.family import REGISTRY, Family
+from mlops_assets.family import Family
 from mlops_assets.io_managers.champion import ChampionIOManager
 from mlops_assets.metadata import verbatim
 from mlops_assets.models.reference import ModelReference
+from mlops_assets.naming import REGISTRY
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.resources.retries import retried_when_unreachable
 

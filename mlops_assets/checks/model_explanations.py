@@ -13,12 +13,13 @@ from mlops_assets.explain.compare.diff import ExplanationDiff
 from mlops_assets.explain.compare.two_versions import Version, explanation_diff
 from mlops_assets.explain.explainers.explainer import ExplainConfig
 from mlops_assets.explain.explainers.sampling import Reservoir
-from mlops_assets.family import REGISTRY, Family
+from mlops_assets.family import Family
 from mlops_assets.io_managers.champion import ChampionIOManager
 from mlops_assets.io_managers.run_partition import of_the_run
 from mlops_assets.journal.journal import Journal, versions_ever_champion
 from mlops_assets.metadata import table, verbatim
 from mlops_assets.models.loaded_model import LoadedModel
+from mlops_assets.naming import REGISTRY
 from mlops_assets.resources.registry import MlflowRegistry
 
 CHANGE_COLUMNS = {

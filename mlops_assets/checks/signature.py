@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from mlops_assets.errors import ArtifactsMissingError, VersionNotFoundError
-from mlops_assets.family import REGISTRY, Family
+from mlops_assets.family import Family
 from mlops_assets.journal.journal import Journal, versions_ever_champion
 from mlops_assets.metadata import DIFFERENCE_COLUMNS, table, verbatim
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.signature_of_version import recorded_signature
+from mlops_assets.naming import REGISTRY
 from mlops_assets.resources.registry import MlflowRegistry
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 
 from mlops_assets.errors import ConfigurationError, did_you_mean
-from mlops_assets.family import REGISTRY, ModelNames
+from mlops_assets.naming import REGISTRY, ModelNames
 
 DEFAULT_MODULE = "mlops_assets.definitions"
 _MARK = "_tables_io_manager"

@@ -7,7 +7,7 @@ from weakref import WeakKeyDictionary
 import dagster as dg
 
 from mlops_assets.errors import ConfigurationError
-from mlops_assets.family import NamedModel
+from mlops_assets.naming import ModelNames
 
 # The models that were built, by their slugs, for each tree of components that is being loaded: model and place.
 _BUILT: "WeakKeyDictionary[object, dict[str, tuple[str, str]]]" = WeakKeyDictionary()
@@ -22,7 +22,7 @@ def only_once(model: str, context: dg.ComponentLoadContext) -> Iterator[None]:
     ConfigurationError
         A model with these names was built from another YAML.
     """
-    slug, built = NamedModel(model).slug, _BUILT.setdefault(context.component_tree.state_tracker, {})
+    slug, built = ModelNames(model).slug, _BUILT.setdefault(context.component_tree.state_tracker, {})
     here = _place(context)
     other, there = built.get(slug, (model, here))
     if there != here:

@@ -4,12 +4,13 @@ import json
 
 import dagster as dg
 
-from mlops_assets.family import REGISTRY, Family
+from mlops_assets.family import Family
 from mlops_assets.io_managers.same_run import published_in_run, read_in_run, switching
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.models.model_source import ModelSource
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.trust import TrustPolicy
+from mlops_assets.naming import REGISTRY
 from mlops_assets.resources.loaders import Loader
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.resources.retries import MOST_RETRIES, retried_when_unreachable

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from mlops_assets.io_managers.tables import TableIOManager
 
+
 def of_the_run(family: Family, asset: str) -> dg.AssetIn:
     """A table as the input of an asset check: the partition of the check's run, and no other.
 

@@ -4,9 +4,10 @@ import dagster as dg
 from pydantic import Field
 
 from mlops_assets.errors import ContractError
-from mlops_assets.family import REGISTRY, Family
+from mlops_assets.family import Family
 from mlops_assets.metadata import DIFFERENCE_COLUMNS, table
 from mlops_assets.models.signature_of_version import compare_versions
+from mlops_assets.naming import REGISTRY
 from mlops_assets.resources.registry import MlflowRegistry
 
 

@@ -7,11 +7,12 @@ from pydantic import Field
 
 from mlops_assets.assets.signature import SIGNATURE_COLUMNS, sign, signing_resources
 from mlops_assets.errors import SignatureError
-from mlops_assets.family import REGISTRY, Family
+from mlops_assets.family import Family
 from mlops_assets.metadata import table
 from mlops_assets.models.logged_models import is_logged_model, pin_logged
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.trust import TrustPolicy
+from mlops_assets.naming import REGISTRY
 from mlops_assets.resources.binding import initialized
 from mlops_assets.resources.registry import MlflowRegistry
 

@@ -19,12 +19,13 @@ from mlops_assets.errors import (
     VersionNotFoundError,
 )
 from mlops_assets.explain.explainers.explainer import ExplainConfig
-from mlops_assets.family import NOTIFIER, REGISTRY, Family
+from mlops_assets.family import Family
 from mlops_assets.io_managers.champion import ChampionIOManager
 from mlops_assets.io_managers.tables import TableIOManager
 from mlops_assets.metadata import flat_floats, plain_text, table
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.signature_of_version import recorded_signature
+from mlops_assets.naming import NOTIFIER, REGISTRY
 from mlops_assets.resources.binding import initialized
 from mlops_assets.resources.journal import ChampionJournal
 from mlops_assets.resources.registry import MlflowRegistry

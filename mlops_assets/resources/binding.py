@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import dagster as dg
 
-from mlops_assets.family import REGISTRY
+from mlops_assets.naming import REGISTRY
 
 Bound = TypeVar("Bound", bound=dg.AssetsDefinition)
 

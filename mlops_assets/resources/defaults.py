@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from mlops_assets.family import NOTIFIER, REGISTRY
+from mlops_assets.naming import NOTIFIER, REGISTRY
 from mlops_assets.resources.notifier import LogNotifier
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.state import FOLDER

@@ -6,8 +6,9 @@ import dagster as dg
 from pydantic import Field
 
 from mlops_assets.code_location.model_resources import model_resources
-from mlops_assets.family import Family, NamedModel
+from mlops_assets.family import Family
 from mlops_assets.journal.journal import Journal
+from mlops_assets.naming import ModelNames
 from mlops_assets.settings.groups import from_environment
 from mlops_assets.state import state_folder
 from mlops_assets.storage.location import Location
@@ -56,7 +57,7 @@ def find_journal(module: str, model: str) -> Journal:
     ConfigurationError
         The module cannot be imported, holds no definitions, or has no such model.
     """
-    names = NamedModel(model)
+    names = ModelNames(model)
     with model_resources(module, names, only=[names.journal]) as resources:
         journal: ChampionJournal = resources[names.journal]
         return journal.open()

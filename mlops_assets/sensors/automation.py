@@ -5,7 +5,8 @@ from typing import Any
 
 import dagster as dg
 
-from mlops_assets.family import REGISTRY, Family
+from mlops_assets.family import Family
+from mlops_assets.naming import REGISTRY
 from mlops_assets.sensors.champion import champion_token, note_move, published_token
 from mlops_assets.sensors.inputs import inputs_token, was_scored
 from mlops_assets.sensors.watch import watch

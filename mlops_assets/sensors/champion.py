@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from mlops_assets.errors import MlopsAssetsError
-from mlops_assets.family import REGISTRY, Family
+from mlops_assets.family import Family
+from mlops_assets.naming import REGISTRY
 from mlops_assets.resources.journal import journal_resource
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.sensors.watch import last_run_key, run_of_partition, watch

@@ -3,7 +3,8 @@
 import dagster as dg
 
 from mlops_assets.errors import RegistryError, VersionNotFoundError
-from mlops_assets.family import REGISTRY, Family
+from mlops_assets.family import Family
+from mlops_assets.naming import REGISTRY
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.sensors.moves import Memory
 from mlops_assets.sensors.versions import new_versions

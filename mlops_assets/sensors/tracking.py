@@ -10,11 +10,11 @@ from typing import Any
 import dagster as dg
 
 from mlops_assets.arrow.provenance import Provenance
-from mlops_assets.assets.report import REPORT
 from mlops_assets.errors import RegistryError
-from mlops_assets.family import REGISTRY, Family
+from mlops_assets.family import Family
 from mlops_assets.io_managers.tables import TableIOManager
 from mlops_assets.metadata import URI
+from mlops_assets.naming import REGISTRY, REPORT
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.resources.tracking import Dataset, FinishedRun, MlflowTracking, Status, mlflow_name, params_of
 from mlops_assets.sensors.moves import Memory

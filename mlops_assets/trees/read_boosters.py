@@ -176,4 +176,6 @@ def _add_xgboost(builder: TreeBuilder, tree: dict[str, Any], output: int, scale:
         left[node], right[node] = right[node], left[node]
         threshold[node] = builder.add_category_set(category_bits(tree["categories"][first : first + size]))
         decision[node] = CATEGORICAL | (MISSING_LEFT ^ decision[node])
-    builder.add_tree(left, right, tree["split_indices"], threshold, decision, tree["sum_hessian"], scale * value, output)
+    builder.add_tree(
+        left, right, tree["split_indices"], threshold, decision, tree["sum_hessian"], scale * value, output
+    )

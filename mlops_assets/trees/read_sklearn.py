@@ -50,7 +50,9 @@ def read_boosting(model: Any) -> TreeEnsemble:
         raise unreadable(model, "the model is not fitted", "Fit it")
     initial = type(model.init_).__name__
     if not (model.init_ == "zero" or initial in ("DummyRegressor", "DummyClassifier")):
-        raise unreadable(model, f"its boosting starts from a {initial}, which is no constant", "Train it with init=None")
+        raise unreadable(
+            model, f"its boosting starts from a {initial}, which is no constant", "Train it with init=None"
+        )
     builder = TreeBuilder()
     for stage in model.estimators_:
         for output, estimator in enumerate(stage):

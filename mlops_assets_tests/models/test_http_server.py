@@ -20,7 +20,6 @@ import pytest
 from mlflow import MlflowClient
 from sklearn.ensemble import RandomForestClassifier
 
-from mlops_assets.resources import retries
 from mlops_assets.errors import (
     AliasNotFoundError,
     ArtifactsMissingError,
@@ -32,6 +31,7 @@ from mlops_assets.errors import (
 from mlops_assets.models.load import load_by_flavor
 from mlops_assets.models.registry import Registry
 from mlops_assets.models.trust import TRUSTED_TYPES, TrustPolicy
+from mlops_assets.resources import retries
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets_tests.models.conftest import judge
 

@@ -10,9 +10,9 @@ import pytest
 from mlflow.models import infer_signature
 from sklearn.linear_model import LogisticRegression
 
-from mlops_assets.resources import retries
 from mlops_assets.errors import DigestMismatchError, RegistryUnreachableError, VersionNotFoundError
 from mlops_assets.models.registry import Registry
+from mlops_assets.resources import retries
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets_tests.models.conftest import save_sklearn
 

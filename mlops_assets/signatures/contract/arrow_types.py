@@ -1,8 +1,8 @@
 """The one table of conversions between Arrow's types and MLflow's, and how MLflow's types look in Arrow.
 
-Everything that has to judge a pair of types looks here: the contract on data (`mlops_assets.signatures.contract.contract`), the
-contract on predictions (`mlops_assets.signatures.contract.output_contract`) and the compatibility of two versions
-(`mlops_assets.signatures.compatibility.compatibility`). `conversions_as_markdown` renders it for people.
+Everything that has to judge a pair of types looks here: the contract on data (`contract.contract`), the contract on
+predictions (`contract.output_contract`) and the compatibility of two versions (`compatibility.compatibility`).
+`conversions_as_markdown` renders it for people.
 
 A pair is allowed only where no information can be lost, or where a loss is seen per value and the row is refused.
 """

@@ -102,10 +102,10 @@ attributes:
 LOADED = """
 import json
 from mlops_assets.code_location.model_resources import model_resources
-from mlops_assets.family import NamedModel
+from mlops_assets.naming import ModelNames
 told = {}
 for name in ("plain", "nested"):
-    names = NamedModel(name)
+    names = ModelNames(name)
     with model_resources("location.definitions", names, only=(names.inputs_reader, names.tables)) as own:
         reader, tables = own[names.inputs_reader], own[names.tables]
         told[name] = [

@@ -186,7 +186,7 @@ def test_a_server_that_does_not_answer_and_a_file_that_is_not_there(tmp_path):
         with pytest.raises(TableError, match=rf"No such database \({kind}:///.*none\.db"):
             SqlSource(Address.parse(f"{kind}:///{tmp_path}/none.db"), PEOPLE).open()
         (tmp_path / "text.db").write_text("not a database, and long enough to be read as one: " * 100)
-        with pytest.raises(TableError, match=r"cannot be open_session: .*text\.db"):
+        with pytest.raises(TableError, match=r"cannot be opened: .*text\.db"):
             SqlSource(Address.parse(f"{kind}:///{tmp_path}/text.db"), PEOPLE).open()
 
 

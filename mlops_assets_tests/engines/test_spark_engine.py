@@ -29,8 +29,8 @@ from mlops_assets.models.load import load_custom
 from mlops_assets.models.model_source import ModelSource
 from mlops_assets.models.trust import TrustPolicy
 from mlops_assets.scoring.predict import PredictWork
-from mlops_assets_tests.scoring.spark_cluster import APPLICATION, Cluster
-from mlops_assets_tests.scoring.sums import SLEEP, Sums
+from mlops_assets_tests.engines.spark_cluster import APPLICATION, Cluster
+from mlops_assets_tests.engines.sums import SLEEP, Sums
 
 # One cluster serves them all: with --dist=loadscope pytest-xdist gives a module to one of its processes.
 pytestmark = pytest.mark.slow

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mlops_assets.arrow import key_hash, unique_keys
 from mlops_assets.arrow.key_hash import key_hashes
 from mlops_assets.arrow.unique_keys import KeyCheck, check_unique
 from mlops_assets.errors import TableError
-from mlops_assets.tables import key_hash, keys
 
 
 def refusal(table: pa.Table, scratch, rows: int = 3) -> str | None:
@@ -109,14 +109,14 @@ def test_hashes_that_collide_are_not_duplicates(tmp_path, monkeypatch):
     def poor(columns, names, where=None):
         return key_hashes(columns, names, where) % np.uint64(3)
 
-    monkeypatch.setattr(keys, "key_hashes", poor)
+    monkeypatch.setattr(unique_keys, "key_hashes", poor)
     assert refusal(pa.table({"id": [5, 4, 3, 2, 1, 0]}), tmp_path) is None
     message = refusal(pa.table({"id": [5, 4, 3, 2, 1, 0, 4]}), tmp_path) or ""
     assert "1 rows repeat the key of an earlier one: id=4 (2 times) (table x)." in message
 
 
 def test_hashes_go_to_files_and_come_back(tmp_path, monkeypatch):
-    monkeypatch.setattr(keys, "_HELD_HASHES", 64)
+    monkeypatch.setattr(unique_keys, "_HELD_HASHES", 64)
     ids = np.random.default_rng(0).permutation(1000)
     assert refusal(pa.table({"id": ids}), tmp_path, rows=50) is None
     ids[-1] = ids[0]
@@ -125,7 +125,7 @@ def test_hashes_go_to_files_and_come_back(tmp_path, monkeypatch):
 
 
 def test_more_duplicates_than_are_verified_are_still_counted(tmp_path, monkeypatch):
-    monkeypatch.setattr(keys, "_VERIFIED_HASHES", 10)
+    monkeypatch.setattr(unique_keys, "_VERIFIED_HASHES", 10)
     ids = np.concatenate([np.random.default_rng(0).permutation(500)] * 2)
     assert "500 rows repeat" in (refusal(pa.table({"id": ids}), tmp_path, rows=100) or "")
 

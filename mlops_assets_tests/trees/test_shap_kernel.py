@@ -10,7 +10,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from mlops_assets.explain import compiled, tree_kernel
+from mlops_assets.trees import numba_kernels, shap_kernel
 from mlops_assets.trees.ensemble import CATEGORICAL, MISSING_LEFT, ZERO_IS_MISSING, TreeEnsemble
 from mlops_assets.trees.margin import raw_margin
 from mlops_assets.trees.read import read_ensemble
@@ -24,7 +24,7 @@ def way(request, monkeypatch):
 
 
 def force(monkeypatch, way):
-    monkeypatch.setattr(tree_kernel, "PATIENCE", -1.0 if way == "compiled" else math.inf)
+    monkeypatch.setattr(shap_kernel, "PATIENCE", -1.0 if way == "compiled" else math.inf)
 
 
 # --- referees ---------------------------------------------------------------------------------------------------------
@@ -344,7 +344,7 @@ def test_a_small_job_does_not_wait_for_a_compiler(monkeypatch, data):
 
     X, y = data
     ensemble = read_ensemble(RandomForestRegressor(100, max_depth=6, random_state=0).fit(X, y))
-    monkeypatch.setattr(tree_kernel, "_compiled_walk", None)
+    monkeypatch.setattr(shap_kernel, "_compiled_walk", None)
     values, base = tree_shap(ensemble, X[:199])
     np.testing.assert_allclose(base + values.sum(axis=1), raw_margin(ensemble, X[:199]), rtol=0, atol=1e-11)
 
@@ -352,10 +352,10 @@ def test_a_small_job_does_not_wait_for_a_compiler(monkeypatch, data):
 def test_the_way_follows_from_the_job_and_not_from_what_came_before(monkeypatch):
     """The two differ in the last bits: a part of a job must be the same in whichever process it is done."""
     calls = []
-    monkeypatch.setattr(tree_kernel, "PATIENCE", 1.0)
-    monkeypatch.setattr(tree_kernel, "plain_seconds", lambda walk, rows, block: 0.3 * rows)
-    monkeypatch.setattr(tree_kernel, "plain_walk", lambda *_: calls.append("plain"))
-    monkeypatch.setattr(tree_kernel, "_compiled_walk", lambda *_: calls.append("compiled"))
+    monkeypatch.setattr(shap_kernel, "PATIENCE", 1.0)
+    monkeypatch.setattr(shap_kernel, "plain_seconds", lambda walk, rows, block: 0.3 * rows)
+    monkeypatch.setattr(shap_kernel, "plain_walk", lambda *_: calls.append("plain"))
+    monkeypatch.setattr(shap_kernel, "_compiled_walk", lambda *_: calls.append("compiled"))
     ensemble = random_ensemble(0)
     for rows, job in ((1, None), (1, 4), (3, None), (1, 3), (4, None), (3, 3)):
         tree_shap(ensemble, np.zeros((rows, 4)), job)
@@ -380,18 +380,18 @@ def test_without_a_place_for_a_cache_the_kernel_compiles_all_the_same(monkeypatc
         return njit(signatures, **options)
 
     monkeypatch.setattr(numba, "njit", homeless)
-    assert compiled.compiled(lambda x: x + 1)(1) == 2
+    assert numba_kernels.compiled(lambda x: x + 1)(1) == 2
 
 
 @pytest.mark.slow
 def test_a_second_process_does_not_compile(tmp_path):
     script = (
         "import numpy as np\n"
-        "from mlops_assets_tests.explain.test_tree_kernel import random_ensemble\n"
-        "from mlops_assets.explain import tree_kernel\n"
-        "tree_kernel.PATIENCE = -1\n"
-        "tree_kernel.tree_shap(random_ensemble(0), np.zeros((1, 4)))\n"
-        "stats = tree_kernel._walk.stats\n"
+        "from mlops_assets_tests.trees.test_shap_kernel import random_ensemble\n"
+        "from mlops_assets.trees import shap_kernel\n"
+        "shap_kernel.PATIENCE = -1\n"
+        "shap_kernel.tree_shap(random_ensemble(0), np.zeros((1, 4)))\n"
+        "stats = shap_kernel._walk.stats\n"
         "print(sum(stats.cache_misses.values()), sum(stats.cache_hits.values()))\n"
     )
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}

@@ -10,7 +10,7 @@ from mlops_assets.trees.margin import raw_margin
 from mlops_assets.trees.margin_kernel import compiled_margin
 from mlops_assets.trees.read import read_ensemble
 from mlops_assets.trees.shap_kernel import tree_shap
-from mlops_assets_tests.explain.test_tree_kernel import by_subsets
+from mlops_assets_tests.trees.test_shap_kernel import by_subsets
 
 ROWS = 400
 CATEGORIES = [4, 5]

@@ -17,12 +17,12 @@ import pyarrow.dataset as ds
 import pytest
 
 from mlops_assets.arrow.provenance import Provenance
+from mlops_assets.engines import local, work
 from mlops_assets.engines.chunk_store import ChunkStore
 from mlops_assets.engines.engine import Rows, Run, results
 from mlops_assets.engines.local import LocalEngine
 from mlops_assets.engines.work import PerChunk, Work
 from mlops_assets.errors import ConfigurationError, PredictionError, WorkerError
-from mlops_assets.scoring import local_engine, work
 
 
 @dataclass(frozen=True)
@@ -93,9 +93,9 @@ def test_workers_share_the_chunks_and_end_with_the_run():
 
 
 def test_a_model_that_keeps_one_core_busy_gets_workers(monkeypatch):
-    monkeypatch.setattr(local_engine, "cores_of_this_process", lambda: 2)
-    monkeypatch.setattr(local_engine, "WORTH_SECONDS", 0.5)
-    monkeypatch.setattr(local_engine, "WATCHED_SECONDS", 0.1)
+    monkeypatch.setattr(local, "cores_of_this_process", lambda: 2)
+    monkeypatch.setattr(local, "WORTH_SECONDS", 0.5)
+    monkeypatch.setattr(local, "WATCHED_SECONDS", 0.1)
     table, tally = done(Halved(seconds=0.06), "auto", 30)
     assert table["id"].to_pylist() == list(range(1000))
     assert tally.workers == 2
@@ -105,7 +105,7 @@ def test_a_model_that_keeps_one_core_busy_gets_workers(monkeypatch):
 
 
 def test_little_work_is_done_here(monkeypatch):
-    monkeypatch.setattr(local_engine, "WATCHED_SECONDS", 0.01)
+    monkeypatch.setattr(local, "WATCHED_SECONDS", 0.01)
     _, tally = done(Halved(seconds=0.01), "auto", 100)
     assert tally.workers == 0
 
@@ -196,7 +196,7 @@ def test_a_script_without_a_guard_is_not_run_again(tmp_path):
     script = tmp_path / "score.py"
     script.write_text(
         "print('once')\n"
-        "from mlops_assets_tests.scoring.test_local_engine import Halved, done\n"
+        "from mlops_assets_tests.engines.test_local_engine import Halved, done\n"
         "print(done(Halved(), 2)[0].num_rows)\n"
     )
     root = Path(__file__).parents[2]
@@ -228,7 +228,7 @@ class Threaded(Halved):
 
 
 def test_threads_share_the_chunks_where_the_model_allows_it(monkeypatch):
-    monkeypatch.setattr(local_engine, "cores_of_this_process", lambda: 3)
+    monkeypatch.setattr(local, "cores_of_this_process", lambda: 3)
     table, tally = done(Threaded(), "auto", 20)
     assert table["id"].to_pylist() == list(range(1000))
     assert len(set(table["worker"].to_pylist())) == 3
@@ -237,7 +237,7 @@ def test_threads_share_the_chunks_where_the_model_allows_it(monkeypatch):
 
 
 def test_an_error_in_a_thread_is_raised_and_ends_the_others(monkeypatch):
-    monkeypatch.setattr(local_engine, "cores_of_this_process", lambda: 3)
+    monkeypatch.setattr(local, "cores_of_this_process", lambda: 3)
     with pytest.raises(PredictionError, match="The model failed"):
         done(Threaded(fails_at=500), "auto", 20)
     assert not [thread for thread in threading.enumerate() if thread.name.startswith(("chunk", "ahead"))]

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from mlops_assets.signatures.contract.contract import Policy
-from mlops_assets_tests.signatures.test_casts import judge
+from mlops_assets_tests.signatures.test_lossless_casts import judge
 
 TEXT = Policy(text_columns=frozenset({"x"}))
 

@@ -18,7 +18,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from mlops_assets.trees import fast_boosting as boosted_trees
+from mlops_assets.trees import fast_boosting
 from mlops_assets.trees.fast_boosting import WORTH_PAIRS, can_hurry, hurry, read_leaves
 
 ROWS = 1_003
@@ -107,7 +107,7 @@ def test_the_kernel_does_the_work(name, monkeypatch):
     expected = model.predict(X)
     if name == "histogram":
         model._predict_iterations = lambda *given: (
-            type(model)._predict_iterations(model, *given) or (len(given[0]) <= boosted_trees.COMPARED_ROWS or never())
+            type(model)._predict_iterations(model, *given) or (len(given[0]) <= fast_boosting.COMPARED_ROWS or never())
         )
     else:
         model._raw_predict = lambda X: type(model)._raw_predict(model, X) if len(X) <= 256 else never()
@@ -204,7 +204,7 @@ def test_a_run_of_many_rows_hurries_although_one_of_few_came_first(registry, run
     """Both runs are this process's and find the model loaded and the work opened; the tables are those of the model."""
     added = []
     monkeypatch.setattr(fast_boosting, "WORTH_PAIRS", 500 * 20)
-    monkeypatch.setattr(fast_boosting.Leaves, "add_to", _noting(boosted_trees.Leaves.add_to, added))
+    monkeypatch.setattr(fast_boosting.Leaves, "add_to", _noting(fast_boosting.Leaves.add_to, added))
     rows = table(1_000).assign(row=np.arange(1_000))
     model = GradientBoostingRegressor(n_estimators=20).fit(rows[[f"f{i}" for i in range(6)]], target(rows))
     registry.add_sklearn(model, rows[[f"f{i}" for i in range(6)]])

@@ -23,7 +23,7 @@ from mlops_assets.models.registry import Registry
 from mlops_assets.models.trust import TrustPolicy
 from mlops_assets.scoring.predict import PredictWork
 from mlops_assets.strategies import build_strategy
-from mlops_assets_tests.scoring.spark_cluster import free_port
+from mlops_assets_tests.engines.spark_cluster import free_port
 
 
 @pytest.mark.parametrize(

@@ -122,7 +122,7 @@ def test_a_killed_writer_leaves_the_previous_version_and_what_the_next_run_remov
     writer, place = DeltaWriter(), Location.parse(str(tmp_path)).child("predictions")
     writer.write(pa.table({"a": [1]}).to_reader(), place)
     command = [sys.executable, "-c", textwrap.dedent(KILLED), "delta", place.path]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
     process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment)
     assert process.stdout is not None
     assert process.stdout.readline() == b"writing\n"

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mlops_assets.arrow import content_hash as digest
 from mlops_assets.arrow.content_hash import ContentHash, hash_of
 from mlops_assets.errors import TableError
-from mlops_assets.arrow import content_hash as digest
 
 EVERY_KIND: dict[str, tuple[pa.DataType, list[Any]]] = {
     "bool": (pa.bool_(), [True, None, False]),

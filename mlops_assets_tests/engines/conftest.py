@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from mlops_assets.engines.spark.address import java_missing
 from mlops_assets.engines.spark import session as spark_session
-from mlops_assets_tests.scoring.spark_cluster import Cluster
+from mlops_assets.engines.spark.address import java_missing
+from mlops_assets_tests.engines.spark_cluster import Cluster
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,137 @@
+"""Names of what belongs to a registered model: assets, keys, resources, jobs, sensors."""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import Protocol
+
+import dagster as dg
+
+CHAMPION_MODEL = "champion_model"
+MODEL_SIGNATURE = "model_signature"
+INPUTS = "inputs"
+INPUT_SAMPLES = "input_samples"
+REJECTED_SAMPLES = "rejected_samples"
+PREDICTIONS = "predictions"
+SAMPLE_EXPLANATIONS = "sample_explanations"
+MODEL_EXPLANATIONS = "model_explanations"
+BACKGROUND = "sample_explanations_background"
+REPORT = "explanation_report.html"
+
+# Resources that all models of a code location share.
+REGISTRY, NOTIFIER = "mlflow_registry", "notifier"
+
+
+class HasPartition(Protocol):
+    """What the contexts of assets, ops and checks know of their run's partition."""
+
+    @property
+    def has_partition_key(self) -> bool: ...
+
+    @property
+    def partition_key(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class ModelNames:
+    """Everything that is named after a registered model.
+
+    Attributes
+    ----------
+    model
+        The registered model's name.
+    """
+
+    model: str
+
+    @property
+    def prefix(self) -> str:
+        """The asset keys' first part: the model's name, with an underscore for what Dagster does not take."""
+        kept = re.sub(r"[^A-Za-z0-9_.\-]", "_", self.model)
+        return kept if re.search("[A-Za-z0-9]", kept) else self.slug
+
+    @property
+    def slug(self) -> str:
+        """The model's name as the start of a Python identifier, for jobs and resource keys."""
+        kept = re.sub(r"\W", "_", self.model, flags=re.ASCII)
+        if not re.search("[A-Za-z0-9]", kept):
+            return f"model_{hashlib.sha256(self.model.encode()).hexdigest()[:8]}"
+        # A resource key begins with a letter.
+        return kept if kept[0].isalpha() else f"model_{kept}"
+
+    @property
+    def group(self) -> str:
+        return self.slug
+
+    def key(self, asset: str) -> dg.AssetKey:
+        """``<model>/<asset>``."""
+        return dg.AssetKey([self.prefix, asset])
+
+    def resource(self, part: str) -> str:
+        """The key of a resource of this model: ``<model>_<part>``."""
+        return f"{self.slug}_{part}"
+
+    @property
+    def champion_store(self) -> str:
+        return self.resource("champion_io_manager")
+
+    @property
+    def signature_store(self) -> str:
+        return self.resource("signature_io_manager")
+
+    @property
+    def tables(self) -> str:
+        return self.resource("tables_io_manager")
+
+    @property
+    def tables_of_the_run(self) -> str:
+        return self.resource("tables_of_the_run")
+
+    @property
+    def inputs_reader(self) -> str:
+        return self.resource("inputs_io_manager")
+
+    @property
+    def turn(self) -> str:
+        return self.resource("tables_turn")
+
+    @property
+    def pool(self) -> str:
+        """The concurrency pool of the steps that write the tables; without a limit in the instance it does nothing."""
+        return self.resource("tables")
+
+    @property
+    def signer(self) -> str:
+        return self.resource("signer")
+
+    @property
+    def loader(self) -> str:
+        return self.resource("loader")
+
+    @property
+    def journal(self) -> str:
+        return self.resource("journal")
+
+    @property
+    def inference_job(self) -> str:
+        return f"{self.slug}_inference_job"
+
+    @property
+    def explanations_job(self) -> str:
+        return f"{self.slug}_explanations_job"
+
+    @property
+    def tracking(self) -> str:
+        return self.resource("tracking")
+
+    @property
+    def validation_job(self) -> str:
+        return f"{self.slug}_validation_job"
+
+    @property
+    def sign_job(self) -> str:
+        return f"{self.slug}_sign_job"
+
+    @property
+    def compatibility_job(self) -> str:
+        return f"{self.slug}_compatibility_job"
