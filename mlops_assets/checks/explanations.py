@@ -13,23 +13,24 @@ from mlops_assets.arrow.views import rows_of
 from mlops_assets.checks.tables import output_columns_of
 from mlops_assets.explain.compare.stored_predictions import compare_with_stored
 from mlops_assets.explain.ledger.residuals import judge_residuals
-from mlops_assets.family import Family
 from mlops_assets.io_managers.run_partition import of_the_run
 from mlops_assets.metadata import table, verbatim
+from mlops_assets.naming import PREDICTIONS, SAMPLE_EXPLANATIONS, ModelNames
 from mlops_assets.scoring.key_agreement import compare_keys, compare_subset
+from mlops_assets.settings.groups import ExplainSettings
 
 
-def explanation_checks(family: Family) -> dg.AssetChecksDefinition:
+def explanation_checks(names: ModelNames, explain: ExplainSettings) -> dg.AssetChecksDefinition:
     """`one_row_per_prediction` (blocking), `additive` (as configured), `explains_the_stored_prediction` (a warning)."""
-    key = family.key("sample_explanations")
+    key = names.key(SAMPLE_EXPLANATIONS)
 
     @dg.multi_asset_check(
-        name=f"{family.slug}__sample_explanations_checks",
+        name=f"{names.slug}__sample_explanations_checks",
         specs=[
             dg.AssetCheckSpec(
                 "one_row_per_prediction",
                 asset=key,
-                additional_deps=[family.key("predictions")],
+                additional_deps=[names.key(PREDICTIONS)],
                 blocking=True,
                 description="The keys of predictions, each once per output, in order.",
             ),
@@ -47,8 +48,8 @@ def explanation_checks(family: Family) -> dg.AssetChecksDefinition:
             ),
         ],
         ins={
-            "sample_explanations": of_the_run(family, "sample_explanations"),
-            "predictions": of_the_run(family, "predictions"),
+            "sample_explanations": of_the_run(names, SAMPLE_EXPLANATIONS),
+            "predictions": of_the_run(names, PREDICTIONS),
         },
     )
     def explanations_are_sound(
@@ -57,7 +58,7 @@ def explanation_checks(family: Family) -> dg.AssetChecksDefinition:
         source, published = Provenance.of(sample_explanations.schema), Provenance.of(predictions.schema)
         outputs: list[str] = json.loads(source.extra["outputs"])
         yield _keys(sample_explanations, predictions, source, len(outputs), key)
-        yield _additive(sample_explanations, source, key, family.settings.explain.additivity == "block")
+        yield _additive(sample_explanations, source, key, explain.additivity == "block")
         yield _stored(sample_explanations, predictions, source, published, outputs, key)
 
     return explanations_are_sound

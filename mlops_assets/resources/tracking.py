@@ -23,9 +23,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import dagster as dg
 from pydantic import Field
 
-from mlops_assets.family import Family
 from mlops_assets.models.addresses import without_credentials
+from mlops_assets.naming import ModelNames
 from mlops_assets.resources.registry import MlflowRegistry
+from mlops_assets.settings.groups import TrackingSettings
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -278,7 +279,6 @@ def mlflow_name(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9_\-. :/]", "_", text)
 
 
-def tracking_resource(family: Family) -> MlflowTracking:
-    """Where the runs of `family` are recorded."""
-    experiment = family.settings.tracking.experiment or f"mlops_assets/{family.model}"
-    return MlflowTracking(model=family.model, experiment=experiment)
+def tracking_resource(names: ModelNames, settings: TrackingSettings) -> MlflowTracking:
+    """Where the runs of a model are recorded."""
+    return MlflowTracking(model=names.model, experiment=settings.experiment or f"mlops_assets/{names.model}")

@@ -7,26 +7,32 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from mlops_assets.errors import MlopsAssetsError
-from mlops_assets.family import Family
 from mlops_assets.metadata import COLUMN_SCHEMA, ROW_COUNT
+from mlops_assets.naming import ModelNames
 from mlops_assets.resources.notifier import Notifier
+from mlops_assets.settings.groups import ReportingSensorSettings
 
 if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 
-def notification_sensors(family: Family, jobs: "Sequence[UnresolvedAssetJobDefinition]") -> list[dg.SensorDefinition]:
+def notification_sensors(
+    names: ModelNames,
+    settings: ReportingSensorSettings,
+    jobs: "Sequence[UnresolvedAssetJobDefinition]",
+    *,
+    automated: bool,
+) -> list[dg.SensorDefinition]:
     """A sensor for success and one for failure of the model's jobs; they never fail a run.
 
     Runs that declarative automation starts belong to no job, so with `automation` they watch every run of the code
     location and tell those that concern this model's assets.
     """
-    settings = family.settings.sensors.notifications
-    monitored = None if family.settings.automation else list(jobs)
+    monitored = None if automated else list(jobs)
     of_its_own = {job.name for job in jobs}
 
     @dg.run_status_sensor(
-        name=f"{family.slug}_success_notification",
+        name=f"{names.slug}_success_notification",
         run_status=dg.DagsterRunStatus.SUCCESS,
         monitored_jobs=monitored,
         default_status=settings.default_status,
@@ -35,11 +41,11 @@ def notification_sensors(family: Family, jobs: "Sequence[UnresolvedAssetJobDefin
     )
     def success(context: dg.RunStatusSensorContext, notifier: Notifier) -> None:
         name = context.dagster_run.job_name
-        if name in of_its_own or _concerns(context, family):
-            deliver(notifier, f"{family.model}: {_shown(name)} succeeded", _success(context, family), context.log)
+        if name in of_its_own or _concerns(context, names):
+            deliver(notifier, f"{names.model}: {_shown(name)} succeeded", _success(context, names), context.log)
 
     @dg.run_failure_sensor(
-        name=f"{family.slug}_failure_notification",
+        name=f"{names.slug}_failure_notification",
         monitored_jobs=monitored,
         default_status=settings.default_status,
         minimum_interval_seconds=settings.interval_seconds,
@@ -47,8 +53,8 @@ def notification_sensors(family: Family, jobs: "Sequence[UnresolvedAssetJobDefin
     )
     def failure(context: dg.RunFailureSensorContext, notifier: Notifier) -> None:
         name = context.dagster_run.job_name
-        if name in of_its_own or _concerns(context, family):
-            deliver(notifier, f"{family.model}: {_shown(name)} failed", _failure(context), context.log)
+        if name in of_its_own or _concerns(context, names):
+            deliver(notifier, f"{names.model}: {_shown(name)} failed", _failure(context), context.log)
 
     return [success, failure]
 
@@ -71,26 +77,26 @@ def _shown(job_name: str) -> str:
     return "a run outside its jobs" if job_name.startswith("__") else job_name
 
 
-def _concerns(context: dg.RunStatusSensorContext, family: Family) -> bool:
+def _concerns(context: dg.RunStatusSensorContext, names: ModelNames) -> bool:
     records = context.instance.get_records_for_run(
         context.dagster_run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED
     ).records
     events = (record.event_log_entry.dagster_event for record in records)
     keys = (event.asset_key for event in events if event is not None)
-    return any(key is not None and key.path[0] == family.prefix for key in keys)
+    return any(key is not None and key.path[0] == names.prefix for key in keys)
 
 
-def _success(context: dg.RunStatusSensorContext, family: Family) -> str:
+def _success(context: dg.RunStatusSensorContext, names: ModelNames) -> str:
     lines = [f"Run {context.dagster_run.run_id}"]
     for event in _materializations(context):
         metadata = event.metadata
-        if event.asset_key == family.key("predictions"):
+        if event.asset_key == names.key("predictions"):
             shape = f"{metadata[ROW_COUNT].value} rows"
             schema = metadata[COLUMN_SCHEMA]
             if isinstance(schema, dg.TableSchemaMetadataValue):
                 shape += f" x {len(schema.schema.columns)} columns"
             lines.append(f"Predictions: {shape}, model version {metadata['model_version'].value}")
-        if event.asset_key == family.key("model_explanations"):
+        if event.asset_key == names.key("model_explanations"):
             lines.append(
                 f"Explanations: {metadata['features'].value} features; top: {metadata['top_features_text'].value}"
             )

@@ -11,14 +11,14 @@ import dagster as dg
 
 from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.errors import RegistryError
-from mlops_assets.family import Family
 from mlops_assets.io_managers.tables import TableIOManager
 from mlops_assets.metadata import URI
-from mlops_assets.naming import REGISTRY, REPORT
+from mlops_assets.naming import REGISTRY, REPORT, ModelNames
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.resources.tracking import Dataset, FinishedRun, MlflowTracking, Status, mlflow_name, params_of
 from mlops_assets.sensors.moves import Memory
 from mlops_assets.sensors.watch import backing_off, failed
+from mlops_assets.settings.groups import ReportingSensorSettings
 
 STATUSES: dict[dg.DagsterRunStatus, Status] = {
     dg.DagsterRunStatus.SUCCESS: "FINISHED",
@@ -33,21 +33,22 @@ _TABLES = {"input_samples": "inputs", "predictions": "predictions", "sample_expl
 _PICTURE = re.compile(r"!\[[^\]]*\]\(data:image/png;base64,([A-Za-z0-9+/=]+)\)")
 
 
-def tracking_sensor(family: Family, resources: Mapping[str, dg.ResourceDefinition]) -> dg.SensorDefinition:
+def tracking_sensor(
+    names: ModelNames, settings: ReportingSensorSettings, resources: Mapping[str, dg.ResourceDefinition]
+) -> dg.SensorDefinition:
     """Gives each finished run of the model's assets its MLflow run, whatever started it and however it ended.
 
     Looks at runs that ended since the last tick: of the model's jobs, and outside them. What it does for a run can be
     done again, so that a repeated tick, a lost cursor or a server that went away leaves neither a second MLflow run
     nor one without its end. Launches nothing, fails nothing.
     """
-    settings = family.settings.sensors.tracking
 
     @dg.sensor(
-        name=f"{family.slug}_tracking_sensor",
+        name=f"{names.slug}_tracking_sensor",
         required_resource_keys={REGISTRY},
         default_status=settings.default_status,
         minimum_interval_seconds=settings.interval_seconds,
-        description=f"Records the finished runs of {family.model} in MLflow, with their status.",
+        description=f"Records the finished runs of {names.model} in MLflow, with their status.",
     )
     def tracking(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         memory = Memory.read(context.cursor)
@@ -61,8 +62,8 @@ def tracking_sensor(family: Family, resources: Mapping[str, dg.ResourceDefinitio
                 run = entry.dagster_run
                 if len(recorded) == MOST:
                     break
-                if _concerns(context.instance, run, family):
-                    _record(context.instance, entry, family, registry, resources)
+                if _concerns(context.instance, run, names):
+                    _record(context.instance, entry, names, registry, resources)
                     recorded.append(run.run_id)
                 done[run.run_id] = entry.update_timestamp.timestamp()
                 after = max(after, done[run.run_id])
@@ -78,16 +79,16 @@ def tracking_sensor(family: Family, resources: Mapping[str, dg.ResourceDefinitio
 def _record(
     instance: dg.DagsterInstance,
     entry: dg.RunRecord,
-    family: Family,
+    names: ModelNames,
     registry: MlflowRegistry,
     resources: Mapping[str, dg.ResourceDefinition],
 ) -> None:
     """Give one finished run its MLflow run, and a tag that links there."""
     run = entry.dagster_run
-    wanted = {"tracking": resources[family.tracking], "tables": resources[family.tables]}
+    wanted = {"tracking": resources[names.tracking], "tables": resources[names.tables]}
     with dg.build_resources(wanted, instance=instance) as own:
         tracking: MlflowTracking = own.tracking
-        tracked = tracking.finish(registry, finished_run(instance, entry, family, own.tables))
+        tracked = tracking.finish(registry, finished_run(instance, entry, names, own.tables))
     link = tracked.page or tracked.run_id
     # A tag counts as an update of the run; one that is there is not written again.
     if run.tags.get(LINK_TAG) != link:
@@ -95,15 +96,15 @@ def _record(
 
 
 def finished_run(
-    instance: dg.DagsterInstance, entry: dg.RunRecord, family: Family, tables: TableIOManager
+    instance: dg.DagsterInstance, entry: dg.RunRecord, names: ModelNames, tables: TableIOManager
 ) -> FinishedRun:
     """What a finished run has shown, from its events and from what it published."""
     run = entry.dagster_run
-    events = {event.asset_key.path[-1]: event for event in _materializations(instance, run.run_id, family)}
+    events = {event.asset_key.path[-1]: event for event in _materializations(instance, run.run_id, names)}
     metadata = {name: {key: value.value for key, value in event.metadata.items()} for name, event in events.items()}
     started, ended = entry.start_time or entry.create_timestamp.timestamp(), entry.end_time
     ended = ended or entry.update_timestamp.timestamp()
-    metrics = {"seconds": ended - started} | _metrics(metadata) | _checks(instance, run.run_id, family)
+    metrics = {"seconds": ended - started} | _metrics(metadata) | _checks(instance, run.run_id, names)
     scored = metrics.get("predictions/row_count")
     if scored and ended > started:
         metrics["rows_per_second"] = scored / (ended - started)
@@ -134,12 +135,12 @@ def _metrics(metadata: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
     return found
 
 
-def _checks(instance: dg.DagsterInstance, run_id: str, family: Family) -> dict[str, float]:
+def _checks(instance: dg.DagsterInstance, run_id: str, names: ModelNames) -> dict[str, float]:
     records = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION).records
     passed = [
         evaluation.passed
         for record in records
-        if (evaluation := record.event_log_entry.asset_check_evaluation) and _own(evaluation.asset_key, family)
+        if (evaluation := record.event_log_entry.asset_check_evaluation) and _own(evaluation.asset_key, names)
     ]
     return {"checks_passed": float(sum(passed)), "checks_failed": float(len(passed) - sum(passed))}
 
@@ -178,22 +179,22 @@ def _files(events: Mapping[str, dg.AssetMaterialization], tables: TableIOManager
             yield REPORT, report.read_bytes()
 
 
-def _materializations(instance: dg.DagsterInstance, run_id: str, family: Family) -> list[dg.AssetMaterialization]:
+def _materializations(instance: dg.DagsterInstance, run_id: str, names: ModelNames) -> list[dg.AssetMaterialization]:
     records = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION).records
     found = (record.asset_materialization for record in records)
-    return [one for one in found if one is not None and _own(one.asset_key, family)]
+    return [one for one in found if one is not None and _own(one.asset_key, names)]
 
 
-def _concerns(instance: dg.DagsterInstance, run: dg.DagsterRun, family: Family) -> bool:
+def _concerns(instance: dg.DagsterInstance, run: dg.DagsterRun, names: ModelNames) -> bool:
     planned = instance.get_records_for_run(
         run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED
     ).records
     events = (record.event_log_entry.dagster_event for record in planned)
-    return any(event is not None and event.asset_key is not None and _own(event.asset_key, family) for event in events)
+    return any(event is not None and event.asset_key is not None and _own(event.asset_key, names) for event in events)
 
 
-def _own(key: dg.AssetKey, family: Family) -> bool:
-    return key.path[0] == family.prefix
+def _own(key: dg.AssetKey, names: ModelNames) -> bool:
+    return key.path[0] == names.prefix
 
 
 def _finished(instance: dg.DagsterInstance, after: float, done: Mapping[str, float]) -> Iterator[dg.RunRecord]:
