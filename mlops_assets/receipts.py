@@ -1,6 +1,5 @@
 """Receipts: one row of the ledger, explained again by the version that it names, and compared with what is stored."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,8 +10,8 @@ from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.arrow.views import rows_of
 from mlops_assets.errors import ConfigurationError, ExplanationError
 from mlops_assets.explain.compare.receipt import Receipt, check_receipt
-from mlops_assets.explain.explainers.explainer import ExplainConfig
 from mlops_assets.explain.explainers.setup import background_pool, explaining
+from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.io_managers.champion import ChampionIOManager
 from mlops_assets.io_managers.tables import TableIOManager
 from mlops_assets.models.loaded_model import LoadedModel
@@ -59,13 +58,13 @@ def explain_receipt(
             f"The ledger has no row {given}", where=names.model, fix=f"The row key is {', '.join(source.row_key)}"
         )
     model = _pinned(names, resources, source)
-    config = ExplainConfig(**json.loads(source.extra["explain_settings"]))
+    origin = LedgerProvenance.of(source)
     schema = model.signature.inputs if model.signature else None
     if tables.exists(BACKGROUND, partition):
         background = tables.read(BACKGROUND, partition).to_table()
     else:
-        background = background_pool(rows_of(inputs), config)
-    subject = explaining(model, schema, source.row_key, background, config)
+        background = background_pool(rows_of(inputs), origin.settings)
+    subject = explaining(model, schema, source.row_key, background, origin.settings)
     (row,) = rows.combine_chunks().to_batches()
     receipt = check_receipt(
         stored,
@@ -74,7 +73,7 @@ def explain_receipt(
         subject.to_frame,
         source.row_key,
         model.reference,
-        background_digest=source.extra["background_digest"] or None,
+        background_digest=origin.background_digest,
     )
     return receipt, {name: value for name, value in row.to_pylist()[0].items() if name not in source.row_key}
 

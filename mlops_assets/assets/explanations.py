@@ -21,9 +21,10 @@ from mlops_assets.assets.report import publish_report
 from mlops_assets.assets.streams import with_provenance
 from mlops_assets.engines.engine import Rows, Run, results
 from mlops_assets.explain.columns import interaction_column, shap_column
-from mlops_assets.explain.explainers.explainer import ExplainConfig, Explainer
+from mlops_assets.explain.explainers.explainer import Explainer
 from mlops_assets.explain.explainers.setup import background_pool
 from mlops_assets.explain.ledger.partitioned import ledger_of_version
+from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.explain.ledger.selection import Selection
 from mlops_assets.explain.ledger.work import ExplainWork
 from mlops_assets.io_managers.run_partition import run_partition
@@ -139,15 +140,14 @@ def sample_explanations_asset(
             signature_hash=signature_hash(model_signature),
             inputs_version=source.data_version,
             data_version=version,
-            extra=explanation_provenance(explainer, selection, settings),
+            extra=LedgerProvenance.describe(explainer, selection, settings).to_extra(),
         )
         publish_background(
             getattr(context.resources, names.tables), explainer, provenance, run_partition(context, partitions)
         )
-        every = selection == Selection(seed=selection.seed)
         run = Run(
             work,
-            Rows.of(input_samples, defaults.batch_rows, EXPLAINED_ROWS, None if every else work.chosen),
+            Rows.of(input_samples, defaults.batch_rows, EXPLAINED_ROWS, None if selection.every_row else work.chosen),
             engine_and_store.store(),
             tell=context.log.info,
         )
@@ -179,24 +179,6 @@ def sample_explanations_asset(
         )
 
     return sample_explanations
-
-
-def explanation_provenance(explainer: Explainer, selection: Selection, settings: ExplainConfig) -> dict[str, str]:
-    """What later readers of the ledger need to know of the explainer: `Provenance.extra`, as JSON where structured."""
-    return {
-        "explain_settings": json.dumps(asdict(settings), sort_keys=True),
-        "explainer": explainer.kind,
-        "explainer_reason": explainer.reason,
-        "space": explainer.space,
-        "outputs": json.dumps(list(explainer.outputs)),
-        "features": json.dumps(list(explainer.features)),
-        "precision": explainer.precision.name,
-        "native_importance": json.dumps(explainer.native_importance, sort_keys=True),
-        "background_digest": explainer.background_digest or "",
-        "selection": str(selection),
-        "every_row": json.dumps(selection == Selection(seed=selection.seed)),
-        "in_order_from_start": json.dumps(selection.sample is None and selection.where is None),
-    }
 
 
 def publish_background(
@@ -265,12 +247,12 @@ def _summarize(
     from mlops_assets.explain.ledger.summary import LedgerSummary
 
     source = Provenance.of(ledger.schema)
-    features, outputs = json.loads(source.extra["features"]), json.loads(source.extra["outputs"])
+    origin = LedgerProvenance.of(source)
     summary = LedgerSummary.over(
         rows_of(ledger),
-        features,
-        outputs,
-        native_importance=json.loads(source.extra["native_importance"]),
+        origin.features,
+        origin.outputs,
+        native_importance=origin.native_importance,
     )
     found = summary.table()
     version = hash_of(CODE_VERSION, source.data_version or "")
@@ -300,16 +282,16 @@ def _summarize(
             "report": dg.MetadataValue.path(report.address) if report.is_local else report.uri,
             COLUMN_LINEAGE: lineage(
                 {
-                    name: [shap_column(feature) for feature in features]
+                    name: [shap_column(feature) for feature in origin.features]
                     for name in ("mean_abs_shap", "mean_shap", "rank")
                 },
                 names.key(SAMPLE_EXPLANATIONS),
             ),
             "top_features": table(top, columns),
             "top_features_text": ", ".join(dict.fromkeys(plain_text(str(row["feature"])) for row in top[:5])),
-            "features": len(features),
+            "features": len(origin.features),
             "rows_explained": summary.rows,
-            "space": source.extra["space"],
+            "space": origin.space,
         },
         data_version=dg.DataVersion(version),
     )
@@ -332,7 +314,7 @@ def _summary_plot(summary: "LedgerSummary", inputs: ds.Dataset | None, source: P
     colours = None
     if sample is not None and inputs is not None:
         colours = matching_rows(rows_of(inputs), sample, source.row_key, summary.features)
-    return summary_plot_png(summary, inputs=colours, space=source.extra["space"], title=source.model or "")
+    return summary_plot_png(summary, inputs=colours, space=LedgerProvenance.of(source).space, title=source.model or "")
 
 
 def top_features(explanations: pa.Table) -> list[dict[str, Any]]:

@@ -19,13 +19,9 @@ from mlops_assets.engines.engine import Rows, Run, results
 from mlops_assets.metadata import COLUMN_LINEAGE, flat_floats, lineage
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.naming import CHAMPION_MODEL, INPUT_SAMPLES, MODEL_SIGNATURE, PREDICTIONS, ModelNames
-from mlops_assets.scoring.batch_dependence import (
-    MOST_ROWS,
-    ROWS_COMPARED,
-    ROWS_THAT_DIFFER,
-    batch_dependence,
-)
+from mlops_assets.scoring.batch_dependence import MOST_ROWS, batch_dependence
 from mlops_assets.scoring.predict import PredictWork
+from mlops_assets.scoring.provenance import PredictionsProvenance
 from mlops_assets.settings.groups import PredictSettings
 from mlops_assets.settings.tables import OutputsSettings
 
@@ -112,12 +108,7 @@ def predictions_asset(
             signature_hash=signature_hash(model_signature),
             inputs_version=source.data_version,
             data_version=version,
-            extra={
-                "predict_method": config.predict_method.value,
-                "params": json.dumps(params, sort_keys=True, default=str),
-                ROWS_COMPARED: str(dependence.rows),
-                ROWS_THAT_DIFFER: str(dependence.different),
-            },
+            extra=PredictionsProvenance(config.predict_method.value, params, dependence).to_extra(),
         )
         features = [name for name in input_samples.schema.names if name not in source.row_key]
         output_columns = [

@@ -15,9 +15,9 @@ from mlops_assets.errors import TableError
 from mlops_assets.io_managers.run_partition import of_the_run
 from mlops_assets.metadata import verbatim
 from mlops_assets.naming import INPUT_SAMPLES, MODEL_SIGNATURE, PREDICTIONS, REJECTED_SAMPLES, ModelNames
-from mlops_assets.scoring.batch_dependence import ROWS_COMPARED, ROWS_THAT_DIFFER
 from mlops_assets.scoring.key_agreement import compare_keys
 from mlops_assets.scoring.predict import MODEL_DIGEST, MODEL_VERSION
+from mlops_assets.scoring.provenance import PredictionsProvenance
 from mlops_assets.scoring.statistics import ColumnStatistics
 from mlops_assets.state import state_folder
 
@@ -159,7 +159,7 @@ def _within_signature(
 
     columns = output_columns_of(predictions.schema, source.row_key)
     produced = pa.schema([predictions.schema.field(name) for name in columns])
-    method = source.extra.get("predict_method", "predict")
+    method = PredictionsProvenance.of(source).predict_method
     outputs = signature_from_json(model_signature).outputs
     told = {
         "compared": f"{len(columns)} columns: " + ", ".join(f"{field.name}: {field.type}" for field in produced),
@@ -203,7 +203,8 @@ def _finite(predictions: ds.Dataset, source: Provenance, key: dg.AssetKey) -> dg
 
 
 def _same_in_any_batch(source: Provenance, key: dg.AssetKey) -> dg.AssetCheckResult:
-    compared, different = (int(source.extra.get(name, 0)) for name in (ROWS_COMPARED, ROWS_THAT_DIFFER))
+    dependence = PredictionsProvenance.of(source).batch_dependence
+    compared, different = dependence.rows, dependence.different
     return dg.AssetCheckResult(
         check_name="same_in_any_batch",
         asset_key=key,
