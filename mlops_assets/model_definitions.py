@@ -121,7 +121,7 @@ def _resources(family: Family) -> dict[str, object]:
         family.journal: journal_resource(family),
     }
     if settings.tracking.enabled:
-        resources[family.tracking] = tracking_resource(family)
+        resources[family.tracking] = tracking_resource(family, settings.tracking)
     reader = inputs_io_manager(family)
     if reader is not None:
         resources[family.inputs_reader] = reader

@@ -28,9 +28,9 @@ from mlops_assets.models.signature_of_version import recorded_signature
 from mlops_assets.naming import NOTIFIER, REGISTRY
 from mlops_assets.resources.binding import initialized
 from mlops_assets.resources.journal import ChampionJournal
+from mlops_assets.resources.notifier import deliver
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.resources.retries import retried_when_unreachable
-from mlops_assets.sensors.notifications import deliver
 
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature

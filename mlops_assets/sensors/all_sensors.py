@@ -27,10 +27,12 @@ def family_sensors(
     """Notifications; and what launches runs: sensors, or declarative automation in their place."""
     settings, alias = family.settings, family.settings.alias_or_version
     jobs = {"inference": inference, "explanations": explanations}
-    sensors = notification_sensors(family, list(jobs.values()))
+    sensors = notification_sensors(
+        family, settings.sensors.notifications, jobs.values(), automated=bool(settings.automation)
+    )
     sensors.append(new_version_sensor(family))
     if settings.tracking.enabled:
-        sensors.append(tracking_sensor(family, resources))
+        sensors.append(tracking_sensor(family, settings.sensors.tracking, resources))
     if settings.automation and isinstance(alias, str):
         return sensors + automation_sensors(family, alias)
     if isinstance(alias, str):
