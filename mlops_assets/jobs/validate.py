@@ -27,9 +27,9 @@ from mlops_assets.models.signature_of_version import recorded_signature
 from mlops_assets.naming import INPUT_SAMPLES, NOTIFIER, REGISTRY, ModelNames
 from mlops_assets.resources.binding import initialized
 from mlops_assets.resources.journal import ChampionJournal
+from mlops_assets.resources.notifier import deliver
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.resources.retries import retried_when_unreachable
-from mlops_assets.sensors.notifications import deliver
 from mlops_assets.settings.groups import ContractSettings, ExplainSettings, PredictSettings, TrustSettings
 from mlops_assets.settings.tables import InputsSettings
 
