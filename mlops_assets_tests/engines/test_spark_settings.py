@@ -12,8 +12,7 @@ from mlops_assets.engines.engine import Engine, Run
 from mlops_assets.engines.kinds import ENGINES
 from mlops_assets.engines.spark.engine import SparkEngine
 from mlops_assets.engines.spark.session import session_at
-from mlops_assets.engines.spark.worker import CHUNKS, ChunkTask, loaded_libraries, packed_work
-from mlops_assets.engines.work import package_digest
+from mlops_assets.engines.spark.worker import CHUNKS, ChunkTask, loaded_libraries, package_digest, packed_work
 from mlops_assets.engines.worker import batch_bytes
 from mlops_assets.errors import ConfigurationError, MissingExtraError, WorkerError
 from mlops_assets.models.loaded_model import LoadedModel
