@@ -11,13 +11,14 @@ from typing import ClassVar
 import pyarrow as pa
 
 from mlops_assets.arrow.content_hash import hash_of
+from mlops_assets.models.process_cache import ProcessCache
 from mlops_assets.models.reference import ModelReference
 
 PerChunk = Callable[[pa.RecordBatch], pa.RecordBatch]
 
-_MOST_OPENED = 4
-_opened: dict[str, PerChunk] = {}
-_lock = Lock()
+_MOST_OPEN = 4
+OPEN_WORK: ProcessCache[str, PerChunk] = ProcessCache(_MOST_OPEN)
+_preparing = Lock()
 
 _DISTRIBUTIONS = {
     "sklearn": ("scikit-learn",),
@@ -54,27 +55,21 @@ class Work(ABC):
 
     @abstractmethod
     def open(self) -> PerChunk:
-        """Load what is needed and return the function; see `opened`."""
+        """Load what is needed and return the function; see `open_work`."""
 
     def prepare(self) -> None:
         """Called before each use of the function, which other work of the same identity may have opened."""
         return
 
 
-def opened(work: Work) -> PerChunk:
+def open_work(work: Work) -> PerChunk:
     """`work.open()`, or what it returned earlier in this process for work of the same identity."""
-    with _lock:
+    with _preparing:
         work.prepare()
-        found = _opened.pop(work.identity, None) or work.open()
-        while len(_opened) >= _MOST_OPENED:
-            _opened.pop(next(iter(_opened)))
-        _opened[work.identity] = found
-        return found
+    return OPEN_WORK.get(work.identity, work.open)
 
 
-def identity_of(
-    work: Work, reference: ModelReference, parts: Iterable[str], strategies: Iterable[object] = ()
-) -> str:
+def identity_of(work: Work, reference: ModelReference, parts: Iterable[str], strategies: Iterable[object] = ()) -> str:
     """`Work.identity` of work with a pinned version: its digest, the code that runs, and `parts`.
 
     The code is `RESULT_VERSION` for this package's own, and the text of the module for a user's class.
@@ -84,7 +79,9 @@ def identity_of(
     strategies
         Objects whose classes may be the user's own: a change of their modules makes another identity.
     """
-    classes = [f"{type(each).__module__}.{type(each).__qualname__} {_module_digest(each.__class__)}" for each in strategies]
+    classes = [
+        f"{type(each).__module__}.{type(each).__qualname__} {_module_digest(each.__class__)}" for each in strategies
+    ]
     model = (reference.name, str(reference.version), reference.digest)
     version = str(work.RESULT_VERSION)
     return hash_of(work.noun, version, *model, _versions(reference.flavors), *classes, *parts)

@@ -195,7 +195,7 @@ def normal_form(node: object) -> str:
     if isinstance(node, ast.JoinedStr):
         return f"JoinedStr[{','.join(_pieces(node))}]"
     if not isinstance(node, ast.AST):
-        return f"{type(node).__name__}:{ascii(node)}"
+        return f"{type(node).__name__}:{node!a}"
     fields = {name: value for name, value in ast.iter_fields(node) if value not in (None, []) and name not in _SKIPPED}
     if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
         fields["exc"] = node.exc.func

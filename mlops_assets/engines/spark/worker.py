@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow as pa
 
 from mlops_assets.engines.engine import Run
-from mlops_assets.engines.work import PerChunk, opened
+from mlops_assets.engines.work import PerChunk, open_work
 from mlops_assets.engines.worker import batch_bytes, batch_of, packed_error
 from mlops_assets.errors import ConfigurationError, WorkerError
 from mlops_assets.models.model_source import LoadsModels, ModelSource
@@ -180,7 +180,7 @@ def _opened(task: ChunkTask) -> PerChunk:
             where=_here(),
             fix="Install it for the workers' Python, or send it along: conf: {spark.submit.pyFiles: ...}",
         ) from error
-    return opened(work)
+    return open_work(work)
 
 
 def _here() -> str:
