@@ -11,7 +11,7 @@ from pydantic import Field
 from mlops_assets.naming import ModelNames
 from mlops_assets.settings.environment import open_location
 from mlops_assets.settings.tables import OutputsSettings
-from mlops_assets.storage.locks import turn
+from mlops_assets.storage.locks import lock_file
 from mlops_assets.storage.partition_paths import file_name
 from mlops_assets.tables.leftovers import sweep_folder
 
@@ -43,7 +43,7 @@ class RunLock(dg.ConfigurableResource[Any]):
                 lock = Path(folder.address) / lock_name(run.tags.get(PARTITION_TAG))
                 try:
                     lock.parent.mkdir(parents=True, exist_ok=True)
-                    stack.enter_context(turn(lock, lambda: log.info(waiting) if log is not None else None))
+                    stack.enter_context(lock_file(lock, lambda: log.info(waiting) if log is not None else None))
                 except OSError as error:
                     # The first table will fail for the same reason, with a message of its own.
                     if log is not None:
