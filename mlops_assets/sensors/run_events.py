@@ -6,7 +6,7 @@ from typing import Any
 
 import dagster as dg
 
-from mlops_assets.failures import user_error
+from mlops_assets.errors import user_error
 from mlops_assets.naming import ModelNames
 
 
