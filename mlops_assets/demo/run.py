@@ -108,7 +108,7 @@ def print_summary(result: dg.ExecuteInProcessResult, seconds: float, home: Path,
     print("\nTables")
     for name in ("predictions", "sample_explanations", "model_explanations", "rejected_samples"):
         _line(name, _shown(value[name]["dagster/uri"], root))
-    _line("report", _shown(str(value["model_explanations"]["report"]), root))
+    _line("report", _shown(str(value["explanation_report"]["file"]), root))
     print("\nOpen the UI, with the history of this run:\n  .venv/bin/dg dev        then http://127.0.0.1:3000")
     if home.parent.name != ".mlops_assets":
         print(f"  (DAGSTER_HOME is {home})")

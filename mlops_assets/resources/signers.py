@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import dagster as dg
 from pydantic import Field
@@ -38,7 +38,15 @@ class Signer(dg.ConfigurableResource[Any], ABC):
 
     A subclass of your own is named in a model's YAML as ``signer: {KIND: your_module.YourSigner}``; its fields are
     settings there. It works outside Dagster as well: ``YourSigner().sign(inputs, outputs)``.
+
+    Attributes
+    ----------
+    reads_inputs
+        Whether it asks for a sample of the inputs, where the model has no signature: then `model_signature` depends on
+        them.
     """
+
+    reads_inputs: ClassVar[bool] = True
 
     @abstractmethod
     def sign(self, inputs: Any, outputs: Any = None, params: Mapping[str, Any] | None = None) -> "ModelSignature":
@@ -89,6 +97,8 @@ class RecordedSigner(Signer):
     >>> RecordedSigner(folder="model").sign(None)                                     # doctest: +SKIP
     """
 
+    reads_inputs: ClassVar[bool] = False
+
     folder: str | None = Field(default=None, description="Outside Dagster: the model's folder.")
 
     def sign(self, inputs: Any, outputs: Any = None, params: Mapping[str, Any] | None = None) -> "ModelSignature":
@@ -114,6 +124,8 @@ class ExampleSigner(Signer):
     --------
     >>> ExampleSigner(folder="model").sign(None, outputs=[0, 1])                      # doctest: +SKIP
     """
+
+    reads_inputs: ClassVar[bool] = False
 
     folder: str | None = Field(default=None, description="Outside Dagster: the model's folder.")
 
@@ -142,6 +154,8 @@ class ManualSigner(Signer):
     >>> signer.sign(None).inputs
     ['age': double (required)]
     """
+
+    reads_inputs: ClassVar[bool] = False
 
     signature: dict[str, Any] | None = Field(
         default=None, description="{inputs: {age: double, name: {type: string, required: false}}, outputs: {...}}"
