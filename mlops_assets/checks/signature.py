@@ -9,7 +9,7 @@ from mlops_assets.family import Family
 from mlops_assets.journal.journal import Journal, versions_ever_champion
 from mlops_assets.metadata import DIFFERENCE_COLUMNS, table, verbatim
 from mlops_assets.models.reference import ModelReference
-from mlops_assets.models.signature_of_version import recorded_signature
+from mlops_assets.models.signature_of_version import signature_of_version
 from mlops_assets.naming import REGISTRY
 from mlops_assets.resources.registry import MlflowRegistry
 
@@ -43,7 +43,7 @@ def signature_checks(family: Family) -> dg.AssetChecksDefinition:
         gone: list[int] = []
         for version in reversed([number for number in earlier if number != champion_model.version]):
             try:
-                signature = recorded_signature(registry.address(), family.model, version)
+                signature = signature_of_version(registry.address(), family.model, version)
             except (VersionNotFoundError, ArtifactsMissingError):
                 gone.append(version)
                 continue

@@ -7,6 +7,7 @@ import os
 import pickle
 import sys
 import traceback
+from contextlib import suppress
 from typing import BinaryIO
 
 import pyarrow as pa
@@ -87,7 +88,9 @@ def main() -> None:
     # What a model prints goes to the log, not among the results.
     results = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    _serve(sys.stdin.buffer, results)
+    # Whoever asked may have ended meanwhile.
+    with suppress(BrokenPipeError):
+        _serve(sys.stdin.buffer, results)
 
 
 if __name__ == "__main__":

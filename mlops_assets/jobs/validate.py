@@ -24,7 +24,7 @@ from mlops_assets.io_managers.champion import ChampionIOManager
 from mlops_assets.io_managers.tables import TableIOManager
 from mlops_assets.metadata import flat_floats, plain_text, table
 from mlops_assets.models.reference import ModelReference
-from mlops_assets.models.signature_of_version import recorded_signature
+from mlops_assets.models.signature_of_version import signature_of_version
 from mlops_assets.naming import NOTIFIER, REGISTRY
 from mlops_assets.resources.binding import initialized
 from mlops_assets.resources.journal import ChampionJournal
@@ -216,7 +216,7 @@ def _history(
         if version == candidate.version:
             continue
         try:
-            signature = recorded_signature(registry.address(), family.model, version)
+            signature = signature_of_version(registry.address(), family.model, version)
         except RegistryUnreachableError:
             raise
         except RegistryError:

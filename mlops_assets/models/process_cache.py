@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 from threading import Lock
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 from weakref import WeakSet
 
 Key = TypeVar("Key", bound=Hashable)
@@ -111,7 +111,8 @@ class ProcessCache(Generic[Key, Value]):
         self._entries = {}
 
 
-_CACHES: "WeakSet[ProcessCache[Hashable, object]]" = WeakSet()
+# Of any keys and values.
+_CACHES: "WeakSet[ProcessCache[Any, Any]]" = WeakSet()
 
 
 def _start_all_empty() -> None:

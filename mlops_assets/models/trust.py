@@ -8,6 +8,7 @@ from mlops_assets.errors import TrustError
 from mlops_assets.models.addresses import is_below
 from mlops_assets.models.flavors import runs_code
 from mlops_assets.models.mlmodel import ModelDescription
+from mlops_assets.models.model_uri import VersionUri
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.skops_files import SUFFIX, types_in
 from mlops_assets.models.trusted_types import TRUSTED_FUNCTIONS, TRUSTED_TYPES
@@ -103,7 +104,7 @@ class TrustPolicy:
         TrustError
             As `check`.
         """
-        where = f"models:/{origin.name}/{origin.version}"
+        where = str(VersionUri(origin.name, origin.version))
         if self.pinned_digests is not None and origin.version not in self.pinned_digests:
             raise TrustError(
                 f"Version {origin.version} is none of those whose digest is pinned",
