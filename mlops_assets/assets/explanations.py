@@ -19,7 +19,7 @@ from mlops_assets.assets.engine_and_store import EXPLAINED_ROWS, chunk_store, en
 from mlops_assets.assets.progress import with_progress
 from mlops_assets.assets.report import publish_report
 from mlops_assets.assets.streams import with_provenance
-from mlops_assets.engines.engine import Rows, Run, results
+from mlops_assets.engines.engine import InputRows, Run, stream_results
 from mlops_assets.explain.columns import interaction_column, shap_column
 from mlops_assets.explain.explainers.explainer import ExplainConfig, Explainer
 from mlops_assets.explain.explainers.setup import background_pool
@@ -138,14 +138,14 @@ def sample_explanations_asset(family: Family) -> dg.AssetsDefinition:
         every = selection == Selection(seed=selection.seed)
         run = Run(
             work,
-            Rows.of(input_samples, defaults.batch_rows, EXPLAINED_ROWS, None if every else work.chosen),
+            InputRows.of(input_samples, defaults.batch_rows, EXPLAINED_ROWS, None if every else work.chosen),
             chunk_store(family),
-            tell=context.log.info,
+            log=context.log.info,
         )
 
         def ledger() -> Iterator[pa.RecordBatch]:
             whole = input_samples.count_rows() * len(explainer.outputs)
-            yield from with_progress(results(engine_of(family), run), context.log, "explained", whole)
+            yield from with_progress(stream_results(engine_of(family), run), context.log, "explained", whole)
             context.add_asset_metadata(run.tally.as_metadata())
 
         shap_columns = {shap_column(name): explainer.features for name in explainer.features}

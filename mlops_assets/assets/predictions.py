@@ -15,7 +15,7 @@ from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.arrow.views import first_of
 from mlops_assets.assets.engine_and_store import PREDICTED_ROWS, chunk_store, engine_of
 from mlops_assets.assets.streams import with_provenance
-from mlops_assets.engines.engine import Rows, Run, results
+from mlops_assets.engines.engine import InputRows, Run, stream_results
 from mlops_assets.family import Family
 from mlops_assets.metadata import COLUMN_LINEAGE, flat_floats, lineage
 from mlops_assets.models.loaded_model import LoadedModel
@@ -90,13 +90,13 @@ def predictions_asset(family: Family) -> dg.AssetsDefinition:
             config.predict_method.value,
             json.dumps(params, sort_keys=True, default=str),
         )
-        rows = Rows.of(input_samples, defaults.batch_rows, PREDICTED_ROWS)
+        rows = InputRows.of(input_samples, defaults.batch_rows, PREDICTED_ROWS)
         work = PredictWork(
             champion_model, model_signature, source.row_key, params, config.predict_method.value, rows.count
         )
-        run = Run(work, rows, chunk_store(family), tell=context.log.info)
+        run = Run(work, rows, chunk_store(family), log=context.log.info)
         dependence = batch_dependence(work.scorer.score, first_of(input_samples, MOST_ROWS))
-        stream = work.scorer.joined(results(engine_of(family), run), input_samples.schema)
+        stream = work.scorer.joined(stream_results(engine_of(family), run), input_samples.schema)
         provenance = Provenance(
             row_key=source.row_key,
             model=family.model,

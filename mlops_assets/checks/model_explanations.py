@@ -16,7 +16,7 @@ from mlops_assets.explain.explainers.sampling import Reservoir
 from mlops_assets.family import Family
 from mlops_assets.io_managers.champion import ChampionIOManager
 from mlops_assets.io_managers.run_partition import of_the_run
-from mlops_assets.journal.journal import Journal, versions_ever_champion
+from mlops_assets.journal.journal import Journal, champion_versions
 from mlops_assets.metadata import table, verbatim
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.naming import REGISTRY
@@ -55,7 +55,7 @@ def model_explanations_checks(family: Family) -> dg.AssetChecksDefinition:
         journal: Journal = getattr(context.resources, family.journal).open()
         earlier = [
             version
-            for version in versions_ever_champion(journal, family.model, reference.alias or "")
+            for version in champion_versions(journal, family.model, reference.alias or "")
             if version != reference.version
         ]
         if not earlier or settings.diff_rows == 0:

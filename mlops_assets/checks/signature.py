@@ -6,7 +6,7 @@ import dagster as dg
 
 from mlops_assets.errors import ArtifactsMissingError, VersionNotFoundError
 from mlops_assets.family import Family
-from mlops_assets.journal.journal import Journal, versions_ever_champion
+from mlops_assets.journal.journal import Journal, champion_versions
 from mlops_assets.metadata import DIFFERENCE_COLUMNS, table, verbatim
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.signature_of_version import signature_of_version
@@ -38,7 +38,7 @@ def signature_checks(family: Family) -> dg.AssetChecksDefinition:
         mode = Mode.of(family.settings.contract.compatibility)
         journal: Journal = getattr(context.resources, family.journal).open()
         registry: MlflowRegistry = getattr(context.resources, REGISTRY)
-        earlier = versions_ever_champion(journal, family.model, champion_model.alias or "")
+        earlier = champion_versions(journal, family.model, champion_model.alias or "")
         history: list[tuple[str, ModelSignature | None]] = []
         gone: list[int] = []
         for version in reversed([number for number in earlier if number != champion_model.version]):

@@ -203,12 +203,12 @@ def _history(
     resources: Any, family: Family, candidate: ModelReference, champion: ModelReference | None
 ) -> "list[tuple[str, ModelSignature | None]]":
     """The champions so far, as the journal knows them, and the present one; without those that are gone."""
-    from mlops_assets.journal.journal import versions_ever_champion
+    from mlops_assets.journal.journal import champion_versions
 
     registry: MlflowRegistry = getattr(resources, REGISTRY)
     journal: ChampionJournal = getattr(resources, family.journal)
     alias = family.settings.alias_or_version
-    known = versions_ever_champion(journal.open(), family.model, alias) if isinstance(alias, str) else []
+    known = champion_versions(journal.open(), family.model, alias) if isinstance(alias, str) else []
     if champion is not None:
         known = [*(version for version in known if version != champion.version), champion.version]
     history: list[tuple[str, ModelSignature | None]] = []
@@ -228,6 +228,6 @@ def _history(
 
 def _write_tags(registry: MlflowRegistry, model: str, verdict: "Verdict") -> None:
     address = registry.address()
-    with address.talking(f"writing the verdict on {model!r} version {verdict.version}"):
+    with address.translate_errors(f"writing the verdict on {model!r} version {verdict.version}"):
         for name, value in verdict.tags().items():
             address.client.set_model_version_tag(model, str(verdict.version), name, value)

@@ -27,7 +27,7 @@ def pin_logged(registry: Registry, uri: LoggedUri, cache: ModelCache) -> ModelRe
         model = find_logged_model(registry.client, uri)
     except MlflowException as error:
         raise ModelNotFoundError(f"There is no logged model {uri}", where=registry.where) from error
-    with cache.incoming() as folder:
+    with cache.open_download_folder() as folder:
         try:
             path = Path(
                 download_artifacts(
@@ -38,7 +38,7 @@ def pin_logged(registry: Registry, uri: LoggedUri, cache: ModelCache) -> ModelRe
             raise ArtifactsMissingError(f"The files of {uri} cannot be read", where=registry.where) from error
         description = ModelDescription.read(path)
         description.check_complete()
-        digest = cache.adopt(path)
+        digest = cache.add_folder(path)
     return ModelReference(
         name=model.name,
         version=0,

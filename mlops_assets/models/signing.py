@@ -150,7 +150,7 @@ def _sign_version(
     # A store without a server resolves models:/m-<id>, and a model_id without run, through MLflow's global tracking URI
     # (a known gap of its SqlAlchemyStore); a server resolves them itself, and wants them.
     remote = urlparse(client.tracking_uri).scheme in ("http", "https", "databricks")
-    made = client.create_model_version(
+    new_version = client.create_model_version(
         version.name,
         source=str(LoggedModelUri(model.model_id)) if remote else model.artifact_location,
         run_id=version.run_id or None,
@@ -159,8 +159,8 @@ def _sign_version(
         model_id=model.model_id if remote else None,
     )
     if alias is not None:
-        client.set_registered_model_alias(version.name, alias, str(made.version))
-    return Signed(model.model_id, version.name, int(made.version), previous, alias)
+        client.set_registered_model_alias(version.name, alias, str(new_version.version))
+    return Signed(model.model_id, version.name, int(new_version.version), previous, alias)
 
 
 @contextmanager
@@ -208,7 +208,7 @@ def _unsigned(folder: Path, overwrite: bool, where: str) -> "tuple[Model, ModelS
     previous: ModelSignature | None = description.signature
     if previous is None:
         return description, None
-    if previous._is_signature_from_type_hint:
+    if previous._is_signature_from_type_hint:  # noqa: SLF001 - MLflow 3.17 has no public way to ask
         raise SignatureError(
             "The model's signature is made by the type hints of its code, which check its input",
             where=where,

@@ -24,7 +24,7 @@ import dagster as dg
 from pydantic import Field
 
 from mlops_assets.family import Family
-from mlops_assets.models.addresses import without_credentials
+from mlops_assets.models.addresses import strip_credentials
 from mlops_assets.resources.registry import MlflowRegistry
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class MlflowTracking(dg.ConfigurableResource[Any]):
         RegistryError
             The tracking server refused or does not answer; nothing is lost, because all of it can be done again.
         """
-        with registry.address().talking(f"recording run {record.run_id}"):
+        with registry.address().translate_errors(f"recording run {record.run_id}"):
             run = self._find_or_create(registry, record.run_id, record.job, record.started)
             if run.data.tags.get(RECORDED_TAG) != record.status:
                 self._write(registry.address().client, run, record)
@@ -185,7 +185,7 @@ class MlflowTracking(dg.ConfigurableResource[Any]):
         return str(known.experiment_id)
 
     def _tracked(self, registry: MlflowRegistry, run: "Run") -> TrackedRun:
-        where = without_credentials(registry.address().tracking_uri)
+        where = strip_credentials(registry.address().tracking_uri)
         served = where.startswith(("http://", "https://"))
         page = f"{where.rstrip('/')}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}" if served else None
         return TrackedRun(run.info.run_id, page)
@@ -194,7 +194,7 @@ class MlflowTracking(dg.ConfigurableResource[Any]):
         self, registry: MlflowRegistry, record: Callable[[], TrackedRun], log: logging.Logger
     ) -> TrackedRun | None:
         try:
-            with registry.address().talking("recording the run in MLflow"):
+            with registry.address().translate_errors("recording the run in MLflow"):
                 return record()
         except Exception as error:  # noqa: BLE001 - tracking is a by-product: whatever it raises, the run goes on
             log.warning(f"The run is not recorded in MLflow: {type(error).__name__}: {error}")

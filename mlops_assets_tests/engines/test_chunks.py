@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlops_assets.engines.chunks import chunks, row_bytes, rows_of_bytes
+from mlops_assets.engines.chunks import bytes_per_row, chunks, rows_within_bytes
 
 
 def table(keys) -> pa.RecordBatch:
@@ -75,7 +75,7 @@ def test_another_value_is_another_content():
 
 def test_rows_by_bytes_follow_from_the_types():
     wide = pa.schema([(f"x{place}", pa.float64()) for place in range(1000)])
-    assert row_bytes(wide) == 8000
-    assert rows_of_bytes(wide, 8 << 20, 64, 32_768) == (8 << 20) // 8000
-    assert rows_of_bytes(pa.schema([("x", pa.int8())]), 8 << 20, 64, 32_768) == 32_768
-    assert rows_of_bytes(pa.schema([("v", pa.list_(pa.float64(), 1_000_000))]), 8 << 20, 64, 32_768) == 64
+    assert bytes_per_row(wide) == 8000
+    assert rows_within_bytes(wide, 8 << 20, 64, 32_768) == (8 << 20) // 8000
+    assert rows_within_bytes(pa.schema([("x", pa.int8())]), 8 << 20, 64, 32_768) == 32_768
+    assert rows_within_bytes(pa.schema([("v", pa.list_(pa.float64(), 1_000_000))]), 8 << 20, 64, 32_768) == 64

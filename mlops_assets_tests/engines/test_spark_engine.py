@@ -21,7 +21,7 @@ from sklearn.ensemble import GradientBoostingRegressor
 
 from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.engines.chunk_store import ChunkStore
-from mlops_assets.engines.engine import Rows, Run
+from mlops_assets.engines.engine import InputRows, Run
 from mlops_assets.engines.spark.engine import SparkEngine
 from mlops_assets.engines.work import Work
 from mlops_assets.errors import ConfigurationError, DigestMismatchError, PredictionError, TrustError, WorkerError
@@ -210,7 +210,7 @@ def _processes(noted: set[Path]) -> set[str]:
 def sums_run(work: Work, store: ChunkStore | None = None) -> Run:
     table = pa.table({"n": np.arange(500), "a": np.arange(500) * 3})
     dataset = ds.dataset(table.replace_schema_metadata(Provenance(row_key=("n",)).to_metadata()))
-    return Run(work, Rows(dataset, chunk_rows=20), store)
+    return Run(work, InputRows(dataset, chunk_rows=20), store)
 
 
 def sums(engine: SparkEngine, work: Work, store: ChunkStore | None = None) -> tuple[pa.Table, Run]:
@@ -300,10 +300,10 @@ class Custom:
         return load_custom(folder, reference)
 
 
-def conformed(frame: pd.DataFrame) -> Rows:
+def conformed(frame: pd.DataFrame) -> InputRows:
     table = pa.Table.from_pandas(frame.dropna(), preserve_index=False)
     table = table.replace_schema_metadata(Provenance(row_key=("customer",)).to_metadata())
-    return Rows(ds.dataset(table), chunk_rows=100)
+    return InputRows(ds.dataset(table), chunk_rows=100)
 
 
 # Those that leave no session come last.

@@ -232,7 +232,9 @@ def test_a_loader_module_that_is_not_there(saved):
 
 def test_a_module_that_the_installed_version_has_not(saved):
     edit_mlmodel(saved, lambda content: content["flavors"]["python_function"].update(loader_module="sklearn.no_such"))
-    with pytest.raises(ModelLoadError, match=r"module 'sklearn.no_such', which its package has not.*\"scikit-learn\""):
+    with pytest.raises(
+        ModelLoadError, match=r"module 'sklearn.no_such', which its package does not have.*\"scikit-learn\""
+    ):
         load_custom(saved, REFERENCE)
 
 

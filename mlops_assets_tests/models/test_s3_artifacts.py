@@ -40,7 +40,7 @@ def _client_of_another_test():
     import boto3
     from mlflow.store.artifact import s3_artifact_repo
 
-    s3_artifact_repo._cached_get_s3_client.cache_clear()
+    s3_artifact_repo._cached_get_s3_client.cache_clear()  # noqa: SLF001 - MLflow's cache has no public way to clear it
     boto3.DEFAULT_SESSION = None
 
 

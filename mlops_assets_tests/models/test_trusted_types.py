@@ -72,7 +72,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from mlops_assets.errors import TrustError
 from mlops_assets.models.load import load_native
-from mlops_assets.models.skops_files import types_in
+from mlops_assets.models.skops_files import find_untrusted_types
 from mlops_assets.models.trusted_types import TRUSTED_FUNCTIONS, TRUSTED_TYPES
 from mlops_assets_tests.models.conftest import REFERENCE, edit_mlmodel, judge, save_sklearn
 
@@ -348,5 +348,5 @@ def test_the_needed_types_are_told_without_making_any(tmp_path):
     features, target = table()
     model = prepared(RandomForestClassifier(2)).fit(features, target)
     saved = save_sklearn(model, tmp_path / "model")
-    assert types_in(saved / "model.skops") >= {"sklearn.tree._tree.Tree", "numpy.dtype"}
-    assert types_in(saved / "model.skops") <= TRUSTED_TYPES
+    assert find_untrusted_types(saved / "model.skops") >= {"sklearn.tree._tree.Tree", "numpy.dtype"}
+    assert find_untrusted_types(saved / "model.skops") <= TRUSTED_TYPES
