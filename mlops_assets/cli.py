@@ -53,8 +53,8 @@ def _run(chosen: argparse.Namespace) -> int:
 
         return run_demo()
     if chosen.command == "journal":
+        from mlops_assets.code_location.model_resources import find_journal
         from mlops_assets.journal.text import format_entries
-        from mlops_assets.resources.journal import find_journal
 
         print(format_entries(find_journal(chosen.module, chosen.model).entries()))
         return 0

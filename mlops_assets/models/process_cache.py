@@ -112,7 +112,6 @@ class ProcessCache(Generic[Key, Value]):
         self._entries = {}
 
 
-# Of any keys and values.
 _CACHES: "WeakSet[ProcessCache[Any, Any]]" = WeakSet()
 
 

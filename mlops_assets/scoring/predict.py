@@ -12,9 +12,10 @@ import pyarrow as pa
 from mlops_assets.engines.work import ChunkFunction, Work, identity_of
 from mlops_assets.errors import PredictionError
 from mlops_assets.models.loaded_model import LoadedModel, PredictMethod
+from mlops_assets.scoring.accelerated_model import accelerated_model, expect_rows, is_accelerated
 from mlops_assets.scoring.outputs import output_columns
 from mlops_assets.scoring.statistics import ColumnStatistics
-from mlops_assets.trees.fast_boosting import can_hurry, hurry, last_step
+from mlops_assets.trees.fast_boosting import final_estimator
 
 if TYPE_CHECKING:
     from mlflow.types import Schema
@@ -168,8 +169,8 @@ class PredictWork(Work):
         # Histogram boosting's own threads meet after every tree of every batch, and spin while one of them has lost its
         # core to somebody else; beside other work that doubles the processor time. It changes nothing and lets go of
         # the GIL, and so does the kernel that takes its place.
-        own_threads = type(last_step(self.model.native)).__module__.startswith("sklearn.ensemble._hist")
-        return not own_threads and not can_hurry(self.model.native)
+        own_threads = type(final_estimator(self.model.native)).__module__.startswith("sklearn.ensemble._hist")
+        return not own_threads and not is_accelerated(self.model)
 
     @cached_property
     def scorer(self) -> Scorer:
@@ -179,7 +180,7 @@ class PredictWork(Work):
 
         signature = signature_from_json(self.signature)
         return Scorer(
-            self.model,
+            accelerated_model(self.model),
             lambda batch: to_model_input(batch, signature.inputs, self.row_key),
             self.row_key,
             signature.outputs,
@@ -191,7 +192,7 @@ class PredictWork(Work):
         return self.scorer.score
 
     def prepare(self) -> None:
-        hurry(self.model.native, self.rows)
+        expect_rows(self.model, self.rows)
 
     def __getstate__(self) -> dict[str, Any]:
         # The identity is this process's: it says which code the other one should be running.

@@ -61,8 +61,8 @@ class ParquetWriter(TableWriter):
         first = next(fixed_batches(begun, _SAMPLE_ROWS), None)
         if first is None:
             return
-        bytes_per_row = max(1, pa.ipc.get_record_batch_size(first) // first.num_rows)
-        samples = max(1, min(self.ROW_GROUP_ROWS, self.ROW_GROUP_BYTES // bytes_per_row) // _SAMPLE_ROWS)
+        row_bytes = max(1, pa.ipc.get_record_batch_size(first) // first.num_rows)
+        samples = max(1, min(self.ROW_GROUP_ROWS, self.ROW_GROUP_BYTES // row_bytes) // _SAMPLE_ROWS)
         yield from fixed_batches(chain(begun, stream), samples * _SAMPLE_ROWS)
 
     def _dataset(self, target: Location) -> ds.Dataset:

@@ -59,7 +59,8 @@ def read_boosting(model: Any) -> TreeEnsemble:
             _add_sklearn(builder, estimator.tree_, model.learning_rate * estimator.tree_.value[:, 0, :], output)
     n = model.n_features_in_
     return builder.ensemble(
-        offset=model._raw_predict_init(np.zeros((1, n), np.float32)),
+        # The constant on the scale of the sum; `init_` holds it on the scale of the predictions only.
+        offset=model._raw_predict_init(np.zeros((1, n), np.float32)),  # noqa: SLF001 - no public way (treelite#526)
         outputs=boosted_outputs(getattr(model, "classes_", None), model.estimators_.shape[1]),
         space="identity" if not hasattr(model, "classes_") else "margin" if model.loss == "exponential" else "log-odds",
         n_features=n,
@@ -67,24 +68,33 @@ def read_boosting(model: Any) -> TreeEnsemble:
     )
 
 
+def histogram_stages(model: Any) -> list[list[Any]]:
+    """The trees of fitted HistGradientBoosting*: a list per boosting iteration, with a tree per output."""
+    stages: list[list[Any]] = model._predictors  # noqa: SLF001 - not public upstream (scikit-learn#12807, #29731)
+    return stages
+
+
 def read_histogram(model: Any) -> TreeEnsemble:
     """HistGradientBoosting*, with missing values and categories."""
     if not hasattr(model, "_predictors"):
         raise unreadable(model, "the model is not fitted", "Fit it")
+    stages = histogram_stages(model)
     n = model.n_features_in_
     column, encodings = np.arange(n), {}
     if model.is_categorical_ is not None:
         # The model's own preprocessing moves the categorical columns to the front and numbers their values.
         column = np.concatenate([np.flatnonzero(model.is_categorical_), np.flatnonzero(~model.is_categorical_)])
-        encoder = model._preprocessor.named_transformers_["encoder"]
+        preprocessor = model._preprocessor  # noqa: SLF001 - the codes of categories are nowhere else
+        encoder = preprocessor.named_transformers_["encoder"]
         for position, known in enumerate(encoder.categories_):
             if not np.issubdtype(np.asarray(known).dtype, np.number):
                 raise unreadable(model, f"column {column[position]} holds categories that are not numbers")
             finite = np.asarray(known, np.float64)
             encodings[int(column[position])] = finite[~np.isnan(finite)]
-    known_bits, known_row = model._bin_mapper.make_known_categories_bitsets()
+    bin_mapper = model._bin_mapper  # noqa: SLF001 - nothing public says which categories were seen in training
+    known_bits, known_row = bin_mapper.make_known_categories_bitsets()
     builder = TreeBuilder()
-    for stage in model._predictors:
+    for stage in stages:
         for output, predictor in enumerate(stage):
             nodes = predictor.nodes
             leaf = nodes["is_leaf"].astype(bool)
@@ -102,8 +112,7 @@ def read_histogram(model: Any) -> TreeEnsemble:
             builder.add_tree(left, right, feature, threshold, decision, nodes["count"], nodes["value"][:, None], output)
     classes = getattr(model, "classes_", None)
     space: Space = "log-odds" if classes is not None else "log" if model.loss in ("poisson", "gamma") else "identity"
-    width = len(model._predictors[0])
+    width = len(stages[0])
     outputs = boosted_outputs(classes, width)
-    return builder.ensemble(
-        offset=model._baseline_prediction, outputs=outputs, space=space, n_features=n, encodings=encodings
-    )
+    baseline = model._baseline_prediction  # noqa: SLF001 - the constant of the sum has no public name
+    return builder.ensemble(offset=baseline, outputs=outputs, space=space, n_features=n, encodings=encodings)

@@ -230,11 +230,9 @@ def test_a_loader_module_that_is_not_there(saved):
         load_custom(saved, REFERENCE)
 
 
-def test_a_module_that_the_installed_version_has_not(saved):
+def test_a_module_that_the_installed_version_lacks(saved):
     edit_mlmodel(saved, lambda content: content["flavors"]["python_function"].update(loader_module="sklearn.no_such"))
-    with pytest.raises(
-        ModelLoadError, match=r"module 'sklearn.no_such', which its package does not have.*\"scikit-learn\""
-    ):
+    with pytest.raises(ModelLoadError, match=r"'sklearn.no_such', which its package does not have.*\"scikit-learn\""):
         load_custom(saved, REFERENCE)
 
 

@@ -55,10 +55,10 @@ _SIGNATURES = [nb.void(_matrix(number), nb.float64[:, :], *_TREES) for number in
 @partial(compiled, signatures=_SIGNATURES, fastmath=False)
 def add_leaves(
     X: npt.NDArray[Any], sums: npt.NDArray[np.float64], output: npt.NDArray[np.int64], start: npt.NDArray[np.int64],
-    feature: npt.NDArray[np.int32], threshold: npt.NDArray[np.float64], kept: npt.NDArray[np.uint64],
+    feature: npt.NDArray[np.int32], threshold: npt.NDArray[np.float64], mask: npt.NDArray[np.uint64],
     missing_left: npt.NDArray[np.bool_], first_leaf: npt.NDArray[np.int64], value: npt.NDArray[np.float64],
 ) -> None:  # fmt: skip
-    """Add each row's leaf of each tree to `sums` (n, outputs); the arrays are those of `boosted_trees.Leaves`."""
+    """Add each row's leaf of each tree to `sums` (n, outputs); the arrays are those of `QuickScorerTrees`."""
     rows, features = X.shape
     outputs = sums.shape[1]
     block, total = np.zeros((features, LANES)), np.zeros((outputs, LANES))
@@ -74,13 +74,13 @@ def add_leaves(
             for r in range(LANES):
                 leaves[r] = _ALL
             for split in range(start[tree], start[tree + 1]):
-                f, t, left_gone = feature[split], threshold[split], kept[split]
+                f, t, right_leaves = feature[split], threshold[split], mask[split]
                 if missing_left[split]:
                     for r in range(LANES):
-                        leaves[r] &= left_gone if block[f, r] > t else _ALL
+                        leaves[r] &= right_leaves if block[f, r] > t else _ALL
                 else:
                     for r in range(LANES):
-                        leaves[r] &= _ALL if block[f, r] <= t else left_gone
+                        leaves[r] &= _ALL if block[f, r] <= t else right_leaves
             first, o = first_leaf[tree], output[tree]
             for r in range(LANES):
                 total[o, r] += value[first + np.int64(_lowest_bit(leaves[r]))]

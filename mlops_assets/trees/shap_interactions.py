@@ -25,8 +25,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mlops_assets.trees.arrays import Floats, Ints
-from mlops_assets.trees.columns import Sources, roll_up
 from mlops_assets.trees.ensemble import TreeEnsemble
+from mlops_assets.trees.input_columns import Sources, roll_up
 from mlops_assets.trees.quadrature import gauss_legendre
 
 SAMPLE_ROWS = 50
