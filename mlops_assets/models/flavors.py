@@ -61,7 +61,7 @@ def _in_folder(folder: Path) -> str | None:
             return f"{name!r} is a second MLmodel file, which MLflow may read instead of the first"
         with path.open("rb") as file:
             start = file.read(2)
-        # Protocols 2 to 5 start with their number; older ones cannot be told from text.
+        # Protocols 2 to 5 start with their number; older ones look like text.
         if path.name.casefold().endswith(_PICKLE_SUFFIXES) or (
             start[:1] == b"\x80" and start[1:] in b"\x02\x03\x04\x05"
         ):

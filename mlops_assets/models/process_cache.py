@@ -105,8 +105,8 @@ class ProcessCache(Generic[Key, Value]):
 
     def start_empty(self) -> None:
         """Forget all values without closing them: called in a process that was just forked."""
-        # Another thread may have held the lock at the fork. What is inherited is kept, lest it is closed when it is
-        # collected.
+        # Another thread may have held the lock at the fork. What is inherited stays referenced: a collected
+        # client or session would close a connection that is the parent's.
         self._lock = Lock()
         self._inherited.append(self._entries)
         self._entries = {}

@@ -29,11 +29,11 @@ def cut(rows: pa.RecordBatch, size: int, parts=(), batch: int = 1000):
 )
 def test_every_row_once_in_order_whatever_the_batches(count, size, first, second, parts):
     rows = table(range(count))
-    found = cut(rows, size, parts, first)
-    assert [chunk.content for chunk in found] == [chunk.content for chunk in cut(rows, size, parts, second)]
-    assert [key for chunk in found for key in chunk.rows["id"].to_pylist()] == list(range(count))
-    assert all(0 < chunk.rows.num_rows <= 2 * size for chunk in found)
-    ends = np.cumsum([chunk.rows.num_rows for chunk in found]).tolist()
+    chunks = cut(rows, size, parts, first)
+    assert [chunk.content for chunk in chunks] == [chunk.content for chunk in cut(rows, size, parts, second)]
+    assert [key for chunk in chunks for key in chunk.rows["id"].to_pylist()] == list(range(count))
+    assert all(0 < chunk.rows.num_rows <= 2 * size for chunk in chunks)
+    ends = np.cumsum([chunk.rows.num_rows for chunk in chunks]).tolist()
     assert {end for end in np.cumsum(parts).tolist() if 0 < end < count} <= set(ends)
 
 

@@ -121,7 +121,7 @@ def test_what_is_kept_is_not_done_again(tmp_path):
     assert tally.rows_computed == 1000
 
 
-def test_a_store_that_cannot_be_written_is_told_and_fails_nothing(tmp_path, monkeypatch):
+def test_a_store_that_cannot_be_written_is_logged_and_fails_nothing(tmp_path, monkeypatch):
     lines = []
     monkeypatch.setattr("pathlib.Path.replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left")))
     run = Run(Halved(), InputRows.of(dataset(), 100), ChunkStore(tmp_path / "chunks"), log=lines.append)

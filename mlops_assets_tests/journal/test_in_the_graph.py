@@ -95,7 +95,7 @@ def test_the_command_prints_the_journal(location, journal, capsys):
     assert line.split()[2:5] == ["Champion", "7", "d" * 12]
 
 
-def test_the_journal_lies_beside_remote_tables(location, capsys):
+def test_the_journal_is_beside_remote_tables(location, capsys):
     Journal(Location.parse("memory://tables/remote/journal/remote"), "remote").note("Champion", 7, None, "sensor")
     assert main(["journal", "remote", "--module", location]) == 0
     assert "Champion  7" in capsys.readouterr().out
@@ -103,8 +103,8 @@ def test_the_journal_lies_beside_remote_tables(location, capsys):
 
 def test_the_command_names_the_models_there_are(location, capsys):
     assert main(["journal", "n", "--module", location]) == 1
-    assert "no model 'n'" in (told := capsys.readouterr().err)
-    assert "Its models are: m, remote" in told
+    assert "no model 'n'" in (errors := capsys.readouterr().err)
+    assert "Its models are: m, remote" in errors
 
 
 def test_the_command_says_when_a_module_is_no_code_location(capsys):

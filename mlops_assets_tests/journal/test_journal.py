@@ -91,11 +91,11 @@ def test_another_digest_under_the_same_version_stops_and_appends_nothing(journal
     journal.note("Champion", 3, A, "run", now=NOON)
     with pytest.raises(DigestMismatchError) as caught:
         journal.note("Champion", 3, B, "run")
-    told = str(caught.value)
-    assert "'m' version 3" in told
-    assert "2026-01-02 12:00 UTC" in told
-    assert f"digest {B[:12]} instead of {A[:12]}" in told
-    assert f"accept_digest: {B}" in told
+    message = str(caught.value)
+    assert "'m' version 3" in message
+    assert "2026-01-02 12:00 UTC" in message
+    assert f"digest {B[:12]} instead of {A[:12]}" in message
+    assert f"accept_digest: {B}" in message
     assert len(journal.entries()) == 1
 
 

@@ -47,7 +47,7 @@ def test_what_looks_like_a_secret_in_a_message_is_replaced(message):
     assert "***" in cleaned
 
 
-def test_a_known_secret_is_replaced_wherever_it_stands():
+def test_a_known_secret_is_replaced_wherever_it_is():
     assert redact_secrets("login as CANARY/x failed", {"CANARY/x"}) == "login as *** failed"
 
 

@@ -22,7 +22,7 @@ def test_they_are_gone_after_an_error():
     assert "MLOPS_TEST_A" not in os.environ
 
 
-def test_what_the_user_has_set_stands(monkeypatch):
+def test_what_the_user_has_set_takes_precedence(monkeypatch):
     monkeypatch.setenv("MLOPS_TEST_A", "users")
     with set_environment({"MLOPS_TEST_A": "ours", "MLOPS_TEST_B": "ours"}):
         assert (os.environ["MLOPS_TEST_A"], os.environ["MLOPS_TEST_B"]) == ("users", "ours")

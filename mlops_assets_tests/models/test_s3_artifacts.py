@@ -108,9 +108,9 @@ def failure(action, expected):
     with pytest.raises(expected) as caught:
         action()
     assert type(caught.value) is expected
-    told = "".join(traceback.format_exception(caught.value))
-    assert KEY not in told
-    assert SECRET not in told
+    trace = "".join(traceback.format_exception(caught.value))
+    assert KEY not in trace
+    assert SECRET not in trace
     return str(caught.value)
 
 

@@ -57,9 +57,9 @@ def test_pinning_refuses_other_files(registry, asked, cache, saved):
 def test_a_required_tag_must_have_its_value(saved):
     tags = {"validation": "passed", "owner": "us"}
     judge(saved, reference(tags=(("owner", "us"), ("validation", "passed"))), required_tags=tags)
-    for found in ((), (("validation", "passed"),), (("owner", "us"), ("validation", "failed"))):
+    for tags_of_version in ((), (("validation", "passed"),), (("owner", "us"), ("validation", "failed"))):
         with pytest.raises(TrustError, match=r"did not have the tags required here.*champion_model again"):
-            judge(saved, reference(tags=found), required_tags=tags)
+            judge(saved, reference(tags=tags_of_version), required_tags=tags)
 
 
 def test_only_what_is_lacking_is_named():
