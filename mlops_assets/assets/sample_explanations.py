@@ -16,7 +16,7 @@ from mlops_assets.arrow.views import rows_of
 from mlops_assets.assets.engine_and_store import EXPLAINED_ROWS, EngineAndStore
 from mlops_assets.assets.progress import with_progress
 from mlops_assets.assets.streams import with_provenance
-from mlops_assets.engines.engine import Rows, Run, results
+from mlops_assets.engines.engine import InputRows, Run, stream_results
 from mlops_assets.explain.columns import interaction_column, shap_column
 from mlops_assets.explain.explainers.setup import background_pool
 from mlops_assets.explain.ledger.provenance import LedgerProvenance
@@ -147,14 +147,16 @@ def sample_explanations_assets(
             yield _background(names, explainer.background, explainer.background_digest, provenance)
         run = Run(
             work,
-            Rows.of(input_samples, defaults.batch_rows, EXPLAINED_ROWS, None if selection.every_row else work.chosen),
+            InputRows.of(
+                input_samples, defaults.batch_rows, EXPLAINED_ROWS, None if selection.every_row else work.chosen
+            ),
             engine_and_store.store(),
-            tell=context.log.info,
+            log=context.log.info,
         )
 
         def ledger() -> Iterator[pa.RecordBatch]:
             whole = input_samples.count_rows() * len(explainer.outputs)
-            yield from with_progress(results(engine_and_store.engine(), run), context.log, "explained", whole)
+            yield from with_progress(stream_results(engine_and_store.engine(), run), context.log, "explained", whole)
             context.add_asset_metadata(run.tally.as_metadata(), asset_key=names.key(SAMPLE_EXPLANATIONS))
 
         shap_columns = {shap_column(name): explainer.features for name in explainer.features}

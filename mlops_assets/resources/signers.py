@@ -10,6 +10,7 @@ import dagster as dg
 from pydantic import Field
 
 from mlops_assets.errors import ConfigurationError, SignatureError
+from mlops_assets.models.signature_of_version import signature_in_folder
 
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature
@@ -60,7 +61,7 @@ class Signer(dg.ConfigurableResource[Any], ABC):
 
     def sign_version(self, folder: Path, sample: SigningSample, *, anew: bool = False) -> SignedBy:
         """The signature of the model in `folder`: the recorded one (unless `anew`), else what `sign` makes."""
-        recorded = recorded_signature(folder)
+        recorded = signature_in_folder(folder)
         if recorded is not None and not anew:
             return SignedBy(recorded, "recorded with the model")
         inputs = sample.inputs()
@@ -105,7 +106,7 @@ class RecordedSigner(Signer):
         return self.sign_version(_given(self.folder, "RecordedSigner"), _NO_SAMPLE).signature
 
     def sign_version(self, folder: Path, sample: SigningSample, *, anew: bool = False) -> SignedBy:
-        recorded = recorded_signature(folder)
+        recorded = signature_in_folder(folder)
         if recorded is None:
             raise SignatureError(
                 "The model version has no signature",
@@ -136,7 +137,7 @@ class ExampleSigner(Signer):
         return infer_signature(example, outputs, params)
 
     def sign_version(self, folder: Path, sample: SigningSample, *, anew: bool = False) -> SignedBy:
-        recorded = recorded_signature(folder)
+        recorded = signature_in_folder(folder)
         if recorded is not None and not anew:
             return SignedBy(recorded, "recorded with the model")
         example = input_example(folder)
@@ -178,14 +179,6 @@ class ManualSigner(Signer):
 
     def sign_version(self, folder: Path, sample: SigningSample, *, anew: bool = False) -> SignedBy:
         return SignedBy(self.sign(), "written by hand: ManualSigner")
-
-
-def recorded_signature(folder: Path) -> "ModelSignature | None":
-    """The signature in a model's ``MLmodel``; nothing is deserialized."""
-    from mlflow.models import Model
-
-    signature: ModelSignature | None = Model.load(str(folder)).signature
-    return signature
 
 
 def input_example(folder: Path) -> Any:
