@@ -23,9 +23,10 @@ from mlops_assets.scoring.batch_dependence import (
     MOST_ROWS,
     ROWS_COMPARED,
     ROWS_THAT_DIFFER,
-    batch_dependence,
+    measure_batch_dependence,
 )
 from mlops_assets.scoring.predict import PredictWork
+from mlops_assets.scoring.prediction_columns import model_output_columns
 
 CODE_VERSION = "1"
 
@@ -95,8 +96,8 @@ def predictions_asset(family: Family) -> dg.AssetsDefinition:
             champion_model, model_signature, source.row_key, params, config.predict_method.value, rows.count
         )
         run = Run(work, rows, chunk_store(family), tell=context.log.info)
-        dependence = batch_dependence(work.scorer.score, first_of(input_samples, MOST_ROWS))
-        stream = work.scorer.joined(results(engine_of(family), run), input_samples.schema)
+        dependence = measure_batch_dependence(work.scorer.score, first_of(input_samples, MOST_ROWS))
+        stream = work.scorer.combine(results(engine_of(family), run), input_samples.schema)
         provenance = Provenance(
             row_key=source.row_key,
             model=family.model,
@@ -113,9 +114,7 @@ def predictions_asset(family: Family) -> dg.AssetsDefinition:
             },
         )
         features = [name for name in input_samples.schema.names if name not in source.row_key]
-        outputs = [
-            name for name in stream.schema.names if name not in (*source.row_key, "model_version", "model_digest")
-        ]
+        outputs = model_output_columns(stream.schema, source.row_key)
         depends = dict.fromkeys(outputs, features) | {name: [name] for name in source.row_key}
 
         def told(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

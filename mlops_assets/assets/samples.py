@@ -13,7 +13,7 @@ from mlops_assets.assets.streams import input_table, with_provenance
 from mlops_assets.engines.engine import PARTS
 from mlops_assets.family import Family
 from mlops_assets.metadata import table
-from mlops_assets.scoring.conformed import Conformed, conform_table
+from mlops_assets.scoring.apply_contract import ContractResult, apply_contract
 from mlops_assets.signatures.contract.contract import Policy
 from mlops_assets.state import state_folder
 
@@ -79,7 +79,7 @@ def sample_assets(family: Family) -> dg.AssetsDefinition:
         schema = signature_from_json(model_signature).inputs
         with (
             scratch_folder(state_folder(family.root) / "scratch") as scratch,
-            conform_table(source, schema, policy, scratch, limit=config.limit) as conformed,
+            apply_contract(source, schema, policy, scratch, limit=config.limit) as conformed,
         ):
             counts: dict[str, Any] = {
                 "rows_read": conformed.rows,
@@ -120,7 +120,7 @@ def sample_assets(family: Family) -> dg.AssetsDefinition:
     return samples
 
 
-def _reasons(conformed: Conformed) -> dict[str, Any]:
+def _reasons(conformed: ContractResult) -> dict[str, Any]:
     if not conformed.reasons:
         return {}
     rows = [

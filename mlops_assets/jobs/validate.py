@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from mlops_assets.models.trust import TrustPolicy
     from mlops_assets.validation.candidate import Trial
-    from mlops_assets.validation.verdict import Verdict
+    from mlops_assets.validation.verdict import CandidateVerdict
 
 FINDING_COLUMNS = {"asked": "string", "answer": "string", "detail": "string"}
 FEATURE_COLUMNS = {
@@ -73,8 +73,8 @@ def validation_job(family: Family, resources: Mapping[str, dg.ResourceDefinition
         out=dg.Out(dg.Nothing),
     )
     def validate_version(context: dg.OpExecutionContext, config: ValidationConfig) -> None:
-        from mlops_assets.validation.candidate import validate
-        from mlops_assets.validation.verdict import TAG, Finding, Verdict
+        from mlops_assets.validation.candidate import validate_candidate
+        from mlops_assets.validation.verdict import TAG, CandidateVerdict, Finding
 
         registry: MlflowRegistry = getattr(context.resources, REGISTRY)
         trust = family.settings.trust.policy().without_tag(TAG)
@@ -82,15 +82,17 @@ def validation_job(family: Family, resources: Mapping[str, dg.ResourceDefinition
             try:
                 candidate = registry.pin(family.model, config.version, trust)
             except (TrustError, ArtifactsMissingError) as error:
-                verdict = Verdict(config.version, None, None, (Finding("loads", False, str(error)),))
+                verdict = CandidateVerdict(config.version, None, None, (Finding("loads", False, str(error)),))
             else:
                 champion = _champion(registry, family, trust)
                 with initialized(context, resources, needed) as own:
-                    verdict = validate(candidate, champion, _trial(own, family, candidate, champion, config.rows))
+                    verdict = validate_candidate(
+                        candidate, champion, _trial(own, family, candidate, champion, config.rows)
+                    )
             _write_tags(registry, family.model, verdict)
         title = f"{family.model}: version {verdict.version} {'passed' if verdict.passed else 'failed'} validation"
         context.log.info(f"{title}: {verdict.reasons}")
-        context.add_output_metadata(report(verdict))
+        context.add_output_metadata(describe_verdict(verdict))
         deliver(getattr(context.resources, NOTIFIER), title, verdict.reasons, context.log)
 
     @dg.job(
@@ -105,7 +107,7 @@ def validation_job(family: Family, resources: Mapping[str, dg.ResourceDefinition
     return job
 
 
-def report(verdict: "Verdict") -> dict[str, Any]:
+def describe_verdict(verdict: "CandidateVerdict") -> dict[str, Any]:
     """The candidate report as metadata: the verdict, each finding, the shift of the predictions, the explanations."""
     told: dict[str, Any] = {
         "version": verdict.version,
@@ -226,7 +228,7 @@ def _history(
     return history
 
 
-def _write_tags(registry: MlflowRegistry, model: str, verdict: "Verdict") -> None:
+def _write_tags(registry: MlflowRegistry, model: str, verdict: "CandidateVerdict") -> None:
     address = registry.address()
     with address.talking(f"writing the verdict on {model!r} version {verdict.version}"):
         for name, value in verdict.tags().items():
