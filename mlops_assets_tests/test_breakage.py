@@ -194,7 +194,7 @@ def test_a_run_whose_samples_were_replaced_fails_and_the_other_runs_tables_stand
     """While one run predicts, another one runs from start to end; neither waits for the other."""
     features, _ = iris
     others: list[dict[str, bytes]] = []
-    stream = Scorer.joined
+    stream = Scorer.combine
 
     def meanwhile(self, batches, schema):
         if not others:
@@ -204,7 +204,7 @@ def test_a_run_whose_samples_were_replaced_fails_and_the_other_runs_tables_stand
             others[0].update(contents(done.tables))
         return stream(self, batches, schema)
 
-    monkeypatch.setattr(Scorer, "joined", meanwhile)
+    monkeypatch.setattr(Scorer, "combine", meanwhile)
     done = run(features.head(60), executor="multiprocess")
     assert not done.success
     assert "ConcurrentRunError" in done.error()

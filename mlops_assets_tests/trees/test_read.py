@@ -17,7 +17,7 @@ CATEGORIES = [4, 5]
 
 
 def table(*, missing):
-    """Normal numbers on a grid (so that rows lie on thresholds), then two columns of category codes."""
+    """Normal numbers on a grid (so that rows are on thresholds), then two columns of category codes."""
     random = np.random.default_rng(0)
     X = random.normal(size=(ROWS, 6)).round(1)
     X[:, 4], X[:, 5] = random.integers(0, 9, ROWS), random.integers(0, 40, ROWS)
