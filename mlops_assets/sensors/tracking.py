@@ -30,7 +30,8 @@ LINK_TAG = "mlflow/run"
 MOST, FIRST_LOOK = 5, 86_400.0
 _OVERLAP = 5.0
 _TABLES = {"input_samples": "inputs", "predictions": "predictions", "sample_explanations": "explanations"}
-_PICTURE = re.compile(r"!\[[^\]]*\]\(data:image/png;base64,([A-Za-z0-9+/=]+)\)")
+# Until 0.1 the picture was a PNG.
+_PICTURE = re.compile(r"!\[[^\]]*\]\(data:image/(png|svg)(?:\+xml)?;base64,([A-Za-z0-9+/=]+)\)")
 
 
 def tracking_sensor(family: Family, resources: Mapping[str, dg.ResourceDefinition]) -> dg.SensorDefinition:
@@ -164,7 +165,7 @@ def _files(events: Mapping[str, dg.AssetMaterialization], tables: TableIOManager
         _PICTURE.search(str(summary.metadata["summary_plot"].value)) if "summary_plot" in summary.metadata else None
     )
     if picture:
-        yield "explanation_summary.png", base64.b64decode(picture[1])
+        yield f"explanation_summary.{picture[1]}", base64.b64decode(picture[2])
     version = (summary.tags or {}).get("dagster/data_version")
     if not tables.exists("model_explanations"):
         return
