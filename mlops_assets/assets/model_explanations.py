@@ -210,13 +210,13 @@ def _explanations(
 def _summary_plot(summary: "LedgerSummary", inputs: ds.Dataset | None, source: Provenance) -> bytes:
     """A beeswarm for one output, coloured by the inputs where they are at hand; else bars."""
     from mlops_assets.explain.ledger.summary import matching_rows
-    from mlops_assets.explain.report.png_plot import summary_plot_png
+    from mlops_assets.explain.report.summary_plot import summary_plot_svg
 
     sample = summary.sample(summary.outputs[0]) if len(summary.outputs) == 1 else None
     colours = None
     if sample is not None and inputs is not None:
         colours = matching_rows(rows_of(inputs), sample, source.row_key, summary.features)
-    return summary_plot_png(summary, inputs=colours, space=LedgerProvenance.of(source).space, title=source.model or "")
+    return summary_plot_svg(summary, inputs=colours, space=LedgerProvenance.of(source).space, title=source.model or "")
 
 
 def top_features(explanations: pa.Table) -> list[dict[str, Any]]:

@@ -54,7 +54,8 @@ MAX_RUNS_PER_TICK = 5
 # The tables among the assets, with the context under which MLflow lists them as datasets.
 _DATASET_CONTEXTS = {INPUT_SAMPLES: "inputs", PREDICTIONS: "predictions", SAMPLE_EXPLANATIONS: "explanations"}
 _MEASURED_ASSETS = (INPUT_SAMPLES, PREDICTIONS, SAMPLE_EXPLANATIONS, MODEL_EXPLANATIONS)
-_PICTURE = re.compile(r"!\[[^\]]*\]\(data:image/png;base64,([A-Za-z0-9+/=]+)\)")
+# Until 0.1 the picture was a PNG.
+_PICTURE = re.compile(r"!\[[^\]]*\]\(data:image/(png|svg)(?:\+xml)?;base64,([A-Za-z0-9+/=]+)\)")
 
 
 def tracking_sensor(
@@ -184,7 +185,7 @@ def _files(materializations: Mapping[str, Materialization], tables: TableIOManag
         return
     picture = _PICTURE.search(str(summary.metadata.get("summary_plot", "")))
     if picture:
-        yield "explanation_summary.png", base64.b64decode(picture[1])
+        yield f"explanation_summary.{picture[1]}", base64.b64decode(picture[2])
     if not tables.exists(MODEL_EXPLANATIONS):
         return
     published = tables.read(MODEL_EXPLANATIONS)

@@ -104,7 +104,7 @@ def test_its_artifacts_are_the_explanation_summary(model, registry, tmp_path):
     m.tick(SENSOR)
     (run,) = runs(registry)
     names = {file.path for file in registry.client.list_artifacts(run.info.run_id)}
-    assert names == {"explanation_summary.json", "explanation_summary.png", "explanation_report.html"}
+    assert names == {"explanation_summary.json", "explanation_summary.svg", "explanation_report.html"}
     place = registry.client.download_artifacts(run.info.run_id, "explanation_summary.json", str(tmp_path))
     table = json.loads(Path(place).read_text())
     assert {row["feature"] for row in table} == {"age", "sex", "bmi"}
