@@ -27,6 +27,7 @@ def _open(png: bytes) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).astype(int)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("outputs", [["yes"], ["a", "b", "c"], [f"class {place}" for place in range(30)]])
 @pytest.mark.parametrize("count", [1, 40])
 def test_it_is_small_and_700_pixels_wide(outputs: list[str], count: int) -> None:

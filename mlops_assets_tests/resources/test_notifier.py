@@ -117,6 +117,7 @@ def test_the_log_is_the_default_notifier(caplog):
     assert caplog.messages == ["m: done\nRun 1"]
 
 
+@pytest.mark.slow
 def test_importing_the_notifier_does_not_import_apprise():
     code = "import sys, mlops_assets.resources.notifier; print('apprise' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

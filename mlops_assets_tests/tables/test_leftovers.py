@@ -10,6 +10,7 @@ import pytest
 from mlops_assets.storage.location import Location
 from mlops_assets.storage.locks import turn
 from mlops_assets.tables.leftovers import sweep_folder
+from mlops_assets_tests.waiting import LONGEST_SECONDS, wait_for
 
 DEAD = ".predictions.parquet.0123456789abcdef.tmp"
 
@@ -68,25 +69,26 @@ def test_one_who_waits_is_told_once(tmp_path):
     with turn(tmp_path / ".turn", lambda: told.append("first")):
         waiting = Thread(target=lambda: turn(tmp_path / ".turn", lambda: told.append("second")).__enter__())
         waiting.start()
-        waiting.join(0.2)
+        wait_for(lambda: told, "the message to the one who waits")
         assert waiting.is_alive()
         assert told == ["second"]
-    waiting.join(5)
+    waiting.join(LONGEST_SECONDS)
     assert not waiting.is_alive()
 
 
 def hold(path: str, ready: "multiprocessing.synchronize.Event") -> None:
     with turn(Path(path)):
         ready.set()
-        time.sleep(60)
+        time.sleep(LONGEST_SECONDS)
 
 
+@pytest.mark.slow
 def test_the_turn_of_a_killed_process_is_free_at_once(tmp_path):
     context = multiprocessing.get_context("spawn")
     ready = context.Event()
     process = context.Process(target=hold, args=(str(tmp_path / ".turn"), ready))
     process.start()
-    assert ready.wait(30)
+    assert ready.wait(LONGEST_SECONDS)
     process.kill()
     process.join()
     assert (tmp_path / ".turn").exists()
