@@ -16,6 +16,7 @@ from mlops_assets.io_managers.inputs import InputsIOManager
 from mlops_assets.scoring.predict import Scorer
 from mlops_assets.signatures.contract.contract import Contract
 from mlops_assets_tests.breaking import run_once
+from mlops_assets_tests.waiting import LONGEST_SECONDS
 
 KILLS = 20
 
@@ -108,7 +109,7 @@ def test_killed_at_any_moment_tables_are_whole_and_the_next_run_mends_all(place,
 
     for point in points:
         process = place.start(after, killed_at=point)
-        deadline = time.monotonic() + (chance.uniform(0.2, 0.9) * length if point is None else 60)
+        deadline = time.monotonic() + (chance.uniform(0.2, 0.9) * length if point is None else LONGEST_SECONDS)
         while process.is_alive() and time.monotonic() < deadline:
             assert torn() == []
             time.sleep(0.003)

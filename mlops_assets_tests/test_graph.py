@@ -136,6 +136,7 @@ def test_a_stored_pandas_index_is_the_key(registry, run):
     assert done.table("predictions")["flower"].tolist() == [f"i{n}" for n in range(150)]
 
 
+@pytest.mark.fast
 def test_probabilities_and_their_explanations_agree(registry, run):
     features, target = cancer()
     model = RandomForestClassifier(5, max_depth=3, random_state=0).fit(features, target)

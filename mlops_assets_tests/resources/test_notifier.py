@@ -122,6 +122,7 @@ def test_each_notifier_has_a_kind_that_is_no_setting():
     assert set(AppriseNotifier.model_fields) == {"urls"}
 
 
+@pytest.mark.slow
 def test_importing_the_notifier_does_not_import_apprise():
     code = "import sys, mlops_assets.resources.notifier; print('apprise' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

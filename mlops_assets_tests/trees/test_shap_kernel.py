@@ -225,7 +225,9 @@ def test_an_output_that_is_one_less_the_others(way):
     np.testing.assert_allclose(tree_shap(ensemble, X)[0], by_subsets(ensemble, X)[0], rtol=0, atol=1e-13)
 
 
-@pytest.mark.parametrize("features", [1, 2, 3, 4, 5, 8, 9, 13, 17, 23, 30])
+@pytest.mark.parametrize(
+    "features", [1, 2, 3, 4, 5, 8, 9, 13, 17, *(pytest.param(many, marks=pytest.mark.slow) for many in (23, 30))]
+)
 def test_exact_fractions_agree_for_that_many_features_on_a_path(way, features):
     ensemble, X = chain(features), np.random.default_rng(1).normal(size=(2, features))
     np.testing.assert_allclose(tree_shap(ensemble, X)[0][:, :, 0], by_fractions(ensemble, X), rtol=0, atol=1e-13)
@@ -339,6 +341,7 @@ def test_shap_agrees_on_classes(way, data):
 # --- compiling --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_small_job_does_not_wait_for_a_compiler(monkeypatch, data):
     from sklearn.ensemble import RandomForestRegressor
 

@@ -22,6 +22,8 @@ from mlops_assets.tables.parquet_writer import ParquetWriter
 from mlops_assets_tests.tables.test_writers import KILLED
 from mlops_assets_tests.test_graph import ASSETS, data_versions, iris
 
+pytestmark = pytest.mark.slow
+
 TABLES = sorted(ASSETS - {"champion_model", "model_signature"})
 
 
