@@ -160,7 +160,7 @@ def _trial(
     champion: ModelReference | None,
     most: int,
 ) -> "Trial":
-    from mlops_assets.signatures.compatibility.compatibility import Mode
+    from mlops_assets.signatures.compatibility.compatibility import CompatibilityMode
     from mlops_assets.signatures.contract.contract import Policy
     from mlops_assets.validation.candidate import Trial
     from mlops_assets.validation.verdict import TAG
@@ -186,7 +186,7 @@ def _trial(
             parse_iso_datetimes=settings.contract.iso_datetimes,
             text_columns=text_columns,
         ),
-        mode=Mode.of(settings.contract.compatibility),
+        mode=CompatibilityMode.of(settings.contract.compatibility),
         history=_history(resources, family, candidate, champion),
         params=settings.predict.params,
         method=settings.predict.method,

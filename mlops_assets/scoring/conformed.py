@@ -13,11 +13,11 @@ import pyarrow as pa
 from mlops_assets.arrow.batching import first_rows
 from mlops_assets.arrow.content_hash import ContentHash
 from mlops_assets.arrow.input_table import InputTable
-from mlops_assets.arrow.read_ahead import ahead
+from mlops_assets.arrow.read_ahead import read_ahead
 from mlops_assets.arrow.spool import Spool
 from mlops_assets.arrow.unique_keys import KeyCheck
 from mlops_assets.errors import ContractError
-from mlops_assets.signatures.contract.contract import Contract, Policy, Verdict
+from mlops_assets.signatures.contract.contract import Contract, Policy, RowVerdict
 
 if TYPE_CHECKING:
     from mlflow.types import Schema
@@ -115,22 +115,22 @@ def conform_table(
         read = 0
         accepted_at = {0: 0}
 
-        def judged() -> Iterator[tuple[int, Verdict]]:
+        def judged() -> Iterator[tuple[int, RowVerdict]]:
             for batch in first_rows(table.batches(), limit):
                 own = batch.select(list(table.row_key))
                 seen.write(own)
                 keys.add(own)
                 yield batch.num_rows, contract.apply(batch)
 
-        def hashed() -> Iterator[tuple[int, Verdict]]:
-            for rows, verdict in ahead(judged()):
+        def hashed() -> Iterator[tuple[int, RowVerdict]]:
+            for rows, verdict in read_ahead(judged()):
                 for part, content in ((verdict.accepted, accepted_hash), (verdict.rejected, rejected_hash)):
                     if part.num_rows:
                         content.update(part)
                 yield rows, verdict
 
         # Reading and judging, hashing, and spooling take about as long as each other: each has a thread.
-        for rows, verdict in ahead(hashed()):
+        for rows, verdict in read_ahead(hashed()):
             for part, spool in ((verdict.accepted, accepted), (verdict.rejected, rejected)):
                 if part.num_rows:
                     spool.write(part)

@@ -15,7 +15,7 @@ from mlops_assets.models.loaded_model import LoadedModel, PredictMethod
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.scoring.params import validate_params
 from mlops_assets.scoring.predict import Scorer
-from mlops_assets.signatures.compatibility.compatibility import Mode, check
+from mlops_assets.signatures.compatibility.compatibility import CompatibilityMode, check_compatibility
 from mlops_assets.signatures.contract.contract import Contract, Policy
 from mlops_assets.signatures.mlflow.model_input import to_model_input
 from mlops_assets.validation.shift import prediction_shift
@@ -57,7 +57,7 @@ class Trial:
     rows: pa.Table
     row_key: tuple[str, ...]
     policy: Policy = field(default_factory=Policy)
-    mode: Mode = Mode.FULL
+    mode: CompatibilityMode = CompatibilityMode.FULL
     history: "Sequence[tuple[str, ModelSignature | None]]" = ()
     params: Mapping[str, Any] = field(default_factory=dict)
     method: PredictMethod = "predict"
@@ -147,7 +147,7 @@ def _share(rows: pa.Table) -> str:
 
 
 def _judge_signature(asked: _Asked, signature: "ModelSignature", trial: Trial) -> None:
-    verdict = check(trial.history, signature, trial.mode)
+    verdict = check_compatibility(trial.history, signature, trial.mode)
     against = ", ".join(verdict.differences) or "no earlier champion"
     forbidden = "; ".join(str(difference) for _, difference in verdict.forbidden[:5])
     told = forbidden or f"with {against}"
