@@ -215,12 +215,12 @@ def test_sql_snippets_give_the_latest_publication(text, tmp_path):
     import pyarrow as pa
 
     from mlops_assets.arrow.provenance import Provenance
-    from mlops_assets.tables.sql.address import Address
+    from mlops_assets.tables.sql.address import SqlAddress
     from mlops_assets.tables.sql.names import TableName
     from mlops_assets.tables.sql.writer import Target, write
     from mlops_assets_tests.tables.sql.test_round_trip import Stored
 
-    target = Target(Address.parse(f"sqlite:///{tmp_path}/x.db"), TableName("churn_predictions"), mode="append")
+    target = Target(SqlAddress.parse(f"sqlite:///{tmp_path}/x.db"), TableName("churn_predictions"), mode="append")
     for version in ("first", "second"):
         metadata = Provenance(model="churn", data_version=version).to_metadata()
         write(Stored(pa.table({"prediction": [version]}).replace_schema_metadata(metadata)), target)

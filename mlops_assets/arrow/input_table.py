@@ -70,7 +70,7 @@ class InputTable:
         return self._lazy(self.schema) if self._lazy else None
 
 
-def keyed(
+def key_rows(
     schema: pa.Schema,
     batches: Callable[[Sequence[str]], Iterator[pa.RecordBatch]],
     *,
@@ -168,8 +168,8 @@ def _pandas_index(schema: pa.Schema) -> dict[str, str]:
     shown = {}
     for level, name in enumerate(stored):
         unnamed = name == f"__index_level_{level}__"
-        wanted = ("index" if len(stored) == 1 else f"level_{level}") if unnamed else name
-        shown[name] = name if unnamed and wanted in schema.names else wanted
+        column = ("index" if len(stored) == 1 else f"level_{level}") if unnamed else name
+        shown[name] = name if unnamed and column in schema.names else column
     return shown
 
 

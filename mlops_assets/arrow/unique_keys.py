@@ -145,15 +145,15 @@ class KeyCheck:
 
     def _repeated(self) -> tuple[np.ndarray, int]:
         """The first hashes that occur more than once, sorted, and how many rows are surplus by all such hashes."""
-        found: list[np.ndarray] = []
-        surplus = kept = 0
+        repeated: list[np.ndarray] = []
+        surplus = repeated_rows = 0
         for hashes in self._sorted_hashes():
             again = hashes[1:][hashes[1:] == hashes[:-1]]
             surplus += len(again)
-            if len(again) and kept <= _VERIFIED_HASHES:
-                found.append(np.unique(again))
-                kept += len(found[-1])
-        return (np.concatenate(found) if found else np.empty(0, dtype=np.uint64)), surplus
+            if len(again) and repeated_rows <= _VERIFIED_HASHES:
+                repeated.append(np.unique(again))
+                repeated_rows += len(repeated[-1])
+        return (np.concatenate(repeated) if repeated else np.empty(0, dtype=np.uint64)), surplus
 
     def _counted(
         self, suspicious: np.ndarray, batches: Iterator[pa.RecordBatch]

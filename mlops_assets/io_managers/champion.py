@@ -5,7 +5,7 @@ from pathlib import Path
 import dagster as dg
 
 from mlops_assets.io_managers.documents import read_published
-from mlops_assets.io_managers.same_run import published_in_run, read_in_run, switching
+from mlops_assets.io_managers.same_run import guard_switch, note_published, note_read
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.models.model_source import ModelSource
 from mlops_assets.models.reference import ModelReference
@@ -31,9 +31,9 @@ class ChampionIOManager(dg.IOManager):
 
     def handle_output(self, context: dg.OutputContext, obj: ModelReference) -> None:
         place = self.folder.child(f"{context.asset_key.path[-1]}.json")
-        with switching(context, self.folder):
+        with guard_switch(context, self.folder):
             place.write_text_atomically(obj.to_json())
-        published_in_run(context, lambda: {None: identity(ModelReference.from_json(place.read_text()))})
+        note_published(context, lambda: {None: identity(ModelReference.from_json(place.read_text()))})
         context.add_output_metadata({"dagster/uri": place.uri})
 
     def load_input(self, context: dg.InputContext) -> ModelReference | LoadedModel:
@@ -42,7 +42,7 @@ class ChampionIOManager(dg.IOManager):
         def read() -> ModelReference:
             return ModelReference.from_json(read_published(place, context.asset_key))
 
-        read_in_run(context, lambda: {None: identity(read())}, _recorded)
+        note_read(context, lambda: {None: identity(read())}, _recorded)
         reference = read()
         if context.dagster_type.typing_type is not LoadedModel:
             return reference

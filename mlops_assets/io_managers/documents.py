@@ -8,7 +8,7 @@ from pathlib import Path
 import dagster as dg
 
 from mlops_assets.errors import TableError
-from mlops_assets.io_managers.same_run import published_in_run, read_in_run, switching
+from mlops_assets.io_managers.same_run import guard_switch, note_published, note_read
 from mlops_assets.settings.tables import OutputsSettings
 from mlops_assets.storage.location import Location
 
@@ -35,9 +35,9 @@ class DocumentIOManager(dg.IOManager):
 
     def handle_output(self, context: dg.OutputContext, obj: str) -> None:
         place = self.place(context.asset_key)
-        with switching(context, self.folder):
+        with guard_switch(context, self.folder):
             place.write_text_atomically(obj)
-        published_in_run(context, lambda: {None: self.version_of(place.read_text())})
+        note_published(context, lambda: {None: self.version_of(place.read_text())})
         shown = dg.MetadataValue.path(place.address) if place.is_local else dg.MetadataValue.text(place.uri)
         context.add_output_metadata({"dagster/uri": place.uri, "file": shown})
 
@@ -47,7 +47,7 @@ class DocumentIOManager(dg.IOManager):
         def read() -> str:
             return read_published(place, context.asset_key)
 
-        read_in_run(context, lambda: {None: self.version_of(read())})
+        note_read(context, lambda: {None: self.version_of(read())})
         return read()
 
 

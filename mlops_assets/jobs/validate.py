@@ -185,7 +185,7 @@ def _trial(
     champion: ModelReference | None,
     most: int,
 ) -> "Trial":
-    from mlops_assets.signatures.compatibility.compatibility import Mode
+    from mlops_assets.signatures.compatibility.compatibility import CompatibilityMode
     from mlops_assets.validation.candidate import Trial
     from mlops_assets.validation.verdict import TAG
 
@@ -205,7 +205,7 @@ def _trial(
         rows=pa.Table.from_batches(first_rows(batches, most), schema),
         row_key=tuple(row_key),
         policy=settings.contract.policy(text_columns),
-        mode=Mode.of(settings.contract.compatibility),
+        mode=CompatibilityMode.of(settings.contract.compatibility),
         history=_history(resources, names, alias_or_version, candidate, champion),
         params=settings.predict.params,
         method=settings.predict.method,

@@ -13,11 +13,11 @@ import pyarrow as pa
 from mlops_assets.arrow.batching import first_rows
 from mlops_assets.arrow.content_hash import ContentHash
 from mlops_assets.arrow.input_table import InputTable
-from mlops_assets.arrow.read_ahead import ahead
+from mlops_assets.arrow.read_ahead import read_ahead
 from mlops_assets.arrow.spool import Spool
 from mlops_assets.arrow.unique_keys import KeyCheck
 from mlops_assets.errors import ContractError
-from mlops_assets.signatures.contract.contract import Contract, Policy, Verdict
+from mlops_assets.signatures.contract.contract import Contract, Policy, RowVerdict
 
 if TYPE_CHECKING:
     from mlflow.types import Schema
@@ -114,22 +114,22 @@ def apply_contract(
         rows_read = 0
         accepted_after = {0: 0}
 
-        def apply_to_batches() -> Iterator[tuple[int, Verdict]]:
+        def apply_to_batches() -> Iterator[tuple[int, RowVerdict]]:
             for batch in first_rows(table.batches(), limit):
                 row_keys = batch.select(list(table.row_key))
                 key_spool.write(row_keys)
                 key_check.add(row_keys)
                 yield batch.num_rows, contract.apply(batch)
 
-        def hash_contents() -> Iterator[tuple[int, Verdict]]:
-            for rows, verdict in ahead(apply_to_batches()):
+        def hash_contents() -> Iterator[tuple[int, RowVerdict]]:
+            for rows, verdict in read_ahead(apply_to_batches()):
                 for part, content in ((verdict.accepted, accepted_hash), (verdict.rejected, rejected_hash)):
                     if part.num_rows:
                         content.update(part)
                 yield rows, verdict
 
         # Reading and checking, hashing, and spooling take about the same time: each has a thread.
-        for rows, verdict in ahead(hash_contents()):
+        for rows, verdict in read_ahead(hash_contents()):
             for part, spool in ((verdict.accepted, accepted), (verdict.rejected, rejected)):
                 if part.num_rows:
                     spool.write(part)

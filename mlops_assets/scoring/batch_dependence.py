@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from mlops_assets.arrow.batching import joined
+from mlops_assets.arrow.batching import join_batches
 from mlops_assets.engines.work import ChunkFunction
 
 LEAST_ROWS, MOST_ROWS = 6, 96
@@ -41,7 +41,7 @@ def measure_batch_dependence(score: ChunkFunction, sample: pa.Table) -> BatchDep
     """
     if sample.num_rows < LEAST_ROWS:
         return BatchDependence(0, 0)
-    rows = joined(sample.slice(0, MOST_ROWS).to_batches())
+    rows = join_batches(sample.slice(0, MOST_ROWS).to_batches())
     whole = score(rows)
     third = rows.num_rows // 3
     cuts = [(0, third), (third, third), (2 * third, rows.num_rows - 2 * third)]

@@ -135,7 +135,7 @@ def looks_like(head: bytes) -> str | None:
 
 
 @contextmanager
-def readable(file: Location) -> Iterator[None]:
+def translate_read_errors(file: Location) -> Iterator[None]:
     """Turn an operating system's refusal into an error that names the file."""
     try:
         yield
@@ -146,7 +146,7 @@ def readable(file: Location) -> Iterator[None]:
         ) from error
 
 
-def aligned(
+def align_columns(
     batch: pa.RecordBatch, schema: pa.Schema, partition: Mapping[str, pa.Scalar], file: Location
 ) -> pa.RecordBatch:
     """`batch` with exactly the columns of `schema`: partition values repeated, columns that the file lacks null.

@@ -16,7 +16,7 @@ from mlops_assets.models.reference import ModelReference
 from mlops_assets.scoring.params import validate_params
 from mlops_assets.scoring.predict import Scorer
 from mlops_assets.scoring.prediction_columns import model_output_columns
-from mlops_assets.signatures.compatibility.compatibility import Mode, check
+from mlops_assets.signatures.compatibility.compatibility import CompatibilityMode, check_compatibility
 from mlops_assets.signatures.contract.contract import Contract, Policy
 from mlops_assets.signatures.mlflow.model_input import to_model_input
 from mlops_assets.validation.shift import measure_shift
@@ -57,7 +57,7 @@ class Trial:
     rows: pa.Table
     row_key: tuple[str, ...]
     policy: Policy = field(default_factory=Policy)
-    mode: Mode = Mode.FULL
+    mode: CompatibilityMode = CompatibilityMode.FULL
     history: "Sequence[tuple[str, ModelSignature | None]]" = ()
     params: Mapping[str, Any] = field(default_factory=dict)
     method: PredictMethod = "predict"
@@ -168,7 +168,7 @@ def validate_candidate(candidate: ModelReference, champion: ModelReference | Non
 
 
 def _judge_signature(questions: _Questions, signature: "ModelSignature", trial: Trial) -> None:
-    verdict = check(trial.history, signature, trial.mode)
+    verdict = check_compatibility(trial.history, signature, trial.mode)
     compared_with = ", ".join(verdict.differences) or "no earlier champion"
     forbidden = "; ".join(str(difference) for _, difference in verdict.forbidden[:5])
     detail = forbidden or f"with {compared_with}"

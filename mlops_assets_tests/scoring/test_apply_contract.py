@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 from mlflow.types import ColSpec, Schema
 
-from mlops_assets.arrow.input_table import InputTable, keyed
+from mlops_assets.arrow.input_table import InputTable, key_rows
 from mlops_assets.errors import TableError
 from mlops_assets.scoring.apply_contract import apply_contract
 from mlops_assets.signatures.contract.contract import Policy
@@ -22,7 +22,7 @@ def inputs(rows: int, fail_at: int | None = None) -> InputTable:
                 raise TableError("The file is damaged")
             yield batch
 
-    return keyed(TABLE.schema, batches, uri="t", row_key=["id"])
+    return key_rows(TABLE.schema, batches, uri="t", row_key=["id"])
 
 
 @pytest.mark.parametrize("rows", [1000, 65_536])

@@ -150,7 +150,7 @@ class TestSmallFiles:
         place.write_text_atomically("old")
 
         def fail():
-            with place.replacing() as temporary:
+            with place.replace_atomically() as temporary:
                 temporary.write_text_atomically("half")
                 raise KeyboardInterrupt
 

@@ -141,7 +141,7 @@ class TestPublishing:
 
         local, remote = Location.parse(tmp_path / "t"), bucket.place("folder/t")
         here, there = (writer_for(kind).write(MIXED.to_reader(), place) for place in (local, remote))
-        assert remote.suffixed(f".{kind}").read_bytes() == (tmp_path / f"t.{kind}").read_bytes()
+        assert remote.append(f".{kind}").read_bytes() == (tmp_path / f"t.{kind}").read_bytes()
         assert (here.rows, here.bytes, here.schema) == (there.rows, there.bytes, there.schema)
 
     @pytest.mark.parametrize("kind", ["parquet", "csv"])
@@ -173,7 +173,7 @@ class TestPublishing:
             yield
 
         with pytest.raises(TableError, match="no"):
-            writer.write(pa.table({"x": [1]}).to_reader(), place, switching=refusing())
+            writer.write(pa.table({"x": [1]}).to_reader(), place, switch_guard=refusing())
         assert writer.read(place).to_table().equals(MIXED)
 
     def test_a_reader_meanwhile_sees_the_old_table_or_the_new_one(self, bucket):

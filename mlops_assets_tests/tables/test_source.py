@@ -429,7 +429,7 @@ class TestRemote:
     def test_a_file_behind_a_url(self, memory_root, name):
         place = memory_root.child(name)
         if name.endswith("parquet"):
-            with place.replacing() as temporary:
+            with place.replace_atomically() as temporary:
                 pq.write_table(pa.table({"a": [1]}), temporary.path, filesystem=temporary.filesystem)
         else:
             place.write_text_atomically("a\n1\n" if name.endswith("csv") else json.dumps({"a": 1}) + "\n")

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import pyarrow as pa
 
-from mlops_assets.arrow.batching import joined
+from mlops_assets.arrow.batching import join_batches
 from mlops_assets.engines.work import ChunkFunction, Work, identity_of
 from mlops_assets.explain.explainers.explainer import ExplainConfig, Explainer
 from mlops_assets.explain.explainers.setup import Explaining, explaining
@@ -91,7 +91,7 @@ class ExplainWork(Work):
             ledger = explained(
                 rows, self.explainer, self.subject.to_frame, self.key.names, self.model.reference, self.selection
             )
-            return joined([pa.RecordBatch.from_pylist([], schema), *ledger])
+            return join_batches([pa.RecordBatch.from_pylist([], schema), *ledger])
 
         return explain
 

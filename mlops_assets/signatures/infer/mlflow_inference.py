@@ -158,7 +158,7 @@ def _deviation_of_objects(objects: Sequence[Any], some_missing: bool) -> Deviati
     return next((deviation for deviation in deviations if deviation), None)
 
 
-def shortened(cell: Any) -> Any:
+def shorten_arrays(cell: Any) -> Any:
     """A cell that says the same of its type: every array of scalars cut to its first element.
 
     MLflow looks at each element in Python, which takes minutes for a thousand images. Only for columns without
@@ -167,9 +167,9 @@ def shortened(cell: Any) -> Any:
     if isinstance(cell, np.ndarray) and cell.dtype.kind != "O":
         return cell[(slice(1),) * cell.ndim]
     if isinstance(cell, list | np.ndarray):
-        return [shortened(part) for part in (cell if len(cell) and _holds_more(cell[0]) else cell[:1])]
+        return [shorten_arrays(part) for part in (cell if len(cell) and _holds_more(cell[0]) else cell[:1])]
     if isinstance(cell, dict):
-        return {name: shortened(value) for name, value in cell.items()}
+        return {name: shorten_arrays(value) for name, value in cell.items()}
     return cell
 
 

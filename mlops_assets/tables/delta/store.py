@@ -103,7 +103,7 @@ def _text(value: Any) -> str:
 
 
 @contextmanager
-def explained(place: Location) -> Iterator[None]:
+def translate_errors(place: Location) -> Iterator[None]:
     """Turn what deltalake raises into an error that names the table, and shows no credential.
 
     Raises

@@ -95,7 +95,7 @@ class Publications:
 
     def current(self, table: str, partition: str = "") -> Publication | None:
         """The one that the next asset reads."""
-        return next((one for one in self.of(table, partition) if one.is_current), None)
+        return next((publication for publication in self.of(table, partition) if publication.is_current), None)
 
     def forget(self, table: str, partition: str | None, number: int | None = None) -> None:
         """Remove the record of a table's, a partition's, or one publication."""

@@ -374,7 +374,7 @@ def test_a_refused_switch_publishes_nothing(tmp_path):
         yield
 
     with pytest.raises(ConcurrentRunError):
-        WRITER.write(pa.table({"a": [1]}).to_reader(), place_in(tmp_path), switching=refusing())
+        WRITER.write(pa.table({"a": [1]}).to_reader(), place_in(tmp_path), switch_guard=refusing())
     assert not WRITER.exists(place_in(tmp_path))
     assert list(tmp_path.rglob("*")) == []
     with pytest.raises(TableError, match="No such table"):

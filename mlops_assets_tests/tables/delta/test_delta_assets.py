@@ -116,7 +116,7 @@ def test_each_partition_is_a_table_of_its_own(flowers, run, tmp_path):
     assert {path.name for path in (tmp_path / "delta" / "predictions").iterdir()} == {"north 100~25", "süd"}
     assert published(tmp_path / "delta" / "predictions", "north 100~25").num_rows == 4
     tables = DeltaIOManager(path=str(tmp_path / "delta"))
-    assert tables.published("predictions", ["never", "süd", "north 100%"]) == ["süd", "north 100%"]
+    assert tables.published_partitions("predictions", ["never", "süd", "north 100%"]) == ["süd", "north 100%"]
     assert published(tmp_path / "delta", "model_explanations").num_rows == 12
 
 

