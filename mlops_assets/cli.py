@@ -53,8 +53,8 @@ def _run(chosen: argparse.Namespace) -> int:
 
         return run_demo()
     if chosen.command == "journal":
+        from mlops_assets.code_location.model_resources import find_journal
         from mlops_assets.journal.text import as_text
-        from mlops_assets.resources.journal import find_journal
 
         print(as_text(find_journal(chosen.module, chosen.model).entries()))
         return 0

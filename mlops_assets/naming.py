@@ -15,6 +15,7 @@ REJECTED_SAMPLES = "rejected_samples"
 PREDICTIONS = "predictions"
 SAMPLE_EXPLANATIONS = "sample_explanations"
 MODEL_EXPLANATIONS = "model_explanations"
+CHAMPION_ALIAS = "champion_alias"
 BACKGROUND = "sample_explanations_background"
 REPORT = "explanation_report.html"
 
@@ -92,8 +93,9 @@ class ModelNames:
         return self.resource("inputs_io_manager")
 
     @property
-    def turn(self) -> str:
-        return self.resource("tables_turn")
+    def run_lock(self) -> str:
+        """What a run holds from its start to its end."""
+        return self.resource("run_lock")
 
     @property
     def pool(self) -> str:
@@ -111,6 +113,18 @@ class ModelNames:
     @property
     def journal(self) -> str:
         return self.resource("journal")
+
+    @property
+    def champion_sensor(self) -> str:
+        return f"{self.slug}_champion_sensor"
+
+    @property
+    def inputs_sensor(self) -> str:
+        return f"{self.slug}_inputs_sensor"
+
+    @property
+    def new_version_sensor(self) -> str:
+        return f"{self.slug}_new_version_sensor"
 
     @property
     def inference_job(self) -> str:

@@ -17,7 +17,7 @@ os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
 import dagster as dg
 
 from mlops_assets.component import build_model_definitions
-from mlops_assets.failures import user_error
+from mlops_assets.errors import user_error
 from mlops_assets.resources.defaults import default_resources
 from mlops_assets.resources.registry import MlflowRegistry
 

@@ -19,7 +19,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.models import ModelSignature, infer_signature
 
-from mlops_assets.failures import user_error
+from mlops_assets.errors import user_error
 from mlops_assets.models.trust import TRUSTED_TYPES
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.storage.location import Location

@@ -3,6 +3,7 @@
 import os
 import secrets
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,7 @@ import pyarrow as pa
 
 from mlops_assets.arrow.read_ahead import ahead
 from mlops_assets.storage.location import Location, writable
-from mlops_assets.storage.locks import held, is_held
+from mlops_assets.storage.locks import hold, is_held
 
 _LOCK = ".alive"
 
@@ -95,7 +96,7 @@ def scratch_folder(root: Path) -> Iterator[Path]:
     folder = root / f"{os.getpid()}-{secrets.token_hex(4)}"
     folder.mkdir()
     try:
-        with held(folder / _LOCK):
+        with hold(folder / _LOCK):
             yield folder
     finally:
         shutil.rmtree(folder)
@@ -110,6 +111,9 @@ def _sweep(root: Path) -> None:
 
 
 def _runs(process: int) -> bool:
+    if sys.platform == "win32":
+        # There `os.kill` would end it.
+        return False
     try:
         os.kill(process, 0)
     except ProcessLookupError:

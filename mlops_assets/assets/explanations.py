@@ -15,23 +15,34 @@ from pydantic import Field
 from mlops_assets.arrow.content_hash import hash_of
 from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.arrow.views import rows_of
-from mlops_assets.assets.engine_and_store import EXPLAINED_ROWS, chunk_store, engine_of
+from mlops_assets.assets.engine_and_store import EXPLAINED_ROWS, EngineAndStore
 from mlops_assets.assets.progress import with_progress
 from mlops_assets.assets.report import publish_report
 from mlops_assets.assets.streams import with_provenance
 from mlops_assets.engines.engine import Rows, Run, results
 from mlops_assets.explain.columns import interaction_column, shap_column
-from mlops_assets.explain.explainers.explainer import ExplainConfig, Explainer
+from mlops_assets.explain.explainers.explainer import Explainer
 from mlops_assets.explain.explainers.setup import background_pool
 from mlops_assets.explain.ledger.partitioned import ledger_of_version
+from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.explain.ledger.selection import Selection
 from mlops_assets.explain.ledger.work import ExplainWork
-from mlops_assets.family import Family
+from mlops_assets.io_managers.run_partition import run_partition
 from mlops_assets.io_managers.tables import TableIOManager
 from mlops_assets.metadata import ALLOW_MISSING, COLUMN_LINEAGE, lineage, picture, plain_text, table
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.models.reference import ModelReference
-from mlops_assets.naming import BACKGROUND
+from mlops_assets.naming import (
+    BACKGROUND,
+    CHAMPION_MODEL,
+    INPUT_SAMPLES,
+    MODEL_EXPLANATIONS,
+    MODEL_SIGNATURE,
+    SAMPLE_EXPLANATIONS,
+    ModelNames,
+)
+from mlops_assets.settings.groups import ExplainSettings
+from mlops_assets.settings.tables import OutputsSettings
 
 if TYPE_CHECKING:
     from mlops_assets.explain.ledger.summary import LedgerSummary
@@ -48,9 +59,14 @@ One row per output and feature. `rank` 1 is the feature with the largest mean |S
 partitions that the pinned version has explained so far."""
 
 
-def sample_explanations_asset(family: Family) -> dg.AssetsDefinition:
+def sample_explanations_asset(
+    names: ModelNames,
+    defaults: ExplainSettings,
+    outputs: OutputsSettings,
+    engine_and_store: EngineAndStore,
+    partitions: "dg.PartitionsDefinition[str] | None",
+) -> dg.AssetsDefinition:
     """`sample_explanations` of one model."""
-    defaults = family.settings.explain
 
     class ExplainRunConfig(dg.Config):
         """Which rows a run explains, and with what seed."""
@@ -71,14 +87,14 @@ def sample_explanations_asset(family: Family) -> dg.AssetsDefinition:
             return Selection(limit=self.limit, sample=sample, where=self.where, seed=self.seed)
 
     @dg.asset(
-        key=family.key("sample_explanations"),
-        ins={name: dg.AssetIn(key=family.key(name)) for name in ("champion_model", "model_signature", "input_samples")},
-        io_manager_key=family.tables,
-        required_resource_keys={family.tables, family.turn},
-        pool=family.pool,
-        partitions_def=family.partitions,
-        group_name=family.group,
-        kinds={"shap", family.settings.outputs.format},
+        key=names.key(SAMPLE_EXPLANATIONS),
+        ins={asset: dg.AssetIn(key=names.key(asset)) for asset in (CHAMPION_MODEL, MODEL_SIGNATURE, INPUT_SAMPLES)},
+        io_manager_key=names.tables,
+        required_resource_keys={names.tables, names.run_lock},
+        pool=names.pool,
+        partitions_def=partitions,
+        group_name=names.group,
+        kinds={"shap", outputs.format},
         code_version=CODE_VERSION,
     )
     def sample_explanations(
@@ -99,13 +115,7 @@ def sample_explanations_asset(family: Family) -> dg.AssetsDefinition:
 
         reference, source = champion_model.reference, Provenance.of(input_samples.schema)
 
-        settings = ExplainConfig(
-            KIND=defaults.KIND,
-            seed=config.seed,
-            background_rows=defaults.background_rows,
-            mode=defaults.mode,
-            interactions=defaults.interactions,
-        )
+        settings = defaults.config(config.seed)
         pool = background_pool(rows_of(input_samples), settings)
         selection = config.selection()
         key = pa.schema([input_samples.schema.field(name) for name in source.row_key])
@@ -124,28 +134,27 @@ def sample_explanations_asset(family: Family) -> dg.AssetsDefinition:
         )
         provenance = Provenance(
             row_key=source.row_key,
-            model=family.model,
+            model=names.model,
             model_uri=reference.uri,
             model_digest=reference.digest,
             signature_hash=signature_hash(model_signature),
             inputs_version=source.data_version,
             data_version=version,
-            extra=explanation_provenance(explainer, selection, settings),
+            extra=LedgerProvenance.describe(explainer, selection, settings).to_extra(),
         )
         publish_background(
-            getattr(context.resources, family.tables), explainer, provenance, family.run_partition(context)
+            getattr(context.resources, names.tables), explainer, provenance, run_partition(context, partitions)
         )
-        every = selection == Selection(seed=selection.seed)
         run = Run(
             work,
-            Rows.of(input_samples, defaults.batch_rows, EXPLAINED_ROWS, None if every else work.chosen),
-            chunk_store(family),
+            Rows.of(input_samples, defaults.batch_rows, EXPLAINED_ROWS, None if selection.every_row else work.chosen),
+            engine_and_store.store(),
             tell=context.log.info,
         )
 
         def ledger() -> Iterator[pa.RecordBatch]:
             whole = input_samples.count_rows() * len(explainer.outputs)
-            yield from with_progress(results(engine_of(family), run), context.log, "explained", whole)
+            yield from with_progress(results(engine_and_store.engine(), run), context.log, "explained", whole)
             context.add_asset_metadata(run.tally.as_metadata())
 
         shap_columns = {shap_column(name): explainer.features for name in explainer.features}
@@ -155,7 +164,7 @@ def sample_explanations_asset(family: Family) -> dg.AssetsDefinition:
             value=with_provenance(reader, provenance),
             metadata={
                 COLUMN_LINEAGE: lineage(
-                    {**shap_columns, **{name: [name] for name in source.row_key}}, family.key("input_samples")
+                    {**shap_columns, **{name: [name] for name in source.row_key}}, names.key(INPUT_SAMPLES)
                 ),
                 "model_version": reference.version,
                 "model_digest": reference.digest,
@@ -172,24 +181,6 @@ def sample_explanations_asset(family: Family) -> dg.AssetsDefinition:
     return sample_explanations
 
 
-def explanation_provenance(explainer: Explainer, selection: Selection, settings: ExplainConfig) -> dict[str, str]:
-    """What later readers of the ledger need to know of the explainer: `Provenance.extra`, as JSON where structured."""
-    return {
-        "explain_settings": json.dumps(asdict(settings), sort_keys=True),
-        "explainer": explainer.kind,
-        "explainer_reason": explainer.reason,
-        "space": explainer.space,
-        "outputs": json.dumps(list(explainer.outputs)),
-        "features": json.dumps(list(explainer.features)),
-        "precision": explainer.precision.name,
-        "native_importance": json.dumps(explainer.native_importance, sort_keys=True),
-        "background_digest": explainer.background_digest or "",
-        "selection": str(selection),
-        "every_row": json.dumps(selection == Selection(seed=selection.seed)),
-        "in_order_from_start": json.dumps(selection.sample is None and selection.where is None),
-    }
-
-
 def publish_background(
     tables: TableIOManager, explainer: Explainer, provenance: Provenance, partition: str | None = None
 ) -> None:
@@ -201,34 +192,35 @@ def publish_background(
     tables.publish(BACKGROUND, stream, partition)
 
 
-def model_explanations_asset(family: Family) -> dg.AssetsDefinition:
+def model_explanations_asset(
+    names: ModelNames, outputs: OutputsSettings, partitions: "dg.PartitionsDefinition[str] | None"
+) -> dg.AssetsDefinition:
     """`model_explanations` of one model."""
-
-    ledger = family.key("sample_explanations")
+    ledger = names.key(SAMPLE_EXPLANATIONS)
     asset: Callable[..., Callable[[Callable[..., Any]], dg.AssetsDefinition]] = partial(
         dg.asset,
-        key=family.key("model_explanations"),
-        io_manager_key=family.tables,
-        required_resource_keys={family.tables, family.turn},
-        pool=family.pool,
-        group_name=family.group,
-        kinds={"shap", family.settings.outputs.format},
+        key=names.key(MODEL_EXPLANATIONS),
+        io_manager_key=names.tables,
+        required_resource_keys={names.tables, names.run_lock},
+        pool=names.pool,
+        group_name=names.group,
+        kinds={"shap", outputs.format},
         code_version=CODE_VERSION,
         description=MODEL_EXPLANATIONS_DESCRIPTION.strip(),
     )
-    if family.partitions is None:
+    if partitions is None:
 
         @asset(ins={"sample_explanations": dg.AssetIn(key=ledger)})
         def model_explanations(
             context: dg.AssetExecutionContext, sample_explanations: ds.Dataset
         ) -> dg.MaterializeResult[pa.RecordBatchReader]:
-            return _summarised(context, family, sample_explanations)
+            return _summarize(context, names, sample_explanations)
 
         return model_explanations
 
     @asset(
         ins={
-            "champion_model": dg.AssetIn(key=family.key("champion_model")),
+            "champion_model": dg.AssetIn(key=names.key(CHAMPION_MODEL)),
             "sample_explanations": dg.AssetIn(key=ledger, metadata={ALLOW_MISSING: True}),
         }
     )
@@ -244,23 +236,23 @@ def model_explanations_asset(family: Family) -> dg.AssetsDefinition:
                 "partitions_of_other_versions": ", ".join(left_out[:PARTITIONS_SHOWN]) or "(none)",
             }
         )
-        return _summarised(context, family, whole)
+        return _summarize(context, names, whole)
 
     return model_explanations_of_partitions
 
 
-def _summarised(
-    context: dg.AssetExecutionContext, family: Family, ledger: ds.Dataset
+def _summarize(
+    context: dg.AssetExecutionContext, names: ModelNames, ledger: ds.Dataset
 ) -> dg.MaterializeResult[pa.RecordBatchReader]:
     from mlops_assets.explain.ledger.summary import LedgerSummary
 
     source = Provenance.of(ledger.schema)
-    features, outputs = json.loads(source.extra["features"]), json.loads(source.extra["outputs"])
+    origin = LedgerProvenance.of(source)
     summary = LedgerSummary.over(
         rows_of(ledger),
-        features,
-        outputs,
-        native_importance=json.loads(source.extra["native_importance"]),
+        origin.features,
+        origin.outputs,
+        native_importance=origin.native_importance,
     )
     found = summary.table()
     version = hash_of(CODE_VERSION, source.data_version or "")
@@ -272,7 +264,7 @@ def _summarised(
         inputs_version=source.data_version,
         data_version=version,
     )
-    tables: TableIOManager = getattr(context.resources, family.tables)
+    tables: TableIOManager = getattr(context.resources, names.tables)
     inputs = _explained_inputs(tables, source)
     report = publish_report(tables, ledger, summary, inputs)
     top = top_features(found)
@@ -286,20 +278,20 @@ def _summarised(
     return dg.MaterializeResult(
         value=with_provenance(found.to_reader(), provenance),
         metadata={
-            "summary_plot": picture(_summary_plot(summary, inputs, source), f"SHAP summary of {family.model}"),
+            "summary_plot": picture(_summary_plot(summary, inputs, source), f"SHAP summary of {names.model}"),
             "report": dg.MetadataValue.path(report.address) if report.is_local else report.uri,
             COLUMN_LINEAGE: lineage(
                 {
-                    name: [shap_column(feature) for feature in features]
+                    name: [shap_column(feature) for feature in origin.features]
                     for name in ("mean_abs_shap", "mean_shap", "rank")
                 },
-                family.key("sample_explanations"),
+                names.key(SAMPLE_EXPLANATIONS),
             ),
             "top_features": table(top, columns),
             "top_features_text": ", ".join(dict.fromkeys(plain_text(str(row["feature"])) for row in top[:5])),
-            "features": len(features),
+            "features": len(origin.features),
             "rows_explained": summary.rows,
-            "space": source.extra["space"],
+            "space": origin.space,
         },
         data_version=dg.DataVersion(version),
     )
@@ -322,7 +314,7 @@ def _summary_plot(summary: "LedgerSummary", inputs: ds.Dataset | None, source: P
     colours = None
     if sample is not None and inputs is not None:
         colours = matching_rows(rows_of(inputs), sample, source.row_key, summary.features)
-    return summary_plot_png(summary, inputs=colours, space=source.extra["space"], title=source.model or "")
+    return summary_plot_png(summary, inputs=colours, space=LedgerProvenance.of(source).space, title=source.model or "")
 
 
 def top_features(explanations: pa.Table) -> list[dict[str, Any]]:

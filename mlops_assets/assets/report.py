@@ -8,6 +8,7 @@ import pyarrow.dataset as ds
 from mlops_assets.arrow.batching import first_rows
 from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.arrow.views import rows_of
+from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.explain.ledger.residuals import judge_residuals
 from mlops_assets.io_managers.tables import TableIOManager
 from mlops_assets.naming import REPORT
@@ -32,7 +33,7 @@ def publish_report(
     from mlops_assets.explain.report.report import ReportContents, report_html
 
     source = Provenance.of(ledger.schema)
-    extra = source.extra
+    origin = LedgerProvenance.of(source)
     rejected, count = _rejected(tables)
     contents = ReportContents(
         title=f"{source.model} {(source.model_uri or '').rpartition('/')[2]}",
@@ -40,14 +41,14 @@ def publish_report(
             "Model": source.model or "",
             "Version": source.model_uri or "",
             "Digest": source.model_digest or "",
-            "Explained by": f"{extra['explainer']}: {extra['explainer_reason']}",
-            "Rows": extra["selection"],
+            "Explained by": f"{origin.explainer}: {origin.reason}",
+            "Rows": origin.selection,
             "Inputs' version": source.inputs_version or "",
         },
         summary=summary,
-        space=extra["space"],
+        space=origin.space,
         row_key=source.row_key,
-        residuals=judge_residuals(rows_of(ledger), source.row_key, extra["precision"]),
+        residuals=judge_residuals(rows_of(ledger), source.row_key, origin.precision),
         rejected=rejected,
         rejected_count=count,
         **_rows(ledger, summary, inputs, source),

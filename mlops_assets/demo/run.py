@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 
 from mlops_assets.demo.champion import MODEL, register_demo_champion, write_demo_table
-from mlops_assets.failures import user_error
+from mlops_assets.errors import user_error
 from mlops_assets.naming import REGISTRY
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.state import project_root, state_folder

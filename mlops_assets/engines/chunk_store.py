@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from mlops_assets.arrow.content_hash import hash_of
 from mlops_assets.storage.location import Location, writable
-from mlops_assets.storage.locks import held, is_held
+from mlops_assets.storage.locks import hold, is_held
 
 _IN_USE = "in_use"
 _COLLECTED = "collected"
@@ -105,7 +105,7 @@ class ChunkStore:
             markers.mkdir(parents=True, exist_ok=True, mode=0o700)
         marker = markers / f"{os.getpid()}-{secrets.token_hex(4)}"
         try:
-            with held(marker):
+            with hold(marker):
                 yield
         finally:
             marker.unlink(missing_ok=True)

@@ -14,7 +14,7 @@ import pyarrow as pa
 from mlops_assets.engines.chunk_store import ChunkStore
 from mlops_assets.engines.chunks import Chunk
 from mlops_assets.engines.engine import Engine, Run
-from mlops_assets.engines.work import opened
+from mlops_assets.engines.work import open_work
 from mlops_assets.engines.worker_pool import WorkerPool
 from mlops_assets.errors import ConfigurationError
 
@@ -76,7 +76,7 @@ class _Watch:
     def do(self, rows: pa.RecordBatch) -> pa.RecordBatch:
         """The work, watched."""
         wall, own, every = time.perf_counter(), time.thread_time(), time.process_time()
-        result = opened(self._run.work)(rows)
+        result = open_work(self._run.work)(rows)
         if self._warm:
             self._seconds += time.perf_counter() - wall
             # Both count processor time: a busy machine does not change what they say.
@@ -101,7 +101,7 @@ def _one(run: Run, chunk: Chunk, watch: _Watch | None) -> pa.RecordBatch:
     key = ChunkStore.key(run.work.identity, chunk.content)
     result = run.kept(key, chunk.rows.num_rows)
     if result is None:
-        result = watch.do(chunk.rows) if watch else opened(run.work)(chunk.rows)
+        result = watch.do(chunk.rows) if watch else open_work(run.work)(chunk.rows)
         run.keep(key, chunk.rows.num_rows, result)
     return result
 
@@ -114,7 +114,7 @@ def _in_processes(run: Run, chunks: Iterator[Chunk], workers: int, cores: int) -
 
 def _in_threads(run: Run, chunks: Iterator[Chunk], threads: int) -> Iterator[pa.RecordBatch]:
     """Each thread with a chunk of its own, rather than all of the library's threads with a share of the same one."""
-    do = opened(run.work)
+    do = open_work(run.work)
     with ThreadPoolExecutor(threads, "chunk", initializer=_one_thread_each) as pool:
         yield from _in_order(run, chunks, lambda rows: pool.submit(do, rows), 2 * threads)
 

@@ -66,9 +66,9 @@ def _serve(incoming: BinaryIO, outgoing: BinaryIO) -> None:
         path, work = pickle.loads(start)
         # Modules of the user's own are found as they are in the other process; the work is unpacked only then.
         sys.path[:] = path
-        from mlops_assets.engines.work import opened
+        from mlops_assets.engines.work import open_work
 
-        do = opened(pickle.loads(work))
+        do = open_work(pickle.loads(work))
     except Exception as error:  # noqa: BLE001 - the other process raises it
         write_frame(outgoing, FAILED + packed_error(error))
         return

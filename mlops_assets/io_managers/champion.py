@@ -1,20 +1,21 @@
 """The store of the champion: a small JSON reference, from which a consumer gets the model itself."""
 
 import json
+from pathlib import Path
 
 import dagster as dg
 
-from mlops_assets.family import Family
 from mlops_assets.io_managers.same_run import published_in_run, read_in_run, switching
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.models.model_source import ModelSource
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.trust import TrustPolicy
-from mlops_assets.naming import REGISTRY
+from mlops_assets.naming import REGISTRY, ModelNames
 from mlops_assets.resources.loaders import Loader
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.resources.retries import MOST_RETRIES, retried_when_unreachable
-from mlops_assets.settings.groups import from_environment
+from mlops_assets.settings.groups import TrustSettings
+from mlops_assets.settings.tables import OutputsSettings
 from mlops_assets.storage.location import Location
 
 
@@ -128,35 +129,32 @@ def read_published(place: Location, key: dg.AssetKey) -> str:
     return place.read_text()
 
 
-def champion_io_manager(family: Family) -> dg.IOManagerDefinition:
+def champion_io_manager(
+    names: ModelNames, outputs: OutputsSettings, trust: TrustSettings, root: Path
+) -> dg.IOManagerDefinition:
     """The champion's IO manager of one model, on the code location's registry and the model's own loader."""
-    policy = family.settings.trust.policy()
+    policy = trust.policy()
 
     @dg.io_manager(
-        required_resource_keys={REGISTRY, family.loader},
+        required_resource_keys={REGISTRY, names.loader},
         description="The champion: a JSON reference, loaded on demand.",
     )
     def build(context: dg.InitResourceContext) -> ChampionIOManager:
         return ChampionIOManager(
-            _folder(family),
+            outputs.location(root),
             getattr(context.resources, REGISTRY),
-            getattr(context.resources, family.loader),
+            getattr(context.resources, names.loader),
             policy,
         )
 
     return build
 
 
-def signature_io_manager(family: Family) -> dg.IOManagerDefinition:
+def signature_io_manager(outputs: OutputsSettings, root: Path) -> dg.IOManagerDefinition:
     """The signature's IO manager of one model."""
 
     @dg.io_manager(description="The signature, as MLflow's JSON.")
     def build(_context: dg.InitResourceContext) -> SignatureIOManager:
-        return SignatureIOManager(_folder(family))
+        return SignatureIOManager(outputs.location(root))
 
     return build
-
-
-def _folder(family: Family) -> Location:
-    outputs = family.settings.outputs
-    return Location.parse(outputs.path, base=family.root, storage_options=from_environment(outputs.storage_options))

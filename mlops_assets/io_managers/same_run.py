@@ -16,7 +16,7 @@ import dagster as dg
 
 from mlops_assets.errors import ConcurrentRunError
 from mlops_assets.storage.location import Location, writable
-from mlops_assets.storage.locks import turn
+from mlops_assets.storage.locks import lock_file
 
 if TYPE_CHECKING:
     from dagster._core.execution.context.system import StepExecutionContext
@@ -137,5 +137,5 @@ def _alone(folder: Location) -> Iterator[None]:
         return
     with writable(folder):
         Path(folder.address).mkdir(parents=True, exist_ok=True)
-    with turn(Path(folder.address) / SWITCH):
+    with lock_file(Path(folder.address) / SWITCH):
         yield

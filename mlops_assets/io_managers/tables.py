@@ -17,7 +17,7 @@ from mlops_assets.errors import TableError
 from mlops_assets.io_managers.same_run import published_in_run, read_in_run, refuse_replaced, switching
 from mlops_assets.metadata import ALLOW_MISSING, schema_metadata
 from mlops_assets.scoring.reason_text import format_reasons
-from mlops_assets.settings.groups import from_environment
+from mlops_assets.settings.environment import from_environment
 from mlops_assets.storage.location import Location
 from mlops_assets.storage.partition_paths import file_name
 from mlops_assets.tables.files import DELTA_LOG

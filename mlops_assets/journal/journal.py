@@ -10,7 +10,7 @@ from pathlib import Path
 from mlops_assets.errors import DigestMismatchError, TableError
 from mlops_assets.journal.entry import Entry, NoticedBy
 from mlops_assets.storage.location import Location
-from mlops_assets.storage.locks import exclusive
+from mlops_assets.storage.locks import lock_folder
 from mlops_assets.storage.small_files import read_all
 
 _NAME = re.compile(r"\d{8}\.json")
@@ -132,7 +132,7 @@ class Journal:
                     where=self.folder.uri,
                     fix="Check the permissions, or set journal.path in the model's YAML",
                 ) from error
-        with exclusive(Path(self.folder.address)) if self.folder.is_local else nullcontext():
+        with lock_folder(Path(self.folder.address)) if self.folder.is_local else nullcontext():
             yield
 
 

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING
 
 from mlops_assets.errors import ConfigurationError, MlopsAssetsError, ModelLoadError
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.models.mlmodel import ModelDescription
+from mlops_assets.models.process_cache import ProcessCache
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.requirements import install_line, is_installed, saved_with
 from mlops_assets.models.skops_files import listing_its_types
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 # A process serves few models at a time; more would hold their memory for nothing.
 _MOST_LOADED = 4
 _LONGEST_CAUSE = 300
-_loaded: dict[tuple[ModelReference, str], LoadedModel] = {}
-_lock = Lock()
+LOADED_MODELS: ProcessCache[tuple[ModelReference, str], LoadedModel] = ProcessCache(_MOST_LOADED)
 
 
 def load_native(folder: Path, reference: ModelReference) -> LoadedModel:
@@ -79,14 +78,7 @@ def load_by_flavor(folder: Path, reference: ModelReference) -> LoadedModel:
 
 def load_once(reference: ModelReference, strategy: str, load: Callable[[], LoadedModel]) -> LoadedModel:
     """`load()`, or what it returned earlier in this process for the same reference and strategy."""
-    key = (reference, strategy)
-    with _lock:
-        model = _loaded.pop(key, None) or load()
-        while len(_loaded) >= _MOST_LOADED:
-            # The order is that of the last use.
-            _loaded.pop(next(iter(_loaded)))
-        _loaded[key] = model
-        return model
+    return LOADED_MODELS.get((reference, strategy), load)
 
 
 def _pyfunc(folder: Path, reference: ModelReference) -> "PyFuncModel":

@@ -21,7 +21,7 @@ from mlops_assets.models.cache import ModelCache
 from mlops_assets.models.digest import check_links, digest_of
 from mlops_assets.models.environment import environment
 from mlops_assets.models.mlmodel import ModelDescription
-from mlops_assets.models.process_cache import OnFirstUse
+from mlops_assets.models.process_cache import ProcessCache
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.registry_errors import RESTORE, download_error, is_missing_resource, registry_error, said
 from mlops_assets.models.trust import Origin, TrustPolicy
@@ -77,7 +77,7 @@ class Registry:
         self.tracking_uri = tracking_uri
         self.registry_uri = registry_uri or tracking_uri
         self.timeout, self.retries = timeout, retries
-        self._client: OnFirstUse[MlflowClient] = OnFirstUse(self._connect)
+        self._clients: ProcessCache[str, MlflowClient] = ProcessCache()
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Another process connects by itself.
@@ -86,7 +86,7 @@ class Registry:
     @property
     def client(self) -> "MlflowClient":
         """The client, made on first use; the same for all threads, until the registry once did not answer."""
-        return self._client.value()
+        return self._clients.get(self.registry_uri, self._connect)
 
     def _connect(self) -> "MlflowClient":
         with self.talking(f"opening {self.where}"):
@@ -277,7 +277,7 @@ class Registry:
                 mine = explain(error) if explain else registry_error(error, doing, self.where)
                 if isinstance(mine, RegistryUnreachableError):
                     # A database may come back as another one; the next client looks for its tables.
-                    self._client.forget()
+                    self._clients.remove(self.registry_uri)
                 known = secrets | secrets_of(self.registry_uri) | secrets_of(self.tracking_uri)
                 raise mine from said(error, known)
 

@@ -29,10 +29,6 @@ class BatchDependence:
     different: int
 
 
-ROWS_COMPARED, ROWS_THAT_DIFFER = "batches.rows_compared", "batches.rows_that_differ"
-"""`Provenance.extra` of predictions: a `BatchDependence`."""
-
-
 def measure_batch_dependence(score: PerChunk, sample: pa.Table) -> BatchDependence:
     """Score the first rows at once, then in thirds from the last to the first, and compare row by row.
 

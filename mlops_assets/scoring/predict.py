@@ -148,6 +148,7 @@ class PredictWork(Work):
     """
 
     noun: ClassVar[str] = "predictions"
+    RESULT_VERSION: ClassVar[int] = 1
 
     model: LoadedModel
     signature: str
@@ -159,7 +160,7 @@ class PredictWork(Work):
     @cached_property
     def identity(self) -> str:
         parts = (self.signature, *self.row_key, json.dumps(self.params, sort_keys=True, default=str), self.method)
-        return identity_of("predict", self.model.reference, parts, self.model.strategies)
+        return identity_of(self, self.model.reference, parts, self.model.strategies)
 
     @property
     def takes_turns(self) -> bool:

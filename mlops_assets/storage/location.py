@@ -3,6 +3,7 @@
 import os
 import re
 import secrets
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -15,10 +16,13 @@ import pyarrow as pa
 from pyarrow import fs as arrow_fs
 
 from mlops_assets.errors import ConfigurationError, TableError
-from mlops_assets.storage.locks import held, is_held
+from mlops_assets.storage.locks import hold, is_held
 from mlops_assets.storage.object_stores import StoreHandler, create, is_object_store, sweep_uploads, upload
 from mlops_assets.storage.protocols import opened_url
 from mlops_assets.storage.store_errors import told
+
+LOCK_SUFFIX = ".lock"
+"""At the end of a draft's name: the name of its lock file."""
 
 
 @dataclass(frozen=True)
@@ -248,7 +252,7 @@ class Location:
                 if parent:
                     self.filesystem.create_dir(parent, recursive=True)
                 if self.is_local:
-                    stack.enter_context(held(Path(temporary.address)))
+                    stack.enter_context(hold(_lock_of(temporary)))
             try:
                 yield temporary
                 with writable(self):
@@ -281,17 +285,19 @@ class Location:
         A hidden file is removed when it is at least `older_than` old and, locally, no living process holds it: there
         ``timedelta(0)`` is safe beside other writers. A filesystem that tells no times keeps its files.
         """
-        pattern = re.compile(rf"\.{re.escape(self.name)}\.[0-9a-f]{{16}}\.tmp")
-        folder = self.sibling("")
-        stale = []
-        for name in folder.files(recursive=False):
-            if pattern.fullmatch(name):
-                leftover = self.sibling(name)
-                age = leftover.age()
-                if age is not None and age >= older_than and not (self.is_local and is_held(Path(leftover.address))):
-                    leftover.remove()
-                    stale.append(name)
-        return tuple(stale)
+        pattern = re.compile(rf"(\.{re.escape(self.name)}\.[0-9a-f]{{16}}\.tmp)({re.escape(LOCK_SUFFIX)})?")
+        matches = (pattern.fullmatch(name) for name in self.sibling("").files(recursive=False))
+        removed = []
+        for name in dict.fromkeys(match[1] for match in matches if match):
+            draft = self.sibling(name)
+            # Before its lock is looked at: a writer makes the lock first, so that a draft without one has no writer.
+            age = draft.age()
+            if self.is_local and is_held(_lock_of(draft)):
+                continue
+            if age is not None and age >= older_than:
+                draft.remove()
+                removed.append(name)
+        return tuple(removed)
 
     def sweep_uploads(self, older_than: timedelta) -> tuple[str, ...]:
         """Cancel what killed writers began to upload into this folder; see `object_stores.sweep_uploads`."""
@@ -330,8 +336,20 @@ def writable(place: Location) -> Iterator[None]:
         ) from error
 
 
+def _lock_of(draft: Location) -> Path:
+    """The file that shows that the draft's writer lives: not the draft itself, which is written to and renamed."""
+    return Path(draft.address + LOCK_SUFFIX)
+
+
 def _flush_to_disk(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
+    if sys.platform == "win32":
+        # Windows flushes what it can write to, and no folders.
+        if Path(path).is_dir():
+            return
+        flags = os.O_RDWR
+    else:
+        flags = os.O_RDONLY
+    descriptor = os.open(path, flags)
     try:
         os.fsync(descriptor)
     finally:

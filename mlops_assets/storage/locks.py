@@ -1,107 +1,102 @@
-"""Whether the process that made a file still lives: a lock that the kernel drops when its holder dies, however it dies.
+"""Locks on files that the operating system drops when their holder dies, however it dies; on Windows as well.
 
 A process id says less: it is reused, and another container's is not ours to see.
+
+A lock file is empty and is removed by its holder, while it still holds it. Whoever waited for that file notices and
+takes the lock on the next one of its name: filelock does so since version 4 (tox-dev/filelock, `st_nlink`).
 """
 
+import errno
 import os
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-if sys.platform != "win32":
-    import fcntl
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
 
-
-@contextmanager
-def held(path: Path) -> Iterator[None]:
-    """Create `path` if need be and hold it until the block ends or the process dies.
-
-    The lock follows the file, not its name: it survives a rename. Windows has no such lock; nothing is held there.
-    """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-    try:
-        if sys.platform != "win32":
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+FOLDER_LOCK = ".mlops_assets.lock"
+"""The file in a folder that `lock_folder` holds."""
 
 
 @contextmanager
-def exclusive(folder: Path) -> Iterator[None]:
-    """Keep every other process and thread out of `exclusive(folder)` meanwhile; waits its turn, leaves no file."""
-    if sys.platform == "win32":
-        yield
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+def lock_file(path: Path, on_wait: Callable[[], None] | None = None) -> Iterator[None]:
+    """Be the only one inside ``lock_file(path)``, of all processes and threads; waits for the holder to end or to die.
 
-
-@contextmanager
-def turn(path: Path, waiting: Callable[[], None] | None = None) -> Iterator[None]:
-    """Be the only one inside ``turn(path)``, of all processes and threads; waits for the one before.
-
-    Unlike `exclusive` it leaves the folder's own lock alone. The file is there while somebody has his turn; one that a
-    killed process left behind is taken over, and removed, by the next. Windows has no such lock: nobody waits there.
+    The file exists while somebody holds it. One that a killed process left behind is taken over, and removed, by the
+    next holder.
 
     Parameters
     ----------
-    waiting
-        Called once where one has to wait.
+    on_wait
+        Called once when the lock is held by somebody else, before the wait.
 
     Raises
     ------
     OSError
         The file cannot be made.
     """
-    if sys.platform == "win32":
-        yield
-        return
-    descriptor = _taken(path, waiting)
+    from filelock import Timeout
+
+    lock = _file_lock(path)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        if on_wait is not None:
+            on_wait()
+        lock.acquire()
     try:
         yield
     finally:
-        # Still locked: nobody can have taken this very file meanwhile.
-        path.unlink(missing_ok=True)
-        os.close(descriptor)
+        _remove_and_release(lock, path)
 
 
-def _taken(path: Path, waiting: Callable[[], None] | None) -> int:
-    while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-        try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if waiting is not None:
-                    waiting()
-                    waiting = None
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
-            # Whoever had it before has removed the file: a lock on that one would keep nobody out.
-            if path.exists() and os.path.samestat(os.fstat(descriptor), path.stat()):
-                return descriptor
-        except BaseException:
-            os.close(descriptor)
-            raise
-        os.close(descriptor)
+@contextmanager
+def lock_folder(folder: Path) -> Iterator[None]:
+    """Be the only one inside ``lock_folder(folder)``, of all processes and threads; leaves no file."""
+    with lock_file(folder / FOLDER_LOCK):
+        yield
+
+
+@contextmanager
+def hold(path: Path) -> Iterator[None]:
+    """Show by the file `path`, which is made here, that this process lives; until the block ends or the process dies.
+
+    The file holds nothing else: Windows lets nobody write to a locked file.
+    """
+    with lock_file(path):
+        yield
 
 
 def is_held(path: Path) -> bool:
-    """True while some process (this one included) is inside `held(path)`; False when the file is gone."""
-    try:
-        descriptor = os.open(path, os.O_RDWR)
-    except FileNotFoundError:
+    """Whether some process (this one included) is inside `hold(path)`; a file that a dead one left is removed."""
+    from filelock import Timeout
+
+    if not path.exists():
         return False
+    lock = _file_lock(path)
     try:
-        if sys.platform != "win32":
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        lock.acquire(blocking=False)
+    except Timeout:
         return True
-    finally:
-        os.close(descriptor)
+    _remove_and_release(lock, path)
     return False
+
+
+def _file_lock(path: Path) -> "BaseFileLock":
+    from filelock import FileLock
+
+    path.parent.stat()
+    if not path.parent.is_dir():
+        # filelock would try to make the folder.
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path.parent))
+    # Not of one thread: a generator that holds a lock may be closed by another.
+    return FileLock(path, thread_local=False)
+
+
+def _remove_and_release(lock: "BaseFileLock", path: Path) -> None:
+    # Windows removes no file that is open; filelock does so there itself, after the release.
+    with suppress(PermissionError, FileNotFoundError):
+        path.unlink()
+    lock.release()

@@ -15,7 +15,7 @@ from pyarrow import csv as arrow_csv
 
 from mlops_assets.errors import TableError
 from mlops_assets.storage.location import Location
-from mlops_assets.storage.locks import exclusive
+from mlops_assets.storage.locks import lock_folder
 from mlops_assets.tables.table_writer import TableWriter, refusals
 
 _BLOCK_BYTES = 16 << 20
@@ -49,7 +49,7 @@ class CsvWriter(TableWriter):
     def _before_switch(self, content: str, target: Location, schema: pa.Schema, switch: ExitStack) -> str:
         if target.is_local:
             # Another writer's clean-up must not meet the moment between our types and our CSV.
-            switch.enter_context(exclusive(Path(target.address).parent))
+            switch.enter_context(lock_folder(Path(target.address).parent))
         sidecar = _sidecar(target, content)
         sidecar.write_bytes_atomically(schema.serialize().to_pybytes())
         return sidecar.name

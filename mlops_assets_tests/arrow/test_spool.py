@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from mlops_assets.arrow.spool import Spool, scratch_folder
-from mlops_assets.storage.locks import held
+from mlops_assets.storage.locks import hold
 
 BATCHES = pa.table({"a": range(10), "s": list("abcdefghij")}).to_batches(4)
 
@@ -83,7 +83,7 @@ def test_folders_of_dead_processes_are_swept_and_those_of_living_ones_are_not(tm
         (tmp_path / name).mkdir()
     (tmp_path / f"{dead}-aaaa" / "left").touch()
     # Of another container, whose process ids mean nothing here: its lock tells.
-    with held(tmp_path / f"{dead}-cccc" / ".alive"), scratch_folder(tmp_path) as fresh:
+    with hold(tmp_path / f"{dead}-cccc" / ".alive"), scratch_folder(tmp_path) as fresh:
         assert {path.name for path in tmp_path.iterdir()} == {
             f"{os.getpid()}-bbbb",
             f"{dead}-cccc",

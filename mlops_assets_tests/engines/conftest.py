@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from mlops_assets.engines.spark import session as spark_session
 from mlops_assets.engines.spark.address import java_missing
+from mlops_assets.engines.spark.session import SESSIONS
 from mlops_assets_tests.engines.spark_cluster import Cluster
 
 
@@ -19,6 +19,5 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         cluster.start()
         yield cluster
     finally:
-        for address in list(spark_session._kept):
-            spark_session.forget(address)
+        SESSIONS.clear()
         cluster.stop()

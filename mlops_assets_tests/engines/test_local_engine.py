@@ -17,11 +17,11 @@ import pyarrow.dataset as ds
 import pytest
 
 from mlops_assets.arrow.provenance import Provenance
-from mlops_assets.engines import local, work
+from mlops_assets.engines import local
 from mlops_assets.engines.chunk_store import ChunkStore
 from mlops_assets.engines.engine import Rows, Run, results
 from mlops_assets.engines.local import LocalEngine
-from mlops_assets.engines.work import PerChunk, Work
+from mlops_assets.engines.work import OPEN_WORK, PerChunk, Work
 from mlops_assets.errors import ConfigurationError, PredictionError, WorkerError
 
 
@@ -66,7 +66,7 @@ def dataset(count: int = 1000) -> ds.Dataset:
 
 def done(todo: Work, workers=1, chunk_rows=100, store=None, count=1000):
     # Work of one identity does the same in life; here it fails once and then does not.
-    work._opened.clear()
+    OPEN_WORK.clear()
     run = Run(todo, Rows.of(dataset(count), chunk_rows), store)
     table = pa.Table.from_batches(results(LocalEngine(workers), run))
     return table, run.tally

@@ -11,9 +11,8 @@ import pytest
 from mlops_assets.engines.engine import Engine, Run
 from mlops_assets.engines.kinds import ENGINES
 from mlops_assets.engines.spark.engine import SparkEngine
-from mlops_assets.engines.spark.session import session_at
-from mlops_assets.engines.spark.worker import CHUNKS, ChunkTask, loaded_libraries, packed_work
-from mlops_assets.engines.work import package_digest
+from mlops_assets.engines.spark.session import open_session
+from mlops_assets.engines.spark.worker import CHUNKS, ChunkTask, loaded_libraries, package_digest, packed_work
 from mlops_assets.engines.worker import batch_bytes
 from mlops_assets.errors import ConfigurationError, MissingExtraError, WorkerError
 from mlops_assets.models.loaded_model import LoadedModel
@@ -48,7 +47,7 @@ def test_a_secret_is_taken_from_the_environment_and_told_nowhere(monkeypatch):
     engine = SparkEngine(remote="sc://127.0.0.1:1/;token=hush", conf={"spark.password": "hush"})
     assert "hush" not in repr(engine) + engine.address.where
     with pytest.raises(WorkerError) as told:
-        session_at(engine.address, 10)
+        open_session(engine.address, 10)
     assert "hush" not in str(told.value)
     build_strategy(Engine, ENGINES, {"KIND": "SparkEngine", "remote": {"env": "SPARK_ADDRESS"}})
 
@@ -58,7 +57,7 @@ def test_nobody_at_the_address_is_told_at_once(place):
     address = f"{'spark' if place == 'master' else 'sc'}://127.0.0.1:{free_port()}"
     start = time.monotonic()
     with pytest.raises(WorkerError, match="Nobody answers at Spark's address") as told:
-        session_at(SparkEngine(**{place: address}).address, 60)
+        open_session(SparkEngine(**{place: address}).address, 60)
     assert told.value.where == address
     assert time.monotonic() - start < 10
 
@@ -66,13 +65,13 @@ def test_nobody_at_the_address_is_told_at_once(place):
 def test_a_missing_pyspark_is_named_with_its_remedy(monkeypatch):
     monkeypatch.setitem(sys.modules, "pyspark", None)
     with pytest.raises(MissingExtraError, match=r'pip install "mlops-assets\[spark\]"'):
-        session_at(SparkEngine(master="local[1]").address, 10)
+        open_session(SparkEngine(master="local[1]").address, 10)
 
 
 def test_a_missing_java_is_named_with_its_remedy(monkeypatch, tmp_path):
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
     with pytest.raises(ConfigurationError, match=r"needs Java .*Install Java 17 or newer and set JAVA_HOME"):
-        session_at(SparkEngine(master="local[1]").address, 10)
+        open_session(SparkEngine(master="local[1]").address, 10)
 
 
 def answer(task: ChunkTask) -> Exception:

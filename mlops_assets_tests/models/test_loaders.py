@@ -15,8 +15,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
 from mlops_assets.errors import ConfigurationError, ModelLoadError
-from mlops_assets.models import load
-from mlops_assets.models.load import load_by_flavor, load_custom, load_native, load_once
+from mlops_assets.models.load import LOADED_MODELS, load_by_flavor, load_custom, load_native, load_once
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.models.trust import TRUSTED_TYPES
 from mlops_assets.resources.loaders import LOADERS, AutoLoader, BuiltinLoader, CustomLoader, Loader
@@ -291,11 +290,11 @@ def test_only_the_last_used_stay_in_memory():
     kept = {name: load_once(REFERENCE, name, lambda: LoadedModel(REFERENCE, pyfunc=None)) for name in "abcd"}
     for name in "ca":
         load_once(REFERENCE, name, lambda: pytest.fail("loaded again"))
-    assert len(load._loaded) == 4
+    assert len(LOADED_MODELS.keys_by_use()) == 4
     load_once(REFERENCE, "e", lambda: LoadedModel(REFERENCE, pyfunc=None))
     assert load_once(REFERENCE, "a", lambda: pytest.fail("forgotten though used last")) is kept["a"]
     assert load_once(REFERENCE, "b", lambda: LoadedModel(REFERENCE, pyfunc=None)) is not kept["b"]
-    assert len(load._loaded) == 4
+    assert len(LOADED_MODELS.keys_by_use()) == 4
 
 
 def test_threads_that_ask_at_once_get_the_same_model():

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 
 from mlops_assets.errors import ConfigurationError, TableError
 from mlops_assets.storage.location import Location
-from mlops_assets.storage.locks import held
+from mlops_assets.storage.locks import hold
 from mlops_assets.tables import parquet_writer
 from mlops_assets.tables.writers import CsvWriter, ParquetWriter, writer_for
 from mlops_assets_tests.tables.strategies import EVERY, FLAT, assert_same, tables
@@ -237,7 +237,7 @@ def test_only_old_leftovers_of_this_table_are_swept(tmp_path):
         (tmp_path / name).touch()
         if kind != "young":
             os.utime(tmp_path / name, (time.time() - 7200,) * 2)
-    with held(tmp_path / names["held"]):
+    with hold(tmp_path / f"{names['held']}.lock"):
         swept = ParquetWriter().sweep(place_in(tmp_path), dt.timedelta(hours=1))
     assert swept == (names["old"],)
     assert {path.name for path in tmp_path.iterdir()} == {names["young"], names["held"], names["other"]}

@@ -16,7 +16,7 @@ _REACH_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
-class Address:
+class SparkAddress:
     """Which cluster, and as what; exactly one of `master` and `remote`.
 
     Attributes
@@ -40,7 +40,7 @@ class Address:
         return self.master or (self.remote or "").split(";")[0].rstrip("/")
 
 
-def check_installed(address: Address) -> None:
+def check_installed(address: SparkAddress) -> None:
     """That what Spark needs is on this machine.
 
     Raises
@@ -83,7 +83,7 @@ def java_missing() -> str | None:
     return None
 
 
-def check_reachable(address: Address) -> None:
+def check_reachable(address: SparkAddress) -> None:
     """That somebody listens: Spark itself tries for minutes, and then says little.
 
     Raises

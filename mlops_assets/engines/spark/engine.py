@@ -14,11 +14,11 @@ import pyarrow as pa
 from mlops_assets.engines.chunk_store import ChunkStore
 from mlops_assets.engines.chunks import Chunk
 from mlops_assets.engines.engine import Engine, Run
-from mlops_assets.engines.spark.address import Address
+from mlops_assets.engines.spark.address import SparkAddress
 from mlops_assets.engines.spark.session import (
     cancel_jobs,
-    forget,
-    session_at,
+    close_session,
+    open_session,
     spark_error,
     spark_errors,
     tag_jobs,
@@ -87,14 +87,14 @@ class SparkEngine(Engine):
             raise ConfigurationError(f"`conf` holds {wrong}", where="engine", fix="Spark's settings begin with spark.")
 
     @property
-    def address(self) -> Address:
+    def address(self) -> SparkAddress:
         """Which cluster, and as what."""
         conf = tuple(sorted((str(name), _text(value)) for name, value in self.conf.items()))
-        return Address(self.master, self.remote, self.name, conf)
+        return SparkAddress(self.master, self.remote, self.name, conf)
 
     def results(self, run: Run) -> Iterator[pa.RecordBatch]:
         task = ChunkTask.of(run)
-        session = session_at(self.address, self.start_seconds)
+        session = open_session(self.address, self.start_seconds)
         run.tell(f"Work on the Spark cluster at {self.address.where}")
         bytes_of_a_job = self.in_flight_mib * 2**20 / JOBS
         # A generator, whose type does not say that it can be closed.
@@ -146,7 +146,7 @@ class _Job:
 class _Jobs:
     """Jobs under way, their results in order."""
 
-    def __init__(self, session: "SparkSession", address: Address, run: Run, task: ChunkTask) -> None:
+    def __init__(self, session: "SparkSession", address: SparkAddress, run: Run, task: ChunkTask) -> None:
         self._session, self._address, self._run, self._task = session, address, run, task
         self._tag = f"mlops_assets-{secrets.token_hex(8)}"
         self._workers: set[str] = set()
@@ -204,7 +204,7 @@ class _Jobs:
             answers = tasks.mapInArrow(self._task, ANSWERS_IN_SPARK).toArrow()
         except spark_errors() as error:
             if not self._closing:
-                forget(self._address)
+                close_session(self._address)
             raise spark_error(error, self._address) from error
         for batch in answers.to_batches():
             numbers, failed, results, workers = batch.columns

@@ -5,12 +5,13 @@ import re
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from mlops_assets.engines.spark.address import Address, check_installed, check_reachable
+from mlops_assets.engines.spark.address import SparkAddress, check_installed, check_reachable
 from mlops_assets.engines.spark.worker import PROBE_IN_SPARK, probe
 from mlops_assets.errors import ConfigurationError, MlopsAssetsError, WorkerError
+from mlops_assets.models.process_cache import ProcessCache
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -25,11 +26,8 @@ _OF_THE_SESSION = {
 }
 _OF_THE_APPLICATION = {"spark.ui.showConsoleProgress": "false", "spark.log.level": "ERROR"}
 
-_lock = threading.Lock()
-_kept: dict[Address, "SparkSession"] = {}
 
-
-def session_at(address: Address, seconds: float) -> "SparkSession":
+def open_session(address: SparkAddress, seconds: float) -> "SparkSession":
     """A session in which a worker has answered; the one of before where the address is the same.
 
     Raises
@@ -42,22 +40,25 @@ def session_at(address: Address, seconds: float) -> "SparkSession":
     WorkerError
         Nobody listens at the address; no worker answers within `seconds`.
     """
-    with _lock:
-        kept = _kept.pop(address, None)
-        if kept is not None and _is_alive(kept, address):
-            _kept[address] = kept
-            return kept
-        # A process has one SparkContext.
-        for other in [each for each in _kept if each.master]:
-            _kept.pop(other).stop()
+
+    def start() -> "SparkSession":
+        for other in SESSIONS.keys_by_use():
+            if address.master and other.master and other != address:
+                SESSIONS.remove(other)
         check_installed(address)
         check_reachable(address)
-        opened = _within(seconds, lambda: _opened(address), address)
-        _kept[address] = opened
-        return opened
+        return _within(seconds, lambda: _start(address), address)
+
+    # A process has one SparkContext.
+    with _one_context if address.master else nullcontext():
+        session = SESSIONS.get(address, start)
+        if not _is_alive(session, address):
+            SESSIONS.remove(address, session, close=False)
+            session = SESSIONS.get(address, start)
+        return session
 
 
-def _is_alive(session: "SparkSession", address: Address) -> bool:
+def _is_alive(session: "SparkSession", address: SparkAddress) -> bool:
     """A Connect server ends a session that was idle for long; a driver stops when it loses the cluster."""
     try:
         if address.master:
@@ -69,14 +70,19 @@ def _is_alive(session: "SparkSession", address: Address) -> bool:
     return True
 
 
-def forget(address: Address) -> None:
+def close_session(address: SparkAddress) -> None:
     """Stop the session at `address`; the next one is new. Nothing happens where there is none."""
-    with _lock:
-        session = _kept.pop(address, None)
-    if session is not None:
-        # It may be gone already.
-        with suppress(*spark_errors()):
-            session.stop()
+    SESSIONS.remove(address)
+
+
+def _stop(session: "SparkSession") -> None:
+    # It may be gone already.
+    with suppress(*spark_errors()):
+        session.stop()
+
+
+SESSIONS: ProcessCache[SparkAddress, "SparkSession"] = ProcessCache(close=_stop)
+_one_context = threading.Lock()
 
 
 def tag_jobs(session: "SparkSession", tag: str) -> None:
@@ -106,7 +112,7 @@ def _is_classic(session: "SparkSession") -> bool:
     return ".connect." not in type(session).__module__
 
 
-def spark_error(error: Exception, address: Address) -> MlopsAssetsError:
+def spark_error(error: Exception, address: SparkAddress) -> MlopsAssetsError:
     """What Spark raised, in this package's words."""
     text = str(error)
     missing = re.search(r"ModuleNotFoundError: No module named '([^']+)'", text)
@@ -138,14 +144,14 @@ def python_of_workers(conf: Mapping[str, str]) -> str:
     return conf.get("spark.pyspark.python") or os.environ.get("PYSPARK_PYTHON") or sys.executable
 
 
-def _opened(address: Address) -> "SparkSession":
+def _start(address: SparkAddress) -> "SparkSession":
     session = _connect(address) if address.remote else _classic(address)
     # More than one such task may be needed to find a worker: Spark itself tries again.
     session.range(0, 1, 1, 1).mapInArrow(probe, PROBE_IN_SPARK).toArrow()
     return session
 
 
-def _classic(address: Address) -> "SparkSession":
+def _classic(address: SparkAddress) -> "SparkSession":
     from pyspark import SparkContext
     from pyspark.sql import SparkSession
 
@@ -170,7 +176,7 @@ def _classic(address: Address) -> "SparkSession":
     return session
 
 
-def _connect(address: Address) -> Any:
+def _connect(address: SparkAddress) -> Any:
     from pyspark.sql.connect.session import SparkSession
 
     session = SparkSession.builder.remote(address.remote or "").create()
@@ -179,7 +185,7 @@ def _connect(address: Address) -> Any:
     return session
 
 
-def _within(seconds: float, open_: Callable[[], Result], address: Address) -> Result:
+def _within(seconds: float, open_: Callable[[], Result], address: SparkAddress) -> Result:
     """`open_()` in a thread of its own, because Spark waits for workers without end."""
     found: list[Result] = []
     failed: list[BaseException] = []

@@ -1,5 +1,6 @@
 """What runs on a Spark worker: the same work as here, on chunks that come as bytes and go as bytes."""
 
+import hashlib
 import importlib
 import io
 import os
@@ -9,14 +10,14 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from mlops_assets.engines.engine import Run
-from mlops_assets.engines.work import PerChunk, opened, package_digest
+from mlops_assets.engines.work import PerChunk, open_work
 from mlops_assets.engines.worker import batch_bytes, batch_of, packed_error
 from mlops_assets.errors import ConfigurationError, WorkerError
 from mlops_assets.models.model_source import LoadsModels, ModelSource
@@ -131,6 +132,19 @@ def _user() -> str:
     return str(os.geteuid()) if hasattr(os, "geteuid") else os.environ.get("USERNAME", "user")
 
 
+@cache
+def package_digest() -> str:
+    """SHA-256 over this package's own modules: driver and workers exchange pickled objects, so their code is the same.
+
+    Results are kept under the driver's identity, whichever process computes them.
+    """
+    root = Path(__file__).parents[2]
+    sha = hashlib.sha256()
+    for path in sorted(root.rglob("*.py")):
+        sha.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return sha.hexdigest()
+
+
 def loaded_libraries() -> tuple[tuple[str, str], ...]:
     """Versions of the libraries that this process computes with, by the name of their module."""
     loaded = ((name, getattr(sys.modules.get(name), "__version__", None)) for name in _LIBRARIES)
@@ -166,7 +180,7 @@ def _opened(task: ChunkTask) -> PerChunk:
             where=_here(),
             fix="Install it for the workers' Python, or send it along: conf: {spark.submit.pyFiles: ...}",
         ) from error
-    return opened(work)
+    return open_work(work)
 
 
 def _here() -> str:

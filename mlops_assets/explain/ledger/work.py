@@ -38,6 +38,7 @@ class ExplainWork(Work):
     """
 
     noun: ClassVar[str] = "explanations"
+    RESULT_VERSION: ClassVar[int] = 1
 
     model: LoadedModel
     signature: str
@@ -60,7 +61,7 @@ class ExplainWork(Work):
             json.dumps([one.kind, one.space, one.features, one.outputs, one.interaction_pairs, one.way]),
             self.selection.where or "",
         )
-        return identity_of("explain", self.model.reference, parts, (*self.model.strategies, one))
+        return identity_of(self, self.model.reference, parts, (*self.model.strategies, one))
 
     @cached_property
     def subject(self) -> Explaining:

@@ -4,11 +4,14 @@ The null rows matter: whether a column is required is decided by them, and the h
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from mlops_assets.signatures.infer.mlflow_inference import deviation_of, deviation_of_records, is_flat, shortened
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,6 +21,22 @@ _UNSUPPORTED_KINDS = {
     "m": "convert it to a number of seconds",
     "c": "split it into two columns",
 }
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Rows to infer a schema from.
+
+    Attributes
+    ----------
+    columns
+        All columns that can be typed, as Arrow.
+    typed_by_mlflow
+        Those of them that MLflow types faithfully, in a form that it takes; None: there are none.
+    """
+
+    columns: dict[str, pa.Array]
+    typed_by_mlflow: "pd.DataFrame | list[dict[str, Any]] | None" = None
 
 
 class Faults:
@@ -30,8 +49,8 @@ class Faults:
         self.messages.append(f"column {column!r} is {found}: {remedy}")
 
 
-def sample_frame(frame: "pd.DataFrame", head: int, faults: Faults) -> dict[str, pa.Array]:
-    """Columns of a DataFrame, sampled; the index is left out."""
+def sample_frame(frame: "pd.DataFrame", head: int, faults: Faults) -> Sample:
+    """A sample of a DataFrame; the index is left out."""
     import pandas as pd
 
     if isinstance(frame.columns, pd.MultiIndex):
@@ -39,37 +58,68 @@ def sample_frame(frame: "pd.DataFrame", head: int, faults: Faults) -> dict[str, 
             f"the columns are a MultiIndex of {frame.columns.nlevels} levels: "
             'join the levels, such as frame.columns = ["_".join(map(str, c)) for c in frame.columns]'
         )
-        return {}
+        return Sample({})
     check_names(list(frame.columns), faults)
     if faults.messages:
-        return {}
+        return Sample({})
     rows = head_and_nulls(len(frame), head, (np.asarray(frame[name].isna()) for name in frame.columns))
-    sampled = {name: column_of(name, frame[name].iloc[rows], faults) for name in frame.columns}
-    return {name: values for name, values in sampled.items() if values is not None}
+    return _sample_of({name: frame[name].iloc[rows] for name in frame.columns}, faults)
 
 
-def sample_table(table: pa.Table, head: int, faults: Faults) -> dict[str, pa.Array]:
-    """Columns of an Arrow table, sampled."""
+def sample_series(series: "pd.Series", head: int, faults: Faults) -> Sample:
+    """A sample of one column."""
+    rows = head_and_nulls(len(series), head, [np.asarray(series.isna())])
+    return _sample_of({str(series.name): series.iloc[rows]}, faults)
+
+
+def sample_table(table: pa.Table, head: int, faults: Faults) -> Sample:
+    """A sample of an Arrow table, which MLflow does not take: columns of plain types become Arrow-backed pandas."""
+    import pandas as pd
+
     check_names(table.column_names, faults)
     if faults.messages:
-        return {}
+        return Sample({})
     missing = (
         column.is_null(nan_is_null=True).to_numpy() for column in table.columns if column.null_count or _nan(column)
     )
     taken = table.take(pa.array(head_and_nulls(table.num_rows, head, missing)))
-    return {name: taken.column(name).combine_chunks() for name in taken.column_names}
+    columns = {name: taken.column(name).combine_chunks() for name in taken.column_names}
+    typed = {}
+    for name, values in columns.items():
+        if is_flat(values.type):
+            series = pd.Series(pd.arrays.ArrowExtensionArray(values))
+            if deviation_of(series) is None:
+                typed[name] = series
+    return Sample(columns, pd.DataFrame(typed) if typed else None)
 
 
-def sample_records(records: Sequence[Mapping[str, Any]], head: int, faults: Faults) -> dict[str, pa.Array]:
-    """Columns of JSON objects, sampled; a key that an object lacks is missing there."""
+def sample_records(records: Sequence[Mapping[str, Any]], head: int, faults: Faults) -> Sample:
+    """A sample of JSON objects; a key that an object lacks is missing there."""
     names = list(dict.fromkeys(name for record in records for name in record))
     check_names(names, faults)
     if faults.messages:
-        return {}
+        return Sample({})
     missing = (np.array([record.get(name) is None for record in records], dtype=bool) for name in names)
-    rows = head_and_nulls(len(records), head, missing)
-    sampled = {name: _from_objects(name, [records[row].get(name) for row in rows], faults) for name in names}
-    return {name: values for name, values in sampled.items() if values is not None}
+    taken = [records[row] for row in head_and_nulls(len(records), head, missing)]
+    cells = {name: [record.get(name) for record in taken] for name in names}
+    sampled = {name: values for name in names if (values := _from_objects(name, cells[name], faults)) is not None}
+    typed = [name for name in sampled if deviation_of_records(cells[name]) is None]
+    by_mlflow = [{name: shortened(record[name]) for name in typed if name in record} for record in taken]
+    return Sample(sampled, by_mlflow if typed else None)
+
+
+def _sample_of(columns: "Mapping[str, pd.Series]", faults: Faults) -> Sample:
+    import pandas as pd
+
+    sampled = {
+        name: values for name, column in columns.items() if (values := column_of(name, column, faults)) is not None
+    }
+    typed = {
+        name: columns[name].map(shortened) if columns[name].dtype == object else columns[name]
+        for name in sampled
+        if deviation_of(columns[name]) is None
+    }
+    return Sample(sampled, pd.DataFrame(typed) if typed else None)
 
 
 def column_of(name: object, series: "pd.Series", faults: Faults) -> pa.Array | None:
@@ -131,6 +181,9 @@ def _plain(cell: Any) -> Any:
         return [_plain(part) for part in cell] if cell.ndim > 1 else cell
     if isinstance(cell, bytearray):
         return bytes(cell)
+    if isinstance(cell, np.datetime64):
+        # Arrow takes no single ones (a `datetime64` of days fails in pyarrow 20).
+        return cell.astype("datetime64[us]").item()
     return cell
 
 

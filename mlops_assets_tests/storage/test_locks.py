@@ -1,0 +1,100 @@
+"""Locks that the operating system drops when their holder dies."""
+
+import multiprocessing
+import time
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from mlops_assets.storage.locks import hold, is_held, lock_file, lock_folder
+
+
+def test_holders_do_not_overlap_and_leave_no_file(tmp_path):
+    inside, most = [], []
+
+    def work() -> None:
+        for _ in range(20):
+            with lock_file(tmp_path / ".lock"):
+                inside.append(1)
+                most.append(len(inside))
+                time.sleep(0.001)
+                inside.pop()
+
+    threads = [Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert max(most) == 1
+    assert len(most) == 80
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_wait_is_reported_once(tmp_path):
+    waits = []
+    with lock_file(tmp_path / ".lock", lambda: waits.append("first")):
+        waiting = Thread(target=lambda: lock_file(tmp_path / ".lock", lambda: waits.append("second")).__enter__())
+        waiting.start()
+        waiting.join(0.2)
+        assert waiting.is_alive()
+        assert waits == ["second"]
+    waiting.join(5)
+    assert not waiting.is_alive()
+
+
+def lock_and_sleep(path: str, ready: "multiprocessing.synchronize.Event") -> None:
+    with lock_file(Path(path)):
+        ready.set()
+        time.sleep(60)
+
+
+def test_the_lock_of_a_killed_process_is_free_at_once(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    ready = context.Event()
+    process = context.Process(target=lock_and_sleep, args=(str(tmp_path / ".lock"), ready))
+    process.start()
+    assert ready.wait(30)
+    process.kill()
+    process.join()
+    assert (tmp_path / ".lock").exists()
+    waits = []
+    with lock_file(tmp_path / ".lock", lambda: waits.append("waited")):
+        assert waits == []
+    assert not (tmp_path / ".lock").exists()
+
+
+def test_whether_a_holder_lives(tmp_path):
+    marker = tmp_path / "marker"
+    assert not is_held(marker)
+    with hold(marker):
+        assert is_held(marker)
+        assert marker.exists()
+    assert not marker.exists()
+
+
+def test_what_a_dead_holder_left_is_removed(tmp_path):
+    (tmp_path / "marker").touch()
+    assert not is_held(tmp_path / "marker")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lock_may_be_released_by_another_thread(tmp_path):
+    def generate():
+        with lock_folder(tmp_path):
+            yield
+
+    generator = generate()
+    next(generator)
+    closing = Thread(target=generator.close)
+    closing.start()
+    closing.join()
+    with lock_folder(tmp_path):
+        assert [path.name for path in tmp_path.iterdir()] == [".mlops_assets.lock"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lock_that_cannot_be_made_raises(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError), lock_file(tmp_path / "file" / ".lock"):
+        pass
