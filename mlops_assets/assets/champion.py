@@ -73,7 +73,7 @@ def champion_model_asset(
             "flavors": ", ".join(reference.flavors),
             "source": reference.source,
             "mlflow_run_id": reference.run_id or "(none)",
-            "journal": table([entry.shown() for entry in journal.entries()[: -SHOWN - 1 : -1]], COLUMNS),
+            "journal": table([entry.to_row() for entry in journal.entries()[: -SHOWN - 1 : -1]], COLUMNS),
         }
         page = mlflow_registry.page(reference)
         if page:

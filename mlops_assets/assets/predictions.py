@@ -15,7 +15,7 @@ from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.arrow.views import first_of
 from mlops_assets.assets.engine_and_store import PREDICTED_ROWS, EngineAndStore
 from mlops_assets.assets.streams import with_provenance
-from mlops_assets.engines.engine import Rows, Run, results
+from mlops_assets.engines.engine import InputRows, Run, stream_results
 from mlops_assets.metadata import COLUMN_LINEAGE, flat_floats, lineage
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.naming import CHAMPION_MODEL, INPUT_SAMPLES, MODEL_SIGNATURE, PREDICTIONS, ModelNames
@@ -94,13 +94,13 @@ def predictions_asset(
             config.predict_method.value,
             json.dumps(params, sort_keys=True, default=str),
         )
-        rows = Rows.of(input_samples, defaults.batch_rows, PREDICTED_ROWS)
+        rows = InputRows.of(input_samples, defaults.batch_rows, PREDICTED_ROWS)
         work = PredictWork(
             champion_model, model_signature, source.row_key, params, config.predict_method.value, rows.count
         )
-        run = Run(work, rows, engine_and_store.store(), tell=context.log.info)
+        run = Run(work, rows, engine_and_store.store(), log=context.log.info)
         dependence = measure_batch_dependence(work.scorer.score, first_of(input_samples, MOST_ROWS))
-        stream = work.scorer.combine(results(engine_and_store.engine(), run), input_samples.schema)
+        stream = work.scorer.combine(stream_results(engine_and_store.engine(), run), input_samples.schema)
         provenance = Provenance(
             row_key=source.row_key,
             model=names.model,

@@ -14,7 +14,7 @@ from mlops_assets.explain.compare.two_versions import Version, explanation_diff
 from mlops_assets.explain.explainers.sampling import Reservoir
 from mlops_assets.io_managers.champion import ChampionIOManager
 from mlops_assets.io_managers.run_partition import of_the_run
-from mlops_assets.journal.journal import Journal, versions_ever_champion
+from mlops_assets.journal.journal import Journal, champion_versions
 from mlops_assets.metadata import table, verbatim
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.naming import CHAMPION_MODEL, INPUT_SAMPLES, MODEL_EXPLANATIONS, REGISTRY, ModelNames
@@ -53,7 +53,7 @@ def model_explanations_checks(names: ModelNames, explain: ExplainSettings) -> dg
         journal: Journal = getattr(context.resources, names.journal).open()
         earlier = [
             version
-            for version in versions_ever_champion(journal, names.model, reference.alias or "")
+            for version in champion_versions(journal, names.model, reference.alias or "")
             if version != reference.version
         ]
         if not earlier or explain.diff_rows == 0:

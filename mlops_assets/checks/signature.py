@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from mlops_assets.errors import ArtifactsMissingError, VersionNotFoundError
-from mlops_assets.journal.journal import Journal, versions_ever_champion
+from mlops_assets.journal.journal import Journal, champion_versions
 from mlops_assets.metadata import DIFFERENCE_COLUMNS, table, verbatim
 from mlops_assets.models.reference import ModelReference
-from mlops_assets.models.signature_of_version import recorded_signature
+from mlops_assets.models.signature_of_version import signature_of_version
 from mlops_assets.naming import CHAMPION_MODEL, MODEL_SIGNATURE, REGISTRY, ModelNames
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.settings.groups import ContractSettings
@@ -38,12 +38,12 @@ def signature_checks(names: ModelNames, contract: ContractSettings) -> dg.AssetC
         mode = Mode.of(contract.compatibility)
         journal: Journal = getattr(context.resources, names.journal).open()
         registry: MlflowRegistry = getattr(context.resources, REGISTRY)
-        earlier = versions_ever_champion(journal, names.model, champion_model.alias or "")
+        earlier = champion_versions(journal, names.model, champion_model.alias or "")
         history: list[tuple[str, ModelSignature | None]] = []
         gone: list[int] = []
         for version in reversed([number for number in earlier if number != champion_model.version]):
             try:
-                signature = recorded_signature(registry.address(), names.model, version)
+                signature = signature_of_version(registry.address(), names.model, version)
             except (VersionNotFoundError, ArtifactsMissingError):
                 gone.append(version)
                 continue

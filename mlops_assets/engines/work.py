@@ -14,10 +14,10 @@ from mlops_assets.arrow.content_hash import hash_of
 from mlops_assets.models.process_cache import ProcessCache
 from mlops_assets.models.reference import ModelReference
 
-PerChunk = Callable[[pa.RecordBatch], pa.RecordBatch]
+ChunkFunction = Callable[[pa.RecordBatch], pa.RecordBatch]
 
 _MOST_OPEN = 4
-OPEN_WORK: ProcessCache[str, PerChunk] = ProcessCache(_MOST_OPEN)
+OPEN_WORK: ProcessCache[str, ChunkFunction] = ProcessCache(_MOST_OPEN)
 _preparing = Lock()
 
 _DISTRIBUTIONS = {
@@ -41,7 +41,7 @@ class Work(ABC):
     """
 
     @property
-    def takes_turns(self) -> bool:
+    def is_sequential(self) -> bool:
         """Whether chunks are worked on one after the other within a process, as models of unknown make need it.
 
         False: the function may be called from several threads at once, and gains from it.
@@ -54,7 +54,7 @@ class Work(ABC):
         """A hash of everything besides the rows that a result depends on."""
 
     @abstractmethod
-    def open(self) -> PerChunk:
+    def open(self) -> ChunkFunction:
         """Load what is needed and return the function; see `open_work`."""
 
     def prepare(self) -> None:
@@ -62,7 +62,7 @@ class Work(ABC):
         return
 
 
-def open_work(work: Work) -> PerChunk:
+def open_work(work: Work) -> ChunkFunction:
     """`work.open()`, or what it returned earlier in this process for work of the same identity."""
     with _preparing:
         work.prepare()
@@ -92,13 +92,13 @@ def _versions(flavors: tuple[str, ...]) -> str:
     """The installed versions of the libraries that a model of these flavors computes with."""
     from importlib.metadata import PackageNotFoundError, version
 
-    found = []
+    versions = []
     for name in sorted({name for flavor in flavors for name in _DISTRIBUTIONS.get(flavor, (flavor,))}):
         try:
-            found.append(f"{name}={version(name)}")
+            versions.append(f"{name}={version(name)}")
         except PackageNotFoundError:
             continue
-    return " ".join(found)
+    return " ".join(versions)
 
 
 def _module_digest(kind: type[object]) -> str:

@@ -8,7 +8,8 @@ from pydantic import Field
 from mlops_assets.assets.signature import SIGNATURE_COLUMNS, GraphSample, sign, signing_resources
 from mlops_assets.errors import SignatureError
 from mlops_assets.metadata import table
-from mlops_assets.models.logged_models import is_logged_model, pin_logged
+from mlops_assets.models.logged_models import pin_logged
+from mlops_assets.models.model_uri import MODEL_URI_FORMS, AliasUri, VersionUri, parse_model_uri
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.trust import TrustPolicy
 from mlops_assets.naming import REGISTRY, ModelNames
@@ -53,7 +54,7 @@ def sign_job(
 
         registry: MlflowRegistry = getattr(context.resources, REGISTRY)
         reference = _pinned(registry, config.target, trust.policy())
-        if not config.overwrite and _recorded(registry, reference):
+        if not config.overwrite and _is_signed(registry, reference):
             raise SignatureError(
                 "The model has a signature already", where=config.target, fix="Set overwrite: true to replace it"
             )
@@ -62,7 +63,7 @@ def sign_job(
             signed = sign(sample, anew=config.overwrite)
         done = store(
             registry.address().client,
-            config.target if is_logged_model(config.target) else (reference.name, reference.version),
+            (reference.name, reference.version) if reference.version else config.target,
             signed.signature,
             overwrite=config.overwrite,
             move_alias=config.move_alias,
@@ -89,21 +90,17 @@ def sign_job(
 
 
 def _pinned(registry: MlflowRegistry, target: str, trust: TrustPolicy) -> ModelReference:
-    if is_logged_model(target):
-        return pin_logged(registry.address(), target, registry.cache)
-    name, at, alias = target.removeprefix("models:/").partition("@")
-    if at:
-        return registry.pin(name, alias, trust)
-    name, _, version = name.rpartition("/")
-    if not name or not version.isdigit():
-        raise SignatureError(
-            f"{target!r} names no model",
-            fix="Use runs:/<run id>/<name>, models:/m-<id>, models:/<name>/<version> or models:/<name>@<alias>",
-        )
-    return registry.pin(name, int(version), trust)
+    uri = parse_model_uri(target)
+    if uri is None:
+        raise SignatureError(f"{target!r} names no model", fix=f"Use {MODEL_URI_FORMS}")
+    if isinstance(uri, AliasUri):
+        return registry.pin(uri.name, uri.alias, trust)
+    if isinstance(uri, VersionUri):
+        return registry.pin(uri.name, uri.version, trust)
+    return pin_logged(registry.address(), uri, registry.cache)
 
 
-def _recorded(registry: MlflowRegistry, reference: ModelReference) -> bool:
-    from mlops_assets.resources.signers import recorded_signature
+def _is_signed(registry: MlflowRegistry, reference: ModelReference) -> bool:
+    from mlops_assets.models.signature_of_version import signature_in_folder
 
-    return recorded_signature(registry.files(reference)) is not None
+    return signature_in_folder(registry.files(reference)) is not None

@@ -23,7 +23,7 @@ from mlops_assets.io_managers.champion import ChampionIOManager
 from mlops_assets.io_managers.tables import TableIOManager
 from mlops_assets.metadata import flat_floats, plain_text, table
 from mlops_assets.models.reference import ModelReference
-from mlops_assets.models.signature_of_version import recorded_signature
+from mlops_assets.models.signature_of_version import signature_of_version
 from mlops_assets.naming import INPUT_SAMPLES, NOTIFIER, REGISTRY, ModelNames
 from mlops_assets.resources.binding import initialized
 from mlops_assets.resources.journal import ChampionJournal
@@ -217,11 +217,11 @@ def _history(
     resources: Any, names: ModelNames, alias: str | int, candidate: ModelReference, champion: ModelReference | None
 ) -> "list[tuple[str, ModelSignature | None]]":
     """The champions so far, as the journal knows them, and the present one; without those that are gone."""
-    from mlops_assets.journal.journal import versions_ever_champion
+    from mlops_assets.journal.journal import champion_versions
 
     registry: MlflowRegistry = getattr(resources, REGISTRY)
     journal: ChampionJournal = getattr(resources, names.journal)
-    known = versions_ever_champion(journal.open(), names.model, alias) if isinstance(alias, str) else []
+    known = champion_versions(journal.open(), names.model, alias) if isinstance(alias, str) else []
     if champion is not None:
         known = [*(version for version in known if version != champion.version), champion.version]
     history: list[tuple[str, ModelSignature | None]] = []
@@ -229,7 +229,7 @@ def _history(
         if version == candidate.version:
             continue
         try:
-            signature = recorded_signature(registry.address(), names.model, version)
+            signature = signature_of_version(registry.address(), names.model, version)
         except RegistryUnreachableError:
             raise
         except RegistryError:
@@ -241,6 +241,6 @@ def _history(
 
 def _write_tags(registry: MlflowRegistry, model: str, verdict: "CandidateVerdict") -> None:
     address = registry.address()
-    with address.talking(f"writing the verdict on {model!r} version {verdict.version}"):
+    with address.translate_errors(f"writing the verdict on {model!r} version {verdict.version}"):
         for name, value in verdict.tags().items():
             address.client.set_model_version_tag(model, str(verdict.version), name, value)

@@ -10,8 +10,8 @@ from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.models.mlmodel import ModelDescription
 from mlops_assets.models.process_cache import ProcessCache
 from mlops_assets.models.reference import ModelReference
-from mlops_assets.models.requirements import install_line, is_installed, saved_with
-from mlops_assets.models.skops_files import listing_its_types
+from mlops_assets.models.requirements import install_command, is_installed, list_requirements
+from mlops_assets.models.skops_files import list_types_in_mlmodel
 from mlops_assets.models.structure import check_structure
 from mlops_assets.signatures.mlflow.enforcement import stop_enforcing_inputs
 
@@ -86,7 +86,7 @@ def _pyfunc(folder: Path, reference: ModelReference) -> "PyFuncModel":
 
     where = f"{reference.uri}, flavors {', '.join(repr(flavor) for flavor in reference.flavors)}"
     try:
-        with listing_its_types(folder) as complete:
+        with list_types_in_mlmodel(folder) as complete:
             # MLflow's own comparison of versions would follow the `-r` lines of the model's requirements.txt.
             model: PyFuncModel = mlflow.pyfunc.load_model(str(complete), suppress_warnings=True)
         return model
@@ -95,12 +95,12 @@ def _pyfunc(folder: Path, reference: ModelReference) -> "PyFuncModel":
     except ModuleNotFoundError as error:
         module = error.name or ""
         package = module.partition(".")[0]
-        lacking = f"module {module!r}, which its package has not in the version installed"
+        absent = f"module {module!r}, which its package does not have in the installed version"
         raise ModelLoadError(
             "The model needs the Python "
-            + (lacking if is_installed(package) else f"package {package!r}, which is not installed"),
+            + (absent if is_installed(package) else f"package {package!r}, which is not installed"),
             where=where,
-            fix=f"Run: {install_line(folder, module)}",
+            fix=f"Run: {install_command(folder, module)}",
         ) from error
     except Exception as error:
         # Each library has errors of its own, down to plain Exception; none of them is dropped.
@@ -108,5 +108,5 @@ def _pyfunc(folder: Path, reference: ModelReference) -> "PyFuncModel":
         raise ModelLoadError(
             f"The model's files cannot be loaded ({type(error).__name__}: {cause})",
             where=where,
-            fix=f"Compare the installed versions with those it was saved with: {saved_with(folder)}",
+            fix=f"Compare the installed versions with those it was saved with: {list_requirements(folder)}",
         ) from error

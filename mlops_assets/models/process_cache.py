@@ -103,9 +103,10 @@ class ProcessCache(Generic[Key, Value]):
             if self._close and entry.exception() is None:
                 self._close(entry.result())
 
-    def _start_empty(self) -> None:
-        # Another thread may have held the lock at the fork. What is inherited is kept, lest it is closed when it is
-        # collected.
+    def start_empty(self) -> None:
+        """Forget all values without closing them: called in a process that was just forked."""
+        # Another thread may have held the lock at the fork. What is inherited stays referenced: a collected
+        # client or session would close a connection that is the parent's.
         self._lock = Lock()
         self._inherited.append(self._entries)
         self._entries = {}
@@ -116,7 +117,7 @@ _CACHES: "WeakSet[ProcessCache[Any, Any]]" = WeakSet()
 
 def _start_all_empty() -> None:
     for cache in list(_CACHES):
-        cache._start_empty()
+        cache.start_empty()
 
 
 if hasattr(os, "register_at_fork"):

@@ -44,12 +44,12 @@ def dagster_mlflow_resource(model: str, experiment: str | None = None) -> dg.Res
         from dagster_mlflow import mlflow_tracking
 
         registry: MlflowRegistry = getattr(context.resources, REGISTRY)
-        run = context.dagster_run
+        run = context.run
         if run is None:
             raise ConfigurationError(
                 "dagster-mlflow needs a Dagster run", fix="Use this resource in a job or a materialization"
             )
-        with registry.address().talking("opening the MLflow run of this Dagster run"):
+        with registry.address().translate_errors("opening the MLflow run of this Dagster run"):
             run_id = tracking.find_or_create(registry, run.run_id, run.job_name).info.run_id
         config = {
             "experiment_name": tracking.experiment,
@@ -76,7 +76,7 @@ def dagster_mlflow_resource(model: str, experiment: str | None = None) -> dg.Res
             finally:
                 # MLflow's only public way to release an active run also sets a status, and would set FINISHED when the
                 # process exits (dagster issue 21872). The run is still in progress.
-                with registry.address().talking("releasing the MLflow run of this Dagster run"):
+                with registry.address().translate_errors("releasing the MLflow run of this Dagster run"):
                     mlflow.end_run(status="RUNNING")
 
     return mlflow_resource

@@ -17,7 +17,7 @@ import dagster as dg
 from pydantic import Field
 
 from mlops_assets.errors import MlopsAssetsError
-from mlops_assets.models.addresses import without_credentials
+from mlops_assets.models.addresses import strip_credentials
 from mlops_assets.naming import ModelNames
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.settings.groups import TrackingSettings
@@ -93,7 +93,7 @@ class MlflowTracking(dg.ConfigurableResource[Any]):
         The MLflow run; None when it could not be recorded, which is logged as a warning and never fails the run.
         """
         try:
-            with registry.address().talking("recording the run in MLflow"):
+            with registry.address().translate_errors("recording the run in MLflow"):
                 mlflow_run = self.find_or_create(registry, run.run_id, run.job_name)
                 params = flatten_run_config(run.run_config)
                 _log_params_and_tags(registry.address().client, mlflow_run, params, tags)
@@ -115,7 +115,7 @@ class MlflowTracking(dg.ConfigurableResource[Any]):
         RegistryError
             The tracking server refused or does not answer; nothing is lost, because all of it can be repeated.
         """
-        with registry.address().talking(f"recording run {record.run_id}"):
+        with registry.address().translate_errors(f"recording run {record.run_id}"):
             run = self.find_or_create(registry, record.run_id, record.job, record.started)
             if run.data.tags.get(RECORDED_TAG) != record.status:
                 _write(registry.address().client, run, record)
@@ -150,7 +150,7 @@ class MlflowTracking(dg.ConfigurableResource[Any]):
 
     def link(self, registry: MlflowRegistry, run: "Run") -> TrackedRun:
         """An MLflow run's id and page; the address without user and password."""
-        uri = without_credentials(registry.address().tracking_uri)
+        uri = strip_credentials(registry.address().tracking_uri)
         page = f"{uri.rstrip('/')}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}"
         return TrackedRun(run.info.run_id, page if _is_server(uri) else None)
 

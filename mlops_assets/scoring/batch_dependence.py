@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from mlops_assets.arrow.batching import joined
-from mlops_assets.engines.work import PerChunk
+from mlops_assets.engines.work import ChunkFunction
 
 LEAST_ROWS, MOST_ROWS = 6, 96
 # What another order of summation does to a number; a model that looks at its batch is off by far more.
@@ -29,7 +29,7 @@ class BatchDependence:
     different: int
 
 
-def measure_batch_dependence(score: PerChunk, sample: pa.Table) -> BatchDependence:
+def measure_batch_dependence(score: ChunkFunction, sample: pa.Table) -> BatchDependence:
     """Score the first rows at once, then in thirds from the last to the first, and compare row by row.
 
     Numbers may differ by rounding: relative to their column's largest by 1e-7 (float64), 1e-4 (float32).

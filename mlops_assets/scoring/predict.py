@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pyarrow as pa
 
-from mlops_assets.engines.work import PerChunk, Work, identity_of
+from mlops_assets.engines.work import ChunkFunction, Work, identity_of
 from mlops_assets.errors import PredictionError
 from mlops_assets.models.loaded_model import LoadedModel, PredictMethod
 from mlops_assets.scoring.accelerated_model import accelerated_model, expect_rows, is_accelerated
@@ -163,7 +163,7 @@ class PredictWork(Work):
         return identity_of(self, self.model.reference, parts, self.model.strategies)
 
     @property
-    def takes_turns(self) -> bool:
+    def is_sequential(self) -> bool:
         # Histogram boosting's threads wait for each other after every tree of every batch, and spin while one of them
         # has lost its core to another process; beside other work that doubles the processor time. Predicting changes
         # nothing in the model and releases the GIL, with scikit-learn's code as with the kernel that replaces it.
@@ -186,7 +186,7 @@ class PredictWork(Work):
             self.method,
         )
 
-    def open(self) -> PerChunk:
+    def open(self) -> ChunkFunction:
         return self.scorer.score
 
     def prepare(self) -> None:

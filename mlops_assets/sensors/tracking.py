@@ -19,7 +19,7 @@ from mlops_assets.naming import (
     MODEL_EXPLANATIONS,
     PREDICTIONS,
     REGISTRY,
-    REPORT,
+    REPORT_FILE,
     SAMPLE_EXPLANATIONS,
     ModelNames,
 )
@@ -192,9 +192,9 @@ def _files(materializations: Mapping[str, Materialization], tables: TableIOManag
     if Provenance.of(published.schema).data_version == summary.data_version:
         rows = published.to_table().to_pylist()
         yield "explanation_summary.json", json.dumps(rows, indent=1).encode()
-        report = tables.place(REPORT)
+        report = tables.place(REPORT_FILE)
         if report.exists():
-            yield REPORT, report.read_bytes()
+            yield REPORT_FILE, report.read_bytes()
 
 
 def _finished_runs(instance: dg.DagsterInstance, cursor: TrackingCursor) -> Iterator[dg.RunRecord]:

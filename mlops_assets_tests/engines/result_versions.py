@@ -78,11 +78,11 @@ class Sources:
     @cached_property
     def modules(self) -> dict[str, Path]:
         """Every module by its name below the package; the package's own ``__init__`` is the empty name."""
-        found = {}
+        modules = {}
         for path in (self.root / self.package).rglob("*.py"):
             parts = path.relative_to(self.root / self.package).with_suffix("").parts
-            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
-        return found
+            modules[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+        return modules
 
     def tree(self, module: str) -> ast.Module:
         if module not in self._trees:
@@ -142,7 +142,7 @@ class Sources:
         if not _has_results(module):
             return ""
         for node in _statements(self.tree(module).body):
-            if name in _defined(node):
+            if name in _defined_names(node):
                 return hashlib.sha256(normal_form(node).encode("ascii")).hexdigest()
         return ""
 
@@ -177,7 +177,7 @@ def _statements(body: list[ast.stmt]) -> list[ast.stmt]:
     ]
 
 
-def _defined(node: ast.stmt) -> set[str]:
+def _defined_names(node: ast.stmt) -> set[str]:
     if isinstance(node, ast.FunctionDef | ast.ClassDef):
         return {node.name}
     return {each.id for each in ast.walk(node) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)}
@@ -228,18 +228,18 @@ def _pieces(node: ast.JoinedStr) -> Iterator[str]:
         yield ascii(text)
 
 
-def present(sources: Sources) -> dict[str, Recorded]:
+def read_present(sources: Sources) -> dict[str, Recorded]:
     """Every kind of work as the code has it now."""
     return {kind.noun: Recorded(kind.version, sources.digest(kind.module)) for kind in sources.kinds()}
 
 
-def read(path: Path) -> dict[str, Recorded]:
+def read_recorded(path: Path) -> dict[str, Recorded]:
     """What was recorded; nothing where there is no such file."""
     content = json.loads(path.read_text("utf-8")) if path.exists() else {}
     return {noun: Recorded(**values) for noun, values in content.items()}
 
 
-def forgotten(before: dict[str, Recorded], now: dict[str, Recorded]) -> list[str]:
+def unchanged_versions(before: dict[str, Recorded], now: dict[str, Recorded]) -> list[str]:
     """The kinds whose code changed under the same number."""
     return [
         noun
@@ -253,8 +253,8 @@ def main(arguments: list[str], root: Path = ROOT, path: Path = RECORDED) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--same-results", action="store_true", help="the code changed, and no result does")
     same_results = parser.parse_args(arguments).same_results
-    now = present(Sources(root))
-    kinds = [] if same_results else forgotten(read(path), now)
+    now = read_present(Sources(root))
+    kinds = [] if same_results else unchanged_versions(read_recorded(path), now)
     for noun in kinds:
         print(
             f"The code that {noun} depend on changed, and RESULT_VERSION is still {now[noun].version}. Raise it where "

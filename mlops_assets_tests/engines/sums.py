@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlops_assets.arrow.content_hash import hash_of
-from mlops_assets.engines.work import PerChunk, Work
+from mlops_assets.engines.work import ChunkFunction, Work
 from mlops_assets.errors import PredictionError
 
 SLEEP = 120
@@ -26,7 +26,7 @@ class Sums(Work):
     def identity(self) -> str:
         return hash_of("sums", str(self.at), self.fault)
 
-    def open(self) -> PerChunk:
+    def open(self) -> ChunkFunction:
         def doubled(rows: pa.RecordBatch) -> pa.RecordBatch:
             if self.at in rows.column("n").to_pylist():
                 if self.fault == "own":

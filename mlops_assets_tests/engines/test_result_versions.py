@@ -5,7 +5,7 @@ import pytest
 from mlops_assets.engines.work import Work
 from mlops_assets.explain.ledger.work import ExplainWork
 from mlops_assets.scoring.predict import PredictWork
-from mlops_assets_tests.engines.result_versions import RECORDED, ROOT, Sources, main, present, read
+from mlops_assets_tests.engines.result_versions import RECORDED, ROOT, Sources, main, read_present, read_recorded
 
 COMMAND = "python -m mlops_assets_tests.engines.result_versions"
 SOURCES = Sources(ROOT)
@@ -46,7 +46,7 @@ PACKAGE = {
 
 @pytest.mark.parametrize("kind", SOURCES.kinds(), ids=lambda kind: kind.noun)
 def test_code_that_changes_results_changes_their_version(kind):
-    recorded, now = read(RECORDED).get(kind.noun), present(SOURCES)[kind.noun]
+    recorded, now = read_recorded(RECORDED).get(kind.noun), read_present(SOURCES)[kind.noun]
     assert recorded == now, (
         f"The code that kept {kind.noun} depend on changed. Where a result may change, raise RESULT_VERSION in "
         f"mlops_assets/{kind.module.replace('.', '/')}.py and run: {COMMAND}\nElse run: {COMMAND} --same-results\n"
@@ -55,9 +55,11 @@ def test_code_that_changes_results_changes_their_version(kind):
 
 
 def test_every_kind_of_work_is_covered():
-    own = {kind for kind in Work.__subclasses__() if kind.__module__.startswith("mlops_assets.")}
-    assert own == {ExplainWork, PredictWork}
-    assert {(kind.noun, kind.RESULT_VERSION) for kind in own} == {(kind.noun, kind.version) for kind in SOURCES.kinds()}
+    subclasses = {kind for kind in Work.__subclasses__() if kind.__module__.startswith("mlops_assets.")}
+    assert subclasses == {ExplainWork, PredictWork}
+    assert {(kind.noun, kind.RESULT_VERSION) for kind in subclasses} == {
+        (kind.noun, kind.version) for kind in SOURCES.kinds()
+    }
 
 
 def test_what_computes_is_covered_and_what_fetches_is_not():
@@ -85,7 +87,7 @@ def package(tmp_path):
 
 
 def digest(root):
-    return present(Sources(root))["additions"].code
+    return read_present(Sources(root))["additions"].code
 
 
 def test_imports_are_followed_but_for_those_of_a_type_checker(package):
@@ -140,15 +142,15 @@ def test_what_cannot_change_a_result_does_not_count(package, files):
 def test_the_command_refuses_a_change_under_the_same_version(package, tmp_path, capsys):
     recorded = tmp_path / "recorded.json"
     assert main([], package(), recorded) == 0
-    first = read(recorded)
+    first = read_recorded(recorded)
     package(sums=PACKAGE["sums.py"].replace("a + b", "b + a"))
     assert main([], tmp_path, recorded) == 1
     assert "RESULT_VERSION is still 1" in capsys.readouterr().err
-    assert read(recorded) == first
+    assert read_recorded(recorded) == first
     assert main(["--same-results"], tmp_path, recorded) == 0
-    second = read(recorded)
+    second = read_recorded(recorded)
     assert second["additions"].code != first["additions"].code
     assert second["additions"].version == 1
     package(work=WORK.replace("RESULT_VERSION: ClassVar[int] = 1", "RESULT_VERSION: ClassVar[int] = 2"))
     assert main([], tmp_path, recorded) == 0
-    assert read(recorded)["additions"].version == 2
+    assert read_recorded(recorded)["additions"].version == 2

@@ -21,7 +21,7 @@ from sklearn.ensemble import GradientBoostingRegressor
 
 from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.engines.chunk_store import ChunkStore
-from mlops_assets.engines.engine import Rows, Run
+from mlops_assets.engines.engine import InputRows, Run
 from mlops_assets.engines.spark.engine import SparkEngine
 from mlops_assets.engines.work import Work
 from mlops_assets.errors import ConfigurationError, DigestMismatchError, PredictionError, TrustError, WorkerError
@@ -90,8 +90,8 @@ def slow_model(registry, frame: pd.DataFrame, folder: Path, seconds: float) -> N
 
 def processes(seen: Path, what: str) -> list[str]:
     """The other processes that loaded the model (once per time), or predicted with it (once per batch)."""
-    told = [path.name.split("-")[1] for path in seen.glob(f"{what}-*")]
-    return [process for process in told if process != str(os.getpid())]
+    pids = [path.name.split("-")[1] for path in seen.glob(f"{what}-*")]
+    return [process for process in pids if process != str(os.getpid())]
 
 
 def files(tables: Path) -> dict[str, bytes]:
@@ -210,7 +210,7 @@ def _processes(noted: set[Path]) -> set[str]:
 def sums_run(work: Work, store: ChunkStore | None = None) -> Run:
     table = pa.table({"n": np.arange(500), "a": np.arange(500) * 3})
     dataset = ds.dataset(table.replace_schema_metadata(Provenance(row_key=("n",)).to_metadata()))
-    return Run(work, Rows(dataset, chunk_rows=20), store)
+    return Run(work, InputRows(dataset, chunk_rows=20), store)
 
 
 def sums(engine: SparkEngine, work: Work, store: ChunkStore | None = None) -> tuple[pa.Table, Run]:
@@ -242,16 +242,16 @@ def test_results_come_in_the_order_of_the_rows_and_are_found_again(engine, tmp_p
 
 def test_an_error_of_this_package_comes_back_as_itself_and_what_was_done_is_kept(engine, tmp_path):
     store = ChunkStore(tmp_path / "chunks")
-    with pytest.raises(PredictionError, match="Row refused") as told:
+    with pytest.raises(PredictionError, match="Row refused") as raised:
         sums(engine, Sums(at=250, fault="own"), store)
-    assert (told.value.where, told.value.fix) == ("column a", "Mend it")
+    assert (raised.value.where, raised.value.fix) == ("column a", "Mend it")
     assert len(list(store.root.glob("??/*"))) > 10
 
 
 def test_any_other_error_comes_with_its_traceback(engine):
-    with pytest.raises(WorkerError, match="ZeroDivisionError: by nought") as told:
+    with pytest.raises(WorkerError, match="ZeroDivisionError: by nought") as raised:
         sums(engine, Sums(at=0, fault="foreign"))
-    assert "in doubled" in told.value.__notes__[0]
+    assert "in doubled" in raised.value.__notes__[0]
 
 
 @pytest.mark.parametrize("kind", ["master", "remote"])
@@ -300,10 +300,10 @@ class Custom:
         return load_custom(folder, reference)
 
 
-def conformed(frame: pd.DataFrame) -> Rows:
+def conformed(frame: pd.DataFrame) -> InputRows:
     table = pa.Table.from_pandas(frame.dropna(), preserve_index=False)
     table = table.replace_schema_metadata(Provenance(row_key=("customer",)).to_metadata())
-    return Rows(ds.dataset(table), chunk_rows=100)
+    return InputRows(ds.dataset(table), chunk_rows=100)
 
 
 # Those that leave no session come last.
@@ -314,14 +314,14 @@ def test_a_python_process_that_always_dies_is_given_up(engine):
         sums(engine, Sums(at=100, fault="exit"))
 
 
-def test_a_cluster_without_room_is_told_of_in_bounded_time(cluster):
+def test_a_cluster_without_room_is_reported_in_bounded_time(cluster):
     conf = APPLICATION | {"spark.executor.memory": "500g"}
-    with pytest.raises(WorkerError, match=r"No worker of the Spark cluster answered within 8 seconds") as told:
+    with pytest.raises(WorkerError, match=r"No worker of the Spark cluster answered within 8 seconds") as raised:
         sums(SparkEngine(master=cluster.master, conf=conf, start_seconds=8), Sums())
-    assert "cores and memory" in told.value.fix
+    assert "cores and memory" in raised.value.fix
 
 
-def test_workers_without_the_package_are_told_of(cluster, tmp_path):
+def test_workers_without_the_package_are_reported(cluster, tmp_path):
     bare = tmp_path / "python"
     bare.write_text(f'#!/bin/sh\nexec "{sys.executable}" -S "$@"\n')
     bare.chmod(0o755)

@@ -23,7 +23,7 @@ REFERENCE = ModelReference("m", 1, "Champion", "d" * 64, ("python_function", "sk
 
 
 @pytest.fixture(autouse=True)
-def nothing_loaded():
+def no_loaded_models():
     LOADED_MODELS.clear()
     yield
     LOADED_MODELS.clear()

@@ -72,7 +72,7 @@ REASONS = {
     "skops_with_a_bomb": r"expands to more than 100 times its size",
     "skops_nested_without_end": r"not a skops file that can be examined \(RecursionError\)",
     "skops_after_a_pickle": r"'model.skops' is not a skops file",
-    "loader_of_another_flavor": r"says nothing of the flavor 'xgboost'",
+    "loader_of_another_flavor": r"does not describe the flavor 'xgboost'",
 }
 
 

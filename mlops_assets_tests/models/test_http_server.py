@@ -153,13 +153,13 @@ def test_what_is_not_there(asked, cache):
 
 
 def test_tags_and_places_are_tried_before_anything_is_fetched(asked, client, cache):
-    wanted = TrustPolicy(required_tags={"validation": "passed"}, allowed_sources=("mlflow-artifacts:/1/models",))
+    policy = TrustPolicy(required_tags={"validation": "passed"}, allowed_sources=("mlflow-artifacts:/1/models",))
     with pytest.raises(TrustError, match=r"'validation': 'passed'"):
-        asked.pin("flowers", "Champion", cache, wanted)
+        asked.pin("flowers", "Champion", cache, policy)
     assert [path.name for path in cache.root.iterdir()] == ["incoming"]
     client.set_model_version_tag("flowers", "1", "validation", "passed")
     client.set_model_version_tag("flowers", "1", "other", "x")
-    pinned = asked.pin("flowers", "Champion", cache, wanted)
+    pinned = asked.pin("flowers", "Champion", cache, policy)
     assert pinned.tags == (("validation", "passed"),)
     with pytest.raises(TrustError, match=r"not allowed here"):
         asked.pin("flowers", "Champion", cache, TrustPolicy(allowed_sources=("s3://models",)))

@@ -27,7 +27,7 @@ from mlops_assets.errors import (
     TrustError,
     VersionNotFoundError,
 )
-from mlops_assets.models.digest import digest_of
+from mlops_assets.models.digest import compute_digest
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.registry import Registry, check_alias_or_version
 from mlops_assets_tests.models.conftest import save_sklearn
@@ -47,7 +47,7 @@ def test_an_alias_is_resolved_to_a_version_and_its_files(registry, asked, cache,
         name="m",
         version=1,
         alias="Champion",
-        digest=digest_of(saved),
+        digest=compute_digest(saved),
         flavors=("python_function", "sklearn"),
         run_id=None,
         model_id=None,
@@ -144,7 +144,7 @@ def test_files_are_fetched_again_when_the_cache_has_them_not(registry, asked, ca
     registry.add(saved)
     pinned = asked.pin("m", 1, cache)
     shutil.rmtree(cache.root)
-    assert digest_of(asked.fetch(pinned, cache)) == pinned.digest
+    assert compute_digest(asked.fetch(pinned, cache)) == pinned.digest
 
 
 def test_files_replaced_under_the_same_version_are_noticed(registry, asked, cache, saved):

@@ -100,7 +100,7 @@ def test_how_often_it_is_asked_is_a_setting():
         assert len(seen) == 1
 
 
-def test_what_the_user_has_set_stands(monkeypatch):
+def test_what_the_user_has_set_takes_precedence(monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with server(503) as (host, seen):
         failure(asked(host, retries=1), RegistryUnreachableError)

@@ -20,6 +20,7 @@ from sklearn.linear_model import LinearRegression
 
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.resources.tracking import FinishedRun, MlflowTracking, flatten_run_config
+from mlops_assets.sensors.moves import Memory
 from mlops_assets_tests.sensors.conftest import Model
 
 SENSOR, EXPERIMENT = "m_tracking_sensor", "mlops_assets/m"
@@ -199,6 +200,22 @@ def test_a_lost_cursor_records_nothing_twice(model, registry):
     m.cursors[SENSOR] = None
     m.tick(SENSOR)
     assert [(run.info.run_id, run.info.end_time, run.data.metrics) for run in runs(registry)] == before
+
+
+def test_a_cursor_of_an_earlier_version_records_nothing_twice(model, registry, monkeypatch):
+    m = model()
+    m.materialize()
+    m.tick(SENSOR)
+    cursor = json.loads(m.cursors[SENSOR])
+    m.cursors[SENSOR] = Memory(True, json.dumps([cursor["after"], cursor["seen"]]), 0, 0, 0).to_cursor()
+    assert cursor["seen"]
+
+    def finish_again(*_: object) -> None:
+        raise AssertionError("the run was recorded a second time")
+
+    monkeypatch.setattr(MlflowTracking, "finish", finish_again)
+    assert m.tick(SENSOR).skip_message == "No run has ended"
+    assert json.loads(m.cursors[SENSOR])["after"] == cursor["after"]
 
 
 def test_a_tracking_server_that_is_away_fails_no_run_and_is_made_up_for(model, registry, tmp_path):
