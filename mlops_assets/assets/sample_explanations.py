@@ -171,7 +171,7 @@ def sample_explanations_assets(
                 ),
                 "model_version": reference.version,
                 "model_digest": reference.digest,
-                "explainer": explainer.kind,
+                "explainer": explainer.KIND,
                 "explainer_reason": explainer.reason,
                 "space": explainer.space,
                 "outputs": ", ".join(explainer.outputs),

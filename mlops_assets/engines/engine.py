@@ -16,6 +16,7 @@ from mlops_assets.engines.chunk_store import ChunkStore
 from mlops_assets.engines.chunks import Chunk, chunks, rows_within_bytes
 from mlops_assets.engines.work import Work
 from mlops_assets.errors import ConfigurationError, TableError
+from mlops_assets.strategies import Strategy
 
 PARTS = "parts"
 """`Provenance.extra` of a table whose rows came in parts: how many rows each has, separated by spaces."""
@@ -178,7 +179,7 @@ class Run:
         return True
 
 
-class Engine(ABC):
+class Engine(Strategy, ABC):
     """Does work on rows: a strategy. Name your own subclass in YAML: ``engine: {KIND: your_module.YourEngine}``.
 
     Every engine makes the same results: what is done with a chunk is the `Work`'s, and follows from the chunk alone.

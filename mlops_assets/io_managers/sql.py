@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import dagster as dg
 import pyarrow.dataset as ds
@@ -45,6 +45,8 @@ class SqlIOManager(TableIOManager):
     predictions and explanations of earlier runs stay; samples and the background are always replaced, as a run reads
     those that it has made itself.
     """
+
+    KIND: ClassVar[Literal["SqlIOManager"]] = "SqlIOManager"
 
     connection: dict[str, Any] = Field(
         description="{database: URL}, or {database: {env: NAME}}, which is read when a run starts."

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import dagster as dg
 import pyarrow as pa
@@ -20,11 +20,12 @@ from mlops_assets.scoring.reason_text import format_reasons
 from mlops_assets.settings.environment import from_environment
 from mlops_assets.storage.location import Location
 from mlops_assets.storage.partition_paths import file_name
+from mlops_assets.strategies import Strategy
 from mlops_assets.tables.files import DELTA_LOG
 from mlops_assets.tables.writers import CsvWriter, DeltaWriter, ParquetWriter, TableWriter, Written
 
 
-class TableIOManager(dg.ConfigurableIOManager, ABC):
+class TableIOManager(Strategy, dg.ConfigurableIOManager, ABC):
     """What a published table promises, wherever it is kept: each asset is one table, replaced whole or not at all.
 
     Stores a `pyarrow.RecordBatchReader` as it streams; a Table, Dataset or pandas DataFrame is taken as well.
@@ -194,6 +195,8 @@ class FileTableIOManager(TableIOManager, ABC):
 class ParquetIOManager(FileTableIOManager):
     """Parquet: every type survives, provenance is in the file's metadata."""
 
+    KIND: ClassVar[Literal["ParquetIOManager"]] = "ParquetIOManager"
+
     @property
     def writer(self) -> TableWriter:
         return ParquetWriter()
@@ -204,6 +207,8 @@ class CsvIOManager(FileTableIOManager):
 
     The reasons of rejected rows become text.
     """
+
+    KIND: ClassVar[Literal["CsvIOManager"]] = "CsvIOManager"
 
     @property
     def writer(self) -> TableWriter:
@@ -220,6 +225,8 @@ class DeltaIOManager(FileTableIOManager):
     publish, with its own provenance and columns, and runs of two partitions never meet in one log.
     """
 
+    KIND: ClassVar[Literal["DeltaIOManager"]] = "DeltaIOManager"
+
     @property
     def writer(self) -> TableWriter:
         return DeltaWriter()
@@ -231,13 +238,6 @@ class DeltaIOManager(FileTableIOManager):
     def published_partitions(self, asset: str, partitions: Iterable[str]) -> list[str]:
         logs = {name.split("/")[0] for name in self.place(asset).files() if f"/{DELTA_LOG}/" in name}
         return [key for key in partitions if self.partition_name(key) in logs]
-
-
-WRITERS: dict[str, type[TableIOManager]] = {
-    "parquet": ParquetIOManager,
-    "csv": CsvIOManager,
-    "delta": DeltaIOManager,
-}
 
 
 def table_reader(obj: object) -> pa.RecordBatchReader:

@@ -4,13 +4,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 import dagster as dg
 from pydantic import Field
 
 from mlops_assets.errors import ConfigurationError, SignatureError
 from mlops_assets.models.signature_of_version import signature_in_folder
+from mlops_assets.strategies import Strategy, by_kind
 
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature
@@ -34,7 +35,7 @@ class SignedBy:
     origin: str
 
 
-class Signer(dg.ConfigurableResource[Any], ABC):
+class Signer(Strategy, dg.ConfigurableResource[Any], ABC):
     """Makes a signature from inputs and the outputs that a model gave for them.
 
     A subclass of your own is named in a model's YAML as ``signer: {KIND: your_module.YourSigner}``; its fields are
@@ -80,6 +81,8 @@ class InferSigner(Signer):
     ['age': long (optional)]
     """
 
+    KIND: ClassVar[Literal["InferSigner"]] = "InferSigner"
+
     sample_rows: int = Field(default=1000, description="Rows of the sample the types are inferred from.", gt=0)
 
     def sign(self, inputs: Any, outputs: Any = None, params: Mapping[str, Any] | None = None) -> "ModelSignature":
@@ -97,6 +100,8 @@ class RecordedSigner(Signer):
     --------
     >>> RecordedSigner(folder="model").sign(None)                                     # doctest: +SKIP
     """
+
+    KIND: ClassVar[Literal["RecordedSigner"]] = "RecordedSigner"
 
     reads_inputs: ClassVar[bool] = False
 
@@ -125,6 +130,8 @@ class ExampleSigner(Signer):
     --------
     >>> ExampleSigner(folder="model").sign(None, outputs=[0, 1])                      # doctest: +SKIP
     """
+
+    KIND: ClassVar[Literal["ExampleSigner"]] = "ExampleSigner"
 
     reads_inputs: ClassVar[bool] = False
 
@@ -155,6 +162,8 @@ class ManualSigner(Signer):
     >>> signer.sign(None).inputs
     ['age': double (required)]
     """
+
+    KIND: ClassVar[Literal["ManualSigner"]] = "ManualSigner"
 
     reads_inputs: ClassVar[bool] = False
 
@@ -221,9 +230,4 @@ def _given(folder: str | None, signer: str) -> Path:
     return Path(folder)
 
 
-SIGNERS: dict[str, type[Signer]] = {
-    "ExampleSigner": ExampleSigner,
-    "InferSigner": InferSigner,
-    "ManualSigner": ManualSigner,
-    "RecordedSigner": RecordedSigner,
-}
+SIGNERS: dict[str, type[Signer]] = by_kind(ExampleSigner, InferSigner, ManualSigner, RecordedSigner)

@@ -13,8 +13,8 @@ import pytest
 from dagster._core.remote_representation.external_data import RepositorySnap
 from dagster._serdes import serialize_value
 
-from mlops_assets.errors import MissingExtraError
-from mlops_assets.resources.notifier import AppriseNotifier, LogNotifier, NotificationError
+from mlops_assets.errors import MissingExtraError, NotificationError
+from mlops_assets.resources.notifier import AppriseNotifier, LogNotifier
 
 CANARY = "canary-7f3e"
 

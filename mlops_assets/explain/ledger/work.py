@@ -58,7 +58,7 @@ class ExplainWork(Work):
             # The background counts where the method compares with it, and only there: more rows in the table draw
             # another one.
             one.background_digest or "",
-            json.dumps([one.kind, one.space, one.features, one.outputs, one.interaction_pairs, one.way]),
+            json.dumps([one.KIND, one.space, one.features, one.outputs, one.interaction_pairs, one.way]),
             self.selection.where or "",
         )
         return identity_of(self, self.model.reference, parts, (*self.model.strategies, one))
