@@ -53,10 +53,10 @@ def _run(chosen: argparse.Namespace) -> int:
 
         return run_demo()
     if chosen.command == "journal":
-        from mlops_assets.journal.text import as_text
-        from mlops_assets.resources.journal import find_journal
+        from mlops_assets.code_location.model_resources import find_journal
+        from mlops_assets.journal.text import format_entries
 
-        print(as_text(find_journal(chosen.module, chosen.model).entries()))
+        print(format_entries(find_journal(chosen.module, chosen.model).entries()))
         return 0
     if chosen.command == "explain-receipt":
         return _receipt(chosen)

@@ -6,6 +6,7 @@ only names, types, positions and row keys.
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Protocol, TypeVar
 
 
 class MlopsAssetsError(Exception):
@@ -104,3 +105,26 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """`` (did you mean 'x'?)`` for the nearest known name, else an empty string."""
     near = get_close_matches(name, list(known), n=1, cutoff=0.6)
     return f" (did you mean {near[0]!r}?)" if near else ""
+
+
+class RecordedError(Protocol):
+    """An error as Dagster's event log records it: the name of its class, and its cause."""
+
+    @property
+    def cls_name(self) -> str | None: ...
+
+    @property
+    def cause(self) -> "RecordedError | None": ...
+
+
+Recorded = TypeVar("Recorded", bound=RecordedError)
+
+
+def user_error(error: Recorded) -> Recorded:
+    """The error that a person should read: the outermost one that is not one of Dagster's own wrappers.
+
+    Its causes (MLflow's exception behind ours, for example) are in the event log; the outermost one says what to do.
+    """
+    while error.cause is not None and (error.cls_name or "").startswith("Dagster"):
+        error = error.cause  # type: ignore[assignment] # the cause of a recorded error is recorded in the same way
+    return error

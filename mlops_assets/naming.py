@@ -15,8 +15,10 @@ REJECTED_SAMPLES = "rejected_samples"
 PREDICTIONS = "predictions"
 SAMPLE_EXPLANATIONS = "sample_explanations"
 MODEL_EXPLANATIONS = "model_explanations"
+CHAMPION_ALIAS = "champion_alias"
 BACKGROUND = "sample_explanations_background"
-REPORT = "explanation_report.html"
+EXPLANATION_REPORT = "explanation_report"
+REPORT_FILE = f"{EXPLANATION_REPORT}.html"
 
 # Resources that all models of a code location share.
 REGISTRY, NOTIFIER = "mlflow_registry", "notifier"
@@ -67,6 +69,10 @@ class ModelNames:
         """``<model>/<asset>``."""
         return dg.AssetKey([self.prefix, asset])
 
+    def op(self, asset: str) -> str:
+        """The name of the step that makes an asset, as run config has it: ``<model>__<asset>``."""
+        return re.sub(r"\W", "_", "__".join(self.key(asset).path), flags=re.ASCII)
+
     def resource(self, part: str) -> str:
         """The key of a resource of this model: ``<model>_<part>``."""
         return f"{self.slug}_{part}"
@@ -88,12 +94,17 @@ class ModelNames:
         return self.resource("tables_of_the_run")
 
     @property
+    def report_store(self) -> str:
+        return self.resource("report_io_manager")
+
+    @property
     def inputs_reader(self) -> str:
         return self.resource("inputs_io_manager")
 
     @property
-    def turn(self) -> str:
-        return self.resource("tables_turn")
+    def run_lock(self) -> str:
+        """What a run holds from its start to its end."""
+        return self.resource("run_lock")
 
     @property
     def pool(self) -> str:
@@ -111,6 +122,18 @@ class ModelNames:
     @property
     def journal(self) -> str:
         return self.resource("journal")
+
+    @property
+    def champion_sensor(self) -> str:
+        return f"{self.slug}_champion_sensor"
+
+    @property
+    def inputs_sensor(self) -> str:
+        return f"{self.slug}_inputs_sensor"
+
+    @property
+    def new_version_sensor(self) -> str:
+        return f"{self.slug}_new_version_sensor"
 
     @property
     def inference_job(self) -> str:

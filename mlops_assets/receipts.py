@@ -1,6 +1,5 @@
 """Receipts: one row of the ledger, explained again by the version that it names, and compared with what is stored."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,8 +10,8 @@ from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.arrow.views import rows_of
 from mlops_assets.errors import ConfigurationError, ExplanationError
 from mlops_assets.explain.compare.receipt import Receipt, check_receipt
-from mlops_assets.explain.explainers.explainer import ExplainConfig
 from mlops_assets.explain.explainers.setup import background_pool, explaining
+from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.io_managers.champion import ChampionIOManager
 from mlops_assets.io_managers.tables import TableIOManager
 from mlops_assets.models.loaded_model import LoadedModel
@@ -21,7 +20,7 @@ from mlops_assets.resources.registry import MlflowRegistry
 
 
 def explain_receipt(
-    family: ModelNames, resources: Mapping[str, Any], key: Mapping[str, str], partition: str | None = None
+    names: ModelNames, resources: Mapping[str, Any], key: Mapping[str, str], partition: str | None = None
 ) -> tuple[Receipt, dict[str, Any]]:
     """Check one row of `sample_explanations`; also returns the row's input values.
 
@@ -41,31 +40,31 @@ def explain_receipt(
     RegistryError, TrustError
         The pinned version is gone, changed, or not trusted.
     """
-    tables: TableIOManager = resources[family.tables]
+    tables: TableIOManager = resources[names.tables]
     ledger = tables.read("sample_explanations", partition)
     inputs = tables.read("input_samples", partition)
     source, now = Provenance.of(ledger.schema), Provenance.of(inputs.schema)
     if source.inputs_version != now.data_version:
         raise ExplanationError(
             "The published input_samples are not those that the ledger explains",
-            where=family.model,
+            where=names.model,
             fix="Materialize sample_explanations again",
         )
     chosen = _filter(key, ledger.schema, source.row_key)
     stored, rows = ledger.to_table(filter=chosen), inputs.to_table(filter=chosen)
     if not stored.num_rows or rows.num_rows != 1:
-        named = ", ".join(f"{name}={value}" for name, value in key.items())
+        given = ", ".join(f"{name}={value}" for name, value in key.items())
         raise ExplanationError(
-            f"The ledger has no row {named}", where=family.model, fix=f"The row key is {', '.join(source.row_key)}"
+            f"The ledger has no row {given}", where=names.model, fix=f"The row key is {', '.join(source.row_key)}"
         )
-    model = _pinned(family, resources, source)
-    config = ExplainConfig(**json.loads(source.extra["explain_settings"]))
+    model = _pinned(names, resources, source)
+    origin = LedgerProvenance.of(source)
     schema = model.signature.inputs if model.signature else None
     if tables.exists(BACKGROUND, partition):
         background = tables.read(BACKGROUND, partition).to_table()
     else:
-        background = background_pool(rows_of(inputs), config)
-    subject = explaining(model, schema, source.row_key, background, config)
+        background = background_pool(rows_of(inputs), origin.settings)
+    subject = explaining(model, schema, source.row_key, background, origin.settings)
     (row,) = rows.combine_chunks().to_batches()
     receipt = check_receipt(
         stored,
@@ -74,7 +73,7 @@ def explain_receipt(
         subject.to_frame,
         source.row_key,
         model.reference,
-        background_digest=source.extra["background_digest"] or None,
+        background_digest=origin.background_digest,
     )
     return receipt, {name: value for name, value in row.to_pylist()[0].items() if name not in source.row_key}
 
@@ -87,11 +86,11 @@ def parse_key(texts: Sequence[str], tables: TableIOManager, partition: str | Non
     return {name: value for name, _, value in (text.partition("=") for text in texts)}
 
 
-def _pinned(family: ModelNames, resources: Mapping[str, Any], source: Provenance) -> LoadedModel:
+def _pinned(names: ModelNames, resources: Mapping[str, Any], source: Provenance) -> LoadedModel:
     """The version that the ledger names, from the registry, with the ledger's digest."""
     registry: MlflowRegistry = resources[REGISTRY]
-    store: ChampionIOManager = resources[family.champion_store]
-    reference = registry.pin(family.model, int((source.model_uri or "").rpartition("/")[2]), store.trust)
+    store: ChampionIOManager = resources[names.champion_store]
+    reference = registry.pin(names.model, int((source.model_uri or "").rpartition("/")[2]), store.trust)
     return store.load(reference)
 
 

@@ -180,7 +180,7 @@ def test_secrets_in_storage_options_are_not_in_the_snapshot(tmp_path, monkeypatc
     )
     snapshot = repr(definitions.get_repository_def().get_top_level_resources())
     assert "canary-4711" not in snapshot
-    from mlops_assets.settings.groups import from_environment
+    from mlops_assets.settings.environment import from_environment
 
     assert from_environment(options["storage_options"]) == {"secret": "canary-4711"}
 

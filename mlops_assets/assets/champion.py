@@ -5,44 +5,46 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from mlops_assets.family import Family
 from mlops_assets.journal.entry import COLUMNS
 from mlops_assets.journal.journal import Journal
 from mlops_assets.metadata import table
 from mlops_assets.models.reference import ModelReference
-from mlops_assets.naming import REGISTRY
+from mlops_assets.naming import CHAMPION_MODEL, REGISTRY, ModelNames
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.resources.retries import retried_when_unreachable
 from mlops_assets.resources.tracking import MlflowTracking
+from mlops_assets.settings.groups import TrustSettings
 
 # Rows of the journal on the asset's page, the latest first.
 SHOWN = 20
 
 
-def champion_model_asset(family: Family) -> dg.AssetsDefinition:
-    """`champion_model` of one model."""
-    configured = family.settings.alias_or_version
-    its_alias = configured if isinstance(configured, str) else None
-    its_version = configured if isinstance(configured, int) else None
-    trust = family.settings.trust.policy()
+def champion_model_asset(
+    names: ModelNames, alias_or_version: str | int, trust: TrustSettings, *, tracked: bool
+) -> dg.AssetsDefinition:
+    """`champion_model` of one model; `tracked`: its run is recorded in MLflow as well."""
+    default_alias = alias_or_version if isinstance(alias_or_version, str) else None
+    default_version = alias_or_version if isinstance(alias_or_version, int) else None
+    policy = trust.policy()
+    trackers = (names.tracking,) if tracked else ()
 
     class ChampionConfig(dg.Config):
         """Which version a run uses."""
 
-        alias: str | None = Field(default=its_alias, description="The alias to resolve, once per run.")
+        alias: str | None = Field(default=default_alias, description="The alias to resolve, once per run.")
         version: int | None = Field(
-            default=its_version, description="A version number; it takes precedence over the alias."
+            default=default_version, description="A version number; it takes precedence over the alias."
         )
         accept_digest: str | None = Field(
             default=None, description="Accept that the files of a known version were replaced by those of this digest."
         )
 
     @dg.asset(
-        key=family.key("champion_model"),
-        io_manager_key=family.champion_store,
-        required_resource_keys={REGISTRY, family.journal, family.turn, *family.trackers},
-        pool=family.pool,
-        group_name=family.group,
+        key=names.key(CHAMPION_MODEL),
+        io_manager_key=names.champion_store,
+        required_resource_keys={REGISTRY, names.journal, names.run_lock, *trackers},
+        pool=names.pool,
+        group_name=names.group,
         kinds={"mlflow", "json"},
         code_version="1",
     )
@@ -59,9 +61,9 @@ def champion_model_asset(family: Family) -> dg.AssetsDefinition:
         mlflow_registry: MlflowRegistry = getattr(context.resources, REGISTRY)
         chosen = config.version if config.version is not None else (config.alias or "")
         with retried_when_unreachable(context.retry_number):
-            reference = mlflow_registry.pin(family.model, chosen, trust)
-        context.log.info(f"{family.model} {chosen!r} is version {reference.version}, digest {reference.digest[:12]}")
-        journal: Journal = getattr(context.resources, family.journal).open()
+            reference = mlflow_registry.pin(names.model, chosen, policy)
+        context.log.info(f"{names.model} {chosen!r} is version {reference.version}, digest {reference.digest[:12]}")
+        journal: Journal = getattr(context.resources, names.journal).open()
         journal.note(reference.alias, reference.version, reference.digest, "run", accept=config.accept_digest)
         metadata: dict[str, Any] = {
             "model": reference.name,
@@ -71,13 +73,13 @@ def champion_model_asset(family: Family) -> dg.AssetsDefinition:
             "flavors": ", ".join(reference.flavors),
             "source": reference.source,
             "mlflow_run_id": reference.run_id or "(none)",
-            "journal": table([entry.shown() for entry in journal.entries()[: -SHOWN - 1 : -1]], COLUMNS),
+            "journal": table([entry.to_row() for entry in journal.entries()[: -SHOWN - 1 : -1]], COLUMNS),
         }
         page = mlflow_registry.page(reference)
         if page:
             metadata["mlflow_page"] = dg.MetadataValue.url(page)
-        if family.trackers:
-            tracking: MlflowTracking = getattr(context.resources, family.tracking)
+        if tracked:
+            tracking: MlflowTracking = getattr(context.resources, names.tracking)
             told = {"mlops_assets.version": str(reference.version), "mlops_assets.digest": reference.digest}
             run = tracking.begin(mlflow_registry, context.run, told, context.log)
             metadata |= run.metadata() if run else {}

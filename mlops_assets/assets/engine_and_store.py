@@ -1,35 +1,52 @@
-"""The engine of a model, and where it keeps results: from settings to the pure rooms."""
+"""The engine of a model, and where results are kept: from settings to the pure rooms."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
 from mlops_assets.engines.chunk_store import ChunkStore
 from mlops_assets.engines.engine import Engine
 from mlops_assets.engines.kinds import ENGINES
-from mlops_assets.family import Family
-from mlops_assets.settings.groups import from_environment
+from mlops_assets.settings.environment import from_environment
+from mlops_assets.settings.groups import ResumeSettings, StrategySettings
 from mlops_assets.state import state_folder
 from mlops_assets.strategies import build_strategy
 
-# Of one chunk, where nothing is said: what a killed run loses is seconds of predicting, or of explaining.
+# Of one chunk, where the settings name no number: what a killed run loses is seconds of predicting, or of explaining.
 PREDICTED_ROWS, EXPLAINED_ROWS = 65_536, 2_048
 
 
-def engine_of(family: Family) -> Engine:
-    """Where this model's predictions and explanations are made.
+@dataclass(frozen=True)
+class EngineAndStore:
+    """Where predictions and explanations are made, and where their results are kept for the next run.
 
-    Raises
-    ------
-    ConfigurationError
-        The engine cannot be found, or does not take these settings.
+    Attributes
+    ----------
+    settings
+        The engine's `KIND` and arguments.
+    resume
+        Whether results are kept, where and for how long.
+    root
+        The project's folder: relative paths start here.
     """
-    return build_strategy(Engine, ENGINES, from_environment(family.settings.engine))
 
+    settings: StrategySettings
+    resume: ResumeSettings
+    root: Path
 
-def chunk_store(family: Family) -> ChunkStore | None:
-    """Where results of chunks are kept; None: nowhere."""
-    resume = family.settings.resume
-    if not resume.enabled:
-        return None
-    folder = family.root / resume.path if resume.path else state_folder(family.root) / "cache" / "chunks"
-    return ChunkStore(Path(folder), timedelta(days=resume.max_age_days), int(resume.max_gib * 2**30))
+    def engine(self) -> Engine:
+        """The engine, made with today's environment.
+
+        Raises
+        ------
+        ConfigurationError
+            The engine cannot be found, or does not take these settings.
+        """
+        return build_strategy(Engine, ENGINES, from_environment(self.settings))
+
+    def store(self) -> ChunkStore | None:
+        """The store of results; None: nothing is kept."""
+        if not self.resume.enabled:
+            return None
+        folder = self.root / self.resume.path if self.resume.path else state_folder(self.root) / "cache" / "chunks"
+        return ChunkStore(folder, timedelta(days=self.resume.max_age_days), int(self.resume.max_gib * 2**30))

@@ -13,19 +13,18 @@ from pydantic import Field
 from mlops_assets.arrow.content_hash import hash_of
 from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.arrow.views import first_of
-from mlops_assets.assets.engine_and_store import PREDICTED_ROWS, chunk_store, engine_of
+from mlops_assets.assets.engine_and_store import PREDICTED_ROWS, EngineAndStore
 from mlops_assets.assets.streams import with_provenance
-from mlops_assets.engines.engine import Rows, Run, results
-from mlops_assets.family import Family
+from mlops_assets.engines.engine import InputRows, Run, stream_results
 from mlops_assets.metadata import COLUMN_LINEAGE, flat_floats, lineage
 from mlops_assets.models.loaded_model import LoadedModel
-from mlops_assets.scoring.batch_dependence import (
-    MOST_ROWS,
-    ROWS_COMPARED,
-    ROWS_THAT_DIFFER,
-    batch_dependence,
-)
+from mlops_assets.naming import CHAMPION_MODEL, INPUT_SAMPLES, MODEL_SIGNATURE, PREDICTIONS, ModelNames
+from mlops_assets.scoring.batch_dependence import MOST_ROWS, measure_batch_dependence
 from mlops_assets.scoring.predict import PredictWork
+from mlops_assets.scoring.prediction_columns import model_output_columns
+from mlops_assets.scoring.provenance import PredictionsProvenance
+from mlops_assets.settings.groups import PredictSettings
+from mlops_assets.settings.tables import OutputsSettings
 
 CODE_VERSION = "1"
 
@@ -37,9 +36,14 @@ class PredictMethod(Enum):
     predict_proba = "predict_proba"
 
 
-def predictions_asset(family: Family) -> dg.AssetsDefinition:
+def predictions_asset(
+    names: ModelNames,
+    defaults: PredictSettings,
+    outputs: OutputsSettings,
+    engine_and_store: EngineAndStore,
+    partitions: "dg.PartitionsDefinition[str] | None",
+) -> dg.AssetsDefinition:
     """`predictions` of one model."""
-    defaults = family.settings.predict
 
     class PredictConfig(dg.Config):
         """How a run predicts."""
@@ -52,14 +56,14 @@ def predictions_asset(family: Family) -> dg.AssetsDefinition:
         )
 
     @dg.asset(
-        key=family.key("predictions"),
-        ins={name: dg.AssetIn(key=family.key(name)) for name in ("champion_model", "model_signature", "input_samples")},
-        io_manager_key=family.tables,
-        partitions_def=family.partitions,
-        required_resource_keys={family.turn},
-        pool=family.pool,
-        group_name=family.group,
-        kinds={"mlflow", family.settings.outputs.format},
+        key=names.key(PREDICTIONS),
+        ins={asset: dg.AssetIn(key=names.key(asset)) for asset in (CHAMPION_MODEL, MODEL_SIGNATURE, INPUT_SAMPLES)},
+        io_manager_key=names.tables,
+        partitions_def=partitions,
+        required_resource_keys={names.run_lock},
+        pool=names.pool,
+        group_name=names.group,
+        kinds={"mlflow", outputs.format},
         code_version=CODE_VERSION,
     )
     def predictions(
@@ -90,44 +94,39 @@ def predictions_asset(family: Family) -> dg.AssetsDefinition:
             config.predict_method.value,
             json.dumps(params, sort_keys=True, default=str),
         )
-        rows = Rows.of(input_samples, defaults.batch_rows, PREDICTED_ROWS)
+        rows = InputRows.of(input_samples, defaults.batch_rows, PREDICTED_ROWS)
         work = PredictWork(
             champion_model, model_signature, source.row_key, params, config.predict_method.value, rows.count
         )
-        run = Run(work, rows, chunk_store(family), tell=context.log.info)
-        dependence = batch_dependence(work.scorer.score, first_of(input_samples, MOST_ROWS))
-        stream = work.scorer.joined(results(engine_of(family), run), input_samples.schema)
+        run = Run(work, rows, engine_and_store.store(), log=context.log.info)
+        dependence = measure_batch_dependence(work.scorer.score, first_of(input_samples, MOST_ROWS))
+        stream = work.scorer.combine(stream_results(engine_and_store.engine(), run), input_samples.schema)
         provenance = Provenance(
             row_key=source.row_key,
-            model=family.model,
+            model=names.model,
             model_uri=champion_model.reference.uri,
             model_digest=champion_model.reference.digest,
             signature_hash=signature_hash(model_signature),
             inputs_version=source.data_version,
             data_version=version,
-            extra={
-                "predict_method": config.predict_method.value,
-                "params": json.dumps(params, sort_keys=True, default=str),
-                ROWS_COMPARED: str(dependence.rows),
-                ROWS_THAT_DIFFER: str(dependence.different),
-            },
+            extra=PredictionsProvenance(config.predict_method.value, params, dependence).to_extra(),
         )
         features = [name for name in input_samples.schema.names if name not in source.row_key]
-        outputs = [
-            name for name in stream.schema.names if name not in (*source.row_key, "model_version", "model_digest")
-        ]
-        depends = dict.fromkeys(outputs, features) | {name: [name] for name in source.row_key}
+        output_columns = model_output_columns(stream.schema, source.row_key)
+        depends = dict.fromkeys(output_columns, features) | {name: [name] for name in source.row_key}
 
-        def told(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        def report_statistics(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             yield from batches
             for name, statistics in work.scorer.statistics.items():
                 context.add_asset_metadata(flat_floats(statistics.as_floats(), name))
             context.add_asset_metadata(run.tally.as_metadata())
 
         return dg.MaterializeResult(
-            value=with_provenance(pa.RecordBatchReader.from_batches(stream.schema, told(stream)), provenance),
+            value=with_provenance(
+                pa.RecordBatchReader.from_batches(stream.schema, report_statistics(stream)), provenance
+            ),
             metadata={
-                COLUMN_LINEAGE: lineage(depends, family.key("input_samples")),
+                COLUMN_LINEAGE: lineage(depends, names.key(INPUT_SAMPLES)),
                 "model_version": champion_model.reference.version,
                 "model_digest": champion_model.reference.digest,
                 "predict_method": config.predict_method.value,

@@ -1,6 +1,7 @@
 """The rows that will be scored, and the rows that the contract refused."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -11,10 +12,11 @@ from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.arrow.spool import Spool, scratch_folder
 from mlops_assets.assets.streams import input_table, with_provenance
 from mlops_assets.engines.engine import PARTS
-from mlops_assets.family import Family
 from mlops_assets.metadata import table
-from mlops_assets.scoring.conformed import Conformed, conform_table
-from mlops_assets.signatures.contract.contract import Policy
+from mlops_assets.naming import INPUT_SAMPLES, MODEL_SIGNATURE, REJECTED_SAMPLES, ModelNames
+from mlops_assets.scoring.apply_contract import ContractResult, apply_contract
+from mlops_assets.settings.groups import ContractSettings
+from mlops_assets.settings.tables import InputsSettings, OutputsSettings
 from mlops_assets.state import state_folder
 
 REJECTED_DESCRIPTION = """
@@ -31,11 +33,18 @@ anything downstream runs when more than `contract.max_rejected` rows were refuse
 the content: the same rows give the same version, whatever file they come from."""
 
 
-def sample_assets(family: Family) -> dg.AssetsDefinition:
+def sample_assets(
+    names: ModelNames,
+    inputs_settings: InputsSettings,
+    contract: ContractSettings,
+    outputs: OutputsSettings,
+    partitions: "dg.PartitionsDefinition[str] | None",
+    root: Path,
+) -> dg.AssetsDefinition:
     """`rejected_samples` and `input_samples` of one model: made in one pass, so they are one step."""
-    settings = family.settings
     inputs = dg.AssetIn(
-        key=family.inputs_key, input_manager_key=family.inputs_reader if settings.inputs.is_read else None
+        key=inputs_settings.asset_key(names),
+        input_manager_key=names.inputs_reader if inputs_settings.is_read else None,
     )
 
     class SamplesConfig(dg.Config):
@@ -44,24 +53,24 @@ def sample_assets(family: Family) -> dg.AssetsDefinition:
         limit: int | None = Field(default=None, description="Read only the first rows. Null: what the YAML says.", gt=0)
 
     @dg.multi_asset(
-        name=f"{family.slug}__samples",
-        partitions_def=family.partitions,
-        required_resource_keys={family.turn},
-        pool=family.pool,
-        ins={"model_signature": dg.AssetIn(key=family.key("model_signature")), "inputs": inputs},
+        name=f"{names.slug}__samples",
+        partitions_def=partitions,
+        required_resource_keys={names.run_lock},
+        pool=names.pool,
+        ins={"model_signature": dg.AssetIn(key=names.key(MODEL_SIGNATURE)), "inputs": inputs},
         outs={
             name: dg.AssetOut(
-                key=family.key(name),
+                key=names.key(name),
                 description=description.strip(),
                 dagster_type=pa.RecordBatchReader,
-                io_manager_key=family.tables,
-                group_name=family.group,
-                kinds={"arrow", settings.outputs.format},
+                io_manager_key=names.tables,
+                group_name=names.group,
+                kinds={"arrow", outputs.format},
                 code_version="1",
             )
             for name, description in (
-                ("rejected_samples", REJECTED_DESCRIPTION),
-                ("input_samples", SAMPLES_DESCRIPTION),
+                (REJECTED_SAMPLES, REJECTED_DESCRIPTION),
+                (INPUT_SAMPLES, SAMPLES_DESCRIPTION),
             )
         },
     )
@@ -70,16 +79,12 @@ def sample_assets(family: Family) -> dg.AssetsDefinition:
     ) -> Iterator[dg.MaterializeResult[pa.RecordBatchReader]]:
         from mlops_assets.signatures.mlflow.signature_json import signature_from_json, signature_hash
 
-        source = input_table(family, inputs)
-        policy = Policy(
-            missing=settings.contract.missing,
-            parse_iso_datetimes=settings.contract.iso_datetimes,
-            text_columns=source.text_columns,
-        )
+        source = input_table(names, inputs_settings, inputs)
+        policy = contract.policy(source.text_columns)
         schema = signature_from_json(model_signature).inputs
         with (
-            scratch_folder(state_folder(family.root) / "scratch") as scratch,
-            conform_table(source, schema, policy, scratch, limit=config.limit) as conformed,
+            scratch_folder(state_folder(root) / "scratch") as scratch,
+            apply_contract(source, schema, policy, scratch, limit=config.limit) as conformed,
         ):
             counts: dict[str, Any] = {
                 "rows_read": conformed.rows,
@@ -97,30 +102,28 @@ def sample_assets(family: Family) -> dg.AssetsDefinition:
             ) -> dg.MaterializeResult[pa.RecordBatchReader]:
                 provenance = Provenance(
                     row_key=source.row_key,
-                    model=family.model,
+                    model=names.model,
                     signature_hash=signature_hash(model_signature),
                     data_version=content,
                     extra={"rows_read": str(conformed.rows)} | parts,
                 )
                 return dg.MaterializeResult(
-                    asset_key=family.key(name),
+                    asset_key=names.key(name),
                     value=with_provenance(spool.reader(), provenance),
                     metadata=counts | _reasons(conformed),
                     data_version=dg.DataVersion(content),
                 )
 
-            yield result("rejected_samples", conformed.rejected, conformed.rejected_hash, {})
-            conformed.check_limit(
-                settings.contract.max_rejected, where=source.uri, show_values=settings.contract.show_values
-            )
+            yield result(REJECTED_SAMPLES, conformed.rejected, conformed.rejected_hash, {})
+            conformed.check_limit(contract.max_rejected, where=source.uri, show_values=contract.show_values)
             # Where files end, work is cut into chunks: tomorrow's run finds those of today's files again.
             parts = {PARTS: " ".join(map(str, conformed.parts))} if conformed.parts else {}
-            yield result("input_samples", conformed.accepted, conformed.accepted_hash, parts)
+            yield result(INPUT_SAMPLES, conformed.accepted, conformed.accepted_hash, parts)
 
     return samples
 
 
-def _reasons(conformed: Conformed) -> dict[str, Any]:
+def _reasons(conformed: ContractResult) -> dict[str, Any]:
     if not conformed.reasons:
         return {}
     rows = [

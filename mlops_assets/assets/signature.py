@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import dagster as dg
 import pyarrow as pa
@@ -10,30 +10,39 @@ import pyarrow as pa
 from mlops_assets.arrow.batching import first_rows
 from mlops_assets.assets.streams import input_table
 from mlops_assets.errors import SignatureError, TableError
-from mlops_assets.family import Family
 from mlops_assets.io_managers.champion import ChampionIOManager
+from mlops_assets.io_managers.inputs import InputsReader
+from mlops_assets.io_managers.run_partition import run_partition
 from mlops_assets.metadata import table
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.models.reference import ModelReference
-from mlops_assets.naming import REGISTRY
+from mlops_assets.naming import CHAMPION_MODEL, MODEL_SIGNATURE, REGISTRY, ModelNames
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.resources.retries import retried_when_unreachable
 from mlops_assets.resources.signers import SignedBy, Signer
+from mlops_assets.settings.tables import InputsSettings
 
 SIGNATURE_COLUMNS = {"part": "string", "name": "string", "type": "string", "required": "bool", "default": "string"}
 SIGNING_ROWS = 10_000
 
 
-def model_signature_asset(family: Family) -> dg.AssetsDefinition:
-    """`model_signature` of one model."""
+def model_signature_asset(
+    names: ModelNames,
+    inputs: InputsSettings,
+    partitions: "dg.PartitionsDefinition[str] | None",
+    *,
+    reads_inputs: bool,
+) -> dg.AssetsDefinition:
+    """`model_signature` of one model; `reads_inputs`: its signer asks for a sample where no signature is recorded."""
 
     @dg.asset(
-        key=family.key("model_signature"),
-        ins={"champion_model": dg.AssetIn(key=family.key("champion_model"))},
-        io_manager_key=family.signature_store,
-        required_resource_keys={REGISTRY, *signing_resources(family)},
-        pool=family.pool,
-        group_name=family.group,
+        key=names.key(MODEL_SIGNATURE),
+        ins={"champion_model": dg.AssetIn(key=names.key(CHAMPION_MODEL))},
+        deps=[inputs.asset_key(names)] if reads_inputs else [],
+        io_manager_key=names.signature_store,
+        required_resource_keys={REGISTRY, *signing_resources(names, inputs)},
+        pool=names.pool,
+        group_name=names.group,
         kinds={"mlflow", "json"},
         code_version="1",
     )
@@ -46,15 +55,16 @@ def model_signature_asset(family: Family) -> dg.AssetsDefinition:
         """
         from mlops_assets.signatures.mlflow.signature_json import describe, signature_hash, signature_to_json
 
-        signed = sign(context, family, champion_model, context.resources)
+        sample = GraphSample(context, context.resources, names, inputs, partitions, champion_model)
+        signed = sign(sample)
         text = signature_to_json(signed.signature)
-        inputs = signed.signature.inputs
+        columns = signed.signature.inputs
         return dg.MaterializeResult(
             value=text,
             metadata={
                 "signature": table(describe(signed.signature), SIGNATURE_COLUMNS),
                 "origin": signed.origin,
-                "inputs": len(inputs.inputs) if inputs else 0,
+                "inputs": len(columns.inputs) if columns else 0,
             },
             data_version=dg.DataVersion(signature_hash(text)),
         )
@@ -62,61 +72,71 @@ def model_signature_asset(family: Family) -> dg.AssetsDefinition:
     return model_signature
 
 
-def signing_resources(family: Family) -> set[str]:
+def signing_resources(names: ModelNames, inputs: InputsSettings) -> set[str]:
     """The model's own resources that `sign` needs, beside the registry."""
-    return {family.signer, family.champion_store, family.loader, *family.readers}
+    return {names.signer, names.champion_store, names.loader, *inputs.readers(names)}
 
 
-def sign(
-    context: dg.AssetExecutionContext | dg.OpExecutionContext,
-    family: Family,
-    reference: ModelReference,
-    resources: Any,
-    *,
-    anew: bool = False,
-) -> SignedBy:
-    """Ask the model's signer; `anew` even where a signature is recorded. `resources` has those of `signing_resources`.
+def sign(sample: "GraphSample", *, anew: bool = False) -> SignedBy:
+    """Ask the model's signer for the signature of `sample.reference`; `anew` even where a signature is recorded.
 
     Raises
     ------
     SignatureError
         Logged with the column and type at fault, and raised.
     """
-    registry: MlflowRegistry = getattr(resources, REGISTRY)
-    signer: Signer = getattr(resources, family.signer)
+    registry: MlflowRegistry = getattr(sample.resources, REGISTRY)
+    signer: Signer = getattr(sample.resources, sample.names.signer)
     try:
-        with retried_when_unreachable(context.retry_number):
-            files = registry.files(reference)
-        return signer.sign_version(files, _GraphSample(context, resources, family, reference), anew=anew)
+        with retried_when_unreachable(sample.context.retry_number):
+            files = registry.files(sample.reference)
+        return signer.sign_version(files, sample, anew=anew)
     except SignatureError as error:
-        context.log.error(f"{type(signer).__name__} could not sign {reference.uri}: {error}")
+        sample.context.log.error(f"{type(signer).__name__} could not sign {sample.reference.uri}: {error}")
         raise
 
 
 @dataclass
-class _GraphSample:
-    """The first rows of the model's inputs, and the pinned model itself, both read only when asked for."""
+class GraphSample:
+    """The first rows of the model's inputs, and the pinned model itself, both read only when asked for.
 
-    context: Any
+    Attributes
+    ----------
+    context
+        Of the step that signs.
+    resources
+        Has those of `signing_resources` and the registry as attributes.
+    reference
+        The pinned version that is signed.
+    """
+
+    context: dg.AssetExecutionContext | dg.OpExecutionContext
     resources: Any
-    family: Family
+    names: ModelNames
+    settings: InputsSettings
+    partitions: "dg.PartitionsDefinition[str] | None"
     reference: ModelReference
     rows: int = field(default=SIGNING_ROWS)
 
     def inputs(self) -> Any:
-        if self.family.settings.inputs.is_read:
-            found = getattr(self.resources, self.family.inputs_reader).open(self.family.run_partition(self.context))
+        if self.settings.is_read:
+            reader: InputsReader = getattr(self.resources, self.names.inputs_reader)
+            table = reader.open(run_partition(self.context, self.partitions))
         else:
-            found = input_table(self.family, self.context.load_asset_value(self.family.inputs_key))
-        sample = pa.Table.from_batches(first_rows(found.batches(), self.rows), found.schema)
+            # Dagster's op context loads assets as well; only its class does not declare it.
+            context = cast(dg.AssetExecutionContext, self.context)
+            table = input_table(
+                self.names, self.settings, context.load_asset_value(self.settings.asset_key(self.names))
+            )
+        sample = pa.Table.from_batches(first_rows(table.batches(), self.rows), table.schema)
         if not sample.num_rows:
-            raise TableError("There are no rows to sign from", where=found.uri, fix="Give a table with rows")
-        return sample.drop_columns(list(found.row_key)).to_pandas()
+            raise TableError("There are no rows to sign from", where=table.uri, fix="Give a table with rows")
+        return sample.drop_columns(list(table.row_key)).to_pandas()
 
     def answers(self, inputs: Any) -> Any:
         return self._model.predict(inputs)
 
     @cached_property
     def _model(self) -> LoadedModel:
-        store: ChampionIOManager = getattr(self.resources, self.family.champion_store)
+        store: ChampionIOManager = getattr(self.resources, self.names.champion_store)
         return store.load(self.reference)

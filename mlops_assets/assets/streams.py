@@ -5,20 +5,20 @@ import pyarrow as pa
 from mlops_assets.arrow.foreign_tables import from_arrow_like
 from mlops_assets.arrow.input_table import InputTable
 from mlops_assets.arrow.provenance import Provenance
-from mlops_assets.family import Family
+from mlops_assets.naming import ModelNames
+from mlops_assets.settings.tables import InputsSettings
 
 
-def input_table(family: Family, loaded: object) -> InputTable:
+def input_table(names: ModelNames, settings: InputsSettings, loaded: object) -> InputTable:
     """The inputs as a keyed table, whether they were read by this package or handed over by the user's own asset."""
     if isinstance(loaded, InputTable):
         return loaded
-    settings = family.settings.inputs
     return from_arrow_like(
         loaded,
         row_key=settings.row_key,
         columns=settings.columns,
         limit=settings.limit,
-        uri=family.inputs_key.to_user_string(),
+        uri=settings.asset_key(names).to_user_string(),
     )
 
 

@@ -1,5 +1,7 @@
 """All asset checks of one model."""
 
+from pathlib import Path
+
 import dagster as dg
 
 from mlops_assets.checks.explanations import explanation_checks
@@ -7,17 +9,23 @@ from mlops_assets.checks.model import champion_checks
 from mlops_assets.checks.model_explanations import model_explanations_checks
 from mlops_assets.checks.signature import signature_checks
 from mlops_assets.checks.tables import prediction_checks, rejection_checks, sample_checks
-from mlops_assets.family import Family
+from mlops_assets.naming import ModelNames
+from mlops_assets.settings.groups import ContractSettings, ExplainSettings
 
 
-def family_checks(family: Family) -> list[dg.AssetChecksDefinition]:
-    """Each tells in its metadata what it compared. Structural failures block what comes after; the rest warn."""
+def all_checks(
+    names: ModelNames, contract: ContractSettings, explain: ExplainSettings, root: Path
+) -> list[dg.AssetChecksDefinition]:
+    """The checks of one model. Structural failures block what comes after; the rest warn.
+
+    The metadata of each result says what was compared.
+    """
     return [
-        champion_checks(family),
-        signature_checks(family),
-        sample_checks(family),
-        rejection_checks(family),
-        prediction_checks(family),
-        explanation_checks(family),
-        model_explanations_checks(family),
+        champion_checks(names),
+        signature_checks(names, contract),
+        sample_checks(names, root),
+        rejection_checks(names),
+        prediction_checks(names),
+        explanation_checks(names, explain),
+        model_explanations_checks(names, explain),
     ]

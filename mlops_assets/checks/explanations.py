@@ -1,6 +1,5 @@
 """Checks of the ledger."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,26 +9,28 @@ import pyarrow.dataset as ds
 from mlops_assets.arrow.batching import first_rows
 from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.arrow.views import rows_of
-from mlops_assets.checks.tables import output_columns_of
 from mlops_assets.explain.compare.stored_predictions import compare_with_stored
+from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.explain.ledger.residuals import judge_residuals
-from mlops_assets.family import Family
 from mlops_assets.io_managers.run_partition import of_the_run
 from mlops_assets.metadata import table, verbatim
+from mlops_assets.naming import PREDICTIONS, SAMPLE_EXPLANATIONS, ModelNames
 from mlops_assets.scoring.key_agreement import compare_keys, compare_subset
+from mlops_assets.scoring.prediction_columns import model_output_columns
+from mlops_assets.settings.groups import ExplainSettings
 
 
-def explanation_checks(family: Family) -> dg.AssetChecksDefinition:
+def explanation_checks(names: ModelNames, explain: ExplainSettings) -> dg.AssetChecksDefinition:
     """`one_row_per_prediction` (blocking), `additive` (as configured), `explains_the_stored_prediction` (a warning)."""
-    key = family.key("sample_explanations")
+    key = names.key(SAMPLE_EXPLANATIONS)
 
     @dg.multi_asset_check(
-        name=f"{family.slug}__sample_explanations_checks",
+        name=f"{names.slug}__sample_explanations_checks",
         specs=[
             dg.AssetCheckSpec(
                 "one_row_per_prediction",
                 asset=key,
-                additional_deps=[family.key("predictions")],
+                additional_deps=[names.key(PREDICTIONS)],
                 blocking=True,
                 description="The keys of predictions, each once per output, in order.",
             ),
@@ -47,33 +48,32 @@ def explanation_checks(family: Family) -> dg.AssetChecksDefinition:
             ),
         ],
         ins={
-            "sample_explanations": of_the_run(family, "sample_explanations"),
-            "predictions": of_the_run(family, "predictions"),
+            "sample_explanations": of_the_run(names, SAMPLE_EXPLANATIONS),
+            "predictions": of_the_run(names, PREDICTIONS),
         },
     )
     def explanations_are_sound(
         sample_explanations: ds.Dataset, predictions: ds.Dataset
     ) -> Iterator[dg.AssetCheckResult]:
         source, published = Provenance.of(sample_explanations.schema), Provenance.of(predictions.schema)
-        outputs: list[str] = json.loads(source.extra["outputs"])
-        yield _keys(sample_explanations, predictions, source, len(outputs), key)
-        yield _additive(sample_explanations, source, key, family.settings.explain.additivity == "block")
-        yield _stored(sample_explanations, predictions, source, published, outputs, key)
+        origin = LedgerProvenance.of(source)
+        yield _keys(sample_explanations, predictions, source, origin, key)
+        yield _additive(sample_explanations, source, origin, key, explain.additivity == "block")
+        yield _stored(sample_explanations, predictions, source, published, origin, key)
 
     return explanations_are_sound
 
 
 def _keys(
-    ledger: ds.Dataset, predictions: ds.Dataset, source: Provenance, outputs: int, key: dg.AssetKey
+    ledger: ds.Dataset, predictions: ds.Dataset, source: Provenance, origin: LedgerProvenance, key: dg.AssetKey
 ) -> dg.AssetCheckResult:
-    every, in_order = json.loads(source.extra["every_row"]), json.loads(source.extra["in_order_from_start"])
-    rows = ledger.count_rows()
+    rows, outputs = ledger.count_rows(), len(origin.outputs)
     columns = list(source.row_key)
     explained, published = rows_of(ledger, columns), rows_of(predictions, columns)
-    if not in_order:
+    if not origin.in_order_from_start:
         agreement = compare_subset(published, explained, columns)
     else:
-        wanted = published if every else first_rows(published, rows // outputs)
+        wanted = published if origin.every_row else first_rows(published, rows // outputs)
         agreement = compare_keys(wanted, explained, columns, repeats=outputs)
     return dg.AssetCheckResult(
         check_name="one_row_per_prediction",
@@ -84,7 +84,7 @@ def _keys(
             "compared_rows": agreement.expected,
             "ledger_rows": rows,
             "outputs": outputs,
-            "selection": source.extra["selection"],
+            "selection": origin.selection,
             "first_row_with_another_key": "(none)"
             if agreement.first_difference is None
             else agreement.first_difference,
@@ -92,8 +92,10 @@ def _keys(
     )
 
 
-def _additive(ledger: ds.Dataset, source: Provenance, key: dg.AssetKey, block: bool) -> dg.AssetCheckResult:
-    verdict = judge_residuals(rows_of(ledger), source.row_key, source.extra["precision"])
+def _additive(
+    ledger: ds.Dataset, source: Provenance, origin: LedgerProvenance, key: dg.AssetKey, block: bool
+) -> dg.AssetCheckResult:
+    verdict = judge_residuals(rows_of(ledger), source.row_key, origin.precision)
     metadata: dict[str, Any] = {
         "rows": verdict.rows,
         "rows_beyond_tolerance": verdict.beyond,
@@ -117,7 +119,7 @@ def _stored(
     predictions: ds.Dataset,
     source: Provenance,
     published: Provenance,
-    outputs: list[str],
+    origin: LedgerProvenance,
     key: dg.AssetKey,
 ) -> dg.AssetCheckResult:
     name = "explains_the_stored_prediction"
@@ -132,20 +134,20 @@ def _stored(
             description="Predictions and explanations are of different versions or rows: materialize both together",
             metadata=told,
         )
-    if not json.loads(source.extra["in_order_from_start"]):
+    if not origin.in_order_from_start:
         return dg.AssetCheckResult(
             check_name=name,
             asset_key=key,
             passed=True,
             description="Not compared: a sample or a filter of the rows was explained",
-            metadata=told | {"selection": source.extra["selection"]},
+            metadata=told | {"selection": origin.selection},
         )
     found = compare_with_stored(
         rows_of(ledger, ["prediction"]),
         rows_of(predictions),
-        outputs,
-        source.extra["space"],  # type: ignore[arg-type]
-        output_columns_of(predictions.schema, source.row_key),
+        origin.outputs,
+        origin.space,
+        model_output_columns(predictions.schema, source.row_key),
     )
     return dg.AssetCheckResult(
         check_name=name,
@@ -159,6 +161,6 @@ def _stored(
             "rows": found.rows,
             "different_rows": found.different,
             "largest_difference": found.largest_difference,
-            "space": source.extra["space"],
+            "space": origin.space,
         },
     )

@@ -5,21 +5,20 @@ from collections.abc import Iterator
 import dagster as dg
 
 from mlops_assets.errors import MlopsAssetsError
-from mlops_assets.family import Family
 from mlops_assets.io_managers.champion import ChampionIOManager
 from mlops_assets.metadata import verbatim
 from mlops_assets.models.reference import ModelReference
-from mlops_assets.naming import REGISTRY
+from mlops_assets.naming import CHAMPION_MODEL, REGISTRY, ModelNames
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.resources.retries import retried_when_unreachable
 
 
-def champion_checks(family: Family) -> dg.AssetChecksDefinition:
+def champion_checks(names: ModelNames) -> dg.AssetChecksDefinition:
     """`loads` (blocking) and `has_signature` (a warning: the signer makes one)."""
-    key = family.key("champion_model")
+    key = names.key(CHAMPION_MODEL)
 
     @dg.multi_asset_check(
-        name=f"{family.slug}__champion_checks",
+        name=f"{names.slug}__champion_checks",
         specs=[
             dg.AssetCheckSpec(
                 "loads",
@@ -30,7 +29,7 @@ def champion_checks(family: Family) -> dg.AssetChecksDefinition:
             dg.AssetCheckSpec("has_signature", asset=key, description="The version carries a recorded signature."),
         ],
         ins={"champion_model": dg.AssetIn(key=key)},
-        required_resource_keys={REGISTRY, family.champion_store},
+        required_resource_keys={REGISTRY, names.champion_store},
     )
     def champion_is_usable(
         context: dg.AssetCheckExecutionContext, champion_model: ModelReference
@@ -38,7 +37,7 @@ def champion_checks(family: Family) -> dg.AssetChecksDefinition:
         from mlflow.models import Model
 
         registry: MlflowRegistry = getattr(context.resources, REGISTRY)
-        store: ChampionIOManager = getattr(context.resources, family.champion_store)
+        store: ChampionIOManager = getattr(context.resources, names.champion_store)
         told = {
             "uri": champion_model.uri,
             "digest": champion_model.digest,

@@ -11,16 +11,15 @@ from mlops_assets.arrow.views import rows_of
 from mlops_assets.errors import ContractError, MlopsAssetsError, RegistryError
 from mlops_assets.explain.compare.diff import ExplanationDiff
 from mlops_assets.explain.compare.two_versions import Version, explanation_diff
-from mlops_assets.explain.explainers.explainer import ExplainConfig
 from mlops_assets.explain.explainers.sampling import Reservoir
-from mlops_assets.family import Family
 from mlops_assets.io_managers.champion import ChampionIOManager
 from mlops_assets.io_managers.run_partition import of_the_run
-from mlops_assets.journal.journal import Journal, versions_ever_champion
+from mlops_assets.journal.journal import Journal, champion_versions
 from mlops_assets.metadata import table, verbatim
 from mlops_assets.models.loaded_model import LoadedModel
-from mlops_assets.naming import REGISTRY
+from mlops_assets.naming import CHAMPION_MODEL, INPUT_SAMPLES, MODEL_EXPLANATIONS, REGISTRY, ModelNames
 from mlops_assets.resources.registry import MlflowRegistry
+from mlops_assets.settings.groups import ExplainSettings
 
 CHANGE_COLUMNS = {
     "output": "string",
@@ -33,40 +32,39 @@ CHANGE_COLUMNS = {
 CHANGES_SHOWN = 20
 
 
-def model_explanations_checks(family: Family) -> dg.AssetChecksDefinition:
+def model_explanations_checks(names: ModelNames, explain: ExplainSettings) -> dg.AssetChecksDefinition:
     """`like_the_previous_champion` (a warning): what mattered before still matters."""
-    settings = family.settings.explain
-    key = family.key("model_explanations")
+    key = names.key(MODEL_EXPLANATIONS)
 
     @dg.asset_check(
         asset=key,
         name="like_the_previous_champion",
         additional_ins={
-            "champion_model": dg.AssetIn(key=family.key("champion_model")),
-            "input_samples": of_the_run(family, "input_samples"),
+            "champion_model": dg.AssetIn(key=names.key(CHAMPION_MODEL)),
+            "input_samples": of_the_run(names, INPUT_SAMPLES),
         },
-        required_resource_keys={REGISTRY, family.journal, family.champion_store},
+        required_resource_keys={REGISTRY, names.journal, names.champion_store},
         description="nDCG of the ranking of features, on the same rows, against the champion before.",
     )
     def like_the_previous_champion(
         context: dg.AssetCheckExecutionContext, champion_model: LoadedModel, input_samples: ds.Dataset
     ) -> dg.AssetCheckResult:
         reference = champion_model.reference
-        journal: Journal = getattr(context.resources, family.journal).open()
+        journal: Journal = getattr(context.resources, names.journal).open()
         earlier = [
             version
-            for version in versions_ever_champion(journal, family.model, reference.alias or "")
+            for version in champion_versions(journal, names.model, reference.alias or "")
             if version != reference.version
         ]
-        if not earlier or settings.diff_rows == 0:
+        if not earlier or explain.diff_rows == 0:
             why = "switched off by explain.diff_rows" if earlier else "no earlier champion"
             return _not_compared(f"Not compared: {why}", {"version": reference.version})
         registry: MlflowRegistry = getattr(context.resources, REGISTRY)
-        store: ChampionIOManager = getattr(context.resources, family.champion_store)
+        store: ChampionIOManager = getattr(context.resources, names.champion_store)
         told: dict[str, Any] = {"version": reference.version, "compared_with": earlier[-1]}
         try:
-            previous = store.load(registry.pin(family.model, earlier[-1], store.trust))
-            found = _diff(previous, champion_model, input_samples, family)
+            previous = store.load(registry.pin(names.model, earlier[-1], store.trust))
+            found = _diff(previous, champion_model, input_samples, explain)
         except (RegistryError, ContractError) as error:
             return _not_compared(f"Not comparable: {error}", told)
         except MlopsAssetsError as error:
@@ -74,13 +72,13 @@ def model_explanations_checks(family: Family) -> dg.AssetChecksDefinition:
                 passed=False, severity=dg.AssetCheckSeverity.WARN, description=verbatim(str(error)), metadata=told
             )
         return dg.AssetCheckResult(
-            passed=found.lowest_ndcg >= settings.min_ndcg,
+            passed=found.lowest_ndcg >= explain.min_ndcg,
             severity=dg.AssetCheckSeverity.WARN,
             metadata=told
             | {
                 "rows_compared": found.rows,
                 "lowest_ndcg": float(found.lowest_ndcg),
-                "threshold": settings.min_ndcg,
+                "threshold": explain.min_ndcg,
                 "highest_churn_of_the_top": float(found.highest_churn),
                 "changes": table(_changes(found), CHANGE_COLUMNS),
             },
@@ -89,20 +87,13 @@ def model_explanations_checks(family: Family) -> dg.AssetChecksDefinition:
     return like_the_previous_champion
 
 
-def _diff(old: LoadedModel, new: LoadedModel, samples: ds.Dataset, family: Family) -> ExplanationDiff:
-    settings = family.settings.explain
+def _diff(old: LoadedModel, new: LoadedModel, samples: ds.Dataset, settings: ExplainSettings) -> ExplanationDiff:
     drawn = Reservoir(settings.diff_rows, settings.seed)
     for batch in rows_of(samples):
         drawn.add(batch)
     rows = drawn.rows if drawn.rows is not None else pa.Table.from_batches([], samples.schema)
-    config = ExplainConfig(
-        KIND=settings.KIND,
-        seed=settings.seed,
-        background_rows=settings.background_rows,
-        mode=settings.mode,
-    )
     versions = [Version(model, model.signature.inputs if model.signature else None) for model in (old, new)]
-    return explanation_diff(versions[0], versions[1], rows, Provenance.of(samples.schema).row_key, config)
+    return explanation_diff(versions[0], versions[1], rows, Provenance.of(samples.schema).row_key, settings.config())
 
 
 def _changes(found: ExplanationDiff) -> list[dict[str, Any]]:

@@ -5,28 +5,28 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from mlops_assets.errors import ArtifactsMissingError, VersionNotFoundError
-from mlops_assets.family import Family
-from mlops_assets.journal.journal import Journal, versions_ever_champion
+from mlops_assets.journal.journal import Journal, champion_versions
 from mlops_assets.metadata import DIFFERENCE_COLUMNS, table, verbatim
 from mlops_assets.models.reference import ModelReference
-from mlops_assets.models.signature_of_version import recorded_signature
-from mlops_assets.naming import REGISTRY
+from mlops_assets.models.signature_of_version import signature_of_version
+from mlops_assets.naming import CHAMPION_MODEL, MODEL_SIGNATURE, REGISTRY, ModelNames
 from mlops_assets.resources.registry import MlflowRegistry
+from mlops_assets.settings.groups import ContractSettings
 
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature
 
 
-def signature_checks(family: Family) -> dg.AssetChecksDefinition:
+def signature_checks(names: ModelNames, contract: ContractSettings) -> dg.AssetChecksDefinition:
     """`compatible` (blocking): inputs, params and outputs keep what the configured mode promises."""
-    key = family.key("model_signature")
+    key = names.key(MODEL_SIGNATURE)
 
     @dg.asset_check(
         asset=key,
         name="compatible",
         blocking=True,
-        additional_ins={"champion_model": dg.AssetIn(key=family.key("champion_model"))},
-        required_resource_keys={REGISTRY, family.journal},
+        additional_ins={"champion_model": dg.AssetIn(key=names.key(CHAMPION_MODEL))},
+        required_resource_keys={REGISTRY, names.journal},
         description="Compatible with the signature of the champion before (or of all, in a _TRANSITIVE mode).",
     )
     def compatible(
@@ -35,15 +35,15 @@ def signature_checks(family: Family) -> dg.AssetChecksDefinition:
         from mlops_assets.signatures.compatibility.compatibility import CompatibilityMode, check_compatibility
         from mlops_assets.signatures.mlflow.signature_json import signature_from_json
 
-        mode = CompatibilityMode.of(family.settings.contract.compatibility)
-        journal: Journal = getattr(context.resources, family.journal).open()
+        mode = CompatibilityMode.of(contract.compatibility)
+        journal: Journal = getattr(context.resources, names.journal).open()
         registry: MlflowRegistry = getattr(context.resources, REGISTRY)
-        earlier = versions_ever_champion(journal, family.model, champion_model.alias or "")
+        earlier = champion_versions(journal, names.model, champion_model.alias or "")
         history: list[tuple[str, ModelSignature | None]] = []
         gone: list[int] = []
         for version in reversed([number for number in earlier if number != champion_model.version]):
             try:
-                signature = recorded_signature(registry.address(), family.model, version)
+                signature = signature_of_version(registry.address(), names.model, version)
             except (VersionNotFoundError, ArtifactsMissingError):
                 gone.append(version)
                 continue

@@ -1,6 +1,7 @@
 """Checks of the samples and of the predictions."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import dagster as dg
 import pyarrow as pa
@@ -11,34 +12,34 @@ from mlops_assets.arrow.spool import scratch_folder
 from mlops_assets.arrow.unique_keys import check_unique
 from mlops_assets.arrow.views import rows_of
 from mlops_assets.errors import TableError
-from mlops_assets.family import Family
 from mlops_assets.io_managers.run_partition import of_the_run
 from mlops_assets.metadata import verbatim
-from mlops_assets.scoring.batch_dependence import ROWS_COMPARED, ROWS_THAT_DIFFER
+from mlops_assets.naming import INPUT_SAMPLES, MODEL_SIGNATURE, PREDICTIONS, REJECTED_SAMPLES, ModelNames
 from mlops_assets.scoring.key_agreement import compare_keys
-from mlops_assets.scoring.predict import MODEL_DIGEST, MODEL_VERSION
+from mlops_assets.scoring.prediction_columns import model_output_columns
+from mlops_assets.scoring.provenance import PredictionsProvenance
 from mlops_assets.scoring.statistics import ColumnStatistics
 from mlops_assets.state import state_folder
 
 
-def sample_checks(family: Family) -> dg.AssetChecksDefinition:
+def sample_checks(names: ModelNames, root: Path) -> dg.AssetChecksDefinition:
     """`not_empty` and `keys_unique`, both blocking."""
-    key = family.key("input_samples")
+    key = names.key(INPUT_SAMPLES)
 
     @dg.multi_asset_check(
-        name=f"{family.slug}__input_samples_checks",
+        name=f"{names.slug}__input_samples_checks",
         specs=[
             dg.AssetCheckSpec("not_empty", asset=key, blocking=True, description="At least one row was accepted."),
             dg.AssetCheckSpec("keys_unique", asset=key, blocking=True, description="No row key occurs twice."),
         ],
-        ins={"input_samples": of_the_run(family, "input_samples")},
+        ins={"input_samples": of_the_run(names, INPUT_SAMPLES)},
     )
     def samples_are_usable(input_samples: ds.Dataset) -> Iterator[dg.AssetCheckResult]:
         rows = input_samples.count_rows()
         yield dg.AssetCheckResult(check_name="not_empty", asset_key=key, passed=rows > 0, metadata={"rows": rows})
         row_key = Provenance.of(input_samples.schema).row_key
         problem = None
-        with scratch_folder(state_folder(family.root) / "scratch") as scratch:
+        with scratch_folder(state_folder(root) / "scratch") as scratch:
             try:
                 check_unique(lambda: rows_of(input_samples, list(row_key)), scratch)
             except TableError as error:
@@ -54,24 +55,24 @@ def sample_checks(family: Family) -> dg.AssetChecksDefinition:
     return samples_are_usable
 
 
-def rejection_checks(family: Family) -> dg.AssetChecksDefinition:
+def rejection_checks(names: ModelNames) -> dg.AssetChecksDefinition:
     """`nothing_lost` (blocking): rows in = rows accepted + rows rejected."""
-    key = family.key("rejected_samples")
+    key = names.key(REJECTED_SAMPLES)
 
     @dg.multi_asset_check(
-        name=f"{family.slug}__rejected_samples_checks",
+        name=f"{names.slug}__rejected_samples_checks",
         specs=[
             dg.AssetCheckSpec(
                 "nothing_lost",
                 asset=key,
-                additional_deps=[family.key("input_samples")],
+                additional_deps=[names.key(INPUT_SAMPLES)],
                 blocking=True,
                 description="Every row that was read is in input_samples or in rejected_samples.",
             )
         ],
         ins={
-            "rejected_samples": of_the_run(family, "rejected_samples"),
-            "input_samples": of_the_run(family, "input_samples"),
+            "rejected_samples": of_the_run(names, REJECTED_SAMPLES),
+            "input_samples": of_the_run(names, INPUT_SAMPLES),
         },
     )
     def nothing_lost(rejected_samples: ds.Dataset, input_samples: ds.Dataset) -> Iterator[dg.AssetCheckResult]:
@@ -87,24 +88,24 @@ def rejection_checks(family: Family) -> dg.AssetChecksDefinition:
     return nothing_lost
 
 
-def prediction_checks(family: Family) -> dg.AssetChecksDefinition:
+def prediction_checks(names: ModelNames) -> dg.AssetChecksDefinition:
     """`one_row_per_input` and `within_output_signature` (blocking), `finite` (a warning)."""
-    key = family.key("predictions")
+    key = names.key(PREDICTIONS)
 
     @dg.multi_asset_check(
-        name=f"{family.slug}__predictions_checks",
+        name=f"{names.slug}__predictions_checks",
         specs=[
             dg.AssetCheckSpec(
                 "one_row_per_input",
                 asset=key,
-                additional_deps=[family.key("input_samples")],
+                additional_deps=[names.key(INPUT_SAMPLES)],
                 blocking=True,
                 description="The keys of input_samples, each once, in order.",
             ),
             dg.AssetCheckSpec(
                 "within_output_signature",
                 asset=key,
-                additional_deps=[family.key("model_signature")],
+                additional_deps=[names.key(MODEL_SIGNATURE)],
                 blocking=True,
                 description="Columns and types as the signature's outputs.",
             ),
@@ -116,9 +117,9 @@ def prediction_checks(family: Family) -> dg.AssetChecksDefinition:
             ),
         ],
         ins={
-            "predictions": of_the_run(family, "predictions"),
-            "input_samples": of_the_run(family, "input_samples"),
-            "model_signature": dg.AssetIn(key=family.key("model_signature")),
+            "predictions": of_the_run(names, PREDICTIONS),
+            "input_samples": of_the_run(names, INPUT_SAMPLES),
+            "model_signature": dg.AssetIn(key=names.key(MODEL_SIGNATURE)),
         },
     )
     def predictions_are_sound(
@@ -133,7 +134,7 @@ def prediction_checks(family: Family) -> dg.AssetChecksDefinition:
             passed=agreement.agrees,
             metadata={
                 "input_rows": agreement.expected,
-                "prediction_rows": agreement.found,
+                "prediction_rows": agreement.actual,
                 "first_row_with_another_key": _or_none(agreement.first_difference),
                 "row_key": ", ".join(source.row_key),
             },
@@ -145,20 +146,15 @@ def prediction_checks(family: Family) -> dg.AssetChecksDefinition:
     return predictions_are_sound
 
 
-def output_columns_of(predictions: pa.Schema, row_key: tuple[str, ...]) -> list[str]:
-    """The model's own columns of a predictions table."""
-    return [name for name in predictions.names if name not in (*row_key, MODEL_VERSION, MODEL_DIGEST)]
-
-
 def _within_signature(
     predictions: ds.Dataset, model_signature: str, source: Provenance, key: dg.AssetKey
 ) -> dg.AssetCheckResult:
     from mlops_assets.signatures.contract.output_contract import OutputContract
     from mlops_assets.signatures.mlflow.signature_json import signature_from_json
 
-    columns = output_columns_of(predictions.schema, source.row_key)
+    columns = model_output_columns(predictions.schema, source.row_key)
     produced = pa.schema([predictions.schema.field(name) for name in columns])
-    method = source.extra.get("predict_method", "predict")
+    method = PredictionsProvenance.of(source).predict_method
     outputs = signature_from_json(model_signature).outputs
     told = {
         "compared": f"{len(columns)} columns: " + ", ".join(f"{field.name}: {field.type}" for field in produced),
@@ -183,7 +179,7 @@ def _within_signature(
 
 
 def _finite(predictions: ds.Dataset, source: Provenance, key: dg.AssetKey) -> dg.AssetCheckResult:
-    columns = output_columns_of(predictions.schema, source.row_key)
+    columns = model_output_columns(predictions.schema, source.row_key)
     statistics = {name: ColumnStatistics() for name in columns}
     for batch in rows_of(predictions, columns):
         for name in columns:
@@ -202,7 +198,8 @@ def _finite(predictions: ds.Dataset, source: Provenance, key: dg.AssetKey) -> dg
 
 
 def _same_in_any_batch(source: Provenance, key: dg.AssetKey) -> dg.AssetCheckResult:
-    compared, different = (int(source.extra.get(name, 0)) for name in (ROWS_COMPARED, ROWS_THAT_DIFFER))
+    dependence = PredictionsProvenance.of(source).batch_dependence
+    compared, different = dependence.rows, dependence.different
     return dg.AssetCheckResult(
         check_name="same_in_any_batch",
         asset_key=key,

@@ -8,7 +8,9 @@ from typing import Any
 import dagster as dg
 
 from mlops_assets.errors import ConfigurationError, did_you_mean
+from mlops_assets.journal.journal import Journal
 from mlops_assets.naming import REGISTRY, ModelNames
+from mlops_assets.resources.journal import ChampionJournal
 
 DEFAULT_MODULE = "mlops_assets.definitions"
 _MARK = "_tables_io_manager"
@@ -54,6 +56,20 @@ def model_resources(module: str, names: ModelNames, only: Collection[str] | None
     wanted = {key: known[key] for key in (mine if only is None else only)}
     with dg.build_resources(wanted) as resources:
         yield {key: getattr(resources, key) for key in wanted}
+
+
+def find_journal(module: str, model: str) -> Journal:
+    """The journal of a model of the code location that `module` defines.
+
+    Raises
+    ------
+    ConfigurationError
+        The module cannot be imported, holds no definitions, or has no such model.
+    """
+    names = ModelNames(model)
+    with model_resources(module, names, only=[names.journal]) as resources:
+        journal: ChampionJournal = resources[names.journal]
+        return journal.open()
 
 
 def _all_resources(definitions: dg.Definitions) -> dict[str, Any]:

@@ -51,7 +51,7 @@ class ChunkStore:
 
     def get(self, key: str) -> pa.RecordBatch | None:
         """The result, or None; notes that it was used."""
-        path = self._path(key)
+        path = self.path(key)
         try:
             data = path.read_bytes()
             os.utime(path)
@@ -76,7 +76,7 @@ class ChunkStore:
         with pa.ipc.new_stream(sink, result.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as writer:
             writer.write_batch(result)
         content = sink.getvalue()
-        path = self._path(key)
+        path = self.path(key)
         temporary = path.with_name(f"{path.name}.{secrets.token_hex(8)}.tmp")
         with translate_os_errors(Location.parse(path)):
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -92,14 +92,14 @@ class ChunkStore:
     def holds(self, key: str) -> bool:
         """Whether there is such a result, perhaps a damaged one; notes that it was used."""
         try:
-            os.utime(self._path(key))
+            os.utime(self.path(key))
         except FileNotFoundError:
             return False
         return True
 
     @contextmanager
-    def in_use(self) -> Iterator[None]:
-        """Meanwhile nobody collects what was made or used since this began."""
+    def mark_in_use(self) -> Iterator[None]:
+        """Inside the block no process collects what was made or used since the block was entered."""
         markers = self.root / _IN_USE
         with translate_os_errors(Location.parse(self.root)):
             markers.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -117,7 +117,7 @@ class ChunkStore:
         """
         now = time.time()
         spared = self._oldest_user()
-        found = []
+        results = []
         for path in self.root.glob("[0-9a-f][0-9a-f]/*"):
             try:
                 seen = path.stat()
@@ -127,18 +127,18 @@ class ChunkStore:
                 if now - seen.st_mtime > _ABANDONED.total_seconds():
                     path.unlink(missing_ok=True)
                 continue
-            found.append((seen.st_mtime, seen.st_size, path))
-        left = sum(size for _, size, _ in found)
+            results.append((seen.st_mtime, seen.st_size, path))
+        total = sum(size for _, size, _ in results)
         deleted = 0
-        for used, size, path in sorted(found):
-            if used >= spared or (now - used <= self.max_age.total_seconds() and left <= self.max_bytes):
+        for used, size, path in sorted(results):
+            if used >= spared or (now - used <= self.max_age.total_seconds() and total <= self.max_bytes):
                 break
             path.unlink(missing_ok=True)
-            left -= size
+            total -= size
             deleted += 1
         return deleted
 
-    def collect_now_and_then(self, every: timedelta = timedelta(hours=1)) -> int:
+    def collect_if_due(self, every: timedelta = timedelta(hours=1)) -> int:
         """`collect`, unless it was done within `every`: to look at a hundred thousand files takes seconds."""
         mark = self.root / _COLLECTED
         if mark.exists() and time.time() - mark.stat().st_mtime < every.total_seconds():
@@ -148,7 +148,8 @@ class ChunkStore:
             mark.touch()
         return self.collect()
 
-    def _path(self, key: str) -> Path:
+    def path(self, key: str) -> Path:
+        """Where the result of this key is, or would be."""
         return self.root / key[:2] / key
 
     def _oldest_user(self) -> float:

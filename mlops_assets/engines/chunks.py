@@ -22,7 +22,7 @@ class Chunk:
     content: str
 
 
-def row_bytes(schema: pa.Schema) -> int:
+def bytes_per_row(schema: pa.Schema) -> int:
     """About so many bytes a row has in memory, judged by the types alone: the same for every table of this schema."""
     return sum(_type_bytes(kind) for kind in schema.types) or 1
 
@@ -38,9 +38,9 @@ def _type_bytes(kind: pa.DataType) -> int:
         return _TEXT_BYTES
 
 
-def rows_of_bytes(schema: pa.Schema, wanted: int, least: int, most: int) -> int:
-    """How many rows of `schema` are about `wanted` bytes, within bounds."""
-    return max(least, min(most, wanted // row_bytes(schema)))
+def rows_within_bytes(schema: pa.Schema, size: int, least: int, most: int) -> int:
+    """How many rows of `schema` are about `size` bytes, within bounds."""
+    return max(least, min(most, size // bytes_per_row(schema)))
 
 
 def chunks(
@@ -81,7 +81,7 @@ def _cut(
     ends = iter(np.cumsum(np.asarray(parts, dtype=np.int64)).tolist())
     end = next(ends, None)
     pending: list[pa.RecordBatch] = []
-    held = position = 0
+    pending_rows = position = 0
     for batch in split_batches(batches):
         keys = key_hashes([batch.column(name) for name in row_key], row_key)
         marks = np.flatnonzero(keys % spread == 0) + 1
@@ -90,20 +90,20 @@ def _cut(
             while end is not None and end <= position:
                 end = next(ends, None)
             # The first mark that leaves the chunk long enough, else its greatest length; never beyond a part.
-            first = start + max(1, least - held)
+            first = start + max(1, least - pending_rows)
             place = int(np.searchsorted(marks, first))
             stop = int(marks[place]) if place < len(marks) else batch.num_rows + 1
-            stop = min(stop, start + most - held)
+            stop = min(stop, start + most - pending_rows)
             if end is not None:
                 stop = min(stop, start + end - position)
             cut = stop <= batch.num_rows
             stop = min(stop, batch.num_rows)
             pending.append(batch.slice(start, stop - start))
-            held += stop - start
+            pending_rows += stop - start
             position += stop - start
             start = stop
             if cut:
                 yield join_batches(pending)
-                pending, held = [], 0
+                pending, pending_rows = [], 0
     if pending:
         yield join_batches(pending)

@@ -13,7 +13,7 @@ from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.arrow.read_ahead import read_ahead
 from mlops_assets.arrow.views import rows_of
 from mlops_assets.engines.chunk_store import ChunkStore
-from mlops_assets.engines.chunks import Chunk, chunks, rows_of_bytes
+from mlops_assets.engines.chunks import Chunk, chunks, rows_within_bytes
 from mlops_assets.engines.work import Work
 from mlops_assets.errors import ConfigurationError, TableError
 
@@ -25,14 +25,14 @@ CHUNK_BYTES = 8 << 20
 
 
 @dataclass(frozen=True)
-class Rows:
+class InputRows:
     """The rows of a published table, to be worked on in order.
 
     Attributes
     ----------
     dataset
         The table, with its provenance.
-    selected
+    select
         Picks rows of the table's stream; None: all rows. Cuts between parts are then unknown.
     chunk_rows
         About so many rows are one chunk: what is worked on at once, and found again later.
@@ -40,7 +40,7 @@ class Rows:
 
     dataset: ds.Dataset
     chunk_rows: int
-    selected: Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]] | None = None
+    select: Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]] | None = None
 
     @classmethod
     def of(
@@ -48,10 +48,10 @@ class Rows:
         dataset: ds.Dataset,
         chunk_rows: int | None = None,
         most: int = 32_768,
-        selected: Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]] | None = None,
-    ) -> "Rows":
+        select: Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]] | None = None,
+    ) -> "InputRows":
         """With `chunk_rows` None: as many rows as are about 8 MiB, and no more than `most`."""
-        return cls(dataset, chunk_rows or rows_of_bytes(dataset.schema, CHUNK_BYTES, 64, most), selected)
+        return cls(dataset, chunk_rows or rows_within_bytes(dataset.schema, CHUNK_BYTES, 64, most), select)
 
     @property
     def row_key(self) -> tuple[str, ...]:
@@ -66,13 +66,13 @@ class Rows:
     @property
     def parts(self) -> tuple[int, ...]:
         """Rows of each part of the table; empty where it has none, or where rows are selected."""
-        told = Provenance.of(self.dataset.schema).extra.get(PARTS, "") if self.selected is None else ""
-        return tuple(map(int, told.split()))
+        counts = Provenance.of(self.dataset.schema).extra.get(PARTS, "") if self.select is None else ""
+        return tuple(map(int, counts.split()))
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The rows in order, a few batches in memory at most."""
         stream = rows_of(self.dataset)
-        return stream if self.selected is None else (batch for batch in self.selected(stream) if batch.num_rows)
+        return stream if self.select is None else (batch for batch in self.select(stream) if batch.num_rows)
 
     def chunks(self) -> Iterator[Chunk]:
         """The rows cut into chunks, read and hashed in a thread of their own."""
@@ -118,30 +118,30 @@ class Run:
         Where results are kept and looked for; None: nowhere.
     tally
         What was done.
-    tell
+    log
         Takes one line for the log.
     """
 
     work: Work
-    rows: Rows
+    rows: InputRows
     store: ChunkStore | None = None
     tally: Tally = field(default_factory=Tally)
-    tell: Callable[[str], None] = lambda _line: None
+    log: Callable[[str], None] = lambda _line: None
 
-    def kept(self, key: str, rows: int) -> pa.RecordBatch | None:
+    def find_result(self, key: str, rows: int) -> pa.RecordBatch | None:
         """The result under this key, counted as reused; None where there is none."""
         result = self.store.get(key) if self.store else None
         if result is not None:
             self.tally.add(rows, reused=True)
         return result
 
-    def keep(self, key: str, rows: int, result: pa.RecordBatch) -> None:
-        """Count a result as computed, and `put` it."""
+    def count_and_store(self, key: str, rows: int, result: pa.RecordBatch) -> None:
+        """Count a result as computed, and `store_result` it."""
         self.tally.add(rows, reused=False)
-        self.put(key, result)
+        self.store_result(key, result)
 
-    def put(self, key: str, result: pa.RecordBatch) -> None:
-        """Keep a result; where that fails, it is told, and no later one is kept."""
+    def store_result(self, key: str, result: pa.RecordBatch) -> None:
+        """Keep a result. A failure to do so is logged, and no later result is kept."""
         if not self.store or self.tally.store_failed:
             return
         try:
@@ -149,9 +149,9 @@ class Run:
         except TableError as error:
             # Nothing of this run depends on it: the next one has more to do.
             self.tally.store_failed = True
-            self.tell(f"The results of this run are not kept for the next one. {error}")
+            self.log(f"The results of this run are not kept for the next one. {error}")
 
-    def packed(self) -> bytes:
+    def pickle_work(self) -> bytes:
         """The work, pickled for another process.
 
         Raises
@@ -169,10 +169,10 @@ class Run:
             ) from error
 
     @property
-    def can_travel(self) -> bool:
-        """Whether `packed` succeeds."""
+    def is_picklable(self) -> bool:
+        """Whether `pickle_work` succeeds."""
         try:
-            self.packed()
+            self.pickle_work()
         except ConfigurationError:
             return False
         return True
@@ -198,11 +198,11 @@ class Engine(ABC):
         """
 
 
-def results(engine: Engine, run: Run) -> Iterator[pa.RecordBatch]:
+def stream_results(engine: Engine, run: Run) -> Iterator[pa.RecordBatch]:
     """`engine.results(run)` in a thread of its own, while the caller writes; old chunks are collected afterwards."""
     if run.store is None:
         yield from read_ahead(engine.results(run))
         return
-    with run.store.in_use():
+    with run.store.mark_in_use():
         yield from read_ahead(engine.results(run))
-    run.store.collect_now_and_then()
+    run.store.collect_if_due()

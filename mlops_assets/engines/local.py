@@ -14,15 +14,15 @@ import pyarrow as pa
 from mlops_assets.engines.chunk_store import ChunkStore
 from mlops_assets.engines.chunks import Chunk
 from mlops_assets.engines.engine import Engine, Run
-from mlops_assets.engines.work import opened
+from mlops_assets.engines.work import open_work
 from mlops_assets.engines.worker_pool import WorkerPool
 from mlops_assets.errors import ConfigurationError
 
 # A worker imports the model's libraries and loads the model before it is of any use.
-WORTH_SECONDS = 20.0
+MIN_SECONDS_LEFT = 20.0
 # Above it the model has threads of its own at work: more processes would only take the cores from each other.
 ONE_CORE = 1.5
-WATCHED_SECONDS = 1.0
+OBSERVED_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -46,80 +46,80 @@ class LocalEngine(Engine):
             )
 
     def results(self, run: Run) -> Iterator[pa.RecordBatch]:
-        cores = cores_of_this_process()
+        cores = available_cores()
         # A generator, whose type does not say that it can be closed.
         with closing(cast(Any, run.rows.chunks())) as chunks:
             if self.workers != "auto" and self.workers > 1:
                 yield from _in_processes(run, chunks, self.workers, cores)
-            elif run.work.takes_turns or cores == 1:
-                watch = _Watch(run, cores) if self.workers == "auto" else None
+            elif run.work.is_sequential or cores == 1:
+                monitor = _LoadMonitor(run, cores) if self.workers == "auto" else None
                 for chunk in chunks:
-                    yield _one(run, chunk, watch)
-                    if watch and watch.is_worth_processes():
-                        run.tell(f"The model keeps one of {cores} cores busy: {cores} processes share what is left")
+                    yield _process_chunk(run, chunk, monitor)
+                    if monitor and monitor.is_worth_processes():
+                        run.log(f"The model keeps one of {cores} cores busy: {cores} processes share what is left")
                         yield from _in_processes(run, chunks, cores, cores)
             else:
                 yield from _in_threads(run, chunks, cores)
 
 
-class _Watch:
-    """How many cores the model keeps busy, and how much of its work is left."""
+class _LoadMonitor:
+    """Measures how many cores the model keeps busy, and how much of its work is left."""
 
     def __init__(self, run: Run, cores: int) -> None:
         self._run, self._cores = run, cores
-        self._seconds = self._own = self._all = 0.0
+        self._seconds = self._thread = self._process = 0.0
         self._rows = 0
-        # The first call imports, compiles and fills caches: it says nothing of those after it.
+        # The first call imports, compiles and fills caches: it is not representative.
         self._warm = False
         self._decided = cores == 1
 
     def do(self, rows: pa.RecordBatch) -> pa.RecordBatch:
-        """The work, watched."""
-        wall, own, every = time.perf_counter(), time.thread_time(), time.process_time()
-        result = opened(self._run.work)(rows)
+        """Do the work and measure it."""
+        wall, thread, process = time.perf_counter(), time.thread_time(), time.process_time()
+        result = open_work(self._run.work)(rows)
         if self._warm:
             self._seconds += time.perf_counter() - wall
-            # Both count processor time: a busy machine does not change what they say.
-            self._own += time.thread_time() - own
-            self._all += time.process_time() - every
+            # Both count processor time, which a busy machine does not change.
+            self._thread += time.thread_time() - thread
+            self._process += time.process_time() - process
             self._rows += rows.num_rows
         self._warm = True
         return result
 
     def is_worth_processes(self) -> bool:
         """True once, if ever: when enough was seen."""
-        if self._decided or self._seconds < WATCHED_SECONDS:
+        if self._decided or self._seconds < OBSERVED_SECONDS:
             return False
         self._decided = True
         tally = self._run.tally
-        left = self._run.rows.count - tally.rows_computed - tally.rows_reused
-        one_core = self._all < self._own * ONE_CORE
-        return one_core and left * self._seconds / self._rows > WORTH_SECONDS and self._run.can_travel
+        rows_left = self._run.rows.count - tally.rows_computed - tally.rows_reused
+        one_core = self._process < self._thread * ONE_CORE
+        return one_core and rows_left * self._seconds / self._rows > MIN_SECONDS_LEFT and self._run.is_picklable
 
 
-def _one(run: Run, chunk: Chunk, watch: _Watch | None) -> pa.RecordBatch:
+def _process_chunk(run: Run, chunk: Chunk, monitor: _LoadMonitor | None) -> pa.RecordBatch:
     key = ChunkStore.key(run.work.identity, chunk.content)
-    result = run.kept(key, chunk.rows.num_rows)
+    result = run.find_result(key, chunk.rows.num_rows)
     if result is None:
-        result = watch.do(chunk.rows) if watch else opened(run.work)(chunk.rows)
-        run.keep(key, chunk.rows.num_rows, result)
+        result = monitor.do(chunk.rows) if monitor else open_work(run.work)(chunk.rows)
+        run.count_and_store(key, chunk.rows.num_rows, result)
     return result
 
 
 def _in_processes(run: Run, chunks: Iterator[Chunk], workers: int, cores: int) -> Iterator[pa.RecordBatch]:
     run.tally.workers = workers
-    with WorkerPool(workers, run.packed(), cores) as pool:
+    with WorkerPool(workers, run.pickle_work(), cores) as pool:
         yield from _in_order(run, chunks, pool.submit, 2 * workers)
 
 
 def _in_threads(run: Run, chunks: Iterator[Chunk], threads: int) -> Iterator[pa.RecordBatch]:
-    """Each thread with a chunk of its own, rather than all of the library's threads with a share of the same one."""
-    do = opened(run.work)
-    with ThreadPoolExecutor(threads, "chunk", initializer=_one_thread_each) as pool:
+    """Each thread with a chunk of its own, instead of all of the library's threads sharing one chunk."""
+    do = open_work(run.work)
+    with ThreadPoolExecutor(threads, "chunk", initializer=_limit_threads) as pool:
         yield from _in_order(run, chunks, lambda rows: pool.submit(do, rows), 2 * threads)
 
 
-def _one_thread_each() -> None:
+def _limit_threads() -> None:
     from threadpoolctl import threadpool_limits
 
     # OpenMP keeps this number per calling thread: it ends with the thread, and concerns no other.
@@ -129,26 +129,26 @@ def _one_thread_each() -> None:
 def _in_order(
     run: Run, chunks: Iterator[Chunk], submit: Callable[[pa.RecordBatch], Future[pa.RecordBatch]], most: int
 ) -> Iterator[pa.RecordBatch]:
-    """At most `most` chunks are waited for at once: enough that nobody waits for this process to read the next one."""
+    """At most `most` chunks are in flight: enough that no worker waits for this process to read the next one."""
     waiting: deque[tuple[Chunk, str, Future[pa.RecordBatch] | pa.RecordBatch]] = deque()
 
-    def first() -> pa.RecordBatch:
+    def take_first() -> pa.RecordBatch:
         chunk, key, result = waiting.popleft()
         if isinstance(result, Future):
             result = result.result()
-            run.keep(key, chunk.rows.num_rows, result)
+            run.count_and_store(key, chunk.rows.num_rows, result)
         return result
 
     for chunk in chunks:
         key = ChunkStore.key(run.work.identity, chunk.content)
-        kept = run.kept(key, chunk.rows.num_rows)
-        waiting.append((chunk, key, submit(chunk.rows) if kept is None else kept))
+        stored = run.find_result(key, chunk.rows.num_rows)
+        waiting.append((chunk, key, submit(chunk.rows) if stored is None else stored))
         while len(waiting) >= most:
-            yield first()
+            yield take_first()
     while waiting:
-        yield first()
+        yield take_first()
 
 
-def cores_of_this_process() -> int:
+def available_cores() -> int:
     """How many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

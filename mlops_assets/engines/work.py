@@ -11,13 +11,14 @@ from typing import ClassVar
 import pyarrow as pa
 
 from mlops_assets.arrow.content_hash import hash_of
+from mlops_assets.models.process_cache import ProcessCache
 from mlops_assets.models.reference import ModelReference
 
-PerChunk = Callable[[pa.RecordBatch], pa.RecordBatch]
+ChunkFunction = Callable[[pa.RecordBatch], pa.RecordBatch]
 
-_MOST_OPENED = 4
-_opened: dict[str, PerChunk] = {}
-_lock = Lock()
+_MOST_OPEN = 4
+OPEN_WORK: ProcessCache[str, ChunkFunction] = ProcessCache(_MOST_OPEN)
+_preparing = Lock()
 
 _DISTRIBUTIONS = {
     "sklearn": ("scikit-learn",),
@@ -34,9 +35,13 @@ class Work(ABC):
 
     noun: ClassVar[str]
     """What is made, for messages: predictions."""
+    RESULT_VERSION: ClassVar[int]
+    """Part of the identity. Raise it with a change of this package's code that changes results, so that those kept by
+    earlier code are not found again; `mlops_assets_tests.engines.result_versions` reports when that may be forgotten.
+    """
 
     @property
-    def takes_turns(self) -> bool:
+    def is_sequential(self) -> bool:
         """Whether chunks are worked on one after the other within a process, as models of unknown make need it.
 
         False: the function may be called from several threads at once, and gains from it.
@@ -49,47 +54,37 @@ class Work(ABC):
         """A hash of everything besides the rows that a result depends on."""
 
     @abstractmethod
-    def open(self) -> PerChunk:
-        """Load what is needed and return the function; see `opened`."""
+    def open(self) -> ChunkFunction:
+        """Load what is needed and return the function; see `open_work`."""
 
     def prepare(self) -> None:
         """Called before each use of the function, which other work of the same identity may have opened."""
         return
 
 
-def opened(work: Work) -> PerChunk:
+def open_work(work: Work) -> ChunkFunction:
     """`work.open()`, or what it returned earlier in this process for work of the same identity."""
-    with _lock:
+    with _preparing:
         work.prepare()
-        found = _opened.pop(work.identity, None) or work.open()
-        while len(_opened) >= _MOST_OPENED:
-            _opened.pop(next(iter(_opened)))
-        _opened[work.identity] = found
-        return found
+    return OPEN_WORK.get(work.identity, work.open)
 
 
-def identity_of(kind: str, reference: ModelReference, parts: Iterable[str], strategies: Iterable[object] = ()) -> str:
+def identity_of(work: Work, reference: ModelReference, parts: Iterable[str], strategies: Iterable[object] = ()) -> str:
     """`Work.identity` of work with a pinned version: its digest, the code that runs, and `parts`.
+
+    The code is `RESULT_VERSION` for this package's own, and the text of the module for a user's class.
 
     Parameters
     ----------
     strategies
-        Objects whose classes may be the user's own: the text of their modules counts, so that a change of it is not
-        answered with yesterday's results.
+        Objects whose classes may be the user's own: a change of their modules makes another identity.
     """
-    own = [f"{type(each).__module__}.{type(each).__qualname__} {_module_digest(each.__class__)}" for each in strategies]
+    classes = [
+        f"{type(each).__module__}.{type(each).__qualname__} {_module_digest(each.__class__)}" for each in strategies
+    ]
     model = (reference.name, str(reference.version), reference.digest)
-    return hash_of(kind, *model, package_digest(), _versions(reference.flavors), *own, *parts)
-
-
-@cache
-def package_digest() -> str:
-    """SHA-256 over this package's own modules: results of one version of the code are not those of another."""
-    root = Path(__file__).parent.parent
-    sha = hashlib.sha256()
-    for path in sorted(root.rglob("*.py")):
-        sha.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    return sha.hexdigest()
+    version = str(work.RESULT_VERSION)
+    return hash_of(work.noun, version, *model, _versions(reference.flavors), *classes, *parts)
 
 
 @cache
@@ -97,13 +92,13 @@ def _versions(flavors: tuple[str, ...]) -> str:
     """The installed versions of the libraries that a model of these flavors computes with."""
     from importlib.metadata import PackageNotFoundError, version
 
-    found = []
+    versions = []
     for name in sorted({name for flavor in flavors for name in _DISTRIBUTIONS.get(flavor, (flavor,))}):
         try:
-            found.append(f"{name}={version(name)}")
+            versions.append(f"{name}={version(name)}")
         except PackageNotFoundError:
             continue
-    return " ".join(found)
+    return " ".join(versions)
 
 
 def _module_digest(kind: type[object]) -> str:

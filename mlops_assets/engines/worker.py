@@ -7,6 +7,7 @@ import os
 import pickle
 import sys
 import traceback
+from contextlib import suppress
 from typing import BinaryIO
 
 import pyarrow as pa
@@ -34,7 +35,7 @@ def read_frame(stream: BinaryIO) -> bytes | None:
     return data if len(data) == length else None
 
 
-def batch_bytes(batch: pa.RecordBatch) -> pa.Buffer:
+def serialize_batch(batch: pa.RecordBatch) -> pa.Buffer:
     """The batch as an Arrow IPC stream."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, batch.schema) as writer:
@@ -42,13 +43,13 @@ def batch_bytes(batch: pa.RecordBatch) -> pa.Buffer:
     return sink.getvalue()
 
 
-def batch_of(data: bytes) -> pa.RecordBatch:
-    """The batch that `batch_bytes` wrote, without copying."""
+def deserialize_batch(data: bytes) -> pa.RecordBatch:
+    """The batch that `serialize_batch` wrote, without copying."""
     with pa.ipc.open_stream(data) as reader:
         return reader.read_next_batch()
 
 
-def packed_error(error: Exception) -> bytes:
+def pickle_error(error: Exception) -> bytes:
     """An exception for another process: one of this package's as it is, any other as its traceback."""
     if not isinstance(error, MlopsAssetsError):
         name = type(error).__name__
@@ -66,18 +67,18 @@ def _serve(incoming: BinaryIO, outgoing: BinaryIO) -> None:
         path, work = pickle.loads(start)
         # Modules of the user's own are found as they are in the other process; the work is unpacked only then.
         sys.path[:] = path
-        from mlops_assets.engines.work import opened
+        from mlops_assets.engines.work import open_work
 
-        do = opened(pickle.loads(work))
+        do = open_work(pickle.loads(work))
     except Exception as error:  # noqa: BLE001 - the other process raises it
-        write_frame(outgoing, FAILED + packed_error(error))
+        write_frame(outgoing, FAILED + pickle_error(error))
         return
     write_frame(outgoing, DONE)
     while (data := read_frame(incoming)) is not None:
         try:
-            result = batch_bytes(do(batch_of(data)))
+            result = serialize_batch(do(deserialize_batch(data)))
         except Exception as error:  # noqa: BLE001 - the other process raises it
-            write_frame(outgoing, FAILED + packed_error(error))
+            write_frame(outgoing, FAILED + pickle_error(error))
         else:
             write_frame(outgoing, DONE + result.to_pybytes())
 
@@ -87,7 +88,9 @@ def main() -> None:
     # What a model prints goes to the log, not among the results.
     results = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    _serve(sys.stdin.buffer, results)
+    # Whoever asked may have ended meanwhile.
+    with suppress(BrokenPipeError):
+        _serve(sys.stdin.buffer, results)
 
 
 if __name__ == "__main__":

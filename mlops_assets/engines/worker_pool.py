@@ -11,7 +11,7 @@ from typing import cast
 
 import pyarrow as pa
 
-from mlops_assets.engines.worker import FAILED, batch_bytes, batch_of, read_frame, write_frame
+from mlops_assets.engines.worker import FAILED, deserialize_batch, read_frame, serialize_batch, write_frame
 from mlops_assets.errors import WorkerError
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -27,14 +27,14 @@ class WorkerPool:
     work
         The pickled `Work`.
     cores
-        Cores of the machine: each worker is told to use its share, so that libraries with threads of their own do not
-        fight over them.
+        Cores of the machine: each worker is limited to its share, so that libraries with threads of their own do not
+        compete for them.
     """
 
     def __init__(self, count: int, work: bytes, cores: int) -> None:
         self._work = work
         self._environment = {name: str(max(1, cores // count)) for name in _THREADS} | dict(os.environ)
-        self._own = threading.local()
+        self._local = threading.local()
         self._processes: list[subprocess.Popen[bytes]] = []
         self._threads = ThreadPoolExecutor(count, thread_name_prefix="worker")
 
@@ -63,12 +63,12 @@ class WorkerPool:
         return self._threads.submit(self._do, rows)
 
     def _do(self, rows: pa.RecordBatch) -> pa.RecordBatch:
-        process: subprocess.Popen[bytes] | None = getattr(self._own, "process", None)
+        process: subprocess.Popen[bytes] | None = getattr(self._local, "process", None)
         if process is None:
-            process = self._own.process = self._started()
-        return batch_of(self._answer(process, batch_bytes(rows)))
+            process = self._local.process = self._start()
+        return deserialize_batch(self._ask(process, serialize_batch(rows)))
 
-    def _started(self) -> "subprocess.Popen[bytes]":
+    def _start(self) -> "subprocess.Popen[bytes]":
         process = subprocess.Popen(
             [sys.executable, "-m", "mlops_assets.engines.worker"],
             stdin=subprocess.PIPE,
@@ -76,10 +76,10 @@ class WorkerPool:
             env=self._environment | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         )
         self._processes.append(process)
-        self._answer(process, pickle.dumps((sys.path, self._work)))
+        self._ask(process, pickle.dumps((sys.path, self._work)))
         return process
 
-    def _answer(self, process: "subprocess.Popen[bytes]", question: bytes | pa.Buffer) -> bytes:
+    def _ask(self, process: "subprocess.Popen[bytes]", question: bytes | pa.Buffer) -> bytes:
         # PIPE was asked for, so both are there.
         assert process.stdin is not None
         assert process.stdout is not None

@@ -1,20 +1,21 @@
 """The store of the champion: a small JSON reference, from which a consumer gets the model itself."""
 
-import json
+from pathlib import Path
 
 import dagster as dg
 
-from mlops_assets.family import Family
+from mlops_assets.io_managers.documents import read_published
 from mlops_assets.io_managers.same_run import guard_switch, note_published, note_read
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.models.model_source import ModelSource
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.trust import TrustPolicy
-from mlops_assets.naming import REGISTRY
+from mlops_assets.naming import REGISTRY, ModelNames
 from mlops_assets.resources.loaders import Loader
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.resources.retries import MOST_RETRIES, retried_when_unreachable
-from mlops_assets.settings.groups import from_environment
+from mlops_assets.settings.groups import TrustSettings
+from mlops_assets.settings.tables import OutputsSettings
 from mlops_assets.storage.location import Location
 
 
@@ -68,36 +69,6 @@ def _attempts(context: dg.InputContext) -> int:
         return MOST_RETRIES
 
 
-class SignatureIOManager(dg.IOManager):
-    """Stores a signature as MLflow's JSON, byte for byte as it is handed over."""
-
-    def __init__(self, folder: Location) -> None:
-        self.folder = folder
-
-    def handle_output(self, context: dg.OutputContext, obj: str) -> None:
-        json.loads(obj)
-        place = self.folder.child(f"{context.asset_key.path[-1]}.json")
-        with guard_switch(context, self.folder):
-            place.write_text_atomically(obj)
-        note_published(context, lambda: {None: _hash(place.read_text())})
-        context.add_output_metadata({"dagster/uri": place.uri})
-
-    def load_input(self, context: dg.InputContext) -> str:
-        place = self.folder.child(f"{context.asset_key.path[-1]}.json")
-
-        def read() -> str:
-            return read_published(place, context.asset_key)
-
-        note_read(context, lambda: {None: _hash(read())})
-        return read()
-
-
-def _hash(signature: str) -> str:
-    from mlops_assets.signatures.mlflow.signature_json import signature_hash
-
-    return signature_hash(signature)
-
-
 def identity(reference: ModelReference) -> str:
     """What tells two pinned versions apart: two versions may have the same files."""
     return f"{reference.version} {reference.digest}"
@@ -109,54 +80,22 @@ def _recorded(materialization: dg.AssetMaterialization) -> str | None:
     return f"{told['version'].value} {told['digest'].value}" if {"version", "digest"} <= set(told) else None
 
 
-def read_published(place: Location, key: dg.AssetKey) -> str:
-    """The text of a published JSON file.
-
-    Raises
-    ------
-    TableError
-        The asset was never materialized.
-    """
-    from mlops_assets.errors import TableError
-
-    if not place.exists():
-        raise TableError(
-            f"The asset {key.to_user_string()} has not been materialized",
-            where=place.uri,
-            fix="Materialize it first, or run the model's job",
-        )
-    return place.read_text()
-
-
-def champion_io_manager(family: Family) -> dg.IOManagerDefinition:
+def champion_io_manager(
+    names: ModelNames, outputs: OutputsSettings, trust: TrustSettings, root: Path
+) -> dg.IOManagerDefinition:
     """The champion's IO manager of one model, on the code location's registry and the model's own loader."""
-    policy = family.settings.trust.policy()
+    policy = trust.policy()
 
     @dg.io_manager(
-        required_resource_keys={REGISTRY, family.loader},
+        required_resource_keys={REGISTRY, names.loader},
         description="The champion: a JSON reference, loaded on demand.",
     )
     def build(context: dg.InitResourceContext) -> ChampionIOManager:
         return ChampionIOManager(
-            _folder(family),
+            outputs.location(root),
             getattr(context.resources, REGISTRY),
-            getattr(context.resources, family.loader),
+            getattr(context.resources, names.loader),
             policy,
         )
 
     return build
-
-
-def signature_io_manager(family: Family) -> dg.IOManagerDefinition:
-    """The signature's IO manager of one model."""
-
-    @dg.io_manager(description="The signature, as MLflow's JSON.")
-    def build(_context: dg.InitResourceContext) -> SignatureIOManager:
-        return SignatureIOManager(_folder(family))
-
-    return build
-
-
-def _folder(family: Family) -> Location:
-    outputs = family.settings.outputs
-    return Location.parse(outputs.path, base=family.root, storage_options=from_environment(outputs.storage_options))

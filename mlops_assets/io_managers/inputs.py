@@ -11,9 +11,9 @@ from pydantic import Field
 from mlops_assets.arrow.input_table import InputTable
 from mlops_assets.arrow.views import as_type
 from mlops_assets.errors import ConfigurationError
-from mlops_assets.family import Family
-from mlops_assets.settings.groups import from_environment
-from mlops_assets.settings.tables import database_setting
+from mlops_assets.settings.environment import from_environment, open_location
+from mlops_assets.settings.partitions import PartitionsSettings
+from mlops_assets.settings.tables import InputsSettings, database_setting
 from mlops_assets.storage.location import Location
 from mlops_assets.storage.partition_paths import PathTemplate
 from mlops_assets.tables.source import TableFormat, TableSource
@@ -26,7 +26,7 @@ class InputsReader(dg.ConfigurableIOManager, ABC):
 
     @property
     @abstractmethod
-    def told(self) -> str:
+    def place(self) -> str:
         """Where the inputs are, for errors; without credentials."""
 
     @abstractmethod
@@ -46,7 +46,7 @@ class InputsReader(dg.ConfigurableIOManager, ABC):
         if partitions is not None and len(partitions) != 1:
             raise ConfigurationError(
                 f"A run reads one partition of {context.asset_key.to_user_string()}, and this one asks for several",
-                where=self.told,
+                where=self.place,
                 fix="Launch a run per partition, as a backfill does",
             )
         table = self.open(partitions[0] if partitions else None)
@@ -78,7 +78,7 @@ class InputsIOManager(InputsReader):
     storage_options: dict[str, Any] = Field(default_factory=dict, description="For fsspec.")
 
     @property
-    def told(self) -> str:
+    def place(self) -> str:
         return self.path
 
     def open(self, partition: str | None = None) -> InputTable:
@@ -91,7 +91,7 @@ class InputsIOManager(InputsReader):
             )
         path = self.path if partition is None else template.path(partition)
         return TableSource(
-            location=Location.parse(path, storage_options=from_environment(self.storage_options)),
+            location=open_location(path, self.storage_options),
             format=cast(TableFormat | None, self.format),
             row_key=tuple(self.row_key) if self.row_key else None,
             columns=tuple(self.columns) if self.columns else None,
@@ -119,7 +119,7 @@ class SqlInputsIOManager(InputsReader):
     root: str = Field(default=".", description="The project's folder: relative paths start here.")
 
     @property
-    def told(self) -> str:
+    def place(self) -> str:
         return f"table {self.table}" if self.table is not None else "query"
 
     def open(self, partition: str | None = None) -> InputTable:
@@ -138,9 +138,10 @@ class SqlInputsIOManager(InputsReader):
         ).open()
 
 
-def inputs_io_manager(family: Family) -> InputsReader | None:
+def inputs_io_manager(
+    inputs: InputsSettings, partitioning: PartitionsSettings | None, root: Path
+) -> InputsReader | None:
     """What reads a model's inputs; None where they are the user's own asset."""
-    settings, inputs = family.settings, family.settings.inputs
     common: dict[str, Any] = {
         "row_key": list(inputs.row_key) if inputs.row_key else None,
         "columns": list(inputs.columns) if inputs.columns else None,
@@ -149,8 +150,8 @@ def inputs_io_manager(family: Family) -> InputsReader | None:
     }
     if inputs.path:
         return InputsIOManager(
-            path=Location.parse(inputs.path, base=family.root).address,
-            key_format=settings.partitioning.template(inputs.path).key_format if settings.partitioning else None,
+            path=Location.parse(inputs.path, base=root).address,
+            key_format=partitioning.template(inputs.path).key_format if partitioning else None,
             format=inputs.format,
             version=inputs.version,
             timestamp=inputs.timestamp,
@@ -165,7 +166,7 @@ def inputs_io_manager(family: Family) -> InputsReader | None:
             table=table if table is None or isinstance(table, str) else table.table,
             namespace=None if table is None or isinstance(table, str) else table.database_schema,
             query=inputs.query,
-            root=str(family.root),
+            root=str(root),
             **common,
         )
     return None

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from mlops_assets.errors import TableError
-from mlops_assets.family import Family
+from mlops_assets.naming import HasPartition, ModelNames
 
 if TYPE_CHECKING:
     from dagster._core.storage.input_manager import InputManagerDefinition
@@ -13,24 +13,29 @@ if TYPE_CHECKING:
     from mlops_assets.io_managers.tables import TableIOManager
 
 
-def of_the_run(family: Family, asset: str) -> dg.AssetIn:
+def run_partition(context: HasPartition, partitions: "dg.PartitionsDefinition[str] | None") -> str | None:
+    """The partition of a run; None where the tables are not partitioned, or the run has none."""
+    return context.partition_key if partitions is not None and context.has_partition_key else None
+
+
+def of_the_run(names: ModelNames, asset: str) -> dg.AssetIn:
     """A table as the input of an asset check: the partition of the check's run, and no other.
 
     Dagster asks for all partitions there, as checks are not partitioned, and fails while one was never materialized
     (https://github.com/dagster-io/dagster/issues/17005, 27747). A check that is run by itself, without a partition,
     gets the one that was materialized last.
     """
-    return dg.AssetIn(key=family.key(asset), input_manager_key=family.tables_of_the_run)
+    return dg.AssetIn(key=names.key(asset), input_manager_key=names.tables_of_the_run)
 
 
-def reader_of_the_run(family: Family) -> "InputManagerDefinition":
+def reader_of_the_run(names: ModelNames) -> "InputManagerDefinition":
     """What loads the inputs that `of_the_run` names."""
 
     @dg.input_manager(
-        required_resource_keys={family.tables}, description="Reads the partition of the run from the tables."
+        required_resource_keys={names.tables}, description="Reads the partition of the run from the tables."
     )
     def read(context: dg.InputContext) -> object:
-        tables: TableIOManager = getattr(context.resources, family.tables)
+        tables: TableIOManager = getattr(context.resources, names.tables)
         return tables.load(context, [_partition_of_the_run(context)] if context.has_asset_partitions else None)
 
     return read

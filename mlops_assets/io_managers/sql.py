@@ -13,7 +13,7 @@ from mlops_assets.arrow.plain_types import plain_batch, plain_schema
 from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.arrow.spool import Spool, scratch_folder
 from mlops_assets.io_managers.tables import TableIOManager, table_reader
-from mlops_assets.settings.groups import from_environment
+from mlops_assets.settings.environment import from_environment
 from mlops_assets.state import state_folder
 from mlops_assets.storage.location import Location
 from mlops_assets.storage.partition_paths import file_name

@@ -16,8 +16,8 @@ from mlops_assets.arrow.views import as_type, by_partition, concatenate
 from mlops_assets.errors import TableError
 from mlops_assets.io_managers.same_run import guard_switch, note_published, note_read, refuse_replaced
 from mlops_assets.metadata import ALLOW_MISSING, schema_metadata
-from mlops_assets.scoring.reason_text import reasons_as_text
-from mlops_assets.settings.groups import from_environment
+from mlops_assets.scoring.reason_text import format_reasons
+from mlops_assets.settings.environment import from_environment
 from mlops_assets.storage.location import Location
 from mlops_assets.storage.partition_paths import file_name
 from mlops_assets.tables.files import DELTA_LOG
@@ -210,7 +210,7 @@ class CsvIOManager(FileTableIOManager):
         return CsvWriter()
 
     def adapt_rows(self, reader: pa.RecordBatchReader) -> pa.RecordBatchReader:
-        return reasons_as_text(reader)
+        return format_reasons(reader)
 
 
 class DeltaIOManager(FileTableIOManager):

@@ -4,32 +4,32 @@ import dagster as dg
 from pydantic import Field
 
 from mlops_assets.errors import ContractError
-from mlops_assets.family import Family
 from mlops_assets.metadata import DIFFERENCE_COLUMNS, table
 from mlops_assets.models.signature_of_version import compare_versions
-from mlops_assets.naming import REGISTRY
+from mlops_assets.naming import REGISTRY, ModelNames
 from mlops_assets.resources.registry import MlflowRegistry
+from mlops_assets.settings.groups import ContractSettings
 
 
-def compatibility_job(family: Family) -> dg.JobDefinition:
+def compatibility_job(names: ModelNames, alias_or_version: str | int, contract: ContractSettings) -> dg.JobDefinition:
     """`<model>_compatibility_job`: fails when the new version is not compatible with the old one."""
 
     class CompatibilityConfig(dg.Config):
         """Which versions are compared."""
 
-        old: str = Field(default=str(family.settings.alias_or_version), description="Alias or version that is in use.")
+        old: str = Field(default=str(alias_or_version), description="Alias or version that is in use.")
         new: str = Field(description="Alias or version that is to take its place.")
-        mode: str = Field(default=family.settings.contract.compatibility, description="NONE, BACKWARD, FORWARD, FULL.")
+        mode: str = Field(default=contract.compatibility, description="NONE, BACKWARD, FORWARD, FULL.")
 
     @dg.op(
-        name=f"{family.slug}__compare_signatures",
+        name=f"{names.slug}__compare_signatures",
         required_resource_keys={REGISTRY},
         description="Compares two versions' signatures, reading their MLmodel files alone.",
         out=dg.Out(dg.Nothing),
     )
     def compare_signatures(context: dg.OpExecutionContext, config: CompatibilityConfig) -> None:
         registry: MlflowRegistry = getattr(context.resources, REGISTRY)
-        name, verdict = compare_versions(registry.address(), family.model, config.old, config.new, config.mode)
+        name, verdict = compare_versions(registry.address(), names.model, config.old, config.new, config.mode)
         report = verdict.report(name)
         context.log.info(report)
         context.add_output_metadata(
@@ -44,9 +44,9 @@ def compatibility_job(family: Family) -> dg.JobDefinition:
             )
 
     @dg.job(
-        name=family.compatibility_job,
+        name=names.compatibility_job,
         executor_def=dg.in_process_executor,
-        description=f"May a version of {family.model} take the place of another? For a promotion's gate.",
+        description=f"May a version of {names.model} take the place of another? For a promotion's gate.",
     )
     def job() -> None:
         compare_signatures()

@@ -5,29 +5,37 @@ from collections.abc import Mapping
 import dagster as dg
 from pydantic import Field
 
-from mlops_assets.assets.signature import SIGNATURE_COLUMNS, sign, signing_resources
+from mlops_assets.assets.signature import SIGNATURE_COLUMNS, GraphSample, sign, signing_resources
 from mlops_assets.errors import SignatureError
-from mlops_assets.family import Family
 from mlops_assets.metadata import table
-from mlops_assets.models.logged_models import is_logged_model, pin_logged
+from mlops_assets.models.logged_models import pin_logged
+from mlops_assets.models.model_uri import MODEL_URI_FORMS, AliasUri, VersionUri, parse_model_uri
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.trust import TrustPolicy
-from mlops_assets.naming import REGISTRY
+from mlops_assets.naming import REGISTRY, ModelNames
 from mlops_assets.resources.binding import initialized
 from mlops_assets.resources.registry import MlflowRegistry
+from mlops_assets.settings.groups import TrustSettings
+from mlops_assets.settings.tables import InputsSettings
 
 
-def sign_job(family: Family, resources: Mapping[str, dg.ResourceDefinition]) -> dg.JobDefinition:
+def sign_job(
+    names: ModelNames,
+    alias_or_version: str | int,
+    inputs: InputsSettings,
+    trust: TrustSettings,
+    partitions: "dg.PartitionsDefinition[str] | None",
+    resources: Mapping[str, dg.ResourceDefinition],
+) -> dg.JobDefinition:
     """`<model>_sign_job`: the model's signer signs a logged model in place, or a registered version as a new one."""
-    configured = family.settings.alias_or_version
-    its_target = f"models:/{family.model}@{configured}" if isinstance(configured, str) else ""
-    its_target = its_target or f"models:/{family.model}/{configured}"
+    separator = "@" if isinstance(alias_or_version, str) else "/"
+    default_target = f"models:/{names.model}{separator}{alias_or_version}"
 
     class SignConfig(dg.Config):
         """What is signed."""
 
         target: str = Field(
-            default=its_target,
+            default=default_target,
             description="runs:/<run id>/<name> or models:/m-<id> (signed in place), models:/<name>/<version> or "
             "models:/<name>@<alias> (becomes a new version with files of its own).",
         )
@@ -35,7 +43,7 @@ def sign_job(family: Family, resources: Mapping[str, dg.ResourceDefinition]) -> 
         move_alias: str | None = Field(default=None, description="Alias to point at the new version. Null: none.")
 
     @dg.op(
-        name=f"{family.slug}__sign",
+        name=f"{names.slug}__sign",
         required_resource_keys={REGISTRY},
         description="Asks the model's signer and stores the signature; an existing one only with overwrite.",
         out=dg.Out(dg.Nothing),
@@ -45,16 +53,17 @@ def sign_job(family: Family, resources: Mapping[str, dg.ResourceDefinition]) -> 
         from mlops_assets.signatures.mlflow.signature_json import describe
 
         registry: MlflowRegistry = getattr(context.resources, REGISTRY)
-        reference = _pinned(registry, config.target, family.settings.trust.policy())
-        if not config.overwrite and _recorded(registry, reference):
+        reference = _pinned(registry, config.target, trust.policy())
+        if not config.overwrite and _is_signed(registry, reference):
             raise SignatureError(
                 "The model has a signature already", where=config.target, fix="Set overwrite: true to replace it"
             )
-        with initialized(context, resources, signing_resources(family)) as own:
-            signed = sign(context, family, reference, own, anew=config.overwrite)
+        with initialized(context, resources, signing_resources(names, inputs)) as model_resources:
+            sample = GraphSample(context, model_resources, names, inputs, partitions, reference)
+            signed = sign(sample, anew=config.overwrite)
         done = store(
             registry.address().client,
-            config.target if is_logged_model(config.target) else (reference.name, reference.version),
+            (reference.name, reference.version) if reference.version else config.target,
             signed.signature,
             overwrite=config.overwrite,
             move_alias=config.move_alias,
@@ -70,9 +79,9 @@ def sign_job(family: Family, resources: Mapping[str, dg.ResourceDefinition]) -> 
         )
 
     @dg.job(
-        name=family.sign_job,
+        name=names.sign_job,
         executor_def=dg.in_process_executor,
-        description=f"Give {family.model} a signature, where it has none; never changes a registered version.",
+        description=f"Give {names.model} a signature, where it has none; never changes a registered version.",
     )
     def job() -> None:
         sign_model()
@@ -81,21 +90,17 @@ def sign_job(family: Family, resources: Mapping[str, dg.ResourceDefinition]) -> 
 
 
 def _pinned(registry: MlflowRegistry, target: str, trust: TrustPolicy) -> ModelReference:
-    if is_logged_model(target):
-        return pin_logged(registry.address(), target, registry.cache)
-    name, at, alias = target.removeprefix("models:/").partition("@")
-    if at:
-        return registry.pin(name, alias, trust)
-    name, _, version = name.rpartition("/")
-    if not name or not version.isdigit():
-        raise SignatureError(
-            f"{target!r} names no model",
-            fix="Use runs:/<run id>/<name>, models:/m-<id>, models:/<name>/<version> or models:/<name>@<alias>",
-        )
-    return registry.pin(name, int(version), trust)
+    uri = parse_model_uri(target)
+    if uri is None:
+        raise SignatureError(f"{target!r} names no model", fix=f"Use {MODEL_URI_FORMS}")
+    if isinstance(uri, AliasUri):
+        return registry.pin(uri.name, uri.alias, trust)
+    if isinstance(uri, VersionUri):
+        return registry.pin(uri.name, uri.version, trust)
+    return pin_logged(registry.address(), uri, registry.cache)
 
 
-def _recorded(registry: MlflowRegistry, reference: ModelReference) -> bool:
-    from mlops_assets.resources.signers import recorded_signature
+def _is_signed(registry: MlflowRegistry, reference: ModelReference) -> bool:
+    from mlops_assets.models.signature_of_version import signature_in_folder
 
-    return recorded_signature(registry.files(reference)) is not None
+    return signature_in_folder(registry.files(reference)) is not None

@@ -1,6 +1,7 @@
 """The job that validates a version away from the published tables."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -18,26 +19,26 @@ from mlops_assets.errors import (
     TrustError,
     VersionNotFoundError,
 )
-from mlops_assets.explain.explainers.explainer import ExplainConfig
-from mlops_assets.family import Family
 from mlops_assets.io_managers.champion import ChampionIOManager
 from mlops_assets.io_managers.tables import TableIOManager
 from mlops_assets.metadata import flat_floats, plain_text, table
 from mlops_assets.models.reference import ModelReference
-from mlops_assets.models.signature_of_version import recorded_signature
-from mlops_assets.naming import NOTIFIER, REGISTRY
+from mlops_assets.models.signature_of_version import signature_of_version
+from mlops_assets.naming import INPUT_SAMPLES, NOTIFIER, REGISTRY, ModelNames
 from mlops_assets.resources.binding import initialized
 from mlops_assets.resources.journal import ChampionJournal
+from mlops_assets.resources.notifier import deliver
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.resources.retries import retried_when_unreachable
-from mlops_assets.sensors.notifications import deliver
+from mlops_assets.settings.groups import ContractSettings, ExplainSettings, PredictSettings, TrustSettings
+from mlops_assets.settings.tables import InputsSettings
 
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature
 
     from mlops_assets.models.trust import TrustPolicy
     from mlops_assets.validation.candidate import Trial
-    from mlops_assets.validation.verdict import Verdict
+    from mlops_assets.validation.verdict import CandidateVerdict
 
 FINDING_COLUMNS = {"asked": "string", "answer": "string", "detail": "string"}
 FEATURE_COLUMNS = {
@@ -51,7 +52,23 @@ SHIFT_COLUMNS = {"output": "string", "measure": "string", "value": "float"}
 ANSWERS = {True: "yes", False: "no", None: "not asked"}
 
 
-def validation_job(family: Family, resources: Mapping[str, dg.ResourceDefinition]) -> dg.JobDefinition:
+@dataclass(frozen=True)
+class ValidationSettings:
+    """The settings groups by which a version is tried."""
+
+    inputs: InputsSettings
+    trust: TrustSettings
+    contract: ContractSettings
+    predict: PredictSettings
+    explain: ExplainSettings
+
+
+def validation_job(
+    names: ModelNames,
+    alias_or_version: str | int,
+    settings: ValidationSettings,
+    resources: Mapping[str, dg.ResourceDefinition],
+) -> dg.JobDefinition:
     """`<model>_validation_job`: tries a version beside the champion and writes the verdict to the version's tags.
 
     Reads the inputs, the registry and the journal; of the published tables it changes none. A version that fails is a
@@ -64,40 +81,44 @@ def validation_job(family: Family, resources: Mapping[str, dg.ResourceDefinition
         version: int = Field(description="The version.", gt=0)
         rows: int = Field(default=1000, description="Rows of the inputs to try it on, at most.", gt=0)
 
-    needed = {family.champion_store, family.loader, family.journal, *(family.readers or (family.tables,))}
+    needed = {names.champion_store, names.loader, names.journal, *(settings.inputs.readers(names) or (names.tables,))}
 
     @dg.op(
-        name=f"{family.slug}__validate",
+        name=f"{names.slug}__validate",
         required_resource_keys={REGISTRY, NOTIFIER},
         description="Loads, signature, compatible, conforms, predicts, explains; shift and diff beside the champion.",
         out=dg.Out(dg.Nothing),
     )
     def validate_version(context: dg.OpExecutionContext, config: ValidationConfig) -> None:
-        from mlops_assets.validation.candidate import validate
-        from mlops_assets.validation.verdict import TAG, Finding, Verdict
+        from mlops_assets.validation.candidate import validate_candidate
+        from mlops_assets.validation.verdict import TAG, CandidateVerdict, Finding
 
         registry: MlflowRegistry = getattr(context.resources, REGISTRY)
-        trust = family.settings.trust.policy().without_tag(TAG)
+        trust = settings.trust.policy().without_tag(TAG)
         with retried_when_unreachable(context.retry_number):
             try:
-                candidate = registry.pin(family.model, config.version, trust)
+                candidate = registry.pin(names.model, config.version, trust)
             except (TrustError, ArtifactsMissingError) as error:
-                verdict = Verdict(config.version, None, None, (Finding("loads", False, str(error)),))
+                verdict = CandidateVerdict(config.version, None, None, (Finding("loads", False, str(error)),))
             else:
-                champion = _champion(registry, family, trust)
-                with initialized(context, resources, needed) as own:
-                    verdict = validate(candidate, champion, _trial(own, family, candidate, champion, config.rows))
-            _write_tags(registry, family.model, verdict)
-        title = f"{family.model}: version {verdict.version} {'passed' if verdict.passed else 'failed'} validation"
+                champion = _champion(registry, names, alias_or_version, trust)
+                with initialized(context, resources, needed) as model_resources:
+                    verdict = validate_candidate(
+                        candidate,
+                        champion,
+                        _trial(model_resources, names, alias_or_version, settings, candidate, champion, config.rows),
+                    )
+            _write_tags(registry, names.model, verdict)
+        title = f"{names.model}: version {verdict.version} {'passed' if verdict.passed else 'failed'} validation"
         context.log.info(f"{title}: {verdict.reasons}")
-        context.add_output_metadata(report(verdict))
+        context.add_output_metadata(describe_verdict(verdict))
         deliver(getattr(context.resources, NOTIFIER), title, verdict.reasons, context.log)
 
     @dg.job(
-        name=family.validation_job,
+        name=names.validation_job,
         executor_def=dg.in_process_executor,
-        description=f"Validate a version of {family.model} without touching the published tables.",
-        tags={"mlops_assets/model": family.slug},
+        description=f"Validate a version of {names.model} without touching the published tables.",
+        tags={"mlops_assets/model": names.slug},
     )
     def job() -> None:
         validate_version()
@@ -105,7 +126,7 @@ def validation_job(family: Family, resources: Mapping[str, dg.ResourceDefinition
     return job
 
 
-def report(verdict: "Verdict") -> dict[str, Any]:
+def describe_verdict(verdict: "CandidateVerdict") -> dict[str, Any]:
     """The candidate report as metadata: the verdict, each finding, the shift of the predictions, the explanations."""
     told: dict[str, Any] = {
         "version": verdict.version,
@@ -145,70 +166,62 @@ def report(verdict: "Verdict") -> dict[str, Any]:
     return told
 
 
-def _champion(registry: MlflowRegistry, family: Family, trust: "TrustPolicy") -> ModelReference | None:
+def _champion(
+    registry: MlflowRegistry, names: ModelNames, alias_or_version: str | int, trust: "TrustPolicy"
+) -> ModelReference | None:
     """The champion, pinned; None where the alias points at nothing."""
     try:
-        return registry.pin(family.model, family.settings.alias_or_version, trust)
+        return registry.pin(names.model, alias_or_version, trust)
     except (AliasNotFoundError, VersionNotFoundError):
         return None
 
 
 def _trial(
     resources: Any,
-    family: Family,
+    names: ModelNames,
+    alias_or_version: str | int,
+    settings: ValidationSettings,
     candidate: ModelReference,
     champion: ModelReference | None,
     most: int,
 ) -> "Trial":
     from mlops_assets.signatures.compatibility.compatibility import CompatibilityMode
-    from mlops_assets.signatures.contract.contract import Policy
     from mlops_assets.validation.candidate import Trial
     from mlops_assets.validation.verdict import TAG
 
-    settings = family.settings
     trust = settings.trust.policy().without_tag(TAG)
-    store: ChampionIOManager = getattr(resources, family.champion_store)
+    store: ChampionIOManager = getattr(resources, names.champion_store)
     text_columns: frozenset[str] = frozenset()
     if settings.inputs.is_read:
-        inputs = getattr(resources, family.inputs_reader).open()
+        inputs = getattr(resources, names.inputs_reader).open()
         batches, schema, row_key, text_columns = inputs.batches(), inputs.schema, inputs.row_key, inputs.text_columns
     else:
         # The inputs are somebody's asset: the rows that the last run accepted stand for them.
-        tables: TableIOManager = getattr(resources, family.tables)
-        dataset = tables.read("input_samples")
+        tables: TableIOManager = getattr(resources, names.tables)
+        dataset = tables.read(INPUT_SAMPLES)
         batches, schema, row_key = rows_of(dataset), dataset.schema, Provenance.of(dataset.schema).row_key
     return Trial(
         load=lambda reference: store.load(reference, trust),
         rows=pa.Table.from_batches(first_rows(batches, most), schema),
         row_key=tuple(row_key),
-        policy=Policy(
-            missing=settings.contract.missing,
-            parse_iso_datetimes=settings.contract.iso_datetimes,
-            text_columns=text_columns,
-        ),
+        policy=settings.contract.policy(text_columns),
         mode=CompatibilityMode.of(settings.contract.compatibility),
-        history=_history(resources, family, candidate, champion),
+        history=_history(resources, names, alias_or_version, candidate, champion),
         params=settings.predict.params,
         method=settings.predict.method,
-        explain=ExplainConfig(
-            KIND=settings.explain.KIND,
-            seed=settings.explain.seed,
-            background_rows=settings.explain.background_rows,
-            mode=settings.explain.mode,
-        ),
+        explain=settings.explain.config(),
     )
 
 
 def _history(
-    resources: Any, family: Family, candidate: ModelReference, champion: ModelReference | None
+    resources: Any, names: ModelNames, alias: str | int, candidate: ModelReference, champion: ModelReference | None
 ) -> "list[tuple[str, ModelSignature | None]]":
     """The champions so far, as the journal knows them, and the present one; without those that are gone."""
-    from mlops_assets.journal.journal import versions_ever_champion
+    from mlops_assets.journal.journal import champion_versions
 
     registry: MlflowRegistry = getattr(resources, REGISTRY)
-    journal: ChampionJournal = getattr(resources, family.journal)
-    alias = family.settings.alias_or_version
-    known = versions_ever_champion(journal.open(), family.model, alias) if isinstance(alias, str) else []
+    journal: ChampionJournal = getattr(resources, names.journal)
+    known = champion_versions(journal.open(), names.model, alias) if isinstance(alias, str) else []
     if champion is not None:
         known = [*(version for version in known if version != champion.version), champion.version]
     history: list[tuple[str, ModelSignature | None]] = []
@@ -216,7 +229,7 @@ def _history(
         if version == candidate.version:
             continue
         try:
-            signature = recorded_signature(registry.address(), family.model, version)
+            signature = signature_of_version(registry.address(), names.model, version)
         except RegistryUnreachableError:
             raise
         except RegistryError:
@@ -226,8 +239,8 @@ def _history(
     return history
 
 
-def _write_tags(registry: MlflowRegistry, model: str, verdict: "Verdict") -> None:
+def _write_tags(registry: MlflowRegistry, model: str, verdict: "CandidateVerdict") -> None:
     address = registry.address()
-    with address.talking(f"writing the verdict on {model!r} version {verdict.version}"):
+    with address.translate_errors(f"writing the verdict on {model!r} version {verdict.version}"):
         for name, value in verdict.tags().items():
             address.client.set_model_version_tag(model, str(verdict.version), name, value)

@@ -9,7 +9,7 @@ NoticedBy = Literal["run", "sensor"]
 
 
 @dataclass(frozen=True)
-class Entry:
+class JournalEntry:
     """What an alias pointed at, as seen once.
 
     Attributes
@@ -29,7 +29,7 @@ class Entry:
     noticed_by
         ``run`` (champion_model pinned it) or ``sensor`` (the champion sensor saw the alias).
     accepted
-        A person let this digest stand although the version had another one before.
+        A person accepted this digest although the version had another one before.
     """
 
     observed_at: datetime
@@ -46,7 +46,7 @@ class Entry:
         return json.dumps(asdict(self) | {"observed_at": self.observed_at.isoformat(timespec="seconds")}) + "\n"
 
     @classmethod
-    def from_line(cls, line: str) -> "Entry":
+    def from_line(cls, line: str) -> "JournalEntry":
         """The inverse of `to_line`.
 
         Raises
@@ -57,7 +57,7 @@ class Entry:
         fields: dict[str, Any] = json.loads(line)
         return cls(**{**fields, "observed_at": datetime.fromisoformat(fields["observed_at"]).astimezone(UTC)})
 
-    def shown(self) -> dict[str, str | int | None]:
+    def to_row(self) -> dict[str, str | int | None]:
         """The entry for a person: see `COLUMNS`."""
         return {
             "observed (UTC)": f"{self.observed_at:%Y-%m-%d %H:%M:%S}",

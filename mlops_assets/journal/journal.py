@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from mlops_assets.errors import DigestMismatchError, TableError
-from mlops_assets.journal.entry import Entry, NoticedBy
+from mlops_assets.journal.entry import JournalEntry, NoticedBy
 from mlops_assets.storage.location import Location
 from mlops_assets.storage.locks import lock_folder
 from mlops_assets.storage.small_files import read_all
@@ -18,8 +18,8 @@ _NAME = re.compile(r"\d{8}\.json")
 
 @dataclass(frozen=True)
 class Journal:
-    """An append-only table of `Entry`: one file per entry, numbered, each one line of JSON (``cat *.json`` is JSON
-    Lines).
+    """An append-only table of `JournalEntry`: one numbered file per entry, each one line of JSON, so that
+    ``cat *.json`` gives JSON Lines.
 
     Files, because an object store cannot append. An entry is there whole or not at all, is never changed, and no
     number is given twice: locally the folder is locked while one is added, elsewhere the file is created only if its
@@ -29,7 +29,7 @@ class Journal:
     Parameters
     ----------
     folder
-        Where the files lie.
+        Where the files are.
     model
         The registered model; entries of others in the same folder are not seen.
     """
@@ -37,7 +37,7 @@ class Journal:
     folder: Location
     model: str
 
-    def entries(self) -> tuple[Entry, ...]:
+    def entries(self) -> tuple[JournalEntry, ...]:
         """Every entry of this model, oldest first.
 
         Raises
@@ -56,13 +56,13 @@ class Journal:
         *,
         accept: str | None = None,
         now: datetime | None = None,
-    ) -> Entry | None:
+    ) -> JournalEntry | None:
         """Append what was seen, if it is news: another version than the alias's last entry names, or its digest.
 
         Parameters
         ----------
         alias, version, digest, noticed_by
-            See `Entry`.
+            See `JournalEntry`.
         accept
             A digest that a person accepts for this version although the journal knows another one.
         now
@@ -80,15 +80,19 @@ class Journal:
             The journal cannot be read or written.
         """
         while True:
-            with self._alone():
+            with self._lock_folder():
                 names = self._names()
                 known = [entry for entry in self._read(names) if entry.model == self.model]
-                accepted = self._judge(known, version, digest, accept)
-                entry = _news(self.model, known, alias, version, digest, noticed_by, accepted, now or datetime.now(UTC))
-                if entry is None or self._create(_next(names), entry):
+                accepted = self._is_accepted(known, version, digest, accept)
+                entry = _new_entry(
+                    self.model, known, alias, version, digest, noticed_by, accepted, now or datetime.now(UTC)
+                )
+                if entry is None or self._create(_next_name(names), entry):
                     return entry
 
-    def _judge(self, known: Sequence[Entry], version: int | None, digest: str | None, accept: str | None) -> bool:
+    def _is_accepted(
+        self, known: Sequence[JournalEntry], version: int | None, digest: str | None, accept: str | None
+    ) -> bool:
         """Whether `digest` is new for a known version and accepted; raises when it is new and not accepted."""
         seen = [entry for entry in known if entry.version == version and entry.digest is not None]
         if version is None or digest is None or not seen or seen[-1].digest == digest:
@@ -107,12 +111,12 @@ class Journal:
     def _names(self) -> list[str]:
         return [name for name in self.folder.files(recursive=False) if _NAME.fullmatch(name)]
 
-    def _read(self, names: Sequence[str]) -> list[Entry]:
+    def _read(self, names: Sequence[str]) -> list[JournalEntry]:
         places = [self.folder.child(name) for name in names]
         texts = [data.decode("utf-8") for data in read_all(places)]
-        return [_parsed(text, place) for text, place in zip(texts, places, strict=True)]
+        return [_parse_entry(text, place) for text, place in zip(texts, places, strict=True)]
 
-    def _create(self, name: str, entry: Entry) -> bool:
+    def _create(self, name: str, entry: JournalEntry) -> bool:
         """Whether the entry now has this name; False when another appender was faster."""
         place = self.folder.child(name)
         if self.folder.is_local:
@@ -122,7 +126,7 @@ class Journal:
         return place.create(entry.to_line().encode())
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _lock_folder(self) -> Iterator[None]:
         if self.folder.is_local:
             try:
                 Path(self.folder.address).mkdir(parents=True, exist_ok=True)
@@ -136,7 +140,7 @@ class Journal:
             yield
 
 
-def versions_ever_champion(journal: Journal, model: str, alias: str) -> list[int]:
+def champion_versions(journal: Journal, model: str, alias: str) -> list[int]:
     """The versions that `alias` has pointed at, each once, in the order in which they last did: the present one last.
 
     This is the history that the ``_TRANSITIVE`` compatibility modes judge a candidate against.
@@ -145,18 +149,18 @@ def versions_ever_champion(journal: Journal, model: str, alias: str) -> list[int
     return list(dict.fromkeys(version for version in reversed(versions) if version is not None))[::-1]
 
 
-def _news(
+def _new_entry(
     model: str,
-    known: Sequence[Entry],
+    known: Sequence[JournalEntry],
     alias: str | None,
     version: int | None,
     digest: str | None,
     noticed_by: NoticedBy,
     accepted: bool,
     now: datetime,
-) -> Entry | None:
-    own = [entry for entry in known if entry.alias == alias]
-    last = own[-1] if own else None
+) -> JournalEntry | None:
+    of_alias = [entry for entry in known if entry.alias == alias]
+    last = of_alias[-1] if of_alias else None
     if last is None:
         previous = None
         if version is None:
@@ -167,16 +171,16 @@ def _news(
             return None
     else:
         previous = last.version
-    return Entry(now.replace(microsecond=0), model, alias, version, digest, previous, noticed_by, accepted)
+    return JournalEntry(now.replace(microsecond=0), model, alias, version, digest, previous, noticed_by, accepted)
 
 
-def _next(names: Sequence[str]) -> str:
+def _next_name(names: Sequence[str]) -> str:
     return f"{int(names[-1][:8]) + 1 if names else 1:08d}.json"
 
 
-def _parsed(text: str, place: Location) -> Entry:
+def _parse_entry(text: str, place: Location) -> JournalEntry:
     try:
-        return Entry.from_line(text)
+        return JournalEntry.from_line(text)
     except (ValueError, KeyError, TypeError) as error:
         raise TableError(
             "A file of the journal is not an entry",

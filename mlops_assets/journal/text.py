@@ -2,15 +2,15 @@
 
 from collections.abc import Iterable
 
-from mlops_assets.journal.entry import COLUMNS, Entry
+from mlops_assets.journal.entry import COLUMNS, JournalEntry
 
 
-def as_text(entries: Iterable[Entry]) -> str:
+def format_entries(entries: Iterable[JournalEntry]) -> str:
     """One line per entry, oldest first, in aligned columns; control characters are shown as their escapes."""
     rows = [list(COLUMNS)]
     for entry in entries:
-        shown = entry.shown()
-        rows.append(["-" if shown[name] is None else _printable(str(shown[name])) for name in COLUMNS])
+        row = entry.to_row()
+        rows.append(["-" if row[name] is None else _printable(str(row[name])) for name in COLUMNS])
     if len(rows) == 1:
         return "The journal is empty: nothing has been seen yet."
     widths = [max(len(row[place]) for row in rows) for place in range(len(COLUMNS))]

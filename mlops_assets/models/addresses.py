@@ -11,14 +11,14 @@ _SECRET_PARAMETER = re.compile(
 )
 
 
-def without_credentials(address: str) -> str:
+def strip_credentials(address: str) -> str:
     """`address` without user, password and query; a local path is left as it is.
 
     Examples
     --------
-    >>> without_credentials("postgresql://ml:p/w@db.example/mlflow?sslpassword=x")
+    >>> strip_credentials("postgresql://ml:p/w@db.example/mlflow?sslpassword=x")
     'postgresql://db.example/mlflow'
-    >>> without_credentials("sqlite:////srv/a@b/mlflow.db")
+    >>> strip_credentials("sqlite:////srv/a@b/mlflow.db")
     'sqlite:////srv/a@b/mlflow.db'
     """
     scheme, separator, rest = address.partition("://")
@@ -41,7 +41,7 @@ def secrets_of(address: str) -> frozenset[str]:
     return frozenset(text for text in spellings if text)
 
 
-def without_secrets(text: str, secrets: Iterable[str] = ()) -> str:
+def redact_secrets(text: str, secrets: Iterable[str] = ()) -> str:
     """Somebody else's message with known secrets, and whatever looks like one in a URL, replaced by ``***``."""
     for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, "***")
@@ -49,7 +49,7 @@ def without_secrets(text: str, secrets: Iterable[str] = ()) -> str:
 
 
 def is_below(address: str, folder: str) -> bool:
-    """Whether `address` is `folder` or lies in it: by whole path parts, scheme and host included.
+    """Whether `address` is `folder` or is in it: by whole path parts, scheme and host included.
 
     Examples
     --------
@@ -58,11 +58,11 @@ def is_below(address: str, folder: str) -> bool:
     >>> is_below("s3://models/churn/../fraud", "s3://models/churn")
     False
     """
-    (scheme, host, path), (wanted_scheme, wanted_host, wanted_path) = _parts(address), _parts(folder)
-    if (scheme, host) != (wanted_scheme, wanted_host) or ".." in path.split("/"):
+    (scheme, host, path), (folder_scheme, folder_host, folder_path) = _parts(address), _parts(folder)
+    if (scheme, host) != (folder_scheme, folder_host) or ".." in path.split("/"):
         return False
-    parts, wanted = path.strip("/").split("/"), wanted_path.strip("/").split("/")
-    return wanted == [""] or parts[: len(wanted)] == wanted
+    parts, folder_parts = path.strip("/").split("/"), folder_path.strip("/").split("/")
+    return folder_parts == [""] or parts[: len(folder_parts)] == folder_parts
 
 
 def local_path(address: str) -> str | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mlops_assets.arrow.spool import scratch_folder
 from mlops_assets.errors import DigestMismatchError, TrustError
-from mlops_assets.models.digest import WRITTEN_AFTER_DOWNLOAD, digest_of
+from mlops_assets.models.digest import WRITTEN_AFTER_DOWNLOAD, compute_digest
 
 _INCOMING = "incoming"
 
@@ -18,24 +18,24 @@ class ModelCache:
     """A content-addressed folder: ``<root>/<digest>/`` holds exactly the files that have this digest.
 
     Guarantees: an entry appears whole or not at all; two processes that add the same entry do not disturb each other;
-    `verified` never hands out files whose digest has changed; what a killed process left half downloaded is removed by
-    the next download. Only the user that runs can write to `root`, so nobody exchanges a file between its verification
-    and its loading.
+    `find_verified` never hands out files whose digest has changed; what a killed process left half downloaded is
+    removed by the next download. Only the user that runs can write to `root`, so that no file is exchanged between its
+    verification and its loading.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
     @contextmanager
-    def incoming(self) -> Iterator[Path]:
-        """An empty folder to download into, removed on the way out (unless `adopt` has moved it)."""
+    def open_download_folder(self) -> Iterator[Path]:
+        """An empty folder to download into, removed on the way out (unless `add_folder` has moved it)."""
         self._private_root()
         with scratch_folder(self.root / _INCOMING) as scratch:
             folder = scratch / "model"
             folder.mkdir()
             yield folder
 
-    def adopt(self, folder: Path) -> str:
+    def add_folder(self, folder: Path) -> str:
         """Move a downloaded model into the cache and return its digest.
 
         Raises
@@ -44,7 +44,7 @@ class ModelCache:
             The files cannot have a digest; see `mlops_assets.models.digest.model_files`.
         """
         (folder / WRITTEN_AFTER_DOWNLOAD).unlink(missing_ok=True)
-        digest = digest_of(folder)
+        digest = compute_digest(folder)
         entry = self.root / digest
         if not entry.exists():
             try:
@@ -55,7 +55,7 @@ class ModelCache:
                     raise
         return digest
 
-    def verified(self, digest: str) -> Path | None:
+    def find_verified(self, digest: str) -> Path | None:
         """The entry's folder, hashed again; None when it is not here.
 
         Raises
@@ -69,10 +69,10 @@ class ModelCache:
         if not entry.is_dir():
             return None
         self._private_root()
-        found = None if entry.is_symlink() else self._digest(entry)
-        if found != digest:
+        actual = None if entry.is_symlink() else self._digest(entry)
+        if actual != digest:
             raise DigestMismatchError(
-                f"The cached model's files have changed: digest {found[:12] if found else 'unknown'} instead of "
+                f"The cached model's files have changed: digest {actual[:12] if actual else 'unknown'} instead of "
                 f"{digest[:12]}",
                 where=str(entry),
                 fix="Delete this folder and run again; then find out who changed it",
@@ -83,7 +83,7 @@ class ModelCache:
         if (entry / WRITTEN_AFTER_DOWNLOAD).exists():
             return None
         try:
-            return digest_of(entry)
+            return compute_digest(entry)
         except TrustError:
             return None
 
@@ -92,8 +92,8 @@ class ModelCache:
         self.root.mkdir(mode=0o700, exist_ok=True)
         if sys.platform == "win32":
             return
-        found = self.root.lstat()
-        if stat.S_ISLNK(found.st_mode) or found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & 0o022:
+        status = self.root.lstat()
+        if stat.S_ISLNK(status.st_mode) or status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) & 0o022:
             raise TrustError(
                 "The model cache can be written by somebody else, who could exchange a model before it is loaded",
                 where=str(self.root),

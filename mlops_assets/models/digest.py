@@ -50,7 +50,7 @@ def check_links(folder: Path) -> None:
             )
 
 
-def digest_of(folder: Path) -> str:
+def compute_digest(folder: Path) -> str:
     """SHA-256 (hex) over each file's relative path and content, in order of path.
 
     Independent of the folder's place, of time stamps and of permissions. A path is length-prefixed and a content is

@@ -1,7 +1,7 @@
 """Which models load without running code that comes with them: MLflow's loaders, one by one.
 
 What is not on this page runs code: every loader that unpickles, evaluates, or imports what the model names. Read
-against mlflow 3.17; a loader that MLflow adds later is refused until it is entered here.
+against mlflow 3.17; a loader that MLflow adds later is refused until it is added here.
 """
 
 from collections.abc import Callable, Mapping, Set
@@ -23,7 +23,7 @@ _ONNX_OPTIONS = {"inter_op_num_threads", "intra_op_num_threads", "execution_mode
 Flavors = Mapping[str, Mapping[str, Any]]
 
 
-def runs_code(description: ModelDescription) -> str | None:
+def find_code_execution(description: ModelDescription) -> str | None:
     """Why loading the model would run code that comes with it, or None if it would not.
 
     Judges every file in the folder, not only those that are named: what nothing should read must not be there.
@@ -44,7 +44,7 @@ def runs_code(description: ModelDescription) -> str | None:
             else f"it is loaded by the module {loader[:200]!r}"
         )
     if loader.removeprefix("mlflow.") not in description.flavors:
-        return f"it says nothing of the flavor {loader.removeprefix('mlflow.')!r} that its loader reads"
+        return f"it does not describe the flavor {loader.removeprefix('mlflow.')!r} that its loader reads"
     if not _is_one_of(description.flavors[PYFUNC].get("predict_fn", "predict"), _PREDICT_METHODS):
         return "it asks for a method that is none of scikit-learn's predictions"
     return judge(description.flavors) or _in_folder(description.folder)
@@ -61,7 +61,7 @@ def _in_folder(folder: Path) -> str | None:
             return f"{name!r} is a second MLmodel file, which MLflow may read instead of the first"
         with path.open("rb") as file:
             start = file.read(2)
-        # Protocols 2 to 5 start with their number; older ones cannot be told from text.
+        # Protocols 2 to 5 start with their number; older ones look like text.
         if path.name.casefold().endswith(_PICKLE_SUFFIXES) or (
             start[:1] == b"\x80" and start[1:] in b"\x02\x03\x04\x05"
         ):
@@ -76,14 +76,14 @@ def _sklearn(flavors: Flavors) -> str | None:
 
 
 def _lightgbm(flavors: Flavors) -> str | None:
-    own = flavors["lightgbm"]
-    if own.get("model_class", "lightgbm.basic.Booster") == "lightgbm.basic.Booster":
+    settings = flavors["lightgbm"]
+    if settings.get("model_class", "lightgbm.basic.Booster") == "lightgbm.basic.Booster":
         return None
-    return _skops(own, own.get("data"), "cloudpickle")
+    return _skops(settings, settings.get("data"), "cloudpickle")
 
 
-def _skops(own: Mapping[str, Any], path: object, otherwise: str) -> str | None:
-    written = own.get("serialization_format", otherwise)
+def _skops(settings: Mapping[str, Any], path: object, otherwise: str) -> str | None:
+    written = settings.get("serialization_format", otherwise)
     if written != "skops":
         return f"its serialization format is {str(written)[:50]!r}"
     if not str(path).endswith(SUFFIX):

@@ -3,15 +3,15 @@
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING
 
 from mlops_assets.errors import ConfigurationError, MlopsAssetsError, ModelLoadError
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.models.mlmodel import ModelDescription
+from mlops_assets.models.process_cache import ProcessCache
 from mlops_assets.models.reference import ModelReference
-from mlops_assets.models.requirements import install_line, is_installed, saved_with
-from mlops_assets.models.skops_files import listing_its_types
+from mlops_assets.models.requirements import install_command, is_installed, list_requirements
+from mlops_assets.models.skops_files import list_types_in_mlmodel
 from mlops_assets.models.structure import check_structure
 from mlops_assets.signatures.mlflow.enforcement import stop_enforcing_inputs
 
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 # A process serves few models at a time; more would hold their memory for nothing.
 _MOST_LOADED = 4
 _LONGEST_CAUSE = 300
-_loaded: dict[tuple[ModelReference, str], LoadedModel] = {}
-_lock = Lock()
+LOADED_MODELS: ProcessCache[tuple[ModelReference, str], LoadedModel] = ProcessCache(_MOST_LOADED)
 
 
 def load_native(folder: Path, reference: ModelReference) -> LoadedModel:
@@ -79,14 +78,7 @@ def load_by_flavor(folder: Path, reference: ModelReference) -> LoadedModel:
 
 def load_once(reference: ModelReference, strategy: str, load: Callable[[], LoadedModel]) -> LoadedModel:
     """`load()`, or what it returned earlier in this process for the same reference and strategy."""
-    key = (reference, strategy)
-    with _lock:
-        model = _loaded.pop(key, None) or load()
-        while len(_loaded) >= _MOST_LOADED:
-            # The order is that of the last use.
-            _loaded.pop(next(iter(_loaded)))
-        _loaded[key] = model
-        return model
+    return LOADED_MODELS.get((reference, strategy), load)
 
 
 def _pyfunc(folder: Path, reference: ModelReference) -> "PyFuncModel":
@@ -94,7 +86,7 @@ def _pyfunc(folder: Path, reference: ModelReference) -> "PyFuncModel":
 
     where = f"{reference.uri}, flavors {', '.join(repr(flavor) for flavor in reference.flavors)}"
     try:
-        with listing_its_types(folder) as complete:
+        with list_types_in_mlmodel(folder) as complete:
             # MLflow's own comparison of versions would follow the `-r` lines of the model's requirements.txt.
             model: PyFuncModel = mlflow.pyfunc.load_model(str(complete), suppress_warnings=True)
         return model
@@ -103,12 +95,12 @@ def _pyfunc(folder: Path, reference: ModelReference) -> "PyFuncModel":
     except ModuleNotFoundError as error:
         module = error.name or ""
         package = module.partition(".")[0]
-        lacking = f"module {module!r}, which its package has not in the version installed"
+        absent = f"module {module!r}, which its package does not have in the installed version"
         raise ModelLoadError(
             "The model needs the Python "
-            + (lacking if is_installed(package) else f"package {package!r}, which is not installed"),
+            + (absent if is_installed(package) else f"package {package!r}, which is not installed"),
             where=where,
-            fix=f"Run: {install_line(folder, module)}",
+            fix=f"Run: {install_command(folder, module)}",
         ) from error
     except Exception as error:
         # Each library has errors of its own, down to plain Exception; none of them is dropped.
@@ -116,5 +108,5 @@ def _pyfunc(folder: Path, reference: ModelReference) -> "PyFuncModel":
         raise ModelLoadError(
             f"The model's files cannot be loaded ({type(error).__name__}: {cause})",
             where=where,
-            fix=f"Compare the installed versions with those it was saved with: {saved_with(folder)}",
+            fix=f"Compare the installed versions with those it was saved with: {list_requirements(folder)}",
         ) from error

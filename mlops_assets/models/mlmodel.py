@@ -23,7 +23,7 @@ class ModelDescription:
     Attributes
     ----------
     folder
-        Where the model's files lie.
+        Where the model's files are.
     flavors
         Flavor name -> its settings, ``python_function`` included.
     model_id
@@ -94,7 +94,7 @@ class ModelDescription:
         TrustError
             A path is absolute, leads out of the model's folder, or is not text.
         """
-        found = {}
+        paths = {}
         for flavor, settings in self.flavors.items():
             for key in _PATH_KEYS:
                 value = settings.get(key)
@@ -105,16 +105,16 @@ class ModelDescription:
                 if key == "model_code_path" and isinstance(value, str):
                     # MLflow writes the author's path, and reads the file of that name in the model's folder.
                     value = posixpath.basename(value)
-                found[f"{flavor}.{key}"] = self._inside(f"{flavor}.{key}", value)
+                paths[f"{flavor}.{key}"] = self._inside(f"{flavor}.{key}", value)
             artifacts = settings.get("artifacts")
             for name, artifact in (artifacts if isinstance(artifacts, dict) else {}).items():
                 value = artifact.get("path") if isinstance(artifact, dict) else artifact
-                found[f"{flavor}.artifacts.{name}"] = self._inside(f"{flavor}.artifacts.{name}", value)
+                paths[f"{flavor}.artifacts.{name}"] = self._inside(f"{flavor}.artifacts.{name}", value)
         for key in _EXAMPLE_PATH_KEYS:
             if self.input_example.get(key) not in (None, ""):
                 # It may be gone: MLflow loads a model without its example.
                 self._inside(f"saved_input_example_info.{key}", self.input_example[key])
-        return found
+        return paths
 
     def check_complete(self) -> None:
         """Raise `ArtifactsMissingError` unless every file that a flavor names is there."""

@@ -13,7 +13,7 @@ from mlops_assets.models.registry import Registry
 from mlops_assets.models.trust import TrustPolicy
 
 
-class LoadsModels(Protocol):
+class ModelLoader(Protocol):
     """A loader: turns files that are verified and trusted into a model."""
 
     def load(self, folder: Path, reference: ModelReference) -> LoadedModel: ...
@@ -37,7 +37,7 @@ class ModelSource:
 
     registry: Registry
     cache: Path
-    loader: LoadsModels
+    loader: ModelLoader
     trust: TrustPolicy
 
     def load(self, reference: ModelReference) -> LoadedModel:

@@ -1,65 +1,124 @@
-"""What the threads of a process share: made by the first that asks, once."""
+"""What is made once per process and used by all of its threads: models, clients, sessions."""
 
 import os
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 from threading import Lock
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
+from weakref import WeakSet
 
+Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 
 
-class OnFirstUse(Generic[Value]):
-    """A value that is made when it is first asked for. While one thread makes it the others wait.
+class ProcessCache(Generic[Key, Value]):
+    """Values by key, each made by the first thread that asks for it.
 
-    Where making it fails, all who waited get that error, and the next who asks tries again: a server that does not
-    answer costs two hundred sensors one timeout and not two hundred, one after the other.
+    Guarantees
+    ----------
+    - While a value is made, threads that ask for the same key wait for it; other keys are not held up.
+    - Where making it fails, all who waited get that error, and the next who asks tries again: a server that does not
+      answer costs two hundred sensors one timeout and not two hundred, one after the other.
+    - A forked process starts empty, because connections must not be used on both sides of a fork. It neither uses nor
+      closes what its parent made.
+
+    Parameters
+    ----------
+    most
+        So many values are kept; beyond that, those used longest ago are evicted. None: all are.
+    close
+        Called with each value that is evicted or removed, outside of all locks. It must not raise.
     """
 
-    def __init__(self, make: Callable[[], Value]) -> None:
-        self._make = make
+    def __init__(self, most: int | None = None, close: Callable[[Value], None] | None = None) -> None:
+        self._most = most
+        self._close = close
+        self._inherited: list[dict[Key, Future[Value]]] = []
         self._lock = Lock()
-        self._made: Future[Value] | None = None
+        # In the order of their last use.
+        self._entries: dict[Key, Future[Value]] = {}
+        _CACHES.add(self)
 
-    def value(self) -> Value:
-        """The value, or the error that making it raised."""
+    def get(self, key: Key, make: Callable[[], Value]) -> Value:
+        """The value of `key`, else what `make` returns. `make` must not ask this cache for the same key."""
         with self._lock:
-            made, first = self._made, self._made is None
-            if made is None:
-                made = self._made = Future()
-        if first:
+            entry = self._entries.pop(key, None)
+            is_first = entry is None
+            if entry is None:
+                entry = Future()
+            self._entries[key] = entry
+        if is_first:
             try:
-                made.set_result(self._make())
+                entry.set_result(make())
             except BaseException as error:
-                self._forget(made)
-                made.set_exception(error)
+                self._remove(key, entry)
+                entry.set_exception(error)
                 raise
-        return made.result()
+            self._evict(key, entry)
+        return entry.result()
 
-    def forget(self) -> None:
-        """Make it again when it is next asked for; one that is just being made stays."""
-        made = self._made
-        if made is not None and made.done():
-            self._forget(made)
+    def remove(self, key: Key, value: Value | None = None, *, close: bool = True) -> None:
+        """Make it anew when it is next asked for. Nothing happens where there is none, or while it is being made.
 
-    def _forget(self, made: "Future[Value]") -> None:
+        Parameters
+        ----------
+        value
+            Only remove this very object; None: whichever is there.
+        close
+            False: do not close it, because it is broken.
+        """
+        entry = self._entries.get(key)
+        if entry is None or not entry.done() or entry.exception() is not None:
+            return
+        found = entry.result()
+        if (value is None or found is value) and self._remove(key, entry) and close and self._close:
+            self._close(found)
+
+    def clear(self) -> None:
+        """Remove all values, except those being made."""
+        for key in self.keys_by_use():
+            self.remove(key)
+
+    def keys_by_use(self) -> list[Key]:
+        """The keys of the values that are there or being made, those used longest ago first."""
         with self._lock:
-            if self._made is made:
-                self._made = None
+            return list(self._entries)
 
+    def _remove(self, key: Key, entry: "Future[Value]") -> bool:
+        with self._lock:
+            is_there = self._entries.get(key) is entry
+            if is_there:
+                del self._entries[key]
+        return is_there
 
-class Shared(Generic[Value]):
-    """One value for each key and process."""
+    def _evict(self, key: Key, newest: "Future[Value]") -> None:
+        with self._lock:
+            # It was asked for before others that were used while it was made.
+            if self._entries.get(key) is newest:
+                self._entries[key] = self._entries.pop(key)
+            made = [key for key, entry in self._entries.items() if entry.done()]
+            surplus = made[: len(made) - self._most] if self._most is not None and len(made) > self._most else []
+            evicted = [self._entries.pop(key) for key in surplus]
+        for entry in evicted:
+            if self._close and entry.exception() is None:
+                self._close(entry.result())
 
-    def __init__(self) -> None:
+    def start_empty(self) -> None:
+        """Forget all values without closing them: called in a process that was just forked."""
+        # Another thread may have held the lock at the fork. What is inherited stays referenced: a collected
+        # client or session would close a connection that is the parent's.
         self._lock = Lock()
-        self._values: dict[Hashable, Value] = {}
+        self._inherited.append(self._entries)
+        self._entries = {}
 
-    def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
-        """The value of `key`; `make` is quick and contacts nobody."""
-        # Connections must not be used on both sides of a fork.
-        mine = (os.getpid(), key)
-        with self._lock:
-            if mine not in self._values:
-                self._values[mine] = make()
-            return self._values[mine]
+
+_CACHES: "WeakSet[ProcessCache[Any, Any]]" = WeakSet()
+
+
+def _start_all_empty() -> None:
+    for cache in list(_CACHES):
+        cache.start_empty()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_start_all_empty)

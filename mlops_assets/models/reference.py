@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 
 from mlops_assets.errors import RegistryError
+from mlops_assets.models.model_uri import VersionUri
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class ModelReference:
     @property
     def uri(self) -> str:
         """``models:/<name>/<version>``: always the version, never the alias."""
-        return f"models:/{self.name}/{self.version}"
+        return str(VersionUri(self.name, self.version))
 
     def to_json(self) -> str:
         return json.dumps({**asdict(self), "tags": dict(self.tags)}, indent=2, sort_keys=True) + "\n"

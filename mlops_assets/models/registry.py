@@ -16,14 +16,20 @@ from mlops_assets.errors import (
     VersionNotFoundError,
     did_you_mean,
 )
-from mlops_assets.models.addresses import local_path, secrets_of, without_credentials
+from mlops_assets.models.addresses import local_path, secrets_of, strip_credentials
 from mlops_assets.models.cache import ModelCache
-from mlops_assets.models.digest import check_links, digest_of
-from mlops_assets.models.environment import environment
+from mlops_assets.models.digest import check_links, compute_digest
+from mlops_assets.models.environment import set_environment
 from mlops_assets.models.mlmodel import ModelDescription
-from mlops_assets.models.process_cache import OnFirstUse
+from mlops_assets.models.process_cache import ProcessCache
 from mlops_assets.models.reference import ModelReference
-from mlops_assets.models.registry_errors import RESTORE, download_error, is_missing_resource, registry_error, said
+from mlops_assets.models.registry_errors import (
+    RESTORE,
+    download_error,
+    is_missing_resource,
+    redact_error,
+    registry_error,
+)
 from mlops_assets.models.trust import Origin, TrustPolicy
 
 if TYPE_CHECKING:
@@ -77,7 +83,7 @@ class Registry:
         self.tracking_uri = tracking_uri
         self.registry_uri = registry_uri or tracking_uri
         self.timeout, self.retries = timeout, retries
-        self._client: OnFirstUse[MlflowClient] = OnFirstUse(self._connect)
+        self._clients: ProcessCache[str, MlflowClient] = ProcessCache()
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Another process connects by itself.
@@ -86,10 +92,10 @@ class Registry:
     @property
     def client(self) -> "MlflowClient":
         """The client, made on first use; the same for all threads, until the registry once did not answer."""
-        return self._client.value()
+        return self._clients.get(self.registry_uri, self._connect)
 
     def _connect(self) -> "MlflowClient":
-        with self.talking(f"opening {self.where}"):
+        with self.translate_errors(f"opening {self.where}"):
             from mlflow import MlflowClient
 
             for uri in dict.fromkeys((self.registry_uri, self.tracking_uri)):
@@ -99,7 +105,7 @@ class Registry:
     @property
     def where(self) -> str:
         """The registry's address without user, password and query."""
-        return without_credentials(self.registry_uri)
+        return strip_credentials(self.registry_uri)
 
     def model(self, name: str) -> "RegisteredModel":
         """The registered model with its aliases.
@@ -110,7 +116,7 @@ class Registry:
             As `version`.
         """
         doing = f"looking for model {name!r}"
-        with self.talking(doing, lambda error: self._absent_model(error, name, doing)):
+        with self.translate_errors(doing, lambda error: self._absent_model(error, name, doing)):
             return self.client.get_registered_model(name)
 
     def version(self, name: str, alias_or_version: str | int) -> "ModelVersion":
@@ -126,7 +132,7 @@ class Registry:
         check_alias_or_version(alias_or_version)
         kind = "version" if isinstance(alias_or_version, int) else "alias"
         doing = f"looking for {name!r} {kind} {alias_or_version!r}"
-        with self.talking(doing, lambda error: self._absent_version(error, name, alias_or_version, doing)):
+        with self.translate_errors(doing, lambda error: self._absent_version(error, name, alias_or_version, doing)):
             if isinstance(alias_or_version, int):
                 return self.client.get_model_version(name, str(alias_or_version))
             return self.client.get_model_version_by_alias(name, alias_or_version)
@@ -147,15 +153,15 @@ class Registry:
         ArtifactsMissingError
             The files are gone, or the ``MLmodel`` names files that are not there.
         TrustError
-            The version has not the tags, or does not lie where the policy wants it; or its files are links, or its
+            The version does not have the tags, or is not where the policy wants it; or its files are links, or its
             ``MLmodel`` is not what MLflow writes.
         """
         version = self.version(name, alias_or_version)
-        with cache.incoming() as folder:
+        with cache.open_download_folder() as folder:
             files, location = self._download(version, folder, trust)
             description = ModelDescription.read(files)
             description.check_complete()
-            digest = cache.adopt(files)
+            digest = cache.add_folder(files)
         reference = ModelReference(
             name=name,
             version=int(version.version),
@@ -164,7 +170,7 @@ class Registry:
             flavors=tuple(sorted(description.flavors)),
             run_id=version.run_id or None,
             model_id=description.model_id,
-            source=without_credentials(str(version.source)),
+            source=strip_credentials(str(version.source)),
             location=location,
             tags=tuple(
                 sorted((tag, value) for tag, value in version.tags.items() if trust and tag in trust.required_tags)
@@ -182,13 +188,13 @@ class Registry:
         DigestMismatchError
             The registry's files for this version are no longer the pinned ones.
         """
-        cached = cache.verified(reference.digest)
+        cached = cache.find_verified(reference.digest)
         if cached is not None:
             return cached
-        with cache.incoming() as folder:
+        with cache.open_download_folder() as folder:
             version = self.version(reference.name, reference.version)
             files, _ = self._download(version, folder)
-            digest = digest_of(files)
+            digest = compute_digest(files)
             if digest != reference.digest:
                 raise DigestMismatchError(
                     f"The files of {reference.uri} have changed since they were pinned: digest {digest[:12]} instead "
@@ -196,7 +202,7 @@ class Registry:
                     where=self.where,
                     fix="Materialize champion_model again if the change was meant, else find out who replaced them",
                 )
-            cache.adopt(files)
+            cache.add_folder(files)
         return cache.root / digest
 
     def fetch_description(self, version: "ModelVersion", folder: Path) -> Path:
@@ -216,17 +222,17 @@ class Registry:
         """What was fetched (the model's folder, or `part` of it), and from where."""
         name, number = version.name, str(version.version)
         doing = f"downloading {name!r} version {number}"
-        with self.talking(doing):
+        with self.translate_errors(doing):
             # `models:/` URIs would go through MLflow's global registry setting; the resolved place does not.
             uri = self.client.get_model_version_download_uri(name, number)
-        location = without_credentials(uri)
+        location = strip_credentials(uri)
         if trust is not None:
             trust.check_origin(Origin(name, int(number), location, version.tags))
         local = local_path(uri)
         if local is not None:
             # A copy would follow links, out of the model too.
             check_links(Path(local))
-        with self.talking(doing, lambda error: download_error(error, doing, location), secrets_of(uri)):
+        with self.translate_errors(doing, lambda error: download_error(error, doing, location), secrets_of(uri)):
             from mlflow.artifacts import download_artifacts
 
             path = Path(
@@ -243,7 +249,7 @@ class Registry:
         return path, location
 
     @contextmanager
-    def talking(
+    def translate_errors(
         self,
         doing: str,
         explain: Callable[[Exception], MlopsAssetsError] | None = None,
@@ -268,44 +274,45 @@ class Registry:
             "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
             "PGCONNECT_TIMEOUT": str(self.timeout),
         }
-        with environment(settings):
+        with set_environment(settings):
             try:
                 yield
             except MlopsAssetsError:
                 raise
             except Exception as error:  # noqa: BLE001 - drivers and cloud clients have errors of their own
-                mine = explain(error) if explain else registry_error(error, doing, self.where)
-                if isinstance(mine, RegistryUnreachableError):
+                translated = explain(error) if explain else registry_error(error, doing, self.where)
+                if isinstance(translated, RegistryUnreachableError):
                     # A database may come back as another one; the next client looks for its tables.
-                    self._client.forget()
-                known = secrets | secrets_of(self.registry_uri) | secrets_of(self.tracking_uri)
-                raise mine from said(error, known)
+                    self._clients.remove(self.registry_uri)
+                all_secrets = secrets | secrets_of(self.registry_uri) | secrets_of(self.tracking_uri)
+                raise translated from redact_error(error, all_secrets)
 
     def _absent_model(self, error: Exception, name: str, doing: str) -> MlopsAssetsError:
         if not is_missing_resource(error):
             return registry_error(error, doing, self.where)
-        with self.talking(doing):
-            known = sorted(found.name for found in self.client.search_registered_models(max_results=100))
-        listing = ", ".join(repr(each) for each in known[:10]) or "none at all"
+        with self.translate_errors(doing):
+            names = sorted(model.name for model in self.client.search_registered_models(max_results=100))
+        listing = ", ".join(repr(each) for each in names[:10]) or "none at all"
         return ModelNotFoundError(
-            f"There is no registered model {name!r}{did_you_mean(name, known)}",
+            f"There is no registered model {name!r}{did_you_mean(name, names)}",
             where=self.where,
             fix=f"Register it, or correct `model:`; registered are: {listing}",
         )
 
-    def _absent_version(self, error: Exception, name: str, wanted: str | int, doing: str) -> MlopsAssetsError:
+    def _absent_version(self, error: Exception, name: str, alias_or_version: str | int, doing: str) -> MlopsAssetsError:
         if not is_missing_resource(error):
             return registry_error(error, doing, self.where)
         aliases: Mapping[str, str] = self.model(name).aliases
         listing = ", ".join(f"{alias} -> {version}" for alias, version in sorted(aliases.items())) or "none"
-        if isinstance(wanted, int):
+        if isinstance(alias_or_version, int):
             return VersionNotFoundError(
-                f"Model {name!r} has no version {wanted}; its aliases are: {listing}",
+                f"Model {name!r} has no version {alias_or_version}; its aliases are: {listing}",
                 where=self.where,
                 fix="Choose a version that exists (MLflow's UI lists them), or an alias",
             )
         return AliasNotFoundError(
-            f"Model {name!r} has no alias {wanted!r}{did_you_mean(wanted, aliases)}; it has: {listing}",
+            f"Model {name!r} has no alias {alias_or_version!r}{did_you_mean(alias_or_version, aliases)}; "
+            f"it has: {listing}",
             where=self.where,
             fix="Set it in MLflow's UI or with MlflowClient.set_registered_model_alias; aliases are case-sensitive",
         )

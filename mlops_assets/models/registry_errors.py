@@ -1,4 +1,4 @@
-"""What MLflow and its database say when something is wrong, told apart and without secrets."""
+"""This package's errors for those of MLflow and its database, without secrets."""
 
 import re
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from mlops_assets.errors import (
     RegistryError,
     RegistryUnreachableError,
 )
-from mlops_assets.models.addresses import without_secrets
+from mlops_assets.models.addresses import redact_secrets
 
 CHECK_SERVER = "Check that the server runs and that MLFLOW_TRACKING_URI and MLFLOW_REGISTRY_URI are right"
 RESTORE = "Restore the artifacts, or register the model again and move the alias"
@@ -23,7 +23,7 @@ _NO_ANSWER = re.compile(
     r"|Connection aborted|Max retries exceeded|timed out|RemoteDisconnected|IncompleteRead|OperationalError"
     r"|Temporary failure in name resolution"
 )
-# Artifacts that this process fetches itself; the codes stand in MLflow's message, which repeats the client's.
+# Artifacts that this process fetches itself; the codes are in MLflow's message, which repeats the client's.
 _STORE = re.compile(r"(s3|gs|wasbs?|abfss?|hdfs)://")
 _NO_BUCKET = re.compile(r"NoSuchBucket|ContainerNotFound|specified bucket does not exist")
 _NO_ACCESS = re.compile(
@@ -42,9 +42,9 @@ class MlflowError(Exception):
     """MLflow's own words, without secrets: the cause that is shown under one of this package's errors."""
 
 
-def said(error: BaseException, secrets: Iterable[str]) -> MlflowError:
+def redact_error(error: BaseException, secrets: Iterable[str]) -> MlflowError:
     """`error` as a cause that can be kept in an event log for ever; the original may hold a password."""
-    text = without_secrets(str(error), secrets)[:_LONGEST_MESSAGE]
+    text = redact_secrets(str(error), secrets)[:_LONGEST_MESSAGE]
     return MlflowError(f"{type(error).__name__}: {text}").with_traceback(error.__traceback__)
 
 
@@ -58,7 +58,7 @@ def is_missing_resource(error: BaseException) -> bool:
     )
 
 
-def is_no_answer(error: BaseException) -> bool:
+def is_unreachable(error: BaseException) -> bool:
     """Whether a retry may help: the network, a server that is starting or overloaded, a database that is away."""
     status = _status(error)
     if status is not None:
@@ -77,7 +77,7 @@ def registry_error(error: BaseException, doing: str, where: str) -> MlopsAssetsE
             where=where,
             fix=f"Run: pip install {driver_package(absent)}",
         )
-    if is_no_answer(error):
+    if is_unreachable(error):
         return RegistryUnreachableError(
             f"The MLflow registry does not answer while {doing}", where=where, fix=CHECK_SERVER
         )
@@ -134,15 +134,15 @@ def download_error(error: BaseException, doing: str, where: str) -> MlopsAssetsE
                 where=where,
                 fix="Check the network and the store's address (MLFLOW_S3_ENDPOINT_URL for S3)",
             )
-    known = _absent_module(error) or is_no_answer(error)
-    if not known and (is_missing_resource(error) or _MISSING_ARTIFACT.search(str(error))):
+    is_known = _absent_module(error) or is_unreachable(error)
+    if not is_known and (is_missing_resource(error) or _MISSING_ARTIFACT.search(str(error))):
         return ArtifactsMissingError(f"Artifacts are missing while {doing}", where=where, fix=RESTORE)
     return registry_error(error, doing, where)
 
 
 def driver_package(module: str) -> str:
     """The package that brings a database driver's or a cloud's module."""
-    known = {
+    packages = {
         "psycopg": '"psycopg[binary]"',
         "psycopg2": "psycopg2-binary",
         "MySQLdb": "mysqlclient",
@@ -151,17 +151,17 @@ def driver_package(module: str) -> str:
         "azure": '"mlops-assets[azure]"',
     }
     top = module.partition(".")[0]
-    return known.get(top, top.replace("_", "-"))
+    return packages.get(top, top.replace("_", "-"))
 
 
 def _absent_module(error: BaseException) -> str | None:
     if isinstance(error, ModuleNotFoundError) and error.name:
         return error.name
     # MLflow repeats what a cloud's client said, in an error of its own.
-    found = _ABSENT_MODULE.search(str(error))
-    return found[1] if found else None
+    match = _ABSENT_MODULE.search(str(error))
+    return match[1] if match else None
 
 
 def _status(error: BaseException) -> int | None:
-    found = _STATUS.search(str(error))
-    return int(found.group(1) or found.group(2)) if found else None
+    match = _STATUS.search(str(error))
+    return int(match.group(1) or match.group(2)) if match else None

@@ -1,4 +1,4 @@
-"""The requirements that came with a model: what to install, told without trusting what they say."""
+"""The requirements that came with a model: what to install, found without trusting what they say."""
 
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -17,7 +17,7 @@ _PACKAGES = {
 }
 
 
-def install_line(folder: Path, module: str) -> str:
+def install_command(folder: Path, module: str) -> str:
     """``pip install "package==version"`` for a module that is missing.
 
     The version is the one in the model's ``requirements.txt``, where it names this very package and a plain version;
@@ -37,7 +37,7 @@ def is_installed(package: str) -> bool:
         return False
 
 
-def saved_with(folder: Path) -> str:
+def list_requirements(folder: Path) -> str:
     """The packages and versions that the model was saved with, on one line."""
     return ", ".join([text for _, text in _requirements(folder)][:_MOST_NAMED]) or "it names none"
 
@@ -49,13 +49,13 @@ def _requirements(folder: Path) -> Iterator[tuple[str, str]]:
     file = folder / "requirements.txt"
     if not file.is_file():
         return
-    with file.open("rb") as opened:
-        lines = opened.read(_LARGEST_FILE).decode("utf-8", errors="replace").splitlines()
+    with file.open("rb") as stream:
+        lines = stream.read(_LARGEST_FILE).decode("utf-8", errors="replace").splitlines()
     for line in lines:
         try:
-            found = Requirement(line.strip())
+            requirement = Requirement(line.strip())
         except InvalidRequirement:
             # An option (-r, --index-url), a comment or nonsense: none of it is for the reader of an error.
             continue
-        if found.url is None:
-            yield canonicalize_name(found.name), f"{found.name}{found.specifier}"
+        if requirement.url is None:
+            yield canonicalize_name(requirement.name), f"{requirement.name}{requirement.specifier}"

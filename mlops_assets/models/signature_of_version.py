@@ -1,4 +1,4 @@
-"""The signatures of registered versions, read from their ``MLmodel`` files alone."""
+"""The signatures that models carry, read from their ``MLmodel`` files alone."""
 
 import tempfile
 from pathlib import Path
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mlops_assets.signatures.compatibility.compatibility import Compatibility
 
 
-def recorded_signature(registry: Registry, name: str, version: int) -> "ModelSignature | None":
+def signature_of_version(registry: Registry, name: str, version: int) -> "ModelSignature | None":
     """The signature that a registered version carries, or None; only its ``MLmodel`` is fetched, nothing is loaded.
 
     Raises
@@ -23,12 +23,23 @@ def recorded_signature(registry: Registry, name: str, version: int) -> "ModelSig
     TrustError
         The file is not what MLflow writes.
     """
+    with tempfile.TemporaryDirectory() as scratch:
+        return signature_in_folder(registry.fetch_description(registry.version(name, version), Path(scratch)))
+
+
+def signature_in_folder(folder: Path) -> "ModelSignature | None":
+    """The signature in the ``MLmodel`` file of a model's folder, or None; nothing is loaded.
+
+    Raises
+    ------
+    ArtifactsMissingError, TrustError
+        There is no such file, or it is not what MLflow writes.
+    """
     from mlflow.models import Model
 
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = registry.fetch_description(registry.version(name, version), Path(scratch))
-        ModelDescription.read(folder)
-        signature: ModelSignature | None = Model.load(str(folder)).signature
+    # MLflow reads what was examined.
+    ModelDescription.read(folder)
+    signature: ModelSignature | None = Model.load(str(folder)).signature
     return signature
 
 
@@ -49,5 +60,5 @@ def compare_versions(registry: Registry, name: str, old: str, new: str, mode: st
     for text in (old, new):
         version = int(registry.version(name, int(text) if text.isdigit() else text).version)
         labels.append(f"{name} version {version}")
-        signatures.append(recorded_signature(registry, name, version))
+        signatures.append(signature_of_version(registry, name, version))
     return labels[1], check_compatibility([(labels[0], signatures[0])], signatures[1], judged)

@@ -7,7 +7,6 @@ neither read nor set (`mlflow.artifacts.download_artifacts` is called with a res
 tracking URI, because `MlflowClient` has no download of a model's files).
 """
 
-import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,18 +16,20 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlparse
 
 from mlops_assets.errors import RegistryError, SignatureError
+from mlops_assets.models.model_uri import (
+    MODEL_URI_FORMS,
+    AliasUri,
+    LoggedModelUri,
+    LoggedUri,
+    VersionUri,
+    parse_model_uri,
+)
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import LoggedModel
     from mlflow.entities.model_registry import ModelVersion
     from mlflow.models import Model, ModelSignature
-
-_LOGGED = re.compile(r"^models:/(?P<model_id>m-[0-9a-f]{32})$")
-_RUN = re.compile(r"^runs:/(?P<run_id>[^/]+)/(?P<name>.+)$")
-_VERSION = re.compile(r"^models:/(?P<name>[^/@]+)/(?P<version>[0-9]+)$")
-_ALIAS = re.compile(r"^models:/(?P<name>[^/@]+)@(?P<alias>.+)$")
-_FORMS = "runs:/<run id>/<model name>, models:/m-<id>, models:/<name>/<version> or models:/<name>@<alias>"
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,9 @@ class Signed:
     @property
     def uri(self) -> str:
         """``models:/<name>/<version>``, or ``models:/m-<id>`` for a logged model."""
-        return f"models:/{self.model_id}" if self.name is None else f"models:/{self.name}/{self.version}"
+        if self.name is None or self.version is None:
+            return str(LoggedModelUri(self.model_id))
+        return str(VersionUri(self.name, self.version))
 
 
 def sign_model(
@@ -90,30 +93,25 @@ def sign_model(
     RegistryError
         The target does not exist, or has no ``MLmodel`` file.
     """
-    if isinstance(target, tuple):
-        name, number = target
-        return _sign_version(client, client.get_model_version(name, str(number)), signature, overwrite, move_alias)
-    if match := _VERSION.match(target):
-        version = client.get_model_version(match["name"], match["version"])
+    uri = VersionUri(*target) if isinstance(target, tuple) else parse_model_uri(target)
+    if uri is None:
+        raise SignatureError(f"{target!r} names no model", fix=f"Use {MODEL_URI_FORMS}")
+    if isinstance(uri, VersionUri):
+        version = client.get_model_version(uri.name, str(uri.version))
         return _sign_version(client, version, signature, overwrite, move_alias)
-    if match := _ALIAS.match(target):
-        version = client.get_model_version_by_alias(match["name"], match["alias"])
+    if isinstance(uri, AliasUri):
+        version = client.get_model_version_by_alias(uri.name, uri.alias)
         return _sign_version(client, version, signature, overwrite, move_alias)
-    if match := _LOGGED.match(target):
-        model = client.get_logged_model(match["model_id"])
-    elif match := _RUN.match(target):
-        model = model_of_run(client, match["run_id"], match["name"])
-    else:
-        raise SignatureError(f"{target!r} names no model", fix=f"Use {_FORMS}")
+    model = find_logged_model(client, uri)
     if move_alias is not None:
         raise SignatureError(
-            "A logged model has no alias", where=target, fix="Leave move_alias out, or sign a registered version"
+            "A logged model has no alias", where=str(uri), fix="Leave move_alias out, or sign a registered version"
         )
     return _sign_logged(client, model, signature, overwrite)
 
 
 def _sign_logged(client: "MlflowClient", model: "LoggedModel", signature: "ModelSignature", overwrite: bool) -> Signed:
-    where = f"models:/{model.model_id}"
+    where = str(LoggedModelUri(model.model_id))
     sources = (where, model.artifact_location)
     versions = [v for source in sources for v in client.search_model_versions(f"source_path = '{source}'")]
     if versions:
@@ -135,7 +133,7 @@ def _sign_logged(client: "MlflowClient", model: "LoggedModel", signature: "Model
 def _sign_version(
     client: "MlflowClient", version: "ModelVersion", signature: "ModelSignature", overwrite: bool, alias: str | None
 ) -> Signed:
-    where = f"models:/{version.name}/{version.version}"
+    where = str(VersionUri(version.name, int(version.version)))
     with tempfile.TemporaryDirectory() as scratch:
         location = client.get_model_version_download_uri(version.name, str(version.version))
         folder = _download(client, location, scratch, where)
@@ -152,17 +150,17 @@ def _sign_version(
     # A store without a server resolves models:/m-<id>, and a model_id without run, through MLflow's global tracking URI
     # (a known gap of its SqlAlchemyStore); a server resolves them itself, and wants them.
     remote = urlparse(client.tracking_uri).scheme in ("http", "https", "databricks")
-    made = client.create_model_version(
+    new_version = client.create_model_version(
         version.name,
-        source=f"models:/{model.model_id}" if remote else model.artifact_location,
+        source=str(LoggedModelUri(model.model_id)) if remote else model.artifact_location,
         run_id=version.run_id or None,
         tags=dict(version.tags),
         description=version.description or None,
         model_id=model.model_id if remote else None,
     )
     if alias is not None:
-        client.set_registered_model_alias(version.name, alias, str(made.version))
-    return Signed(model.model_id, version.name, int(made.version), previous, alias)
+        client.set_registered_model_alias(version.name, alias, str(new_version.version))
+    return Signed(model.model_id, version.name, int(new_version.version), previous, alias)
 
 
 @contextmanager
@@ -210,7 +208,7 @@ def _unsigned(folder: Path, overwrite: bool, where: str) -> "tuple[Model, ModelS
     previous: ModelSignature | None = description.signature
     if previous is None:
         return description, None
-    if previous._is_signature_from_type_hint:
+    if previous._is_signature_from_type_hint:  # noqa: SLF001 - MLflow 3.17 has no public way to ask
         raise SignatureError(
             "The model's signature is made by the type hints of its code, which check its input",
             where=where,
@@ -221,21 +219,24 @@ def _unsigned(folder: Path, overwrite: bool, where: str) -> "tuple[Model, ModelS
     return description, previous
 
 
-def model_of_run(client: "MlflowClient", run_id: str, name: str) -> "LoggedModel":
-    """The logged model that ``runs:/<run_id>/<name>`` means: the last one of that name in the run.
+def find_logged_model(client: "MlflowClient", uri: LoggedUri) -> "LoggedModel":
+    """The logged model that `uri` names; in a run the last one of its name.
 
     Raises
     ------
     RegistryError
         The run logged none of that name; the message lists those it did.
     """
-    where = f"runs:/{run_id}/{name}"
-    experiment = client.get_run(run_id).info.experiment_id
-    found = client.search_logged_models([experiment], filter_string=f"source_run_id = '{run_id}'")
-    models = [model for model in found if model.name == name]
+    if isinstance(uri, LoggedModelUri):
+        return client.get_logged_model(uri.model_id)
+    experiment = client.get_run(uri.run_id).info.experiment_id
+    logged = client.search_logged_models([experiment], filter_string=f"source_run_id = '{uri.run_id}'")
+    models = [model for model in logged if model.name == uri.name]
     if not models:
-        known = ", ".join(sorted(model.name for model in found)) or "none"
-        raise RegistryError(f"The run logged no model {name!r}", where=where, fix=f"Its logged models are: {known}")
+        known = ", ".join(sorted(model.name for model in logged)) or "none"
+        raise RegistryError(
+            f"The run logged no model {uri.name!r}", where=str(uri), fix=f"Its logged models are: {known}"
+        )
     # A run may log the same name again; the last one is what runs:/ means.
     return max(models, key=lambda model: model.creation_timestamp)
 

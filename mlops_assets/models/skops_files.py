@@ -1,4 +1,4 @@
-"""skops files: which types they would make, told without making any."""
+"""skops files: which types they would make, found without making any."""
 
 import tempfile
 import zipfile
@@ -20,7 +20,7 @@ _MOST_EXPANSION = 100
 _RULE = "Register the model again with MLflow"
 
 
-def types_in(file: Path) -> frozenset[str]:
+def find_untrusted_types(file: Path) -> frozenset[str]:
     """Types and functions in a skops file that skops does not trust by itself, as skops names them.
 
     Raises
@@ -45,8 +45,8 @@ def types_in(file: Path) -> frozenset[str]:
 
 
 def _check_archive(file: Path) -> None:
-    with file.open("rb") as opened:
-        start = opened.read(len(_ZIP))
+    with file.open("rb") as archive:
+        start = archive.read(len(_ZIP))
     try:
         # A zip archive may follow anything, a pickle for example; then two readers see two files.
         entries = zipfile.ZipFile(file).infolist() if start == _ZIP else None
@@ -59,7 +59,7 @@ def _check_archive(file: Path) -> None:
 
 
 @contextmanager
-def listing_its_types(folder: Path) -> Iterator[Path]:
+def list_types_in_mlmodel(folder: Path) -> Iterator[Path]:
     """`folder`, or a copy of it whose MLmodel lists every type that its skops files hold, where its own does not.
 
     MLflow loads what the model's own list names, and that list depends on the skops version that saved it: a forest
@@ -71,7 +71,7 @@ def listing_its_types(folder: Path) -> Iterator[Path]:
     listed = settings.get("skops_trusted_types") or []
     written = settings.get("serialization_format") == "skops"
     files = {path for path in description.paths().values() if written and path.endswith(SUFFIX)}
-    needed = frozenset[str]().union(*(types_in(folder / path) for path in files)) if files else frozenset()
+    needed = frozenset[str]().union(*(find_untrusted_types(folder / path) for path in files)) if files else frozenset()
     if needed <= set(listed):
         yield folder
         return

@@ -40,7 +40,7 @@ def check_structure(model: object, where: str) -> None:
     Raises
     ------
     TrustError
-        A child, a feature or an index lies outside of its array.
+        A child, a feature or an index is outside of its array.
     """
     for part in _parts(model):
         try:
@@ -76,11 +76,11 @@ def _tree(tree: Any) -> str | None:
     nodes = tree.__getstate__()["nodes"]
     left, right, feature = nodes["left_child"], nodes["right_child"], nodes["feature"]
     inner = left != _LEAF
-    own = np.arange(len(nodes))
-    if not _all(inner, (left > own) & (left < len(nodes)) & (right > own) & (right < len(nodes))):
+    positions = np.arange(len(nodes))
+    if not _all(inner, (left > positions) & (left < len(nodes)) & (right > positions) & (right < len(nodes))):
         return "has a node whose child is none of its nodes"
     if not _all(inner, (feature >= 0) & (feature < tree.n_features)):
-        return "splits by a feature that it has not"
+        return "splits by a feature that it does not have"
     level, depth = np.array([0]), 0
     while level.size and depth <= tree.max_depth:
         level = level[inner[level]]
@@ -90,17 +90,17 @@ def _tree(tree: Any) -> str | None:
 
 def _predictor(predictor: Any) -> str | None:
     nodes = predictor.nodes
-    inner, own = nodes["is_leaf"] == 0, np.arange(len(nodes))
+    inner, positions = nodes["is_leaf"] == 0, np.arange(len(nodes))
     left, right = nodes["left"].astype("int64"), nodes["right"].astype("int64")
     if not len(nodes):
         return "has no nodes"
-    if not _all(inner, (left > own) & (left < len(nodes)) & (right > own) & (right < len(nodes))):
+    if not _all(inner, (left > positions) & (left < len(nodes)) & (right > positions) & (right < len(nodes))):
         return "has a node whose child is none of its nodes"
     if not _all(inner, nodes["feature_idx"] >= 0):
-        return "splits by a feature that it has not"
+        return "splits by a feature that it does not have"
     categorical = inner & (nodes["is_categorical"] != 0)
     if not _all(categorical, nodes["bitset_idx"] < len(predictor.raw_left_cat_bitsets)):
-        return "splits by categories that it has not"
+        return "splits by categories that it does not have"
     return None
 
 
@@ -108,12 +108,12 @@ def _neighbors(tree: Any) -> str | None:
     data, index, nodes, bounds = (np.asarray(part) for part in tree.__getstate__()[:4])
     rows, count = len(data), len(nodes)
     start, end = nodes["idx_start"], nodes["idx_end"]
-    own = np.arange(count)
+    positions = np.arange(count)
     if not count or index.shape != (rows,) or bounds.shape[1] != count or bounds.shape[2] != data.shape[1]:
         return "has arrays of different lengths"
     if not np.all((index >= 0) & (index < rows)) or not np.all((start >= 0) & (start <= end) & (end <= rows)):
-        return "points at rows that it has not"
-    if not _all(nodes["is_leaf"] == 0, 2 * own + 2 < count):
+        return "points at rows that it does not have"
+    if not _all(nodes["is_leaf"] == 0, 2 * positions + 2 < count):
         return "has a node whose child is none of its nodes"
     return None
 
@@ -121,11 +121,11 @@ def _neighbors(tree: Any) -> str | None:
 def _columns(part: object) -> str | None:
     """An estimator beside its trees: they read only columns that it has checked to be there."""
     state, module = getattr(part, "__dict__", {}), type(part).__module__
-    columns, own = state.get("n_features_in_"), cast(Any, state.get("tree_"))
+    columns, tree = state.get("n_features_in_"), cast(Any, state.get("tree_"))
     if columns is None and not module.startswith("sklearn."):
         # Not an estimator, or one that checks its columns in its own way; scikit-learn's always say how many.
         return None
-    if _kind(own) == _TREE and own.n_features != columns:
+    if _kind(tree) == _TREE and tree.n_features != columns:
         return "and its tree do not agree on the number of columns"
     if module in _UNCHECKED and "estimators_" in state:
         chosen = state.get("estimators_features_")

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field, replace
 
 from mlops_assets.errors import TrustError
 from mlops_assets.models.addresses import is_below
-from mlops_assets.models.flavors import runs_code
+from mlops_assets.models.flavors import find_code_execution
 from mlops_assets.models.mlmodel import ModelDescription
+from mlops_assets.models.model_uri import VersionUri
 from mlops_assets.models.reference import ModelReference
-from mlops_assets.models.skops_files import SUFFIX, types_in
+from mlops_assets.models.skops_files import SUFFIX, find_untrusted_types
 from mlops_assets.models.trusted_types import TRUSTED_FUNCTIONS, TRUSTED_TYPES
 
-__all__ = ["TRUSTED_FUNCTIONS", "TRUSTED_TYPES", "Origin", "TrustPolicy", "runs_code"]
+__all__ = ["TRUSTED_FUNCTIONS", "TRUSTED_TYPES", "Origin", "TrustPolicy"]
 
 ALLOW_PICKLE = "trust: {allow_pickle: true}"
 _MOST_NAMED = 10
@@ -28,7 +29,7 @@ class Origin:
     name, version
         The registered model and its version number.
     location
-        Where its files lie, without credentials.
+        Where its files are, without credentials.
     tags
         The version's tags; at least those that the policy asks for.
     """
@@ -62,7 +63,7 @@ class TrustPolicy:
     required_tags
         Tags, with their values, that the version must have in the registry when it is pinned.
     allowed_sources
-        When given, the version's files must lie at one of these addresses or below it.
+        When given, the version's files must be at one of these addresses or below it.
     """
 
     allow_pickle: bool = False
@@ -86,7 +87,7 @@ class TrustPolicy:
         self._check_flavor(description)
         if self.allow_pickle:
             return
-        reason = runs_code(description)
+        reason = find_code_execution(description)
         if reason:
             raise TrustError(
                 f"The model was not loaded, because {reason}",
@@ -103,7 +104,7 @@ class TrustPolicy:
         TrustError
             As `check`.
         """
-        where = f"models:/{origin.name}/{origin.version}"
+        where = str(VersionUri(origin.name, origin.version))
         if self.pinned_digests is not None and origin.version not in self.pinned_digests:
             raise TrustError(
                 f"Version {origin.version} is none of those whose digest is pinned",
@@ -112,15 +113,15 @@ class TrustPolicy:
             )
         lacking = {tag: value for tag, value in self.required_tags.items() if origin.tags.get(tag) != value}
         if lacking:
-            wanted = ", ".join(f"{tag!r}: {value!r}" for tag, value in sorted(lacking.items()))
+            required = ", ".join(f"{tag!r}: {value!r}" for tag, value in sorted(lacking.items()))
             raise TrustError(
-                f"The version had not the tags that are required here, when it was pinned: {wanted}",
+                f"The version did not have the tags required here when it was pinned: {required}",
                 where=where,
                 fix="Have it validated and tagged in MLflow, then materialize champion_model again",
             )
         if self.allowed_sources is not None and not any(is_below(origin.location, at) for at in self.allowed_sources):
             raise TrustError(
-                f"The version's files lie at {origin.location!r}, which is not allowed here",
+                f"The version's files are at {origin.location!r}, which is not allowed here",
                 where=where,
                 fix=f"Allowed are {list(self.allowed_sources)}; extend `trust.allowed_sources` to change that",
             )
@@ -154,7 +155,7 @@ class TrustPolicy:
 
     def _check_skops(self, description: ModelDescription, reference: ModelReference) -> None:
         for relative in sorted({path for path in description.paths().values() if path.endswith(SUFFIX)}):
-            refused = types_in(description.folder / relative) - TRUSTED_TYPES - self.trusted_types
+            refused = find_untrusted_types(description.folder / relative) - TRUSTED_TYPES - self.trusted_types
             if refused:
                 raise TrustError(
                     f"The model was not loaded, because {relative!r} holds types or functions that are not trusted "

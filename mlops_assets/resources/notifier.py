@@ -1,8 +1,8 @@
-"""Notifiers: where success and failure of a run are told."""
+"""Notifiers: where the success and the failure of a run are reported."""
 
 import logging
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import dagster as dg
 from pydantic import Field
@@ -17,7 +17,15 @@ class NotificationError(MlopsAssetsError):
 
 
 class Notifier(dg.ConfigurableResource[Any], ABC):
-    """Tells people something. A subclass of your own takes the place of the resource ``notifier``."""
+    """Sends messages to people. To use your own, give an instance of your subclass as the resource ``notifier``.
+
+    Attributes
+    ----------
+    KIND
+        The strategy's name.
+    """
+
+    KIND: ClassVar[str]
 
     @abstractmethod
     def notify(self, title: str, message: str) -> None:
@@ -32,6 +40,8 @@ class Notifier(dg.ConfigurableResource[Any], ABC):
 
 class LogNotifier(Notifier):
     """Writes to the Python log ``mlops_assets.notifier`` at level INFO."""
+
+    KIND: ClassVar[Literal["LogNotifier"]] = "LogNotifier"
 
     def notify(self, title: str, message: str) -> None:
         LOG.info("%s\n%s", title, message)
@@ -48,6 +58,8 @@ class AppriseNotifier(Notifier):
     >>> notifier = AppriseNotifier(urls=[dg.EnvVar("TEAM_CHAT_URL")])
     """
 
+    KIND: ClassVar[Literal["AppriseNotifier"]] = "AppriseNotifier"
+
     urls: list[str] = Field(description="Apprise URLs, for example mailto://, slack://, msteams://, json://.")
 
     def notify(self, title: str, message: str) -> None:
@@ -62,6 +74,19 @@ class AppriseNotifier(Notifier):
         # The URLs hold tokens, so a message counts them and does not show them.
         if refused:
             raise NotificationError(f"Apprise does not understand {refused} of {len(self.urls)} URLs")
-        # Said to be plain text, so that a service that shows HTML or Markdown gets it escaped.
+        # Declared as plain text, so that a service that shows HTML or Markdown gets it escaped.
         if not sender.notify(title=title, body=message, body_format=NotifyFormat.TEXT):
             raise NotificationError(f"Apprise could not deliver to all of its {len(self.urls)} URLs")
+
+
+def deliver(notifier: Notifier, title: str, message: str, log: logging.Logger) -> None:
+    """Send a message; every error is logged and goes no further, because the run is over and its result is final."""
+    try:
+        notifier.notify(title, message)
+    except MlopsAssetsError as error:
+        log.error(f"The notifier {type(notifier).__name__} failed: {error}")
+    except Exception as error:  # noqa: BLE001 - a notifier is anybody's code, and must not fail what it reports on
+        # Foreign messages often quote the URL that was called, with its token.
+        log.error(
+            f"The notifier {type(notifier).__name__} failed with a {type(error).__name__}, whose text may hold secrets"
+        )

@@ -10,14 +10,14 @@ import dagster as dg
 from pydantic import Field, PrivateAttr
 
 from mlops_assets.models.cache import ModelCache
-from mlops_assets.models.process_cache import Shared
+from mlops_assets.models.process_cache import ProcessCache
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.registry import Registry
 from mlops_assets.models.trust import TrustPolicy
 from mlops_assets.state import state_folder
 
 # With their clients, and so with the connections of those.
-_REGISTRIES: Shared[Registry] = Shared()
+_REGISTRIES: ProcessCache[tuple[str, str | None, int, int], Registry] = ProcessCache()
 
 
 class MlflowRegistry(dg.ConfigurableResource[Any]):

@@ -8,9 +8,9 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from mlops_assets.family import Family
-from mlops_assets.settings.groups import from_environment
-from mlops_assets.storage.location import Location
+from mlops_assets.naming import ModelNames
+from mlops_assets.settings.environment import open_location
+from mlops_assets.settings.tables import OutputsSettings
 from mlops_assets.storage.locks import lock_file
 from mlops_assets.storage.partition_paths import file_name
 from mlops_assets.tables.leftovers import sweep_folder
@@ -18,7 +18,7 @@ from mlops_assets.tables.leftovers import sweep_folder
 PARTITION_TAG = "dagster/partition"
 
 
-class TablesTurn(dg.ConfigurableResource[Any]):
+class RunLock(dg.ConfigurableResource[Any]):
     """Held by a run from its start to its end: a second run of the same jobs on the same tables waits.
 
     Runs of different partitions do not wait for each other. For runs in one process and local tables: a step that has a
@@ -34,8 +34,8 @@ class TablesTurn(dg.ConfigurableResource[Any]):
     partitioned: list[str] = Field(default_factory=list, description="The assets that have a folder of partitions.")
 
     @contextmanager
-    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["TablesTurn"]:
-        folder = Location.parse(self.path, storage_options=from_environment(self.storage_options))
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["RunLock"]:
+        folder = open_location(self.path, self.storage_options)
         run, log = context.run, context.log
         with ExitStack() as stack:
             if run is not None and run.job_name in self.jobs and folder.is_local:
@@ -59,12 +59,21 @@ def lock_name(partition: str | None) -> str:
     return ".mlops_assets.run" if partition is None else f".mlops_assets.{file_name(partition)}.run"
 
 
-def tables_turn(family: Family, partitioned: Sequence[str]) -> TablesTurn:
-    """The turn of one model's runs."""
-    outputs = family.settings.outputs
-    return TablesTurn(
-        path=Location.parse(outputs.path, base=family.root).address,
+def run_lock(
+    names: ModelNames, outputs: OutputsSettings, root: Path, *, in_process: bool, partitioned: Sequence[str]
+) -> RunLock:
+    """The lock of one model's runs.
+
+    Parameters
+    ----------
+    in_process
+        Whether a run is one process; otherwise no process lives as long as the run, and nothing is locked.
+    partitioned
+        The assets that have a folder of partitions.
+    """
+    return RunLock(
+        path=outputs.address(root),
         storage_options=outputs.storage_options or {},
-        jobs=[family.inference_job, family.explanations_job] if family.settings.executor == "in_process" else [],
-        partitioned=list(partitioned) if family.partitions is not None else [],
+        jobs=[names.inference_job, names.explanations_job] if in_process else [],
+        partitioned=list(partitioned),
     )

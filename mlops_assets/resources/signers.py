@@ -4,12 +4,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import dagster as dg
 from pydantic import Field
 
 from mlops_assets.errors import ConfigurationError, SignatureError
+from mlops_assets.models.signature_of_version import signature_in_folder
 
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature
@@ -38,7 +39,15 @@ class Signer(dg.ConfigurableResource[Any], ABC):
 
     A subclass of your own is named in a model's YAML as ``signer: {KIND: your_module.YourSigner}``; its fields are
     settings there. It works outside Dagster as well: ``YourSigner().sign(inputs, outputs)``.
+
+    Attributes
+    ----------
+    reads_inputs
+        Whether it asks for a sample of the inputs, where the model has no signature: then `model_signature` depends on
+        them.
     """
+
+    reads_inputs: ClassVar[bool] = True
 
     @abstractmethod
     def sign(self, inputs: Any, outputs: Any = None, params: Mapping[str, Any] | None = None) -> "ModelSignature":
@@ -52,7 +61,7 @@ class Signer(dg.ConfigurableResource[Any], ABC):
 
     def sign_version(self, folder: Path, sample: SigningSample, *, anew: bool = False) -> SignedBy:
         """The signature of the model in `folder`: the recorded one (unless `anew`), else what `sign` makes."""
-        recorded = recorded_signature(folder)
+        recorded = signature_in_folder(folder)
         if recorded is not None and not anew:
             return SignedBy(recorded, "recorded with the model")
         inputs = sample.inputs()
@@ -89,13 +98,15 @@ class RecordedSigner(Signer):
     >>> RecordedSigner(folder="model").sign(None)                                     # doctest: +SKIP
     """
 
+    reads_inputs: ClassVar[bool] = False
+
     folder: str | None = Field(default=None, description="Outside Dagster: the model's folder.")
 
     def sign(self, inputs: Any, outputs: Any = None, params: Mapping[str, Any] | None = None) -> "ModelSignature":
         return self.sign_version(_given(self.folder, "RecordedSigner"), _NO_SAMPLE).signature
 
     def sign_version(self, folder: Path, sample: SigningSample, *, anew: bool = False) -> SignedBy:
-        recorded = recorded_signature(folder)
+        recorded = signature_in_folder(folder)
         if recorded is None:
             raise SignatureError(
                 "The model version has no signature",
@@ -115,6 +126,8 @@ class ExampleSigner(Signer):
     >>> ExampleSigner(folder="model").sign(None, outputs=[0, 1])                      # doctest: +SKIP
     """
 
+    reads_inputs: ClassVar[bool] = False
+
     folder: str | None = Field(default=None, description="Outside Dagster: the model's folder.")
 
     def sign(self, inputs: Any, outputs: Any = None, params: Mapping[str, Any] | None = None) -> "ModelSignature":
@@ -124,7 +137,7 @@ class ExampleSigner(Signer):
         return infer_signature(example, outputs, params)
 
     def sign_version(self, folder: Path, sample: SigningSample, *, anew: bool = False) -> SignedBy:
-        recorded = recorded_signature(folder)
+        recorded = signature_in_folder(folder)
         if recorded is not None and not anew:
             return SignedBy(recorded, "recorded with the model")
         example = input_example(folder)
@@ -142,6 +155,8 @@ class ManualSigner(Signer):
     >>> signer.sign(None).inputs
     ['age': double (required)]
     """
+
+    reads_inputs: ClassVar[bool] = False
 
     signature: dict[str, Any] | None = Field(
         default=None, description="{inputs: {age: double, name: {type: string, required: false}}, outputs: {...}}"
@@ -164,14 +179,6 @@ class ManualSigner(Signer):
 
     def sign_version(self, folder: Path, sample: SigningSample, *, anew: bool = False) -> SignedBy:
         return SignedBy(self.sign(), "written by hand: ManualSigner")
-
-
-def recorded_signature(folder: Path) -> "ModelSignature | None":
-    """The signature in a model's ``MLmodel``; nothing is deserialized."""
-    from mlflow.models import Model
-
-    signature: ModelSignature | None = Model.load(str(folder)).signature
-    return signature
 
 
 def input_example(folder: Path) -> Any:

@@ -1,39 +1,36 @@
-"""Dagster runs as MLflow runs: a resource of ours in front of dagster-mlflow.
+"""Dagster runs as MLflow runs, written through an explicit `MlflowClient`: no active run, no global setting of MLflow.
 
-dagster-mlflow finds or makes a run by searching, sets MLflow's global state, and ends the run when a process exits.
-Here the run is found or made by us, with an explicit client; dagster-mlflow gets its id, works in a thread of its own
-(MLflow's active runs belong to a thread), and MLflow's globals are put back. It never ends a run: `finish` does, told
-by the sensor what became of the Dagster run.
+An MLflow run is opened by the step that pins the champion and closed by the tracking sensor with the status of the
+Dagster run. Both find it by its tags, `DAGSTER_MLFLOW_TAG` among them, by which dagster-mlflow finds it as well.
 """
 
 import json
 import logging
-import os
 import re
 import tempfile
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Literal
 
 import dagster as dg
 from pydantic import Field
 
-from mlops_assets.family import Family
-from mlops_assets.models.addresses import without_credentials
+from mlops_assets.errors import MlopsAssetsError
+from mlops_assets.models.addresses import strip_credentials
+from mlops_assets.naming import ModelNames
 from mlops_assets.resources.registry import MlflowRegistry
+from mlops_assets.settings.groups import TrackingSettings
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Run
+    from mlflow.entities import DatasetInput, Run
 
 RUN_TAG, MODEL_TAG, RECORDED_TAG = "dagster.run_id", "mlops_assets.model", "mlops_assets.recorded"
-# MLflow's limits: of a param's value, of a dataset's digest, and of what one call takes.
-_LONGEST_PARAM, LONGEST_DIGEST, _MOST_METRICS = 6000, 36, 1000
+# By this tag dagster-mlflow (0.29) looks for the MLflow run of a Dagster run, and joins it where there is one.
+DAGSTER_MLFLOW_TAG = "dagster_run_id"
+# MLflow's limits: characters of a param's value and of a dataset's digest, entries of one `log_batch`.
+MAX_PARAM_LENGTH, MAX_DIGEST_LENGTH, MAX_METRICS, MAX_PARAMS = 6000, 36, 1000, 100
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 
@@ -50,7 +47,7 @@ class Dataset:
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """A finished Dagster run, as MLflow is told of it. Times are milliseconds since 1970."""
+    """A finished Dagster run, as it is recorded in MLflow. Times are milliseconds since 1970."""
 
     run_id: str
     job: str
@@ -72,7 +69,7 @@ class TrackedRun:
     page: str | None
 
     def metadata(self) -> dict[str, Any]:
-        """The link back, as Dagster metadata."""
+        """The link to MLflow, as Dagster metadata."""
         return {"mlflow_run": dg.MetadataValue.url(self.page) if self.page else self.run_id}
 
 
@@ -89,196 +86,167 @@ class MlflowTracking(dg.ConfigurableResource[Any]):
         tags: Mapping[str, str],
         log: logging.Logger,
     ) -> TrackedRun | None:
-        """Find or make the MLflow run of a Dagster run that is under way; `tags` and the run config are written to it.
+        """Find or create the MLflow run of a Dagster run in progress; write `tags` and the run config to it.
 
         Returns
         -------
-        The MLflow run; None when it could not be recorded, which is logged and never fails the run.
+        The MLflow run; None when it could not be recorded, which is logged as a warning and never fails the run.
         """
-
-        def record() -> TrackedRun:
-            found = self._find_or_create(registry, run.run_id, run.job_name, None)
-            uri, params = registry.address().tracking_uri, params_of(run.run_config)
-            _through_dagster_mlflow(uri, self.experiment, found.info.run_id, run, tags, params, log)
-            return self._tracked(registry, found)
-
-        return self._safely(registry, record, log)
+        try:
+            with registry.address().translate_errors("recording the run in MLflow"):
+                mlflow_run = self.find_or_create(registry, run.run_id, run.job_name)
+                params = flatten_run_config(run.run_config)
+                _log_params_and_tags(registry.address().client, mlflow_run, params, tags)
+                return self.link(registry, mlflow_run)
+        except Exception as error:  # noqa: BLE001 - tracking is a by-product: whatever it raises, the run goes on
+            # The text of a foreign error may hold the address of the server, with its password.
+            reason = f"{error}" if isinstance(error, MlopsAssetsError) else f"an unexpected {type(error).__name__}."
+            log.warning(
+                f"MLflow tracking: this run is not recorded yet: {reason} "
+                "The run itself continues; the tracking sensor records it once it has ended."
+            )
+            return None
 
     def finish(self, registry: MlflowRegistry, record: FinishedRun) -> TrackedRun:
-        """Write what a finished Dagster run has shown, and end its MLflow run with the same status. Repeatable.
+        """Write the results of a finished Dagster run, and end its MLflow run with the same status. Repeatable.
 
         Raises
         ------
         RegistryError
-            The tracking server refused or does not answer; nothing is lost, because all of it can be done again.
+            The tracking server refused or does not answer; nothing is lost, because all of it can be repeated.
         """
-        with registry.address().talking(f"recording run {record.run_id}"):
-            run = self._find_or_create(registry, record.run_id, record.job, record.started)
+        with registry.address().translate_errors(f"recording run {record.run_id}"):
+            run = self.find_or_create(registry, record.run_id, record.job, record.started)
             if run.data.tags.get(RECORDED_TAG) != record.status:
-                self._write(registry.address().client, run, record)
-            return self._tracked(registry, run)
+                _write(registry.address().client, run, record)
+            return self.link(registry, run)
 
-    def _write(self, client: "MlflowClient", run: "Run", record: FinishedRun) -> None:
-        from mlflow.entities import Dataset as DatasetEntity
-        from mlflow.entities import DatasetInput, InputTag, Metric, Param, RunTag
+    def find_or_create(self, registry: MlflowRegistry, run_id: str, job: str, started: int | None = None) -> "Run":
+        """The one MLflow run of a Dagster run, also where dagster-mlflow was the first to create it.
 
-        number = run.info.run_id
-        metrics = [Metric(name, value, record.ended, 0) for name, value in record.metrics.items()]
-        for start in range(0, len(metrics), _MOST_METRICS):
-            client.log_batch(number, metrics=metrics[start : start + _MOST_METRICS])
-        known = run.data.params
-        params = [Param(name, value[:_LONGEST_PARAM]) for name, value in record.params.items() if name not in known]
-        for start in range(0, len(params), 100):
-            client.log_batch(number, params=params[start : start + 100])
-        client.log_batch(number, tags=[RunTag(name, value) for name, value in record.tags.items()])
-        if record.datasets:
-            client.log_inputs(
-                number,
-                datasets=[
-                    DatasetInput(
-                        DatasetEntity(
-                            name=one.name,
-                            digest=one.digest[:LONGEST_DIGEST],
-                            source_type="uri",
-                            source=json.dumps({"uri": one.uri}),
-                        ),
-                        [InputTag("mlflow.data.context", one.context)],
-                    )
-                    for one in record.datasets
-                ],
-            )
-        with tempfile.TemporaryDirectory() as folder:
-            for name, content in record.files.items():
-                place = Path(folder) / name
-                place.write_bytes(content)
-                client.log_artifact(number, str(place))
-        # The status last: a run that has it is recorded whole.
-        client.set_terminated(number, status=record.status, end_time=record.ended)
-        client.set_tag(number, RECORDED_TAG, record.status)
-
-    def _find_or_create(self, registry: MlflowRegistry, run_id: str, job: str, started: int | None) -> "Run":
+        Parameters
+        ----------
+        run_id, job
+            Of the Dagster run.
+        started
+            When it started, in milliseconds since 1970; None: now.
+        """
         client = registry.address().client
-        experiment = self._experiment(registry)
-        found = client.search_runs(
-            [experiment], filter_string=f"tags.`{RUN_TAG}` = '{run_id}'", max_results=1, order_by=["start_time ASC"]
-        )
-        if found:
-            return found[0]
-        tags = {RUN_TAG: run_id, MODEL_TAG: self.model, "dagster.job": job}
-        return client.create_run(experiment, start_time=started, tags=tags, run_name=f"{job} {run_id[:8]}")
+        experiment = self._experiment_id(registry)
+        tags = {RUN_TAG: run_id, DAGSTER_MLFLOW_TAG: run_id, MODEL_TAG: self.model, "dagster.job": job}
+        # The second tag alone is that of runs which this package, until 0.1, met only after their end.
+        found = (self._find(client, experiment, tag, run_id) for tag in (DAGSTER_MLFLOW_TAG, RUN_TAG))
+        run = next((match for match in found if match is not None), None)
+        if run is None:
+            created = client.create_run(experiment, start_time=started, tags=tags, run_name=f"{job} {run_id[:8]}")
+            # Steps in other processes may have created one at the same time: all of them agree on the oldest.
+            run = self._find(client, experiment, DAGSTER_MLFLOW_TAG, run_id) or created
+            if run.info.run_id != created.info.run_id:
+                client.delete_run(created.info.run_id)
+        missing = {name: value for name, value in tags.items() if name not in run.data.tags}
+        if missing:
+            _log_params_and_tags(client, run, {}, missing)
+        return run
 
-    def _experiment(self, registry: MlflowRegistry) -> str:
+    def link(self, registry: MlflowRegistry, run: "Run") -> TrackedRun:
+        """An MLflow run's id and page; the address without user and password."""
+        uri = strip_credentials(registry.address().tracking_uri)
+        page = f"{uri.rstrip('/')}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}"
+        return TrackedRun(run.info.run_id, page if _is_server(uri) else None)
+
+    def _find(self, client: "MlflowClient", experiment: str, tag: str, run_id: str) -> "Run | None":
+        runs = client.search_runs([experiment], f"tags.`{tag}` = '{run_id}'", order_by=["start_time ASC"])
+        # A Dagster run may concern several models that share an experiment; dagster-mlflow names no model.
+        return next((run for run in runs if run.data.tags.get(MODEL_TAG, self.model) == self.model), None)
+
+    def _experiment_id(self, registry: MlflowRegistry) -> str:
         from mlflow.exceptions import MlflowException
 
         client = registry.address().client
-        known = client.get_experiment_by_name(self.experiment)
-        if known is None:
+        experiment = client.get_experiment_by_name(self.experiment)
+        if experiment is None:
             # Without a server MLflow would put artifacts into the working folder of whoever comes first.
-            served = registry.address().tracking_uri.startswith(("http://", "https://"))
-            place = None if served else (registry.state_folder.absolute() / "artifacts").as_uri()
+            artifacts = None if _is_server(registry.address().tracking_uri) else registry.state_folder / "artifacts"
+            location = artifacts.absolute().as_uri() if artifacts else None
             try:
-                return str(client.create_experiment(self.experiment, artifact_location=place))
+                return str(client.create_experiment(self.experiment, artifact_location=location))
             except MlflowException:
-                known = client.get_experiment_by_name(self.experiment)
-                if known is None:
+                # Another process may have created it in the meantime.
+                experiment = client.get_experiment_by_name(self.experiment)
+                if experiment is None:
                     raise
-        return str(known.experiment_id)
-
-    def _tracked(self, registry: MlflowRegistry, run: "Run") -> TrackedRun:
-        where = without_credentials(registry.address().tracking_uri)
-        served = where.startswith(("http://", "https://"))
-        page = f"{where.rstrip('/')}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}" if served else None
-        return TrackedRun(run.info.run_id, page)
-
-    def _safely(
-        self, registry: MlflowRegistry, record: Callable[[], TrackedRun], log: logging.Logger
-    ) -> TrackedRun | None:
-        try:
-            with registry.address().talking("recording the run in MLflow"):
-                return record()
-        except Exception as error:  # noqa: BLE001 - tracking is a by-product: whatever it raises, the run goes on
-            log.warning(f"The run is not recorded in MLflow: {type(error).__name__}: {error}")
-            return None
+        return str(experiment.experiment_id)
 
 
-def _through_dagster_mlflow(
-    uri: str,
-    experiment: str,
-    mlflow_run_id: str,
-    run: dg.DagsterRun,
-    tags: Mapping[str, str],
-    params: Mapping[str, str],
-    log: logging.Logger,
+def _write(client: "MlflowClient", run: "Run", record: FinishedRun) -> None:
+    from mlflow.entities import Metric
+
+    run_id = run.info.run_id
+    metrics = [Metric(name, value, record.ended, 0) for name, value in record.metrics.items()]
+    for start in range(0, len(metrics), MAX_METRICS):
+        client.log_batch(run_id, metrics=metrics[start : start + MAX_METRICS])
+    _log_params_and_tags(client, run, record.params, record.tags)
+    if record.datasets:
+        client.log_inputs(run_id, datasets=[_dataset_input(dataset) for dataset in record.datasets])
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in record.files.items():
+            path = Path(folder) / name
+            path.write_bytes(content)
+            client.log_artifact(run_id, str(path))
+    # The status last: a run that has it is recorded completely.
+    client.set_terminated(run_id, status=record.status, end_time=record.ended)
+    client.set_tag(run_id, RECORDED_TAG, record.status)
+
+
+def _log_params_and_tags(
+    client: "MlflowClient", run: "Run", params: Mapping[str, str], tags: Mapping[str, str]
 ) -> None:
-    """Tags and params, by dagster-mlflow's resource bound to an MLflow run that is there already."""
+    """Write tags, and those params that the run has not yet: MLflow refuses another value for a param."""
+    from mlflow.entities import Param, RunTag
 
-    def session() -> None:
-        with _mlflow_globals_restored(), warnings.catch_warnings():
-            # Beta warnings are dagster-mlflow's authors' business, not the user's.
-            warnings.simplefilter("ignore", dg.BetaWarning)
-            from dagster_mlflow.resources import MlFlow
-
-            config = {
-                "experiment_name": experiment,
-                "mlflow_tracking_uri": uri,
-                "mlflow_run_id": mlflow_run_id,
-                "extra_tags": dict(tags),
-            }
-            context = SimpleNamespace(log=log, run_id=run.run_id, dagster_run=run, resource_config=config)
-            opened: Any = MlFlow
-            opened(context).log_params({name: value[:_LONGEST_PARAM] for name, value in params.items()})
-
-    with ThreadPoolExecutor(1, "dagster-mlflow") as own_thread:
-        own_thread.submit(session).result()
+    new = [Param(name, value[:MAX_PARAM_LENGTH]) for name, value in params.items() if name not in run.data.params]
+    for start in range(0, len(new), MAX_PARAMS):
+        client.log_batch(run.info.run_id, params=new[start : start + MAX_PARAMS])
+    client.log_batch(run.info.run_id, tags=[RunTag(name, value) for name, value in tags.items()])
 
 
-@contextmanager
-def _mlflow_globals_restored() -> Iterator[None]:
-    """Put back the tracking URI and the experiment that were set, here and in the environment."""
-    import mlflow
-    from mlflow.tracking import fluent
+def _dataset_input(dataset: Dataset) -> "DatasetInput":
+    from mlflow.entities import Dataset as DatasetEntity
+    from mlflow.entities import DatasetInput, InputTag
 
-    names = ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_ID")
-    before = {name: os.environ.get(name) for name in names}
-    uri = mlflow.get_tracking_uri() if mlflow.is_tracking_uri_set() else None
-    # What is set in code is in the environment too, save when somebody changed the environment afterwards.
-    in_code = None if uri == before["MLFLOW_TRACKING_URI"] else uri
-    # MLflow has no public way to forget an experiment.
-    chosen = fluent._active_experiment_id
-    try:
-        yield
-    finally:
-        mlflow.set_tracking_uri(in_code)  # type: ignore[arg-type]
-        fluent._active_experiment_id = chosen
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+    source = json.dumps({"uri": dataset.uri})
+    digest = dataset.digest[:MAX_DIGEST_LENGTH]
+    return DatasetInput(
+        DatasetEntity(name=dataset.name, digest=digest, source_type="uri", source=source),
+        [InputTag("mlflow.data.context", dataset.context)],
+    )
 
 
-def params_of(run_config: Mapping[str, Any]) -> dict[str, str]:
+def _is_server(tracking_uri: str) -> bool:
+    return tracking_uri.startswith(("http://", "https://"))
+
+
+def flatten_run_config(run_config: Mapping[str, Any]) -> dict[str, str]:
     """The ops' run config as flat params: ``<op>.<field>``."""
-    found: dict[str, str] = {}
+    params: dict[str, str] = {}
 
-    def walk(prefix: str, value: object) -> None:
+    def add(name: str, value: object) -> None:
         if isinstance(value, Mapping) and value:
-            for name, inner in value.items():
-                walk(f"{prefix}.{name}" if prefix else str(name), inner)
+            for key, inner in value.items():
+                add(f"{name}.{key}" if name else str(key), inner)
         else:
-            found[mlflow_name(prefix)] = value if isinstance(value, str) else json.dumps(value, default=str)
+            params[to_mlflow_name(name)] = value if isinstance(value, str) else json.dumps(value, default=str)
 
     for op, settings in run_config.get("ops", {}).items():
-        walk(str(op), settings.get("config", {}))
-    return found
+        add(str(op), settings.get("config", {}))
+    return params
 
 
-def mlflow_name(text: str) -> str:
-    """A name that MLflow takes."""
+def to_mlflow_name(text: str) -> str:
+    """`text` with an underscore for each character that MLflow refuses in the name of a param or metric."""
     return re.sub(r"[^A-Za-z0-9_\-. :/]", "_", text)
 
 
-def tracking_resource(family: Family) -> MlflowTracking:
-    """Where the runs of `family` are recorded."""
-    experiment = family.settings.tracking.experiment or f"mlops_assets/{family.model}"
-    return MlflowTracking(model=family.model, experiment=experiment)
+def tracking_resource(names: ModelNames, settings: TrackingSettings) -> MlflowTracking:
+    """Where the runs of a model are recorded."""
+    return MlflowTracking(model=names.model, experiment=settings.experiment or f"mlops_assets/{names.model}")

@@ -1,11 +1,12 @@
 """All sensors of one model."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from mlops_assets.family import Family
+from mlops_assets.resources.journal import journal_resource
 from mlops_assets.sensors.automation import automation_sensors
 from mlops_assets.sensors.champion import champion_sensor
 from mlops_assets.sensors.inputs import inputs_sensor
@@ -13,29 +14,40 @@ from mlops_assets.sensors.new_version import new_version_sensor
 from mlops_assets.sensors.notifications import notification_sensors
 from mlops_assets.sensors.partitioned_inputs import partitioned_inputs_sensor
 from mlops_assets.sensors.tracking import tracking_sensor
+from mlops_assets.settings.model import ModelSettings
 
 if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 
-def family_sensors(
-    family: Family,
+def all_sensors(
+    settings: ModelSettings,
+    root: Path,
     inference: "UnresolvedAssetJobDefinition",
     explanations: "UnresolvedAssetJobDefinition",
     resources: Mapping[str, dg.ResourceDefinition],
 ) -> list[dg.SensorDefinition]:
     """Notifications; and what launches runs: sensors, or declarative automation in their place."""
-    settings, alias = family.settings, family.settings.alias_or_version
+    names, alias, groups = settings.names, settings.alias, settings.sensors
     jobs = {"inference": inference, "explanations": explanations}
-    sensors = notification_sensors(family, list(jobs.values()))
-    sensors.append(new_version_sensor(family))
+    sensors = notification_sensors(
+        names, groups.notifications, list(jobs.values()), automated=settings.automation is not None
+    )
+    sensors.append(new_version_sensor(names, groups.new_version))
     if settings.tracking.enabled:
-        sensors.append(tracking_sensor(family, resources))
-    if settings.automation and isinstance(alias, str):
-        return sensors + automation_sensors(family, alias)
-    if isinstance(alias, str):
-        sensors.append(champion_sensor(family, alias, jobs[settings.sensors.champion.job]))
+        sensors.append(tracking_sensor(names, groups.tracking, resources))
+    journal = journal_resource(names, settings.journal, settings.outputs, root)
+    if settings.automation and alias is not None:
+        return sensors + automation_sensors(names, alias, groups.automation, settings.inputs, journal, root)
+    if alias is not None:
+        job = jobs[groups.champion.job]
+        sensors.append(champion_sensor(names, alias, groups.champion, journal, settings.partitions_def, job))
     if settings.inputs.path:
-        sensor = inputs_sensor if family.partitions is None else partitioned_inputs_sensor
-        sensors.append(sensor(family, jobs[settings.sensors.inputs.job]))
+        job = jobs[groups.inputs.job]
+        if settings.partitioning is None:
+            sensors.append(inputs_sensor(names, groups.inputs, settings.inputs, root, job))
+        else:
+            sensors.append(
+                partitioned_inputs_sensor(names, groups.inputs, settings.inputs, settings.partitioning, root, job)
+            )
     return sensors

@@ -1,20 +1,23 @@
 """Declarative automation in place of the sensors that launch runs."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
-from mlops_assets.family import Family
-from mlops_assets.naming import REGISTRY
+from mlops_assets.naming import BACKGROUND, CHAMPION_ALIAS, CHAMPION_MODEL, REGISTRY, ModelNames
+from mlops_assets.resources.journal import ChampionJournal
 from mlops_assets.sensors.champion import champion_token, note_move, published_token
 from mlops_assets.sensors.inputs import inputs_token, was_scored
 from mlops_assets.sensors.watch import watch
+from mlops_assets.settings.groups import SensorSettings
+from mlops_assets.settings.tables import InputsSettings
 
-ALIAS, MOVE = "champion_alias", "move"
+MOVE = "move"
 
 
-def automated(family: Family, assets: Sequence[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
+def with_conditions(names: ModelNames, assets: Sequence[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
     """The assets with the condition that they are renewed when something before them was, and its blocking checks let
     it pass; `champion_model` depends on what the alias points at.
 
@@ -23,12 +26,15 @@ def automated(family: Family, assets: Sequence[dg.AssetsDefinition]) -> list[dg.
     """
     condition = dg.AutomationCondition.eager() & checks_let_pass()
 
-    def conditioned(spec: dg.AssetSpec) -> dg.AssetSpec:
-        first = spec.key == family.key("champion_model")
-        deps = [*spec.deps, dg.AssetDep(family.key(ALIAS))] if first else spec.deps
+    def with_condition(spec: dg.AssetSpec) -> dg.AssetSpec:
+        if spec.key == names.key(BACKGROUND):
+            # Made together with the ledger, and by some explainers never: nobody waits for it.
+            return spec
+        first = spec.key == names.key(CHAMPION_MODEL)
+        deps = [*spec.deps, dg.AssetDep(names.key(CHAMPION_ALIAS))] if first else spec.deps
         return spec.replace_attributes(automation_condition=condition, deps=deps)
 
-    return [asset.map_asset_specs(conditioned) for asset in assets]
+    return [asset.map_asset_specs(with_condition) for asset in assets]
 
 
 def checks_let_pass() -> dg.AutomationCondition[Any]:
@@ -43,72 +49,82 @@ def checks_let_pass() -> dg.AutomationCondition[Any]:
     return dg.AutomationCondition.all_deps_match(passed | together).with_label("blocking_checks_let_pass")
 
 
-def alias_spec(family: Family, alias: str) -> dg.AssetSpec:
+def alias_spec(names: ModelNames, alias: str) -> dg.AssetSpec:
     """What the alias points at, as an external asset: a sensor reports its moves."""
     return dg.AssetSpec(
-        family.key(ALIAS),
-        description=f"What {family.model}@{alias} points at in the registry. External: people move it.",
-        group_name=family.group,
+        names.key(CHAMPION_ALIAS),
+        description=f"What {names.model}@{alias} points at in the registry. External: people move it.",
+        group_name=names.group,
         kinds={"mlflow"},
     )
 
 
-def automation_sensors(family: Family, alias: str) -> list[dg.SensorDefinition]:
+def automation_sensors(
+    names: ModelNames,
+    alias: str,
+    settings: SensorSettings,
+    inputs: InputsSettings,
+    journal: ChampionJournal,
+    root: Path,
+) -> list[dg.SensorDefinition]:
     """The evaluation of the family's conditions, and reports of the alias and of the input files to start it."""
-    settings = family.settings.sensors.automation
     sensors: list[dg.SensorDefinition] = [
         dg.AutomationConditionSensorDefinition(
-            f"{family.slug}_automation",
-            target=dg.AssetSelection.groups(family.group),
+            f"{names.slug}_automation",
+            target=dg.AssetSelection.groups(names.group),
             default_status=settings.default_status,
             minimum_interval_seconds=settings.interval_seconds,
-            description=f"Renews the assets of {family.model} when what they are made from was renewed.",
+            description=f"Renews the assets of {names.model} when what they are made from was renewed.",
         ),
-        _alias_report(family, alias),
+        _alias_report(names, alias, settings, journal),
     ]
-    return [*sensors, _inputs_report(family)] if family.settings.inputs.path else sensors
+    return [*sensors, _inputs_report(names, settings, inputs, root)] if inputs.path else sensors
 
 
-def _alias_report(family: Family, alias: str) -> dg.SensorDefinition:
-    settings, key = family.settings.sensors.automation, family.key(ALIAS)
+def _alias_report(
+    names: ModelNames, alias: str, settings: SensorSettings, journal: ChampionJournal
+) -> dg.SensorDefinition:
+    key = names.key(CHAMPION_ALIAS)
 
     @dg.sensor(
-        name=f"{family.slug}_champion_report",
+        name=f"{names.slug}_champion_report",
         required_resource_keys={REGISTRY},
         default_status=settings.default_status,
         minimum_interval_seconds=settings.interval_seconds,
-        description=f"Reports each move of {family.model}@{alias} to Dagster; launches nothing.",
+        description=f"Reports each move of {names.model}@{alias} to Dagster; launches nothing.",
     )
     def champion_report(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         return watch(
             context,
-            f"{family.model}@{alias}",
-            look=lambda: champion_token(getattr(context.resources, REGISTRY), family.model, alias),
+            f"{names.model}@{alias}",
+            look=lambda: champion_token(getattr(context.resources, REGISTRY), names.model, alias),
             last_key=lambda: last_move(context.instance, key),
-            published=lambda _: published_token(context.instance, family),
+            published=lambda _: published_token(context.instance, names),
             act=lambda move, token: report(key, move, token),
-            noticed=lambda token: note_move(context, family, alias, token),
+            noticed=lambda token: note_move(context, journal, alias, token),
         )
 
     return champion_report
 
 
-def _inputs_report(family: Family) -> dg.SensorDefinition:
-    settings, key = family.settings.sensors.automation, family.inputs_key
+def _inputs_report(
+    names: ModelNames, settings: SensorSettings, inputs: InputsSettings, root: Path
+) -> dg.SensorDefinition:
+    key = inputs.asset_key(names)
 
     @dg.sensor(
-        name=f"{family.slug}_inputs_report",
+        name=f"{names.slug}_inputs_report",
         default_status=settings.default_status,
         minimum_interval_seconds=settings.interval_seconds,
-        description=f"Reports to Dagster when files of {family.settings.inputs.path} change; launches nothing.",
+        description=f"Reports to Dagster when files of {inputs.path} change; launches nothing.",
     )
     def inputs_report(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         return watch(
             context,
-            f"{family.model}/inputs",
-            look=lambda: inputs_token(family),
+            f"{names.model}/inputs",
+            look=lambda: inputs_token(inputs, root),
             last_key=lambda: last_move(context.instance, key),
-            published=lambda token: token if was_scored(context.instance, family) else None,
+            published=lambda token: token if was_scored(context.instance, names) else None,
             act=lambda move, token: report(key, move, token),
         )
 

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from mlops_assets.errors import MlopsAssetsError
-from mlops_assets.family import Family
-from mlops_assets.naming import REGISTRY
-from mlops_assets.resources.journal import journal_resource
+from mlops_assets.naming import INPUT_SAMPLES, PREDICTIONS, REGISTRY, ModelNames
+from mlops_assets.resources.journal import ChampionJournal
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.sensors.watch import last_run_key, run_of_partition, watch
+from mlops_assets.settings.groups import LaunchingSensorSettings
 
 if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
@@ -17,7 +17,14 @@ if TYPE_CHECKING:
 SEEN_TAG = "mlops_assets/champion_seen"
 
 
-def champion_sensor(family: Family, alias: str, job: "UnresolvedAssetJobDefinition") -> dg.SensorDefinition:
+def champion_sensor(
+    names: ModelNames,
+    alias: str,
+    settings: LaunchingSensorSettings,
+    journal: ChampionJournal,
+    partitions: "dg.PartitionsDefinition[str] | None",
+    job: "UnresolvedAssetJobDefinition",
+) -> dg.SensorDefinition:
     """Launches `job` on every move of the alias: promotion, rollback, deleted and set again. One registry call a tick.
 
     The run reads the alias itself when it starts, once. First sight of a champion launches a run, unless the published
@@ -25,7 +32,7 @@ def champion_sensor(family: Family, alias: str, job: "UnresolvedAssetJobDefiniti
     repeats nothing, also no run that failed. While the registry does not answer, or knows no such model, ticks are
     skipped, ever more rarely, and nothing is forgotten. With partitions: a run for each of `partitions_to_rescore`.
     """
-    settings, name = family.settings.sensors.champion, f"{family.slug}_champion_sensor"
+    name = names.champion_sensor
 
     @dg.sensor(
         name=name,
@@ -33,37 +40,42 @@ def champion_sensor(family: Family, alias: str, job: "UnresolvedAssetJobDefiniti
         required_resource_keys={REGISTRY},
         default_status=settings.default_status,
         minimum_interval_seconds=settings.interval_seconds,
-        description=f"Launches {job.name} each time {family.model}@{alias} points at another version.",
+        description=f"Launches {job.name} each time {names.model}@{alias} points at another version.",
     )
     def champion(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         return watch(
             context,
-            f"{family.model}@{alias}",
-            look=lambda: champion_token(getattr(context.resources, REGISTRY), family.model, alias),
+            f"{names.model}@{alias}",
+            look=lambda: champion_token(getattr(context.resources, REGISTRY), names.model, alias),
             last_key=lambda: last_run_key(context.instance, name),
-            published=lambda _: published_token(context.instance, family),
-            act=lambda key, token: _runs(context.instance, family, key, {SEEN_TAG: token}),
-            noticed=lambda token: note_move(context, family, alias, token),
+            published=lambda _: published_token(context.instance, names),
+            act=lambda key, token: _runs(context.instance, names, partitions, key, {SEEN_TAG: token}),
+            noticed=lambda token: note_move(context, journal, alias, token),
         )
 
     return champion
 
 
 def _runs(
-    instance: dg.DagsterInstance, family: Family, key: str, tags: dict[str, str]
+    instance: dg.DagsterInstance,
+    names: ModelNames,
+    partitions: "dg.PartitionsDefinition[str] | None",
+    key: str,
+    tags: dict[str, str],
 ) -> dg.RunRequest | list[dg.RunRequest]:
-    if family.partitions is None:
+    if partitions is None:
         return dg.RunRequest(run_key=key, tags=tags)
-    return [run_of_partition(key, partition, tags) for partition in partitions_to_rescore(instance, family)]
+    return [run_of_partition(key, partition, tags) for partition in partitions_to_rescore(instance, names, partitions)]
 
 
-def partitions_to_rescore(instance: dg.DagsterInstance, family: Family) -> list[str]:
+def partitions_to_rescore(
+    instance: dg.DagsterInstance, names: ModelNames, partitions: "dg.PartitionsDefinition[str]"
+) -> list[str]:
     """The partitions that a new champion scores again at once: of time partitions the last one that was ever scored, of
     others every one that was. The rest show as stale and are a backfill in the UI away."""
-    assert family.partitions is not None
-    scored = instance.get_materialized_partitions(family.key("input_samples"))
-    keys = [key for key in family.partitions.get_partition_keys(dynamic_partitions_store=instance) if key in scored]
-    return keys[-1:] if isinstance(family.partitions, dg.TimeWindowPartitionsDefinition) else keys
+    scored = instance.get_materialized_partitions(names.key(INPUT_SAMPLES))
+    keys = [key for key in partitions.get_partition_keys(dynamic_partitions_store=instance) if key in scored]
+    return keys[-1:] if isinstance(partitions, dg.TimeWindowPartitionsDefinition) else keys
 
 
 def champion_token(registry: MlflowRegistry, model: str, alias: str) -> str | None:
@@ -78,17 +90,17 @@ def champion_token(registry: MlflowRegistry, model: str, alias: str) -> str | No
     return None if version is None else f"v{int(version)}"
 
 
-def published_token(instance: dg.DagsterInstance, family: Family) -> str | None:
+def published_token(instance: dg.DagsterInstance, names: ModelNames) -> str | None:
     """``v<version>`` that made the published predictions, as their last materialization says."""
-    event = instance.get_latest_materialization_event(family.key("predictions"))
+    event = instance.get_latest_materialization_event(names.key(PREDICTIONS))
     materialization = event.asset_materialization if event else None
     version = materialization.metadata.get("model_version") if materialization else None
     return f"v{version.value}" if version else None
 
 
-def note_move(context: dg.SensorEvaluationContext, family: Family, alias: str, token: str | None) -> None:
+def note_move(context: dg.SensorEvaluationContext, journal: ChampionJournal, alias: str, token: str | None) -> None:
     """Put a move into the journal; a journal that cannot be written is logged and holds up no run."""
     try:
-        journal_resource(family).open().note(alias, int(token.removeprefix("v")) if token else None, None, "sensor")
+        journal.open().note(alias, int(token.removeprefix("v")) if token else None, None, "sensor")
     except (MlopsAssetsError, OSError) as error:
         context.log.error(f"The move could not be noted in the journal: {type(error).__name__}: {error}")

@@ -68,8 +68,13 @@ class Memory:
     def failed(self) -> "Memory":
         """After an attempt that failed: one tick passes after the second, three after the third, and so on doubling."""
         failures = self.failures + 1
-        # The shift is bounded, because a cursor may say that there were very many failures.
-        return replace(self, failures=failures, wait=min(2 ** min(failures - 1, 10) - 1, LONGEST_WAIT))
+        return replace(self, failures=failures, wait=ticks_to_wait(failures))
+
+
+def ticks_to_wait(failures: int) -> int:
+    """How many ticks pass before the next attempt, after so many failures in a row."""
+    # The power is bounded, because a cursor may say that there were very many failures.
+    return int(min(2 ** min(failures - 1, 10) - 1, LONGEST_WAIT))
 
 
 @dataclass(frozen=True)

@@ -3,32 +3,32 @@
 import dagster as dg
 
 from mlops_assets.errors import RegistryError, VersionNotFoundError
-from mlops_assets.family import Family
-from mlops_assets.naming import REGISTRY
+from mlops_assets.naming import REGISTRY, ModelNames
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.sensors.moves import Memory
 from mlops_assets.sensors.versions import new_versions
 from mlops_assets.sensors.watch import backing_off, failed, last_run_key
+from mlops_assets.settings.groups import SensorSettings
 
 VERSION_TAG = "mlops_assets/version"
 
 
-def new_version_sensor(family: Family) -> dg.SensorDefinition:
+def new_version_sensor(names: ModelNames, settings: SensorSettings) -> dg.SensorDefinition:
     """Launches the validation job once for each version that is registered after the sensor's first tick.
 
     One registry call a tick, and one more for each new version. Exactly once: the run key is the version's number and
     the time of its registration. Versions that carry a verdict already are passed over.
     """
-    settings, name = family.settings.sensors.new_version, f"{family.slug}_new_version_sensor"
+    name = names.new_version_sensor
 
     @dg.sensor(
         name=name,
         # By name: a job that already has resources would make Dagster copy the sensor, with a beta warning.
-        job_name=family.validation_job,
+        job_name=names.validation_job,
         required_resource_keys={REGISTRY},
         default_status=settings.default_status,
         minimum_interval_seconds=settings.interval_seconds,
-        description=f"Launches {family.validation_job} for each newly registered version of {family.model}.",
+        description=f"Launches {names.validation_job} for each newly registered version of {names.model}.",
     )
     def new_version(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         memory = Memory.read(context.cursor)
@@ -36,10 +36,10 @@ def new_version_sensor(family: Family) -> dg.SensorDefinition:
             return backing_off(memory)
         registry: MlflowRegistry = getattr(context.resources, REGISTRY)
         try:
-            newest = newest_version(registry, family.model)
+            newest = newest_version(registry, names.model)
             last = None if memory.known else asked_last(context.instance, name)
-            found = new_versions(family.model, memory, newest, last)
-            requests = [request for version in found.versions if (request := _request(registry, family, version))]
+            found = new_versions(names.model, memory, newest, last)
+            requests = [request for version in found.versions if (request := _request(registry, names, version))]
         except RegistryError as error:
             return failed(memory, error)
         context.log.info(found.reason)
@@ -62,18 +62,18 @@ def asked_last(instance: dg.DagsterInstance, sensor_name: str) -> int | None:
     return int(number) if number.isascii() and number.isdigit() else None
 
 
-def _request(registry: MlflowRegistry, family: Family, number: int) -> dg.RunRequest | None:
+def _request(registry: MlflowRegistry, names: ModelNames, number: int) -> dg.RunRequest | None:
     from mlops_assets.validation.verdict import TAG
 
     try:
-        version = registry.address().version(family.model, number)
+        version = registry.address().version(names.model, number)
     except VersionNotFoundError:
         # Deleted before anybody looked.
         return None
     if TAG in version.tags:
         return None
     return dg.RunRequest(
-        run_key=f"{family.model}/v{number}:{version.creation_timestamp}",
-        run_config={"ops": {f"{family.slug}__validate": {"config": {"version": number}}}},
+        run_key=f"{names.model}/v{number}:{version.creation_timestamp}",
+        run_config={"ops": {f"{names.slug}__validate": {"config": {"version": number}}}},
         tags={VERSION_TAG: str(number)},
     )

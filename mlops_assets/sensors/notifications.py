@@ -1,122 +1,99 @@
-"""Tell people what became of a run."""
+"""Report the success and the failure of a model's runs to people."""
 
-import logging
-from collections.abc import Sequence
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from mlops_assets.errors import MlopsAssetsError
-from mlops_assets.family import Family
 from mlops_assets.metadata import COLUMN_SCHEMA, ROW_COUNT
-from mlops_assets.resources.notifier import Notifier
+from mlops_assets.naming import MODEL_EXPLANATIONS, PREDICTIONS, ModelNames
+from mlops_assets.resources.notifier import Notifier, deliver
+from mlops_assets.sensors.run_events import concerns_model, first_line, read_materializations, step_failures
+from mlops_assets.settings.groups import ReportingSensorSettings
 
 if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 
-def notification_sensors(family: Family, jobs: "Sequence[UnresolvedAssetJobDefinition]") -> list[dg.SensorDefinition]:
-    """A sensor for success and one for failure of the model's jobs; they never fail a run.
+def notification_sensors(
+    names: ModelNames,
+    settings: ReportingSensorSettings,
+    jobs: "Collection[UnresolvedAssetJobDefinition]",
+    *,
+    automated: bool,
+) -> list[dg.SensorDefinition]:
+    """A sensor for the success and one for the failure of the model's jobs; neither ever fails a run.
 
-    Runs that declarative automation starts belong to no job, so with `automation` they watch every run of the code
-    location and tell those that concern this model's assets.
+    Parameters
+    ----------
+    jobs
+        The model's jobs.
+    automated
+        Whether declarative automation launches runs. These belong to no job, so the sensors then watch every run of
+        the code location and report those that concern the model's assets.
     """
-    settings = family.settings.sensors.notifications
-    monitored = None if family.settings.automation else list(jobs)
-    of_its_own = {job.name for job in jobs}
+    watched_jobs = None if automated else list(jobs)
+    job_names = {job.name for job in jobs}
+
+    def concerns(context: dg.RunStatusSensorContext) -> bool:
+        run = context.dagster_run
+        return run.job_name in job_names or concerns_model(context.instance, run.run_id, names)
 
     @dg.run_status_sensor(
-        name=f"{family.slug}_success_notification",
+        name=f"{names.slug}_success_notification",
         run_status=dg.DagsterRunStatus.SUCCESS,
-        monitored_jobs=monitored,
+        monitored_jobs=watched_jobs,
         default_status=settings.default_status,
         minimum_interval_seconds=settings.interval_seconds,
-        description="Tells that a run succeeded: rows and columns of the predictions, features of the explanations.",
+        description="Reports each successful run: rows and columns of the predictions, features of the explanations.",
     )
     def success(context: dg.RunStatusSensorContext, notifier: Notifier) -> None:
-        name = context.dagster_run.job_name
-        if name in of_its_own or _concerns(context, family):
-            deliver(notifier, f"{family.model}: {_shown(name)} succeeded", _success(context, family), context.log)
+        if concerns(context):
+            title = f"{names.model}: {_describe_job(context)} succeeded"
+            deliver(notifier, title, _describe_success(context, names), context.log)
 
     @dg.run_failure_sensor(
-        name=f"{family.slug}_failure_notification",
-        monitored_jobs=monitored,
+        name=f"{names.slug}_failure_notification",
+        monitored_jobs=watched_jobs,
         default_status=settings.default_status,
         minimum_interval_seconds=settings.interval_seconds,
-        description="Tells that a run failed: the step, and the first line of the error.",
+        description="Reports each failed run: the step, and the first line of the error.",
     )
     def failure(context: dg.RunFailureSensorContext, notifier: Notifier) -> None:
-        name = context.dagster_run.job_name
-        if name in of_its_own or _concerns(context, family):
-            deliver(notifier, f"{family.model}: {_shown(name)} failed", _failure(context), context.log)
+        if concerns(context):
+            title = f"{names.model}: {_describe_job(context)} failed"
+            deliver(notifier, title, _describe_failure(context), context.log)
 
     return [success, failure]
 
 
-def deliver(notifier: Notifier, title: str, message: str, log: logging.Logger) -> None:
-    """Notify; whatever goes wrong is logged and goes no further, because the run is over and its result stands."""
-    try:
-        notifier.notify(title, message)
-    except MlopsAssetsError as error:
-        log.error(f"The notifier {type(notifier).__name__} failed: {error}")
-    except Exception as error:  # noqa: BLE001 - a notifier is anybody's code, and must not fail what it reports on
-        # Foreign messages often quote the URL that was called, with its token.
-        log.error(
-            f"The notifier {type(notifier).__name__} failed with a {type(error).__name__}, whose text may hold secrets"
-        )
-
-
-def _shown(job_name: str) -> str:
+def _describe_job(context: dg.RunStatusSensorContext) -> str:
+    name = context.dagster_run.job_name
     # Dagster's own name for materializations that no job defines.
-    return "a run outside its jobs" if job_name.startswith("__") else job_name
+    return "a run outside its jobs" if name.startswith("__") else name
 
 
-def _concerns(context: dg.RunStatusSensorContext, family: Family) -> bool:
-    records = context.instance.get_records_for_run(
-        context.dagster_run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED
-    ).records
-    events = (record.event_log_entry.dagster_event for record in records)
-    keys = (event.asset_key for event in events if event is not None)
-    return any(key is not None and key.path[0] == family.prefix for key in keys)
-
-
-def _success(context: dg.RunStatusSensorContext, family: Family) -> str:
-    lines = [f"Run {context.dagster_run.run_id}"]
-    for event in _materializations(context):
-        metadata = event.metadata
-        if event.asset_key == family.key("predictions"):
-            shape = f"{metadata[ROW_COUNT].value} rows"
-            schema = metadata[COLUMN_SCHEMA]
-            if isinstance(schema, dg.TableSchemaMetadataValue):
-                shape += f" x {len(schema.schema.columns)} columns"
-            lines.append(f"Predictions: {shape}, model version {metadata['model_version'].value}")
-        if event.asset_key == family.key("model_explanations"):
-            lines.append(
-                f"Explanations: {metadata['features'].value} features; top: {metadata['top_features_text'].value}"
-            )
+def _describe_success(context: dg.RunStatusSensorContext, names: ModelNames) -> str:
+    run_id = context.dagster_run.run_id
+    lines = [f"Run {run_id}"]
+    materializations = read_materializations(context.instance, run_id, names)
+    if PREDICTIONS in materializations:
+        metadata = materializations[PREDICTIONS].metadata
+        shape = f"{metadata[ROW_COUNT]} rows"
+        schema = metadata[COLUMN_SCHEMA]
+        if isinstance(schema, dg.TableSchema):
+            shape += f" x {len(schema.columns)} columns"
+        lines.append(f"Predictions: {shape}, model version {metadata['model_version']}")
+    if MODEL_EXPLANATIONS in materializations:
+        metadata = materializations[MODEL_EXPLANATIONS].metadata
+        lines.append(f"Explanations: {metadata['features']} features; top: {metadata['top_features_text']}")
     return "\n".join(lines)
 
 
-def _materializations(context: dg.RunStatusSensorContext) -> list[dg.AssetMaterialization]:
-    records = context.instance.get_records_for_run(
-        context.dagster_run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION
-    ).records
-    found = [record.asset_materialization for record in records]
-    return [materialization for materialization in found if materialization is not None]
-
-
-def _failure(context: dg.RunFailureSensorContext) -> str:
-    lines = [f"Run {context.dagster_run.run_id}"]
-    for event in context.get_step_failure_events():
-        error = event.step_failure_data.error
-        while error is not None and error.cause is not None:
-            error = error.cause
-        lines.append(f"Step {event.step_key}: {_first_line(error.message if error else None)}")
-    if len(lines) == 1:
-        # No step failed: the process died, or the run never started.
-        lines.append(_first_line(context.failure_event.message))
-    return "\n".join(lines)
-
-
-def _first_line(text: str | None) -> str:
-    return next((line.strip() for line in (text or "").splitlines() if line.strip()), "(no message)")
+def _describe_failure(context: dg.RunFailureSensorContext) -> str:
+    failures = step_failures(context.get_step_failure_events())
+    # Without a failed step the process died, or the run never started.
+    lines = [f"Step {failure.step}: {failure.error}" for failure in failures] or [
+        first_line(context.failure_event.message)
+    ]
+    return "\n".join([f"Run {context.dagster_run.run_id}", *lines])

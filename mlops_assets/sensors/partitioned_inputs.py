@@ -1,17 +1,20 @@
 """The inputs sensor of partitioned inputs: a run for each partition whose files appear or change."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from mlops_assets.errors import ConfigurationError, TableError
-from mlops_assets.family import Family
+from mlops_assets.naming import INPUT_SAMPLES, ModelNames
 from mlops_assets.sensors.listing import extensions_of, listing, token_of
 from mlops_assets.sensors.moves import Memory
 from mlops_assets.sensors.partition_moves import PartitionMemory, decide_partitions
 from mlops_assets.sensors.watch import backing_off, failed
-from mlops_assets.settings.groups import from_environment
+from mlops_assets.settings.groups import LaunchingSensorSettings
+from mlops_assets.settings.partitions import PartitionsSettings
+from mlops_assets.settings.tables import InputsSettings
 from mlops_assets.storage.location import Location
 from mlops_assets.storage.partition_paths import PathTemplate
 
@@ -21,35 +24,41 @@ if TYPE_CHECKING:
 TOKEN_LENGTH = 16
 
 
-def partitioned_inputs_sensor(family: Family, job: "UnresolvedAssetJobDefinition") -> dg.SensorDefinition:
+def partitioned_inputs_sensor(
+    names: ModelNames,
+    settings: LaunchingSensorSettings,
+    inputs_settings: InputsSettings,
+    partitioning: PartitionsSettings,
+    root: Path,
+    job: "UnresolvedAssetJobDefinition",
+) -> dg.SensorDefinition:
     """Launches `job` for exactly the partitions whose listing changed: names, sizes, times or entity tags.
 
     A partition that was never scored is new. Time partitions wait until their time is over, static ones must be in the
     list, dynamic ones are added when their files appear. At most `MOST_A_TICK` runs a tick.
     """
-    settings, name, partitions = family.settings.sensors.inputs, f"{family.slug}_inputs_sensor", family.partitions
-    assert partitions is not None
+    name, partitions = names.inputs_sensor, partitioning.definition(names.slug)
 
     @dg.sensor(
         name=name,
         job=job,
         default_status=settings.default_status,
         minimum_interval_seconds=settings.interval_seconds,
-        description=f"Launches {job.name} for the partitions of {family.settings.inputs.path} that appear or change.",
+        description=f"Launches {job.name} for the partitions of {inputs_settings.path} that appear or change.",
     )
     def inputs(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         memory = PartitionMemory.read(context.cursor)
         if memory.attempts.wait > 0:
             return _skipped(backing_off(memory.attempts), memory)
         try:
-            tokens = partition_tokens(family)
+            tokens = partition_tokens(inputs_settings, partitioning, root)
         except (TableError, ConfigurationError) as error:
             return _skipped(failed(memory.attempts, error), memory)
         dynamic = partitions if isinstance(partitions, dg.DynamicPartitionsDefinition) else None
         if dynamic is None:
             tokens = {key: token for key, token in tokens.items() if partitions.has_partition_key(key)}
-        scored = context.instance.get_materialized_partitions(family.key("input_samples"))
-        decision = decide_partitions(f"{family.model}/inputs", memory, tokens, scored)
+        scored = context.instance.get_materialized_partitions(names.key(INPUT_SAMPLES))
+        decision = decide_partitions(f"{names.model}/inputs", memory, tokens, scored)
         cursor = decision.memory.to_cursor()
         context.log.info(decision.reason)
         if not decision.runs:
@@ -63,7 +72,7 @@ def partitioned_inputs_sensor(family: Family, job: "UnresolvedAssetJobDefinition
     return inputs
 
 
-def partition_tokens(family: Family) -> dict[str, str]:
+def partition_tokens(settings: InputsSettings, partitioning: PartitionsSettings, root: Path) -> dict[str, str]:
     """Partition -> a digest over the listing of its files, for every partition that has any; sorted.
 
     Raises
@@ -71,11 +80,7 @@ def partition_tokens(family: Family) -> dict[str, str]:
     TableError
         The file system does not answer, or nothing is there: a store that is away may look like an empty one.
     """
-    settings, partitioning = family.settings.inputs, family.settings.partitioning
-    assert partitioning is not None
-    place = Location.parse(
-        settings.path or "", base=family.root, storage_options=from_environment(settings.storage_options)
-    )
+    place = settings.location(root)
     template: PathTemplate = partitioning.template(place.address)
     folder = Location.parse(template.folder, storage_options=place.storage_options)
     facts = dict(listing(folder, settings.format))

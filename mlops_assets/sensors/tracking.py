@@ -1,4 +1,4 @@
-"""Close the MLflow runs of finished Dagster runs: what they showed, and with which status."""
+"""Close the MLflow runs of finished Dagster runs: their results, and their status."""
 
 import base64
 import json
@@ -11,14 +11,37 @@ import dagster as dg
 
 from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.errors import RegistryError
-from mlops_assets.family import Family
 from mlops_assets.io_managers.tables import TableIOManager
 from mlops_assets.metadata import URI
-from mlops_assets.naming import REGISTRY, REPORT
+from mlops_assets.naming import (
+    CHAMPION_MODEL,
+    INPUT_SAMPLES,
+    MODEL_EXPLANATIONS,
+    PREDICTIONS,
+    REGISTRY,
+    REPORT_FILE,
+    SAMPLE_EXPLANATIONS,
+    ModelNames,
+)
 from mlops_assets.resources.registry import MlflowRegistry
-from mlops_assets.resources.tracking import Dataset, FinishedRun, MlflowTracking, Status, mlflow_name, params_of
-from mlops_assets.sensors.moves import Memory
+from mlops_assets.resources.tracking import (
+    Dataset,
+    FinishedRun,
+    MlflowTracking,
+    Status,
+    flatten_run_config,
+    to_mlflow_name,
+)
+from mlops_assets.sensors.run_events import (
+    Materialization,
+    concerns_model,
+    count_checks,
+    read_materializations,
+    run_times,
+)
+from mlops_assets.sensors.tracking_cursor import OVERLAP, TrackingCursor
 from mlops_assets.sensors.watch import backing_off, failed
+from mlops_assets.settings.groups import ReportingSensorSettings
 
 STATUSES: dict[dg.DagsterRunStatus, Status] = {
     dg.DagsterRunStatus.SUCCESS: "FINISHED",
@@ -26,51 +49,56 @@ STATUSES: dict[dg.DagsterRunStatus, Status] = {
     dg.DagsterRunStatus.CANCELED: "KILLED",
 }
 LINK_TAG = "mlflow/run"
-# A tick closes no more at once; and the first tick looks back no further than a day.
-MOST, FIRST_LOOK = 5, 86_400.0
-_OVERLAP = 5.0
-_TABLES = {"input_samples": "inputs", "predictions": "predictions", "sample_explanations": "explanations"}
-_PICTURE = re.compile(r"!\[[^\]]*\]\(data:image/png;base64,([A-Za-z0-9+/=]+)\)")
+# Runs that one tick records at most.
+MAX_RUNS_PER_TICK = 5
+# The tables among the assets, with the context under which MLflow lists them as datasets.
+_DATASET_CONTEXTS = {INPUT_SAMPLES: "inputs", PREDICTIONS: "predictions", SAMPLE_EXPLANATIONS: "explanations"}
+_MEASURED_ASSETS = (INPUT_SAMPLES, PREDICTIONS, SAMPLE_EXPLANATIONS, MODEL_EXPLANATIONS)
+# Until 0.1 the picture was a PNG.
+_PICTURE = re.compile(r"!\[[^\]]*\]\(data:image/(png|svg)(?:\+xml)?;base64,([A-Za-z0-9+/=]+)\)")
 
 
-def tracking_sensor(family: Family, resources: Mapping[str, dg.ResourceDefinition]) -> dg.SensorDefinition:
-    """Gives each finished run of the model's assets its MLflow run, whatever started it and however it ended.
+def tracking_sensor(
+    names: ModelNames, settings: ReportingSensorSettings, resources: Mapping[str, dg.ResourceDefinition]
+) -> dg.SensorDefinition:
+    """Records each finished run of the model's assets in MLflow, whatever started it and however it ended.
 
-    Looks at runs that ended since the last tick: of the model's jobs, and outside them. What it does for a run can be
-    done again, so that a repeated tick, a lost cursor or a server that went away leaves neither a second MLflow run
-    nor one without its end. Launches nothing, fails nothing.
+    Looks at the runs that ended since the last tick, of the model's jobs and outside them. Everything it does for a run
+    can be repeated, so that a repeated tick, a lost cursor or a server that was away leaves neither a second MLflow run
+    nor one without an end. Launches nothing, fails nothing.
+
+    Parameters
+    ----------
+    resources
+        The model's own resources, by their keys.
     """
-    settings = family.settings.sensors.tracking
 
     @dg.sensor(
-        name=f"{family.slug}_tracking_sensor",
+        name=f"{names.slug}_tracking_sensor",
         required_resource_keys={REGISTRY},
         default_status=settings.default_status,
         minimum_interval_seconds=settings.interval_seconds,
-        description=f"Records the finished runs of {family.model} in MLflow, with their status.",
+        description=f"Records the finished runs of {names.model} in MLflow, with their status.",
     )
     def tracking(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        memory = Memory.read(context.cursor)
-        if memory.wait > 0:
-            return backing_off(memory)
+        cursor = TrackingCursor.read(context.cursor, datetime.now(UTC).timestamp())
+        if cursor.wait > 0:
+            return backing_off(cursor)
         registry: MlflowRegistry = getattr(context.resources, REGISTRY)
-        after, done = _position(memory)
         recorded: list[str] = []
         try:
-            for entry in _finished(context.instance, after, done):
+            for entry in _finished_runs(context.instance, cursor):
                 run = entry.dagster_run
-                if len(recorded) == MOST:
+                if len(recorded) == MAX_RUNS_PER_TICK:
                     break
-                if _concerns(context.instance, run, family):
-                    _record(context.instance, entry, family, registry, resources)
+                if concerns_model(context.instance, run.run_id, names):
+                    _record(context.instance, entry, names, registry, resources)
                     recorded.append(run.run_id)
-                done[run.run_id] = entry.update_timestamp.timestamp()
-                after = max(after, done[run.run_id])
+                cursor = cursor.with_run(run.run_id, entry.update_timestamp.timestamp())
         except RegistryError as error:
-            return failed(_memory(memory, after, done), error)
-        after_all = _memory(Memory(), after, done)
-        told = f"Recorded in MLflow: {', '.join(recorded)}" if recorded else "No run has ended"
-        return dg.SensorResult(skip_reason=told, cursor=after_all.to_cursor())
+            return failed(cursor, error)
+        reason = f"Recorded in MLflow: {', '.join(recorded)}" if recorded else "No run has ended"
+        return dg.SensorResult(skip_reason=reason, cursor=cursor.succeeded().to_cursor())
 
     return tracking
 
@@ -78,74 +106,65 @@ def tracking_sensor(family: Family, resources: Mapping[str, dg.ResourceDefinitio
 def _record(
     instance: dg.DagsterInstance,
     entry: dg.RunRecord,
-    family: Family,
+    names: ModelNames,
     registry: MlflowRegistry,
     resources: Mapping[str, dg.ResourceDefinition],
 ) -> None:
-    """Give one finished run its MLflow run, and a tag that links there."""
+    """Record one finished run in MLflow, and tag it with the link to its MLflow run."""
     run = entry.dagster_run
-    wanted = {"tracking": resources[family.tracking], "tables": resources[family.tables]}
-    with dg.build_resources(wanted, instance=instance) as own:
-        tracking: MlflowTracking = own.tracking
-        tracked = tracking.finish(registry, finished_run(instance, entry, family, own.tables))
+    needed = {"tracking": resources[names.tracking], "tables": resources[names.tables]}
+    with dg.build_resources(needed, instance=instance) as initialized:
+        tracking: MlflowTracking = initialized.tracking
+        tracked = tracking.finish(registry, finished_run(instance, entry, names, initialized.tables))
     link = tracked.page or tracked.run_id
-    # A tag counts as an update of the run; one that is there is not written again.
+    # A tag counts as an update of the run, so the same tag is not written again.
     if run.tags.get(LINK_TAG) != link:
         instance.add_run_tags(run.run_id, {LINK_TAG: link})
 
 
 def finished_run(
-    instance: dg.DagsterInstance, entry: dg.RunRecord, family: Family, tables: TableIOManager
+    instance: dg.DagsterInstance, entry: dg.RunRecord, names: ModelNames, tables: TableIOManager
 ) -> FinishedRun:
-    """What a finished run has shown, from its events and from what it published."""
+    """The results of a finished run, from its events and from the tables that it published."""
     run = entry.dagster_run
-    events = {event.asset_key.path[-1]: event for event in _materializations(instance, run.run_id, family)}
-    metadata = {name: {key: value.value for key, value in event.metadata.items()} for name, event in events.items()}
-    started, ended = entry.start_time or entry.create_timestamp.timestamp(), entry.end_time
-    ended = ended or entry.update_timestamp.timestamp()
-    metrics = {"seconds": ended - started} | _metrics(metadata) | _checks(instance, run.run_id, family)
-    scored = metrics.get("predictions/row_count")
-    if scored and ended > started:
-        metrics["rows_per_second"] = scored / (ended - started)
+    materializations = read_materializations(instance, run.run_id, names)
+    checks = count_checks(instance, run.run_id, names)
+    started, ended = run_times(entry)
+    metrics = {"seconds": ended - started} | _metrics(materializations)
+    metrics |= {"checks_passed": float(checks.passed), "checks_failed": float(checks.failed)}
+    rows = metrics.get(f"{PREDICTIONS}/row_count")
+    if rows and ended > started:
+        metrics["rows_per_second"] = rows / (ended - started)
     return FinishedRun(
         run_id=run.run_id,
         job=run.job_name,
         status=STATUSES[run.status],
         started=int(started * 1000),
         ended=int(ended * 1000),
-        params=params_of(run.run_config),
+        params=flatten_run_config(run.run_config),
         metrics=metrics,
-        tags=_tags(run, metadata),
+        tags=_tags(run, materializations),
         datasets=[
-            Dataset(name, event.tags["dagster/data_version"], str(metadata[name].get(URI, "")), _TABLES[name])
-            for name, event in events.items()
-            if name in _TABLES and event.tags and "dagster/data_version" in event.tags
+            Dataset(asset, event.data_version, str(event.metadata.get(URI, "")), _DATASET_CONTEXTS[asset])
+            for asset, event in materializations.items()
+            if asset in _DATASET_CONTEXTS and event.data_version is not None
         ],
-        files=dict(_files(events, tables)),
+        files=dict(_files(materializations, tables)),
     )
 
 
-def _metrics(metadata: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
-    found: dict[str, float] = {}
-    for asset in ("input_samples", "predictions", "sample_explanations", "model_explanations"):
-        for name, value in metadata.get(asset, {}).items():
-            if isinstance(value, int | float) and not isinstance(value, bool) and name != "model_version":
-                found[f"{asset}/{mlflow_name(name.removeprefix('dagster/'))}"] = float(value)
-    return found
+def _metrics(materializations: Mapping[str, Materialization]) -> dict[str, float]:
+    return {
+        f"{asset}/{to_mlflow_name(name.removeprefix('dagster/'))}": float(value)
+        for asset in _MEASURED_ASSETS
+        if asset in materializations
+        for name, value in materializations[asset].metadata.items()
+        if isinstance(value, int | float) and not isinstance(value, bool) and name != "model_version"
+    }
 
 
-def _checks(instance: dg.DagsterInstance, run_id: str, family: Family) -> dict[str, float]:
-    records = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION).records
-    passed = [
-        evaluation.passed
-        for record in records
-        if (evaluation := record.event_log_entry.asset_check_evaluation) and _own(evaluation.asset_key, family)
-    ]
-    return {"checks_passed": float(sum(passed)), "checks_failed": float(len(passed) - sum(passed))}
-
-
-def _tags(run: dg.DagsterRun, metadata: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    champion, predictions = metadata.get("champion_model", {}), metadata.get("predictions", {})
+def _tags(run: dg.DagsterRun, materializations: Mapping[str, Materialization]) -> dict[str, str]:
+    champion, predictions = (_metadata(materializations, asset) for asset in (CHAMPION_MODEL, PREDICTIONS))
     tags = {
         "mlops_assets.version": champion.get("version", predictions.get("model_version")),
         "mlops_assets.digest": champion.get("digest", predictions.get("model_digest")),
@@ -156,65 +175,35 @@ def _tags(run: dg.DagsterRun, metadata: Mapping[str, Mapping[str, Any]]) -> dict
     return {name: str(value) for name, value in tags.items() if value is not None}
 
 
-def _files(events: Mapping[str, dg.AssetMaterialization], tables: TableIOManager) -> Iterator[tuple[str, bytes]]:
-    summary = events.get("model_explanations")
+def _metadata(materializations: Mapping[str, Materialization], asset: str) -> Mapping[str, Any]:
+    return materializations[asset].metadata if asset in materializations else {}
+
+
+def _files(materializations: Mapping[str, Materialization], tables: TableIOManager) -> Iterator[tuple[str, bytes]]:
+    summary = materializations.get(MODEL_EXPLANATIONS)
     if summary is None:
         return
-    picture = (
-        _PICTURE.search(str(summary.metadata["summary_plot"].value)) if "summary_plot" in summary.metadata else None
-    )
+    picture = _PICTURE.search(str(summary.metadata.get("summary_plot", "")))
     if picture:
-        yield "explanation_summary.png", base64.b64decode(picture[1])
-    version = (summary.tags or {}).get("dagster/data_version")
-    if not tables.exists("model_explanations"):
+        yield f"explanation_summary.{picture[1]}", base64.b64decode(picture[2])
+    if not tables.exists(MODEL_EXPLANATIONS):
         return
-    published = tables.read("model_explanations")
-    # A later run may have published since; then this one's table is gone.
-    if Provenance.of(published.schema).data_version == version:
+    published = tables.read(MODEL_EXPLANATIONS)
+    # A later run may have published since; then the table of this run no longer exists.
+    if Provenance.of(published.schema).data_version == summary.data_version:
         rows = published.to_table().to_pylist()
         yield "explanation_summary.json", json.dumps(rows, indent=1).encode()
-        report = tables.place(REPORT)
+        report = tables.place(REPORT_FILE)
         if report.exists():
-            yield REPORT, report.read_bytes()
+            yield REPORT_FILE, report.read_bytes()
 
 
-def _materializations(instance: dg.DagsterInstance, run_id: str, family: Family) -> list[dg.AssetMaterialization]:
-    records = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION).records
-    found = (record.asset_materialization for record in records)
-    return [one for one in found if one is not None and _own(one.asset_key, family)]
-
-
-def _concerns(instance: dg.DagsterInstance, run: dg.DagsterRun, family: Family) -> bool:
-    planned = instance.get_records_for_run(
-        run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED
-    ).records
-    events = (record.event_log_entry.dagster_event for record in planned)
-    return any(event is not None and event.asset_key is not None and _own(event.asset_key, family) for event in events)
-
-
-def _own(key: dg.AssetKey, family: Family) -> bool:
-    return key.path[0] == family.prefix
-
-
-def _finished(instance: dg.DagsterInstance, after: float, done: Mapping[str, float]) -> Iterator[dg.RunRecord]:
-    since = datetime.fromtimestamp(after - _OVERLAP, UTC)
+def _finished_runs(instance: dg.DagsterInstance, cursor: TrackingCursor) -> Iterator[dg.RunRecord]:
+    since = datetime.fromtimestamp(cursor.after - OVERLAP, UTC)
     records = instance.get_run_records(
         filters=dg.RunsFilter(statuses=list(STATUSES), updated_after=since),
         limit=100,
         order_by="update_timestamp",
         ascending=True,
     )
-    return (record for record in records if record.dagster_run.run_id not in done)
-
-
-def _position(memory: Memory) -> tuple[float, dict[str, float]]:
-    """Up to when runs were looked at, and those of the last seconds that are done."""
-    if not memory.known or memory.seen is None:
-        return datetime.now(UTC).timestamp() - FIRST_LOOK, {}
-    after, done = json.loads(memory.seen)
-    return float(after), dict(done)
-
-
-def _memory(memory: Memory, after: float, done: Mapping[str, float]) -> Memory:
-    recent = {run: ended for run, ended in done.items() if ended >= after - _OVERLAP}
-    return Memory(True, json.dumps([after, recent]), memory.moves, memory.failures, memory.wait)
+    return (record for record in records if record.dagster_run.run_id not in cursor.seen)

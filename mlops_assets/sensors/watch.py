@@ -1,6 +1,7 @@
 """One tick of a sensor that watches something: `moves` within Dagster."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 import dagster as dg
 
@@ -8,6 +9,22 @@ from mlops_assets.errors import RegistryError, TableError
 from mlops_assets.sensors.moves import Memory, decide
 
 SENSOR_TAG, RUN_KEY_TAG, MOVE_TAG = "dagster/sensor_name", "dagster/run_key", "mlops_assets/move"
+
+
+class RetryState(Protocol):
+    """What a sensor remembers of attempts that failed, as part of its cursor."""
+
+    @property
+    def failures(self) -> int: ...
+
+    @property
+    def wait(self) -> int: ...
+
+    def waited(self) -> "RetryState": ...
+
+    def failed(self) -> "RetryState": ...
+
+    def to_cursor(self) -> str: ...
 
 
 def watch(
@@ -72,12 +89,12 @@ def run_of_partition(key: str, partition: str, tags: Mapping[str, str]) -> dg.Ru
     return dg.RunRequest(run_key=f"{key}[{partition}]", partition_key=partition, tags={**tags, MOVE_TAG: key})
 
 
-def backing_off(memory: Memory) -> dg.SensorResult:
+def backing_off(memory: RetryState) -> dg.SensorResult:
     """A tick that lets an attempt pass."""
     return _skip(memory.waited(), f"Backing off after {memory.failures} failures; {memory.wait} ticks to wait")
 
 
-def failed(memory: Memory, error: Exception) -> dg.SensorResult:
+def failed(memory: RetryState, error: Exception) -> dg.SensorResult:
     """A tick whose attempt failed: skipped with the reason, and the next attempt put off."""
     after = memory.failed()
     return _skip(after, f"{type(error).__name__}: {error} Next attempt after {after.wait} further ticks.")
@@ -89,5 +106,5 @@ def last_run_key(instance: dg.DagsterInstance, sensor_name: str) -> str | None:
     return runs[0].tags.get(MOVE_TAG) or runs[0].tags.get(RUN_KEY_TAG) if runs else None
 
 
-def _skip(memory: Memory, reason: str) -> dg.SensorResult:
+def _skip(memory: RetryState, reason: str) -> dg.SensorResult:
     return dg.SensorResult(skip_reason=reason, cursor=memory.to_cursor())

@@ -1,17 +1,16 @@
 """The settings of one registered model, as they stand in its ``defs.yaml``. Unknown keys are refused."""
 
-import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import dagster as dg
 from pydantic import Field, model_validator
 
-from mlops_assets.errors import ConfigurationError
-
 if TYPE_CHECKING:
+    from mlops_assets.explain.explainers.explainer import ExplainConfig
     from mlops_assets.models.trust import TrustPolicy
+    from mlops_assets.signatures.contract.contract import Policy
 
 # A strategy: {KIND: Name or module.Class, ...its settings}
 StrategySettings = dict[str, Any]
@@ -91,6 +90,18 @@ class ContractSettings(dg.Model, dg.Resolvable):
             raise ValueError("contract.max_rejected is a whole number, or a fraction between 0.0 and 1.0")
         return self
 
+    def policy(self, text_columns: "frozenset[str]" = frozenset()) -> "Policy":
+        """The policy that these settings describe.
+
+        Parameters
+        ----------
+        text_columns
+            The columns whose format stores text only: there text may stand for a number.
+        """
+        from mlops_assets.signatures.contract.contract import Policy
+
+        return Policy(missing=self.missing, parse_iso_datetimes=self.iso_datetimes, text_columns=text_columns)
+
 
 class PredictSettings(dg.Model, dg.Resolvable):
     """Defaults of the run config of `predictions`."""
@@ -150,6 +161,18 @@ class ExplainSettings(dg.Model, dg.Resolvable):
         default=0, description="Trees: pairs of columns with interaction values in the ledger; 0: none.", ge=0
     )
 
+    def config(self, seed: int | None = None) -> "ExplainConfig":
+        """How to explain, as these settings say; `seed` takes precedence over theirs."""
+        from mlops_assets.explain.explainers.explainer import ExplainConfig
+
+        return ExplainConfig(
+            KIND=self.KIND,
+            seed=self.seed if seed is None else seed,
+            background_rows=self.background_rows,
+            mode=self.mode,
+            interactions=self.interactions,
+        )
+
 
 class SensorSettings(dg.Model, dg.Resolvable):
     """One sensor: whether it runs without being switched on in the UI, and how often it looks."""
@@ -164,7 +187,7 @@ class SensorSettings(dg.Model, dg.Resolvable):
         return dg.DefaultSensorStatus[self.status]
 
 
-class TellingSensorSettings(SensorSettings):
+class ReportingSensorSettings(SensorSettings):
     """A sensor that launches nothing, and runs unless it is stopped."""
 
     status: Literal["RUNNING", "STOPPED"] = Field(
@@ -196,11 +219,11 @@ class SensorsSettings(dg.Model, dg.Resolvable):
     automation: SensorSettings = Field(
         default_factory=SensorSettings, description="With `automation` only: evaluates the assets' conditions."
     )
-    notifications: TellingSensorSettings = Field(
-        default_factory=TellingSensorSettings, description="Tell of success and failure."
+    notifications: ReportingSensorSettings = Field(
+        default_factory=ReportingSensorSettings, description="Tell of success and failure."
     )
-    tracking: TellingSensorSettings = Field(
-        default_factory=TellingSensorSettings, description="With `tracking` only: closes MLflow runs."
+    tracking: ReportingSensorSettings = Field(
+        default_factory=ReportingSensorSettings, description="With `tracking` only: closes MLflow runs."
     )
 
 
@@ -219,28 +242,3 @@ class TrackingSettings(dg.Model, dg.Resolvable):
 
     enabled: bool = Field(default=False, description="Record runs in MLflow.")
     experiment: str | None = Field(default=None, description="MLflow experiment; null: mlops_assets/<model>.")
-
-
-def from_environment(options: Mapping[str, Any] | None, where: str = "storage_options") -> dict[str, Any]:
-    """Storage options with each ``{env: NAME}`` replaced by that variable's value, now.
-
-    Called when a table is opened and never at definition time, so that no secret reaches the repository snapshot.
-
-    Raises
-    ------
-    ConfigurationError
-        A variable is not set.
-    """
-    resolved: dict[str, Any] = {}
-    for key, value in (options or {}).items():
-        if isinstance(value, Mapping) and set(value) == {"env"}:
-            if value["env"] not in os.environ:
-                raise ConfigurationError(
-                    f"The environment variable {value['env']} is not set",
-                    where=f"{where}.{key}",
-                    fix="Set it where the run starts, for example in the project's .env",
-                )
-            resolved[key] = os.environ[value["env"]]
-        else:
-            resolved[key] = from_environment(value, where) if isinstance(value, Mapping) else value
-    return resolved

@@ -2,12 +2,16 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Literal
 
 import dagster as dg
 from pydantic import Field, field_validator, model_validator
 
 from mlops_assets.errors import ConfigurationError
+from mlops_assets.naming import INPUTS, ModelNames
+from mlops_assets.settings.environment import open_location
+from mlops_assets.storage.location import Location
 from mlops_assets.tables.delta.log import parse_timestamp
 
 
@@ -26,7 +30,6 @@ class EnvironmentSettings(dg.Model, dg.Resolvable):
 
 def _checked_database(database: str | EnvironmentSettings | None) -> None:
     """Refuse a URL that names no database, or holds a password: it would stand in Dagster's snapshots."""
-    from mlops_assets.errors import ConfigurationError
     from mlops_assets.tables.sql.address import SqlAddress
 
     if not isinstance(database, str):
@@ -100,6 +103,18 @@ class InputsSettings(dg.Model, dg.Resolvable):
         """Whether this package reads the table itself; else it is the user's own asset."""
         return self.asset is None
 
+    def asset_key(self, names: ModelNames) -> dg.AssetKey:
+        """The user's own asset, or the external asset ``<model>/inputs``."""
+        return dg.AssetKey.from_user_string(self.asset) if self.asset else names.key(INPUTS)
+
+    def readers(self, names: ModelNames) -> tuple[str, ...]:
+        """The resource that reads the table; none where it is the user's own asset."""
+        return (names.inputs_reader,) if self.is_read else ()
+
+    def location(self, root: Path) -> Location:
+        """Where the files are; reads the environment variables that `storage_options` name."""
+        return open_location(self.path or "", self.storage_options, base=root)
+
     @property
     def is_pinned(self) -> bool:
         """Whether the same version of the table is read whatever happens to it."""
@@ -162,6 +177,14 @@ class OutputsSettings(dg.Model, dg.Resolvable):
             raise ValueError("outputs.database, schema, mode and prefix need `format: sql`, and no KIND")
         _checked_database(self.database)
         return self
+
+    def address(self, root: Path) -> str:
+        """`path`, absolute; nothing is read from the environment."""
+        return Location.parse(self.path, base=root).address
+
+    def location(self, root: Path) -> Location:
+        """Where the tables are; reads the environment variables that `storage_options` name."""
+        return open_location(self.path, self.storage_options, base=root)
 
 
 def database_setting(database: str | EnvironmentSettings) -> dict[str, Any]:

@@ -1,225 +1,233 @@
 """scikit-learn's gradient boosting, several times as fast and bit for bit the same.
 
-`hurry` replaces the one step of a fitted model that takes the time, the sum of its trees, by this package's kernel. All
-else stays scikit-learn's own: validation, encoding, links, classes.
+`accelerate` makes a copy of a fitted model that shares its fitted values and adds up its trees, the one step that takes
+time, with this package's kernel. The model itself is not changed. All else is scikit-learn's own: validation, encoding,
+links, classes.
+
+scikit-learn has no public hook for the sum of the trees. The copy's class is a subclass of the estimator's that
+overrides the private method which computes it, and only where that method takes the arguments known here.
 """
 
-from dataclasses import dataclass
-from functools import partial
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import new_class
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from mlops_assets.trees.ensemble import CATEGORICAL, MISSING_LEFT
 from mlops_assets.trees.errors import UnreadableTreesError
+from mlops_assets.trees.quickscorer import MOST_LEAVES, QuickScorerTrees, encode_trees
 from mlops_assets.trees.read import read_ensemble
+from mlops_assets.trees.read_sklearn import histogram_stages
 
 WORTH_PAIRS = 50_000_000
 """Rows times trees from which on the kernel is used: loading it takes as long as scikit-learn does for these."""
-MOST_LEAVES = 64
 COMPARED_ROWS = 256
-"""Rows of which scikit-learn's sum is computed as well, once per loaded model."""
+"""Rows for which scikit-learn's sum is computed as well, once per model."""
 
-_FAMILIES = {
-    "sklearn.ensemble._gb": ("GradientBoostingRegressor", "GradientBoostingClassifier"),
-    "sklearn.ensemble._hist_gradient_boosting.gradient_boosting": (
-        "HistGradientBoostingRegressor",
-        "HistGradientBoostingClassifier",
-    ),
+_CLASSIC = "sklearn.ensemble._gb"
+_HISTOGRAM = "sklearn.ensemble._hist_gradient_boosting.gradient_boosting"
+_CLASSES = {
+    _CLASSIC: ("GradientBoostingRegressor", "GradientBoostingClassifier"),
+    _HISTOGRAM: ("HistGradientBoostingRegressor", "HistGradientBoostingClassifier"),
 }
-_OURS = "_mlops_assets_sums"
-
-
-@dataclass(frozen=True, eq=False)
-class Leaves:
-    """Trees as words of leaves; see `leaf_kernel`.
-
-    Attributes
-    ----------
-    output
-        (trees,): the output that a tree adds to.
-    start
-        (trees + 1,): where each tree's splits begin.
-    feature, threshold
-        (splits,): a row goes left where `x <= threshold`.
-    kept
-        (splits,): the bits that are left when a row goes right.
-    missing_left
-        (splits,): whether NaN goes left.
-    first_leaf
-        (trees,): where each tree's leaves begin in `value`, from left to right.
-    value
-        (leaves,): what a leaf adds.
-    """
-
-    output: npt.NDArray[np.int64]
-    start: npt.NDArray[np.int64]
-    feature: npt.NDArray[np.int32]
-    threshold: npt.NDArray[np.float64]
-    kept: npt.NDArray[np.uint64]
-    missing_left: npt.NDArray[np.bool_]
-    first_leaf: npt.NDArray[np.int64]
-    value: npt.NDArray[np.float64]
-
-    def add_to(self, sums: npt.NDArray[np.float64], X: npt.NDArray[Any]) -> None:
-        """Add the leaves of rows X (n, features) to sums (n, outputs). Loads the kernel: 0.5 s, the first time."""
-        from mlops_assets.trees.leaf_kernel import add_leaves
-
-        add_leaves(X, sums, *vars(self).values())
-
-
-def last_step(model: object) -> Any:
-    """What predicts: the estimator at the end of a pipeline, or the model itself."""
-    steps = getattr(model, "steps", None)
-    return steps[-1][1] if steps else model
-
-
-def can_hurry(model: object) -> bool:
-    """Whether `hurry` has something to replace: gradient boosting whose trees have at most 64 leaves."""
-    estimator = last_step(model)
-    if type(estimator).__name__ not in _FAMILIES.get(type(estimator).__module__, ()):
-        return False
-    if hasattr(estimator, "_predictors"):
-        return estimator.is_categorical_ is None and all(
-            predictor.nodes["is_leaf"].sum() <= MOST_LEAVES for stage in estimator._predictors for predictor in stage
-        )
-    trees = getattr(estimator, "estimators_", np.zeros(0, object)).ravel()
-    return all(tree.tree_.n_leaves <= MOST_LEAVES for tree in trees) and len(trees) > 0
-
-
-def hurry(model: object, rows: int) -> None:
-    """Let `model` (fitted; `can_hurry`) sum its trees by the kernel, in this process, for as long as it lives.
-
-    Nothing changes in what it predicts: the kernel adds the same numbers in the same order, and the first rows are
-    summed by scikit-learn as well; should a bit differ, as in a version of scikit-learn that nobody has looked at,
-    scikit-learn goes on alone.
-
-    Parameters
-    ----------
-    rows
-        About how many there will be. The kernel is loaded when it pays, now or after so many.
-    """
-    estimator = last_step(model)
-    sums = getattr(estimator, _OURS, None)
-    if sums is None:
-        if not can_hurry(model):
-            return
-        sums = _Sums(estimator)
-        setattr(estimator, _OURS, sums)
-        if hasattr(estimator, "_predictors"):
-            estimator._predict_iterations = partial(_histogram, sums, estimator._predict_iterations)
-        else:
-            estimator._raw_predict = partial(_classic, sums, estimator._raw_predict)
-    sums.expect(rows)
+_SUMMING_METHODS = {
+    _CLASSIC: ("_raw_predict", ["self", "X"]),
+    _HISTOGRAM: ("_predict_iterations", ["self", "X", "predictors", "raw_predictions", "is_binned", "n_threads"]),
+}
 
 
 @dataclass
-class _Sums:
-    """Of one estimator: its trees once they are read, and whether they are worth it.
+class TreeSums:
+    """Decides, for one model, whether the kernel or scikit-learn adds up the trees.
 
-    Threads may share it: at worst two of them read the trees at once, and find the same.
+    Threads may share it: at worst two of them encode the trees at once, with the same result.
+
+    Attributes
+    ----------
+    trees_per_output
+        Boosting iterations.
+    pairs
+        Rows times iterations: the number expected, or seen so far where that is more.
+    compared
+        Whether the kernel's sums have been compared with scikit-learn's.
+    rejected
+        Whether a bit differed, or the trees cannot be encoded: scikit-learn adds them up from then on.
     """
 
-    estimator: Any
+    trees_per_output: int
     pairs: int = 0
     compared: bool = False
-    leaves: Leaves | None = None
-    refused: bool = False
+    rejected: bool = False
+    _encoded: QuickScorerTrees | None = field(default=None, repr=False)
 
-    def expect(self, rows: int) -> None:
-        self.pairs = max(self.pairs, rows * self.trees)
+    def expect_rows(self, rows: int) -> None:
+        """Announce about how many rows will be predicted: the kernel is loaded when it pays, now or after so many."""
+        self.pairs = max(self.pairs, rows * self.trees_per_output)
 
-    @property
-    def trees(self) -> int:
-        return len(self.estimator._predictors if hasattr(self.estimator, "_predictors") else self.estimator.estimators_)
-
-    def of(self, rows: int) -> Leaves | None:
-        """The trees, where they are to be used for so many rows."""
-        if self.refused or self.pairs < WORTH_PAIRS:
-            self.pairs += rows * self.trees
+    def kernel_trees(self, estimator: object, rows: int) -> QuickScorerTrees | None:
+        """The trees for the kernel where it is to add them up for the next `rows` rows; None: scikit-learn does."""
+        if self.rejected or self.pairs < WORTH_PAIRS:
+            self.pairs += rows * self.trees_per_output
             return None
-        if self.leaves is None:
-            self.leaves = read_leaves(self.estimator)
-            self.refused = self.leaves is None
-        return self.leaves
+        if self._encoded is None:
+            self._encoded = _encode(estimator)
+            self.rejected = self._encoded is None
+        return self._encoded
 
-    def agree(self, sums: npt.NDArray[np.float64], own: npt.NDArray[np.float64]) -> bool:
-        """Whether the kernel's sums are scikit-learn's; remembered."""
-        self.compared, self.refused = True, self.refused or sums.tobytes() != own.tobytes()
-        return not self.refused
+    def compare(self, ours: npt.NDArray[np.float64], theirs: npt.NDArray[np.float64]) -> bool:
+        """Whether the kernel's sums are scikit-learn's to the last bit; remembered."""
+        self.compared, self.rejected = True, self.rejected or ours.tobytes() != theirs.tobytes()
+        return not self.rejected
 
 
-def _histogram(
-    sums: _Sums, own: Any, X: Any, predictors: Any, raw_predictions: Any, is_binned: bool, n_threads: int
-) -> None:
-    leaves = sums.of(len(X)) if predictors is sums.estimator._predictors and not is_binned else None
-    if leaves is not None and not sums.compared:
-        few = X[:COMPARED_ROWS]
-        mine, its = raw_predictions[: len(few)].copy(), raw_predictions[: len(few)].copy()
-        leaves.add_to(mine, few)
-        own(few, predictors, its, is_binned, n_threads)
-        leaves = leaves if sums.agree(mine, its) else None
-    if leaves is None:
-        own(X, predictors, raw_predictions, is_binned, n_threads)
+@dataclass(frozen=True, eq=False)
+class AcceleratedModel:
+    """A copy of a fitted model, and what decides how it adds up its trees.
+
+    Attributes
+    ----------
+    model
+        An estimator or a pipeline. It shares its fitted values with the original and holds no reference to it. A pickle
+        or a copy of the estimator is a plain one of the original's class.
+    sums
+        One per copy; see `TreeSums.expect_rows`.
+    """
+
+    model: Any
+    sums: TreeSums
+
+
+def final_estimator(model: object) -> Any:
+    """The estimator at the end of a scikit-learn pipeline, or the model itself."""
+    return vars(model)["steps"][-1][1] if _is_pipeline(model) else model
+
+
+def can_accelerate(model: object) -> bool:
+    """Whether `accelerate` makes a copy: fitted gradient boosting of numbers whose trees have at most 64 leaves."""
+    estimator = final_estimator(model)
+    kind: type[Any] = type(estimator)
+    if kind.__name__ not in _CLASSES.get(kind.__module__, ()) or not _has_known_summing_method(kind):
+        return False
+    if kind.__module__ == _HISTOGRAM:
+        if not hasattr(estimator, "_predictors") or estimator.is_categorical_ is not None:
+            return False
+        leaves = [tree.nodes["is_leaf"].sum() for stage in histogram_stages(estimator) for tree in stage]
     else:
-        leaves.add_to(raw_predictions, X)
+        leaves = [tree.tree_.n_leaves for tree in getattr(estimator, "estimators_", np.zeros(0, object)).ravel()]
+    return bool(leaves) and max(leaves) <= MOST_LEAVES
 
 
-def _classic(sums: _Sums, own: Any, X: Any) -> Any:
-    # Sparse rows, and what else scikit-learn's `predict` has not made an array of: its own business.
-    leaves = sums.of(X.shape[0]) if isinstance(X, np.ndarray) and X.dtype == np.float32 else None
-    if leaves is not None and not sums.compared:
-        few = X[:COMPARED_ROWS]
-        mine = sums.estimator._raw_predict_init(few)
-        leaves.add_to(mine, few)
-        leaves = leaves if sums.agree(mine, own(few)) else None
-    if leaves is None:
-        return own(X)
-    found = sums.estimator._raw_predict_init(X)
-    leaves.add_to(found, X)
-    return found
+def accelerate(model: object) -> AcceleratedModel | None:
+    """A copy of `model` (an estimator, or a pipeline that ends in one) that predicts the same, faster; else None.
+
+    Nothing changes in what it predicts: the kernel adds the same numbers in the same order, and the first rows are
+    summed by scikit-learn as well; should a bit differ, as in a version of scikit-learn that nobody has looked at,
+    scikit-learn adds up all others.
+    """
+    if not can_accelerate(model):
+        return None
+    estimator = final_estimator(model)
+    kind: type[Any] = type(estimator)
+    sums = TreeSums(len(histogram_stages(estimator) if kind.__module__ == _HISTOGRAM else estimator.estimators_))
+    accelerated = _copy_of(estimator, _accelerated_class(kind), _tree_sums=sums)
+    if not _is_pipeline(model):
+        return AcceleratedModel(accelerated, sums)
+    *steps, (name, _) = vars(model)["steps"]
+    return AcceleratedModel(_copy_of(model, type(model), steps=[*steps, (name, accelerated)]), sums)
 
 
-def read_leaves(estimator: Any) -> Leaves | None:
-    """The trees of fitted gradient boosting; None where they cannot be read, or a split is not a number's."""
+class _Accelerated:
+    """Gradient boosting whose trees may be added up by the kernel; comes before scikit-learn's class in the MRO."""
+
+    _tree_sums: TreeSums
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The class is made at run time: what a pickle or a copy holds is scikit-learn's own estimator.
+        plain = _copy_of(self, type(self).__bases__[1])
+        del vars(plain)["_tree_sums"]
+        return _identity, (plain,)
+
+
+class _AcceleratedClassic(_Accelerated):
+    _raw_predict_init: Callable[[Any], npt.NDArray[np.float64]]
+
+    def _raw_predict(self, X: Any) -> Any:
+        library_sums = super()._raw_predict  # type: ignore[misc]  # scikit-learn's class is the next one in the MRO
+        sums = self._tree_sums
+        # Sparse rows, and what else scikit-learn's `predict` has not made an array of, are left to it.
+        is_array = isinstance(X, np.ndarray) and X.dtype == np.float32
+        trees = sums.kernel_trees(self, len(X)) if is_array else None
+        if trees is not None and not sums.compared:
+            first_rows = X[:COMPARED_ROWS]
+            ours = self._raw_predict_init(first_rows)
+            trees.add_to(ours, first_rows)
+            trees = trees if sums.compare(ours, library_sums(first_rows)) else None
+        if trees is None:
+            return library_sums(X)
+        raw_predictions = self._raw_predict_init(X)
+        trees.add_to(raw_predictions, X)
+        return raw_predictions
+
+
+class _AcceleratedHistogram(_Accelerated):
+    _predictors: Any
+
+    def _predict_iterations(
+        self, X: Any, predictors: Any, raw_predictions: Any, is_binned: Any, n_threads: Any
+    ) -> None:
+        add_library_sums = super()._predict_iterations  # type: ignore[misc]  # as above
+        sums = self._tree_sums
+        # Staged predictions give some of the trees at a time.
+        all_trees = predictors is self._predictors and not is_binned
+        trees = sums.kernel_trees(self, len(X)) if all_trees else None
+        if trees is not None and not sums.compared:
+            first_rows = X[:COMPARED_ROWS]
+            ours, theirs = raw_predictions[: len(first_rows)].copy(), raw_predictions[: len(first_rows)].copy()
+            trees.add_to(ours, first_rows)
+            add_library_sums(first_rows, predictors, theirs, is_binned, n_threads)
+            trees = trees if sums.compare(ours, theirs) else None
+        if trees is None:
+            add_library_sums(X, predictors, raw_predictions, is_binned, n_threads)
+        else:
+            trees.add_to(raw_predictions, X)
+
+
+def _accelerated_class(kind: type[Any]) -> type[Any]:
+    """A subclass of scikit-learn's class, of the same name: scikit-learn's messages name it."""
+    mixin = _AcceleratedHistogram if kind.__module__ == _HISTOGRAM else _AcceleratedClassic
+    names = {"__module__": kind.__module__, "__qualname__": kind.__qualname__}
+    return new_class(kind.__name__, (mixin, kind), exec_body=lambda namespace: namespace.update(names))
+
+
+def _copy_of(model: object, kind: type[Any], **changed: object) -> Any:
+    """An object of class `kind` with the model's attributes, not copied, and those in `changed`."""
+    made: Any = object.__new__(kind)
+    vars(made).update(vars(model) | changed)
+    return made
+
+
+def _identity(estimator: object) -> object:
+    return estimator
+
+
+def _is_pipeline(model: object) -> bool:
+    kinds = [(kind.__module__, kind.__name__) for kind in type(model).__mro__]
+    return ("sklearn.pipeline", "Pipeline") in kinds and bool(vars(model).get("steps"))
+
+
+def _has_known_summing_method(kind: type[Any]) -> bool:
+    """Whether the private method that is overridden takes what it takes in the versions of scikit-learn known here."""
+    name, arguments = _SUMMING_METHODS[kind.__module__]
+    method = getattr(kind, name, None)
+    return callable(method) and list(inspect.signature(method).parameters) == arguments
+
+
+def _encode(estimator: object) -> QuickScorerTrees | None:
     try:
         ensemble = read_ensemble(estimator)
     except UnreadableTreesError:
         return None
-    if ensemble is None or ensemble.encodings or np.any(ensemble.decision & CATEGORICAL):
-        return None
-    left, right, value = ensemble.left.tolist(), ensemble.right.tolist(), ensemble.value[:, 0]
-    splits: list[int] = []
-    kept: list[int] = []
-    leaves: list[int] = []
-    start, first_leaf = [0], [0]
-    for root in ensemble.roots.tolist():
-        first = len(leaves)
-        # A split comes by twice: first it sends its left subtree ahead, then it knows that one's leaves.
-        waiting: list[tuple[int, int | None]] = [(root, None)]
-        while waiting:
-            node, before = waiting.pop()
-            if left[node] < 0:
-                leaves.append(node)
-            elif before is None:
-                waiting += [(node, len(leaves)), (left[node], None)]
-            else:
-                below = (1 << (len(leaves) - first)) - (1 << (before - first))
-                splits.append(node)
-                kept.append((2**64 - 1) & ~below)
-                waiting.append((right[node], None))
-        if len(leaves) - first > MOST_LEAVES:
-            return None
-        start.append(len(splits))
-        first_leaf.append(len(leaves))
-    return Leaves(
-        output=np.ascontiguousarray(ensemble.tree_output, np.int64),
-        start=np.array(start, np.int64),
-        feature=np.ascontiguousarray(ensemble.feature[splits], np.int32),
-        threshold=np.ascontiguousarray(ensemble.threshold[splits], np.float64),
-        kept=np.array(kept, np.uint64),
-        missing_left=np.ascontiguousarray((ensemble.decision[splits] & MISSING_LEFT) != 0),
-        first_leaf=np.array(first_leaf, np.int64),
-        value=np.ascontiguousarray(value[leaves], np.float64),
-    )
+    return None if ensemble is None else encode_trees(ensemble)

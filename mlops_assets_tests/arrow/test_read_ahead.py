@@ -6,6 +6,7 @@ import time
 import pytest
 
 from mlops_assets.arrow.read_ahead import read_ahead
+from mlops_assets_tests.waiting import wait_for
 
 
 def threads() -> int:
@@ -26,9 +27,7 @@ def test_items_are_made_while_the_reader_works():
 
     stream = read_ahead(items(), depth=2)
     assert next(stream) == 0
-    deadline = time.monotonic() + 5
-    while len(made) < 3 and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_for(lambda: len(made) >= 3, "items made ahead")
     # The two that may wait, and the one that is held until there is room.
     time.sleep(0.05)
     assert 3 <= len(made) <= 4

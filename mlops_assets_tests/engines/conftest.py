@@ -4,14 +4,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from mlops_assets.engines.spark import session as spark_session
-from mlops_assets.engines.spark.address import java_missing
+from mlops_assets.engines.spark.address import find_java_problem
+from mlops_assets.engines.spark.session import SESSIONS
 from mlops_assets_tests.engines.spark_cluster import Cluster
 
 
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    missing = java_missing()
+    missing = find_java_problem()
     if missing:
         pytest.skip(f"Spark needs Java: {missing}")
     cluster = Cluster(tmp_path_factory.mktemp("spark"))
@@ -19,6 +19,5 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         cluster.start()
         yield cluster
     finally:
-        for address in list(spark_session._kept):
-            spark_session.forget(address)
+        SESSIONS.clear()
         cluster.stop()

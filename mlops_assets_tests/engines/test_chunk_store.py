@@ -24,13 +24,13 @@ def store(tmp_path):
     return ChunkStore(tmp_path / "chunks", timedelta(days=7), 1 << 30)
 
 
-def aged(store: ChunkStore, key: str, days: float) -> None:
+def set_age(store: ChunkStore, key: str, days: float) -> None:
     then = time.time() - days * DAY
-    os.utime(store._path(key), (then, then))
+    os.utime(store.path(key), (then, then))
 
 
-def kept(store: ChunkStore, *keys: str) -> list[bool]:
-    return [store._path(key).exists() for key in keys]
+def exist(store: ChunkStore, *keys: str) -> list[bool]:
+    return [store.path(key).exists() for key in keys]
 
 
 KEYS = [ChunkStore.key("work", f"content {place}") for place in range(4)]
@@ -54,7 +54,7 @@ def test_other_work_or_content_is_another_key():
 @pytest.mark.parametrize("length", [0, 10, 40, -1])
 def test_a_damaged_file_counts_as_missing(store, length):
     store.put(KEYS[0], rows())
-    path = store._path(KEYS[0])
+    path = store.path(KEYS[0])
     path.write_bytes(path.read_bytes()[:length])
     assert store.get(KEYS[0]) is None
     store.put(KEYS[0], rows())
@@ -71,41 +71,41 @@ def test_a_failing_write_leaves_nothing(store, monkeypatch):
 def test_old_results_are_collected_and_used_ones_are_not(store):
     for key in KEYS[:3]:
         store.put(key, rows())
-        aged(store, key, 8)
+        set_age(store, key, 8)
     store.get(KEYS[1])
     store.holds(KEYS[2])
     assert store.collect() == 1
-    assert kept(store, *KEYS[:3]) == [False, True, True]
+    assert exist(store, *KEYS[:3]) == [False, True, True]
 
 
 def test_the_longest_unused_go_when_there_is_too_much(tmp_path):
     store = ChunkStore(tmp_path / "chunks", timedelta(days=7), max_bytes=0)
     for place, key in enumerate(KEYS):
         store.put(key, rows())
-        aged(store, key, 4 - place)
-    size = store._path(KEYS[0]).stat().st_size
+        set_age(store, key, 4 - place)
+    size = store.path(KEYS[0]).stat().st_size
     assert ChunkStore(store.root, timedelta(days=7), max_bytes=2 * size).collect() == 2
-    assert kept(store, *KEYS) == [False, False, True, True]
+    assert exist(store, *KEYS) == [False, False, True, True]
 
 
 def test_nothing_that_a_living_run_used_is_collected(store):
     store.put(KEYS[0], rows())
-    aged(store, KEYS[0], 8)
+    set_age(store, KEYS[0], 8)
     store.put(KEYS[1], rows())
-    aged(store, KEYS[1], 8)
+    set_age(store, KEYS[1], 8)
     crowded = ChunkStore(store.root, timedelta(days=7), max_bytes=0)
-    with store.in_use():
+    with store.mark_in_use():
         store.get(KEYS[0])
         store.put(KEYS[2], rows())
         assert crowded.collect() == 1
-        assert kept(store, *KEYS[:3]) == [True, False, True]
+        assert exist(store, *KEYS[:3]) == [True, False, True]
     assert crowded.collect() == 2
 
 
 def test_a_killed_run_holds_nothing_for_ever(store):
     script = (
         "import sys, os\nfrom pathlib import Path\nfrom mlops_assets.engines.chunk_store import ChunkStore\n"
-        "with ChunkStore(Path(sys.argv[1])).in_use():\n    os.kill(os.getpid(), 9)\n"
+        "with ChunkStore(Path(sys.argv[1])).mark_in_use():\n    os.kill(os.getpid(), 9)\n"
     )
     assert subprocess.run([sys.executable, "-c", script, str(store.root)], check=False).returncode == -9
     assert len(list((store.root / "in_use").iterdir())) == 1
@@ -115,7 +115,7 @@ def test_a_killed_run_holds_nothing_for_ever(store):
 
 def test_what_a_killed_writer_left_is_removed(store):
     store.put(KEYS[0], rows())
-    left = store._path(KEYS[0]).with_name(f"{KEYS[0]}.0123.tmp")
+    left = store.path(KEYS[0]).with_name(f"{KEYS[0]}.0123.tmp")
     left.write_bytes(b"half")
     store.collect()
     assert left.exists(), "its writer may live"
@@ -126,9 +126,9 @@ def test_what_a_killed_writer_left_is_removed(store):
 
 def test_collecting_is_done_now_and_then(store):
     store.put(KEYS[0], rows())
-    aged(store, KEYS[0], 8)
-    assert store.collect_now_and_then() == 1
+    set_age(store, KEYS[0], 8)
+    assert store.collect_if_due() == 1
     store.put(KEYS[0], rows())
-    aged(store, KEYS[0], 8)
-    assert store.collect_now_and_then() == 0
-    assert store.collect_now_and_then(every=timedelta(0)) == 1
+    set_age(store, KEYS[0], 8)
+    assert store.collect_if_due() == 0
+    assert store.collect_if_due(every=timedelta(0)) == 1

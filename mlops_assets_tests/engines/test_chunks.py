@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlops_assets.engines.chunks import chunks, row_bytes, rows_of_bytes
+from mlops_assets.engines.chunks import bytes_per_row, chunks, rows_within_bytes
 
 
 def table(keys) -> pa.RecordBatch:
@@ -19,6 +19,7 @@ def cut(rows: pa.RecordBatch, size: int, parts=(), batch: int = 1000):
     return list(chunks(stream, ["id"], size, parts))
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(
     count=st.integers(0, 3000),
@@ -29,11 +30,11 @@ def cut(rows: pa.RecordBatch, size: int, parts=(), batch: int = 1000):
 )
 def test_every_row_once_in_order_whatever_the_batches(count, size, first, second, parts):
     rows = table(range(count))
-    found = cut(rows, size, parts, first)
-    assert [chunk.content for chunk in found] == [chunk.content for chunk in cut(rows, size, parts, second)]
-    assert [key for chunk in found for key in chunk.rows["id"].to_pylist()] == list(range(count))
-    assert all(0 < chunk.rows.num_rows <= 2 * size for chunk in found)
-    ends = np.cumsum([chunk.rows.num_rows for chunk in found]).tolist()
+    chunks = cut(rows, size, parts, first)
+    assert [chunk.content for chunk in chunks] == [chunk.content for chunk in cut(rows, size, parts, second)]
+    assert [key for chunk in chunks for key in chunk.rows["id"].to_pylist()] == list(range(count))
+    assert all(0 < chunk.rows.num_rows <= 2 * size for chunk in chunks)
+    ends = np.cumsum([chunk.rows.num_rows for chunk in chunks]).tolist()
     assert {end for end in np.cumsum(parts).tolist() if 0 < end < count} <= set(ends)
 
 
@@ -75,7 +76,7 @@ def test_another_value_is_another_content():
 
 def test_rows_by_bytes_follow_from_the_types():
     wide = pa.schema([(f"x{place}", pa.float64()) for place in range(1000)])
-    assert row_bytes(wide) == 8000
-    assert rows_of_bytes(wide, 8 << 20, 64, 32_768) == (8 << 20) // 8000
-    assert rows_of_bytes(pa.schema([("x", pa.int8())]), 8 << 20, 64, 32_768) == 32_768
-    assert rows_of_bytes(pa.schema([("v", pa.list_(pa.float64(), 1_000_000))]), 8 << 20, 64, 32_768) == 64
+    assert bytes_per_row(wide) == 8000
+    assert rows_within_bytes(wide, 8 << 20, 64, 32_768) == (8 << 20) // 8000
+    assert rows_within_bytes(pa.schema([("x", pa.int8())]), 8 << 20, 64, 32_768) == 32_768
+    assert rows_within_bytes(pa.schema([("v", pa.list_(pa.float64(), 1_000_000))]), 8 << 20, 64, 32_768) == 64

@@ -23,8 +23,8 @@ from mlops_assets.explain.explainers.explainer import ExplainConfig, Explanation
 from mlops_assets.explain.ledger.ledger import ledger_batches, ledger_schema
 from mlops_assets.explain.ledger.residuals import judge_residuals
 from mlops_assets.trees.ensemble import TreeEnsemble
-from mlops_assets.trees.interactions import strongest_pairs, tree_interactions
 from mlops_assets.trees.read import read_ensemble
+from mlops_assets.trees.shap_interactions import strongest_pairs, tree_interactions
 
 from .conftest import REFERENCE, Save
 

@@ -29,7 +29,7 @@ from sklearn.preprocessing import (
 from mlops_assets.explain.explainers.choose import choose_explainer
 from mlops_assets.explain.explainers.explainer import NotApplicableError
 from mlops_assets.explain.explainers.rollup import prove, trace
-from mlops_assets.trees.columns import roll_up
+from mlops_assets.trees.input_columns import roll_up
 
 from .conftest import Save
 

@@ -81,6 +81,7 @@ def test_binary_classifications_are_explained_for_their_positive_class(
     assert np.abs(explanation.residual).max() < 1e-6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("estimator", "space"), CLASSIFIERS, ids=_name)
 def test_multiclass_classifications_have_an_output_per_class(
     save: Save, numbers: pd.DataFrame, estimator, space

@@ -6,7 +6,7 @@ from mlflow.models import Model
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 
-from mlops_assets.models.signature_of_version import recorded_signature
+from mlops_assets.models.signature_of_version import signature_of_version
 
 
 @pytest.fixture
@@ -27,9 +27,9 @@ def test_a_registered_version_becomes_a_new_one_and_stays_as_it_is(unsigned, reg
     done = sign(run, unsigned[0])
     assert done.success
     address = registry.resource.address()
-    assert recorded_signature(address, "m", 1) is None
+    assert signature_of_version(address, "m", 1) is None
     assert {path: path.read_bytes() for path in before} == before
-    signed = recorded_signature(address, "m", 2)
+    signed = signature_of_version(address, "m", 2)
     assert signed.inputs.input_names() == list(unsigned[0].columns)
     assert registry.client.get_model_version_by_alias("m", "Champion").version == 1
 
@@ -46,7 +46,7 @@ def test_a_signature_is_replaced_only_when_told_to(unsigned, registry, run):
     assert not again.success
     assert "has a signature already" in again.error()
     assert sign(run, unsigned[0], overwrite=True).success
-    assert recorded_signature(registry.resource.address(), "m", 3) is not None
+    assert signature_of_version(registry.resource.address(), "m", 3) is not None
 
 
 def test_a_logged_model_is_signed_in_place(unsigned, registry, run, tmp_path):

@@ -11,7 +11,7 @@ from sklearn.linear_model import LinearRegression, Ridge
 
 from mlops_assets.cli import main
 from mlops_assets.journal.journal import Journal
-from mlops_assets.models.digest import digest_of
+from mlops_assets.models.digest import compute_digest
 from mlops_assets.storage.location import Location
 
 
@@ -41,7 +41,7 @@ def test_runs_note_each_move_once_and_the_asset_shows_it(features, registry, run
         (1, None, "run"),
         (2, 1, "run"),
     ]
-    assert entries[1].digest == digest_of(registry.folder / "models" / "1")
+    assert entries[1].digest == compute_digest(registry.folder / "models" / "1")
     assert [record.data["version"] for record in shown.records] == [2, 1]
 
 
@@ -63,7 +63,7 @@ def test_files_replaced_under_the_same_version_stop_everything(features, registr
     assert done.result.get_asset_materialization_events() == []
     assert {path: path.read_bytes() for path in (registry.folder.parent / "tables").iterdir()} == before
 
-    accepted = digest_of(registry.folder / "models" / "0")
+    accepted = compute_digest(registry.folder / "models" / "0")
     again = run(features, job="inference", config={"m__champion_model": {"config": {"accept_digest": accepted}}})
     assert again.result.success
     assert [(entry.digest == accepted, entry.accepted) for entry in journal.entries()] == [(False, False), (True, True)]
@@ -95,7 +95,7 @@ def test_the_command_prints_the_journal(location, journal, capsys):
     assert line.split()[2:5] == ["Champion", "7", "d" * 12]
 
 
-def test_the_journal_lies_beside_remote_tables(location, capsys):
+def test_the_journal_is_beside_remote_tables(location, capsys):
     Journal(Location.parse("memory://tables/remote/journal/remote"), "remote").note("Champion", 7, None, "sensor")
     assert main(["journal", "remote", "--module", location]) == 0
     assert "Champion  7" in capsys.readouterr().out
@@ -103,8 +103,8 @@ def test_the_journal_lies_beside_remote_tables(location, capsys):
 
 def test_the_command_names_the_models_there_are(location, capsys):
     assert main(["journal", "n", "--module", location]) == 1
-    assert "no model 'n'" in (told := capsys.readouterr().err)
-    assert "Its models are: m, remote" in told
+    assert "no model 'n'" in (errors := capsys.readouterr().err)
+    assert "Its models are: m, remote" in errors
 
 
 def test_the_command_says_when_a_module_is_no_code_location(capsys):

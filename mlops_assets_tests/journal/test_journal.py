@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from mlops_assets.errors import DigestMismatchError, TableError
-from mlops_assets.journal.entry import Entry
-from mlops_assets.journal.journal import Journal, versions_ever_champion
-from mlops_assets.journal.text import as_text
+from mlops_assets.journal.entry import JournalEntry
+from mlops_assets.journal.journal import Journal, champion_versions
+from mlops_assets.journal.text import format_entries
 from mlops_assets.storage.location import Location
+from mlops_assets_tests.waiting import LONGEST_SECONDS
 
 A, B, C = "a" * 64, "b" * 64, "c" * 64
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
@@ -42,7 +43,7 @@ def moves(journal: Journal) -> list[tuple[int | None, int | None]]:
 
 def test_the_first_sight_is_an_entry_without_a_previous_version(journal):
     entry = journal.note("Champion", 3, A, "run", now=NOON)
-    assert entry == Entry(NOON, "m", "Champion", 3, A, None, "run")
+    assert entry == JournalEntry(NOON, "m", "Champion", 3, A, None, "run")
     assert journal.entries() == (entry,)
 
 
@@ -91,11 +92,11 @@ def test_another_digest_under_the_same_version_stops_and_appends_nothing(journal
     journal.note("Champion", 3, A, "run", now=NOON)
     with pytest.raises(DigestMismatchError) as caught:
         journal.note("Champion", 3, B, "run")
-    told = str(caught.value)
-    assert "'m' version 3" in told
-    assert "2026-01-02 12:00 UTC" in told
-    assert f"digest {B[:12]} instead of {A[:12]}" in told
-    assert f"accept_digest: {B}" in told
+    message = str(caught.value)
+    assert "'m' version 3" in message
+    assert "2026-01-02 12:00 UTC" in message
+    assert f"digest {B[:12]} instead of {A[:12]}" in message
+    assert f"accept_digest: {B}" in message
     assert len(journal.entries()) == 1
 
 
@@ -127,8 +128,8 @@ def test_versions_ever_champion_are_ordered_by_their_last_time(journal):
         journal.note("Champion", version, digest, "run")
     journal.note("Challenger", 9, C, "run")
     journal.note(None, 8, C, "run")
-    assert versions_ever_champion(journal, "m", "Champion") == [2, 1, 3]
-    assert versions_ever_champion(journal, "m", "Nobody") == []
+    assert champion_versions(journal, "m", "Champion") == [2, 1, 3]
+    assert champion_versions(journal, "m", "Nobody") == []
 
 
 def test_files_are_json_lines(journal):
@@ -174,9 +175,10 @@ def start_writer(folder: Path, name: str, count: int) -> subprocess.Popen[bytes]
     return subprocess.Popen([sys.executable, "-c", WRITER, str(folder), name, str(count)], stdout=subprocess.PIPE)
 
 
+@pytest.mark.slow
 def test_two_processes_lose_and_mix_nothing(tmp_path):
     writers = [start_writer(tmp_path / "j", name, 40) for name in ("x", "y")]
-    assert [writer.wait(60) for writer in writers] == [0, 0]
+    assert [writer.wait(LONGEST_SECONDS) for writer in writers] == [0, 0]
     for writer in writers:
         writer.stdout.close()
     aliases = [entry.alias for entry in Journal(Location.parse(tmp_path / "j"), "m").entries()]
@@ -204,7 +206,7 @@ def test_a_killed_writer_leaves_whole_entries_and_the_next_cleans_up(tmp_path):
 def test_as_text_is_a_table_for_a_terminal(journal):
     journal.note("Champion", 3, A, "run", now=NOON)
     journal.note("Champion", None, None, "sensor", now=NOON)
-    assert as_text(journal.entries()).splitlines() == [
+    assert format_entries(journal.entries()).splitlines() == [
         "observed (UTC)       alias     version  digest        previous version  noticed by",
         "2026-01-02 12:00:00  Champion  3        aaaaaaaaaaaa  -                 run",
         "2026-01-02 12:00:00  Champion  -        -             3                 sensor",
@@ -213,11 +215,11 @@ def test_as_text_is_a_table_for_a_terminal(journal):
 
 def test_as_text_shows_no_control_characters(journal):
     journal.note("Cham\x1b[31mpion", 3, A, "run")
-    assert "\x1b" not in as_text(journal.entries())
+    assert "\x1b" not in format_entries(journal.entries())
 
 
 def test_an_empty_journal_says_so():
-    assert as_text([]) == "The journal is empty: nothing has been seen yet."
+    assert format_entries([]) == "The journal is empty: nothing has been seen yet."
 
 
 def test_the_journal_does_not_import_dagster():

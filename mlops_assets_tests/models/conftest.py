@@ -12,8 +12,8 @@ import yaml
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 
-from mlops_assets.models import load
 from mlops_assets.models.cache import ModelCache
+from mlops_assets.models.load import LOADED_MODELS
 from mlops_assets.models.mlmodel import ModelDescription
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.registry import Registry
@@ -23,10 +23,10 @@ REFERENCE = ModelReference("m", 1, "Champion", "d" * 64, ("python_function", "sk
 
 
 @pytest.fixture(autouse=True)
-def nothing_loaded():
-    load._loaded.clear()
+def no_loaded_models():
+    LOADED_MODELS.clear()
     yield
-    load._loaded.clear()
+    LOADED_MODELS.clear()
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 import pytest
 
-from mlops_assets.models.addresses import is_below, local_path, secrets_of, without_credentials, without_secrets
+from mlops_assets.models.addresses import is_below, local_path, redact_secrets, secrets_of, strip_credentials
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from mlops_assets.models.addresses import is_below, local_path, secrets_of, with
     ],
 )
 def test_an_address_is_shown_without_its_secrets(address, shown):
-    assert without_credentials(address) == shown
+    assert strip_credentials(address) == shown
 
 
 def test_every_spelling_of_a_password_is_known():
@@ -42,13 +42,13 @@ def test_every_spelling_of_a_password_is_known():
     ],
 )
 def test_what_looks_like_a_secret_in_a_message_is_replaced(message):
-    cleaned = without_secrets(message)
+    cleaned = redact_secrets(message)
     assert "CANARY" not in cleaned
     assert "***" in cleaned
 
 
-def test_a_known_secret_is_replaced_wherever_it_stands():
-    assert without_secrets("login as CANARY/x failed", {"CANARY/x"}) == "login as *** failed"
+def test_a_known_secret_is_replaced_wherever_it_is():
+    assert redact_secrets("login as CANARY/x failed", {"CANARY/x"}) == "login as *** failed"
 
 
 @pytest.mark.parametrize(

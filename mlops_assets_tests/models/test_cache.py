@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from mlops_assets.errors import DigestMismatchError, TrustError
-from mlops_assets.models.digest import digest_of
+from mlops_assets.models.digest import compute_digest
 
 
 def fill(folder, content=b"weights"):
@@ -15,9 +15,9 @@ def fill(folder, content=b"weights"):
 
 
 def added(cache, content=b"weights"):
-    with cache.incoming() as folder:
+    with cache.open_download_folder() as folder:
         fill(folder, content)
-        return cache.adopt(folder)
+        return cache.add_folder(folder)
 
 
 def entries(cache):
@@ -26,8 +26,8 @@ def entries(cache):
 
 def test_an_entry_is_named_by_its_digest(cache):
     digest = added(cache)
-    assert cache.verified(digest) == cache.root / digest
-    assert digest_of(cache.root / digest) == digest
+    assert cache.find_verified(digest) == cache.root / digest
+    assert compute_digest(cache.root / digest) == digest
     assert (cache.root / digest / "model.bin").read_bytes() == b"weights"
 
 
@@ -38,13 +38,13 @@ def test_equal_files_are_one_entry(cache):
 
 
 def test_what_is_not_there_is_none(cache):
-    assert cache.verified("0" * 64) is None
+    assert cache.find_verified("0" * 64) is None
 
 
 def test_a_download_leaves_nothing_behind(cache):
     added(cache)
     added(cache)
-    with contextlib.suppress(ZeroDivisionError), cache.incoming() as folder:
+    with contextlib.suppress(ZeroDivisionError), cache.open_download_folder() as folder:
         fill(folder)
         raise ZeroDivisionError
     assert list((cache.root / "incoming").iterdir()) == []
@@ -54,7 +54,7 @@ def test_what_a_killed_process_left_is_removed_by_the_next_download(cache):
     code = f"""
 import os, signal, pathlib
 from mlops_assets.models.cache import ModelCache
-with ModelCache(pathlib.Path({str(cache.root)!r})).incoming() as folder:
+with ModelCache(pathlib.Path({str(cache.root)!r})).open_download_folder() as folder:
     (folder / "half").write_bytes(b"x" * 1000)
     os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -65,10 +65,10 @@ with ModelCache(pathlib.Path({str(cache.root)!r})).incoming() as folder:
 
 
 def test_what_mlflow_writes_after_a_download_is_not_kept(cache):
-    with cache.incoming() as folder:
+    with cache.open_download_folder() as folder:
         fill(folder)
         (folder / "registered_model_meta").write_text("name: m")
-        digest = cache.adopt(folder)
+        digest = cache.add_folder(folder)
     assert sorted(path.name for path in (cache.root / digest).iterdir()) == ["MLmodel", "model.bin"]
 
 
@@ -98,7 +98,7 @@ def test_a_changed_entry_is_noticed(cache, tamper):
     digest = added(cache)
     tamper(cache.root / digest)
     with pytest.raises(DigestMismatchError, match=r"cached model's files have changed.*Delete this folder") as caught:
-        cache.verified(digest)
+        cache.find_verified(digest)
     assert digest in str(caught.value)
 
 
@@ -107,7 +107,7 @@ def test_an_entry_that_is_a_link_to_another_folder_is_noticed(cache, tmp_path):
     (cache.root / digest).rename(tmp_path / "elsewhere")
     (cache.root / digest).symlink_to(tmp_path / "elsewhere")
     with pytest.raises(DigestMismatchError):
-        cache.verified(digest)
+        cache.find_verified(digest)
 
 
 def test_nobody_else_may_write_to_the_cache(cache):
@@ -116,15 +116,15 @@ def test_nobody_else_may_write_to_the_cache(cache):
     for mode in (0o777, 0o770, 0o702):
         cache.root.chmod(mode)
         with pytest.raises(TrustError, match=r"written by somebody else.*chmod 700"):
-            cache.verified(digest)
-        with pytest.raises(TrustError), cache.incoming():
+            cache.find_verified(digest)
+        with pytest.raises(TrustError), cache.open_download_folder():
             pass
     cache.root.chmod(0o755)
-    assert cache.verified(digest)
+    assert cache.find_verified(digest)
 
 
 def test_a_cache_of_another_user_is_refused(cache, monkeypatch):
     digest = added(cache)
     monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
     with pytest.raises(TrustError, match=r"written by somebody else"):
-        cache.verified(digest)
+        cache.find_verified(digest)

@@ -15,8 +15,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
 from mlops_assets.errors import ConfigurationError, ModelLoadError
-from mlops_assets.models import load
-from mlops_assets.models.load import load_by_flavor, load_custom, load_native, load_once
+from mlops_assets.models.load import LOADED_MODELS, load_by_flavor, load_custom, load_native, load_once
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.models.trust import TRUSTED_TYPES
 from mlops_assets.resources.loaders import LOADERS, AutoLoader, BuiltinLoader, CustomLoader, Loader
@@ -231,13 +230,13 @@ def test_a_loader_module_that_is_not_there(saved):
         load_custom(saved, REFERENCE)
 
 
-def test_a_module_that_the_installed_version_has_not(saved):
+def test_a_module_that_the_installed_version_lacks(saved):
     edit_mlmodel(saved, lambda content: content["flavors"]["python_function"].update(loader_module="sklearn.no_such"))
-    with pytest.raises(ModelLoadError, match=r"module 'sklearn.no_such', which its package has not.*\"scikit-learn\""):
+    with pytest.raises(ModelLoadError, match=r"'sklearn.no_such', which its package does not have.*\"scikit-learn\""):
         load_custom(saved, REFERENCE)
 
 
-def test_an_error_of_the_models_own_code_is_told(tmp_path):
+def test_an_error_of_the_models_own_code_is_reported(tmp_path):
     (tmp_path / "model.py").write_text(SCRIPT)
     mlflow.pyfunc.save_model(tmp_path / "m", python_model=str(tmp_path / "model.py"), pip_requirements=["mlflow"])
     (tmp_path / "m" / "model.py").write_text("raise RuntimeError('the weights are on strike')")
@@ -288,18 +287,18 @@ def test_a_failure_is_not_remembered():
 
 
 def test_only_the_last_used_stay_in_memory():
-    kept = {name: load_once(REFERENCE, name, lambda: LoadedModel(REFERENCE, pyfunc=None)) for name in "abcd"}
+    models = {name: load_once(REFERENCE, name, lambda: LoadedModel(REFERENCE, pyfunc=None)) for name in "abcd"}
     for name in "ca":
         load_once(REFERENCE, name, lambda: pytest.fail("loaded again"))
-    assert len(load._loaded) == 4
+    assert len(LOADED_MODELS.keys_by_use()) == 4
     load_once(REFERENCE, "e", lambda: LoadedModel(REFERENCE, pyfunc=None))
-    assert load_once(REFERENCE, "a", lambda: pytest.fail("forgotten though used last")) is kept["a"]
-    assert load_once(REFERENCE, "b", lambda: LoadedModel(REFERENCE, pyfunc=None)) is not kept["b"]
-    assert len(load._loaded) == 4
+    assert load_once(REFERENCE, "a", lambda: pytest.fail("forgotten though used last")) is models["a"]
+    assert load_once(REFERENCE, "b", lambda: LoadedModel(REFERENCE, pyfunc=None)) is not models["b"]
+    assert len(LOADED_MODELS.keys_by_use()) == 4
 
 
 def test_threads_that_ask_at_once_get_the_same_model():
-    calls, found, ready = [], [], threading.Barrier(5)
+    calls, loaded, ready = [], [], threading.Barrier(5)
 
     def fresh():
         calls.append(1)
@@ -307,7 +306,7 @@ def test_threads_that_ask_at_once_get_the_same_model():
 
     def ask():
         ready.wait()
-        found.append(load_once(REFERENCE, "s", fresh))
+        loaded.append(load_once(REFERENCE, "s", fresh))
 
     threads = [threading.Thread(target=ask) for _ in range(5)]
     for thread in threads:
@@ -315,7 +314,7 @@ def test_threads_that_ask_at_once_get_the_same_model():
     for thread in threads:
         thread.join()
     assert len(calls) == 1
-    assert len({id(model) for model in found}) == 1
+    assert len({id(model) for model in loaded}) == 1
 
 
 def test_a_run_loads_the_champion_once(registry, run, saved, iris, monkeypatch):

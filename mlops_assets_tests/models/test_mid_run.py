@@ -15,6 +15,7 @@ from mlops_assets.models.registry import Registry
 from mlops_assets.resources import retries
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets_tests.models.conftest import save_sklearn
+from mlops_assets_tests.waiting import LONGEST_SECONDS
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,7 @@ def in_another_process(work, *arguments) -> None:
     """Somebody else's client of the registry."""
     process = multiprocessing.get_context("spawn").Process(target=work, args=arguments)
     process.start()
-    process.join(60)
+    process.join(LONGEST_SECONDS)
     assert process.exitcode == 0
 
 
@@ -94,9 +95,9 @@ def test_the_version_is_deleted(disturbed, registry, versions, iris):
 
 def forget(registry) -> None:
     """Another machine, or a cache that was cleaned: the pinned files have to come from the registry again."""
-    from mlops_assets.models import load
+    from mlops_assets.models.load import LOADED_MODELS
 
-    load._loaded.clear()
+    LOADED_MODELS.clear()
     for entry in registry.resource.cache.root.iterdir():
         if len(entry.name) == 64:
             shutil.rmtree(entry)
@@ -140,9 +141,9 @@ def test_files_are_replaced_and_the_cache_is_not_empty(disturbed, registry, vers
 
 def test_the_cache_is_tampered_with(disturbed, registry, versions):
     def act():
-        from mlops_assets.models import load
+        from mlops_assets.models.load import LOADED_MODELS
 
-        load._loaded.clear()
+        LOADED_MODELS.clear()
         entry = next(path for path in registry.resource.cache.root.iterdir() if len(path.name) == 64)
         shutil.copy(registry.folder / "models/1/model.skops", entry / "model.skops")
 

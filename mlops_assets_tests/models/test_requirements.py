@@ -1,6 +1,6 @@
 import pytest
 
-from mlops_assets.models.requirements import install_line, saved_with
+from mlops_assets.models.requirements import install_command, list_requirements
 
 
 @pytest.fixture
@@ -28,20 +28,20 @@ def folder(tmp_path):
     ],
 )
 def test_the_line_names_the_package_and_at_most_its_version(folder, module, line):
-    assert install_line(folder, module) == f'pip install "{line}"'
+    assert install_command(folder, module) == f'pip install "{line}"'
 
 
-def test_what_it_was_saved_with_is_told_without_urls_and_options(folder):
-    told = saved_with(folder)
-    assert told.startswith("mlflow==3.17.2, scikit-learn==1.9.1")
-    assert "evil.example" not in told
-    assert "passwd" not in told
-    assert "rm" not in told
+def test_what_it_was_saved_with_is_listed_without_urls_and_options(folder):
+    line = list_requirements(folder)
+    assert line.startswith("mlflow==3.17.2, scikit-learn==1.9.1")
+    assert "evil.example" not in line
+    assert "passwd" not in line
+    assert "rm" not in line
 
 
 @pytest.mark.parametrize("content", [None, b"", b"\xff\xfe\x00", b"x" * 10**6, b"a\n" * 10**5])
 def test_requirements_that_are_missing_or_nonsense(tmp_path, content):
     if content is not None:
         (tmp_path / "requirements.txt").write_bytes(content)
-    assert install_line(tmp_path, "lightgbm") == 'pip install "lightgbm"'
-    assert len(saved_with(tmp_path)) < 100_000
+    assert install_command(tmp_path, "lightgbm") == 'pip install "lightgbm"'
+    assert len(list_requirements(tmp_path)) < 100_000

@@ -40,7 +40,7 @@ def _client_of_another_test():
     import boto3
     from mlflow.store.artifact import s3_artifact_repo
 
-    s3_artifact_repo._cached_get_s3_client.cache_clear()
+    s3_artifact_repo._cached_get_s3_client.cache_clear()  # noqa: SLF001 - MLflow's cache has no public way to clear it
     boto3.DEFAULT_SESSION = None
 
 
@@ -72,7 +72,7 @@ def cache(tmp_path):
 
 
 def opened(registry, **settings):
-    return Registry(registry.uri, **{"timeout": 2, "retries": 0} | settings)
+    return Registry(registry.uri, **{"timeout": 120, "retries": 0} | settings)
 
 
 def keys_of_files(artifacts):
@@ -108,9 +108,9 @@ def failure(action, expected):
     with pytest.raises(expected) as caught:
         action()
     assert type(caught.value) is expected
-    told = "".join(traceback.format_exception(caught.value))
-    assert KEY not in told
-    assert SECRET not in told
+    trace = "".join(traceback.format_exception(caught.value))
+    assert KEY not in trace
+    assert SECRET not in trace
     return str(caught.value)
 
 

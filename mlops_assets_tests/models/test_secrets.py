@@ -14,7 +14,7 @@ from mlops_assets_tests.models.conftest import REFERENCE
 CANARY = "CANARY-7f3a"
 
 
-def told(error: BaseException) -> str:
+def format_error(error: BaseException) -> str:
     """Everything that a log would keep of an error: its message, its causes, its traceback."""
     return "".join(traceback.format_exception(error))
 
@@ -41,13 +41,13 @@ def test_no_error_tells_a_password(address, cache):
     ):
         with pytest.raises(MlopsAssetsError) as caught:
             ask()
-        assert CANARY not in told(caught.value)
+        assert CANARY not in format_error(caught.value)
 
 
 def test_mlflows_own_words_are_kept_without_it(cache):
     with pytest.raises(MlopsAssetsError) as caught:
         Registry(f"http://user:{CANARY}@127.0.0.1:1", retries=0).model("m")
-    assert "API request to http://***@127.0.0.1:1/api" in told(caught.value)
+    assert "API request to http://***@127.0.0.1:1/api" in format_error(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -60,13 +60,13 @@ def test_mlflows_own_words_are_kept_without_it(cache):
         f"unknown://user:{CANARY}@host/models",
     ],
 )
-def test_the_place_of_artifacts_is_told_without_it(source, registry, asked, cache, monkeypatch):
+def test_the_place_of_artifacts_is_shown_without_it(source, registry, asked, cache, monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     registry.client.create_registered_model("m")
     registry.client.create_model_version("m", source=source)
     with pytest.raises(MlopsAssetsError) as caught:
         asked.pin("m", 1, cache)
-    assert CANARY not in told(caught.value)
+    assert CANARY not in format_error(caught.value)
 
 
 def test_a_reference_holds_none(registry, asked, cache, saved, monkeypatch):
@@ -100,9 +100,9 @@ def test_a_run_that_fails_tells_none(run, registry, iris, instance, monkeypatch)
     done = run(iris[0], job="inference")
     assert not done.success
     assert "RegistryUnreachableError" in done.error()
-    kept = everything(done.result, instance)
-    assert "127.0.0.1:1" in kept
-    assert CANARY not in kept
+    text = everything(done.result, instance)
+    assert "127.0.0.1:1" in text
+    assert CANARY not in text
 
 
 def test_a_run_that_succeeds_tells_none(run, registry, saved, iris, instance):
@@ -113,10 +113,10 @@ def test_a_run_that_succeeds_tells_none(run, registry, saved, iris, instance):
     )
     done = run(iris[0], job="inference")
     assert done.success
-    kept = everything(done.result, instance)
-    assert done.metadata("champion_model")["digest"] in kept
+    text = everything(done.result, instance)
+    assert done.metadata("champion_model")["digest"] in text
     files = "".join(path.read_text(errors="replace") for path in done.tables.rglob("*") if path.is_file())
-    assert CANARY not in kept + files
+    assert CANARY not in text + files
 
 
 def test_the_page_holds_no_password():

@@ -134,7 +134,7 @@ def test_what_mlflow_wrote_about_the_old_version_is_left_behind(client, version)
     assert not (folder_of(client, 2) / "registered_model_meta").exists()
 
 
-def test_a_signature_is_replaced_only_when_told(client, logged):
+def test_a_signature_is_replaced_only_on_request(client, logged):
     _, model = logged(signature=OTHER)
     uri = f"models:/{model.model_id}"
     with pytest.raises(SignatureError, match="has a signature already"):

@@ -85,8 +85,8 @@ def test_fitted_models_pass(model):
         (node("left_child", 0, -5), "child is none of its nodes"),
         (node("left_child", 1, 0), "child is none of its nodes"),  # a circle: the walk would never end
         (node("right_child", 0, 0), "child is none of its nodes"),
-        (node("feature", 0, 10**9), "splits by a feature that it has not"),
-        (node("feature", 0, -3), "splits by a feature that it has not"),
+        (node("feature", 0, 10**9), "splits by a feature that it does not have"),
+        (node("feature", 0, -3), "splits by a feature that it does not have"),
         (lambda state: state.update(max_depth=1), "is deeper than it claims"),
         (lambda state: state.update(node_count=10**6), "claims more nodes than it has"),
         (lambda state: state.update(node_count=0), "claims more nodes than it has"),
@@ -141,7 +141,7 @@ def test_an_estimator_and_its_tree_must_agree_on_the_columns(change):
 
 def boosted(change):
     model = HistGradientBoostingClassifier(max_iter=2).fit(X, Y)
-    nodes = model._predictors[0][0].nodes
+    nodes = model._predictors[0][0].nodes  # noqa: SLF001 - what a crafted file would change
     change(nodes)
     return model
 
@@ -167,27 +167,27 @@ def test_a_boosted_tree_that_leads_elsewhere_is_refused(change, reason):
 
 def test_a_boosted_tree_without_the_fields_of_one_is_refused():
     model = boosted(lambda nodes: None)
-    model._predictors[0][0].nodes = np.zeros(3)
+    model._predictors[0][0].nodes = np.zeros(3)  # noqa: SLF001 - what a crafted file would change
     with pytest.raises(TrustError, match=r"cannot be examined \(IndexError\)"):
         check(model)
 
 
 def neighbors(position, change):
     model = KNeighborsClassifier(algorithm="kd_tree").fit(X, Y)
-    state = list(model._tree.__getstate__())
+    state = list(model._tree.__getstate__())  # noqa: SLF001 - what a crafted file would change
     state[position] = state[position].copy()
     change(state[position])
-    model._tree.__setstate__(tuple(state))
+    model._tree.__setstate__(tuple(state))  # noqa: SLF001 - what a crafted file would change
     return model
 
 
 @pytest.mark.parametrize(
     ("position", "change", "reason"),
     [
-        (1, lambda index: index.__setitem__(0, 10**9), "points at rows that it has not"),
-        (1, lambda index: index.__setitem__(0, -1), "points at rows that it has not"),
-        (2, lambda nodes: nodes["idx_end"].__setitem__(0, 10**9), "points at rows that it has not"),
-        (2, lambda nodes: nodes["idx_start"].__setitem__(0, -1), "points at rows that it has not"),
+        (1, lambda index: index.__setitem__(0, 10**9), "points at rows that it does not have"),
+        (1, lambda index: index.__setitem__(0, -1), "points at rows that it does not have"),
+        (2, lambda nodes: nodes["idx_end"].__setitem__(0, 10**9), "points at rows that it does not have"),
+        (2, lambda nodes: nodes["idx_start"].__setitem__(0, -1), "points at rows that it does not have"),
         (2, lambda nodes: nodes["is_leaf"].__setitem__(6, 0), "child is none of its nodes"),
     ],
 )
@@ -198,9 +198,9 @@ def test_a_tree_of_neighbors_that_leads_elsewhere_is_refused(position, change, r
 
 def test_arrays_of_different_lengths_are_refused():
     model = KNeighborsClassifier(algorithm="kd_tree").fit(X, Y)
-    state = list(model._tree.__getstate__())
+    state = list(model._tree.__getstate__())  # noqa: SLF001 - what a crafted file would change
     state[1] = state[1][:100]
-    model._tree.__setstate__(tuple(state))
+    model._tree.__setstate__(tuple(state))  # noqa: SLF001 - what a crafted file would change
     with pytest.raises(TrustError, match=r"arrays of different lengths"):
         check(model)
 

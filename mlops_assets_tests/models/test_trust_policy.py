@@ -57,9 +57,9 @@ def test_pinning_refuses_other_files(registry, asked, cache, saved):
 def test_a_required_tag_must_have_its_value(saved):
     tags = {"validation": "passed", "owner": "us"}
     judge(saved, reference(tags=(("owner", "us"), ("validation", "passed"))), required_tags=tags)
-    for found in ((), (("validation", "passed"),), (("owner", "us"), ("validation", "failed"))):
-        with pytest.raises(TrustError, match=r"had not the tags that are required here.*champion_model again"):
-            judge(saved, reference(tags=found), required_tags=tags)
+    for tags_of_version in ((), (("validation", "passed"),), (("owner", "us"), ("validation", "failed"))):
+        with pytest.raises(TrustError, match=r"did not have the tags required here.*champion_model again"):
+            judge(saved, reference(tags=tags_of_version), required_tags=tags)
 
 
 def test_only_what_is_lacking_is_named():
@@ -96,7 +96,7 @@ def test_files_must_lie_where_it_is_allowed(saved):
     judge(saved, reference(location="s3://models/prod/m/1"), allowed_sources=allowed)
     judge(saved, reference(location="mlflow-artifacts:/7/models/m-1/artifacts"), allowed_sources=allowed)
     for elsewhere in ("s3://models/production", "s3://models", "http://evil/prod", "s3://models/prod/../dev", "/etc"):
-        with pytest.raises(TrustError, match=r"files lie at .* which is not allowed here.*trust.allowed_sources"):
+        with pytest.raises(TrustError, match=r"files are at .* which is not allowed here.*trust.allowed_sources"):
             judge(saved, reference(location=elsewhere), allowed_sources=allowed)
 
 

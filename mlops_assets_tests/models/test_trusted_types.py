@@ -72,7 +72,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from mlops_assets.errors import TrustError
 from mlops_assets.models.load import load_native
-from mlops_assets.models.skops_files import types_in
+from mlops_assets.models.skops_files import find_untrusted_types
 from mlops_assets.models.trusted_types import TRUSTED_FUNCTIONS, TRUSTED_TYPES
 from mlops_assets_tests.models.conftest import REFERENCE, edit_mlmodel, judge, save_sklearn
 
@@ -226,6 +226,7 @@ ALL = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(ALL))
 @pytest.mark.filterwarnings("ignore")
 def test_an_ordinary_model_loads_by_default_and_predicts_the_same(name, tmp_path):
@@ -240,6 +241,7 @@ def test_an_ordinary_model_loads_by_default_and_predicts_the_same(name, tmp_path
     np.testing.assert_array_equal(loaded.predict(features), model.predict(features))
 
 
+@pytest.mark.slow
 def test_an_xgboost_and_a_lightgbm_model_of_their_own_flavors(tmp_path):
     features, target = table()
     features = features.drop(columns="city")
@@ -283,7 +285,7 @@ def test_what_needs_a_function_that_calls_functions_says_so(tmp_path):
     np.testing.assert_array_equal(load_native(saved, REFERENCE).predict(features), model.predict(features))
 
 
-def found(name: str) -> object | None:
+def find_object(name: str) -> object | None:
     module, _, attribute = name.rpartition(".")
     try:
         return getattr(importlib.import_module(module), attribute, None)
@@ -292,7 +294,7 @@ def found(name: str) -> object | None:
 
 
 def test_every_entry_is_a_type_or_one_of_the_few_functions():
-    others = {name for name in TRUSTED_TYPES - TRUSTED_FUNCTIONS if not isinstance(found(name), type | None)}
+    others = {name for name in TRUSTED_TYPES - TRUSTED_FUNCTIONS if not isinstance(find_object(name), type | None)}
     assert others == set()
 
 
@@ -305,7 +307,7 @@ def test_the_functions_are_exactly_these():
 
 def test_the_list_names_what_exists():
     """An entry that no supported version knows is a misprint; one that only some know is listed here."""
-    unknown = {name for name in TRUSTED_TYPES if found(name) is None}
+    unknown = {name for name in TRUSTED_TYPES if find_object(name) is None}
     assert unknown <= {
         "sklearn._loss.link.HalfLogitLink",
         "sklearn.compose._column_transformer._RemainderColsList",
@@ -335,7 +337,7 @@ def test_nothing_dangerous_is_on_the_list():
 def test_no_trusted_type_restores_itself_by_running_what_it_is_given():
     """skops hands any state to `__setstate__`; where that is Python, it neither evaluates nor imports nor unpickles."""
     suspicious = re.compile(r"\b(eval|exec|open|__import__|import_module|loads?)\(")
-    kinds = [found(name) for name in sorted(TRUSTED_TYPES - TRUSTED_FUNCTIONS)]
+    kinds = [find_object(name) for name in sorted(TRUSTED_TYPES - TRUSTED_FUNCTIONS)]
     methods = [
         vars(base)["__setstate__"] for kind in kinds if kind for base in kind.__mro__ if "__setstate__" in vars(base)
     ]
@@ -344,9 +346,9 @@ def test_no_trusted_type_restores_itself_by_running_what_it_is_given():
     assert [source for source in written if suspicious.search(source)] == []
 
 
-def test_the_needed_types_are_told_without_making_any(tmp_path):
+def test_the_needed_types_are_listed_without_making_any(tmp_path):
     features, target = table()
     model = prepared(RandomForestClassifier(2)).fit(features, target)
     saved = save_sklearn(model, tmp_path / "model")
-    assert types_in(saved / "model.skops") >= {"sklearn.tree._tree.Tree", "numpy.dtype"}
-    assert types_in(saved / "model.skops") <= TRUSTED_TYPES
+    assert find_untrusted_types(saved / "model.skops") >= {"sklearn.tree._tree.Tree", "numpy.dtype"}
+    assert find_untrusted_types(saved / "model.skops") <= TRUSTED_TYPES

@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import textwrap
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,8 +18,10 @@ from sklearn.datasets import load_diabetes
 from sklearn.linear_model import LinearRegression
 
 from mlops_assets.resources.registry import MlflowRegistry
-from mlops_assets.resources.tracking import MlflowTracking, params_of
+from mlops_assets.resources.tracking import FinishedRun, MlflowTracking, flatten_run_config
+from mlops_assets.sensors.moves import Memory
 from mlops_assets_tests.sensors.conftest import Model
+from mlops_assets_tests.waiting import watch_patience
 
 SENSOR, EXPERIMENT = "m_tracking_sensor", "mlops_assets/m"
 TRACKED = {"tracking": {"enabled": True}}
@@ -103,7 +104,7 @@ def test_its_artifacts_are_the_explanation_summary(model, registry, tmp_path):
     m.tick(SENSOR)
     (run,) = runs(registry)
     names = {file.path for file in registry.client.list_artifacts(run.info.run_id)}
-    assert names == {"explanation_summary.json", "explanation_summary.png", "explanation_report.html"}
+    assert names == {"explanation_summary.json", "explanation_summary.svg", "explanation_report.html"}
     place = registry.client.download_artifacts(run.info.run_id, "explanation_summary.json", str(tmp_path))
     table = json.loads(Path(place).read_text())
     assert {row["feature"] for row in table} == {"age", "sex", "bmi"}
@@ -201,7 +202,23 @@ def test_a_lost_cursor_records_nothing_twice(model, registry):
     assert [(run.info.run_id, run.info.end_time, run.data.metrics) for run in runs(registry)] == before
 
 
-def test_a_tracking_server_that_is_away_fails_no_run_and_is_made_up_for(model, registry, tmp_path):
+def test_a_cursor_of_an_earlier_version_records_nothing_twice(model, registry, monkeypatch):
+    m = model()
+    m.materialize()
+    m.tick(SENSOR)
+    cursor = json.loads(m.cursors[SENSOR])
+    m.cursors[SENSOR] = Memory(True, json.dumps([cursor["after"], cursor["seen"]]), 0, 0, 0).to_cursor()
+    assert cursor["seen"]
+
+    def finish_again(*_: object) -> None:
+        raise AssertionError("the run was recorded a second time")
+
+    monkeypatch.setattr(MlflowTracking, "finish", finish_again)
+    assert m.tick(SENSOR).skip_message == "No run has ended"
+    assert json.loads(m.cursors[SENSOR])["after"] == cursor["after"]
+
+
+def test_a_tracking_server_that_is_away_fails_no_run_and_is_made_up_for(model, registry, tmp_path, monkeypatch):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         away = MlflowRegistry(
@@ -211,9 +228,11 @@ def test_a_tracking_server_that_is_away_fails_no_run_and_is_made_up_for(model, r
         )
         m = model(registry=away)
         assert m.materialize().success
-        start = time.perf_counter()
-        said = m.tick(SENSOR).skip_message
-    assert time.perf_counter() - start < 5
+        with monkeypatch.context() as watched:
+            patience = watch_patience(watched)
+            said = m.tick(SENSOR).skip_message
+    assert len(patience.timeouts) == 2  # once, and one retry
+    assert sum(patience.slept) < 5
     assert said.startswith("RegistryUnreachableError")
     assert runs(registry) == []
     later = model()
@@ -222,23 +241,83 @@ def test_a_tracking_server_that_is_away_fails_no_run_and_is_made_up_for(model, r
     assert [run.info.status for run in runs(registry)] == ["FINISHED"]
 
 
+def test_what_could_not_be_recorded_is_a_warning_in_plain_words(model, registry, tmp_path, caplog):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        uri = f"http://user:canary@127.0.0.1:{unused.getsockname()[1]}"
+        away = MlflowRegistry(tracking_uri=uri, registry_uri=registry.uri, state=str(tmp_path / "state"), retries=0)
+        run = model().materialize().dagster_run
+        log = logging.getLogger("test")
+        assert MlflowTracking(model="m", experiment="e").begin(away, run, {}, log) is None
+    (warning,) = [record.getMessage() for record in caplog.records if record.name == "test"]
+    assert "not recorded yet" in warning
+    assert "does not answer" in warning
+    assert "the tracking sensor records it" in warning
+    assert "canary" not in warning
+
+
+def test_steps_that_begin_a_run_at_the_same_time_share_the_oldest(registry, monkeypatch):
+    tracking = MlflowTracking(model="m", experiment="e")
+    create = mlflow.MlflowClient.create_run
+    older: list[str] = []
+
+    def create_second(client, *args, **kwargs):
+        if not older:
+            older.append(create(client, *args, **kwargs | {"start_time": 1}).info.run_id)
+        return create(client, *args, **kwargs)
+
+    monkeypatch.setattr(mlflow.MlflowClient, "create_run", create_second)
+    assert tracking.find_or_create(registry.resource, "r1", "job").info.run_id == older[0]
+    assert [run.info.run_id for run in runs(registry)] == older
+
+
+def test_models_that_share_an_experiment_have_an_mlflow_run_each(registry):
+    first, second = (MlflowTracking(model=name, experiment="e") for name in ("a", "b"))
+    one, other = (tracking.find_or_create(registry.resource, "r1", "job") for tracking in (first, second))
+    assert one.info.run_id != other.info.run_id
+    assert first.find_or_create(registry.resource, "r1", "job").info.run_id == one.info.run_id
+    assert {run.data.tags["mlops_assets.model"] for run in runs(registry)} == {"a", "b"}
+
+
+def test_a_run_that_an_earlier_version_recorded_is_found_again(registry):
+    """Runs that only the sensor had recorded had no tag of dagster-mlflow's."""
+    tracking = MlflowTracking(model="m", experiment="e")
+    experiment = registry.client.create_experiment("e")
+    run = registry.client.create_run(experiment, tags={"dagster.run_id": "r1", "mlops_assets.model": "m"})
+    assert tracking.find_or_create(registry.resource, "r1", "job").info.run_id == run.info.run_id
+    assert [run.data.tags["dagster_run_id"] for run in runs(registry)] == ["r1"]
+
+
+def test_more_params_and_metrics_than_one_request_takes(registry):
+    tracking = MlflowTracking(model="m", experiment="e")
+    params = {f"p{number}": "x" * 7000 for number in range(250)}
+    metrics = {f"m{number}": float(number) for number in range(1100)}
+    tracking.finish(registry.resource, FinishedRun("r1", "job", "FINISHED", 1000, 2000, params=params, metrics=metrics))
+    (run,) = runs(registry)
+    assert len(run.data.metrics) == 1100
+    assert {len(value) for value in run.data.params.values()} == {6000}
+    assert len(run.data.params) == 250
+
+
 def test_the_link_is_the_page_of_a_server_without_credentials():
     run = SimpleNamespace(info=SimpleNamespace(run_id="r", experiment_id="7"))
     server = MlflowRegistry(tracking_uri="https://user:canary@mlflow.example/base/")
     page = "https://mlflow.example/base/#/experiments/7/runs/r"
-    tracked = MlflowTracking(model="m", experiment="e")._tracked(server, run)
+    tracked = MlflowTracking(model="m", experiment="e").link(server, run)
     assert tracked.metadata() == {"mlflow_run": dg.MetadataValue.url(page)}
 
 
-def test_mlflows_global_state_is_as_it_was(model, monkeypatch):
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    monkeypatch.delenv("MLFLOW_EXPERIMENT_ID", raising=False)
+def test_mlflows_global_state_is_as_it_was(model, registry, monkeypatch):
+    """Whoever calls MLflow's global functions meets the run, the experiment and the server that they chose."""
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_ID"):
+        monkeypatch.delenv(name, raising=False)
     m = model()
-    before = (mlflow.is_tracking_uri_set(), mlflow.active_run(), mlflow.tracking.fluent._active_experiment_id)
     assert m.materialize().success
-    assert (mlflow.is_tracking_uri_set(), mlflow.active_run(), mlflow.tracking.fluent._active_experiment_id) == before
-    assert "MLFLOW_TRACKING_URI" not in os.environ
-    assert "MLFLOW_EXPERIMENT_ID" not in os.environ
+    m.tick(SENSOR)
+    assert len(runs(registry)) == 1
+    assert not mlflow.is_tracking_uri_set()
+    assert mlflow.active_run() is None
+    assert not {"MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_ID", "MLFLOW_RUN_ID"} & set(os.environ)
 
 
 def test_it_is_off_by_default(model, registry):
@@ -257,7 +336,7 @@ def test_the_experiment_is_a_setting(model, registry):
 
 def test_params_are_flat_and_have_names_that_mlflow_takes():
     config = {"ops": {"m__predictions": {"config": {"params": {"k[0]": 1}, "predict_method": "predict"}}, "x": {}}}
-    assert params_of(config) == {
+    assert flatten_run_config(config) == {
         "m__predictions.params.k_0_": "1",
         "m__predictions.predict_method": "predict",
         "x": "{}",

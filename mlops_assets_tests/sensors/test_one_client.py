@@ -12,10 +12,11 @@ import pytest
 import sqlalchemy
 
 from mlops_assets.component import build_model_definitions
-from mlops_assets.errors import RegistryError, RegistryUnreachableError
-from mlops_assets.models.process_cache import OnFirstUse
+from mlops_assets.errors import RegistryError
 from mlops_assets.resources.defaults import default_resources
 from mlops_assets.resources.registry import MlflowRegistry
+
+pytestmark = pytest.mark.slow
 
 MODELS = [f"model_{number}" for number in range(4)]
 SENSORS = ("champion_sensor", "new_version_sensor")
@@ -128,22 +129,6 @@ def test_other_settings_are_another_client(registry):
     assert asked[0] is asked[1]
     assert asked[0] is not asked[2]
     assert (asked[0].timeout, asked[2].timeout) == (3, 4)
-
-
-def test_a_client_that_could_not_be_made_is_tried_again():
-    """A database that was away at the first tick is found by the next."""
-    tries = iter([RegistryUnreachableError("away"), None])
-
-    def make() -> str:
-        failed = next(tries)
-        if failed:
-            raise failed
-        return "made"
-
-    once = OnFirstUse(make)
-    with pytest.raises(RegistryUnreachableError):
-        once.value()
-    assert once.value() == "made"
 
 
 def test_a_database_that_was_emptied_is_a_registry_again(registry, tmp_path):

@@ -1,6 +1,7 @@
 """Compatibility is what it claims."""
 
 import pyarrow as pa
+import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from mlflow.models import ModelSignature
@@ -18,6 +19,8 @@ from mlops_assets.signatures.compatibility.edge_values import edge_rows
 from mlops_assets.signatures.contract.arrow_types import arrow_schema
 from mlops_assets.signatures.contract.contract import Contract
 from mlops_assets_tests.signatures.strategies import column_schemas, mlflow_types, names, scalars, tables, tensor_specs
+
+pytestmark = pytest.mark.slow
 
 bounded = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 

@@ -107,6 +107,7 @@ class TestParquet:
         assert source(parquet).open().dataset() is None
         assert source(parquet, row_key=("id",), limit=1).open().dataset() is None
 
+    @pytest.mark.slow
     def test_one_huge_row_group_is_read_in_bounded_memory(self, tmp_path):
         n = 2_000_000
         pq.write_table(

@@ -1,4 +1,4 @@
-"""What `hurry` promises: the same bits, by another way."""
+"""What `accelerate` promises: the same bits, by another way, and a model that is not changed."""
 
 import copy
 import pickle
@@ -19,7 +19,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from mlops_assets.trees import fast_boosting
-from mlops_assets.trees.fast_boosting import WORTH_PAIRS, can_hurry, hurry, read_leaves
+from mlops_assets.trees.fast_boosting import COMPARED_ROWS, WORTH_PAIRS, accelerate, can_accelerate
+from mlops_assets.trees.quickscorer import encode_trees
+from mlops_assets.trees.read import read_ensemble
 
 ROWS = 1_003
 """No multiple of the kernel's lanes."""
@@ -64,94 +66,136 @@ def fitted(name: str):
     return copy.deepcopy(model).fit(X, np.exp(y / 9) if "poisson" in name else y), X
 
 
-def never(*_arguments, **_more):
-    raise AssertionError("scikit-learn's own sum was asked for all rows")
+SUMMING_METHODS = [("histogram", "_predict_iterations"), ("gradient", "_raw_predict")]
 
 
+def accelerated(model, rows: int = WORTH_PAIRS):
+    fast = accelerate(model)
+    fast.sums.expect_rows(rows)
+    return fast
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_every_bit_is_the_librarys(name):
     model, X = fitted(name)
-    methods = [method for method in ("predict", "predict_proba", "decision_function") if hasattr(model, method)]
-    own = {method: getattr(model, method)(X) for method in methods}
-    staged = list(model.staged_predict(X))
-    hurry(model, WORTH_PAIRS)
-    for method in methods:
-        assert getattr(model, method)(X).tobytes() == own[method].tobytes()
-    assert model._mlops_assets_sums.compared
-    assert not model._mlops_assets_sums.refused
-    assert all(np.array_equal(one, other) for one, other in zip(staged, model.staged_predict(X), strict=True))
+    fast = accelerated(model)
+    for method in ("predict", "predict_proba", "predict_log_proba", "decision_function"):
+        if hasattr(model, method):
+            assert getattr(fast.model, method)(X).tobytes() == getattr(model, method)(X).tobytes()
+    assert fast.sums.compared
+    assert not fast.sums.rejected
+    stages = zip(model.staged_predict(X), fast.model.staged_predict(X), strict=True)
+    assert all(np.array_equal(one, other) for one, other in stages)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_fitted_model_is_not_changed(name):
+    model, X = fitted(name)
+    kind, attributes, pickled = type(model), dict(vars(model)), pickle.dumps(model)
+    accelerated(model).model.predict(X)
+    assert type(model) is kind
+    assert vars(model).keys() == attributes.keys()
+    assert all(vars(model)[attribute] is value for attribute, value in attributes.items())
+    assert pickle.dumps(model) == pickled
+
+
+def test_a_pipeline_is_not_changed():
+    X = table()
+    model = make_pipeline(StandardScaler(), GradientBoostingRegressor(n_estimators=9)).fit(X, target(X))
+    estimator, attributes, pickled = model[-1], dict(vars(model)), pickle.dumps(model)
+    steps = list(model.steps)
+    fast = accelerated(model)
+    assert fast.model.predict(X).tobytes() == model.predict(X).tobytes()
+    assert fast.sums.compared
+    assert not fast.sums.rejected
+    assert type(fast.model) is type(model)
+    assert vars(model) == attributes
+    assert model.steps == steps
+    assert model[-1] is estimator
+    assert type(estimator) is GradientBoostingRegressor
+    assert pickle.dumps(model) == pickled
 
 
 @pytest.mark.parametrize("name", ["histogram", "gradient"])
 def test_rows_on_a_threshold_go_where_the_library_sends_them(name):
-    """Each row lies on a threshold, or one float beside it."""
+    """Each row is on a threshold, or one float beside it."""
     model, X = fitted(name)
-    leaves = read_leaves(model)
-    rows = np.repeat(X.to_numpy()[:1], 3 * len(leaves.threshold), axis=0)
-    at = np.arange(len(leaves.threshold))
+    trees = encode_trees(read_ensemble(model))
+    rows = np.repeat(X.to_numpy()[:1], 3 * len(trees.threshold), axis=0)
+    split = np.arange(len(trees.threshold))
     for part, values in enumerate(
-        (leaves.threshold, np.nextafter(leaves.threshold, -np.inf), np.nextafter(leaves.threshold, np.inf))
+        (trees.threshold, np.nextafter(trees.threshold, -np.inf), np.nextafter(trees.threshold, np.inf))
     ):
-        rows[at + part * len(at), leaves.feature] = values
+        rows[split + part * len(split), trees.feature] = values
     rows = np.nan_to_num(rows, posinf=3, neginf=-3)
     frame = pd.DataFrame(rows, columns=X.columns)
-    own = model.predict(frame)
-    hurry(model, WORTH_PAIRS)
-    assert model.predict(frame).tobytes() == own.tobytes()
+    assert accelerated(model).model.predict(frame).tobytes() == model.predict(frame).tobytes()
 
 
-@pytest.mark.parametrize("name", ["histogram", "gradient"])
-def test_the_kernel_does_the_work(name, monkeypatch):
+@pytest.mark.parametrize(("name", "method"), SUMMING_METHODS)
+def test_the_kernel_does_the_work(name, method, monkeypatch):
     """After the first rows, which both sum."""
     model, X = fitted(name)
     expected = model.predict(X)
-    if name == "histogram":
-        model._predict_iterations = lambda *given: (
-            type(model)._predict_iterations(model, *given) or (len(given[0]) <= fast_boosting.COMPARED_ROWS or never())
-        )
-    else:
-        model._raw_predict = lambda X: type(model)._raw_predict(model, X) if len(X) <= 256 else never()
-    with pytest.raises(AssertionError, match="own sum"):
-        model.predict(X)
-    hurry(model, WORTH_PAIRS)
-    assert model.predict(X).tobytes() == expected.tobytes()
+    fast = accelerated(model)
+    library_sums, summed = getattr(type(model), method), []
+
+    def count_rows(self, X, *more):
+        summed.append(len(X))
+        return library_sums(self, X, *more)
+
+    monkeypatch.setattr(type(model), method, count_rows)
+    assert fast.model.predict(X).tobytes() == expected.tobytes()
+    assert summed == [COMPARED_ROWS]
+    assert fast.model.predict(X).tobytes() == expected.tobytes()
+    assert summed == [COMPARED_ROWS]
 
 
-def test_a_bit_that_differs_leaves_it_to_the_library(monkeypatch):
-    model, X = fitted("histogram")
-    own = model.predict(X)
-    leaves = read_leaves(model)
-    leaves.value[0] = np.nextafter(leaves.value[0], np.inf)
-    leaves.value[-40:] += 1e-9
-    monkeypatch.setattr(fast_boosting, "read_leaves", lambda _: leaves)
-    hurry(model, WORTH_PAIRS)
-    assert model.predict(X).tobytes() == own.tobytes()
-    assert model._mlops_assets_sums.refused
+@pytest.mark.parametrize("name", ["histogram", "gradient"])
+def test_a_bit_that_differs_leaves_it_to_the_library(name, monkeypatch):
+    model, X = fitted(name)
+    trees = encode_trees(read_ensemble(model))
+    trees.value[0] = np.nextafter(trees.value[0], np.inf)
+    trees.value[-40:] += 1e-9
+    monkeypatch.setattr(fast_boosting, "encode_trees", lambda _: trees)
+    fast = accelerated(model)
+    for _ in range(2):
+        assert fast.model.predict(X).tobytes() == model.predict(X).tobytes()
+        assert fast.sums.rejected
+
+
+@pytest.mark.parametrize(("name", "method"), SUMMING_METHODS)
+def test_a_version_whose_sum_takes_other_arguments_is_left_alone(name, method, monkeypatch):
+    model, _ = fitted(name)
+    monkeypatch.setattr(type(model), method, lambda self, X, *, weights: None)
+    assert not can_accelerate(model)
+    assert accelerate(model) is None
 
 
 def test_few_rows_do_not_wait_for_a_compiler():
     model, X = fitted("gradient")
-    hurry(model, len(X))
-    model.predict(X)
-    assert not model._mlops_assets_sums.compared
-    hurry(model, WORTH_PAIRS)
-    model.predict(X)
-    assert model._mlops_assets_sums.compared
+    fast = accelerated(model, len(X))
+    fast.model.predict(X)
+    assert not fast.sums.compared
+    fast.sums.expect_rows(WORTH_PAIRS)
+    fast.model.predict(X)
+    assert fast.sums.compared
 
 
-def test_many_few_rows_do_at_last(monkeypatch):
+def test_many_small_batches_load_the_kernel_in_the_end(monkeypatch):
     monkeypatch.setattr(fast_boosting, "WORTH_PAIRS", 5 * ROWS * 20)
     model, X = fitted("gradient")
-    hurry(model, 1)
+    fast = accelerated(model, 1)
     for _ in range(4):
-        model.predict(X)
-    assert not model._mlops_assets_sums.compared
-    model.predict(X)
-    model.predict(X)
-    assert model._mlops_assets_sums.compared
+        fast.model.predict(X)
+    assert not fast.sums.compared
+    fast.model.predict(X)
+    fast.model.predict(X)
+    assert fast.sums.compared
 
 
-def test_what_it_has_no_way_with_stays_as_it_is():
+def test_models_that_the_kernel_cannot_sum_are_left_alone():
     X = table()
     y = target(X)
     categories = X.assign(f3=X.f3.astype("int64").astype("category"))
@@ -161,65 +205,42 @@ def test_what_it_has_no_way_with_stays_as_it_is():
         (GradientBoostingRegressor(max_depth=9, n_estimators=5), X),
         (RandomForestRegressor(n_estimators=5), X),
         (LinearRegression(), X),
+        (make_pipeline(StandardScaler(), LinearRegression()), X),
     ):
         model.fit(rows, y)
-        assert not can_hurry(model)
-        before = set(vars(model))
-        hurry(model, WORTH_PAIRS)
-        assert set(vars(model)) == before
-    for nothing in (None, object(), "a string"):
-        assert not can_hurry(nothing)
-        hurry(nothing, WORTH_PAIRS)
+        assert not can_accelerate(model)
+        assert accelerate(model) is None
+    for model in (GradientBoostingRegressor(), HistGradientBoostingRegressor(), None, object(), "a string"):
+        assert not can_accelerate(model)
+        assert accelerate(model) is None
 
 
 def test_a_start_that_is_no_constant_is_the_librarys():
     X = table()
     model = GradientBoostingRegressor(init=LinearRegression(), n_estimators=9).fit(X, target(X))
-    own = model.predict(X)
-    hurry(model, WORTH_PAIRS)
-    assert model.predict(X).tobytes() == own.tobytes()
-
-
-def test_the_last_step_of_a_pipeline_hurries():
-    X = table()
-    model = make_pipeline(StandardScaler(), GradientBoostingRegressor(n_estimators=9)).fit(X, target(X))
-    own = model.predict(X)
-    hurry(model, WORTH_PAIRS)
-    assert model.predict(X).tobytes() == own.tobytes()
-    assert model[-1]._mlops_assets_sums.compared
+    fast = accelerated(model)
+    assert fast.model.predict(X).tobytes() == model.predict(X).tobytes()
+    assert fast.sums.rejected
 
 
 @pytest.mark.parametrize("name", ["histogram", "gradient"])
 def test_threads_copies_and_pickles(name):
     model, X = fitted(name)
-    own = model.predict(X)
-    hurry(model, WORTH_PAIRS)
+    expected = model.predict(X).tobytes()
+    fast = accelerated(model).model
     with ThreadPoolExecutor(4) as pool:
-        assert all(each.tobytes() == own.tobytes() for each in pool.map(model.predict, [X] * 12))
-    for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
-        assert other.predict(X).tobytes() == own.tobytes()
+        assert all(each.tobytes() == expected for each in pool.map(fast.predict, [X] * 12))
+    for other in (copy.copy(fast), copy.deepcopy(fast), pickle.loads(pickle.dumps(fast))):
+        assert type(other) is type(model)
+        assert vars(other).keys() == vars(model).keys()
+        assert other.predict(X).tobytes() == expected
 
 
-def test_a_run_of_many_rows_hurries_although_one_of_few_came_first(registry, run, monkeypatch):
-    """Both runs are this process's and find the model loaded and the work opened; the tables are those of the model."""
-    added = []
-    monkeypatch.setattr(fast_boosting, "WORTH_PAIRS", 500 * 20)
-    monkeypatch.setattr(fast_boosting.Leaves, "add_to", _noting(fast_boosting.Leaves.add_to, added))
-    rows = table(1_000).assign(row=np.arange(1_000))
-    model = GradientBoostingRegressor(n_estimators=20).fit(rows[[f"f{i}" for i in range(6)]], target(rows))
-    registry.add_sklearn(model, rows[[f"f{i}" for i in range(6)]])
-    settings = {"row_key": ["row"], "job": "inference", "resume": {"enabled": False}}
-    assert run(rows[:100], **settings).success
-    assert added == []
-    done = run(rows, **settings)
-    assert sum(added) >= 1_000
-    predicted = pd.read_parquet(done.tables / "predictions.parquet")
-    assert predicted.prediction.tolist() == model.predict(rows[[f"f{i}" for i in range(6)]]).tolist()
-
-
-def _noting(add_to, added):
-    def noted(self, sums, X):
-        added.append(len(X))
-        add_to(self, sums, X)
-
-    return noted
+def test_messages_name_the_models_own_class():
+    model, X = fitted("gradient")
+    with pytest.raises(ValueError, match="feature") as library:
+        model.predict(X.to_numpy()[:, :2])
+    with pytest.raises(ValueError, match="feature") as ours:
+        accelerated(model).model.predict(X.to_numpy()[:, :2])
+    assert str(ours.value) == str(library.value)
+    assert repr(accelerated(model).model) == repr(model)

@@ -16,7 +16,7 @@ _REACH_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
-class Address:
+class SparkAddress:
     """Which cluster, and as what; exactly one of `master` and `remote`.
 
     Attributes
@@ -36,12 +36,12 @@ class Address:
 
     @property
     def where(self) -> str:
-        """For messages; without a token or a user's name, which may stand behind the host."""
+        """For messages; without a token or a user's name, which may follow the host."""
         return self.master or (self.remote or "").split(";")[0].rstrip("/")
 
 
-def check_installed(address: Address) -> None:
-    """That what Spark needs is on this machine.
+def check_installed(address: SparkAddress) -> None:
+    """Check that what Spark needs is on this machine.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def check_installed(address: Address) -> None:
             fix='Run: pip install "mlops-assets[spark]"',
         ) from error
     if address.master:
-        missing = java_missing()
+        missing = find_java_problem()
         if missing:
             raise ConfigurationError(
                 f"A Spark master needs Java on this machine: {missing}",
@@ -70,26 +70,26 @@ def check_installed(address: Address) -> None:
             )
 
 
-def java_missing() -> str | None:
+def find_java_problem() -> str | None:
     """Why Spark cannot be started here, or None."""
     home = os.environ.get("JAVA_HOME")
     java = str(Path(home) / "bin" / "java") if home else shutil.which("java")
     if java is None or not Path(java).exists():
         return f"no bin/java in JAVA_HOME, {home}" if home else "JAVA_HOME is not set and no java is on the PATH"
-    told = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
-    found = re.search(r'version "(\d+)', told)
+    output = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
+    found = re.search(r'version "(\d+)', output)
     if found is None or int(found[1]) < _JAVA:
         return f"{java} is version {found[1] if found else 'unknown'}, and Spark needs {_JAVA}"
     return None
 
 
-def check_reachable(address: Address) -> None:
-    """That somebody listens: Spark itself tries for minutes, and then says little.
+def check_reachable(address: SparkAddress) -> None:
+    """Check that a cluster listens there: Spark itself tries for minutes, and then gives no reason.
 
     Raises
     ------
     WorkerError
-        Nobody does, at any of the hosts.
+        No host of the address does.
     """
     written = address.remote or address.master or ""
     hosts = re.match(r"(?:spark|sc)://([^/;]+)", written)
@@ -104,7 +104,7 @@ def check_reachable(address: Address) -> None:
         except OSError as error:
             refused.append(error.strerror or str(error) or type(error).__name__)
     raise WorkerError(
-        f"Nobody answers at Spark's address ({'; '.join(refused)})",
+        f"Nothing answers at Spark's address ({'; '.join(refused)})",
         where=address.where,
         fix="Start the cluster, or correct `master` or `remote` of the engine",
     )

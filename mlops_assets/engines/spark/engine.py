@@ -14,17 +14,17 @@ import pyarrow as pa
 from mlops_assets.engines.chunk_store import ChunkStore
 from mlops_assets.engines.chunks import Chunk
 from mlops_assets.engines.engine import Engine, Run
-from mlops_assets.engines.spark.address import Address
+from mlops_assets.engines.spark.address import SparkAddress
 from mlops_assets.engines.spark.session import (
     cancel_jobs,
-    forget,
-    session_at,
-    spark_error,
-    spark_errors,
+    close_session,
+    open_session,
+    spark_exceptions,
     tag_jobs,
+    translate_spark_error,
 )
 from mlops_assets.engines.spark.worker import ANSWERS_IN_SPARK, CHUNKS, ChunkTask
-from mlops_assets.engines.worker import batch_bytes, batch_of
+from mlops_assets.engines.worker import deserialize_batch, serialize_batch
 from mlops_assets.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -87,15 +87,15 @@ class SparkEngine(Engine):
             raise ConfigurationError(f"`conf` holds {wrong}", where="engine", fix="Spark's settings begin with spark.")
 
     @property
-    def address(self) -> Address:
+    def address(self) -> SparkAddress:
         """Which cluster, and as what."""
         conf = tuple(sorted((str(name), _text(value)) for name, value in self.conf.items()))
-        return Address(self.master, self.remote, self.name, conf)
+        return SparkAddress(self.master, self.remote, self.name, conf)
 
     def results(self, run: Run) -> Iterator[pa.RecordBatch]:
         task = ChunkTask.of(run)
-        session = session_at(self.address, self.start_seconds)
-        run.tell(f"Work on the Spark cluster at {self.address.where}")
+        session = open_session(self.address, self.start_seconds)
+        run.log(f"Work on the Spark cluster at {self.address.where}")
         bytes_of_a_job = self.in_flight_mib * 2**20 / JOBS
         # A generator, whose type does not say that it can be closed.
         with (
@@ -109,10 +109,10 @@ class SparkEngine(Engine):
                     jobs.start(job)
                     job = _Job()
                 while len(jobs.waiting) > JOBS:
-                    yield from jobs.first()
+                    yield from jobs.take_first()
             jobs.start(job)
             while jobs.waiting:
-                yield from jobs.first()
+                yield from jobs.take_first()
 
 
 @dataclass
@@ -129,9 +129,9 @@ class _Job:
         number, key = len(self.keys), ChunkStore.key(run.work.identity, chunk.content)
         self.keys.append(key)
         self.counts.append(chunk.rows.num_rows)
-        kept = run.kept(key, chunk.rows.num_rows)
+        kept = run.find_result(key, chunk.rows.num_rows)
         if kept is None:
-            self.rows[number] = batch_bytes(chunk.rows)
+            self.rows[number] = serialize_batch(chunk.rows)
             self.bytes += self.rows[number].size
         else:
             self.kept[number] = kept
@@ -146,7 +146,7 @@ class _Job:
 class _Jobs:
     """Jobs under way, their results in order."""
 
-    def __init__(self, session: "SparkSession", address: Address, run: Run, task: ChunkTask) -> None:
+    def __init__(self, session: "SparkSession", address: SparkAddress, run: Run, task: ChunkTask) -> None:
         self._session, self._address, self._run, self._task = session, address, run, task
         self._tag = f"mlops_assets-{secrets.token_hex(8)}"
         self._workers: set[str] = set()
@@ -156,9 +156,9 @@ class _Jobs:
 
     def start(self, job: _Job) -> None:
         if job.keys:
-            self.waiting.append((job, self._threads.submit(self._done, job)))
+            self.waiting.append((job, self._threads.submit(self._compute, job)))
 
-    def first(self) -> Iterator[pa.RecordBatch]:
+    def take_first(self) -> Iterator[pa.RecordBatch]:
         """The results of the job that was started first, when it is done."""
         job, future = self.waiting[0]
         results = future.result()
@@ -179,7 +179,7 @@ class _Jobs:
             wait(futures, 0.5)
         self._threads.shutdown()
 
-    def _done(self, job: _Job) -> dict[int, pa.RecordBatch]:
+    def _compute(self, job: _Job) -> dict[int, pa.RecordBatch]:
         """Results by number. All that succeeded are kept before the first that failed is raised."""
         results, failed = dict(job.kept), {}
         for number, is_failed, result, worker in self._answers(job):
@@ -187,8 +187,8 @@ class _Jobs:
             if is_failed:
                 failed[number] = result
                 continue
-            results[number] = batch_of(result)
-            self._run.put(job.keys[number], results[number])
+            results[number] = deserialize_batch(result)
+            self._run.store_result(job.keys[number], results[number])
         if failed:
             raise cast(Exception, pickle.loads(failed[min(failed)]))
         return results
@@ -202,10 +202,10 @@ class _Jobs:
             tag_jobs(self._session, self._tag)
             tasks = self._session.createDataFrame(table)
             answers = tasks.mapInArrow(self._task, ANSWERS_IN_SPARK).toArrow()
-        except spark_errors() as error:
+        except spark_exceptions() as error:
             if not self._closing:
-                forget(self._address)
-            raise spark_error(error, self._address) from error
+                close_session(self._address)
+            raise translate_spark_error(error, self._address) from error
         for batch in answers.to_batches():
             numbers, failed, results, workers = batch.columns
             for place in range(batch.num_rows):

@@ -1,5 +1,6 @@
 """What runs on a Spark worker: the same work as here, on chunks that come as bytes and go as bytes."""
 
+import hashlib
 import importlib
 import io
 import os
@@ -9,17 +10,17 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from mlops_assets.engines.engine import Run
-from mlops_assets.engines.work import PerChunk, opened, package_digest
-from mlops_assets.engines.worker import batch_bytes, batch_of, packed_error
+from mlops_assets.engines.work import ChunkFunction, open_work
+from mlops_assets.engines.worker import deserialize_batch, pickle_error, serialize_batch
 from mlops_assets.errors import ConfigurationError, WorkerError
-from mlops_assets.models.model_source import LoadsModels, ModelSource
+from mlops_assets.models.model_source import ModelLoader, ModelSource
 from mlops_assets.models.registry import Registry
 from mlops_assets.models.trust import TrustPolicy
 
@@ -36,16 +37,16 @@ _LIBRARIES = ("numpy", "pandas", "scipy", "pyarrow", "sklearn", "xgboost", "ligh
 class ChunkTask:
     """The function for `mapInArrow`: rows of `CHUNKS` in, rows of `ANSWERS` out.
 
-    What the work raises travels in the answer, so that Spark does not try three times more what cannot succeed.
+    What the work raises travels in the answer, so that Spark does not repeat what cannot succeed.
 
     Attributes
     ----------
     work
-        Of `packed_work`.
+        Of `pickle_for_worker`.
     code
         `package_digest` of the process that wants the work done.
     libraries
-        Versions there, of `loaded_libraries`.
+        Versions there, of `library_versions`.
     """
 
     work: bytes
@@ -61,7 +62,7 @@ class ChunkTask:
         ConfigurationError
             The work cannot be pickled.
         """
-        return cls(packed_work(run), package_digest(), loaded_libraries())
+        return cls(pickle_for_worker(run), package_digest(), library_versions())
 
     def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
@@ -70,10 +71,10 @@ class ChunkTask:
 
     def _answer(self, chunk: int, rows: pa.Buffer) -> pa.RecordBatch:
         try:
-            failed, result = False, batch_bytes(_opened(self)(batch_of(rows))).to_pybytes()
+            failed, result = False, serialize_batch(_open(self)(deserialize_batch(rows))).to_pybytes()
         except Exception as error:  # noqa: BLE001 - the driver raises it
-            failed, result = True, packed_error(error)
-        columns = ([chunk], [failed], [result], [_here()])
+            failed, result = True, pickle_error(error)
+        columns = ([chunk], [failed], [result], [_worker_name()])
         return pa.RecordBatch.from_arrays(
             [pa.array(column, kind) for column, kind in zip(columns, ANSWERS.types, strict=True)], schema=ANSWERS
         )
@@ -82,10 +83,10 @@ class ChunkTask:
 def probe(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """The function for `mapInArrow` that shows whether a worker works at all: which one it is, once per batch."""
     for _ in batches:
-        yield pa.RecordBatch.from_pydict({"worker": [_here()]})
+        yield pa.RecordBatch.from_pydict({"worker": [_worker_name()]})
 
 
-def packed_work(run: Run) -> bytes:
+def pickle_for_worker(run: Run) -> bytes:
     """The work of `run`, pickled for another machine: there the model's files go into that machine's own cache.
 
     Raises
@@ -93,7 +94,7 @@ def packed_work(run: Run) -> bytes:
     ConfigurationError
         It holds something of this process alone.
     """
-    run.packed()
+    run.pickle_work()
     data = io.BytesIO()
     _Packer(data).dump(run.work)
     return data.getvalue()
@@ -102,12 +103,12 @@ def packed_work(run: Run) -> bytes:
 class _Packer(pickle.Pickler):
     def reducer_override(self, value: Any) -> Any:
         if type(value) is ModelSource:
-            return _source_there, (value.registry, value.loader, value.trust)
+            return _source_on_worker, (value.registry, value.loader, value.trust)
         return NotImplemented
 
 
-def _source_there(registry: Registry, loader: LoadsModels, trust: TrustPolicy) -> ModelSource:
-    """The same source for a worker, whose machine has not the folders of the one that sent the work.
+def _source_on_worker(registry: Registry, loader: ModelLoader, trust: TrustPolicy) -> ModelSource:
+    """The same source for a worker, whose machine does not have the folders of the one that sent the work.
 
     Raises
     ------
@@ -119,43 +120,56 @@ def _source_there(registry: Registry, loader: LoadsModels, trust: TrustPolicy) -
         if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).is_file():
             raise ConfigurationError(
                 "The model registry is a file that a Spark worker does not see",
-                where=f"{registry.where}, {_here()}",
+                where=f"{registry.where}, {_worker_name()}",
                 fix="Use a tracking server (MLFLOW_TRACKING_URI=http://...), or a database that both reach",
             )
     home = os.environ.get("MLOPS_ASSETS_HOME")
-    own = Path(home) if home else Path(tempfile.gettempdir()) / f"mlops_assets-{_user()}"
-    return ModelSource(registry, own.absolute() / "cache" / "models", loader, trust)
+    state = Path(home) if home else Path(tempfile.gettempdir()) / f"mlops_assets-{_user()}"
+    return ModelSource(registry, state.absolute() / "cache" / "models", loader, trust)
 
 
 def _user() -> str:
     return str(os.geteuid()) if hasattr(os, "geteuid") else os.environ.get("USERNAME", "user")
 
 
-def loaded_libraries() -> tuple[tuple[str, str], ...]:
+@cache
+def package_digest() -> str:
+    """SHA-256 over this package's own modules: driver and workers exchange pickled objects, so their code is the same.
+
+    Results are kept under the driver's identity, whichever process computes them.
+    """
+    root = Path(__file__).parents[2]
+    sha = hashlib.sha256()
+    for path in sorted(root.rglob("*.py")):
+        sha.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return sha.hexdigest()
+
+
+def library_versions() -> tuple[tuple[str, str], ...]:
     """Versions of the libraries that this process computes with, by the name of their module."""
     loaded = ((name, getattr(sys.modules.get(name), "__version__", None)) for name in _LIBRARIES)
     return tuple((name, version) for name, version in loaded if version)
 
 
 @lru_cache(maxsize=4)
-def _opened(task: ChunkTask) -> PerChunk:
+def _open(task: ChunkTask) -> ChunkFunction:
     """Once per Python process: Spark gives one process many tasks."""
     if package_digest() != task.code:
         raise ConfigurationError(
             "A Spark worker runs another version of mlops_assets than this process",
-            where=_here(),
+            where=_worker_name(),
             fix="Install the same version of the package for the workers' Python",
         )
     for name, version in task.libraries:
         try:
-            found = getattr(importlib.import_module(name), "__version__", None)
+            here = getattr(importlib.import_module(name), "__version__", None)
         except ImportError:
             # Not every library that is loaded there is needed here; if it is, the loader says so.
             continue
-        if found != version:
+        if here != version:
             raise ConfigurationError(
-                f"A Spark worker has {name} {found}, this process has {version}: predictions may differ",
-                where=_here(),
+                f"A Spark worker has {name} {here}, this process has {version}: predictions may differ",
+                where=_worker_name(),
                 fix=f"Install {name} {version} for the workers' Python",
             )
     try:
@@ -163,11 +177,11 @@ def _opened(task: ChunkTask) -> PerChunk:
     except ImportError as error:
         raise WorkerError(
             f"A Spark worker cannot import the module {error.name!r}",
-            where=_here(),
+            where=_worker_name(),
             fix="Install it for the workers' Python, or send it along: conf: {spark.submit.pyFiles: ...}",
         ) from error
-    return opened(work)
+    return open_work(work)
 
 
-def _here() -> str:
+def _worker_name() -> str:
     return f"{socket.gethostname()}, process {os.getpid()}"

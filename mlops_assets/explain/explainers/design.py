@@ -10,7 +10,7 @@ from mlops_assets.explain.explainers.explainer import NotApplicableError, Subjec
 from mlops_assets.explain.explainers.response import as_fitted
 from mlops_assets.explain.explainers.rollup import prove, trace
 from mlops_assets.trees.arrays import Floats
-from mlops_assets.trees.columns import Sources, roll_up
+from mlops_assets.trees.input_columns import Sources, roll_up
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlops_assets.explain.explainers.explainer import NotApplicableError
-from mlops_assets.trees.columns import Sources
+from mlops_assets.trees.input_columns import Sources
 
 if TYPE_CHECKING:
     import pandas as pd

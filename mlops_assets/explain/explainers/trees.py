@@ -11,9 +11,9 @@ from mlops_assets.explain.explainers.shap_trees import ShapTrees
 from mlops_assets.trees.arrays import Floats
 from mlops_assets.trees.ensemble import TreeEnsemble
 from mlops_assets.trees.errors import UnreadableTreesError
-from mlops_assets.trees.interactions import strongest_pairs, tree_interactions
 from mlops_assets.trees.margin import raw_margin
 from mlops_assets.trees.read import read_ensemble
+from mlops_assets.trees.shap_interactions import strongest_pairs, tree_interactions
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,9 +10,10 @@ from mlops_assets.arrow.content_hash import hash_of
 from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.arrow.views import concatenate
 from mlops_assets.errors import ExplanationError
+from mlops_assets.explain.ledger.provenance import PARTITIONS, LedgerProvenance
 from mlops_assets.models.reference import ModelReference
 
-# What must be the same in all partitions for their attributions to be added up.
+# Fields of `LedgerProvenance` that must be the same in all partitions for their attributions to be added up.
 _COMPARABLE = ("space", "features", "outputs")
 
 
@@ -47,8 +48,10 @@ def ledger_of_version(
             fix="Materialize sample_explanations of a partition",
         )
     last = sources[own[-1]]
+    last_origin = LedgerProvenance.of(last)
     for key in own:
-        differing = [name for name in _COMPARABLE if sources[key].extra[name] != last.extra[name]]
+        origin = LedgerProvenance.of(sources[key])
+        differing = [name for name in _COMPARABLE if getattr(origin, name) != getattr(last_origin, name)]
         if differing:
             raise ExplanationError(
                 f"The partitions {key!r} and {own[-1]!r} differ in their {' and '.join(differing)}",
@@ -60,7 +63,7 @@ def ledger_of_version(
         last,
         data_version=hash_of(*versions),
         inputs_version=None,
-        extra={**last.extra, "partitions": json.dumps(own, ensure_ascii=False)},
+        extra={**last.extra, PARTITIONS: json.dumps(own, ensure_ascii=False)},
     )
     ledger = concatenate([partitions[key] for key in own])
     ledger = ledger.replace_schema(ledger.schema.with_metadata(source.to_metadata()))

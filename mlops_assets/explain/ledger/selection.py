@@ -55,6 +55,16 @@ class Selection:
         # A frozen dataclass sets its derived fields this way.
         object.__setattr__(self, "row_filter", RowFilter(self.where) if self.where is not None else None)
 
+    @property
+    def every_row(self) -> bool:
+        """Nothing is left out."""
+        return self.limit is None and self.sample is None and self.where is None
+
+    @property
+    def in_order_from_start(self) -> bool:
+        """The selected rows are the first ones of the table, without a gap."""
+        return self.sample is None and self.where is None
+
     def __str__(self) -> str:
         """The selection in words, for metadata and reports."""
         words = []

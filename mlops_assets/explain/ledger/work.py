@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import pyarrow as pa
 
 from mlops_assets.arrow.batching import join_batches
-from mlops_assets.engines.work import PerChunk, Work, identity_of
+from mlops_assets.engines.work import ChunkFunction, Work, identity_of
 from mlops_assets.explain.explainers.explainer import ExplainConfig, Explainer
 from mlops_assets.explain.explainers.setup import Explaining, explaining
 from mlops_assets.explain.ledger.ledger import explained, ledger_schema, passing
@@ -38,6 +38,7 @@ class ExplainWork(Work):
     """
 
     noun: ClassVar[str] = "explanations"
+    RESULT_VERSION: ClassVar[int] = 1
 
     model: LoadedModel
     signature: str
@@ -60,7 +61,7 @@ class ExplainWork(Work):
             json.dumps([one.kind, one.space, one.features, one.outputs, one.interaction_pairs, one.way]),
             self.selection.where or "",
         )
-        return identity_of("explain", self.model.reference, parts, (*self.model.strategies, one))
+        return identity_of(self, self.model.reference, parts, (*self.model.strategies, one))
 
     @cached_property
     def subject(self) -> Explaining:
@@ -83,7 +84,7 @@ class ExplainWork(Work):
         one = self.explainer
         return ledger_schema(self.key, one.features, standard_error=one.sampled, pairs=one.interaction_pairs)
 
-    def open(self) -> PerChunk:
+    def open(self) -> ChunkFunction:
         schema = self.schema
 
         def explain(rows: pa.RecordBatch) -> pa.RecordBatch:

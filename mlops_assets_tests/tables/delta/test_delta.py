@@ -51,6 +51,7 @@ def log(place: Location) -> list[list[dict]]:
     return [[json.loads(line) for line in entry.read_text().splitlines()] for entry in entries]
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(table=tables(HELD))
 def test_types_and_values_come_back(tmp_path_factory, table):
@@ -70,6 +71,7 @@ def test_what_was_published_is_the_same_as_an_input(tmp_path_factory, table):
     assert_same(read, table)
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(first=tables(HELD, max_rows=2), second=tables(HELD, max_rows=2))
 def test_the_schema_may_change_between_versions(tmp_path_factory, first, second):
@@ -490,6 +492,7 @@ def test_right_settings_load(tmp_path):
         assert component.definitions(tmp_path).jobs
 
 
+@pytest.mark.slow
 def test_importing_the_settings_imports_no_deltalake():
     import subprocess
 

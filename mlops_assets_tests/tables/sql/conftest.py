@@ -14,6 +14,15 @@ KINDS = ("sqlite", "duckdb", "postgresql")
 _counted = itertools.count()
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What asks the server is slow, see the conftest.py above."""
+    for item in items:
+        parameters = item.callspec.params if hasattr(item, "callspec") else {}
+        if parameters.get("url") == "postgresql":
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="package")
 def server():
     """A PostgreSQL server of its own; hands out the URL of a new schema at each call."""

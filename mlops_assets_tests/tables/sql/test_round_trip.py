@@ -85,6 +85,8 @@ def scalars(kind: pa.DataType) -> st.SearchStrategy:
 
 import decimal  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 WIDE = decimal.Context(prec=80)
 REASONS = pa.list_(pa.struct([("column", pa.string()), ("code", pa.string())]))
 TYPES = [

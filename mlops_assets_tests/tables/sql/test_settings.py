@@ -9,10 +9,9 @@ import pytest
 from pydantic import ValidationError
 
 from mlops_assets.component import MlflowModelComponent, build_model_definitions
-from mlops_assets.family import Family
 from mlops_assets.io_managers.inputs import SqlInputsIOManager, inputs_io_manager
+from mlops_assets.io_managers.kinds import tables_io_manager
 from mlops_assets.io_managers.sql import SqlIOManager
-from mlops_assets.model_definitions import tables_io_manager
 from mlops_assets.resources.defaults import default_resources
 
 TABLE = {"database": {"env": "WAREHOUSE_URL"}, "table": "customers", "row_key": ["id"]}
@@ -73,8 +72,9 @@ def test_definitions_need_no_variable_and_keep_no_secret(tmp_path, monkeypatch):
     dg.Definitions.validate_loadable(
         dg.Definitions.merge(definitions, dg.Definitions(resources=default_resources(tmp_path)))
     )
-    family = Family(load(inputs, {**SQL, "schema": "scores"}), tmp_path)
-    reader, tables = inputs_io_manager(family), tables_io_manager(family)
+    settings = load(inputs, {**SQL, "schema": "scores"})
+    reader = inputs_io_manager(settings.inputs, settings.partitioning, tmp_path)
+    tables = tables_io_manager(settings.outputs, tmp_path)
     assert isinstance(reader, SqlInputsIOManager)
     assert isinstance(tables, SqlIOManager)
     assert (reader.namespace, reader.table, tables.namespace) == ("shop", "customers", "scores")
@@ -114,6 +114,7 @@ for name in ("plain", "nested"):
 print(json.dumps(told))"""
 
 
+@pytest.mark.slow
 def test_the_yaml_is_what_dagster_reads(tmp_path):
     for name, table in (("plain", "customers"), ("nested", "{schema: shop, table: customers}")):
         place = tmp_path / "location" / "defs" / name

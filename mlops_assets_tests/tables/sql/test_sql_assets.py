@@ -123,7 +123,7 @@ def test_a_table_that_another_run_replaced_stops_this_one(url, champion, run, mo
     from mlops_assets.scoring.predict import Scorer
 
     put(url, "flowers", customers(champion).dropna())
-    joined = Scorer.joined
+    joined = Scorer.combine
 
     def meanwhile(scorer, scored, schema):
         changed = schema.empty_table()
@@ -134,7 +134,7 @@ def test_a_table_that_another_run_replaced_stops_this_one(url, champion, run, mo
         )
         return joined(scorer, scored, schema)
 
-    monkeypatch.setattr(Scorer, "joined", meanwhile)
+    monkeypatch.setattr(Scorer, "combine", meanwhile)
     done = run(
         {"database": url, "table": "flowers", "row_key": ["flower"]},
         job="inference",

@@ -248,6 +248,7 @@ write(rows, Target(Address.parse(sys.argv[1]), TableName("t")))
 """
 
 
+@pytest.mark.slow
 @each_kind
 def test_a_killed_writer_leaves_the_table_as_it_was(address, url):
     write(rows_of(table([1, 2])), Target(address, T))

@@ -1,0 +1,74 @@
+"""The plan of the house, as far as the import contract in pyproject.toml does not state it (docs/architecture.md)."""
+
+import ast
+import functools
+import graphlib
+import sys
+from pathlib import Path
+
+import pytest
+
+import mlops_assets
+
+PACKAGE = Path(mlops_assets.__file__).parent
+LONGEST_MODULE = 350
+FOR_TREES = {"numpy", "numba", "llvmlite"}
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+@functools.cache
+def imports_of(module: str) -> frozenset[str]:
+    """The full names of all that a module imports, also within functions and for the type checker alone."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(MODULES[module].read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module} imports by a relative path"
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return frozenset(names)
+
+
+def imported_modules(module: str) -> set[str]:
+    """The modules of this package that a module imports: `from a.b import c` is a.b.c, or a.b where c is no module."""
+    names = {name if name in MODULES else name.rpartition(".")[0] for name in imports_of(module)}
+    return (names & MODULES.keys()) - {module}
+
+
+def test_no_module_imports_another_in_a_circle():
+    """Deferred imports and those for the type checker count: whoever reads one has to read the other."""
+    try:
+        graphlib.TopologicalSorter({module: imported_modules(module) for module in MODULES}).prepare()
+    except graphlib.CycleError as error:
+        pytest.fail("A circle of imports: " + " is imported by ".join(error.args[1]))
+
+
+def test_no_module_imports_the_public_api():
+    """It names modules of every room, so that whoever imports it knows them all."""
+    assert [module for module in MODULES if "mlops_assets" in imported_modules(module)] == []
+
+
+def test_trees_are_a_library_of_their_own():
+    """They know NumPy, numba and themselves: no room of this package, no pandas, no library whose trees they read."""
+    known = FOR_TREES | sys.stdlib_module_names
+    for module in MODULES:
+        if module.startswith("mlops_assets.trees"):
+            foreign = {name for name in imports_of(module) if not name.startswith("mlops_assets.trees")}
+            assert {name for name in foreign if name.partition(".")[0] not in known} == set(), module
+
+
+@pytest.mark.parametrize("name", ["utils", "helpers", "common"])
+def test_no_room_without_a_purpose(name):
+    assert list(PACKAGE.glob(f"**/{name}*")) == []
+
+
+def test_modules_stay_small():
+    lengths = {module: len(path.read_text("utf-8").splitlines()) for module, path in MODULES.items()}
+    assert {module: length for module, length in lengths.items() if length > LONGEST_MODULE} == {}
