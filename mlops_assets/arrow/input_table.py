@@ -28,7 +28,7 @@ class InputTable:
     row_key
         The columns that identify a row, at least one. That they do is checked by `tables.keys`, not here.
     text_columns
-        Columns that are text only because their file has no types (CSV): to be parsed by whoever knows their type.
+        Columns that are text only because their file has no types (CSV): to be parsed where their type is known.
     uri
         Where the rows come from, without credentials.
     """
@@ -82,7 +82,7 @@ def key_rows(
     lazy: Callable[[pa.Schema], ds.Dataset] | None = None,
     parts: Callable[[], tuple[int, ...]] | None = None,
 ) -> InputTable:
-    """An `InputTable` over rows that somebody else reads.
+    """An `InputTable` over rows that a callback reads.
 
     Parameters
     ----------

@@ -28,7 +28,7 @@ class _BackgroundReader(Generic[Item]):
                     self._ready.append(item)
                     self._changed.notify_all()
                 del item
-        except BaseException as error:  # noqa: BLE001 - whoever reads raises it, an interrupt too
+        except BaseException as error:  # noqa: BLE001 - the reading thread raises it, an interrupt too
             self._error = error
         finally:
             close = getattr(iterator, "close", None)

@@ -18,7 +18,7 @@ _VERIFIED_HASHES = 100_000
 
 
 class KeyCheck:
-    """Watches the keys of a table go by, and tells at the end whether two rows share one.
+    """Takes in the keys of a table batch by batch, and reports at the end whether two rows share one.
 
     While keys strictly increase nothing is kept. From the first batch that breaks the order, 64-bit hashes are kept: at
     most 32 MiB in memory, the rest in 256 bucket files. Hashes that occur twice are looked up among the real keys in a
@@ -187,7 +187,7 @@ class KeyCheck:
             f"The row key {', '.join(map(repr, self._row_key))} does not identify a row, {surplus} rows repeat the key "
             f"of an earlier one: {shown}{more}",
             where=self._where,
-            fix="Remove the duplicates, or add the columns to row_key that tell these rows apart",
+            fix="Remove the duplicates, or add the columns to row_key that distinguish these rows",
         )
 
 

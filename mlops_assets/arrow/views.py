@@ -32,7 +32,7 @@ def as_type(dataset: ds.Dataset, annotation: object) -> Any:
 def rows_of(dataset: ds.Dataset, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
     """The rows in order, in batches of 1 to 65,536; no more than a row group of a Parquet table is in memory at once.
 
-    Row group by row group, because Arrow's scanner reads on while nobody takes its batches: half a gigabyte of a table
+    Row group by row group, because Arrow's scanner reads on while its batches wait: half a gigabyte of a table
     of ten million rows, whatever its readahead is set to.
     """
     names = None if columns is None else list(columns)
@@ -46,7 +46,7 @@ def rows_of(dataset: ds.Dataset, columns: Sequence[str] | None = None) -> Iterat
 
 
 def first_of(dataset: ds.Dataset, count: int) -> pa.Table:
-    """The first `count` rows; unlike `Dataset.head` reads no further than they lie."""
+    """The first `count` rows; unlike `Dataset.head` it reads no more rows than these."""
     return pa.Table.from_batches(first_rows(rows_of(dataset), count), dataset.schema)
 
 

@@ -100,7 +100,7 @@ def note_published(context: dg.OutputContext, now: Callable[[], Versions]) -> No
 
 @contextmanager
 def guard_switch(context: dg.OutputContext, folder: Location) -> Iterator[None]:
-    """The moment in which a new file takes its place: nobody else's, where `folder` is local.
+    """Enclose the moment in which a new file takes its place; locally one writer at a time.
 
     Raises
     ------

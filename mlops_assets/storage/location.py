@@ -202,7 +202,7 @@ class Location:
     def open_draft(self, target: "Location | None" = None) -> Iterator[pa.NativeFile]:
         """A stream into a draft of this file, which replaces it when the block ends well: see `replace_atomically`.
 
-        In an object store the draft is an upload, which nobody sees until it is complete.
+        In an object store the draft is an upload, which is invisible until it is complete.
         """
         if target is None and not self.is_local and is_object_store((remote := self.remote())[0]):
             with upload(*remote, self.uri) as sink:

@@ -31,7 +31,7 @@ def _protocol(filesystem: Any) -> str:
 
 
 class StoreHandler(arrow_fs.FSSpecHandler):  # type: ignore[misc]  # pyarrow is untyped
-    """Arrow's door to an object store: reads ranges, not whole objects, and says in plain words what is wrong."""
+    """Arrow's door to an object store: reads ranges, not whole objects, and reports in plain words what is wrong."""
 
     def get_file_info(self, paths: Sequence[str]) -> list[arrow_fs.FileInfo]:
         infos = []
@@ -153,7 +153,7 @@ def _cancel(file: Any, why: BaseException) -> None:
 
 
 def create(filesystem: Any, path: str, data: bytes, uri: str) -> bool:
-    """Make a remote file if there is none of its name; False when there is, or when somebody makes it right now."""
+    """Make a remote file if there is none of its name; False when there is one, or when another writer is making it."""
     try:
         with translate_errors(uri):
             filesystem.pipe_file(path, data, mode="create")
@@ -163,7 +163,7 @@ def create(filesystem: Any, path: str, data: bytes, uri: str) -> bool:
 
 
 def sweep_uploads(filesystem: Any, folder: str, older_than: timedelta) -> tuple[str, ...]:
-    """Cancel the multipart uploads to objects directly in `folder` that nobody has added to for `older_than`.
+    """Cancel the multipart uploads to objects directly in `folder` to which nothing was added for `older_than`.
 
     Nobody sees them, but S3 keeps and bills their parts. Returns the objects' names. Only S3 shows uploads: Google and
     Azure drop theirs after a week. Where listing them is not allowed, nothing is swept.

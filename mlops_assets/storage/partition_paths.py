@@ -118,7 +118,7 @@ class PathTemplate:
         Parameters
         ----------
         smallest
-            The directive of the smallest time that tells partitions apart: ``H``, ``d`` or ``m``; None: keys are names.
+            The directive of the smallest time that separates partitions: ``H``, ``d`` or ``m``; None: keys are names.
 
         Raises
         ------
@@ -148,8 +148,8 @@ class PathTemplate:
                 fix=f"Use %{', %'.join(_DIGITS)}",
             )
         day = {"d", "m"} <= used or "j" in used
-        tells = {"m": "m" in used, "d": day, "H": day and "H" in used}[smallest] and bool(used & {"Y", "y"})
-        if None not in formats and not tells:
+        distinguishes = {"m": "m" in used, "d": day, "H": day and "H" in used}[smallest] and bool(used & {"Y", "y"})
+        if None not in formats and not distinguishes:
             raise ConfigurationError(
                 "Several partitions would share this path",
                 where=self.text,

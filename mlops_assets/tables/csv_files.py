@@ -1,4 +1,4 @@
-"""CSV as input: text until somebody says otherwise.
+"""CSV as input: text unless other types are given.
 
 Types guessed from the values of a first block would make the verdict on one row depend on others. So a column without a
 declared type is read as text, and the contract parses it, row by row.
@@ -33,7 +33,7 @@ class CsvFiles(FileFormat):
     delimiter
         One character; None is a comma, or a tab for ``.tsv``.
     null_values
-        What stands for a null where it is not in quotes.
+        What is read as null where it is not in quotes.
     """
 
     name = "csv"

@@ -7,6 +7,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from mlops_assets.arrow.batching import BATCH_ROWS
+from mlops_assets.arrow.type_kinds import is_nested
 from mlops_assets.errors import TableError
 from mlops_assets.storage.location import Location
 from mlops_assets.tables.files import FileFormat, looks_like, translate_read_errors
@@ -34,7 +35,7 @@ class ParquetFiles(FileFormat):
             try:
                 yield from parquet.iter_batches(BATCH_ROWS, columns=names)
             except pa.ArrowInvalid as error:
-                if "Expected all lists to be of size" in str(error):
+                if _has_nulls_in_fixed_size_lists(parquet, names):
                     # https://github.com/apache/arrow/issues/35692: it can be written, and not be read.
                     raise TableError(
                         "A fixed-size list is null, which Arrow cannot read from Parquet",
@@ -67,6 +68,27 @@ def scan_format() -> ds.ParquetFileFormat:
     two gigabytes of file.
     """
     return ds.ParquetFileFormat(default_fragment_scan_options=ds.ParquetFragmentScanOptions(pre_buffer=False))
+
+
+def _has_nulls_in_fixed_size_lists(parquet: pq.ParquetFile, names: Sequence[str]) -> bool:
+    """By the statistics of the file; null elements count as well, but these alone can be read."""
+    fixed = {name for name in names if _holds_fixed_size_list(parquet.schema_arrow.field(name).type)}
+    metadata = parquet.metadata
+    for group in range(metadata.num_row_groups):
+        for at in range(metadata.num_columns):
+            column = metadata.row_group(group).column(at)
+            if column.path_in_schema.partition(".")[0] in fixed:
+                statistics = column.statistics
+                if statistics is None or not statistics.has_null_count or statistics.null_count:
+                    return True
+    return False
+
+
+def _holds_fixed_size_list(kind: pa.DataType) -> bool:
+    if pa.types.is_fixed_size_list(kind):
+        return True
+    children = (kind.field(at).type for at in range(kind.num_fields))
+    return is_nested(kind) and any(_holds_fixed_size_list(child) for child in children)
 
 
 def _damaged(file: Location) -> TableError:

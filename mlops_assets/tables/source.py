@@ -46,7 +46,7 @@ class TableSource:
     delimiter
         Of CSV: one character; None is a comma (a tab for ``.tsv``).
     null_values
-        Of CSV: what stands for a null where it is not in quotes.
+        Of CSV: what is read as null where it is not in quotes.
     version, timestamp
         Of a Delta table: the version's number, or a time at which it was the newest. None: the newest.
     """

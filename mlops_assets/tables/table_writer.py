@@ -140,7 +140,7 @@ class TableWriter(ABC):
         schema: pa.Schema,
         switch: ExitStack,
     ) -> str:
-        """Write what must lie beside `target` before the draft becomes it, and return its name; empty for nothing.
+        """Write what must be beside `target` before the draft becomes it, and return its name; empty for nothing.
 
         What is entered into `switch` is left after `_after_switch`.
         """
@@ -209,5 +209,5 @@ def translate_write_errors(target: Location) -> Iterator[None]:
 def with_metadata(schema: pa.Schema, metadata: Mapping[str, str]) -> pa.Schema:
     """`schema` with `metadata` merged over its own."""
     merged = {**(schema.metadata or {}), **{key.encode(): value.encode() for key, value in metadata.items()}}
-    # Sorted: the order in which somebody filled a mapping must not change the file's bytes.
+    # Sorted: the order in which a mapping was filled must not change the file's bytes.
     return schema.with_metadata(dict(sorted(merged.items())) or None)

@@ -97,19 +97,16 @@ class TestInputs:
         assert bucket.place("in.parquet").size() > 60 * MIB
         filesystem = bucket.place("in.parquet").remote()[0]
         fetched = []
-        ask = filesystem._call_s3
 
-        async def counting(method, *rest, **what):
-            answer = await ask(method, *rest, **what)
-            if method == "get_object":
-                fetched.append(answer["ContentLength"])
-            return answer
+        def count(parsed, **_):
+            fetched.append(parsed["ContentLength"])
 
-        filesystem._call_s3 = counting
+        filesystem.connect()
+        filesystem.s3.meta.events.register("after-call.s3.GetObject", count)
         try:
             found = TableSource(bucket.place("in.parquet"), columns=("c5",)).open().reader().read_all()
         finally:
-            del filesystem._call_s3
+            filesystem.s3.meta.events.unregister("after-call.s3.GetObject", count)
         np.testing.assert_array_equal(found.column("c5"), wide.column("c5"))
         assert sum(fetched) < 16 * MIB
         assert max(fetched) <= 2 * MIB

@@ -154,7 +154,7 @@ def _schemas(part: Part, old: "Schema | None", new: "Schema | None") -> Iterator
                 True,
             )
         elif name in removed:
-            # Named columns that nobody asks for are ignored; columns without names must be exactly as many.
+            # Named columns that are not asked for are ignored; columns without names must be exactly as many.
             code = DifferenceCode.INPUT_REMOVED if inputs else DifferenceCode.OUTPUT_REMOVED
             yield Difference(code, part, name, _kind(spec), None, not inputs or not named)
     for name in added:

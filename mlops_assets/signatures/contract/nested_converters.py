@@ -85,7 +85,7 @@ def struct_converter(source: pa.DataType, parts: dict[str, Converter], required:
         cast = []
         for name, part in parts.items():
             child, bad = part.convert(children[name] if name in children else pa.nulls(len(records)))
-            # A null object has null properties, which are nobody's fault but its own.
+            # A null object has null properties, which are not failures of their own.
             failures = merge_failures(
                 failures, bad if present is None else {r: mask & present for r, mask in bad.items()}
             )
@@ -134,7 +134,7 @@ def map_converter(value: Converter, required: bool) -> Converter:
         parents = np.repeat(np.arange(len(maps)), lengths)
         keys, items = maps.keys[first:last], maps.items[first:last]
         if absent is not None and lengths[absent].any():
-            # A null map may lie over entries that nobody can see.
+            # A null map may cover entries that are invisible.
             seen = pa.array(~absent[parents])
             keys, items, parents = keys.filter(seen), items.filter(seen), parents[~absent[parents]]
             lengths = np.where(absent, 0, lengths)

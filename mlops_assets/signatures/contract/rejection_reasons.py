@@ -61,7 +61,7 @@ def collect_reasons(
 ) -> tuple[pa.Array, Counter[tuple[str, str]]]:
     """The `reasons` column of the rows at positions `rejected` (sorted), and how often each (column, code) occurs.
 
-    Reasons stand in the order of the columns, then of the codes.
+    Reasons come in the order of the columns, then of the codes.
     """
     pairs = [
         (column, reason.value, np.flatnonzero(mask))

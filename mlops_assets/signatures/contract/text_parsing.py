@@ -78,7 +78,7 @@ def _parse_long(values: pa.Array) -> CastResult:
     magnitude = to_numpy(pc.cast(null_out(values, unknown), pa.float64()), 0.0)
     low, high = integer_limits(pa.int64())
     beyond: Mask = np.abs(magnitude) >= 2.0**63
-    # The doubles at the edge stand for several integers: these few rows are read one by one.
+    # The doubles at the edge each represent several integers: these few rows are read one by one.
     for row in np.flatnonzero(np.abs(magnitude) == 2.0**63):
         beyond[row] = not low <= int(values[row].as_py()) <= high
     parsed = pc.cast(null_out(values, unknown | beyond), pa.int64())

@@ -43,7 +43,7 @@ class DeltaVersion:
     files
         In the order in which they were added; those of one commit by name. It is the order of the rows.
     partition_columns
-        Those whose values stand in the log and not in the files.
+        Those whose values are in the log and not in the files.
     deleted
         File's path below the table -> which of its rows are left (a boolean array, rows beyond its end are).
     """
@@ -134,7 +134,7 @@ def open_version(place: Location, version: int | None = None, timestamp: str | N
     for action in sorted(actions, key=lambda each: (each["modification_time"], each["path"])):
         if re.match(r"[A-Za-z][A-Za-z0-9+.\-]*:/|/", action["path"]):
             raise TableError(
-                "The table is a shallow clone: its files lie elsewhere", where=place.uri, fix="Clone it whole"
+                "The table is a shallow clone: its files are elsewhere", where=place.uri, fix="Clone it whole"
             )
         values = action.get("partition") or {}
         constants = {name: pa.scalar(values[name], schema.field(name).type) for name in partition_columns}
@@ -205,7 +205,7 @@ def commit(place: Location, name: str, size: int, rows: int, schema: pa.Schema, 
     schema
         Its columns, in Delta's types; it becomes the table's schema.
     metadata
-        What the commit info tells, by names that the log has not for itself.
+        What goes into the commit info, under names that the log does not use itself.
 
     Raises
     ------
@@ -255,7 +255,7 @@ def _is_local_time(kind: pa.DataType) -> bool:
 
 
 def refers_to(place: Location, name: str) -> bool:
-    """Whether the newest version is made of the file `name`; True also where nobody can tell."""
+    """Whether the newest version is made of the file `name`; True also where this cannot be found out."""
     try:
         return has_table(place) and any(file.inside == name for file in open_version(place).files)
     except TableError:

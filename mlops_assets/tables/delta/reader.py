@@ -27,7 +27,7 @@ def delta_table(
 ) -> InputTable:
     """A Delta table, or one of its versions, as an input table; its `uri` ends in the version that is read.
 
-    Rows come in the order of `DeltaVersion.files`, and as they stand in each. Rows deleted since are not among them.
+    Rows come in the order of `DeltaVersion.files`, and in each file in its order. Rows deleted since are left out.
 
     Raises
     ------
@@ -74,7 +74,7 @@ def dataset_of(snapshot: DeltaVersion, schema: pa.Schema) -> ds.Dataset:
     Raises
     ------
     TableError
-        Rows were deleted and still stand in their files: a lazy dataset cannot leave them out.
+        Rows were deleted and are still in their files: a lazy dataset cannot leave them out.
     """
     if snapshot.deleted:
         raise TableError(

@@ -1,4 +1,4 @@
-"""Where a Delta table lies, as deltalake wants to hear it, and what it says when it cannot be opened."""
+"""The place of a Delta table in the form that deltalake takes, and its errors in ours."""
 
 import importlib
 import re

@@ -36,9 +36,9 @@ _NEAREST: Mapping[pa.DataType, pa.DataType] = {
 class DeltaWriter(ParquetWriter):
     """One Delta table per place, in one Parquet file, so that rows keep their order.
 
-    Each publish is exactly one commit, also of rows that are there already: the history tells every publish. What the
-    schema's metadata says of the origin (names with ``mlops_assets.``) stands in the commit info, and all of it in the
-    file. Nothing is vacuumed here: old versions stay until somebody does.
+    Each publish is exactly one commit, also of rows that are there already: the history shows every publish. What the
+    schema's metadata says of the origin (names with ``mlops_assets.``) is in the commit info, and all of it in the
+    file. Nothing is vacuumed here: old versions stay until the user does so.
 
     Types that Delta lacks are stored as the nearest one that holds every value, and come back as they were: unsigned
     integers as wider signed ones (``uint64`` as a decimal), times of day and durations as integers, ``float16`` as
@@ -67,7 +67,7 @@ class DeltaWriter(ParquetWriter):
         schema = with_metadata(plain_schema(reader.schema), metadata or {})
         self._refuse_unwritable(schema, target)
         if target.is_local and target.kind() == arrow_fs.FileType.File:
-            raise TableError("A file lies where the table's folder should be", where=target.uri, fix="Remove it")
+            raise TableError("There is a file where the table's folder should be", where=target.uri, fix="Remove it")
         name = f"part-00000-{secrets.token_hex(16)}-c000.snappy.parquet"
         file = file_in(target, name)
         provenance = {
@@ -95,7 +95,7 @@ class DeltaWriter(ParquetWriter):
 
     def _stored_schema(self, schema: pa.Schema) -> pa.Schema:
         fields = [field.with_type(map_type(field.type, self._stored_leaf)) for field in schema]
-        # Always with the table's own types: they tell that the file was written here.
+        # Always with the table's own types: they show that the file was written here.
         return with_types(pa.schema(fields), schema)
 
     def _stored_leaf(self, kind: pa.DataType) -> pa.DataType:
@@ -115,7 +115,7 @@ class DeltaWriter(ParquetWriter):
     def _refuse_unwritable(self, schema: pa.Schema, target: Location) -> None:
         if clashing := _clashing(schema.names):
             raise TableError(
-                f"Delta does not tell apart names that differ in case alone: {', '.join(map(repr, clashing))}",
+                f"Delta does not distinguish names that differ in case alone: {', '.join(map(repr, clashing))}",
                 where=target.uri,
                 fix="Rename the columns, or publish as Parquet",
             )
@@ -138,7 +138,7 @@ def _draft(target: Location, file: Location) -> Iterator[pa.NativeFile]:
         with target.open_draft(target=file) as sink:
             yield sink
         return
-    # No version names it yet, so nobody reads it; an upload that dies is never seen as a file.
+    # No version names it yet, so it is not read; an upload that dies is never seen as a file.
     try:
         with translate_os_errors(file):
             sink = file.filesystem.open_output_stream(file.path, compression=None)

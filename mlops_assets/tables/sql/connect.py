@@ -19,7 +19,7 @@ def open_session(address: SqlAddress, *, writing: bool) -> Iterator[Session]:
     MissingExtraError
         The driver is not installed.
     TableError
-        The database is not there, not reachable, or in use by somebody who does not share it.
+        The database is not there, not reachable, or locked by another process.
     """
     session = _session(address, writing)
     try:

@@ -184,9 +184,9 @@ def _connect(duckdb: Any, address: SqlAddress, *, read_only: bool) -> Any:
             raise _connection_error(address, error) from None
         if time.monotonic() > deadline:
             raise TableError(
-                f"Somebody else has had the database open for {LOCK_SECONDS:.0f} seconds",
+                f"Another process has had the database open for {LOCK_SECONDS:.0f} seconds",
                 where=address.uri,
-                fix="DuckDB lets one process write, and nobody read meanwhile: close the other one, or use PostgreSQL",
+                fix="DuckDB lets one process write, and none read meanwhile: close the other one, or use PostgreSQL",
             )
         if wait:
             time.sleep(_PAUSE)
@@ -195,9 +195,9 @@ def _connect(duckdb: Any, address: SqlAddress, *, read_only: bool) -> Any:
 def _is_lock_conflict(error: Exception) -> bool:
     """Whether another process has the file open.
 
-    By DuckDB's words, as nothing else says so: its Python errors have no code (DuckDB 2.0; `errors_as_json` has no
-    effect on `connect`), and whoever opens the file to look at its lock or its first bytes drops this process's own
-    locks on it when he closes it (fcntl).
+    By the words of the message, as nothing else says so: its Python errors have no code (DuckDB 2.0; `errors_as_json` has no
+    effect on `connect`), and to open the file and look at its lock or its first bytes would drop this process's own
+    locks on it at the close (fcntl).
     """
     return "Could not set lock" in str(error)
 

@@ -31,7 +31,7 @@ class Publication:
     Attributes
     ----------
     table, partition
-        Where they lie; the partition is empty where there is none.
+        Where they are; the partition is empty where there is none.
     number
         Which rows: their column `mlops_assets_publication`. A hash of the partition and the data version, so that the
         same inputs give the same rows.

@@ -17,7 +17,7 @@ from mlops_assets.tables.sql.storage import Extension, JsonText, Nothing, Storag
 Values = Sequence[object]
 
 LOCK_SECONDS = 60.0
-"""How long to wait for somebody else's transaction."""
+"""How long to wait for another transaction."""
 
 
 class MissingDatabaseError(TableError):
@@ -28,7 +28,7 @@ class MissingDatabaseError(TableError):
 
 
 class Session(ABC):
-    """One connection, closed by whoever opened it. No transaction is open at first; see `transaction`."""
+    """One connection, closed by the code that opened it. No transaction is open at first; see `transaction`."""
 
     kind: ClassVar[str]
     text: ClassVar[str]
@@ -146,7 +146,7 @@ class Session(ABC):
         self.execute(how)
 
     def create_temporary(self, name: str, columns: Mapping[str, str]) -> TableName:
-        """A table that nobody else sees and that goes with the connection."""
+        """A table that only this connection sees, and that ends with it."""
         self.execute(f"CREATE TEMPORARY TABLE {quoted(name)} ({column_list(columns)})")
         return TableName(name, self.temporary_schema)
 

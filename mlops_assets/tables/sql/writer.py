@@ -94,7 +94,7 @@ def write(
     Raises
     ------
     TableError
-        A column or a value cannot be held; the table is somebody else's; a column changed its type.
+        A column or a value cannot be held; the table was not published by this package; a column changed its type.
     """
     with open_session(target.address, writing=True) as session, session.translate_errors(target.where):
         storages = _storages(session, rows.schema, target)

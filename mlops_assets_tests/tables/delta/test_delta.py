@@ -319,7 +319,7 @@ def test_two_writers_at_once_never_make_a_table_of_both(tmp_path, monkeypatch, t
             return takes
         return True
 
-    monkeypatch.setattr(delta_log, "_takes", meanwhile)
+    monkeypatch.setattr(delta_log, "_accepts", meanwhile)
     try:
         publish(place, pa.table({"a": [3]}))
     except ConcurrentRunError:

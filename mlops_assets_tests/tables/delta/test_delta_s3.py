@@ -122,7 +122,7 @@ def test_two_writers_at_once_never_make_a_table_of_both(bucket, monkeypatch):
             DeltaWriter().write(others.pop().to_reader(), place)
         return True
 
-    monkeypatch.setattr(delta_log, "_takes", meanwhile)
+    monkeypatch.setattr(delta_log, "_accepts", meanwhile)
     with pytest.raises(ConcurrentRunError, match="at the same moment"):
         DeltaWriter().write(pa.table({"a": [3]}).to_reader(), place)
     assert DeltaWriter().read(place).to_table().to_pydict() == {"a": [2]}
