@@ -17,7 +17,7 @@ from mlops_assets.arrow.read_ahead import read_ahead
 from mlops_assets.arrow.spool import Spool
 from mlops_assets.arrow.unique_keys import KeyCheck
 from mlops_assets.errors import ContractError
-from mlops_assets.signatures.contract.contract import Contract, Policy, RowVerdict
+from mlops_assets.signatures.contract.contract import Contract, ContractPolicy, RowVerdict
 
 if TYPE_CHECKING:
     from mlflow.types import Schema
@@ -90,7 +90,7 @@ class ContractResult:
 
 @contextmanager
 def apply_contract(
-    table: InputTable, inputs: "Schema | None", policy: Policy, scratch: Path, limit: int | None = None
+    table: InputTable, inputs: "Schema | None", policy: ContractPolicy, scratch: Path, limit: int | None = None
 ) -> Iterator[ContractResult]:
     """Apply the contract to a table (its first `limit` rows) in bounded memory; the context's end removes the spools.
 

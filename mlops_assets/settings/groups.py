@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 if TYPE_CHECKING:
     from mlops_assets.explain.explainers.explainer import ExplainConfig
     from mlops_assets.models.trust import TrustPolicy
-    from mlops_assets.signatures.contract.contract import Policy
+    from mlops_assets.signatures.contract.contract import ContractPolicy
 
 # A strategy: {KIND: Name or module.Class, ...its settings}
 StrategySettings = dict[str, Any]
@@ -90,7 +90,7 @@ class ContractSettings(dg.Model, dg.Resolvable):
             raise ValueError("contract.max_rejected is a whole number, or a fraction between 0.0 and 1.0")
         return self
 
-    def policy(self, text_columns: "frozenset[str]" = frozenset()) -> "Policy":
+    def policy(self, text_columns: "frozenset[str]" = frozenset()) -> "ContractPolicy":
         """The policy that these settings describe.
 
         Parameters
@@ -98,9 +98,9 @@ class ContractSettings(dg.Model, dg.Resolvable):
         text_columns
             The columns whose format stores text only: there text may stand for a number.
         """
-        from mlops_assets.signatures.contract.contract import Policy
+        from mlops_assets.signatures.contract.contract import ContractPolicy
 
-        return Policy(missing=self.missing, parse_iso_datetimes=self.iso_datetimes, text_columns=text_columns)
+        return ContractPolicy(missing=self.missing, parse_iso_datetimes=self.iso_datetimes, text_columns=text_columns)
 
 
 class PredictSettings(dg.Model, dg.Resolvable):

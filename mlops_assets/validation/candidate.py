@@ -17,7 +17,7 @@ from mlops_assets.scoring.params import validate_params
 from mlops_assets.scoring.predict import Scorer
 from mlops_assets.scoring.prediction_columns import model_output_columns
 from mlops_assets.signatures.compatibility.compatibility import CompatibilityMode, check_compatibility
-from mlops_assets.signatures.contract.contract import Contract, Policy
+from mlops_assets.signatures.contract.contract import Contract, ContractPolicy
 from mlops_assets.signatures.mlflow.model_input import to_model_input
 from mlops_assets.validation.shift import measure_shift
 from mlops_assets.validation.verdict import CandidateVerdict, Finding
@@ -56,7 +56,7 @@ class Trial:
     load: Callable[[ModelReference], LoadedModel]
     rows: pa.Table
     row_key: tuple[str, ...]
-    policy: Policy = field(default_factory=Policy)
+    policy: ContractPolicy = field(default_factory=ContractPolicy)
     mode: CompatibilityMode = CompatibilityMode.FULL
     history: "Sequence[tuple[str, ModelSignature | None]]" = ()
     params: Mapping[str, Any] = field(default_factory=dict)

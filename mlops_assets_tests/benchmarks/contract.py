@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from mlops_assets.signatures.contract.contract import Contract, Policy
+from mlops_assets.signatures.contract.contract import Contract, ContractPolicy
 from mlops_assets.signatures.mlflow.model_input import to_model_input
 
 BATCH = 65_536
@@ -33,7 +33,7 @@ class Case:
     table: pa.Table
     kind: object
     frame: Callable[[], pd.DataFrame]
-    policy: Policy | None = None
+    policy: ContractPolicy | None = None
 
 
 def cases(rows: int) -> list[Case]:
@@ -59,7 +59,13 @@ def cases(rows: int) -> list[Case]:
     return [
         Case(f"{rows:,} x 20 double -> double", doubles, "double", doubles.to_pandas),
         Case(f"{rows:,} x 20 int64 -> double", flags, "double", flags.to_pandas),
-        Case(f"{rows:,} x 1 ISO text -> datetime", days, "datetime", days.to_pandas, Policy(parse_iso_datetimes=True)),
+        Case(
+            f"{rows:,} x 1 ISO text -> datetime",
+            days,
+            "datetime",
+            days.to_pandas,
+            ContractPolicy(parse_iso_datetimes=True),
+        ),
         Case(f"{some:,} x 1 list of 4 -> Array(double)", lists, Array("double"), listed),
         Case(f"{few:,} x 1 struct -> Object", pa.table({"o": records}), record, pa.table({"o": records}).to_pandas),
         Case(f"{rows:,} x 5 string -> string", texts, "string", texts.to_pandas),

@@ -12,7 +12,7 @@ from mlops_assets.engines.local import LocalEngine
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.scoring.apply_contract import apply_contract
 from mlops_assets.scoring.predict import PredictWork
-from mlops_assets.signatures.contract.contract import Policy
+from mlops_assets.signatures.contract.contract import ContractPolicy
 from mlops_assets.signatures.mlflow.signature_json import signature_from_json, signature_to_json
 from mlops_assets.storage.location import Location
 from mlops_assets.tables.parquet_writer import ParquetWriter
@@ -34,7 +34,7 @@ def score(model: LoadedModel, table: Path, key: str, folder: Path, stages: Stage
         source = TableSource(Location.parse(table), row_key=(key,)).open()
         with (
             scratch_folder(folder / "scratch") as scratch,
-            apply_contract(source, inputs, Policy(), scratch) as conformed,
+            apply_contract(source, inputs, ContractPolicy(), scratch) as conformed,
         ):
             for name, spool, content in (
                 ("rejected_samples", conformed.rejected, conformed.rejected_hash),

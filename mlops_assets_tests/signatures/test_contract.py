@@ -6,7 +6,7 @@ from mlflow.types import ColSpec, Schema
 from mlflow.types.schema import AnyType, Array, Map, Object, Property
 
 from mlops_assets.errors import ContractError
-from mlops_assets.signatures.contract.contract import Contract, Policy, conform
+from mlops_assets.signatures.contract.contract import Contract, ContractPolicy, conform
 
 AGE = Schema([ColSpec("double", "age"), ColSpec("string", "name", required=False)])
 
@@ -228,9 +228,9 @@ def test_nested_types_that_can_never_conform_are_an_error(kind, arrow, words):
 def test_missing_values_inside_a_list_follow_the_column():
     source = pa.record_batch({"x": pa.array([[1.0, None], None], pa.list_(pa.float64()))})
     optional = Contract(Schema([ColSpec(Array("double"), "x", required=False)]), source.schema).apply(source)
-    allowed = Contract(Schema([ColSpec(Array("double"), "x")]), source.schema, (), Policy(missing="allow")).apply(
-        source
-    )
+    allowed = Contract(
+        Schema([ColSpec(Array("double"), "x")]), source.schema, (), ContractPolicy(missing="allow")
+    ).apply(source)
     assert optional.rejected.num_rows == 0
     # MLflow takes no None for a required list, whatever the policy.
     assert allowed.accepted.column("x").to_pylist() == [[1.0, None]]
@@ -239,7 +239,7 @@ def test_missing_values_inside_a_list_follow_the_column():
 def test_text_columns_parses_cells_and_nothing_nested():
     source = pa.schema({"x": pa.list_(pa.string())})
     with pytest.raises(ContractError, match="string cannot become double"):
-        Contract(Schema([ColSpec(Array("double"), "x")]), source, (), Policy(text_columns=frozenset({"x"})))
+        Contract(Schema([ColSpec(Array("double"), "x")]), source, (), ContractPolicy(text_columns=frozenset({"x"})))
 
 
 def test_a_null_map_hides_what_lies_under_it():

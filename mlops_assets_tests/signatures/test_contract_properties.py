@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from mlflow.types import ColSpec, DataType, Schema
 from mlflow.types.schema import AnyType
 
-from mlops_assets.signatures.contract.contract import Contract, Policy
+from mlops_assets.signatures.contract.contract import Contract, ContractPolicy
 from mlops_assets.signatures.mlflow.model_input import refused_by_mlflow, to_model_input
 from mlops_assets_tests.signatures.same import same
 from mlops_assets_tests.signatures.strategies import column_schemas, tables
 
 pytestmark = pytest.mark.slow
 
-policies = st.builds(Policy, missing=st.sampled_from(["reject", "allow"]))
+policies = st.builds(ContractPolicy, missing=st.sampled_from(["reject", "allow"]))
 bounded = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
@@ -79,7 +79,7 @@ def test_results_are_valid_arrow_of_the_promised_schemas(case):
 def test_what_was_accepted_is_accepted_again_unchanged(case):
     schema, batch, contract = case
     once = contract.apply(batch).accepted
-    policy = Policy(missing="allow")
+    policy = ContractPolicy(missing="allow")
     twice = Contract(schema, once.schema, (), policy).apply(once)
     assert twice.rejected.num_rows == 0
     assert repr(twice.accepted.to_pylist()) == repr(once.to_pylist())
@@ -131,7 +131,7 @@ def test_mlflow_accepts_anything_where_it_asks_for_any(recorded_model, values):
 def test_the_verdict_on_text_does_not_depend_on_its_neighbours(texts):
     batch = pa.record_batch({kind.name: pa.array(texts, pa.string()) for kind in DataType if kind.name != "binary"})
     schema = Schema([ColSpec(name, name) for name in batch.schema.names])
-    contract = Contract(schema, batch.schema, (), Policy(text_columns=frozenset(batch.schema.names)))
+    contract = Contract(schema, batch.schema, (), ContractPolicy(text_columns=frozenset(batch.schema.names)))
     alone = [contract.apply(batch.slice(row, 1)) for row in range(len(texts))]
     together = contract.apply(batch)
     assert repr([r for v in alone for r in v.rejected.to_pylist()]) == repr(together.rejected.to_pylist())

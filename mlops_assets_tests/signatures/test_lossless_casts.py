@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from mlflow.types import ColSpec, Schema
 
-from mlops_assets.signatures.contract.contract import Contract, Policy
+from mlops_assets.signatures.contract.contract import Contract, ContractPolicy
 
 NAN = float("nan")
 
@@ -122,7 +122,7 @@ class TestMissingValues:
         assert reasons == []
 
     def test_pass_when_the_policy_allows(self, values, kind):
-        accepted, reasons = judge(values, kind, Policy(missing="allow"))
+        accepted, reasons = judge(values, kind, ContractPolicy(missing="allow"))
         assert len(accepted) == 3
         assert reasons == []
 

@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as arrays
 from mlflow.types import Schema, TensorSpec
 
 from mlops_assets.errors import ContractError
-from mlops_assets.signatures.contract.contract import Contract, Policy
+from mlops_assets.signatures.contract.contract import Contract, ContractPolicy
 from mlops_assets.signatures.mlflow.model_input import to_model_input
 from mlops_assets_tests.signatures.same import same
 from mlops_assets_tests.signatures.strategies import tensor_specs
@@ -64,7 +64,7 @@ def test_elements_are_cast_without_loss():
 def test_nan_is_missing_unless_the_policy_allows():
     column = pa.array([[1.0, NAN], [1.0, 2.0]])
     rejected, reasons = conformed(column, tensor("float64", 2))
-    allowed, _ = conformed(column, tensor("float64", 2), Policy(missing="allow"))
+    allowed, _ = conformed(column, tensor("float64", 2), ContractPolicy(missing="allow"))
     assert len(rejected) == 1
     assert reasons == {("x", "missing_value"): 1}
     assert same(allowed, np.array([[1.0, NAN], [1.0, 2.0]]))
@@ -107,7 +107,7 @@ def test_scalar_columns_must_be_as_many_as_the_second_dimension(columns):
 def test_text_columns_fill_a_matrix():
     source = pa.record_batch({"p": ["1", "x"], "q": ["2.5", "1"]})
     inputs = Schema([tensor("float32", 2)])
-    verdict = Contract(inputs, source.schema, (), Policy(text_columns=frozenset("pq"))).apply(source)
+    verdict = Contract(inputs, source.schema, (), ContractPolicy(text_columns=frozenset("pq"))).apply(source)
     assert same(to_model_input(verdict.accepted, inputs), np.array([[1.0, 2.5]], dtype=np.float32))
     assert verdict.reasons == {("p", "not_parseable"): 1}
 
@@ -176,7 +176,7 @@ def test_mlflow_accepts_every_conformed_tensor_and_changes_nothing(recorded_mode
     rows = data.draw(st.integers(1, 4))
     values = data.draw(arrays.arrays(spec.type, (rows, *spec.shape[1:])))
     column = pa.array(list(values)) if values.ndim == 1 else pa.FixedShapeTensorArray.from_numpy_ndarray(values).storage
-    given_array, reasons = conformed(column, spec, Policy(missing="allow"))
+    given_array, reasons = conformed(column, spec, ContractPolicy(missing="allow"))
     assert reasons == {}
     assert same(given_array, values)
     assert same(recorded_model.receives(given_array, Schema([spec])), values)

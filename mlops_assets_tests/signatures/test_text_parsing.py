@@ -5,10 +5,10 @@ import datetime
 import pyarrow as pa
 import pytest
 
-from mlops_assets.signatures.contract.contract import Policy
+from mlops_assets.signatures.contract.contract import ContractPolicy
 from mlops_assets_tests.signatures.test_lossless_casts import judge
 
-TEXT = Policy(text_columns=frozenset({"x"}))
+TEXT = ContractPolicy(text_columns=frozenset({"x"}))
 
 
 @pytest.mark.parametrize(
@@ -97,13 +97,13 @@ def test_an_empty_text_is_null_in_an_optional_column():
 
 def test_iso_datetimes_are_parsed_by_policy_in_a_typed_source():
     values = pa.array(["2024-01-31", "2024-01-31T00:00Z", "never", None])
-    accepted, reasons = judge(values, "datetime", Policy(parse_iso_datetimes=True), required=False)
+    accepted, reasons = judge(values, "datetime", ContractPolicy(parse_iso_datetimes=True), required=False)
     assert accepted == [datetime.datetime(2024, 1, 31), datetime.datetime(2024, 1, 31), None]
     assert reasons == ["not_parseable"]
 
 
 def test_an_empty_text_is_no_date_in_a_typed_source():
-    assert judge(pa.array([""]), "datetime", Policy(parse_iso_datetimes=True)) == ([], ["not_parseable"])
+    assert judge(pa.array([""]), "datetime", ContractPolicy(parse_iso_datetimes=True)) == ([], ["not_parseable"])
 
 
 def test_nanoseconds_survive():

@@ -12,7 +12,7 @@ from mlops_assets.explain.explainers.explainer import ExplainConfig
 from mlops_assets.explain.explainers.setup import explaining
 from mlops_assets.explain.ledger.ledger import ledger_batches
 from mlops_assets.models.loaded_model import LoadedModel
-from mlops_assets.signatures.contract.contract import Contract, Policy
+from mlops_assets.signatures.contract.contract import Contract, ContractPolicy
 
 if TYPE_CHECKING:
     from mlflow.types import Schema
@@ -52,7 +52,7 @@ def explanation_diff(
 
 
 def _conformed(rows: pa.Table, version: Version, row_key: tuple[str, ...]) -> pa.Table:
-    contract = Contract(version.inputs, rows.schema, row_key, Policy(missing="allow"), where="input_samples")
+    contract = Contract(version.inputs, rows.schema, row_key, ContractPolicy(missing="allow"), where="input_samples")
     verdicts = [contract.apply(batch) for batch in rows.to_batches()]
     if any(verdict.rejected.num_rows for verdict in verdicts):
         raise ContractError(

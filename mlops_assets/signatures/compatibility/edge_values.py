@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from mlops_assets.signatures.contract.arrow_types import arrow_type_of, tensor_type
 from mlops_assets.signatures.contract.column_converters import converter_for
-from mlops_assets.signatures.contract.column_matching import Policy
+from mlops_assets.signatures.contract.column_matching import ContractPolicy
 from mlops_assets.signatures.contract.rejection_reasons import any_failure
 from mlops_assets.signatures.contract.scalar_converters import Converter, RefusedError
 from mlops_assets.signatures.contract.tensor_converters import tensor_converter
@@ -101,7 +101,7 @@ def converter_to(spec: "ColSpec | TensorSpec", source: pa.DataType) -> Converter
     """
     from mlflow.types import TensorSpec
 
-    reading = Policy().reading("")
+    reading = ContractPolicy().reading("")
     if isinstance(spec, TensorSpec):
         return tensor_converter(source, spec, reading)
     return converter_for(source, spec.type, spec.required, reading)

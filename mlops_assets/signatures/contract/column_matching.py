@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Policy:
+class ContractPolicy:
     """What the contract may forgive.
 
     Attributes
@@ -76,7 +76,9 @@ class Matching:
         Why the source can never conform; empty if it can.
     """
 
-    def __init__(self, specs: "Schema | None", source: pa.Schema, row_key: Sequence[str], policy: Policy) -> None:
+    def __init__(
+        self, specs: "Schema | None", source: pa.Schema, row_key: Sequence[str], policy: ContractPolicy
+    ) -> None:
         self._source, self._row_key, self._policy = source, tuple(row_key), policy
         self.problems: list[str] = []
         self.columns: list[MatchedColumn] = []

@@ -23,7 +23,7 @@ import numpy as np
 import pyarrow as pa
 
 from mlops_assets.errors import ContractError
-from mlops_assets.signatures.contract.column_matching import MatchedColumn, Matching, Policy
+from mlops_assets.signatures.contract.column_matching import ContractPolicy, MatchedColumn, Matching
 from mlops_assets.signatures.contract.rejection_reasons import (
     REASONS,
     REASONS_TYPE,
@@ -36,7 +36,7 @@ from mlops_assets.signatures.contract.row_selection import select_rows
 if TYPE_CHECKING:
     from mlflow.types import Schema
 
-__all__ = ["Contract", "Policy", "RowVerdict", "conform"]
+__all__ = ["Contract", "ContractPolicy", "RowVerdict", "conform"]
 
 
 @dataclass(frozen=True)
@@ -101,11 +101,11 @@ class Contract:
         inputs: "Schema | None",
         source: pa.Schema,
         row_key: Sequence[str] = (),
-        policy: Policy | None = None,
+        policy: ContractPolicy | None = None,
         where: str = "inputs",
     ) -> None:
         self._source = source
-        matching = Matching(inputs, source, row_key, policy or Policy())
+        matching = Matching(inputs, source, row_key, policy or ContractPolicy())
         if matching.problems:
             raise ContractError(
                 "The table cannot conform to the signature: " + "; ".join(matching.problems),
@@ -182,7 +182,7 @@ def conform(
     batches: pa.RecordBatchReader | pa.Table | Iterable[pa.RecordBatch],
     inputs: "Schema | None",
     row_key: Sequence[str] = (),
-    policy: Policy | None = None,
+    policy: ContractPolicy | None = None,
     where: str = "inputs",
 ) -> Iterator[RowVerdict]:
     """A `Contract` over a whole table or stream: one verdict per batch, none held.

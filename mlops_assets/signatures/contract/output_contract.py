@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from mlops_assets.errors import did_you_mean
-from mlops_assets.signatures.contract.column_matching import Matching, Policy
+from mlops_assets.signatures.contract.column_matching import ContractPolicy, Matching
 
 if TYPE_CHECKING:
     from mlflow.types import Schema
@@ -36,7 +36,7 @@ class OutputContract:
     """
 
     def __init__(self, outputs: "Schema | None", produced: pa.Schema) -> None:
-        matching = Matching(outputs, produced, (), Policy())
+        matching = Matching(outputs, produced, (), ContractPolicy())
         self._columns = matching.columns
         problems = list(matching.problems)
         if outputs is not None and outputs.has_input_names():

@@ -40,7 +40,7 @@ class Reading:
     Attributes
     ----------
     text
-        The column is text and parsed (`Policy.text_columns`).
+        The column is text and parsed (`ContractPolicy.text_columns`).
     iso
         ISO 8601 text becomes datetime.
     allow_missing

@@ -160,7 +160,9 @@ def test_two_models_do_not_share_a_table(address):
     write(rows_of(table([1])), Target(address, T))
     other = rows_of(table([2]))
     metadata = {**other.schema.metadata, b"mlops_assets.model": b"other"}
-    with pytest.raises(TableError, match=r"holds predictions or explanations of the model 'm'.*Give each model its own outputs\.prefix"):
+    with pytest.raises(
+        TableError, match=r"holds predictions or explanations of the model 'm'.*Give each model its own outputs\.prefix"
+    ):
         write(Stored(other.table.replace_schema_metadata(metadata)), Target(address, T))
 
 
