@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mlops_assets.code_location.defs_folder import load_from_defs_folder
     from mlops_assets.component import MlflowModelComponent, build_model_definitions
+    from mlops_assets.resources.dagster_mlflow_adapter import dagster_mlflow_resource
     from mlops_assets.resources.defaults import default_resources
     from mlops_assets.resources.loaders import Loader
     from mlops_assets.resources.notifier import AppriseNotifier, LogNotifier, Notifier
@@ -34,6 +35,7 @@ _HOMES = {
     "Notifier": "mlops_assets.resources.notifier",
     "Signer": "mlops_assets.resources.signers",
     "build_model_definitions": "mlops_assets.component",
+    "dagster_mlflow_resource": "mlops_assets.resources.dagster_mlflow_adapter",
     "default_resources": "mlops_assets.resources.defaults",
     "load_from_defs_folder": "mlops_assets.code_location.defs_folder",
 }
@@ -51,6 +53,7 @@ __all__ = [
     "RecordedSigner",
     "Signer",
     "build_model_definitions",
+    "dagster_mlflow_resource",
     "default_resources",
     "load_from_defs_folder",
 ]

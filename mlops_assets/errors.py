@@ -97,6 +97,14 @@ class ExplanationError(MlopsAssetsError):
     """The model could not be explained, or an explanation is not what it claims to be."""
 
 
+class NotApplicableError(ExplanationError):
+    """A strategy cannot explain this model exactly; the automatic choice goes on to the next one with the reason."""
+
+
+class NotificationError(MlopsAssetsError):
+    """A message could not be delivered."""
+
+
 class WorkerError(MlopsAssetsError):
     """A process or machine that shared the work was lost, or could not begin."""
 

@@ -65,9 +65,9 @@ def table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> dg.T
     )
 
 
-def picture(png: bytes, alt: str) -> dg.MarkdownMetadataValue:
-    """A small PNG, shown inline."""
-    return dg.MetadataValue.md(f"![{plain_text(alt)}](data:image/png;base64,{base64.b64encode(png).decode()})")
+def picture(svg: bytes, alt: str) -> dg.MarkdownMetadataValue:
+    """A small SVG picture, shown inline."""
+    return dg.MetadataValue.md(f"![{plain_text(alt)}](data:image/svg+xml;base64,{base64.b64encode(svg).decode()})")
 
 
 def plain_text(text: str) -> str:

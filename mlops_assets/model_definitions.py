@@ -7,14 +7,16 @@ import dagster as dg
 
 from mlops_assets.assets.champion import champion_model_asset
 from mlops_assets.assets.engine_and_store import EngineAndStore
-from mlops_assets.assets.explanations import model_explanations_asset, sample_explanations_asset
+from mlops_assets.assets.model_explanations import model_explanations_assets
 from mlops_assets.assets.predictions import predictions_asset
+from mlops_assets.assets.sample_explanations import sample_explanations_assets
 from mlops_assets.assets.samples import sample_assets
 from mlops_assets.assets.signature import model_signature_asset
 from mlops_assets.checks.all_checks import all_checks
 from mlops_assets.engines.engine import Engine
 from mlops_assets.engines.kinds import ENGINES
-from mlops_assets.io_managers.champion import champion_io_manager, signature_io_manager
+from mlops_assets.io_managers.champion import champion_io_manager
+from mlops_assets.io_managers.documents import report_io_manager, signature_io_manager
 from mlops_assets.io_managers.inputs import inputs_io_manager
 from mlops_assets.io_managers.kinds import tables_io_manager
 from mlops_assets.io_managers.run_partition import reader_of_the_run
@@ -24,6 +26,7 @@ from mlops_assets.jobs.validate import ValidationSettings, validation_job
 from mlops_assets.naming import (
     BACKGROUND,
     CHAMPION_MODEL,
+    EXPLANATION_REPORT,
     INPUT_SAMPLES,
     MODEL_EXPLANATIONS,
     MODEL_SIGNATURE,
@@ -47,7 +50,7 @@ if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 INFERENCE = (CHAMPION_MODEL, MODEL_SIGNATURE, INPUT_SAMPLES, REJECTED_SAMPLES, PREDICTIONS)
-EXPLANATIONS = (SAMPLE_EXPLANATIONS, MODEL_EXPLANATIONS)
+EXPLANATIONS = (SAMPLE_EXPLANATIONS, BACKGROUND, MODEL_EXPLANATIONS, EXPLANATION_REPORT)
 PARTITIONED = (INPUT_SAMPLES, REJECTED_SAMPLES, PREDICTIONS, SAMPLE_EXPLANATIONS, BACKGROUND)
 
 
@@ -67,28 +70,29 @@ def model_definitions(settings: ModelSettings, root: Path) -> dg.Definitions:
         A strategy's KIND cannot be found, or does not take its settings.
     """
     names = settings.names
-    resources = resource_definitions(_resources(settings, root))
+    signer = build_strategy(Signer, SIGNERS, settings.signer)
+    resources = resource_definitions(_resources(settings, signer, root))
     inference = _job(settings, names.inference_job, INFERENCE)
     explanations = _job(settings, names.explanations_job, INFERENCE + EXPLANATIONS)
     checks = all_checks(names, settings.contract, settings.explain, root)
     return dg.Definitions(
-        assets=[*with_own_resources(_assets(settings, root), resources), *_external_assets(settings)],
+        assets=[*with_own_resources(_assets(settings, signer, root), resources), *_external_assets(settings)],
         asset_checks=with_own_resources(checks, resources),
         jobs=[inference, explanations, *_jobs_beside_the_graph(settings, resources)],
         sensors=all_sensors(settings, root, inference, explanations, resources),
     )
 
 
-def _assets(settings: ModelSettings, root: Path) -> list[dg.AssetsDefinition]:
+def _assets(settings: ModelSettings, signer: Signer, root: Path) -> list[dg.AssetsDefinition]:
     names, inputs, outputs, partitions = settings.names, settings.inputs, settings.outputs, settings.partitions_def
     engine_and_store = EngineAndStore(settings.engine, settings.resume, root)
     assets = [
         champion_model_asset(names, settings.alias_or_version, settings.trust, tracked=settings.tracking.enabled),
-        model_signature_asset(names, inputs, partitions),
+        model_signature_asset(names, inputs, partitions, reads_inputs=signer.reads_inputs),
         sample_assets(names, inputs, settings.contract, outputs, partitions, root),
         predictions_asset(names, settings.predict, outputs, engine_and_store, partitions),
-        sample_explanations_asset(names, settings.explain, outputs, engine_and_store, partitions),
-        model_explanations_asset(names, outputs, partitions),
+        sample_explanations_assets(names, settings.explain, outputs, engine_and_store, partitions),
+        model_explanations_assets(names, outputs, partitions),
     ]
     if settings.owners:
         owners = list(settings.owners)
@@ -146,13 +150,14 @@ def _database_metadata(settings: InputsSettings) -> dict[str, str]:
     return {"table": table if isinstance(table, str) else f"{table.database_schema}.{table.table}"}
 
 
-def _resources(settings: ModelSettings, root: Path) -> dict[str, object]:
+def _resources(settings: ModelSettings, signer: Signer, root: Path) -> dict[str, object]:
     names, outputs = settings.names, settings.outputs
     # The engine is made anew in each run, with its environment; wrong settings are refused here already.
     build_strategy(Engine, ENGINES, settings.engine)
     resources: dict[str, object] = {
         names.champion_store: champion_io_manager(names, outputs, settings.trust, root),
         names.signature_store: signature_io_manager(outputs, root),
+        names.report_store: report_io_manager(outputs, root),
         names.tables: tables_io_manager(outputs, root),
         names.run_lock: run_lock(
             names,
@@ -162,7 +167,7 @@ def _resources(settings: ModelSettings, root: Path) -> dict[str, object]:
             partitioned=PARTITIONED if settings.partitioning else (),
         ),
         names.tables_of_the_run: reader_of_the_run(names),
-        names.signer: build_strategy(Signer, SIGNERS, settings.signer),
+        names.signer: signer,
         names.loader: build_strategy(Loader, LOADERS, settings.loader),
         names.journal: journal_resource(names, settings.journal, outputs, root),
     }

@@ -17,7 +17,8 @@ SAMPLE_EXPLANATIONS = "sample_explanations"
 MODEL_EXPLANATIONS = "model_explanations"
 CHAMPION_ALIAS = "champion_alias"
 BACKGROUND = "sample_explanations_background"
-REPORT = "explanation_report.html"
+EXPLANATION_REPORT = "explanation_report"
+REPORT_FILE = f"{EXPLANATION_REPORT}.html"
 
 # Resources that all models of a code location share.
 REGISTRY, NOTIFIER = "mlflow_registry", "notifier"
@@ -68,6 +69,10 @@ class ModelNames:
         """``<model>/<asset>``."""
         return dg.AssetKey([self.prefix, asset])
 
+    def op(self, asset: str) -> str:
+        """The name of the step that makes an asset, as run config has it: ``<model>__<asset>``."""
+        return re.sub(r"\W", "_", "__".join(self.key(asset).path), flags=re.ASCII)
+
     def resource(self, part: str) -> str:
         """The key of a resource of this model: ``<model>_<part>``."""
         return f"{self.slug}_{part}"
@@ -87,6 +92,10 @@ class ModelNames:
     @property
     def tables_of_the_run(self) -> str:
         return self.resource("tables_of_the_run")
+
+    @property
+    def report_store(self) -> str:
+        return self.resource("report_io_manager")
 
     @property
     def inputs_reader(self) -> str:

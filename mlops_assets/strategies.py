@@ -2,18 +2,41 @@
 
 import importlib
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from mlops_assets.errors import ConfigurationError, did_you_mean
 
-Strategy = TypeVar("Strategy")
+Kind = TypeVar("Kind", bound="Strategy")
+
+
+class Strategy:
+    """What can be chosen by its `KIND` and replaced by a class of your own.
+
+    Attributes
+    ----------
+    KIND
+        The strategy's name, in YAML and in the metadata of what it makes; a subclass that sets none is called by the
+        name of its class.
+    """
+
+    KIND: ClassVar[str]
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "KIND" not in cls.__dict__:
+            cls.KIND = cls.__name__
+
+
+def by_kind(*strategies: type[Kind]) -> dict[str, type[Kind]]:
+    """The classes by their `KIND`, for `build_strategy`."""
+    return {strategy.KIND: strategy for strategy in strategies}
 
 
 def build_strategy(
-    base: type[Strategy],
-    kinds: Mapping[str, type[Strategy]],
+    base: type[Kind],
+    kinds: Mapping[str, type[Kind]],
     settings: Mapping[str, Any],
-) -> Strategy:
+) -> Kind:
     """Make the strategy that `settings` describe: ``{"KIND": name, **arguments}``.
 
     Parameters
@@ -45,7 +68,7 @@ def build_strategy(
         ) from error
 
 
-def _import(base: type[Strategy], kinds: Mapping[str, type[Strategy]], kind: str) -> type[Strategy]:
+def _import(base: type[Kind], kinds: Mapping[str, type[Kind]], kind: str) -> type[Kind]:
     module, dot, name = kind.rpartition(".")
     if not dot:
         raise ConfigurationError(

@@ -25,8 +25,6 @@ from mlops_assets.resources.registry import MlflowRegistry
 for _needed in (
     "dagster._core.storage.event_log",
     "dagster._core.storage.runs",
-    "matplotlib.backends.backend_agg",
-    "matplotlib.figure",
     "mlflow.pyfunc.model",
     "mlflow.sklearn",
     "mlflow.store.tracking.sqlalchemy_store",
@@ -34,8 +32,8 @@ for _needed in (
     "mlops_assets.model_definitions",
     "mlops_assets.explain.explainers.choose",
     "mlops_assets.explain.explainers.linear",
-    "mlops_assets.explain.report.png_plot",
     "mlops_assets.explain.report.report",
+    "mlops_assets.explain.report.summary_plot",
     "sklearn.linear_model",
     "skops.io",
 ):

@@ -16,6 +16,7 @@ import mlflow.pyfunc
 import mlflow.sklearn
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, settings
 from mlflow import MlflowClient
 from mlflow.models import ModelSignature, infer_signature
 
@@ -24,6 +25,22 @@ from mlops_assets.models.trust import TRUSTED_TYPES
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.storage.location import Location
 from mlops_assets_tests.object_store import KEY, SECRET, Bucket, make_bucket, s3_server
+
+# Hypothesis measures how long examples take: on a busy machine that is a verdict on the machine.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
+
+# What asks for one of these runs Dagster jobs or asks a server: it is slow, unless it is marked as `fast`.
+SLOW_FIXTURES = frozenset({"instance", "s3_endpoint", "server", "cluster", "daemon"})
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow what asks for a slow fixture, before `-m` selects."""
+    for item in items:
+        fixtures = SLOW_FIXTURES.intersection(getattr(item, "fixturenames", ()))
+        if fixtures and item.get_closest_marker("fast") is None:
+            item.add_marker(pytest.mark.slow)
 
 
 class LocalRegistry:

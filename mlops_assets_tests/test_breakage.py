@@ -16,6 +16,7 @@ from mlops_assets.io_managers.inputs import InputsIOManager
 from mlops_assets.scoring.predict import Scorer
 from mlops_assets.signatures.contract.contract import Contract
 from mlops_assets_tests.breaking import run_once
+from mlops_assets_tests.waiting import LONGEST_SECONDS
 
 KILLS = 20
 
@@ -108,7 +109,7 @@ def test_killed_at_any_moment_tables_are_whole_and_the_next_run_mends_all(place,
 
     for point in points:
         process = place.start(after, killed_at=point)
-        deadline = time.monotonic() + (chance.uniform(0.2, 0.9) * length if point is None else 60)
+        deadline = time.monotonic() + (chance.uniform(0.2, 0.9) * length if point is None else LONGEST_SECONDS)
         while process.is_alive() and time.monotonic() < deadline:
             assert torn() == []
             time.sleep(0.003)
@@ -194,7 +195,7 @@ def test_a_run_whose_samples_were_replaced_fails_and_the_other_runs_tables_stand
     """While one run predicts, another one runs from start to end; neither waits for the other."""
     features, _ = iris
     others: list[dict[str, bytes]] = []
-    stream = Scorer.joined
+    stream = Scorer.combine
 
     def meanwhile(self, batches, schema):
         if not others:
@@ -204,7 +205,7 @@ def test_a_run_whose_samples_were_replaced_fails_and_the_other_runs_tables_stand
             others[0].update(contents(done.tables))
         return stream(self, batches, schema)
 
-    monkeypatch.setattr(Scorer, "joined", meanwhile)
+    monkeypatch.setattr(Scorer, "combine", meanwhile)
     done = run(features.head(60), executor="multiprocess")
     assert not done.success
     assert "ConcurrentRunError" in done.error()

@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import mlops_assets
 
 PACKAGE = Path(mlops_assets.__file__).parent
@@ -32,6 +34,7 @@ def test_importing_the_code_location_is_light_and_silent():
     assert (done.stdout.strip(), done.stderr) == ("[]", "")
 
 
+@pytest.mark.slow
 def test_importing_the_code_location_costs_what_importing_dagster_costs():
     """What is measured by benchmarks/load.py, as a rule: beside Dagster and what it brings, only this package."""
     code = (
@@ -42,6 +45,7 @@ def test_importing_the_code_location_costs_what_importing_dagster_costs():
     assert (done.stdout.strip(), done.stderr) == ("['mlops_assets']", "")
 
 
+@pytest.mark.slow
 def test_loading_the_definitions_is_light_silent_and_does_no_io():
     """No network (sockets forbidden), no file written, and none of the heavy libraries."""
     code = f"""
@@ -62,6 +66,7 @@ print([m for m in {HEAVY} if m in sys.modules])
     assert (done.stdout.strip(), done.stderr) == ("[]", "")
 
 
+@pytest.mark.slow
 def test_the_pure_rooms_never_import_dagster():
     """Imported one by one, with every module in them: what the import contract reads in the code, as it happens."""
     modules = [

@@ -10,6 +10,8 @@ import pytest
 
 from mlops_assets_tests.test_other_project import GOOD, PYPROJECT, RESOURCES, dg
 
+pytestmark = pytest.mark.slow
+
 DEFINITIONS = """
 from pathlib import Path
 import dagster as dg

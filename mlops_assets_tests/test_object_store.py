@@ -11,6 +11,8 @@ from mlops_assets.cli import main
 from mlops_assets.journal.journal import Journal
 from mlops_assets_tests.object_store import KEY, SECRET
 
+pytestmark = pytest.mark.slow
+
 DAYS = {"type": "daily", "start": "2024-01-01", "end": "2024-01-03"}
 
 

@@ -55,6 +55,7 @@ def contents(tables) -> dict[str, bytes]:
     return {str(path.relative_to(tables)): path.read_bytes() for path in tables.rglob("*") if path.is_file()}
 
 
+@pytest.mark.fast
 def test_a_day_is_scored_and_explained_by_itself(daily, iris, tmp_path):
     features, model = iris
     done = daily("2024-01-02")
@@ -342,6 +343,7 @@ def test_a_wrong_setting_is_refused_at_load(settings, fact, tmp_path):
     assert fact in str(caught.value)
 
 
+@pytest.mark.slow
 def test_partitions_in_yaml(tmp_path):
     """Both forms, and dates as people write them: without quotes."""
     for name, partitions in (("days", "{type: daily, start: 2024-01-01, end: 2024-01-03}"), ("batches", "dynamic")):

@@ -100,6 +100,7 @@ def check(name: str, found: dict[str, Any]) -> None:
     assert found == golden[name]
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("family", list(FAMILIES))
 def test_the_published_rows_are_those_of_before(family, registry, run):
     done = run(**FAMILIES[family](registry))
@@ -108,6 +109,7 @@ def test_the_published_rows_are_those_of_before(family, registry, run):
     check(family, {table: described(path) for table, path in paths.items() if path.exists()})
 
 
+@pytest.mark.fast
 def test_the_sensors_remember_what_they_remembered_before(registry, run, instance):
     from mlops_assets_tests.sensors.conftest import Model
 

@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from mlops_assets_tests.waiting import LONGEST_SECONDS
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
@@ -114,14 +116,14 @@ def shows_the_history(project: Path, command: list[str]) -> None:
     )
     try:
         nodes = []
-        deadline = time.monotonic() + 90
+        deadline = time.monotonic() + LONGEST_SECONDS
         while time.monotonic() < deadline and not nodes:
             time.sleep(1)
             request = urllib.request.Request(
                 f"http://127.0.0.1:{port}/graphql", query.encode(), {"content-type": "application/json"}
             )
             try:
-                with urllib.request.urlopen(request, timeout=10) as answer:
+                with urllib.request.urlopen(request, timeout=120) as answer:
                     nodes = yaml.safe_load(answer.read())["data"]["assetNodes"]
             except (OSError, TypeError, KeyError):
                 continue
@@ -213,12 +215,12 @@ def test_sql_snippets_give_the_latest_publication(text, tmp_path):
     import pyarrow as pa
 
     from mlops_assets.arrow.provenance import Provenance
-    from mlops_assets.tables.sql.address import Address
+    from mlops_assets.tables.sql.address import SqlAddress
     from mlops_assets.tables.sql.names import TableName
     from mlops_assets.tables.sql.writer import Target, write
     from mlops_assets_tests.tables.sql.test_round_trip import Stored
 
-    target = Target(Address.parse(f"sqlite:///{tmp_path}/x.db"), TableName("churn_predictions"), mode="append")
+    target = Target(SqlAddress.parse(f"sqlite:///{tmp_path}/x.db"), TableName("churn_predictions"), mode="append")
     for version in ("first", "second"):
         metadata = Provenance(model="churn", data_version=version).to_metadata()
         write(Stored(pa.table({"prediction": [version]}).replace_schema_metadata(metadata)), target)

@@ -80,7 +80,7 @@ def test_the_report_lies_beside_the_tables_and_is_linked(iris, registry, run):
     registry.add_sklearn(RandomForestClassifier(5, max_depth=3, random_state=0).fit(features, target), features)
     done = run(features)
     place = done.tables / "explanation_report.html"
-    assert done.metadata("model_explanations")["report"] == str(place)
+    assert done.metadata("explanation_report")["file"] == str(place)
     text = place.read_text("utf-8")
     assert text.startswith("<!doctype html>")
     for fact in ("Rejected rows", "models:/m/1", "f0", "<svg"):

@@ -22,13 +22,13 @@ def first_rows(batches: Iterable[pa.RecordBatch], count: int | None) -> Iterator
     if count is None:
         yield from batches
         return
-    left = count
-    if left <= 0:
+    remaining = count
+    if remaining <= 0:
         return
     for batch in batches:
-        yield batch.slice(0, left)
-        left -= batch.num_rows
-        if left <= 0:
+        yield batch.slice(0, remaining)
+        remaining -= batch.num_rows
+        if remaining <= 0:
             return
 
 
@@ -43,17 +43,17 @@ def fixed_batches(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.R
         start = 0
         while incoming.num_rows - start >= rows - held:
             pending.append(incoming.slice(start, rows - held))
-            yield joined(pending)
+            yield join_batches(pending)
             start += rows - held
             pending, held = [], 0
         if start < incoming.num_rows:
             pending.append(incoming.slice(start))
             held += incoming.num_rows - start
     if pending:
-        yield joined(pending)
+        yield join_batches(pending)
 
 
-def joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
+def join_batches(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
     """At least one batch as one; a single one is not copied.
 
     Raises

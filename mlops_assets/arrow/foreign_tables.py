@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from mlops_assets.arrow.batching import BATCH_ROWS
-from mlops_assets.arrow.input_table import InputTable, keyed
+from mlops_assets.arrow.input_table import InputTable, key_rows
 from mlops_assets.errors import TableError
 
 
@@ -39,20 +39,20 @@ def from_arrow_like(
         The object is none of these, or a column of a DataFrame mixes types.
     """
     if isinstance(table, ds.Dataset):
-        schema, batches = table.schema, _of_dataset(table)
+        schema, batches = table.schema, _from_dataset(table)
     elif isinstance(table, pa.RecordBatchReader):
-        schema, batches = table.schema, _once(table, uri)
+        schema, batches = table.schema, _read_once(table, uri)
     elif isinstance(table, pa.RecordBatch):
-        schema, batches = table.schema, _of_table(pa.Table.from_batches([table]))
+        schema, batches = table.schema, _from_table(pa.Table.from_batches([table]))
     elif isinstance(table, pa.Table):
-        schema, batches = table.schema, _of_table(table)
+        schema, batches = table.schema, _from_table(table)
     elif _is_dataframe(table):
-        converted = _of_pandas(table, uri)
-        schema, batches = converted.schema, _of_table(converted)
+        converted = _from_pandas(table, uri)
+        schema, batches = converted.schema, _from_table(converted)
     elif hasattr(table, "__arrow_c_stream__"):
         reader = pa.RecordBatchReader.from_stream(table)
         schema = reader.schema
-        batches = _reopened(table) if isinstance(table, Sized) else _once(reader, uri)
+        batches = _reopen_each_time(table) if isinstance(table, Sized) else _read_once(reader, uri)
     else:
         raise TableError(
             f"A {type(table).__module__}.{type(table).__qualname__} is not a table",
@@ -60,13 +60,13 @@ def from_arrow_like(
             fix="Hand over a pyarrow Dataset, Table or RecordBatchReader, a pandas DataFrame, or an object with "
             "__arrow_c_stream__ such as a polars DataFrame",
         )
-    return keyed(schema, batches, uri=uri, row_key=row_key, columns=columns, limit=limit)
+    return key_rows(schema, batches, uri=uri, row_key=row_key, columns=columns, limit=limit)
 
 
 Opener = Callable[[Sequence[str]], Iterator[pa.RecordBatch]]
 
 
-def _of_dataset(dataset: ds.Dataset) -> Opener:
+def _from_dataset(dataset: ds.Dataset) -> Opener:
     def batches(columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         scanner = dataset.scanner(list(columns), batch_size=BATCH_ROWS, batch_readahead=2, fragment_readahead=1)
         yield from scanner.to_batches()
@@ -74,21 +74,21 @@ def _of_dataset(dataset: ds.Dataset) -> Opener:
     return batches
 
 
-def _of_table(table: pa.Table) -> Opener:
+def _from_table(table: pa.Table) -> Opener:
     def batches(columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         yield from table.select(list(columns)).to_batches(BATCH_ROWS)
 
     return batches
 
 
-def _reopened(source: object) -> Opener:
+def _reopen_each_time(source: object) -> Opener:
     def batches(_columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         yield from pa.RecordBatchReader.from_stream(source)
 
     return batches
 
 
-def _once(reader: pa.RecordBatchReader, uri: str) -> Opener:
+def _read_once(reader: pa.RecordBatchReader, uri: str) -> Opener:
     unread = [reader]
 
     def batches(_columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
@@ -104,7 +104,7 @@ def _is_dataframe(table: object) -> bool:
     return pandas is not None and isinstance(table, pandas.DataFrame)
 
 
-def _of_pandas(frame: Any, uri: str) -> pa.Table:
+def _from_pandas(frame: Any, uri: str) -> pa.Table:
     """The frame with its index as columns, unless it is a RangeIndex without a name, which only counts."""
     import pandas as pd
 

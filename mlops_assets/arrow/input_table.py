@@ -28,7 +28,7 @@ class InputTable:
     row_key
         The columns that identify a row, at least one. That they do is checked by `tables.keys`, not here.
     text_columns
-        Columns that are text only because their file has no types (CSV): to be parsed by whoever knows their type.
+        Columns that are text only because their file has no types (CSV): to be parsed where their type is known.
     uri
         Where the rows come from, without credentials.
     """
@@ -70,7 +70,7 @@ class InputTable:
         return self._lazy(self.schema) if self._lazy else None
 
 
-def keyed(
+def key_rows(
     schema: pa.Schema,
     batches: Callable[[Sequence[str]], Iterator[pa.RecordBatch]],
     *,
@@ -82,7 +82,7 @@ def keyed(
     lazy: Callable[[pa.Schema], ds.Dataset] | None = None,
     parts: Callable[[], tuple[int, ...]] | None = None,
 ) -> InputTable:
-    """An `InputTable` over rows that somebody else reads.
+    """An `InputTable` over rows that a callback reads.
 
     Parameters
     ----------
@@ -168,8 +168,8 @@ def _pandas_index(schema: pa.Schema) -> dict[str, str]:
     shown = {}
     for level, name in enumerate(stored):
         unnamed = name == f"__index_level_{level}__"
-        wanted = ("index" if len(stored) == 1 else f"level_{level}") if unnamed else name
-        shown[name] = name if unnamed and wanted in schema.names else wanted
+        column = ("index" if len(stored) == 1 else f"level_{level}") if unnamed else name
+        shown[name] = name if unnamed and column in schema.names else column
     return shown
 
 

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlops_assets.arrow.plain_types import plain_array
+from mlops_assets.arrow.type_kinds import is_text
 from mlops_assets.errors import TableError
 
 _ODD = np.uint64(0x9E3779B97F4A7C15)
@@ -24,7 +25,7 @@ def key_hashes(columns: Sequence[pa.Array], names: Sequence[str], where: str | N
     combined: np.ndarray | None = None
     for column, name in zip(columns, names, strict=True):
         hashed = _column_hashes(canonical(column), name, where)
-        combined = hashed if combined is None else _mixed(combined * _ODD + hashed)
+        combined = hashed if combined is None else _mix(combined * _ODD + hashed)
     if combined is None:
         raise TableError("A row key has no columns", where=where, fix="Name at least one in row_key")
     return combined
@@ -43,7 +44,7 @@ def _nulls(array: pa.Array) -> np.ndarray:
     return np.asarray(array.is_null().to_numpy(zero_copy_only=False), dtype=bool)
 
 
-def _mixed(values: np.ndarray) -> np.ndarray:
+def _mix(values: np.ndarray) -> np.ndarray:
     """The finaliser of splitmix64 (Steele, Lea, Flood 2014): every input bit reaches every output bit; a bijection."""
     values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -58,7 +59,7 @@ def _column_hashes(array: pa.Array, name: str, where: str | None) -> np.ndarray:
         array, kind = array.cast(pa.uint8()), pa.uint8()
     if pa.types.is_fixed_size_binary(kind) and not pa.types.is_decimal(kind):
         array, kind = array.cast(pa.binary()), pa.binary()
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+    if is_text(kind):
         hashed = _bytes_hashes(array, large=pa.types.is_large_string(kind))
     elif pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
         hashed = _bytes_hashes(array, large=pa.types.is_large_binary(kind))
@@ -83,7 +84,7 @@ def _fixed_width_hashes(array: pa.Array) -> np.ndarray:
     rows = words[array.offset * per_row : (array.offset + len(array)) * per_row].reshape(len(array), per_row)
     hashed = np.zeros(len(array), dtype=np.uint64)
     for part in range(per_row):
-        hashed = _mixed(hashed * _ODD + rows[:, part].astype(np.uint64) + _ODD)
+        hashed = _mix(hashed * _ODD + rows[:, part].astype(np.uint64) + _ODD)
     return hashed
 
 
@@ -100,14 +101,14 @@ def _bytes_hashes(array: pa.Array, *, large: bool) -> np.ndarray:
     if len(raw) > 8:
         raw[:-8] = np.frombuffer(data, dtype=np.uint8)[offsets[0] : offsets[-1]]
     words = np.ndarray(shape=(len(raw) - 7,), dtype="<u8", buffer=raw.data, strides=(1,))
-    hashed = _mixed(lengths.astype(np.uint64) + _ODD)
+    hashed = _mix(lengths.astype(np.uint64) + _ODD)
     going_on = np.flatnonzero(lengths > 0)
     position = 0
     while len(going_on):
         left = np.minimum(lengths[going_on] - position, 8).astype(np.uint64)
         mask = np.uint64(0xFFFFFFFFFFFFFFFF) >> (np.uint64(64) - left * np.uint64(8))
         word = words[starts[going_on] + position] & mask
-        hashed[going_on] = _mixed(hashed[going_on] * _ODD + word)
+        hashed[going_on] = _mix(hashed[going_on] * _ODD + word)
         position += 8
         going_on = going_on[lengths[going_on] > position]
     return hashed

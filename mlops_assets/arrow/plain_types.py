@@ -40,14 +40,14 @@ def plain_schema(schema: pa.Schema) -> pa.Schema:
 
 def plain_array(array: pa.Array) -> pa.Array:
     """The same values as a plain array; the same object when it is plain already."""
-    wanted = plain_type(array.type)
-    while array.type != wanted:
+    plain = plain_type(array.type)
+    while array.type != plain:
         if pa.types.is_dictionary(array.type):
             array = array.dictionary_decode()
         elif pa.types.is_run_end_encoded(array.type):
             array = pc.run_end_decode(array)
         else:
-            array = array.cast(wanted)
+            array = array.cast(plain)
     return array
 
 

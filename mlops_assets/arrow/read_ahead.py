@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 Item = TypeVar("Item")
 
 
-class _Ahead(Generic[Item]):
+class _BackgroundReader(Generic[Item]):
     def __init__(self, items: Iterable[Item], depth: int) -> None:
         self._items, self._depth = items, depth
         self._ready: deque[Item] = deque()
@@ -28,7 +28,7 @@ class _Ahead(Generic[Item]):
                     self._ready.append(item)
                     self._changed.notify_all()
                 del item
-        except BaseException as error:  # noqa: BLE001 - whoever reads raises it, an interrupt too
+        except BaseException as error:  # noqa: BLE001 - the reading thread raises it, an interrupt too
             self._error = error
         finally:
             close = getattr(iterator, "close", None)
@@ -62,11 +62,11 @@ class _Ahead(Generic[Item]):
             self._thread.join()
 
 
-def ahead(items: Iterable[Item], depth: int = 2) -> Iterator[Item]:
+def read_ahead(items: Iterable[Item], depth: int = 2) -> Iterator[Item]:
     """The same items in the same order, made in a thread of their own, at most `depth` of them ahead.
 
     Starts with the first item that is asked for. What `items` raises is raised here, after the items before it. A
     reader that stops early (closes the iterator, or fails) stops the thread after the item it is making, and closes
     `items`; no thread outlives the iterator.
     """
-    return iter(_Ahead(items, depth))
+    return iter(_BackgroundReader(items, depth))

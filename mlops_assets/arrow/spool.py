@@ -11,8 +11,8 @@ from types import TracebackType
 
 import pyarrow as pa
 
-from mlops_assets.arrow.read_ahead import ahead
-from mlops_assets.storage.location import Location, writable
+from mlops_assets.arrow.read_ahead import read_ahead
+from mlops_assets.storage.location import Location, translate_os_errors
 from mlops_assets.storage.locks import hold, is_held
 
 _LOCK = ".alive"
@@ -68,14 +68,14 @@ class Spool:
         """
         if self._writer is None:
             raise ValueError("The spool is being read, nothing can be added to it")
-        with writable(Location.parse(self._path)):
+        with translate_os_errors(Location.parse(self._path)):
             self._writer.write_batch(batch)
         self.rows += batch.num_rows
 
     def reader(self) -> pa.RecordBatchReader:
         """All rows from the start, in the batches that were written, read ahead in a thread; any number of times."""
         self._finish()
-        return pa.RecordBatchReader.from_batches(self.schema, ahead(self._batches()))
+        return pa.RecordBatchReader.from_batches(self.schema, read_ahead(self._batches()))
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
         with pa.OSFile(str(self._path), "rb") as source, pa.ipc.open_stream(source) as batches:
@@ -84,7 +84,7 @@ class Spool:
     def _finish(self) -> None:
         if self._writer is not None:
             writer, self._writer = self._writer, None
-            with writable(Location.parse(self._path)), self._sink:
+            with translate_os_errors(Location.parse(self._path)), self._sink:
                 writer.close()
 
 

@@ -18,7 +18,7 @@ _VERIFIED_HASHES = 100_000
 
 
 class KeyCheck:
-    """Watches the keys of a table go by, and tells at the end whether two rows share one.
+    """Takes in the keys of a table batch by batch, and reports at the end whether two rows share one.
 
     While keys strictly increase nothing is kept. From the first batch that breaks the order, 64-bit hashes are kept: at
     most 32 MiB in memory, the rest in 256 bucket files. Hashes that occur twice are looked up among the real keys in a
@@ -145,15 +145,15 @@ class KeyCheck:
 
     def _repeated(self) -> tuple[np.ndarray, int]:
         """The first hashes that occur more than once, sorted, and how many rows are surplus by all such hashes."""
-        found: list[np.ndarray] = []
-        surplus = kept = 0
+        repeated: list[np.ndarray] = []
+        surplus = repeated_rows = 0
         for hashes in self._sorted_hashes():
             again = hashes[1:][hashes[1:] == hashes[:-1]]
             surplus += len(again)
-            if len(again) and kept <= _VERIFIED_HASHES:
-                found.append(np.unique(again))
-                kept += len(found[-1])
-        return (np.concatenate(found) if found else np.empty(0, dtype=np.uint64)), surplus
+            if len(again) and repeated_rows <= _VERIFIED_HASHES:
+                repeated.append(np.unique(again))
+                repeated_rows += len(repeated[-1])
+        return (np.concatenate(repeated) if repeated else np.empty(0, dtype=np.uint64)), surplus
 
     def _counted(
         self, suspicious: np.ndarray, batches: Iterator[pa.RecordBatch]
@@ -187,7 +187,7 @@ class KeyCheck:
             f"The row key {', '.join(map(repr, self._row_key))} does not identify a row, {surplus} rows repeat the key "
             f"of an earlier one: {shown}{more}",
             where=self._where,
-            fix="Remove the duplicates, or add the columns to row_key that tell these rows apart",
+            fix="Remove the duplicates, or add the columns to row_key that distinguish these rows",
         )
 
 

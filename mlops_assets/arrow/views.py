@@ -11,19 +11,19 @@ import pyarrow.dataset as ds
 from mlops_assets.arrow.batching import BATCH_ROWS, first_rows
 
 
-def as_type(dataset: ds.Dataset, wanted: object) -> Any:
-    """`dataset` as the annotation `wanted` says.
+def as_type(dataset: ds.Dataset, annotation: object) -> Any:
+    """`dataset` as the type that a consumer annotates.
 
     ``pa.Table`` and a pandas DataFrame (row keys stay columns) are read whole; ``pa.RecordBatchReader`` streams in
     batches of at most 65,536 rows; ``ds.Dataset``, ``Any`` and everything else get the lazy dataset itself.
     ``X | None`` and ``Annotated[X, ...]`` count as ``X``.
     """
-    wanted = _unwrapped(wanted)
-    if wanted is pa.Table:
+    annotation = _unwrap(annotation)
+    if annotation is pa.Table:
         return dataset.to_table()
-    if wanted is pa.RecordBatchReader:
+    if annotation is pa.RecordBatchReader:
         return dataset.scanner(batch_size=BATCH_ROWS, batch_readahead=2, fragment_readahead=1).to_reader()
-    if _is_pandas_dataframe(wanted):
+    if _is_pandas_dataframe(annotation):
         # Without its metadata: a stored pandas index would otherwise take the row key out of the columns.
         return dataset.to_table().to_pandas(ignore_metadata=True)
     return dataset
@@ -32,25 +32,25 @@ def as_type(dataset: ds.Dataset, wanted: object) -> Any:
 def rows_of(dataset: ds.Dataset, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
     """The rows in order, in batches of 1 to 65,536; no more than a row group of a Parquet table is in memory at once.
 
-    Row group by row group, because Arrow's scanner reads on while nobody takes its batches: half a gigabyte of a table
+    Row group by row group, because Arrow's scanner reads on while its batches wait: half a gigabyte of a table
     of ten million rows, whatever its readahead is set to.
     """
-    wanted = None if columns is None else list(columns)
+    names = None if columns is None else list(columns)
     for fragment in dataset.get_fragments():
         pieces = fragment.split_by_row_group() if isinstance(fragment, ds.ParquetFileFragment) else [fragment]
         for piece in pieces:
             scanner = piece.scanner(
-                schema=dataset.schema, columns=wanted, batch_size=BATCH_ROWS, batch_readahead=2, fragment_readahead=1
+                schema=dataset.schema, columns=names, batch_size=BATCH_ROWS, batch_readahead=2, fragment_readahead=1
             )
             yield from (batch for batch in scanner.to_batches() if batch.num_rows)
 
 
 def first_of(dataset: ds.Dataset, count: int) -> pa.Table:
-    """The first `count` rows; unlike `Dataset.head` reads no further than they lie."""
+    """The first `count` rows; unlike `Dataset.head` it reads no more rows than these."""
     return pa.Table.from_batches(first_rows(rows_of(dataset), count), dataset.schema)
 
 
-def together(datasets: Sequence[ds.Dataset], limit: int | None = None) -> ds.Dataset:
+def concatenate(datasets: Sequence[ds.Dataset], limit: int | None = None) -> ds.Dataset:
     """Partitions of one table as one lazy dataset, in order; its metadata is that of none of them.
 
     A column that some of them lack is null there.
@@ -67,25 +67,25 @@ def together(datasets: Sequence[ds.Dataset], limit: int | None = None) -> ds.Dat
     return whole if limit is None else ds.dataset(first_of(whole, limit))
 
 
-def _unwrapped(wanted: object) -> object:
-    origin = typing.get_origin(wanted)
+def _unwrap(annotation: object) -> object:
+    origin = typing.get_origin(annotation)
     if origin is typing.Annotated:
-        return _unwrapped(typing.get_args(wanted)[0])
+        return _unwrap(typing.get_args(annotation)[0])
     if origin in (typing.Union, types.UnionType):
-        some = [kind for kind in typing.get_args(wanted) if kind is not type(None)]
-        return _unwrapped(some[0]) if len(some) == 1 else wanted
-    return wanted
+        some = [kind for kind in typing.get_args(annotation) if kind is not type(None)]
+        return _unwrap(some[0]) if len(some) == 1 else annotation
+    return annotation
 
 
-def _is_pandas_dataframe(wanted: object) -> bool:
-    return isinstance(wanted, type) and any(
-        base.__module__.split(".")[0] == "pandas" and base.__name__ == "DataFrame" for base in wanted.__mro__
+def _is_pandas_dataframe(annotation: object) -> bool:
+    return isinstance(annotation, type) and any(
+        base.__module__.split(".")[0] == "pandas" and base.__name__ == "DataFrame" for base in annotation.__mro__
     )
 
 
 def by_partition(annotation: object) -> object | None:
     """What a consumer wants of each partition: ``X`` where it annotates ``dict[str, X]``, else None."""
     if typing.get_origin(annotation) in (dict, Mapping):
-        wanted: object = typing.get_args(annotation)[1]
-        return wanted
+        value_type: object = typing.get_args(annotation)[1]
+        return value_type
     return None

@@ -19,8 +19,9 @@ from mlops_assets.engines.engine import InputRows, Run, stream_results
 from mlops_assets.metadata import COLUMN_LINEAGE, flat_floats, lineage
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.naming import CHAMPION_MODEL, INPUT_SAMPLES, MODEL_SIGNATURE, PREDICTIONS, ModelNames
-from mlops_assets.scoring.batch_dependence import MOST_ROWS, batch_dependence
+from mlops_assets.scoring.batch_dependence import MOST_ROWS, measure_batch_dependence
 from mlops_assets.scoring.predict import PredictWork
+from mlops_assets.scoring.prediction_columns import model_output_columns
 from mlops_assets.scoring.provenance import PredictionsProvenance
 from mlops_assets.settings.groups import PredictSettings
 from mlops_assets.settings.tables import OutputsSettings
@@ -98,8 +99,8 @@ def predictions_asset(
             champion_model, model_signature, source.row_key, params, config.predict_method.value, rows.count
         )
         run = Run(work, rows, engine_and_store.store(), log=context.log.info)
-        dependence = batch_dependence(work.scorer.score, first_of(input_samples, MOST_ROWS))
-        stream = work.scorer.joined(stream_results(engine_and_store.engine(), run), input_samples.schema)
+        dependence = measure_batch_dependence(work.scorer.score, first_of(input_samples, MOST_ROWS))
+        stream = work.scorer.combine(stream_results(engine_and_store.engine(), run), input_samples.schema)
         provenance = Provenance(
             row_key=source.row_key,
             model=names.model,
@@ -111,9 +112,7 @@ def predictions_asset(
             extra=PredictionsProvenance(config.predict_method.value, params, dependence).to_extra(),
         )
         features = [name for name in input_samples.schema.names if name not in source.row_key]
-        output_columns = [
-            name for name in stream.schema.names if name not in (*source.row_key, "model_version", "model_digest")
-        ]
+        output_columns = model_output_columns(stream.schema, source.row_key)
         depends = dict.fromkeys(output_columns, features) | {name: [name] for name in source.row_key}
 
         def report_statistics(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -14,7 +14,7 @@ from mlops_assets.assets.streams import input_table, with_provenance
 from mlops_assets.engines.engine import PARTS
 from mlops_assets.metadata import table
 from mlops_assets.naming import INPUT_SAMPLES, MODEL_SIGNATURE, REJECTED_SAMPLES, ModelNames
-from mlops_assets.scoring.conformed import Conformed, conform_table
+from mlops_assets.scoring.apply_contract import ContractResult, apply_contract
 from mlops_assets.settings.groups import ContractSettings
 from mlops_assets.settings.tables import InputsSettings, OutputsSettings
 from mlops_assets.state import state_folder
@@ -84,7 +84,7 @@ def sample_assets(
         schema = signature_from_json(model_signature).inputs
         with (
             scratch_folder(state_folder(root) / "scratch") as scratch,
-            conform_table(source, schema, policy, scratch, limit=config.limit) as conformed,
+            apply_contract(source, schema, policy, scratch, limit=config.limit) as conformed,
         ):
             counts: dict[str, Any] = {
                 "rows_read": conformed.rows,
@@ -123,7 +123,7 @@ def sample_assets(
     return samples
 
 
-def _reasons(conformed: Conformed) -> dict[str, Any]:
+def _reasons(conformed: ContractResult) -> dict[str, Any]:
     if not conformed.reasons:
         return {}
     rows = [

@@ -27,13 +27,18 @@ SIGNING_ROWS = 10_000
 
 
 def model_signature_asset(
-    names: ModelNames, inputs: InputsSettings, partitions: "dg.PartitionsDefinition[str] | None"
+    names: ModelNames,
+    inputs: InputsSettings,
+    partitions: "dg.PartitionsDefinition[str] | None",
+    *,
+    reads_inputs: bool,
 ) -> dg.AssetsDefinition:
-    """`model_signature` of one model."""
+    """`model_signature` of one model; `reads_inputs`: its signer asks for a sample where no signature is recorded."""
 
     @dg.asset(
         key=names.key(MODEL_SIGNATURE),
         ins={"champion_model": dg.AssetIn(key=names.key(CHAMPION_MODEL))},
+        deps=[inputs.asset_key(names)] if reads_inputs else [],
         io_manager_key=names.signature_store,
         required_resource_keys={REGISTRY, *signing_resources(names, inputs)},
         pool=names.pool,

@@ -9,7 +9,6 @@ import pyarrow.dataset as ds
 from mlops_assets.arrow.batching import first_rows
 from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.arrow.views import rows_of
-from mlops_assets.checks.tables import output_columns_of
 from mlops_assets.explain.compare.stored_predictions import compare_with_stored
 from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.explain.ledger.residuals import judge_residuals
@@ -17,6 +16,7 @@ from mlops_assets.io_managers.run_partition import of_the_run
 from mlops_assets.metadata import table, verbatim
 from mlops_assets.naming import PREDICTIONS, SAMPLE_EXPLANATIONS, ModelNames
 from mlops_assets.scoring.key_agreement import compare_keys, compare_subset
+from mlops_assets.scoring.prediction_columns import model_output_columns
 from mlops_assets.settings.groups import ExplainSettings
 
 
@@ -147,7 +147,7 @@ def _stored(
         rows_of(predictions),
         origin.outputs,
         origin.space,
-        output_columns_of(predictions.schema, source.row_key),
+        model_output_columns(predictions.schema, source.row_key),
     )
     return dg.AssetCheckResult(
         check_name=name,

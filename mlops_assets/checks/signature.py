@@ -32,10 +32,10 @@ def signature_checks(names: ModelNames, contract: ContractSettings) -> dg.AssetC
     def compatible(
         context: dg.AssetCheckExecutionContext, model_signature: str, champion_model: ModelReference
     ) -> dg.AssetCheckResult:
-        from mlops_assets.signatures.compatibility.compatibility import Mode, check
+        from mlops_assets.signatures.compatibility.compatibility import CompatibilityMode, check_compatibility
         from mlops_assets.signatures.mlflow.signature_json import signature_from_json
 
-        mode = Mode.of(contract.compatibility)
+        mode = CompatibilityMode.of(contract.compatibility)
         journal: Journal = getattr(context.resources, names.journal).open()
         registry: MlflowRegistry = getattr(context.resources, REGISTRY)
         earlier = champion_versions(journal, names.model, champion_model.alias or "")
@@ -51,7 +51,7 @@ def signature_checks(names: ModelNames, contract: ContractSettings) -> dg.AssetC
                 history.insert(0, (f"version {version}", signature))
                 if not mode.transitive:
                     break
-        verdict = check(history, signature_from_json(model_signature), mode)
+        verdict = check_compatibility(history, signature_from_json(model_signature), mode)
         return dg.AssetCheckResult(
             passed=verdict.compatible,
             description=None if verdict.compatible else verbatim(verdict.report(f"version {champion_model.version}")),

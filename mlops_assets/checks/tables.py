@@ -16,7 +16,7 @@ from mlops_assets.io_managers.run_partition import of_the_run
 from mlops_assets.metadata import verbatim
 from mlops_assets.naming import INPUT_SAMPLES, MODEL_SIGNATURE, PREDICTIONS, REJECTED_SAMPLES, ModelNames
 from mlops_assets.scoring.key_agreement import compare_keys
-from mlops_assets.scoring.predict import MODEL_DIGEST, MODEL_VERSION
+from mlops_assets.scoring.prediction_columns import model_output_columns
 from mlops_assets.scoring.provenance import PredictionsProvenance
 from mlops_assets.scoring.statistics import ColumnStatistics
 from mlops_assets.state import state_folder
@@ -134,7 +134,7 @@ def prediction_checks(names: ModelNames) -> dg.AssetChecksDefinition:
             passed=agreement.agrees,
             metadata={
                 "input_rows": agreement.expected,
-                "prediction_rows": agreement.found,
+                "prediction_rows": agreement.actual,
                 "first_row_with_another_key": _or_none(agreement.first_difference),
                 "row_key": ", ".join(source.row_key),
             },
@@ -146,18 +146,13 @@ def prediction_checks(names: ModelNames) -> dg.AssetChecksDefinition:
     return predictions_are_sound
 
 
-def output_columns_of(predictions: pa.Schema, row_key: tuple[str, ...]) -> list[str]:
-    """The model's own columns of a predictions table."""
-    return [name for name in predictions.names if name not in (*row_key, MODEL_VERSION, MODEL_DIGEST)]
-
-
 def _within_signature(
     predictions: ds.Dataset, model_signature: str, source: Provenance, key: dg.AssetKey
 ) -> dg.AssetCheckResult:
     from mlops_assets.signatures.contract.output_contract import OutputContract
     from mlops_assets.signatures.mlflow.signature_json import signature_from_json
 
-    columns = output_columns_of(predictions.schema, source.row_key)
+    columns = model_output_columns(predictions.schema, source.row_key)
     produced = pa.schema([predictions.schema.field(name) for name in columns])
     method = PredictionsProvenance.of(source).predict_method
     outputs = signature_from_json(model_signature).outputs
@@ -184,7 +179,7 @@ def _within_signature(
 
 
 def _finite(predictions: ds.Dataset, source: Provenance, key: dg.AssetKey) -> dg.AssetCheckResult:
-    columns = output_columns_of(predictions.schema, source.row_key)
+    columns = model_output_columns(predictions.schema, source.row_key)
     statistics = {name: ColumnStatistics() for name in columns}
     for batch in rows_of(predictions, columns):
         for name in columns:

@@ -23,13 +23,13 @@ _TREES, _DEPTH, _SEED = 100, 6, 0
 
 @dataclass(frozen=True)
 class DemoChampion:
-    """What the demo registered, or found registered from an earlier run."""
+    """The version that the demo uses, and whether this call registered it or an earlier one did."""
 
     version: int
     registered_now: bool
 
 
-def demo_frame() -> "tuple[pd.DataFrame, pd.Series[int]]":
+def load_demo_data() -> "tuple[pd.DataFrame, pd.Series[int]]":
     """Features of 569 patients (30 float64 columns, indexed by `patient_id`), and whether the tumour is benign."""
     from sklearn.datasets import load_breast_cancer
 
@@ -40,25 +40,26 @@ def demo_frame() -> "tuple[pd.DataFrame, pd.Series[int]]":
 
 
 def write_demo_table(path: Path) -> None:
-    """The demo's inputs as Parquet, replaced whole; the same bytes every time."""
+    """Write the demo's inputs as Parquet, replaced as a whole; the same bytes every time."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    features, _ = demo_frame()
-    aside = path.with_name(f".{path.name}.tmp")
-    pq.write_table(pa.Table.from_pandas(features.reset_index(), preserve_index=False), aside)
-    aside.replace(path)
+    features, _ = load_demo_data()
+    temporary = path.with_name(f".{path.name}.tmp")
+    pq.write_table(pa.Table.from_pandas(features.reset_index(), preserve_index=False), temporary)
+    temporary.replace(path)
 
 
 def register_demo_champion(registry: MlflowRegistry) -> DemoChampion:
-    """Train, register and promote the demo's model, unless the champion already comes from the same recipe."""
+    """Train and register the demo's model, unless a version of the same recipe is registered; make it the champion."""
     client = registry.address().client
     recipe = hashlib.sha256(f"{_TREES} {_DEPTH} {_SEED} 1".encode()).hexdigest()[:16]
-    found = _registered(client, recipe)
-    if found is not None:
-        return DemoChampion(found, registered_now=False)
+    earlier = _find_version(client, recipe)
+    if earlier is not None:
+        client.set_registered_model_alias(MODEL, ALIAS, str(earlier))
+        return DemoChampion(earlier, registered_now=False)
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / "model"
-        _save(model)
-        source = _log(client, registry, model)
+        _train_and_save(model)
+        source = _log_model(client, registry, model)
     if not client.search_registered_models(f"name = '{MODEL}'"):
         client.create_registered_model(
             MODEL, description="Demo: is the tumour benign? scikit-learn's breast cancer data."
@@ -68,22 +69,19 @@ def register_demo_champion(registry: MlflowRegistry) -> DemoChampion:
     return DemoChampion(int(version.version), registered_now=True)
 
 
-def _registered(client: "MlflowClient", recipe: str) -> int | None:
-    for version in client.search_model_versions(f"name = '{MODEL}'"):
-        if version.tags.get(RECIPE_TAG) == recipe:
-            client.set_registered_model_alias(MODEL, ALIAS, str(version.version))
-            return int(version.version)
-    return None
+def _find_version(client: "MlflowClient", recipe: str) -> int | None:
+    versions = client.search_model_versions(f"name = '{MODEL}'")
+    return next((int(version.version) for version in versions if version.tags.get(RECIPE_TAG) == recipe), None)
 
 
-def _save(folder: Path) -> None:
+def _train_and_save(folder: Path) -> None:
     import mlflow.sklearn
     import sklearn
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, Schema
     from sklearn.ensemble import RandomForestClassifier
 
-    features, benign = demo_frame()
+    features, benign = load_demo_data()
     model = RandomForestClassifier(_TREES, max_depth=_DEPTH, random_state=_SEED).fit(features, benign)
     signature = ModelSignature(
         inputs=Schema([ColSpec("double", name) for name in features.columns]),
@@ -99,16 +97,19 @@ def _save(folder: Path) -> None:
     )
 
 
-def _log(client: "MlflowClient", registry: MlflowRegistry, model: Path) -> str:
-    """Store the files as a logged model and return their place.
+def _log_model(client: "MlflowClient", registry: MlflowRegistry, model: Path) -> str:
+    """Store the files as a logged model and return their location.
 
-    MLflow's `create_model_version` looks a `models:/m-...` source up in its global store, so the place itself is given.
+    MLflow's `create_model_version` looks up a `models:/m-...` source in its global store, so it gets the location.
     """
     name = "mlops_assets_demo"
-    known = client.get_experiment_by_name(name)
-    place = (registry.state_folder / "artifacts").as_uri() if registry.is_embedded else None
-    experiment = known.experiment_id if known else client.create_experiment(name, artifact_location=place)
-    logged = client.create_logged_model(experiment_id=experiment, name=MODEL)
+    experiment = client.get_experiment_by_name(name)
+    if experiment is None:
+        artifacts = (registry.state_folder / "artifacts").as_uri() if registry.is_embedded else None
+        experiment_id = client.create_experiment(name, artifact_location=artifacts)
+    else:
+        experiment_id = experiment.experiment_id
+    logged = client.create_logged_model(experiment_id=experiment_id, name=MODEL)
     client.log_model_artifacts(logged.model_id, str(model))
     client.finalize_logged_model(logged.model_id, "READY")
     return str(client.get_logged_model(logged.model_id).artifact_location)

@@ -1,4 +1,4 @@
-"""Run the demo's whole graph once, and say what came out."""
+"""Run the demo's whole graph once, and print a summary of its results."""
 
 import logging
 import os
@@ -10,8 +10,20 @@ import dagster as dg
 
 from mlops_assets.demo.champion import MODEL, register_demo_champion, write_demo_table
 from mlops_assets.errors import user_error
-from mlops_assets.naming import REGISTRY
+from mlops_assets.metadata import ROW_COUNT, URI
+from mlops_assets.naming import (
+    CHAMPION_MODEL,
+    EXPLANATION_REPORT,
+    INPUT_SAMPLES,
+    MODEL_EXPLANATIONS,
+    PREDICTIONS,
+    REGISTRY,
+    REJECTED_SAMPLES,
+    SAMPLE_EXPLANATIONS,
+    ModelNames,
+)
 from mlops_assets.resources.registry import MlflowRegistry
+from mlops_assets.state import FOLDER as STATE_FOLDER
 from mlops_assets.state import project_root, state_folder
 
 DAGSTER_YAML = """# The embedded default's Dagster instance: SQLite in this folder.
@@ -37,16 +49,17 @@ def run_demo() -> int:
     registry = definitions.resources[REGISTRY] if definitions.resources else None
     if not isinstance(registry, MlflowRegistry):
         raise TypeError(f"The resource {REGISTRY} of the code location is not an MlflowRegistry")
-    # MLflow tells that it creates its tables, which is no news in a demo.
+    # MLflow logs each table that it creates, which would bury the demo's own output.
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
-    print(f"Model {MODEL!r}: training, or finding it registered ...", flush=True)
+    print(f"Registering the demo model {MODEL!r} ...", flush=True)
     champion = register_demo_champion(registry)
-    print(f"  version {champion.version} {'registered now' if champion.registered_now else 'was already registered'}")
+    state = "registered now" if champion.registered_now else "was already registered"
+    print(f"  version {champion.version} {state}")
     write_demo_table(state_folder(root) / "demo" / f"{MODEL}.parquet")
-    print("Materializing the graph ...", flush=True)
+    print("Materializing its asset graph ...", flush=True)
     start = time.perf_counter()
     with dg.DagsterInstance.get() as instance:
-        result = definitions.resolve_job_def(f"{MODEL}_explanations_job").execute_in_process(
+        result = definitions.resolve_job_def(ModelNames(MODEL).explanations_job).execute_in_process(
             instance=instance,
             run_config={"loggers": {"console": {"config": {"log_level": "WARNING"}}}},
             raise_on_error=False,
@@ -56,7 +69,7 @@ def run_demo() -> int:
 
 
 def prepare_dagster_home(root: Path) -> Path:
-    """`DAGSTER_HOME` if it is set, else one beside the embedded registry; noted in the project's `.env` for the UI."""
+    """`DAGSTER_HOME` if it is set, else a folder beside the embedded registry, which `.env` then names for the UI."""
     configured = os.environ.get("DAGSTER_HOME")
     if configured:
         return Path(configured)
@@ -66,59 +79,57 @@ def prepare_dagster_home(root: Path) -> Path:
     if not settings.exists():
         settings.write_text(DAGSTER_YAML, "utf-8")
     os.environ["DAGSTER_HOME"] = str(home)
-    env = root / ".env"
-    text = env.read_text("utf-8") if env.exists() else ""
+    env_file = root / ".env"
+    text = env_file.read_text("utf-8") if env_file.exists() else ""
     if "DAGSTER_HOME" not in text:
-        # `dg dev` and `dagster dev` read this file; a DAGSTER_HOME that is set in the shell goes before it.
-        ends = "" if not text or text.endswith("\n") else "\n"
-        env.write_text(f"{text}{ends}DAGSTER_HOME=${{DAGSTER_HOME:-{home}}}\n", "utf-8")
+        # `dg dev` and `dagster dev` read this file; a DAGSTER_HOME that is set in the shell takes precedence.
+        separator = "" if not text or text.endswith("\n") else "\n"
+        env_file.write_text(f"{text}{separator}DAGSTER_HOME=${{DAGSTER_HOME:-{home}}}\n", "utf-8")
     return home
 
 
 def print_summary(result: dg.ExecuteInProcessResult, seconds: float, home: Path, root: Path) -> int:
-    """Print what a person wants to know after the run."""
-    told = {
-        event.asset_key.path[-1]: event.materialization
-        for event in result.get_asset_materialization_events()
-        if event.asset_key
-    }
+    """Print the results of the run, and where to look further; returns the exit code of `run_demo`."""
     checks = result.get_asset_check_evaluations()
-    failed = [check for check in checks if not check.passed]
+    failed_checks = [check for check in checks if not check.passed]
     if not result.success:
         for event in result.all_events:
             if event.is_step_failure and event.step_failure_data.error:
                 print(f"\nStep {event.step_key} failed:\n{user_error(event.step_failure_data.error).message.strip()}")
         return 1
-    value: dict[str, dict[str, Any]] = {
-        name: {key: entry.value for key, entry in seen.metadata.items()} for name, seen in told.items()
+    metadata: dict[str, dict[str, Any]] = {
+        event.asset_key.path[-1]: {key: value.value for key, value in event.materialization.metadata.items()}
+        for event in result.get_asset_materialization_events()
+        if event.asset_key
     }
-    champion, samples = value["champion_model"], value["input_samples"]
-    print(f"\nDone in {seconds:.1f} s\n")
-    _line(
+    champion, explanations = metadata[CHAMPION_MODEL], metadata[SAMPLE_EXPLANATIONS]
+    print(f"\nFinished in {seconds:.1f} s\n")
+    _print_line(
         "model",
         f"{champion['model']}, version {champion['version']} ({champion['alias']}), digest {champion['digest'][:12]}",
     )
-    _line("rows scored", f"{value['predictions']['dagster/row_count']:,}")
-    _line("rows rejected", f"{samples['rows_rejected']:,}")
-    _line("checks", f"{len(checks) - len(failed)} of {len(checks)} passed")
-    for check in failed:
-        _line("", f"failed: {check.asset_key.path[-1]}.{check.check_name} {check.description or ''}")
-    _line("top features", value["model_explanations"]["top_features_text"])
-    _line("explained by", f"{value['sample_explanations']['explainer']}, in {value['sample_explanations']['space']}")
-    print("\nTables")
-    for name in ("predictions", "sample_explanations", "model_explanations", "rejected_samples"):
-        _line(name, _shown(value[name]["dagster/uri"], root))
-    _line("report", _shown(str(value["model_explanations"]["report"]), root))
-    print("\nOpen the UI, with the history of this run:\n  .venv/bin/dg dev        then http://127.0.0.1:3000")
-    if home.parent.name != ".mlops_assets":
-        print(f"  (DAGSTER_HOME is {home})")
-    return 1 if failed else 0
+    _print_line("rows scored", f"{metadata[PREDICTIONS][ROW_COUNT]:,}")
+    _print_line("rows rejected", f"{metadata[INPUT_SAMPLES]['rows_rejected']:,}")
+    _print_line("checks", f"{len(checks) - len(failed_checks)} of {len(checks)} passed")
+    for check in failed_checks:
+        _print_line("", f"failed: {check.asset_key.path[-1]}.{check.check_name} {check.description or ''}")
+    _print_line("top features", metadata[MODEL_EXPLANATIONS]["top_features_text"])
+    _print_line("explained by", f"{explanations['explainer']}; attributions in units of {explanations['space']}")
+    print("\nTables and report")
+    for asset in (PREDICTIONS, SAMPLE_EXPLANATIONS, MODEL_EXPLANATIONS, REJECTED_SAMPLES):
+        _print_line(asset, _path_of(metadata[asset][URI], root))
+    _print_line("report", _path_of(str(metadata[EXPLANATION_REPORT]["file"]), root))
+    print("\nTo look at this run in Dagster's UI, start it and open http://127.0.0.1:3000:\n  .venv/bin/dg dev")
+    if home.parent.name != STATE_FOLDER:
+        print(f"  (with DAGSTER_HOME={home})")
+    return 1 if failed_checks else 0
 
 
-def _line(name: str, value: str) -> None:
+def _print_line(name: str, value: str) -> None:
     print(f"  {name:<20} {value}")
 
 
-def _shown(uri: str, root: Path) -> str:
+def _path_of(uri: str, root: Path) -> str:
+    """The path below `root` where `uri` is a file there, else `uri`."""
     path = Path(uri.removeprefix("file://"))
     return str(path.relative_to(root)) if path.is_relative_to(root) else uri

@@ -13,7 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from mlops_assets.arrow.content_hash import hash_of
-from mlops_assets.storage.location import Location, writable
+from mlops_assets.storage.location import Location, translate_os_errors
 from mlops_assets.storage.locks import hold, is_held
 
 _IN_USE = "in_use"
@@ -78,7 +78,7 @@ class ChunkStore:
         content = sink.getvalue()
         path = self.path(key)
         temporary = path.with_name(f"{path.name}.{secrets.token_hex(8)}.tmp")
-        with writable(Location.parse(path)):
+        with translate_os_errors(Location.parse(path)):
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             try:
                 with temporary.open("xb") as file:
@@ -101,7 +101,7 @@ class ChunkStore:
     def mark_in_use(self) -> Iterator[None]:
         """Inside the block no process collects what was made or used since the block was entered."""
         markers = self.root / _IN_USE
-        with writable(Location.parse(self.root)):
+        with translate_os_errors(Location.parse(self.root)):
             markers.mkdir(parents=True, exist_ok=True, mode=0o700)
         marker = markers / f"{os.getpid()}-{secrets.token_hex(4)}"
         try:
@@ -143,7 +143,7 @@ class ChunkStore:
         mark = self.root / _COLLECTED
         if mark.exists() and time.time() - mark.stat().st_mtime < every.total_seconds():
             return 0
-        with writable(Location.parse(mark)):
+        with translate_os_errors(Location.parse(mark)):
             self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
             mark.touch()
         return self.collect()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from mlops_assets.arrow.batching import joined, split_batches
+from mlops_assets.arrow.batching import join_batches, split_batches
 from mlops_assets.arrow.content_hash import ContentHash
 from mlops_assets.arrow.key_hash import key_hashes
 
@@ -103,7 +103,7 @@ def _cut(
             position += stop - start
             start = stop
             if cut:
-                yield joined(pending)
+                yield join_batches(pending)
                 pending, pending_rows = [], 0
     if pending:
-        yield joined(pending)
+        yield join_batches(pending)

@@ -10,12 +10,13 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from mlops_assets.arrow.provenance import Provenance
-from mlops_assets.arrow.read_ahead import ahead
+from mlops_assets.arrow.read_ahead import read_ahead
 from mlops_assets.arrow.views import rows_of
 from mlops_assets.engines.chunk_store import ChunkStore
 from mlops_assets.engines.chunks import Chunk, chunks, rows_within_bytes
 from mlops_assets.engines.work import Work
 from mlops_assets.errors import ConfigurationError, TableError
+from mlops_assets.strategies import Strategy
 
 PARTS = "parts"
 """`Provenance.extra` of a table whose rows came in parts: how many rows each has, separated by spaces."""
@@ -76,7 +77,7 @@ class InputRows:
 
     def chunks(self) -> Iterator[Chunk]:
         """The rows cut into chunks, read and hashed in a thread of their own."""
-        return ahead(chunks(self.batches(), self.row_key, self.chunk_rows, self.parts))
+        return read_ahead(chunks(self.batches(), self.row_key, self.chunk_rows, self.parts))
 
 
 @dataclass
@@ -178,7 +179,7 @@ class Run:
         return True
 
 
-class Engine(ABC):
+class Engine(Strategy, ABC):
     """Does work on rows: a strategy. Name your own subclass in YAML: ``engine: {KIND: your_module.YourEngine}``.
 
     Every engine makes the same results: what is done with a chunk is the `Work`'s, and follows from the chunk alone.
@@ -201,8 +202,8 @@ class Engine(ABC):
 def stream_results(engine: Engine, run: Run) -> Iterator[pa.RecordBatch]:
     """`engine.results(run)` in a thread of its own, while the caller writes; old chunks are collected afterwards."""
     if run.store is None:
-        yield from ahead(engine.results(run))
+        yield from read_ahead(engine.results(run))
         return
     with run.store.mark_in_use():
-        yield from ahead(engine.results(run))
+        yield from read_ahead(engine.results(run))
     run.store.collect_if_due()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, ClassVar, Literal, cast
 
 import pyarrow as pa
 
@@ -36,6 +36,8 @@ class LocalEngine(Engine):
         chunks show that the model keeps no more than one core busy and that at least 20 seconds of work are left;
         else none.
     """
+
+    KIND: ClassVar[Literal["LocalEngine"]] = "LocalEngine"
 
     workers: int | Literal["auto"] = "auto"
 

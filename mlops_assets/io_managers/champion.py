@@ -1,11 +1,11 @@
 """The store of the champion: a small JSON reference, from which a consumer gets the model itself."""
 
-import json
 from pathlib import Path
 
 import dagster as dg
 
-from mlops_assets.io_managers.same_run import published_in_run, read_in_run, switching
+from mlops_assets.io_managers.documents import read_published
+from mlops_assets.io_managers.same_run import guard_switch, note_published, note_read
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.models.model_source import ModelSource
 from mlops_assets.models.reference import ModelReference
@@ -31,9 +31,9 @@ class ChampionIOManager(dg.IOManager):
 
     def handle_output(self, context: dg.OutputContext, obj: ModelReference) -> None:
         place = self.folder.child(f"{context.asset_key.path[-1]}.json")
-        with switching(context, self.folder):
+        with guard_switch(context, self.folder):
             place.write_text_atomically(obj.to_json())
-        published_in_run(context, lambda: {None: identity(ModelReference.from_json(place.read_text()))})
+        note_published(context, lambda: {None: identity(ModelReference.from_json(place.read_text()))})
         context.add_output_metadata({"dagster/uri": place.uri})
 
     def load_input(self, context: dg.InputContext) -> ModelReference | LoadedModel:
@@ -42,7 +42,7 @@ class ChampionIOManager(dg.IOManager):
         def read() -> ModelReference:
             return ModelReference.from_json(read_published(place, context.asset_key))
 
-        read_in_run(context, lambda: {None: identity(read())}, _recorded)
+        note_read(context, lambda: {None: identity(read())}, _recorded)
         reference = read()
         if context.dagster_type.typing_type is not LoadedModel:
             return reference
@@ -69,36 +69,6 @@ def _attempts(context: dg.InputContext) -> int:
         return MOST_RETRIES
 
 
-class SignatureIOManager(dg.IOManager):
-    """Stores a signature as MLflow's JSON, byte for byte as it is handed over."""
-
-    def __init__(self, folder: Location) -> None:
-        self.folder = folder
-
-    def handle_output(self, context: dg.OutputContext, obj: str) -> None:
-        json.loads(obj)
-        place = self.folder.child(f"{context.asset_key.path[-1]}.json")
-        with switching(context, self.folder):
-            place.write_text_atomically(obj)
-        published_in_run(context, lambda: {None: _hash(place.read_text())})
-        context.add_output_metadata({"dagster/uri": place.uri})
-
-    def load_input(self, context: dg.InputContext) -> str:
-        place = self.folder.child(f"{context.asset_key.path[-1]}.json")
-
-        def read() -> str:
-            return read_published(place, context.asset_key)
-
-        read_in_run(context, lambda: {None: _hash(read())})
-        return read()
-
-
-def _hash(signature: str) -> str:
-    from mlops_assets.signatures.mlflow.signature_json import signature_hash
-
-    return signature_hash(signature)
-
-
 def identity(reference: ModelReference) -> str:
     """What tells two pinned versions apart: two versions may have the same files."""
     return f"{reference.version} {reference.digest}"
@@ -108,25 +78,6 @@ def _recorded(materialization: dg.AssetMaterialization) -> str | None:
     """`identity` of the reference that a materialization recorded; None: it is somebody else's asset."""
     told = materialization.metadata
     return f"{told['version'].value} {told['digest'].value}" if {"version", "digest"} <= set(told) else None
-
-
-def read_published(place: Location, key: dg.AssetKey) -> str:
-    """The text of a published JSON file.
-
-    Raises
-    ------
-    TableError
-        The asset was never materialized.
-    """
-    from mlops_assets.errors import TableError
-
-    if not place.exists():
-        raise TableError(
-            f"The asset {key.to_user_string()} has not been materialized",
-            where=place.uri,
-            fix="Materialize it first, or run the model's job",
-        )
-    return place.read_text()
 
 
 def champion_io_manager(
@@ -146,15 +97,5 @@ def champion_io_manager(
             getattr(context.resources, names.loader),
             policy,
         )
-
-    return build
-
-
-def signature_io_manager(outputs: OutputsSettings, root: Path) -> dg.IOManagerDefinition:
-    """The signature's IO manager of one model."""
-
-    @dg.io_manager(description="The signature, as MLflow's JSON.")
-    def build(_context: dg.InitResourceContext) -> SignatureIOManager:
-        return SignatureIOManager(outputs.location(root))
 
     return build

@@ -123,12 +123,12 @@ class SqlInputsIOManager(InputsReader):
         return f"table {self.table}" if self.table is not None else "query"
 
     def open(self, partition: str | None = None) -> InputTable:
-        from mlops_assets.tables.sql.address import Address
+        from mlops_assets.tables.sql.address import SqlAddress
         from mlops_assets.tables.sql.names import TableName
         from mlops_assets.tables.sql.source import SqlSource
 
         return SqlSource(
-            address=Address.parse(from_environment(self.connection, "inputs")["database"], Path(self.root)),
+            address=SqlAddress.parse(from_environment(self.connection, "inputs")["database"], Path(self.root)),
             table=TableName(self.table, self.namespace) if self.table is not None else None,
             query=self.query,
             row_key=tuple(self.row_key) if self.row_key else None,

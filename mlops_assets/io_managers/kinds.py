@@ -4,9 +4,17 @@ from pathlib import Path
 from typing import Any
 
 from mlops_assets.io_managers.sql import SqlIOManager
-from mlops_assets.io_managers.tables import WRITERS, TableIOManager
+from mlops_assets.io_managers.tables import CsvIOManager, DeltaIOManager, ParquetIOManager, TableIOManager
 from mlops_assets.settings.tables import OutputsSettings, database_setting
-from mlops_assets.strategies import build_strategy
+from mlops_assets.strategies import build_strategy, by_kind
+
+FORMATS: dict[str, type[TableIOManager]] = {
+    "parquet": ParquetIOManager,
+    "csv": CsvIOManager,
+    "delta": DeltaIOManager,
+    "sql": SqlIOManager,
+}
+KINDS = by_kind(*FORMATS.values())
 
 
 def tables_io_manager(outputs: OutputsSettings, root: Path) -> TableIOManager:
@@ -30,4 +38,4 @@ def tables_io_manager(outputs: OutputsSettings, root: Path) -> TableIOManager:
             "prefix": outputs.prefix or "",
             "root": str(root),
         }
-    return build_strategy(TableIOManager, WRITERS | {"sql": SqlIOManager}, arguments)
+    return build_strategy(TableIOManager, FORMATS | KINDS, arguments)

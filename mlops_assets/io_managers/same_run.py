@@ -1,8 +1,8 @@
-"""Never a mixture of two runs: what a step reads is what its own run made, and still stands when the step publishes.
+"""Never a mixture of two runs: a step reads what its own run made, and that is still published when the step publishes.
 
 Two runs of one model at once write the same files. Those of the model's own jobs wait for each other (see
 `mlops_assets.resources.run_lock`); where they cannot (several machines, steps in processes of their own, an asset
-materialized by hand) the one whose tables were replaced fails, and the other one's stand.
+materialized by hand) the one whose tables were replaced fails, and the other one's remain.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 import dagster as dg
 
 from mlops_assets.errors import ConcurrentRunError
-from mlops_assets.storage.location import Location, writable
+from mlops_assets.storage.location import Location, translate_os_errors
 from mlops_assets.storage.locks import lock_file
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ MOST_RETRIES, SECONDS_TO_WAIT = 5, 1.0
 
 
 @dataclass(frozen=True)
-class _Seen:
+class _SeenTable:
     """What a step has read or published of one asset, and how to look again."""
 
     key: dg.AssetKey
@@ -41,7 +41,7 @@ class _Seen:
     several: bool = False
 
 
-_steps: "WeakKeyDictionary[StepExecutionContext, list[_Seen]]" = WeakKeyDictionary()
+_steps: "WeakKeyDictionary[StepExecutionContext, list[_SeenTable]]" = WeakKeyDictionary()
 
 
 def version_of(materialization: dg.AssetMaterialization) -> str | None:
@@ -49,7 +49,7 @@ def version_of(materialization: dg.AssetMaterialization) -> str | None:
     return (materialization.tags or {}).get("dagster/data_version")
 
 
-def read_in_run(
+def note_read(
     context: dg.InputContext,
     now: Callable[[], Versions],
     recorded: Callable[[dg.AssetMaterialization], str | None] = version_of,
@@ -77,28 +77,30 @@ def read_in_run(
     except dg.DagsterInvariantViolationError:
         # Read outside of a run, in a notebook for example.
         return
-    seen = _Seen(context.asset_key, now(), now, several)
+    seen = _SeenTable(context.asset_key, now(), now, several)
     records = context.instance.get_records_for_run(step.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
     for record in records.records:
-        found = record.event_log_entry.asset_materialization
-        if found is None or found.asset_key != seen.key:
+        materialization = record.event_log_entry.asset_materialization
+        if materialization is None or materialization.asset_key != seen.key:
             continue
-        made, read = recorded(found), seen.versions.get(found.partition)
+        made, read = recorded(materialization), seen.versions.get(materialization.partition)
         if made is not None and read is not None and made != read:
             raise ConcurrentRunError(
-                "Another run has replaced what this run had made", where=_name(seen.key, found.partition), fix=_FIX
+                "Another run has replaced what this run had made",
+                where=_name(seen.key, materialization.partition),
+                fix=_FIX,
             )
     _steps.setdefault(step, []).append(seen)
 
 
-def published_in_run(context: dg.OutputContext, now: Callable[[], Versions]) -> None:
+def note_published(context: dg.OutputContext, now: Callable[[], Versions]) -> None:
     """Note what a step has published, for what the same step publishes after it."""
-    _steps.setdefault(context.step_context, []).append(_Seen(context.asset_key, now(), now))
+    _steps.setdefault(context.step_context, []).append(_SeenTable(context.asset_key, now(), now))
 
 
 @contextmanager
-def switching(context: dg.OutputContext, folder: Location) -> Iterator[None]:
-    """The moment in which a new file takes its place: nobody else's, where `folder` is local.
+def guard_switch(context: dg.OutputContext, folder: Location) -> Iterator[None]:
+    """Enclose the moment in which a new file takes its place; locally one writer at a time.
 
     Raises
     ------
@@ -107,13 +109,13 @@ def switching(context: dg.OutputContext, folder: Location) -> Iterator[None]:
     RetryRequested
         The same of a step that read several partitions: it is run again.
     """
-    with _alone(folder):
+    with _lock_switch(folder):
         refuse_replaced(context)
         yield
 
 
 def refuse_replaced(context: dg.OutputContext) -> None:
-    """Raise where what the step has read or published before is no longer what is published; see `switching`."""
+    """Raise where what the step has read or published before is no longer what is published; see `guard_switch`."""
     for seen in _steps.get(context.step_context, ()):
         now = seen.now()
         if now == seen.versions:
@@ -131,11 +133,11 @@ def _name(key: dg.AssetKey, partition: str | None) -> str:
 
 
 @contextmanager
-def _alone(folder: Location) -> Iterator[None]:
+def _lock_switch(folder: Location) -> Iterator[None]:
     if not folder.is_local:
         yield
         return
-    with writable(folder):
+    with translate_os_errors(folder):
         Path(folder.address).mkdir(parents=True, exist_ok=True)
     with lock_file(Path(folder.address) / SWITCH):
         yield

@@ -1,9 +1,9 @@
 """Published tables in a database."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import dagster as dg
 import pyarrow.dataset as ds
@@ -17,12 +17,13 @@ from mlops_assets.settings.environment import from_environment
 from mlops_assets.state import state_folder
 from mlops_assets.storage.location import Location
 from mlops_assets.storage.partition_paths import file_name
-from mlops_assets.tables.sql.address import Address
+from mlops_assets.tables.sql.address import SqlAddress
 from mlops_assets.tables.sql.names import TableName
-from mlops_assets.tables.sql.reader import publications, read
-from mlops_assets.tables.sql.writer import Target, check, write
-from mlops_assets.tables.table_writer import Written, selected
-from mlops_assets.tables.writers import ParquetWriter, TableWriter
+from mlops_assets.tables.sql.publications import Publication
+from mlops_assets.tables.sql.reader import current_publication, list_publications, open_publication
+from mlops_assets.tables.sql.writer import Target, check_storable, write
+from mlops_assets.tables.table_writer import Written, select_from
+from mlops_assets.tables.writers import ParquetWriter
 
 # What identifies a row of a table that outlives a run, after or instead of the row key; other tables are replaced.
 KEYS: Mapping[str, tuple[bool, tuple[str, ...]]] = {
@@ -33,17 +34,19 @@ KEYS: Mapping[str, tuple[bool, tuple[str, ...]]] = {
 
 
 class SqlIOManager(TableIOManager):
-    """Publishes each asset as a table ``<prefix><asset>`` of a PostgreSQL, SQLite or DuckDB database; small files lie
+    """Publishes each asset as a table ``<prefix><asset>`` of a PostgreSQL, SQLite or DuckDB database; small files go
     below ``path``.
 
     A stream is put aside on disk and written when it has ended, so that no transaction is open while a model works.
     What is loaded is read from the database, exactly the rows of the latest publication and in their order, into a
     file of this run's scratch folder, which is the lazy dataset that a consumer gets.
 
-    Partitions share a table, and a column `mlops_assets_partition` tells them apart. With ``mode`` append or upsert
+    Partitions share a table, and a column `mlops_assets_partition` distinguishes them. With ``mode`` append or upsert
     predictions and explanations of earlier runs stay; samples and the background are always replaced, as a run reads
     those that it has made itself.
     """
+
+    KIND: ClassVar[Literal["SqlIOManager"]] = "SqlIOManager"
 
     connection: dict[str, Any] = Field(
         description="{database: URL}, or {database: {env: NAME}}, which is read when a run starts."
@@ -55,18 +58,13 @@ class SqlIOManager(TableIOManager):
 
     _scratch: Path | None = PrivateAttr(default=None)
 
-    @property
-    def writer(self) -> TableWriter:
-        """Of the files in the scratch folder."""
-        return ParquetWriter()
-
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["SqlIOManager"]:
         if context.run is None:
-            # Outside of a run nobody knows for how long a dataset is used: it holds its own file.
+            # Outside of a run nobody knows for how long a dataset is used: it keeps its own file open.
             yield self
             return
-        with scratch_folder(state_folder(Path(self.root)) / "scratch") as folder:
+        with scratch_folder(self._scratch_root) as folder:
             self._scratch = folder
             try:
                 yield self
@@ -74,9 +72,13 @@ class SqlIOManager(TableIOManager):
                 self._scratch = None
 
     @property
-    def address(self) -> Address:
+    def _scratch_root(self) -> Path:
+        return state_folder(Path(self.root)) / "scratch"
+
+    @property
+    def address(self) -> SqlAddress:
         """The database; reads the environment."""
-        return Address.parse(from_environment(self.connection, "outputs")["database"], Path(self.root))
+        return SqlAddress.parse(from_environment(self.connection, "outputs")["database"], Path(self.root))
 
     def table_name(self, asset: str) -> TableName:
         """The table of an asset."""
@@ -86,53 +88,52 @@ class SqlIOManager(TableIOManager):
         self, asset: str, partition: str | None = None, columns: Sequence[str] | None = None, limit: int | None = None
     ) -> ds.Dataset:
         name = self.table_name(asset)
-        if self._scratch is None:
-            with scratch_folder(state_folder(Path(self.root)) / "scratch") as folder:
-                place = self._fetched(name, partition, Location.parse(folder))
-                dataset = ParquetWriter().read(place)
-        else:
-            dataset = ParquetWriter().read(self._fetched(name, partition, Location.parse(self._scratch)))
-        return selected(dataset, f"{self.address.uri}, table {name}", columns, limit)
+        scratch = scratch_folder(self._scratch_root) if self._scratch is None else nullcontext(self._scratch)
+        with scratch as folder:
+            dataset = ParquetWriter().read(self._fetch(name, partition, Location.parse(folder)))
+        return select_from(dataset, f"{self.address.uri}, table {name}", columns, limit)
 
-    def _fetched(self, name: TableName, partition: str | None, folder: Location) -> Location:
+    def _fetch(self, name: TableName, partition: str | None, folder: Location) -> Location:
         """The published rows as a file in `folder`; one that is there already is not written again."""
-        publication, rows = read(self.address, name, partition or "")
-        place = folder.child(f"{file_name(name.table)}.{publication.number}")
-        if not ParquetWriter().exists(place):
-            ParquetWriter().write(rows, place)
-        rows.close()
+        with open_publication(self.address, name, partition or "") as published:
+            place = folder.child(f"{file_name(name.table)}.{published.publication.number}")
+            if not ParquetWriter().exists(place):
+                ParquetWriter().write(published.reader, place)
         return place
 
     def exists(self, asset: str, partition: str | None = None) -> bool:
-        return any(one.is_current for one in publications(self.address, self.table_name(asset), partition or ""))
+        return current_publication(self.address, self.table_name(asset), partition or "") is not None
 
-    def published(self, asset: str, partitions: Iterable[str]) -> list[str]:
-        there = {one.partition for one in publications(self.address, self.table_name(asset)) if one.is_current}
-        return [key for key in partitions if key in there]
+    def published_partitions(self, asset: str, partitions: Iterable[str]) -> list[str]:
+        published = {publication.partition for publication in self._current_publications(asset)}
+        return [key for key in partitions if key in published]
 
     def versions(self, asset: str, partitions: Sequence[str | None]) -> dict[str | None, str | None]:
         current = {
-            one.partition or None: one.provenance.data_version
-            for one in publications(self.address, self.table_name(asset))
-            if one.is_current
+            publication.partition or None: publication.provenance.data_version
+            for publication in self._current_publications(asset)
         }
         return {key: current[key] for key in partitions if key in current}
+
+    def _current_publications(self, asset: str) -> list[Publication]:
+        publications = list_publications(self.address, self.table_name(asset))
+        return [publication for publication in publications if publication.is_current]
 
     def publish(
         self,
         asset: str,
         table: object,
         partition: str | None = None,
-        switching: AbstractContextManager[object] | None = None,
+        switch_guard: AbstractContextManager[object] | None = None,
     ) -> Written:
         reader = table_reader(table)
         schema = plain_schema(reader.schema)
         target = self._target(asset, Provenance.of(schema), partition)
-        check(schema, target)
-        with scratch_folder(state_folder(Path(self.root)) / "scratch") as folder, Spool(schema, folder) as spool:
+        check_storable(schema, target)
+        with scratch_folder(self._scratch_root) as folder, Spool(schema, folder) as spool:
             for batch in reader:
                 spool.write(plain_batch(batch, schema))
-            publication = write(spool, target, switching)
+            publication = write(spool, target, switch_guard)
         return Written(f"{target.address.uri}#{target.name}", publication.rows, publication.schema, None)
 
     def _target(self, asset: str, provenance: Provenance, partition: str | None) -> Target:

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import dagster as dg
 import pyarrow as pa
@@ -12,21 +12,21 @@ from pydantic import Field
 
 from mlops_assets.arrow.foreign_tables import from_arrow_like
 from mlops_assets.arrow.provenance import Provenance
-from mlops_assets.arrow.views import as_type, by_partition, together
+from mlops_assets.arrow.views import as_type, by_partition, concatenate
 from mlops_assets.errors import TableError
-from mlops_assets.io_managers.same_run import published_in_run, read_in_run, refuse_replaced, switching
+from mlops_assets.io_managers.same_run import guard_switch, note_published, note_read, refuse_replaced
 from mlops_assets.metadata import ALLOW_MISSING, schema_metadata
-from mlops_assets.scoring.reason_text import reasons_as_text
+from mlops_assets.scoring.reason_text import format_reasons
 from mlops_assets.settings.environment import from_environment
 from mlops_assets.storage.location import Location
 from mlops_assets.storage.partition_paths import file_name
+from mlops_assets.strategies import Strategy
 from mlops_assets.tables.files import DELTA_LOG
 from mlops_assets.tables.writers import CsvWriter, DeltaWriter, ParquetWriter, TableWriter, Written
 
 
-class TableIOManager(dg.ConfigurableIOManager, ABC):
-    """Publishes each asset as one table ``<path>/<asset>.<extension>``, whole or not at all; a partitioned one as
-    ``<path>/<asset>/<partition>.<extension>``, of which a run replaces its own and no other.
+class TableIOManager(Strategy, dg.ConfigurableIOManager, ABC):
+    """What a published table promises, wherever it is kept: each asset is one table, replaced whole or not at all.
 
     Stores a `pyarrow.RecordBatchReader` as it streams; a Table, Dataset or pandas DataFrame is taken as well.
     Loads what the consumer annotates: `ds.Dataset` (lazy, the default), `pa.RecordBatchReader`, `pa.Table`,
@@ -34,33 +34,26 @@ class TableIOManager(dg.ConfigurableIOManager, ABC):
     annotation is ``dict[str, X]``. Input metadata ``columns`` selects columns, ``limit`` rows;
     ``allow_missing_partitions: true`` leaves out partitions that were never published.
 
-    A subclass of your own says which `TableWriter` it uses; name it in a model's YAML: ``outputs: {KIND:
+    A subclass says how one table is published and read; one that keeps tables as files derives from
+    `FileTableIOManager` and says only which `TableWriter` it uses. Name it in a model's YAML: ``outputs: {KIND:
     module.Class, ...}``.
     """
 
-    path: str = Field(description="Folder or fsspec URL the tables lie in.")
+    path: str = Field(description="Folder or fsspec URL of the tables, and of small files such as the report.")
     storage_options: dict[str, Any] = Field(
         default_factory=dict, description="For fsspec; {env: NAME} is read from the environment when a run starts."
     )
 
     @property
+    def folder(self) -> Location:
+        """The place that `path` names."""
+        return Location.parse(self.path, storage_options=from_environment(self.storage_options))
+
+    def place(self, name: str) -> Location:
+        """Where a small file of this name belongs."""
+        return self.folder.child(name)
+
     @abstractmethod
-    def writer(self) -> TableWriter:
-        """How one table is written and read."""
-
-    def place(self, asset: str, partition: str | None = None) -> Location:
-        """Where an asset's table lies, without the extension."""
-        folder = Location.parse(self.path, storage_options=from_environment(self.storage_options))
-        return folder.child(asset) if partition is None else folder.child(asset).child(self.name_of(partition))
-
-    def name_of(self, partition: str) -> str:
-        """A partition's key as the name of its table, without the extension."""
-        return file_name(partition)
-
-    def fitted(self, reader: pa.RecordBatchReader) -> pa.RecordBatchReader:
-        """The stream as the format can hold it; unchanged unless a subclass says otherwise."""
-        return reader
-
     def read(
         self, asset: str, partition: str | None = None, columns: Sequence[str] | None = None, limit: int | None = None
     ) -> ds.Dataset:
@@ -71,51 +64,46 @@ class TableIOManager(dg.ConfigurableIOManager, ABC):
         TableError
             It was never published, or somebody changed it.
         """
-        return self.writer.read(self.place(asset, partition), columns=columns, limit=limit)
 
+    @abstractmethod
     def exists(self, asset: str, partition: str | None = None) -> bool:
         """Whether the table has been published."""
-        return bool(self.writer.exists(self.place(asset, partition)))
 
-    def published(self, asset: str, partitions: Iterable[str]) -> list[str]:
-        """Those of `partitions` that have been published, in their order; one listing, however many there are."""
-        folder = Location.parse(self.path, storage_options=from_environment(self.storage_options)).child(asset)
-        names = {name.split("/")[0] for name in folder.files()}
-        return [key for key in partitions if f"{self.name_of(key)}{self.writer.extension}" in names]
+    @abstractmethod
+    def published_partitions(self, asset: str, partitions: Iterable[str]) -> list[str]:
+        """Those of `partitions` that have been published, in their order."""
 
+    @abstractmethod
     def publish(
         self,
         asset: str,
         table: object,
         partition: str | None = None,
-        switching: AbstractContextManager[object] | None = None,
+        switch_guard: AbstractContextManager[object] | None = None,
     ) -> Written:
         """Replace a table, whole or not at all; `table` is a reader, or anything else that holds a table.
 
-        `switching` is as in `TableWriter.write`.
+        `switch_guard` is as in `TableWriter.write`.
         """
-        place = self.place(asset, partition)
-        return self.writer.write(self.fitted(table_reader(table)), place, switching=switching)
 
     def versions(self, asset: str, partitions: Sequence[str | None]) -> dict[str | None, str | None]:
         """The data versions that the published ones of these partitions record (None: the table has no partitions)."""
         if None in partitions:
-            there: Sequence[str | None] = partitions if self.exists(asset) else []
+            published: Sequence[str | None] = partitions if self.exists(asset) else []
         else:
-            there = self.published(asset, [key for key in partitions if key is not None])
-        return {key: Provenance.of(self.read(asset, key).schema).data_version for key in there}
+            published = self.published_partitions(asset, [key for key in partitions if key is not None])
+        return {key: Provenance.of(self.read(asset, key).schema).data_version for key in published}
 
     def handle_output(self, context: dg.OutputContext, obj: object) -> None:
         partition = context.partition_key if context.has_asset_partitions else None
         asset = context.asset_key.path[-1]
-        folder = Location.parse(self.path, storage_options=from_environment(self.storage_options))
         try:
-            written = self.publish(asset, obj, partition, switching(context, folder))
+            written = self.publish(asset, obj, partition, guard_switch(context, self.folder))
         except (OSError, pa.ArrowInvalid):
             # A file that is replaced while it is read is no longer what its footer says.
             refuse_replaced(context)
             raise
-        published_in_run(context, lambda: self.versions(asset, [partition]))
+        note_published(context, lambda: self.versions(asset, [partition]))
         context.add_output_metadata(
             {
                 "dagster/row_count": written.rows,
@@ -133,76 +121,123 @@ class TableIOManager(dg.ConfigurableIOManager, ABC):
         """What the consumer annotates, of these partitions; None: the table is not partitioned."""
         options = context.definition_metadata or {}
         asset, columns, limit = context.asset_key.path[-1], options.get("columns"), options.get("limit")
-        wanted = context.dagster_type.typing_type
+        annotation = context.dagster_type.typing_type
         if partitions is None:
-            read_in_run(context, lambda: self.versions(asset, [None]))
-            return as_type(self.read(asset, None, columns, limit), wanted)
-        wished = partitions
-        read_in_run(context, lambda: self.versions(asset, wished), several=len(wished) > 1)
+            note_read(context, lambda: self.versions(asset, [None]))
+            return as_type(self.read(asset, None, columns, limit), annotation)
+        asked = partitions
+        note_read(context, lambda: self.versions(asset, asked), several=len(asked) > 1)
         if options.get(ALLOW_MISSING):
-            partitions = self.published(asset, partitions)
-        each = by_partition(wanted)
-        if each is not None:
-            return {key: as_type(self.read(asset, key, columns, limit), each) for key in partitions}
+            partitions = self.published_partitions(asset, partitions)
+        of_each = by_partition(annotation)
+        if of_each is not None:
+            return {key: as_type(self.read(asset, key, columns, limit), of_each) for key in partitions}
         if len(partitions) == 1:
-            return as_type(self.read(asset, partitions[0], columns, limit), wanted)
+            return as_type(self.read(asset, partitions[0], columns, limit), annotation)
         if not partitions:
             raise TableError(
                 f"No partition of {context.asset_key.to_user_string()} has been published",
                 where=self.place(asset).uri,
                 fix="Materialize one first",
             )
-        return as_type(together([self.read(asset, key, columns) for key in partitions], limit), wanted)
+        return as_type(concatenate([self.read(asset, key, columns) for key in partitions], limit), annotation)
 
 
-class ParquetIOManager(TableIOManager):
-    """Parquet: every type survives, provenance lies in the file's metadata."""
+class FileTableIOManager(TableIOManager, ABC):
+    """Each asset as a file or folder ``<path>/<asset>.<extension>``; a partitioned one as
+    ``<path>/<asset>/<partition>.<extension>``, of which a run replaces its own and no other.
+
+    A subclass of your own says which `TableWriter` it uses.
+    """
+
+    @property
+    @abstractmethod
+    def writer(self) -> TableWriter:
+        """How one table is written and read."""
+
+    def table_place(self, asset: str, partition: str | None = None) -> Location:
+        """Where an asset's table is, without the extension."""
+        place = self.place(asset)
+        return place if partition is None else place.child(self.partition_name(partition))
+
+    def partition_name(self, partition: str) -> str:
+        """A partition's key as the name of its table, without the extension."""
+        return file_name(partition)
+
+    def adapt_rows(self, reader: pa.RecordBatchReader) -> pa.RecordBatchReader:
+        """The stream as the format can hold it; unchanged unless a subclass says otherwise."""
+        return reader
+
+    def read(
+        self, asset: str, partition: str | None = None, columns: Sequence[str] | None = None, limit: int | None = None
+    ) -> ds.Dataset:
+        return self.writer.read(self.table_place(asset, partition), columns=columns, limit=limit)
+
+    def exists(self, asset: str, partition: str | None = None) -> bool:
+        return bool(self.writer.exists(self.table_place(asset, partition)))
+
+    def published_partitions(self, asset: str, partitions: Iterable[str]) -> list[str]:
+        # One listing, however many partitions there are.
+        names = {name.split("/")[0] for name in self.place(asset).files()}
+        return [key for key in partitions if f"{self.partition_name(key)}{self.writer.extension}" in names]
+
+    def publish(
+        self,
+        asset: str,
+        table: object,
+        partition: str | None = None,
+        switch_guard: AbstractContextManager[object] | None = None,
+    ) -> Written:
+        rows = self.adapt_rows(table_reader(table))
+        return self.writer.write(rows, self.table_place(asset, partition), switch_guard=switch_guard)
+
+
+class ParquetIOManager(FileTableIOManager):
+    """Parquet: every type survives, provenance is in the file's metadata."""
+
+    KIND: ClassVar[Literal["ParquetIOManager"]] = "ParquetIOManager"
 
     @property
     def writer(self) -> TableWriter:
         return ParquetWriter()
 
 
-class CsvIOManager(TableIOManager):
+class CsvIOManager(FileTableIOManager):
     """CSV for people and spreadsheets; a hidden file beside it keeps the types. No nested or binary columns.
 
     The reasons of rejected rows become text.
     """
 
+    KIND: ClassVar[Literal["CsvIOManager"]] = "CsvIOManager"
+
     @property
     def writer(self) -> TableWriter:
         return CsvWriter()
 
-    def fitted(self, reader: pa.RecordBatchReader) -> pa.RecordBatchReader:
-        return reasons_as_text(reader)
+    def adapt_rows(self, reader: pa.RecordBatchReader) -> pa.RecordBatchReader:
+        return format_reasons(reader)
 
 
-class DeltaIOManager(TableIOManager):
-    """Delta: each asset is a table ``<path>/<asset>``, each publish one commit; the metadata tells its version.
+class DeltaIOManager(FileTableIOManager):
+    """Delta: each asset is a table ``<path>/<asset>``, each publish one commit; the metadata names its version.
 
     Each partition is a table of its own, ``<path>/<asset>/<partition>``: so a partition's newest commit is its own
     publish, with its own provenance and columns, and runs of two partitions never meet in one log.
     """
 
+    KIND: ClassVar[Literal["DeltaIOManager"]] = "DeltaIOManager"
+
     @property
     def writer(self) -> TableWriter:
         return DeltaWriter()
 
-    def name_of(self, partition: str) -> str:
+    def partition_name(self, partition: str) -> str:
         # deltalake decodes percent signs in a path; a tilde is in no file_name.
         return file_name(partition).replace("%", "~")
 
-    def published(self, asset: str, partitions: Iterable[str]) -> list[str]:
-        folder = Location.parse(self.path, storage_options=from_environment(self.storage_options)).child(asset)
-        logs = {name.split("/")[0] for name in folder.files() if f"/{DELTA_LOG}/" in name}
-        return [key for key in partitions if self.name_of(key) in logs]
-
-
-WRITERS: dict[str, type[TableIOManager]] = {
-    "parquet": ParquetIOManager,
-    "csv": CsvIOManager,
-    "delta": DeltaIOManager,
-}
+    def published_partitions(self, asset: str, partitions: Iterable[str]) -> list[str]:
+        logs = {name.split("/")[0] for name in self.place(asset).files() if f"/{DELTA_LOG}/" in name}
+        return [key for key in partitions if self.partition_name(key) in logs]
 
 
 def table_reader(obj: object) -> pa.RecordBatchReader:
@@ -211,5 +246,4 @@ def table_reader(obj: object) -> pa.RecordBatchReader:
         return obj
     if isinstance(obj, pa.Table):
         return obj.to_reader()
-    table = from_arrow_like(obj)
-    return table.reader()
+    return from_arrow_like(obj).reader()

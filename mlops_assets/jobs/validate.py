@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from mlops_assets.models.trust import TrustPolicy
     from mlops_assets.validation.candidate import Trial
-    from mlops_assets.validation.verdict import Verdict
+    from mlops_assets.validation.verdict import CandidateVerdict
 
 FINDING_COLUMNS = {"asked": "string", "answer": "string", "detail": "string"}
 FEATURE_COLUMNS = {
@@ -90,8 +90,8 @@ def validation_job(
         out=dg.Out(dg.Nothing),
     )
     def validate_version(context: dg.OpExecutionContext, config: ValidationConfig) -> None:
-        from mlops_assets.validation.candidate import validate
-        from mlops_assets.validation.verdict import TAG, Finding, Verdict
+        from mlops_assets.validation.candidate import validate_candidate
+        from mlops_assets.validation.verdict import TAG, CandidateVerdict, Finding
 
         registry: MlflowRegistry = getattr(context.resources, REGISTRY)
         trust = settings.trust.policy().without_tag(TAG)
@@ -99,11 +99,11 @@ def validation_job(
             try:
                 candidate = registry.pin(names.model, config.version, trust)
             except (TrustError, ArtifactsMissingError) as error:
-                verdict = Verdict(config.version, None, None, (Finding("loads", False, str(error)),))
+                verdict = CandidateVerdict(config.version, None, None, (Finding("loads", False, str(error)),))
             else:
                 champion = _champion(registry, names, alias_or_version, trust)
                 with initialized(context, resources, needed) as model_resources:
-                    verdict = validate(
+                    verdict = validate_candidate(
                         candidate,
                         champion,
                         _trial(model_resources, names, alias_or_version, settings, candidate, champion, config.rows),
@@ -111,7 +111,7 @@ def validation_job(
             _write_tags(registry, names.model, verdict)
         title = f"{names.model}: version {verdict.version} {'passed' if verdict.passed else 'failed'} validation"
         context.log.info(f"{title}: {verdict.reasons}")
-        context.add_output_metadata(report(verdict))
+        context.add_output_metadata(describe_verdict(verdict))
         deliver(getattr(context.resources, NOTIFIER), title, verdict.reasons, context.log)
 
     @dg.job(
@@ -126,7 +126,7 @@ def validation_job(
     return job
 
 
-def report(verdict: "Verdict") -> dict[str, Any]:
+def describe_verdict(verdict: "CandidateVerdict") -> dict[str, Any]:
     """The candidate report as metadata: the verdict, each finding, the shift of the predictions, the explanations."""
     told: dict[str, Any] = {
         "version": verdict.version,
@@ -185,7 +185,7 @@ def _trial(
     champion: ModelReference | None,
     most: int,
 ) -> "Trial":
-    from mlops_assets.signatures.compatibility.compatibility import Mode
+    from mlops_assets.signatures.compatibility.compatibility import CompatibilityMode
     from mlops_assets.validation.candidate import Trial
     from mlops_assets.validation.verdict import TAG
 
@@ -205,7 +205,7 @@ def _trial(
         rows=pa.Table.from_batches(first_rows(batches, most), schema),
         row_key=tuple(row_key),
         policy=settings.contract.policy(text_columns),
-        mode=Mode.of(settings.contract.compatibility),
+        mode=CompatibilityMode.of(settings.contract.compatibility),
         history=_history(resources, names, alias_or_version, candidate, champion),
         params=settings.predict.params,
         method=settings.predict.method,
@@ -239,7 +239,7 @@ def _history(
     return history
 
 
-def _write_tags(registry: MlflowRegistry, model: str, verdict: "Verdict") -> None:
+def _write_tags(registry: MlflowRegistry, model: str, verdict: "CandidateVerdict") -> None:
     address = registry.address()
     with address.translate_errors(f"writing the verdict on {model!r} version {verdict.version}"):
         for name, value in verdict.tags().items():

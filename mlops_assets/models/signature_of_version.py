@@ -53,12 +53,12 @@ def compare_versions(registry: Registry, name: str, old: str, new: str, mode: st
     RegistryError
         A version, or its ``MLmodel``, is not there.
     """
-    from mlops_assets.signatures.compatibility.compatibility import Mode, check
+    from mlops_assets.signatures.compatibility.compatibility import CompatibilityMode, check_compatibility
 
-    judged = Mode.of(mode)
+    judged = CompatibilityMode.of(mode)
     labels, signatures = [], []
     for text in (old, new):
         version = int(registry.version(name, int(text) if text.isdigit() else text).version)
         labels.append(f"{name} version {version}")
         signatures.append(signature_of_version(registry, name, version))
-    return labels[1], check([(labels[0], signatures[0])], signatures[1], judged)
+    return labels[1], check_compatibility([(labels[0], signatures[0])], signatures[1], judged)

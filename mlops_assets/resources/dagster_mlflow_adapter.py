@@ -44,7 +44,7 @@ def dagster_mlflow_resource(model: str, experiment: str | None = None) -> dg.Res
         from dagster_mlflow import mlflow_tracking
 
         registry: MlflowRegistry = getattr(context.resources, REGISTRY)
-        run = context.dagster_run
+        run = context.run
         if run is None:
             raise ConfigurationError(
                 "dagster-mlflow needs a Dagster run", fix="Use this resource in a job or a materialization"

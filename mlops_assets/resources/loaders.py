@@ -2,16 +2,17 @@
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import dagster as dg
 
 from mlops_assets.models.load import load_by_flavor, load_custom, load_native
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.models.reference import ModelReference
+from mlops_assets.strategies import Strategy, by_kind
 
 
-class Loader(dg.ConfigurableResource[Any], ABC):
+class Loader(Strategy, dg.ConfigurableResource[Any], ABC):
     """Loads files that the trust policy has agreed to and whose digest has been verified.
 
     A subclass of your own is named in a model's YAML as ``loader: {KIND: your_module.YourLoader}``.
@@ -39,6 +40,8 @@ def _made(kind: type[Loader], settings: dict[str, Any]) -> Loader:
 class AutoLoader(Loader):
     """`CustomLoader` for custom Python models, `BuiltinLoader` for every native flavor."""
 
+    KIND: ClassVar[Literal["AutoLoader"]] = "AutoLoader"
+
     def load(self, folder: Path, reference: ModelReference) -> LoadedModel:
         return load_by_flavor(folder, reference)
 
@@ -47,6 +50,8 @@ class BuiltinLoader(Loader):
     """Native flavors (scikit-learn, lightgbm, xgboost, ...): predicts as MLflow does and reaches the library's
     object."""
 
+    KIND: ClassVar[Literal["BuiltinLoader"]] = "BuiltinLoader"
+
     def load(self, folder: Path, reference: ModelReference) -> LoadedModel:
         return load_native(folder, reference)
 
@@ -54,12 +59,10 @@ class BuiltinLoader(Loader):
 class CustomLoader(Loader):
     """Any pyfunc; reaches the `mlflow.pyfunc.PythonModel` inside a custom model."""
 
+    KIND: ClassVar[Literal["CustomLoader"]] = "CustomLoader"
+
     def load(self, folder: Path, reference: ModelReference) -> LoadedModel:
         return load_custom(folder, reference)
 
 
-LOADERS: dict[str, type[Loader]] = {
-    "AutoLoader": AutoLoader,
-    "BuiltinLoader": BuiltinLoader,
-    "CustomLoader": CustomLoader,
-}
+LOADERS: dict[str, type[Loader]] = by_kind(AutoLoader, BuiltinLoader, CustomLoader)

@@ -7,25 +7,14 @@ from typing import Any, ClassVar, Literal
 import dagster as dg
 from pydantic import Field
 
-from mlops_assets.errors import MissingExtraError, MlopsAssetsError
+from mlops_assets.errors import MissingExtraError, MlopsAssetsError, NotificationError
+from mlops_assets.strategies import Strategy
 
 LOG = logging.getLogger("mlops_assets.notifier")
 
 
-class NotificationError(MlopsAssetsError):
-    """A message could not be delivered."""
-
-
-class Notifier(dg.ConfigurableResource[Any], ABC):
-    """Sends messages to people. To use your own, give an instance of your subclass as the resource ``notifier``.
-
-    Attributes
-    ----------
-    KIND
-        The strategy's name.
-    """
-
-    KIND: ClassVar[str]
+class Notifier(Strategy, dg.ConfigurableResource[Any], ABC):
+    """Sends messages to people. To use your own, give an instance of your subclass as the resource ``notifier``."""
 
     @abstractmethod
     def notify(self, title: str, message: str) -> None:

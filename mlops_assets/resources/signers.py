@@ -4,13 +4,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 import dagster as dg
 from pydantic import Field
 
 from mlops_assets.errors import ConfigurationError, SignatureError
 from mlops_assets.models.signature_of_version import signature_in_folder
+from mlops_assets.strategies import Strategy, by_kind
 
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature
@@ -34,12 +35,20 @@ class SignedBy:
     origin: str
 
 
-class Signer(dg.ConfigurableResource[Any], ABC):
+class Signer(Strategy, dg.ConfigurableResource[Any], ABC):
     """Makes a signature from inputs and the outputs that a model gave for them.
 
     A subclass of your own is named in a model's YAML as ``signer: {KIND: your_module.YourSigner}``; its fields are
     settings there. It works outside Dagster as well: ``YourSigner().sign(inputs, outputs)``.
+
+    Attributes
+    ----------
+    reads_inputs
+        Whether it asks for a sample of the inputs, where the model has no signature: then `model_signature` depends on
+        them.
     """
+
+    reads_inputs: ClassVar[bool] = True
 
     @abstractmethod
     def sign(self, inputs: Any, outputs: Any = None, params: Mapping[str, Any] | None = None) -> "ModelSignature":
@@ -72,6 +81,8 @@ class InferSigner(Signer):
     ['age': long (optional)]
     """
 
+    KIND: ClassVar[Literal["InferSigner"]] = "InferSigner"
+
     sample_rows: int = Field(default=1000, description="Rows of the sample the types are inferred from.", gt=0)
 
     def sign(self, inputs: Any, outputs: Any = None, params: Mapping[str, Any] | None = None) -> "ModelSignature":
@@ -89,6 +100,10 @@ class RecordedSigner(Signer):
     --------
     >>> RecordedSigner(folder="model").sign(None)                                     # doctest: +SKIP
     """
+
+    KIND: ClassVar[Literal["RecordedSigner"]] = "RecordedSigner"
+
+    reads_inputs: ClassVar[bool] = False
 
     folder: str | None = Field(default=None, description="Outside Dagster: the model's folder.")
 
@@ -115,6 +130,10 @@ class ExampleSigner(Signer):
     --------
     >>> ExampleSigner(folder="model").sign(None, outputs=[0, 1])                      # doctest: +SKIP
     """
+
+    KIND: ClassVar[Literal["ExampleSigner"]] = "ExampleSigner"
+
+    reads_inputs: ClassVar[bool] = False
 
     folder: str | None = Field(default=None, description="Outside Dagster: the model's folder.")
 
@@ -143,6 +162,10 @@ class ManualSigner(Signer):
     >>> signer.sign(None).inputs
     ['age': double (required)]
     """
+
+    KIND: ClassVar[Literal["ManualSigner"]] = "ManualSigner"
+
+    reads_inputs: ClassVar[bool] = False
 
     signature: dict[str, Any] | None = Field(
         default=None, description="{inputs: {age: double, name: {type: string, required: false}}, outputs: {...}}"
@@ -207,9 +230,4 @@ def _given(folder: str | None, signer: str) -> Path:
     return Path(folder)
 
 
-SIGNERS: dict[str, type[Signer]] = {
-    "ExampleSigner": ExampleSigner,
-    "InferSigner": InferSigner,
-    "ManualSigner": ManualSigner,
-    "RecordedSigner": RecordedSigner,
-}
+SIGNERS: dict[str, type[Signer]] = by_kind(ExampleSigner, InferSigner, ManualSigner, RecordedSigner)

@@ -1,11 +1,11 @@
-"""Whether a model's answer for a row depends on the rows beside it: then no two ways to batch a table agree."""
+"""Whether a model's prediction for a row depends on the other rows of its batch: then it depends on the batch size."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
-from mlops_assets.arrow.batching import joined
+from mlops_assets.arrow.batching import join_batches
 from mlops_assets.engines.work import ChunkFunction
 
 LEAST_ROWS, MOST_ROWS = 6, 96
@@ -15,21 +15,21 @@ _RELATIVE = {2: 2e-2, 4: 1e-4, 8: 1e-7}
 
 @dataclass(frozen=True)
 class BatchDependence:
-    """What was found on a sample.
+    """The result for a sample.
 
     Attributes
     ----------
     rows
-        How many rows were compared; 0: too few for a verdict.
+        How many rows were compared; 0: there were too few to compare.
     different
-        How many of them got another answer in another batch.
+        How many of them got another prediction in a smaller batch.
     """
 
     rows: int
     different: int
 
 
-def batch_dependence(score: ChunkFunction, sample: pa.Table) -> BatchDependence:
+def measure_batch_dependence(score: ChunkFunction, sample: pa.Table) -> BatchDependence:
     """Score the first rows at once, then in thirds from the last to the first, and compare row by row.
 
     Numbers may differ by rounding: relative to their column's largest by 1e-7 (float64), 1e-4 (float32).
@@ -37,21 +37,21 @@ def batch_dependence(score: ChunkFunction, sample: pa.Table) -> BatchDependence:
     Parameters
     ----------
     sample
-        Conformed rows; `MOST_ROWS` of them are used, fewer than `LEAST_ROWS` say nothing.
+        Accepted rows; at most `MOST_ROWS` of them are used. Fewer than `LEAST_ROWS` are not compared.
     """
     if sample.num_rows < LEAST_ROWS:
         return BatchDependence(0, 0)
-    rows = joined(sample.slice(0, MOST_ROWS).to_batches())
+    rows = join_batches(sample.slice(0, MOST_ROWS).to_batches())
     whole = score(rows)
     third = rows.num_rows // 3
     cuts = [(0, third), (third, third), (2 * third, rows.num_rows - 2 * third)]
     pieces = [score(rows.slice(start, length)) for start, length in reversed(cuts)][::-1]
     different = np.zeros(rows.num_rows, dtype=bool)
     for name in whole.schema.names:
-        together = whole.column(name)
-        apart = [piece.column(name) if name in piece.schema.names else None for piece in pieces]
-        for (start, length), piece in zip(cuts, apart, strict=True):
-            different[start : start + length] |= _differ(together, together.slice(start, length), piece)
+        column = whole.column(name)
+        columns_of_pieces = [piece.column(name) if name in piece.schema.names else None for piece in pieces]
+        for (start, length), piece in zip(cuts, columns_of_pieces, strict=True):
+            different[start : start + length] |= _differ(column, column.slice(start, length), piece)
     return BatchDependence(rows.num_rows, int(different.sum()))
 
 

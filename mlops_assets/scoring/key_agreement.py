@@ -12,41 +12,41 @@ COMPARED_ROWS = 16_384
 
 @dataclass(frozen=True)
 class KeyAgreement:
-    """What a comparison found.
+    """The result of a comparison.
 
     Attributes
     ----------
-    expected, found
-        Rows of the two tables (`found` in units of one row per key).
+    expected, actual
+        Rows of the two tables (`actual` in units of one row per key).
     first_difference
         Position (from 0) of the first row whose keys differ; None when every compared row agrees.
     """
 
     expected: int
-    found: int
+    actual: int
     first_difference: int | None
 
     @property
     def agrees(self) -> bool:
         """Same number of rows, same keys, same order."""
-        return self.expected == self.found and self.first_difference is None
+        return self.expected == self.actual and self.first_difference is None
 
 
 def compare_keys(
-    expected: Iterable[pa.RecordBatch], found: Iterable[pa.RecordBatch], row_key: Sequence[str], repeats: int = 1
+    expected: Iterable[pa.RecordBatch], actual: Iterable[pa.RecordBatch], row_key: Sequence[str], repeats: int = 1
 ) -> KeyAgreement:
     """Compare the key columns of two streams, row by row, in bounded memory.
 
     Parameters
     ----------
     repeats
-        How many consecutive rows of `found` stand for one row of `expected` (a ledger has one per output).
+        How many consecutive rows of `actual` correspond to one row of `expected` (a ledger has one per output).
     """
     left = fixed_batches((batch.select(list(row_key)) for batch in expected), COMPARED_ROWS)
-    right = fixed_batches((batch.select(list(row_key)) for batch in found), COMPARED_ROWS * repeats)
+    right = fixed_batches((batch.select(list(row_key)) for batch in actual), COMPARED_ROWS * repeats)
     rows_left = rows_right = 0
     difference: int | None = None
-    for one, other in _together(left, right):
+    for one, other in _pair_up(left, right):
         if one is not None and other is not None and difference is None:
             position = _first_difference(one, other, repeats)
             difference = None if position is None else rows_left + position
@@ -57,27 +57,27 @@ def compare_keys(
 
 
 def compare_subset(
-    expected: Iterable[pa.RecordBatch], found: Iterable[pa.RecordBatch], row_key: Sequence[str]
+    expected: Iterable[pa.RecordBatch], actual: Iterable[pa.RecordBatch], row_key: Sequence[str]
 ) -> KeyAgreement:
-    """Whether the keys of `found` all occur in `expected`, in the same order; consecutive equal keys count once.
+    """Whether the keys of `actual` all occur in `expected`, in the same order; consecutive equal keys count once.
 
-    For a selection of rows, whose number nobody but the ledger knows: `expected` and `found` of the result are the
-    number of different keys of `found`, and how many of them were met.
+    For a selection of rows, the number of which only the ledger knows: `expected` and `actual` of the result are the
+    number of different keys of `actual`, and how many of them were matched.
     """
     known = _key_rows(expected, row_key)
-    wanted = met = 0
+    keys = matched = 0
     previous: tuple[object, ...] | None = None
     difference: int | None = None
-    for key in _key_rows(found, row_key):
+    for key in _key_rows(actual, row_key):
         if key == previous:
             continue
         previous = key
         if difference is None and any(candidate == key for candidate in known):
-            met += 1
+            matched += 1
         elif difference is None:
-            difference = wanted
-        wanted += 1
-    return KeyAgreement(wanted, met, difference)
+            difference = keys
+        keys += 1
+    return KeyAgreement(keys, matched, difference)
 
 
 def _key_rows(batches: Iterable[pa.RecordBatch], row_key: Sequence[str]) -> Iterator[tuple[object, ...]]:
@@ -85,7 +85,7 @@ def _key_rows(batches: Iterable[pa.RecordBatch], row_key: Sequence[str]) -> Iter
         yield from zip(*(batch.column(name).to_pylist() for name in row_key), strict=True)
 
 
-def _together(
+def _pair_up(
     left: Iterator[pa.RecordBatch], right: Iterator[pa.RecordBatch]
 ) -> Iterator[tuple[pa.RecordBatch | None, pa.RecordBatch | None]]:
     while True:
@@ -97,8 +97,8 @@ def _together(
 
 def _first_difference(one: pa.RecordBatch, other: pa.RecordBatch, repeats: int) -> int | None:
     rows = min(one.num_rows, other.num_rows // repeats)
-    for turn in range(repeats):
-        picked = other.take(pa.array(range(turn, rows * repeats, repeats), pa.int64())) if repeats > 1 else other
+    for repeat in range(repeats):
+        picked = other.take(pa.array(range(repeat, rows * repeats, repeats), pa.int64())) if repeats > 1 else other
         if all(one.column(name).slice(0, rows).equals(picked.column(name).slice(0, rows)) for name in one.schema.names):
             continue
         pairs = zip(one.slice(0, rows).to_pylist(), picked.slice(0, rows).to_pylist(), strict=True)

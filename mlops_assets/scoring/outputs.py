@@ -10,7 +10,7 @@ from mlops_assets.errors import PredictionError
 from mlops_assets.models.loaded_model import PredictMethod
 
 
-def output_columns(
+def to_output_columns(
     raw: Any,
     rows: int,
     names: Sequence[str] = (),

@@ -1,4 +1,4 @@
-"""Score conformed rows: the row key in front, the model's outputs behind, nothing held back."""
+"""Score accepted rows as a stream: the row key, then the model's outputs, then which model made them."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -13,14 +13,13 @@ from mlops_assets.engines.work import ChunkFunction, Work, identity_of
 from mlops_assets.errors import PredictionError
 from mlops_assets.models.loaded_model import LoadedModel, PredictMethod
 from mlops_assets.scoring.accelerated_model import accelerated_model, expect_rows, is_accelerated
-from mlops_assets.scoring.outputs import output_columns
+from mlops_assets.scoring.outputs import to_output_columns
+from mlops_assets.scoring.prediction_columns import MODEL_DIGEST, MODEL_VERSION, model_output_columns
 from mlops_assets.scoring.statistics import ColumnStatistics
 from mlops_assets.trees.fast_boosting import final_estimator
 
 if TYPE_CHECKING:
     from mlflow.types import Schema
-
-MODEL_VERSION, MODEL_DIGEST = "model_version", "model_digest"
 
 
 @dataclass
@@ -32,13 +31,13 @@ class Scorer:
     model
         The pinned model.
     to_input
-        One conformed batch -> what the model's door takes.
+        A batch of accepted rows -> what the model takes.
     row_key
         Columns carried unchanged from the inputs.
     outputs
         The signature's outputs: names for results that have none; the types of an empty result.
     params, method
-        Inference params, and which of the model's methods is asked.
+        Inference params, and which of the model's methods is called.
     statistics
         Filled while the stream is read: one per output column.
     """
@@ -51,10 +50,10 @@ class Scorer:
     method: PredictMethod = "predict"
     statistics: dict[str, ColumnStatistics] = field(default_factory=dict)
 
-    def stream(self, batches: Iterable[pa.RecordBatch], source: pa.Schema) -> pa.RecordBatchReader:
+    def score_stream(self, batches: Iterable[pa.RecordBatch], source: pa.Schema) -> pa.RecordBatchReader:
         """Predictions for `batches` (of schema `source`), one row per row and in the same order.
 
-        The first batch is predicted at once, to learn the columns; the rest as the reader is read.
+        The first batch is predicted at once, because its columns are the stream's; the others when they are read.
 
         Raises
         ------
@@ -62,10 +61,10 @@ class Scorer:
             The model returns another number of rows, columns that collide with the key, or columns whose type changes
             between batches in a way that loses values.
         """
-        return self.joined((self.score(batch) for batch in batches if batch.num_rows), source)
+        return self.combine((self.score(batch) for batch in batches if batch.num_rows), source)
 
-    def joined(self, scored: Iterator[pa.RecordBatch], source: pa.Schema) -> pa.RecordBatchReader:
-        """What `score` returned for one batch after the other, as one stream of the first one's columns and types.
+    def combine(self, scored: Iterator[pa.RecordBatch], source: pa.Schema) -> pa.RecordBatchReader:
+        """One stream of the batches that `score` returned, all with the columns and types of the first.
 
         Raises
         ------
@@ -75,7 +74,7 @@ class Scorer:
         first = next(scored, None)
         if first is None:
             return pa.RecordBatchReader.from_batches(self._empty_schema(source), iter(()))
-        return pa.RecordBatchReader.from_batches(first.schema, self._aligned(first.schema, chain([first], scored)))
+        return pa.RecordBatchReader.from_batches(first.schema, self._align(first.schema, chain([first], scored)))
 
     def score(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Predictions for one batch: row key, output columns as the model typed them, version and digest.
@@ -87,7 +86,7 @@ class Scorer:
         """
         classes = getattr(self.model.inner, "classes_", None) if self.method == "predict_proba" else None
         raw = self.model.predict(self.to_input(batch), params=self.params, method=self.method)
-        columns = output_columns(raw, batch.num_rows, output_names(self.outputs), self.method, classes)
+        columns = to_output_columns(raw, batch.num_rows, declared_output_names(self.outputs), self.method, classes)
         self._check_names(columns)
         keys = {name: batch.column(name) for name in self.row_key}
         arrays = keys | columns | self._provenance(batch.num_rows)
@@ -96,14 +95,13 @@ class Scorer:
         ]
         return pa.RecordBatch.from_arrays(list(arrays.values()), schema=pa.schema(fields))
 
-    def _aligned(self, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        own = (*self.row_key, MODEL_VERSION, MODEL_DIGEST)
+    def _align(self, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        outputs = model_output_columns(schema, self.row_key)
         for batch in batches:
             if batch.schema != schema:
                 batch = _cast(batch, schema)
-            for name in schema.names:
-                if name not in own:
-                    self.statistics.setdefault(name, ColumnStatistics()).add(batch.column(name))
+            for name in outputs:
+                self.statistics.setdefault(name, ColumnStatistics()).add(batch.column(name))
             yield batch
 
     def _provenance(self, rows: int) -> dict[str, pa.Array]:
@@ -114,10 +112,10 @@ class Scorer:
         }
 
     def _check_names(self, columns: Iterable[str]) -> None:
-        taken = sorted(set(columns) & {*self.row_key, MODEL_VERSION, MODEL_DIGEST})
-        if taken:
+        reserved = sorted(set(columns) & {*self.row_key, MODEL_VERSION, MODEL_DIGEST})
+        if reserved:
             raise PredictionError(
-                f"The model's output columns {taken} have the names of the row key or of the model's provenance",
+                f"The model's output columns {reserved} have the names of the row key or of the model's provenance",
                 where=self.model.reference.uri,
                 fix="Rename the row key column or the model's output",
             )
@@ -125,7 +123,7 @@ class Scorer:
     def _empty_schema(self, source: pa.Schema) -> pa.Schema:
         from mlops_assets.signatures.contract.arrow_types import arrow_schema
 
-        names, types = output_names(self.outputs) or ["prediction"], [pa.float64()]
+        names, types = declared_output_names(self.outputs) or ["prediction"], [pa.float64()]
         if self.outputs is not None and self.method == "predict" and not self.outputs.is_tensor_spec():
             types = arrow_schema(self.outputs).types
         fields = [source.field(name) for name in self.row_key]
@@ -146,7 +144,7 @@ class PredictWork(Work):
     row_key, params, method
         As in `Scorer`.
     rows
-        About how many there will be. Results do not depend on it: it tells what is worth preparing for.
+        About how many rows there will be. Results do not depend on it; whether the model is accelerated does.
     """
 
     noun: ClassVar[str] = "predictions"
@@ -166,11 +164,11 @@ class PredictWork(Work):
 
     @property
     def is_sequential(self) -> bool:
-        # Histogram boosting's own threads meet after every tree of every batch, and spin while one of them has lost its
-        # core to somebody else; beside other work that doubles the processor time. It changes nothing and lets go of
-        # the GIL, and so does the kernel that takes its place.
-        own_threads = type(final_estimator(self.model.native)).__module__.startswith("sklearn.ensemble._hist")
-        return not own_threads and not is_accelerated(self.model)
+        # Histogram boosting's threads wait for each other after every tree of every batch, and spin while one of them
+        # has lost its core to another process; beside other work that doubles the processor time. Predicting changes
+        # nothing in the model and releases the GIL, with scikit-learn's code as with the kernel that replaces it.
+        has_threads = type(final_estimator(self.model.native)).__module__.startswith("sklearn.ensemble._hist")
+        return not has_threads and not is_accelerated(self.model)
 
     @cached_property
     def scorer(self) -> Scorer:
@@ -195,13 +193,13 @@ class PredictWork(Work):
         expect_rows(self.model, self.rows)
 
     def __getstate__(self) -> dict[str, Any]:
-        # The identity is this process's: it says which code the other one should be running.
+        # The identity is computed in this process: it names the code that the other process should run.
         state = {**self.__dict__, "identity": self.identity}
         state.pop("scorer", None)
         return state
 
 
-def output_names(outputs: "Schema | None") -> Sequence[str]:
+def declared_output_names(outputs: "Schema | None") -> Sequence[str]:
     """The names that a signature gives its outputs; empty where it gives none."""
     return [str(name) for name in outputs.input_names()] if outputs is not None and outputs.has_input_names() else []
 

@@ -33,7 +33,7 @@ class ColumnStatistics:
     has_labels: bool = True
 
     def add(self, column: pa.Array) -> None:
-        """Take one more batch of the column into account."""
+        """Add a batch of the column."""
         self.rows += len(column)
         self.nulls += column.null_count
         self._count_labels(column)
@@ -70,17 +70,17 @@ class ColumnStatistics:
 
     def as_floats(self) -> dict[str, float]:
         """``mean``, ``std``, ``min``, ``max`` (finite values), ``null_count``, and ``share[<label>]`` for labels."""
-        found = {"null_count": float(self.nulls)}
+        values = {"null_count": float(self.nulls)}
         if self.numeric and self.finite:
-            found |= {
+            values |= {
                 "mean": self.mean,
                 "std": math.sqrt(self.squares / self.finite),
                 "min": self.minimum,
                 "max": self.maximum,
             }
         if self.numeric:
-            found["not_finite_count"] = float(self.not_finite)
+            values["not_finite_count"] = float(self.not_finite)
         if self.has_labels:
             known = max(self.rows - self.nulls, 1)
-            found |= {f"share[{label}]": count / known for label, count in sorted(self.labels.items())}
-        return found
+            values |= {f"share[{label}]": count / known for label, count in sorted(self.labels.items())}
+        return values

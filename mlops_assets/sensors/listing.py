@@ -8,7 +8,7 @@ from pyarrow import fs as arrow_fs
 
 from mlops_assets.errors import MlopsAssetsError, TableError
 from mlops_assets.storage.location import Location
-from mlops_assets.storage.store_errors import told
+from mlops_assets.storage.store_errors import translate_errors
 from mlops_assets.tables.csv_files import CsvFiles
 from mlops_assets.tables.delta.log import is_delta, newest_version
 from mlops_assets.tables.files import DELTA_LOG
@@ -85,7 +85,7 @@ def listing(place: Location, table_format: str | None = None) -> list[tuple[str,
     """
     counts = _is_log_entry if table_format == "delta" else _counts
     try:
-        with told(place.uri):
+        with translate_errors(place.uri):
             kind = place.kind()
             if kind == arrow_fs.FileType.NotFound:
                 return []

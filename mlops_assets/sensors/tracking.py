@@ -19,7 +19,7 @@ from mlops_assets.naming import (
     MODEL_EXPLANATIONS,
     PREDICTIONS,
     REGISTRY,
-    REPORT,
+    REPORT_FILE,
     SAMPLE_EXPLANATIONS,
     ModelNames,
 )
@@ -54,7 +54,8 @@ MAX_RUNS_PER_TICK = 5
 # The tables among the assets, with the context under which MLflow lists them as datasets.
 _DATASET_CONTEXTS = {INPUT_SAMPLES: "inputs", PREDICTIONS: "predictions", SAMPLE_EXPLANATIONS: "explanations"}
 _MEASURED_ASSETS = (INPUT_SAMPLES, PREDICTIONS, SAMPLE_EXPLANATIONS, MODEL_EXPLANATIONS)
-_PICTURE = re.compile(r"!\[[^\]]*\]\(data:image/png;base64,([A-Za-z0-9+/=]+)\)")
+# Until 0.1 the picture was a PNG.
+_PICTURE = re.compile(r"!\[[^\]]*\]\(data:image/(png|svg)(?:\+xml)?;base64,([A-Za-z0-9+/=]+)\)")
 
 
 def tracking_sensor(
@@ -184,7 +185,7 @@ def _files(materializations: Mapping[str, Materialization], tables: TableIOManag
         return
     picture = _PICTURE.search(str(summary.metadata.get("summary_plot", "")))
     if picture:
-        yield "explanation_summary.png", base64.b64decode(picture[1])
+        yield f"explanation_summary.{picture[1]}", base64.b64decode(picture[2])
     if not tables.exists(MODEL_EXPLANATIONS):
         return
     published = tables.read(MODEL_EXPLANATIONS)
@@ -192,9 +193,9 @@ def _files(materializations: Mapping[str, Materialization], tables: TableIOManag
     if Provenance.of(published.schema).data_version == summary.data_version:
         rows = published.to_table().to_pylist()
         yield "explanation_summary.json", json.dumps(rows, indent=1).encode()
-        report = tables.place(REPORT)
+        report = tables.place(REPORT_FILE)
         if report.exists():
-            yield REPORT, report.read_bytes()
+            yield REPORT_FILE, report.read_bytes()
 
 
 def _finished_runs(instance: dg.DagsterInstance, cursor: TrackingCursor) -> Iterator[dg.RunRecord]:

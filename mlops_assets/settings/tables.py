@@ -12,7 +12,7 @@ from mlops_assets.errors import ConfigurationError
 from mlops_assets.naming import INPUTS, ModelNames
 from mlops_assets.settings.environment import open_location
 from mlops_assets.storage.location import Location
-from mlops_assets.tables.delta.log import moment
+from mlops_assets.tables.delta.log import parse_timestamp
 
 
 class SqlTableSettings(dg.Model, dg.Resolvable):
@@ -30,12 +30,12 @@ class EnvironmentSettings(dg.Model, dg.Resolvable):
 
 def _checked_database(database: str | EnvironmentSettings | None) -> None:
     """Refuse a URL that names no database, or holds a password: it would stand in Dagster's snapshots."""
-    from mlops_assets.tables.sql.address import Address
+    from mlops_assets.tables.sql.address import SqlAddress
 
     if not isinstance(database, str):
         return
     try:
-        holds_password = Address.parse(database).has_password
+        holds_password = SqlAddress.parse(database).has_password
     except ConfigurationError as error:
         raise ValueError(f"database: {error}") from None
     if holds_password:
@@ -127,7 +127,7 @@ class InputsSettings(dg.Model, dg.Resolvable):
         text = value.isoformat() if isinstance(value, datetime) else value
         if isinstance(text, str):
             try:
-                moment(text)
+                parse_timestamp(text)
             except ConfigurationError as error:
                 raise ValueError(f"inputs.{error}") from error
         return text

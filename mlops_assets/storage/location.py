@@ -1,4 +1,4 @@
-"""Where a table or a small file lies: a local path or any fsspec URL, and how it is replaced whole."""
+"""The place of a table or a small file: a local path or any fsspec URL, and how it is replaced whole."""
 
 import os
 import re
@@ -18,8 +18,8 @@ from pyarrow import fs as arrow_fs
 from mlops_assets.errors import ConfigurationError, TableError
 from mlops_assets.storage.locks import hold, is_held
 from mlops_assets.storage.object_stores import StoreHandler, create, is_object_store, sweep_uploads, upload
-from mlops_assets.storage.protocols import opened_url
-from mlops_assets.storage.store_errors import told
+from mlops_assets.storage.protocols import open_filesystem
+from mlops_assets.storage.store_errors import translate_errors
 
 LOCK_SUFFIX = ".lock"
 """At the end of a draft's name: the name of its lock file."""
@@ -27,7 +27,7 @@ LOCK_SUFFIX = ".lock"
 
 @dataclass(frozen=True)
 class Location:
-    """A place, local or remote; nothing need be there yet.
+    """A place, local or remote; nothing has to exist there yet.
 
     Attributes
     ----------
@@ -102,7 +102,7 @@ class Location:
 
     def remote(self) -> tuple[Any, str]:
         """The fsspec filesystem of a URL, and the path inside it."""
-        return opened_url(self.address, self.storage_options, self.uri)
+        return open_filesystem(self.address, self.storage_options, self.uri)
 
     def child(self, name: str) -> "Location":
         """The place `name` (parts joined by ``/``) below this one.
@@ -117,9 +117,9 @@ class Location:
             raise ConfigurationError(
                 f"{name!r} is not a name inside a folder", where=self.uri, fix="Use a relative path without '..'"
             )
-        return self.suffixed(("" if self.address.endswith("/") else "/") + "/".join(parts))
+        return self.append(("" if self.address.endswith("/") else "/") + "/".join(parts))
 
-    def suffixed(self, text: str) -> "Location":
+    def append(self, text: str) -> "Location":
         """The same place with `text` at the end of its path."""
         if self.is_local:
             return replace(self, address=self.address + text)
@@ -130,9 +130,8 @@ class Location:
 
     def sibling(self, name: str) -> "Location":
         """The place `name` in the same folder."""
-        own = self.name
-        at = self.address.rindex(own)
-        return replace(self, address=self.address[:at] + name + self.address[at + len(own) :])
+        at = self.address.rindex(self.name)
+        return replace(self, address=self.address[:at] + name + self.address[at + len(self.name) :])
 
     def kind(self) -> arrow_fs.FileType:
         """File, Directory or NotFound, as it is now."""
@@ -153,11 +152,11 @@ class Location:
             self.remote()[0].invalidate_cache()
         selector = arrow_fs.FileSelector(self.path, recursive=recursive, allow_not_found=True)
         try:
-            found = self.filesystem.get_file_info(selector)
+            infos = self.filesystem.get_file_info(selector)
         except NotADirectoryError:
             return ()
         start = len(self.path.strip("/"))
-        files = (info.path for info in found if info.type == arrow_fs.FileType.File)
+        files = (info.path for info in infos if info.type == arrow_fs.FileType.File)
         return tuple(sorted(path.strip("/")[start:].lstrip("/") for path in files))
 
     def read_text(self) -> str:
@@ -175,7 +174,7 @@ class Location:
         try:
             if not self.is_local:
                 filesystem, path = self.remote()
-                with told(self.uri):
+                with translate_errors(self.uri):
                     return bytes(filesystem.cat_file(path))
             with self.filesystem.open_input_stream(self.path, compression=None) as stream:
                 return bytes(stream.read())
@@ -188,7 +187,7 @@ class Location:
 
     def write_bytes_atomically(self, data: bytes) -> None:
         """Replace the file by `data`, whole or not at all."""
-        with self.draft() as sink, writable(self):
+        with self.open_draft() as sink, translate_os_errors(self):
             sink.write(data)
 
     def create(self, data: bytes) -> bool:
@@ -200,22 +199,22 @@ class Location:
         return create(filesystem, path, data, self.uri)
 
     @contextmanager
-    def draft(self, becoming: "Location | None" = None) -> Iterator[pa.NativeFile]:
-        """A stream of what this file shall hold; it holds it when the block ends well, as `replacing` guarantees.
+    def open_draft(self, target: "Location | None" = None) -> Iterator[pa.NativeFile]:
+        """A stream into a draft of this file, which replaces it when the block ends well: see `replace_atomically`.
 
-        In an object store the draft is an upload, which nobody sees until it is complete.
+        In an object store the draft is an upload, which is invisible until it is complete.
         """
-        if becoming is None and not self.is_local and is_object_store((found := self.remote())[0]):
-            with upload(*found, self.uri) as sink:
+        if target is None and not self.is_local and is_object_store((remote := self.remote())[0]):
+            with upload(*remote, self.uri) as sink:
                 yield sink
             return
-        with self.replacing(becoming) as temporary:
-            with writable(self):
+        with self.replace_atomically(target) as temporary:
+            with translate_os_errors(self):
                 sink = temporary.filesystem.open_output_stream(temporary.path, compression=None)
             try:
                 yield sink
             finally:
-                with writable(self):
+                with translate_os_errors(self):
                     sink.close()
 
     def remove(self) -> None:
@@ -225,14 +224,14 @@ class Location:
             return
         filesystem, path = self.remote()
         try:
-            with told(self.uri):
+            with translate_errors(self.uri):
                 filesystem.rm_file(path)
         except FileNotFoundError:
             return
 
     @contextmanager
-    def replacing(self, becoming: "Location | None" = None) -> Iterator["Location"]:
-        """A hidden place beside this one to write to; it becomes this one, or `becoming`, when the block ends well.
+    def replace_atomically(self, target: "Location | None" = None) -> Iterator["Location"]:
+        """A hidden place beside this one to write to; it becomes this one, or `target`, when the block ends well.
 
         Guarantees
         ----------
@@ -248,22 +247,23 @@ class Location:
         temporary = self.sibling(f".{self.name}.{secrets.token_hex(8)}.tmp")
         parent = self.path[: -len(self.name)].rstrip("/")
         with ExitStack() as stack:
-            with writable(self):
+            with translate_os_errors(self):
                 if parent:
                     self.filesystem.create_dir(parent, recursive=True)
                 if self.is_local:
                     stack.enter_context(hold(_lock_of(temporary)))
             try:
                 yield temporary
-                with writable(self):
-                    if becoming is not None:
-                        self.filesystem.create_dir(becoming.path[: -len(becoming.name)].rstrip("/"), recursive=True)
-                    temporary._become(becoming or self)
+                with translate_os_errors(self):
+                    if target is not None:
+                        self.filesystem.create_dir(target.path[: -len(target.name)].rstrip("/"), recursive=True)
+                    temporary.move_to(target or self)
             except BaseException:
                 temporary.remove()
                 raise
 
-    def _become(self, target: "Location") -> None:
+    def move_to(self, target: "Location") -> None:
+        """Rename the file, over `target` if need be: locally flushed to the disk and in one step."""
         if self.is_local:
             _flush_to_disk(self.address)
             Path(self.address).replace(target.address)
@@ -283,7 +283,7 @@ class Location:
         """Remove what killed writers of this place left beside it; returns the names removed.
 
         A hidden file is removed when it is at least `older_than` old and, locally, no living process holds it: there
-        ``timedelta(0)`` is safe beside other writers. A filesystem that tells no times keeps its files.
+        ``timedelta(0)`` is safe beside other writers. A filesystem that reports no times keeps its files.
         """
         pattern = re.compile(rf"(\.{re.escape(self.name)}\.[0-9a-f]{{16}}\.tmp)({re.escape(LOCK_SUFFIX)})?")
         matches = (pattern.fullmatch(name) for name in self.sibling("").files(recursive=False))
@@ -301,10 +301,10 @@ class Location:
 
     def sweep_uploads(self, older_than: timedelta) -> tuple[str, ...]:
         """Cancel what killed writers began to upload into this folder; see `object_stores.sweep_uploads`."""
-        if self.is_local or not is_object_store((found := self.remote())[0]):
+        if self.is_local or not is_object_store((remote := self.remote())[0]):
             return ()
-        with told(self.uri):
-            return sweep_uploads(*found, older_than)
+        with translate_errors(self.uri):
+            return sweep_uploads(*remote, older_than)
 
     def age(self) -> timedelta | None:
         """Time since the file was last written; None when it is gone or its filesystem does not say."""
@@ -313,7 +313,7 @@ class Location:
                 written = datetime.fromtimestamp(Path(self.address).stat().st_mtime, UTC)
             else:
                 filesystem, path = self.remote()
-                with told(self.uri):
+                with translate_errors(self.uri):
                     written = filesystem.modified(path)
         except (FileNotFoundError, NotImplementedError):
             return None
@@ -323,7 +323,7 @@ class Location:
 
 
 @contextmanager
-def writable(place: Location) -> Iterator[None]:
+def translate_os_errors(place: Location) -> Iterator[None]:
     """Turn an operating system's refusal to write into an error that names the place."""
     try:
         yield

@@ -30,7 +30,7 @@ def lock_file(path: Path, on_wait: Callable[[], None] | None = None) -> Iterator
     Parameters
     ----------
     on_wait
-        Called once when the lock is held by somebody else, before the wait.
+        Called once, before the wait, when the lock is held elsewhere.
 
     Raises
     ------
@@ -63,7 +63,7 @@ def lock_folder(folder: Path) -> Iterator[None]:
 def hold(path: Path) -> Iterator[None]:
     """Show by the file `path`, which is made here, that this process lives; until the block ends or the process dies.
 
-    The file holds nothing else: Windows lets nobody write to a locked file.
+    The file holds nothing else: on Windows no other handle can write to a locked file.
     """
     with lock_file(path):
         yield

@@ -1,7 +1,7 @@
 """Stores in which an object appears when its upload is complete, and never before: S3, Google's and Azure's.
 
 There a file need not be written aside and moved: an upload that is cancelled, or whose process is killed, leaves what
-was there before. Every other remote filesystem is written by `Location.replacing`.
+was there before. Every other remote filesystem is written by `Location.replace_atomically`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ from pyarrow import fs as arrow_fs
 
 from mlops_assets.errors import ConcurrentRunError
 from mlops_assets.storage.protocols import EXTRAS
-from mlops_assets.storage.store_errors import no_such_bucket, told
+from mlops_assets.storage.store_errors import no_such_bucket, translate_errors
 
 # One GET fetches a block, and the last few stay: the columns of a Parquet file are read in turns.
 _BLOCK_BYTES, _BLOCKS = 2 << 20, 32
@@ -31,39 +31,37 @@ def _protocol(filesystem: Any) -> str:
 
 
 class StoreHandler(arrow_fs.FSSpecHandler):  # type: ignore[misc]  # pyarrow is untyped
-    """Arrow's door to an object store: reads ranges, not whole objects, and says in plain words what is wrong."""
+    """Arrow's door to an object store: reads ranges, not whole objects, and reports in plain words what is wrong."""
 
     def get_file_info(self, paths: Sequence[str]) -> list[arrow_fs.FileInfo]:
         infos = []
         for path in paths:
-            with told(self._uri(path)):
+            with translate_errors(self._uri(path)):
                 infos += super().get_file_info([path])
             if infos[-1].type == arrow_fs.FileType.NotFound:
                 self._check_bucket(path)
         return infos
 
     def get_file_info_selector(self, selector: arrow_fs.FileSelector) -> list[arrow_fs.FileInfo]:
-        with told(self._uri(selector.base_dir)):
+        with translate_errors(self._uri(selector.base_dir)):
             infos: list[arrow_fs.FileInfo] = super().get_file_info_selector(selector)
         if not infos:
             self._check_bucket(selector.base_dir)
         return infos
 
     def open_input_stream(self, path: str) -> pa.NativeFile:
-        return self._opened(path, cache_type="readahead", block_size=4 * _BLOCK_BYTES)
+        return self._open(path, cache_type="readahead", block_size=4 * _BLOCK_BYTES)
 
     def open_input_file(self, path: str) -> pa.NativeFile:
-        return self._opened(
-            path, cache_type="blockcache", block_size=_BLOCK_BYTES, cache_options={"maxblocks": _BLOCKS}
-        )
+        return self._open(path, cache_type="blockcache", block_size=_BLOCK_BYTES, cache_options={"maxblocks": _BLOCKS})
 
-    def _opened(self, path: str, **options: Any) -> pa.NativeFile:
+    def _open(self, path: str, **options: Any) -> pa.NativeFile:
         uri = self._uri(path)
-        with told(uri):
-            return pa.PythonFile(_Told(self.fs.open(path, "rb", **options), uri), mode="r")
+        with translate_errors(uri):
+            return pa.PythonFile(_StoreFile(self.fs.open(path, "rb", **options), uri), mode="r")
 
     def _check_bucket(self, path: str) -> None:
-        """An absent object in an absent bucket is told as the latter."""
+        """An absent object in an absent bucket is reported as an absent bucket."""
         uri = self._uri(path)
         try:
             self.fs.info(path.partition("/")[0])
@@ -77,7 +75,7 @@ class StoreHandler(arrow_fs.FSSpecHandler):  # type: ignore[misc]  # pyarrow is 
         return f"{_protocol(self.fs)}://{path}"
 
 
-class _Told:
+class _StoreFile:
     """A file of a store whose errors are ours. Arrow closes what it is done with: only `upload` publishes."""
 
     def __init__(self, file: Any, uri: str) -> None:
@@ -85,11 +83,11 @@ class _Told:
         self.closed = False
 
     def read(self, size: int = -1) -> bytes:
-        with told(self._uri):
+        with translate_errors(self._uri):
             return bytes(self._file.read(size))
 
     def write(self, data: Any) -> int:
-        with told(self._uri):
+        with translate_errors(self._uri):
             return int(self._file.write(data))
 
     def seek(self, offset: int, whence: int = 0) -> int:
@@ -112,7 +110,7 @@ class _Told:
     def readable(self) -> bool:
         return bool(self._file.mode == "rb")
 
-    def writable(self) -> bool:
+    def translate_os_errors(self) -> bool:
         return not self.readable()
 
     def seekable(self) -> bool:
@@ -132,13 +130,13 @@ def upload(filesystem: Any, path: str, uri: str) -> Iterator[pa.NativeFile]:
     Raises
     ------
     TableError, ConcurrentRunError
-        See `told`.
+        See `translate_errors`.
     """
-    with told(uri):
+    with translate_errors(uri):
         file = filesystem.open(path, "wb")
     try:
-        yield pa.PythonFile(_Told(file, uri), mode="w")
-        with told(uri):
+        yield pa.PythonFile(_StoreFile(file, uri), mode="w")
+        with translate_errors(uri):
             file.close()
     except BaseException as error:
         _cancel(file, error)
@@ -150,14 +148,14 @@ def _cancel(file: Any, why: BaseException) -> None:
     file.closed = True
     try:
         file.discard()
-    except Exception as error:  # noqa: BLE001 - the failure that led here is the one to tell
+    except Exception as error:  # noqa: BLE001 - the failure that led here is the one to report
         why.add_note(f"The upload could not be cancelled either ({type(error).__name__}); its parts are invisible.")
 
 
 def create(filesystem: Any, path: str, data: bytes, uri: str) -> bool:
-    """Make a remote file if there is none of its name; False when there is, or when somebody makes it right now."""
+    """Make a remote file if there is none of its name; False when there is one, or when another writer is making it."""
     try:
-        with told(uri):
+        with translate_errors(uri):
             filesystem.pipe_file(path, data, mode="create")
     except (FileExistsError, ConcurrentRunError):
         return False
@@ -165,7 +163,7 @@ def create(filesystem: Any, path: str, data: bytes, uri: str) -> bool:
 
 
 def sweep_uploads(filesystem: Any, folder: str, older_than: timedelta) -> tuple[str, ...]:
-    """Cancel the multipart uploads to objects directly in `folder` that nobody has added to for `older_than`.
+    """Cancel the multipart uploads to objects directly in `folder` to which nothing was added for `older_than`.
 
     Nobody sees them, but S3 keeps and bills their parts. Returns the objects' names. Only S3 shows uploads: Google and
     Azure drop theirs after a week. Where listing them is not allowed, nothing is swept.
@@ -176,14 +174,14 @@ def sweep_uploads(filesystem: Any, folder: str, older_than: timedelta) -> tuple[
     prefix = prefix.removesuffix(".")
     swept = []
     try:
-        for found in _uploads(filesystem, bucket, prefix):
-            name, upload_id = found["Key"].removeprefix(prefix), found["UploadId"]
-            if "/" in name or datetime.now(UTC) - found["Initiated"] < older_than:
+        for begun in _uploads(filesystem, bucket, prefix):
+            name, upload_id = begun["Key"].removeprefix(prefix), begun["UploadId"]
+            if "/" in name or datetime.now(UTC) - begun["Initiated"] < older_than:
                 continue
-            parts = filesystem.call_s3("list_parts", Bucket=bucket, Key=found["Key"], UploadId=upload_id)
-            touched = max((part["LastModified"] for part in parts.get("Parts", ())), default=found["Initiated"])
+            parts = filesystem.call_s3("list_parts", Bucket=bucket, Key=begun["Key"], UploadId=upload_id)
+            touched = max((part["LastModified"] for part in parts.get("Parts", ())), default=begun["Initiated"])
             if datetime.now(UTC) - touched >= older_than:
-                filesystem.abort_mpu(bucket, found["Key"], upload_id)
+                filesystem.abort_mpu(bucket, begun["Key"], upload_id)
                 swept.append(name)
     except (PermissionError, FileNotFoundError):
         # No right to list them (the bucket's lifecycle rule does the same), or another run sweeps too.

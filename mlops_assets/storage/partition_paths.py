@@ -80,7 +80,7 @@ class PathTemplate:
     @property
     def _head(self) -> str:
         """`folder` with its slash, as it is written."""
-        fixed = self.text[: found.start()] if (found := _PLACEHOLDER.search(self.text)) else self.text
+        fixed = self.text[: placeholder.start()] if (placeholder := _PLACEHOLDER.search(self.text)) else self.text
         return fixed[: fixed.rfind("/") + 1]
 
     def key_of(self, name: str) -> str | None:
@@ -91,10 +91,10 @@ class PathTemplate:
         name
             Relative to `folder`. Also a file at any depth below a partition's own folder.
         """
-        found = re.fullmatch(self._pattern(), name)
-        if found is None:
+        match = re.fullmatch(self._pattern(), name)
+        if match is None:
             return None
-        parts = found.groupdict()
+        parts = match.groupdict()
         key = parts.get(_KEY) or self._key_at(parts)
         try:
             path = self.path(key) if key else None
@@ -106,11 +106,11 @@ class PathTemplate:
 
     def keys_of(self, names: Iterable[str]) -> dict[str, tuple[str, ...]]:
         """Which partitions files belong to: key -> names, both sorted; files of no partition are left out."""
-        found: dict[str, list[str]] = {}
+        files_by_key: dict[str, list[str]] = {}
         for name in names:
             if key := self.key_of(name):
-                found.setdefault(key, []).append(name)
-        return {key: tuple(sorted(found[key])) for key in sorted(found)}
+                files_by_key.setdefault(key, []).append(name)
+        return {key: tuple(sorted(files_by_key[key])) for key in sorted(files_by_key)}
 
     def check(self, smallest: str | None) -> None:
         """Refuse a template under which two partitions share a path.
@@ -118,7 +118,7 @@ class PathTemplate:
         Parameters
         ----------
         smallest
-            The directive of the smallest time that tells partitions apart: ``H``, ``d`` or ``m``; None: keys are names.
+            The directive of the smallest time that separates partitions: ``H``, ``d`` or ``m``; None: keys are names.
 
         Raises
         ------
@@ -148,8 +148,8 @@ class PathTemplate:
                 fix=f"Use %{', %'.join(_DIGITS)}",
             )
         day = {"d", "m"} <= used or "j" in used
-        tells = {"m": "m" in used, "d": day, "H": day and "H" in used}[smallest] and bool(used & {"Y", "y"})
-        if None not in formats and not tells:
+        distinguishes = {"m": "m" in used, "d": day, "H": day and "H" in used}[smallest] and bool(used & {"Y", "y"})
+        if None not in formats and not distinguishes:
             raise ConfigurationError(
                 "Several partitions would share this path",
                 where=self.text,

@@ -15,7 +15,7 @@ EXTRAS = {
 }
 
 
-def opened_url(address: str, storage_options: Mapping[str, Any], uri: str) -> tuple[Any, str]:
+def open_filesystem(address: str, storage_options: Mapping[str, Any], uri: str) -> tuple[Any, str]:
     """The fsspec filesystem of a URL, and the path inside it; nothing is asked of it yet.
 
     Parameters

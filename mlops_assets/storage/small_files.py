@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from mlops_assets.errors import TableError
 from mlops_assets.storage.location import Location
-from mlops_assets.storage.store_errors import told
+from mlops_assets.storage.store_errors import translate_errors
 
 
 def read_all(places: Sequence[Location]) -> list[bytes]:
@@ -20,12 +20,12 @@ def read_all(places: Sequence[Location]) -> list[bytes]:
     filesystem = places[0].remote()[0]
     paths = [place.path for place in places]
     # Not `cat`: it would expand the brackets of a name as a pattern.
-    found = filesystem.cat_ranges(paths, [None] * len(paths), [None] * len(paths), on_error="return")
-    for data, place in zip(found, places, strict=True):
+    contents = filesystem.cat_ranges(paths, [None] * len(paths), [None] * len(paths), on_error="return")
+    for data, place in zip(contents, places, strict=True):
         if isinstance(data, Exception):
             try:
-                with told(place.uri):
+                with translate_errors(place.uri):
                     raise data
             except FileNotFoundError as error:
                 raise TableError("No such file", where=place.uri, fix="Check the path") from error
-    return [bytes(data) for data in found]
+    return [bytes(data) for data in contents]

@@ -1,6 +1,6 @@
-"""What an object store says when something is wrong, in plain words and without secrets.
+"""Errors of object stores in plain words and without secrets.
 
-Each store's client has errors of its own, and this package imports none of them: they are told apart by the store's
+Each store's client has errors of its own, and this package imports none of them: they are distinguished by the store's
 code in the response, else by the name of their class.
 """
 
@@ -50,7 +50,7 @@ _CLIENTS = ("botocore", "aiobotocore", "s3fs", "aiohttp", "gcsfs", "google", "az
 
 
 @contextmanager
-def told(uri: str) -> Iterator[None]:
+def translate_errors(uri: str) -> Iterator[None]:
     """Turn what the client of an object store raises into an error that names `uri`.
 
     A `FileNotFoundError` for an object, a `FileExistsError` and an error of another kind pass unchanged.
@@ -59,7 +59,7 @@ def told(uri: str) -> Iterator[None]:
     ------
     TableError
         The bucket is missing, access is refused, the credentials are not accepted or not there, the endpoint does not
-        answer, or the bucket lies in another region; says which.
+        answer, or the bucket is in another region; says which.
     ConcurrentRunError
         The object was replaced while it was being read.
     ConfigurationError
@@ -70,10 +70,10 @@ def told(uri: str) -> Iterator[None]:
     except MlopsAssetsError:
         raise
     except Exception as error:
-        mine = store_error(error, uri)
-        if mine is None:
+        translation = store_error(error, uri)
+        if translation is None:
             raise
-        raise mine from error
+        raise translation from error
 
 
 def store_error(error: BaseException, uri: str) -> MlopsAssetsError | None:
@@ -81,7 +81,7 @@ def store_error(error: BaseException, uri: str) -> MlopsAssetsError | None:
     if isinstance(error, TypeError):
         return unknown_option(error, uri)
     chain = list(_chain(error))
-    code = next((found for each in chain if (found := _code(each))), "")
+    code = next((code for each in chain if (code := _code(each))), "")
     kinds = " ".join(type(each).__name__ for each in chain)
     bucket = bucket_of(uri)
     if code in ("NoSuchBucket", "ContainerNotFound"):
@@ -97,7 +97,7 @@ def store_error(error: BaseException, uri: str) -> MlopsAssetsError | None:
     if _NO_CREDENTIALS.search(kinds):
         return TableError("There are no credentials for the store", where=uri, fix=_CREDENTIALS)
     if code in _ELSEWHERE:
-        return TableError(f"Bucket {bucket!r} lies in another region", where=uri, fix=_REGION)
+        return TableError(f"Bucket {bucket!r} is in another region", where=uri, fix=_REGION)
     if code in _REFUSED or any(isinstance(each, PermissionError) for each in chain):
         return TableError(f"The store refuses access to {bucket!r}", where=uri, fix=_RIGHTS)
     if code == "InvalidBucketName" or "ParamValidationError" in kinds:
@@ -105,24 +105,24 @@ def store_error(error: BaseException, uri: str) -> MlopsAssetsError | None:
     if code in _BUSY:
         return TableError(f"The store is overloaded: {code}", where=uri, fix="Run again later")
     if code == "400":
-        # The answer to HEAD has no body that would tell which.
-        why = "The credentials may have expired, or the bucket lies in another region"
+        # The answer to HEAD has no body that would say which.
+        why = "The credentials may have expired, or the bucket is in another region"
         return TableError("The store finds the request bad", where=uri, fix=why)
     if _NO_ANSWER.search(kinds):
         return TableError("The store does not answer", where=uri, fix=_NETWORK)
     if code or any(type(each).__module__.startswith(_CLIENTS) for each in chain):
-        said = code or type(error).__name__
+        reason = code or type(error).__name__
         return TableError(
-            f"The store refuses the request: {said}", where=uri, fix="See the cause for the store's words"
+            f"The store refuses the request: {reason}", where=uri, fix="See the cause for the store's message"
         )
     return None
 
 
 def unknown_option(error: TypeError, uri: str) -> ConfigurationError | None:
     """A client says so only when it is called with the option; None for any other `TypeError`."""
-    found = re.search(r"unexpected keyword argument '(\w+)'", str(error))
-    return found and ConfigurationError(
-        f"storage_options has {found[1]!r}, which the client for {uri.partition('://')[0]}:// does not know",
+    match = re.search(r"unexpected keyword argument '(\w+)'", str(error))
+    return match and ConfigurationError(
+        f"storage_options has {match[1]!r}, which the client for {uri.partition('://')[0]}:// does not know",
         where=uri,
         fix="Use the options in the client's documentation (s3fs: key, secret, token, client_kwargs, ...)",
     )
@@ -156,7 +156,7 @@ def _code(error: BaseException) -> str:
     if isinstance(response, dict):
         return str(response.get("Error", {}).get("Code", ""))
     for name in ("error_code", "code"):
-        found = getattr(error, name, None)
-        if isinstance(found, str | int) and not isinstance(found, bool):
-            return str(getattr(found, "value", found))
+        code = getattr(error, name, None)
+        if isinstance(code, str | int) and not isinstance(code, bool):
+            return str(getattr(code, "value", code))
     return ""

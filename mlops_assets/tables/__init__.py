@@ -1,1 +1,1 @@
-"""Tables as streams of Arrow batches: where they lie, how they are read, keyed, hashed, published. Pure: no dagster."""
+"""Tables as streams of Arrow batches: where they are, how they are read, keyed, hashed, published. Pure: no dagster."""

@@ -1,4 +1,4 @@
-"""CSV as input: text until somebody says otherwise.
+"""CSV as input: text unless other types are given.
 
 Types guessed from the values of a first block would make the verdict on one row depend on others. So a column without a
 declared type is read as text, and the contract parses it, row by row.
@@ -15,7 +15,7 @@ from pyarrow import csv as arrow_csv
 from mlops_assets.errors import TableError
 from mlops_assets.storage.location import Location
 from mlops_assets.tables.files import FileFormat
-from mlops_assets.tables.text_files import lines_of, opened, with_compressed
+from mlops_assets.tables.text_files import lines_of, open_text_file, with_compressed
 
 _BLOCK_BYTES = 8 << 20
 _RAGGED = re.compile(r"Expected (\d+) columns, got (\d+)")
@@ -33,7 +33,7 @@ class CsvFiles(FileFormat):
     delimiter
         One character; None is a comma, or a tab for ``.tsv``.
     null_values
-        What stands for a null where it is not in quotes.
+        What is read as null where it is not in quotes.
     """
 
     name = "csv"
@@ -44,21 +44,21 @@ class CsvFiles(FileFormat):
     null_values: tuple[str, ...] = ("",)
 
     def schema(self, file: Location) -> pa.Schema:
-        with opened(file, self.name) as stream, self._explained(file, [], 0):
+        with open_text_file(file, self.name) as stream, self._explain(file, [], 0):
             names = arrow_csv.open_csv(stream, **self._options(file)).schema.names
         return pa.schema([(name, self.types.get(name, pa.string())) for name in names])
 
     def batches(self, file: Location, schema: pa.Schema, columns: Sequence[str], /) -> Iterator[pa.RecordBatch]:
-        own = self.schema(file)
-        wanted = [column for column in columns if column in own.names] or own.names[:1]
-        types = {name: schema.field(name).type if name in schema.names else pa.string() for name in wanted}
+        schema_of_file = self.schema(file)
+        names = [column for column in columns if column in schema_of_file.names] or schema_of_file.names[:1]
+        types = {name: schema.field(name).type if name in schema.names else pa.string() for name in names}
         rows = 0
-        with opened(file, self.name) as stream:
-            explained = self._explained(file, own.names, rows)
-            with explained:
-                reader = arrow_csv.open_csv(stream, **self._options(file, wanted, types))
+        with open_text_file(file, self.name) as stream:
+            explanation = self._explain(file, schema_of_file.names, rows)
+            with explanation:
+                reader = arrow_csv.open_csv(stream, **self._options(file, names, types))
             while True:
-                with self._explained(file, wanted, rows):
+                with self._explain(file, names, rows):
                     try:
                         batch = reader.read_next_batch()
                     except StopIteration:
@@ -84,12 +84,12 @@ class CsvFiles(FileFormat):
     def _delimiter(self, file: Location) -> str:
         return self.delimiter or ("\t" if ".tsv" in file.name.lower() else ",")
 
-    def _explained(self, file: Location, columns: Sequence[str], rows: int) -> "_Explained":
-        return _Explained(file, self._delimiter(file), columns, rows)
+    def _explain(self, file: Location, columns: Sequence[str], rows: int) -> "_ErrorExplanation":
+        return _ErrorExplanation(file, self._delimiter(file), columns, rows)
 
 
 @dataclass(frozen=True)
-class _Explained:
+class _ErrorExplanation:
     """Arrow's parse errors as ours: without the data they quote, with the line they lack."""
 
     file: Location

@@ -13,10 +13,11 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from pyarrow import csv as arrow_csv
 
+from mlops_assets.arrow.type_kinds import is_text
 from mlops_assets.errors import TableError
 from mlops_assets.storage.location import Location
 from mlops_assets.storage.locks import lock_folder
-from mlops_assets.tables.table_writer import TableWriter, refusals
+from mlops_assets.tables.table_writer import TableWriter, translate_write_errors
 
 _BLOCK_BYTES = 16 << 20
 _SWITCHED_LONG_AGO = timedelta(hours=1)
@@ -37,11 +38,11 @@ class CsvWriter(TableWriter):
         written = pa.schema([field.with_type(_in_utc(field.type)) for field in schema])
         rows, hashed = 0, _Hashed(sink)
         with ExitStack() as stack:
-            with refusals(target):
+            with translate_write_errors(target):
                 writer = stack.enter_context(arrow_csv.CSVWriter(pa.PythonFile(hashed, mode="w"), written))
             for batch in batches:
                 _refuse_giants(batch, target)
-                with refusals(target):
+                with translate_write_errors(target):
                     writer.write_batch(batch.cast(written))
                 rows += batch.num_rows
         return rows, hashed.sha.hexdigest()
@@ -82,7 +83,7 @@ class CsvWriter(TableWriter):
         of = pa.types
         numbers = of.is_integer(kind) or of.is_float32(kind) or of.is_float64(kind) or of.is_decimal128(kind)
         times = of.is_date(kind) or of.is_time(kind) or of.is_timestamp(kind)
-        texts = of.is_string(kind) or of.is_large_string(kind)
+        texts = is_text(kind)
         return bool(numbers or times or texts or of.is_boolean(kind) or of.is_null(kind))
 
 
@@ -149,7 +150,7 @@ def _refuse_giants(batch: pa.RecordBatch, target: Location) -> None:
     """A row that does not fit the reader's block could be written and not read."""
     longest = 0
     for column in batch.columns:
-        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        if is_text(column.type):
             longest += pc.max(pc.binary_length(column)).as_py() or 0
     if longest * 2 > _BLOCK_BYTES:
         raise TableError(

@@ -64,7 +64,7 @@ class FileFormat(ABC):
 def table_files(location: Location, reader: FileFormat) -> tuple[TableFile, ...]:
     """The file itself, or those below the folder that have the format's extension, sorted by path.
 
-    Names that start with ``.`` or ``_`` are somebody's temporary or bookkeeping files, in folders and as folders.
+    Names that start with ``.`` or ``_`` are temporary or bookkeeping files, in folders and as folders.
 
     Raises
     ------
@@ -99,7 +99,7 @@ def _refuse_delta(location: Location, names: Sequence[str], reader: FileFormat) 
         return
     inside = next((name for name in names if f"/{DELTA_LOG}/" in f"/{name}"), None)
     table = location
-    # A folder of one partition lies below its table's.
+    # The folder of a partition is inside its table's.
     while inside is None and _PARTITION.fullmatch(table.name) and table.address.endswith(table.name):
         table = replace(table, address=table.address.removesuffix(table.name).rstrip("/"))
         if table.child(DELTA_LOG).kind() == arrow_fs.FileType.Directory:
@@ -135,7 +135,7 @@ def looks_like(head: bytes) -> str | None:
 
 
 @contextmanager
-def readable(file: Location) -> Iterator[None]:
+def translate_read_errors(file: Location) -> Iterator[None]:
     """Turn an operating system's refusal into an error that names the file."""
     try:
         yield
@@ -146,7 +146,7 @@ def readable(file: Location) -> Iterator[None]:
         ) from error
 
 
-def aligned(
+def align_columns(
     batch: pa.RecordBatch, schema: pa.Schema, partition: Mapping[str, pa.Scalar], file: Location
 ) -> pa.RecordBatch:
     """`batch` with exactly the columns of `schema`: partition values repeated, columns that the file lacks null.

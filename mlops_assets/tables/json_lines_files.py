@@ -1,4 +1,4 @@
-"""JSON Lines as input: one object per line, typed as Arrow finds them unless told."""
+"""JSON Lines as input: one object per line, with the types that Arrow finds unless others are given."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from pyarrow import json as arrow_json
 from mlops_assets.errors import TableError
 from mlops_assets.storage.location import Location
 from mlops_assets.tables.files import FileFormat
-from mlops_assets.tables.text_files import lines_of, opened, with_compressed
+from mlops_assets.tables.text_files import lines_of, open_text_file, with_compressed
 
 _BLOCK_BYTES = 32 << 20
 _CHANGED = re.compile(r"Column\(/?([^)]*)\) changed from (\S+) to (\S+)(?: in row (\d+))?")
@@ -38,12 +38,12 @@ class JsonLinesFiles(FileFormat):
 
     def schema(self, file: Location) -> pa.Schema:
         declared = pa.schema(list(self.types.items())) if self.types else None
-        with opened(file, self.name) as stream:
+        with open_text_file(file, self.name) as stream:
             return self._reader(stream, declared, file).schema
 
     def batches(self, file: Location, schema: pa.Schema, _columns: Sequence[str], /) -> Iterator[pa.RecordBatch]:
         rows = 0
-        with opened(file, self.name) as stream:
+        with open_text_file(file, self.name) as stream:
             reader = self._reader(stream, schema, file)
             while True:
                 try:
@@ -51,7 +51,7 @@ class JsonLinesFiles(FileFormat):
                 except StopIteration:
                     return
                 except pa.ArrowInvalid as error:
-                    raise _explained(error, file, reader.schema, rows) from error
+                    raise _explain(error, file, reader.schema, rows) from error
                 rows += batch.num_rows
                 yield batch
 
@@ -64,10 +64,10 @@ class JsonLinesFiles(FileFormat):
                 parse_options=arrow_json.ParseOptions(explicit_schema=schema, newlines_in_values=False),
             )
         except pa.ArrowInvalid as error:
-            raise _explained(error, file, schema, 0) from error
+            raise _explain(error, file, schema, 0) from error
 
 
-def _explained(error: pa.ArrowInvalid, file: Location, schema: pa.Schema | None, rows: int) -> TableError:
+def _explain(error: pa.ArrowInvalid, file: Location, schema: pa.Schema | None, rows: int) -> TableError:
     """Arrow's parse error as ours: without the data it quotes, with the column it may not name."""
     text = str(error)
     if changed := _CHANGED.search(text):

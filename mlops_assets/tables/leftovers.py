@@ -23,7 +23,7 @@ def sweep_folder(folder: Location, below: Iterable[str] = ()) -> tuple[str, ...]
     """
     swept: list[str] = []
     for place in (folder, *(folder.child(name) for name in below)):
-        targets = {found[1] for name in place.files(recursive=False) if (found := _HIDDEN.fullmatch(name))}
+        targets = {match[1] for name in place.files(recursive=False) if (match := _HIDDEN.fullmatch(name))}
         for target in sorted(targets):
             swept += place.child(target).sweep(timedelta(0) if folder.is_local else STALE)
         swept += place.sweep_uploads(STALE)

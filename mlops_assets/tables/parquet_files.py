@@ -7,9 +7,10 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from mlops_assets.arrow.batching import BATCH_ROWS
+from mlops_assets.arrow.type_kinds import is_nested
 from mlops_assets.errors import TableError
 from mlops_assets.storage.location import Location
-from mlops_assets.tables.files import FileFormat, looks_like, readable
+from mlops_assets.tables.files import FileFormat, looks_like, translate_read_errors
 
 _BUFFER_BYTES = 1 << 20
 """Column chunks are read through a buffer of this size; whole ones would make memory grow with the row group."""
@@ -20,21 +21,21 @@ class ParquetFiles(FileFormat):
     extensions = (".parquet", ".pq", ".parq")
 
     def schema(self, file: Location) -> pa.Schema:
-        with readable(file), file.filesystem.open_input_file(file.path) as stream:
-            return self._opened(stream, file).schema_arrow
+        with translate_read_errors(file), file.filesystem.open_input_file(file.path) as stream:
+            return self._open(stream, file).schema_arrow
 
     def batches(self, file: Location, _schema: pa.Schema, columns: Sequence[str], /) -> Iterator[pa.RecordBatch]:
-        with readable(file), file.filesystem.open_input_file(file.path) as stream:
-            parquet = self._opened(stream, file)
-            own = set(parquet.schema_arrow.names)
-            wanted = [column for column in columns if column in own]
-            if not wanted:
+        with translate_read_errors(file), file.filesystem.open_input_file(file.path) as stream:
+            parquet = self._open(stream, file)
+            names_in_file = set(parquet.schema_arrow.names)
+            names = [column for column in columns if column in names_in_file]
+            if not names:
                 # Rows without columns still count: a batch keeps its number of rows only with one column in it.
-                wanted = parquet.schema_arrow.names[:1]
+                names = parquet.schema_arrow.names[:1]
             try:
-                yield from parquet.iter_batches(BATCH_ROWS, columns=wanted)
+                yield from parquet.iter_batches(BATCH_ROWS, columns=names)
             except pa.ArrowInvalid as error:
-                if "Expected all lists to be of size" in str(error):
+                if _has_nulls_in_fixed_size_lists(parquet, names):
                     # https://github.com/apache/arrow/issues/35692: it can be written, and not be read.
                     raise TableError(
                         "A fixed-size list is null, which Arrow cannot read from Parquet",
@@ -44,7 +45,7 @@ class ParquetFiles(FileFormat):
                 raise _damaged(file) from error
 
     @staticmethod
-    def _opened(stream: pa.NativeFile, file: Location) -> pq.ParquetFile:
+    def _open(stream: pa.NativeFile, file: Location) -> pq.ParquetFile:
         head = stream.read(512)
         if not head.startswith((b"PAR1", b"PARE")):
             what = looks_like(head) or "unknown bytes"
@@ -60,13 +61,34 @@ class ParquetFiles(FileFormat):
             raise _damaged(file) from error
 
 
-def scanned() -> ds.ParquetFileFormat:
+def scan_format() -> ds.ParquetFileFormat:
     """The format of a lazy dataset that is read in bounded memory.
 
     Arrow's default keeps every byte that it has fetched until a file is read to its end: two gigabytes of memory for
     two gigabytes of file.
     """
     return ds.ParquetFileFormat(default_fragment_scan_options=ds.ParquetFragmentScanOptions(pre_buffer=False))
+
+
+def _has_nulls_in_fixed_size_lists(parquet: pq.ParquetFile, names: Sequence[str]) -> bool:
+    """By the statistics of the file; null elements count as well, but these alone can be read."""
+    fixed = {name for name in names if _holds_fixed_size_list(parquet.schema_arrow.field(name).type)}
+    metadata = parquet.metadata
+    for group in range(metadata.num_row_groups):
+        for at in range(metadata.num_columns):
+            column = metadata.row_group(group).column(at)
+            if column.path_in_schema.partition(".")[0] in fixed:
+                statistics = column.statistics
+                if statistics is None or not statistics.has_null_count or statistics.null_count:
+                    return True
+    return False
+
+
+def _holds_fixed_size_list(kind: pa.DataType) -> bool:
+    if pa.types.is_fixed_size_list(kind):
+        return True
+    children = (kind.field(at).type for at in range(kind.num_fields))
+    return is_nested(kind) and any(_holds_fixed_size_list(child) for child in children)
 
 
 def _damaged(file: Location) -> TableError:

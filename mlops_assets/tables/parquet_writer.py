@@ -10,11 +10,12 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from mlops_assets.arrow.batching import fixed_batches
+from mlops_assets.arrow.type_kinds import is_text
 from mlops_assets.errors import TableError
 from mlops_assets.storage.location import Location
 from mlops_assets.tables.files import table_files
-from mlops_assets.tables.parquet_files import ParquetFiles, scanned
-from mlops_assets.tables.table_writer import TableWriter, refusals
+from mlops_assets.tables.parquet_files import ParquetFiles, scan_format
+from mlops_assets.tables.table_writer import TableWriter, translate_write_errors
 
 _SAMPLE_ROWS = 1024
 TYPES = b"mlops_assets.arrow_schema"
@@ -39,17 +40,17 @@ class ParquetWriter(TableWriter):
     ) -> tuple[int, str]:
         stored = self._stored_schema(schema)
         # Values of a number column seldom repeat: trying to encode them by dictionary costs four times the whole write.
-        texts = [field.name for field in schema if _is_text(field.type)]
+        texts = [field.name for field in schema if is_text(field.type)]
         rows = 0
-        with refusals(target):
+        with translate_write_errors(target):
             writer = pq.ParquetWriter(sink, stored, compression="snappy", use_dictionary=texts or False, version="2.6")
         try:
             for group in self._row_groups(batches):
-                with refusals(target):
+                with translate_write_errors(target):
                     writer.write_batch(_cast(group, stored, target), row_group_size=self.ROW_GROUP_ROWS)
                 rows += group.num_rows
         finally:
-            with refusals(target):
+            with translate_write_errors(target):
                 writer.close()
         return rows, ""
 
@@ -67,19 +68,19 @@ class ParquetWriter(TableWriter):
 
     def _dataset(self, target: Location) -> ds.Dataset:
         files = table_files(target, ParquetFiles())
-        schema = own_schema(ParquetFiles().schema(files[0].location))
+        schema = table_schema(ParquetFiles().schema(files[0].location))
         if target.is_local and len(files) == 1:
             # Opened once, so that one table is read to its end also when another one takes its place meanwhile: by its
             # path it would be opened at every scan, and the old footer's places sought in the new file.
-            form = scanned()
+            form = scan_format()
             return ds.FileSystemDataset([form.make_fragment(pa.OSFile(files[0].location.path))], schema, form)
         return ds.dataset(
-            [file.location.path for file in files], schema=schema, format=scanned(), filesystem=target.filesystem
+            [file.location.path for file in files], schema=schema, format=scan_format(), filesystem=target.filesystem
         )
 
     def _stored_schema(self, schema: pa.Schema) -> pa.Schema:
         """The types in the file, with those of the table kept in its metadata where they differ."""
-        fields = [field.with_type(mapped_type(field.type, self._stored_leaf)) for field in schema]
+        fields = [field.with_type(map_type(field.type, self._stored_leaf)) for field in schema]
         stored = pa.schema(fields, schema.metadata)
         return stored if stored.equals(schema) else with_types(stored, schema)
 
@@ -95,10 +96,6 @@ class ParquetWriter(TableWriter):
 
     def _can_hold(self, kind: pa.DataType) -> bool:
         return not (pa.types.is_union(kind) or pa.types.is_interval(kind))
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def _cast(batch: pa.RecordBatch, stored: pa.Schema, target: Location) -> pa.RecordBatch:
@@ -123,7 +120,7 @@ def _cast(batch: pa.RecordBatch, stored: pa.Schema, target: Location) -> pa.Reco
     return pa.RecordBatch.from_arrays(columns, schema=stored)
 
 
-def own_schema(stored: pa.Schema) -> pa.Schema:
+def table_schema(stored: pa.Schema) -> pa.Schema:
     """The schema of the table that a file with the schema `stored` was written from."""
     metadata = dict(stored.metadata or {})
     types = metadata.pop(TYPES, None)
@@ -133,16 +130,16 @@ def own_schema(stored: pa.Schema) -> pa.Schema:
 
 
 def with_types(stored: pa.Schema, schema: pa.Schema) -> pa.Schema:
-    """`stored` with what `own_schema` needs to find `schema` again."""
+    """`stored` with what `table_schema` needs to find `schema` again."""
     types = base64.b64encode(schema.remove_metadata().serialize().to_pybytes())
     return stored.with_metadata({**(schema.metadata or {}), TYPES: types})
 
 
-def mapped_type(kind: pa.DataType, leaf: Callable[[pa.DataType], pa.DataType]) -> pa.DataType:
+def map_type(kind: pa.DataType, leaf: Callable[[pa.DataType], pa.DataType]) -> pa.DataType:
     """`kind` with `leaf` applied to what is not nested, at every depth; lists lose their fixed size."""
 
     def mapped(field: pa.Field) -> pa.Field:
-        return field.with_type(mapped_type(field.type, leaf))
+        return field.with_type(map_type(field.type, leaf))
 
     if pa.types.is_map(kind):
         return pa.map_(mapped(kind.key_field), mapped(kind.item_field), keys_sorted=kind.keys_sorted)

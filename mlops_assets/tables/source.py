@@ -7,16 +7,16 @@ from typing import Literal, get_args
 import pyarrow as pa
 import pyarrow.dataset as ds
 
-from mlops_assets.arrow.input_table import InputTable, keyed
+from mlops_assets.arrow.input_table import InputTable, key_rows
 from mlops_assets.arrow.type_names import arrow_type
 from mlops_assets.errors import ConfigurationError, TableError, did_you_mean
 from mlops_assets.storage.location import Location
 from mlops_assets.tables.csv_files import CsvFiles
 from mlops_assets.tables.delta.log import is_delta
 from mlops_assets.tables.delta.reader import delta_table
-from mlops_assets.tables.files import FileFormat, TableFile, aligned, table_files
+from mlops_assets.tables.files import FileFormat, TableFile, align_columns, table_files
 from mlops_assets.tables.json_lines_files import JsonLinesFiles
-from mlops_assets.tables.parquet_files import ParquetFiles, scanned
+from mlops_assets.tables.parquet_files import ParquetFiles, scan_format
 
 __all__ = ["FORMATS", "InputTable", "TableFormat", "TableSource"]
 
@@ -46,7 +46,7 @@ class TableSource:
     delimiter
         Of CSV: one character; None is a comma (a tab for ``.tsv``).
     null_values
-        Of CSV: what stands for a null where it is not in quotes.
+        Of CSV: what is read as null where it is not in quotes.
     version, timestamp
         Of a Delta table: the version's number, or a time at which it was the newest. None: the newest.
     """
@@ -88,7 +88,7 @@ class TableSource:
             Missing, empty, of another format, without matching files, with files that disagree on a column's type, or
             without a column that was asked for.
         ConfigurationError
-            The format is neither given nor told by an extension; a type's name is unknown.
+            The format is neither given nor clear from an extension; a type's name is unknown.
         """
         uri = self.location.uri
         if self.format == "delta" or (self.format is None and is_delta(self.location)):
@@ -111,20 +111,20 @@ class TableSource:
                 constants = {column.name: _constant(file, column) for column in partitions}
                 for batch in reader.batches(file.location, schema, wanted):
                     rows_of_files[-1] += batch.num_rows
-                    yield aligned(batch, result, constants, file.location)
+                    yield align_columns(batch, result, constants, file.location)
 
         def lazy(shown: pa.Schema) -> ds.Dataset:
             return ds.dataset(
                 [file.location.path for file in files],
                 schema=shown,
-                format=scanned(),
+                format=scan_format(),
                 filesystem=self.location.filesystem,
                 partitioning=ds.partitioning(pa.schema(partitions), flavor="hive") if partitions else None,
                 partition_base_dir=self.location.path if partitions else None,
             )
 
         untyped = {name for name in schema.names if name not in types} if reader.name == "csv" else set()
-        return keyed(
+        return key_rows(
             schema,
             batches,
             uri=uri,
@@ -163,12 +163,12 @@ class TableSource:
         names = [self.location.name]
         if not any(names[0].lower().endswith(reader.extensions) for reader in readers.values()):
             names = [name for name in self.location.files() if not any(part[0] in "._" for part in name.split("/"))]
-        told = {key for key, reader in readers.items() for name in names if name.lower().endswith(reader.extensions)}
-        if len(told) == 1:
-            return readers[told.pop()]
+        formats = {key for key, reader in readers.items() for name in names if name.lower().endswith(reader.extensions)}
+        if len(formats) == 1:
+            return readers[formats.pop()]
         if not self.location.exists():
             raise TableError("No such file or folder", where=self.location.uri, fix="Check the path")
-        what = "Files of several formats lie there" if told else "The extension does not tell the table's format"
+        what = "There are files of several formats" if formats else "The extension does not show the table's format"
         raise ConfigurationError(what, where=self.location.uri, fix=f"Set format to one of {', '.join(FORMATS)}")
 
     def _refuse_unused_types(

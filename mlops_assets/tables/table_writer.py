@@ -14,7 +14,7 @@ from pyarrow import fs as arrow_fs
 from mlops_assets.arrow.plain_types import plain_batch, plain_schema
 from mlops_assets.arrow.views import first_of
 from mlops_assets.errors import TableError
-from mlops_assets.storage.location import Location, writable
+from mlops_assets.storage.location import Location, translate_os_errors
 
 STALE = timedelta(days=1)
 
@@ -52,7 +52,7 @@ class TableWriter(ABC):
 
     def path_of(self, place: Location) -> Location:
         """The table's file: the place with the format's extension."""
-        return place.suffixed(self.extension)
+        return place.append(self.extension)
 
     def exists(self, place: Location) -> bool:
         return self.path_of(place).exists()
@@ -62,7 +62,7 @@ class TableWriter(ABC):
         reader: pa.RecordBatchReader,
         place: Location,
         metadata: Mapping[str, str] | None = None,
-        switching: AbstractContextManager[object] | None = None,
+        switch_guard: AbstractContextManager[object] | None = None,
     ) -> Written:
         """Publish the rows of `reader`, replacing the table at `place`.
 
@@ -76,7 +76,7 @@ class TableWriter(ABC):
         ----------
         metadata
             Key-value metadata, merged over that of the reader's schema.
-        switching
+        switch_guard
             Entered when all rows are written, left when the new table is in place; refuses the switch by an exception.
 
         Raises
@@ -95,11 +95,11 @@ class TableWriter(ABC):
             )
         plain = (plain_batch(batch, schema) for batch in reader)
         with ExitStack() as switch:
-            with target.draft() as sink:
+            with target.open_draft() as sink:
                 rows, content = self._write_rows(plain, schema, sink, target)
                 size = sink.tell()
-                if switching is not None:
-                    switch.enter_context(switching)
+                if switch_guard is not None:
+                    switch.enter_context(switch_guard)
                 companion = self._before_switch(content, target, schema, switch)
             self._after_switch(target, companion)
         return Written(target.uri, rows, schema, size)
@@ -118,7 +118,7 @@ class TableWriter(ABC):
         if not target.exists():
             raise TableError("No such table", where=target.uri, fix="Materialize the asset that writes it")
         dataset = self._dataset(target)
-        return selected(dataset, target.uri, columns, limit)
+        return select_from(dataset, target.uri, columns, limit)
 
     def sweep(self, place: Location, older_than: timedelta = STALE) -> tuple[str, ...]:
         """Remove the hidden files that killed writers left beside the table; see `Location.sweep`."""
@@ -140,7 +140,7 @@ class TableWriter(ABC):
         schema: pa.Schema,
         switch: ExitStack,
     ) -> str:
-        """Write what must lie beside `target` before the draft becomes it, and return its name; empty for nothing.
+        """Write what must be beside `target` before the draft becomes it, and return its name; empty for nothing.
 
         What is entered into `switch` is left after `_after_switch`.
         """
@@ -167,7 +167,7 @@ class TableWriter(ABC):
     def _can_hold(self, kind: pa.DataType) -> bool: ...
 
 
-def selected(
+def select_from(
     dataset: ds.Dataset, uri: str, columns: Sequence[str] | None = None, limit: int | None = None
 ) -> ds.Dataset:
     """Some columns and the first rows of a published table; `limit` rows are read at once.
@@ -193,10 +193,10 @@ def selected(
 
 
 @contextmanager
-def refusals(target: Location) -> Iterator[None]:
+def translate_write_errors(target: Location) -> Iterator[None]:
     """Turn what Arrow or the disk refuse while writing into an error that names the table."""
     try:
-        with writable(target):
+        with translate_os_errors(target):
             yield
     except (ValueError, pa.ArrowNotImplementedError) as error:
         raise TableError(
@@ -209,5 +209,5 @@ def refusals(target: Location) -> Iterator[None]:
 def with_metadata(schema: pa.Schema, metadata: Mapping[str, str]) -> pa.Schema:
     """`schema` with `metadata` merged over its own."""
     merged = {**(schema.metadata or {}), **{key.encode(): value.encode() for key, value in metadata.items()}}
-    # Sorted: the order in which somebody filled a mapping must not change the file's bytes.
+    # Sorted: the order in which a mapping was filled must not change the file's bytes.
     return schema.with_metadata(dict(sorted(merged.items())) or None)

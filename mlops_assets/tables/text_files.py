@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from mlops_assets.errors import TableError
 from mlops_assets.storage.location import Location
-from mlops_assets.tables.files import looks_like, readable
+from mlops_assets.tables.files import looks_like, translate_read_errors
 
 COMPRESSED = (".gz", ".bz2", ".zst")
 
@@ -19,7 +19,7 @@ def with_compressed(*extensions: str) -> tuple[str, ...]:
 
 
 @contextmanager
-def opened(file: Location, format_name: str) -> Iterator[pa.NativeFile]:
+def open_text_file(file: Location, format_name: str) -> Iterator[pa.NativeFile]:
     """The file's bytes, decompressed by its extension, after a look at what they are.
 
     Raises
@@ -27,7 +27,7 @@ def opened(file: Location, format_name: str) -> Iterator[pa.NativeFile]:
     TableError
         The bytes are not text, or not readable.
     """
-    with readable(file):
+    with translate_read_errors(file):
         with file.filesystem.open_input_stream(file.path, compression="detect") as stream:
             head = stream.read(4096)
         if not head:

@@ -1,4 +1,4 @@
-"""Trees gathered one by one into a `TreeEnsemble`: what the readers of the libraries' models share."""
+"""Builds a `TreeEnsemble` tree by tree: what the readers of all libraries' models share."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from mlops_assets.trees.errors import UnreadableTreesError
 
 @dataclass
 class TreeBuilder:
-    """Trees put one after the other."""
+    """Collects trees, then makes the ensemble: `add_tree` for each, `build` at the end."""
 
     columns: dict[str, list[npt.NDArray[Any]]] = field(default_factory=dict)
     roots: list[int] = field(default_factory=list)
@@ -33,7 +33,19 @@ class TreeBuilder:
         value: npt.NDArray[Any],
         output: int = 0,
     ) -> None:
-        """Add a tree whose children are counted from its root, negative in leaves; `value` is (nodes, width)."""
+        """Append a tree.
+
+        Parameters
+        ----------
+        left, right
+            (nodes,): child nodes, counted from the tree's root; negative in leaves.
+        feature, threshold, decision, cover
+            (nodes,): as in `TreeEnsemble`; ignored in leaves, except `cover`.
+        value
+            (nodes, width).
+        output
+            The first output that the tree adds to.
+        """
         left, right = np.asarray(left, np.int64), np.asarray(right, np.int64)
         leaf = left < 0
         tree: dict[str, tuple[npt.ArrayLike, npt.DTypeLike]] = {
@@ -52,14 +64,14 @@ class TreeBuilder:
         self.nodes += len(left)
 
     def add_category_set(self, bits: Words) -> int:
-        """The index of a new category set."""
+        """Append a category set (bits, 32 categories a word); the index returned is a categorical split's threshold."""
         self.sets.append(np.asarray(bits, np.uint32))
         return len(self.sets) - 1
 
-    def ensemble(
+    def build(
         self, *, offset: npt.ArrayLike, outputs: Iterable[object], space: Space, n_features: int, **more: Any
     ) -> TreeEnsemble:
-        """The ensemble; `more` are further fields of it."""
+        """The ensemble of all trees added; `more` are further fields of it."""
         names = tuple(str(output) for output in outputs)
         columns: dict[str, Any] = {name: np.concatenate(parts) for name, parts in self.columns.items()}
         return TreeEnsemble(
@@ -77,19 +89,20 @@ class TreeBuilder:
 
 
 def unreadable(model: object, what: str, fix: str | None = None) -> UnreadableTreesError:
+    """The error that a reader raises: what the trees hold that an additive sum does not express."""
     return UnreadableTreesError(f"The trees cannot be read exactly: {what}", where=type(model).__name__, fix=fix)
 
 
 def category_bits(categories: Iterable[int]) -> Words:
-    """Categories as a bit set."""
+    """Categories as a bit set, 32 categories a word."""
     codes = np.asarray(sorted(categories), np.int64)
     words = np.zeros(int(codes.max(initial=-1)) // 32 + 1, np.uint32)
     np.bitwise_or.at(words, codes // 32, np.uint32(1) << (codes % 32).astype(np.uint32))
     return words
 
 
-def boosted_outputs(classes: Sequence[object] | None, width: int) -> list[object]:
-    """One output per class; of two classes only the second."""
+def name_boosted_outputs(classes: Sequence[object] | None, width: int) -> list[object]:
+    """One output per class; of two classes only the second. Unnamed outputs are counted from 0."""
     if classes is None or len(classes) not in (2, width):
         return list(range(width)) if classes is not None or width > 1 else ["0"]
     return [classes[1]] if width == 1 else list(classes)

@@ -1,7 +1,8 @@
-"""Tree models as plain arrays: what the tree kernel reads, whichever library grew the trees.
+"""Tree models as arrays: what the kernels read, whichever library grew the trees.
 
-`read.read_ensemble` turns a fitted model into a `TreeEnsemble`, `margin.raw_margin` sums its trees. A `TreeEnsemble`
-hands the kernel its trees in the order in which they are walked (`walk`).
+`read.read_ensemble` turns a fitted model into a `TreeEnsemble`, `margin.raw_margin` sums its trees, and
+`shap_kernel.tree_shap` attributes the sum to the columns, reading
+the trees in the order of its walk (`TreeEnsemble.walk`).
 """
 
 from collections.abc import Mapping
@@ -72,7 +73,7 @@ class Walk:
 class TreeEnsemble:
     """A sum of trees plus a constant, as arrays over all nodes; each tree's nodes are contiguous, its root first.
 
-    A row goes left where `x <= threshold`; what else may send it left is in the flags of `decision`.
+    A row goes left where `x <= threshold`; the flags of `decision` say what else sends it left.
 
     Attributes
     ----------
@@ -81,15 +82,15 @@ class TreeEnsemble:
     left, right
         (nodes,): child nodes, -1 in a leaf.
     feature, threshold
-        (nodes,): the column looked at, and the largest value that goes left. For a categorical split the threshold
-        holds the index of its category set.
+        (nodes,): the column that is compared, and the largest value that goes left. The threshold of a categorical
+        split is the index of its category set.
     decision
         (nodes,): `MISSING_LEFT`, `ZERO_IS_MISSING`, `CATEGORICAL`.
     cover
         (nodes,): the weight of the training rows that reached the node. Only the ratio between siblings counts; two
         siblings without any weight share their parent's equally.
     value
-        (nodes, width): what a leaf adds to its tree's outputs, all scaling (averages, learning rates) included.
+        (nodes, width): what a leaf adds to its tree's outputs, including all scaling (averages, learning rates).
     tree_output
         (trees,): the first output that a tree adds to; it adds to `width` consecutive ones.
     offset
@@ -106,9 +107,9 @@ class TreeEnsemble:
     float32_inputs
         The model rounds its inputs to 32 bits before it compares them.
     missing
-        A number that stands for a missing value, beside NaN.
+        A number that means a missing value, as NaN does.
     encodings
-        For columns that the model encodes itself: the known values, in order; each is replaced by its position, any
+        For columns that the model encodes itself: the known values, in order. Each is replaced by its position; any
         other value is missing.
     """
 

@@ -1,4 +1,4 @@
-"""What the readers of trees refuse."""
+"""The error of the readers."""
 
 
 class UnreadableTreesError(ValueError):
@@ -7,11 +7,11 @@ class UnreadableTreesError(ValueError):
     Attributes
     ----------
     what
-        What it is, as one sentence without a full stop.
+        What it holds, as one sentence without a full stop.
     where
         The name of the model's class.
     fix
-        What its owner can do; None where nothing is known.
+        What the model's owner can do; None where nothing is known.
     """
 
     def __init__(self, what: str, *, where: str, fix: str | None = None) -> None:

@@ -17,7 +17,7 @@ def roll_up(values: Floats, sources: Sources, features: int) -> Floats:
     order = np.argsort(sources, kind="stable")
     bounds = np.searchsorted(sources[order], np.arange(features + 1))
     for feature in range(features):
-        own = order[bounds[feature] : bounds[feature + 1]]
-        if len(own):
-            rolled[:, feature] = values[:, own].sum(axis=1)
+        columns = order[bounds[feature] : bounds[feature + 1]]
+        if len(columns):
+            rolled[:, feature] = values[:, columns].sum(axis=1)
     return rolled

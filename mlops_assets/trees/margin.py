@@ -1,4 +1,4 @@
-"""The model's own additive output: the sum of the leaves that a row reaches."""
+"""The model's additive output: the sum of the leaves that a row reaches."""
 
 import numpy as np
 import numpy.typing as npt
@@ -12,12 +12,14 @@ _PAIRS_AT_ONCE = 1_000_000
 def raw_margin(ensemble: TreeEnsemble, X: npt.NDArray[np.generic], compiled: bool = False) -> Floats:
     """(n, outputs): the trees' sum in `ensemble.space`; what a row's base value and attributions add up to.
 
-    Many rows are summed by a kernel, and few as well where it is `compiled` anyway; it changes no bit.
+    Many rows are summed by a compiled kernel, with the same result to the last bit; few only where `compiled` is set.
 
     Parameters
     ----------
     X
         (n, features), numbers; NaN is a missing value. They are rounded here as the model rounds them.
+    compiled
+        Use the kernel for any number of rows: it is loaded anyway.
 
     Raises
     ------
@@ -31,7 +33,7 @@ def raw_margin(ensemble: TreeEnsemble, X: npt.NDArray[np.generic], compiled: boo
         return compiled_margin(ensemble, rows)
     result = np.tile(ensemble.offset, (len(rows), 1))
     leaf = _leaves(ensemble, rows)
-    # Tree by tree as the kernel does it: a row's sum must not depend on how many rows there are.
+    # Tree by tree, as in the kernel: a row's sum must not depend on how many rows there are.
     for tree, output in enumerate(ensemble.tree_output):
         result[:, output : output + ensemble.value.shape[1]] += ensemble.value[leaf[:, tree]]
     return result

@@ -1,4 +1,4 @@
-"""The leaves that many rows reach, compiled: `raw_margin` where NumPy would be the slow part."""
+"""`raw_margin` for many rows, compiled with numba."""
 
 from functools import partial
 
@@ -6,21 +6,21 @@ import numpy as np
 
 from mlops_assets.trees.arrays import Flags, Floats, Indices, Ints, Words
 from mlops_assets.trees.ensemble import CATEGORICAL, MISSING_LEFT, ZERO_IS_MISSING, TreeEnsemble
-from mlops_assets.trees.numba_kernels import compiled, on_all_cores, one_layout
+from mlops_assets.trees.numba_kernels import as_kernel_array, compile_kernel, run_on_all_cores
 from mlops_assets.trees.shap_kernel import in_set
 
 
 def compiled_margin(ensemble: TreeEnsemble, rows: Floats) -> Floats:
-    """(n, outputs): the raw margin of rows (n, features) that `TreeEnsemble.prepare` has been through."""
-    rows, result = one_layout(rows), np.tile(ensemble.offset, (len(rows), 1))
+    """(n, outputs): the raw margin of rows (n, features) that `TreeEnsemble.prepare` returned."""
+    rows, result = as_kernel_array(rows), np.tile(ensemble.offset, (len(rows), 1))
     trees = ensemble.roots, ensemble.tree_output, ensemble.left, ensemble.right, ensemble.feature, ensemble.threshold
     rest = ensemble.decision, ensemble.value, ensemble.set_start, ensemble.set_words
-    arrays = [one_layout(array) for array in (*trees, *rest)]
-    on_all_cores(lambda low, high: _add_leaves(rows, result, low, high, *arrays), len(rows))
+    arrays = [as_kernel_array(array) for array in (*trees, *rest)]
+    run_on_all_cores(lambda low, high: _add_leaves(rows, result, low, high, *arrays), len(rows))
     return result
 
 
-@partial(compiled, fastmath=False)
+@partial(compile_kernel, fastmath=False)
 def _add_leaves(
     rows: Floats, result: Floats, low: int, high: int, roots: Ints, tree_output: Ints, left: Indices, right: Indices,
     feature: Indices, threshold: Floats, decision: Flags, value: Floats, sets: Ints, words: Words,

@@ -1,4 +1,4 @@
-"""How this room compiles its kernels with numba, and spreads them over cores."""
+"""How this package compiles kernels with numba and runs them on all cores."""
 
 import itertools
 import os
@@ -11,29 +11,29 @@ import numpy as np
 import numpy.typing as npt
 
 LANES = 128
-"""Rows that a kernel takes through a tree together; its tasks are whole blocks of these."""
+"""Rows that a kernel takes through a tree together; a task is a number of such blocks."""
 ROWS_PER_TASK = 1024
 
 _F = TypeVar("_F", bound=Callable[..., Any])
-# NaN decides where a row goes: the rules for it must stay, so this is not all of fastmath.
+# NaN decides where a row goes and must keep its meaning, so this is not all of fastmath.
 _FAST: Any = {"contract", "reassoc", "nsz", "arcp"}
 
 
-def inlined(function: _F) -> _F:
-    """A part of a kernel: pasted into it, so that the compiler sees array shapes as constants."""
+def compile_inline(function: _F) -> _F:
+    """Compile a part of a kernel: it is inlined, so that the compiler sees array shapes as constants."""
     return nb.njit(fastmath=_FAST, error_model="numpy", forceinline=True)(function)  # type: ignore[return-value]
 
 
-def compiled(function: _F, *, signatures: Any = None, fastmath: Any = _FAST) -> _F:
-    """A kernel: compiled on first use, runs without the interpreter's lock.
+def compile_kernel(function: _F, *, signatures: Any = None, fastmath: Any = _FAST) -> _F:
+    """Compile a kernel on its first use; it runs without the interpreter's lock.
 
-    Kept on disk beside its source, else in the user's cache folder (or in `NUMBA_CACHE_DIR`); where nothing can be
-    written it is compiled again by every process.
+    The result is cached on disk beside its source, else in the user's cache folder (or in `NUMBA_CACHE_DIR`); where
+    nothing can be written, every process compiles it again.
 
     Parameters
     ----------
     signatures
-        numba's, compiled when the module is imported; None: those that it is called with.
+        numba's, compiled when the module is imported; None: those of its calls.
     fastmath
         What the compiler may do to arithmetic; False: nothing that changes a bit.
     """
@@ -45,12 +45,12 @@ def compiled(function: _F, *, signatures: Any = None, fastmath: Any = _FAST) -> 
     return kernel
 
 
-def one_layout(array: npt.NDArray[Any], dtype: npt.DTypeLike | None = None) -> npt.NDArray[Any]:
-    """The array as the kernels take it, contiguous and writable: for any other, numba would compile anew."""
+def as_kernel_array(array: npt.NDArray[Any], dtype: npt.DTypeLike | None = None) -> npt.NDArray[Any]:
+    """The array, contiguous and writable, as the kernels take it: numba would compile again for any other layout."""
     return np.require(array, dtype, ["C_CONTIGUOUS", "WRITEABLE"])
 
 
-def on_all_cores(task: Callable[[int, int], None], rows: int) -> None:
+def run_on_all_cores(task: Callable[[int, int], None], rows: int) -> None:
     """Run task(low, high) over all rows, in whole blocks of `LANES`, on the cores that this process may use."""
     threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     blocks = min(-(-rows // (LANES * threads)), ROWS_PER_TASK // LANES)

@@ -1,4 +1,4 @@
-"""Which Gauss-Legendre points each tree of an ensemble needs, and in which groups a kernel takes them."""
+"""Which Gauss-Legendre points each tree of an ensemble needs, and how a kernel groups them."""
 
 import itertools
 from functools import cache
@@ -9,7 +9,7 @@ from mlops_assets.trees.arrays import Floats, Ints
 from mlops_assets.trees.ensemble import Walk
 
 POINTS_AT_ONCE = 4
-"""Points per walk; a kernel is compiled for each size of group that is met, so at most four times."""
+"""Points per walk; a kernel is compiled for each size of group that occurs, so at most four times."""
 
 Rule = tuple[Ints, tuple[float, ...], tuple[float, ...]]
 """Trees, points and weights of one walk."""
@@ -22,7 +22,7 @@ def gauss_legendre(count: int) -> tuple[Floats, Floats]:
     return (points + 1) / 2, weights / 2
 
 
-def rules(walk: Walk) -> list[Rule]:
+def plan_walks(walk: Walk) -> list[Rule]:
     """Walks that together integrate every tree exactly; a tree may get more points than it needs, never fewer."""
     nodes = np.diff(walk.start)
     points = np.where(walk.points == 5, 6, walk.points)  # three and three: no version for two

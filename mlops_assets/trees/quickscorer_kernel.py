@@ -1,11 +1,11 @@
 """The sums of many rows' leaves over trees of at most 64 leaves, compiled with numba.
 
-The way to a leaf is that of QuickScorer (Lucchese et al. 2015), over rows side by side as in V-QuickScorer (2016): a
-tree is a word with a bit per leaf, from left to right. A split that sends a row right clears the bits of its left
-subtree; when all splits have been looked at, in any order, the lowest bit left is the row's leaf. No step depends on
-the one before or on the row's way, so that the compiler turns a split into a few vector instructions for `LANES` rows.
+The algorithm is QuickScorer (Lucchese et al. 2015), vectorized over rows as in V-QuickScorer (2016): a tree is a word
+with a bit per leaf, from left to right. A split that sends a row right clears the bits of its left subtree; after all
+splits, in any order, the lowest bit that is set is the row's leaf. No step depends on the one before or on the row's
+path, so that the compiler turns a split into a few vector instructions for `LANES` rows.
 
-A row's leaves are added to what is there in the order of the trees, in 64 bits: the sum is the library's own, bit for
+A row's leaves are added to its sums in the order of the trees, in 64 bits: the result is the library's own, bit for
 bit.
 """
 
@@ -17,14 +17,14 @@ import numpy as np
 import numpy.typing as npt
 from numba.extending import intrinsic  # noqa: TID253
 
-from mlops_assets.trees.numba_kernels import LANES, compiled
+from mlops_assets.trees.numba_kernels import LANES, compile_kernel
 
 _ALL = np.uint64(2**64 - 1)
 
 
 @intrinsic
 def _lowest_bit(_context: Any, _word: Any = None) -> Any:
-    """The place of the lowest bit that is set, from 0; one must be."""
+    """The position of the lowest bit that is set, from 0; one must be."""
     from llvmlite import ir
 
     def generate(_context: Any, builder: Any, _signature: Any, words: Any) -> Any:
@@ -51,8 +51,8 @@ _TREES = (
 _SIGNATURES = [nb.void(_matrix(number), nb.float64[:, :], *_TREES) for number in (nb.float32, nb.float64)]
 
 
-# Unlike in the kernels that explain, the order of additions is what is promised here.
-@partial(compiled, signatures=_SIGNATURES, fastmath=False)
+# No fastmath, unlike in the kernels that explain: the order of the additions is promised.
+@partial(compile_kernel, signatures=_SIGNATURES, fastmath=False)
 def add_leaves(
     X: npt.NDArray[Any], sums: npt.NDArray[np.float64], output: npt.NDArray[np.int64], start: npt.NDArray[np.int64],
     feature: npt.NDArray[np.int32], threshold: npt.NDArray[np.float64], mask: npt.NDArray[np.uint64],

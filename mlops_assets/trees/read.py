@@ -1,4 +1,4 @@
-"""From a fitted model to its trees, whichever library grew them."""
+"""Read the trees of a fitted model, whichever library grew them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -23,23 +23,23 @@ READERS: dict[str, Callable[[Any], TreeEnsemble | None]] = {
     "xgboost.Booster": boosters.read_xgboost,
     "catboost.CatBoost": read_catboost,
 }
-"""Readers by the class they take, or a base class of it."""
+"""Class, or base class, of a model -> its reader."""
 
 
 def read_ensemble(model: object) -> TreeEnsemble | None:
     """The trees of a fitted model; None where the model is not made of trees.
 
     Reads scikit-learn's decision trees, extra trees, forests and gradient boosting (classic and histogram), LightGBM,
-    XGBoost (`gbtree` and `dart`) and CatBoost (numeric splits). The matrix that the ensemble takes is the one that the
-    model takes, in numbers: a column that a library turned into category codes is given as codes.
+    XGBoost (`gbtree` and `dart`) and CatBoost (numeric splits). The ensemble takes the same matrix as the model, in
+    numbers: where a library turns a column into category codes, these are expected.
 
     Raises
     ------
     UnreadableTreesError
         A tree model with something that an additive sum of such trees does not express; the message says what.
     """
-    families = {f"{kind.__module__.split('.')[0]}.{kind.__name__}" for kind in type(model).__mro__}
-    for family, reader in READERS.items():
-        if family in families:
+    class_names = {f"{kind.__module__.split('.')[0]}.{kind.__name__}" for kind in type(model).__mro__}
+    for class_name, reader in READERS.items():
+        if class_name in class_names:
             return reader(model)
     return None

@@ -1,4 +1,4 @@
-"""LightGBM and XGBoost models as a `TreeEnsemble`, read from the model text that they save, at full precision.
+"""Read LightGBM and XGBoost models from the text that they save, at full precision.
 
 Neither library is imported. The formats: LightGBM's v4 text (`Booster.model_to_string`), XGBoost's JSON schema.
 """
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mlops_assets.trees.arrays import Space
-from mlops_assets.trees.builder import TreeBuilder, boosted_outputs, category_bits, unreadable
+from mlops_assets.trees.builder import TreeBuilder, category_bits, name_boosted_outputs, unreadable
 from mlops_assets.trees.ensemble import CATEGORICAL, MISSING_LEFT, ZERO_IS_MISSING, TreeEnsemble
 
 # --- LightGBM ---------------------------------------------------------------------------------------------------------
@@ -56,7 +56,7 @@ def read_lightgbm(booster: Any, classes: Sequence[object] | None = None) -> Tree
         space = "margin"
     if classes is None:
         classes = (0, 1) if objective == "binary" else range(width) if width > 1 else None
-    return builder.ensemble(offset=0.0, outputs=boosted_outputs(classes, width), space=space, n_features=n)
+    return builder.build(offset=0.0, outputs=name_boosted_outputs(classes, width), space=space, n_features=n)
 
 
 def _keys(text: str) -> dict[str, str]:
@@ -148,9 +148,9 @@ def read_xgboost(
     width = max(int(about["num_class"]), int(about["num_target"]), 1)
     if classes is None:
         classes = (0, 1) if space == "log-odds" and width == 1 else range(width) if width > 1 else None
-    return builder.ensemble(
+    return builder.build(
         offset=start,
-        outputs=boosted_outputs(classes, width),
+        outputs=name_boosted_outputs(classes, width),
         space=space,
         n_features=int(about["num_feature"]),
         float32_inputs=True,
@@ -165,14 +165,14 @@ def _add_xgboost(builder: TreeBuilder, tree: dict[str, Any], output: int, scale:
     if width <= 1:
         value = condition[:, None].copy()
     else:
-        # A leaf's place in the table of leaf vectors stands where its right child would.
+        # The field of a leaf's right child holds its position in the table of leaf vectors.
         table = np.array(tree["leaf_weights"], np.float32).astype(np.float64).reshape(-1, width)
         value = np.where(left[:, None] < 0, table[np.where(left < 0, right, 0)], 0.0)
     threshold = np.nextafter(condition, -np.inf)  # XGBoost goes left where x < condition
     decision = np.where(np.array(tree["default_left"]) != 0, MISSING_LEFT, 0)
     segments, sizes = tree["categories_segments"], tree["categories_sizes"]
     for node, first, size in zip(tree["categories_nodes"], segments, sizes, strict=True):
-        # Listed categories go right there, and left here.
+        # Listed categories go right in XGBoost, left in a `TreeEnsemble`.
         left[node], right[node] = right[node], left[node]
         threshold[node] = builder.add_category_set(category_bits(tree["categories"][first : first + size]))
         decision[node] = CATEGORICAL | (MISSING_LEFT ^ decision[node])

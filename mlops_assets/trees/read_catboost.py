@@ -1,4 +1,4 @@
-"""CatBoost models as a `TreeEnsemble`, read from CatBoost's JSON export."""
+"""Read CatBoost models from their JSON export."""
 
 import json
 import tempfile
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mlops_assets.trees.arrays import Space
-from mlops_assets.trees.builder import TreeBuilder, boosted_outputs, unreadable
+from mlops_assets.trees.builder import TreeBuilder, name_boosted_outputs, unreadable
 from mlops_assets.trees.ensemble import MISSING_LEFT, TreeEnsemble
 
 _CATBOOST_SPACES: dict[str, Space] = {
@@ -22,7 +22,7 @@ _CATBOOST_SPACES: dict[str, Space] = {
 
 
 def read_catboost(model: Any) -> TreeEnsemble | None:
-    """A CatBoost model of numeric splits on oblivious trees; None for any other, which CatBoost itself attributes."""
+    """A CatBoost model of numeric splits on oblivious trees; None for any other, which CatBoost itself explains."""
     if not model.is_fitted():
         raise unreadable(model, "the model is not fitted", "Fit it")
     with tempfile.TemporaryDirectory() as folder:
@@ -42,8 +42,8 @@ def read_catboost(model: Any) -> TreeEnsemble | None:
     for tree in trees:
         splits = tree["splits"] or []
         leaves = 2 ** len(splits)
-        # Heap order: node i has children 2 i + 1 and 2 i + 2; the first split of CatBoost is the lowest bit of a leaf's
-        # number, so it stands at the bottom here.
+        # Heap order: node i has children 2 i + 1 and 2 i + 2. CatBoost's first split is the lowest bit of a leaf's
+        # number, so it is the bottom level here.
         depth = np.floor(np.log2(np.arange(1, 2 * leaves))).astype(np.int64)
         inner = np.arange(leaves - 1)
         float_feature = np.array([split["float_feature_index"] for split in splits[::-1]], np.int64)[depth[inner]]
@@ -65,9 +65,9 @@ def read_catboost(model: Any) -> TreeEnsemble | None:
         )
     loss = saved["model_info"].get("params", {}).get("loss_function", {}).get("type", "")
     labels = list(model.classes_) if len(model.classes_) else None
-    return builder.ensemble(
+    return builder.build(
         offset=bias,
-        outputs=boosted_outputs(labels, len(bias)),
+        outputs=name_boosted_outputs(labels, len(bias)),
         space=_CATBOOST_SPACES.get(loss, "identity"),
         n_features=len(model.feature_names_),
         float32_inputs=True,

@@ -1,16 +1,16 @@
-"""scikit-learn's fitted trees as a `TreeEnsemble`: single trees, forests, gradient boosting of both kinds."""
+"""Read scikit-learn's fitted trees: single trees, forests, gradient boosting of both kinds."""
 
 from typing import Any
 
 import numpy as np
 
 from mlops_assets.trees.arrays import Floats, Space
-from mlops_assets.trees.builder import TreeBuilder, boosted_outputs, unreadable
+from mlops_assets.trees.builder import TreeBuilder, name_boosted_outputs, unreadable
 from mlops_assets.trees.ensemble import CATEGORICAL, MISSING_LEFT, TreeEnsemble
 
 
 def read_trees(model: Any) -> TreeEnsemble:
-    """Decision trees, and forests as the mean of theirs."""
+    """Decision trees, and forests: the mean of their trees."""
     estimators = getattr(model, "estimators_", [model])
     if not hasattr(estimators[0], "tree_"):
         raise unreadable(model, "the model is not fitted", "Fit it")
@@ -33,7 +33,7 @@ def read_trees(model: Any) -> TreeEnsemble:
         outputs = list(classes)
     space: Space = "identity" if classes is None else "probability"
     n = model.n_features_in_
-    return builder.ensemble(offset=0.0, outputs=outputs, space=space, n_features=n, float32_inputs=True)
+    return builder.build(offset=0.0, outputs=outputs, space=space, n_features=n, float32_inputs=True)
 
 
 def _add_sklearn(builder: TreeBuilder, tree: Any, value: Floats, output: int = 0) -> None:
@@ -58,10 +58,10 @@ def read_boosting(model: Any) -> TreeEnsemble:
         for output, estimator in enumerate(stage):
             _add_sklearn(builder, estimator.tree_, model.learning_rate * estimator.tree_.value[:, 0, :], output)
     n = model.n_features_in_
-    return builder.ensemble(
+    return builder.build(
         # The constant on the scale of the sum; `init_` holds it on the scale of the predictions only.
         offset=model._raw_predict_init(np.zeros((1, n), np.float32)),  # noqa: SLF001 - no public way (treelite#526)
-        outputs=boosted_outputs(getattr(model, "classes_", None), model.estimators_.shape[1]),
+        outputs=name_boosted_outputs(getattr(model, "classes_", None), model.estimators_.shape[1]),
         space="identity" if not hasattr(model, "classes_") else "margin" if model.loss == "exponential" else "log-odds",
         n_features=n,
         float32_inputs=True,
@@ -104,7 +104,7 @@ def read_histogram(model: Any) -> TreeEnsemble:
             for node in np.flatnonzero(nodes["is_categorical"].astype(bool) & ~leaf):
                 bits = predictor.raw_left_cat_bitsets[nodes["bitset_idx"][node]]
                 if decision[node]:
-                    # Unknown values follow the missing ones, here to the left: so the set is the right side's.
+                    # Unknown values go where missing ones go, here left; so the set holds what goes right.
                     bits = known_bits[known_row[nodes["feature_idx"][node]]] & ~bits
                     left[node], right[node] = right[node], left[node]
                 threshold[node], decision[node] = builder.add_category_set(bits), CATEGORICAL
@@ -113,6 +113,6 @@ def read_histogram(model: Any) -> TreeEnsemble:
     classes = getattr(model, "classes_", None)
     space: Space = "log-odds" if classes is not None else "log" if model.loss in ("poisson", "gamma") else "identity"
     width = len(stages[0])
-    outputs = boosted_outputs(classes, width)
+    outputs = name_boosted_outputs(classes, width)
     baseline = model._baseline_prediction  # noqa: SLF001 - the constant of the sum has no public name
-    return builder.ensemble(offset=baseline, outputs=outputs, space=space, n_features=n, encodings=encodings)
+    return builder.build(offset=baseline, outputs=outputs, space=space, n_features=n, encodings=encodings)

@@ -1,7 +1,7 @@
-"""Exact Shapley interaction values of tree ensembles, for the pairs that are asked for.
+"""Exact Shapley interaction values of tree ensembles, for given pairs of columns.
 
 The values are those of shap's `TreeExplainer.shap_interaction_values` off its diagonal (path-dependent; Lundberg et al.
-2020), by the quadrature of `tree_kernel`. For a leaf of value v, with o and z per distinct feature on its path as
+2020), by the quadrature of `shap_kernel`. For a leaf of value v, with o and z per distinct feature on its path as
 explained there, and p = 1 - q,
 
     phi_ij = 1/2 v (o_i - z_i) (o_j - z_j) * integral over q in [0, 1] of prod_{k != i, j} (q o_k + p z_k) dq,
@@ -74,10 +74,10 @@ def tree_interactions(
     width = ensemble.value.shape[1]
     for place, first in enumerate(ensemble.tree_output.tolist()):
         tree = _Tree.of(ensemble, place)
-        present = set(sources[tree.feature[tree.inner]].tolist())
-        wanted = [(number, *pair) for number, pair in enumerate(pairs) if present.issuperset(pair)]
-        if wanted:
-            _add_tree(ensemble, tree, rows, wanted, sources, result[:, :, first : first + width])
+        tree_inputs = set(sources[tree.feature[tree.inner]].tolist())
+        tree_pairs = [(number, *pair) for number, pair in enumerate(pairs) if tree_inputs.issuperset(pair)]
+        if tree_pairs:
+            _add_tree(ensemble, tree, rows, tree_pairs, sources, result[:, :, first : first + width])
     return result
 
 
@@ -107,9 +107,9 @@ def strongest_pairs(
 
     leaves = np.add.reduceat((ensemble.left < 0).astype(np.int64), ensemble.roots)
     affordable = _SEARCH_CELLS // max(1, int(leaves @ ensemble.walk.points))
-    kept = min(len(X), SAMPLE_ROWS, max(_FEWEST_SEARCH_ROWS, affordable))
+    rows_searched = min(len(X), SAMPLE_ROWS, max(_FEWEST_SEARCH_ROWS, affordable))
     # Evenly over the sample, which keeps the table's order.
-    rows = X[np.linspace(0, len(X) - 1, kept).astype(np.intp)]
+    rows = X[np.linspace(0, len(X) - 1, rows_searched).astype(np.intp)]
     inputs = int(sources.max(initial=-1)) + 1
     effects = roll_up(tree_shap(ensemble, rows)[0], sources, inputs)
     searched = max(SEARCHED_FEATURES, int(np.ceil((1 + np.sqrt(1 + 8 * count)) / 2)))
@@ -130,8 +130,8 @@ def _strongest(sizes: Floats) -> list[int]:
 class _Tree:
     """One tree; nodes are counted from its root, 0.
 
-    A node stands for the state (o, z), on arrival there, of the feature that its parent splits on; the root for that of
-    a feature not seen yet: o = z = 1.
+    A node has the state (o, z), on arrival there, of the feature that its parent splits on; the root has that of a
+    feature not seen yet: o = z = 1.
 
     Attributes
     ----------
@@ -223,8 +223,8 @@ class _Tree:
     def products(self, o: Flags) -> Floats:
         """(leaves, points, rows): G."""
         q, z = self.points[None, :], self.z[:, None]
-        found = np.empty((len(self.left), len(self.points), o.shape[1]))  # inner nodes' are needed one level long
-        found[0] = self.weights[:, None]
+        G = np.empty((len(self.left), len(self.points), o.shape[1]))  # inner nodes' are needed one level long
+        G[0] = self.weights[:, None]
         for level in self.levels:
             old = self.before[level]
             scale = 1 / (q + (1 - q) * z[old])
@@ -232,35 +232,35 @@ class _Tree:
             # Not followed before either: both factors are p z, and their ratio is the share.
             ratio = np.where(o[old][:, None], not_followed[:, :, None], self.share[level][:, None, None])
             ratio = np.where(o[level][:, None], followed[:, :, None], ratio)
-            found[level] = found[self.parent[level]] * ratio
-        return found[self.leaves]
+            G[level] = G[self.parent[level]] * ratio
+        return G[self.leaves]
 
 
 def _nearest(parent: Ints, by: Ints, nodes: Ints, feature: Ints) -> Ints:
     """From each of `nodes` on towards the root: the first that a split on its `feature` leads to; 0 if none."""
-    found = nodes.copy()
-    while len(climbing := np.flatnonzero((found > 0) & (by[found] != feature))):
-        found[climbing] = parent[found[climbing]]
-    return found
+    nearest = nodes.copy()
+    while len(climbing := np.flatnonzero((nearest > 0) & (by[nearest] != feature))):
+        nearest[climbing] = parent[nearest[climbing]]
+    return nearest
 
 
 def _add_tree(
     ensemble: TreeEnsemble,
     tree: _Tree,
     rows: Floats,
-    wanted: Sequence[tuple[int, int, int]],
+    tree_pairs: Sequence[tuple[int, int, int]],
     sources: Sources,
     result: Floats,
 ) -> None:
-    """Add one tree's interactions to `result` (n, pairs, width); `wanted` holds a pair's number and its inputs."""
+    """Add one tree's interactions to `result` (n, pairs, width); `tree_pairs` holds a pair's number and its inputs."""
     features = np.unique(tree.feature[tree.inner])
     states = {
-        own: [tree.states(int(column)) for column in features[sources[features] == own]]
-        for own in {own for _, *pair in wanted for own in pair}
+        source: [tree.states(int(column)) for column in features[sources[features] == source]]
+        for source in {source for _, *pair in tree_pairs for source in pair}
     }
     # Leaves whose path has both.
-    seen = {own: np.any([state > 0 for state in found], axis=0) for own, found in states.items()}
-    both = [(number, one, other, np.flatnonzero(seen[one] & seen[other])) for number, one, other in wanted]
+    seen = {source: np.any([state > 0 for state in of_columns], axis=0) for source, of_columns in states.items()}
+    both = [(number, one, other, np.flatnonzero(seen[one] & seen[other])) for number, one, other in tree_pairs]
     both = [pair for pair in both if len(pair[3])]
     if not both:
         return

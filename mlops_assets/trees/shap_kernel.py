@@ -55,9 +55,16 @@ from mlops_assets.trees.ensemble import (
     ZERO_IS_MISSING,
     TreeEnsemble,
 )
-from mlops_assets.trees.numba_kernels import LANES, ROWS_PER_TASK, compiled, inlined, on_all_cores, one_layout
-from mlops_assets.trees.quadrature import Rule, rules
-from mlops_assets.trees.shap_numpy import plain_seconds, plain_walk
+from mlops_assets.trees.numba_kernels import (
+    LANES,
+    ROWS_PER_TASK,
+    as_kernel_array,
+    compile_inline,
+    compile_kernel,
+    run_on_all_cores,
+)
+from mlops_assets.trees.quadrature import Rule, plan_walks
+from mlops_assets.trees.shap_numpy import add_shap_values, estimate_seconds
 
 PATIENCE = 3.0
 """Seconds, by estimate, of uncompiled walks for which a job does not load or compile the kernel."""
@@ -72,26 +79,26 @@ _SECOND = 3
 
 
 def is_compiled(ensemble: TreeEnsemble, rows: int) -> bool:
-    """Whether a job of so many rows is the kernel's.
+    """Whether a job of so many rows is computed by the compiled kernel.
 
-    It follows from the job alone, and from nothing that this process has done before: both ways agree to 1e-12 of the
-    prediction's scale, not to the last bit.
+    It depends on the job alone, not on what this process has done before: both ways agree to 1e-12 of the prediction's
+    scale, not to the last bit.
     """
-    return plain_seconds(ensemble.walk, rows, ROWS_PER_TASK) > PATIENCE
+    return estimate_seconds(ensemble.walk, rows, ROWS_PER_TASK) > PATIENCE
 
 
 def tree_shap(ensemble: TreeEnsemble, X: npt.NDArray[np.generic], job_rows: int | None = None) -> tuple[Floats, Floats]:
     """Exact path-dependent Shapley values of every row.
 
-    Small jobs are done in NumPy and start at once; those that would take longer than `PATIENCE` by the compiled kernel,
-    which is loaded from disk or, the first time on a machine, compiled (some seconds per version).
+    Small jobs are computed with NumPy and start at once; those that would take longer than `PATIENCE` with the compiled
+    kernel, which is loaded from disk or, the first time on a machine, compiled (some seconds per version).
 
     Parameters
     ----------
     X
         (n, features), numbers; NaN is a missing value. They are rounded here as the model rounds them.
     job_rows
-        Rows of the job that these are a part of; None: these are all.
+        Rows of the job that these are a part of; None where these are all.
 
     Returns
     -------
@@ -100,13 +107,13 @@ def tree_shap(ensemble: TreeEnsemble, X: npt.NDArray[np.generic], job_rows: int 
     base
         (outputs,): `base + values.sum(axis=1)` is `raw_margin(ensemble, X)`.
     """
-    walk, rows = ensemble.walk, one_layout(ensemble.prepare(X))
+    walk, rows = ensemble.walk, as_kernel_array(ensemble.prepare(X))
     values = np.zeros((len(rows), ensemble.n_features, len(ensemble.outputs)))
     if is_compiled(ensemble, len(rows) if job_rows is None else job_rows):
-        _compiled_walk(ensemble, rows, values, rules(walk))
+        _compiled_walk(ensemble, rows, values, plan_walks(walk))
     else:
         for low in range(0, len(rows), ROWS_PER_TASK):
-            plain_walk(ensemble, rows[low : low + ROWS_PER_TASK], values[low : low + ROWS_PER_TASK])
+            add_shap_values(ensemble, rows[low : low + ROWS_PER_TASK], values[low : low + ROWS_PER_TASK])
     if walk.complement:
         values[:, :, -1] = -values[:, :, :-1].sum(axis=2)
     return values, ensemble.offset + walk.expected
@@ -116,16 +123,16 @@ def _compiled_walk(ensemble: TreeEnsemble, rows: Floats, values: Floats, walks: 
     walk = ensemble.walk
     splits = walk.feature, walk.threshold, walk.decision, walk.kind, walk.fraction, walk.leaf_value
     sets = ensemble.set_start, ensemble.set_words
-    arrays = [one_layout(array) for array in (ensemble.tree_output, walk.start, *splits, *sets)]
+    arrays = [as_kernel_array(array) for array in (ensemble.tree_output, walk.start, *splits, *sets)]
 
     def task(low: int, high: int) -> None:
         for trees, points, weights in walks:
             _walk(rows, values, low, high, walk.depth, trees, points, weights, *arrays)
 
-    on_all_cores(task, len(rows))
+    run_on_all_cores(task, len(rows))
 
 
-@inlined
+@compile_inline
 def in_set(x: float, category_set: int, sets: Ints, words: Words) -> bool:
     """Whether the integer part of x is in a category set."""
     start, stop = sets[category_set], sets[category_set + 1]
@@ -135,7 +142,7 @@ def in_set(x: float, category_set: int, sets: Ints, words: Words) -> bool:
     return bool((words[start + code // 32] >> np.uint32(code % 32)) & np.uint32(1))
 
 
-@inlined
+@compile_inline
 def _decide(
     X: Floats, alive: Floats, split: _Split, place: _Place, threshold: float, decision: int, sets: Ints, words: Words
 ) -> None:
@@ -163,8 +170,8 @@ def _decide(
             alive[d + 1, r] = alive[old, r] if (x <= threshold) | (missing_left & (x != x)) else 0.0
 
 
-@inlined
-def _down(G: Floats, alive: Floats, split: _Split, points: _Points) -> None:
+@compile_inline
+def _descend(G: Floats, alive: Floats, split: _Split, points: _Points) -> None:
     """G[d + 1] = G[d] times the ratio of the child whose `alive` is at d + 1."""
     old, d, z, z_old = split
     for r in range(LANES):
@@ -175,9 +182,9 @@ def _down(G: Floats, alive: Floats, split: _Split, points: _Points) -> None:
             G[d + 1, k, r] = G[d, k, r] * (z + before * ((1 - q) * z * z_old * b - z) + after * (q * b))
 
 
-@inlined
-def _turn(S: Floats, below: Floats, alive: Floats, split: _Split) -> None:
-    """From the first child to the second: keep what came up, and swap who is alive."""
+@compile_inline
+def _move_to_sibling(S: Floats, below: Floats, alive: Floats, split: _Split) -> None:
+    """From the first child to the second: store the first one's S, and swap which rows are alive."""
     old, d, _, _ = split
     for r in range(LANES):
         alive[d + 1, r] = alive[old, r] - alive[d + 1, r]
@@ -187,7 +194,7 @@ def _turn(S: Floats, below: Floats, alive: Floats, split: _Split) -> None:
                 S[d, w, k, r] = below[w, k, r]
 
 
-@inlined
+@compile_inline
 def _two_leaves(
     G: Floats, below: Floats, share: Floats, alive: Floats, phi: Floats, split: _Split, place: _Place, points: _Points,
     leaf_value: Floats, node: int,
@@ -214,7 +221,7 @@ def _two_leaves(
                 below[w, k, r] = sibling + difference * ratio
 
 
-@inlined
+@compile_inline
 def _one_leaf(
     G: Floats, below: Floats, alive: Floats, phi: Floats, split: _Split, place: _Place, points: _Points, sibling: float
 ) -> None:
@@ -234,7 +241,7 @@ def _one_leaf(
         phi[block, o + w, f, r] += total * (after - z * before)
 
 
-@inlined
+@compile_inline
 def _no_leaf(
     G: Floats, S: Floats, below: Floats, alive: Floats, phi: Floats, split: _Split, place: _Place, points: _Points
 ) -> None:
@@ -255,7 +262,7 @@ def _no_leaf(
         phi[block, o + w, f, r] += total * (after - z * before)
 
 
-@compiled
+@compile_kernel
 def _walk(
     rows: Floats, values: Floats, low: int, high: int, depth: int, trees: Ints, points: _Points, weights: _Points,
     tree_output: Ints, start: Ints, feature: Indices, threshold: Floats, decision: Flags, kind: Flags, fraction: Floats,
@@ -298,7 +305,7 @@ def _walk(
                     node_at[d], old_at[d], z_at[d], phase[d] = node, last[f], fraction[node], kind[node]
                     z_path[d + 1] = fraction[node] * z_path[last[f]]
                     last[f] = d + 1
-                    _down(G, alive, split, points)
+                    _descend(G, alive, split, points)
                     d += 1
                     continue
                 _two_leaves(G, below, share, alive, phi, split, place, points, leaf_value, node)
@@ -309,8 +316,8 @@ def _walk(
                         phase[d], z_at[d] = _SECOND, 1 - z_at[d]
                         z_path[d + 1] = z_at[d] * z_path[old]
                         split = (old, d, z_at[d], z_path[old])
-                        _turn(S, below, alive, split)
-                        _down(G, alive, split, points)
+                        _move_to_sibling(S, below, alive, split)
+                        _descend(G, alive, split, points)
                         d += 1
                         break
                     split = (old, d, z_at[d], z_path[old])

@@ -1,6 +1,6 @@
-"""The kernel's walk in plain NumPy: the same mathematics, for jobs too small to wait for a compiler.
+"""The kernel's walk in NumPy: the same mathematics, for jobs too small to wait for a compiler.
 
-See `tree_kernel` for the formulas; the names are the same. All points of a tree go together, rows innermost.
+See `shap_kernel` for the formulas; the names are the same. All points of a tree are computed together, rows innermost.
 """
 
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ _SECONDS_PER_NODE = 60e-6
 _SECONDS_PER_CELL = 8e-9
 
 
-def plain_seconds(walk: Walk, rows: int, block: int) -> float:
-    """About how long `plain_walk` takes for so many rows, `block` at a time."""
+def estimate_seconds(walk: Walk, rows: int, block: int) -> float:
+    """About how long `add_shap_values` takes for so many rows, `block` at a time."""
     nodes = np.diff(walk.start)
     cells = float(nodes @ walk.points) * rows * walk.leaf_value.shape[2]
     return float(_SECONDS_PER_NODE * nodes.sum() * -(-rows // block) + _SECONDS_PER_CELL * cells)
 
 
-def plain_walk(ensemble: TreeEnsemble, rows: Floats, values: Floats) -> None:
+def add_shap_values(ensemble: TreeEnsemble, rows: Floats, values: Floats) -> None:
     """Add the attributions of `rows` (n, features), prepared, to `values` (n, features, outputs)."""
     walk, columns = ensemble.walk, np.ascontiguousarray(rows.T)
     for tree in np.flatnonzero(np.diff(walk.start)):
@@ -41,7 +41,7 @@ class _Split:
     before: Floats
     after: Floats
     G: Floats
-    kept: Floats | None = None
+    first_below: Floats | None = None
 
     def down(self, q: Floats) -> Floats:
         """(points, rows): G of the child."""
@@ -82,12 +82,12 @@ def _walk_tree(ensemble: TreeEnsemble, tree: int, columns: Floats, values: Float
         below = split.up(q, first_leaf, second_leaf, values)
         while stack:
             split = stack[-1]
-            if walk.kind[split.node] == NO_LEAF and split.kept is None:
-                split.kept, split.z, split.after = below, 1 - split.z, split.before - split.after
+            if walk.kind[split.node] == NO_LEAF and split.first_below is None:
+                split.first_below, split.z, split.after = below, 1 - split.z, split.before - split.after
                 path[split.feature][-1] = split.after, split.z * split.z_old
                 G = split.down(q)
                 break
-            sibling = walk.leaf_value[split.node, 1][:, None, None] if split.kept is None else split.kept
+            sibling = walk.leaf_value[split.node, 1][:, None, None] if split.first_below is None else split.first_below
             below = split.up(q, below, sibling, values)
             path[split.feature].pop()
             stack.pop()

@@ -15,18 +15,18 @@ from mlops_assets.models.loaded_model import LoadedModel, PredictMethod
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.scoring.params import validate_params
 from mlops_assets.scoring.predict import Scorer
-from mlops_assets.signatures.compatibility.compatibility import Mode, check
+from mlops_assets.scoring.prediction_columns import model_output_columns
+from mlops_assets.signatures.compatibility.compatibility import CompatibilityMode, check_compatibility
 from mlops_assets.signatures.contract.contract import Contract, Policy
 from mlops_assets.signatures.mlflow.model_input import to_model_input
-from mlops_assets.validation.shift import prediction_shift
-from mlops_assets.validation.verdict import Finding, Verdict
+from mlops_assets.validation.shift import measure_shift
+from mlops_assets.validation.verdict import CandidateVerdict, Finding
 
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature
 
 _Answer = TypeVar("_Answer")
-_Comparison = tuple[int, dict[str, dict[str, float]], ExplanationDiff | None]
-_PROBE_ROWS = 8
+_EXPLAINED_ROWS = 8
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,13 @@ class Trial:
     load
         A pinned version -> the model, under the trust policy.
     rows
-        Some rows of the inputs, as they are.
+        A sample of the inputs, unchanged.
     row_key
         The columns that identify a row.
     policy
         How strict the contract is.
     mode
-        The compatibility that is asked for.
+        The compatibility that is required.
     history
         (label, signature) of the champions so far, oldest first.
     params, method
@@ -57,113 +57,136 @@ class Trial:
     rows: pa.Table
     row_key: tuple[str, ...]
     policy: Policy = field(default_factory=Policy)
-    mode: Mode = Mode.FULL
+    mode: CompatibilityMode = CompatibilityMode.FULL
     history: "Sequence[tuple[str, ModelSignature | None]]" = ()
     params: Mapping[str, Any] = field(default_factory=dict)
     method: PredictMethod = "predict"
     explain: ExplainConfig = field(default_factory=ExplainConfig)
 
 
+@dataclass(frozen=True)
+class _Scored:
+    """The candidate, the rows that it accepts, and its predictions for them."""
+
+    model: LoadedModel
+    signature: "ModelSignature"
+    rows: pa.Table
+    predictions: pa.Table
+
+
+@dataclass(frozen=True)
+class _Comparison:
+    """The candidate beside the champion; see `CandidateVerdict`."""
+
+    rows: int = 0
+    shift: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    explanations: ExplanationDiff | None = None
+
+
 @dataclass
-class _Asked:
+class _Questions:
     """The questions asked so far."""
 
     findings: list[Finding] = field(default_factory=list)
 
-    def tell(self, name: str, passed: bool | None, detail: str) -> None:
+    def record(self, name: str, passed: bool | None, detail: str) -> None:
         self.findings.append(Finding(name, passed, " ".join(detail.split())))
 
-    def attempt(self, name: str, ask: Callable[[], _Answer], detail: str, fault: bool | None = False) -> _Answer | None:
-        """The answer, or None and a finding that says why not; `fault` is what a failure says of the candidate."""
+    def ask(
+        self, name: str, answer: Callable[[], _Answer], detail: str, passed_on_error: bool | None = False
+    ) -> _Answer | None:
+        """What `answer()` returns; None where it fails. Either is recorded, an error as `passed_on_error`."""
         try:
-            answer = ask()
+            value = answer()
         except RegistryUnreachableError:
             raise
         except MlopsAssetsError as error:
-            self.tell(name, fault, str(error))
+            self.record(name, passed_on_error, str(error))
             return None
         except Exception as error:  # noqa: BLE001 - a model is anybody's code
-            # Foreign messages may hold values of the data.
-            self.tell(name, fault, f"the model raised {type(error).__name__}")
+            # Messages of other people's code may hold values of the data.
+            self.record(name, passed_on_error, f"the model raised {type(error).__name__}")
             return None
-        self.tell(name, True, detail)
-        return answer
+        self.record(name, True, detail)
+        return value
 
 
-def validate(candidate: ModelReference, champion: ModelReference | None, trial: Trial) -> Verdict:
-    """Ask the candidate everything that a run would ask of it; write nothing.
+def validate_candidate(candidate: ModelReference, champion: ModelReference | None, trial: Trial) -> CandidateVerdict:
+    """Try on the candidate everything that a run would do with it; write nothing.
 
-    Its own faults are findings. What is not its fault is none: where the champion cannot be asked, the comparisons are
-    left out, and a finding says so.
+    Findings say what the candidate fails. A failure of the champion does not count against the candidate: then the two
+    are not compared, and a finding says why.
 
     Raises
     ------
     RegistryUnreachableError
-        Nothing can be said; try again.
+        There is no verdict; try again.
     """
-    asked = _Asked()
-    model = asked.attempt("loads", lambda: trial.load(candidate), "under the trust policy")
-    signature = model.signature if model else None
-    if model is not None:
-        asked.tell("signature", signature is not None, "recorded with the version" if signature else "it carries none")
-    if model is None or signature is None:
-        return Verdict(candidate.version, candidate.digest, _number(champion), tuple(asked.findings))
-    _judge_signature(asked, signature, trial)
-    rows = asked.attempt("conforms", lambda: _conformed(signature, trial.rows, trial), _share(trial.rows))
-    scored = explained = None
-    if rows is not None:
-        scored = asked.attempt("predicts", lambda: _predictions(model, signature, rows, trial), f"{rows.num_rows} rows")
-        explained = asked.attempt("explains", lambda: _probe(model, signature, rows, trial), "by the explainer it gets")
-    if rows is None or scored is None:
-        return Verdict(candidate.version, candidate.digest, _number(champion), tuple(asked.findings))
-    compared: _Comparison = (0, {}, None)
-    if champion is not None and champion.version != candidate.version:
-        answer = asked.attempt(
-            "compared",
-            lambda: _beside(champion, model, signature, rows, scored, trial, explained is not None),
-            f"with version {champion.version}",
-            fault=None,
+    questions = _Questions()
+
+    def verdict(rows: int = 0, comparison: _Comparison | None = None) -> CandidateVerdict:
+        comparison = comparison or _Comparison()
+        return CandidateVerdict(
+            version=candidate.version,
+            digest=candidate.digest,
+            champion=champion.version if champion else None,
+            findings=tuple(questions.findings),
+            rows=rows,
+            compared_rows=comparison.rows,
+            shift=comparison.shift,
+            explanations=comparison.explanations,
         )
-        compared = answer or compared
-    shared, shift, diff = compared
-    return Verdict(
-        candidate.version,
-        candidate.digest,
-        _number(champion),
-        tuple(asked.findings),
-        rows.num_rows,
-        shared,
-        shift,
-        diff,
+
+    model = questions.ask("loads", lambda: trial.load(candidate), "under the trust policy")
+    if model is None:
+        return verdict()
+    signature = model.signature
+    questions.record(
+        "signature", signature is not None, "recorded with the version" if signature else "it carries none"
     )
+    if signature is None:
+        return verdict()
+    _judge_signature(questions, signature, trial)
+    sample = f"rows of a sample of {trial.rows.num_rows}"
+    rows = questions.ask("conforms", lambda: _apply_contract(signature, trial), sample)
+    if rows is None:
+        return verdict()
+    predictions = questions.ask("predicts", lambda: _predict(model, signature, rows, trial), f"{rows.num_rows} rows")
+    explains = questions.ask("explains", lambda: _explain(model, signature, rows, trial), "by the explainer it gets")
+    if predictions is None:
+        return verdict()
+    if champion is None or champion.version == candidate.version:
+        return verdict(rows.num_rows)
+    accepted = _Scored(model, signature, rows, predictions)
+    comparison = questions.ask(
+        "compared",
+        lambda: _compare_with_champion(champion, accepted, trial, explanations=explains is not None),
+        f"with version {champion.version}",
+        passed_on_error=None,
+    )
+    return verdict(rows.num_rows, comparison)
 
 
-def _number(reference: ModelReference | None) -> int | None:
-    return reference.version if reference else None
-
-
-def _share(rows: pa.Table) -> str:
-    return f"rows of a sample of {rows.num_rows}"
-
-
-def _judge_signature(asked: _Asked, signature: "ModelSignature", trial: Trial) -> None:
-    verdict = check(trial.history, signature, trial.mode)
-    against = ", ".join(verdict.differences) or "no earlier champion"
+def _judge_signature(questions: _Questions, signature: "ModelSignature", trial: Trial) -> None:
+    verdict = check_compatibility(trial.history, signature, trial.mode)
+    compared_with = ", ".join(verdict.differences) or "no earlier champion"
     forbidden = "; ".join(str(difference) for _, difference in verdict.forbidden[:5])
-    told = forbidden or f"with {against}"
-    asked.tell("compatible", verdict.compatible, f"{told} (mode {trial.mode.value})")
+    detail = forbidden or f"with {compared_with}"
+    questions.record("compatible", verdict.compatible, f"{detail} (mode {trial.mode.value})")
 
 
-def _conformed(signature: "ModelSignature", rows: pa.Table, trial: Trial) -> pa.Table:
-    contract = Contract(signature.inputs, rows.schema, trial.row_key, trial.policy, where="the sample of the inputs")
+def _apply_contract(signature: "ModelSignature", trial: Trial) -> pa.Table:
+    """The rows of the sample that a model of this signature accepts."""
+    rows, where = trial.rows, "the sample of the inputs"
+    contract = Contract(signature.inputs, rows.schema, trial.row_key, trial.policy, where=where)
     accepted = [contract.apply(batch).accepted for batch in rows.to_batches()]
     table = pa.Table.from_batches(accepted, contract.accepted_schema)
     if rows.num_rows and not table.num_rows:
-        raise ContractError(f"The contract refuses every one of {rows.num_rows} rows", where="the sample of the inputs")
+        raise ContractError(f"The contract refuses every one of {rows.num_rows} rows", where=where)
     return table
 
 
-def _predictions(model: LoadedModel, signature: "ModelSignature", rows: pa.Table, trial: Trial) -> pa.Table:
+def _predict(model: LoadedModel, signature: "ModelSignature", rows: pa.Table, trial: Trial) -> pa.Table:
     params = validate_params(trial.params, signature.params, where=model.reference.uri)
     scorer = Scorer(
         model,
@@ -173,45 +196,41 @@ def _predictions(model: LoadedModel, signature: "ModelSignature", rows: pa.Table
         params,
         trial.method,
     )
-    return scorer.stream(rows.to_batches(), rows.schema).read_all()
+    return scorer.score_stream(rows.to_batches(), rows.schema).read_all()
 
 
-def _probe(model: LoadedModel, signature: "ModelSignature", rows: pa.Table, trial: Trial) -> bool:
-    """Explain a few rows, as a run would explain them all."""
+def _explain(model: LoadedModel, signature: "ModelSignature", rows: pa.Table, trial: Trial) -> bool:
+    """Explain a few rows, as a run would explain all of them."""
     subject = explaining(model, signature.inputs, trial.row_key, rows, trial.explain)
-    subject.explainer.explain(subject.to_frame(rows.slice(0, _PROBE_ROWS).combine_chunks()))
+    subject.explainer.explain(subject.to_frame(rows.slice(0, _EXPLAINED_ROWS).combine_chunks()))
     return True
 
 
-def _beside(
-    champion: ModelReference,
-    model: LoadedModel,
-    signature: "ModelSignature",
-    rows: pa.Table,
-    scored: pa.Table,
-    trial: Trial,
-    explained: bool,
+def _compare_with_champion(
+    champion: ModelReference, candidate: _Scored, trial: Trial, explanations: bool
 ) -> _Comparison:
-    """The candidate beside the champion, on the rows that both accept."""
-    other = trial.load(champion)
-    if other.signature is None:
+    """Compare the candidate with the champion on the rows that both accept."""
+    model = trial.load(champion)
+    signature = model.signature
+    if signature is None:
         raise ContractError(f"Version {champion.version}, the champion, has no recorded signature to compare by")
-    theirs = _conformed(other.signature, trial.rows, trial)
-    kept = _keys(rows, trial) & _keys(theirs, trial)
-    mine, theirs = _only(rows, kept, trial), _only(theirs, kept, trial)
-    outputs = [name for name in scored.schema.names if name not in (*trial.row_key, "model_version", "model_digest")]
-    shift = prediction_shift(_predictions(other, other.signature, theirs, trial), _only(scored, kept, trial), outputs)
-    diff = None
-    if explained and kept:
-        old, new = Version(other, other.signature.inputs), Version(model, signature.inputs)
-        diff = explanation_diff(old, new, mine, trial.row_key, trial.explain)
-    return len(kept), shift, diff
+    accepted = _apply_contract(signature, trial)
+    keys = _row_keys(candidate.rows, trial) & _row_keys(accepted, trial)
+    predictions = _predict(model, signature, _select(accepted, keys, trial), trial)
+    outputs = model_output_columns(candidate.predictions.schema, trial.row_key)
+    shift = measure_shift(predictions, _select(candidate.predictions, keys, trial), outputs)
+    if not explanations or not keys:
+        return _Comparison(len(keys), shift)
+    old, new = Version(model, signature.inputs), Version(candidate.model, candidate.signature.inputs)
+    rows = _select(candidate.rows, keys, trial)
+    return _Comparison(len(keys), shift, explanation_diff(old, new, rows, trial.row_key, trial.explain))
 
 
-def _keys(rows: pa.Table, trial: Trial) -> set[tuple[Any, ...]]:
+def _row_keys(rows: pa.Table, trial: Trial) -> set[tuple[Any, ...]]:
     return set(zip(*(rows.column(name).to_pylist() for name in trial.row_key), strict=True))
 
 
-def _only(rows: pa.Table, kept: set[tuple[Any, ...]], trial: Trial) -> pa.Table:
-    keys = zip(*(rows.column(name).to_pylist() for name in trial.row_key), strict=True)
-    return rows.filter(pa.array([key in kept for key in keys], pa.bool_()))
+def _select(rows: pa.Table, keys: set[tuple[Any, ...]], trial: Trial) -> pa.Table:
+    """The rows with these keys."""
+    row_keys = zip(*(rows.column(name).to_pylist() for name in trial.row_key), strict=True)
+    return rows.filter(pa.array([key in keys for key in row_keys], pa.bool_()))

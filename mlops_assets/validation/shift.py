@@ -1,4 +1,4 @@
-"""How far the predictions of two versions lie apart on the same rows."""
+"""How far the predictions of two versions differ on the same rows."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 import pyarrow.types as pt
 
 
-def prediction_shift(old: pa.Table, new: pa.Table, columns: Sequence[str]) -> dict[str, dict[str, float]]:
+def measure_shift(old: pa.Table, new: pa.Table, columns: Sequence[str]) -> dict[str, dict[str, float]]:
     """Compare two tables of predictions row by row.
 
     Parameters
@@ -25,30 +25,30 @@ def prediction_shift(old: pa.Table, new: pa.Table, columns: Sequence[str]) -> di
     where both are finite.
     """
     shared = [name for name in columns if name in old.schema.names and name in new.schema.names]
-    return {name: _shift(old.column(name), new.column(name)) for name in shared}
+    return {name: _measure_column(old.column(name), new.column(name)) for name in shared}
 
 
-def _shift(old: pa.ChunkedArray, new: pa.ChunkedArray) -> dict[str, float]:
+def _measure_column(old: pa.ChunkedArray, new: pa.ChunkedArray) -> dict[str, float]:
     if not len(old):
         return {}
-    if not (_numeric(old.type) and _numeric(new.type)):
+    if not (_is_numeric(old.type) and _is_numeric(new.type)):
         different = [one != other for one, other in zip(old.to_pylist(), new.to_pylist(), strict=True)]
         return {"changed": float(np.mean(different))}
     before, after = (pc.cast(column, pa.float64(), safe=False).to_numpy() for column in (old, new))
-    both = np.isfinite(before) & np.isfinite(after)
+    finite = np.isfinite(before) & np.isfinite(after)
     equal = (before == after) | (np.isnan(before) & np.isnan(after))
-    told = {"changed": float(1 - equal.mean())}
-    if both.any():
-        change = after[both] - before[both]
-        told |= {
+    measures = {"changed": float(1 - equal.mean())}
+    if finite.any():
+        change = after[finite] - before[finite]
+        measures |= {
             "mean_abs_change": float(np.abs(change).mean()),
             "max_abs_change": float(np.abs(change).max()),
             "mean_change": float(change.mean()),
         }
-        if before[both].std() > 0 and after[both].std() > 0:
-            told["correlation"] = float(np.corrcoef(before[both], after[both])[0, 1])
-    return told
+        if before[finite].std() > 0 and after[finite].std() > 0:
+            measures["correlation"] = float(np.corrcoef(before[finite], after[finite])[0, 1])
+    return measures
 
 
-def _numeric(kind: pa.DataType) -> bool:
+def _is_numeric(kind: pa.DataType) -> bool:
     return bool(pt.is_integer(kind) or pt.is_floating(kind) or pt.is_boolean(kind))

@@ -1,4 +1,4 @@
-"""What was found out about a candidate, and how it is told."""
+"""The verdict on a candidate, and the tags that record it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,20 +6,20 @@ from dataclasses import dataclass, field
 from mlops_assets.explain.compare.diff import ExplanationDiff
 
 TAG, REASONS_TAG = "mlops_assets.validation", "mlops_assets.validation_reasons"
-# MLflow takes more; a reader does not.
+# MLflow allows longer tags, but people do not read them.
 _LONGEST = 1000
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One question about a candidate, and its answer.
+    """A question about a candidate, and its answer.
 
     Attributes
     ----------
     name
-        ``loads``, ``signature``, ``compatible``, ``predicts``, ``explains``.
+        ``loads``, ``signature``, ``compatible``, ``conforms``, ``predicts``, ``explains``, ``compared``.
     passed
-        False speaks against the candidate; None: it could not be asked, which speaks for nothing.
+        False counts against the candidate; None: the question could not be asked, which counts for nothing.
     detail
         Why, as one line.
     """
@@ -30,21 +30,21 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """The report on one candidate.
+class CandidateVerdict:
+    """The result of validating a candidate.
 
     Attributes
     ----------
     version, digest
         The candidate; no digest where its files could not be fetched.
     champion
-        The version that it was compared with; None: there was none.
+        The version that it was compared with; None where there was none.
     findings
-        In the order in which they were asked; the first that fails ends the questions that build on it.
+        In the order of the questions; after a failure, those that depend on it are not asked.
     rows, compared_rows
         Sample rows that the candidate scored, and those of them that the champion scored as well.
     shift
-        Output column -> how far the predictions moved; see `prediction_shift`.
+        Output column -> how far the predictions moved; see `measure_shift`.
     explanations
         How the explanations of the same rows differ; None where they were not compared.
     """
@@ -60,15 +60,15 @@ class Verdict:
 
     @property
     def passed(self) -> bool:
-        """Nothing speaks against the candidate."""
+        """Whether nothing counts against the candidate."""
         return all(finding.passed is not False for finding in self.findings)
 
     @property
     def reasons(self) -> str:
-        """What speaks against it, as one line; the names of what was asked where nothing does."""
-        against = [f"{finding.name}: {finding.detail}" for finding in self.findings if finding.passed is False]
+        """What counts against the candidate, as one line; where nothing does, the names of the questions."""
+        failures = [f"{finding.name}: {finding.detail}" for finding in self.findings if finding.passed is False]
         asked = ", ".join(finding.name for finding in self.findings if finding.passed)
-        return "; ".join(against) or f"passed: {asked}"
+        return "; ".join(failures) or f"passed: {asked}"
 
     def tags(self) -> dict[str, str]:
         """The verdict as tags of the model version."""

@@ -184,6 +184,7 @@ def test_a_union_is_refused_by_name():
         ContentHash(pa.schema([("u", pa.sparse_union([pa.field("x", pa.int64())]))]))
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     values=st.lists(st.none() | st.lists(st.none() | st.text(max_size=4), max_size=3), max_size=20),

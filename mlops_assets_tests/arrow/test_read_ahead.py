@@ -5,7 +5,8 @@ import time
 
 import pytest
 
-from mlops_assets.arrow.read_ahead import ahead
+from mlops_assets.arrow.read_ahead import read_ahead
+from mlops_assets_tests.waiting import wait_for
 
 
 def threads() -> int:
@@ -13,7 +14,7 @@ def threads() -> int:
 
 
 def test_the_same_items_in_the_same_order():
-    assert list(ahead(range(1000), depth=3)) == list(range(1000))
+    assert list(read_ahead(range(1000), depth=3)) == list(range(1000))
 
 
 def test_items_are_made_while_the_reader_works():
@@ -24,11 +25,9 @@ def test_items_are_made_while_the_reader_works():
             made.append(item)
             yield item
 
-    stream = ahead(items(), depth=2)
+    stream = read_ahead(items(), depth=2)
     assert next(stream) == 0
-    deadline = time.monotonic() + 5
-    while len(made) < 3 and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_for(lambda: len(made) >= 3, "items made ahead")
     # The two that may wait, and the one that is held until there is room.
     time.sleep(0.05)
     assert 3 <= len(made) <= 4
@@ -37,7 +36,7 @@ def test_items_are_made_while_the_reader_works():
 
 def test_no_more_than_the_depth_is_held():
     made = []
-    stream = ahead((made.append(item) or item for item in range(100)), depth=2)
+    stream = read_ahead((made.append(item) or item for item in range(100)), depth=2)
     next(stream)
     time.sleep(0.1)
     assert len(made) <= 1 + 2 + 1
@@ -50,7 +49,7 @@ def test_an_error_comes_after_the_items_before_it():
         yield 2
         raise ZeroDivisionError("third")
 
-    stream = ahead(items())
+    stream = read_ahead(items())
     assert [next(stream), next(stream)] == [1, 2]
     with pytest.raises(ZeroDivisionError, match="third"):
         next(stream)
@@ -66,7 +65,7 @@ def test_a_reader_that_stops_closes_the_source_and_leaves_no_thread():
         finally:
             closed.append(True)
 
-    stream = ahead(items())
+    stream = read_ahead(items())
     next(stream)
     stream.close()
     assert closed == [True]
@@ -75,7 +74,7 @@ def test_a_reader_that_stops_closes_the_source_and_leaves_no_thread():
 
 def test_nothing_runs_before_the_first_item_is_asked_for():
     made = []
-    stream = ahead(made.append(item) or item for item in range(3))
+    stream = read_ahead(made.append(item) or item for item in range(3))
     time.sleep(0.05)
     assert made == []
     assert list(stream) == [0, 1, 2]

@@ -176,6 +176,7 @@ def test_a_hash_depends_on_the_value_alone(values, before):
     assert len(set(whole.tolist())) == len(set(values))
 
 
+@pytest.mark.slow
 def test_millions_of_shuffled_keys_need_little_memory(tmp_path):
     ids = np.random.default_rng(0).permutation(5_000_000)
     table = pa.table({"id": ids})

@@ -56,7 +56,7 @@ attributes:
   outputs: {{path: tables/{name}}}
 """
 BARE_DEMO = """
-import dagster, pyarrow.dataset, pandas as pd, numba, matplotlib.figure, shap, mlflow.sklearn
+import dagster, pyarrow.dataset, pandas as pd, numba, shap, mlflow.sklearn
 from mlflow import MlflowClient
 from skops.io import get_untrusted_types, load
 state = {state!r}

@@ -10,7 +10,7 @@ from mlops_assets.engines.chunk_store import ChunkStore
 from mlops_assets.engines.engine import InputRows, Run, stream_results
 from mlops_assets.engines.local import LocalEngine
 from mlops_assets.models.loaded_model import LoadedModel
-from mlops_assets.scoring.conformed import conform_table
+from mlops_assets.scoring.apply_contract import apply_contract
 from mlops_assets.scoring.predict import PredictWork
 from mlops_assets.signatures.contract.contract import Policy
 from mlops_assets.signatures.mlflow.signature_json import signature_from_json, signature_to_json
@@ -34,7 +34,7 @@ def score(model: LoadedModel, table: Path, key: str, folder: Path, stages: Stage
         source = TableSource(Location.parse(table), row_key=(key,)).open()
         with (
             scratch_folder(folder / "scratch") as scratch,
-            conform_table(source, inputs, Policy(), scratch) as conformed,
+            apply_contract(source, inputs, Policy(), scratch) as conformed,
         ):
             for name, spool, content in (
                 ("rejected_samples", conformed.rejected, conformed.rejected_hash),
@@ -49,7 +49,7 @@ def score(model: LoadedModel, table: Path, key: str, folder: Path, stages: Stage
         rows = InputRows.of(samples, None, PREDICTED_ROWS)
         work = PredictWork(model, signature, row_key, rows=rows.count)
         run = Run(work, rows, ChunkStore(empty(folder / "chunks")))
-        stream = work.scorer.joined(stream_results(LocalEngine(), run), samples.schema)
+        stream = work.scorer.combine(stream_results(LocalEngine(), run), samples.schema)
         place = outputs.child("predictions")
         writer.write(stream, place, Provenance(row_key=row_key, model=model.reference.name).to_metadata())
     stages["worker processes"] = run.tally.workers

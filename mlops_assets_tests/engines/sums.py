@@ -3,6 +3,7 @@
 import os
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -10,17 +11,20 @@ import pyarrow.compute as pc
 from mlops_assets.arrow.content_hash import hash_of
 from mlops_assets.engines.work import ChunkFunction, Work
 from mlops_assets.errors import PredictionError
-
-SLEEP = 120
+from mlops_assets_tests.waiting import LONGEST_SECONDS
 
 
 @dataclass(frozen=True)
 class Sums(Work):
-    """Doubles a column; goes wrong in a chosen way at the row whose number is `at`."""
+    """Doubles a column; goes wrong in a chosen way at the row whose number is `at`.
+
+    What hangs there leaves a file in `folder` before, named by its process.
+    """
 
     noun = "sums"
     at: int = -1
     fault: str = ""
+    folder: str = ""
 
     @property
     def identity(self) -> str:
@@ -31,8 +35,10 @@ class Sums(Work):
             if self.at in rows.column("n").to_pylist():
                 if self.fault == "own":
                     raise PredictionError("Row refused", where="column a", fix="Mend it")
-                if self.fault == "slow":
-                    time.sleep(SLEEP)
+                if self.fault == "hangs":
+                    (Path(self.folder) / str(os.getpid())).touch()
+                    while True:
+                        time.sleep(LONGEST_SECONDS)
                 if self.fault == "foreign":
                     raise ZeroDivisionError("by nought")
                 os._exit(7)

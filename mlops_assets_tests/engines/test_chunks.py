@@ -19,6 +19,7 @@ def cut(rows: pa.RecordBatch, size: int, parts=(), batch: int = 1000):
     return list(chunks(stream, ["id"], size, parts))
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(
     count=st.integers(0, 3000),

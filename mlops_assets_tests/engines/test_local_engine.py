@@ -1,5 +1,6 @@
 """The local engine: the same results for every number of workers and every batch size; nothing left behind."""
 
+import itertools
 import os
 import signal
 import subprocess
@@ -23,6 +24,7 @@ from mlops_assets.engines.engine import InputRows, Run, stream_results
 from mlops_assets.engines.local import LocalEngine
 from mlops_assets.engines.work import OPEN_WORK, ChunkFunction, Work
 from mlops_assets.errors import ConfigurationError, PredictionError, WorkerError
+from mlops_assets_tests.waiting import LONGEST_SECONDS
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,9 @@ class Halved(Work):
                 raise ZeroDivisionError("not ours")
             if self.dies_at in keys:
                 os.kill(os.getpid(), signal.SIGKILL)
-            end = time.perf_counter() + self.seconds
-            while time.perf_counter() < end:
+            # Of the processor, which a busy machine gives to others as well.
+            end = time.thread_time() + self.seconds
+            while time.thread_time() < end:
                 pass
             return pa.record_batch(
                 {"id": rows["id"], "half": pc.multiply(rows["x"], 0.5), "worker": [os.getpid()] * len(keys)}
@@ -72,6 +75,7 @@ def done(todo: Work, workers=1, chunk_rows=100, store=None, count=1000):
     return table, run.tally
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2, 3, "auto"])
 @pytest.mark.parametrize("chunk_rows", [7, 300, 5000])
 def test_results_are_the_same_for_every_number_of_workers_and_batch_size(workers, chunk_rows):
@@ -83,6 +87,7 @@ def test_results_are_the_same_for_every_number_of_workers_and_batch_size(workers
     assert inside == (workers in (1, "auto"))
 
 
+@pytest.mark.slow
 def test_workers_share_the_chunks_and_end_with_the_run():
     table, tally = done(Halved(seconds=0.02), 2, 20)
     workers = set(table["worker"].to_pylist())
@@ -92,6 +97,7 @@ def test_workers_share_the_chunks_and_end_with_the_run():
             os.kill(process, 0)
 
 
+@pytest.mark.slow
 def test_a_model_that_keeps_one_core_busy_gets_workers(monkeypatch):
     monkeypatch.setattr(local, "available_cores", lambda: 2)
     monkeypatch.setattr(local, "MIN_SECONDS_LEFT", 0.5)
@@ -132,6 +138,7 @@ def test_a_store_that_cannot_be_written_is_logged_and_fails_nothing(tmp_path, mo
     assert "not kept for the next one" in lines[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_failure_keeps_what_was_done(tmp_path, workers):
     store = ChunkStore(tmp_path)
@@ -143,12 +150,14 @@ def test_a_failure_keeps_what_was_done(tmp_path, workers):
     assert tally.rows_reused + tally.rows_computed == 1000
 
 
+@pytest.mark.slow
 def test_an_error_of_the_models_own_comes_back_with_its_traceback():
     with pytest.raises(WorkerError, match="ZeroDivisionError: not ours") as raised:
         done(Halved(name="unknown", unknown_at=500), 2)
     assert "in do" in raised.value.__notes__[0]
 
 
+@pytest.mark.slow
 def test_a_killed_worker_is_an_error_that_says_so(tmp_path):
     store = ChunkStore(tmp_path)
     with pytest.raises(WorkerError, match=r"exit status -9.*fewer workers"):
@@ -157,6 +166,7 @@ def test_a_killed_worker_is_an_error_that_says_so(tmp_path):
     assert tally.rows_reused > 0
 
 
+@pytest.mark.slow
 def test_a_reader_that_stops_ends_the_workers():
     run = Run(Halved(seconds=0.01), InputRows.of(dataset(), 20))
     stream = stream_results(LocalEngine(2), run)
@@ -191,6 +201,7 @@ def test_parts_are_cut_apart_and_a_selection_has_none():
     assert [chunk.rows.num_rows for chunk in chosen.chunks()] == [45]
 
 
+@pytest.mark.slow
 def test_a_script_without_a_guard_is_not_run_again(tmp_path):
     """`multiprocessing` would import the main module in each worker."""
     script = tmp_path / "score.py"
@@ -212,15 +223,16 @@ def test_a_script_without_a_guard_is_not_run_again(tmp_path):
 
 @dataclass(frozen=True)
 class Threaded(Halved):
-    """May be called from several threads at once."""
+    """May be called from several threads at once; the first three chunks wait for each other."""
 
     is_sequential = False
 
     def open(self) -> ChunkFunction:
-        do = super().open()
+        do, together, number = super().open(), threading.Barrier(3), itertools.count()
 
         def beside(rows: pa.RecordBatch) -> pa.RecordBatch:
-            time.sleep(0.001 * (rows["id"][0].as_py() % 7))
+            if next(number) < together.parties:
+                together.wait(LONGEST_SECONDS)
             result = do(rows)
             return result.set_column(2, "worker", pa.array([threading.get_ident()] * rows.num_rows))
 
@@ -243,6 +255,7 @@ def test_an_error_in_a_thread_is_raised_and_ends_the_others(monkeypatch):
     assert not [thread for thread in threading.enumerate() if thread.name.startswith(("chunk", "ahead"))]
 
 
+@pytest.mark.slow
 def test_order_is_kept_when_workers_end_at_different_times():
     table, _ = done(Halved(seconds=0.003), 3, 10, count=400)
     assert all(before < after for before, after in pairwise(table["id"].to_pylist()))

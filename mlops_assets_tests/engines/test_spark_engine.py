@@ -6,6 +6,8 @@ import shutil
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,7 +32,8 @@ from mlops_assets.models.model_source import ModelSource
 from mlops_assets.models.trust import TrustPolicy
 from mlops_assets.scoring.predict import PredictWork
 from mlops_assets_tests.engines.spark_cluster import APPLICATION, Cluster
-from mlops_assets_tests.engines.sums import SLEEP, Sums
+from mlops_assets_tests.engines.sums import Sums
+from mlops_assets_tests.waiting import LONGEST_SECONDS, wait_for
 
 # One cluster serves them all: with --dist=loadscope pytest-xdist gives a module to one of its processes.
 pytestmark = pytest.mark.slow
@@ -41,10 +44,11 @@ ROWS = 600
 
 def settings_of(cluster: Cluster, kind: str) -> dict[str, Any]:
     """An engine on the cluster; the workers' cache is their own."""
+    settings = {"KIND": "SparkEngine", "in_flight_mib": 1, "start_seconds": LONGEST_SECONDS}
     if kind == "remote":
-        return {"KIND": "SparkEngine", "remote": cluster.remote, "in_flight_mib": 1}
+        return settings | {"remote": cluster.remote}
     conf = APPLICATION | {"spark.executorEnv.MLOPS_ASSETS_HOME": str(cluster.folder / "home")}
-    return {"KIND": "SparkEngine", "master": cluster.master, "conf": conf, "in_flight_mib": 1}
+    return settings | {"master": cluster.master, "conf": conf}
 
 
 @pytest.fixture
@@ -65,33 +69,69 @@ def trees(registry, frame):
     registry.add_sklearn(model, good)
 
 
-class Slow(mlflow.pyfunc.PythonModel):
-    """Leaves a file for each time it is loaded and for each batch, named by the process."""
+class Watched(mlflow.pyfunc.PythonModel):
+    """Leaves a file for each time it is loaded and for each batch, named by the process.
 
-    def __init__(self, folder: str, seconds: float) -> None:
-        self.folder, self.seconds = folder, seconds
+    While there is a file ``hold``, batches of more than `held_above` rows wait until it is gone.
+    """
+
+    def __init__(self, folder: str, held_above: int) -> None:
+        self.folder, self.held_above = folder, held_above
 
     def load_context(self, context) -> None:
-        (Path(self.folder) / f"load-{os.getpid()}-{time.monotonic_ns()}").touch()
+        self._note("load")
 
     def predict(self, context, model_input, params=None):
-        time.sleep(self.seconds)
-        (Path(self.folder) / f"batch-{os.getpid()}-{time.monotonic_ns()}").touch()
+        if len(model_input) > self.held_above and (Path(self.folder) / "hold").exists():
+            self._note("held")
+            wait_for(lambda: not (Path(self.folder) / "hold").exists(), "the end of the hold")
+        self._note("batch")
         return model_input["a"].to_numpy() * 2 + model_input["b"].to_numpy()
 
+    def _note(self, what: str) -> None:
+        (Path(self.folder) / f"{what}-{os.getpid()}-{time.monotonic_ns()}").touch()
 
-def slow_model(registry, frame: pd.DataFrame, folder: Path, seconds: float) -> None:
+
+def watched_model(registry, frame: pd.DataFrame, folder: Path, held_above: int = 0) -> None:
     folder.mkdir()
     inputs = frame.dropna().drop(columns="customer")
     registry.add_pyfunc(
-        Slow(str(folder), seconds), signature=infer_signature(inputs, pd.DataFrame({"prediction": inputs["a"]}))
+        Watched(str(folder), held_above), signature=infer_signature(inputs, pd.DataFrame({"prediction": inputs["a"]}))
     )
 
 
 def processes(seen: Path, what: str) -> list[str]:
-    """The other processes that loaded the model (once per time), or predicted with it (once per batch)."""
+    """The other processes that loaded the model, were held, or predicted: one for each time."""
     pids = [path.name.split("-")[1] for path in seen.glob(f"{what}-*")]
     return [process for process in pids if process != str(os.getpid())]
+
+
+@contextmanager
+def killed_at_work(cluster: Cluster, seen: Path) -> Iterator[list[int]]:
+    """Kill a worker while two processes are held in the middle of a batch, then let the batches go on.
+
+    The list gets the number of batches that were done by then.
+    """
+    done: list[int] = []
+    ended = threading.Event()
+    (seen / "hold").touch()
+
+    def kill() -> None:
+        wait_for(lambda: len(set(processes(seen, "held"))) >= 2 or ended.is_set(), "two processes at work")
+        if not ended.is_set():
+            done.append(len(processes(seen, "batch")))
+            cluster.kill_worker()
+        (seen / "hold").unlink()
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    try:
+        yield done
+    finally:
+        ended.set()
+        killer.join()
+        cluster.start_worker()
+        cluster.wait_for_workers()
 
 
 def files(tables: Path) -> dict[str, bytes]:
@@ -125,7 +165,7 @@ def test_every_table_is_the_one_of_the_local_engine_byte_for_byte(cluster, trees
 
 
 def test_the_model_is_loaded_once_per_worker_process(cluster, registry, frame, run, tmp_path):
-    slow_model(registry, frame, tmp_path / "seen", 0.01)
+    watched_model(registry, frame, tmp_path / "seen")
     done = run(frame, job="inference", trust={"allow_pickle": True}, engine=settings_of(cluster, "master"), **COMMON)
     assert done.success
     loaded, batches = processes(tmp_path / "seen", "load"), processes(tmp_path / "seen", "batch")
@@ -136,75 +176,35 @@ def test_the_model_is_loaded_once_per_worker_process(cluster, registry, frame, r
 
 def test_a_worker_that_is_killed_changes_nothing(cluster, registry, frame, run, tmp_path):
     seen = tmp_path / "seen"
-    slow_model(registry, frame, seen, 0.1)
-    begun: list[int] = []
-    ended = threading.Event()
-
-    def kill() -> None:
-        while len(set(processes(seen, "batch"))) < 2 and not ended.is_set():
-            time.sleep(0.02)
-        begun.append(len(processes(seen, "batch")))
-        cluster.kill_worker()
-
-    killer = threading.Thread(target=kill)
-    killer.start()
+    watched_model(registry, frame, seen)
     settings = COMMON | {"trust": {"allow_pickle": True}, "predict": {"batch_rows": 12}}
-    try:
+    with killed_at_work(cluster, seen) as done_before:
         done = run(frame, job="inference", engine=settings_of(cluster, "master"), **settings)
-    finally:
-        ended.set()
-        killer.join()
-        cluster.start_worker()
-        cluster.wait_for_workers()
     assert done.success
     accepted = frame.dropna()
     predictions = done.table("predictions")
     assert predictions["customer"].tolist() == accepted["customer"].tolist()
     assert predictions["prediction"].tolist() == (accepted["a"] * 2 + accepted["b"]).tolist()
     # Both workers were at it when one was killed, and most was still to do.
-    assert len(set(processes(seen, "batch"))) >= 2
-    assert begun[0] < done.metadata("predictions")["chunks_computed"] / 2
+    assert done_before[0] < done.metadata("predictions")["chunks_computed"] / 2
 
 
 def test_a_worker_that_is_killed_while_it_explains_changes_nothing(cluster, registry, frame, run, tmp_path):
-    seen, tables = tmp_path / "seen", tmp_path / "tables"
-    slow_model(registry, frame, seen, 0.01)
+    seen = tmp_path / "seen"
+    # What is explained are batches with some columns exchanged, many rows for each one.
+    watched_model(registry, frame, seen, held_above=COMMON["predict"]["batch_rows"])
     settings = COMMON | {"trust": {"allow_pickle": True}}
     here = run(frame, **settings)
     assert here.success
     expected = files(here.tables)
-    shutil.rmtree(tables)
-    at_work: list[set[str]] = []
-    ended = threading.Event()
-
-    def kill() -> None:
-        while not (tables / "predictions.parquet").exists() and not ended.is_set():
-            time.sleep(0.02)
-        before = set(seen.iterdir())
-        while len(others := _processes(set(seen.iterdir()) - before)) < 2 and not ended.is_set():
-            time.sleep(0.02)
-        at_work.append(others)
-        cluster.kill_worker()
-
-    killer = threading.Thread(target=kill)
-    killer.start()
-    try:
+    shutil.rmtree(here.tables)
+    with killed_at_work(cluster, seen) as done_before:
         there = run(frame, engine=settings_of(cluster, "master"), **settings)
-    finally:
-        ended.set()
-        killer.join()
-        cluster.start_worker()
-        cluster.wait_for_workers()
     assert there.success
     assert files(there.tables) == expected
     # Both workers explained when one was killed, and somebody went on.
-    assert len(at_work[0]) >= 2
+    assert len(done_before) == 1
     assert there.metadata("sample_explanations")["rows_computed"] == ROWS - 5
-
-
-def _processes(noted: set[Path]) -> set[str]:
-    """The other processes that predicted, for themselves or to explain."""
-    return {path.name.split("-")[1] for path in noted if path.name.startswith("batch")} - {str(os.getpid())}
 
 
 def sums_run(work: Work, store: ChunkStore | None = None) -> Run:
@@ -255,19 +255,19 @@ def test_any_other_error_comes_with_its_traceback(engine):
 
 
 @pytest.mark.parametrize("kind", ["master", "remote"])
-def test_closing_the_results_ends_the_work_on_the_cluster(cluster, kind):
+def test_closing_the_results_ends_the_work_on_the_cluster(cluster, kind, tmp_path):
     engine = engine_on(cluster, kind)
-    # A job per chunk: the first is done while a later one sleeps.
-    results = replace(engine, in_flight_mib=0.004).results(sums_run(Sums(at=100, fault="slow")))
+    # A job per chunk: the first is done while a later one hangs for ever.
+    results = replace(engine, in_flight_mib=0.004).results(sums_run(Sums(100, "hangs", str(tmp_path))))
     assert next(results).num_rows
-    start = time.monotonic()
+    (hanging,) = wait_for(lambda: list(tmp_path.iterdir()), "the process that hangs")
     results.close()
     assert sums(engine, Sums())[0].num_rows == 500
-    assert time.monotonic() - start < SLEEP / 3
+    wait_for(lambda: not Path("/proc", hanging.name).exists(), "the end of the process that hangs")
 
 
 def test_the_trust_policy_holds_on_the_worker(engine, registry, frame, tmp_path):
-    slow_model(registry, frame, tmp_path / "seen", 0.0)
+    watched_model(registry, frame, tmp_path / "seen")
     work = predict_work(registry, TrustPolicy(allow_pickle=True))
     strict = replace(work.model.source, trust=TrustPolicy())
     distrusted = replace(work, model=replace(work.model, source=strict))
@@ -277,7 +277,7 @@ def test_the_trust_policy_holds_on_the_worker(engine, registry, frame, tmp_path)
 
 
 def test_a_worker_that_is_served_other_files_loads_nothing(engine, registry, frame, tmp_path):
-    slow_model(registry, frame, tmp_path / "seen", 0.0)
+    watched_model(registry, frame, tmp_path / "seen")
     work = predict_work(registry, TrustPolicy(allow_pickle=True))
     (registry.folder / "models" / "0" / "requirements.txt").write_text("mlflow\n# changed")
     with pytest.raises(DigestMismatchError):
@@ -316,8 +316,8 @@ def test_a_python_process_that_always_dies_is_given_up(engine):
 
 def test_a_cluster_without_room_is_reported_in_bounded_time(cluster):
     conf = APPLICATION | {"spark.executor.memory": "500g"}
-    with pytest.raises(WorkerError, match=r"No worker of the Spark cluster answered within 8 seconds") as raised:
-        sums(SparkEngine(master=cluster.master, conf=conf, start_seconds=8), Sums())
+    with pytest.raises(WorkerError, match=r"No worker of the Spark cluster answered within 20 seconds") as raised:
+        sums(SparkEngine(master=cluster.master, conf=conf, start_seconds=20), Sums())
     assert "cores and memory" in raised.value.fix
 
 
@@ -327,4 +327,4 @@ def test_workers_without_the_package_are_reported(cluster, tmp_path):
     bare.chmod(0o755)
     conf = {"spark.pyspark.python": str(bare), "spark.executorEnv.PYTHONPATH": ""}
     with pytest.raises(ConfigurationError, match=r"The Python of the Spark workers has no (pyarrow|mlops_assets)"):
-        sums(SparkEngine(master="local[1]", conf=conf), Sums())
+        sums(SparkEngine(master="local[1]", conf=conf, start_seconds=LONGEST_SECONDS), Sums())

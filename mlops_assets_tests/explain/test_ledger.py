@@ -96,6 +96,7 @@ def test_the_residual_is_what_is_left(three_classes: Explainer, numbers: pd.Data
     np.testing.assert_allclose(frame["residual"], rest, atol=1e-14)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "selection",
     [

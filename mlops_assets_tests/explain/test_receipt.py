@@ -62,7 +62,7 @@ def test_a_sampled_explanation_can_be_recomputed(save: Save, inputs: pa.Table, n
     table = pa.Table.from_pandas(wide.assign(patient=np.arange(120)), preserve_index=False).slice(0, 4)
     ledger = pa.Table.from_batches(ledger_batches(table.to_batches(), explainer, frame, ["patient"], REFERENCE))
     row = table.slice(2, 1).combine_chunks().to_batches()[0]
-    assert explainer.kind == "PermutationExplainer"
+    assert explainer.KIND == "PermutationExplainer"
     assert check_receipt(ledger.slice(2, 1), row, explainer, frame, ["patient"], REFERENCE).matches
 
 

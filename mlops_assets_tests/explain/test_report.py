@@ -17,6 +17,7 @@ from mlops_assets.explain.ledger.residuals import judge_residuals
 from mlops_assets.explain.ledger.summary import LedgerSummary
 from mlops_assets.explain.report.notable_rows import notable_rows
 from mlops_assets.explain.report.report import ReportContents, report_html
+from mlops_assets_tests.waiting import LONGEST_SECONDS
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 FEATURES = ["age", "city", HOSTILE]
@@ -157,7 +158,7 @@ def _chromium(folder: Path, *arguments: str) -> str:
     quiet = ["--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update"]
     command = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-sync", *quiet]
     command.append(f"--user-data-dir={folder / 'profile'}")
-    done = subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=120, check=True)
+    done = subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=LONGEST_SECONDS, check=True)
     return done.stdout
 
 

@@ -18,6 +18,7 @@ from mlops_assets.journal.entry import JournalEntry
 from mlops_assets.journal.journal import Journal, champion_versions
 from mlops_assets.journal.text import format_entries
 from mlops_assets.storage.location import Location
+from mlops_assets_tests.waiting import LONGEST_SECONDS
 
 A, B, C = "a" * 64, "b" * 64, "c" * 64
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
@@ -174,9 +175,10 @@ def start_writer(folder: Path, name: str, count: int) -> subprocess.Popen[bytes]
     return subprocess.Popen([sys.executable, "-c", WRITER, str(folder), name, str(count)], stdout=subprocess.PIPE)
 
 
+@pytest.mark.slow
 def test_two_processes_lose_and_mix_nothing(tmp_path):
     writers = [start_writer(tmp_path / "j", name, 40) for name in ("x", "y")]
-    assert [writer.wait(60) for writer in writers] == [0, 0]
+    assert [writer.wait(LONGEST_SECONDS) for writer in writers] == [0, 0]
     for writer in writers:
         writer.stdout.close()
     aliases = [entry.alias for entry in Journal(Location.parse(tmp_path / "j"), "m").entries()]

@@ -4,6 +4,7 @@ import threading
 import pytest
 
 from mlops_assets.models.environment import set_environment
+from mlops_assets_tests.waiting import LONGEST_SECONDS
 
 
 def test_variables_hold_inside_the_block_and_are_gone_after_it(monkeypatch):
@@ -36,7 +37,7 @@ def test_other_settings_wait_until_the_first_are_done():
     def first():
         with set_environment({"MLOPS_TEST_A": "1"}):
             inside.set()
-            release.wait(5)
+            release.wait(LONGEST_SECONDS)
             seen.append(os.environ["MLOPS_TEST_A"])
 
     def second():
@@ -45,11 +46,11 @@ def test_other_settings_wait_until_the_first_are_done():
 
     threads = [threading.Thread(target=first), threading.Thread(target=second)]
     threads[0].start()
-    assert inside.wait(5)
+    assert inside.wait(LONGEST_SECONDS)
     threads[1].start()
     threads[1].join(0.2)
     assert seen == []
     release.set()
     for thread in threads:
-        thread.join(5)
+        thread.join(LONGEST_SECONDS)
     assert seen == ["1", "2"]

@@ -85,6 +85,7 @@ def test_what_would_run_is_refused(name, attempt, marker):
     assert not marker.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(hostile.LIVE))
 @pytest.mark.filterwarnings("ignore")
 def test_and_it_does_run_where_it_is_allowed_to(name, attempt, marker):
@@ -94,6 +95,7 @@ def test_and_it_does_run_where_it_is_allowed_to(name, attempt, marker):
     assert marker.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(hostile.STILL))
 def test_what_must_not_be_there_is_refused(name, attempt, marker):
     with pytest.raises(TrustError, match=REASONS.get(name, "")) as caught:
@@ -106,6 +108,7 @@ def test_every_reason_is_one_of_a_model_here():
     assert set(REASONS) <= {*hostile.LIVE, *hostile.STILL}
 
 
+@pytest.mark.slow
 def test_names_in_a_skops_file_are_quoted_and_on_one_line(attempt):
     with pytest.raises(TrustError) as caught:
         attempt(hostile.STILL["skops_of_types_with_hostile_names"])

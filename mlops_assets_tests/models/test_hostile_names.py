@@ -146,10 +146,10 @@ def test_only_a_server_has_a_page(address):
 
 def test_no_text_in_a_picture_is_markdown_or_html():
     for text in (MARKUP, *NAMES.values()):
-        value = picture(b"png", text).md_str
+        value = picture(b"svg", text).md_str
         assert value.startswith("![")
-        assert value.endswith("](data:image/png;base64,cG5n)")
-        alt = value.removeprefix("![").removesuffix("](data:image/png;base64,cG5n)")
+        assert value.endswith("](data:image/svg+xml;base64,c3Zn)")
+        alt = value.removeprefix("![").removesuffix("](data:image/svg+xml;base64,c3Zn)")
         assert not set(alt) & set("[]()<>&`*_\\!|#\n\r")
         assert plain_text(text) == alt
 

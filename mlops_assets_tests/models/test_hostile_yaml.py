@@ -1,7 +1,5 @@
 """MLmodel files that are too large, too deep, not YAML or more than data: refused quickly, and nothing of them runs."""
 
-import time
-
 import pytest
 import yaml
 from hypothesis import given, settings
@@ -41,13 +39,23 @@ BOMBS = {
 
 
 @pytest.mark.parametrize("name", list(BOMBS))
-def test_a_bomb_is_refused_within_a_second(name, tmp_path):
+def test_a_bomb_is_refused_before_it_is_expanded(name, tmp_path, monkeypatch):
+    """Nothing is built of it, and no more of it is read than the limits allow."""
     text, reason = BOMBS[name]
     (tmp_path / "MLmodel").write_text(text)
-    start = time.monotonic()
+    events, parse = [], yaml.parse
+
+    def counted(*arguments, **options):
+        for event in parse(*arguments, **options):
+            events.append(type(event))
+            yield event
+
+    monkeypatch.setattr(yaml, "parse", counted)
+    monkeypatch.setattr(yaml, "safe_load", lambda _: pytest.fail("it was expanded"))
     with pytest.raises(TrustError, match=rf"MLmodel file was not read: .*{reason}") as caught:
         ModelDescription.read(tmp_path)
-    assert time.monotonic() - start < 2
+    # A node has an event, a collection two; beside them the stream and its document.
+    assert len(events) <= 2 * (MOST_NODES + 2)
     assert len(str(caught.value)) < 300
 
 
@@ -129,6 +137,7 @@ def test_aliases_within_reason_are_read(tmp_path):
     assert ModelDescription.read(tmp_path).flavors["sklearn"]["x"] == types
 
 
+@pytest.mark.slow
 def test_a_signature_of_twenty_thousand_columns_is_read(tmp_path):
     columns = ", ".join(f'{{"name": "column {n}", "type": "double", "required": true}}' for n in range(20_000))
     (tmp_path / "MLmodel").write_text(yaml.safe_dump(yaml.safe_load(GOOD) | {"signature": {"inputs": f"[{columns}]"}}))

@@ -15,6 +15,7 @@ from mlops_assets.models.registry import Registry
 from mlops_assets.resources import retries
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets_tests.models.conftest import save_sklearn
+from mlops_assets_tests.waiting import LONGEST_SECONDS
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,7 @@ def in_another_process(work, *arguments) -> None:
     """Somebody else's client of the registry."""
     process = multiprocessing.get_context("spawn").Process(target=work, args=arguments)
     process.start()
-    process.join(60)
+    process.join(LONGEST_SECONDS)
     assert process.exitcode == 0
 
 

@@ -72,7 +72,7 @@ def cache(tmp_path):
 
 
 def opened(registry, **settings):
-    return Registry(registry.uri, **{"timeout": 2, "retries": 0} | settings)
+    return Registry(registry.uri, **{"timeout": 120, "retries": 0} | settings)
 
 
 def keys_of_files(artifacts):

@@ -226,6 +226,7 @@ ALL = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(ALL))
 @pytest.mark.filterwarnings("ignore")
 def test_an_ordinary_model_loads_by_default_and_predicts_the_same(name, tmp_path):
@@ -240,6 +241,7 @@ def test_an_ordinary_model_loads_by_default_and_predicts_the_same(name, tmp_path
     np.testing.assert_array_equal(loaded.predict(features), model.predict(features))
 
 
+@pytest.mark.slow
 def test_an_xgboost_and_a_lightgbm_model_of_their_own_flavors(tmp_path):
     features, target = table()
     features = features.drop(columns="city")

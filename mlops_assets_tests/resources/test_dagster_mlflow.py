@@ -14,7 +14,8 @@ from sklearn.datasets import load_diabetes
 from sklearn.linear_model import LinearRegression
 
 from mlops_assets.resources.dagster_mlflow_adapter import dagster_mlflow_resource
-from mlops_assets_tests.sensors.conftest import Model
+from mlops_assets.resources.tracking import MlflowTracking
+from mlops_assets_tests.sensors.conftest import QUIET, Model
 
 SENSOR, EXPERIMENT = "m_tracking_sensor", "mlops_assets/m"
 TRACKED = {"tracking": {"enabled": True}}
@@ -59,16 +60,16 @@ def failing(context: dg.AssetExecutionContext) -> None:
 
 @pytest.fixture
 def materialize(features, registry, tmp_path, instance):
-    """Materialize the champion and a user's assets in one run, in their order, and let the tracking sensor tick."""
+    """Materialize the champion and a user's asset in one run."""
 
-    def materialize(resource: dg.ResourceDefinition, *assets: dg.AssetsDefinition) -> Model:
+    def materialize(resource: dg.ResourceDefinition, asset: dg.AssetsDefinition, run_id: str | None = None) -> Model:
         m = Model(tmp_path, registry.resource, instance, **TRACKED)
-        job = dg.define_asset_job(
-            "mine", selection=[dg.AssetKey(["m", "champion_model"]), *(asset.key for asset in assets)]
+        job = dg.define_asset_job("mine", selection=[dg.AssetKey(["m", "champion_model"]), asset.key])
+        users = dg.Definitions(assets=[asset], jobs=[job], resources={"mlflow": resource})
+        m.definitions = dg.Definitions.merge(m.definitions, users)
+        m.definitions.resolve_job_def("mine").execute_in_process(
+            instance=instance, run_id=run_id, run_config=QUIET, raise_on_error=False
         )
-        own = dg.Definitions(assets=list(assets), jobs=[job], resources={"mlflow": resource})
-        m.definitions = dg.Definitions.merge(m.definitions, own)
-        m.materialize("mine")
         return m
 
     return materialize
@@ -87,19 +88,20 @@ def runs(registry) -> list[mlflow.entities.Run]:
 
 
 def test_dagster_mlflows_own_resource_joins_the_run_that_is_open(materialize, registry):
-    m = materialize(configured(registry), after_champion)
-    m.tick(SENSOR)
+    tracking = MlflowTracking(model="m", experiment=EXPERIMENT)
+    run_id = "0f5fc3a2-5a31-4a5e-9c3b-6a7d6d7c0001"
+    opened = tracking.find_or_create(registry.resource, run_id, "mine")
+    materialize(configured(registry), after_champion, run_id=run_id).tick(SENSOR)
     (run,) = runs(registry)
+    assert run.info.run_id == opened.info.run_id
     assert run.data.metrics["customers_called"] == 120
     assert run.data.tags["mlops_assets.version"] == "1"
     assert run.info.status == "FINISHED"
 
 
 def test_a_run_that_dagster_mlflow_opened_first_is_joined(materialize, registry):
-    before = dg.AssetSpec(["m", "champion_model"]).key
-    first = before_champion
-    m = materialize(configured(registry), first)
-    assert m.instance.get_latest_materialization_event(before) is not None
+    """In one process every resource of a run is initialized before its first step."""
+    m = materialize(configured(registry), before_champion)
     m.tick(SENSOR)
     (run,) = runs(registry)
     assert run.data.metrics["customers_known"] == 500
@@ -110,9 +112,8 @@ def test_a_run_that_dagster_mlflow_opened_first_is_joined(materialize, registry)
 
 @pytest.mark.parametrize(
     ("asset", "metric", "status"),
-    [(after_champion, "customers_called", "FINISHED"), (before_champion, "customers_known", "FINISHED"),
-     (failing, "customers_called", "FAILED")],
-)  # fmt: skip
+    [(after_champion, "customers_called", "FINISHED"), (failing, "customers_called", "FAILED")],
+)
 def test_our_resource_is_dagster_mlflows_in_our_run(materialize, registry, asset, metric, status):
     m = materialize(dagster_mlflow_resource("m"), asset)
     (run,) = runs(registry)
@@ -138,8 +139,7 @@ def test_another_active_run_is_refused_instead_of_logged_into(materialize, regis
 LOCATION = """
     from pathlib import Path
     import dagster as dg
-    from mlops_assets import MlflowRegistry, build_model_definitions, default_resources
-    from mlops_assets.resources.dagster_mlflow_adapter import dagster_mlflow_resource
+    from mlops_assets import MlflowRegistry, build_model_definitions, dagster_mlflow_resource, default_resources
     root = Path({root!r})
     registry = MlflowRegistry(tracking_uri={uri!r}, state=str(root / "state"))
 

@@ -13,8 +13,8 @@ import pytest
 from dagster._core.remote_representation.external_data import RepositorySnap
 from dagster._serdes import serialize_value
 
-from mlops_assets.errors import MissingExtraError
-from mlops_assets.resources.notifier import AppriseNotifier, LogNotifier, NotificationError
+from mlops_assets.errors import MissingExtraError, NotificationError
+from mlops_assets.resources.notifier import AppriseNotifier, LogNotifier
 
 CANARY = "canary-7f3e"
 
@@ -88,18 +88,18 @@ def test_urls_from_the_environment_stay_out_of_the_repository_snapshot(receiver,
     monkeypatch.setenv("TEAM_CHAT_URL", receiver.url)
 
     @dg.op
-    def tell(notifier: AppriseNotifier) -> None:
+    def send(notifier: AppriseNotifier) -> None:
         notifier.notify("title", "message")
 
     @dg.job
-    def telling() -> None:
-        tell()
+    def sending() -> None:
+        send()
 
     definitions = dg.Definitions(
-        jobs=[telling], resources={"notifier": AppriseNotifier(urls=[dg.EnvVar("TEAM_CHAT_URL")])}
+        jobs=[sending], resources={"notifier": AppriseNotifier(urls=[dg.EnvVar("TEAM_CHAT_URL")])}
     )
     with dg.DagsterInstance.ephemeral() as instance:
-        result = definitions.resolve_job_def("telling").execute_in_process(instance=instance)
+        result = definitions.resolve_job_def("sending").execute_in_process(instance=instance)
         records = instance.get_records_for_run(result.run_id).records
         events = serialize_value([record.event_log_entry for record in records])
     snapshot = serialize_value(RepositorySnap.from_def(definitions.get_repository_def()))
@@ -117,6 +117,12 @@ def test_the_log_is_the_default_notifier(caplog):
     assert caplog.messages == ["m: done\nRun 1"]
 
 
+def test_each_notifier_has_a_kind_that_is_no_setting():
+    assert (LogNotifier.KIND, AppriseNotifier.KIND) == ("LogNotifier", "AppriseNotifier")
+    assert set(AppriseNotifier.model_fields) == {"urls"}
+
+
+@pytest.mark.slow
 def test_importing_the_notifier_does_not_import_apprise():
     code = "import sys, mlops_assets.resources.notifier; print('apprise' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

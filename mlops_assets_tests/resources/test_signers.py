@@ -16,6 +16,8 @@ import mlops_assets.resources.signers
 from mlops_assets.errors import ConfigurationError, SignatureError
 from mlops_assets.resources.signers import ExampleSigner, InferSigner, ManualSigner, RecordedSigner
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def iris():

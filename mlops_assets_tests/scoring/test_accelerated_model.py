@@ -115,7 +115,7 @@ def test_a_copy_is_freed_with_its_model(load):
 
 
 def test_a_run_of_many_rows_is_accelerated_although_one_of_few_came_first(registry, run, monkeypatch, kernel_rows):
-    """Both runs are this process's and find the model loaded and the work opened; the tables are those of the model."""
+    """Both runs share a process, and with it the loaded model and its copy; the predictions are the model's."""
     monkeypatch.setattr(fast_boosting, "WORTH_PAIRS", 500 * 20)
     rows = table(1_000).assign(row=np.arange(1_000))
     model = GradientBoostingRegressor(n_estimators=20).fit(rows[COLUMNS], target(rows))

@@ -1,11 +1,11 @@
-"""A model whose answers depend on the batch is found out; rounding is not."""
+"""A model whose answers depend on the batch is dependence out; rounding is not."""
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from mlops_assets.scoring.batch_dependence import batch_dependence
+from mlops_assets.scoring.batch_dependence import measure_batch_dependence
 
 ROWS = pa.table({"x": np.random.default_rng(0).normal(size=60)})
 
@@ -25,7 +25,7 @@ def scored(function):
     ],
 )
 def test_independent(function):
-    assert batch_dependence(scored(function), ROWS).different == 0
+    assert measure_batch_dependence(scored(function), ROWS).different == 0
 
 
 @pytest.mark.parametrize(
@@ -38,17 +38,17 @@ def test_independent(function):
     ],
 )
 def test_dependent(function):
-    found = batch_dependence(scored(function), ROWS)
-    assert found.rows == 60
-    assert found.different > 30
+    dependence = measure_batch_dependence(scored(function), ROWS)
+    assert dependence.rows == 60
+    assert dependence.different > 30
 
 
 def test_a_few_rows_say_nothing():
-    assert batch_dependence(scored(lambda x: pc.subtract(x, pc.mean(x))), ROWS.slice(0, 5)).rows == 0
+    assert measure_batch_dependence(scored(lambda x: pc.subtract(x, pc.mean(x))), ROWS.slice(0, 5)).rows == 0
 
 
 def test_columns_that_come_and_go_are_a_dependence():
     def score(rows):
         return pa.record_batch({f"p{rows.num_rows}": rows["x"]})
 
-    assert batch_dependence(score, ROWS).different == 60
+    assert measure_batch_dependence(score, ROWS).different == 60

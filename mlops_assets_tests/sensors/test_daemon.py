@@ -9,6 +9,8 @@ import pytest
 from dagster._core.definitions.sensor_definition import SensorType
 from dagster._core.scheduler.instigation import SensorInstigatorData
 
+from mlops_assets_tests.waiting import LONGEST_SECONDS
+
 LOCATION = """
 from pathlib import Path
 import dagster as dg
@@ -56,7 +58,8 @@ def daemon(versions, registry, tmp_path):
 
     def iterate(moment: str = "") -> int:
         arguments = [str(tmp_path / "location.py"), str(tmp_path / "home"), moment]
-        done = subprocess.run([sys.executable, "-c", DAEMON, *arguments], capture_output=True, text=True, timeout=120)
+        command = [sys.executable, "-c", DAEMON, *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=LONGEST_SECONDS)
         assert done.returncode in (0, -9), done.stderr
         return done.returncode
 

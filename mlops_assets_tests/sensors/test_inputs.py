@@ -96,6 +96,7 @@ def test_a_store_that_does_not_answer_is_an_error_that_names_the_place():
         listing_token(Location.parse("deadstore://x/t.parquet"), "parquet")
 
 
+@pytest.mark.fast
 def test_new_and_changed_files_ask_for_a_run_each(model, versions, tmp_path):
     m = model()
     (first,) = m.keys(SENSOR)

@@ -156,6 +156,7 @@ def test_the_cursor_is_plain_json():
     }
 
 
+@pytest.mark.slow
 def test_decisions_do_not_import_dagster():
     code = "import sys, mlops_assets.sensors.moves, mlops_assets.sensors.listing; print('dagster' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -1,4 +1,4 @@
-"""What people are told of a run, from real runs."""
+"""What is reported of a run, from real runs."""
 
 import dagster as dg
 import pandas as pd
@@ -13,10 +13,10 @@ ROWS = 40
 
 
 class Recorder(Notifier):
-    """Keeps what it is told."""
+    """Keeps the messages."""
 
     def notify(self, title: str, message: str) -> None:
-        TOLD.append((title, message))
+        MESSAGES.append((title, message))
 
 
 class Broken(Notifier):
@@ -26,12 +26,12 @@ class Broken(Notifier):
         raise ConnectionError("https://token-canary@chat.example does not answer")
 
 
-TOLD: list[tuple[str, str]] = []
+MESSAGES: list[tuple[str, str]] = []
 
 
 @pytest.fixture(autouse=True)
-def nothing_told():
-    TOLD.clear()
+def no_messages():
+    MESSAGES.clear()
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def features(registry) -> pd.DataFrame:
     return features
 
 
-def tell(done, instance: dg.DagsterInstance, which: str, notifier: Notifier) -> None:
+def report(done, instance: dg.DagsterInstance, which: str, notifier: Notifier) -> None:
     """Evaluate one notification sensor for a finished run."""
     sensor = done.definitions.resolve_sensor_def(f"m_{which}_notification")
     kind = DagsterEventType.RUN_FAILURE if which == "failure" else DagsterEventType.RUN_SUCCESS
@@ -57,11 +57,11 @@ def tell(done, instance: dg.DagsterInstance, which: str, notifier: Notifier) -> 
     sensor(context.for_run_failure() if which == "failure" else context)
 
 
-def test_success_of_inference_tells_the_shape_of_the_predictions(features, run, instance):
+def test_success_of_inference_reports_the_shape_of_the_predictions(features, run, instance):
     done = run(features, job="inference")
-    tell(done, instance, "success", Recorder())
+    report(done, instance, "success", Recorder())
     columns = len(done.table("predictions").columns)
-    title, message = TOLD[0]
+    title, message = MESSAGES[0]
     assert title == "m: m_inference_job succeeded"
     assert message.splitlines() == [
         f"Run {done.result.run_id}",
@@ -69,18 +69,18 @@ def test_success_of_inference_tells_the_shape_of_the_predictions(features, run, 
     ]
 
 
-def test_success_of_explanations_tells_the_number_of_features_and_the_first_of_them(features, run, instance):
+def test_success_of_explanations_reports_the_number_of_features_and_the_first_of_them(features, run, instance):
     done = run(features)
-    tell(done, instance, "success", Recorder())
+    report(done, instance, "success", Recorder())
     ranked = done.table("model_explanations").sort_values("rank")["feature"].tolist()
-    assert TOLD[0][0] == "m: m_explanations_job succeeded"
-    assert TOLD[0][1].splitlines()[-1] == f"Explanations: 4 features; top: {', '.join(ranked)}"
+    assert MESSAGES[0][0] == "m: m_explanations_job succeeded"
+    assert MESSAGES[0][1].splitlines()[-1] == f"Explanations: 4 features; top: {', '.join(ranked)}"
 
 
-def test_failure_tells_the_step_and_the_first_line_of_the_root_error(features, run, instance):
+def test_failure_reports_the_step_and_the_first_line_of_the_error(features, run, instance):
     done = run({"path": "nowhere.parquet"}, job="inference")
-    tell(done, instance, "failure", Recorder())
-    title, message = TOLD[0]
+    report(done, instance, "failure", Recorder())
+    title, message = MESSAGES[0]
     step, first_line = message.splitlines()[1].split(": ", 1)
     assert title == "m: m_inference_job failed"
     assert step == "Step m__samples"
@@ -95,7 +95,7 @@ def test_a_notifier_that_raises_is_logged_without_its_words_and_goes_no_further(
 ):
     done = run(features if inputs is None else inputs, job="inference")
     status = instance.get_run_by_id(done.result.run_id).status
-    tell(done, instance, which, Broken())
+    report(done, instance, which, Broken())
     logged = capfd.readouterr().err
     assert "The notifier Broken failed with a ConnectionError" in logged
     assert "token-canary" not in logged
@@ -116,10 +116,10 @@ def test_without_automation_the_sensors_watch_the_models_own_jobs(features, run,
     somebody_elses.execute_in_process(instance=instance)
     own = run(features, job="inference")
     tick(cursor)
-    assert [message.splitlines()[0] for _, message in TOLD] == [f"Run {own.result.run_id}"]
+    assert [message.splitlines()[0] for _, message in MESSAGES] == [f"Run {own.result.run_id}"]
 
 
-def test_with_automation_a_run_outside_the_jobs_is_told_too(features, run, instance):
+def test_with_automation_a_run_outside_the_jobs_is_reported_too(features, run, instance):
     done = run(features, job="inference", automation="eager")
     everything = done.definitions.resolve_implicit_global_asset_job_def()
     done.result = everything.execute_in_process(
@@ -127,16 +127,16 @@ def test_with_automation_a_run_outside_the_jobs_is_told_too(features, run, insta
         asset_selection=[dg.AssetKey(["m", "champion_model"])],
         run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
     )
-    tell(done, instance, "success", Recorder())
-    assert [("m: a run outside its jobs succeeded", f"Run {done.result.run_id}")] == TOLD
+    report(done, instance, "success", Recorder())
+    assert [("m: a run outside its jobs succeeded", f"Run {done.result.run_id}")] == MESSAGES
 
 
-def test_with_automation_a_run_of_other_assets_is_not_told(features, run, instance):
+def test_with_automation_a_run_of_other_assets_is_not_reported(features, run, instance):
     done = run(features, job="inference", automation="eager")
 
     @dg.job
     def somebody_elses() -> None: ...
 
     done.result = somebody_elses.execute_in_process(instance=instance)
-    tell(done, instance, "success", Recorder())
-    assert TOLD == []
+    report(done, instance, "success", Recorder())
+    assert MESSAGES == []

@@ -16,6 +16,8 @@ from mlops_assets.errors import RegistryError
 from mlops_assets.resources.defaults import default_resources
 from mlops_assets.resources.registry import MlflowRegistry
 
+pytestmark = pytest.mark.slow
+
 MODELS = [f"model_{number}" for number in range(4)]
 SENSORS = ("champion_sensor", "new_version_sensor")
 

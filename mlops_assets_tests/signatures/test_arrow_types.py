@@ -11,7 +11,7 @@ from mlflow.types.schema import AnyType, Array, Map, Object, Property
 
 from mlops_assets.signatures.contract.arrow_types import (
     CONVERSIONS,
-    How,
+    ConversionKind,
     arrow_schema,
     arrow_type_of,
     conversion,
@@ -60,7 +60,7 @@ def test_the_table_has_every_family_and_every_target():
     assert {family_of(values.type) for values in SAMPLES.values()} == set(SAMPLES)
 
 
-@pytest.mark.parametrize(("family", "target"), cells(How.SAME) + cells(How.WIDEN))
+@pytest.mark.parametrize(("family", "target"), cells(ConversionKind.SAME) + cells(ConversionKind.WIDEN))
 def test_same_and_widen_keep_every_value(family, target):
     values = SAMPLES[family]
     cast, failures = scalar_converter(values.type, TARGETS[target], False, Reading()).convert(values)
@@ -69,7 +69,7 @@ def test_same_and_widen_keep_every_value(family, target):
     assert cast.to_pylist() == values.to_pylist()
 
 
-@pytest.mark.parametrize(("family", "target"), cells(How.CHECK))
+@pytest.mark.parametrize(("family", "target"), cells(ConversionKind.CHECK))
 def test_check_keeps_what_fits_and_finds_what_does_not(family, target):
     values = SAMPLES[family]
     cast, failures = scalar_converter(values.type, TARGETS[target], False, Reading()).convert(values)
@@ -84,13 +84,13 @@ def test_check_keeps_what_fits_and_finds_what_does_not(family, target):
     assert all(cast[row].as_py() is None for row in np.flatnonzero(failed))
 
 
-@pytest.mark.parametrize(("family", "target"), cells(How.REFUSED))
+@pytest.mark.parametrize(("family", "target"), cells(ConversionKind.REFUSED))
 def test_refused_pairs_are_refused_whatever_the_policy(family, target):
     with pytest.raises(RefusedError, match="cannot become"):
         scalar_converter(SAMPLES[family].type, TARGETS[target], True, Reading(text=True, iso=True, allow_missing=True))
 
 
-@pytest.mark.parametrize(("family", "target"), cells(How.TEXT) + cells(How.ISO))
+@pytest.mark.parametrize(("family", "target"), cells(ConversionKind.TEXT) + cells(ConversionKind.ISO))
 def test_text_is_parsed_only_where_it_is_named(family, target):
     with pytest.raises(RefusedError, match="text_columns"):
         scalar_converter(pa.string(), TARGETS[target], True, Reading())
@@ -102,10 +102,10 @@ def test_markdown_says_what_the_table_says():
     header, _, *rows = [
         [cell.strip() for cell in line.strip("|").split("|")] for line in page.split("\n\n")[0].split("\n")
     ]
-    assert {(row[0], target): How(cell) for row in rows for target, cell in zip(header[1:], row[1:], strict=True)} == (
-        CONVERSIONS
-    )
-    assert all(f"`{how.value}`" in page for how in How)
+    assert {
+        (row[0], target): ConversionKind(cell) for row in rows for target, cell in zip(header[1:], row[1:], strict=True)
+    } == (CONVERSIONS)
+    assert all(f"`{how.value}`" in page for how in ConversionKind)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_wrappers_and_variants_belong_to_the_plain_family(wrapped, family):
 
 
 def test_a_column_of_nulls_suits_every_type():
-    assert {conversion(pa.null(), target) for target in TARGETS.values()} == {How.SAME}
+    assert {conversion(pa.null(), target) for target in TARGETS.values()} == {ConversionKind.SAME}
 
 
 def test_arrow_schema_of_columns():

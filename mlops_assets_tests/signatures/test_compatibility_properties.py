@@ -1,6 +1,7 @@
 """Compatibility is what it claims."""
 
 import pyarrow as pa
+import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from mlflow.models import ModelSignature
@@ -8,11 +9,18 @@ from mlflow.types import ColSpec, DataType, Schema
 from mlflow.types.schema import AnyType, Array, Map, Object, Property
 
 from mlops_assets.errors import ContractError
-from mlops_assets.signatures.compatibility.compatibility import Code, Mode, check, compare
+from mlops_assets.signatures.compatibility.compatibility import (
+    CompatibilityMode,
+    DifferenceCode,
+    check_compatibility,
+    compare_signatures,
+)
 from mlops_assets.signatures.compatibility.edge_values import edge_rows
 from mlops_assets.signatures.contract.arrow_types import arrow_schema
 from mlops_assets.signatures.contract.contract import Contract
 from mlops_assets_tests.signatures.strategies import column_schemas, mlflow_types, names, scalars, tables, tensor_specs
+
+pytestmark = pytest.mark.slow
 
 bounded = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -89,14 +97,16 @@ def conforms(batch, schema):
 @given(st.one_of(column_schemas(), tensor_specs.map(lambda spec: Schema([spec]))))
 def test_nothing_differs_from_itself(schema):
     signature = ModelSignature(schema, schema)
-    assert compare(signature, signature) == []
+    assert compare_signatures(signature, signature) == []
 
 
 @bounded
 @given(st.one_of(successors(), successors(), neighbours()), st.data())
 def test_rows_valid_for_the_old_schema_conform_to_a_new_one_that_is_backward_compatible(pair, data):
     old, new = pair
-    assume(check([("old", ModelSignature(old))], ModelSignature(new), Mode.BACKWARD).compatible)
+    assume(
+        check_compatibility([("old", ModelSignature(old))], ModelSignature(new), CompatibilityMode.BACKWARD).compatible
+    )
     batch = data.draw(tables(old))
     valid = Contract(old, batch.schema).apply(batch).accepted
     assert conforms(valid, new)
@@ -125,7 +135,11 @@ def witnesses(schema):
 @given(neighbours())
 def test_where_it_says_breaking_there_is_a_row_that_breaks(pair):
     old, new = pair
-    assume(not check([("old", ModelSignature(old))], ModelSignature(new), Mode.BACKWARD).compatible)
+    assume(
+        not check_compatibility(
+            [("old", ModelSignature(old))], ModelSignature(new), CompatibilityMode.BACKWARD
+        ).compatible
+    )
     tried = list(witnesses(old))
     assert all(conforms(batch, old) for batch in tried)
     assert not all(conforms(batch, new) for batch in tried)
@@ -135,9 +149,14 @@ def test_where_it_says_breaking_there_is_a_row_that_breaks(pair):
 @given(neighbours())
 def test_forward_is_backward_read_the_other_way(pair):
     old, new = (ModelSignature(outputs=schema) for schema in pair)
-    only_columns = {Code.OUTPUT_ADDED, Code.OUTPUT_RENAMED, Code.OUTPUT_REMOVED, Code.OUTPUT_REORDERED}
-    forward = [d for d in compare(old, new) if d.code not in only_columns]
-    backward = compare(ModelSignature(pair[1]), ModelSignature(pair[0]))
+    only_columns = {
+        DifferenceCode.OUTPUT_ADDED,
+        DifferenceCode.OUTPUT_RENAMED,
+        DifferenceCode.OUTPUT_REMOVED,
+        DifferenceCode.OUTPUT_REORDERED,
+    }
+    forward = [d for d in compare_signatures(old, new) if d.code not in only_columns]
+    backward = compare_signatures(ModelSignature(pair[1]), ModelSignature(pair[0]))
     breaking = {
         d.path for d in backward if d.breaking and not d.code.value.startswith(("input_added", "input_removed"))
     }

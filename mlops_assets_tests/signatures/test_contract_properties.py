@@ -15,6 +15,8 @@ from mlops_assets.signatures.mlflow.model_input import refused_by_mlflow, to_mod
 from mlops_assets_tests.signatures.same import same
 from mlops_assets_tests.signatures.strategies import column_schemas, tables
 
+pytestmark = pytest.mark.slow
+
 policies = st.builds(Policy, missing=st.sampled_from(["reject", "allow"]))
 bounded = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 

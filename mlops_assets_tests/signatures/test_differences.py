@@ -7,7 +7,13 @@ from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema, TensorSpec
 from mlflow.types.schema import AnyType, Array, Map, Object, Property
 
 from mlops_assets.errors import ConfigurationError
-from mlops_assets.signatures.compatibility.compatibility import Code, Difference, Mode, check, compare
+from mlops_assets.signatures.compatibility.compatibility import (
+    CompatibilityMode,
+    Difference,
+    DifferenceCode,
+    check_compatibility,
+    compare_signatures,
+)
 
 
 def columns(*specs):
@@ -19,7 +25,7 @@ def tensors(dtype, *shape, name=None):
 
 
 def found(old, new):
-    return [(d.code.value, d.path, d.breaking) for d in compare(old, new)]
+    return [(d.code.value, d.path, d.breaking) for d in compare_signatures(old, new)]
 
 
 def record(*properties):
@@ -159,12 +165,12 @@ def test_params(old, new, expected):
 def test_every_code_has_a_case():
     cases = [code for case in (*INPUTS, *OUTPUTS) for code, _, _ in case[3]]
     in_params = {"param_added", "param_removed", "param_default_changed", "param_shape_changed"}
-    assert {*cases, *in_params} == {code.value for code in Code}
+    assert {*cases, *in_params} == {code.value for code in DifferenceCode}
 
 
 def test_a_difference_says_both_types():
-    (difference,) = compare(ModelSignature(columns(X)), ModelSignature(columns(("x", "integer", False))))[1:]
-    assert difference == Difference(Code.TYPE_NARROWED, "inputs", "x", "long", "integer", True)
+    (difference,) = compare_signatures(ModelSignature(columns(X)), ModelSignature(columns(("x", "integer", False))))[1:]
+    assert difference == Difference(DifferenceCode.TYPE_NARROWED, "inputs", "x", "long", "integer", True)
 
 
 OLD = ModelSignature(columns(X), columns(P))
@@ -187,31 +193,31 @@ BREAKS_OUTPUTS = ModelSignature(columns(X), columns(("p", "double", True)))
     ],
 )
 def test_modes(mode, new, compatible):
-    assert check([("version 1", OLD)], new, Mode.of(mode)).compatible is compatible
+    assert check_compatibility([("version 1", OLD)], new, CompatibilityMode.of(mode)).compatible is compatible
 
 
 @pytest.mark.parametrize(("mode", "compatible"), [("BACKWARD", True), ("BACKWARD_TRANSITIVE", False)])
 def test_transitive_modes_judge_against_every_version(mode, compatible):
     # Version 1 has no y, version 2 has: version 3 reads what was prepared for 2, and not what was prepared for 1.
     history = [("version 1", OLD), ("version 2", BREAKS_INPUTS)]
-    verdict = check(history, BREAKS_INPUTS, Mode.of(mode))
+    verdict = check_compatibility(history, BREAKS_INPUTS, CompatibilityMode.of(mode))
     assert verdict.compatible is compatible
     assert list(verdict.differences) == (["version 2"] if compatible else ["version 1", "version 2"])
 
 
 def test_without_history_everything_is_compatible():
-    verdict = check([], OLD)
+    verdict = check_compatibility([], OLD)
     assert verdict.compatible
     assert verdict.report("version 1") == "version 1 is compatible with no earlier version (mode FULL)\n"
 
 
 def test_a_version_without_signature_takes_everything():
-    assert check([("version 1", None)], OLD).forbidden[0][1].code is Code.INPUTS_DECLARED
-    assert not check([("version 1", OLD)], None, Mode.BACKWARD).forbidden
+    assert check_compatibility([("version 1", None)], OLD).forbidden[0][1].code is DifferenceCode.INPUTS_DECLARED
+    assert not check_compatibility([("version 1", OLD)], None, CompatibilityMode.BACKWARD).forbidden
 
 
 def test_the_report_names_what_is_forbidden():
-    report = check([("version 1", OLD)], BREAKS_INPUTS).report("version 2")
+    report = check_compatibility([("version 1", OLD)], BREAKS_INPUTS).report("version 2")
     assert report == (
         "version 2 is NOT compatible with version 1 (mode FULL)\n"
         "version 1: 1 differences\n"
@@ -220,7 +226,7 @@ def test_the_report_names_what_is_forbidden():
 
 
 def test_rows_are_for_a_table():
-    (row,) = check([("version 1", OLD)], BREAKS_OUTPUTS, Mode.BACKWARD).rows()
+    (row,) = check_compatibility([("version 1", OLD)], BREAKS_OUTPUTS, CompatibilityMode.BACKWARD).rows()
     assert row == {
         "against": "version 1",
         "code": "type_changed",
@@ -235,4 +241,4 @@ def test_rows_are_for_a_table():
 
 def test_an_unknown_mode_is_an_error_that_lists_them():
     with pytest.raises(ConfigurationError, match=r"'FUL' \(did you mean 'FULL'\?\).*NONE, BACKWARD, FORWARD"):
-        Mode.of("FUL")
+        CompatibilityMode.of("FUL")

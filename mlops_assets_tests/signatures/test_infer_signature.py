@@ -214,6 +214,7 @@ def test_faults_of_all_params_are_said_at_once_and_hold_no_values():
     assert "secret" not in message
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(schema=column_schemas(), data=st.data())
 def test_what_is_inferred_conforms_is_taken_by_mlflow_and_survives_json(recorded_model, schema, data):

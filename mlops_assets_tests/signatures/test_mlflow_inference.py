@@ -19,7 +19,12 @@ from mlflow.types.schema import AnyType, Array, Object, Property
 
 from mlops_assets.errors import SignatureError
 from mlops_assets.signatures.infer.infer_signature import infer_signature
-from mlops_assets.signatures.infer.mlflow_inference import Deviation, deviation_of, deviation_of_records, shortened
+from mlops_assets.signatures.infer.mlflow_inference import (
+    Deviation,
+    deviation_of,
+    deviation_of_records,
+    shorten_arrays,
+)
 
 GIVES_UP = Schema([ColSpec(AnyType())])
 """MLflow's answer where it fails: one column without name, of type Any."""
@@ -248,7 +253,7 @@ def test_without_a_listed_reason_the_answer_for_json_objects_is_mlflows(records)
 def test_shortened_cells_have_the_same_type(values):
     column = pd.DataFrame({"x": pd.Series(values, dtype=object)})
     if deviation_of(column["x"]) is None:
-        assert mlflows(pd.DataFrame({"x": column["x"].map(shortened)})) == mlflows(column)
+        assert mlflows(pd.DataFrame({"x": column["x"].map(shorten_arrays)})) == mlflows(column)
 
 
 def test_plain_dtypes_are_left_to_mlflow(monkeypatch):

@@ -79,7 +79,8 @@ def test_local_and_remote_filesystems(memory_root, tmp_path):
 def test_a_missing_package_is_named_with_its_pip_line(protocol, client, package, monkeypatch):
     registry = importlib.import_module("fsspec.registry")  # the name in the package is a mapping
     monkeypatch.setitem(sys.modules, client, None)
-    monkeypatch.delitem(registry._registry, protocol, raising=False)
+    # The public `fsspec.registry` is a read-only view of it, and nothing else forgets an implementation.
+    monkeypatch.delitem(registry._registry, protocol, raising=False)  # noqa: SLF001
     with pytest.raises(MissingExtraError, match=rf"Run: pip install {re.escape(package)}\."):
         _ = Location.parse(f"{protocol}://b/x").filesystem
 
@@ -150,7 +151,7 @@ class TestSmallFiles:
         place.write_text_atomically("old")
 
         def fail():
-            with place.replacing() as temporary:
+            with place.replace_atomically() as temporary:
                 temporary.write_text_atomically("half")
                 raise KeyboardInterrupt
 

@@ -8,6 +8,7 @@ from threading import Thread
 import pytest
 
 from mlops_assets.storage.locks import hold, is_held, lock_file, lock_folder
+from mlops_assets_tests.waiting import LONGEST_SECONDS, wait_for
 
 
 def test_holders_do_not_overlap_and_leave_no_file(tmp_path):
@@ -36,25 +37,26 @@ def test_a_wait_is_reported_once(tmp_path):
     with lock_file(tmp_path / ".lock", lambda: waits.append("first")):
         waiting = Thread(target=lambda: lock_file(tmp_path / ".lock", lambda: waits.append("second")).__enter__())
         waiting.start()
-        waiting.join(0.2)
+        wait_for(lambda: waits, "the message to the one who waits")
         assert waiting.is_alive()
         assert waits == ["second"]
-    waiting.join(5)
+    waiting.join(LONGEST_SECONDS)
     assert not waiting.is_alive()
 
 
 def lock_and_sleep(path: str, ready: "multiprocessing.synchronize.Event") -> None:
     with lock_file(Path(path)):
         ready.set()
-        time.sleep(60)
+        time.sleep(LONGEST_SECONDS)
 
 
+@pytest.mark.slow
 def test_the_lock_of_a_killed_process_is_free_at_once(tmp_path):
     context = multiprocessing.get_context("spawn")
     ready = context.Event()
     process = context.Process(target=lock_and_sleep, args=(str(tmp_path / ".lock"), ready))
     process.start()
-    assert ready.wait(30)
+    assert ready.wait(LONGEST_SECONDS)
     process.kill()
     process.join()
     assert (tmp_path / ".lock").exists()

@@ -56,7 +56,7 @@ class TestDraft:
     def test_a_small_object_is_one_request_and_a_large_one_an_upload(self, bucket):
         for size in (10, 11 * MIB):
             place = bucket.place(f"{size}", default_block_size=5 * MIB)
-            with place.draft() as sink:
+            with place.open_draft() as sink:
                 for _ in range(10):
                     sink.write(b"x" * (size // 10))
                 assert sink.tell() == size // 10 * 10
@@ -71,7 +71,7 @@ class TestDraft:
         place.write_text_atomically("old")
 
         def fail():
-            with place.draft() as sink:
+            with place.open_draft() as sink:
                 sink.write(b"x" * size)
                 raise KeyboardInterrupt
 
@@ -80,7 +80,7 @@ class TestDraft:
         assert (place.read_text(), bucket.objects(), bucket.uploads()) == ("old", ["x"], [])
 
     def test_no_bytes_make_an_empty_object(self, bucket):
-        with bucket.place("x").draft():
+        with bucket.place("x").open_draft():
             pass
         assert bucket.place("x").size() == 0
 
@@ -88,7 +88,7 @@ class TestDraft:
         place = bucket.place("x", default_block_size=5 * MIB)
 
         def fail():
-            with place.draft() as sink:
+            with place.open_draft() as sink:
                 sink.write(b"x" * 6 * MIB)
                 bucket.deny("s3:AbortMultipartUpload", "s3:*")
                 raise RuntimeError
@@ -104,7 +104,7 @@ def test_a_killed_writer_leaves_what_was_there_and_its_upload_is_swept(bucket):
     program = f"""
         from mlops_assets.storage.location import Location
         place = Location({place.address!r}, {dict(place.storage_options)!r})
-        with place.draft() as sink:
+        with place.open_draft() as sink:
             sink.write(b"x" * {6 * MIB})
             print("half", flush=True)
             input()
@@ -227,8 +227,8 @@ class TestErrors:
     @pytest.mark.parametrize(
         ("status", "code", "expected"),
         [
-            (301, "PermanentRedirect", "Bucket 'bkt' lies in another region"),
-            (400, "AuthorizationHeaderMalformed", "Bucket 'bkt' lies in another region"),
+            (301, "PermanentRedirect", "Bucket 'bkt' is in another region"),
+            (400, "AuthorizationHeaderMalformed", "Bucket 'bkt' is in another region"),
             (403, "InvalidAccessKeyId", "The store does not accept the credentials: InvalidAccessKeyId"),
             (403, "SignatureDoesNotMatch", "The store does not accept the credentials: SignatureDoesNotMatch"),
             (400, "ExpiredToken", "The store does not accept the credentials: ExpiredToken"),

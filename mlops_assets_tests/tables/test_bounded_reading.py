@@ -24,6 +24,7 @@ def place(tmp_path_factory) -> Location:
     return place
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("whose", ["published", "inputs"])
 def test_of_a_lazy_table_less_than_half_is_in_memory_at_once(place, whose):
     writer = ParquetWriter()

@@ -33,7 +33,7 @@ def test_lock_files_of_dead_writers_go_with_their_drafts_and_without_them(tmp_pa
 
 def test_the_file_of_a_living_writer_stays(tmp_path):
     place = Location.parse(tmp_path / "predictions.parquet")
-    with place.replacing() as temporary:
+    with place.replace_atomically() as temporary:
         Path(temporary.address).write_text("new")
         assert sweep_folder(Location.parse(tmp_path)) == ()
     assert place.read_text() == "new"

@@ -97,19 +97,16 @@ class TestInputs:
         assert bucket.place("in.parquet").size() > 60 * MIB
         filesystem = bucket.place("in.parquet").remote()[0]
         fetched = []
-        ask = filesystem._call_s3
 
-        async def counting(method, *rest, **what):
-            answer = await ask(method, *rest, **what)
-            if method == "get_object":
-                fetched.append(answer["ContentLength"])
-            return answer
+        def count(parsed, **_):
+            fetched.append(parsed["ContentLength"])
 
-        filesystem._call_s3 = counting
+        filesystem.connect()
+        filesystem.s3.meta.events.register("after-call.s3.GetObject", count)
         try:
             found = TableSource(bucket.place("in.parquet"), columns=("c5",)).open().reader().read_all()
         finally:
-            del filesystem._call_s3
+            filesystem.s3.meta.events.unregister("after-call.s3.GetObject", count)
         np.testing.assert_array_equal(found.column("c5"), wide.column("c5"))
         assert sum(fetched) < 16 * MIB
         assert max(fetched) <= 2 * MIB
@@ -141,7 +138,7 @@ class TestPublishing:
 
         local, remote = Location.parse(tmp_path / "t"), bucket.place("folder/t")
         here, there = (writer_for(kind).write(MIXED.to_reader(), place) for place in (local, remote))
-        assert remote.suffixed(f".{kind}").read_bytes() == (tmp_path / f"t.{kind}").read_bytes()
+        assert remote.append(f".{kind}").read_bytes() == (tmp_path / f"t.{kind}").read_bytes()
         assert (here.rows, here.bytes, here.schema) == (there.rows, there.bytes, there.schema)
 
     @pytest.mark.parametrize("kind", ["parquet", "csv"])
@@ -173,7 +170,7 @@ class TestPublishing:
             yield
 
         with pytest.raises(TableError, match="no"):
-            writer.write(pa.table({"x": [1]}).to_reader(), place, switching=refusing())
+            writer.write(pa.table({"x": [1]}).to_reader(), place, switch_guard=refusing())
         assert writer.read(place).to_table().equals(MIXED)
 
     def test_a_reader_meanwhile_sees_the_old_table_or_the_new_one(self, bucket):

@@ -107,6 +107,7 @@ class TestParquet:
         assert source(parquet).open().dataset() is None
         assert source(parquet, row_key=("id",), limit=1).open().dataset() is None
 
+    @pytest.mark.slow
     def test_one_huge_row_group_is_read_in_bounded_memory(self, tmp_path):
         n = 2_000_000
         pq.write_table(
@@ -428,7 +429,7 @@ class TestRemote:
     def test_a_file_behind_a_url(self, memory_root, name):
         place = memory_root.child(name)
         if name.endswith("parquet"):
-            with place.replacing() as temporary:
+            with place.replace_atomically() as temporary:
                 pq.write_table(pa.table({"a": [1]}), temporary.path, filesystem=temporary.filesystem)
         else:
             place.write_text_atomically("a\n1\n" if name.endswith("csv") else json.dumps({"a": 1}) + "\n")

@@ -30,6 +30,7 @@ def place_in(folder) -> Location:
     return Location.parse(str(folder)).child("predictions")
 
 
+@pytest.mark.slow
 @settings(max_examples=120, deadline=None)
 @given(table=tables(EVERY))
 def test_parquet_brings_types_and_values_back(tmp_path_factory, table):
@@ -38,6 +39,7 @@ def test_parquet_brings_types_and_values_back(tmp_path_factory, table):
     assert_same(ParquetWriter().read(place).to_table(), table)
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(table=tables(FLAT))
 def test_csv_brings_types_and_values_back(tmp_path_factory, table):
@@ -203,6 +205,7 @@ KILLED = """
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format_name", FORMATS)
 def test_a_killed_writer_leaves_the_previous_table_and_a_leftover_that_is_swept(tmp_path, format_name):
     writer, place = writer_for(format_name), place_in(tmp_path)

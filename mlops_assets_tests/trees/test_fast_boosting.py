@@ -75,6 +75,7 @@ def accelerated(model, rows: int = WORTH_PAIRS):
     return fast
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_every_bit_is_the_librarys(name):
     model, X = fitted(name)

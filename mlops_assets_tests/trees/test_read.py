@@ -17,7 +17,7 @@ CATEGORIES = [4, 5]
 
 
 def table(*, missing):
-    """Normal numbers on a grid (so that rows lie on thresholds), then two columns of category codes."""
+    """Normal numbers on a grid (so that rows are on thresholds), then two columns of category codes."""
     random = np.random.default_rng(0)
     X = random.normal(size=(ROWS, 6)).round(1)
     X[:, 4], X[:, 5] = random.integers(0, 9, ROWS), random.integers(0, 40, ROWS)
@@ -205,6 +205,7 @@ def test_the_space_is_named(fitted, name):
     assert read_ensemble(fitted(name)[0]).space == CASES[name][3]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_base_and_attributions_add_up_to_the_margin(fitted, name):
     model, X, _ = fitted(name)
@@ -251,6 +252,7 @@ OWN = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OWN)
 def test_the_librarys_own_contributions_agree(fitted, name):
     model, X, output = fitted(name)
@@ -409,6 +411,7 @@ def test_a_model_that_is_not_fitted_is_refused(name):
         read_ensemble(model)
 
 
+@pytest.mark.slow
 def test_reading_imports_neither_numba_nor_shap():
     import subprocess
     import sys

@@ -173,7 +173,7 @@ def random_ensemble(seed, *, trees=3, features=4, depth=5, width=1, outputs=None
 
 
 def random_rows(seed, rows, features):
-    """Values that lie on thresholds, between them, beyond them, in and out of category sets, and missing ones."""
+    """Values on thresholds, between them, beyond them, in and out of category sets, and missing ones."""
     random = np.random.default_rng(seed)
     choices = [-3.0, -1.0, -0.5, 0.0, 0.25, 0.5, 1.0, 2.0, 32.0, 99.0, np.nan, np.inf]
     return random.choice(choices, size=(rows, features))
@@ -225,7 +225,9 @@ def test_an_output_that_is_one_less_the_others(way):
     np.testing.assert_allclose(tree_shap(ensemble, X)[0], by_subsets(ensemble, X)[0], rtol=0, atol=1e-13)
 
 
-@pytest.mark.parametrize("features", [1, 2, 3, 4, 5, 8, 9, 13, 17, 23, 30])
+@pytest.mark.parametrize(
+    "features", [1, 2, 3, 4, 5, 8, 9, 13, 17, *(pytest.param(many, marks=pytest.mark.slow) for many in (23, 30))]
+)
 def test_exact_fractions_agree_for_that_many_features_on_a_path(way, features):
     ensemble, X = chain(features), np.random.default_rng(1).normal(size=(2, features))
     np.testing.assert_allclose(tree_shap(ensemble, X)[0][:, :, 0], by_fractions(ensemble, X), rtol=0, atol=1e-13)
@@ -339,6 +341,7 @@ def test_shap_agrees_on_classes(way, data):
 # --- compiling --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_small_job_does_not_wait_for_a_compiler(monkeypatch, data):
     from sklearn.ensemble import RandomForestRegressor
 
@@ -349,12 +352,12 @@ def test_a_small_job_does_not_wait_for_a_compiler(monkeypatch, data):
     np.testing.assert_allclose(base + values.sum(axis=1), raw_margin(ensemble, X[:199]), rtol=0, atol=1e-11)
 
 
-def test_the_way_follows_from_the_job_and_not_from_what_came_before(monkeypatch):
+def test_the_job_alone_decides_whether_the_kernel_is_used(monkeypatch):
     """The two differ in the last bits: a part of a job must be the same in whichever process it is done."""
     calls = []
     monkeypatch.setattr(shap_kernel, "PATIENCE", 1.0)
-    monkeypatch.setattr(shap_kernel, "plain_seconds", lambda walk, rows, block: 0.3 * rows)
-    monkeypatch.setattr(shap_kernel, "plain_walk", lambda *_: calls.append("plain"))
+    monkeypatch.setattr(shap_kernel, "estimate_seconds", lambda walk, rows, block: 0.3 * rows)
+    monkeypatch.setattr(shap_kernel, "add_shap_values", lambda *_: calls.append("plain"))
     monkeypatch.setattr(shap_kernel, "_compiled_walk", lambda *_: calls.append("compiled"))
     ensemble = random_ensemble(0)
     for rows, job in ((1, None), (1, 4), (3, None), (1, 3), (4, None), (3, 3)):
@@ -369,18 +372,18 @@ def test_a_margin_does_not_depend_on_the_number_of_rows():
     assert np.array_equal(raw_margin(ensemble, X), np.concatenate(pieces))
 
 
-def test_without_a_place_for_a_cache_the_kernel_compiles_all_the_same(monkeypatch):
+def test_where_nothing_can_be_cached_the_kernel_is_compiled_again(monkeypatch):
     import numba
 
     njit = numba.njit
 
-    def homeless(signatures=None, cache=False, **options):
+    def njit_without_cache(signatures=None, cache=False, **options):
         if cache:
             raise RuntimeError("cannot cache function: no locator available")
         return njit(signatures, **options)
 
-    monkeypatch.setattr(numba, "njit", homeless)
-    assert numba_kernels.compiled(lambda x: x + 1)(1) == 2
+    monkeypatch.setattr(numba, "njit", njit_without_cache)
+    assert numba_kernels.compile_kernel(lambda x: x + 1)(1) == 2
 
 
 @pytest.mark.slow

@@ -1,20 +1,20 @@
-"""How far two versions' predictions lie apart."""
+"""How far two versions' predictions differ."""
 
 import math
 
 import pyarrow as pa
 import pytest
 
-from mlops_assets.validation.shift import prediction_shift
+from mlops_assets.validation.shift import measure_shift
 
 
 def shift(old: list, new: list) -> dict[str, float]:
-    return prediction_shift(pa.table({"y": old}), pa.table({"y": new}), ["y"])["y"]
+    return measure_shift(pa.table({"y": old}), pa.table({"y": new}), ["y"])["y"]
 
 
 def test_numbers():
-    told = shift([1.0, 2.0, 3.0, 4.0], [1.0, 3.0, 3.0, 2.0])
-    assert told == {
+    measures = shift([1.0, 2.0, 3.0, 4.0], [1.0, 3.0, 3.0, 2.0])
+    assert measures == {
         "changed": 0.5,
         "mean_abs_change": 0.75,
         "max_abs_change": 2.0,
@@ -38,8 +38,8 @@ def test_equal_predictions_do_not_shift():
 
 
 def test_what_is_not_finite_counts_as_changed_only():
-    told = shift([1.0, math.nan, math.inf], [2.0, math.nan, 1.0])
-    assert told == {
+    measures = shift([1.0, math.nan, math.inf], [2.0, math.nan, 1.0])
+    assert measures == {
         "changed": pytest.approx(2 / 3),
         "mean_abs_change": 1.0,
         "max_abs_change": 1.0,
@@ -48,9 +48,9 @@ def test_what_is_not_finite_counts_as_changed_only():
 
 
 def test_columns_of_one_side_are_left_out():
-    assert prediction_shift(pa.table({"y": [1]}), pa.table({"z": [1]}), ["z"]) == {}
+    assert measure_shift(pa.table({"y": [1]}), pa.table({"z": [1]}), ["z"]) == {}
 
 
 def test_no_rows_give_no_numbers():
     empty = pa.table({"y": pa.array([], pa.float64())})
-    assert prediction_shift(empty, empty, ["y"]) == {"y": {}}
+    assert measure_shift(empty, empty, ["y"]) == {"y": {}}

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 import pyarrow as pa
 
@@ -59,6 +59,8 @@ class SparkEngine(Engine):
     in_flight_mib
         About so many MiB of rows are under way at once; they are in the driver's memory (``spark.driver.memory``).
     """
+
+    KIND: ClassVar[Literal["SparkEngine"]] = "SparkEngine"
 
     master: str | None = None
     remote: str | None = field(default=None, repr=False)

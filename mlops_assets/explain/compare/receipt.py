@@ -151,7 +151,7 @@ def check_receipt(
                 f"output {line.output}: {', '.join(line.different)} differ by up to {line.largest_difference:.3g},"
                 f" where {line.allowed:.1e} is allowed"
             )
-    return Receipt(key, reference, explainer.kind, explainer.reason, explainer.space, tuple(lines), tuple(problems))
+    return Receipt(key, reference, explainer.KIND, explainer.reason, explainer.space, tuple(lines), tuple(problems))
 
 
 def _provenance(

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from mlops_assets.errors import ExplanationError
+from mlops_assets.errors import ExplanationError, NotApplicableError
 from mlops_assets.explain.explainers.agreement import disagreement
-from mlops_assets.explain.explainers.explainer import ExplainConfig, Explainer, NotApplicableError, Subject
+from mlops_assets.explain.explainers.explainer import ExplainConfig, Explainer, Subject
 from mlops_assets.explain.explainers.linear import LinearExplainer
 from mlops_assets.explain.explainers.native import NativeExplainer
 from mlops_assets.explain.explainers.own import ModelExplainer, own_importance
@@ -14,14 +14,14 @@ from mlops_assets.explain.explainers.response import read_response
 from mlops_assets.explain.explainers.sampling import draw_positions
 from mlops_assets.explain.explainers.trees import TreeExplainer
 from mlops_assets.models.loaded_model import LoadedModel
-from mlops_assets.strategies import build_strategy
+from mlops_assets.strategies import build_strategy, by_kind
 
 if TYPE_CHECKING:
     import pandas as pd
 
-KINDS: dict[str, type[Explainer]] = {
-    kind.kind: kind for kind in (ModelExplainer, TreeExplainer, LinearExplainer, NativeExplainer, PermutationExplainer)
-}
+KINDS: dict[str, type[Explainer]] = by_kind(
+    ModelExplainer, TreeExplainer, LinearExplainer, NativeExplainer, PermutationExplainer
+)
 
 _EXACT = (TreeExplainer, LinearExplainer, NativeExplainer)
 _PROBE_ROWS = 8
@@ -61,7 +61,7 @@ def choose_explainer(
     Examples
     --------
     >>> explainer = choose_explainer(model, ["age", "city"], rows)                    # doctest: +SKIP
-    >>> explainer.kind, explainer.space, explainer.reason                             # doctest: +SKIP
+    >>> explainer.KIND, explainer.space, explainer.reason                             # doctest: +SKIP
     """
     config = config or ExplainConfig()
     features = tuple(features)
@@ -115,12 +115,12 @@ def _first_that_fits(subject: Subject) -> Explainer:
         try:
             explainer: Explainer = kind(subject)
         except NotApplicableError as error:
-            passed.append(f"{kind.kind} does not apply: {error.what}")
+            passed.append(f"{kind.KIND} does not apply: {error.what}")
             continue
         difference = disagreement(explainer, subject, _probe(subject))
         if difference is None:
             return explainer
-        passed.append(f"{kind.kind} was dropped: {difference}")
+        passed.append(f"{kind.KIND} was dropped: {difference}")
     fallback = PermutationExplainer(subject)
     fallback.reason = "; ".join([fallback.reason, *dict.fromkeys(passed)])
     return fallback

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlops_assets.explain.explainers.explainer import NotApplicableError, Subject
+from mlops_assets.errors import NotApplicableError
+from mlops_assets.explain.explainers.explainer import Subject
 from mlops_assets.explain.explainers.response import as_fitted
 from mlops_assets.explain.explainers.rollup import prove, trace
 from mlops_assets.trees.arrays import Floats

@@ -3,12 +3,13 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from mlops_assets.errors import ConfigurationError, ExplanationError
 from mlops_assets.models.loaded_model import LoadedModel
+from mlops_assets.strategies import Strategy
 from mlops_assets.trees.arrays import Floats, Space
 
 if TYPE_CHECKING:
@@ -17,10 +18,6 @@ if TYPE_CHECKING:
     from mlops_assets.explain.explainers.response import Response
 
 TreeMode = Literal["path_dependent", "interventional"]
-
-
-class NotApplicableError(ExplanationError):
-    """A strategy cannot explain this model exactly; the automatic choice goes on to the next one with the reason."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +116,7 @@ class Explanation:
         return np.asarray(self.prediction - self.base - self.values.sum(axis=1))
 
 
-class Explainer(ABC):
+class Explainer(Strategy, ABC):
     """A way to attribute a model's predictions to its input columns.
 
     A subclass is made as ``Class(subject)``, raises `NotApplicableError` where it cannot explain the model, and is
@@ -128,8 +125,6 @@ class Explainer(ABC):
 
     Attributes
     ----------
-    kind
-        The strategy's name.
     reason
         Why it was chosen, as one sentence.
     space
@@ -155,7 +150,6 @@ class Explainer(ABC):
         Which of several ways to the same values is taken, where they differ in the last bits.
     """
 
-    kind: ClassVar[str]
     reason: str
     space: Space
     features: tuple[str, ...]

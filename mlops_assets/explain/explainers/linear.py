@@ -1,11 +1,12 @@
 """Linear models in closed form: an input's attribution is coefficient times distance from the background's mean."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
+from mlops_assets.errors import NotApplicableError
 from mlops_assets.explain.explainers.design import Design, read_design
-from mlops_assets.explain.explainers.explainer import Explainer, Explanation, NotApplicableError, Subject
+from mlops_assets.explain.explainers.explainer import Explainer, Explanation, Subject
 from mlops_assets.explain.explainers.response import positive
 from mlops_assets.explain.explainers.sampling import frame_digest
 from mlops_assets.trees.arrays import Floats, Space
@@ -31,7 +32,7 @@ class LinearExplainer(Explainer):
     discriminant analysis, `margin` for linear classifiers without probabilities.
     """
 
-    kind = "LinearExplainer"
+    KIND: ClassVar[Literal["LinearExplainer"]] = "LinearExplainer"
 
     def __init__(self, subject: Subject) -> None:
         self._design: Design = read_design(subject)

@@ -1,11 +1,12 @@
 """Contributions that a library computes itself, exactly: for boosters whose trees are not read here."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
+from mlops_assets.errors import NotApplicableError
 from mlops_assets.explain.explainers.design import Design, read_design
-from mlops_assets.explain.explainers.explainer import Explainer, Explanation, NotApplicableError, Subject
+from mlops_assets.explain.explainers.explainer import Explainer, Explanation, Subject
 from mlops_assets.trees.arrays import Floats
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ class NativeExplainer(Explainer):
     a model whose answers are on another scale is not explained by it.
     """
 
-    kind = "NativeExplainer"
+    KIND: ClassVar[Literal["NativeExplainer"]] = "NativeExplainer"
 
     def __init__(self, subject: Subject) -> None:
         self._design: Design = read_design(subject)

@@ -1,14 +1,14 @@
 """Models that explain themselves: asked first, and held to the same form as everybody else."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 import numpy as np
 
-from mlops_assets.errors import ExplanationError
+from mlops_assets.errors import ExplanationError, NotApplicableError
 from mlops_assets.explain.columns import shap_column
 from mlops_assets.explain.explainers.design import Design, read_design
-from mlops_assets.explain.explainers.explainer import Explainer, Explanation, NotApplicableError, Subject
+from mlops_assets.explain.explainers.explainer import Explainer, Explanation, Subject
 from mlops_assets.explain.explainers.sampling import frame_digest
 from mlops_assets.trees.arrays import Floats, Space
 
@@ -36,7 +36,7 @@ class ModelExplainer(Explainer):
     one, gives the native importance: feature -> number.
     """
 
-    kind = "ModelExplainer"
+    KIND: ClassVar[Literal["ModelExplainer"]] = "ModelExplainer"
 
     def __init__(self, subject: Subject) -> None:
         self._model = explaining_model(subject)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from itertools import combinations
 from math import comb
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +36,7 @@ class PermutationExplainer(Explainer):
     where all coalitions are asked (up to six columns). Masked rows keep the types of the inputs, column by column.
     """
 
-    kind = "PermutationExplainer"
+    KIND: ClassVar[Literal["PermutationExplainer"]] = "PermutationExplainer"
 
     def __init__(self, subject: Subject) -> None:
         if len(subject.background) == 0:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlops_assets.explain.explainers.explainer import NotApplicableError
+from mlops_assets.errors import NotApplicableError
 from mlops_assets.trees.input_columns import Sources
 
 if TYPE_CHECKING:

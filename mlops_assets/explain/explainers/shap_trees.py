@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from mlops_assets.explain.explainers.explainer import NotApplicableError
+from mlops_assets.errors import NotApplicableError
 from mlops_assets.trees.arrays import Floats
 
 

@@ -1,11 +1,12 @@
 """Tree ensembles: exact Shapley values of the model proper, rolled up to the input columns."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
+from mlops_assets.errors import NotApplicableError
 from mlops_assets.explain.explainers.design import Design, read_design
-from mlops_assets.explain.explainers.explainer import Explainer, Explanation, NotApplicableError, Subject
+from mlops_assets.explain.explainers.explainer import Explainer, Explanation, Subject
 from mlops_assets.explain.explainers.sampling import frame_digest
 from mlops_assets.explain.explainers.shap_trees import ShapTrees
 from mlops_assets.trees.arrays import Floats
@@ -30,7 +31,7 @@ class TreeExplainer(Explainer):
     Space: `identity` for regressions, `probability` for forests, `log-odds` for boosted classifiers.
     """
 
-    kind = "TreeExplainer"
+    KIND: ClassVar[Literal["TreeExplainer"]] = "TreeExplainer"
 
     def __init__(self, subject: Subject) -> None:
         self._design: Design = read_design(subject)

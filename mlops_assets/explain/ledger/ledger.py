@@ -155,7 +155,7 @@ def _ledger(
     columns += [pa.array(run) for run in by_feature]
     if pairs:
         if explanation.interactions is None:
-            raise ExplanationError(f"{explainer.kind} has interaction pairs and gives no values for them")
+            raise ExplanationError(f"{explainer.KIND} has interaction pairs and gives no values for them")
         by_pair = np.ascontiguousarray(explanation.interactions.transpose(1, 0, 2)).reshape(len(pairs), count)
         columns += [pa.array(run) for run in by_pair]
     columns.append(pa.repeat(pa.scalar(reference.version, pa.int64()), count))

@@ -8,7 +8,7 @@ import pyarrow.dataset as ds
 
 from mlops_assets.arrow.content_hash import hash_of
 from mlops_assets.arrow.provenance import Provenance
-from mlops_assets.arrow.views import together
+from mlops_assets.arrow.views import concatenate
 from mlops_assets.errors import ExplanationError
 from mlops_assets.explain.ledger.provenance import PARTITIONS, LedgerProvenance
 from mlops_assets.models.reference import ModelReference
@@ -65,6 +65,6 @@ def ledger_of_version(
         inputs_version=None,
         extra={**last.extra, PARTITIONS: json.dumps(own, ensure_ascii=False)},
     )
-    ledger = together([partitions[key] for key in own])
+    ledger = concatenate([partitions[key] for key in own])
     ledger = ledger.replace_schema(ledger.schema.with_metadata(source.to_metadata()))
     return ledger, tuple(key for key in partitions if key not in own)

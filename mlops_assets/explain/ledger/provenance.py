@@ -68,7 +68,7 @@ class LedgerProvenance:
         """The provenance of a ledger that `explainer`, made with `settings`, writes of the selected rows."""
         return cls(
             settings=settings,
-            explainer=explainer.kind,
+            explainer=explainer.KIND,
             reason=explainer.reason,
             space=explainer.space,
             outputs=tuple(explainer.outputs),

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import pyarrow as pa
 
-from mlops_assets.arrow.batching import joined
+from mlops_assets.arrow.batching import join_batches
 from mlops_assets.engines.work import ChunkFunction, Work, identity_of
 from mlops_assets.explain.explainers.explainer import ExplainConfig, Explainer
 from mlops_assets.explain.explainers.setup import Explaining, explaining
@@ -58,7 +58,7 @@ class ExplainWork(Work):
             # The background counts where the method compares with it, and only there: more rows in the table draw
             # another one.
             one.background_digest or "",
-            json.dumps([one.kind, one.space, one.features, one.outputs, one.interaction_pairs, one.way]),
+            json.dumps([one.KIND, one.space, one.features, one.outputs, one.interaction_pairs, one.way]),
             self.selection.where or "",
         )
         return identity_of(self, self.model.reference, parts, (*self.model.strategies, one))
@@ -91,7 +91,7 @@ class ExplainWork(Work):
             ledger = explained(
                 rows, self.explainer, self.subject.to_frame, self.key.names, self.model.reference, self.selection
             )
-            return joined([pa.RecordBatch.from_pylist([], schema), *ledger])
+            return join_batches([pa.RecordBatch.from_pylist([], schema), *ledger])
 
         return explain
 

@@ -11,15 +11,22 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from mlops_assets.errors import ConfigurationError, did_you_mean
-from mlops_assets.signatures.compatibility.differences import Code, Difference, compare
+from mlops_assets.signatures.compatibility.differences import Difference, DifferenceCode, compare_signatures
 
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature
 
-__all__ = ["Code", "Compatibility", "Difference", "Mode", "check", "compare"]
+__all__ = [
+    "Compatibility",
+    "CompatibilityMode",
+    "Difference",
+    "DifferenceCode",
+    "check_compatibility",
+    "compare_signatures",
+]
 
 
-class Mode(StrEnum):
+class CompatibilityMode(StrEnum):
     """What must hold between versions."""
 
     NONE = "NONE"
@@ -31,7 +38,7 @@ class Mode(StrEnum):
     FULL_TRANSITIVE = "FULL_TRANSITIVE"
 
     @classmethod
-    def of(cls, text: str) -> "Mode":
+    def of(cls, text: str) -> "CompatibilityMode":
         """The mode of this name.
 
         Raises
@@ -73,7 +80,7 @@ class Compatibility:
         Label of the earlier version -> what differs from it, for every version that was looked at, oldest first.
     """
 
-    mode: Mode
+    mode: CompatibilityMode
     differences: dict[str, list[Difference]]
 
     @property
@@ -118,8 +125,10 @@ class Compatibility:
         return "\n".join(lines) + "\n"
 
 
-def check(
-    history: "Sequence[tuple[str, ModelSignature | None]]", new: "ModelSignature | None", mode: Mode = Mode.FULL
+def check_compatibility(
+    history: "Sequence[tuple[str, ModelSignature | None]]",
+    new: "ModelSignature | None",
+    mode: CompatibilityMode = CompatibilityMode.FULL,
 ) -> Compatibility:
     """Judge `new` against the versions that were champion before it.
 
@@ -133,4 +142,4 @@ def check(
         Not transitive: only the last of `history` counts. With no history everything is compatible.
     """
     judged = list(history) if mode.transitive else list(history[-1:])
-    return Compatibility(mode, {label: compare(old, new) for label, old in judged})
+    return Compatibility(mode, {label: compare_signatures(old, new) for label, old in judged})

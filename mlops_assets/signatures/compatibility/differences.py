@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Part = Literal["inputs", "outputs", "params"]
 
 
-class Code(StrEnum):
+class DifferenceCode(StrEnum):
     """What changed from the old signature to the new one; stable."""
 
     INPUTS_DECLARED = "inputs_declared"
@@ -76,7 +76,7 @@ class Difference:
         Inputs and params: old data or calls may fail with the new model. Outputs: readers of the old table may fail.
     """
 
-    code: Code
+    code: DifferenceCode
     part: Part
     path: str
     old: str | None
@@ -88,10 +88,10 @@ class Difference:
         return f"{mark}: {self.code.value} {self.part} {self.path or '(all)'}: {self.old or '-'} -> {self.new or '-'}"
 
 
-def compare(old: "ModelSignature | None", new: "ModelSignature | None") -> list[Difference]:
+def compare_signatures(old: "ModelSignature | None", new: "ModelSignature | None") -> list[Difference]:
     """Every difference from `old` to `new`: inputs, outputs, params, each in the order of the old signature.
 
-    `compare(x, x)` is empty. A model without signature has neither inputs, outputs nor params.
+    `compare_signatures(x, x)` is empty. A model without signature has neither inputs, outputs nor params.
     """
     return [
         *_schemas("inputs", old.inputs if old else None, new.inputs if new else None),
@@ -109,11 +109,16 @@ def _schemas(part: Part, old: "Schema | None", new: "Schema | None") -> Iterator
         if inputs:
             # Without inputs everything passes: whatever was prepared for that may fail a contract, not the reverse.
             yield Difference(
-                Code.INPUTS_DECLARED if declared else Code.INPUTS_WITHDRAWN, part, "", _text(old), _text(new), declared
+                DifferenceCode.INPUTS_DECLARED if declared else DifferenceCode.INPUTS_WITHDRAWN,
+                part,
+                "",
+                _text(old),
+                _text(new),
+                declared,
             )
         else:
             yield Difference(
-                Code.OUTPUTS_DECLARED if declared else Code.OUTPUTS_WITHDRAWN,
+                DifferenceCode.OUTPUTS_DECLARED if declared else DifferenceCode.OUTPUTS_WITHDRAWN,
                 part,
                 "",
                 _text(old),
@@ -129,7 +134,7 @@ def _schemas(part: Part, old: "Schema | None", new: "Schema | None") -> Iterator
         yield from _spec(part, name, old_specs[name], new_spec)
         return
     if bool(old.has_input_names()) != bool(new.has_input_names()):
-        code = Code.INPUT_NAMING_CHANGED if inputs else Code.OUTPUT_NAMING_CHANGED
+        code = DifferenceCode.INPUT_NAMING_CHANGED if inputs else DifferenceCode.OUTPUT_NAMING_CHANGED
         yield Difference(code, part, "", _text(old), _text(new), True)
         return
     named = bool(old.has_input_names())
@@ -141,23 +146,28 @@ def _schemas(part: Part, old: "Schema | None", new: "Schema | None") -> Iterator
             yield from _spec(part, name, spec, new_specs[name])
         elif name in renamed:
             yield Difference(
-                Code.OUTPUT_RENAMED, part, name, f"{name}: {_kind(spec)}", f"{renamed[name]}: {_kind(spec)}", True
+                DifferenceCode.OUTPUT_RENAMED,
+                part,
+                name,
+                f"{name}: {_kind(spec)}",
+                f"{renamed[name]}: {_kind(spec)}",
+                True,
             )
         elif name in removed:
-            # Named columns that nobody asks for are ignored; columns without names must be exactly as many.
-            code = Code.INPUT_REMOVED if inputs else Code.OUTPUT_REMOVED
+            # Named columns that are not asked for are ignored; columns without names must be exactly as many.
+            code = DifferenceCode.INPUT_REMOVED if inputs else DifferenceCode.OUTPUT_REMOVED
             yield Difference(code, part, name, _kind(spec), None, not inputs or not named)
     for name in added:
         if name in renamed.values():
             continue
         spec = new_specs[name]
         if inputs:
-            code = Code.INPUT_ADDED_REQUIRED if spec.required else Code.INPUT_ADDED_OPTIONAL
+            code = DifferenceCode.INPUT_ADDED_REQUIRED if spec.required else DifferenceCode.INPUT_ADDED_OPTIONAL
             yield Difference(code, part, name, None, _kind(spec), spec.required)
         else:
-            yield Difference(Code.OUTPUT_ADDED, part, name, None, _kind(spec), not named)
+            yield Difference(DifferenceCode.OUTPUT_ADDED, part, name, None, _kind(spec), not named)
     if named and [n for n in old_specs if n in new_specs] != [n for n in new_specs if n in old_specs]:
-        code = Code.INPUT_REORDERED if inputs else Code.OUTPUT_REORDERED
+        code = DifferenceCode.INPUT_REORDERED if inputs else DifferenceCode.OUTPUT_REORDERED
         yield Difference(code, part, "", ", ".join(old_specs), ", ".join(new_specs), False)
 
 
@@ -185,9 +195,9 @@ def _spec(part: Part, path: str, old: "ColSpec | TensorSpec", new: "ColSpec | Te
     inputs = part == "inputs"
     if old.required != new.required:
         if inputs:
-            code = Code.INPUT_BECAME_REQUIRED if new.required else Code.INPUT_BECAME_OPTIONAL
+            code = DifferenceCode.INPUT_BECAME_REQUIRED if new.required else DifferenceCode.INPUT_BECAME_OPTIONAL
         else:
-            code = Code.OUTPUT_BECAME_REQUIRED if new.required else Code.OUTPUT_BECAME_OPTIONAL
+            code = DifferenceCode.OUTPUT_BECAME_REQUIRED if new.required else DifferenceCode.OUTPUT_BECAME_OPTIONAL
         yield Difference(code, part, path, _kind(old), _kind(new), new.required if inputs else not new.required)
     if isinstance(old, ColSpec) and isinstance(new, ColSpec):
         yield from _types(part, path, old.type, new.type, old.required and new.required)
@@ -219,17 +229,21 @@ def _objects(part: Part, path: str, old: "Sequence[Property]", new: "Sequence[Pr
         if name not in after:
             # An input's object with a property that the new signature does not know is refused; a reader of the old
             # output misses the property if it was required.
-            yield Difference(Code.PROPERTY_REMOVED, part, where, _property(prop), None, inputs or prop.required)
+            yield Difference(
+                DifferenceCode.PROPERTY_REMOVED, part, where, _property(prop), None, inputs or prop.required
+            )
             continue
         later = after[name]
         if prop.required != later.required:
-            code = Code.PROPERTY_BECAME_REQUIRED if later.required else Code.PROPERTY_BECAME_OPTIONAL
+            code = (
+                DifferenceCode.PROPERTY_BECAME_REQUIRED if later.required else DifferenceCode.PROPERTY_BECAME_OPTIONAL
+            )
             breaking = later.required if inputs else prop.required
             yield Difference(code, part, where, _property(prop), _property(later), breaking)
         yield from _types(part, where, prop.dtype, later.dtype, prop.required and later.required)
     for name, prop in after.items():
         if name not in before:
-            code = Code.PROPERTY_ADDED_REQUIRED if prop.required else Code.PROPERTY_ADDED_OPTIONAL
+            code = DifferenceCode.PROPERTY_ADDED_REQUIRED if prop.required else DifferenceCode.PROPERTY_ADDED_OPTIONAL
             # A reader of the old output refuses a property that it does not know.
             yield Difference(code, part, f"{path}.{name}", None, _property(prop), prop.required or not inputs)
 
@@ -238,7 +252,13 @@ def _leaf(part: Part, path: str, old: "ColSpec | TensorSpec", new: "ColSpec | Te
     if old.type == new.type and getattr(old, "shape", None) == getattr(new, "shape", None):
         return
     forward, backward = holds_all(old, new), holds_all(new, old)
-    code = Code.TYPE_WIDENED if backward else Code.TYPE_NARROWED if forward else Code.TYPE_CHANGED
+    code = (
+        DifferenceCode.TYPE_WIDENED
+        if backward
+        else DifferenceCode.TYPE_NARROWED
+        if forward
+        else DifferenceCode.TYPE_CHANGED
+    )
     breaking = not (backward if part != "outputs" else forward)
     yield Difference(code, part, path, _type(old), _type(new), breaking)
 
@@ -250,11 +270,11 @@ def _params(old: "list[ParamSpec]", new: "list[ParamSpec]") -> Iterator[Differen
     before, after = {param.name: param for param in old}, {param.name: param for param in new}
     for name, param in before.items():
         if name not in after:
-            yield Difference(Code.PARAM_REMOVED, "params", name, _param(param), None, True)
+            yield Difference(DifferenceCode.PARAM_REMOVED, "params", name, _param(param), None, True)
             continue
         later = after[name]
         if param.shape != later.shape:
-            yield Difference(Code.PARAM_SHAPE_CHANGED, "params", name, _param(param), _param(later), True)
+            yield Difference(DifferenceCode.PARAM_SHAPE_CHANGED, "params", name, _param(param), _param(later), True)
         elif isinstance(param.dtype, DataType) and isinstance(later.dtype, DataType) and param.shape:
             yield from _types("params", name, Array(param.dtype), Array(later.dtype), True)
         else:
@@ -262,11 +282,11 @@ def _params(old: "list[ParamSpec]", new: "list[ParamSpec]") -> Iterator[Differen
         if param.default != later.default:
             # The default is a value that its author published in the signature, not data.
             yield Difference(
-                Code.PARAM_DEFAULT_CHANGED, "params", name, repr(param.default), repr(later.default), False
+                DifferenceCode.PARAM_DEFAULT_CHANGED, "params", name, repr(param.default), repr(later.default), False
             )
     for name, param in after.items():
         if name not in before:
-            yield Difference(Code.PARAM_ADDED, "params", name, None, _param(param), False)
+            yield Difference(DifferenceCode.PARAM_ADDED, "params", name, None, _param(param), False)
 
 
 def _text(schema: "Schema | None") -> str | None:

@@ -1,4 +1,4 @@
-"""Rows that tell two types apart: the values at the edges of a type, valid for it by construction.
+"""Rows that distinguish two types: the values at the edges of a type, valid for it by construction.
 
 Compatibility is not argued, it is tried: if a conversion that the contract makes can lose something, one of these
 values shows it.

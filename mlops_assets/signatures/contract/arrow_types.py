@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     MlflowType: TypeAlias = DataType | Array | Map | Object | AnyType
 
 
-class How(StrEnum):
+class ConversionKind(StrEnum):
     """What happens to a value on its way from an Arrow column to a signature's type."""
 
     SAME = "same"
@@ -146,17 +146,17 @@ _NUMBERS = {
 }
 
 
-def _read_table() -> dict[tuple[str, str], How]:
+def _read_table() -> dict[tuple[str, str], ConversionKind]:
     header, *rows = _TABLE.strip().splitlines()
     targets = header.split()
     return {
-        (family, target): How(cell)
+        (family, target): ConversionKind(cell)
         for family, *cells in (row.split() for row in rows)
         for target, cell in zip(targets, cells, strict=True)
     }
 
 
-CONVERSIONS: dict[tuple[str, str], How] = _read_table()
+CONVERSIONS: dict[tuple[str, str], ConversionKind] = _read_table()
 """(family of the Arrow type, name of the MLflow or tensor type) -> how."""
 
 
@@ -179,14 +179,14 @@ def storage_type(arrow: pa.DataType) -> pa.DataType:
             return arrow
 
 
-def conversion(source: pa.DataType, target: pa.DataType) -> How:
+def conversion(source: pa.DataType, target: pa.DataType) -> ConversionKind:
     """How values of `source` become `target`, one of the scalar types that `arrow_type_of` gives."""
     family = family_of(source)
     if family == "null":
-        return How.SAME
+        return ConversionKind.SAME
     if source == target:
-        return How.SAME
-    return CONVERSIONS.get((family, _NAME_OF_ARROW[target]), How.REFUSED)
+        return ConversionKind.SAME
+    return CONVERSIONS.get((family, _NAME_OF_ARROW[target]), ConversionKind.REFUSED)
 
 
 def arrow_type_of(mlflow_type: "MlflowType | np.dtype") -> pa.DataType:
@@ -276,14 +276,14 @@ def conversions_as_markdown() -> str:
             yield f"| {family} | " + " | ".join(CONVERSIONS[family, target].value for target in targets) + " |"
         yield ""
         meanings = {
-            How.SAME: "unchanged",
-            How.WIDEN: "every value fits the wider type exactly",
-            How.CHECK: "each value is checked; a row whose value would change is rejected",
-            How.TEXT: "parsed strictly, only in columns named as text (CSV)",
-            How.ISO: "ISO 8601 text, by policy",
-            How.REFUSED: "never",
+            ConversionKind.SAME: "unchanged",
+            ConversionKind.WIDEN: "every value fits the wider type exactly",
+            ConversionKind.CHECK: "each value is checked; a row whose value would change is rejected",
+            ConversionKind.TEXT: "parsed strictly, only in columns named as text (CSV)",
+            ConversionKind.ISO: "ISO 8601 text, by policy",
+            ConversionKind.REFUSED: "never",
         }
-        for how in How:
+        for how in ConversionKind:
             yield f"- `{how.value}`: {meanings[how]}"
         yield ""
         yield "| Arrow | MLflow | how |"

@@ -60,7 +60,7 @@ class _Builder:
         if isinstance(target, AnyType):
             return Converter(source, lambda values: (values, {}), changes=False)
         if family == "null":
-            return nested.nulls(arrow_type_of(target), required)
+            return nested.null_converter(arrow_type_of(target), required)
         if isinstance(target, Array) and family == "list":
             try:
                 element = self._element(storage.value_type, target.dtype, required)
@@ -122,7 +122,7 @@ class _Builder:
                 parts[prop.name] = (
                     self._property(fields[prop.name], prop.dtype, prop.required)
                     if prop.name in fields
-                    else nested.nulls(arrow_type_of(prop.dtype), required=False)
+                    else nested.null_converter(arrow_type_of(prop.dtype), required=False)
                 )
             except RefusedError as error:
                 raise RefusedError(f"property {prop.name!r}: {error}") from error

@@ -127,18 +127,18 @@ class Matching:
         from mlflow.types import TensorSpec
 
         columns = [(i, field) for i, field in enumerate(self._source) if field.name not in self._row_key]
-        wanted: list[ColSpec | TensorSpec] = list(specs.inputs)
-        first = wanted[0]
+        expected: list[ColSpec | TensorSpec] = list(specs.inputs)
+        first = expected[0]
         if isinstance(first, TensorSpec) and len(columns) != 1 and len(first.shape) == 2 and first.shape[1] != -1:
             # One scalar column for each position of the second dimension, in the table's order.
-            wanted = [TensorSpec(first.type, (-1,)) for _ in range(first.shape[1])]
-        if len(columns) != len(wanted):
+            expected = [TensorSpec(first.type, (-1,)) for _ in range(first.shape[1])]
+        if len(columns) != len(expected):
             self.problems.append(
-                f"the signature has no names and takes {len(wanted)} columns in their order, "
+                f"the signature has no names and takes {len(expected)} columns in their order, "
                 f"the table has {len(columns)} beside the row key"
             )
             return
-        for (index, field), spec in zip(columns, wanted, strict=True):
+        for (index, field), spec in zip(columns, expected, strict=True):
             self._match(field.name, index, spec)
 
     def _match(self, name: str, index: int, spec: "ColSpec | TensorSpec") -> None:

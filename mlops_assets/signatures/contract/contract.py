@@ -24,17 +24,23 @@ import pyarrow as pa
 
 from mlops_assets.errors import ContractError
 from mlops_assets.signatures.contract.column_matching import MatchedColumn, Matching, Policy
-from mlops_assets.signatures.contract.rejection_reasons import REASONS, REASONS_TYPE, Failures, any_failure, collect
-from mlops_assets.signatures.contract.row_selection import pick
+from mlops_assets.signatures.contract.rejection_reasons import (
+    REASONS,
+    REASONS_TYPE,
+    Failures,
+    any_failure,
+    collect_reasons,
+)
+from mlops_assets.signatures.contract.row_selection import select_rows
 
 if TYPE_CHECKING:
     from mlflow.types import Schema
 
-__all__ = ["Contract", "Policy", "Verdict", "conform"]
+__all__ = ["Contract", "Policy", "RowVerdict", "conform"]
 
 
 @dataclass(frozen=True)
-class Verdict:
+class RowVerdict:
     """One batch, judged: rows in = `accepted.num_rows` + `rejected.num_rows`, each in their order.
 
     Attributes
@@ -114,7 +120,7 @@ class Contract:
         used = {column.source for column in (*keys, *matching.columns)}
         self.ignored_columns: tuple[str, ...] = tuple(f.name for i, f in enumerate(source) if i not in used)
 
-    def apply(self, batch: pa.RecordBatch) -> Verdict:
+    def apply(self, batch: pa.RecordBatch) -> RowVerdict:
         """`batch` split into accepted and rejected rows; columns that need no cast are not copied if no row fails.
 
         Raises
@@ -136,17 +142,17 @@ class Contract:
         accepted = pa.RecordBatch.from_arrays(columns, schema=self.accepted_schema) if columns else batch.select([])
         failed = _all_failures(by_column, batch.num_rows)
         if failed is None:
-            return Verdict(accepted, self._none_of(batch), Counter())
+            return RowVerdict(accepted, self._no_rows(batch), Counter())
         rejected = np.flatnonzero(failed)
-        reasons, counts = collect(by_column, rejected)
-        refused = pick(batch, failed)
-        return Verdict(
-            pick(accepted, ~failed),
+        reasons, counts = collect_reasons(by_column, rejected)
+        refused = select_rows(batch, failed)
+        return RowVerdict(
+            select_rows(accepted, ~failed),
             pa.RecordBatch.from_arrays([*refused.columns, reasons], schema=self.rejected_schema),
             counts,
         )
 
-    def _none_of(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+    def _no_rows(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         no_rows = [*batch.slice(0, 0).columns, pa.nulls(0, REASONS_TYPE)]
         return pa.RecordBatch.from_arrays(no_rows, schema=self.rejected_schema)
 
@@ -178,7 +184,7 @@ def conform(
     row_key: Sequence[str] = (),
     policy: Policy | None = None,
     where: str = "inputs",
-) -> Iterator[Verdict]:
+) -> Iterator[RowVerdict]:
     """A `Contract` over a whole table or stream: one verdict per batch, none held.
 
     An empty iterable of batches has no schema, and gives no verdict.

@@ -59,11 +59,11 @@ def _cast_for(source: pa.DataType, target: pa.DataType) -> Callable[[pa.Array, p
     return _same_family
 
 
-def missing(values: pa.Array) -> Mask | None:
+def missing_mask(values: pa.Array) -> Mask | None:
     """Rows that are null or NaN, None when there are none."""
-    found: Mask | None = None
+    mask: Mask | None = None
     if values.null_count:
-        found = to_mask(values.is_null())
+        mask = to_mask(values.is_null())
     if pat.is_floating(values.type):
         numbers = to_numpy(values, 0)
         # The sum of numbers is NaN if one of them is (or for infinities of both signs): one pass, nothing allocated.
@@ -72,8 +72,8 @@ def missing(values: pa.Array) -> Mask | None:
         if suspicious:
             not_a_number = np.isnan(numbers)
             if not_a_number.any():
-                found = not_a_number if found is None else found | not_a_number
-    return found
+                mask = not_a_number if mask is None else mask | not_a_number
+    return mask
 
 
 def to_mask(flags: pa.Array) -> Mask:
@@ -90,12 +90,12 @@ def to_numpy(values: pa.Array, filler: Any) -> NDArray[Any]:
     return array
 
 
-def blank(values: pa.Array, rows: Mask) -> pa.Array:
+def null_out(values: pa.Array, rows: Mask) -> pa.Array:
     """`values` with null in `rows`."""
     return pc.if_else(pa.array(rows), pa.scalar(None, values.type), values) if rows.any() else values
 
 
-def _named(failures: dict[Reason, Mask]) -> Failures:
+def _name_failures(failures: dict[Reason, Mask]) -> Failures:
     return {reason: mask for reason, mask in failures.items() if mask.any()}
 
 
@@ -124,7 +124,7 @@ def _from_integer(values: pa.Array, target: pa.DataType) -> CastResult:
     if bounds[1] > high:
         beyond |= to_mask(pc.greater(values, pa.scalar(high, values.type)))
     reason = Reason.OUT_OF_RANGE if pat.is_integer(target) else Reason.NOT_EXACT
-    return pc.cast(blank(values, beyond), target, safe=False), {reason: beyond}
+    return pc.cast(null_out(values, beyond), target, safe=False), {reason: beyond}
 
 
 def _float_to_integer(values: pa.Array, target: pa.DataType) -> CastResult:
@@ -139,7 +139,7 @@ def _float_to_integer(values: pa.Array, target: pa.DataType) -> CastResult:
     usable = inside & ~broken
     whole = np.where(usable, numbers, 0.0).astype(target.to_pandas_dtype())
     result = pa.array(whole, target, mask=None if usable.all() else ~usable)
-    return result, _named({Reason.OUT_OF_RANGE: beyond, Reason.NOT_EXACT: broken})
+    return result, _name_failures({Reason.OUT_OF_RANGE: beyond, Reason.NOT_EXACT: broken})
 
 
 def _float_to_float(values: pa.Array, target: pa.DataType) -> CastResult:
@@ -154,7 +154,7 @@ def _float_to_float(values: pa.Array, target: pa.DataType) -> CastResult:
     if values.null_count:
         absent = absent | to_mask(values.is_null())
     result = pa.array(narrow, target, mask=absent if absent.any() else None)
-    return result, _named({Reason.OUT_OF_RANGE: beyond, Reason.NOT_EXACT: broken})
+    return result, _name_failures({Reason.OUT_OF_RANGE: beyond, Reason.NOT_EXACT: broken})
 
 
 def _decimal_to_float(values: pa.Array, target: pa.DataType) -> CastResult:
@@ -172,7 +172,9 @@ def _decimal_to_float(values: pa.Array, target: pa.DataType) -> CastResult:
         broken = to_mask(pc.greater(pc.utf8_length(pc.utf8_rtrim(significant, "0")), digits))
     infinite = to_mask(pc.is_inf(result))
     broken &= ~infinite
-    return blank(result, broken | infinite), _named({Reason.NOT_EXACT: broken, Reason.OUT_OF_RANGE: infinite})
+    return null_out(result, broken | infinite), _name_failures(
+        {Reason.NOT_EXACT: broken, Reason.OUT_OF_RANGE: infinite}
+    )
 
 
 def _decimal_to_integer(values: pa.Array, target: pa.DataType) -> CastResult:
@@ -187,8 +189,8 @@ def _decimal_to_integer(values: pa.Array, target: pa.DataType) -> CastResult:
     low, high = (pa.scalar(Decimal(limit), _WHOLE) for limit in integer_limits(target))
     beyond = to_mask(pc.or_(pc.less(whole, low), pc.greater(whole, high)))
     broken = fractions & ~beyond
-    result = pc.cast(blank(whole, beyond | broken), target)
-    return result, _named({Reason.OUT_OF_RANGE: beyond, Reason.NOT_EXACT: broken})
+    result = pc.cast(null_out(whole, beyond | broken), target)
+    return result, _name_failures({Reason.OUT_OF_RANGE: beyond, Reason.NOT_EXACT: broken})
 
 
 def _to_datetime(values: pa.Array, target: pa.DataType) -> CastResult:
@@ -204,4 +206,4 @@ def _to_datetime(values: pa.Array, target: pa.DataType) -> CastResult:
     if limits["min"] is None or (low <= limits["min"] and limits["max"] <= high):
         return pc.cast(values, target), {}
     beyond = to_mask(pc.or_(pc.less(ticks, low), pc.greater(ticks, high)))
-    return pc.cast(blank(values, beyond), target), {Reason.OUT_OF_RANGE: beyond}
+    return pc.cast(null_out(values, beyond), target), {Reason.OUT_OF_RANGE: beyond}

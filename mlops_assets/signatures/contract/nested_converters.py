@@ -9,11 +9,11 @@ import pyarrow.compute as pc
 import pyarrow.types as pat
 
 from mlops_assets.signatures.contract.lossless_casts import CastResult, to_mask, unwrap
-from mlops_assets.signatures.contract.rejection_reasons import Failures, Mask, Reason, merge
+from mlops_assets.signatures.contract.rejection_reasons import Failures, Mask, Reason, merge_failures
 from mlops_assets.signatures.contract.scalar_converters import Converter, RefusedError
 
 
-def nulls(target: pa.DataType, required: bool) -> Converter:
+def null_converter(target: pa.DataType, required: bool) -> Converter:
     """A column that has no value at all."""
 
     def convert(values: pa.Array) -> CastResult:
@@ -66,7 +66,7 @@ def list_converter(source: pa.DataType, element: Converter, required: bool) -> C
         if not (unchanged and lists.type == target):
             lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
             lists = list_of(elements, lengths, to_mask(lists.is_null()) if lists.null_count else None)
-        return lists, merge(_absent_rows(lists, required), lifted)
+        return lists, merge_failures(_absent_rows(lists, required), lifted)
 
     return Converter(target, convert, changes=not unchanged)
 
@@ -85,12 +85,14 @@ def struct_converter(source: pa.DataType, parts: dict[str, Converter], required:
         cast = []
         for name, part in parts.items():
             child, bad = part.convert(children[name] if name in children else pa.nulls(len(records)))
-            # A null object has null properties, which are nobody's fault but its own.
-            failures = merge(failures, bad if present is None else {r: mask & present for r, mask in bad.items()})
+            # A null object has null properties, which are not failures of their own.
+            failures = merge_failures(
+                failures, bad if present is None else {r: mask & present for r, mask in bad.items()}
+            )
             cast.append(child)
         for name in unknown:
             if children[name].null_count < len(records):
-                failures = merge(failures, {Reason.UNEXPECTED_PROPERTY: to_mask(children[name].is_valid())})
+                failures = merge_failures(failures, {Reason.UNEXPECTED_PROPERTY: to_mask(children[name].is_valid())})
         if unchanged:
             return records, failures
         mask = None if present is None else pa.array(~present)
@@ -132,14 +134,14 @@ def map_converter(value: Converter, required: bool) -> Converter:
         parents = np.repeat(np.arange(len(maps)), lengths)
         keys, items = maps.keys[first:last], maps.items[first:last]
         if absent is not None and lengths[absent].any():
-            # A null map may lie over entries that nobody can see.
+            # A null map may cover entries that are invisible.
             seen = pa.array(~absent[parents])
             keys, items, parents = keys.filter(seen), items.filter(seen), parents[~absent[parents]]
             lengths = np.where(absent, 0, lengths)
         keys = pc.cast(unwrap(keys), pa.string())
         items, bad = value.convert(items)
-        failures = merge(_absent_rows(maps, required), _lift(bad, parents, len(maps)))
-        failures = merge(failures, _duplicates(keys, parents, len(maps)))
+        failures = merge_failures(_absent_rows(maps, required), _lift(bad, parents, len(maps)))
+        failures = merge_failures(failures, _duplicates(keys, parents, len(maps)))
         return _map_entries(keys, items, lengths, absent), failures
 
     return Converter(target, convert, changes=True)
@@ -161,11 +163,11 @@ def struct_as_map_converter(
         columns, filled = [], []
         for child, value in zip(records.flatten(), values, strict=True):
             cast, bad = value.convert(child)
-            there = to_mask(child.is_valid())
+            present = to_mask(child.is_valid())
             # A field that is null is no entry of the map.
-            failures = merge(failures, {r: mask & there for r, mask in bad.items()})
+            failures = merge_failures(failures, {r: mask & present for r, mask in bad.items()})
             columns.append(cast)
-            filled.append(there)
+            filled.append(present)
         present = np.stack(filled, axis=1) if filled else np.zeros((rows, 0), dtype=bool)
         row, column = np.nonzero(present)
         items = pa.concat_arrays(columns).take(pa.array(column * rows + row)) if columns else pa.nulls(0, item_type)

@@ -50,19 +50,19 @@ class OutputContract:
 
     def reasons(self, batch: pa.RecordBatch) -> Counter[tuple[str, str]]:
         """How many rows of `batch` (with the schema `produced`) fail for each (column, code)."""
-        found: Counter[tuple[str, str]] = Counter()
+        counts: Counter[tuple[str, str]] = Counter()
         for column in self._columns:
             if column.source is not None and column.converter is not None:
                 _, failures = column.converter.convert(batch.column(column.source))
-                found.update({(column.name, reason.value): int(mask.sum()) for reason, mask in failures.items()})
-        return +found
+                counts.update({(column.name, reason.value): int(mask.sum()) for reason, mask in failures.items()})
+        return +counts
 
     def judge(self, batches: Iterable[pa.RecordBatch]) -> list[str]:
         """`problems`, and one sentence per column and code that rows of `batches` fail for; empty if all is well."""
-        found: Counter[tuple[str, str]] = Counter()
+        counts: Counter[tuple[str, str]] = Counter()
         for batch in batches:
-            found.update(self.reasons(batch))
+            counts.update(self.reasons(batch))
         return [
             *self.problems,
-            *(f"column {name!r}: {code} in {rows} rows" for (name, code), rows in sorted(found.items())),
+            *(f"column {name!r}: {code} in {rows} rows" for (name, code), rows in sorted(counts.items())),
         ]

@@ -47,7 +47,7 @@ def any_failure(failures: Failures, rows: int) -> Mask:
     return failed
 
 
-def merge(*parts: Failures) -> dict[Reason, Mask]:
+def merge_failures(*parts: Failures) -> dict[Reason, Mask]:
     """The union of `parts`, row by row."""
     merged: dict[Reason, Mask] = {}
     for part in parts:
@@ -56,10 +56,12 @@ def merge(*parts: Failures) -> dict[Reason, Mask]:
     return merged
 
 
-def collect(by_column: Mapping[str, Failures], rejected: NDArray[np.intp]) -> tuple[pa.Array, Counter[tuple[str, str]]]:
+def collect_reasons(
+    by_column: Mapping[str, Failures], rejected: NDArray[np.intp]
+) -> tuple[pa.Array, Counter[tuple[str, str]]]:
     """The `reasons` column of the rows at positions `rejected` (sorted), and how often each (column, code) occurs.
 
-    Reasons stand in the order of the columns, then of the codes.
+    Reasons come in the order of the columns, then of the codes.
     """
     pairs = [
         (column, reason.value, np.flatnonzero(mask))

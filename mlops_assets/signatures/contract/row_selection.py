@@ -6,13 +6,15 @@ import pyarrow as pa
 from mlops_assets.signatures.contract.rejection_reasons import Mask
 
 
-def pick(batch: pa.RecordBatch, rows: Mask) -> pa.RecordBatch:
+def select_rows(batch: pa.RecordBatch, rows: Mask) -> pa.RecordBatch:
     """The rows of `batch` where `rows` is true, in their order and with their types."""
     keep = pa.array(rows)
-    return pa.RecordBatch.from_arrays([_pick(column, keep, rows) for column in batch.columns], schema=batch.schema)
+    return pa.RecordBatch.from_arrays(
+        [_select_rows(column, keep, rows) for column in batch.columns], schema=batch.schema
+    )
 
 
-def _pick(column: pa.Array, keep: pa.Array, rows: Mask) -> pa.Array:
+def _select_rows(column: pa.Array, keep: pa.Array, rows: Mask) -> pa.Array:
     try:
         return column.filter(keep)
     except pa.ArrowNotImplementedError:

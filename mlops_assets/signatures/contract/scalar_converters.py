@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mlops_assets.signatures.contract.arrow_types import How, arrow_type_of, conversion, family_of
-from mlops_assets.signatures.contract.lossless_casts import CastResult, cast_checked, missing, to_mask, unwrap
-from mlops_assets.signatures.contract.rejection_reasons import Reason, any_failure, merge
-from mlops_assets.signatures.contract.text_parsing import empty_as_missing, parse, parse_iso
+from mlops_assets.signatures.contract.arrow_types import ConversionKind, arrow_type_of, conversion, family_of
+from mlops_assets.signatures.contract.lossless_casts import CastResult, cast_checked, missing_mask, to_mask, unwrap
+from mlops_assets.signatures.contract.rejection_reasons import Reason, any_failure, merge_failures
+from mlops_assets.signatures.contract.text_parsing import empty_as_missing, parse_iso, parse_text
 
 Convert = Callable[[pa.Array], CastResult]
 
@@ -59,35 +59,35 @@ class RefusedError(Exception):
 def scalar_converter(source: pa.DataType, target: pa.DataType, nullable: bool, reading: Reading) -> Converter:
     """The converter of a scalar column to one of the Arrow types of the table; null and NaN pass only if `nullable`."""
     how = conversion(source, target)
-    text = how is How.TEXT or how is How.ISO
-    if how is How.REFUSED or (text and not (reading.text or (how is How.ISO and reading.iso))):
+    text = how is ConversionKind.TEXT or how is ConversionKind.ISO
+    if how is ConversionKind.REFUSED or (text and not (reading.text or (how is ConversionKind.ISO and reading.iso))):
         raise RefusedError(f"{source} cannot become {_name(target)}{_remedy(how)}")
     reads_text = reading.text and family_of(source) == "string"
 
     def convert(values: pa.Array) -> CastResult:
         values = unwrap(values)
         if reads_text:
-            cast, failures = parse(empty_as_missing(values), target)
-        elif how is How.ISO:
+            cast, failures = parse_text(empty_as_missing(values), target)
+        elif how is ConversionKind.ISO:
             cast, failures = parse_iso(values)
         else:
             cast, failures = cast_checked(values, target)
         if nullable:
             return cast, failures
-        absent = missing(cast)
+        absent = missing_mask(cast)
         if absent is None:
             return cast, failures
         if failures:
             absent = absent & ~any_failure(failures, len(cast))
         return cast, {**failures, Reason.MISSING_VALUE: absent}
 
-    return Converter(target, convert, changes=reads_text or how is not How.SAME)
+    return Converter(target, convert, changes=reads_text or how is not ConversionKind.SAME)
 
 
-def _remedy(how: How) -> str:
-    if how is How.ISO:
+def _remedy(how: ConversionKind) -> str:
+    if how is ConversionKind.ISO:
         return " (allow it with parse_iso_datetimes, or name the column in text_columns)"
-    return " (name the column in text_columns to have its text parsed)" if how is How.TEXT else ""
+    return " (name the column in text_columns to have its text parsed)" if how is ConversionKind.TEXT else ""
 
 
 def _name(arrow: pa.DataType) -> str:
@@ -102,6 +102,6 @@ def without_trailing_nul(scalar: Converter) -> Converter:
     def convert(values: pa.Array) -> CastResult:
         cast, failures = scalar.convert(values)
         ends = to_mask(pc.ends_with(cast, "\0"))
-        return (cast, merge(failures, {Reason.NOT_EXACT: ends})) if ends.any() else (cast, failures)
+        return (cast, merge_failures(failures, {Reason.NOT_EXACT: ends})) if ends.any() else (cast, failures)
 
     return Converter(scalar.type, convert, scalar.changes)

@@ -15,7 +15,7 @@ import pyarrow.types as pat
 from mlops_assets.signatures.contract.arrow_types import arrow_type_of, family_of, storage_type, tensor_type
 from mlops_assets.signatures.contract.lossless_casts import CastResult, to_mask, unwrap
 from mlops_assets.signatures.contract.nested_converters import list_of, plain_list
-from mlops_assets.signatures.contract.rejection_reasons import Failures, Mask, Reason, any_failure, merge
+from mlops_assets.signatures.contract.rejection_reasons import Failures, Mask, Reason, any_failure, merge_failures
 from mlops_assets.signatures.contract.scalar_converters import (
     Converter,
     Reading,
@@ -100,20 +100,20 @@ def _list_converter(source: pa.DataType, dtype: np.dtype, inner: tuple[int, ...]
             cast, failures = element.convert(flat)
             rows = np.arange(len(flat)) // column.type.list_size if failures else np.zeros(0, dtype=np.intp)
             return column, _lift(failures, rows, len(column))
-        levels = _open(column, depth, lengths)
+        levels = _unwrap_levels(column, depth, lengths)
         cast, failures = element.convert(levels.elements)
-        failed = merge(
+        failed = merge_failures(
             {Reason.SHAPE_MISMATCH: levels.misfit} if levels.misfit.any() else {},
             {Reason.MISSING_VALUE: to_mask(column.is_null())} if column.null_count else {},
             _lift(failures, levels.row_of_element, len(column)),
         )
         if variable:
-            return _closed(levels, cast), failed
+            return _wrap_levels(levels, cast), failed
         good = ~any_failure(failed, len(column))
-        kept = cast.filter(pa.array(good[levels.row_of_element])) if not good.all() else cast
+        conforming = cast.filter(pa.array(good[levels.row_of_element])) if not good.all() else cast
         if inner == (1,):
-            return _spread(kept, good), failed
-        return _spread(pa.FixedSizeListArray.from_arrays(kept, target.list_size), good), failed
+            return _scatter(conforming, good), failed
+        return _scatter(pa.FixedSizeListArray.from_arrays(conforming, target.list_size), good), failed
 
     return Converter(target, convert, changes=not unchanged)
 
@@ -125,22 +125,22 @@ def _depth(source: pa.DataType) -> tuple[int, pa.DataType]:
     return depth, source
 
 
-def _open(column: pa.Array, depth: int, lengths: tuple[int, ...]) -> _Levels:
+def _unwrap_levels(column: pa.Array, depth: int, lengths: tuple[int, ...]) -> _Levels:
     rows = np.arange(len(column))
     misfit = np.zeros(len(column), dtype=bool)
     lists = []
     for level in range(depth):
         column = plain_list(unwrap(column))
         lists.append(column)
-        found = pc.fill_null(pc.list_value_length(column), -1).to_numpy(zero_copy_only=False)
+        list_lengths = pc.fill_null(pc.list_value_length(column), -1).to_numpy(zero_copy_only=False)
         # A null row is missing, not misshapen; a null inside it is misshapen.
-        wrong = (found != lengths[level]) if lengths[level] != -1 else (found == -1)
+        wrong = (list_lengths != lengths[level]) if lengths[level] != -1 else (list_lengths == -1)
         if level == 0:
-            wrong &= found != -1
+            wrong &= list_lengths != -1
         misfit[rows[wrong]] = True
         if lengths[level] == -1 and level:
-            misfit |= _uneven(found, rows, len(misfit))
-        rows = np.repeat(rows, np.maximum(found, 0))
+            misfit |= _uneven(list_lengths, rows, len(misfit))
+        rows = np.repeat(rows, np.maximum(list_lengths, 0))
         column = column.flatten()
     return _Levels(lists, column, misfit, rows)
 
@@ -155,10 +155,10 @@ def _uneven(lengths: np.ndarray, rows_of: np.ndarray, rows: int) -> Mask:
     return mask
 
 
-def _closed(levels: _Levels, elements: pa.Array) -> pa.Array:
+def _wrap_levels(levels: _Levels, elements: pa.Array) -> pa.Array:
     for level in reversed(levels.lists):
-        found = pc.fill_null(pc.list_value_length(level), 0).to_numpy(zero_copy_only=False)
-        elements = list_of(elements, found, to_mask(level.is_null()) if level.null_count else None)
+        list_lengths = pc.fill_null(pc.list_value_length(level), 0).to_numpy(zero_copy_only=False)
+        elements = list_of(elements, list_lengths, to_mask(level.is_null()) if level.null_count else None)
     return elements
 
 
@@ -170,7 +170,7 @@ def _lift(failures: Failures, rows_of: np.ndarray, rows: int) -> dict[Reason, Ma
     return lifted
 
 
-def _spread(kept: pa.Array, good: Mask) -> pa.Array:
+def _scatter(kept: pa.Array, good: Mask) -> pa.Array:
     """`kept` at the rows that are good, null at the others."""
     if good.all():
         return kept

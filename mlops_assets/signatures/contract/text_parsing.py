@@ -11,13 +11,13 @@ import pyarrow.types as pat
 
 from mlops_assets.signatures.contract.lossless_casts import (
     CastResult,
-    blank,
     cast_checked,
     integer_limits,
+    null_out,
     to_mask,
     to_numpy,
 )
-from mlops_assets.signatures.contract.rejection_reasons import Mask, Reason, merge
+from mlops_assets.signatures.contract.rejection_reasons import Mask, Reason, merge_failures
 
 _INTEGER = r"^-?[0-9]+$"
 _NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
@@ -37,7 +37,7 @@ def empty_as_missing(values: pa.Array) -> pa.Array:
     return pc.if_else(empty, pa.scalar(None, pa.string()), values) if pc.any(empty).as_py() else values
 
 
-def parse(values: pa.Array, target: pa.DataType) -> CastResult:
+def parse_text(values: pa.Array, target: pa.DataType) -> CastResult:
     """Text as `target`: the forms below, nothing else; null stays null.
 
     integers: ``-?[0-9]+``. floats: decimal or exponent notation, ``inf``, ``nan`` (any case; nan is a missing value),
@@ -54,14 +54,14 @@ def parse(values: pa.Array, target: pa.DataType) -> CastResult:
     if pat.is_integer(target):
         integers, failures = _parse_long(values)
         narrow, beyond = cast_checked(integers, target)
-        return narrow, merge(failures, beyond)
+        return narrow, merge_failures(failures, beyond)
     return _parse_float(values, target)
 
 
 def _parse_boolean(values: pa.Array) -> CastResult:
     words = pc.utf8_lower(values)
     unknown = to_mask(pc.invert(pc.is_in(words, pa.array(["true", "false"])))) & to_mask(values.is_valid())
-    return pc.cast(blank(words, unknown), pa.bool_()), {Reason.NOT_PARSEABLE: unknown} if unknown.any() else {}
+    return pc.cast(null_out(words, unknown), pa.bool_()), {Reason.NOT_PARSEABLE: unknown} if unknown.any() else {}
 
 
 def _parse_long(values: pa.Array) -> CastResult:
@@ -75,13 +75,13 @@ def _parse_long(values: pa.Array) -> CastResult:
         return integers, {}
     present = to_mask(values.is_valid())
     unknown = present & ~to_mask(pc.match_substring_regex(values, _INTEGER))
-    magnitude = to_numpy(pc.cast(blank(values, unknown), pa.float64()), 0.0)
+    magnitude = to_numpy(pc.cast(null_out(values, unknown), pa.float64()), 0.0)
     low, high = integer_limits(pa.int64())
     beyond: Mask = np.abs(magnitude) >= 2.0**63
-    # The doubles at the edge stand for several integers: these few rows are read one by one.
+    # The doubles at the edge each represent several integers: these few rows are read one by one.
     for row in np.flatnonzero(np.abs(magnitude) == 2.0**63):
         beyond[row] = not low <= int(values[row].as_py()) <= high
-    parsed = pc.cast(blank(values, unknown | beyond), pa.int64())
+    parsed = pc.cast(null_out(values, unknown | beyond), pa.int64())
     return parsed, {Reason.NOT_PARSEABLE: unknown, Reason.OUT_OF_RANGE: beyond}
 
 
@@ -102,7 +102,7 @@ def _parse_float(values: pa.Array, target: pa.DataType) -> CastResult:
     absent = to_mask(pc.match_substring_regex(values, _NAN))
     number = to_mask(pc.match_substring_regex(values, _NUMBER))
     unknown = present & ~(number | infinite | absent)
-    numbers = pc.cast(blank(values, unknown), reader)
+    numbers = pc.cast(null_out(values, unknown), reader)
     if pat.is_float16(target):
         numbers = pc.cast(numbers, target, safe=False)
     magnitude = np.abs(to_numpy(numbers, 0))
@@ -112,13 +112,13 @@ def _parse_float(values: pa.Array, target: pa.DataType) -> CastResult:
     for row in np.flatnonzero(broken):
         broken[row] = int(values[row].as_py()) != int(float(numbers[row].as_py()))
     failures = {Reason.NOT_PARSEABLE: unknown, Reason.OUT_OF_RANGE: beyond, Reason.NOT_EXACT: broken}
-    return blank(numbers, beyond | broken), {reason: mask for reason, mask in failures.items() if mask.any()}
+    return null_out(numbers, beyond | broken), {reason: mask for reason, mask in failures.items() if mask.any()}
 
 
 def parse_iso(values: pa.Array) -> CastResult:
     """ISO 8601 text as timestamp[ns] in UTC, without zone; null stays null.
 
-    ``YYYY-MM-DD``, optionally followed by ``T`` or a blank and ``hh[:mm[:ss[.f]]]`` with up to nine decimals, and,
+    ``YYYY-MM-DD``, optionally followed by ``T`` or a null_out and ``hh[:mm[:ss[.f]]]`` with up to nine decimals, and,
     after a time, ``Z`` or ``±hh[[:]mm]``. Days from 1677-09-22 to 2262-04-10.
     """
     values = pc.cast(values, pa.string())
@@ -142,20 +142,20 @@ def _parse_iso_by_row(values: pa.Array) -> CastResult:
     local = to_mask(pc.match_substring_regex(values, _LOCAL))
     zoned = to_mask(pc.match_substring_regex(values, _ZONED))
     known = (local | zoned) & _on_the_clock(values, local | zoned)
-    days = pc.cast(pc.utf8_slice_codeunits(blank(values, ~known), 0, 10), pa.timestamp("s"))
+    days = pc.cast(pc.utf8_slice_codeunits(null_out(values, ~known), 0, 10), pa.timestamp("s"))
     day = to_numpy(days.cast(pa.int64()), 0) // 86_400
     beyond = known & ((day < _FIRST_DAY.astype(np.int64)) | (day > _LAST_DAY.astype(np.int64)))
     unknown = present & ~known
     usable = known & ~beyond
-    without_zone = pc.cast(blank(values, ~(local & usable)), pa.timestamp("ns"))
-    with_zone = pc.cast(blank(values, ~(zoned & usable)), pa.timestamp("ns", "UTC"))
+    without_zone = pc.cast(null_out(values, ~(local & usable)), pa.timestamp("ns"))
+    with_zone = pc.cast(null_out(values, ~(zoned & usable)), pa.timestamp("ns", "UTC"))
     times = pc.coalesce(without_zone, pc.cast(with_zone, pa.timestamp("ns")))
     return times, {Reason.NOT_PARSEABLE: unknown, Reason.OUT_OF_RANGE: beyond}
 
 
 def _on_the_clock(values: pa.Array, shaped: Mask) -> Mask:
     """Whether month, day, hour, minute, second and zone offset exist, for the rows of the right form."""
-    text = blank(values, ~shaped)
+    text = null_out(values, ~shaped)
 
     def number(start: int, stop: int, of: pa.Array = text) -> np.ndarray:
         digits = pc.utf8_slice_codeunits(of, start, stop)

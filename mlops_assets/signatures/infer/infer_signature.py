@@ -68,7 +68,7 @@ def infer_signature(
     from mlflow.models import ModelSignature
 
     samples = {
-        part: _Sampled() if data is None else _sampled(data, part == "outputs", sample_rows)
+        part: _PartSample() if data is None else _sample_part(data, part == "outputs", sample_rows)
         for part, data in (("inputs", inputs), ("outputs", outputs))
     }
     answer, param_faults = _ask(samples["inputs"].for_mlflow, samples["outputs"].for_mlflow, params)
@@ -115,7 +115,7 @@ def _ask(inputs: Any, outputs: Any, params: Mapping[str, Any] | None) -> "tuple[
 
 
 @dataclass
-class _Sampled:
+class _PartSample:
     """A part of the signature to be: what MLflow is asked about, and what is known besides.
 
     Attributes
@@ -152,22 +152,22 @@ class _Sampled:
             return None
         if not self.named:
             specs = [ColSpec(specs[0].type)]
-        return _checked(specs, self.columns, self.faults)
+        return _check_schema(specs, self.columns, self.faults)
 
 
-def _sampled(data: Any, predictions: bool, head: int) -> _Sampled:
+def _sample_part(data: Any, predictions: bool, head: int) -> _PartSample:
     import pandas as pd
 
     if isinstance(data, np.ndarray) and not (predictions and data.ndim == 1):
-        return _tensors(data, {None: data})
+        return _sample_tensors(data, {None: data})
     if _is_sparse(data):
-        return _sparse(data)
+        return _sample_sparse(data)
     if isinstance(data, Mapping) and data and all(isinstance(value, np.ndarray) for value in data.values()):
-        return _tensors(dict(data), dict(data))
+        return _sample_tensors(dict(data), dict(data))
     if isinstance(data, pd.Series | np.ndarray) or (
         isinstance(data, list) and not (data and all(isinstance(row, Mapping) for row in data))
     ):
-        return _single_column(data, predictions, head)
+        return _sample_column(data, predictions, head)
     faults = Faults()
     sample = Sample({})
     if isinstance(data, pd.DataFrame):
@@ -183,10 +183,10 @@ def _sampled(data: Any, predictions: bool, head: int) -> _Sampled:
         )
     if not sample.columns and not faults.messages:
         faults.messages.append("there is no column")
-    return _Sampled(sample.typed_by_mlflow, sample.columns, faults=faults)
+    return _PartSample(sample.typed_by_mlflow, sample.columns, faults=faults)
 
 
-def _single_column(data: Any, predictions: bool, head: int) -> _Sampled:
+def _sample_column(data: Any, predictions: bool, head: int) -> _PartSample:
     """A Series, a list of scalars, or predictions in one dimension."""
     import pandas as pd
 
@@ -195,9 +195,9 @@ def _single_column(data: Any, predictions: bool, head: int) -> _Sampled:
     name = series.name if series.name is not None else PREDICTION if predictions else None
     if name is not None and not isinstance(name, str):
         faults.messages.append(f"column name {name!r} is {type(name).__name__}, not text: rename it")
-        return _Sampled(faults=faults)
+        return _PartSample(faults=faults)
     sample = sample_series(series.rename(name or "0"), head, faults)
-    return _Sampled(sample.typed_by_mlflow, sample.columns, name is not None, faults)
+    return _PartSample(sample.typed_by_mlflow, sample.columns, name is not None, faults)
 
 
 def _spec_of(name: str, values: pa.Array, faults: Faults) -> "ColSpec | None":
@@ -212,7 +212,7 @@ def _spec_of(name: str, values: pa.Array, faults: Faults) -> "ColSpec | None":
     return ColSpec(kind, name, required=Reason.MISSING_VALUE not in failures)
 
 
-def _checked(specs: "list[ColSpec]", columns: dict[str, pa.Array], faults: Faults) -> "Schema | None":
+def _check_schema(specs: "list[ColSpec]", columns: dict[str, pa.Array], faults: Faults) -> "Schema | None":
     """The schema of `specs`, held against the sample it was made from."""
     from mlflow.types import Schema
 
@@ -228,7 +228,7 @@ def _checked(specs: "list[ColSpec]", columns: dict[str, pa.Array], faults: Fault
     return None if faults.messages else schema
 
 
-def _tensors(data: Any, arrays: "Mapping[str | None, np.ndarray]") -> _Sampled:
+def _sample_tensors(data: Any, arrays: "Mapping[str | None, np.ndarray]") -> _PartSample:
     """`data` for MLflow, which looks at the shapes and dtypes of `arrays` and takes any."""
     faults = Faults()
     for name, array in arrays.items():
@@ -243,7 +243,7 @@ def _tensors(data: Any, arrays: "Mapping[str | None, np.ndarray]") -> _Sampled:
             faults.messages.append(
                 f"{what} has dtype {array.dtype}: use numbers, booleans, text or datetime64, or a DataFrame"
             )
-    return _Sampled(faults=faults) if faults.messages else _Sampled(data)
+    return _PartSample(faults=faults) if faults.messages else _PartSample(data)
 
 
 def _is_sparse(data: Any) -> bool:
@@ -254,11 +254,11 @@ def _is_sparse(data: Any) -> bool:
     return bool(issparse(data))
 
 
-def _sparse(data: Any) -> _Sampled:
+def _sample_sparse(data: Any) -> _PartSample:
     if data.format not in ("csr", "csc"):
         faults = Faults()
         faults.messages.append(f"a sparse matrix of format {data.format}: convert it with .tocsr()")
-        return _Sampled(faults=faults)
+        return _PartSample(faults=faults)
     # MLflow takes scipy's matrices and not its newer arrays; their dense form has the same schema.
     dense = np.empty((1, *data.shape[1:]), dtype=data.dtype)
-    return _tensors(dense, {None: dense})
+    return _sample_tensors(dense, {None: dense})

@@ -128,9 +128,9 @@ class _Reader:
             self._fail(path, f"is {_kind(content)}", "Give a mapping of column names to types, or a list of types")
         if _is_tensor(content):
             return Schema([self._tensor(path, content, None)])
-        return self._named(path, content)
+        return self._named_columns(path, content)
 
-    def _named(self, path: str, content: Mapping[Any, Any]) -> "Schema":
+    def _named_columns(self, path: str, content: Mapping[Any, Any]) -> "Schema":
         from mlflow.types import Schema
 
         specs: list[ColSpec | TensorSpec] = []
@@ -252,9 +252,9 @@ class _Reader:
         try:
             return ParamSpec(name, kind, entry["default"], (-1,) if entry.get("list", False) else None)
         except MlflowException as error:
-            wanted = f"list of {kind!r}" if entry.get("list") else repr(kind)
+            type_text = f"list of {kind!r}" if entry.get("list") else repr(kind)
             raise SignatureError(
-                f"{path}.default: is {_kind(entry['default'])}, which is no {wanted}",
+                f"{path}.default: is {_kind(entry['default'])}, which is no {type_text}",
                 where=self._where,
                 fix="Give a default of that type",
             ) from error

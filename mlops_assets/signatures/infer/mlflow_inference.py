@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Deviation(StrEnum):
     """Why MLflow is not asked for the type of a column (seen in MLflow 3.17); the value says what it would answer."""
 
-    NO_VALUE = "no value tells a type: MLflow answers Any, or string for an empty column of objects"
+    NO_VALUE = "no value shows a type: MLflow answers Any, or string for an empty column of objects"
     MIXED_OBJECTS = "objects of several types: MLflow types no column of the input then"
     UNTYPED_OBJECTS = "objects that MLflow has no type for: it types no column of the input then"
     LARGE_INTEGERS = "integers beyond 64 bits: MLflow calls them long"
@@ -27,7 +27,9 @@ class Deviation(StrEnum):
     MISSING_OBJECT = "a missing or empty object: MLflow makes every property of the others optional"
     MISSING_NUMBER = "NaN, NA or NaT in JSON objects, or a NaN of float32: MLflow takes it for a value"
     UNTYPED_DTYPE = "a dtype that MLflow has no type for (it types no column then), or whose meaning it drops"
-    ENCODED_ARROW = "an Arrow type that MLflow sees as Python objects only, which do not tell an int32 from an int64"
+    ENCODED_ARROW = (
+        "an Arrow type that MLflow sees as Python objects only, which do not distinguish an int32 from an int64"
+    )
 
 
 _INTEGERS = (int, np.int64, np.int32)
@@ -93,12 +95,12 @@ def deviation_of(column: "pd.Series") -> Deviation | None:
 
 
 def is_flat(kind: pa.DataType) -> bool:
-    """Whether MLflow tells an Arrow type from all others when pandas holds it."""
+    """Whether MLflow distinguishes an Arrow type from all others when pandas holds it."""
     return kind in _FLAT or pa.types.is_timestamp(kind)
 
 
 def deviation_of_records(cells: Sequence[object]) -> Deviation | None:
-    """The same for the values of one key in JSON objects; None stands for a key that an object lacks."""
+    """The same for the values of one key in JSON objects; None is a key that an object lacks."""
     if any(cell is not None and is_missing(cell) for cell in cells):
         return Deviation.MISSING_NUMBER
     return deviation_of_cells(cells)
@@ -158,7 +160,7 @@ def _deviation_of_objects(objects: Sequence[Any], some_missing: bool) -> Deviati
     return next((deviation for deviation in deviations if deviation), None)
 
 
-def shortened(cell: Any) -> Any:
+def shorten_arrays(cell: Any) -> Any:
     """A cell that says the same of its type: every array of scalars cut to its first element.
 
     MLflow looks at each element in Python, which takes minutes for a thousand images. Only for columns without
@@ -167,9 +169,9 @@ def shortened(cell: Any) -> Any:
     if isinstance(cell, np.ndarray) and cell.dtype.kind != "O":
         return cell[(slice(1),) * cell.ndim]
     if isinstance(cell, list | np.ndarray):
-        return [shortened(part) for part in (cell if len(cell) and _holds_more(cell[0]) else cell[:1])]
+        return [shorten_arrays(part) for part in (cell if len(cell) and _holds_more(cell[0]) else cell[:1])]
     if isinstance(cell, dict):
-        return {name: shortened(value) for name, value in cell.items()}
+        return {name: shorten_arrays(value) for name, value in cell.items()}
     return cell
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mlops_assets.signatures.infer.mlflow_inference import deviation_of, deviation_of_records, is_flat, shortened
+from mlops_assets.signatures.infer.mlflow_inference import deviation_of, deviation_of_records, is_flat, shorten_arrays
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,14 +62,14 @@ def sample_frame(frame: "pd.DataFrame", head: int, faults: Faults) -> Sample:
     check_names(list(frame.columns), faults)
     if faults.messages:
         return Sample({})
-    rows = head_and_nulls(len(frame), head, (np.asarray(frame[name].isna()) for name in frame.columns))
-    return _sample_of({name: frame[name].iloc[rows] for name in frame.columns}, faults)
+    rows = sample_positions(len(frame), head, (np.asarray(frame[name].isna()) for name in frame.columns))
+    return _sample_columns({name: frame[name].iloc[rows] for name in frame.columns}, faults)
 
 
 def sample_series(series: "pd.Series", head: int, faults: Faults) -> Sample:
     """A sample of one column."""
-    rows = head_and_nulls(len(series), head, [np.asarray(series.isna())])
-    return _sample_of({str(series.name): series.iloc[rows]}, faults)
+    rows = sample_positions(len(series), head, [np.asarray(series.isna())])
+    return _sample_columns({str(series.name): series.iloc[rows]}, faults)
 
 
 def sample_table(table: pa.Table, head: int, faults: Faults) -> Sample:
@@ -80,9 +80,9 @@ def sample_table(table: pa.Table, head: int, faults: Faults) -> Sample:
     if faults.messages:
         return Sample({})
     missing = (
-        column.is_null(nan_is_null=True).to_numpy() for column in table.columns if column.null_count or _nan(column)
+        column.is_null(nan_is_null=True).to_numpy() for column in table.columns if column.null_count or _has_nan(column)
     )
-    taken = table.take(pa.array(head_and_nulls(table.num_rows, head, missing)))
+    taken = table.take(pa.array(sample_positions(table.num_rows, head, missing)))
     columns = {name: taken.column(name).combine_chunks() for name in taken.column_names}
     typed = {}
     for name, values in columns.items():
@@ -100,29 +100,29 @@ def sample_records(records: Sequence[Mapping[str, Any]], head: int, faults: Faul
     if faults.messages:
         return Sample({})
     missing = (np.array([record.get(name) is None for record in records], dtype=bool) for name in names)
-    taken = [records[row] for row in head_and_nulls(len(records), head, missing)]
+    taken = [records[row] for row in sample_positions(len(records), head, missing)]
     cells = {name: [record.get(name) for record in taken] for name in names}
     sampled = {name: values for name in names if (values := _from_objects(name, cells[name], faults)) is not None}
     typed = [name for name in sampled if deviation_of_records(cells[name]) is None]
-    by_mlflow = [{name: shortened(record[name]) for name in typed if name in record} for record in taken]
+    by_mlflow = [{name: shorten_arrays(record[name]) for name in typed if name in record} for record in taken]
     return Sample(sampled, by_mlflow if typed else None)
 
 
-def _sample_of(columns: "Mapping[str, pd.Series]", faults: Faults) -> Sample:
+def _sample_columns(columns: "Mapping[str, pd.Series]", faults: Faults) -> Sample:
     import pandas as pd
 
     sampled = {
-        name: values for name, column in columns.items() if (values := column_of(name, column, faults)) is not None
+        name: values for name, column in columns.items() if (values := to_arrow(name, column, faults)) is not None
     }
     typed = {
-        name: columns[name].map(shortened) if columns[name].dtype == object else columns[name]
+        name: columns[name].map(shorten_arrays) if columns[name].dtype == object else columns[name]
         for name in sampled
         if deviation_of(columns[name]) is None
     }
     return Sample(sampled, pd.DataFrame(typed) if typed else None)
 
 
-def column_of(name: object, series: "pd.Series", faults: Faults) -> pa.Array | None:
+def to_arrow(name: object, series: "pd.Series", faults: Faults) -> pa.Array | None:
     """A pandas column as Arrow (NaN is null), None with a fault where MLflow has no type for its dtype."""
     import pandas as pd
 
@@ -167,11 +167,11 @@ def _from_objects(name: object, cells: list[Any], faults: Faults) -> pa.Array | 
         return pa.array(cells, from_pandas=True)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
         # Arrow's message holds values of the data: the types of the cells say as much.
-        found = sorted({type(cell).__name__ for cell in cells if cell is not None})
+        type_names = sorted({type(cell).__name__ for cell in cells if cell is not None})
         remedy = "give all its values one type that MLflow has"
         if any(hasattr(cell, "model_dump") for cell in cells):
             remedy = "turn pydantic objects into dicts with model_dump()"
-        faults.add(name, f"a mix of objects ({', '.join(found)})", remedy)
+        faults.add(name, f"a mix of objects ({', '.join(type_names)})", remedy)
         return None
 
 
@@ -187,11 +187,11 @@ def _plain(cell: Any) -> Any:
     return cell
 
 
-def _nan(column: pa.ChunkedArray) -> bool:
+def _has_nan(column: pa.ChunkedArray) -> bool:
     return pa.types.is_floating(column.type) and bool(pc.any(pc.is_nan(column)).as_py())
 
 
-def head_and_nulls(rows: int, head: int, missing: Iterable[np.ndarray]) -> np.ndarray:
+def sample_positions(rows: int, head: int, missing: Iterable[np.ndarray]) -> np.ndarray:
     """Positions of the head and of each column's first missing value, sorted."""
     first = [int(mask.argmax()) for mask in missing if mask.any()]
     return np.unique(np.concatenate([np.arange(min(rows, head)), np.array(first, dtype=np.int64)]))

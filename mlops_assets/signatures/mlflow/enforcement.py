@@ -21,13 +21,14 @@ def stop_enforcing_inputs(model: "PyFuncModel") -> "ModelSignature | None":
     from mlflow.models import ModelSignature
 
     recorded = cast("ModelSignature | None", model.metadata.signature)
-    if recorded is None or recorded.inputs is None or recorded._is_signature_from_type_hint:
+    # MLflow has no public name for this flag, nor for the one below (3.17, `mlflow/models/signature.py`).
+    if recorded is None or recorded.inputs is None or recorded._is_signature_from_type_hint:  # noqa: SLF001
         return recorded
     if not recorded.outputs and not recorded.params:
         model.metadata.signature = None
         return recorded
     relaxed = ModelSignature(outputs=recorded.outputs, params=recorded.params)
     # How a frame is turned back into the form of the stored example is decided by this flag, not by the schema.
-    relaxed._is_type_hint_from_example = recorded._is_type_hint_from_example
+    relaxed._is_type_hint_from_example = recorded._is_type_hint_from_example  # noqa: SLF001
     model.metadata.signature = relaxed
     return recorded

@@ -56,7 +56,7 @@ def mlflow_type_of(values: pa.Array) -> "MlflowType":
     Raises
     ------
     UntypedError
-        MLflow has none (uint64, decimals, durations, ...), or there is no value to tell by.
+        MLflow has none (uint64, decimals, durations, ...), or there is no value that shows it.
     """
     from mlflow.types import DataType
     from mlflow.types.schema import Array, Map, Object, Property

@@ -13,7 +13,7 @@ from pyarrow import fs as arrow_fs
 
 from mlops_assets.errors import ConfigurationError, TableError
 from mlops_assets.storage.location import Location
-from mlops_assets.tables.delta.store import deltalake, explained, file_in, store_options, table_url
+from mlops_assets.tables.delta.store import deltalake, file_in, store_options, table_url, translate_errors
 from mlops_assets.tables.files import DELTA_LOG
 
 _NTZ = "timestampNtz"
@@ -43,7 +43,7 @@ class DeltaVersion:
     files
         In the order in which they were added; those of one commit by name. It is the order of the rows.
     partition_columns
-        Those whose values stand in the log and not in the files.
+        Those whose values are in the log and not in the files.
     deleted
         File's path below the table -> which of its rows are left (a boolean array, rows beyond its end are).
     """
@@ -70,7 +70,7 @@ def has_table(place: Location) -> bool:
     """Whether a Delta table was ever committed there."""
     if place.is_local and not is_delta(place):
         return False
-    with explained(place):
+    with translate_errors(place):
         return bool(deltalake().DeltaTable.is_deltatable(table_url(place), store_options(place)))
 
 
@@ -84,12 +84,12 @@ def newest_version(place: Location) -> tuple[str, str] | None:
     """
     if not has_table(place):
         return None
-    with explained(place):
+    with translate_errors(place):
         table = deltalake().DeltaTable(table_url(place), storage_options=store_options(place))
         return str(table.metadata().id), str(table.version())
 
 
-def moment(text: str) -> datetime:
+def parse_timestamp(text: str) -> datetime:
     """A point in time, as a person writes it in YAML.
 
     Raises
@@ -115,7 +115,7 @@ def open_version(place: Location, version: int | None = None, timestamp: str | N
     TableError
         No table, no such version, nothing at that time, or a table that needs a reader's feature that is not known.
     """
-    table = _opened(place, version, timestamp)
+    table = _open_table(place, version, timestamp)
     protocol = table.protocol()
     if unknown := sorted(set(protocol.reader_features or ()) - _KNOWN):
         raise TableError(
@@ -125,16 +125,16 @@ def open_version(place: Location, version: int | None = None, timestamp: str | N
         )
     if "delta.columnMapping.mode" in table.metadata().configuration:
         raise TableError("The table renames its columns (columnMapping)", where=place.uri, fix="Write it again without")
-    with explained(place):
+    with translate_errors(place):
         actions = pa.table(table.get_add_actions()).to_pylist()
         schema = pa.schema(table.schema())
         partition_columns = tuple(table.metadata().partition_columns)
-        deleted = _deleted(table) if "deletionVectors" in (protocol.reader_features or ()) else {}
+        deleted = _deletion_vectors(table) if "deletionVectors" in (protocol.reader_features or ()) else {}
     files = []
     for action in sorted(actions, key=lambda each: (each["modification_time"], each["path"])):
         if re.match(r"[A-Za-z][A-Za-z0-9+.\-]*:/|/", action["path"]):
             raise TableError(
-                "The table is a shallow clone: its files lie elsewhere", where=place.uri, fix="Clone it whole"
+                "The table is a shallow clone: its files are elsewhere", where=place.uri, fix="Clone it whole"
             )
         values = action.get("partition") or {}
         constants = {name: pa.scalar(values[name], schema.field(name).type) for name in partition_columns}
@@ -144,9 +144,9 @@ def open_version(place: Location, version: int | None = None, timestamp: str | N
     return DeltaVersion(place, table.version(), schema, tuple(files), partition_columns, deleted)
 
 
-def _opened(place: Location, version: int | None, timestamp: str | None) -> Any:
+def _open_table(place: Location, version: int | None, timestamp: str | None) -> Any:
     url, options = table_url(place), store_options(place)
-    with explained(place):
+    with translate_errors(place):
         newest = deltalake().DeltaTable(url, storage_options=options)
     if version is not None and version != newest.version():
         if version > newest.version():
@@ -155,11 +155,11 @@ def _opened(place: Location, version: int | None, timestamp: str | None) -> Any:
                 where=place.uri,
                 fix="Correct inputs.version",
             )
-        with explained(place):
+        with translate_errors(place):
             return deltalake().DeltaTable(url, version=version, storage_options=options)
     if timestamp is not None:
-        time = moment(timestamp)
-        with explained(place):
+        time = parse_timestamp(timestamp)
+        with translate_errors(place):
             newest.load_as_version(time)
         # deltalake answers with the oldest version there is when the table is younger than the time.
         written = _committed_at(place, newest.version())
@@ -186,7 +186,7 @@ def _committed_at(place: Location, version: int) -> datetime | None:
     return written
 
 
-def _deleted(table: Any) -> dict[str, pa.BooleanArray]:
+def _deletion_vectors(table: Any) -> dict[str, pa.BooleanArray]:
     """Path below the table -> which rows are left."""
     found, root = pa.table(table.deletion_vectors()), table.table_uri.rstrip("/") + "/"
     return {
@@ -205,7 +205,7 @@ def commit(place: Location, name: str, size: int, rows: int, schema: pa.Schema, 
     schema
         Its columns, in Delta's types; it becomes the table's schema.
     metadata
-        What the commit info tells, by names that the log has not for itself.
+        What goes into the commit info, under names that the log does not use itself.
 
     Raises
     ------
@@ -221,10 +221,10 @@ def commit(place: Location, name: str, size: int, rows: int, schema: pa.Schema, 
     add = AddAction(name, size, {}, now, True, json.dumps({"numRecords": rows}))
     # Never tried again on top of what another writer has committed meanwhile: the table would hold the rows of both.
     properties = package.CommitProperties(custom_metadata=dict(metadata), max_commit_retries=0)
-    with explained(place):
+    with translate_errors(place):
         delta_schema = package.Schema.from_arrow(schema)
         table = package.DeltaTable(url, storage_options=options) if has_table(place) else None
-        if table is not None and _takes(table, schema):
+        if table is not None and _accepts(table, schema):
             table.create_write_transaction([add], "overwrite", delta_schema, commit_properties=properties)
         else:
             # Only so are the protocol and the partition columns changed in the same commit as the rows.
@@ -240,7 +240,7 @@ def commit(place: Location, name: str, size: int, rows: int, schema: pa.Schema, 
         return int(package.DeltaTable(url, storage_options=options).version())
 
 
-def _takes(table: Any, schema: pa.Schema) -> bool:
+def _accepts(table: Any, schema: pa.Schema) -> bool:
     if table.metadata().partition_columns:
         return False
     return _NTZ in (table.protocol().writer_features or ()) or not any(map(_is_local_time, schema.types))
@@ -254,8 +254,8 @@ def _is_local_time(kind: pa.DataType) -> bool:
     return False
 
 
-def names_file(place: Location, name: str) -> bool:
-    """Whether the newest version is made of the file `name`; True also where nobody can tell."""
+def refers_to(place: Location, name: str) -> bool:
+    """Whether the newest version is made of the file `name`; True also where this cannot be found out."""
     try:
         return has_table(place) and any(file.inside == name for file in open_version(place).files)
     except TableError:

@@ -1,4 +1,4 @@
-"""Where a Delta table lies, as deltalake wants to hear it, and what it says when it cannot be opened."""
+"""The place of a Delta table in the form that deltalake takes, and its errors in ours."""
 
 import importlib
 import re
@@ -103,7 +103,7 @@ def _text(value: Any) -> str:
 
 
 @contextmanager
-def explained(place: Location) -> Iterator[None]:
+def translate_errors(place: Location) -> Iterator[None]:
     """Turn what deltalake raises into an error that names the table, and shows no credential.
 
     Raises

@@ -12,11 +12,11 @@ from pyarrow import fs as arrow_fs
 from mlops_assets.arrow.plain_types import plain_batch, plain_schema
 from mlops_assets.arrow.provenance import PREFIX
 from mlops_assets.errors import TableError
-from mlops_assets.storage.location import Location, writable
-from mlops_assets.tables.delta.log import commit, has_table, names_file, open_version
-from mlops_assets.tables.delta.reader import dataset_of, own_schema_of
+from mlops_assets.storage.location import Location, translate_os_errors
+from mlops_assets.tables.delta.log import commit, has_table, open_version, refers_to
+from mlops_assets.tables.delta.reader import dataset_of, table_schema_of
 from mlops_assets.tables.delta.store import file_in, table_url
-from mlops_assets.tables.parquet_writer import ParquetWriter, mapped_type, with_types
+from mlops_assets.tables.parquet_writer import ParquetWriter, map_type, with_types
 from mlops_assets.tables.table_writer import Written, with_metadata
 
 _MOST_DIGITS = 38
@@ -36,9 +36,9 @@ _NEAREST: Mapping[pa.DataType, pa.DataType] = {
 class DeltaWriter(ParquetWriter):
     """One Delta table per place, in one Parquet file, so that rows keep their order.
 
-    Each publish is exactly one commit, also of rows that are there already: the history tells every publish. What the
-    schema's metadata says of the origin (names with ``mlops_assets.``) stands in the commit info, and all of it in the
-    file. Nothing is vacuumed here: old versions stay until somebody does.
+    Each publish is exactly one commit, also of rows that are there already: the history shows every publish. What the
+    schema's metadata says of the origin (names with ``mlops_assets.``) is in the commit info, and all of it in the
+    file. Nothing is vacuumed here: old versions stay until the user does so.
 
     Types that Delta lacks are stored as the nearest one that holds every value, and come back as they were: unsigned
     integers as wider signed ones (``uint64`` as a decimal), times of day and durations as integers, ``float16`` as
@@ -55,7 +55,7 @@ class DeltaWriter(ParquetWriter):
         reader: pa.RecordBatchReader,
         place: Location,
         metadata: Mapping[str, str] | None = None,
-        switching: AbstractContextManager[object] | None = None,
+        switch_guard: AbstractContextManager[object] | None = None,
     ) -> Written:
         """As `TableWriter.write`: what is "in place" at the end is a commit.
 
@@ -67,33 +67,35 @@ class DeltaWriter(ParquetWriter):
         schema = with_metadata(plain_schema(reader.schema), metadata or {})
         self._refuse_unwritable(schema, target)
         if target.is_local and target.kind() == arrow_fs.FileType.File:
-            raise TableError("A file lies where the table's folder should be", where=target.uri, fix="Remove it")
+            raise TableError("There is a file where the table's folder should be", where=target.uri, fix="Remove it")
         name = f"part-00000-{secrets.token_hex(16)}-c000.snappy.parquet"
         file = file_in(target, name)
-        told = {key.decode(): value.decode() for key, value in (schema.metadata or {}).items() if key.startswith(_OURS)}
+        provenance = {
+            key.decode(): value.decode() for key, value in (schema.metadata or {}).items() if key.startswith(_OURS)
+        }
         with ExitStack() as switch:
             with _draft(target, file) as sink:
                 plain = (plain_batch(batch, schema) for batch in reader)
                 rows, _ = self._write_rows(plain, schema, sink, target)
                 size = sink.tell()
-                if switching is not None:
-                    switch.enter_context(switching)
+                if switch_guard is not None:
+                    switch.enter_context(switch_guard)
             try:
-                version = commit(target, name, size, rows, _delta_schema(self._stored_schema(schema)), told)
+                version = commit(target, name, size, rows, _delta_schema(self._stored_schema(schema)), provenance)
             except BaseException:
                 # A store that does not answer may have taken the commit: a file that a version names is never removed.
-                if not names_file(target, name):
+                if not refers_to(target, name):
                     file.remove()
                 raise
         return Written(target.uri, rows, schema, size, version)
 
     def _dataset(self, target: Location) -> ds.Dataset:
         version = open_version(target)
-        return dataset_of(version, own_schema_of(version))
+        return dataset_of(version, table_schema_of(version))
 
     def _stored_schema(self, schema: pa.Schema) -> pa.Schema:
-        fields = [field.with_type(mapped_type(field.type, self._stored_leaf)) for field in schema]
-        # Always with the table's own types: they tell that the file was written here.
+        fields = [field.with_type(map_type(field.type, self._stored_leaf)) for field in schema]
+        # Always with the table's own types: they show that the file was written here.
         return with_types(pa.schema(fields), schema)
 
     def _stored_leaf(self, kind: pa.DataType) -> pa.DataType:
@@ -113,7 +115,7 @@ class DeltaWriter(ParquetWriter):
     def _refuse_unwritable(self, schema: pa.Schema, target: Location) -> None:
         if clashing := _clashing(schema.names):
             raise TableError(
-                f"Delta does not tell apart names that differ in case alone: {', '.join(map(repr, clashing))}",
+                f"Delta does not distinguish names that differ in case alone: {', '.join(map(repr, clashing))}",
                 where=target.uri,
                 fix="Rename the columns, or publish as Parquet",
             )
@@ -133,17 +135,17 @@ class DeltaWriter(ParquetWriter):
 def _draft(target: Location, file: Location) -> Iterator[pa.NativeFile]:
     """A stream of the rows before they are the table's `file`; nothing is left of them when the block fails."""
     if target.is_local:
-        with target.draft(becoming=file) as sink:
+        with target.open_draft(target=file) as sink:
             yield sink
         return
-    # No version names it yet, so nobody reads it; an upload that dies is never seen as a file.
+    # No version names it yet, so it is not read; an upload that dies is never seen as a file.
     try:
-        with writable(file):
+        with translate_os_errors(file):
             sink = file.filesystem.open_output_stream(file.path, compression=None)
         try:
             yield sink
         finally:
-            with writable(file):
+            with translate_os_errors(file):
                 sink.close()
     except BaseException:
         file.remove()
@@ -166,4 +168,4 @@ def _delta_schema(stored: pa.Schema) -> pa.Schema:
     def leaf(kind: pa.DataType) -> pa.DataType:
         return pa.int32() if pa.types.is_null(kind) else kind
 
-    return pa.schema([field.with_type(mapped_type(field.type, leaf)).remove_metadata() for field in stored])
+    return pa.schema([field.with_type(map_type(field.type, leaf)).remove_metadata() for field in stored])

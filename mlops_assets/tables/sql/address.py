@@ -12,7 +12,7 @@ _SCHEMES = {"postgresql": "postgresql", "postgres": "postgresql", "sqlite": "sql
 
 
 @dataclass(frozen=True)
-class Address:
+class SqlAddress:
     """A database.
 
     Attributes
@@ -30,7 +30,7 @@ class Address:
     uri: str
 
     @classmethod
-    def parse(cls, text: str, base: Path | None = None) -> "Address":
+    def parse(cls, text: str, base: Path | None = None) -> "SqlAddress":
         """The database that a URL names, as SQLAlchemy writes them.
 
         ``sqlite:///tables.db`` is relative to `base` (default: the working folder), ``sqlite:////data/tables.db`` is

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mlops_assets.tables.sql.address import Address
+from mlops_assets.tables.sql.address import SqlAddress
 from mlops_assets.tables.sql.duckdb import DuckdbSession
 from mlops_assets.tables.sql.postgresql import PostgresqlSession
 from mlops_assets.tables.sql.session import Session
@@ -11,7 +11,7 @@ from mlops_assets.tables.sql.sqlite import SqliteSession
 
 
 @contextmanager
-def open_session(address: Address, *, writing: bool) -> Iterator[Session]:
+def open_session(address: SqlAddress, *, writing: bool) -> Iterator[Session]:
     """A session on a database.
 
     Raises
@@ -19,7 +19,7 @@ def open_session(address: Address, *, writing: bool) -> Iterator[Session]:
     MissingExtraError
         The driver is not installed.
     TableError
-        The database is not there, not reachable, or in use by somebody who does not share it.
+        The database is not there, not reachable, or locked by another process.
     """
     session = _session(address, writing)
     try:
@@ -28,7 +28,7 @@ def open_session(address: Address, *, writing: bool) -> Iterator[Session]:
         session.close()
 
 
-def _session(address: Address, writing: bool) -> Session:
+def _session(address: SqlAddress, writing: bool) -> Session:
     if address.kind == "sqlite":
         return SqliteSession(address, writing=writing)
     if address.kind == "duckdb":

@@ -10,17 +10,16 @@ import pyarrow as pa
 
 from mlops_assets.arrow.batching import BATCH_ROWS
 from mlops_assets.arrow.plain_types import plain_batch, plain_schema
+from mlops_assets.arrow.type_kinds import is_bytes, is_text
 from mlops_assets.errors import MissingExtraError, TableError
-from mlops_assets.tables.sql.address import Address
+from mlops_assets.tables.sql.address import SqlAddress
 from mlops_assets.tables.sql.names import TableName
-from mlops_assets.tables.sql.nested import is_bytes, is_text
-from mlops_assets.tables.sql.received import aligned
-from mlops_assets.tables.sql.session import LOCK_SECONDS, Session, Values, refused
+from mlops_assets.tables.sql.session import LOCK_SECONDS, MissingDatabaseError, Session, Values, refusal_error
 from mlops_assets.tables.sql.storage import Cast, PlainText, Storage, Ticks
+from mlops_assets.tables.sql.type_alignment import align_types
 
 _PAUSE = 0.2
 _MEMORY = "512MB"
-_NAMED = ("Catalog", "Binder", "Parser", "Syntax", "IO", "Permission", "Dependency")
 _INTEGERS = {
     **{pa.int8(): "TINYINT", pa.int16(): "SMALLINT", pa.int32(): "INTEGER", pa.int64(): "BIGINT"},
     **{pa.uint8(): "UTINYINT", pa.uint16(): "USMALLINT", pa.uint32(): "UINTEGER", pa.uint64(): "UBIGINT"},
@@ -37,7 +36,7 @@ class DuckdbSession(Session):
     longest_name = None
     folds_case = True
 
-    def __init__(self, address: Address, *, writing: bool) -> None:
+    def __init__(self, address: SqlAddress, *, writing: bool) -> None:
         super().__init__(address)
         try:
             import duckdb
@@ -47,13 +46,18 @@ class DuckdbSession(Session):
                 where=address.uri,
                 fix='Run: pip install "mlops-assets[sql]"',
             ) from error
-        self._errors = duckdb
+        self._error = duckdb.Error
+        # Errors about names, types and files: their messages hold no values.
+        self._errors_without_data = (
+            *(duckdb.CatalogException, duckdb.BinderException, duckdb.ParserException, duckdb.SyntaxException),
+            *(duckdb.IOException, duckdb.PermissionException, duckdb.DependencyException),
+        )
         path = Path(address.place)
         if not writing and not path.exists():
-            raise TableError("No such database", where=address.uri, fix="Check the URL")
+            raise MissingDatabaseError(address.uri)
         if writing:
             path.parent.mkdir(parents=True, exist_ok=True)
-        self._connection: Any = _connected(duckdb, address, read_only=not writing)
+        self._connection: Any = _connect(duckdb, address, read_only=not writing)
         # Moments come in the session's zone, which would be the machine's.
         self._connection.execute("SET TimeZone = 'UTC'")
         # It would fill most of the machine's memory before it puts anything on disk.
@@ -66,8 +70,8 @@ class DuckdbSession(Session):
         self._connection.execute(sql, list(values))
 
     def rows(self, sql: str, values: Values = ()) -> list[tuple[object, ...]]:
-        found: list[tuple[object, ...]] = self._connection.execute(sql, list(values)).fetchall()
-        return found
+        rows: list[tuple[object, ...]] = self._connection.execute(sql, list(values)).fetchall()
+        return rows
 
     def begin(self, *, writing: bool) -> None:
         self._connection.execute("BEGIN")
@@ -77,11 +81,11 @@ class DuckdbSession(Session):
         reader = self._connection.sql(sql).to_arrow_reader(BATCH_ROWS)
         plain = plain_schema(reader.schema)
         for batch in reader:
-            yield aligned(plain_batch(batch, plain), schema, self.where())
+            yield align_types(plain_batch(batch, plain), schema, self.where())
 
     def describe(self, sql: str, declared: TableName | None, types: Mapping[str, pa.DataType]) -> pa.Schema:
-        told = plain_schema(self._connection.sql(f"SELECT * FROM ({sql}\n) LIMIT 0").to_arrow_reader(1).schema)
-        return pa.schema([(field.name, types.get(field.name, field.type)) for field in told])
+        schema = plain_schema(self._connection.sql(f"SELECT * FROM ({sql}\n) LIMIT 0").to_arrow_reader(1).schema)
+        return pa.schema([(field.name, types.get(field.name, field.type)) for field in schema])
 
     def load(self, table: TableName, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> None:
         self._connection.register(_INCOMING, pa.RecordBatchReader.from_batches(schema, batches))
@@ -91,33 +95,32 @@ class DuckdbSession(Session):
             self._connection.unregister(_INCOMING)
 
     def columns(self, table: TableName) -> Mapping[str, str] | None:
-        found = self.rows(
+        rows = self.rows(
             "SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = $1 AND schema_name = "
             "coalesce(CASE WHEN $2 = '' THEN NULL ELSE $2 END, current_schema()) "
             "AND database_name = current_database() ORDER BY column_index",
             (table.table, table.schema or ""),
         )
-        return {str(name): str(kind) for name, kind in found} or None
+        return {str(name): str(kind) for name, kind in rows} or None
 
     def tables(self, schema: str | None) -> list[str]:
-        found = self.rows(
+        rows = self.rows(
             "SELECT table_name FROM information_schema.tables WHERE table_schema = "
             "coalesce(CASE WHEN $1 = '' THEN NULL ELSE $1 END, current_schema())",
             (schema or "",),
         )
-        return [str(row[0]) for row in found]
+        return [str(row[0]) for row in rows]
 
     def create_index(self, name: str, table: TableName, columns: Sequence[str]) -> None:
         """None: scans skip by row group, and an index is kept in memory."""
 
     @contextmanager
-    def refusals(self, where: str) -> Iterator[None]:
+    def translate_errors(self, where: str) -> Iterator[None]:
         try:
             yield
-        except self._errors.Error as error:
-            text = str(error)
-            told = text.splitlines()[0] if text.startswith(_NAMED) else None
-            raise refused("DuckDB refuses", where, told) from None
+        except self._error as error:
+            message = str(error).splitlines()[0] if isinstance(error, self._errors_without_data) else None
+            raise refusal_error("DuckDB refuses", where, message) from None
 
     def native(self, kind: pa.DataType) -> Storage | None:
         if pa.types.is_boolean(kind):
@@ -165,35 +168,43 @@ class DuckdbSession(Session):
         return None if storage is None else storage.sql
 
 
-def _connected(duckdb: Any, address: Address, *, read_only: bool) -> Any:
+def _connect(duckdb: Any, address: SqlAddress, *, read_only: bool) -> Any:
     deadline = time.monotonic() + LOCK_SECONDS
     while True:
         try:
             return duckdb.connect(address.place, read_only=read_only)
-        except duckdb.ConnectionException as error:
-            # This process writes to it just now, and all its connections are of one kind.
-            if "different configuration" not in str(error):
-                raise _closed(address, str(error)) from None
-            read_only, waiting = (False, False) if read_only else (False, True)
+        except duckdb.ConnectionException:
+            # This process has it open the other way, and all its connections are of one kind.
+            read_only, wait = (False, False) if read_only else (False, True)
         except duckdb.IOException as error:
-            if "lock" not in str(error):
-                raise _closed(address, str(error)) from None
-            waiting = True
+            if not _is_lock_conflict(error):
+                raise _connection_error(address, error) from None
+            wait = True
         except duckdb.Error as error:
-            raise _closed(address, str(error)) from None
+            raise _connection_error(address, error) from None
         if time.monotonic() > deadline:
             raise TableError(
-                f"Somebody else has had the database open for {LOCK_SECONDS:.0f} seconds",
+                f"Another process has had the database open for {LOCK_SECONDS:.0f} seconds",
                 where=address.uri,
-                fix="DuckDB lets one process write, and nobody read meanwhile: close the other one, or use PostgreSQL",
+                fix="DuckDB lets one process write, and none read meanwhile: close the other one, or use PostgreSQL",
             )
-        if waiting:
+        if wait:
             time.sleep(_PAUSE)
 
 
-def _closed(address: Address, told: str) -> TableError:
+def _is_lock_conflict(error: Exception) -> bool:
+    """Whether another process has the file open.
+
+    By the words of the message, as nothing else says so: its Python errors have no code (DuckDB 2.0; `errors_as_json` has no
+    effect on `connect`), and to open the file and look at its lock or its first bytes would drop this process's own
+    locks on it at the close (fcntl).
+    """
+    return "Could not set lock" in str(error)
+
+
+def _connection_error(address: SqlAddress, error: Exception) -> TableError:
     return TableError(
-        f"The DuckDB database cannot be opened: {told.splitlines()[0]}",
+        f"The DuckDB database cannot be opened: {str(error).splitlines()[0]}",
         where=address.uri,
         fix="Check the path and the rights",
     )

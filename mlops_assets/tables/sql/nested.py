@@ -7,6 +7,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from mlops_assets.arrow.type_kinds import is_bytes, is_list, is_text
+
 Json = Any
 
 
@@ -51,29 +53,13 @@ def json_type(kind: pa.DataType) -> pa.DataType | None:
     return kind if known else None
 
 
-def is_list(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
-
-
-def is_nested(kind: pa.DataType) -> bool:
-    return bool(is_list(kind) or pa.types.is_struct(kind) or pa.types.is_map(kind))
-
-
-def is_text(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
-
-
-def is_bytes(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind))
-
-
 def to_json(array: pa.Array) -> pa.Array:
     """Each value as JSON text: bytes in base64, numbers that JSON lacks (NaN, Infinity) as text, maps as pairs."""
     kind = json_type(array.type)
     plain = array.cast(kind)
     return pa.array(
         [
-            None if value is None else json.dumps(_written(value, kind), ensure_ascii=False, separators=(",", ":"))
+            None if value is None else json.dumps(_to_json(value, kind), ensure_ascii=False, separators=(",", ":"))
             for value in plain.to_pylist()
         ],
         pa.string(),
@@ -83,34 +69,34 @@ def to_json(array: pa.Array) -> pa.Array:
 def from_json(texts: pa.Array, kind: pa.DataType) -> pa.Array:
     """The inverse of `to_json`."""
     plain = json_type(kind)
-    values = [None if text is None else _read(json.loads(text), plain) for text in texts.to_pylist()]
+    values = [None if text is None else _from_json(json.loads(text), plain) for text in texts.to_pylist()]
     return pa.array(values, plain).cast(kind)
 
 
-def _written(value: Any, kind: pa.DataType) -> Json:
+def _to_json(value: Any, kind: pa.DataType) -> Json:
     if value is None:
         return None
     if pa.types.is_map(kind):
-        return [[_written(key, kind.key_type), _written(item, kind.item_type)] for key, item in value]
+        return [[_to_json(key, kind.key_type), _to_json(item, kind.item_type)] for key, item in value]
     if pa.types.is_struct(kind):
-        return {field.name: _written(value[field.name], field.type) for field in _fields(kind)}
+        return {field.name: _to_json(value[field.name], field.type) for field in _fields(kind)}
     if is_list(kind):
-        return [_written(item, kind.value_type) for item in value]
+        return [_to_json(item, kind.value_type) for item in value]
     if pa.types.is_floating(kind):
         number = float(value)
         return number if math.isfinite(number) else str(number)
     return base64.b64encode(value).decode() if is_bytes(kind) else value
 
 
-def _read(value: Json, kind: pa.DataType) -> Any:
+def _from_json(value: Json, kind: pa.DataType) -> Any:
     if value is None:
         return None
     if pa.types.is_map(kind):
-        return [(_read(key, kind.key_type), _read(item, kind.item_type)) for key, item in value]
+        return [(_from_json(key, kind.key_type), _from_json(item, kind.item_type)) for key, item in value]
     if pa.types.is_struct(kind):
-        return {field.name: _read(value[field.name], field.type) for field in _fields(kind)}
+        return {field.name: _from_json(value[field.name], field.type) for field in _fields(kind)}
     if is_list(kind):
-        return [_read(item, kind.value_type) for item in value]
+        return [_from_json(item, kind.value_type) for item in value]
     if pa.types.is_float16(kind):
         import numpy as np
 

@@ -8,17 +8,17 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlops_assets.arrow.type_kinds import is_bytes, is_text
 from mlops_assets.errors import MissingExtraError, TableError
-from mlops_assets.tables.sql.address import Address
+from mlops_assets.tables.sql.address import SqlAddress
 from mlops_assets.tables.sql.names import TableName, quoted
-from mlops_assets.tables.sql.nested import is_bytes, is_text
-from mlops_assets.tables.sql.received import aligned
-from mlops_assets.tables.sql.session import LOCK_SECONDS, Session, Values, refused
+from mlops_assets.tables.sql.session import LOCK_SECONDS, Session, Values, refusal_error
 from mlops_assets.tables.sql.storage import Cast, PlainText, Storage, Ticks, UnstorableError
+from mlops_assets.tables.sql.type_alignment import align_types
 
 _BATCH_BYTES = 4 << 20
 # Errors about names, types and rights: their messages hold no values.
-_NAMED = ("42", "3F", "2B", "28", "08", "53", "55", "57")
+_STATES_WITHOUT_DATA = ("42", "3F", "2B", "28", "08", "53", "55", "57")
 # The least and the greatest that its types hold and its bulk path carries over.
 _DAYS = (-2440588, 2145031948)
 _MICROSECONDS = (-210866803200000000, 9223371244800000000)
@@ -38,7 +38,7 @@ class PostgresqlSession(Session):
     folds_case = False
     temporary_schema = "pg_temp"
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: SqlAddress) -> None:
         super().__init__(address)
         try:
             from adbc_driver_manager import Error
@@ -70,8 +70,8 @@ class PostgresqlSession(Session):
     def rows(self, sql: str, values: Values = ()) -> list[tuple[object, ...]]:
         with self._connection.cursor() as cursor:
             cursor.execute(sql, tuple(values) or None)
-            found: list[tuple[object, ...]] = cursor.fetchall()
-            return found
+            rows: list[tuple[object, ...]] = cursor.fetchall()
+            return rows
 
     def begin(self, *, writing: bool) -> None:
         self.execute("BEGIN ISOLATION LEVEL " + ("READ COMMITTED" if writing else "REPEATABLE READ READ ONLY"))
@@ -91,26 +91,26 @@ class PostgresqlSession(Session):
                     return
                 except (OSError, pa.ArrowException):
                     # A query that fails while its rows come; the message may quote one.
-                    raise refused("PostgreSQL stopped the query", self.where(), None) from None
-                yield aligned(batch, schema, self.where())
+                    raise refusal_error("PostgreSQL stopped the query", self.where(), None) from None
+                yield align_types(batch, schema, self.where())
 
     def describe(self, sql: str, declared: TableName | None, types: Mapping[str, pa.DataType]) -> pa.Schema:
         with self._connection.cursor() as cursor:
-            told = cursor.adbc_execute_schema(sql)
-        found = {field.name: types.get(field.name) or _arrow(field) for field in told}
-        open_ended = [field.name for field in told if found[field.name] is None and _name(field.type) == "numeric"]
+            described = cursor.adbc_execute_schema(sql)
+        kinds = {field.name: types.get(field.name) or _arrow_type_of(field) for field in described}
+        open_ended = [field.name for field in described if kinds[field.name] is None and _is_numeric(field.type)]
         if open_ended:
-            found |= self._by_digits(sql, open_ended)
-        if unknown := [name for name, kind in found.items() if kind is None]:
-            listed = ", ".join(f"{name!r} ({_name(told.field(name).type)})" for name in unknown)
+            kinds |= self._types_by_digits(sql, open_ended)
+        if unknown := [name for name, kind in kinds.items() if kind is None]:
+            listed = ", ".join(f"{name!r} ({_name_of(described.field(name).type)})" for name in unknown)
             raise TableError(
                 f"Columns of a type that cannot be read: {listed}",
                 where=self.where(declared),
                 fix=f"Leave them out, or cast them in a query: {quoted(unknown[0])}::text",
             )
-        return pa.schema([(field.name, found[field.name]) for field in told])
+        return pa.schema([(field.name, kinds[field.name]) for field in described])
 
-    def _by_digits(self, sql: str, names: list[str]) -> dict[str, pa.DataType]:
+    def _types_by_digits(self, sql: str, names: list[str]) -> dict[str, pa.DataType]:
         """Numerics declared without precision and scale: as many digits as they have in all rows."""
         asked = ", ".join(
             f"coalesce(max(scale({quoted(name)})), 0), "
@@ -118,7 +118,7 @@ class PostgresqlSession(Session):
             for name in names
         )
         digits = iter(self.rows(f"SELECT {asked} FROM ({sql}\n) AS numbers")[0])
-        found = {}
+        types = {}
         for name in names:
             scale, whole = (int(str(next(digits))) for _ in range(2))
             if scale + whole > _MOST_DIGITS:
@@ -128,8 +128,8 @@ class PostgresqlSession(Session):
                     fix=f"Round or cast it in a query: round({quoted(name)}, 10), {quoted(name)}::float8",
                 )
             kind = pa.decimal128 if scale + whole <= 38 else pa.decimal256
-            found[name] = kind(scale + whole, scale)
-        return found
+            types[name] = kind(scale + whole, scale)
+        return types
 
     def load(self, table: TableName, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> None:
         with self._connection.cursor() as cursor:
@@ -137,37 +137,37 @@ class PostgresqlSession(Session):
             cursor.adbc_ingest(table.table, reader, mode="append", temporary=True)
 
     def columns(self, table: TableName) -> Mapping[str, str] | None:
-        found = self.rows(
+        rows = self.rows(
             "SELECT a.attname::text, format_type(a.atttypid, a.atttypmod) FROM pg_attribute a "
             "JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace "
             "WHERE c.relname = $1 AND n.nspname = coalesce(nullif($2, ''), current_schema()::text) "
             "AND c.relkind IN ('r', 'v', 'm', 'p', 'f') AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum",
             (table.table, table.schema or ""),
         )
-        return {str(name): str(kind) for name, kind in found} or None
+        return {str(name): str(kind) for name, kind in rows} or None
 
     def selectable(self, column: str, declared: str) -> str:
         return super().selectable(column, declared) if _READ.fullmatch(declared) else f"{quoted(column)}::text"
 
     def tables(self, schema: str | None) -> list[str]:
-        found = self.rows(
+        rows = self.rows(
             "SELECT table_name::text FROM information_schema.tables "
             "WHERE table_schema = coalesce(nullif($1, ''), current_schema()::text)",
             (schema or "",),
         )
-        return [str(row[0]) for row in found]
+        return [str(row[0]) for row in rows]
 
     @contextmanager
-    def refusals(self, where: str) -> Iterator[None]:
+    def translate_errors(self, where: str) -> Iterator[None]:
         try:
             yield
         except self._error as error:
             text, state = str(error), error.sqlstate or ""
-            told = _sentence(text) if state.startswith(_NAMED) else None
+            message = _sentence(text) if state.startswith(_STATES_WITHOUT_DATA) else None
             what = f"PostgreSQL refuses ({type(error).__name__} {state})"
             if column := re.search(r"\bcolumn (\S+)\s*$", text.split("CONTEXT:")[-1].splitlines()[0]):
                 what = f"{what} a value of column {column[1]!r}"
-            raise refused(what, where, told) from None
+            raise refusal_error(what, where, message) from None
 
     def native(self, kind: pa.DataType) -> Storage | None:
         if pa.types.is_boolean(kind):
@@ -212,11 +212,15 @@ class _Text(Cast):
         return super().encode(array)
 
 
-def _name(kind: pa.DataType) -> str:
+def _name_of(kind: pa.DataType) -> str:
     return str(kind.type_name) if isinstance(kind, pa.OpaqueType) else str(kind)
 
 
-def _arrow(field: pa.Field) -> pa.DataType | None:
+def _is_numeric(kind: pa.DataType) -> bool:
+    return _name_of(kind) == "numeric"
+
+
+def _arrow_type_of(field: pa.Field) -> pa.DataType | None:
     """The Arrow type that a described column is read as; None: not known from the description."""
     kind = field.type
     if isinstance(kind, pa.OpaqueType):
@@ -234,5 +238,5 @@ def _arrow(field: pa.Field) -> pa.DataType | None:
 
 def _sentence(text: str) -> str:
     """What libpq says, without the position and the context, which quotes."""
-    said = re.sub(r"^.*?(ERROR|FATAL|failed):\s*", "", " ".join(text.split()))
-    return re.split(r"\s+(?:LINE \d+:|DETAIL:|CONTEXT:|SQLSTATE)", said)[0].strip()[:300]
+    sentence = re.sub(r"^.*?(ERROR|FATAL|failed):\s*", "", " ".join(text.split()))
+    return re.split(r"\s+(?:LINE \d+:|DETAIL:|CONTEXT:|SQLSTATE)", sentence)[0].strip()[:300]

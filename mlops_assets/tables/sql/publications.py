@@ -31,7 +31,7 @@ class Publication:
     Attributes
     ----------
     table, partition
-        Where they lie; the partition is empty where there is none.
+        Where they are; the partition is empty where there is none.
     number
         Which rows: their column `mlops_assets_publication`. A hash of the partition and the data version, so that the
         same inputs give the same rows.
@@ -95,7 +95,7 @@ class Publications:
 
     def current(self, table: str, partition: str = "") -> Publication | None:
         """The one that the next asset reads."""
-        return next((one for one in self.of(table, partition) if one.is_current), None)
+        return next((publication for publication in self.of(table, partition) if publication.is_current), None)
 
     def forget(self, table: str, partition: str | None, number: int | None = None) -> None:
         """Remove the record of a table's, a partition's, or one publication."""

@@ -7,21 +7,28 @@ from typing import ClassVar
 
 import pyarrow as pa
 
+from mlops_assets.arrow.type_kinds import is_nested
 from mlops_assets.errors import MlopsAssetsError, TableError
-from mlops_assets.tables.sql.address import Address
+from mlops_assets.tables.sql.address import SqlAddress
 from mlops_assets.tables.sql.names import TableName, quoted, refuse_names
-from mlops_assets.tables.sql.nested import is_nested, json_type
+from mlops_assets.tables.sql.nested import json_type
 from mlops_assets.tables.sql.storage import Extension, JsonText, Nothing, Storage
 
 Values = Sequence[object]
-Rows = tuple[pa.Schema, Iterator[pa.RecordBatch]]
 
 LOCK_SECONDS = 60.0
-"""So long one waits for somebody else's transaction."""
+"""How long to wait for another transaction."""
+
+
+class MissingDatabaseError(TableError):
+    """A database that is a file is to be read, and the file does not exist."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__("No such database", where=where, fix="Check the URL")
 
 
 class Session(ABC):
-    """One connection, closed by whoever opened it. No transaction is open at first; see `transaction`."""
+    """One connection, closed by the code that opened it. No transaction is open at first; see `transaction`."""
 
     kind: ClassVar[str]
     text: ClassVar[str]
@@ -31,7 +38,7 @@ class Session(ABC):
     folds_case: ClassVar[bool]
     temporary_schema: ClassVar[str] = "temp"
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: SqlAddress) -> None:
         self.address = address
 
     @abstractmethod
@@ -51,7 +58,7 @@ class Session(ABC):
 
     @abstractmethod
     def describe(self, sql: str, declared: TableName | None, types: Mapping[str, pa.DataType]) -> pa.Schema:
-        """The Arrow types of a query's columns, for `stream`; `types` go before what the database says.
+        """The Arrow types of a query's columns, for `stream`; `types` take precedence over what the database says.
 
         Parameters
         ----------
@@ -72,7 +79,7 @@ class Session(ABC):
         """Names of the tables and views there."""
 
     @abstractmethod
-    def refusals(self, where: str) -> AbstractContextManager[None]:
+    def translate_errors(self, where: str) -> AbstractContextManager[None]:
         """Turn the driver's errors into a `TableError` that names `where` and holds no value of the data."""
 
     @abstractmethod
@@ -105,10 +112,12 @@ class Session(ABC):
         TableError
             Names the columns that the database cannot hold.
         """
-        found = [self.storage(field.type) for field in schema]
-        if None in found:
+        storages = [self.storage(field.type) for field in schema]
+        if None in storages:
             listed = ", ".join(
-                f"{field.name!r} ({field.type})" for field, one in zip(schema, found, strict=True) if one is None
+                f"{field.name!r} ({field.type})"
+                for field, storage in zip(schema, storages, strict=True)
+                if storage is None
             )
             raise TableError(
                 f"{self.kind} cannot hold the columns {listed}",
@@ -116,7 +125,7 @@ class Session(ABC):
                 fix="Leave them out, change their types, or publish as Parquet",
             )
         refuse_names(schema.names, self.longest_name, self.folds_case, where)
-        return [one for one in found if one is not None]
+        return [storage for storage in storages if storage is not None]
 
     @abstractmethod
     def begin(self, *, writing: bool) -> None:
@@ -137,7 +146,7 @@ class Session(ABC):
         self.execute(how)
 
     def create_temporary(self, name: str, columns: Mapping[str, str]) -> TableName:
-        """A table that nobody else sees and that goes with the connection."""
+        """A table that only this connection sees, and that ends with it."""
         self.execute(f"CREATE TEMPORARY TABLE {quoted(name)} ({column_list(columns)})")
         return TableName(name, self.temporary_schema)
 
@@ -158,12 +167,12 @@ def column_list(columns: Mapping[str, str]) -> str:
     return ", ".join(f"{quoted(name)} {kind}" for name, kind in columns.items())
 
 
-def refused(what: str, where: str, told: str | None) -> MlopsAssetsError:
-    """The error for what a driver said; `told` is its message where that cannot hold data."""
+def refusal_error(what: str, where: str, message: str | None) -> MlopsAssetsError:
+    """The error for one of a driver; `message` is the driver's, None where that may hold data."""
     return TableError(
-        what if told is None else f"{what}: {' '.join(told.split())[:300]}",
+        what if message is None else f"{what}: {' '.join(message.split())[:300]}",
         where=where,
         fix="Correct what it names; the published tables are as they were"
-        if told
+        if message
         else "The database's own log says more; its message is not repeated here, as it may hold data",
     )

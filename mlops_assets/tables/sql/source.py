@@ -1,15 +1,16 @@
 """Input tables in a database: a table, a view, or what a query returns."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import pyarrow as pa
 
 from mlops_assets.arrow.batching import first_rows
-from mlops_assets.arrow.input_table import InputTable, keyed
+from mlops_assets.arrow.input_table import InputTable, key_rows
 from mlops_assets.arrow.type_names import arrow_type
 from mlops_assets.errors import TableError, did_you_mean
-from mlops_assets.tables.sql.address import Address
+from mlops_assets.tables.sql.address import SqlAddress
 from mlops_assets.tables.sql.connect import open_session
 from mlops_assets.tables.sql.names import RESERVED, TableName, quoted
 from mlops_assets.tables.sql.publications import Publications
@@ -32,7 +33,7 @@ class SqlSource:
         Arrow type names by column, where the database's own type says too little.
     """
 
-    address: Address
+    address: SqlAddress
     table: TableName | None = None
     query: str | None = None
     row_key: tuple[str, ...] | None = None
@@ -54,29 +55,40 @@ class SqlSource:
             The database, the table or a column is not there; the query is refused; a type cannot be read.
         """
         types = {column: arrow_type(name, where=self.uri) for column, name in self.types.items()}
-        with open_session(self.address, writing=False) as session, session.refusals(self.uri), session.transaction():
-            found = self._described(session, types)
-        if unknown := [column for column in types if column not in found.schema.names]:
+        with self._session() as session:
+            lookup = self._look_up(session, types)
+        if unknown := [column for column in types if column not in lookup.schema.names]:
             raise TableError(
                 f"types names column {unknown[0]!r}, which is not in the table"
-                f"{did_you_mean(unknown[0], found.schema.names)}",
+                f"{did_you_mean(unknown[0], lookup.schema.names)}",
                 where=self.uri,
                 fix="Take it out of types",
             )
 
-        def batches(wanted: Sequence[str]) -> Iterator[pa.RecordBatch]:
-            with open_session(self.address, writing=False) as again, again.refusals(self.uri), again.transaction():
-                yield from first_rows(found.batches(again, wanted), self.limit)
+        def batches(names: Sequence[str]) -> Iterator[pa.RecordBatch]:
+            with self._session() as session:
+                yield from first_rows(lookup.batches(session, names), self.limit)
 
-        return keyed(found.schema, batches, uri=self.uri, row_key=self.row_key, columns=self.columns, limit=self.limit)
+        return key_rows(
+            lookup.schema, batches, uri=self.uri, row_key=self.row_key, columns=self.columns, limit=self.limit
+        )
 
-    def _described(self, session: Session, types: Mapping[str, pa.DataType]) -> "_Found":
+    @contextmanager
+    def _session(self) -> Iterator[Session]:
+        with (
+            open_session(self.address, writing=False) as session,
+            session.translate_errors(self.uri),
+            session.transaction(),
+        ):
+            yield session
+
+    def _look_up(self, session: Session, types: Mapping[str, pa.DataType]) -> "_TableLookup":
         if self.table is None:
             query = (self.query or "").strip().rstrip(";")
             schema = session.describe(query, None, types)
-            return _Found(schema, schema, {}, lambda _: query)
-        there = session.columns(self.table)
-        if there is None:
+            return _TableLookup(schema, schema, {}, lambda _: query)
+        declared = session.columns(self.table)
+        if declared is None:
             known = session.tables(self.table.schema)
             raise TableError(
                 f"There is no table {self.table.table!r}{did_you_mean(self.table.table, known)}",
@@ -85,32 +97,32 @@ class SqlSource:
             )
         recorded = {
             column.name: storage
-            for one in Publications(session, self.table.schema).of(self.table.table)
-            for column in one.schema
+            for publication in Publications(session, self.table.schema).of(self.table.table)
+            for column in publication.schema
             if (storage := session.storage(column.type)) is not None
         }
-        names = [name for name in there if not recorded or name not in RESERVED]
-        select = self._select(session, there)
-        own = {name: recorded[name].stored for name in names if name in recorded}
-        stored = session.describe(select(self._needed(names)), self.table, {**own, **types})
+        names = [name for name in declared if not recorded or name not in RESERVED]
+        select = self._select(session, declared)
+        stored_types = {name: recorded[name].stored for name in names if name in recorded}
+        stored = session.describe(select(self._needed_columns(names)), self.table, {**stored_types, **types})
         decoded = {name: storage for name, storage in recorded.items() if name not in types}
         schema = pa.schema(
             field.with_type(decoded[field.name].kind) if field.name in decoded else field for field in stored
         )
-        return _Found(schema, stored, decoded, select)
+        return _TableLookup(schema, stored, decoded, select)
 
-    def _needed(self, names: Sequence[str]) -> list[str]:
-        """Those of the table's columns that are asked for; what is asked for and is not there is told by `keyed`."""
+    def _needed_columns(self, names: Sequence[str]) -> list[str]:
+        """Those of the table's columns that are asked for; what is asked for and missing is reported by `key_rows`."""
         asked = {*(self.columns or names), *(self.row_key or ())}
         return [name for name in names if name in asked] if asked <= set(names) else list(names)
 
-    def _select(self, session: Session, there: Mapping[str, str]) -> Callable[[Sequence[str]], str]:
+    def _select(self, session: Session, declared: Mapping[str, str]) -> Callable[[Sequence[str]], str]:
         table, limit = self.table, self.limit
         assert table is not None
-        order = [name for name in self.row_key or () if name in there]
+        order = [name for name in self.row_key or () if name in declared]
 
         def select(columns: Sequence[str]) -> str:
-            chosen = [f"{session.selectable(name, there[name])} AS {quoted(name)}" for name in columns]
+            chosen = [f"{session.selectable(name, declared[name])} AS {quoted(name)}" for name in columns]
             ordered = f" ORDER BY {', '.join(map(quoted, order))}" if order else ""
             limited = f" LIMIT {int(limit)}" if limit is not None else ""
             return f"SELECT {', '.join(chosen)} FROM {table.sql}{ordered}{limited}"
@@ -119,7 +131,7 @@ class SqlSource:
 
 
 @dataclass(frozen=True)
-class _Found:
+class _TableLookup:
     """A table that was looked up: its columns as read and as stored, and the SQL that selects some of them."""
 
     schema: pa.Schema
@@ -127,10 +139,10 @@ class _Found:
     storages: Mapping[str, Storage]
     select: Callable[[Sequence[str]], str]
 
-    def batches(self, session: Session, wanted: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        sql = self.select(wanted)
-        # A query hands over all its columns, whatever is wanted of them.
-        names = self.stored.names if sql == self.select(()) else list(wanted)
+    def batches(self, session: Session, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        sql = self.select(columns)
+        # A query returns all its columns, whichever are asked for.
+        names = self.stored.names if sql == self.select(()) else list(columns)
         stored = pa.schema([self.stored.field(name) for name in names])
         schema = pa.schema([self.schema.field(name) for name in names])
         for batch in session.stream(sql, stored):

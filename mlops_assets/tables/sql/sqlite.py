@@ -1,7 +1,7 @@
 """SQLite, through Python's own driver.
 
 Not through ADBC's, which writes NaN as null, refuses decimals and what is beyond 63 bits, and takes a column's type
-from the first rows it meets. SQLite has five kinds of values and any of them may stand in any column, so a column is
+from the first rows it meets. SQLite has five kinds of values and any of them may occur in any column, so a column is
 read by its recorded Arrow type, by its declared type, or by what is in it.
 """
 
@@ -14,11 +14,11 @@ from typing import Any
 import pyarrow as pa
 
 from mlops_assets.arrow.batching import split_batches
+from mlops_assets.arrow.type_kinds import is_bytes, is_text
 from mlops_assets.errors import TableError
-from mlops_assets.tables.sql.address import Address
+from mlops_assets.tables.sql.address import SqlAddress
 from mlops_assets.tables.sql.names import TableName, quoted
-from mlops_assets.tables.sql.nested import is_bytes, is_text
-from mlops_assets.tables.sql.session import LOCK_SECONDS, Session, Values, refused
+from mlops_assets.tables.sql.session import LOCK_SECONDS, MissingDatabaseError, Session, Values, refusal_error
 from mlops_assets.tables.sql.storage import Cast, IsoText, PlainText, Storage, Ticks, TimeText
 
 _ROWS = 16_384
@@ -37,11 +37,11 @@ class SqliteSession(Session):
     longest_name = None
     folds_case = True
 
-    def __init__(self, address: Address, *, writing: bool) -> None:
+    def __init__(self, address: SqlAddress, *, writing: bool) -> None:
         super().__init__(address)
         path = Path(address.place)
         if not writing and not path.exists():
-            raise TableError("No such database", where=address.uri, fix="Check the URL")
+            raise MissingDatabaseError(address.uri)
         try:
             if writing:
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -64,41 +64,41 @@ class SqliteSession(Session):
         self._connection.close()
 
     def execute(self, sql: str, values: Values = ()) -> None:
-        self._connection.execute(sql, _bound(values))
+        self._connection.execute(sql, _bind(values))
 
     def rows(self, sql: str, values: Values = ()) -> list[tuple[object, ...]]:
-        return self._connection.execute(sql, _bound(values)).fetchall()
+        return self._connection.execute(sql, _bind(values)).fetchall()
 
     def begin(self, *, writing: bool) -> None:
         self._connection.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
 
     def stream(self, sql: str, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         cursor = self._connection.execute(sql)
-        done = 0
-        while found := cursor.fetchmany(_ROWS):
+        rows_done = 0
+        while rows := cursor.fetchmany(_ROWS):
             arrays = []
-            for field, column in zip(schema, zip(*found, strict=True), strict=True):
+            for field, column in zip(schema, zip(*rows, strict=True), strict=True):
                 try:
                     arrays.append(_array(column, field.type))
                 except (pa.ArrowException, ValueError, TypeError, OverflowError):
                     raise TableError(
-                        f"Column {field.name!r} holds a value that is not {field.type}, after row {done}",
+                        f"Column {field.name!r} holds a value that is not {field.type}, after row {rows_done}",
                         where=self.where(),
                         fix=f"Mend the value, or set types: {{{field.name}: string}} or another type",
                     ) from None
-            done += len(found)
+            rows_done += len(rows)
             yield pa.RecordBatch.from_arrays(arrays, schema=schema)
 
     def describe(self, sql: str, declared: TableName | None, types: Mapping[str, pa.DataType]) -> pa.Schema:
         names = [column[0] for column in self._connection.execute(f"SELECT * FROM ({sql}\n) LIMIT 0").description]
-        told = (self.columns(declared) or {}) if declared is not None else {}
-        found = {name: types.get(name) or _declared(told.get(name, "")) for name in names}
-        unknown = [name for name, kind in found.items() if kind is None]
+        declarations = (self.columns(declared) or {}) if declared is not None else {}
+        kinds = {name: types.get(name) or _arrow_type_of(declarations.get(name, "")) for name in names}
+        unknown = [name for name, kind in kinds.items() if kind is None]
         if unknown and len(set(names)) == len(names):
-            found |= self._by_content(sql, unknown)
-        return pa.schema([(name, found[name] or pa.string()) for name in names])
+            kinds |= self._types_by_content(sql, unknown)
+        return pa.schema([(name, kinds[name] or pa.string()) for name in names])
 
-    def _by_content(self, sql: str, names: list[str]) -> dict[str, pa.DataType]:
+    def _types_by_content(self, sql: str, names: list[str]) -> dict[str, pa.DataType]:
         """Types by the values' kinds in all rows: a first block would decide for rows that it has not seen."""
         counts = ", ".join(
             f"coalesce(max(typeof({quoted(name)}) = '{kind}'), 0)"
@@ -106,7 +106,7 @@ class SqliteSession(Session):
             for kind in ("integer", "real", "text", "blob")
         )
         flags = iter(self.rows(f"SELECT {counts} FROM ({sql}\n)")[0])
-        found = {}
+        types = {}
         for name in names:
             integer, real, text, blob = (bool(next(flags)) for _ in range(4))
             if [integer or real, text, blob].count(True) > 1:
@@ -116,10 +116,10 @@ class SqliteSession(Session):
                     fix=f"Cast it in a query, or set types: {{{name}: string}} if it can be read as that",
                 )
             if text or blob:
-                found[name] = pa.string() if text else pa.binary()
+                types[name] = pa.string() if text else pa.binary()
             else:
-                found[name] = pa.float64() if real else pa.int64() if integer else pa.string()
-        return found
+                types[name] = pa.float64() if real else pa.int64() if integer else pa.string()
+        return types
 
     def load(self, table: TableName, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> None:
         insert = f"INSERT INTO {table.sql} VALUES ({', '.join('?' * len(schema))})"
@@ -131,33 +131,30 @@ class SqliteSession(Session):
 
     def columns(self, table: TableName) -> Mapping[str, str] | None:
         schema = "" if table.schema is None else f"{quoted(table.schema)}."
-        found = self.rows(f"PRAGMA {schema}table_xinfo({quoted(table.table)})")
-        return {str(row[1]): str(row[2]) for row in found if row[6] in (0, 2, 3)} or None
+        rows = self.rows(f"PRAGMA {schema}table_xinfo({quoted(table.table)})")
+        return {str(row[1]): str(row[2]) for row in rows if row[6] in (0, 2, 3)} or None
 
     def tables(self, schema: str | None) -> list[str]:
         master = "sqlite_master" if schema is None else f"{quoted(schema)}.sqlite_master"
         return [str(row[0]) for row in self.rows(f"SELECT name FROM {master} WHERE type IN ('table', 'view')")]
 
     def create_index(self, name: str, table: TableName, columns: Sequence[str]) -> None:
-        # The schema stands before the index's name; the table is looked for in it.
+        # The schema precedes the index's name; the table is looked for in it.
         index, bare = TableName(name, table.schema), TableName(table.table)
         self.execute(f"CREATE INDEX {index.sql} ON {bare.sql} ({', '.join(map(quoted, columns))})")
 
     @contextmanager
-    def refusals(self, where: str) -> Iterator[None]:
+    def translate_errors(self, where: str) -> Iterator[None]:
         try:
             yield
         except sqlite3.Error as error:
-            told = str(error) if error.sqlite_errorname != "SQLITE_CONSTRAINT" else None
-            if "Could not decode" in str(error):
-                told = "a column holds text that is not UTF-8"
-            raise refused("SQLite refuses", where, told) from None
+            raise refusal_error("SQLite refuses", where, _message_of(error)) from None
 
     def native(self, kind: pa.DataType) -> Storage | None:
         if pa.types.is_boolean(kind):
             return Cast("BOOLEAN", kind, kind)
         if pa.types.is_integer(kind):
-            # An unsigned number beyond 63 bits has no place among SQLite's integers.
+            # SQLite's integers have no room for an unsigned number beyond 63 bits.
             return PlainText("TEXT", kind, pa.string()) if kind == pa.uint64() else Cast("INTEGER", kind, pa.int64())
         if pa.types.is_floating(kind):
             # No declared type: a column of REAL keeps -0.0 as 0.
@@ -179,7 +176,17 @@ class SqliteSession(Session):
         return None
 
 
-def _bound(values: Values) -> dict[str, Any] | tuple[()]:
+def _message_of(error: sqlite3.Error) -> str | None:
+    """What may be shown of an error; None: its message may hold data."""
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is None and isinstance(error, sqlite3.OperationalError):
+        # The one that Python's module raises itself while it fetches rows; its message quotes the text.
+        return "a column holds text that is not UTF-8"
+    # The lower byte is the primary result code: https://www.sqlite.org/rescode.html
+    return None if code is not None and code & 0xFF == sqlite3.SQLITE_CONSTRAINT else str(error)
+
+
+def _bind(values: Values) -> dict[str, Any] | tuple[()]:
     return {str(at): value for at, value in enumerate(values, 1)} if values else ()
 
 
@@ -199,8 +206,8 @@ def _array(values: tuple[Any, ...], kind: pa.DataType) -> pa.Array:
             raise ValueError("neither 0 nor 1")
         return pa.array([None if value is None else bool(value) for value in values], kind)
     if is_text(kind) or is_bytes(kind) or pa.types.is_integer(kind):
-        wanted = str if is_text(kind) else bytes if is_bytes(kind) else (int, str)
-        if not all(value is None or isinstance(value, wanted) for value in values):
+        allowed = str if is_text(kind) else bytes if is_bytes(kind) else (int, str)
+        if not all(value is None or isinstance(value, allowed) for value in values):
             raise TypeError("of another kind")
         if pa.types.is_integer(kind):
             values = tuple(None if value is None else int(value) for value in values)
@@ -208,7 +215,7 @@ def _array(values: tuple[Any, ...], kind: pa.DataType) -> pa.Array:
     return pa.array([None if value is None else str(value) for value in values], pa.string()).cast(kind)
 
 
-def _declared(declared: str) -> pa.DataType | None:
+def _arrow_type_of(declared: str) -> pa.DataType | None:
     """The Arrow type of a declared type, by SQLite's own rules of affinity; None: its values decide."""
     name = declared.upper().partition("(")[0].strip()
     if name in _DECLARED:

@@ -1,4 +1,4 @@
-"""How a column of an Arrow type lies in a database: declared as what, encoded how, and read back the same."""
+"""How a column of an Arrow type is kept in a database: its declared type, its encoding, and the way back."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass

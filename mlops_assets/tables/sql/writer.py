@@ -12,20 +12,20 @@ from mlops_assets.arrow.batching import fixed_batches
 from mlops_assets.arrow.content_hash import ContentHash
 from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.errors import MlopsAssetsError, TableError
-from mlops_assets.tables.sql.address import Address
+from mlops_assets.tables.sql.address import SqlAddress
 from mlops_assets.tables.sql.connect import open_session
 from mlops_assets.tables.sql.names import PARTITION, PUBLICATION, RESERVED, ROW, TableName, quoted, refuse_names
 from mlops_assets.tables.sql.publications import Publication, Publications, number_of
 from mlops_assets.tables.sql.session import Session, column_list
 from mlops_assets.tables.sql.storage import Storage, UnstorableError
 
-Mode = Literal["replace", "append", "upsert"]
+WriteMode = Literal["replace", "append", "upsert"]
 _STAGE = "mlops_assets_stage"
 _ROWS = 16_384
 
 
-class Rows(Protocol):
-    """Rows that can be read from the start, as often as wanted: a `Spool`, an `InputTable`."""
+class RereadableRows(Protocol):
+    """Rows that can be read from the start any number of times: a `Spool`, an `InputTable`."""
 
     @property
     def schema(self) -> pa.Schema: ...
@@ -48,10 +48,10 @@ class Target:
         With ``upsert``: the columns that identify a row.
     """
 
-    address: Address
+    address: SqlAddress
     name: TableName
     partition: str = ""
-    mode: Mode = "replace"
+    mode: WriteMode = "replace"
     key: tuple[str, ...] = ()
 
     @property
@@ -59,7 +59,7 @@ class Target:
         return f"{self.address.uri}, table {self.name}"
 
 
-def check(schema: pa.Schema, target: Target) -> None:
+def check_storable(schema: pa.Schema, target: Target) -> None:
     """Refuse what the database cannot hold, before any row is made.
 
     Raises
@@ -71,7 +71,9 @@ def check(schema: pa.Schema, target: Target) -> None:
         _storages(session, schema, target)
 
 
-def write(rows: Rows, target: Target, switching: AbstractContextManager[object] | None = None) -> Publication:
+def write(
+    rows: RereadableRows, target: Target, switch_guard: AbstractContextManager[object] | None = None
+) -> Publication:
     """Publish `rows` as a table.
 
     Guarantees
@@ -85,30 +87,30 @@ def write(rows: Rows, target: Target, switching: AbstractContextManager[object] 
 
     Parameters
     ----------
-    switching
+    switch_guard
         Entered when all rows are staged and no other publisher can switch, left after the switch; refuses it by an
         exception.
 
     Raises
     ------
     TableError
-        A column or a value cannot be held; the table is somebody else's; a column changed its type.
+        A column or a value cannot be held; the table was not published by this package; a column changed its type.
     """
-    with open_session(target.address, writing=True) as session, session.refusals(target.where):
+    with open_session(target.address, writing=True) as session, session.translate_errors(target.where):
         storages = _storages(session, rows.schema, target)
-        columns = {field.name: one.sql for field, one in zip(rows.schema, storages, strict=True)}
-        number = number_of(target.partition, Provenance.of(rows.schema).data_version or _content(rows))
-        stage, staged = _stage(session, rows, storages, columns, target)
+        columns = {field.name: storage.sql for field, storage in zip(rows.schema, storages, strict=True)}
+        number = number_of(target.partition, Provenance.of(rows.schema).data_version or _hash_content(rows))
+        stage, staged = _stage_rows(session, rows, storages, columns, target)
         publication = Publication(target.name.table, target.partition, number, staged, rows.schema)
         if target.mode == "upsert":
             session.create_index(f"{_STAGE}_key", stage, target.key)
         with ExitStack() as switch, session.transaction(writing=True):
-            switch.enter_context(switching if switching is not None else nullcontext())
+            switch.enter_context(switch_guard if switch_guard is not None else nullcontext())
             record = Publications(session, target.name.schema)
             record.create()
-            _prepare(session, record, columns, target, publication)
-            _remove(session, record, stage, target, number)
-            _insert(session, stage, columns, target, number)
+            _prepare_table(session, record, columns, target, publication)
+            _delete_replaced_rows(session, record, stage, target, number)
+            _insert_rows(session, stage, columns, target, number)
             record.record(publication)
         return publication
 
@@ -131,46 +133,46 @@ def _storages(session: Session, schema: pa.Schema, target: Target) -> list[Stora
     return storages
 
 
-def _stage(
-    session: Session, rows: Rows, storages: Sequence[Storage], columns: Mapping[str, str], target: Target
+def _stage_rows(
+    session: Session, rows: RereadableRows, storages: Sequence[Storage], columns: Mapping[str, str], target: Target
 ) -> tuple[TableName, int]:
     """The rows, encoded, in a temporary table; and how many they are."""
     integer = _integer(session)
     stage = session.create_temporary(_STAGE, {**columns, ROW: integer})
-    fields = [(field.name, one.stored) for field, one in zip(rows.schema, storages, strict=True)]
+    fields = [(field.name, storage.stored) for field, storage in zip(rows.schema, storages, strict=True)]
     schema = pa.schema([*fields, (ROW, pa.int64())])
-    done = 0
+    rows_done = 0
 
-    def encoded() -> Iterator[pa.RecordBatch]:
-        nonlocal done
+    def encode_batches() -> Iterator[pa.RecordBatch]:
+        nonlocal rows_done
         for batch in fixed_batches(rows.reader(), _ROWS):
             arrays = [
-                _encoded(storage, column, name, target)
+                _encode(storage, column, name, target)
                 for storage, column, name in zip(storages, batch.columns, batch.schema.names, strict=True)
             ]
-            places = pa.array(range(done, done + batch.num_rows), pa.int64())
-            done += batch.num_rows
+            places = pa.array(range(rows_done, rows_done + batch.num_rows), pa.int64())
+            rows_done += batch.num_rows
             yield pa.RecordBatch.from_arrays([*arrays, places], schema=schema)
 
     failures: list[BaseException] = []
 
-    def watched() -> Iterator[pa.RecordBatch]:
+    def note_failures() -> Iterator[pa.RecordBatch]:
         try:
-            yield from encoded()
+            yield from encode_batches()
         except (MlopsAssetsError, pa.ArrowException, OSError) as error:
             failures.append(error)
             raise
 
     try:
-        session.load(stage, schema, watched())
+        session.load(stage, schema, note_failures())
     finally:
-        # A driver that pulls the rows tells of their failure in words of its own.
+        # A driver that pulls the rows reports their failure by an error of its own.
         if failures:
             raise failures[0] from None
-    return stage, done
+    return stage, rows_done
 
 
-def _encoded(storage: Storage, column: pa.Array, name: str, target: Target) -> pa.Array:
+def _encode(storage: Storage, column: pa.Array, name: str, target: Target) -> pa.Array:
     try:
         return storage.encode(column)
     except (UnstorableError, pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
@@ -182,27 +184,27 @@ def _encoded(storage: Storage, column: pa.Array, name: str, target: Target) -> p
         ) from None
 
 
-def _prepare(
+def _prepare_table(
     session: Session, record: Publications, columns: Mapping[str, str], target: Target, new: Publication
 ) -> None:
     """The table with the columns that are needed: made, remade, or widened."""
-    there = session.columns(target.name)
+    columns_before = session.columns(target.name)
     published = record.of(target.name.table)
-    if there is None:
+    if columns_before is None:
         record.forget(target.name.table, None)
-        _create(session, columns, target)
+        _create_table(session, columns, target)
         return
-    _refuse_others(published, target, new)
+    _refuse_foreign_rows(published, target, new)
     known = {
         field.name: storage.sql
-        for one in published
-        for field in one.schema
+        for publication in published
+        for field in publication.schema
         if (storage := session.storage(field.type)) is not None
     }
     if target.mode == "replace" and not target.partition:
-        if known != dict(columns) or not set(columns) <= set(there):
+        if known != dict(columns) or not set(columns) <= set(columns_before):
             session.execute(f"DROP TABLE {target.name.sql}")
-            _create(session, columns, target)
+            _create_table(session, columns, target)
         return
     changed = [name for name in columns if known.get(name, columns[name]) != columns[name]]
     if changed:
@@ -215,25 +217,25 @@ def _prepare(
             fix="Set another prefix for the new tables, or drop the old table",
         )
     for name in columns:
-        if name not in there:
+        if name not in columns_before:
             session.execute(f"ALTER TABLE {target.name.sql} ADD COLUMN {quoted(name)} {columns[name]}")
 
 
-def _refuse_others(published: Sequence[Publication], target: Target, new: Publication) -> None:
+def _refuse_foreign_rows(published: Sequence[Publication], target: Target, new: Publication) -> None:
     if not published:
         raise TableError(
             "There is a table of this name that was not published by this package",
             where=target.where,
             fix="Set outputs.prefix or outputs.schema, or drop that table",
         )
-    models = {one.provenance.model for one in published} - {None, new.provenance.model}
+    models = {publication.provenance.model for publication in published} - {None, new.provenance.model}
     if models and new.provenance.model is not None:
         raise TableError(
-            f"The table holds what the model {sorted(map(str, models))[0]!r} said",
+            f"The table holds predictions or explanations of the model {sorted(map(str, models))[0]!r}",
             where=target.where,
             fix="Give each model its own outputs.prefix or outputs.schema",
         )
-    if any(bool(one.partition) != bool(target.partition) for one in published):
+    if any(bool(publication.partition) != bool(target.partition) for publication in published):
         was, now = ("without", "with") if target.partition else ("with", "without")
         raise TableError(
             f"The table was published {was} partitions, and now comes {now}",
@@ -242,7 +244,7 @@ def _refuse_others(published: Sequence[Publication], target: Target, new: Public
         )
 
 
-def _create(session: Session, columns: Mapping[str, str], target: Target) -> None:
+def _create_table(session: Session, columns: Mapping[str, str], target: Target) -> None:
     integer = _integer(session)
     hidden = {**({PARTITION: session.text} if target.partition else {}), PUBLICATION: integer, ROW: integer}
     session.execute(f"CREATE TABLE {target.name.sql} ({column_list({**columns, **hidden})})")
@@ -250,8 +252,10 @@ def _create(session: Session, columns: Mapping[str, str], target: Target) -> Non
     session.create_index(f"mlops_assets_{digest}", target.name, (PUBLICATION, ROW))
 
 
-def _remove(session: Session, record: Publications, stage: TableName, target: Target, number: int) -> None:
-    """The rows that the new ones take the place of, and their record."""
+def _delete_replaced_rows(
+    session: Session, record: Publications, stage: TableName, target: Target, number: int
+) -> None:
+    """Delete the rows that the new ones replace, and their record."""
     name, partition = target.name.sql, quoted(PARTITION)
     if target.mode == "replace":
         record.forget(target.name.table, target.partition)
@@ -269,15 +273,15 @@ def _remove(session: Session, record: Publications, stage: TableName, target: Ta
         session.execute(sql, values)
 
 
-def _insert(session: Session, stage: TableName, columns: Mapping[str, str], target: Target, number: int) -> None:
-    own = ", ".join(map(quoted, columns))
+def _insert_rows(session: Session, stage: TableName, columns: Mapping[str, str], target: Target, number: int) -> None:
+    data_columns = ", ".join(map(quoted, columns))
     hidden, constants = [PUBLICATION, ROW], f"{number}, {quoted(ROW)}"
     values: tuple[object, ...] = ()
     if target.partition:
         hidden, constants = [PARTITION, *hidden], f"CAST($1 AS {session.text}), {constants}"
         values = (target.partition,)
-    names = ", ".join([*([own] if own else []), *map(quoted, hidden)])
-    chosen = ", ".join([*([own] if own else []), constants])
+    names = ", ".join([*([data_columns] if data_columns else []), *map(quoted, hidden)])
+    chosen = ", ".join([*([data_columns] if data_columns else []), constants])
     session.execute(
         f"INSERT INTO {target.name.sql} ({names}) SELECT {chosen} FROM {stage.sql} ORDER BY {quoted(ROW)}", values
     )
@@ -289,7 +293,7 @@ def _integer(session: Session) -> str:
     return storage.sql
 
 
-def _content(rows: Rows) -> str:
+def _hash_content(rows: RereadableRows) -> str:
     digest = ContentHash(rows.schema)
     for batch in rows.reader():
         digest.update(batch)

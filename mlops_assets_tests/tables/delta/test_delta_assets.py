@@ -22,6 +22,8 @@ from mlops_assets.tables.parquet_writer import ParquetWriter
 from mlops_assets_tests.tables.test_writers import KILLED
 from mlops_assets_tests.test_graph import ASSETS, data_versions, iris
 
+pytestmark = pytest.mark.slow
+
 TABLES = sorted(ASSETS - {"champion_model", "model_signature"})
 
 
@@ -83,7 +85,7 @@ def test_a_rerun_is_a_new_version_with_the_same_content(flowers, run, tmp_path):
 def test_a_run_whose_samples_were_replaced_fails_and_the_other_runs_tables_stand(flowers, run, tmp_path, monkeypatch):
     inputs = written(tmp_path / "flowers", flowers)
     settings = {"outputs": {"path": "delta", "format": "delta"}, "job": "inference", "executor": "multiprocess"}
-    joined, others = Scorer.joined, []
+    joined, others = Scorer.combine, []
 
     def meanwhile(self, scored, schema):
         if not others:
@@ -91,7 +93,7 @@ def test_a_run_whose_samples_were_replaced_fails_and_the_other_runs_tables_stand
             assert run({**inputs, "limit": 40}, **settings).success
         return joined(self, scored, schema)
 
-    monkeypatch.setattr(Scorer, "joined", meanwhile)
+    monkeypatch.setattr(Scorer, "combine", meanwhile)
     done = run(inputs, **settings)
     assert not done.result.success
     assert "ConcurrentRunError" in done.error()
@@ -114,7 +116,7 @@ def test_each_partition_is_a_table_of_its_own(flowers, run, tmp_path):
     assert {path.name for path in (tmp_path / "delta" / "predictions").iterdir()} == {"north 100~25", "süd"}
     assert published(tmp_path / "delta" / "predictions", "north 100~25").num_rows == 4
     tables = DeltaIOManager(path=str(tmp_path / "delta"))
-    assert tables.published("predictions", ["never", "süd", "north 100%"]) == ["süd", "north 100%"]
+    assert tables.published_partitions("predictions", ["never", "süd", "north 100%"]) == ["süd", "north 100%"]
     assert published(tmp_path / "delta", "model_explanations").num_rows == 12
 
 

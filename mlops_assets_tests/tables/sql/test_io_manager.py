@@ -39,7 +39,7 @@ def test_versions_are_those_of_the_current_publications(tables):
     assert tables.versions("predictions", [None]) == {None: "v1"}
     for partition in ("a", "b"):
         tables.publish("input_samples", rows_of(table([1]), f"of {partition}").reader(), partition)
-    assert tables.published("input_samples", ["b", "c", "a"]) == ["b", "a"]
+    assert tables.published_partitions("input_samples", ["b", "c", "a"]) == ["b", "a"]
     assert tables.versions("input_samples", ["b", "c"]) == {"b": "of b"}
 
 

@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, example, given, settings
 
 from mlops_assets.arrow.content_hash import ContentHash
 from mlops_assets.arrow.provenance import Provenance
-from mlops_assets.tables.sql.address import Address
+from mlops_assets.tables.sql.address import SqlAddress
 from mlops_assets.tables.sql.names import TableName
-from mlops_assets.tables.sql.reader import read
+from mlops_assets.tables.sql.reader import open_publication
 from mlops_assets.tables.sql.writer import Target, write
 from mlops_assets_tests.tables.sql.conftest import KINDS
 
@@ -38,8 +38,9 @@ def rows_of(table: pa.Table, version: str = "v1", row_key: tuple[str, ...] = ("i
     return Stored(table.replace_schema_metadata(provenance.to_metadata()))
 
 
-def back(address: Address, name: str = "t", partition: str = "") -> pa.Table:
-    return read(address, TableName(name), partition)[1].read_all()
+def back(address: SqlAddress, name: str = "t", partition: str = "") -> pa.Table:
+    with open_publication(address, TableName(name), partition) as published:
+        return published.reader.read_all()
 
 
 def content(table: pa.Table) -> str:
@@ -83,6 +84,8 @@ def scalars(kind: pa.DataType) -> st.SearchStrategy:
 
 
 import decimal  # noqa: E402
+
+pytestmark = pytest.mark.slow
 
 WIDE = decimal.Context(prec=80)
 REASONS = pa.list_(pa.struct([("column", pa.string()), ("code", pa.string())]))
@@ -138,7 +141,7 @@ def test_any_table_comes_back_as_it_was(kind, request, tmp_path_factory):
         url = request.getfixturevalue("server")()
     else:
         url = f"{kind}:///{tmp_path_factory.mktemp('any') / 'file.db'}"
-    address = Address.parse(url)
+    address = SqlAddress.parse(url)
 
     @settings(max_examples=30 if kind == "postgresql" else 60, deadline=None, suppress_health_check=list(HealthCheck))
     @example(pa.table({"a": [-0.0, math.nan, -math.inf, 5e-324]}), "floats")
@@ -146,8 +149,8 @@ def test_any_table_comes_back_as_it_was(kind, request, tmp_path_factory):
     def comes_back(table: pa.Table, name: str) -> None:
         name = f"{name}."  # never the record's own
         write(rows_of(table), Target(address, TableName(name)))
-        publication, reader = read(address, TableName(name))
-        found = reader.read_all()
+        with open_publication(address, TableName(name)) as published:
+            found, publication = published.reader.read_all(), published.publication
         assert found.schema.equals(table.schema)
         assert content(found) == content(table)
         assert publication.provenance == Provenance(("id",), "m", data_version="v1", extra={"params": "{}"})

@@ -114,6 +114,7 @@ for name in ("plain", "nested"):
 print(json.dumps(told))"""
 
 
+@pytest.mark.slow
 def test_the_yaml_is_what_dagster_reads(tmp_path):
     for name, table in (("plain", "customers"), ("nested", "{schema: shop, table: customers}")):
         place = tmp_path / "location" / "defs" / name

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from mlops_assets.errors import ConfigurationError, MissingExtraError, TableError
-from mlops_assets.tables.sql.address import Address
+from mlops_assets.tables.sql.address import SqlAddress
 from mlops_assets.tables.sql.connect import open_session
 from mlops_assets.tables.sql.names import TableName
 from mlops_assets.tables.sql.source import SqlSource
@@ -22,7 +22,7 @@ PEOPLE = TableName("people")
 
 
 @pytest.fixture
-def people(address) -> Address:
+def people(address) -> SqlAddress:
     raw(address, 'CREATE TABLE people ("id" INTEGER, "name" TEXT, "weight" REAL)')
     raw(address, "INSERT INTO people VALUES (3, 'c', 1.5), (1, 'a', NULL), (2, 'é', 2.5)")
     return address
@@ -178,16 +178,16 @@ def test_a_schema_of_its_own(address):
 
 
 def test_a_server_that_does_not_answer_and_a_file_that_is_not_there(tmp_path):
-    address = Address.parse("postgresql://me:hidden@127.0.0.1:1/shop")
+    address = SqlAddress.parse("postgresql://me:hidden@127.0.0.1:1/shop")
     with pytest.raises(TableError, match=r"does not answer.*postgresql://127\.0\.0\.1:1/shop.*refused") as error:
         SqlSource(address, PEOPLE).open()
     assert "hidden" not in everything(error.value) + repr(address)
     for kind in ("sqlite", "duckdb"):
         with pytest.raises(TableError, match=rf"No such database \({kind}:///.*none\.db"):
-            SqlSource(Address.parse(f"{kind}:///{tmp_path}/none.db"), PEOPLE).open()
+            SqlSource(SqlAddress.parse(f"{kind}:///{tmp_path}/none.db"), PEOPLE).open()
         (tmp_path / "text.db").write_text("not a database, and long enough to be read as one: " * 100)
         with pytest.raises(TableError, match=r"cannot be opened: .*text\.db"):
-            SqlSource(Address.parse(f"{kind}:///{tmp_path}/text.db"), PEOPLE).open()
+            SqlSource(SqlAddress.parse(f"{kind}:///{tmp_path}/text.db"), PEOPLE).open()
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_a_driver_that_is_not_installed(url, module, monkeypatch):
     monkeypatch.setitem(sys.modules, module, None)
     with (
         pytest.raises(MissingExtraError, match=r'pip install "mlops-assets\[sql\]"'),
-        open_session(Address.parse(url), writing=False),
+        open_session(SqlAddress.parse(url), writing=False),
     ):
         pass
 
@@ -214,15 +214,15 @@ def test_a_driver_that_is_not_installed(url, module, monkeypatch):
 )
 def test_urls_that_are_none(text, what):
     with pytest.raises(ConfigurationError, match=what) as error:
-        Address.parse(text)
+        SqlAddress.parse(text)
     assert "hidden" not in str(error.value)
 
 
 def test_addresses(tmp_path):
-    assert Address.parse("sqlite:///a%20b.db", tmp_path).place == str(tmp_path / "a b.db")
-    assert Address.parse("duckdb:////data/x.db", tmp_path).place == "/data/x.db"
-    told = Address.parse("postgresql+psycopg2://me:hidden@h:5432/d?sslmode=require")
+    assert SqlAddress.parse("sqlite:///a%20b.db", tmp_path).place == str(tmp_path / "a b.db")
+    assert SqlAddress.parse("duckdb:////data/x.db", tmp_path).place == "/data/x.db"
+    told = SqlAddress.parse("postgresql+psycopg2://me:hidden@h:5432/d?sslmode=require")
     assert told.place == "postgresql://me:hidden@h:5432/d?sslmode=require"
     assert (told.uri, told.has_password) == ("postgresql://h:5432/d", True)
-    assert not Address.parse("postgresql://me@h/d").has_password
-    assert Address.parse("postgresql://h/d?password=x").has_password
+    assert not SqlAddress.parse("postgresql://me@h/d").has_password
+    assert SqlAddress.parse("postgresql://h/d?password=x").has_password

@@ -9,10 +9,10 @@ from sklearn.ensemble import RandomForestClassifier
 
 from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.errors import TableError
-from mlops_assets.tables.sql.address import Address
+from mlops_assets.tables.sql.address import SqlAddress
 from mlops_assets.tables.sql.connect import open_session
 from mlops_assets.tables.sql.names import TableName
-from mlops_assets.tables.sql.reader import read
+from mlops_assets.tables.sql.reader import open_publication
 from mlops_assets.tables.sql.writer import Target, write
 from mlops_assets_tests.tables.sql.conftest import each_kind
 from mlops_assets_tests.tables.sql.test_round_trip import Stored, rows_of
@@ -36,11 +36,12 @@ def customers(features: pd.DataFrame) -> pd.DataFrame:
 
 
 def put(url: str, name: str, rows: pd.DataFrame) -> None:
-    write(rows_of(pa.Table.from_pandas(rows, preserve_index=False)), Target(Address.parse(url), TableName(name)))
+    write(rows_of(pa.Table.from_pandas(rows, preserve_index=False)), Target(SqlAddress.parse(url), TableName(name)))
 
 
 def published(url: str, asset: str, prefix: str = "") -> pa.Table:
-    return read(Address.parse(url), TableName(prefix + asset))[1].read_all()
+    with open_publication(SqlAddress.parse(url), TableName(prefix + asset)) as published:
+        return published.reader.read_all()
 
 
 @pytest.mark.slow
@@ -112,7 +113,7 @@ def test_a_second_champion_beside_the_first(mode, kept, url, registry, run):
     assert all(check.passed for check in done.checks.values())
     assert published(url, "m_predictions")["model_version"].to_pylist() == [2] * 7
     assert published(url, "m_input_samples").num_rows == 7
-    with open_session(Address.parse(url), writing=False) as session:
+    with open_session(SqlAddress.parse(url), writing=False) as session:
         assert session.rows("SELECT count(*), count(DISTINCT flower) FROM m_predictions") == [(kept, 12)]
         assert session.rows("SELECT count(*) FROM m_input_samples") == [(7,)]
 
@@ -122,18 +123,18 @@ def test_a_table_that_another_run_replaced_stops_this_one(url, champion, run, mo
     from mlops_assets.scoring.predict import Scorer
 
     put(url, "flowers", customers(champion).dropna())
-    joined = Scorer.joined
+    joined = Scorer.combine
 
     def meanwhile(scorer, scored, schema):
         changed = schema.empty_table()
         metadata = {**schema.metadata, b"mlops_assets.data_version": b"another run's"}
         write(
             Stored(changed.replace_schema_metadata(metadata)),
-            Target(Address.parse(url), TableName("input_samples")),
+            Target(SqlAddress.parse(url), TableName("input_samples")),
         )
         return joined(scorer, scored, schema)
 
-    monkeypatch.setattr(Scorer, "joined", meanwhile)
+    monkeypatch.setattr(Scorer, "combine", meanwhile)
     done = run(
         {"database": url, "table": "flowers", "row_key": ["flower"]},
         job="inference",
@@ -164,6 +165,6 @@ def test_partitions_share_a_table(url, champion, run, tmp_path):
     assert done.metadata("model_explanations")["rows_explained"] == 15
     rows.head(3).to_parquet(tmp_path / "in" / "north.parquet", index=False)
     assert run(partition="north", job="inference", **settings).success
-    with open_session(Address.parse(url), writing=False) as session:
+    with open_session(SqlAddress.parse(url), writing=False) as session:
         counted = "SELECT mlops_assets_partition, count(*) FROM predictions GROUP BY 1 ORDER BY 1"
         assert session.rows(counted) == [("it's", 5), ("north", 3)]

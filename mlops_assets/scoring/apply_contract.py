@@ -1,4 +1,4 @@
-"""One pass over the inputs: every row is either accepted by the contract or kept with the reasons why not."""
+"""One pass over the inputs: the contract accepts each row, or rejects it with reasons."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,11 +13,11 @@ import pyarrow as pa
 from mlops_assets.arrow.batching import first_rows
 from mlops_assets.arrow.content_hash import ContentHash
 from mlops_assets.arrow.input_table import InputTable
-from mlops_assets.arrow.read_ahead import ahead
+from mlops_assets.arrow.read_ahead import read_ahead
 from mlops_assets.arrow.spool import Spool
 from mlops_assets.arrow.unique_keys import KeyCheck
 from mlops_assets.errors import ContractError
-from mlops_assets.signatures.contract.contract import Contract, Policy, Verdict
+from mlops_assets.signatures.contract.contract import Contract, Policy, RowVerdict
 
 if TYPE_CHECKING:
     from mlflow.types import Schema
@@ -26,13 +26,13 @@ ROWS_SHOWN = 5
 
 
 @dataclass(frozen=True)
-class Conformed:
-    """The inputs, split. Rows in = accepted + rejected, always.
+class ContractResult:
+    """The accepted and the rejected rows of the inputs: each row read is one or the other.
 
     Attributes
     ----------
     accepted, rejected
-        The rows, spooled to disk: typed as the signature says, and whole as they were.
+        The rows, spooled to disk. Accepted ones have the signature's types, rejected ones are complete and unchanged.
     row_key
         The columns that identify a row, in both.
     reasons
@@ -40,9 +40,9 @@ class Conformed:
     ignored
         Columns that the signature does not name.
     accepted_hash, rejected_hash
-        SHA-256 of the content, independent of how the rows were batched.
+        SHA-256 of the content; it does not depend on the batches in which the rows were read.
     parts
-        How many of the accepted rows stem from each file of the table; empty where it is no more than one.
+        How many of the accepted rows come from each file of the table; empty where there is only one file.
     """
 
     accepted: Spool
@@ -60,45 +60,44 @@ class Conformed:
         return int(self.accepted.rows + self.rejected.rows)
 
     def check_limit(self, most: int | float, where: str, show_values: bool = False) -> None:
-        """Raise `ContractError` when more rows were refused than `most`: a count, or (a float) a fraction of all rows.
+        """Raise `ContractError` when more rows were rejected than `most`: a count, or (a float) a fraction of all rows.
 
-        The message shows the first row keys with columns and reasons; refused values only with `show_values`.
+        The message shows the first row keys with columns and reasons; rejected values only with `show_values`.
         """
         allowed = most * self.rows if isinstance(most, float) else most
         if self.rejected.rows <= allowed:
             return
-        shown = "; ".join(islice(self._shown(show_values), ROWS_SHOWN))
+        shown = "; ".join(islice(self._describe_rejected(show_values), ROWS_SHOWN))
         raise ContractError(
             f"The contract refused {self.rejected.rows} of {self.rows} rows, and contract.max_rejected is {most}: "
             + shown
             + ("; ..." if self.rejected.rows > ROWS_SHOWN else ""),
             where=where,
-            fix="Read the asset rejected_samples for all of them; mend the data, or raise contract.max_rejected",
+            fix="Read the asset rejected_samples for all of them; correct the data, or raise contract.max_rejected",
         )
 
-    def _shown(self, show_values: bool) -> Iterator[str]:
+    def _describe_rejected(self, show_values: bool) -> Iterator[str]:
         for batch in self.rejected.reader():
             for row in batch.slice(0, ROWS_SHOWN).to_pylist():
                 key = ", ".join(f"{name}={row[name]!r}" for name in self.row_key)
-                why = ", ".join(
+                reasons = ", ".join(
                     f"{reason['column']}: {reason['code']}"
                     + (f", it is {row.get(reason['column'])!r}" if show_values else "")
                     for reason in row["reasons"]
                 )
-                yield f"{key} ({why})"
+                yield f"{key} ({reasons})"
 
 
 @contextmanager
-def conform_table(
+def apply_contract(
     table: InputTable, inputs: "Schema | None", policy: Policy, scratch: Path, limit: int | None = None
-) -> Iterator[Conformed]:
-    """Apply the contract to a table (its first `limit` rows), in bounded memory; the spools live until the context
-    ends.
+) -> Iterator[ContractResult]:
+    """Apply the contract to a table (its first `limit` rows) in bounded memory; the context's end removes the spools.
 
     Raises
     ------
     ContractError
-        The table's columns can never conform.
+        The table's columns do not fit the signature, whatever their values are.
     TableError
         Row keys are missing or occur more than once; the table cannot be read.
     """
@@ -107,38 +106,38 @@ def conform_table(
     with (
         Spool(contract.accepted_schema, scratch) as accepted,
         Spool(contract.rejected_schema, scratch) as rejected,
-        Spool(key_schema, scratch) as seen,
+        Spool(key_schema, scratch) as key_spool,
     ):
         reasons: Counter[tuple[str, str]] = Counter()
         accepted_hash, rejected_hash = ContentHash(contract.accepted_schema), ContentHash(contract.rejected_schema)
-        keys = KeyCheck(table.row_key, scratch, table.uri)
-        read = 0
-        accepted_at = {0: 0}
+        key_check = KeyCheck(table.row_key, scratch, table.uri)
+        rows_read = 0
+        accepted_after = {0: 0}
 
-        def judged() -> Iterator[tuple[int, Verdict]]:
+        def apply_to_batches() -> Iterator[tuple[int, RowVerdict]]:
             for batch in first_rows(table.batches(), limit):
-                own = batch.select(list(table.row_key))
-                seen.write(own)
-                keys.add(own)
+                row_keys = batch.select(list(table.row_key))
+                key_spool.write(row_keys)
+                key_check.add(row_keys)
                 yield batch.num_rows, contract.apply(batch)
 
-        def hashed() -> Iterator[tuple[int, Verdict]]:
-            for rows, verdict in ahead(judged()):
+        def hash_contents() -> Iterator[tuple[int, RowVerdict]]:
+            for rows, verdict in read_ahead(apply_to_batches()):
                 for part, content in ((verdict.accepted, accepted_hash), (verdict.rejected, rejected_hash)):
                     if part.num_rows:
                         content.update(part)
                 yield rows, verdict
 
-        # Reading and judging, hashing, and spooling take about as long as each other: each has a thread.
-        for rows, verdict in ahead(hashed()):
+        # Reading and checking, hashing, and spooling take about the same time: each has a thread.
+        for rows, verdict in read_ahead(hash_contents()):
             for part, spool in ((verdict.accepted, accepted), (verdict.rejected, rejected)):
                 if part.num_rows:
                     spool.write(part)
             reasons.update(verdict.reasons)
-            read += rows
-            accepted_at[read] = accepted.rows
-        keys.finish(seen.reader)
-        yield Conformed(
+            rows_read += rows
+            accepted_after[rows_read] = accepted.rows
+        key_check.finish(key_spool.reader)
+        yield ContractResult(
             accepted,
             rejected,
             table.row_key,
@@ -146,12 +145,20 @@ def conform_table(
             contract.ignored_columns,
             accepted_hash.hexdigest(),
             rejected_hash.hexdigest(),
-            _accepted_parts(table.parts(), accepted_at),
+            _accepted_parts(table.parts(), accepted_after),
         )
 
 
-def _accepted_parts(parts: Sequence[int], accepted_at: Mapping[int, int]) -> tuple[int, ...]:
-    """Accepted rows per part, from the accepted rows before each position where a batch, so perhaps a part, ended."""
-    ends = [accepted_at[end] for end in accumulate(parts) if end in accepted_at]
+def _accepted_parts(parts: Sequence[int], accepted_after: Mapping[int, int]) -> tuple[int, ...]:
+    """Accepted rows per part.
+
+    Parameters
+    ----------
+    parts
+        Rows per part.
+    accepted_after
+        Rows read -> rows accepted of these, for each number of rows after which a batch, perhaps a part, ended.
+    """
+    ends = [accepted_after[end] for end in accumulate(parts) if end in accepted_after]
     counts = tuple(after - before for before, after in pairwise([0, *ends]))
     return counts if len(counts) > 1 else ()

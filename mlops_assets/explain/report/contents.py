@@ -1,6 +1,6 @@
-"""The explanation report of a run: one HTML file beside the tables."""
+"""From a ledger and the tables beside it to the explanation report."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -10,31 +10,36 @@ from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.arrow.views import rows_of
 from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.explain.ledger.residuals import judge_residuals
-from mlops_assets.io_managers.tables import TableIOManager
-from mlops_assets.naming import REPORT
-from mlops_assets.storage.location import Location
-
-if TYPE_CHECKING:
-    from mlops_assets.explain.ledger.summary import LedgerSummary
+from mlops_assets.explain.ledger.summary import LedgerSummary, matching_rows
+from mlops_assets.explain.report.notable_rows import notable_rows
+from mlops_assets.explain.report.report import ReportContents, report_html
 
 REJECTED_SHOWN = 50
 
 
-def publish_report(
-    tables: TableIOManager, ledger: ds.Dataset, summary: "LedgerSummary", inputs: ds.Dataset | None
-) -> Location:
-    """Write the report, replacing an earlier one whole; returns its place.
+def report_of(
+    ledger: ds.Dataset, summary: LedgerSummary, inputs: ds.Dataset | None, rejected: ds.Dataset | None
+) -> str:
+    """The report as one HTML document.
 
     Parameters
     ----------
+    ledger
+        The published sample explanations.
+    summary
+        Of this ledger.
     inputs
-        The rows that were explained, where they are still there: they give the plots their colours.
-    """
-    from mlops_assets.explain.report.report import ReportContents, report_html
+        The rows that were explained, where they are still published: they give the plots their colours.
+    rejected
+        The rows that the contract refused; None: not known.
 
+    Raises
+    ------
+    ExplanationError
+        `ledger` is no ledger.
+    """
     source = Provenance.of(ledger.schema)
     origin = LedgerProvenance.of(source)
-    rejected, count = _rejected(tables)
     contents = ReportContents(
         title=f"{source.model} {(source.model_uri or '').rpartition('/')[2]}",
         facts={
@@ -49,21 +54,14 @@ def publish_report(
         space=origin.space,
         row_key=source.row_key,
         residuals=judge_residuals(rows_of(ledger), source.row_key, origin.precision),
-        rejected=rejected,
-        rejected_count=count,
+        rejected=_first_rows(rejected) if rejected is not None else None,
+        rejected_count=rejected.count_rows() if rejected is not None else 0,
         **_rows(ledger, summary, inputs, source),
     )
-    place = tables.place(REPORT)
-    place.write_text_atomically(report_html(contents))
-    return place
+    return report_html(contents)
 
 
-def _rows(
-    ledger: ds.Dataset, summary: "LedgerSummary", inputs: ds.Dataset | None, source: Provenance
-) -> dict[str, Any]:
-    from mlops_assets.explain.ledger.summary import matching_rows
-    from mlops_assets.explain.report.notable_rows import notable_rows
-
+def _rows(ledger: ds.Dataset, summary: LedgerSummary, inputs: ds.Dataset | None, source: Provenance) -> dict[str, Any]:
     notable = notable_rows(rows_of(ledger))
     if inputs is None:
         return {"notable": notable}
@@ -83,8 +81,5 @@ def _rows(
     return {"notable": notable, "inputs": sampled, "notable_inputs": values}
 
 
-def _rejected(tables: TableIOManager) -> tuple[pa.Table | None, int]:
-    if not tables.exists("rejected_samples"):
-        return None, 0
-    dataset = tables.read("rejected_samples")
-    return pa.Table.from_batches(first_rows(rows_of(dataset), REJECTED_SHOWN), dataset.schema), dataset.count_rows()
+def _first_rows(rejected: ds.Dataset) -> pa.Table:
+    return pa.Table.from_batches(first_rows(rows_of(rejected), REJECTED_SHOWN), rejected.schema)

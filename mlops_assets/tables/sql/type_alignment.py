@@ -5,7 +5,7 @@ import pyarrow as pa
 from mlops_assets.errors import TableError
 
 
-def aligned(batch: pa.RecordBatch, schema: pa.Schema, where: str) -> pa.RecordBatch:
+def align_types(batch: pa.RecordBatch, schema: pa.Schema, where: str) -> pa.RecordBatch:
     """`batch` with the types of `schema`.
 
     Raises

@@ -1,0 +1,225 @@
+"""Which features matter, and the report that shows it."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+
+from mlops_assets.arrow.content_hash import hash_of
+from mlops_assets.arrow.provenance import Provenance
+from mlops_assets.arrow.views import rows_of
+from mlops_assets.assets.streams import with_provenance
+from mlops_assets.explain.columns import shap_column
+from mlops_assets.explain.ledger.partitioned import ledger_of_version
+from mlops_assets.explain.ledger.provenance import LedgerProvenance
+from mlops_assets.io_managers.documents import report_version
+from mlops_assets.metadata import ALLOW_MISSING, COLUMN_LINEAGE, lineage, picture, plain_text, table
+from mlops_assets.models.reference import ModelReference
+from mlops_assets.naming import (
+    CHAMPION_MODEL,
+    EXPLANATION_REPORT,
+    INPUT_SAMPLES,
+    MODEL_EXPLANATIONS,
+    REJECTED_SAMPLES,
+    SAMPLE_EXPLANATIONS,
+    ModelNames,
+)
+from mlops_assets.settings.tables import OutputsSettings
+
+if TYPE_CHECKING:
+    from mlops_assets.explain.ledger.summary import LedgerSummary
+
+CODE_VERSION = "1"
+TOP_FEATURES = 10
+PARTITIONS_SHOWN = 20
+TOP_COLUMNS = {
+    "output": "string",
+    "rank": "int",
+    "feature": "string",
+    "mean_abs_shap": "float",
+    "mean_shap": "float",
+}
+
+MODEL_EXPLANATIONS_DESCRIPTION = """
+Which features matter, per output: mean |SHAP| and mean SHAP over the ledger, rank, the model's own importance.
+
+One row per output and feature. `rank` 1 is the feature with the largest mean |SHAP|; ties keep the signature's order.
+`native_importance` is null where the model has none. A pure function of the ledger; of a partitioned one: of all
+partitions that the pinned version has explained so far."""
+
+REPORT_DESCRIPTION = """
+The explanation report: one HTML file beside the tables that needs nothing else.
+
+Global importance, how attributions depend on values, single rows as waterfalls, whether everything adds up, and the
+rows that the contract refused. Made in one pass over the ledger together with `model_explanations`."""
+
+
+def model_explanations_assets(
+    names: ModelNames, outputs: OutputsSettings, partitions: "dg.PartitionsDefinition[str] | None"
+) -> dg.AssetsDefinition:
+    """`model_explanations` and `explanation_report` of one model: one pass over the ledger, so they are one step."""
+    ledger, inputs, rejected = (names.key(asset) for asset in (SAMPLE_EXPLANATIONS, INPUT_SAMPLES, REJECTED_SAMPLES))
+    common: dict[str, Any] = {
+        "name": names.op(MODEL_EXPLANATIONS),
+        "can_subset": True,
+        "required_resource_keys": {names.run_lock},
+        "pool": names.pool,
+        "outs": {
+            MODEL_EXPLANATIONS: dg.AssetOut(
+                key=names.key(MODEL_EXPLANATIONS),
+                description=MODEL_EXPLANATIONS_DESCRIPTION.strip(),
+                dagster_type=pa.RecordBatchReader,
+                io_manager_key=names.tables,
+                is_required=False,
+                group_name=names.group,
+                kinds={"shap", outputs.format},
+                code_version=CODE_VERSION,
+            ),
+            EXPLANATION_REPORT: dg.AssetOut(
+                key=names.key(EXPLANATION_REPORT),
+                description=REPORT_DESCRIPTION.strip(),
+                dagster_type=str,
+                io_manager_key=names.report_store,
+                is_required=False,
+                group_name=names.group,
+                kinds={"shap", "html"},
+                code_version=CODE_VERSION,
+            ),
+        },
+    }
+    if partitions is None:
+
+        @dg.multi_asset(
+            ins={
+                SAMPLE_EXPLANATIONS: dg.AssetIn(key=ledger),
+                INPUT_SAMPLES: dg.AssetIn(key=inputs),
+                REJECTED_SAMPLES: dg.AssetIn(key=rejected),
+            },
+            internal_asset_deps={
+                MODEL_EXPLANATIONS: {ledger, inputs},
+                EXPLANATION_REPORT: {ledger, inputs, rejected},
+            },
+            **common,
+        )
+        def model_explanations(
+            context: dg.AssetExecutionContext,
+            sample_explanations: ds.Dataset,
+            input_samples: ds.Dataset,
+            rejected_samples: ds.Dataset,
+        ) -> Iterator[dg.MaterializeResult[Any]]:
+            yield from _summarize(context, names, sample_explanations, input_samples, rejected_samples)
+
+        return model_explanations
+
+    @dg.multi_asset(
+        ins={
+            CHAMPION_MODEL: dg.AssetIn(key=names.key(CHAMPION_MODEL)),
+            SAMPLE_EXPLANATIONS: dg.AssetIn(key=ledger, metadata={ALLOW_MISSING: True}),
+        },
+        **common,
+    )
+    def model_explanations_of_partitions(
+        context: dg.AssetExecutionContext,
+        champion_model: ModelReference,
+        sample_explanations: dict[str, ds.Dataset],
+    ) -> Iterator[dg.MaterializeResult[Any]]:
+        whole, left_out = ledger_of_version(sample_explanations, champion_model)
+        partitions_shown = {
+            "partitions_summarised": len(sample_explanations) - len(left_out),
+            "partitions_of_other_versions": ", ".join(left_out[:PARTITIONS_SHOWN]) or "(none)",
+        }
+        yield from _summarize(context, names, whole, None, None, partitions_shown)
+
+    return model_explanations_of_partitions
+
+
+def _summarize(
+    context: dg.AssetExecutionContext,
+    names: ModelNames,
+    ledger: ds.Dataset,
+    inputs: ds.Dataset | None,
+    rejected: ds.Dataset | None,
+    partitions_shown: dict[str, Any] | None = None,
+) -> Iterator[dg.MaterializeResult[Any]]:
+    from mlops_assets.explain.ledger.summary import LedgerSummary
+    from mlops_assets.explain.report.contents import report_of
+
+    source = Provenance.of(ledger.schema)
+    origin = LedgerProvenance.of(source)
+    if inputs is not None and Provenance.of(inputs.schema).data_version != source.inputs_version:
+        # Newer rows are published than those that the ledger explains: they would colour the plots wrongly.
+        inputs = None
+    summary = LedgerSummary.over(
+        rows_of(ledger), origin.features, origin.outputs, native_importance=origin.native_importance
+    )
+    version = hash_of(CODE_VERSION, source.data_version or "")
+    if names.key(MODEL_EXPLANATIONS) in context.selected_asset_keys:
+        result = _explanations(names, source, origin, summary, inputs, version)
+        yield result._replace(metadata={**(result.metadata or {}), **(partitions_shown or {})})
+    if names.key(EXPLANATION_REPORT) in context.selected_asset_keys:
+        report = report_of(ledger, summary, inputs, rejected)
+        yield dg.MaterializeResult(
+            asset_key=names.key(EXPLANATION_REPORT),
+            value=report,
+            metadata={"rows_explained": summary.rows, "features": len(origin.features), "space": origin.space},
+            data_version=dg.DataVersion(report_version(report)),
+        )
+
+
+def _explanations(
+    names: ModelNames,
+    source: Provenance,
+    origin: LedgerProvenance,
+    summary: "LedgerSummary",
+    inputs: ds.Dataset | None,
+    version: str,
+) -> dg.MaterializeResult[pa.RecordBatchReader]:
+    explanations = summary.table()
+    provenance = Provenance(
+        model=source.model,
+        model_uri=source.model_uri,
+        model_digest=source.model_digest,
+        signature_hash=source.signature_hash,
+        inputs_version=source.data_version,
+        data_version=version,
+    )
+    top = top_features(explanations)
+    measures = ("mean_abs_shap", "mean_shap", "rank")
+    return dg.MaterializeResult(
+        asset_key=names.key(MODEL_EXPLANATIONS),
+        value=with_provenance(explanations.to_reader(), provenance),
+        metadata={
+            "summary_plot": picture(_summary_plot(summary, inputs, source), f"SHAP summary of {names.model}"),
+            COLUMN_LINEAGE: lineage(
+                {measure: [shap_column(feature) for feature in origin.features] for measure in measures},
+                names.key(SAMPLE_EXPLANATIONS),
+            ),
+            "top_features": table(top, TOP_COLUMNS),
+            "top_features_text": ", ".join(dict.fromkeys(plain_text(str(row["feature"])) for row in top[:5])),
+            "features": len(origin.features),
+            "rows_explained": summary.rows,
+            "space": origin.space,
+        },
+        data_version=dg.DataVersion(version),
+    )
+
+
+def _summary_plot(summary: "LedgerSummary", inputs: ds.Dataset | None, source: Provenance) -> bytes:
+    """A beeswarm for one output, coloured by the inputs where they are at hand; else bars."""
+    from mlops_assets.explain.ledger.summary import matching_rows
+    from mlops_assets.explain.report.summary_plot import summary_plot_svg
+
+    sample = summary.sample(summary.outputs[0]) if len(summary.outputs) == 1 else None
+    colours = None
+    if sample is not None and inputs is not None:
+        colours = matching_rows(rows_of(inputs), sample, source.row_key, summary.features)
+    return summary_plot_svg(summary, inputs=colours, space=LedgerProvenance.of(source).space, title=source.model or "")
+
+
+def top_features(explanations: pa.Table) -> list[dict[str, Any]]:
+    """The first `TOP_FEATURES` ranks of each output, as plain rows in order of rank."""
+    rows: list[dict[str, Any]] = explanations.filter(pc.less_equal(explanations["rank"], TOP_FEATURES)).to_pylist()
+    return sorted(rows, key=lambda row: (row["output"], row["rank"]))

@@ -1,0 +1,199 @@
+"""Why each row got its prediction."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING
+
+import dagster as dg
+import pyarrow as pa
+import pyarrow.dataset as ds
+from pydantic import Field
+
+from mlops_assets.arrow.content_hash import hash_of
+from mlops_assets.arrow.provenance import Provenance
+from mlops_assets.arrow.views import rows_of
+from mlops_assets.assets.engine_and_store import EXPLAINED_ROWS, EngineAndStore
+from mlops_assets.assets.progress import with_progress
+from mlops_assets.assets.streams import with_provenance
+from mlops_assets.engines.engine import InputRows, Run, stream_results
+from mlops_assets.explain.columns import interaction_column, shap_column
+from mlops_assets.explain.explainers.setup import background_pool
+from mlops_assets.explain.ledger.provenance import LedgerProvenance
+from mlops_assets.explain.ledger.selection import Selection
+from mlops_assets.explain.ledger.work import ExplainWork
+from mlops_assets.metadata import COLUMN_LINEAGE, lineage
+from mlops_assets.models.loaded_model import LoadedModel
+from mlops_assets.naming import (
+    BACKGROUND,
+    CHAMPION_MODEL,
+    INPUT_SAMPLES,
+    MODEL_SIGNATURE,
+    SAMPLE_EXPLANATIONS,
+    ModelNames,
+)
+from mlops_assets.settings.groups import ExplainSettings
+from mlops_assets.settings.tables import OutputsSettings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CODE_VERSION = "1"
+
+LEDGER_DESCRIPTION = """
+The ledger: why each row got its prediction, one row per input row and output.
+
+Row key, output, prediction, base value, residual, one `shap_<column>` per column of the signature's inputs, model
+version and digest. base_value + the sum of the attributions + residual = prediction, in the space that the metadata
+names. A binary classification is explained for its positive class. Every row by default, in the order of
+`input_samples`; streams. The same inputs, model and seed give the same bytes."""
+
+BACKGROUND_DESCRIPTION = """
+The rows that the explainer compares with: the background of linear, permutation and interventional explanations.
+
+At most `explain.background_rows` rows of `input_samples`, drawn with the run's seed. A receipt checks a row of the
+ledger against them. Made together with the ledger, and only where the explainer has a background: trees need none."""
+
+
+def sample_explanations_assets(
+    names: ModelNames,
+    defaults: ExplainSettings,
+    outputs: OutputsSettings,
+    engine_and_store: EngineAndStore,
+    partitions: "dg.PartitionsDefinition[str] | None",
+) -> dg.AssetsDefinition:
+    """`sample_explanations` of one model, and the background that they compare with: made in one step."""
+
+    class ExplainRunConfig(dg.Config):
+        """Which rows a run explains, and with what seed."""
+
+        limit: int | None = Field(default=defaults.limit, description="Explain only the first rows. Null: every row.")
+        sample: float | None = Field(
+            default=defaults.sample,
+            description="Explain a seeded sample: a fraction up to 1, or a number of rows above 1.",
+        )
+        where: str | None = Field(
+            default=defaults.where,
+            description="Explain only rows that pass, for example: prediction > 0.8 and age < 30.",
+        )
+        seed: int = Field(default=defaults.seed, description="Seed of the background sample and of sampled methods.")
+
+        def selection(self) -> Selection:
+            sample = int(self.sample) if self.sample is not None and self.sample > 1 else self.sample
+            return Selection(limit=self.limit, sample=sample, where=self.where, seed=self.seed)
+
+    @dg.multi_asset(
+        name=names.op(SAMPLE_EXPLANATIONS),
+        ins={asset: dg.AssetIn(key=names.key(asset)) for asset in (CHAMPION_MODEL, MODEL_SIGNATURE, INPUT_SAMPLES)},
+        outs={
+            asset: dg.AssetOut(
+                key=names.key(asset),
+                description=description.strip(),
+                dagster_type=pa.RecordBatchReader,
+                io_manager_key=names.tables,
+                is_required=asset == SAMPLE_EXPLANATIONS,
+                group_name=names.group,
+                kinds={"shap", outputs.format},
+                code_version=CODE_VERSION,
+            )
+            for asset, description in (
+                (BACKGROUND, BACKGROUND_DESCRIPTION),
+                (SAMPLE_EXPLANATIONS, LEDGER_DESCRIPTION),
+            )
+        },
+        required_resource_keys={names.run_lock},
+        pool=names.pool,
+        partitions_def=partitions,
+    )
+    def sample_explanations(
+        context: dg.AssetExecutionContext,
+        config: ExplainRunConfig,
+        champion_model: LoadedModel,
+        model_signature: str,
+        input_samples: ds.Dataset,
+    ) -> Iterator[dg.MaterializeResult[pa.RecordBatchReader]]:
+        from mlops_assets.signatures.mlflow.signature_json import signature_hash
+
+        reference, source = champion_model.reference, Provenance.of(input_samples.schema)
+
+        settings = defaults.config(config.seed)
+        pool = background_pool(rows_of(input_samples), settings)
+        selection = config.selection()
+        key = pa.schema([input_samples.schema.field(name) for name in source.row_key])
+        count = input_samples.count_rows()
+        rows = count if selection.limit is None else min(count, selection.limit)
+        work = ExplainWork(champion_model, model_signature, key, pool, settings, selection, rows)
+        explainer = work.explainer
+        chosen = {**asdict(settings), "selection": repr(selection)}
+        version = hash_of(
+            CODE_VERSION,
+            reference.digest,
+            str(reference.version),
+            signature_hash(model_signature),
+            source.data_version or "",
+            json.dumps(chosen, sort_keys=True),
+        )
+        provenance = Provenance(
+            row_key=source.row_key,
+            model=names.model,
+            model_uri=reference.uri,
+            model_digest=reference.digest,
+            signature_hash=signature_hash(model_signature),
+            inputs_version=source.data_version,
+            data_version=version,
+            extra=LedgerProvenance.describe(explainer, selection, settings).to_extra(),
+        )
+        if explainer.background is not None:
+            yield _background(names, explainer.background, explainer.background_digest, provenance)
+        run = Run(
+            work,
+            InputRows.of(
+                input_samples, defaults.batch_rows, EXPLAINED_ROWS, None if selection.every_row else work.chosen
+            ),
+            engine_and_store.store(),
+            log=context.log.info,
+        )
+
+        def ledger() -> Iterator[pa.RecordBatch]:
+            whole = input_samples.count_rows() * len(explainer.outputs)
+            yield from with_progress(stream_results(engine_and_store.engine(), run), context.log, "explained", whole)
+            context.add_asset_metadata(run.tally.as_metadata(), asset_key=names.key(SAMPLE_EXPLANATIONS))
+
+        shap_columns = {shap_column(name): explainer.features for name in explainer.features}
+        shap_columns |= {interaction_column(*pair): pair for pair in explainer.interaction_pairs}
+        reader = pa.RecordBatchReader.from_batches(work.schema, ledger())
+        yield dg.MaterializeResult(
+            asset_key=names.key(SAMPLE_EXPLANATIONS),
+            value=with_provenance(reader, provenance),
+            metadata={
+                COLUMN_LINEAGE: lineage(
+                    {**shap_columns, **{name: [name] for name in source.row_key}}, names.key(INPUT_SAMPLES)
+                ),
+                "model_version": reference.version,
+                "model_digest": reference.digest,
+                "explainer": explainer.KIND,
+                "explainer_reason": explainer.reason,
+                "space": explainer.space,
+                "outputs": ", ".join(explainer.outputs),
+                "background_digest": explainer.background_digest or "(none: the method needs no background)",
+                "selection": str(selection),
+            },
+            data_version=dg.DataVersion(version),
+        )
+
+    return sample_explanations
+
+
+def _background(
+    names: ModelNames, rows: "pd.DataFrame", digest: str | None, provenance: Provenance
+) -> dg.MaterializeResult[pa.RecordBatchReader]:
+    table = pa.Table.from_pandas(rows, preserve_index=False)
+    return dg.MaterializeResult(
+        asset_key=names.key(BACKGROUND),
+        value=with_provenance(table.to_reader(), replace(provenance, row_key=(), extra={})),
+        metadata={
+            COLUMN_LINEAGE: lineage({name: [name] for name in table.column_names}, names.key(INPUT_SAMPLES)),
+            "background_digest": digest or "",
+        },
+        data_version=dg.DataVersion(provenance.data_version or ""),
+    )
