@@ -131,7 +131,7 @@ def test_a_store_that_cannot_be_written_is_logged_and_fails_nothing(tmp_path, mo
     lines = []
     monkeypatch.setattr("pathlib.Path.replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left")))
     run = Run(Halved(), InputRows.of(dataset(), 100), ChunkStore(tmp_path / "chunks"), log=lines.append)
-    table = pa.Table.from_batches(LocalEngine(1).stream_results(run))
+    table = pa.Table.from_batches(LocalEngine(1).results(run))
     assert table.num_rows == 1000
     assert run.tally.store_failed
     assert len(lines) == 1
