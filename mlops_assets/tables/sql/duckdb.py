@@ -195,9 +195,9 @@ def _connect(duckdb: Any, address: SqlAddress, *, read_only: bool) -> Any:
 def _is_lock_conflict(error: Exception) -> bool:
     """Whether another process has the file open.
 
-    By the words of the message, as nothing else says so: its Python errors have no code (DuckDB 2.0; `errors_as_json` has no
-    effect on `connect`), and to open the file and look at its lock or its first bytes would drop this process's own
-    locks on it at the close (fcntl).
+    By the words of the message, as nothing else says so: its Python errors have no code (DuckDB 2.0; `errors_as_json`
+    has no effect on `connect`), and to open the file and look at its lock or its first bytes would drop this process's
+    own locks on it at the close (fcntl).
     """
     return "Could not set lock" in str(error)
 

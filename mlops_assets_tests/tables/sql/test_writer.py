@@ -160,7 +160,7 @@ def test_two_models_do_not_share_a_table(address):
     write(rows_of(table([1])), Target(address, T))
     other = rows_of(table([2]))
     metadata = {**other.schema.metadata, b"mlops_assets.model": b"other"}
-    with pytest.raises(TableError, match=r"holds predictions or explanations of the model 'm'.*Give each model its own outputs\.prefix"):
+    with pytest.raises(TableError, match=r"of the model 'm'.*Give each model its own outputs\.prefix"):
         write(Stored(other.table.replace_schema_metadata(metadata)), Target(address, T))
 
 
@@ -238,13 +238,13 @@ import os, sys
 import pyarrow as pa
 from mlops_assets.arrow.foreign_tables import from_arrow_like
 from mlops_assets.tables.sql import publications
-from mlops_assets.tables.sql.address import Address
+from mlops_assets.tables.sql.address import SqlAddress
 from mlops_assets.tables.sql.names import TableName
 from mlops_assets.tables.sql.writer import Target, write
 
 publications.Publications.record = lambda *_: os._exit(9)
 rows = from_arrow_like(pa.table({"id": [7], "score": [7.0]}), ["id"])
-write(rows, Target(Address.parse(sys.argv[1]), TableName("t")))
+write(rows, Target(SqlAddress.parse(sys.argv[1]), TableName("t")))
 """
 
 
