@@ -118,7 +118,7 @@ def _required(old, new):
     return {spec.name for schema in (old, new) for spec in schema.inputs if spec.required}
 
 
-def witnesses(schema):
+def edge_tables(schema):
     """A table for every column and every edge value of it, and one without the optional columns."""
     base = {spec.name: edge_rows(spec) for spec in schema.inputs}
     for spec in schema.inputs:
@@ -140,9 +140,9 @@ def test_where_it_says_breaking_there_is_a_row_that_breaks(pair):
             [("old", ModelSignature(old))], ModelSignature(new), CompatibilityMode.BACKWARD
         ).compatible
     )
-    tried = list(witnesses(old))
-    assert all(conforms(batch, old) for batch in tried)
-    assert not all(conforms(batch, new) for batch in tried)
+    batches = list(edge_tables(old))
+    assert all(conforms(batch, old) for batch in batches)
+    assert not all(conforms(batch, new) for batch in batches)
 
 
 @bounded

@@ -390,7 +390,7 @@ class TestRefusals:
     def test_a_folder_of_several_formats(self, tmp_path):
         (tmp_path / "a.csv").write_text("a\n1\n")
         (tmp_path / "b.jsonl").write_text('{"a": 1}\n')
-        assert "Files of several formats" in refusal(tmp_path)
+        assert "files of several formats" in refusal(tmp_path)
 
     @pytest.mark.parametrize(
         ("settings", "expected"),

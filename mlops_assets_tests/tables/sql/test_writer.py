@@ -240,13 +240,13 @@ import os, sys
 import pyarrow as pa
 from mlops_assets.arrow.foreign_tables import from_arrow_like
 from mlops_assets.tables.sql import publications
-from mlops_assets.tables.sql.address import Address
+from mlops_assets.tables.sql.address import SqlAddress
 from mlops_assets.tables.sql.names import TableName
 from mlops_assets.tables.sql.writer import Target, write
 
 publications.Publications.record = lambda *_: os._exit(9)
 rows = from_arrow_like(pa.table({"id": [7], "score": [7.0]}), ["id"])
-write(rows, Target(Address.parse(sys.argv[1]), TableName("t")))
+write(rows, Target(SqlAddress.parse(sys.argv[1]), TableName("t")))
 """
 
 
