@@ -22,8 +22,8 @@ from mlops_assets.assets.streams import with_provenance
 from mlops_assets.engines.engine import Rows, Run, results
 from mlops_assets.explain.columns import interaction_column, shap_column
 from mlops_assets.explain.explainers.explainer import ExplainConfig, Explainer
-from mlops_assets.explain.explainers.setup import background_pool
-from mlops_assets.explain.ledger.partitioned import ledger_of_version
+from mlops_assets.explain.explainers.setup import draw_background_pool
+from mlops_assets.explain.ledger.partitioned import join_partitions
 from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.explain.ledger.selection import Selection
 from mlops_assets.explain.ledger.work import ExplainWork
@@ -107,7 +107,7 @@ def sample_explanations_asset(family: Family) -> dg.AssetsDefinition:
             mode=defaults.mode,
             interactions=defaults.interactions,
         )
-        pool = background_pool(rows_of(input_samples), settings)
+        pool = draw_background_pool(rows_of(input_samples), settings)
         selection = config.selection()
         key = pa.schema([input_samples.schema.field(name) for name in source.row_key])
         count = input_samples.count_rows()
@@ -159,7 +159,7 @@ def sample_explanations_asset(family: Family) -> dg.AssetsDefinition:
                 ),
                 "model_version": reference.version,
                 "model_digest": reference.digest,
-                "explainer": explainer.kind,
+                "explainer": explainer.KIND,
                 "explainer_reason": explainer.reason,
                 "space": explainer.space,
                 "outputs": ", ".join(explainer.outputs),
@@ -219,7 +219,7 @@ def model_explanations_asset(family: Family) -> dg.AssetsDefinition:
         champion_model: ModelReference,
         sample_explanations: dict[str, ds.Dataset],
     ) -> dg.MaterializeResult[pa.RecordBatchReader]:
-        whole, left_out = ledger_of_version(sample_explanations, champion_model)
+        whole, left_out = join_partitions(sample_explanations, champion_model)
         context.add_asset_metadata(
             {
                 "partitions_summarised": len(sample_explanations) - len(left_out),
@@ -238,7 +238,7 @@ def _summarised(
 
     source = Provenance.of(ledger.schema)
     origin = LedgerProvenance.of(source)
-    summary = LedgerSummary.over(
+    summary = LedgerSummary.from_batches(
         rows_of(ledger),
         origin.features,
         origin.outputs,
@@ -297,13 +297,13 @@ def _explained_inputs(tables: TableIOManager, source: Provenance) -> ds.Dataset 
 
 def _summary_plot(summary: "LedgerSummary", inputs: ds.Dataset | None, source: Provenance) -> bytes:
     """A beeswarm for one output, coloured by the inputs where they are at hand; else bars."""
-    from mlops_assets.explain.ledger.summary import matching_rows
+    from mlops_assets.explain.ledger.summary import match_input_rows
     from mlops_assets.explain.report.summary_plot import summary_plot_svg
 
     sample = summary.sample(summary.outputs[0]) if len(summary.outputs) == 1 else None
     colours = None
     if sample is not None and inputs is not None:
-        colours = matching_rows(rows_of(inputs), sample, source.row_key, summary.features)
+        colours = match_input_rows(rows_of(inputs), sample, source.row_key, summary.features)
     return summary_plot_svg(summary, inputs=colours, space=LedgerProvenance.of(source).space, title=source.model or "")
 
 

@@ -9,8 +9,8 @@ import pyarrow.dataset as ds
 from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.arrow.views import rows_of
 from mlops_assets.errors import ContractError, MlopsAssetsError, RegistryError
-from mlops_assets.explain.compare.diff import ExplanationDiff
-from mlops_assets.explain.compare.two_versions import Version, explanation_diff
+from mlops_assets.explain.compare.changes import ExplanationDiff
+from mlops_assets.explain.compare.two_versions import ExplainedVersion, compare_explanations
 from mlops_assets.explain.explainers.explainer import ExplainConfig
 from mlops_assets.explain.explainers.sampling import Reservoir
 from mlops_assets.family import Family
@@ -101,8 +101,8 @@ def _diff(old: LoadedModel, new: LoadedModel, samples: ds.Dataset, family: Famil
         background_rows=settings.background_rows,
         mode=settings.mode,
     )
-    versions = [Version(model, model.signature.inputs if model.signature else None) for model in (old, new)]
-    return explanation_diff(versions[0], versions[1], rows, Provenance.of(samples.schema).row_key, config)
+    versions = [ExplainedVersion(model, model.signature.inputs if model.signature else None) for model in (old, new)]
+    return compare_explanations(versions[0], versions[1], rows, Provenance.of(samples.schema).row_key, config)
 
 
 def _changes(found: ExplanationDiff) -> list[dict[str, Any]]:

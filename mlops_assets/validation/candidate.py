@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pyarrow as pa
 
 from mlops_assets.errors import ContractError, MlopsAssetsError, RegistryUnreachableError
-from mlops_assets.explain.compare.diff import ExplanationDiff
-from mlops_assets.explain.compare.two_versions import Version, explanation_diff
+from mlops_assets.explain.compare.changes import ExplanationDiff
+from mlops_assets.explain.compare.two_versions import ExplainedVersion, compare_explanations
 from mlops_assets.explain.explainers.explainer import ExplainConfig
-from mlops_assets.explain.explainers.setup import explaining
+from mlops_assets.explain.explainers.setup import prepare_explainer
 from mlops_assets.models.loaded_model import LoadedModel, PredictMethod
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.scoring.params import validate_params
@@ -178,8 +178,8 @@ def _predictions(model: LoadedModel, signature: "ModelSignature", rows: pa.Table
 
 def _probe(model: LoadedModel, signature: "ModelSignature", rows: pa.Table, trial: Trial) -> bool:
     """Explain a few rows, as a run would explain them all."""
-    subject = explaining(model, signature.inputs, trial.row_key, rows, trial.explain)
-    subject.explainer.explain(subject.to_frame(rows.slice(0, _PROBE_ROWS).combine_chunks()))
+    prepared = prepare_explainer(model, signature.inputs, trial.row_key, rows, trial.explain)
+    prepared.explainer.explain(prepared.to_frame(rows.slice(0, _PROBE_ROWS).combine_chunks()))
     return True
 
 
@@ -203,8 +203,8 @@ def _beside(
     shift = prediction_shift(_predictions(other, other.signature, theirs, trial), _only(scored, kept, trial), outputs)
     diff = None
     if explained and kept:
-        old, new = Version(other, other.signature.inputs), Version(model, signature.inputs)
-        diff = explanation_diff(old, new, mine, trial.row_key, trial.explain)
+        old, new = ExplainedVersion(other, other.signature.inputs), ExplainedVersion(model, signature.inputs)
+        diff = compare_explanations(old, new, mine, trial.row_key, trial.explain)
     return len(kept), shift, diff
 
 

@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 
 from mlops_assets.errors import ConfigurationError, ExplanationError
 from mlops_assets.explain.explainers.choose import choose_explainer
-from mlops_assets.explain.explainers.explainer import ExplainConfig, Explainer, Explanation, Subject
+from mlops_assets.explain.explainers.explainer import ExplainConfig, Explainer, Explanation, ExplanationSubject
 from mlops_assets.models.loaded_model import LoadedModel
 
 from .conftest import REFERENCE, Save
@@ -24,7 +24,7 @@ class Nothing(Explainer):
 
     kind = "Nothing"
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: ExplanationSubject) -> None:
         self.features, self.outputs, self.space = subject.features, subject.response.outputs, "identity"
         self.reason = "there is nothing to say"
 
@@ -52,7 +52,7 @@ def test_a_model_that_predicts_something_else_than_its_estimator_is_explained_fr
     saved = save(LinearRegression().fit(numbers, numbers["age"] * 3), numbers)
     model = LoadedModel(REFERENCE, Doubled(saved.pyfunc), native=saved.native)  # type: ignore[arg-type]
     explainer = choose_explainer(model, numbers.columns, numbers.head(10))
-    assert explainer.kind == "PermutationExplainer"
+    assert explainer.KIND == "PermutationExplainer"
     assert "LinearExplainer was dropped: base and attributions miss the model's predictions" in explainer.reason
     np.testing.assert_allclose(explainer.explain(numbers.head(3)).prediction[:, 0], 6 * numbers["age"][:3])
 
@@ -68,21 +68,21 @@ def test_a_model_that_reports_other_labels_than_its_estimator_is_found_out(save:
     saved = save(LogisticRegression().fit(numbers, (numbers["age"] > 0).astype(int)), numbers)
     model = LoadedModel(REFERENCE, Flipped(saved.pyfunc), native=saved.native)  # type: ignore[arg-type]
     explainer = choose_explainer(model, numbers.columns, numbers.head(10))
-    assert explainer.kind == "PermutationExplainer"
+    assert explainer.KIND == "PermutationExplainer"
     assert "the model predicts another class than the explained one for 8 of 8 rows" in explainer.reason
 
 
 def test_a_wrapped_estimator_is_not_taken_for_the_one_inside(save: Save, numbers: pd.DataFrame) -> None:
     wrapped = TransformedTargetRegressor(LinearRegression(), transformer=StandardScaler())
     explainer = choose_explainer(save(wrapped.fit(numbers, numbers["age"]), numbers), numbers.columns, numbers.head(10))
-    assert explainer.kind == "PermutationExplainer"
+    assert explainer.KIND == "PermutationExplainer"
 
 
 def test_probabilities_saved_as_the_prediction_are_the_same_to_the_explainer(save: Save, numbers: pd.DataFrame) -> None:
     estimator = RandomForestClassifier(5, random_state=0).fit(numbers, numbers["age"] > 0)
     model = save(estimator, numbers, pyfunc_predict_fn="predict_proba")
     explainer = choose_explainer(model, numbers.columns, numbers)
-    assert (explainer.kind, explainer.outputs) == ("TreeExplainer", ("True",))
+    assert (explainer.KIND, explainer.outputs) == ("TreeExplainer", ("True",))
 
 
 def test_an_estimator_fitted_without_names_is_explained_by_position(save: Save, numbers: pd.DataFrame) -> None:
@@ -105,7 +105,7 @@ def test_a_classifier_inside_a_python_model_is_explained_by_its_probabilities(
     estimator = LogisticRegression().fit(numbers, np.where(numbers["age"] > 0, "yes", "no"))
     explainer = choose_explainer(save(Labels(estimator), numbers), numbers.columns, numbers.head(10))
     explanation = explainer.explain(numbers.head(5))
-    assert (explainer.kind, explainer.space, explainer.outputs) == ("PermutationExplainer", "probability", ("yes",))
+    assert (explainer.KIND, explainer.space, explainer.outputs) == ("PermutationExplainer", "probability", ("yes",))
     np.testing.assert_allclose(explanation.prediction[:, 0], estimator.predict_proba(numbers.head(5))[:, 1])
 
 

@@ -35,7 +35,7 @@ SETTINGS = ExplainConfig(seed=3, background_rows=7)
 class Forest(Explainer):
     """Says what an explainer says of itself, and explains nothing."""
 
-    kind = "TreeExplainer"
+    KIND = "TreeExplainer"
 
     def __init__(self, subject=None):
         self.reason, self.space = "it is a forest", "log-odds"

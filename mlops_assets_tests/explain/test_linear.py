@@ -41,7 +41,7 @@ def test_a_binary_logistic_regression_is_explained_for_its_positive_class_in_log
     explainer = choose_explainer(save(estimator, numbers), numbers.columns, numbers.head(100))
     explanation = explainer.explain(numbers)
     values, base = _shap(estimator, numbers.head(100), numbers)
-    assert (explainer.kind, explainer.space, explainer.outputs) == ("LinearExplainer", "log-odds", ("yes",))
+    assert (explainer.KIND, explainer.space, explainer.outputs) == ("LinearExplainer", "log-odds", ("yes",))
     np.testing.assert_allclose(explanation.values, values, atol=1e-9)
     np.testing.assert_allclose(explanation.base[0], base, atol=1e-9)
     np.testing.assert_allclose(1 / (1 + np.exp(-explanation.prediction[:, 0])), estimator.predict_proba(numbers)[:, 1])
@@ -83,7 +83,7 @@ def test_the_space_is_the_one_in_which_the_model_adds_up(save: Save, numbers: pd
     reported = {"log": lambda: np.log(estimator.predict(numbers))}.get(
         space, lambda: estimator.decision_function(numbers)
     )()
-    assert (explainer.kind, explainer.space) == ("LinearExplainer", space)
+    assert (explainer.KIND, explainer.space) == ("LinearExplainer", space)
     np.testing.assert_allclose(explanation.base[:, 0] + explanation.values[:, :, 0].sum(axis=1), reported, atol=1e-9)
 
 

@@ -43,7 +43,7 @@ def test_catboost_with_text_categories(task, people, tmp_path):
     model = kind(iterations=20, depth=3, verbose=0, random_seed=0, cat_features=["city"], allow_writing_files=False)
     model.fit(people, target(people))
     explainer = choose_explainer(loaded(model, tmp_path / "model"), list(people.columns), people)
-    assert (explainer.kind, explainer.space, explainer.outputs) == ("NativeExplainer", space, outputs)
+    assert (explainer.KIND, explainer.space, explainer.outputs) == ("NativeExplainer", space, outputs)
     found = explainer.explain(people)
     raw = np.asarray(model.predict(people, prediction_type="RawFormulaVal")).reshape(len(people), -1)
     np.testing.assert_allclose(found.prediction, raw)
@@ -56,7 +56,7 @@ def test_trees_fitted_without_names(people, tmp_path):
     numbers = people[["age", "income"]]
     model = CatBoostRegressor(iterations=10, depth=3, verbose=0, allow_writing_files=False)
     model.fit(numbers.to_numpy(), numbers.age)
-    assert choose_explainer(loaded(model, tmp_path / "m"), list(numbers.columns), numbers).kind == "TreeExplainer"
+    assert choose_explainer(loaded(model, tmp_path / "m"), list(numbers.columns), numbers).KIND == "TreeExplainer"
 
 
 def test_it_can_be_asked_for(people, tmp_path):
@@ -66,5 +66,5 @@ def test_it_can_be_asked_for(people, tmp_path):
         loaded(model, tmp_path / "model"), list(numbers.columns), numbers, ExplainConfig(KIND="NativeExplainer")
     )
     trees = choose_explainer(loaded(model, tmp_path / "again"), list(numbers.columns), numbers)
-    assert (chosen.kind, trees.kind) == ("NativeExplainer", "TreeExplainer")
+    assert (chosen.KIND, trees.KIND) == ("NativeExplainer", "TreeExplainer")
     np.testing.assert_allclose(chosen.explain(numbers).values, trees.explain(numbers).values, atol=1e-9)

@@ -152,7 +152,7 @@ def test_every_masked_row_keeps_the_types_of_the_signature(save: Save, people: p
     explainer = _explainer(save, OfManyTypes(), people[["age", "city", "member"]])
     explanation = explainer.explain(people.head(6))
     wien = (people["city"] == "Wien").to_numpy()
-    assert explainer.kind == "PermutationExplainer"
+    assert explainer.KIND == "PermutationExplainer"
     np.testing.assert_allclose(explanation.values[:, 1, 0] - 10 * wien[:6], explanation.values[0, 1, 0] - 10 * wien[0])
     np.testing.assert_allclose(explanation.residual, 0, atol=1e-12)
 
@@ -190,7 +190,7 @@ def test_classifiers_of_any_kind_are_explained_for_their_positive_class(
         if space == "margin"
         else estimator.predict_proba(numbers.head(5))[:, 1]
     )
-    assert (explainer.kind, explainer.space, explainer.outputs) == ("PermutationExplainer", space, ("yes",))
+    assert (explainer.KIND, explainer.space, explainer.outputs) == ("PermutationExplainer", space, ("yes",))
     np.testing.assert_allclose(explanation.prediction[:, 0], asked)
     np.testing.assert_allclose(explanation.residual, 0, atol=1e-12)
 
@@ -209,7 +209,7 @@ def test_regressions_of_any_kind_are_explained(save: Save, numbers: pd.DataFrame
     estimator.fit(numbers, numbers["age"] ** 2)
     explainer = _explainer(save, estimator, numbers, background_rows=10)
     explanation = explainer.explain(numbers.head(5))
-    assert (explainer.kind, explainer.space, explainer.outputs) == ("PermutationExplainer", "identity", ("prediction",))
+    assert (explainer.KIND, explainer.space, explainer.outputs) == ("PermutationExplainer", "identity", ("prediction",))
     np.testing.assert_allclose(explanation.prediction[:, 0], estimator.predict(numbers.head(5)))
 
 

@@ -18,7 +18,7 @@ def test_a_linear_model_gets_its_coefficients(save: Save, numbers: pd.DataFrame)
     explainer = choose_explainer(save(fitted, numbers), numbers.columns, numbers.head(30))
     explanation = explainer.explain(numbers.head(10))
     expected = (numbers.head(10) - numbers.head(30).mean()) * [3.0, 0.0, -1.0, 0.0]
-    assert (explainer.kind, explainer.outputs) == ("PermutationExplainer", ("prediction",))
+    assert (explainer.KIND, explainer.outputs) == ("PermutationExplainer", ("prediction",))
     np.testing.assert_allclose(explanation.values[:, :, 0], expected, atol=1e-9)
 
 

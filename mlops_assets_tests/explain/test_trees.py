@@ -72,7 +72,7 @@ def test_binary_classifications_are_explained_for_their_positive_class(
     estimator.fit(numbers, np.where(numbers["age"] * numbers["debt"] > 0, "yes", "no"))
     explainer = choose_explainer(save(estimator, numbers), numbers.columns, numbers)
     explanation = explainer.explain(numbers)
-    assert (explainer.kind, explainer.space, explainer.outputs) == ("TreeExplainer", space, ("yes",)), explainer.reason
+    assert (explainer.KIND, explainer.space, explainer.outputs) == ("TreeExplainer", space, ("yes",)), explainer.reason
     np.testing.assert_allclose(explanation.values, _shap_values(estimator, numbers)[:, :, -1:], atol=1e-6)
     reported = (
         explanation.prediction[:, 0] if space == "probability" else 1 / (1 + np.exp(-explanation.prediction[:, 0]))
@@ -88,7 +88,7 @@ def test_multiclass_classifications_have_an_output_per_class(
     estimator.fit(numbers, pd.cut(numbers["age"], 3, labels=["a", "b", "c"]).astype(str))
     explainer = choose_explainer(save(estimator, numbers), numbers.columns, numbers)
     explanation = explainer.explain(numbers.head(30))
-    assert (explainer.kind, explainer.space, explainer.outputs) == ("TreeExplainer", space, ("a", "b", "c"))
+    assert (explainer.KIND, explainer.space, explainer.outputs) == ("TreeExplainer", space, ("a", "b", "c"))
     if not isinstance(estimator, GradientBoostingClassifier):  # which shap reads for two classes only
         theirs = _shap_values(estimator, numbers.head(30))
         np.testing.assert_allclose(explanation.values, theirs, atol=1e-6)
@@ -138,7 +138,7 @@ def test_a_booster_without_labels_is_explained_in_its_raw_score(
     booster = lightgbm.train(settings, lightgbm.Dataset(numbers, target), 10)
     explainer = choose_explainer(save(booster, numbers), numbers.columns, numbers)
     explanation = explainer.explain(numbers)
-    assert (explainer.kind, explainer.space, explainer.outputs) == ("TreeExplainer", space, outputs)
+    assert (explainer.KIND, explainer.space, explainer.outputs) == ("TreeExplainer", space, outputs)
     raw = np.asarray(booster.predict(numbers, raw_score=True)).reshape(len(numbers), -1)
     np.testing.assert_allclose(explanation.prediction, raw, atol=1e-9)
     np.testing.assert_allclose(explanation.base + explanation.values.sum(axis=1), raw, atol=1e-9)
@@ -153,7 +153,7 @@ def test_boosted_trees_behind_sparse_one_hot_are_taken_apart(
     pipeline = make_pipeline(coded, lightgbm.LGBMClassifier(n_estimators=10, verbose=-1)).fit(people, churned)
     explainer = choose_explainer(save(pipeline, people), people.columns, people)
     explanation = explainer.explain(people)
-    assert (explainer.kind, explainer.outputs) == ("TreeExplainer", ("yes",)), explainer.reason
+    assert (explainer.KIND, explainer.outputs) == ("TreeExplainer", ("yes",)), explainer.reason
     np.testing.assert_allclose(1 / (1 + np.exp(-explanation.prediction[:, 0])), pipeline.predict_proba(people)[:, 1])
 
 
@@ -174,5 +174,5 @@ def test_interventional_values_that_shap_cannot_give_fall_back_with_the_reason(
     explainer = choose_explainer(
         save(estimator, numbers), numbers.columns, numbers.head(20), ExplainConfig(mode="interventional")
     )
-    assert explainer.kind == "PermutationExplainer"
+    assert explainer.KIND == "PermutationExplainer"
     assert "shap does not read a GradientBoostingClassifier (interventional)" in explainer.reason

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 import numpy as np
 
@@ -63,7 +63,7 @@ class ExplainConfig:
 
 
 @dataclass(frozen=True)
-class Subject:
+class ExplanationSubject:
     """What an explainer is made for.
 
     Attributes
@@ -113,6 +113,13 @@ class Explanation:
     error: Floats | None = None
     interactions: Floats | None = None
 
+    @classmethod
+    def empty(cls, features: int, outputs: int, pairs: int = 0) -> Self:
+        """The explanation of no rows."""
+        numbers = np.zeros((0, outputs))
+        interactions = np.zeros((0, pairs, outputs)) if pairs else None
+        return cls(np.zeros((0, features, outputs)), numbers, numbers, interactions=interactions)
+
     @property
     def residual(self) -> Floats:
         """(n, outputs): what the attributions leave unexplained."""
@@ -128,7 +135,7 @@ class Explainer(ABC):
 
     Attributes
     ----------
-    kind
+    KIND
         The strategy's name.
     reason
         Why it was chosen, as one sentence.
@@ -155,7 +162,7 @@ class Explainer(ABC):
         Which of several ways to the same values is taken, where they differ in the last bits.
     """
 
-    kind: ClassVar[str]
+    KIND: ClassVar[str]
     reason: str
     space: Space
     features: tuple[str, ...]
@@ -170,7 +177,7 @@ class Explainer(ABC):
     way: str = ""
 
     @abstractmethod
-    def __init__(self, subject: Subject) -> None: ...
+    def __init__(self, subject: ExplanationSubject) -> None: ...
 
     def expect(self, rows: int) -> None:
         """Told once, before `explain`: about how many rows there will be in all, here and in other processes."""

@@ -38,8 +38,8 @@ def residual_tolerance(
         The sum of the absolute attributions, which may be much larger than the prediction where they cancel.
     """
     scale = np.abs(np.asarray(prediction, np.float64)) + np.abs(np.asarray(base, np.float64)) + np.asarray(magnitude)
-    kept = float(np.finfo(np.dtype(dtype)).eps) ** (2 / 3)
-    return np.asarray(kept * np.sqrt(max(n_terms, 1)) * scale + np.finfo(np.float64).tiny, dtype=np.float64)
+    precision = float(np.finfo(np.dtype(dtype)).eps) ** (2 / 3)
+    return np.asarray(precision * np.sqrt(max(n_terms, 1)) * scale + np.finfo(np.float64).tiny, dtype=np.float64)
 
 
 @dataclass(frozen=True)

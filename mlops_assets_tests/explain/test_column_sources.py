@@ -27,8 +27,8 @@ from sklearn.preprocessing import (
 )
 
 from mlops_assets.explain.explainers.choose import choose_explainer
+from mlops_assets.explain.explainers.column_sources import check_sources, trace_columns
 from mlops_assets.explain.explainers.explainer import NotApplicableError
-from mlops_assets.explain.explainers.rollup import prove, trace
 from mlops_assets.trees.columns import roll_up
 
 from .conftest import Save
@@ -37,7 +37,7 @@ TEXTS, NUMBERS = ["city", "plan"], ["age", "income"]
 
 
 def _sources(transformer, rows):
-    return trace(transformer, rows, np.arange(rows.shape[1]))[1].tolist()
+    return trace_columns(transformer, rows, np.arange(rows.shape[1]))[1].tolist()
 
 
 def _named(transformer, rows: pd.DataFrame) -> list[str]:
@@ -119,9 +119,9 @@ def test_a_transformer_that_may_mix_columns_is_refused_by_name(numbers: pd.DataF
 def test_a_function_that_is_declared_one_to_one_and_is_not_is_found_out(numbers: pd.DataFrame) -> None:
     liar = FunctionTransformer(lambda X: X - X.mean(axis=1, keepdims=True), feature_names_out="one-to-one")
     liar.fit(numbers.to_numpy())
-    sources = trace(liar, numbers.to_numpy(), np.arange(4))[1]
+    sources = trace_columns(liar, numbers.to_numpy(), np.arange(4))[1]
     with pytest.raises(NotApplicableError, match="depend on 'age' and on another column"):
-        prove(lambda rows: liar.transform(rows.to_numpy()), numbers.head(8), sources)
+        check_sources(lambda rows: liar.transform(rows.to_numpy()), numbers.head(8), sources)
 
 
 def test_numpy_functions_work_on_elements(numbers: pd.DataFrame) -> None:
@@ -142,7 +142,7 @@ def test_a_forest_behind_one_hot_gets_the_sums_of_shap_s_values(
     pipeline = make_pipeline(NESTED, RandomForestClassifier(15, max_depth=5, random_state=0)).fit(people, churned)
     explainer = choose_explainer(save(pipeline, people), people.columns, people)
     explanation = explainer.explain(people)
-    assert (explainer.kind, explainer.outputs) == ("TreeExplainer", ("yes",)), explainer.reason
+    assert (explainer.KIND, explainer.outputs) == ("TreeExplainer", ("yes",)), explainer.reason
     transformed = np.asarray(pipeline[:-1].transform(people), dtype=float)
     theirs = shap.TreeExplainer(pipeline[-1]).shap_values(transformed, check_additivity=False)[:, :, 1]
     sources = np.array(_named(pipeline[0], people))
@@ -161,7 +161,7 @@ def test_a_linear_model_behind_sparse_one_hot_gets_the_sums_of_shap_s_values(
     explanation = explainer.explain(people)
     dense = [np.asarray(part.toarray()) for part in (coded.transform(people.head(100)), coded.transform(people))]
     theirs = shap.LinearExplainer(pipeline[-1], shap.maskers.Independent(dense[0])).shap_values(dense[1])
-    assert (explainer.kind, explainer.space) == ("LinearExplainer", "log-odds"), explainer.reason
+    assert (explainer.KIND, explainer.space) == ("LinearExplainer", "log-odds"), explainer.reason
     sources = np.array(_named(coded, people))
     for place, name in enumerate(people.columns):
         np.testing.assert_allclose(explanation.values[:, place, 0], theirs[:, sources == name].sum(axis=1), atol=1e-8)
@@ -170,7 +170,7 @@ def test_a_linear_model_behind_sparse_one_hot_gets_the_sums_of_shap_s_values(
 def test_a_search_stands_for_its_best_estimator(save: Save, numbers: pd.DataFrame) -> None:
     pipeline = Pipeline([("scale", StandardScaler()), ("model", LinearRegression())])
     search = GridSearchCV(pipeline, {"model__fit_intercept": [True]}, cv=2).fit(numbers, numbers["age"])
-    assert choose_explainer(save(search, numbers), numbers.columns, numbers).kind == "LinearExplainer"
+    assert choose_explainer(save(search, numbers), numbers.columns, numbers).KIND == "LinearExplainer"
 
 
 def test_dropped_columns_get_nothing(save: Save, people: pd.DataFrame) -> None:
@@ -187,6 +187,6 @@ def test_a_pipeline_that_mixes_columns_is_explained_as_a_whole_with_the_reason(
 ) -> None:
     pipeline = make_pipeline(PCA(2), LinearRegression()).fit(numbers, numbers["age"])
     explainer = choose_explainer(save(pipeline, numbers), numbers.columns, numbers.head(20))
-    assert explainer.kind == "PermutationExplainer"
+    assert explainer.KIND == "PermutationExplainer"
     assert "PCA may mix columns" in explainer.reason
     assert np.abs(explainer.explain(numbers.head(5)).residual).max() < 1e-12

@@ -59,7 +59,7 @@ def _explain(save: Save, model: Any, rows: pd.DataFrame) -> Any:
 def test_the_model_s_own_attributions_are_taken(save: Save, numbers: pd.DataFrame, model) -> None:
     explainer = _explain(save, model, numbers)
     explanation = explainer.explain(numbers)
-    assert explainer.kind == "ModelExplainer"
+    assert explainer.KIND == "ModelExplainer"
     np.testing.assert_allclose(explanation.values[:, :, 0], numbers.to_numpy() * WEIGHTS)
     np.testing.assert_allclose(explanation.base, 2.0)
     np.testing.assert_allclose(explanation.residual, 0, atol=1e-12)
@@ -127,7 +127,7 @@ def test_attributions_of_transformed_columns_are_rolled_up(save: Save, people: p
     pipeline = make_pipeline(coded, LinearRegression()).fit(rows, rows["age"] + 5 * (rows["city"] == "Wien"))
     explainer = _explain(save, OfAPipeline(pipeline, named), rows)
     explanation = explainer.explain(rows)
-    assert explainer.kind == "ModelExplainer"
+    assert explainer.KIND == "ModelExplainer"
     np.testing.assert_allclose(explanation.values[:, 0, 0], rows["age"] * pipeline[-1].coef_[-1])
     cities = dict(zip(pipeline[0].named_transformers_["texts"].categories_[0], pipeline[-1].coef_, strict=False))
     np.testing.assert_allclose(explanation.values[:, 1, 0], rows["city"].map(cities))
@@ -143,4 +143,4 @@ def test_attributions_that_do_not_add_up_leave_a_residual(save: Save, numbers: p
 def test_it_can_be_passed_over_by_kind(save: Save, numbers: pd.DataFrame) -> None:
     model = save(Explains(), numbers)
     explainer = choose_explainer(model, numbers.columns, numbers, ExplainConfig(KIND="PermutationExplainer"))
-    assert explainer.kind == "PermutationExplainer"
+    assert explainer.KIND == "PermutationExplainer"
