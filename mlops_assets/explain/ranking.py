@@ -12,19 +12,19 @@ def rank_by_size(sizes: Floats) -> Ints:
     return ranks
 
 
-def ndcg(gains: Floats, ranks: Ints) -> float:
+def ndcg(gains: Floats, ranks: Ints | Floats) -> float:
     """Normalised discounted cumulative gain of an order.
 
     Parameters
     ----------
     gains
-        (features,): what each is worth; not negative.
+        (features,): the gain of each; not negative.
     ranks
         (features,): its place, from 1.
 
     Returns
     -------
-    In [0, 1]: 1 for the best order, and where nothing is worth anything.
+    In [0, 1]: 1 for the best order, and where all gains are zero.
     """
     best = float((np.sort(gains)[::-1] / np.log2(np.arange(len(gains)) + 2)).sum())
     if best <= 0:

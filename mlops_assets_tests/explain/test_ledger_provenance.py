@@ -129,4 +129,4 @@ def test_provenance_is_frozen():
     described = LedgerProvenance.of(Provenance(extra=EXTRA))
     assert replace(described, space="log") != described
     with pytest.raises(AttributeError):
-        described.space = "log"  # type: ignore[misc]
+        described.space = "log"

@@ -1,4 +1,4 @@
-"""Receipts: explain one row of the ledger again, and say whether it is still what is stored."""
+"""Receipts: explain one row of the ledger again, and compare the result with what is stored."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -65,9 +65,9 @@ class Receipt:
         Parameters
         ----------
         top
-            How many attributions per output are told as sentences.
+            How many attributions per output get a sentence.
         values
-            The row's input values, to be told as well; left out when None.
+            The row's input values, to be shown as well; left out when None.
         """
         named = ", ".join(f"{name} = {value}" for name, value in self.key.items())
         text = [
@@ -99,7 +99,7 @@ def check_receipt(
     *,
     background_digest: str | None = None,
 ) -> Receipt:
-    """Explain a row again and compare with what the ledger says of it.
+    """Explain a row again and compare the result with its row in the ledger.
 
     Parameters
     ----------

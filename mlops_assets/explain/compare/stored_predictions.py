@@ -18,7 +18,7 @@ RELATIVE, ABSOLUTE = 1e-5, 1e-6
 
 @dataclass(frozen=True)
 class StoredAgreement:
-    """What a comparison found.
+    """The result of a comparison.
 
     Attributes
     ----------

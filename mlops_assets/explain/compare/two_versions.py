@@ -45,7 +45,7 @@ def compare_explanations(
     Raises
     ------
     ContractError
-        The rows do not conform to the old version's inputs, which is what the compatibility check tells in full.
+        The rows do not conform to the old version's inputs, which the compatibility check reports in detail.
     ExplanationError
         A version cannot be explained, or the two have no output in common.
     """

@@ -1,4 +1,4 @@
-"""Does an explainer explain the model, or something that looks like it? Asked on a few rows before it is trusted."""
+"""Check on a few rows that an explainer explains the model that it was made for, before it is used."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -37,8 +37,8 @@ def choose_explainer(
 
     Without a `KIND` in the settings: the model's own ``explain_samples``; else trees; else a linear model; else the
     library's own exact contributions; else permutations over its predictions. All but the last are taken only when
-    base and attributions give the model's own predictions on some of the background rows. What was passed over, and
-    why, is in `Explainer.reason`.
+    base and attributions give the model's own predictions on some of the background rows. `Explainer.reason` names
+    the methods that were not taken, and why.
 
     Parameters
     ----------
@@ -47,7 +47,8 @@ def choose_explainer(
     features
         The signature's input columns, in its order.
     background
-        Rows of these columns, typed as the signature says; more than `config.background_rows` are thinned out by seed.
+        Rows of these columns, typed as the signature says; of more than `config.background_rows`, a seeded sample is
+        taken.
     config
         The settings; the defaults when None.
 
@@ -109,7 +110,7 @@ def _first_that_fits(subject: ExplanationSubject) -> Explainer:
     try:
         return ModelExplainer(subject)
     except NotApplicableError:
-        pass  # the ordinary case, and no news to the reader
+        pass  # the usual case: not worth a word in the reason
     passed_over: list[str] = []
     for kind in _EXACT:
         try:

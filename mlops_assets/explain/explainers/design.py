@@ -25,7 +25,7 @@ class Design:
     Attributes
     ----------
     estimator
-        The last step: the model proper.
+        The last step, without the preprocessing.
     sources
         (columns,): which input column each column of its matrix comes from.
     features
@@ -74,9 +74,9 @@ class Design:
 
 
 def read_design(subject: ExplanationSubject, native: Any = None) -> Design:
-    """Take a native estimator apart: the model proper, and where its columns come from.
+    """Split a native estimator into its preprocessing and its last step, and trace that step's columns to the inputs.
 
-    Searches (GridSearchCV and its kin) stand for their best estimator. `native` is the model's own by default.
+    Of a search (`GridSearchCV` and similar), the best estimator is read. `native` is the model's own by default.
 
     Raises
     ------

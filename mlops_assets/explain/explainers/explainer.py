@@ -1,4 +1,4 @@
-"""What every explainer promises, and the values it hands over."""
+"""The interface of explainers, and the values that they take and return."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ TreeMode = Literal["path_dependent", "interventional"]
 
 
 class NotApplicableError(ExplanationError):
-    """A strategy cannot explain this model exactly; the automatic choice goes on to the next one with the reason."""
+    """A strategy cannot explain this model exactly; the automatic choice records the reason and tries the next one."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ class Explainer(ABC):
     rows_per_call
         How many rows `explain` should be given at once.
     way
-        Which of several ways to the same values is taken, where they differ in the last bits.
+        Which of several implementations computes the values, where they differ in the last bits.
     """
 
     KIND: ClassVar[str]
@@ -180,7 +180,7 @@ class Explainer(ABC):
     def __init__(self, subject: ExplanationSubject) -> None: ...
 
     def expect(self, rows: int) -> None:
-        """Told once, before `explain`: about how many rows there will be in all, here and in other processes."""
+        """Called once before `explain` with the approximate number of rows in all processes together."""
         return
 
     @abstractmethod

@@ -1,4 +1,4 @@
-"""Models that explain themselves: asked first, and held to the same form as everybody else."""
+"""Models that explain themselves: they take precedence, and their answers are checked like every other explanation."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, get_args
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class ModelExplainer(Explainer):
     """The attributions that a model's own ``explain_samples(inputs)`` returns.
 
-    Asked is the Python model, then its ``.model``. The answer is one of
+    The Python model is asked first, then its ``.model``. The answer is one of
 
     * a DataFrame with a column per input (or ``shap_<input>``), and optionally ``base_value``; its index is that of the
       inputs, in any order;
@@ -31,7 +31,7 @@ class ModelExplainer(Explainer):
 
     The base is ``base_value``, ``base_values`` or the model's ``explain_base`` (a number, one per output, or a
     function of the inputs). Where the model names none it is the median over the background of prediction minus
-    attributions: a constant if they are additive, and if not, the residuals say so.
+    attributions: a constant if they are additive; if not, the residuals show it.
     ``explain_space`` names the scale, by default that of the model's predictions. ``explain_model()``, where there is
     one, gives the native importance: feature -> number.
     """
@@ -197,7 +197,7 @@ def find_self_explaining_model(subject: ExplanationSubject) -> Any:
 
 
 def read_model_importance(subject: ExplanationSubject) -> dict[str, dict[str, float]] | None:
-    """What the model's ``explain_model()`` says, per output; None where it has none.
+    """The answer of the model's ``explain_model()``, per output; None without that method.
 
     Raises
     ------

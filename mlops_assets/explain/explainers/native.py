@@ -1,4 +1,4 @@
-"""Contributions that a library computes itself, exactly: for boosters whose trees are not read here."""
+"""Contributions that a library computes itself, exactly: for boosters whose trees this package does not read."""
 
 from typing import TYPE_CHECKING, Any
 

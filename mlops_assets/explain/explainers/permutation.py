@@ -16,7 +16,7 @@ from mlops_assets.trees.arrays import Floats
 if TYPE_CHECKING:
     import pandas as pd
 
-# Up to this many columns every coalition is asked about: exact, and hardly dearer than sampling.
+# Up to this many columns every coalition is evaluated: exact, and hardly slower than sampling.
 _EXACT_FEATURES = 6
 _ROWS = 65_536  # masked rows per question to the model
 _CELLS = 4_000_000  # and their cells

@@ -1,4 +1,4 @@
-"""What a model answers, as numbers: the function that is explained, and the measure that explainers are held to."""
+"""A model's answers as numbers: the function that is explained, and what explainers are checked against."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ class _Classifier(Protocol):
 
 
 def read_response(model: LoadedModel, probe: "pd.DataFrame") -> Response:
-    """How to ask `model` for numbers, found out on some rows; labels that none of them gets have no output.
+    """How to get numbers from `model`, tried on some rows; a label that is predicted for none of them has no output.
 
     Probabilities where a classifier gives them, else its decision function, else what `pyfunc.predict` returns: numbers
     as they are, labels as one indicator per class.

@@ -34,7 +34,7 @@ def row_hash(seed: int, rows: "pd.DataFrame") -> NDArray[np.uint64]:
         for place in range(rows.shape[1]):
             column = rows.iloc[:, place]
             if column.dtype == object:
-                # Lists have no hash, and pandas hashes mixed types by what else is in the column; texts stand for them.
+                # Lists have no hash, and pandas hashes mixed types by what else is in the column: hash their texts.
                 column = column.map(lambda value: value if isinstance(value, str) else repr(value)).astype(object)
             column_hashes = pd.util.hash_pandas_object(column, index=False, categorize=False).to_numpy(np.uint64)
             hashes = _mix(np.add(hashes * _GOLDEN, column_hashes, dtype=np.uint64))

@@ -1,4 +1,4 @@
-"""From a pinned version, its signature and rows to an explainer: how ledgers, receipts and diffs all start."""
+"""From a pinned version, its signature and rows to an explainer: the first step of each explanation."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from mlflow.types import Schema
 
-# Explainers thin the pool out to `background_rows` by seed; a larger pool costs a pass over the rows and no more.
+# Explainers take a seeded sample of `background_rows` from the pool; a larger pool costs only a pass over the rows.
 _POOL = 10
 
 

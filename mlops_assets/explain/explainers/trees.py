@@ -1,4 +1,4 @@
-"""Tree ensembles: exact Shapley values of the model proper, rolled up to the input columns."""
+"""Tree ensembles: exact Shapley values of the fitted trees, rolled up to the input columns."""
 
 from typing import TYPE_CHECKING, Any
 

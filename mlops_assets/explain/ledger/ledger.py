@@ -98,7 +98,7 @@ def explain_batches(
     Raises
     ------
     ConfigurationError
-        The row filter names a column that there is not.
+        The row filter names an unknown column.
     ExplanationError
         The explainer fails on a batch.
     """
@@ -169,7 +169,7 @@ def make_row_mask(
     to_frame: "Callable[[pa.RecordBatch], pd.DataFrame]",
     row_key: Sequence[str],
 ) -> Callable[[pa.RecordBatch], pa.BooleanArray] | None:
-    """For each input row, whether one of its outputs passes the filter: asked before anything is explained."""
+    """A function from input rows to whether one of their outputs passes the filter, without explaining them."""
     row_filter = selection.row_filter
     if row_filter is None:
         return None

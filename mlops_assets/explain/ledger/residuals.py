@@ -24,7 +24,7 @@ def residual_tolerance(
 
     ``eps(dtype) ** (2/3) * sqrt(n_terms) * (|prediction| + |base| + magnitude)``: two thirds of the type's digits must
     hold (11 of float64, 5 of float32), relative to the size of the numbers that are added up. No absolute floor: a
-    model that predicts in millionths is held to millionths.
+    model that predicts in millionths must add up to millionths.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def residual_tolerance(
 
 @dataclass(frozen=True)
 class ResidualVerdict:
-    """What `judge_residuals` found.
+    """The result of `judge_residuals`.
 
     Attributes
     ----------

@@ -100,7 +100,7 @@ class ExplainWork(Work):
         return self.selection.select(batches, row_mask)
 
     def __getstate__(self) -> dict[str, Any]:
-        # The identity is this process's: it says which code the other one should be running.
+        # The identity is this process's: another process compares it with its own, to see that it runs the same code.
         state = {**self.__dict__, "identity": self.identity}
         state.pop("prepared", None)
         return state

@@ -1,4 +1,4 @@
-"""The rows that a reader wants to see explained: highest, lowest, median, and the one that adds up worst."""
+"""Example rows for a report: highest, median and lowest prediction, and the largest residual."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ class _Extremes:
 
 
 def pick_example_rows(batches: Iterable[pa.RecordBatch], outputs: int = 4) -> dict[str, list[ExampleRow]]:
-    """Per output (the first `outputs` of them), four rows of a ledger; streams, and holds a bounded sample.
+    """Per output (the first `outputs` of them), four rows of a ledger; streams with a bounded sample in memory.
 
     Highest, lowest and largest residual are of the whole ledger, the first row where several are equal; the median is
     that of the predictions of at most 2,000 rows drawn by seed. A residual is shown only where there is one.

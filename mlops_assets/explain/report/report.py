@@ -1,6 +1,6 @@
 """The explanation report: one HTML file that needs nothing else, from plain values.
 
-What is shown is decided here; `templates/report.html.jinja` says how it is written, and escapes it.
+This module decides what is shown; `templates/report.html.jinja` writes the markup and escapes every value.
 """
 
 from collections.abc import Sequence
