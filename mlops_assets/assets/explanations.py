@@ -138,7 +138,9 @@ def sample_explanations_asset(family: Family) -> dg.AssetsDefinition:
         )
         run = Run(
             work,
-            Rows.of(input_samples, defaults.batch_rows, EXPLAINED_ROWS, None if selection.every_row else work.chosen),
+            Rows.of(
+                input_samples, defaults.batch_rows, EXPLAINED_ROWS, None if selection.every_row else work.select_rows
+            ),
             chunk_store(family),
             tell=context.log.info,
         )

@@ -158,7 +158,7 @@ class Explainer(ABC):
         Pairs of `features` whose interaction values `explain` gives; the strongest first.
     rows_per_call
         How many rows `explain` should be given at once.
-    way
+    variant
         Which of several implementations computes the values, where they differ in the last bits.
     """
 
@@ -174,7 +174,7 @@ class Explainer(ABC):
     sampled: bool = False
     interaction_pairs: tuple[tuple[str, str], ...] = ()
     rows_per_call: int = 4096
-    way: str = ""
+    variant: str = ""
 
     @abstractmethod
     def __init__(self, subject: ExplanationSubject) -> None: ...

@@ -77,7 +77,7 @@ class TreeExplainer(Explainer):
         if self._interventional is None:
             from mlops_assets.trees.shap_kernel import is_compiled
 
-            self._job_rows, self.way = rows, "compiled" if is_compiled(self._trees, rows) else "plain"
+            self._job_rows, self.variant = rows, "compiled" if is_compiled(self._trees, rows) else "plain"
 
     def explain(self, inputs: "pd.DataFrame") -> Explanation:
         if len(inputs) == 0:
@@ -97,7 +97,7 @@ class TreeExplainer(Explainer):
         return Explanation(rolled, starts, self._explained_outputs(self._margin(X)), interactions=interactions)
 
     def _margin(self, X: Floats) -> Floats:
-        return raw_margin(self._trees, X, compiled=self.way == "compiled")
+        return raw_margin(self._trees, X, compiled=self.variant == "compiled")
 
     def _matrix(self, inputs: "pd.DataFrame") -> Floats:
         return self._design.matrix(self._design.transform(self.columns(inputs)))

@@ -102,9 +102,9 @@ def explain_batches(
     ExplanationError
         The explainer fails on a batch.
     """
-    chosen = selection or Selection()
-    for batch in chosen.select(batches, make_row_mask(chosen, explainer, to_frame, row_key)):
-        yield from explain_rows(batch, explainer, to_frame, row_key, reference, chosen)
+    selection = selection if selection is not None else Selection()
+    for batch in selection.select(batches, make_row_mask(selection, explainer, to_frame, row_key)):
+        yield from explain_rows(batch, explainer, to_frame, row_key, reference, selection)
 
 
 def explain_rows(

@@ -57,7 +57,7 @@ class ExplainWork(Work):
             # The background counts where the method compares with it, and only there: more rows in the table draw
             # another one.
             one.background_digest or "",
-            json.dumps([one.KIND, one.space, one.features, one.outputs, one.interaction_pairs, one.way]),
+            json.dumps([one.KIND, one.space, one.features, one.outputs, one.interaction_pairs, one.variant]),
             self.selection.where or "",
         )
         return identity_of("explain", self.model.reference, parts, (*self.model.strategies, one))
@@ -94,7 +94,7 @@ class ExplainWork(Work):
 
         return explain
 
-    def chosen(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def select_rows(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """The rows of a stream that are explained."""
         row_mask = make_row_mask(self.selection, self.explainer, self.prepared.to_frame, self.key.names)
         return self.selection.select(batches, row_mask)
