@@ -32,10 +32,10 @@ from mlops_assets.errors import WorkerError as WorkerError
 from mlops_assets.explain.explainers.explainer import ExplainConfig as ExplainConfig
 from mlops_assets.explain.explainers.explainer import Explainer as Explainer
 from mlops_assets.explain.explainers.explainer import Explanation as Explanation
-from mlops_assets.explain.explainers.explainer import Subject as Subject
+from mlops_assets.explain.explainers.explainer import ExplanationSubject as ExplanationSubject
 from mlops_assets.explain.explainers.linear import LinearExplainer as LinearExplainer
+from mlops_assets.explain.explainers.model_explainer import ModelExplainer as ModelExplainer
 from mlops_assets.explain.explainers.native import NativeExplainer as NativeExplainer
-from mlops_assets.explain.explainers.own import ModelExplainer as ModelExplainer
 from mlops_assets.explain.explainers.permutation import PermutationExplainer as PermutationExplainer
 from mlops_assets.explain.explainers.trees import TreeExplainer as TreeExplainer
 from mlops_assets.io_managers.sql import SqlIOManager as SqlIOManager

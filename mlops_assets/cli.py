@@ -74,7 +74,7 @@ def _receipt(chosen: argparse.Namespace) -> int:
     with model_resources(chosen.module, names) as resources:
         key = parse_key(chosen.row_key, resources[names.tables], chosen.partition)
         receipt, values = explain_receipt(names, resources, key, chosen.partition)
-    print(receipt.account(values=values if chosen.values else None), end="")
+    print(receipt.to_text(values=values if chosen.values else None), end="")
     return 0 if receipt.matches else 1
 
 

@@ -10,7 +10,7 @@ from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.arrow.views import rows_of
 from mlops_assets.errors import ConfigurationError, ExplanationError
 from mlops_assets.explain.compare.receipt import Receipt, check_receipt
-from mlops_assets.explain.explainers.setup import background_pool, explaining
+from mlops_assets.explain.explainers.setup import draw_background_pool, prepare_explainer
 from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.io_managers.champion import ChampionIOManager
 from mlops_assets.io_managers.tables import TableIOManager
@@ -63,14 +63,14 @@ def explain_receipt(
     if tables.exists(BACKGROUND, partition):
         background = tables.read(BACKGROUND, partition).to_table()
     else:
-        background = background_pool(rows_of(inputs), origin.settings)
-    subject = explaining(model, schema, source.row_key, background, origin.settings)
+        background = draw_background_pool(rows_of(inputs), origin.settings)
+    prepared = prepare_explainer(model, schema, source.row_key, background, origin.settings)
     (row,) = rows.combine_chunks().to_batches()
     receipt = check_receipt(
         stored,
         row,
-        subject.explainer,
-        subject.to_frame,
+        prepared.explainer,
+        prepared.to_frame,
         source.row_key,
         model.reference,
         background_digest=origin.background_digest,

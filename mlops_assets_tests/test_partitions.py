@@ -143,7 +143,7 @@ def test_a_partition_that_appears_while_the_others_are_summarised_is_summarised_
     """A backfill runs several partitions at once; the last one to write must not forget the others."""
     daily(DAYS[0])
     others = []
-    over = LedgerSummary.over
+    over = LedgerSummary.from_batches
 
     def meanwhile(*arguments, **options):
         if not others:

@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
 
@@ -53,7 +54,7 @@ def describe(name: str) -> list[str]:
     return sorted(lines)
 
 
-def parameters(function: object) -> str:
+def parameters(function: Callable[..., object]) -> str:
     return ", ".join(
         f"{'*' * (parameter.kind is parameter.VAR_POSITIONAL)}{'**' * (parameter.kind is parameter.VAR_KEYWORD)}"
         f"{parameter.name}{'=' if parameter.default is not parameter.empty else ''}"
@@ -113,7 +114,7 @@ import pandas as pd
 import pyarrow as pa
 from mlops_assets import (
     AutoLoader, Contract, Engine, ExplainConfig, Explainer, Explanation, InferSigner, LoadedModel, MlflowRegistry,
-    MlopsAssetsError, ModelReference, Notifier, ParquetIOManager, RowVerdict, Run, Subject, TableIOManager,
+    MlopsAssetsError, ModelReference, Notifier, ParquetIOManager, RowVerdict, Run, ExplanationSubject, TableIOManager,
     build_model_definitions, default_resources, infer_signature,
 )
 
@@ -142,7 +143,7 @@ class Here(Engine):
 
 
 class Zero(Explainer):
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: ExplanationSubject) -> None:
         self.features, self.outputs, self.space, self.reason = subject.features, ("prediction",), "identity", "mine"
 
     def explain(self, inputs: pd.DataFrame) -> Explanation:

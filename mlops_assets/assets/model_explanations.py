@@ -13,7 +13,7 @@ from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.arrow.views import rows_of
 from mlops_assets.assets.streams import with_provenance
 from mlops_assets.explain.columns import shap_column
-from mlops_assets.explain.ledger.partitioned import ledger_of_version
+from mlops_assets.explain.ledger.partitioned import join_partitions
 from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.io_managers.documents import report_version
 from mlops_assets.metadata import ALLOW_MISSING, COLUMN_LINEAGE, lineage, picture, plain_text, table
@@ -126,7 +126,7 @@ def model_explanations_assets(
         champion_model: ModelReference,
         sample_explanations: dict[str, ds.Dataset],
     ) -> Iterator[dg.MaterializeResult[Any]]:
-        whole, left_out = ledger_of_version(sample_explanations, champion_model)
+        whole, left_out = join_partitions(sample_explanations, champion_model)
         partitions_shown = {
             "partitions_summarised": len(sample_explanations) - len(left_out),
             "partitions_of_other_versions": ", ".join(left_out[:PARTITIONS_SHOWN]) or "(none)",
@@ -145,14 +145,15 @@ def _summarize(
     partitions_shown: dict[str, Any] | None = None,
 ) -> Iterator[dg.MaterializeResult[Any]]:
     from mlops_assets.explain.ledger.summary import LedgerSummary
-    from mlops_assets.explain.report.contents import report_of
+    from mlops_assets.explain.report.contents import collect_contents
+    from mlops_assets.explain.report.report import report_html
 
     source = Provenance.of(ledger.schema)
     origin = LedgerProvenance.of(source)
     if inputs is not None and Provenance.of(inputs.schema).data_version != source.inputs_version:
         # Newer rows are published than those that the ledger explains: they would colour the plots wrongly.
         inputs = None
-    summary = LedgerSummary.over(
+    summary = LedgerSummary.from_batches(
         rows_of(ledger), origin.features, origin.outputs, native_importance=origin.native_importance
     )
     version = hash_of(CODE_VERSION, source.data_version or "")
@@ -160,7 +161,7 @@ def _summarize(
         result = _explanations(names, source, origin, summary, inputs, version)
         yield result._replace(metadata={**(result.metadata or {}), **(partitions_shown or {})})
     if names.key(EXPLANATION_REPORT) in context.selected_asset_keys:
-        report = report_of(ledger, summary, inputs, rejected)
+        report = report_html(collect_contents(ledger, summary, inputs, rejected))
         yield dg.MaterializeResult(
             asset_key=names.key(EXPLANATION_REPORT),
             value=report,
@@ -209,13 +210,13 @@ def _explanations(
 
 def _summary_plot(summary: "LedgerSummary", inputs: ds.Dataset | None, source: Provenance) -> bytes:
     """A beeswarm for one output, coloured by the inputs where they are at hand; else bars."""
-    from mlops_assets.explain.ledger.summary import matching_rows
+    from mlops_assets.explain.ledger.summary import match_input_rows
     from mlops_assets.explain.report.summary_plot import summary_plot_svg
 
     sample = summary.sample(summary.outputs[0]) if len(summary.outputs) == 1 else None
     colours = None
     if sample is not None and inputs is not None:
-        colours = matching_rows(rows_of(inputs), sample, source.row_key, summary.features)
+        colours = match_input_rows(rows_of(inputs), sample, source.row_key, summary.features)
     return summary_plot_svg(summary, inputs=colours, space=LedgerProvenance.of(source).space, title=source.model or "")
 
 

@@ -18,7 +18,7 @@ from mlops_assets.assets.progress import with_progress
 from mlops_assets.assets.streams import with_provenance
 from mlops_assets.engines.engine import InputRows, Run, stream_results
 from mlops_assets.explain.columns import interaction_column, shap_column
-from mlops_assets.explain.explainers.setup import background_pool
+from mlops_assets.explain.explainers.setup import draw_background_pool
 from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.explain.ledger.selection import Selection
 from mlops_assets.explain.ledger.work import ExplainWork
@@ -117,7 +117,7 @@ def sample_explanations_assets(
         reference, source = champion_model.reference, Provenance.of(input_samples.schema)
 
         settings = defaults.config(config.seed)
-        pool = background_pool(rows_of(input_samples), settings)
+        pool = draw_background_pool(rows_of(input_samples), settings)
         selection = config.selection()
         key = pa.schema([input_samples.schema.field(name) for name in source.row_key])
         count = input_samples.count_rows()
@@ -148,7 +148,7 @@ def sample_explanations_assets(
         run = Run(
             work,
             InputRows.of(
-                input_samples, defaults.batch_rows, EXPLAINED_ROWS, None if selection.every_row else work.chosen
+                input_samples, defaults.batch_rows, EXPLAINED_ROWS, None if selection.every_row else work.select_rows
             ),
             engine_and_store.store(),
             log=context.log.info,

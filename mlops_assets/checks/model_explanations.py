@@ -9,8 +9,8 @@ import pyarrow.dataset as ds
 from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.arrow.views import rows_of
 from mlops_assets.errors import ContractError, MlopsAssetsError, RegistryError
-from mlops_assets.explain.compare.diff import ExplanationDiff
-from mlops_assets.explain.compare.two_versions import Version, explanation_diff
+from mlops_assets.explain.compare.changes import ExplanationDiff
+from mlops_assets.explain.compare.two_versions import ExplainedVersion, compare_explanations
 from mlops_assets.explain.explainers.sampling import Reservoir
 from mlops_assets.io_managers.champion import ChampionIOManager
 from mlops_assets.io_managers.run_partition import of_the_run
@@ -92,8 +92,9 @@ def _diff(old: LoadedModel, new: LoadedModel, samples: ds.Dataset, settings: Exp
     for batch in rows_of(samples):
         drawn.add(batch)
     rows = drawn.rows if drawn.rows is not None else pa.Table.from_batches([], samples.schema)
-    versions = [Version(model, model.signature.inputs if model.signature else None) for model in (old, new)]
-    return explanation_diff(versions[0], versions[1], rows, Provenance.of(samples.schema).row_key, settings.config())
+    versions = [ExplainedVersion(model, model.signature.inputs if model.signature else None) for model in (old, new)]
+    row_key = Provenance.of(samples.schema).row_key
+    return compare_explanations(versions[0], versions[1], rows, row_key, settings.config())
 
 
 def _changes(found: ExplanationDiff) -> list[dict[str, Any]]:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pyarrow as pa
 
 from mlops_assets.errors import ContractError, MlopsAssetsError, RegistryUnreachableError
-from mlops_assets.explain.compare.diff import ExplanationDiff
-from mlops_assets.explain.compare.two_versions import Version, explanation_diff
+from mlops_assets.explain.compare.changes import ExplanationDiff
+from mlops_assets.explain.compare.two_versions import ExplainedVersion, compare_explanations
 from mlops_assets.explain.explainers.explainer import ExplainConfig
-from mlops_assets.explain.explainers.setup import explaining
+from mlops_assets.explain.explainers.setup import prepare_explainer
 from mlops_assets.models.loaded_model import LoadedModel, PredictMethod
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.scoring.params import validate_params
@@ -201,8 +201,8 @@ def _predict(model: LoadedModel, signature: "ModelSignature", rows: pa.Table, tr
 
 def _explain(model: LoadedModel, signature: "ModelSignature", rows: pa.Table, trial: Trial) -> bool:
     """Explain a few rows, as a run would explain all of them."""
-    subject = explaining(model, signature.inputs, trial.row_key, rows, trial.explain)
-    subject.explainer.explain(subject.to_frame(rows.slice(0, _EXPLAINED_ROWS).combine_chunks()))
+    prepared = prepare_explainer(model, signature.inputs, trial.row_key, rows, trial.explain)
+    prepared.explainer.explain(prepared.to_frame(rows.slice(0, _EXPLAINED_ROWS).combine_chunks()))
     return True
 
 
@@ -221,9 +221,9 @@ def _compare_with_champion(
     shift = measure_shift(predictions, _select(candidate.predictions, keys, trial), outputs)
     if not explanations or not keys:
         return _Comparison(len(keys), shift)
-    old, new = Version(model, signature.inputs), Version(candidate.model, candidate.signature.inputs)
+    old, new = ExplainedVersion(model, signature.inputs), ExplainedVersion(candidate.model, candidate.signature.inputs)
     rows = _select(candidate.rows, keys, trial)
-    return _Comparison(len(keys), shift, explanation_diff(old, new, rows, trial.row_key, trial.explain))
+    return _Comparison(len(keys), shift, compare_explanations(old, new, rows, trial.row_key, trial.explain))
 
 
 def _row_keys(rows: pa.Table, trial: Trial) -> set[tuple[Any, ...]]:

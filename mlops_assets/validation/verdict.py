@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from mlops_assets.explain.compare.diff import ExplanationDiff
+from mlops_assets.explain.compare.changes import ExplanationDiff
 
 TAG, REASONS_TAG = "mlops_assets.validation", "mlops_assets.validation_reasons"
 # MLflow allows longer tags, but people do not read them.

@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 
 from mlops_assets.errors import ConfigurationError, ExplanationError
 from mlops_assets.explain.explainers.choose import choose_explainer
-from mlops_assets.explain.explainers.explainer import ExplainConfig, Explainer, Explanation, Subject
+from mlops_assets.explain.explainers.explainer import ExplainConfig, Explainer, Explanation, ExplanationSubject
 from mlops_assets.models.loaded_model import LoadedModel
 
 from .conftest import REFERENCE, Save
@@ -24,7 +24,7 @@ class Nothing(Explainer):
 
     KIND = "Nothing"
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: ExplanationSubject) -> None:
         self.features, self.outputs, self.space = subject.features, subject.response.outputs, "identity"
         self.reason = "there is nothing to say"
 

@@ -6,8 +6,9 @@ import pytest
 from sklearn.metrics import ndcg_score
 
 from mlops_assets.errors import ExplanationError
-from mlops_assets.explain.compare.diff import compare_ledgers, compare_rankings, ndcg
+from mlops_assets.explain.compare.diff import compare_ledgers, compare_rankings
 from mlops_assets.explain.ledger.summary import LedgerSummary
+from mlops_assets.explain.ranking import ndcg
 
 FEATURES = ["age", "debt", "city"]
 
@@ -106,7 +107,7 @@ def test_ledgers_without_a_common_output_are_an_error(values: np.ndarray) -> Non
 
 def test_global_tables_give_the_same_ranking_as_the_ledgers(values: np.ndarray) -> None:
     after = values * [0.1, -1.0, 1.0]
-    tables = [LedgerSummary.over(_ledger(each), FEATURES).table() for each in (values, after)]
+    tables = [LedgerSummary.from_batches(_ledger(each), FEATURES).table() for each in (values, after)]
     one = compare_rankings(*tables).outputs[0]
     other = compare_ledgers(_ledger(values), _ledger(after), ["patient"]).outputs[0]
     assert one.ndcg == pytest.approx(other.ndcg)

@@ -20,7 +20,7 @@ from mlops_assets.errors import ConfigurationError, ExplanationError
 from mlops_assets.explain.compare.receipt import check_receipt
 from mlops_assets.explain.explainers.choose import choose_explainer
 from mlops_assets.explain.explainers.explainer import ExplainConfig, Explanation
-from mlops_assets.explain.ledger.ledger import ledger_batches, ledger_schema
+from mlops_assets.explain.ledger.ledger import explain_batches, ledger_schema
 from mlops_assets.explain.ledger.residuals import judge_residuals
 from mlops_assets.trees.ensemble import TreeEnsemble
 from mlops_assets.trees.read import read_ensemble
@@ -216,7 +216,7 @@ def three_classes(save: Save, numbers: pd.DataFrame):
 def test_the_ledger_has_a_column_per_pair(three_classes, numbers: pd.DataFrame) -> None:
     keyed = pa.Table.from_pandas(numbers.assign(patient=np.arange(120)), preserve_index=False)
     batches = keyed.to_batches(max_chunksize=50)
-    ledger = pa.Table.from_batches(ledger_batches(batches, three_classes, _frame, ["patient"], REFERENCE))
+    ledger = pa.Table.from_batches(explain_batches(batches, three_classes, _frame, ["patient"], REFERENCE))
     names = [f"interaction_{one}__{other}" for one, other in three_classes.interaction_pairs]
     assert ledger.schema == ledger_schema(
         pa.schema([("patient", pa.int64())]), three_classes.features, pairs=three_classes.interaction_pairs
@@ -232,13 +232,13 @@ def test_interactions_are_no_part_of_the_sum(three_classes, numbers: pd.DataFram
     plain = Explanation(*(vars(three_classes.explain(numbers))[name] for name in ("values", "base", "prediction")))
     np.testing.assert_array_equal(three_classes.explain(numbers).residual, plain.residual)
     keyed = pa.Table.from_pandas(numbers.assign(patient=np.arange(120)), preserve_index=False)
-    made = ledger_batches(keyed.to_batches(), three_classes, _frame, ["patient"], REFERENCE)
+    made = explain_batches(keyed.to_batches(), three_classes, _frame, ["patient"], REFERENCE)
     assert judge_residuals(made, ["patient"]).passed
 
 
 def test_a_receipt_of_a_ledger_with_them_matches(three_classes, numbers: pd.DataFrame) -> None:
     keyed = pa.Table.from_pandas(numbers.assign(patient=np.arange(120)), preserve_index=False)
-    ledger = pa.Table.from_batches(ledger_batches(keyed.to_batches(), three_classes, _frame, ["patient"], REFERENCE))
+    ledger = pa.Table.from_batches(explain_batches(keyed.to_batches(), three_classes, _frame, ["patient"], REFERENCE))
     (row,) = keyed.slice(7, 1).to_batches()
     receipt = check_receipt(ledger.slice(21, 3), row, three_classes, _frame, ["patient"], REFERENCE)
     assert (receipt.matches, len(receipt.lines)) == (True, 3)
@@ -259,7 +259,7 @@ def test_pairs_without_values_are_an_error(three_classes, numbers: pd.DataFrame,
     monkeypatch.setattr(three_classes, "explain", lambda _: without)
     keyed = pa.Table.from_pandas(numbers.assign(patient=np.arange(120)), preserve_index=False)
     with pytest.raises(ExplanationError, match="gives no values"):
-        list(ledger_batches(keyed.to_batches(), three_classes, _frame, ["patient"], REFERENCE))
+        list(explain_batches(keyed.to_batches(), three_classes, _frame, ["patient"], REFERENCE))
 
 
 def test_the_graph_publishes_them(registry, run) -> None:

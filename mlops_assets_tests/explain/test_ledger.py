@@ -12,7 +12,7 @@ from sklearn.svm import SVR
 from mlops_assets.errors import ConfigurationError
 from mlops_assets.explain.explainers.choose import choose_explainer
 from mlops_assets.explain.explainers.explainer import Explainer, Explanation
-from mlops_assets.explain.ledger.ledger import ledger_batches, ledger_schema
+from mlops_assets.explain.ledger.ledger import explain_batches, ledger_schema
 from mlops_assets.explain.ledger.selection import Selection
 
 from .conftest import REFERENCE, Save
@@ -48,7 +48,7 @@ def _ledger(
         explainer.features,
         standard_error=explainer.sampled,
     )
-    made = ledger_batches(_batches(numbers, size), explainer, _frame, key, REFERENCE, selection)
+    made = explain_batches(_batches(numbers, size), explainer, _frame, key, REFERENCE, selection)
     return pa.Table.from_batches(made, schema=schema)
 
 
@@ -128,7 +128,7 @@ def test_nothing_is_read_beyond_the_limit(binary: Explainer, numbers: pd.DataFra
             read.append(batch.num_rows)
             yield batch
 
-    list(ledger_batches(watched(), binary, _frame, ["patient"], REFERENCE, Selection(limit=15)))
+    list(explain_batches(watched(), binary, _frame, ["patient"], REFERENCE, Selection(limit=15)))
     assert len(read) <= 3
 
 
@@ -188,7 +188,7 @@ def test_no_rows_give_an_empty_ledger(binary: Explainer, numbers: pd.DataFrame) 
 
 def test_few_rows_are_explained_at_once_whatever_the_batch(binary: Explainer, numbers: pd.DataFrame) -> None:
     binary.rows_per_call = 11
-    made = list(ledger_batches(_batches(numbers, 120), binary, _frame, ["patient"], REFERENCE))
+    made = list(explain_batches(_batches(numbers, 120), binary, _frame, ["patient"], REFERENCE))
     assert max(batch.num_rows for batch in made) == 11
     assert sum(batch.num_rows for batch in made) == 120
 

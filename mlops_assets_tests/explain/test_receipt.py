@@ -11,7 +11,7 @@ from mlops_assets.errors import ExplanationError
 from mlops_assets.explain.compare.receipt import Receipt, check_receipt
 from mlops_assets.explain.explainers.choose import choose_explainer
 from mlops_assets.explain.explainers.explainer import Explainer
-from mlops_assets.explain.ledger.ledger import ledger_batches
+from mlops_assets.explain.ledger.ledger import explain_batches
 
 from .conftest import REFERENCE, Save
 
@@ -34,7 +34,7 @@ def _frame(batch: pa.RecordBatch):
 
 
 def _stored(inputs: pa.Table, explainer: Explainer, patient: str) -> pa.Table:
-    ledger = pa.Table.from_batches(ledger_batches(inputs.to_batches(), explainer, _frame, ["patient"], REFERENCE))
+    ledger = pa.Table.from_batches(explain_batches(inputs.to_batches(), explainer, _frame, ["patient"], REFERENCE))
     return ledger.filter(pa.compute.equal(ledger["patient"], patient))
 
 
@@ -60,7 +60,7 @@ def test_a_sampled_explanation_can_be_recomputed(save: Save, inputs: pa.Table, n
         return batch.select(list(wide.columns)).to_pandas()
 
     table = pa.Table.from_pandas(wide.assign(patient=np.arange(120)), preserve_index=False).slice(0, 4)
-    ledger = pa.Table.from_batches(ledger_batches(table.to_batches(), explainer, frame, ["patient"], REFERENCE))
+    ledger = pa.Table.from_batches(explain_batches(table.to_batches(), explainer, frame, ["patient"], REFERENCE))
     row = table.slice(2, 1).combine_chunks().to_batches()[0]
     assert explainer.KIND == "PermutationExplainer"
     assert check_receipt(ledger.slice(2, 1), row, explainer, frame, ["patient"], REFERENCE).matches
@@ -73,8 +73,8 @@ def test_a_changed_number_is_told(inputs: pa.Table, explainer: Explainer) -> Non
     receipt = _check(inputs, explainer, changed)
     assert not receipt.matches
     assert receipt.lines[0].different == ("shap_debt",)
-    assert "NOT the same as stored" in receipt.account()
-    assert "shap_debt differ by up to 0.01" in receipt.account()
+    assert "NOT the same as stored" in receipt.to_text()
+    assert "shap_debt differ by up to 0.01" in receipt.to_text()
 
 
 def test_another_version_is_told(inputs: pa.Table, explainer: Explainer) -> None:
@@ -91,7 +91,7 @@ def test_another_background_is_told(inputs: pa.Table, explainer: Explainer) -> N
 
 def test_the_account_tells_the_row_in_sentences(inputs: pa.Table, explainer: Explainer) -> None:
     stored = _stored(inputs, explainer, "p5")
-    account = _check(inputs, explainer, stored).account(top=2)
+    account = _check(inputs, explainer, stored).to_text(top=2)
     effect = stored["shap_age"][0].as_py()
     assert "Receipt for the row patient = p5" in account
     assert "Model: churn, version 7" in account
@@ -105,8 +105,8 @@ def test_the_account_tells_the_row_in_sentences(inputs: pa.Table, explainer: Exp
 def test_the_account_holds_input_values_only_when_they_are_given(inputs: pa.Table, explainer: Explainer) -> None:
     receipt = _check(inputs, explainer, _stored(inputs, explainer, "p5"))
     value = _row(inputs, "p5").column("age")[0].as_py()
-    assert str(value) not in receipt.account()
-    assert f"age = {value}" in receipt.account(values={"age": value})
+    assert str(value) not in receipt.to_text()
+    assert f"age = {value}" in receipt.to_text(values={"age": value})
 
 
 def test_a_key_that_is_not_stored_is_an_error(inputs: pa.Table, explainer: Explainer) -> None:

@@ -15,8 +15,9 @@ import pytest
 from mlops_assets.explain.compare.diff import compare_ledgers
 from mlops_assets.explain.ledger.residuals import judge_residuals
 from mlops_assets.explain.ledger.summary import LedgerSummary
-from mlops_assets.explain.report.notable_rows import notable_rows
-from mlops_assets.explain.report.report import ReportContents, report_html
+from mlops_assets.explain.report.contents import ReportContents
+from mlops_assets.explain.report.example_rows import pick_example_rows
+from mlops_assets.explain.report.report import report_html
 from mlops_assets_tests.waiting import LONGEST_SECONDS
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
@@ -41,14 +42,14 @@ def _ledger(scale: float = 1.0, rows: int = 80, output: str = "yes") -> pa.Recor
 
 def _contents(**other: Any) -> ReportContents:
     ledger = _ledger()
-    summary = LedgerSummary.over([ledger], FEATURES)
+    summary = LedgerSummary.from_batches([ledger], FEATURES)
     inputs = {
         "age": np.arange(80) % 50,
         "city": np.array(["Bern", HOSTILE, None], dtype=object)[np.arange(80) % 3],
         HOSTILE: np.linspace(0, 1, 80),
     }
-    notable = notable_rows([ledger])
-    values = {(row.row["patient"],): {"age": 41, "city": HOSTILE, HOSTILE: None} for row in notable["yes"]}
+    examples = pick_example_rows([ledger])
+    values = {(row.row["patient"],): {"age": 41, "city": HOSTILE, HOSTILE: None} for row in examples["yes"]}
     settings: dict[str, Any] = {
         "title": f"churn 3 {HOSTILE}",
         "facts": {"Version": "3", "Reason": HOSTILE},
@@ -56,8 +57,8 @@ def _contents(**other: Any) -> ReportContents:
         "space": "log-odds",
         "row_key": ["patient"],
         "inputs": {"yes": pa.table(inputs)},
-        "notable": notable,
-        "notable_inputs": values,
+        "examples": examples,
+        "example_inputs": values,
         "residuals": judge_residuals([ledger], ["patient"]),
         "rejected": pa.table({"patient": ["p9"], "reasons": [HOSTILE]}),
         "rejected_count": 1,
@@ -128,7 +129,7 @@ def test_a_waterfall_goes_from_base_to_prediction() -> None:
 
 
 def test_what_is_not_known_is_left_out() -> None:
-    bare = _contents(inputs={}, notable={}, residuals=None, rejected=None, difference=None)
+    bare = _contents(inputs={}, examples={}, residuals=None, rejected=None, difference=None)
     text = _Elements(report_html(bare)).text
     for heading in ("Effect by value", "Single rows", "Rejected rows", "What changed", "Additivity"):
         assert heading not in text
@@ -139,13 +140,13 @@ def test_no_rejected_row_is_said_so() -> None:
 
 
 def test_an_empty_ledger_has_a_report() -> None:
-    empty = _contents(summary=LedgerSummary(FEATURES, ["yes"]), notable={}, inputs={}, difference=None, residuals=None)
+    empty = _contents(summary=LedgerSummary(FEATURES, ["yes"]), examples={}, inputs={}, difference=None, residuals=None)
     assert "No row was explained" in report_html(empty)
 
 
 def test_many_outputs_are_named_where_they_are_not_shown() -> None:
     ledgers = [_ledger(output=f"class {place}") for place in range(7)]
-    page = report_html(_contents(summary=LedgerSummary.over(ledgers, FEATURES), inputs={}, notable={}))
+    page = report_html(_contents(summary=LedgerSummary.from_batches(ledgers, FEATURES), inputs={}, examples={}))
     assert "Not shown in detail: class 4, class 5, class 6." in page
     assert page.count("<svg") == 4
 

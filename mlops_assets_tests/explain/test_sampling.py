@@ -5,7 +5,14 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from mlops_assets.explain.explainers.sampling import Reservoir, draw_rows, frame_digest, position_hash, row_hash, thin
+from mlops_assets.explain.explainers.sampling import (
+    Reservoir,
+    draw_rows,
+    frame_digest,
+    position_hash,
+    row_hash,
+    sample_fraction,
+)
 
 
 def _batches(rows: int, size: int):
@@ -53,7 +60,7 @@ def test_no_batch_is_no_table() -> None:
 
 
 def test_thinning_keeps_about_its_fraction() -> None:
-    kept = sum(batch.num_rows for batch in thin(_batches(10_000, 77), 0.3, seed=1))
+    kept = sum(batch.num_rows for batch in sample_fraction(_batches(10_000, 77), 0.3, seed=1))
     assert abs(kept - 3000) < 230  # five standard deviations
 
 

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from mlops_assets.errors import ExplanationError
-from mlops_assets.explain.ledger.summary import MODEL_EXPLANATIONS_SCHEMA, LedgerSummary, matching_rows
+from mlops_assets.explain.ledger.summary import MODEL_EXPLANATIONS_SCHEMA, LedgerSummary, match_input_rows
 
 FEATURES = ["age", "debt", "city"]
 
@@ -33,7 +33,7 @@ def _batches(values: np.ndarray, size: int) -> list[pa.RecordBatch]:
 
 
 def test_means_and_ranks_are_those_of_the_whole_ledger(values: np.ndarray) -> None:
-    table = LedgerSummary.over(_batches(values, 64), FEATURES, native_importance={"yes": {"debt": 0.5}}).table()
+    table = LedgerSummary.from_batches(_batches(values, 64), FEATURES, native_importance={"yes": {"debt": 0.5}}).table()
     assert table.schema.equals(MODEL_EXPLANATIONS_SCHEMA)
     assert table.column("feature").to_pylist() == ["debt", "age", "city"]
     assert table.column("rank").to_pylist() == [1, 2, 3]
@@ -46,19 +46,19 @@ def test_means_and_ranks_are_those_of_the_whole_ledger(values: np.ndarray) -> No
 
 def test_every_output_has_its_own_ranks(values: np.ndarray) -> None:
     turned = values[:, [1, 0, 2]]
-    table = LedgerSummary.over([_batch("b", turned), _batch("a", values)], FEATURES, ["a", "b"]).table()
+    table = LedgerSummary.from_batches([_batch("b", turned), _batch("a", values)], FEATURES, ["a", "b"]).table()
     assert table.column("output").to_pylist() == ["a"] * 3 + ["b"] * 3
     assert table.column("feature").to_pylist() == ["debt", "age", "city", "age", "debt", "city"]
 
 
 def test_ties_go_by_the_signature_s_order() -> None:
-    summary = LedgerSummary.over([_batch("yes", np.ones((4, 3)))], FEATURES)
+    summary = LedgerSummary.from_batches([_batch("yes", np.ones((4, 3)))], FEATURES)
     assert summary.ranks("yes") == [1, 2, 3]
 
 
 def test_the_sample_is_bounded_and_the_same_in_any_batches(values: np.ndarray) -> None:
     one, other = (
-        LedgerSummary.over(_batches(values, size), FEATURES, sample_rows=50).sample("yes") for size in (7, 1000)
+        LedgerSummary.from_batches(_batches(values, size), FEATURES, sample_rows=50).sample("yes") for size in (7, 1000)
     )
     assert one is not None
     assert other is not None
@@ -68,30 +68,30 @@ def test_the_sample_is_bounded_and_the_same_in_any_batches(values: np.ndarray) -
 
 
 def test_an_empty_ledger_gives_no_rows() -> None:
-    summary = LedgerSummary.over([_batch("yes", np.zeros((0, 3)))], FEATURES, ["yes"])
+    summary = LedgerSummary.from_batches([_batch("yes", np.zeros((0, 3)))], FEATURES, ["yes"])
     assert (summary.table().num_rows, summary.rows) == (0, 0)
 
 
 def test_rows_of_two_versions_are_not_added_up(values: np.ndarray) -> None:
     with pytest.raises(ExplanationError, match="several model versions"):
-        LedgerSummary.over([_batch("yes", values), _batch("yes", values, version=8)], FEATURES)
+        LedgerSummary.from_batches([_batch("yes", values), _batch("yes", values, version=8)], FEATURES)
 
 
 def test_a_ledger_without_a_feature_is_refused(values: np.ndarray) -> None:
     with pytest.raises(ExplanationError, match="shap_income"):
-        LedgerSummary.over([_batch("yes", values)], ["income"])
+        LedgerSummary.from_batches([_batch("yes", values)], ["income"])
 
 
 def test_the_inputs_of_the_sample_are_found_in_its_order(values: np.ndarray) -> None:
-    sample = LedgerSummary.over(_batches(values, 100), FEATURES, sample_rows=20).sample("yes")
+    sample = LedgerSummary.from_batches(_batches(values, 100), FEATURES, sample_rows=20).sample("yes")
     assert sample is not None
     inputs = pa.table({"patient": np.arange(1000)[::-1], "age": np.arange(1000)[::-1] * 2}).to_batches(max_chunksize=33)
-    found = matching_rows(inputs, sample, ["patient"], ["age"])
+    found = match_input_rows(inputs, sample, ["patient"], ["age"])
     assert found.column("age").to_pylist() == [2 * place for place in sample.column("patient").to_pylist()]
 
 
 def test_a_sampled_row_that_is_not_among_the_inputs_is_an_error(values: np.ndarray) -> None:
-    sample = LedgerSummary.over([_batch("yes", values[:5])], FEATURES).sample("yes")
+    sample = LedgerSummary.from_batches([_batch("yes", values[:5])], FEATURES).sample("yes")
     assert sample is not None
     with pytest.raises(ExplanationError, match="2 of 5 sampled ledger rows"):
-        matching_rows(pa.table({"patient": [0, 1, 2], "age": [1, 1, 1]}).to_batches(), sample, ["patient"], ["age"])
+        match_input_rows(pa.table({"patient": [0, 1, 2], "age": [1, 1, 1]}).to_batches(), sample, ["patient"], ["age"])

@@ -25,7 +25,7 @@ def _summary(features: list[str], outputs: list[str], rows: int = 600, seed: int
         batches.append(
             pa.RecordBatch.from_pydict({"key": np.arange(rows), "output": [output] * rows, **columns, **version})
         )
-    return LedgerSummary.over(batches, features, outputs)
+    return LedgerSummary.from_batches(batches, features, outputs)
 
 
 def _texts(svg: bytes) -> list[str]:
@@ -128,7 +128,7 @@ def test_constant_attributions_are_drawn(value: float) -> None:
     batch = pa.RecordBatch.from_pydict(
         {"output": ["y"] * 9, "shap_a": [value] * 9, "model_version": [1] * 9, "model_digest": ["d"] * 9}
     )
-    assert len(_dots(summary_plot_svg(LedgerSummary.over([batch], ["a"])))[GREY]) == 9
+    assert len(_dots(summary_plot_svg(LedgerSummary.from_batches([batch], ["a"])))[GREY]) == 9
 
 
 def test_long_names_keep_both_ends() -> None:

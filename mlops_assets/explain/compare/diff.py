@@ -11,106 +11,12 @@ import pyarrow.compute as pc
 from mlops_assets.arrow.batching import fixed_batches
 from mlops_assets.errors import ExplanationError
 from mlops_assets.explain.columns import SHAP_PREFIX, shap_column
+from mlops_assets.explain.compare.changes import ExplanationDiff, FeatureChange, OutputChange
+from mlops_assets.explain.ranking import ndcg, rank_by_size
 from mlops_assets.trees.arrays import Floats
 
 _ROWS = 8192
 _WHERE = "explanation diff"
-
-
-@dataclass(frozen=True)
-class FeatureChange:
-    """One feature in both versions, for one output.
-
-    Attributes
-    ----------
-    old_mean_abs, new_mean_abs
-        Mean absolute attributions.
-    mean_abs_change
-        Mean over the rows of ``|new - old|``; None where only the global tables were compared.
-    sign_flips
-        Share of the rows whose attribution changed its sign (from or to zero does not count); None likewise.
-    mean_sign_flipped
-        The mean attribution changed its sign.
-    old_rank, new_rank
-        Among the features that both versions have; 1 is the highest mean absolute attribution.
-    """
-
-    output: str
-    feature: str
-    old_mean_abs: float
-    new_mean_abs: float
-    mean_abs_change: float | None
-    sign_flips: float | None
-    mean_sign_flipped: bool
-    old_rank: int
-    new_rank: int
-
-    @property
-    def rank_change(self) -> int:
-        """Positions gained (positive) or lost (negative)."""
-        return self.old_rank - self.new_rank
-
-
-@dataclass(frozen=True)
-class OutputChange:
-    """The ranking of one output.
-
-    Attributes
-    ----------
-    ndcg
-        Normalised discounted cumulative gain (Järvelin and Kekäläinen 2002) of the new ranking, with the old mean
-        absolute attributions as gains: 1 for the same order of what mattered.
-    top_k
-        How many features count as the top.
-    entered, left
-        Features that came into the top, and that fell out of it, by rank.
-    features
-        Every common feature, by new rank.
-    """
-
-    output: str
-    ndcg: float
-    top_k: int
-    entered: tuple[str, ...]
-    left: tuple[str, ...]
-    features: tuple[FeatureChange, ...]
-
-    @property
-    def churn(self) -> float:
-        """The share of the top that is new, 0 to 1."""
-        return len(self.entered) / self.top_k if self.top_k else 0.0
-
-
-@dataclass(frozen=True)
-class ExplanationDiff:
-    """What `compare_ledgers` and `compare_rankings` find.
-
-    Attributes
-    ----------
-    outputs
-        The common outputs.
-    rows
-        Ledger rows compared; 0 where only global tables were.
-    added_features, removed_features, added_outputs, removed_outputs
-        What only the new, or only the old version has; it takes no part in the comparison.
-    """
-
-    outputs: tuple[OutputChange, ...]
-    rows: int = 0
-    added_features: tuple[str, ...] = ()
-    removed_features: tuple[str, ...] = ()
-    added_outputs: tuple[str, ...] = ()
-    removed_outputs: tuple[str, ...] = ()
-
-    @property
-    def lowest_ndcg(self) -> float:
-        """Over the outputs; 1 where there is none."""
-        return min((output.ndcg for output in self.outputs), default=1.0)
-
-    @property
-    def highest_churn(self) -> float:
-        """Over the outputs."""
-        return max((output.churn for output in self.outputs), default=0.0)
 
 
 @dataclass
@@ -161,8 +67,8 @@ def compare_ledgers(
         before, after = _matrix(one, features), _matrix(other, features)
         outputs = np.asarray(one.column("output").to_pylist(), dtype=object)
         for output in pc.unique(one.column("output")).to_pylist():
-            own = outputs == output
-            _add(sums[output], before[own], after[own])
+            of_output = outputs == output
+            _add(sums[output], before[of_output], after[of_output])
     return ExplanationDiff(
         tuple(_change(output, features, total, top_k) for output, total in sums.items()),
         sum(total.rows for total in sums.values()),
@@ -196,27 +102,6 @@ def compare_rankings(old: pa.Table, new: pa.Table, *, top_k: int = 10) -> Explan
     )
 
 
-def ndcg(gains: Floats, ranks: Floats) -> float:
-    """Normalised discounted cumulative gain of an order.
-
-    Parameters
-    ----------
-    gains
-        (features,): what each is worth; not negative.
-    ranks
-        (features,): its place, from 1.
-
-    Returns
-    -------
-    In [0, 1]: 1 for the best order, and where nothing is worth anything.
-    """
-    best = float((np.sort(gains)[::-1] / np.log2(np.arange(len(gains)) + 2)).sum())
-    if best <= 0:
-        return 1.0
-    # Two sums of the same terms in another order: the quotient of equal ones may be the number after 1.
-    return min(float((gains / np.log2(np.asarray(ranks) + 1)).sum()) / best, 1.0)
-
-
 class _Ledger:
     """A stream of ledger batches whose features and outputs are known before it is consumed."""
 
@@ -229,10 +114,10 @@ class _Ledger:
 
     def cut(self, columns: list[str], outputs: list[str]) -> Iterator[pa.RecordBatch]:
         """Batches of the same number of rows, of these columns and outputs."""
-        return fixed_batches(self._kept(columns, outputs), _ROWS)
+        return fixed_batches(self._select(columns, outputs), _ROWS)
 
-    def _kept(self, columns: list[str], outputs: list[str]) -> Iterator[pa.RecordBatch]:
-        wanted = pa.array(outputs, pa.string())
+    def _select(self, columns: list[str], outputs: list[str]) -> Iterator[pa.RecordBatch]:
+        output_names = pa.array(outputs, pa.string())
         if self._first is None:
             return
         for batches in ([self._first], self._rest):
@@ -244,7 +129,7 @@ class _Ledger:
                         where=_WHERE,
                         fix="Compare ledgers that hold every output of a row",
                     )
-                yield batch.select(columns).filter(pc.is_in(batch.column("output"), value_set=wanted))
+                yield batch.select(columns).filter(pc.is_in(batch.column("output"), value_set=output_names))
 
 
 def _shared_outputs(left: _Ledger, right: _Ledger) -> list[str]:
@@ -286,7 +171,7 @@ def _add(total: _Sums, before: Floats, after: Floats) -> None:
 
 def _change(output: str, features: Sequence[str], total: _Sums, top_k: int, per_row: bool = True) -> OutputChange:
     rows = max(total.rows, 1)
-    old_ranks, new_ranks = _ranks(total.old_abs), _ranks(total.new_abs)
+    old_ranks, new_ranks = rank_by_size(total.old_abs), rank_by_size(total.new_abs)
     changes = [
         FeatureChange(
             output,
@@ -310,12 +195,6 @@ def _change(output: str, features: Sequence[str], total: _Sums, top_k: int, per_
         if change.old_rank <= size < change.new_rank
     )
     return OutputChange(output, ndcg(total.old_abs, new_ranks), size, entered, left, tuple(changes))
-
-
-def _ranks(sizes: Floats) -> Floats:
-    ranks = np.empty(len(sizes))
-    ranks[np.argsort(-sizes, kind="stable")] = np.arange(1, len(sizes) + 1)
-    return ranks
 
 
 def _global(table: pa.Table) -> dict[str, dict[str, tuple[float, float]]]:

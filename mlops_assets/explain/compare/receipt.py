@@ -1,4 +1,4 @@
-"""Receipts: explain one row of the ledger again, and say whether it is still what is stored."""
+"""Receipts: explain one row of the ledger again, and compare the result with what is stored."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import pyarrow as pa
 from mlops_assets.errors import ExplanationError
 from mlops_assets.explain.columns import shap_column
 from mlops_assets.explain.explainers.explainer import Explainer
-from mlops_assets.explain.ledger.ledger import ledger_batches
+from mlops_assets.explain.ledger.ledger import explain_batches
 from mlops_assets.explain.ledger.residuals import residual_tolerance
 from mlops_assets.models.reference import ModelReference
 
@@ -44,7 +44,7 @@ class ReceiptLine:
 
 @dataclass(frozen=True)
 class Receipt:
-    """What `check_receipt` found; `matches` is the verdict and `account` the text for a reader."""
+    """What `check_receipt` found; `matches` is the verdict and `to_text` the text for a reader."""
 
     key: dict[str, Any]
     reference: ModelReference
@@ -59,18 +59,18 @@ class Receipt:
         """The row explains itself as it did when it was stored."""
         return not self.problems
 
-    def account(self, *, top: int = 5, values: Mapping[str, Any] | None = None) -> str:
+    def to_text(self, *, top: int = 5, values: Mapping[str, Any] | None = None) -> str:
         """The receipt as plain text.
 
         Parameters
         ----------
         top
-            How many attributions per output are told as sentences.
+            How many attributions per output get a sentence.
         values
-            The row's input values, to be told as well; left out when None.
+            The row's input values, to be shown as well; left out when None.
         """
         named = ", ".join(f"{name} = {value}" for name, value in self.key.items())
-        said = [
+        text = [
             f"Receipt for the row {named}",
             f"Model: {self.reference.name}, version {self.reference.version}",
             f"Digest: {self.reference.digest}",
@@ -78,15 +78,15 @@ class Receipt:
             f"Unit of all numbers: {self.space}",
         ]
         for line in self.lines:
-            said += ["", *_told(line, top, values)]
-        said.append("")
+            text += ["", *_describe_output(line, top, values)]
+        text.append("")
         if self.matches:
             difference = max((line.largest_difference for line in self.lines), default=0.0)
-            said.append(f"Recomputed: the same as stored (largest difference {difference:.1e}).")
+            text.append(f"Recomputed: the same as stored (largest difference {difference:.1e}).")
         else:
-            said.append("Recomputed: NOT the same as stored.")
-            said += [f"  {problem}" for problem in self.problems]
-        return "\n".join(said) + "\n"
+            text.append("Recomputed: NOT the same as stored.")
+            text += [f"  {problem}" for problem in self.problems]
+        return "\n".join(text) + "\n"
 
 
 def check_receipt(
@@ -99,7 +99,7 @@ def check_receipt(
     *,
     background_digest: str | None = None,
 ) -> Receipt:
-    """Explain a row again and compare with what the ledger says of it.
+    """Explain a row again and compare the result with its row in the ledger.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ def check_receipt(
     explainer
         For the version that the ledger names, made with the ledger's own settings and background.
     to_frame, row_key
-        As for `ledger_batches`.
+        As for `explain_batches`.
     reference
         The version that `explainer` explains.
     background_digest
@@ -122,21 +122,23 @@ def check_receipt(
         There is no stored row, there are rows of several keys, or not exactly one input row.
     """
     keys = list(row_key)
-    found = {tuple(one.values()): one for one in stored.select(keys).to_pylist()}
-    if len(found) != 1 or row.num_rows != 1:
+    stored_keys = {tuple(one.values()): one for one in stored.select(keys).to_pylist()}
+    if len(stored_keys) != 1 or row.num_rows != 1:
         raise ExplanationError(
-            f"A receipt is for one row, not for {len(found)} stored and {row.num_rows} input rows",
+            f"A receipt is for one row, not for {len(stored_keys)} stored and {row.num_rows} input rows",
             where="sample_explanations",
             fix="Check the row key",
         )
-    (key,) = found.values()
-    own = row.select(keys).to_pylist()[0]
-    if own != key:
-        raise ExplanationError(f"The stored row has the key {key}, the input row {own}", where="sample_explanations")
+    (key,) = stored_keys.values()
+    input_key = row.select(keys).to_pylist()[0]
+    if input_key != key:
+        raise ExplanationError(
+            f"The stored row has the key {key}, the input row {input_key}", where="sample_explanations"
+        )
     problems = _provenance(stored, explainer, reference, background_digest)
     fresh = {
         line["output"]: line
-        for batch in ledger_batches([row], explainer, to_frame, keys, reference)
+        for batch in explain_batches([row], explainer, to_frame, keys, reference)
         for line in batch.to_pylist()
     }
     lines = []
@@ -193,21 +195,21 @@ def _number(value: Any) -> float:
     return float("nan") if value is None else float(value)
 
 
-def _told(line: ReceiptLine, top: int, values: Mapping[str, Any] | None) -> list[str]:
+def _describe_output(line: ReceiptLine, top: int, values: Mapping[str, Any] | None) -> list[str]:
     attributed = sum(stored for stored, _ in line.attributions.values())
-    said = [
+    text = [
         f"Output {line.output}: prediction {line.prediction:.6g}",
         f"  = base value {line.base_value:.6g} {_signed(attributed)} from the inputs (residual {line.residual:.1e})",
     ]
-    told = [(name, stored) for name, (stored, _) in line.attributions.items() if stored][:top]
-    for name, stored in told:
+    shown = [(name, stored) for name, (stored, _) in line.attributions.items() if stored][:top]
+    for name, stored in shown:
         value = f" = {values[name]}" if values is not None and name in values else ""
-        said.append(f"  {name}{value} {'raised' if stored > 0 else 'lowered'} it by {abs(stored):.6g}.")
-    rest = len(line.attributions) - len(told)
+        text.append(f"  {name}{value} {'raised' if stored > 0 else 'lowered'} it by {abs(stored):.6g}.")
+    rest = len(line.attributions) - len(shown)
     if rest:
-        remaining = attributed - sum(stored for _, stored in told)
-        said.append(f"  The other {rest} inputs together: {_signed(remaining)}.")
-    return said
+        remaining = attributed - sum(stored for _, stored in shown)
+        text.append(f"  The other {rest} inputs together: {_signed(remaining)}.")
+    return text
 
 
 def _signed(number: float) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from mlops_assets.arrow.batching import fixed_batches
-from mlops_assets.explain.explainers.agreement import response_scale
+from mlops_assets.explain.explainers.agreement import to_response_scale
 from mlops_assets.trees.arrays import Floats, Space
 
 COMPARED_ROWS = 16_384
@@ -18,7 +18,7 @@ RELATIVE, ABSOLUTE = 1e-5, 1e-6
 
 @dataclass(frozen=True)
 class StoredAgreement:
-    """What a comparison found.
+    """The result of a comparison.
 
     Attributes
     ----------
@@ -68,12 +68,12 @@ def compare_with_stored(
     published = fixed_batches((batch.select(list(columns)) for batch in predictions), COMPARED_ROWS)
     for block, batch in _together(blocks, published):
         explained = block.column(0).to_numpy(zero_copy_only=False).reshape(-1, len(outputs))
-        kept = batch.slice(0, len(explained))
-        compared = _compare(explained[: kept.num_rows], kept, outputs, space)
+        part = batch.slice(0, len(explained))
+        compared = _compare(explained[: part.num_rows], part, outputs, space)
         if compared is None:
             return StoredAgreement(False, f"{space} of {', '.join(outputs)} says nothing of {', '.join(columns)}")
         how, wrong, difference = compared
-        rows += kept.num_rows
+        rows += part.num_rows
         different += wrong
         largest = max(largest, difference)
     return StoredAgreement(True, how, rows, different, largest)
@@ -89,7 +89,7 @@ def _together(
 def _compare(
     explained: Floats, published: pa.RecordBatch, outputs: Sequence[str], space: Space
 ) -> tuple[str, int, float] | None:
-    numbers = response_scale(explained, space)
+    numbers = to_response_scale(explained, space)
     expected = _numbers(published, outputs, space)
     if expected is not None:
         if expected.shape[1] == numbers.shape[1] + 1 == 2:

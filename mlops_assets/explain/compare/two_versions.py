@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from mlops_assets.errors import ContractError
-from mlops_assets.explain.compare.diff import ExplanationDiff, compare_ledgers
+from mlops_assets.explain.compare.changes import ExplanationDiff
+from mlops_assets.explain.compare.diff import compare_ledgers
 from mlops_assets.explain.explainers.explainer import ExplainConfig
-from mlops_assets.explain.explainers.setup import explaining
-from mlops_assets.explain.ledger.ledger import ledger_batches
+from mlops_assets.explain.explainers.setup import prepare_explainer
+from mlops_assets.explain.ledger.ledger import explain_batches
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.signatures.contract.contract import Contract, ContractPolicy
 
@@ -19,15 +20,20 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Version:
+class ExplainedVersion:
     """A loaded version and the signature's inputs that it is explained by."""
 
     model: LoadedModel
     inputs: "Schema | None"
 
 
-def explanation_diff(
-    old: Version, new: Version, rows: pa.Table, row_key: tuple[str, ...], config: ExplainConfig, top_k: int = 10
+def compare_explanations(
+    old: ExplainedVersion,
+    new: ExplainedVersion,
+    rows: pa.Table,
+    row_key: tuple[str, ...],
+    config: ExplainConfig,
+    top_k: int = 10,
 ) -> ExplanationDiff:
     """Explain the same rows with both versions, each by the explainer that fits it, and compare the ledgers.
 
@@ -39,7 +45,7 @@ def explanation_diff(
     Raises
     ------
     ContractError
-        The rows do not conform to the old version's inputs, which is what the compatibility check tells in full.
+        The rows do not conform to the old version's inputs, which the compatibility check reports in detail.
     ExplanationError
         A version cannot be explained, or the two have no output in common.
     """
@@ -51,7 +57,7 @@ def explanation_diff(
     )
 
 
-def _conformed(rows: pa.Table, version: Version, row_key: tuple[str, ...]) -> pa.Table:
+def _conformed(rows: pa.Table, version: ExplainedVersion, row_key: tuple[str, ...]) -> pa.Table:
     contract = Contract(version.inputs, rows.schema, row_key, ContractPolicy(missing="allow"), where="input_samples")
     verdicts = [contract.apply(batch) for batch in rows.to_batches()]
     if any(verdict.rejected.num_rows for verdict in verdicts):
@@ -62,7 +68,7 @@ def _conformed(rows: pa.Table, version: Version, row_key: tuple[str, ...]) -> pa
 
 
 def _ledger(
-    version: Version, rows: pa.Table, row_key: tuple[str, ...], config: ExplainConfig
+    version: ExplainedVersion, rows: pa.Table, row_key: tuple[str, ...], config: ExplainConfig
 ) -> Iterator[pa.RecordBatch]:
-    subject = explaining(version.model, version.inputs, row_key, rows, config)
-    return ledger_batches(rows.to_batches(), subject.explainer, subject.to_frame, row_key, version.model.reference)
+    prepared = prepare_explainer(version.model, version.inputs, row_key, rows, config)
+    return explain_batches(rows.to_batches(), prepared.explainer, prepared.to_frame, row_key, version.model.reference)

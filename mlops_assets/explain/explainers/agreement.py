@@ -1,12 +1,12 @@
-"""Does an explainer explain the model, or something that looks like it? Asked on a few rows before it is trusted."""
+"""Check on a few rows that an explainer explains the model that it was made for, before it is used."""
 
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlops_assets.explain.explainers.explainer import Explainer, Subject
-from mlops_assets.explain.explainers.response import answer_columns
+from mlops_assets.explain.explainers.explainer import Explainer, ExplanationSubject
+from mlops_assets.explain.explainers.response import read_answer
 from mlops_assets.trees.arrays import Floats, Space
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _RELATIVE = 1e-4
 
 
-def response_scale(additive: Floats, space: Space) -> Floats:
+def to_response_scale(additive: Floats, space: Space) -> Floats:
     """Predictions in an additive space as what the model itself reports.
 
     Parameters
@@ -42,7 +42,7 @@ def response_scale(additive: Floats, space: Space) -> Floats:
     return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
 
 
-def disagreement(explainer: Explainer, subject: Subject, rows: "pd.DataFrame") -> str | None:
+def find_disagreement(explainer: Explainer, subject: ExplanationSubject, rows: "pd.DataFrame") -> str | None:
     """Why base and attributions do not give the model's predictions on `rows`; None when they do.
 
     Compared are base + attributions with the model's numbers, and for classifiers the winning class with the labels
@@ -50,12 +50,12 @@ def disagreement(explainer: Explainer, subject: Subject, rows: "pd.DataFrame") -
     """
     explanation = explainer.explain(rows)
     additive = explanation.base + explanation.values.sum(axis=1)
-    reported = response_scale(additive, explainer.space)
-    asked = subject.response.of(rows)
-    if reported.shape != asked.shape:
-        return f"the explainer has {reported.shape[1]} outputs, the model {asked.shape[1]}"
-    scale = max(float(np.abs(asked).max(initial=0.0)), np.finfo(np.float64).tiny)
-    gap = float(np.abs(reported - asked).max(initial=0.0)) / scale
+    reported = to_response_scale(additive, explainer.space)
+    expected = subject.response.of(rows)
+    if reported.shape != expected.shape:
+        return f"the explainer has {reported.shape[1]} outputs, the model {expected.shape[1]}"
+    scale = max(float(np.abs(expected).max(initial=0.0)), np.finfo(np.float64).tiny)
+    gap = float(np.abs(reported - expected).max(initial=0.0)) / scale
     if not gap <= _RELATIVE:
         return f"base and attributions miss the model's predictions by {gap:.2g} of their size"
     classes = subject.response.classes
@@ -65,7 +65,7 @@ def disagreement(explainer: Explainer, subject: Subject, rows: "pd.DataFrame") -
 
 
 def _label_disagreement(answer: Any, reported: Floats, classes: list[Any], rows: int) -> str | None:
-    answered, _ = answer_columns(answer, rows)
+    answered, _ = read_answer(answer, rows)
     scores = np.column_stack([1.0 - reported[:, 0], reported[:, 0]]) if len(classes) == 2 else reported
     if answered.shape == scores.shape:
         gap = float(np.abs(_numbers(answered) - scores).max(initial=0.0))

@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from mlops_assets.errors import ExplanationError, NotApplicableError
-from mlops_assets.explain.explainers.agreement import disagreement
-from mlops_assets.explain.explainers.explainer import ExplainConfig, Explainer, Subject
+from mlops_assets.explain.explainers.agreement import find_disagreement
+from mlops_assets.explain.explainers.explainer import ExplainConfig, Explainer, ExplanationSubject
 from mlops_assets.explain.explainers.linear import LinearExplainer
+from mlops_assets.explain.explainers.model_explainer import ModelExplainer, read_model_importance
 from mlops_assets.explain.explainers.native import NativeExplainer
-from mlops_assets.explain.explainers.own import ModelExplainer, own_importance
 from mlops_assets.explain.explainers.permutation import PermutationExplainer
 from mlops_assets.explain.explainers.response import read_response
 from mlops_assets.explain.explainers.sampling import draw_positions
@@ -37,8 +37,8 @@ def choose_explainer(
 
     Without a `KIND` in the settings: the model's own ``explain_samples``; else trees; else a linear model; else the
     library's own exact contributions; else permutations over its predictions. All but the last are taken only when
-    base and attributions give the model's own predictions on some of the background rows. What was passed over, and
-    why, is in `Explainer.reason`.
+    base and attributions give the model's own predictions on some of the background rows. `Explainer.reason` names
+    the methods that were not taken, and why.
 
     Parameters
     ----------
@@ -47,7 +47,8 @@ def choose_explainer(
     features
         The signature's input columns, in its order.
     background
-        Rows of these columns, typed as the signature says; more than `config.background_rows` are thinned out by seed.
+        Rows of these columns, typed as the signature says; of more than `config.background_rows`, a seeded sample is
+        taken.
     config
         The settings; the defaults when None.
 
@@ -72,18 +73,18 @@ def choose_explainer(
             where=model.reference.uri,
             fix="Pass rows of the signature's input columns",
         )
-    rows = _thinned(background[list(features)], config)
-    subject = Subject(model, features, rows, config, read_response(model, rows))
+    rows = _sample_background(background[list(features)], config)
+    subject = ExplanationSubject(model, features, rows, config, read_response(model, rows))
     explainer = _first_that_fits(subject) if config.KIND is None else _asked_for(config.KIND, subject)
     if config.interactions and not explainer.interaction_pairs:
         explainer.reason += "; no interaction values: they are for path-dependent trees of two columns or more only"
-    own = own_importance(subject) if config.KIND is None else None
-    if own is not None:
-        explainer.native_importance = own
+    importance = read_model_importance(subject) if config.KIND is None else None
+    if importance is not None:
+        explainer.native_importance = importance
     return explainer
 
 
-def _asked_for(kind: str, subject: Subject) -> Explainer:
+def _asked_for(kind: str, subject: ExplanationSubject) -> Explainer:
     # As a variable, because mypy takes a literal abstract class for one to be called (mypy issue 4717).
     base: type[Explainer] = Explainer
     try:
@@ -94,7 +95,7 @@ def _asked_for(kind: str, subject: Subject) -> Explainer:
             where=subject.model.reference.uri,
             fix="Leave explain.KIND out to have one chosen",
         ) from error
-    difference = disagreement(explainer, subject, _probe(subject)) if isinstance(explainer, _EXACT) else None
+    difference = find_disagreement(explainer, subject, _probe(subject)) if isinstance(explainer, _EXACT) else None
     if difference is not None:
         raise ExplanationError(
             f"{kind} does not explain this model: {difference}",
@@ -105,32 +106,32 @@ def _asked_for(kind: str, subject: Subject) -> Explainer:
     return explainer
 
 
-def _first_that_fits(subject: Subject) -> Explainer:
+def _first_that_fits(subject: ExplanationSubject) -> Explainer:
     try:
         return ModelExplainer(subject)
     except NotApplicableError:
-        pass  # the ordinary case, and no news to the reader
-    passed: list[str] = []
+        pass  # the usual case: not worth a word in the reason
+    passed_over: list[str] = []
     for kind in _EXACT:
         try:
             explainer: Explainer = kind(subject)
         except NotApplicableError as error:
-            passed.append(f"{kind.KIND} does not apply: {error.what}")
+            passed_over.append(f"{kind.KIND} does not apply: {error.what}")
             continue
-        difference = disagreement(explainer, subject, _probe(subject))
+        difference = find_disagreement(explainer, subject, _probe(subject))
         if difference is None:
             return explainer
-        passed.append(f"{kind.KIND} was dropped: {difference}")
+        passed_over.append(f"{kind.KIND} was dropped: {difference}")
     fallback = PermutationExplainer(subject)
-    fallback.reason = "; ".join([fallback.reason, *dict.fromkeys(passed)])
+    fallback.reason = "; ".join([fallback.reason, *dict.fromkeys(passed_over)])
     return fallback
 
 
-def _probe(subject: Subject) -> "pd.DataFrame":
+def _probe(subject: ExplanationSubject) -> "pd.DataFrame":
     return subject.background.head(_PROBE_ROWS)
 
 
-def _thinned(background: "pd.DataFrame", config: ExplainConfig) -> "pd.DataFrame":
+def _sample_background(background: "pd.DataFrame", config: ExplainConfig) -> "pd.DataFrame":
     if len(background) <= config.background_rows:
         return background.reset_index(drop=True)
     chosen = draw_positions(len(background), config.background_rows, config.seed)

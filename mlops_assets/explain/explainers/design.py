@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlops_assets.errors import NotApplicableError
-from mlops_assets.explain.explainers.explainer import Subject
-from mlops_assets.explain.explainers.response import as_fitted
-from mlops_assets.explain.explainers.rollup import prove, trace
+from mlops_assets.explain.explainers.column_sources import check_sources, trace_columns
+from mlops_assets.explain.explainers.explainer import ExplanationSubject
+from mlops_assets.explain.explainers.response import to_fitted_columns
 from mlops_assets.trees.arrays import Floats
 from mlops_assets.trees.input_columns import Sources, roll_up
 
@@ -26,7 +26,7 @@ class Design:
     Attributes
     ----------
     estimator
-        The last step: the model proper.
+        The last step, without the preprocessing.
     sources
         (columns,): which input column each column of its matrix comes from.
     features
@@ -40,7 +40,7 @@ class Design:
     features: int
     transform: "Callable[[pd.DataFrame], Any]"
 
-    def matrix(self, given: Any) -> Floats:
+    def matrix(self, data: Any) -> Floats:
         """What the estimator is given, as (n, columns) float64.
 
         Raises
@@ -48,16 +48,16 @@ class Design:
         NotApplicableError
             A column is not numeric.
         """
-        if hasattr(given, "toarray"):
+        if hasattr(data, "toarray"):
             if type(self.estimator).__module__.startswith("xgboost"):
                 # To XGBoost a cell that a sparse matrix does not store is missing, not zero.
-                stored = given.tocoo()
-                dense = np.full(given.shape, np.nan)
+                stored = data.tocoo()
+                dense = np.full(data.shape, np.nan)
                 dense[stored.row, stored.col] = stored.data
                 return dense
-            return np.asarray(given.toarray(), dtype=np.float64)
+            return np.asarray(data.toarray(), dtype=np.float64)
         try:
-            return np.asarray(given, dtype=np.float64)
+            return np.asarray(data, dtype=np.float64)
         except (TypeError, ValueError) as error:
             raise NotApplicableError("it takes columns that are not numeric") from error
 
@@ -65,11 +65,19 @@ class Design:
         """(n, columns, outputs) -> (n, features, outputs), with every row's sum preserved."""
         return roll_up(values, self.sources, self.features)
 
+    def importance(self) -> list[float] | None:
+        """(features,): the estimator's own importance, summed over the columns of each feature; None without one."""
+        importances = getattr(self.estimator, "feature_importances_", None)
+        if importances is None or np.shape(importances) != self.sources.shape:
+            return None
+        summed = self.roll_up(np.asarray(importances, dtype=np.float64)[None, :, None])[0, :, 0]
+        return [float(size) for size in summed]
 
-def read_design(subject: Subject, native: Any = None) -> Design:
-    """Take a native estimator apart: the model proper, and where its columns come from.
 
-    Searches (GridSearchCV and its kin) stand for their best estimator. `native` is the model's own by default.
+def read_design(subject: ExplanationSubject, native: Any = None) -> Design:
+    """Split a native estimator into its preprocessing and its last step, and trace that step's columns to the inputs.
+
+    Of a search (`GridSearchCV` and similar), the best estimator is read. `native` is the model's own by default.
 
     Raises
     ------
@@ -85,7 +93,7 @@ def read_design(subject: Subject, native: Any = None) -> Design:
     rows = subject.background.head(_PROOF_ROWS)
     order = _order(outer, subject.features)
     if not _is_pipeline(native):
-        return Design(native, order, len(subject.features), lambda frame: as_fitted(frame, outer))
+        return Design(native, order, len(subject.features), lambda frame: to_fitted_columns(frame, outer))
     while _is_pipeline(native) and len(native.steps) == 1:
         native = native.steps[0][1]
     *earlier, (_, estimator) = native.steps if _is_pipeline(native) else [("", native)]
@@ -94,15 +102,15 @@ def read_design(subject: Subject, native: Any = None) -> Design:
         raise NotApplicableError("its last step is a pipeline of its own")
 
     def transform(frame: "pd.DataFrame") -> Any:
-        made = as_fitted(frame, outer)
+        data = to_fitted_columns(frame, outer)
         for step in steps:
-            made = step.transform(made)
-        return made
+            data = step.transform(data)
+        return data
 
-    made, sources = as_fitted(rows, outer), order
+    data, sources = to_fitted_columns(rows, outer), order
     for step in steps:
-        made, sources = trace(step, made, sources)
-    prove(transform, rows, sources)
+        data, sources = trace_columns(step, data, sources)
+    check_sources(transform, rows, sources)
     return Design(estimator, sources, len(subject.features), transform)
 
 
@@ -115,10 +123,10 @@ def _order(estimator: Any, features: tuple[str, ...]) -> Sources:
     names = getattr(estimator, "feature_names_in_", None)
     if names is None:
         # CatBoost's name for it; a loaded one has lost its n_features_in_, and calls columns without names 0, 1, ...
-        own = getattr(estimator, "feature_names_", None)
-        if own is not None and list(own) == [str(place) for place in range(len(features))]:
+        catboost_names = getattr(estimator, "feature_names_", None)
+        if catboost_names is not None and list(catboost_names) == [str(place) for place in range(len(features))]:
             return np.arange(len(features))
-        names = own
+        names = catboost_names
     if names is not None and set(names) <= set(features):
         return np.array([features.index(name) for name in names], dtype=np.intp)
     width = getattr(estimator, "n_features_in_", len(features))

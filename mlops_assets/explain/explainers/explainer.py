@@ -1,9 +1,9 @@
-"""What every explainer promises, and the values it hands over."""
+"""The interface of explainers, and the values that they take and return."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 
@@ -60,7 +60,7 @@ class ExplainConfig:
 
 
 @dataclass(frozen=True)
-class Subject:
+class ExplanationSubject:
     """What an explainer is made for.
 
     Attributes
@@ -110,6 +110,13 @@ class Explanation:
     error: Floats | None = None
     interactions: Floats | None = None
 
+    @classmethod
+    def empty(cls, features: int, outputs: int, pairs: int = 0) -> Self:
+        """The explanation of no rows."""
+        numbers = np.zeros((0, outputs))
+        interactions = np.zeros((0, pairs, outputs)) if pairs else None
+        return cls(np.zeros((0, features, outputs)), numbers, numbers, interactions=interactions)
+
     @property
     def residual(self) -> Floats:
         """(n, outputs): what the attributions leave unexplained."""
@@ -146,8 +153,8 @@ class Explainer(Strategy, ABC):
         Pairs of `features` whose interaction values `explain` gives; the strongest first.
     rows_per_call
         How many rows `explain` should be given at once.
-    way
-        Which of several ways to the same values is taken, where they differ in the last bits.
+    variant
+        Which of several implementations computes the values, where they differ in the last bits.
     """
 
     reason: str
@@ -161,13 +168,13 @@ class Explainer(Strategy, ABC):
     sampled: bool = False
     interaction_pairs: tuple[tuple[str, str], ...] = ()
     rows_per_call: int = 4096
-    way: str = ""
+    variant: str = ""
 
     @abstractmethod
-    def __init__(self, subject: Subject) -> None: ...
+    def __init__(self, subject: ExplanationSubject) -> None: ...
 
     def expect(self, rows: int) -> None:
-        """Told once, before `explain`: about how many rows there will be in all, here and in other processes."""
+        """Called once before `explain` with the approximate number of rows in all processes together."""
         return
 
     @abstractmethod

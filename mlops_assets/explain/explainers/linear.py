@@ -6,8 +6,8 @@ import numpy as np
 
 from mlops_assets.errors import NotApplicableError
 from mlops_assets.explain.explainers.design import Design, read_design
-from mlops_assets.explain.explainers.explainer import Explainer, Explanation, Subject
-from mlops_assets.explain.explainers.response import positive
+from mlops_assets.explain.explainers.explainer import Explainer, Explanation, ExplanationSubject
+from mlops_assets.explain.explainers.response import positive_class_scores
 from mlops_assets.explain.explainers.sampling import frame_digest
 from mlops_assets.trees.arrays import Floats, Space
 
@@ -34,7 +34,7 @@ class LinearExplainer(Explainer):
 
     KIND: ClassVar[Literal["LinearExplainer"]] = "LinearExplainer"
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: ExplanationSubject) -> None:
         self._design: Design = read_design(subject)
         estimator = self._design.estimator
         weights = _coefficients(estimator)
@@ -64,32 +64,31 @@ class LinearExplainer(Explainer):
         columns = self.columns(inputs)
         for start in range(0, len(columns), self.rows_per_call):
             parts.append(self._explain(columns.iloc[start : start + self.rows_per_call]))
-        if len(parts) == 1:
-            return parts[0]
-        none = np.zeros((0, len(self.outputs)))
+        if not parts:
+            return Explanation.empty(len(self.features), len(self.outputs))
         return Explanation(
-            np.concatenate([np.zeros((0, len(self.features), len(self.outputs))), *(part.values for part in parts)]),
-            np.concatenate([none, *(part.base for part in parts)]),
-            np.concatenate([none, *(part.prediction for part in parts)]),
+            np.concatenate([part.values for part in parts]),
+            np.concatenate([part.base for part in parts]),
+            np.concatenate([part.prediction for part in parts]),
         )
 
     def predict(self, inputs: "pd.DataFrame") -> Floats:
         return self._predict(self._design.transform(self.columns(inputs))) if len(inputs) else self._none()
 
     def _explain(self, columns: "pd.DataFrame") -> Explanation:
-        given = self._design.transform(columns)
-        distance = self._design.matrix(given) - self._mean
+        data = self._design.transform(columns)
+        distance = self._design.matrix(data) - self._mean
         values = self._design.roll_up(distance[:, :, None] * self._weights[None])
         base = np.broadcast_to(self._base, (len(columns), len(self.outputs))).copy()
-        return Explanation(values, base, self._predict(given))
+        return Explanation(values, base, self._predict(data))
 
-    def _predict(self, given: Any) -> Floats:
+    def _predict(self, data: Any) -> Floats:
         # The estimator's own arithmetic, so that the residual is a finding and no identity.
         estimator = self._design.estimator
         ask = getattr(estimator, "decision_function", None) or estimator.predict
-        predicted = np.asarray(ask(given), dtype=np.float64)
+        predicted = np.asarray(ask(data), dtype=np.float64)
         predicted = predicted.reshape(predicted.shape[0], -1)
-        return np.log(predicted) if self.space == "log" else positive(predicted, len(self.outputs))
+        return np.log(predicted) if self.space == "log" else positive_class_scores(predicted, len(self.outputs))
 
     def _none(self) -> Floats:
         return np.zeros((0, len(self.outputs)))

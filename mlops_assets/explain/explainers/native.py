@@ -1,4 +1,4 @@
-"""Contributions that a library computes itself, exactly: for boosters whose trees are not read here."""
+"""Contributions that a library computes itself, exactly: for boosters whose trees this package does not read."""
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from mlops_assets.errors import NotApplicableError
 from mlops_assets.explain.explainers.design import Design, read_design
-from mlops_assets.explain.explainers.explainer import Explainer, Explanation, Subject
+from mlops_assets.explain.explainers.explainer import Explainer, Explanation, ExplanationSubject
 from mlops_assets.trees.arrays import Floats
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class NativeExplainer(Explainer):
 
     KIND: ClassVar[Literal["NativeExplainer"]] = "NativeExplainer"
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: ExplanationSubject) -> None:
         self._design: Design = read_design(subject)
         estimator = self._design.estimator
         library = type(estimator).__module__.partition(".")[0]
@@ -37,57 +37,57 @@ class NativeExplainer(Explainer):
         if library == "xgboost":
             self.precision = np.dtype(np.float32)
         self.rows_per_call = max(64, _CELLS // max(1, len(self._design.sources) * len(self.outputs)))
-        own = getattr(estimator, "feature_importances_", None)
-        if own is not None and np.shape(own) == self._design.sources.shape:
-            total = self._design.roll_up(np.asarray(own, np.float64)[None, :, None])[0, :, 0].tolist()
-            self.native_importance = {out: dict(zip(self.features, total, strict=True)) for out in self.outputs}
+        importance = self._design.importance()
+        if importance is not None:
+            self.native_importance = {
+                output: dict(zip(self.features, importance, strict=True)) for output in self.outputs
+            }
         self.reason = f"{type(estimator).__name__} computes its exact contributions itself"
 
     def predict(self, inputs: "pd.DataFrame") -> Floats:
         if not len(inputs):
             return np.zeros((0, len(self.outputs)))
-        given = self._design.transform(self.columns(inputs))
-        return np.asarray(self._raw(self._design.estimator, given), np.float64).reshape(len(inputs), -1)
+        data = self._design.transform(self.columns(inputs))
+        return np.asarray(self._raw(self._design.estimator, data), np.float64).reshape(len(inputs), -1)
 
     def explain(self, inputs: "pd.DataFrame") -> Explanation:
         if not len(inputs):
-            none = np.zeros((0, len(self.outputs)))
-            return Explanation(np.zeros((0, len(self.features), len(self.outputs))), none, none)
-        given = self._design.transform(self.columns(inputs))
-        found = np.asarray(self._contributions(self._design.estimator, given), np.float64)
+            return Explanation.empty(len(self.features), len(self.outputs))
+        data = self._design.transform(self.columns(inputs))
+        contributions = np.asarray(self._contributions(self._design.estimator, data), np.float64)
         # (n, columns + 1) for one output, (n, outputs, columns + 1) for several; the last place is the base.
-        found = found.reshape(len(inputs), -1, found.shape[-1])
-        values = self._design.roll_up(np.ascontiguousarray(found[:, :, :-1].transpose(0, 2, 1)))
-        return Explanation(values, np.ascontiguousarray(found[:, :, -1]), self.predict(inputs))
+        contributions = contributions.reshape(len(inputs), -1, contributions.shape[-1])
+        values = self._design.roll_up(np.ascontiguousarray(contributions[:, :, :-1].transpose(0, 2, 1)))
+        return Explanation(values, np.ascontiguousarray(contributions[:, :, -1]), self.predict(inputs))
 
 
-def _catboost_contributions(model: Any, given: Any) -> Any:
+def _catboost_contributions(model: Any, data: Any) -> Any:
     from catboost import Pool
 
-    pool = Pool(given, cat_features=model.get_cat_feature_indices())
+    pool = Pool(data, cat_features=model.get_cat_feature_indices())
     return model.get_feature_importance(pool, type="ShapValues")
 
 
-def _catboost_raw(model: Any, given: Any) -> Any:
-    return model.predict(given, prediction_type="RawFormulaVal")
+def _catboost_raw(model: Any, data: Any) -> Any:
+    return model.predict(data, prediction_type="RawFormulaVal")
 
 
-def _xgboost_contributions(model: Any, given: Any) -> Any:
-    return _booster(model).predict(_matrix(model, given), pred_contribs=True, iteration_range=_iterations(model))
+def _xgboost_contributions(model: Any, data: Any) -> Any:
+    return _booster(model).predict(_matrix(model, data), pred_contribs=True, iteration_range=_iterations(model))
 
 
-def _xgboost_raw(model: Any, given: Any) -> Any:
-    return _booster(model).predict(_matrix(model, given), output_margin=True, iteration_range=_iterations(model))
+def _xgboost_raw(model: Any, data: Any) -> Any:
+    return _booster(model).predict(_matrix(model, data), output_margin=True, iteration_range=_iterations(model))
 
 
 def _booster(model: Any) -> Any:
     return model.get_booster() if hasattr(model, "get_booster") else model
 
 
-def _matrix(model: Any, given: Any) -> Any:
+def _matrix(model: Any, data: Any) -> Any:
     from xgboost import DMatrix
 
-    return DMatrix(given, missing=getattr(model, "missing", np.nan), enable_categorical=True)
+    return DMatrix(data, missing=getattr(model, "missing", np.nan), enable_categorical=True)
 
 
 def _iterations(model: Any) -> tuple[int, int]:

@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlops_assets.errors import ExplanationError
-from mlops_assets.explain.explainers.explainer import Explainer, Explanation, Subject
+from mlops_assets.explain.explainers.explainer import Explainer, Explanation, ExplanationSubject
 from mlops_assets.explain.explainers.sampling import frame_digest, row_hash
 from mlops_assets.trees.arrays import Floats
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# Up to this many columns every coalition is asked about: exact, and hardly dearer than sampling.
+# Up to this many columns every coalition is evaluated: exact, and hardly slower than sampling.
 _EXACT_FEATURES = 6
 _ROWS = 65_536  # masked rows per question to the model
 _CELLS = 4_000_000  # and their cells
@@ -38,7 +38,7 @@ class PermutationExplainer(Explainer):
 
     KIND: ClassVar[Literal["PermutationExplainer"]] = "PermutationExplainer"
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: ExplanationSubject) -> None:
         if len(subject.background) == 0:
             raise ExplanationError(
                 "There are no background rows to compare with", fix="Give the explainer at least one row of inputs"
@@ -82,21 +82,21 @@ class PermutationExplainer(Explainer):
         assert self.background is not None
         return self.background
 
-    def _ask(self, table: "_Masked", row: int, taken: NDArray[np.bool_], starts: NDArray[np.intp]) -> Floats:
+    def _ask(self, table: "_Masked", row: int, from_row: NDArray[np.bool_], starts: NDArray[np.intp]) -> Floats:
         """(questions, outputs): predictions with the columns `taken` (questions, features) from the explained row."""
         step = max(1, min(_ROWS, _CELLS // len(self.features)))
         parts = [
-            self._response.of(table.rows(row, taken[begin : begin + step], starts[begin : begin + step]))
-            for begin in range(0, len(taken), step)
+            self._response.of(table.rows(row, from_row[begin : begin + step], starts[begin : begin + step]))
+            for begin in range(0, len(from_row), step)
         ]
         return np.concatenate(parts) if parts else np.zeros((0, len(self.outputs)))
 
     def _walk(self, table: "_Masked", row: int, end: Floats, key: int) -> tuple[Floats, Floats]:
-        width, backs, rounds = len(self.features), len(self._start), self._rounds
+        width, background_rows, rounds = len(self.features), len(self._start), self._rounds
         random = np.random.Generator(np.random.Philox(key=key))
-        orders = random.permuted(np.tile(np.arange(width), (rounds * backs, 1)), axis=1)
-        starts = np.tile(np.arange(backs), rounds)
-        pairs = np.zeros((rounds * backs, width, len(self.outputs)))
+        orders = random.permuted(np.tile(np.arange(width), (rounds * background_rows, 1)), axis=1)
+        starts = np.tile(np.arange(background_rows), rounds)
+        pairs = np.zeros((rounds * background_rows, width, len(self.outputs)))
         group = max(1, _ROWS // (2 * max(1, width - 1)))
         for begin in range(0, len(orders), group):
             chosen = slice(begin, begin + group)
@@ -104,12 +104,12 @@ class PermutationExplainer(Explainer):
             both, origin = np.concatenate([forward, backward]), np.tile(starts[chosen], 2)
             ranks = np.argsort(both, axis=1)  # (walks, features): when each column is replaced
             # After s = 1 .. width-1 replacements; the walk's two ends are known already.
-            taken = ranks[:, None, :] < np.arange(1, width)[None, :, None]
-            asked = self._ask(table, row, taken.reshape(-1, width), np.repeat(origin, width - 1))
+            from_row = ranks[:, None, :] < np.arange(1, width)[None, :, None]
+            predictions = self._ask(table, row, from_row.reshape(-1, width), np.repeat(origin, width - 1))
             path = np.concatenate(
                 [
                     self._start[origin][:, None],
-                    asked.reshape(len(both), width - 1, -1),
+                    predictions.reshape(len(both), width - 1, -1),
                     np.broadcast_to(end, (len(both), 1, len(self.outputs))),
                 ],
                 axis=1,
@@ -117,29 +117,37 @@ class PermutationExplainer(Explainer):
             steps = np.diff(path, axis=1)  # (walks, step, outputs)
             credited = np.take_along_axis(steps, ranks[:, :, None], axis=1)
             pairs[chosen] = (credited[: len(forward)] + credited[len(forward) :]) / 2
-        return pairs.mean(axis=0), self._error(pairs.reshape(rounds, backs, width, -1))
+        return pairs.mean(axis=0), self._error(pairs.reshape(rounds, background_rows, width, -1))
 
     def _error(self, pairs: Floats) -> Floats:
         """(outputs,): the largest standard error over the columns; background rows are strata, not a sample."""
-        rounds, backs = pairs.shape[:2]
+        rounds, background_rows = pairs.shape[:2]
         if rounds == 1:
             # One pair per stratum shows no spread within it; the spread between strata bounds it from above.
-            spread = pairs[0].var(axis=0, ddof=1) / backs if backs > 1 else np.full(pairs.shape[2:], np.nan)
+            spread = (
+                pairs[0].var(axis=0, ddof=1) / background_rows
+                if background_rows > 1
+                else np.full(pairs.shape[2:], np.nan)
+            )
         else:
-            spread = pairs.var(axis=0, ddof=1).sum(axis=0) / (rounds * backs**2)
+            spread = pairs.var(axis=0, ddof=1).sum(axis=0) / (rounds * background_rows**2)
         return np.asarray(np.sqrt(spread).max(axis=0))
 
     def _exact(self, table: "_Masked", row: int, end: Floats) -> Floats:
-        width, backs = len(self.features), len(self._start)
+        width, background_rows = len(self.features), len(self._start)
         coalitions = list(_coalitions(width))
-        taken = np.zeros((len(coalitions), width), dtype=bool)
+        from_row = np.zeros((len(coalitions), width), dtype=bool)
         for place, members in enumerate(coalitions):
-            taken[place, list(members)] = True
+            from_row[place, list(members)] = True
         worth = {(): self._start.mean(axis=0), tuple(range(width)): end}
-        between = taken[1:-1]
-        asked = self._ask(table, row, np.repeat(between, backs, axis=0), np.tile(np.arange(backs), len(between)))
+        partial = from_row[1:-1]
+        predictions = self._ask(
+            table, row, np.repeat(partial, background_rows, axis=0), np.tile(np.arange(background_rows), len(partial))
+        )
         for members, mean in zip(
-            coalitions[1:-1], asked.reshape(len(between), backs, len(self.outputs)).mean(axis=1), strict=True
+            coalitions[1:-1],
+            predictions.reshape(len(partial), background_rows, len(self.outputs)).mean(axis=1),
+            strict=True,
         ):
             worth[members] = mean
         values = np.zeros((width, len(self.outputs)))
@@ -161,17 +169,17 @@ class _Masked:
     def __init__(self, background: "pd.DataFrame", rows: "pd.DataFrame") -> None:
         import pandas as pd
 
-        self._names, self._backs = list(rows.columns), len(background)
+        self._names, self._background_rows = list(rows.columns), len(background)
         self._columns = []
         for name in self._names:
             # Background first, then the rows: one array to take from, in the inputs' own type.
             joined = pd.concat([background[name].astype(rows[name].dtype), rows[name]], ignore_index=True)
             self._columns.append(joined.array)
 
-    def rows(self, row: int, taken: NDArray[np.bool_], starts: NDArray[np.intp]) -> "pd.DataFrame":
+    def rows(self, row: int, from_row: NDArray[np.bool_], starts: NDArray[np.intp]) -> "pd.DataFrame":
         import pandas as pd
 
-        places = np.where(taken, self._backs + row, starts[:, None])
+        places = np.where(from_row, self._background_rows + row, starts[:, None])
         return pd.DataFrame(
             {
                 name: column.take(places[:, place])

@@ -1,4 +1,4 @@
-"""What a model answers, as numbers: the function that is explained, and the measure that explainers are held to."""
+"""A model's answers as numbers: the function that is explained, and what explainers are checked against."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ class _Classifier(Protocol):
 
 
 def read_response(model: LoadedModel, probe: "pd.DataFrame") -> Response:
-    """How to ask `model` for numbers, found out on some rows; labels that none of them gets have no output.
+    """How to get numbers from `model`, tried on some rows; a label that is predicted for none of them has no output.
 
     Probabilities where a classifier gives them, else its decision function, else what `pyfunc.predict` returns: numbers
     as they are, labels as one indicator per class.
@@ -60,13 +60,13 @@ def read_response(model: LoadedModel, probe: "pd.DataFrame") -> Response:
     else:
         classifier = _classifier_inside(model, probe)
     if classifier is not None:
-        found = _classifier_response(model, cast(_Classifier, classifier), probe)
-        if found is not None:
-            return found
+        response = _classifier_response(model, cast(_Classifier, classifier), probe)
+        if response is not None:
+            return response
     return _prediction_response(model, probe)
 
 
-def answer_columns(answer: Any, rows: int) -> tuple[NDArray[Any], tuple[str, ...] | None]:
+def read_answer(answer: Any, rows: int) -> tuple[NDArray[Any], tuple[str, ...] | None]:
     """A prediction of any container as an (n, k) array, with its columns' names where it has some.
 
     Raises
@@ -83,7 +83,7 @@ def answer_columns(answer: Any, rows: int) -> tuple[NDArray[Any], tuple[str, ...
         names = tuple(str(name) for name in answer.columns)
         values = answer.to_numpy()
     elif isinstance(answer, list) and answer and isinstance(answer[0], Mapping):
-        return answer_columns(pd.DataFrame(answer), rows)
+        return read_answer(pd.DataFrame(answer), rows)
     else:
         values = answer.toarray() if hasattr(answer, "toarray") else np.asarray(answer)
     if values.ndim == 0 or values.shape[0] != rows:
@@ -95,13 +95,13 @@ def answer_columns(answer: Any, rows: int) -> tuple[NDArray[Any], tuple[str, ...
     return values.reshape(rows, -1), names
 
 
-def positive(values: NDArray[Any], classes: int) -> Floats:
+def positive_class_scores(values: NDArray[Any], classes: int) -> Floats:
     """(n, classes) scores with a binary pair reduced to its positive class, as float64."""
     scores = np.asarray(values, dtype=np.float64)
     return scores[:, 1:] if classes == 2 and scores.shape[1] == 2 else scores
 
 
-def class_outputs(classes: Sequence[Any]) -> tuple[str, ...]:
+def class_output_names(classes: Sequence[Any]) -> tuple[str, ...]:
     """The output names of a classification: the positive class of two, else every class."""
     return tuple(str(label) for label in (classes[1:] if len(classes) == 2 else classes))
 
@@ -124,7 +124,7 @@ def _classifier_inside(model: LoadedModel, probe: "pd.DataFrame") -> object | No
     classes = _classes(inner)
     if classes is None or not hasattr(inner, "predict_proba"):
         return None
-    labels, _ = answer_columns(model.predict(probe), len(probe))
+    labels, _ = read_answer(model.predict(probe), len(probe))
     if labels.shape[1] != 1 or not set(labels[:, 0].tolist()) <= set(classes):
         return None
     try:
@@ -134,8 +134,8 @@ def _classifier_inside(model: LoadedModel, probe: "pd.DataFrame") -> object | No
         return None
     if scores.shape != (len(probe), len(classes)):
         return None
-    own = [classes[place] for place in scores.argmax(axis=1)]
-    return inner if own == labels[:, 0].tolist() else None
+    winners = [classes[place] for place in scores.argmax(axis=1)]
+    return inner if winners == labels[:, 0].tolist() else None
 
 
 def _classifier_response(model: LoadedModel, classifier: _Classifier, probe: "pd.DataFrame") -> Response | None:
@@ -144,24 +144,24 @@ def _classifier_response(model: LoadedModel, classifier: _Classifier, probe: "pd
     if callable(getattr(classifier, "predict_proba", None)):
 
         def probabilities(rows: "pd.DataFrame") -> Floats:
-            asked = model.predict(as_fitted(rows, classifier), method="predict_proba")
-            return _checked(positive(np.asarray(asked), len(classes)), len(rows), outputs)
+            answer = model.predict(to_fitted_columns(rows, classifier), method="predict_proba")
+            return _checked(positive_class_scores(np.asarray(answer), len(classes)), len(rows), outputs)
 
-        outputs = class_outputs(classes)
+        outputs = class_output_names(classes)
         return Response("probability", outputs, tuple(classes), probabilities)
     decide = getattr(classifier, "decision_function", None)
     if not callable(decide) or model.native is None:
         return None
 
     def margins(rows: "pd.DataFrame") -> Floats:
-        return np.asarray(decide(as_fitted(rows, classifier)), dtype=np.float64).reshape(len(rows), -1)
+        return np.asarray(decide(to_fitted_columns(rows, classifier)), dtype=np.float64).reshape(len(rows), -1)
 
-    outputs = class_outputs(classes)
+    outputs = class_output_names(classes)
     # One-against-one machines return a column per pair of classes, which is a score of no class.
     return Response("margin", outputs, tuple(classes), margins) if margins(probe).shape[1] == len(outputs) else None
 
 
-def as_fitted(rows: "pd.DataFrame", estimator: object) -> "pd.DataFrame | NDArray[Any]":
+def to_fitted_columns(rows: "pd.DataFrame", estimator: object) -> "pd.DataFrame | NDArray[Any]":
     """The rows as the estimator was fitted: its own columns by name, or an array when it was fitted without names."""
     names = getattr(estimator, "feature_names_in_", None)
     if names is None:
@@ -170,12 +170,12 @@ def as_fitted(rows: "pd.DataFrame", estimator: object) -> "pd.DataFrame | NDArra
 
 
 def _prediction_response(model: LoadedModel, probe: "pd.DataFrame") -> Response:
-    first, names = answer_columns(model.predict(probe), len(probe))
+    first, names = read_answer(model.predict(probe), len(probe))
     if first.dtype.kind in "iuf":
         outputs = _output_names(model, names, first.shape[1])
 
         def numbers(rows: "pd.DataFrame") -> Floats:
-            values, _ = answer_columns(model.predict(rows), len(rows))
+            values, _ = read_answer(model.predict(rows), len(rows))
             return _checked(values.astype(np.float64), len(rows), outputs)
 
         return Response("identity", outputs, None, numbers)
@@ -190,12 +190,14 @@ def _prediction_response(model: LoadedModel, probe: "pd.DataFrame") -> Response:
         labels = (False, True)
 
     def indicators(rows: "pd.DataFrame") -> Floats:
-        values, _ = answer_columns(model.predict(rows), len(rows))
+        values, _ = read_answer(model.predict(rows), len(rows))
         shown = class_labels[1:] if len(class_labels) == 2 else class_labels
         return np.stack([values[:, 0] == label for label in shown], axis=1).astype(np.float64)
 
     class_labels = labels
-    return Response("probability", class_outputs(labels) if len(labels) > 1 else (str(labels[0]),), labels, indicators)
+    return Response(
+        "probability", class_output_names(labels) if len(labels) > 1 else (str(labels[0]),), labels, indicators
+    )
 
 
 def _output_names(model: LoadedModel, returned: tuple[str, ...] | None, count: int) -> tuple[str, ...]:

@@ -34,10 +34,10 @@ def row_hash(seed: int, rows: "pd.DataFrame") -> NDArray[np.uint64]:
         for place in range(rows.shape[1]):
             column = rows.iloc[:, place]
             if column.dtype == object:
-                # Lists have no hash, and pandas hashes mixed types by what else is in the column; texts stand for them.
+                # Lists have no hash, and pandas hashes mixed types by what else is in the column: hash their texts.
                 column = column.map(lambda value: value if isinstance(value, str) else repr(value)).astype(object)
-            own = pd.util.hash_pandas_object(column, index=False, categorize=False).to_numpy(np.uint64)
-            hashes = _mix(np.add(hashes * _GOLDEN, own, dtype=np.uint64))
+            column_hashes = pd.util.hash_pandas_object(column, index=False, categorize=False).to_numpy(np.uint64)
+            hashes = _mix(np.add(hashes * _GOLDEN, column_hashes, dtype=np.uint64))
     return hashes
 
 
@@ -62,7 +62,7 @@ class Reservoir:
     def __init__(self, capacity: int, seed: int) -> None:
         self.capacity, self.seed = capacity, seed
         self.seen = 0
-        self._kept: pa.Table | None = None
+        self._rows: pa.Table | None = None
         self._hashes = np.empty(0, dtype=np.uint64)
 
     def add(self, batch: pa.RecordBatch) -> None:
@@ -72,21 +72,21 @@ class Reservoir:
             better = np.flatnonzero(hashes < self._hashes.max(initial=0))
             batch, hashes = batch.take(pa.array(better)), hashes[better]
         if batch.num_rows == 0:
-            if self._kept is None:
-                self._kept = pa.Table.from_batches([batch])
+            if self._rows is None:
+                self._rows = pa.Table.from_batches([batch])
             return
         rows = pa.Table.from_batches([batch])
-        rows = rows if self._kept is None else pa.concat_tables([self._kept, rows])
+        rows = rows if self._rows is None else pa.concat_tables([self._rows, rows])
         merged = np.concatenate([self._hashes, hashes])
         if len(merged) > self.capacity:
             chosen = np.sort(np.argpartition(merged, self.capacity - 1)[: self.capacity])
             rows, merged = rows.take(pa.array(chosen)), merged[chosen]
-        self._kept, self._hashes = rows.combine_chunks(), merged
+        self._rows, self._hashes = rows.combine_chunks(), merged
 
     @property
     def rows(self) -> pa.Table | None:
         """The sample; None when no batch, not even an empty one, was added."""
-        return self._kept
+        return self._rows
 
 
 def draw_rows(batches: Iterable[pa.RecordBatch], count: int, seed: int) -> pa.Table | None:
@@ -97,7 +97,7 @@ def draw_rows(batches: Iterable[pa.RecordBatch], count: int, seed: int) -> pa.Ta
     return reservoir.rows
 
 
-def thin(batches: Iterable[pa.RecordBatch], fraction: float, seed: int) -> Iterator[pa.RecordBatch]:
+def sample_fraction(batches: Iterable[pa.RecordBatch], fraction: float, seed: int) -> Iterator[pa.RecordBatch]:
     """Each row of the stream with probability `fraction`, in its order."""
     seen = 0
     # 2**64 itself is no uint64: a fraction of 1 keeps all by comparing as floats below it.

@@ -1,4 +1,4 @@
-"""From a pinned version, its signature and rows to an explainer: how ledgers, receipts and diffs all start."""
+"""From a pinned version, its signature and rows to an explainer: the first step of each explanation."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     import pandas as pd
     from mlflow.types import Schema
 
-# Explainers thin the pool out to `background_rows` by seed; a larger pool costs a pass over the rows and no more.
+# Explainers take a seeded sample of `background_rows` from the pool; a larger pool costs only a pass over the rows.
 _POOL = 10
 
 
 @dataclass(frozen=True)
-class Explaining:
+class PreparedExplainer:
     """An explainer and the way from a batch of conformed rows to what it takes."""
 
     explainer: Explainer
@@ -32,7 +32,7 @@ class Explaining:
         return _frame(batch, self.inputs, self.row_key)
 
 
-def background_pool(batches: Iterable[pa.RecordBatch], config: ExplainConfig) -> pa.Table:
+def draw_background_pool(batches: Iterable[pa.RecordBatch], config: ExplainConfig) -> pa.Table:
     """A seeded sample of the conformed rows, from which an explainer takes its background.
 
     Raises
@@ -50,13 +50,13 @@ def background_pool(batches: Iterable[pa.RecordBatch], config: ExplainConfig) ->
     return pool.rows
 
 
-def explaining(
+def prepare_explainer(
     model: LoadedModel,
     inputs: "Schema | None",
     row_key: Iterable[str],
     background: pa.Table,
     config: ExplainConfig,
-) -> Explaining:
+) -> PreparedExplainer:
     """Choose the explainer for a pinned version.
 
     Parameters
@@ -64,7 +64,7 @@ def explaining(
     inputs
         The signature's inputs, to which the rows conform.
     background
-        Conformed rows: of `background_pool`, or those stored beside a ledger.
+        Conformed rows: of `draw_background_pool`, or those stored beside a ledger.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def explaining(
     if inputs is not None and inputs.is_tensor_spec():
         model = _TensorModel(model.reference, model.pyfunc, None, model.python_model, model.signature, inputs=inputs)
     frame = _frame(background, inputs, key)
-    return Explaining(choose_explainer(model, list(frame.columns), frame, config), inputs, key)
+    return PreparedExplainer(choose_explainer(model, list(frame.columns), frame, config), inputs, key)
 
 
 def _frame(rows: pa.RecordBatch | pa.Table, inputs: "Schema | None", row_key: tuple[str, ...]) -> "pd.DataFrame":

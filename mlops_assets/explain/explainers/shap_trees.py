@@ -27,10 +27,13 @@ class ShapTrees:
     def __init__(self, estimator: Any, background: Floats | None) -> None:
         import shap
 
+        # shap 0.51 exports its exceptions nowhere else.
+        from shap.utils._exceptions import InvalidModelError
+
         mode = "tree_path_dependent" if background is None else "interventional"
         try:
             self._explainer = shap.TreeExplainer(estimator, data=background, feature_perturbation=mode)
-        except (shap.utils._exceptions.InvalidModelError, NotImplementedError, AssertionError, ValueError) as error:
+        except (InvalidModelError, NotImplementedError, AssertionError, ValueError) as error:
             raise NotApplicableError(f"shap does not read a {type(estimator).__name__} ({mode})") from error
 
     def __call__(self, X: Floats) -> tuple[Floats, Floats]:

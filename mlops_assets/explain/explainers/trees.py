@@ -1,4 +1,4 @@
-"""Tree ensembles: exact Shapley values of the model proper, rolled up to the input columns."""
+"""Tree ensembles: exact Shapley values of the fitted trees, rolled up to the input columns."""
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from mlops_assets.errors import NotApplicableError
 from mlops_assets.explain.explainers.design import Design, read_design
-from mlops_assets.explain.explainers.explainer import Explainer, Explanation, Subject
+from mlops_assets.explain.explainers.explainer import Explainer, Explanation, ExplanationSubject
 from mlops_assets.explain.explainers.sampling import frame_digest
 from mlops_assets.explain.explainers.shap_trees import ShapTrees
 from mlops_assets.trees.arrays import Floats
@@ -33,7 +33,7 @@ class TreeExplainer(Explainer):
 
     KIND: ClassVar[Literal["TreeExplainer"]] = "TreeExplainer"
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: ExplanationSubject) -> None:
         self._design: Design = read_design(subject)
         estimator = self._design.estimator
         self._trees = _read(estimator)
@@ -54,7 +54,11 @@ class TreeExplainer(Explainer):
             raise NotApplicableError(f"its trees have {width} outputs where the model has {len(self.outputs)}")
         if type(estimator).__module__.startswith("xgboost"):
             self.precision = np.dtype(np.float32)
-        self.native_importance = self._importance(estimator)
+        importance = self._design.importance()
+        if importance is not None:
+            self.native_importance = {
+                output: dict(zip(self.features, importance, strict=True)) for output in self.outputs
+            }
         self.rows_per_call = max(64, _CELLS // max(1, probe.shape[1] * width))
         self.reason = f"{type(estimator).__name__} is made of trees: exact, {subject.config.mode.replace('_', ' ')}"
         self._job_rows: int | None = None
@@ -64,19 +68,21 @@ class TreeExplainer(Explainer):
             self.interaction_pairs = tuple((self.features[one], self.features[other]) for one, other in self._pairs)
 
     def predict(self, inputs: "pd.DataFrame") -> Floats:
-        return self._kept(self._margin(self._matrix(inputs))) if len(inputs) else np.zeros((0, len(self.outputs)))
+        return (
+            self._explained_outputs(self._margin(self._matrix(inputs)))
+            if len(inputs)
+            else np.zeros((0, len(self.outputs)))
+        )
 
     def expect(self, rows: int) -> None:
         if self._interventional is None:
             from mlops_assets.trees.shap_kernel import is_compiled
 
-            self._job_rows, self.way = rows, "compiled" if is_compiled(self._trees, rows) else "plain"
+            self._job_rows, self.variant = rows, "compiled" if is_compiled(self._trees, rows) else "plain"
 
     def explain(self, inputs: "pd.DataFrame") -> Explanation:
         if len(inputs) == 0:
-            none = np.zeros((0, len(self.outputs)))
-            no_pairs = np.zeros((0, len(self._pairs), len(self.outputs))) if self._pairs else None
-            return Explanation(np.zeros((0, len(self.features), len(self.outputs))), none, none, interactions=no_pairs)
+            return Explanation.empty(len(self.features), len(self.outputs), len(self._pairs))
         X = self._matrix(inputs)
         if self._interventional is not None:
             values, base = self._interventional(X)
@@ -84,29 +90,21 @@ class TreeExplainer(Explainer):
             from mlops_assets.trees.shap_kernel import tree_shap
 
             values, base = tree_shap(self._trees, X, self._job_rows)
-        rolled = self._design.roll_up(self._kept(values))
-        starts = np.broadcast_to(self._kept(base[None, :]), (len(X), len(self.outputs))).copy()
+        rolled = self._design.roll_up(self._explained_outputs(values))
+        starts = np.broadcast_to(self._explained_outputs(base[None, :]), (len(X), len(self.outputs))).copy()
         interactions = None
         if self._pairs:
-            interactions = self._kept(tree_interactions(self._trees, X, self._pairs, self._design.sources))
-        return Explanation(rolled, starts, self._kept(self._margin(X)), interactions=interactions)
+            interactions = self._explained_outputs(tree_interactions(self._trees, X, self._pairs, self._design.sources))
+        return Explanation(rolled, starts, self._explained_outputs(self._margin(X)), interactions=interactions)
 
     def _margin(self, X: Floats) -> Floats:
-        return raw_margin(self._trees, X, compiled=self.way == "compiled")
+        return raw_margin(self._trees, X, compiled=self.variant == "compiled")
 
     def _matrix(self, inputs: "pd.DataFrame") -> Floats:
         return self._design.matrix(self._design.transform(self.columns(inputs)))
 
-    def _kept(self, values: Floats) -> Floats:
+    def _explained_outputs(self, values: Floats) -> Floats:
         return values[..., 1:] if self._second else values
-
-    def _importance(self, estimator: Any) -> dict[str, dict[str, float]] | None:
-        """The library's own importance, summed over the columns of each input; the same for every output."""
-        own = getattr(estimator, "feature_importances_", None)
-        if own is None or np.shape(own) != self._design.sources.shape:
-            return None
-        total = self._design.roll_up(np.asarray(own, dtype=np.float64)[None, :, None])[0, :, 0]
-        return {output: dict(zip(self.features, total.tolist(), strict=True)) for output in self.outputs}
 
 
 def _read(estimator: Any) -> TreeEnsemble:

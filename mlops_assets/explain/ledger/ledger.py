@@ -46,7 +46,7 @@ def ledger_schema(
             where="explain.interactions",
             fix="Ask for fewer pairs, or avoid double underscores in the names of the model's columns",
         )
-    own = [
+    columns = [
         *_BEFORE,
         ("residual", pa.float64()),
         *([("standard_error", pa.float64())] if standard_error else []),
@@ -54,18 +54,18 @@ def ledger_schema(
         *((name, pa.float64()) for name in interactions),
         *_AFTER,
     ]
-    taken = sorted(set(key_schema.names) & {name for name, _ in own})
-    if taken:
+    conflicts = sorted(set(key_schema.names) & {name for name, _ in columns})
+    if conflicts:
         raise ConfigurationError(
-            f"The row key columns {taken} have names that the ledger uses itself",
+            f"The row key columns {conflicts} have names that the ledger uses itself",
             where="inputs.row_key",
             fix="Rename them, or use another row key",
         )
     keys = [pa.field(field.name, field.type, field.nullable) for field in key_schema]
-    return pa.schema([*keys, *(pa.field(name, kind, name == "standard_error") for name, kind in own)])
+    return pa.schema([*keys, *(pa.field(name, kind, name == "standard_error") for name, kind in columns)])
 
 
-def ledger_batches(
+def explain_batches(
     batches: Iterable[pa.RecordBatch],
     explainer: Explainer,
     to_frame: "Callable[[pa.RecordBatch], pd.DataFrame]",
@@ -98,16 +98,16 @@ def ledger_batches(
     Raises
     ------
     ConfigurationError
-        The row filter names a column that there is not.
+        The row filter names an unknown column.
     ExplanationError
         The explainer fails on a batch.
     """
-    chosen = selection or Selection()
-    for batch in chosen.rows(batches, passing(chosen, explainer, to_frame, row_key)):
-        yield from explained(batch, explainer, to_frame, row_key, reference, chosen)
+    selection = selection if selection is not None else Selection()
+    for batch in selection.select(batches, make_row_mask(selection, explainer, to_frame, row_key)):
+        yield from explain_rows(batch, explainer, to_frame, row_key, reference, selection)
 
 
-def explained(
+def explain_rows(
     rows: pa.RecordBatch,
     explainer: Explainer,
     to_frame: "Callable[[pa.RecordBatch], pd.DataFrame]",
@@ -117,7 +117,7 @@ def explained(
 ) -> Iterator[pa.RecordBatch]:
     """The ledger of rows that are chosen already; only the outputs that pass the selection's filter.
 
-    Parameters, what is yielded and errors as for `ledger_batches`.
+    Parameters, what is yielded and errors as for `explain_batches`.
     """
     for start in range(0, rows.num_rows, explainer.rows_per_call):
         part = rows.slice(start, explainer.rows_per_call)
@@ -163,49 +163,49 @@ def _ledger(
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-def passing(
+def make_row_mask(
     selection: Selection,
     explainer: Explainer,
     to_frame: "Callable[[pa.RecordBatch], pd.DataFrame]",
     row_key: Sequence[str],
 ) -> Callable[[pa.RecordBatch], pa.BooleanArray] | None:
-    """For each input row, whether one of its outputs passes the filter: asked before anything is explained."""
-    wanted = selection.row_filter
-    if wanted is None:
+    """A function from input rows to whether one of their outputs passes the filter, without explaining them."""
+    row_filter = selection.row_filter
+    if row_filter is None:
         return None
-    ambiguous = sorted({"prediction", "output"} & wanted.columns & {*explainer.features, *row_key})
+    ambiguous = sorted({"prediction", "output"} & row_filter.columns & {*explainer.features, *row_key})
     if ambiguous:
         raise ConfigurationError(
             f"The row filter's {ambiguous} could be the ledger's or the table's own", where="explain.where"
         )
-    wanted.check_columns(frozenset({"prediction", "output", *explainer.features, *row_key}))
+    row_filter.check_columns(frozenset({"prediction", "output", *explainer.features, *row_key}))
 
-    def passes(batch: pa.RecordBatch) -> pa.BooleanArray:
+    def mask_rows(batch: pa.RecordBatch) -> pa.BooleanArray:
         if batch.num_rows == 0:
             return pa.array([], pa.bool_())
         predicted = None
-        if "prediction" in wanted.columns:
+        if "prediction" in row_filter.columns:
             parts = [
                 explainer.predict(to_frame(batch.slice(start, explainer.rows_per_call)))
                 for start in range(0, batch.num_rows, explainer.rows_per_call)
             ]
             predicted = np.concatenate(parts)
-        found = None
+        any_passes = None
         for place, output in enumerate(explainer.outputs):
-            columns = {name: batch.column(name) for name in wanted.columns - {"prediction", "output"}}
+            columns = {name: batch.column(name) for name in row_filter.columns - {"prediction", "output"}}
             if predicted is not None:
                 columns["prediction"] = pa.array(predicted[:, place])
             columns["output"] = pa.repeat(pa.scalar(output), batch.num_rows)
-            mask = wanted.mask(columns)
-            found = mask if found is None else pc.or_(found, mask)
-        return found
+            mask = row_filter.mask(columns)
+            any_passes = mask if any_passes is None else pc.or_(any_passes, mask)
+        return any_passes
 
-    return passes
+    return mask_rows
 
 
 def _filter_columns(
     rows: pa.RecordBatch, ledger: pa.RecordBatch, explainer: Explainer, row_key: Sequence[str]
 ) -> dict[str, pa.Array]:
     repeated = pa.array(np.repeat(np.arange(rows.num_rows), len(explainer.outputs)))
-    own = {name: rows.column(name).take(repeated) for name in (*row_key, *explainer.features)}
-    return {**own, "prediction": ledger.column("prediction"), "output": ledger.column("output")}
+    columns = {name: rows.column(name).take(repeated) for name in (*row_key, *explainer.features)}
+    return {**columns, "prediction": ledger.column("prediction"), "output": ledger.column("output")}

@@ -17,7 +17,7 @@ from mlops_assets.models.reference import ModelReference
 _COMPARABLE = ("space", "features", "outputs")
 
 
-def ledger_of_version(
+def join_partitions(
     partitions: Mapping[str, ds.Dataset], reference: ModelReference
 ) -> tuple[ds.Dataset, tuple[str, ...]]:
     """The partitions that `reference` explained, as one lazy ledger, and the keys of the others.
@@ -36,35 +36,35 @@ def ledger_of_version(
         No partition stems from this version; or its partitions were explained in ways that cannot be added up.
     """
     sources = {key: Provenance.of(dataset.schema) for key, dataset in partitions.items()}
-    own = [
+    keys = [
         key
         for key, source in sources.items()
         if (source.model_uri, source.model_digest) == (reference.uri, reference.digest)
     ]
-    if not own:
+    if not keys:
         raise ExplanationError(
             f"No partition was explained by version {reference.version}",
             where="sample_explanations",
             fix="Materialize sample_explanations of a partition",
         )
-    last = sources[own[-1]]
+    last = sources[keys[-1]]
     last_origin = LedgerProvenance.of(last)
-    for key in own:
+    for key in keys:
         origin = LedgerProvenance.of(sources[key])
         differing = [name for name in _COMPARABLE if getattr(origin, name) != getattr(last_origin, name)]
         if differing:
             raise ExplanationError(
-                f"The partitions {key!r} and {own[-1]!r} differ in their {' and '.join(differing)}",
+                f"The partitions {key!r} and {keys[-1]!r} differ in their {' and '.join(differing)}",
                 where="sample_explanations",
                 fix=f"Materialize sample_explanations of {key!r} again",
             )
-    versions = [part for key in own for part in (key, sources[key].data_version or "")]
+    versions = [part for key in keys for part in (key, sources[key].data_version or "")]
     source = replace(
         last,
         data_version=hash_of(*versions),
         inputs_version=None,
-        extra={**last.extra, PARTITIONS: json.dumps(own, ensure_ascii=False)},
+        extra={**last.extra, PARTITIONS: json.dumps(keys, ensure_ascii=False)},
     )
-    ledger = concatenate([partitions[key] for key in own])
+    ledger = concatenate([partitions[key] for key in keys])
     ledger = ledger.replace_schema(ledger.schema.with_metadata(source.to_metadata()))
-    return ledger, tuple(key for key in partitions if key not in own)
+    return ledger, tuple(key for key in partitions if key not in keys)

@@ -31,7 +31,7 @@ class LedgerProvenance:
     settings
         The settings that the explainer was made with; a receipt is checked with the same ones.
     explainer, reason
-        The explainer's `kind`, and why it was chosen.
+        The explainer's `KIND`, and why it was chosen.
     space
         The scale on which the attributions add up.
     outputs, features

@@ -24,7 +24,7 @@ def residual_tolerance(
 
     ``eps(dtype) ** (2/3) * sqrt(n_terms) * (|prediction| + |base| + magnitude)``: two thirds of the type's digits must
     hold (11 of float64, 5 of float32), relative to the size of the numbers that are added up. No absolute floor: a
-    model that predicts in millionths is held to millionths.
+    model that predicts in millionths must add up to millionths.
 
     Parameters
     ----------
@@ -38,13 +38,13 @@ def residual_tolerance(
         The sum of the absolute attributions, which may be much larger than the prediction where they cancel.
     """
     scale = np.abs(np.asarray(prediction, np.float64)) + np.abs(np.asarray(base, np.float64)) + np.asarray(magnitude)
-    kept = float(np.finfo(np.dtype(dtype)).eps) ** (2 / 3)
-    return np.asarray(kept * np.sqrt(max(n_terms, 1)) * scale + np.finfo(np.float64).tiny, dtype=np.float64)
+    precision = float(np.finfo(np.dtype(dtype)).eps) ** (2 / 3)
+    return np.asarray(precision * np.sqrt(max(n_terms, 1)) * scale + np.finfo(np.float64).tiny, dtype=np.float64)
 
 
 @dataclass(frozen=True)
 class ResidualVerdict:
-    """What `judge_residuals` found.
+    """The result of `judge_residuals`.
 
     Attributes
     ----------

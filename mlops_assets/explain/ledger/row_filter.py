@@ -40,7 +40,7 @@ class RowFilter:
     Raises
     ------
     ConfigurationError
-        It is no expression, or holds anything but comparisons, ``and``, ``or``, ``not``, columns and literals.
+        It is not an expression, or contains anything but comparisons, ``and``, ``or``, ``not``, columns and literals.
     """
 
     def __init__(self, text: str) -> None:
@@ -62,7 +62,7 @@ class RowFilter:
         """Raise ConfigurationError unless every column of the expression is one of `known`."""
         for name in sorted(self.columns - set(known)):
             raise ConfigurationError(
-                f"The row filter names the column {name!r}, which there is not{did_you_mean(name, known)}",
+                f"The row filter names an unknown column, {name!r}{did_you_mean(name, known)}",
                 where=_WHERE,
                 fix="Use the row key, an input column, `prediction` or `output`",
             )
@@ -185,5 +185,5 @@ def _column(value: Any, rows: int) -> Any:
 
 def _refused(node: ast.expr) -> ConfigurationError:
     return ConfigurationError(
-        f"The row filter holds a {type(node).__name__}, which is not allowed", where=_WHERE, fix=f"Write {_ALLOWED}"
+        f"The row filter contains a {type(node).__name__}, which is not allowed", where=_WHERE, fix=f"Write {_ALLOWED}"
     )

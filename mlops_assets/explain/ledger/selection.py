@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from mlops_assets.arrow.batching import first_rows
 from mlops_assets.errors import ConfigurationError
-from mlops_assets.explain.explainers.sampling import Reservoir, thin
+from mlops_assets.explain.explainers.sampling import Reservoir, sample_fraction
 from mlops_assets.explain.ledger.row_filter import RowFilter
 
 
@@ -77,10 +77,10 @@ class Selection:
             words.append(f"the first {self.limit:,} rows")
         return ", of these ".join(words) or "every row"
 
-    def rows(
+    def select(
         self,
         batches: Iterable[pa.RecordBatch],
-        passes: Callable[[pa.RecordBatch], pa.BooleanArray] | None,
+        row_mask: Callable[[pa.RecordBatch], pa.BooleanArray] | None,
     ) -> Iterator[pa.RecordBatch]:
         """The chosen input rows, streaming; a sample by count holds no more rows than that and one batch.
 
@@ -88,20 +88,20 @@ class Selection:
         ----------
         batches
             The inputs.
-        passes
+        row_mask
             For each row of a batch, whether any of its outputs passes `where`; None where there is no filter.
         """
-        chosen: Iterable[pa.RecordBatch] = batches
-        if passes is not None:
-            chosen = (batch.filter(passes(batch)) for batch in chosen)
+        rows: Iterable[pa.RecordBatch] = batches
+        if row_mask is not None:
+            rows = (batch.filter(row_mask(batch)) for batch in rows)
         if isinstance(self.sample, int):
-            chosen = _drawn(chosen, self.sample, self.seed)
+            rows = _sample_count(rows, self.sample, self.seed)
         elif self.sample is not None:
-            chosen = thin(chosen, self.sample, self.seed)
-        return first_rows(chosen, self.limit)
+            rows = sample_fraction(rows, self.sample, self.seed)
+        return first_rows(rows, self.limit)
 
 
-def _drawn(batches: Iterable[pa.RecordBatch], count: int, seed: int) -> Iterator[pa.RecordBatch]:
+def _sample_count(batches: Iterable[pa.RecordBatch], count: int, seed: int) -> Iterator[pa.RecordBatch]:
     reservoir = Reservoir(count, seed)
     for batch in batches:
         reservoir.add(batch)

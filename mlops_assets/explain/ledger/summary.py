@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from mlops_assets.errors import ExplanationError
 from mlops_assets.explain.columns import shap_column
 from mlops_assets.explain.explainers.sampling import Reservoir
+from mlops_assets.explain.ranking import rank_by_size
 from mlops_assets.trees.arrays import Floats
 
 MODEL_EXPLANATIONS_SCHEMA = pa.schema(
@@ -65,10 +66,10 @@ class LedgerSummary:
         self._native = native_importance or {}
         self._version: tuple[int, str] | None = None
         self._sample_rows, self._seed = sample_rows, seed
-        self._sums: dict[str, _Sums] = {output: self._fresh() for output in outputs}
+        self._sums: dict[str, _Sums] = {output: self._empty_sums() for output in outputs}
 
     @classmethod
-    def over(
+    def from_batches(
         cls,
         batches: Iterable[pa.RecordBatch],
         features: Sequence[str],
@@ -102,8 +103,8 @@ class LedgerSummary:
         ExplanationError
             It lacks the attributions of a feature, or comes from another model version than the batches before.
         """
-        wanted = [shap_column(feature) for feature in self.features]
-        missing = [name for name in wanted if name not in ledger.schema.names]
+        columns = [shap_column(feature) for feature in self.features]
+        missing = [name for name in columns if name not in ledger.schema.names]
         if missing:
             raise ExplanationError(f"The ledger lacks the columns {missing[:20]}", where="sample_explanations")
         if ledger.num_rows == 0:
@@ -112,9 +113,9 @@ class LedgerSummary:
         names = ledger.column("output")
         for output in pc.unique(names).to_pylist():
             part = ledger.filter(pc.equal(names, output))
-            sums = self._sums.setdefault(output, self._fresh())
+            sums = self._sums.setdefault(output, self._empty_sums())
             sums.rows += part.num_rows
-            for place, name in enumerate(wanted):
+            for place, name in enumerate(columns):
                 values = part.column(name).to_numpy()
                 sums.absolute[place] += np.abs(values).sum()
                 sums.signed[place] += values.sum()
@@ -132,10 +133,7 @@ class LedgerSummary:
 
     def ranks(self, output: str) -> list[int]:
         """(features,): 1 for the highest mean absolute attribution; ties go by the signature's order."""
-        order = np.argsort(-self.mean_abs(output), kind="stable")
-        ranks = np.empty(len(order), dtype=np.int64)
-        ranks[order] = np.arange(1, len(order) + 1)
-        return [int(rank) for rank in ranks]
+        return [int(rank) for rank in rank_by_size(self.mean_abs(output))]
 
     def sample(self, output: str) -> pa.Table | None:
         """At most `sample_rows` ledger rows of this output, drawn with the seed; None before any row."""
@@ -164,21 +162,21 @@ class LedgerSummary:
 
     def _check_version(self, ledger: pa.RecordBatch) -> None:
         versions, digests = (pc.unique(ledger.column(name)).to_pylist() for name in ("model_version", "model_digest"))
-        own = (versions[0], digests[0])
-        if len(versions) > 1 or len(digests) > 1 or (self._version or own) != own:
+        version = (versions[0], digests[0])
+        if len(versions) > 1 or len(digests) > 1 or (self._version or version) != version:
             raise ExplanationError(
                 "The ledger mixes rows of several model versions",
                 where="sample_explanations",
                 fix="Summarise the rows of one version at a time",
             )
-        self._version = own
+        self._version = version
 
-    def _fresh(self) -> _Sums:
+    def _empty_sums(self) -> _Sums:
         count = len(self.features)
         return _Sums(0, np.zeros(count), np.zeros(count), Reservoir(self._sample_rows, self._seed))
 
 
-def matching_rows(
+def match_input_rows(
     batches: Iterable[pa.RecordBatch], sample: pa.Table, row_key: Sequence[str], columns: Sequence[str]
 ) -> pa.Table:
     """The input rows of a sample of ledger rows, in the sample's order: what a plot needs to colour its points.
@@ -191,21 +189,22 @@ def matching_rows(
         A row of the sample is not among the inputs.
     """
     keys = list(row_key)
-    wanted = {tuple(row.values()): place for place, row in enumerate(sample.select(keys).to_pylist())}
+    place_of_key = {tuple(row.values()): place for place, row in enumerate(sample.select(keys).to_pylist())}
     places: list[int] = []
-    found: list[pa.RecordBatch] = []
+    matches: list[pa.RecordBatch] = []
     first_key = sample.column(keys[0]).combine_chunks()
     for batch in batches:
         near = batch.filter(pc.is_in(batch.column(keys[0]), value_set=first_key))
-        hits = [wanted.get(tuple(row.values())) for row in near.select(keys).to_pylist()]
-        kept = [place for place, hit in enumerate(hits) if hit is not None]
-        if kept:
-            found.append(near.take(pa.array(kept)).select(list(columns)))
+        hits = [place_of_key.get(tuple(row.values())) for row in near.select(keys).to_pylist()]
+        positions = [place for place, hit in enumerate(hits) if hit is not None]
+        if positions:
+            matches.append(near.take(pa.array(positions)).select(list(columns)))
             places += [hit for hit in hits if hit is not None]
-    if len(set(places)) != len(wanted):
+    if len(set(places)) != len(place_of_key):
         raise ExplanationError(
-            f"{len(wanted) - len(set(places))} of {len(wanted)} sampled ledger rows have no input row with their key",
+            f"{len(place_of_key) - len(set(places))} of {len(place_of_key)} sampled ledger rows have no input row with"
+            " their key",
             where="sample_explanations",
         )
     order = np.argsort(np.array(places), kind="stable")
-    return pa.Table.from_batches(found).take(pa.array(order)) if found else sample.select([]).slice(0, 0)
+    return pa.Table.from_batches(matches).take(pa.array(order)) if matches else sample.select([]).slice(0, 0)

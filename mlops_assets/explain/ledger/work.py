@@ -11,8 +11,8 @@ import pyarrow as pa
 from mlops_assets.arrow.batching import join_batches
 from mlops_assets.engines.work import ChunkFunction, Work, identity_of
 from mlops_assets.explain.explainers.explainer import ExplainConfig, Explainer
-from mlops_assets.explain.explainers.setup import Explaining, explaining
-from mlops_assets.explain.ledger.ledger import explained, ledger_schema, passing
+from mlops_assets.explain.explainers.setup import PreparedExplainer, prepare_explainer
+from mlops_assets.explain.ledger.ledger import explain_rows, ledger_schema, make_row_mask
 from mlops_assets.explain.ledger.selection import Selection
 from mlops_assets.models.loaded_model import LoadedModel
 
@@ -30,7 +30,7 @@ class ExplainWork(Work):
     key
         The row key's fields.
     background
-        Conformed rows: of `background_pool`.
+        Conformed rows: of `draw_background_pool`.
     config, selection
         How, and which rows.
     rows
@@ -58,25 +58,25 @@ class ExplainWork(Work):
             # The background counts where the method compares with it, and only there: more rows in the table draw
             # another one.
             one.background_digest or "",
-            json.dumps([one.KIND, one.space, one.features, one.outputs, one.interaction_pairs, one.way]),
+            json.dumps([one.KIND, one.space, one.features, one.outputs, one.interaction_pairs, one.variant]),
             self.selection.where or "",
         )
         return identity_of(self, self.model.reference, parts, (*self.model.strategies, one))
 
     @cached_property
-    def subject(self) -> Explaining:
+    def prepared(self) -> PreparedExplainer:
         """The explainer and the way to it."""
         from mlops_assets.signatures.mlflow.signature_json import signature_from_json
 
         inputs = signature_from_json(self.signature).inputs
-        found = explaining(self.model, inputs, self.key.names, self.background, self.config)
+        prepared = prepare_explainer(self.model, inputs, self.key.names, self.background, self.config)
         if self.rows is not None:
-            found.explainer.expect(self.rows)
-        return found
+            prepared.explainer.expect(self.rows)
+        return prepared
 
     @property
     def explainer(self) -> Explainer:
-        return self.subject.explainer
+        return self.prepared.explainer
 
     @property
     def schema(self) -> pa.Schema:
@@ -88,20 +88,20 @@ class ExplainWork(Work):
         schema = self.schema
 
         def explain(rows: pa.RecordBatch) -> pa.RecordBatch:
-            ledger = explained(
-                rows, self.explainer, self.subject.to_frame, self.key.names, self.model.reference, self.selection
+            ledger = explain_rows(
+                rows, self.explainer, self.prepared.to_frame, self.key.names, self.model.reference, self.selection
             )
             return join_batches([pa.RecordBatch.from_pylist([], schema), *ledger])
 
         return explain
 
-    def chosen(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def select_rows(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """The rows of a stream that are explained."""
-        passes = passing(self.selection, self.explainer, self.subject.to_frame, self.key.names)
-        return self.selection.rows(batches, passes)
+        row_mask = make_row_mask(self.selection, self.explainer, self.prepared.to_frame, self.key.names)
+        return self.selection.select(batches, row_mask)
 
     def __getstate__(self) -> dict[str, Any]:
-        # The identity is this process's: it says which code the other one should be running.
+        # The identity is this process's: another process compares it with its own, to see that it runs the same code.
         state = {**self.__dict__, "identity": self.identity}
-        state.pop("subject", None)
+        state.pop("prepared", None)
         return state

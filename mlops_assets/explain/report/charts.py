@@ -70,11 +70,11 @@ class _Drawing:
         return self.layout.top + self.layout.band * self.bands
 
     def across(self, values: Floats) -> Floats:
-        """Where values lie, from left to right."""
+        """The horizontal positions of values."""
         return self.left + (values - self.low) / (self.high - self.low) * (self.layout.width - 8 - self.left)
 
     def middle(self, place: int) -> float:
-        """The height at which the marks of a band lie."""
+        """The vertical position of the marks of a band."""
         above = 20 if self.layout.name_width == 0 else self.layout.band / 2
         return self.layout.top + self.layout.band * place + above
 
@@ -141,11 +141,11 @@ def beeswarm(
     ranks
         Per feature (rows,): 0 for the lowest to 1 for the highest input value, NaN for neither; or None.
     description
-        What a screen reader says instead.
+        The text alternative.
     unit
         Of the axis.
     sizes
-        (features,): a number under each name that stands beside its band.
+        (features,): a number below each name; shown where names are beside their bands.
     legend
         Explain the colours below.
     """

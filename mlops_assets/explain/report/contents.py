@@ -1,46 +1,100 @@
-"""From a ledger and the tables beside it to the explanation report."""
+"""What a report is about, collected from the published tables."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.dataset as ds
 
-from mlops_assets.arrow.batching import first_rows
 from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.arrow.views import rows_of
+from mlops_assets.explain.compare.changes import ExplanationDiff
 from mlops_assets.explain.ledger.provenance import LedgerProvenance
-from mlops_assets.explain.ledger.residuals import judge_residuals
-from mlops_assets.explain.ledger.summary import LedgerSummary, matching_rows
-from mlops_assets.explain.report.notable_rows import notable_rows
-from mlops_assets.explain.report.report import ReportContents, report_html
+from mlops_assets.explain.ledger.residuals import ResidualVerdict, judge_residuals
+from mlops_assets.explain.ledger.summary import LedgerSummary, match_input_rows
+from mlops_assets.explain.report.example_rows import ExampleRow, pick_example_rows
 
+OUTPUTS_SHOWN = 4
+"""How many outputs a report explains in detail; the others are named."""
 REJECTED_SHOWN = 50
+"""How many of the rows that the contract refused a report shows."""
+
+Examples = Mapping[str, Sequence[ExampleRow]]
 
 
-def report_of(
-    ledger: ds.Dataset, summary: LedgerSummary, inputs: ds.Dataset | None, rejected: ds.Dataset | None
-) -> str:
-    """The report as one HTML document.
+@dataclass(frozen=True)
+class ReportContents:
+    """What a report is about.
+
+    Attributes
+    ----------
+    title
+        For example ``breast_cancer 3``.
+    facts
+        What the model is and how it was explained, in order: name, version, digest, explainer and reason, ...
+    summary
+        Of the whole ledger, with its sample.
+    space
+        `Explainer.space`.
+    row_key
+        Key columns of the ledger.
+    inputs
+        Output -> the input rows of ``summary.sample(output)``, in its order (`match_input_rows`); without them there
+        are no dependence plots, and the points have no colour.
+    examples
+        Output -> rows shown as waterfalls (`pick_example_rows`).
+    example_inputs
+        Row key values -> the input values of these rows.
+    residuals
+        The verdict on additivity.
+    rejected, rejected_count
+        Some of the rows that the contract refused, with their reasons as a column, and how many there are.
+    difference, compared_with
+        Against another version, and its name.
+    """
+
+    title: str
+    facts: Mapping[str, str]
+    summary: LedgerSummary
+    space: str
+    row_key: Sequence[str]
+    inputs: Mapping[str, pa.Table] = field(default_factory=dict)
+    examples: Mapping[str, Sequence[ExampleRow]] = field(default_factory=dict)
+    example_inputs: Mapping[tuple[Any, ...], Mapping[str, Any]] = field(default_factory=dict)
+    residuals: ResidualVerdict | None = None
+    rejected: pa.Table | None = None
+    rejected_count: int = 0
+    difference: ExplanationDiff | None = None
+    compared_with: str = ""
+
+
+def collect_contents(
+    ledger: ds.Dataset,
+    summary: LedgerSummary,
+    inputs: ds.Dataset | None,
+    rejected: ds.Dataset | None = None,
+) -> ReportContents:
+    """The contents of the report on a published ledger.
 
     Parameters
     ----------
-    ledger
-        The published sample explanations.
     summary
-        Of this ledger.
+        Of the whole ledger.
     inputs
-        The rows that were explained, where they are still published: they give the plots their colours.
+        The rows that were explained, where they are still published.
     rejected
-        The rows that the contract refused; None: not known.
+        The rows that the contract refused, where they are published.
 
     Raises
     ------
     ExplanationError
-        `ledger` is no ledger.
+        The table is not a ledger, or a row that it explains is not among the inputs.
     """
     source = Provenance.of(ledger.schema)
     origin = LedgerProvenance.of(source)
-    contents = ReportContents(
+    examples = pick_example_rows(rows_of(ledger), OUTPUTS_SHOWN)
+    return ReportContents(
         title=f"{source.model} {(source.model_uri or '').rpartition('/')[2]}",
         facts={
             "Model": source.model or "",
@@ -53,33 +107,32 @@ def report_of(
         summary=summary,
         space=origin.space,
         row_key=source.row_key,
+        inputs={} if inputs is None else _sampled_inputs(summary, inputs, source.row_key),
+        examples=examples,
+        example_inputs={} if inputs is None else _example_inputs(ledger, summary, inputs, source.row_key, examples),
         residuals=judge_residuals(rows_of(ledger), source.row_key, origin.precision),
-        rejected=_first_rows(rejected) if rejected is not None else None,
-        rejected_count=rejected.count_rows() if rejected is not None else 0,
-        **_rows(ledger, summary, inputs, source),
+        rejected=None if rejected is None else rejected.head(REJECTED_SHOWN),
+        rejected_count=0 if rejected is None else rejected.count_rows(),
     )
-    return report_html(contents)
 
 
-def _rows(ledger: ds.Dataset, summary: LedgerSummary, inputs: ds.Dataset | None, source: Provenance) -> dict[str, Any]:
-    notable = notable_rows(rows_of(ledger))
-    if inputs is None:
-        return {"notable": notable}
-    keys, features = list(source.row_key), list(summary.features)
-    sampled = {}
-    for output in summary.outputs:
-        sample = summary.sample(output)
-        if sample is not None:
-            sampled[output] = matching_rows(rows_of(inputs), sample, keys, features)
-    wanted = [found.row for rows in notable.values() for found in rows]
-    unique = list({tuple(row[name] for name in keys): {name: row[name] for name in keys} for row in wanted}.values())
-    if not unique:
-        return {"notable": notable, "inputs": sampled}
-    key_schema = pa.schema([ledger.schema.field(name) for name in keys])
-    found = matching_rows(rows_of(inputs), pa.Table.from_pylist(unique, key_schema), keys, features).to_pylist()
-    values = {tuple(key.values()): row for key, row in zip(unique, found, strict=True)}
-    return {"notable": notable, "inputs": sampled, "notable_inputs": values}
+def _sampled_inputs(summary: LedgerSummary, inputs: ds.Dataset, row_key: Sequence[str]) -> dict[str, pa.Table]:
+    samples = {output: summary.sample(output) for output in summary.outputs[:OUTPUTS_SHOWN]}
+    return {
+        output: match_input_rows(rows_of(inputs), sample, row_key, summary.features)
+        for output, sample in samples.items()
+        if sample is not None
+    }
 
 
-def _first_rows(rejected: ds.Dataset) -> pa.Table:
-    return pa.Table.from_batches(first_rows(rows_of(rejected), REJECTED_SHOWN), rejected.schema)
+def _example_inputs(
+    ledger: ds.Dataset, summary: LedgerSummary, inputs: ds.Dataset, row_key: Sequence[str], examples: Examples
+) -> dict[tuple[Any, ...], dict[str, Any]]:
+    """Row key values -> the input values of the example rows; several outputs may show the same row."""
+    rows = [example.row for shown in examples.values() for example in shown]
+    keys = list({tuple(row[name] for name in row_key): {name: row[name] for name in row_key} for row in rows}.values())
+    if not keys:
+        return {}
+    key_schema = pa.schema([ledger.schema.field(name) for name in row_key])
+    values = match_input_rows(rows_of(inputs), pa.Table.from_pylist(keys, key_schema), row_key, summary.features)
+    return {tuple(key.values()): row for key, row in zip(keys, values.to_pylist(), strict=True)}

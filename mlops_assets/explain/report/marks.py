@@ -38,7 +38,7 @@ class Rectangle:
 
 @dataclass(frozen=True)
 class Chart:
-    """An SVG picture: `ruling` and `axis` are paths, `description` is what a screen reader says instead."""
+    """An SVG picture: `ruling` and `axis` are paths, `description` is the text alternative."""
 
     width: int
     height: int

@@ -1,29 +1,26 @@
 """The explanation report: one HTML file that needs nothing else, from plain values.
 
-What is shown is decided here; `templates/report.html.jinja` says how it is written, and escapes it.
+This module decides what is shown; `templates/report.html.jinja` writes the markup and escapes every value.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
 from mlops_assets.explain.columns import shap_column
-from mlops_assets.explain.compare.diff import ExplanationDiff, OutputChange
-from mlops_assets.explain.ledger.residuals import ResidualVerdict
-from mlops_assets.explain.ledger.summary import LedgerSummary
+from mlops_assets.explain.compare.changes import OutputChange
 from mlops_assets.explain.report.bars import BarTable, bars, waterfall
 from mlops_assets.explain.report.charts import beeswarm, dependence
+from mlops_assets.explain.report.contents import OUTPUTS_SHOWN, ReportContents
+from mlops_assets.explain.report.example_rows import ExampleRow
 from mlops_assets.explain.report.formatting import cell_text, number, shorten
 from mlops_assets.explain.report.marks import Chart
-from mlops_assets.explain.report.notable_rows import NotableRow
 from mlops_assets.explain.report.points import value_ranks
 from mlops_assets.explain.report.rendering import render
 from mlops_assets.trees.arrays import Floats
 
-_OUTPUTS = 4  # explained in detail
 _FEATURES, _DEPENDENCES = 12, 4
 _REJECTED, _CHANGES = 50, 15
 _CATEGORIES = 8
@@ -35,52 +32,6 @@ _UNITS = {
     "probability": "probability, from 0 to 1",
     "margin": "the decision function, whose sign decides",
 }
-
-
-@dataclass(frozen=True)
-class ReportContents:
-    """What a report is about.
-
-    Attributes
-    ----------
-    title
-        For example ``breast_cancer 3``.
-    facts
-        What the model is and how it was explained, in order: name, version, digest, explainer and reason, ...
-    summary
-        Of the whole ledger, with its sample.
-    space
-        `Explainer.space`.
-    row_key
-        Key columns of the ledger.
-    inputs
-        Output -> the input rows of ``summary.sample(output)``, in its order (`matching_rows`); without them there are
-        no dependence plots, and the points have no colour.
-    notable
-        Output -> rows shown as waterfalls (`notable_rows`).
-    notable_inputs
-        Row key values -> the input values of these rows.
-    residuals
-        The verdict on additivity.
-    rejected, rejected_count
-        Some of the rows that the contract refused, with their reasons as a column, and how many there are.
-    difference, compared_with
-        Against another version, and its name.
-    """
-
-    title: str
-    facts: Mapping[str, str]
-    summary: LedgerSummary
-    space: str
-    row_key: Sequence[str]
-    inputs: Mapping[str, pa.Table] = field(default_factory=dict)
-    notable: Mapping[str, Sequence[NotableRow]] = field(default_factory=dict)
-    notable_inputs: Mapping[tuple[Any, ...], Mapping[str, Any]] = field(default_factory=dict)
-    residuals: ResidualVerdict | None = None
-    rejected: pa.Table | None = None
-    rejected_count: int = 0
-    difference: ExplanationDiff | None = None
-    compared_with: str = ""
 
 
 @dataclass(frozen=True)
@@ -121,8 +72,8 @@ def report_html(contents: ReportContents) -> str:
         title=contents.title,
         facts=_facts(contents),
         overview=_overview(contents),
-        outputs=[shown for output in outputs[:_OUTPUTS] if (shown := _output(contents, output)) is not None],
-        outputs_left_out=shorten(", ".join(outputs[_OUTPUTS:]), _LISTING),
+        outputs=[shown for output in outputs[:OUTPUTS_SHOWN] if (shown := _output(contents, output)) is not None],
+        outputs_left_out=shorten(", ".join(outputs[OUTPUTS_SHOWN:]), _LISTING),
         rejected=_rejected(contents),
         rejected_count=None if contents.rejected is None else contents.rejected_count,
         difference=_difference(contents),
@@ -176,7 +127,7 @@ def _output(contents: ReportContents, output: str) -> _Output | None:
         if inputs is None
         else [_dependence(inputs.column(name), effects[:, at], name) for at, name in enumerate(names[:_DEPENDENCES])]
     )
-    waterfalls = [_waterfall(contents, output, notable) for notable in contents.notable.get(output, ())]
+    waterfalls = [_waterfall(contents, output, example) for example in contents.examples.get(output, ())]
     return _Output(output, sample.num_rows, inputs is not None, swarm, dependences, waterfalls)
 
 
@@ -198,16 +149,16 @@ def _dependence(column: pa.ChunkedArray, effects: Floats, name: str) -> Chart:
     return dependence(places + shift, effects, name, description, ticks)
 
 
-def _waterfall(contents: ReportContents, output: str, notable: NotableRow) -> BarTable:
-    row = notable.row
+def _waterfall(contents: ReportContents, output: str, example: ExampleRow) -> BarTable:
+    row = example.row
     key = tuple(row[name] for name in contents.row_key)
     named = ", ".join(f"{name} {value}" for name, value in zip(contents.row_key, key, strict=True))
-    values = contents.notable_inputs.get(key, {})
+    values = contents.example_inputs.get(key, {})
     steps = [
         (name, cell_text(values[name]) if name in values else "", float(row[shap_column(name)]))
         for name in contents.summary.features
     ]
-    why = notable.why if notable.why.endswith("residual") else f"{notable.why} prediction"
+    why = example.why if example.why.endswith("residual") else f"{example.why} prediction"
     caption = f"{why.capitalize()} of {output}: {named}"
     return waterfall(row["base_value"], row["prediction"], steps, row["residual"], caption)
 
@@ -234,7 +185,7 @@ def _difference(contents: ReportContents) -> _Difference | None:
     return _Difference(
         contents.compared_with or "the previous version",
         [(words, shorten(", ".join(listed), _LISTING)) for words, listed in names if listed],
-        [_changes(output) for output in difference.outputs[:_OUTPUTS]],
+        [_changes(output) for output in difference.outputs[:OUTPUTS_SHOWN]],
     )
 
 

@@ -31,8 +31,8 @@ def summary_plot_svg(
     summary
         Of a ledger.
     inputs
-        The input rows of ``summary.sample(output)``, in its order (see `matching_rows`), for the points' colours from
-        low to high; texts stay grey, and so does everything when None.
+        The input rows of ``summary.sample(output)``, in its order (see `match_input_rows`), for the points' colours
+        from low to high; texts stay grey, and so does everything when None.
     space
         The unit of the attributions: `Explainer.space`.
     title

@@ -1,4 +1,4 @@
-"""Models that explain themselves: asked first, and held to the same form as everybody else."""
+"""Models that explain themselves: they take precedence, and their answers are checked like every other explanation."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
@@ -8,7 +8,7 @@ import numpy as np
 from mlops_assets.errors import ExplanationError, NotApplicableError
 from mlops_assets.explain.columns import shap_column
 from mlops_assets.explain.explainers.design import Design, read_design
-from mlops_assets.explain.explainers.explainer import Explainer, Explanation, Subject
+from mlops_assets.explain.explainers.explainer import Explainer, Explanation, ExplanationSubject
 from mlops_assets.explain.explainers.sampling import frame_digest
 from mlops_assets.trees.arrays import Floats, Space
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class ModelExplainer(Explainer):
     """The attributions that a model's own ``explain_samples(inputs)`` returns.
 
-    Asked is the Python model, then its ``.model``. The answer is one of
+    The Python model is asked first, then its ``.model``. The answer is one of
 
     * a DataFrame with a column per input (or ``shap_<input>``), and optionally ``base_value``; its index is that of the
       inputs, in any order;
@@ -31,15 +31,15 @@ class ModelExplainer(Explainer):
 
     The base is ``base_value``, ``base_values`` or the model's ``explain_base`` (a number, one per output, or a
     function of the inputs). Where the model names none it is the median over the background of prediction minus
-    attributions: a constant if they are additive, and if not, the residuals say so.
+    attributions: a constant if they are additive; if not, the residuals show it.
     ``explain_space`` names the scale, by default that of the model's predictions. ``explain_model()``, where there is
     one, gives the native importance: feature -> number.
     """
 
     KIND: ClassVar[Literal["ModelExplainer"]] = "ModelExplainer"
 
-    def __init__(self, subject: Subject) -> None:
-        self._model = explaining_model(subject)
+    def __init__(self, subject: ExplanationSubject) -> None:
+        self._model = find_self_explaining_model(subject)
         if self._model is None or not callable(getattr(self._model, "explain_samples", None)):
             raise NotApplicableError("it has no explain_samples(inputs) of its own")
         self.features, self.outputs = subject.features, subject.response.outputs
@@ -50,7 +50,7 @@ class ModelExplainer(Explainer):
                 f"The model's explain_space is {space!r}", where=self._where, fix=f"Use one of {list(get_args(Space))}"
             )
         self.space = space
-        self.native_importance = own_importance(subject)
+        self.native_importance = read_model_importance(subject)
         self.reason = f"{type(self._model).__name__} brings its own explain_samples(inputs)"
         self._median: Floats | None = None
         self._design, self._transformed = _pipeline_inside(subject, self._model)
@@ -65,8 +65,7 @@ class ModelExplainer(Explainer):
     def explain(self, inputs: "pd.DataFrame") -> Explanation:
         rows = self.columns(inputs)
         if len(rows) == 0:
-            none = np.zeros((0, len(self.outputs)))
-            return Explanation(np.zeros((0, len(self.features), len(self.outputs))), none, none)
+            return Explanation.empty(len(self.features), len(self.outputs))
         values, base = self._ask(rows)
         if base is None:
             if self._median is None:
@@ -121,8 +120,8 @@ class ModelExplainer(Explainer):
         if "base_value" in answer.columns and "base_value" not in self.features:
             base, answer = answer[["base_value"]].to_numpy(), answer.drop(columns="base_value")
         if self._design is not None and set(answer.columns) == set(self._transformed):
-            own = self._shaped(answer[list(self._transformed)].to_numpy(), len(rows), len(self._transformed))
-            return self._design.roll_up(own), base
+            transformed = self._shaped(answer[list(self._transformed)].to_numpy(), len(rows), len(self._transformed))
+            return self._design.roll_up(transformed), base
         names = list(self.features)
         prefixed = [shap_column(name) for name in names]
         if set(prefixed) & set(answer.columns):
@@ -176,7 +175,7 @@ class ModelExplainer(Explainer):
         return numbers
 
 
-def _pipeline_inside(subject: Subject, model: Any) -> tuple[Design | None, tuple[str, ...]]:
+def _pipeline_inside(subject: ExplanationSubject, model: Any) -> tuple[Design | None, tuple[str, ...]]:
     """The preprocessing of the pipeline that a model keeps, and the names of its columns, where both are known."""
     candidate: Any
     for candidate in (subject.model.native, getattr(model, "model", None)):
@@ -188,7 +187,7 @@ def _pipeline_inside(subject: Subject, model: Any) -> tuple[Design | None, tuple
     return None, ()
 
 
-def explaining_model(subject: Subject) -> Any:
+def find_self_explaining_model(subject: ExplanationSubject) -> Any:
     """The object inside a model that explains itself: the Python model, else its ``.model``, else None."""
     outer = subject.model.python_model if subject.model.python_model is not None else subject.model.native
     for candidate in (outer, getattr(outer, "model", None)):
@@ -197,15 +196,15 @@ def explaining_model(subject: Subject) -> Any:
     return None
 
 
-def own_importance(subject: Subject) -> dict[str, dict[str, float]] | None:
-    """What the model's ``explain_model()`` says, per output; None where it has none.
+def read_model_importance(subject: ExplanationSubject) -> dict[str, dict[str, float]] | None:
+    """The answer of the model's ``explain_model()``, per output; None without that method.
 
     Raises
     ------
     ExplanationError
         It is no mapping (or Series, or two-column table) from input columns to finite numbers.
     """
-    ask = getattr(explaining_model(subject), "explain_model", None)
+    ask = getattr(find_self_explaining_model(subject), "explain_model", None)
     if not callable(ask):
         return None
     answer = ask()

@@ -4,7 +4,7 @@ Attributions of the transformed columns of one input column add up to the input 
 last step this is exact by linearity), as long as no transformed column depends on two input columns. A transformer
 that mixes columns (PCA, PolynomialFeatures, hashing, a scaling per row) has no such answer, and none is guessed.
 
-Known transformers are read by rule; then `prove` changes one input column at a time on real rows and sees for itself
+Known transformers are read by rule; then `check_sources` changes one input column at a time on real rows and confirms
 that nothing else moves.
 """
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _CELLS = 2_000_000  # of one proof: bounds its memory
 
 
-def trace(transformer: Any, rows: Any, sources: Sources) -> tuple[Any, Sources]:
+def trace_columns(transformer: Any, rows: Any, sources: Sources) -> tuple[Any, Sources]:
     """Follow the columns through one fitted transformer.
 
     Parameters
@@ -50,23 +50,23 @@ def trace(transformer: Any, rows: Any, sources: Sources) -> tuple[Any, Sources]:
         return _columns(rows, []), sources[:0]
     if _is(transformer, "Pipeline"):
         for _, step in transformer.steps:
-            rows, sources = trace(step, rows, sources)
+            rows, sources = trace_columns(step, rows, sources)
         return rows, sources
-    made = transformer.transform(rows)
-    if made.ndim == 1:
-        made = made.reshape(-1, 1)
+    result = transformer.transform(rows)
+    if result.ndim == 1:
+        result = result.reshape(-1, 1)
     if _is(transformer, "ColumnTransformer"):
-        return made, _column_transformer(transformer, rows, sources, made.shape[1])
+        return result, _column_transformer(transformer, rows, sources, result.shape[1])
     if _is(transformer, "FeatureUnion"):
-        parts = [trace(part, rows, sources)[1] for _, part in transformer.transformer_list if part != "drop"]
-        return made, _of_width(np.concatenate([sources[:0], *parts]), made.shape[1], transformer)
+        parts = [trace_columns(part, rows, sources)[1] for _, part in transformer.transformer_list if part != "drop"]
+        return result, _of_width(np.concatenate([sources[:0], *parts]), result.shape[1], transformer)
     # Whatever is made of a single input column comes from it: a text vectorizer, even a PCA.
     if len(np.unique(sources)) == 1:
-        return made, np.full(made.shape[1], sources[0], dtype=np.intp)
-    return made, _of_width(sources[_rule(transformer)(transformer, len(sources))], made.shape[1], transformer)
+        return result, np.full(result.shape[1], sources[0], dtype=np.intp)
+    return result, _of_width(sources[_rule(transformer)(transformer, len(sources))], result.shape[1], transformer)
 
 
-def prove(transform: "Callable[[pd.DataFrame], Any]", rows: "pd.DataFrame", sources: Sources) -> None:
+def check_sources(transform: "Callable[[pd.DataFrame], Any]", rows: "pd.DataFrame", sources: Sources) -> None:
     """See on real rows that a change of one input column moves only the transformed columns that come from it.
 
     Raises
@@ -92,27 +92,27 @@ def prove(transform: "Callable[[pd.DataFrame], Any]", rows: "pd.DataFrame", sour
             copies.append(copy)
         moved = _dense(transform(pd.concat(copies, ignore_index=True))).reshape(len(copies), count, -1)
         differs = ~((moved == expected) | (_missing(moved) & _missing(expected)))
-        for place, own in zip(changed, differs.any(axis=1), strict=True):
-            if (own & (sources != place)).any():
+        for place, moved_columns in zip(changed, differs.any(axis=1), strict=True):
+            if (moved_columns & (sources != place)).any():
                 raise NotApplicableError(
                     f"the preprocessing makes columns that depend on {rows.columns[place]!r} and on another column"
                 )
 
 
 def _column_transformer(transformer: Any, rows: Any, sources: Sources, width: int) -> Sources:
-    made = np.full(width, -1, dtype=np.intp)
+    column_sources = np.full(width, -1, dtype=np.intp)
     names = list(getattr(rows, "columns", getattr(transformer, "feature_names_in_", [])))
     for name, part, selection in transformer.transformers_:
         block = transformer.output_indices_.get(name, slice(0, 0))
         if block.stop == block.start:
             continue
         places = _places(selection, names, rows.shape[1])
-        given = _columns(rows, places, flat=isinstance(selection, str | int))
-        _, found = trace(part, given, sources[places])
-        made[block] = _of_width(found, block.stop - block.start, part)
-    if (made < 0).any():
+        part_rows = _columns(rows, places, flat=isinstance(selection, str | int))
+        _, part_sources = trace_columns(part, part_rows, sources[places])
+        column_sources[block] = _of_width(part_sources, block.stop - block.start, part)
+    if (column_sources < 0).any():
         raise NotApplicableError("a column of the ColumnTransformer belongs to none of its parts")
-    return made
+    return column_sources
 
 
 def _places(selection: Any, names: Sequence[Any], width: int) -> list[int]:
@@ -129,7 +129,7 @@ def _places(selection: Any, names: Sequence[Any], width: int) -> list[int]:
         return list(range(width))[selection]
     chosen = list(selection)
     if chosen and all(isinstance(item, bool | np.bool_) for item in chosen):
-        return [place for place, taken in enumerate(chosen) if taken]
+        return [place for place, selected in enumerate(chosen) if selected]
     return [names.index(item) if isinstance(item, str) else int(item) % width for item in chosen]
 
 
@@ -154,9 +154,9 @@ def _is(transformer: Any, name: str) -> bool:
     return kind.__name__ == name and kind.__module__.partition(".")[0] == "sklearn"
 
 
-def _dense(made: Any) -> NDArray[Any]:
-    made = made.toarray() if hasattr(made, "toarray") else np.asarray(made)
-    return np.asarray(made).reshape(made.shape[0], -1)
+def _dense(result: Any) -> NDArray[Any]:
+    result = result.toarray() if hasattr(result, "toarray") else np.asarray(result)
+    return np.asarray(result).reshape(result.shape[0], -1)
 
 
 def _missing(values: NDArray[Any]) -> NDArray[np.bool_]:
@@ -186,7 +186,16 @@ def _selected(transformer: Any, _: int) -> NDArray[np.intp]:
 
 
 def _one_hot(transformer: Any, width: int) -> NDArray[np.intp]:
-    return np.repeat(np.arange(width), transformer._n_features_outs)
+    # Infrequent categories share a column, and a dropped category has none.
+    infrequent = getattr(transformer, "infrequent_categories_", None)
+    dropped = transformer.drop_idx_
+    counts = [len(categories) for categories in transformer.categories_]
+    for place in range(width):
+        if infrequent is not None and infrequent[place] is not None:
+            counts[place] -= len(infrequent[place]) - 1
+        if dropped is not None and dropped[place] is not None:
+            counts[place] -= 1
+    return np.repeat(np.arange(width), counts)
 
 
 def _binned(transformer: Any, width: int) -> NDArray[np.intp]:
@@ -197,8 +206,10 @@ def _imputed(transformer: Any, width: int) -> NDArray[np.intp]:
     # A column without a single value has no statistic, and is left out unless it is asked for.
     empty = [value is None or value != value for value in transformer.statistics_]
     dropped = np.zeros(width, dtype=bool) if transformer.keep_empty_features else np.array(empty, dtype=bool)
-    kept = np.flatnonzero(~dropped)
-    return np.concatenate([kept, _indicated(transformer.indicator_, width)]) if transformer.add_indicator else kept
+    imputed = np.flatnonzero(~dropped)
+    return (
+        np.concatenate([imputed, _indicated(transformer.indicator_, width)]) if transformer.add_indicator else imputed
+    )
 
 
 def _indicated(transformer: Any, _: int) -> NDArray[np.intp]:

@@ -28,7 +28,7 @@ from sklearn.preprocessing import (
 
 from mlops_assets.errors import NotApplicableError
 from mlops_assets.explain.explainers.choose import choose_explainer
-from mlops_assets.explain.explainers.rollup import prove, trace
+from mlops_assets.explain.explainers.column_sources import check_sources, trace_columns
 from mlops_assets.trees.input_columns import roll_up
 
 from .conftest import Save
@@ -37,7 +37,7 @@ TEXTS, NUMBERS = ["city", "plan"], ["age", "income"]
 
 
 def _sources(transformer, rows):
-    return trace(transformer, rows, np.arange(rows.shape[1]))[1].tolist()
+    return trace_columns(transformer, rows, np.arange(rows.shape[1]))[1].tolist()
 
 
 def _named(transformer, rows: pd.DataFrame) -> list[str]:
@@ -119,9 +119,9 @@ def test_a_transformer_that_may_mix_columns_is_refused_by_name(numbers: pd.DataF
 def test_a_function_that_is_declared_one_to_one_and_is_not_is_found_out(numbers: pd.DataFrame) -> None:
     liar = FunctionTransformer(lambda X: X - X.mean(axis=1, keepdims=True), feature_names_out="one-to-one")
     liar.fit(numbers.to_numpy())
-    sources = trace(liar, numbers.to_numpy(), np.arange(4))[1]
+    sources = trace_columns(liar, numbers.to_numpy(), np.arange(4))[1]
     with pytest.raises(NotApplicableError, match="depend on 'age' and on another column"):
-        prove(lambda rows: liar.transform(rows.to_numpy()), numbers.head(8), sources)
+        check_sources(lambda rows: liar.transform(rows.to_numpy()), numbers.head(8), sources)
 
 
 def test_numpy_functions_work_on_elements(numbers: pd.DataFrame) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pyarrow as pa
 
-from mlops_assets.explain.report.notable_rows import notable_rows
+from mlops_assets.explain.report.example_rows import pick_example_rows
 
 
 def _batches(predictions: list[float], residuals: list[float], outputs=("yes",)):
@@ -19,19 +19,23 @@ def _batches(predictions: list[float], residuals: list[float], outputs=("yes",))
 
 
 def test_extremes_median_and_worst_are_found() -> None:
-    found = notable_rows(_batches([5.0, 1.0, 9.0, 3.0, 7.0], [0.0, 0.0, 1e-9, -1e-3, 0.0]))
+    found = pick_example_rows(_batches([5.0, 1.0, 9.0, 3.0, 7.0], [0.0, 0.0, 1e-9, -1e-3, 0.0]))
     assert [(row.why, row.row["patient"]) for row in found["yes"]] == [
         ("highest", 2), ("median", 0), ("lowest", 1), ("largest residual", 3),
     ]  # fmt: skip
 
 
 def test_no_residual_is_shown_where_there_is_none() -> None:
-    assert [row.why for row in notable_rows(_batches([1.0, 2.0], [0.0, 0.0]))["yes"]] == ["highest", "median", "lowest"]
+    assert [row.why for row in pick_example_rows(_batches([1.0, 2.0], [0.0, 0.0]))["yes"]] == [
+        "highest",
+        "median",
+        "lowest",
+    ]
 
 
 def test_only_the_first_outputs_are_looked_at() -> None:
-    assert list(notable_rows(_batches([1.0], [0.0], ("a", "b", "c")), outputs=2)) == ["a", "b"]
+    assert list(pick_example_rows(_batches([1.0], [0.0], ("a", "b", "c")), outputs=2)) == ["a", "b"]
 
 
 def test_an_empty_ledger_has_no_rows_to_show() -> None:
-    assert notable_rows([]) == {}
+    assert pick_example_rows([]) == {}
