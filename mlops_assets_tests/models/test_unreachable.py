@@ -102,7 +102,7 @@ def test_a_server_that_asks_to_be_left_alone_for_an_hour(patience):
 
 def test_how_often_it_is_asked_is_a_setting(patience):
     with server(503) as (host, seen):
-        failure(asked(host, retries=0), RegistryUnreachableError, patience, seconds=2)
+        failure(asked(host, retries=0), RegistryUnreachableError, patience, seconds=3)
         assert len(seen) == 1
 
 
