@@ -9,6 +9,7 @@ from sklearn.ensemble import RandomForestClassifier
 
 from mlops_assets.cli import main
 from mlops_assets.journal.journal import Journal
+from mlops_assets.storage.location import Location
 from mlops_assets_tests.object_store import KEY, SECRET
 
 pytestmark = pytest.mark.slow
@@ -117,16 +118,22 @@ defs = dg.Definitions.merge(
     assert main(["explain-receipt", "m", "flower-77", "--module", "location_in_a_bucket"]) == 1
 
 
-def test_the_journal_gives_no_number_twice(bucket):
-    journal = Journal(bucket.place("weird [1]/journal"), "m")
+def test_the_journal_gives_no_number_twice(bucket, monkeypatch):
+    """Between a writer's look at the journal and its entry another one takes the next number."""
+    journal, other = (Journal(bucket.place("weird [1]/journal"), "m") for _ in range(2))
     assert journal.note("Champion", 1, "d" * 64, "run") is not None
-    slow = Journal(bucket.place("weird [1]/journal"), "m")
-    names = slow._names()
-    assert journal.note("Champion", 2, "e" * 64, "run") is not None
-    assert slow._create("00000002.json", slow.entries()[0]) is False
-    assert names == ["00000001.json"]
-    assert [entry.version for entry in slow.entries()] == [1, 2]
-    assert [json.loads(bucket.place(key).read_text())["version"] for key in bucket.objects()] == [1, 2]
+    create = Location.create
+
+    def create_late(place: Location, data: bytes) -> bool:
+        monkeypatch.setattr(Location, "create", create)
+        assert other.note("Champion", 2, "e" * 64, "run") is not None
+        assert not place.create(data)
+        return False
+
+    monkeypatch.setattr(Location, "create", create_late)
+    assert journal.note("Champion", 3, "f" * 64, "run") is not None
+    assert bucket.objects() == [f"weird [1]/journal/{number:08d}.json" for number in (1, 2, 3)]
+    assert [json.loads(bucket.place(key).read_text())["version"] for key in bucket.objects()] == [1, 2, 3]
 
 
 def test_two_writers_of_the_journal_lose_no_entry(bucket):
