@@ -6,7 +6,13 @@ import pytest
 
 from mlops_assets.errors import TableError
 from mlops_assets.io_managers.sql import SqlIOManager
-from mlops_assets.io_managers.tables import WRITERS, FileTableIOManager, TableIOManager
+from mlops_assets.io_managers.tables import (
+    CsvIOManager,
+    DeltaIOManager,
+    FileTableIOManager,
+    ParquetIOManager,
+    TableIOManager,
+)
 from mlops_assets.tables.writers import ParquetWriter, TableWriter, Written
 
 
@@ -82,4 +88,4 @@ def test_what_a_table_promises_must_be_kept(tmp_path):
 
 def test_a_database_is_not_a_folder_of_files():
     assert not issubclass(SqlIOManager, FileTableIOManager)
-    assert all(issubclass(kind, FileTableIOManager) for kind in WRITERS.values())
+    assert all(issubclass(kind, FileTableIOManager) for kind in (ParquetIOManager, CsvIOManager, DeltaIOManager))
