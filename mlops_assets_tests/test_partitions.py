@@ -143,15 +143,15 @@ def test_a_partition_that_appears_while_the_others_are_summarised_is_summarised_
     """A backfill runs several partitions at once; the last one to write must not forget the others."""
     daily(DAYS[0])
     others = []
-    over = LedgerSummary.from_batches
+    from_batches = LedgerSummary.from_batches
 
     def meanwhile(*arguments, **options):
         if not others:
             others.append(None)
             assert daily(DAYS[2]).success
-        return over(*arguments, **options)
+        return from_batches(*arguments, **options)
 
-    monkeypatch.setattr(LedgerSummary, "over", meanwhile)
+    monkeypatch.setattr(LedgerSummary, "from_batches", meanwhile)
     done = daily(DAYS[1])
     assert done.success
     told = done.metadata("model_explanations")
