@@ -21,6 +21,8 @@ from sklearn.preprocessing import StandardScaler
 from mlops_assets.trees import fast_boosting
 from mlops_assets.trees.fast_boosting import WORTH_PAIRS, can_hurry, hurry, read_leaves
 
+pytestmark = pytest.mark.slow
+
 ROWS = 1_003
 """No multiple of the kernel's lanes."""
 
@@ -68,7 +70,6 @@ def never(*_arguments, **_more):
     raise AssertionError("scikit-learn's own sum was asked for all rows")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_every_bit_is_the_librarys(name):
     model, X = fitted(name)
@@ -201,7 +202,6 @@ def test_threads_copies_and_pickles(name):
         assert other.predict(X).tobytes() == own.tobytes()
 
 
-@pytest.mark.slow
 def test_a_run_of_many_rows_hurries_although_one_of_few_came_first(registry, run, monkeypatch):
     """Both runs are this process's and find the model loaded and the work opened; the tables are those of the model."""
     added = []
