@@ -67,7 +67,7 @@ print([m for m in {HEAVY} if m in sys.modules])
 
 
 @pytest.mark.slow
-def test_the_pure_rooms_never_import_dagster():
+def test_the_pure_rooms_never_import_dagster(tmp_path):
     """Imported one by one, with every module in them: what the import contract reads in the code, as it happens."""
     modules = [
         ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
@@ -82,5 +82,5 @@ for name in {modules!r}:
     importlib.import_module(name)
     assert "dagster" not in sys.modules, name
 """
-    done = fresh_python(code, NUMBA_CACHE_DIR="/tmp")
+    done = fresh_python(code, NUMBA_CACHE_DIR=str(tmp_path))
     assert done.stderr == ""

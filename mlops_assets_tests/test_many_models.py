@@ -93,7 +93,7 @@ BROKEN = {
     "wrong_value": (
         yaml("b").replace("tables/b", "t, format: excel"),
         6,
-        ["outputs.format", "Input should be 'parquet', 'csv'"],
+        ["outputs.format", "'parquet', 'csv'"],
     ),
     "no_such_class": (yaml("c", "  signer: {KIND: nowhere.MySigner}\n"), 7, ["nowhere.MySigner", "cannot be imported"]),
     "no_such_type": (yaml("d").replace("MlflowModel", "MlfowModel"), 2, ["MlfowModelComponent"]),

@@ -3,7 +3,6 @@
 import os
 import re
 import secrets
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -16,6 +15,7 @@ import pyarrow as pa
 from pyarrow import fs as arrow_fs
 
 from mlops_assets.errors import ConfigurationError, TableError
+from mlops_assets.storage.durability import flush_to_disk
 from mlops_assets.storage.locks import hold, is_held
 from mlops_assets.storage.object_stores import StoreHandler, create, is_object_store, sweep_uploads, upload
 from mlops_assets.storage.protocols import open_filesystem
@@ -265,9 +265,9 @@ class Location:
     def move_to(self, target: "Location") -> None:
         """Rename the file, over `target` if need be: locally flushed to the disk and in one step."""
         if self.is_local:
-            _flush_to_disk(self.address)
+            flush_to_disk(self.address)
             Path(self.address).replace(target.address)
-            _flush_to_disk(str(Path(target.address).parent))
+            flush_to_disk(str(Path(target.address).parent))
             return
         from fsspec.spec import AbstractFileSystem
 
@@ -339,18 +339,3 @@ def translate_os_errors(place: Location) -> Iterator[None]:
 def _lock_of(draft: Location) -> Path:
     """The file that shows that the draft's writer lives: not the draft itself, which is written to and renamed."""
     return Path(draft.address + LOCK_SUFFIX)
-
-
-def _flush_to_disk(path: str) -> None:
-    if sys.platform == "win32":
-        # Windows flushes what it can write to, and no folders.
-        if Path(path).is_dir():
-            return
-        flags = os.O_RDWR
-    else:
-        flags = os.O_RDONLY
-    descriptor = os.open(path, flags)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -65,6 +65,7 @@ def test_regressions_get_the_values_of_shap(save: Save, numbers: pd.DataFrame, e
     assert np.abs(explanation.residual).max() < 1e-6 * scale
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("estimator", "space"), CLASSIFIERS, ids=_name)
 def test_binary_classifications_are_explained_for_their_positive_class(
     save: Save, numbers: pd.DataFrame, estimator, space
@@ -121,6 +122,7 @@ def test_integer_columns_are_no_obstacle(save: Save, people: pd.DataFrame) -> No
     np.testing.assert_allclose(explanation.prediction[:, 0], estimator.predict(rows))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("objective", "space", "outputs"),
     [

