@@ -32,7 +32,9 @@ def dagster_mlflow_resource(model: str, experiment: str | None = None) -> dg.Res
     >>> @dg.asset(deps=[["churn", "predictions"]], required_resource_keys={"mlflow"})
     ... def campaign(context: dg.AssetExecutionContext) -> None:
     ...     context.resources.mlflow.log_metric("customers_called", 120)
-    >>> defs = dg.Definitions(assets=[campaign], resources={"mlflow": dagster_mlflow_resource("churn")})
+    >>> @dg.definitions
+    ... def campaign_definitions() -> dg.Definitions:
+    ...     return dg.Definitions(assets=[campaign], resources={"mlflow": dagster_mlflow_resource("churn")})
     """
     tracking = tracking_resource(ModelNames(model), TrackingSettings(experiment=experiment))
 
