@@ -31,7 +31,7 @@ def test_two_models_in_one_code_location(tmp_path):
     dg.Definitions.validate_loadable(both)
     keys = {key.to_user_string() for key in both.resolve_asset_graph().get_all_asset_keys()}
     assert {"one/predictions", "two/predictions"} <= keys
-    assert len(keys) == 16
+    assert len(keys) == 20
 
 
 def test_a_model_name_that_is_no_identifier(tmp_path):

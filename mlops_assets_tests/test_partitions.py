@@ -78,6 +78,7 @@ def test_a_day_is_scored_and_explained_by_itself(daily, iris, tmp_path):
         "champion_model",
         "model_signature",
         "model_explanations",
+        "explanation_report",
     }
 
 

@@ -20,6 +20,8 @@ _MOST_OPEN = 4
 OPEN_WORK: ProcessCache[str, ChunkFunction] = ProcessCache(_MOST_OPEN)
 _preparing = Lock()
 
+# The kernels' sums may differ in the last bit from one release to the next.
+_KERNEL_LIBRARIES = ("numba", "numpy")
 _DISTRIBUTIONS = {
     "sklearn": ("scikit-learn",),
     "xgboost": ("xgboost", "xgboost-cpu"),
@@ -89,11 +91,13 @@ def identity_of(work: Work, reference: ModelReference, parts: Iterable[str], str
 
 @cache
 def _versions(flavors: tuple[str, ...]) -> str:
-    """The installed versions of the libraries that a model of these flavors computes with."""
+    """The installed versions of the libraries that a model of these flavors, and our own kernels, compute with."""
     from importlib.metadata import PackageNotFoundError, version
 
     versions = []
-    for name in sorted({name for flavor in flavors for name in _DISTRIBUTIONS.get(flavor, (flavor,))}):
+    for name in sorted(
+        {*_KERNEL_LIBRARIES, *(name for flavor in flavors for name in _DISTRIBUTIONS.get(flavor, (flavor,)))}
+    ):
         try:
             versions.append(f"{name}={version(name)}")
         except PackageNotFoundError:

@@ -6,7 +6,7 @@ from typing import Any
 
 import dagster as dg
 
-from mlops_assets.naming import BACKGROUND, CHAMPION_ALIAS, CHAMPION_MODEL, REGISTRY, ModelNames
+from mlops_assets.naming import CHAMPION_ALIAS, CHAMPION_MODEL, REGISTRY, ModelNames
 from mlops_assets.resources.journal import ChampionJournal
 from mlops_assets.sensors.champion import champion_token, note_move, published_token
 from mlops_assets.sensors.inputs import inputs_token, was_scored
@@ -27,9 +27,6 @@ def with_conditions(names: ModelNames, assets: Sequence[dg.AssetsDefinition]) ->
     condition = dg.AutomationCondition.eager() & checks_let_pass()
 
     def with_condition(spec: dg.AssetSpec) -> dg.AssetSpec:
-        if spec.key == names.key(BACKGROUND):
-            # Made together with the ledger, and by some explainers never: nobody waits for it.
-            return spec
         first = spec.key == names.key(CHAMPION_MODEL)
         deps = [*spec.deps, dg.AssetDep(names.key(CHAMPION_ALIAS))] if first else spec.deps
         return spec.replace_attributes(automation_condition=condition, deps=deps)

@@ -14,7 +14,9 @@ WHOLE = {
     "rejected_samples",
     "predictions",
     "sample_explanations",
+    "sample_explanations_background",
     "model_explanations",
+    "explanation_report",
 }
 
 
@@ -80,7 +82,7 @@ def test_changed_inputs_renew_what_is_made_from_them(automation, versions, tmp_p
     assert automation.requested() == set()
     versions.head(7).to_parquet(tmp_path / "inputs.parquet")
     assert len(automation.report(INPUTS)) == 1
-    assert automation.requested() == WHOLE - {"champion_model", "model_signature"}
+    assert automation.requested() == WHOLE - {"champion_model"}
 
 
 def test_a_repeated_tick_reports_no_move_twice(automation):
@@ -106,7 +108,8 @@ def test_a_blocking_check_that_fails_stops_the_assets_behind_it(automation, vers
     }
     assert checks["input_samples", "not_empty"] is False
     materialized = {event.asset_key.path[-1] for event in done.get_asset_materialization_events()}
-    assert materialized == {"input_samples", "rejected_samples"}
+    # A signer may look at the inputs, so that the signature is made from them too.
+    assert materialized == {"model_signature", "input_samples", "rejected_samples"}
     assert automation.requested() == set()
 
 

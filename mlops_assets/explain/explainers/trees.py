@@ -1,5 +1,6 @@
 """Tree ensembles: exact Shapley values of the fitted trees, rolled up to the input columns."""
 
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -43,6 +44,8 @@ class TreeExplainer(Explainer):
             self.background = subject.background
             self.background_digest = frame_digest(subject.background)
             self._interventional = ShapTrees(estimator, probe)
+            # shap computes these: results of one of its releases are not those of another.
+            self.variant = f"shap {version('shap')}"
         self.features, self.space, self.outputs = subject.features, self._trees.space, subject.response.outputs
         width = len(self._trees.outputs)
         if subject.response.classes is None and self.space in ("log-odds", "probability"):

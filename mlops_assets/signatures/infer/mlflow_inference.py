@@ -118,6 +118,8 @@ def deviation_of_cells(cells: Sequence[object], within_missing: bool = False) ->
     some_missing = within_missing or len(present) < len(cells)
     if not present:
         return Deviation.NO_VALUE
+    if any(isinstance(cell, np.floating) and not isinstance(cell, float) and is_missing(cell) for cell in cells):
+        return Deviation.MISSING_NUMBER
     kinds = {type(cell) for cell in present}
     if kinds <= {list, np.ndarray}:
         return _deviation_of_arrays(present, some_missing)
@@ -128,8 +130,6 @@ def deviation_of_cells(cells: Sequence[object], within_missing: bool = False) ->
     (kind,) = kinds
     if kind not in _TYPED:
         return Deviation.UNTYPED_OBJECTS
-    if kind is np.float32 and len(present) < len(cells):
-        return Deviation.MISSING_NUMBER
     if kind is int and not all(-(2**63) <= cell < 2**63 for cell in present):  # type: ignore[operator]  # they are int
         return Deviation.LARGE_INTEGERS
     return None

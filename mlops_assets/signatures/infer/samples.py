@@ -176,7 +176,10 @@ def _from_objects(name: object, cells: list[Any], faults: Faults) -> pa.Array | 
 
 
 def _plain(cell: Any) -> Any:
-    """Arrays of several dimensions as lists of one-dimensional ones, which Arrow takes; the dtype stays."""
+    """A cell as Arrow takes it: arrays of several dimensions as lists of one-dimensional ones of the same dtype."""
+    if isinstance(cell, np.floating) and np.isnan(cell):
+        # A missing value, which beside arrays Arrow would take for a number.
+        return None
     if isinstance(cell, np.ndarray):
         return [_plain(part) for part in cell] if cell.ndim > 1 else cell
     if isinstance(cell, bytearray):

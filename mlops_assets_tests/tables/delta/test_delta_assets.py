@@ -24,7 +24,7 @@ from mlops_assets_tests.test_graph import ASSETS, data_versions, iris
 
 pytestmark = pytest.mark.slow
 
-TABLES = sorted(ASSETS - {"champion_model", "model_signature"})
+TABLES = sorted(ASSETS - {"champion_model", "model_signature", "explanation_report"})
 
 
 def published(folder, name: str, writer=None) -> pa.Table:
