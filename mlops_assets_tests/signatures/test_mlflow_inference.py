@@ -83,6 +83,7 @@ COLUMNS = [
         one(Object([Property("o", optional())])),
         Deviation.MISSING_OBJECT,
     ),
+    (frame([np.float32("nan"), "a"]), GIVES_UP, one("string", False), Deviation.MISSING_NUMBER),
     (frame(np.array([1], "uint64")), GIVES_UP, REFUSED, Deviation.UNTYPED_DTYPE),
     (frame(pd.array([1], "UInt64")), GIVES_UP, REFUSED, Deviation.UNTYPED_DTYPE),
     (frame(pd.array([1], "uint64[pyarrow]")), GIVES_UP, REFUSED, Deviation.ENCODED_ARROW),

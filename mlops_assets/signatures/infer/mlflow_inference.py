@@ -118,7 +118,7 @@ def deviation_of_cells(cells: Sequence[object], within_missing: bool = False) ->
     some_missing = within_missing or len(present) < len(cells)
     if not present:
         return Deviation.NO_VALUE
-    if any(isinstance(cell, np.floating) and not isinstance(cell, float) and is_missing(cell) for cell in cells):
+    if any(isinstance(cell, np.float16 | np.float32 | np.longdouble) and is_missing(cell) for cell in cells):
         return Deviation.MISSING_NUMBER
     kinds = {type(cell) for cell in present}
     if kinds <= {list, np.ndarray}:
