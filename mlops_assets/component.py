@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from mlops_assets.code_location.same_names import only_once
+from mlops_assets.code_location.same_names import reserve_names
 from mlops_assets.model_definitions import model_definitions
 from mlops_assets.settings.model import ModelSettings
 from mlops_assets.state import project_root
@@ -26,7 +26,7 @@ class MlflowModelComponent(dg.Component, ModelSettings):
         ConfigurationError
             Another YAML of the code location has this model, or one whose jobs and assets would have the same names.
         """
-        with only_once(self.registered_model, context):
+        with reserve_names(self.registered_model, context):
             return self.definitions(Path(context.project_root))
 
     def definitions(self, root: Path | None = None) -> dg.Definitions:

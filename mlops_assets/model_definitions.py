@@ -34,14 +34,14 @@ from mlops_assets.naming import (
     REJECTED_SAMPLES,
     SAMPLE_EXPLANATIONS,
 )
-from mlops_assets.resources.binding import resource_definitions, with_own_resources
+from mlops_assets.resources.binding import bind_resources, resource_definitions
 from mlops_assets.resources.journal import journal_resource
 from mlops_assets.resources.loaders import LOADERS, Loader
 from mlops_assets.resources.run_lock import run_lock
 from mlops_assets.resources.signers import SIGNERS, Signer
 from mlops_assets.resources.tracking import tracking_resource
 from mlops_assets.sensors.all_sensors import all_sensors
-from mlops_assets.sensors.automation import alias_spec, with_conditions
+from mlops_assets.sensors.automation import alias_asset_spec, with_conditions
 from mlops_assets.settings.model import ModelSettings
 from mlops_assets.settings.tables import InputsSettings
 from mlops_assets.strategies import build_strategy
@@ -76,8 +76,8 @@ def model_definitions(settings: ModelSettings, root: Path) -> dg.Definitions:
     explanations = _job(settings, names.explanations_job, INFERENCE + EXPLANATIONS)
     checks = all_checks(names, settings.contract, settings.explain, root)
     return dg.Definitions(
-        assets=[*with_own_resources(_assets(settings, signer, root), resources), *_external_assets(settings)],
-        asset_checks=with_own_resources(checks, resources),
+        assets=[*bind_resources(_assets(settings, signer, root), resources), *_external_assets(settings)],
+        asset_checks=bind_resources(checks, resources),
         jobs=[inference, explanations, *_jobs_beside_the_graph(settings, resources)],
         sensors=all_sensors(settings, root, inference, explanations, resources),
     )
@@ -127,7 +127,7 @@ def _jobs_beside_the_graph(
 def _external_assets(settings: ModelSettings) -> list[dg.AssetSpec]:
     specs = [_inputs_spec(settings)] if settings.inputs.is_read else []
     if settings.automation and settings.alias is not None:
-        specs.append(alias_spec(settings.names, settings.alias))
+        specs.append(alias_asset_spec(settings.names, settings.alias))
     return specs
 
 

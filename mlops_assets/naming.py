@@ -49,17 +49,17 @@ class ModelNames:
     @property
     def prefix(self) -> str:
         """The asset keys' first part: the model's name, with an underscore for what Dagster does not take."""
-        kept = re.sub(r"[^A-Za-z0-9_.\-]", "_", self.model)
-        return kept if re.search("[A-Za-z0-9]", kept) else self.slug
+        name = re.sub(r"[^A-Za-z0-9_.\-]", "_", self.model)
+        return name if re.search("[A-Za-z0-9]", name) else self.slug
 
     @property
     def slug(self) -> str:
         """The model's name as the start of a Python identifier, for jobs and resource keys."""
-        kept = re.sub(r"\W", "_", self.model, flags=re.ASCII)
-        if not re.search("[A-Za-z0-9]", kept):
+        name = re.sub(r"\W", "_", self.model, flags=re.ASCII)
+        if not re.search("[A-Za-z0-9]", name):
             return f"model_{hashlib.sha256(self.model.encode()).hexdigest()[:8]}"
         # A resource key begins with a letter.
-        return kept if kept[0].isalpha() else f"model_{kept}"
+        return name if name[0].isalpha() else f"model_{name}"
 
     @property
     def group(self) -> str:

@@ -15,7 +15,7 @@ from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.io_managers.champion import ChampionIOManager
 from mlops_assets.io_managers.tables import TableIOManager
 from mlops_assets.models.loaded_model import LoadedModel
-from mlops_assets.naming import BACKGROUND, REGISTRY, ModelNames
+from mlops_assets.naming import BACKGROUND, INPUT_SAMPLES, REGISTRY, SAMPLE_EXPLANATIONS, ModelNames
 from mlops_assets.resources.registry import MlflowRegistry
 
 
@@ -41,8 +41,8 @@ def explain_receipt(
         The pinned version is gone, changed, or not trusted.
     """
     tables: TableIOManager = resources[names.tables]
-    ledger = tables.read("sample_explanations", partition)
-    inputs = tables.read("input_samples", partition)
+    ledger = tables.read(SAMPLE_EXPLANATIONS, partition)
+    inputs = tables.read(INPUT_SAMPLES, partition)
     source, now = Provenance.of(ledger.schema), Provenance.of(inputs.schema)
     if source.inputs_version != now.data_version:
         raise ExplanationError(
@@ -80,7 +80,7 @@ def explain_receipt(
 
 def parse_key(texts: Sequence[str], tables: TableIOManager, partition: str | None = None) -> dict[str, str]:
     """A row key as typed: the value alone where the key is one column, else ``column=value`` for each."""
-    row_key = Provenance.of(tables.read("sample_explanations", partition).schema).row_key
+    row_key = Provenance.of(tables.read(SAMPLE_EXPLANATIONS, partition).schema).row_key
     if len(texts) == len(row_key) == 1 and not texts[0].startswith(f"{row_key[0]}="):
         return {row_key[0]: texts[0]}
     return {name: value for name, _, value in (text.partition("=") for text in texts)}

@@ -76,13 +76,13 @@ def _import(base: type[Kind], kinds: Mapping[str, type[Kind]], kind: str) -> typ
             fix=f"Use one of {sorted(kinds)}, or your own class as module.Class",
         )
     try:
-        found = getattr(importlib.import_module(module), name)
+        strategy = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
         raise ConfigurationError(
             f"The class {kind!r} cannot be imported ({error})",
             where=base.__name__,
             fix="Check that its module is installed or lies in the project's folder",
         ) from error
-    if not (isinstance(found, type) and issubclass(found, base)):
+    if not (isinstance(strategy, type) and issubclass(strategy, base)):
         raise ConfigurationError(f"{kind!r} is not a subclass of {base.__module__}.{base.__name__}")
-    return found
+    return strategy

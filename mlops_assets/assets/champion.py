@@ -11,7 +11,7 @@ from mlops_assets.metadata import table
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.naming import CHAMPION_MODEL, REGISTRY, ModelNames
 from mlops_assets.resources.registry import MlflowRegistry
-from mlops_assets.resources.retries import retried_when_unreachable
+from mlops_assets.resources.retries import retry_when_unreachable
 from mlops_assets.resources.tracking import MlflowTracking
 from mlops_assets.settings.groups import TrustSettings
 
@@ -60,7 +60,7 @@ def champion_model_asset(
         """
         mlflow_registry: MlflowRegistry = getattr(context.resources, REGISTRY)
         chosen = config.version if config.version is not None else (config.alias or "")
-        with retried_when_unreachable(context.retry_number):
+        with retry_when_unreachable(context.retry_number):
             reference = mlflow_registry.pin(names.model, chosen, policy)
         context.log.info(f"{names.model} {chosen!r} is version {reference.version}, digest {reference.digest[:12]}")
         journal: Journal = getattr(context.resources, names.journal).open()
@@ -80,8 +80,8 @@ def champion_model_asset(
             metadata["mlflow_page"] = dg.MetadataValue.url(page)
         if tracked:
             tracking: MlflowTracking = getattr(context.resources, names.tracking)
-            told = {"mlops_assets.version": str(reference.version), "mlops_assets.digest": reference.digest}
-            run = tracking.begin(mlflow_registry, context.run, told, context.log)
+            tags = {"mlops_assets.version": str(reference.version), "mlops_assets.digest": reference.digest}
+            run = tracking.begin(mlflow_registry, context.run, tags, context.log)
             metadata |= run.metadata() if run else {}
         return dg.MaterializeResult(value=reference, metadata=metadata, data_version=dg.DataVersion(reference.digest))
 

@@ -57,7 +57,7 @@ def sample_assets(
         partitions_def=partitions,
         required_resource_keys={names.run_lock},
         pool=names.pool,
-        ins={"model_signature": dg.AssetIn(key=names.key(MODEL_SIGNATURE)), "inputs": inputs},
+        ins={MODEL_SIGNATURE: dg.AssetIn(key=names.key(MODEL_SIGNATURE)), "inputs": inputs},
         outs={
             name: dg.AssetOut(
                 key=names.key(name),

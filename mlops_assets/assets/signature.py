@@ -18,7 +18,7 @@ from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.naming import CHAMPION_MODEL, MODEL_SIGNATURE, REGISTRY, ModelNames
 from mlops_assets.resources.registry import MlflowRegistry
-from mlops_assets.resources.retries import retried_when_unreachable
+from mlops_assets.resources.retries import retry_when_unreachable
 from mlops_assets.resources.signers import SignedBy, Signer
 from mlops_assets.settings.tables import InputsSettings
 
@@ -37,7 +37,7 @@ def model_signature_asset(
 
     @dg.asset(
         key=names.key(MODEL_SIGNATURE),
-        ins={"champion_model": dg.AssetIn(key=names.key(CHAMPION_MODEL))},
+        ins={CHAMPION_MODEL: dg.AssetIn(key=names.key(CHAMPION_MODEL))},
         deps=[inputs.asset_key(names)] if reads_inputs else [],
         io_manager_key=names.signature_store,
         required_resource_keys={REGISTRY, *signing_resources(names, inputs)},
@@ -88,7 +88,7 @@ def sign(sample: "GraphSample", *, anew: bool = False) -> SignedBy:
     registry: MlflowRegistry = getattr(sample.resources, REGISTRY)
     signer: Signer = getattr(sample.resources, sample.names.signer)
     try:
-        with retried_when_unreachable(sample.context.retry_number):
+        with retry_when_unreachable(sample.context.retry_number):
             files = registry.files(sample.reference)
         return signer.sign_version(files, sample, anew=anew)
     except SignatureError as error:

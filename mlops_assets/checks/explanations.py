@@ -48,8 +48,8 @@ def explanation_checks(names: ModelNames, explain: ExplainSettings) -> dg.AssetC
             ),
         ],
         ins={
-            "sample_explanations": of_the_run(names, SAMPLE_EXPLANATIONS),
-            "predictions": of_the_run(names, PREDICTIONS),
+            SAMPLE_EXPLANATIONS: of_the_run(names, SAMPLE_EXPLANATIONS),
+            PREDICTIONS: of_the_run(names, PREDICTIONS),
         },
     )
     def explanations_are_sound(
@@ -73,8 +73,8 @@ def _keys(
     if not origin.in_order_from_start:
         agreement = compare_subset(published, explained, columns)
     else:
-        wanted = published if origin.every_row else first_rows(published, rows // outputs)
-        agreement = compare_keys(wanted, explained, columns, repeats=outputs)
+        expected = published if origin.every_row else first_rows(published, rows // outputs)
+        agreement = compare_keys(expected, explained, columns, repeats=outputs)
     return dg.AssetCheckResult(
         check_name="one_row_per_prediction",
         asset_key=key,
@@ -124,7 +124,7 @@ def _stored(
 ) -> dg.AssetCheckResult:
     name = "explains_the_stored_prediction"
     same = source.model_uri == published.model_uri and source.model_digest == published.model_digest
-    told = {"explained": source.model_uri or "", "predicted": published.model_uri or ""}
+    versions = {"explained": source.model_uri or "", "predicted": published.model_uri or ""}
     if not same or source.inputs_version != published.inputs_version:
         return dg.AssetCheckResult(
             check_name=name,
@@ -132,7 +132,7 @@ def _stored(
             passed=False,
             severity=dg.AssetCheckSeverity.WARN,
             description="Predictions and explanations are of different versions or rows: materialize both together",
-            metadata=told,
+            metadata=versions,
         )
     if not origin.in_order_from_start:
         return dg.AssetCheckResult(
@@ -140,9 +140,9 @@ def _stored(
             asset_key=key,
             passed=True,
             description="Not compared: a sample or a filter of the rows was explained",
-            metadata=told | {"selection": origin.selection},
+            metadata=versions | {"selection": origin.selection},
         )
-    found = compare_with_stored(
+    comparison = compare_with_stored(
         rows_of(ledger, ["prediction"]),
         rows_of(predictions),
         origin.outputs,
@@ -152,15 +152,15 @@ def _stored(
     return dg.AssetCheckResult(
         check_name=name,
         asset_key=key,
-        passed=found.different == 0,
+        passed=comparison.different == 0,
         severity=dg.AssetCheckSeverity.WARN,
-        description=None if found.comparable else verbatim(f"Not comparable: {found.how}"),
-        metadata=told
+        description=None if comparison.comparable else verbatim(f"Not comparable: {comparison.how}"),
+        metadata=versions
         | {
-            "compared": found.how,
-            "rows": found.rows,
-            "different_rows": found.different,
-            "largest_difference": found.largest_difference,
+            "compared": comparison.how,
+            "rows": comparison.rows,
+            "different_rows": comparison.different,
+            "largest_difference": comparison.largest_difference,
             "space": origin.space,
         },
     )

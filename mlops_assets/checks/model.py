@@ -10,7 +10,7 @@ from mlops_assets.metadata import verbatim
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.naming import CHAMPION_MODEL, REGISTRY, ModelNames
 from mlops_assets.resources.registry import MlflowRegistry
-from mlops_assets.resources.retries import retried_when_unreachable
+from mlops_assets.resources.retries import retry_when_unreachable
 
 
 def champion_checks(names: ModelNames) -> dg.AssetChecksDefinition:
@@ -28,7 +28,7 @@ def champion_checks(names: ModelNames) -> dg.AssetChecksDefinition:
             ),
             dg.AssetCheckSpec("has_signature", asset=key, description="The version carries a recorded signature."),
         ],
-        ins={"champion_model": dg.AssetIn(key=key)},
+        ins={CHAMPION_MODEL: dg.AssetIn(key=key)},
         required_resource_keys={REGISTRY, names.champion_store},
     )
     def champion_is_usable(
@@ -38,22 +38,22 @@ def champion_checks(names: ModelNames) -> dg.AssetChecksDefinition:
 
         registry: MlflowRegistry = getattr(context.resources, REGISTRY)
         store: ChampionIOManager = getattr(context.resources, names.champion_store)
-        told = {
+        metadata = {
             "uri": champion_model.uri,
             "digest": champion_model.digest,
             "flavors": ", ".join(champion_model.flavors),
         }
         try:
-            with retried_when_unreachable(context.retry_number):
+            with retry_when_unreachable(context.retry_number):
                 store.load(champion_model)
-            yield dg.AssetCheckResult(check_name="loads", asset_key=key, passed=True, metadata=told)
+            yield dg.AssetCheckResult(check_name="loads", asset_key=key, passed=True, metadata=metadata)
         except MlopsAssetsError as error:
             yield dg.AssetCheckResult(
                 check_name="loads",
                 asset_key=key,
                 passed=False,
                 description=verbatim(str(error)),
-                metadata=told | {"error": str(error)},
+                metadata=metadata | {"error": str(error)},
             )
         signature = Model.load(str(registry.files(champion_model))).signature
         yield dg.AssetCheckResult(
@@ -61,7 +61,7 @@ def champion_checks(names: ModelNames) -> dg.AssetChecksDefinition:
             asset_key=key,
             passed=signature is not None,
             severity=dg.AssetCheckSeverity.WARN,
-            metadata=told | {"inputs": len(signature.inputs.inputs) if signature and signature.inputs else 0},
+            metadata=metadata | {"inputs": len(signature.inputs.inputs) if signature and signature.inputs else 0},
         )
 
     return champion_is_usable

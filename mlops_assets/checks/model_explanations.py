@@ -40,8 +40,8 @@ def model_explanations_checks(names: ModelNames, explain: ExplainSettings) -> dg
         asset=key,
         name="like_the_previous_champion",
         additional_ins={
-            "champion_model": dg.AssetIn(key=names.key(CHAMPION_MODEL)),
-            "input_samples": of_the_run(names, INPUT_SAMPLES),
+            CHAMPION_MODEL: dg.AssetIn(key=names.key(CHAMPION_MODEL)),
+            INPUT_SAMPLES: of_the_run(names, INPUT_SAMPLES),
         },
         required_resource_keys={REGISTRY, names.journal, names.champion_store},
         description="nDCG of the ranking of features, on the same rows, against the champion before.",
@@ -61,26 +61,26 @@ def model_explanations_checks(names: ModelNames, explain: ExplainSettings) -> dg
             return _not_compared(f"Not compared: {why}", {"version": reference.version})
         registry: MlflowRegistry = getattr(context.resources, REGISTRY)
         store: ChampionIOManager = getattr(context.resources, names.champion_store)
-        told: dict[str, Any] = {"version": reference.version, "compared_with": earlier[-1]}
+        metadata: dict[str, Any] = {"version": reference.version, "compared_with": earlier[-1]}
         try:
             previous = store.load(registry.pin(names.model, earlier[-1], store.trust))
-            found = _diff(previous, champion_model, input_samples, explain)
+            diff = _diff(previous, champion_model, input_samples, explain)
         except (RegistryError, ContractError) as error:
-            return _not_compared(f"Not comparable: {error}", told)
+            return _not_compared(f"Not comparable: {error}", metadata)
         except MlopsAssetsError as error:
             return dg.AssetCheckResult(
-                passed=False, severity=dg.AssetCheckSeverity.WARN, description=verbatim(str(error)), metadata=told
+                passed=False, severity=dg.AssetCheckSeverity.WARN, description=verbatim(str(error)), metadata=metadata
             )
         return dg.AssetCheckResult(
-            passed=found.lowest_ndcg >= explain.min_ndcg,
+            passed=diff.lowest_ndcg >= explain.min_ndcg,
             severity=dg.AssetCheckSeverity.WARN,
-            metadata=told
+            metadata=metadata
             | {
-                "rows_compared": found.rows,
-                "lowest_ndcg": float(found.lowest_ndcg),
+                "rows_compared": diff.rows,
+                "lowest_ndcg": float(diff.lowest_ndcg),
                 "threshold": explain.min_ndcg,
-                "highest_churn_of_the_top": float(found.highest_churn),
-                "changes": table(_changes(found), CHANGE_COLUMNS),
+                "highest_churn_of_the_top": float(diff.highest_churn),
+                "changes": table(_changes(diff), CHANGE_COLUMNS),
             },
         )
 
@@ -97,15 +97,15 @@ def _diff(old: LoadedModel, new: LoadedModel, samples: ds.Dataset, settings: Exp
     return compare_explanations(versions[0], versions[1], rows, row_key, settings.config())
 
 
-def _changes(found: ExplanationDiff) -> list[dict[str, Any]]:
-    rows = [vars(change) for output in found.outputs for change in output.features]
+def _changes(diff: ExplanationDiff) -> list[dict[str, Any]]:
+    rows = [vars(change) for output in diff.outputs for change in output.features]
     return sorted(rows, key=lambda row: -(row["mean_abs_change"] or 0.0))[:CHANGES_SHOWN]
 
 
-def _not_compared(why: str, told: dict[str, Any]) -> dg.AssetCheckResult:
+def _not_compared(why: str, metadata: dict[str, Any]) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         passed=True,
         severity=dg.AssetCheckSeverity.WARN,
         description=verbatim(why),
-        metadata=told | {"compared_with": why},
+        metadata=metadata | {"compared_with": why},
     )

@@ -25,7 +25,7 @@ def signature_checks(names: ModelNames, contract: ContractSettings) -> dg.AssetC
         asset=key,
         name="compatible",
         blocking=True,
-        additional_ins={"champion_model": dg.AssetIn(key=names.key(CHAMPION_MODEL))},
+        additional_ins={CHAMPION_MODEL: dg.AssetIn(key=names.key(CHAMPION_MODEL))},
         required_resource_keys={REGISTRY, names.journal},
         description="Compatible with the signature of the champion before (or of all, in a _TRANSITIVE mode).",
     )

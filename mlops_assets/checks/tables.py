@@ -32,7 +32,7 @@ def sample_checks(names: ModelNames, root: Path) -> dg.AssetChecksDefinition:
             dg.AssetCheckSpec("not_empty", asset=key, blocking=True, description="At least one row was accepted."),
             dg.AssetCheckSpec("keys_unique", asset=key, blocking=True, description="No row key occurs twice."),
         ],
-        ins={"input_samples": of_the_run(names, INPUT_SAMPLES)},
+        ins={INPUT_SAMPLES: of_the_run(names, INPUT_SAMPLES)},
     )
     def samples_are_usable(input_samples: ds.Dataset) -> Iterator[dg.AssetCheckResult]:
         rows = input_samples.count_rows()
@@ -71,8 +71,8 @@ def rejection_checks(names: ModelNames) -> dg.AssetChecksDefinition:
             )
         ],
         ins={
-            "rejected_samples": of_the_run(names, REJECTED_SAMPLES),
-            "input_samples": of_the_run(names, INPUT_SAMPLES),
+            REJECTED_SAMPLES: of_the_run(names, REJECTED_SAMPLES),
+            INPUT_SAMPLES: of_the_run(names, INPUT_SAMPLES),
         },
     )
     def nothing_lost(rejected_samples: ds.Dataset, input_samples: ds.Dataset) -> Iterator[dg.AssetCheckResult]:
@@ -117,9 +117,9 @@ def prediction_checks(names: ModelNames) -> dg.AssetChecksDefinition:
             ),
         ],
         ins={
-            "predictions": of_the_run(names, PREDICTIONS),
-            "input_samples": of_the_run(names, INPUT_SAMPLES),
-            "model_signature": dg.AssetIn(key=names.key(MODEL_SIGNATURE)),
+            PREDICTIONS: of_the_run(names, PREDICTIONS),
+            INPUT_SAMPLES: of_the_run(names, INPUT_SAMPLES),
+            MODEL_SIGNATURE: dg.AssetIn(key=names.key(MODEL_SIGNATURE)),
         },
     )
     def predictions_are_sound(
@@ -156,7 +156,7 @@ def _within_signature(
     produced = pa.schema([predictions.schema.field(name) for name in columns])
     method = PredictionsProvenance.of(source).predict_method
     outputs = signature_from_json(model_signature).outputs
-    told = {
+    shown = {
         "compared": f"{len(columns)} columns: " + ", ".join(f"{field.name}: {field.type}" for field in produced),
         "predict_method": method,
         "output_signature": str(outputs) if outputs else "(the signature declares no outputs)",
@@ -166,7 +166,7 @@ def _within_signature(
             "The signature describes predict, not predict_proba" if outputs else "The signature declares no outputs"
         )
         return dg.AssetCheckResult(
-            check_name="within_output_signature", asset_key=key, passed=True, description=reason, metadata=told
+            check_name="within_output_signature", asset_key=key, passed=True, description=reason, metadata=shown
         )
     problems = OutputContract(outputs, produced).judge(rows_of(predictions, columns))
     return dg.AssetCheckResult(
@@ -174,7 +174,7 @@ def _within_signature(
         asset_key=key,
         passed=not problems,
         description=verbatim("; ".join(problems)) or None,
-        metadata=told,
+        metadata=shown,
     )
 
 
@@ -184,7 +184,7 @@ def _finite(predictions: ds.Dataset, source: Provenance, key: dg.AssetKey) -> dg
     for batch in rows_of(predictions, columns):
         for name in columns:
             statistics[name].add(batch.column(name))
-    bad = {name: found.nulls + found.not_finite for name, found in statistics.items()}
+    bad = {name: column.nulls + column.not_finite for name, column in statistics.items()}
     return dg.AssetCheckResult(
         check_name="finite",
         asset_key=key,

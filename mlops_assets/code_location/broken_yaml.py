@@ -78,26 +78,27 @@ def broken(error: BaseException, file: Path, root: Path, folder: Sequence[str], 
         The parsed YAML with its source positions, where it could be parsed.
     """
     causes = list(_causes(error))
-    kept = [re.sub(r"[^A-Za-z0-9_.\-]", "_", part) for part in folder]
+    key_parts = [re.sub(r"[^A-Za-z0-9_.\-]", "_", part) for part in folder]
     place = file.relative_to(root).as_posix() if file.is_relative_to(root) else file.as_posix()
 
-    def told(line: int | None, reason: str) -> Broken:
-        return Broken(place, line, reason.strip(), tuple(kept))
+    def broken_at(line: int | None, reason: str) -> Broken:
+        return Broken(place, line, reason.strip(), tuple(key_parts))
 
     line, key = _resolved_at(causes)
     for cause in causes:
         if isinstance(cause, ValidationError):
             mistakes = list(_mistakes(cause, key, document))
             lines = [at for at, _ in mistakes if at is not None]
-            return told(min(lines, default=line), "\n".join(dict.fromkeys(text for _, text in mistakes)))
+            return broken_at(min(lines, default=line), "\n".join(dict.fromkeys(text for _, text in mistakes)))
         mark = getattr(cause, "problem_mark", None)
         if mark is not None:
-            return told(mark.line + 1, f"This is not YAML: {getattr(cause, 'problem', None) or type(cause).__name__}")
+            problem = getattr(cause, "problem", None) or type(cause).__name__
+            return broken_at(mark.line + 1, f"This is not YAML: {problem}")
     # The first that is not Dagster's wrapping, whose message quotes the YAML.
-    cause = next((one for one in causes if type(one).__name__ not in _WRAPPING), causes[-1])
+    cause = next((each for each in causes if type(each).__name__ not in _WRAPPING), causes[-1])
     reason = f"{key}: " if key else ""
     reason += f"{type(cause).__name__}: {cause}" if type(cause).__name__ not in _WRAPPING else "cannot be resolved"
-    return told(line or _line_of(reason, document) or _line_of_type(file), reason)
+    return broken_at(line or _line_of(reason, document) or _line_of_type(file), reason)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
@@ -109,25 +110,26 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _resolved_at(causes: Sequence[BaseException]) -> tuple[int | None, str]:
-    """The line and the key of the YAML that Dagster was at, the most exact that it tells; (None, "") for none."""
-    told = [found for cause in causes if type(cause).__name__ in _WRAPPING and (found := _AT.match(str(cause)))]
-    nearest = max(told, key=lambda found: len(found["key"]), default=None)
+    """The line and the key of the YAML that Dagster was at, the most exact that it reports; (None, "") for none."""
+    wrapping = (str(cause) for cause in causes if type(cause).__name__ in _WRAPPING)
+    positions = [position for text in wrapping if (position := _AT.match(text))]
+    nearest = max(positions, key=lambda position: len(position["key"]), default=None)
     return (int(nearest["line"]), nearest["key"]) if nearest else (None, "")
 
 
 def _mistakes(error: ValidationError, at: str, document: Any) -> Iterator[tuple[int | None, str]]:
     """Line and text of each mistake; the values, which may be secrets, are left out."""
-    found = []
-    for one in error.errors(include_url=False, include_input=False, include_context=False):
-        named = _PLACE.fullmatch(str(one["loc"][0])) if len(one["loc"]) == 1 else None
-        path = named["key"].split(".") if named else [*(at or "attributes").split("."), *map(str, one["loc"])]
+    mistakes = []
+    for mistake in error.errors(include_url=False, include_input=False, include_context=False):
+        named = _PLACE.fullmatch(str(mistake["loc"][0])) if len(mistake["loc"]) == 1 else None
+        path = named["key"].split(".") if named else [*(at or "attributes").split("."), *map(str, mistake["loc"])]
         line = int(named["line"]) if named else None
         if line is None and document is not None and not at:
             line = document.source_position_tree.lookup_closest_and_path(path, None)[0].start.line
-        found.append((line, path, one["msg"].removeprefix("Value error, ")))
+        mistakes.append((line, path, mistake["msg"].removeprefix("Value error, ")))
     # A group of settings may also be a template, which nobody meant who got a key of the group wrong.
-    groups = {tuple(parts[:at]) for _, parts, _ in found for at, part in enumerate(parts) if part.endswith("Model")}
-    for line, parts, text in found:
+    groups = {tuple(parts[:at]) for _, parts, _ in mistakes for at, part in enumerate(parts) if part.endswith("Model")}
+    for line, parts, text in mistakes:
         if parts[-1] == "str" and tuple(parts[:-1]) in groups:
             continue
         key = ".".join(part for part in parts if not part.endswith("Model") and part != "str")
@@ -151,9 +153,9 @@ def _leaves(value: object, tree: Any) -> Iterator[tuple[str, Any]]:
         yield value, tree
         return
     inner = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
-    for key, one in inner:
+    for key, child in inner:
         if key in tree.children:
-            yield from _leaves(one, tree.children[key])
+            yield from _leaves(child, tree.children[key])
 
 
 def _line_of_type(file: Path) -> int | None:

@@ -55,13 +55,14 @@ def load_from_defs_folder(*, path_within_project: Path, strict: bool | None = No
     tree = _Tree.for_project(path_within_project)
     with _as_dagster_does():
         definitions = tree.build_defs()
-    found = sorted(tree.broken.values(), key=str)
-    if found and strict:
+    broken_files = sorted(tree.broken.values(), key=str)
+    if broken_files and strict:
         raise ConfigurationError(
-            f"Of the YAML files in the defs folder cannot be loaded: {len(found)}\n" + "\n".join(map(str, found))
+            f"Of the YAML files in the defs folder cannot be loaded: {len(broken_files)}\n"
+            + "\n".join(map(str, broken_files))
         )
-    for one in found:
-        logging.getLogger("mlops_assets").error("A definition cannot be loaded, the others are: %s", one)
+    for broken_file in broken_files:
+        logging.getLogger("mlops_assets").error("A definition cannot be loaded, the others are: %s", broken_file)
     return definitions
 
 
@@ -112,10 +113,10 @@ class _Tree(ComponentTree):
             try:
                 return build_filesystem_component_decl_from_context(context)
             except Exception as error:  # noqa: BLE001 - noted, and told by the component in its place
-                found = self._note(place, error)
+                noted = self._note(place, error)
 
                 def in_its_place(_context: ComponentDeclLoadContext) -> dg.Component:
-                    return found
+                    return noted
 
                 return ComponentLoaderDecl(context=context, loc=place, component_node_fn=in_its_place)
         if not context.path.is_dir():

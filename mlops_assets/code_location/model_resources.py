@@ -26,10 +26,10 @@ def load_definitions(module: str) -> dg.Definitions:
     """
     fix = "Name the module that holds the code location's `defs`"
     try:
-        found = getattr(importlib.import_module(module), "defs", None)
+        definitions_or_function = getattr(importlib.import_module(module), "defs", None)
     except ImportError as error:
         raise ConfigurationError(f"The module {module!r} cannot be imported ({error})", fix=fix) from error
-    definitions = found() if callable(found) else found
+    definitions = definitions_or_function() if callable(definitions_or_function) else definitions_or_function
     if not isinstance(definitions, dg.Definitions):
         raise ConfigurationError(f"The module {module!r} holds no definitions", fix=fix)
     return definitions
@@ -52,10 +52,10 @@ def model_resources(module: str, names: ModelNames, only: Collection[str] | None
             where=module,
             fix=f"Its models are: {', '.join(models) or 'none'}",
         )
-    mine = {key for key in known if key == REGISTRY or key.startswith(f"{names.slug}_")}
-    wanted = {key: known[key] for key in (mine if only is None else only)}
-    with dg.build_resources(wanted) as resources:
-        yield {key: getattr(resources, key) for key in wanted}
+    model_keys = {key for key in known if key == REGISTRY or key.startswith(f"{names.slug}_")}
+    needed = {key: known[key] for key in (model_keys if only is None else only)}
+    with dg.build_resources(needed) as resources:
+        yield {key: getattr(resources, key) for key in needed}
 
 
 def find_journal(module: str, model: str) -> Journal:
@@ -74,8 +74,8 @@ def find_journal(module: str, model: str) -> Journal:
 
 def _all_resources(definitions: dg.Definitions) -> dict[str, Any]:
     """The code location's resources, and those that its models' assets bring with them."""
-    own: dict[str, Any] = {}
+    asset_resources: dict[str, Any] = {}
     for asset in definitions.assets or ():
         if isinstance(asset, dg.AssetsDefinition):
-            own |= asset.resource_defs
-    return {**(definitions.resources or {}), **own}
+            asset_resources |= asset.resource_defs
+    return {**(definitions.resources or {}), **asset_resources}

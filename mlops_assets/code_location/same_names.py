@@ -14,7 +14,7 @@ _BUILT: "WeakKeyDictionary[object, dict[str, tuple[str, str]]]" = WeakKeyDiction
 
 
 @contextmanager
-def only_once(model: str, context: dg.ComponentLoadContext) -> Iterator[None]:
+def reserve_names(model: str, context: dg.ComponentLoadContext) -> Iterator[None]:
     """Around the building of a model's definitions. Dagster's own error would name an asset key, and neither file.
 
     Raises
@@ -24,12 +24,12 @@ def only_once(model: str, context: dg.ComponentLoadContext) -> Iterator[None]:
     """
     slug, built = ModelNames(model).slug, _BUILT.setdefault(context.component_tree.state_tracker, {})
     here = _place(context)
-    other, there = built.get(slug, (model, here))
-    if there != here:
+    other, other_place = built.get(slug, (model, here))
+    if other_place != here:
         raise ConfigurationError(
-            f"The model {model!r} is in {here} and in {there}"
+            f"The model {model!r} is in {here} and in {other_place}"
             if other == model
-            else f"The models {model!r} in {here} and {other!r} in {there} would both be called {slug!r}",
+            else f"The models {model!r} in {here} and {other!r} in {other_place} would both be called {slug!r}",
             fix="Keep one of the two: names of assets and jobs occur once in a code location",
         )
     yield

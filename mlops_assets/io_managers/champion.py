@@ -13,7 +13,7 @@ from mlops_assets.models.trust import TrustPolicy
 from mlops_assets.naming import REGISTRY, ModelNames
 from mlops_assets.resources.loaders import Loader
 from mlops_assets.resources.registry import MlflowRegistry
-from mlops_assets.resources.retries import MOST_RETRIES, retried_when_unreachable
+from mlops_assets.resources.retries import MOST_RETRIES, retry_when_unreachable
 from mlops_assets.settings.groups import TrustSettings
 from mlops_assets.settings.tables import OutputsSettings
 from mlops_assets.storage.location import Location
@@ -46,7 +46,7 @@ class ChampionIOManager(dg.IOManager):
         reference = read()
         if context.dagster_type.typing_type is not LoadedModel:
             return reference
-        with retried_when_unreachable(_attempts(context)):
+        with retry_when_unreachable(_attempts(context)):
             return self.load(reference)
 
     def load(self, reference: ModelReference, trust: TrustPolicy | None = None) -> LoadedModel:
@@ -76,8 +76,8 @@ def identity(reference: ModelReference) -> str:
 
 def _recorded(materialization: dg.AssetMaterialization) -> str | None:
     """`identity` of the reference that a materialization recorded; None: it is somebody else's asset."""
-    told = materialization.metadata
-    return f"{told['version'].value} {told['digest'].value}" if {"version", "digest"} <= set(told) else None
+    metadata = materialization.metadata
+    return f"{metadata['version'].value} {metadata['digest'].value}" if {"version", "digest"} <= set(metadata) else None
 
 
 def champion_io_manager(

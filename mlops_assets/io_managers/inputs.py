@@ -50,11 +50,11 @@ class InputsReader(dg.ConfigurableIOManager, ABC):
                 fix="Launch a run per partition, as a backfill does",
             )
         table = self.open(partitions[0] if partitions else None)
-        wanted = context.dagster_type.typing_type
-        if wanted in (Any, InputTable):
+        annotation = context.dagster_type.typing_type
+        if annotation in (Any, InputTable):
             return table
         lazy = table.dataset()
-        return as_type(lazy if lazy is not None else ds.InMemoryDataset(table.reader()), wanted)
+        return as_type(lazy if lazy is not None else ds.InMemoryDataset(table.reader()), annotation)
 
     def handle_output(self, context: dg.OutputContext, obj: object) -> None:
         raise dg.DagsterInvariantViolationError("Inputs are external: this IO manager only reads")

@@ -13,6 +13,7 @@ from mlops_assets.arrow.plain_types import plain_batch, plain_schema
 from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.arrow.spool import Spool, scratch_folder
 from mlops_assets.io_managers.tables import TableIOManager, table_reader
+from mlops_assets.naming import MODEL_EXPLANATIONS, PREDICTIONS, SAMPLE_EXPLANATIONS
 from mlops_assets.settings.environment import from_environment
 from mlops_assets.state import state_folder
 from mlops_assets.storage.location import Location
@@ -27,9 +28,9 @@ from mlops_assets.tables.writers import ParquetWriter
 
 # What identifies a row of a table that outlives a run, after or instead of the row key; other tables are replaced.
 KEYS: Mapping[str, tuple[bool, tuple[str, ...]]] = {
-    "predictions": (True, ()),
-    "sample_explanations": (True, ("output",)),
-    "model_explanations": (False, ("output", "feature")),
+    PREDICTIONS: (True, ()),
+    SAMPLE_EXPLANATIONS: (True, ("output",)),
+    MODEL_EXPLANATIONS: (False, ("output", "feature")),
 }
 
 

@@ -13,7 +13,7 @@ from mlops_assets.models.model_uri import MODEL_URI_FORMS, AliasUri, VersionUri,
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.trust import TrustPolicy
 from mlops_assets.naming import REGISTRY, ModelNames
-from mlops_assets.resources.binding import initialized
+from mlops_assets.resources.binding import initialize_resources
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.settings.groups import TrustSettings
 from mlops_assets.settings.tables import InputsSettings
@@ -58,7 +58,7 @@ def sign_job(
             raise SignatureError(
                 "The model has a signature already", where=config.target, fix="Set overwrite: true to replace it"
             )
-        with initialized(context, resources, signing_resources(names, inputs)) as model_resources:
+        with initialize_resources(context, resources, signing_resources(names, inputs)) as model_resources:
             sample = GraphSample(context, model_resources, names, inputs, partitions, reference)
             signed = sign(sample, anew=config.overwrite)
         done = store(

@@ -25,11 +25,11 @@ from mlops_assets.metadata import flat_floats, plain_text, table
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.signature_of_version import signature_of_version
 from mlops_assets.naming import INPUT_SAMPLES, NOTIFIER, REGISTRY, ModelNames
-from mlops_assets.resources.binding import initialized
+from mlops_assets.resources.binding import initialize_resources
 from mlops_assets.resources.journal import ChampionJournal
 from mlops_assets.resources.notifier import deliver
 from mlops_assets.resources.registry import MlflowRegistry
-from mlops_assets.resources.retries import retried_when_unreachable
+from mlops_assets.resources.retries import retry_when_unreachable
 from mlops_assets.settings.groups import ContractSettings, ExplainSettings, PredictSettings, TrustSettings
 from mlops_assets.settings.tables import InputsSettings
 
@@ -95,14 +95,14 @@ def validation_job(
 
         registry: MlflowRegistry = getattr(context.resources, REGISTRY)
         trust = settings.trust.policy().without_tag(TAG)
-        with retried_when_unreachable(context.retry_number):
+        with retry_when_unreachable(context.retry_number):
             try:
                 candidate = registry.pin(names.model, config.version, trust)
             except (TrustError, ArtifactsMissingError) as error:
                 verdict = CandidateVerdict(config.version, None, None, (Finding("loads", False, str(error)),))
             else:
                 champion = _champion(registry, names, alias_or_version, trust)
-                with initialized(context, resources, needed) as model_resources:
+                with initialize_resources(context, resources, needed) as model_resources:
                     verdict = validate_candidate(
                         candidate,
                         champion,
@@ -128,7 +128,7 @@ def validation_job(
 
 def describe_verdict(verdict: "CandidateVerdict") -> dict[str, Any]:
     """The candidate report as metadata: the verdict, each finding, the shift of the predictions, the explanations."""
-    told: dict[str, Any] = {
+    metadata: dict[str, Any] = {
         "version": verdict.version,
         "passed": verdict.passed,
         "reasons": plain_text(verdict.reasons),
@@ -137,8 +137,8 @@ def describe_verdict(verdict: "CandidateVerdict") -> dict[str, Any]:
         "rows_compared": verdict.compared_rows,
         "findings": table(
             [
-                {"asked": one.name, "answer": ANSWERS[one.passed], "detail": plain_text(one.detail)}
-                for one in verdict.findings
+                {"asked": finding.name, "answer": ANSWERS[finding.passed], "detail": plain_text(finding.detail)}
+                for finding in verdict.findings
             ],
             FINDING_COLUMNS,
         ),
@@ -149,21 +149,21 @@ def describe_verdict(verdict: "CandidateVerdict") -> dict[str, Any]:
             for output, measures in verdict.shift.items()
             for measure, value in measures.items()
         ]
-        told["prediction_shift"] = table(rows, SHIFT_COLUMNS)
+        metadata["prediction_shift"] = table(rows, SHIFT_COLUMNS)
         for measure in ("changed", "mean_abs_change"):
             worst = [measures[measure] for measures in verdict.shift.values() if measure in measures]
             if worst:
-                told |= flat_floats({measure: max(worst)}, "shift")
+                metadata |= flat_floats({measure: max(worst)}, "shift")
     diff = verdict.explanations
     if diff is not None:
         changes = [
-            vars(change) | {"rank_change": change.rank_change} for one in diff.outputs for change in one.features
+            vars(change) | {"rank_change": change.rank_change} for output in diff.outputs for change in output.features
         ]
-        told["explanation_diff"] = table(
+        metadata["explanation_diff"] = table(
             [row | {"feature": plain_text(row["feature"])} for row in changes], FEATURE_COLUMNS
         )
-        told |= flat_floats({"lowest_ndcg": diff.lowest_ndcg, "highest_churn": diff.highest_churn}, "explanations")
-    return told
+        metadata |= flat_floats({"lowest_ndcg": diff.lowest_ndcg, "highest_churn": diff.highest_churn}, "explanations")
+    return metadata
 
 
 def _champion(

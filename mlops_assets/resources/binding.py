@@ -19,7 +19,7 @@ def resource_definitions(resources: Mapping[str, object]) -> dict[str, dg.Resour
     }
 
 
-def with_own_resources(definitions: Iterable[Bound], resources: Mapping[str, dg.ResourceDefinition]) -> list[Bound]:
+def bind_resources(definitions: Iterable[Bound], resources: Mapping[str, dg.ResourceDefinition]) -> list[Bound]:
     """The same assets or checks, which bring `resources` with them.
 
     The resources of a code location go to every one of its jobs: two hundred models with ten resources and five jobs
@@ -27,11 +27,14 @@ def with_own_resources(definitions: Iterable[Bound], resources: Mapping[str, dg.
     goes to the jobs that select it, and to those of your own assets that read it. `dg.with_resources` asks for all
     resources at once, also for those that the code location adds later.
     """
-    return [type(one)(**{**one.get_attributes_dict(), "resource_defs": dict(resources)}) for one in definitions]
+    return [
+        type(definition)(**{**definition.get_attributes_dict(), "resource_defs": dict(resources)})
+        for definition in definitions
+    ]
 
 
 @contextmanager
-def initialized(
+def initialize_resources(
     context: dg.OpExecutionContext, resources: Mapping[str, dg.ResourceDefinition], keys: Iterable[str]
 ) -> Iterator[Any]:
     """Some of a model's own resources as attributes, and the code location's registry, within an op of its own job.
@@ -39,8 +42,8 @@ def initialized(
     A job of ops takes either all of its resources when it is defined or all of the code location's.
     """
     shared = {REGISTRY: dg.ResourceDefinition.hardcoded_resource(getattr(context.resources, REGISTRY))}
-    with dg.build_resources({key: resources[key] for key in keys} | shared, instance=context.instance) as own:
-        yield own
+    with dg.build_resources({key: resources[key] for key in keys} | shared, instance=context.instance) as initialized:
+        yield initialized
 
 
 def _definition(key: str, resource: object) -> dg.ResourceDefinition:

@@ -13,7 +13,7 @@ SECONDS_TO_WAIT = 20.0
 
 
 @contextmanager
-def retried_when_unreachable(attempts: int) -> Iterator[None]:
+def retry_when_unreachable(attempts: int) -> Iterator[None]:
     """Ask Dagster to run the step again while the registry does not answer; the last attempt fails with its own error.
 
     Parameters

@@ -201,14 +201,14 @@ def input_example(folder: Path) -> Any:
     from mlflow.models import Model
 
     model = Model.load(str(folder))
-    told = (model.saved_input_example_info or {}).get("artifact_path")
-    if told is None:
+    example_path = (model.saved_input_example_info or {}).get("artifact_path")
+    if example_path is None:
         raise SignatureError(
             "The model has no input example",
             where="ExampleSigner",
             fix="Log the model with input_example=..., or infer",
         )
-    if not (folder / told).resolve().is_relative_to(folder.resolve()):
+    if not (folder / example_path).resolve().is_relative_to(folder.resolve()):
         raise SignatureError("The model's input example lies outside its folder", where="ExampleSigner")
     return model.load_input_example(str(folder))
 

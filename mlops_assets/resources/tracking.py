@@ -135,8 +135,8 @@ class MlflowTracking(dg.ConfigurableResource[Any]):
         experiment = self._experiment_id(registry)
         tags = {RUN_TAG: run_id, DAGSTER_MLFLOW_TAG: run_id, MODEL_TAG: self.model, "dagster.job": job}
         # The second tag alone is that of runs which this package, until 0.1, met only after their end.
-        found = (self._find(client, experiment, tag, run_id) for tag in (DAGSTER_MLFLOW_TAG, RUN_TAG))
-        run = next((match for match in found if match is not None), None)
+        runs = (self._find(client, experiment, tag, run_id) for tag in (DAGSTER_MLFLOW_TAG, RUN_TAG))
+        run = next((match for match in runs if match is not None), None)
         if run is None:
             created = client.create_run(experiment, start_time=started, tags=tags, run_name=f"{job} {run_id[:8]}")
             # Steps in other processes may have created one at the same time: all of them agree on the oldest.

@@ -46,7 +46,7 @@ def checks_let_pass() -> dg.AutomationCondition[Any]:
     return dg.AutomationCondition.all_deps_match(passed | together).with_label("blocking_checks_let_pass")
 
 
-def alias_spec(names: ModelNames, alias: str) -> dg.AssetSpec:
+def alias_asset_spec(names: ModelNames, alias: str) -> dg.AssetSpec:
     """What the alias points at, as an external asset: a sensor reports its moves."""
     return dg.AssetSpec(
         names.key(CHAMPION_ALIAS),

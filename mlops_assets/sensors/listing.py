@@ -58,12 +58,12 @@ def listing_token(place: Location, table_format: str | None) -> str | None:
     if table_format == "delta" or (table_format is None and is_delta(place)):
         newest = newest_version(place)
         return None if newest is None else token_of([newest])
-    found = [
+    files = [
         (name, facts)
         for name, facts in listing(place)
         if not name or name.lower().endswith(extensions_of(table_format))
     ]
-    return token_of(found) if found else None
+    return token_of(files) if files else None
 
 
 def extensions_of(table_format: str | None) -> tuple[str, ...]:
@@ -103,10 +103,10 @@ def listing(place: Location, table_format: str | None = None) -> list[tuple[str,
         ) from error
 
 
-def token_of(found: Iterable[tuple[str, str]]) -> str:
+def token_of(files: Iterable[tuple[str, str]]) -> str:
     """One digest over files and the facts about them."""
     total = hashlib.sha256()
-    for name, facts in found:
+    for name, facts in files:
         total.update(f"{len(name)} {name} {facts}\n".encode())
     return total.hexdigest()[:32]
 
@@ -126,8 +126,8 @@ def _below(place: Location) -> Iterator[tuple[str, str]]:
                 yield info.path[len(place.path) :].lstrip("/"), _local_facts(info)
         return
     filesystem, path = place.remote()
-    for found, info in filesystem.find(path, detail=True).items():
-        yield found.strip("/")[len(path.strip("/")) :].lstrip("/"), _remote_facts(info)
+    for file, info in filesystem.find(path, detail=True).items():
+        yield file.strip("/")[len(path.strip("/")) :].lstrip("/"), _remote_facts(info)
 
 
 def _facts_of_file(place: Location) -> str:

@@ -38,14 +38,14 @@ def new_version_sensor(names: ModelNames, settings: SensorSettings) -> dg.Sensor
         try:
             newest = newest_version(registry, names.model)
             last = None if memory.known else asked_last(context.instance, name)
-            found = new_versions(names.model, memory, newest, last)
-            requests = [request for version in found.versions if (request := _request(registry, names, version))]
+            decision = new_versions(names.model, memory, newest, last)
+            requests = [request for version in decision.versions if (request := _request(registry, names, version))]
         except RegistryError as error:
             return failed(memory, error)
-        context.log.info(found.reason)
+        context.log.info(decision.reason)
         if not requests:
-            return dg.SensorResult(skip_reason=found.reason, cursor=found.memory.to_cursor())
-        return dg.SensorResult(run_requests=requests, cursor=found.memory.to_cursor())
+            return dg.SensorResult(skip_reason=decision.reason, cursor=decision.memory.to_cursor())
+        return dg.SensorResult(run_requests=requests, cursor=decision.memory.to_cursor())
 
     return new_version
 

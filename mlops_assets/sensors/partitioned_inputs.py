@@ -87,9 +87,13 @@ def partition_tokens(settings: InputsSettings, partitioning: PartitionsSettings,
     extensions = extensions_of(settings.format)
     tokens = {}
     for key, names in template.keys_of(facts).items():
-        own = Location.parse(template.path(key)).address
+        partition_address = Location.parse(template.path(key)).address
         # A partition's own file counts whatever it is called; of a partition's folder, the files of the format.
-        counted = [each for each in names if folder.child(each).address == own or each.lower().endswith(extensions)]
+        counted = [
+            name
+            for name in names
+            if folder.child(name).address == partition_address or name.lower().endswith(extensions)
+        ]
         if counted:
             tokens[key] = token_of((each, facts[each]) for each in counted)[:TOKEN_LENGTH]
     if not tokens:

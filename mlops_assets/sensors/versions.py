@@ -42,9 +42,9 @@ def new_versions(model: str, memory: Memory, newest: int | None, last: int | Non
         handled = highest if last is None else last
     # Numbers never go down, save when the newest were deleted or the model was registered anew.
     handled = min(handled, highest)
-    found = tuple(range(handled + 1, min(highest, handled + MOST) + 1))
-    after = Memory(True, str(max(handled, *found) if found else handled), memory.moves + len(found))
-    if not found:
+    numbers = tuple(range(handled + 1, min(highest, handled + MOST) + 1))
+    after = Memory(True, str(max(handled, *numbers) if numbers else handled), memory.moves + len(numbers))
+    if not numbers:
         return NewVersions(after, (), f"{recovered}{model}: no version after {handled or 'the start'}")
-    plural = "s" if len(found) > 1 else ""
-    return NewVersions(after, found, f"{recovered}{model}: new version{plural} {', '.join(map(str, found))}")
+    plural = "s" if len(numbers) > 1 else ""
+    return NewVersions(after, numbers, f"{recovered}{model}: new version{plural} {', '.join(map(str, numbers))}")
