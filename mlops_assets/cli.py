@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     receipt.add_argument("model", help="name of the registered model")
     receipt.add_argument("row_key", nargs="+", help="the row key: a value, or column=value for each of its columns")
     receipt.add_argument("--partition", help="of a partitioned ledger")
-    receipt.add_argument("--values", action="store_true", help="tell the row's input values as well")
+    receipt.add_argument("--values", action="store_true", help="print the row's input values as well")
     compare = commands.add_parser("compare", help="whether a version's signature is compatible with another's")
     compare.add_argument("model", help="name of the registered model")
     compare.add_argument("old", help="alias, or version number, that is in use")

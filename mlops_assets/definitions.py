@@ -1,4 +1,4 @@
-"""The code location: what lies in ``defs/``."""
+"""The code location: what is in ``defs/``."""
 
 from pathlib import Path
 

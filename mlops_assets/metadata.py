@@ -1,4 +1,4 @@
-"""What a materialization or a check tells the Dagster UI: names of metadata, and makers of their values."""
+"""What a materialization or a check shows in the Dagster UI: names of metadata, and functions that make their values."""
 
 import base64
 import re

@@ -63,6 +63,7 @@ class ModelNames:
 
     @property
     def group(self) -> str:
+        """The Dagster group of the assets."""
         return self.slug
 
     def key(self, asset: str) -> dg.AssetKey:
@@ -79,26 +80,32 @@ class ModelNames:
 
     @property
     def champion_store(self) -> str:
+        """The IO manager of `champion_model`."""
         return self.resource("champion_io_manager")
 
     @property
     def signature_store(self) -> str:
+        """The IO manager of `model_signature`."""
         return self.resource("signature_io_manager")
 
     @property
     def tables(self) -> str:
+        """The IO manager of the published tables."""
         return self.resource("tables_io_manager")
 
     @property
     def tables_of_the_run(self) -> str:
+        """The input manager of the checks: tables, by the partition of their run."""
         return self.resource("tables_of_the_run")
 
     @property
     def report_store(self) -> str:
+        """The IO manager of `explanation_report`."""
         return self.resource("report_io_manager")
 
     @property
     def inputs_reader(self) -> str:
+        """The IO manager that reads the inputs."""
         return self.resource("inputs_io_manager")
 
     @property
@@ -113,48 +120,60 @@ class ModelNames:
 
     @property
     def signer(self) -> str:
+        """The strategy that makes a signature."""
         return self.resource("signer")
 
     @property
     def loader(self) -> str:
+        """The strategy that loads a version."""
         return self.resource("loader")
 
     @property
     def journal(self) -> str:
+        """The record of the alias."""
         return self.resource("journal")
 
     @property
     def champion_sensor(self) -> str:
+        """Launches a run when the alias moves."""
         return f"{self.slug}_champion_sensor"
 
     @property
     def inputs_sensor(self) -> str:
+        """Launches a run when input files change."""
         return f"{self.slug}_inputs_sensor"
 
     @property
     def new_version_sensor(self) -> str:
+        """Validates new versions."""
         return f"{self.slug}_new_version_sensor"
 
     @property
     def inference_job(self) -> str:
+        """Everything up to `predictions`."""
         return f"{self.slug}_inference_job"
 
     @property
     def explanations_job(self) -> str:
+        """The whole graph."""
         return f"{self.slug}_explanations_job"
 
     @property
     def tracking(self) -> str:
+        """Records runs in MLflow."""
         return self.resource("tracking")
 
     @property
     def validation_job(self) -> str:
+        """Tries a version beside the champion."""
         return f"{self.slug}_validation_job"
 
     @property
     def sign_job(self) -> str:
+        """Gives a model without a signature one."""
         return f"{self.slug}_sign_job"
 
     @property
     def compatibility_job(self) -> str:
+        """Compares the signatures of two versions."""
         return f"{self.slug}_compatibility_job"

@@ -81,7 +81,7 @@ def _import(base: type[Kind], kinds: Mapping[str, type[Kind]], kind: str) -> typ
         raise ConfigurationError(
             f"The class {kind!r} cannot be imported ({error})",
             where=base.__name__,
-            fix="Check that its module is installed or lies in the project's folder",
+            fix="Check that its module is installed or is in the project's folder",
         ) from error
     if not (isinstance(strategy, type) and issubclass(strategy, base)):
         raise ConfigurationError(f"{kind!r} is not a subclass of {base.__module__}.{base.__name__}")

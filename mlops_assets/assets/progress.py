@@ -1,4 +1,4 @@
-"""Progress of long work, told at a humane rate."""
+"""Progress of long work, logged every half minute."""
 
 import logging
 import time

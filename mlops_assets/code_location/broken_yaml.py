@@ -1,4 +1,4 @@
-"""A YAML file that cannot be loaded: where, why, and the asset that stands in its place."""
+"""A YAML file that cannot be loaded: where, why, and the asset in its place."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ ASSET = "broken_definition"
 _FIX = "Correct the YAML and reload the code location"
 _WRAPPING = ("ComponentTreeException", "ResolutionException")
 _AT = re.compile(r"(?P<file>.*?):(?P<line>\d+) - (?P<key>\S+)")
-# Dagster writes where a value of the YAML stands into the name of pydantic's field.
+# Dagster writes the position of a value of the YAML into the name of pydantic's field.
 _PLACE = re.compile(r"`?(?P<key>.*?) at (?P<file>.*?):(?P<line>\d+)`?")
 
 

@@ -33,10 +33,10 @@ VALIDATION = "DAGSTER_IS_DEFS_VALIDATION_CLI"
 
 
 def load_from_defs_folder(*, path_within_project: Path, strict: bool | None = None) -> dg.Definitions:
-    """`dagster.load_from_defs_folder`, where each YAML stands for itself.
+    """`dagster.load_from_defs_folder`, where each YAML loads by itself.
 
     A YAML that cannot be loaded is logged as an error with its file, line and reason, and becomes one asset
-    ``<folder>/broken_definition`` in the group ``broken_definitions``, which tells the same; all others load and work.
+    ``<folder>/broken_definition`` in the group ``broken_definitions``, which says the same; all others load and work.
     Python files of the folder are shared by all, and fail all.
 
     Parameters
@@ -112,7 +112,7 @@ class _Tree(ComponentTree):
         if _is_yaml(place):
             try:
                 return build_filesystem_component_decl_from_context(context)
-            except Exception as error:  # noqa: BLE001 - noted, and told by the component in its place
+            except Exception as error:  # noqa: BLE001 - noted, and reported by the component in its place
                 noted = self._note(place, error)
 
                 def in_its_place(_context: ComponentDeclLoadContext) -> dg.Component:

@@ -70,7 +70,7 @@ def _attempts(context: dg.InputContext) -> int:
 
 
 def identity(reference: ModelReference) -> str:
-    """What tells two pinned versions apart: two versions may have the same files."""
+    """What distinguishes two pinned versions: two versions may have the same files."""
     return f"{reference.version} {reference.digest}"
 
 

@@ -19,7 +19,7 @@ class ChampionJournal(dg.ConfigurableResource[Any]):
     """The append-only record of what a model's aliases pointed at, and when this was seen."""
 
     model: str = Field(description="The registered model.")
-    path: str = Field(description="Folder or fsspec URL its entries lie in.")
+    path: str = Field(description="Folder or fsspec URL of its entries.")
     storage_options: dict[str, Any] = Field(
         default_factory=dict, description="For fsspec; {env: NAME} is read from the environment when a run starts."
     )

@@ -1,4 +1,4 @@
-"""Runs of one model take turns, and clear away what killed ones left."""
+"""A lock for the runs of one model, which also clear away what killed ones left."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -28,7 +28,7 @@ class RunLock(dg.ConfigurableResource[Any]):
     At its start a run removes the hidden files of killed writers.
     """
 
-    path: str = Field(description="Folder or fsspec URL the tables lie in.")
+    path: str = Field(description="Folder or fsspec URL of the tables.")
     storage_options: dict[str, Any] = Field(default_factory=dict, description="For fsspec.")
     jobs: list[str] = Field(default_factory=list, description="The jobs whose runs take turns.")
     partitioned: list[str] = Field(default_factory=list, description="The assets that have a folder of partitions.")

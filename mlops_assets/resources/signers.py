@@ -196,7 +196,7 @@ def input_example(folder: Path) -> Any:
     Raises
     ------
     SignatureError
-        There is none, or it lies outside the model's folder.
+        There is none, or it is outside the model's folder.
     """
     from mlflow.models import Model
 
@@ -209,7 +209,7 @@ def input_example(folder: Path) -> Any:
             fix="Log the model with input_example=..., or infer",
         )
     if not (folder / example_path).resolve().is_relative_to(folder.resolve()):
-        raise SignatureError("The model's input example lies outside its folder", where="ExampleSigner")
+        raise SignatureError("The model's input example is outside its folder", where="ExampleSigner")
     return model.load_input_example(str(folder))
 
 

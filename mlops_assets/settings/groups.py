@@ -31,7 +31,7 @@ class TrustSettings(dg.Model, dg.Resolvable):
         description="Tags that the version must have in MLflow, for example {mlops_assets.validation: passed}.",
     )
     allowed_sources: Sequence[str] | None = Field(
-        default=None, description="Addresses below which a version's files must lie, s3://models/ for example."
+        default=None, description="Addresses below which a version's files must be stored, s3://models/ for example."
     )
 
     @model_validator(mode="after")
@@ -220,7 +220,7 @@ class SensorsSettings(dg.Model, dg.Resolvable):
         default_factory=SensorSettings, description="With `automation` only: evaluates the assets' conditions."
     )
     notifications: ReportingSensorSettings = Field(
-        default_factory=ReportingSensorSettings, description="Tell of success and failure."
+        default_factory=ReportingSensorSettings, description="Reports success and failure of runs."
     )
     tracking: ReportingSensorSettings = Field(
         default_factory=ReportingSensorSettings, description="With `tracking` only: closes MLflow runs."

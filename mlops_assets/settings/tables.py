@@ -1,4 +1,4 @@
-"""Where the table to score lies, and where the tables go, as they stand in a model's ``defs.yaml``."""
+"""Where the table to score is, and where the tables go, as a model's ``defs.yaml`` says."""
 
 from collections.abc import Sequence
 from datetime import datetime
