@@ -1,4 +1,4 @@
-"""What a materialization or a check shows in the Dagster UI: names of metadata, and functions that make their values."""
+"""What a materialization or a check shows in the Dagster UI: names of metadata, and functions that make its values."""
 
 import base64
 import re

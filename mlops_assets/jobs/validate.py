@@ -72,7 +72,7 @@ def validation_job(
     """`<model>_validation_job`: tries a version beside the champion and writes the verdict to the version's tags.
 
     Reads the inputs, the registry and the journal; of the published tables it changes none. A version that fails is a
-    run that succeeds: the verdict is its result, and the notifier reports it. The run fails where no verdict is possible.
+    run that succeeds: its result is the verdict, which the notifier reports. It fails where no verdict is possible.
     """
 
     class ValidationConfig(dg.Config):
