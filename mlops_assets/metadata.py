@@ -44,7 +44,7 @@ def schema_metadata(schema: pa.Schema) -> dg.TableSchema:
     )
 
 
-def lineage(columns: Mapping[str, Iterable[str]], source: dg.AssetKey) -> dg.TableColumnLineage:
+def column_lineage(columns: Mapping[str, Iterable[str]], source: dg.AssetKey) -> dg.TableColumnLineage:
     """Which columns of `source` each column comes from."""
     return dg.TableColumnLineage(
         {
@@ -54,7 +54,7 @@ def lineage(columns: Mapping[str, Iterable[str]], source: dg.AssetKey) -> dg.Tab
     )
 
 
-def table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> dg.TableMetadataValue:
+def table_metadata(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> dg.TableMetadataValue:
     """At most `MOST_TABLE_ROWS` rows as a table; `columns` maps each column to string, int, float or bool."""
     return dg.MetadataValue.table(
         records=[
@@ -65,24 +65,24 @@ def table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> dg.T
     )
 
 
-def picture(svg: bytes, alt: str) -> dg.MarkdownMetadataValue:
+def picture_metadata(svg: bytes, alt: str) -> dg.MarkdownMetadataValue:
     """A small SVG picture, shown inline."""
-    return dg.MetadataValue.md(f"![{plain_text(alt)}](data:image/svg+xml;base64,{base64.b64encode(svg).decode()})")
+    return dg.MetadataValue.md(f"![{strip_markup(alt)}](data:image/svg+xml;base64,{base64.b64encode(svg).decode()})")
 
 
-def plain_text(text: str) -> str:
+def strip_markup(text: str) -> str:
     """`text` without what Markdown or HTML would interpret."""
     return re.sub(r"[\[\]()<>&`*_\\!|#\n\r]", " ", text)
 
 
-def verbatim(text: str) -> str:
+def quote_markdown(text: str) -> str:
     """`text` as Markdown that shows it as it is: Dagster renders the description of a check's result.
 
     A code span, or a block for several lines, fenced by more backticks than occur in a row inside.
 
     Examples
     --------
-    >>> verbatim("no column <b>age</b>")
+    >>> quote_markdown("no column <b>age</b>")
     '` no column <b>age</b> `'
     """
     fence = "`" * (max((len(run) for run in re.findall("`+", text)), default=0) + 1)
@@ -92,7 +92,7 @@ def verbatim(text: str) -> str:
     return f"{fence} {text} {fence}" if text.strip() else ""
 
 
-def flat_floats(values: Mapping[str, float], prefix: str) -> dict[str, float]:
+def prefix_floats(values: Mapping[str, float], prefix: str) -> dict[str, float]:
     """Numbers under stable flat names, which the UI plots over time."""
     return {f"{prefix}/{name}": float(value) for name, value in values.items()}
 

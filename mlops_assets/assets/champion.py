@@ -7,7 +7,7 @@ from pydantic import Field
 
 from mlops_assets.journal.entry import COLUMNS
 from mlops_assets.journal.journal import Journal
-from mlops_assets.metadata import table
+from mlops_assets.metadata import table_metadata
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.naming import CHAMPION_MODEL, REGISTRY, ModelNames
 from mlops_assets.resources.registry import MlflowRegistry
@@ -73,7 +73,7 @@ def champion_model_asset(
             "flavors": ", ".join(reference.flavors),
             "source": reference.source,
             "mlflow_run_id": reference.run_id or "(none)",
-            "journal": table([entry.to_row() for entry in journal.entries()[: -SHOWN - 1 : -1]], COLUMNS),
+            "journal": table_metadata([entry.to_row() for entry in journal.entries()[: -SHOWN - 1 : -1]], COLUMNS),
         }
         page = mlflow_registry.page(reference)
         if page:

@@ -16,7 +16,14 @@ from mlops_assets.explain.columns import shap_column
 from mlops_assets.explain.ledger.partitioned import join_partitions
 from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.io_managers.documents import report_version
-from mlops_assets.metadata import ALLOW_MISSING, COLUMN_LINEAGE, lineage, picture, plain_text, table
+from mlops_assets.metadata import (
+    ALLOW_MISSING,
+    COLUMN_LINEAGE,
+    column_lineage,
+    picture_metadata,
+    strip_markup,
+    table_metadata,
+)
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.naming import (
     CHAMPION_MODEL,
@@ -193,13 +200,13 @@ def _explanations(
         asset_key=names.key(MODEL_EXPLANATIONS),
         value=with_provenance(explanations.to_reader(), provenance),
         metadata={
-            "summary_plot": picture(_summary_plot(summary, inputs, source), f"SHAP summary of {names.model}"),
-            COLUMN_LINEAGE: lineage(
+            "summary_plot": picture_metadata(_summary_plot(summary, inputs, source), f"SHAP summary of {names.model}"),
+            COLUMN_LINEAGE: column_lineage(
                 {measure: [shap_column(feature) for feature in origin.features] for measure in measures},
                 names.key(SAMPLE_EXPLANATIONS),
             ),
-            "top_features": table(top, TOP_COLUMNS),
-            "top_features_text": ", ".join(dict.fromkeys(plain_text(str(row["feature"])) for row in top[:5])),
+            "top_features": table_metadata(top, TOP_COLUMNS),
+            "top_features_text": ", ".join(dict.fromkeys(strip_markup(str(row["feature"])) for row in top[:5])),
             "features": len(origin.features),
             "rows_explained": summary.rows,
             "space": origin.space,

@@ -16,7 +16,7 @@ from mlops_assets.arrow.views import first_of
 from mlops_assets.assets.engine_and_store import PREDICTED_ROWS, EngineAndStore
 from mlops_assets.assets.streams import with_provenance
 from mlops_assets.engines.engine import InputRows, Run, stream_results
-from mlops_assets.metadata import COLUMN_LINEAGE, flat_floats, lineage
+from mlops_assets.metadata import COLUMN_LINEAGE, column_lineage, prefix_floats
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.naming import CHAMPION_MODEL, INPUT_SAMPLES, MODEL_SIGNATURE, PREDICTIONS, ModelNames
 from mlops_assets.scoring.batch_dependence import MOST_ROWS, measure_batch_dependence
@@ -118,7 +118,7 @@ def predictions_asset(
         def report_statistics(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             yield from batches
             for name, statistics in work.scorer.statistics.items():
-                context.add_asset_metadata(flat_floats(statistics.as_floats(), name))
+                context.add_asset_metadata(prefix_floats(statistics.as_floats(), name))
             context.add_asset_metadata(run.tally.as_metadata())
 
         return dg.MaterializeResult(
@@ -126,7 +126,7 @@ def predictions_asset(
                 pa.RecordBatchReader.from_batches(stream.schema, report_statistics(stream)), provenance
             ),
             metadata={
-                COLUMN_LINEAGE: lineage(depends, names.key(INPUT_SAMPLES)),
+                COLUMN_LINEAGE: column_lineage(depends, names.key(INPUT_SAMPLES)),
                 "model_version": champion_model.reference.version,
                 "model_digest": champion_model.reference.digest,
                 "predict_method": config.predict_method.value,

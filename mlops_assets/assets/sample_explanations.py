@@ -22,7 +22,7 @@ from mlops_assets.explain.explainers.setup import draw_background_pool
 from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.explain.ledger.selection import Selection
 from mlops_assets.explain.ledger.work import ExplainWork
-from mlops_assets.metadata import COLUMN_LINEAGE, lineage
+from mlops_assets.metadata import COLUMN_LINEAGE, column_lineage
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.naming import (
     BACKGROUND,
@@ -166,7 +166,7 @@ def sample_explanations_assets(
             asset_key=names.key(SAMPLE_EXPLANATIONS),
             value=with_provenance(reader, provenance),
             metadata={
-                COLUMN_LINEAGE: lineage(
+                COLUMN_LINEAGE: column_lineage(
                     {**shap_columns, **{name: [name] for name in source.row_key}}, names.key(INPUT_SAMPLES)
                 ),
                 "model_version": reference.version,
@@ -192,7 +192,7 @@ def _background(
         asset_key=names.key(BACKGROUND),
         value=with_provenance(table.to_reader(), replace(provenance, row_key=(), extra={})),
         metadata={
-            COLUMN_LINEAGE: lineage({name: [name] for name in table.column_names}, names.key(INPUT_SAMPLES)),
+            COLUMN_LINEAGE: column_lineage({name: [name] for name in table.column_names}, names.key(INPUT_SAMPLES)),
             "background_digest": digest or "",
         },
         data_version=dg.DataVersion(provenance.data_version or ""),

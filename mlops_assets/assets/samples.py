@@ -12,7 +12,7 @@ from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.arrow.spool import Spool, scratch_folder
 from mlops_assets.assets.streams import input_table, with_provenance
 from mlops_assets.engines.engine import PARTS
-from mlops_assets.metadata import table
+from mlops_assets.metadata import table_metadata
 from mlops_assets.naming import INPUT_SAMPLES, MODEL_SIGNATURE, REJECTED_SAMPLES, ModelNames
 from mlops_assets.scoring.apply_contract import ContractResult, apply_contract
 from mlops_assets.settings.groups import ContractSettings
@@ -130,4 +130,4 @@ def _reasons(conformed: ContractResult) -> dict[str, Any]:
         {"column": column, "reason": code, "rows": count}
         for (column, code), count in sorted(conformed.reasons.items(), key=lambda item: (-item[1], item[0]))
     ]
-    return {"rejections": table(rows, {"column": "string", "reason": "string", "rows": "int"})}
+    return {"rejections": table_metadata(rows, {"column": "string", "reason": "string", "rows": "int"})}

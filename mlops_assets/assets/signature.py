@@ -13,7 +13,7 @@ from mlops_assets.errors import SignatureError, TableError
 from mlops_assets.io_managers.champion import ChampionIOManager
 from mlops_assets.io_managers.inputs import InputsReader
 from mlops_assets.io_managers.run_partition import run_partition
-from mlops_assets.metadata import table
+from mlops_assets.metadata import table_metadata
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.naming import CHAMPION_MODEL, MODEL_SIGNATURE, REGISTRY, ModelNames
@@ -62,7 +62,7 @@ def model_signature_asset(
         return dg.MaterializeResult(
             value=text,
             metadata={
-                "signature": table(describe(signed.signature), SIGNATURE_COLUMNS),
+                "signature": table_metadata(describe(signed.signature), SIGNATURE_COLUMNS),
                 "origin": signed.origin,
                 "inputs": len(columns.inputs) if columns else 0,
             },

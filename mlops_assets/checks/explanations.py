@@ -13,7 +13,7 @@ from mlops_assets.explain.compare.stored_predictions import compare_with_stored
 from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.explain.ledger.residuals import judge_residuals
 from mlops_assets.io_managers.run_partition import of_the_run
-from mlops_assets.metadata import table, verbatim
+from mlops_assets.metadata import quote_markdown, table_metadata
 from mlops_assets.naming import PREDICTIONS, SAMPLE_EXPLANATIONS, ModelNames
 from mlops_assets.scoring.key_agreement import compare_keys, compare_subset
 from mlops_assets.scoring.prediction_columns import model_output_columns
@@ -104,7 +104,7 @@ def _additive(
     }
     if verdict.listed:
         columns = dict.fromkeys((*source.row_key, "output"), "string") | {"residual": "float", "tolerance": "float"}
-        metadata["beyond"] = table(verdict.listed, columns)
+        metadata["beyond"] = table_metadata(verdict.listed, columns)
     return dg.AssetCheckResult(
         check_name="additive",
         asset_key=key,
@@ -154,7 +154,7 @@ def _stored(
         asset_key=key,
         passed=comparison.different == 0,
         severity=dg.AssetCheckSeverity.WARN,
-        description=None if comparison.comparable else verbatim(f"Not comparable: {comparison.how}"),
+        description=None if comparison.comparable else quote_markdown(f"Not comparable: {comparison.how}"),
         metadata=versions
         | {
             "compared": comparison.how,

@@ -6,7 +6,7 @@ import dagster as dg
 
 from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.io_managers.champion import ChampionIOManager
-from mlops_assets.metadata import verbatim
+from mlops_assets.metadata import quote_markdown
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.naming import CHAMPION_MODEL, REGISTRY, ModelNames
 from mlops_assets.resources.registry import MlflowRegistry
@@ -52,7 +52,7 @@ def champion_checks(names: ModelNames) -> dg.AssetChecksDefinition:
                 check_name="loads",
                 asset_key=key,
                 passed=False,
-                description=verbatim(str(error)),
+                description=quote_markdown(str(error)),
                 metadata=metadata | {"error": str(error)},
             )
         signature = Model.load(str(registry.files(champion_model))).signature

@@ -15,7 +15,7 @@ from mlops_assets.explain.explainers.sampling import Reservoir
 from mlops_assets.io_managers.champion import ChampionIOManager
 from mlops_assets.io_managers.run_partition import of_the_run
 from mlops_assets.journal.journal import Journal, champion_versions
-from mlops_assets.metadata import table, verbatim
+from mlops_assets.metadata import quote_markdown, table_metadata
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.naming import CHAMPION_MODEL, INPUT_SAMPLES, MODEL_EXPLANATIONS, REGISTRY, ModelNames
 from mlops_assets.resources.registry import MlflowRegistry
@@ -69,7 +69,10 @@ def model_explanations_checks(names: ModelNames, explain: ExplainSettings) -> dg
             return _not_compared(f"Not comparable: {error}", metadata)
         except MlopsAssetsError as error:
             return dg.AssetCheckResult(
-                passed=False, severity=dg.AssetCheckSeverity.WARN, description=verbatim(str(error)), metadata=metadata
+                passed=False,
+                severity=dg.AssetCheckSeverity.WARN,
+                description=quote_markdown(str(error)),
+                metadata=metadata,
             )
         return dg.AssetCheckResult(
             passed=diff.lowest_ndcg >= explain.min_ndcg,
@@ -80,7 +83,7 @@ def model_explanations_checks(names: ModelNames, explain: ExplainSettings) -> dg
                 "lowest_ndcg": float(diff.lowest_ndcg),
                 "threshold": explain.min_ndcg,
                 "highest_churn_of_the_top": float(diff.highest_churn),
-                "changes": table(_changes(diff), CHANGE_COLUMNS),
+                "changes": table_metadata(_changes(diff), CHANGE_COLUMNS),
             },
         )
 
@@ -106,6 +109,6 @@ def _not_compared(why: str, metadata: dict[str, Any]) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         passed=True,
         severity=dg.AssetCheckSeverity.WARN,
-        description=verbatim(why),
+        description=quote_markdown(why),
         metadata=metadata | {"compared_with": why},
     )

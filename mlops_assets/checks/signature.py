@@ -6,7 +6,7 @@ import dagster as dg
 
 from mlops_assets.errors import ArtifactsMissingError, VersionNotFoundError
 from mlops_assets.journal.journal import Journal, champion_versions
-from mlops_assets.metadata import DIFFERENCE_COLUMNS, table, verbatim
+from mlops_assets.metadata import DIFFERENCE_COLUMNS, quote_markdown, table_metadata
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.signature_of_version import signature_of_version
 from mlops_assets.naming import CHAMPION_MODEL, MODEL_SIGNATURE, REGISTRY, ModelNames
@@ -54,12 +54,14 @@ def signature_checks(names: ModelNames, contract: ContractSettings) -> dg.AssetC
         verdict = check_compatibility(history, signature_from_json(model_signature), mode)
         return dg.AssetCheckResult(
             passed=verdict.compatible,
-            description=None if verdict.compatible else verbatim(verdict.report(f"version {champion_model.version}")),
+            description=None
+            if verdict.compatible
+            else quote_markdown(verdict.report(f"version {champion_model.version}")),
             metadata={
                 "mode": mode.value,
                 "compared_with": ", ".join(verdict.differences) or "(no earlier champion with a signature)",
                 "no_longer_in_the_registry": ", ".join(map(str, gone)) or "(none)",
-                "differences": table(verdict.rows(), DIFFERENCE_COLUMNS),
+                "differences": table_metadata(verdict.rows(), DIFFERENCE_COLUMNS),
             },
         )
 

@@ -13,7 +13,7 @@ from mlops_assets.arrow.unique_keys import check_unique
 from mlops_assets.arrow.views import rows_of
 from mlops_assets.errors import TableError
 from mlops_assets.io_managers.run_partition import of_the_run
-from mlops_assets.metadata import verbatim
+from mlops_assets.metadata import quote_markdown
 from mlops_assets.naming import INPUT_SAMPLES, MODEL_SIGNATURE, PREDICTIONS, REJECTED_SAMPLES, ModelNames
 from mlops_assets.scoring.key_agreement import compare_keys
 from mlops_assets.scoring.prediction_columns import model_output_columns
@@ -48,7 +48,7 @@ def sample_checks(names: ModelNames, root: Path) -> dg.AssetChecksDefinition:
             check_name="keys_unique",
             asset_key=key,
             passed=problem is None,
-            description=verbatim(problem) if problem else None,
+            description=quote_markdown(problem) if problem else None,
             metadata={"row_key": ", ".join(row_key), "rows": rows},
         )
 
@@ -173,7 +173,7 @@ def _within_signature(
         check_name="within_output_signature",
         asset_key=key,
         passed=not problems,
-        description=verbatim("; ".join(problems)) or None,
+        description=quote_markdown("; ".join(problems)) or None,
         metadata=shown,
     )
 

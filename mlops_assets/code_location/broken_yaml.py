@@ -59,13 +59,15 @@ class Broken(dg.Component):
             metadata={"file": self.file, "line": self.line or 0, "reason": self.reason},
             kinds={"yaml"},
         )
-        def broken() -> None:
+        def fail() -> None:
             raise ConfigurationError(self.reason, where=self.where, fix=_FIX)
 
-        return dg.Definitions(assets=[broken])
+        return dg.Definitions(assets=[fail])
 
 
-def broken(error: BaseException, file: Path, root: Path, folder: Sequence[str], document: object = None) -> Broken:
+def describe_broken(
+    error: BaseException, file: Path, root: Path, folder: Sequence[str], document: object = None
+) -> Broken:
     """What is known of an error: the file, the line, the reason.
 
     Parameters

@@ -25,7 +25,7 @@ from dagster.components.core.defs_module import (
     find_defs_or_component_yaml,
 )
 
-from mlops_assets.code_location.broken_yaml import Broken, broken
+from mlops_assets.code_location.broken_yaml import Broken, describe_broken
 from mlops_assets.errors import ConfigurationError
 
 # `dg check defs` and `dagster definitions validate` set it, so that code can tell that it is being checked.
@@ -55,7 +55,7 @@ def load_from_defs_folder(*, path_within_project: Path, strict: bool | None = No
     tree = _Tree.for_project(path_within_project)
     with _as_dagster_does():
         definitions = tree.build_defs()
-    broken_files = sorted(tree.broken.values(), key=str)
+    broken_files = sorted(tree.broken_components.values(), key=str)
     if broken_files and strict:
         raise ConfigurationError(
             f"Of the YAML files in the defs folder cannot be loaded: {len(broken_files)}\n"
@@ -70,14 +70,14 @@ class _Tree(ComponentTree):
     """Dagster's tree of components, with `Broken` in the place of what fails."""
 
     @cached_property
-    def broken(self) -> dict[ComponentLoc, Broken]:
+    def broken_components(self) -> dict[ComponentLoc, Broken]:
         """What could not be loaded, by its place."""
         return {}
 
     def load_structural_component_at_loc(self, loc: Any) -> dg.Component:
         place = self._resolve_to_loc(loc)
-        if place in self.broken:
-            return self.broken[place]
+        if place in self.broken_components:
+            return self.broken_components[place]
         try:
             return super().load_structural_component_at_loc(place)
         except Exception as error:
@@ -87,14 +87,14 @@ class _Tree(ComponentTree):
 
     def build_defs_at_path(self, loc: Any) -> dg.Definitions:
         place = self._resolve_to_loc(loc)
-        if place not in self.broken:
+        if place not in self.broken_components:
             try:
                 return super().build_defs_at_path(place)
             except Exception as error:
                 if not _is_yaml(place):
                     raise
                 self._note(place, error)
-        return self.broken[place].build_defs(self.load_context)
+        return self.broken_components[place].build_defs(self.load_context)
 
     def _get_filesystem_decl(self) -> ComponentDecl[Any]:
         try:
@@ -146,8 +146,8 @@ class _Tree(ComponentTree):
         if place.instance_key:
             folder.append(str(place.instance_key))
         document = getattr(self._declarations().get(place), "source_tree", None)
-        self.broken[place] = broken(error, file, self.project_root, folder, document)
-        return self.broken[place]
+        self.broken_components[place] = describe_broken(error, file, self.project_root, folder, document)
+        return self.broken_components[place]
 
 
 def _is_yaml(place: ComponentLoc) -> TypeGuard[ComponentPath]:

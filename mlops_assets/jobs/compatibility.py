@@ -4,7 +4,7 @@ import dagster as dg
 from pydantic import Field
 
 from mlops_assets.errors import ContractError
-from mlops_assets.metadata import DIFFERENCE_COLUMNS, table
+from mlops_assets.metadata import DIFFERENCE_COLUMNS, table_metadata
 from mlops_assets.models.signature_of_version import compare_versions
 from mlops_assets.naming import REGISTRY, ModelNames
 from mlops_assets.resources.registry import MlflowRegistry
@@ -33,7 +33,7 @@ def compatibility_job(names: ModelNames, alias_or_version: str | int, contract: 
         report = verdict.report(name)
         context.log.info(report)
         context.add_output_metadata(
-            {"differences": table(verdict.rows(), DIFFERENCE_COLUMNS), "mode": verdict.mode.value}
+            {"differences": table_metadata(verdict.rows(), DIFFERENCE_COLUMNS), "mode": verdict.mode.value}
         )
         if not verdict.compatible:
             raise ContractError(

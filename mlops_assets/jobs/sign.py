@@ -7,7 +7,7 @@ from pydantic import Field
 
 from mlops_assets.assets.signature import SIGNATURE_COLUMNS, GraphSample, sign, signing_resources
 from mlops_assets.errors import SignatureError
-from mlops_assets.metadata import table
+from mlops_assets.metadata import table_metadata
 from mlops_assets.models.logged_models import pin_logged
 from mlops_assets.models.model_uri import MODEL_URI_FORMS, AliasUri, VersionUri, parse_model_uri
 from mlops_assets.models.reference import ModelReference
@@ -74,7 +74,7 @@ def sign_job(
                 "signed": done.uri,
                 "origin": signed.origin,
                 "alias_moved": done.alias or "(none)",
-                "signature": table(describe(signed.signature), SIGNATURE_COLUMNS),
+                "signature": table_metadata(describe(signed.signature), SIGNATURE_COLUMNS),
             }
         )
 

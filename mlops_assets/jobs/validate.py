@@ -21,7 +21,7 @@ from mlops_assets.errors import (
 )
 from mlops_assets.io_managers.champion import ChampionIOManager
 from mlops_assets.io_managers.tables import TableIOManager
-from mlops_assets.metadata import flat_floats, plain_text, table
+from mlops_assets.metadata import prefix_floats, strip_markup, table_metadata
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.signature_of_version import signature_of_version
 from mlops_assets.naming import INPUT_SAMPLES, NOTIFIER, REGISTRY, ModelNames
@@ -131,13 +131,13 @@ def describe_verdict(verdict: "CandidateVerdict") -> dict[str, Any]:
     metadata: dict[str, Any] = {
         "version": verdict.version,
         "passed": verdict.passed,
-        "reasons": plain_text(verdict.reasons),
+        "reasons": strip_markup(verdict.reasons),
         "champion": verdict.champion or "(none)",
         "rows": verdict.rows,
         "rows_compared": verdict.compared_rows,
-        "findings": table(
+        "findings": table_metadata(
             [
-                {"asked": finding.name, "answer": ANSWERS[finding.passed], "detail": plain_text(finding.detail)}
+                {"asked": finding.name, "answer": ANSWERS[finding.passed], "detail": strip_markup(finding.detail)}
                 for finding in verdict.findings
             ],
             FINDING_COLUMNS,
@@ -145,24 +145,26 @@ def describe_verdict(verdict: "CandidateVerdict") -> dict[str, Any]:
     }
     if verdict.shift:
         rows = [
-            {"output": plain_text(output), "measure": measure, "value": value}
+            {"output": strip_markup(output), "measure": measure, "value": value}
             for output, measures in verdict.shift.items()
             for measure, value in measures.items()
         ]
-        metadata["prediction_shift"] = table(rows, SHIFT_COLUMNS)
+        metadata["prediction_shift"] = table_metadata(rows, SHIFT_COLUMNS)
         for measure in ("changed", "mean_abs_change"):
             worst = [measures[measure] for measures in verdict.shift.values() if measure in measures]
             if worst:
-                metadata |= flat_floats({measure: max(worst)}, "shift")
+                metadata |= prefix_floats({measure: max(worst)}, "shift")
     diff = verdict.explanations
     if diff is not None:
         changes = [
             vars(change) | {"rank_change": change.rank_change} for output in diff.outputs for change in output.features
         ]
-        metadata["explanation_diff"] = table(
-            [row | {"feature": plain_text(row["feature"])} for row in changes], FEATURE_COLUMNS
+        metadata["explanation_diff"] = table_metadata(
+            [row | {"feature": strip_markup(row["feature"])} for row in changes], FEATURE_COLUMNS
         )
-        metadata |= flat_floats({"lowest_ndcg": diff.lowest_ndcg, "highest_churn": diff.highest_churn}, "explanations")
+        metadata |= prefix_floats(
+            {"lowest_ndcg": diff.lowest_ndcg, "highest_churn": diff.highest_churn}, "explanations"
+        )
     return metadata
 
 

@@ -10,7 +10,7 @@ from mlops_assets.naming import CHAMPION_ALIAS, CHAMPION_MODEL, REGISTRY, ModelN
 from mlops_assets.resources.journal import ChampionJournal
 from mlops_assets.sensors.champion import champion_token, note_move, published_token
 from mlops_assets.sensors.inputs import inputs_token, was_scored
-from mlops_assets.sensors.watch import watch
+from mlops_assets.sensors.watch import evaluate_tick
 from mlops_assets.settings.groups import SensorSettings
 from mlops_assets.settings.tables import InputsSettings
 
@@ -91,7 +91,7 @@ def _alias_report(
         description=f"Reports each move of {names.model}@{alias} to Dagster; launches nothing.",
     )
     def champion_report(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        return watch(
+        return evaluate_tick(
             context,
             f"{names.model}@{alias}",
             look=lambda: champion_token(getattr(context.resources, REGISTRY), names.model, alias),
@@ -116,7 +116,7 @@ def _inputs_report(
         description=f"Reports to Dagster when files of {inputs.path} change; launches nothing.",
     )
     def inputs_report(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        return watch(
+        return evaluate_tick(
             context,
             f"{names.model}/inputs",
             look=lambda: inputs_token(inputs, root),

@@ -8,7 +8,7 @@ from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.naming import INPUT_SAMPLES, PREDICTIONS, REGISTRY, ModelNames
 from mlops_assets.resources.journal import ChampionJournal
 from mlops_assets.resources.registry import MlflowRegistry
-from mlops_assets.sensors.watch import last_run_key, run_of_partition, watch
+from mlops_assets.sensors.watch import evaluate_tick, last_run_key, run_of_partition
 from mlops_assets.settings.groups import LaunchingSensorSettings
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def champion_sensor(
         description=f"Launches {job.name} each time {names.model}@{alias} points at another version.",
     )
     def champion(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        return watch(
+        return evaluate_tick(
             context,
             f"{names.model}@{alias}",
             look=lambda: champion_token(getattr(context.resources, REGISTRY), names.model, alias),

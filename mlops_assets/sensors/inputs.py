@@ -8,7 +8,7 @@ import dagster as dg
 from mlops_assets.errors import TableError
 from mlops_assets.naming import INPUT_SAMPLES, ModelNames
 from mlops_assets.sensors.listing import listing_token
-from mlops_assets.sensors.watch import last_run_key, watch
+from mlops_assets.sensors.watch import evaluate_tick, last_run_key
 from mlops_assets.settings.groups import LaunchingSensorSettings
 from mlops_assets.settings.tables import InputsSettings
 
@@ -38,7 +38,7 @@ def inputs_sensor(
         description=f"Launches {job.name} when files of {inputs_settings.path} appear or change.",
     )
     def inputs(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        return watch(
+        return evaluate_tick(
             context,
             f"{names.model}/inputs",
             look=lambda: inputs_token(inputs_settings, root),

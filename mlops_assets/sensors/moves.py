@@ -61,11 +61,11 @@ class Memory:
     def to_cursor(self) -> str:
         return json.dumps({"shape": SHAPE, **asdict(self)})
 
-    def waited(self) -> "Memory":
+    def after_wait(self) -> "Memory":
         """After a tick that let an attempt pass."""
         return replace(self, wait=self.wait - 1)
 
-    def failed(self) -> "Memory":
+    def after_failure(self) -> "Memory":
         """After an attempt that failed: one tick passes after the second, three after the third, and so on doubling."""
         failures = self.failures + 1
         return replace(self, failures=failures, wait=ticks_to_wait(failures))

@@ -7,7 +7,7 @@ from mlops_assets.naming import REGISTRY, ModelNames
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.sensors.moves import Memory
 from mlops_assets.sensors.versions import new_versions
-from mlops_assets.sensors.watch import backing_off, failed, last_run_key
+from mlops_assets.sensors.watch import last_run_key, skip_after_failure, skip_while_waiting
 from mlops_assets.settings.groups import SensorSettings
 
 VERSION_TAG = "mlops_assets/version"
@@ -33,7 +33,7 @@ def new_version_sensor(names: ModelNames, settings: SensorSettings) -> dg.Sensor
     def new_version(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         memory = Memory.read(context.cursor)
         if memory.wait > 0:
-            return backing_off(memory)
+            return skip_while_waiting(memory)
         registry: MlflowRegistry = getattr(context.resources, REGISTRY)
         try:
             newest = newest_version(registry, names.model)
@@ -41,7 +41,7 @@ def new_version_sensor(names: ModelNames, settings: SensorSettings) -> dg.Sensor
             decision = new_versions(names.model, memory, newest, last)
             requests = [request for version in decision.versions if (request := _request(registry, names, version))]
         except RegistryError as error:
-            return failed(memory, error)
+            return skip_after_failure(memory, error)
         context.log.info(decision.reason)
         if not requests:
             return dg.SensorResult(skip_reason=decision.reason, cursor=decision.memory.to_cursor())

@@ -11,7 +11,7 @@ from mlops_assets.naming import INPUT_SAMPLES, ModelNames
 from mlops_assets.sensors.listing import extensions_of, listing, token_of
 from mlops_assets.sensors.moves import Memory
 from mlops_assets.sensors.partition_moves import PartitionMemory, decide_partitions
-from mlops_assets.sensors.watch import backing_off, failed
+from mlops_assets.sensors.watch import skip_after_failure, skip_while_waiting
 from mlops_assets.settings.groups import LaunchingSensorSettings
 from mlops_assets.settings.partitions import PartitionsSettings
 from mlops_assets.settings.tables import InputsSettings
@@ -49,11 +49,11 @@ def partitioned_inputs_sensor(
     def inputs(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         memory = PartitionMemory.read(context.cursor)
         if memory.attempts.wait > 0:
-            return _skipped(backing_off(memory.attempts), memory)
+            return _skipped(skip_while_waiting(memory.attempts), memory)
         try:
             tokens = partition_tokens(inputs_settings, partitioning, root)
         except (TableError, ConfigurationError) as error:
-            return _skipped(failed(memory.attempts, error), memory)
+            return _skipped(skip_after_failure(memory.attempts, error), memory)
         dynamic = partitions if isinstance(partitions, dg.DynamicPartitionsDefinition) else None
         if dynamic is None:
             tokens = {key: token for key, token in tokens.items() if partitions.has_partition_key(key)}

@@ -40,7 +40,7 @@ from mlops_assets.sensors.run_events import (
     run_times,
 )
 from mlops_assets.sensors.tracking_cursor import OVERLAP, TrackingCursor
-from mlops_assets.sensors.watch import backing_off, failed
+from mlops_assets.sensors.watch import skip_after_failure, skip_while_waiting
 from mlops_assets.settings.groups import ReportingSensorSettings
 
 STATUSES: dict[dg.DagsterRunStatus, Status] = {
@@ -83,7 +83,7 @@ def tracking_sensor(
     def tracking(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         cursor = TrackingCursor.read(context.cursor, datetime.now(UTC).timestamp())
         if cursor.wait > 0:
-            return backing_off(cursor)
+            return skip_while_waiting(cursor)
         registry: MlflowRegistry = getattr(context.resources, REGISTRY)
         recorded: list[str] = []
         try:
@@ -96,7 +96,7 @@ def tracking_sensor(
                     recorded.append(run.run_id)
                 cursor = cursor.with_run(run.run_id, entry.update_timestamp.timestamp())
         except RegistryError as error:
-            return failed(cursor, error)
+            return skip_after_failure(cursor, error)
         reason = f"Recorded in MLflow: {', '.join(recorded)}" if recorded else "No run has ended"
         return dg.SensorResult(skip_reason=reason, cursor=cursor.succeeded().to_cursor())
 

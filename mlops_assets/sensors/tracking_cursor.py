@@ -67,11 +67,11 @@ class TrackingCursor:
         """After a run that needs no second look."""
         return replace(self, after=max(self.after, updated), seen={**self.seen, run_id: updated})
 
-    def waited(self) -> "TrackingCursor":
+    def after_wait(self) -> "TrackingCursor":
         """After a tick that let an attempt pass."""
         return replace(self, wait=self.wait - 1)
 
-    def failed(self) -> "TrackingCursor":
+    def after_failure(self) -> "TrackingCursor":
         """After an attempt that failed; see `ticks_to_wait`."""
         failures = self.failures + 1
         return replace(self, failures=failures, wait=ticks_to_wait(failures))

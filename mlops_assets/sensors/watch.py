@@ -20,14 +20,14 @@ class RetryState(Protocol):
     @property
     def wait(self) -> int: ...
 
-    def waited(self) -> "RetryState": ...
+    def after_wait(self) -> "RetryState": ...
 
-    def failed(self) -> "RetryState": ...
+    def after_failure(self) -> "RetryState": ...
 
     def to_cursor(self) -> str: ...
 
 
-def watch(
+def evaluate_tick(
     context: dg.SensorEvaluationContext,
     subject: str,
     look: Callable[[], str | None],
@@ -59,11 +59,11 @@ def watch(
     if context.cursor and memory == Memory():
         context.log.warning("The cursor cannot be read; it is restored from what this sensor did last")
     if memory.wait > 0:
-        return backing_off(memory)
+        return skip_while_waiting(memory)
     try:
         token = look()
     except (RegistryError, TableError) as error:
-        return failed(memory, error)
+        return skip_after_failure(memory, error)
     if memory.known:
         decision = decide(subject, memory, token, None, None)
     else:
@@ -89,14 +89,14 @@ def run_of_partition(key: str, partition: str, tags: Mapping[str, str]) -> dg.Ru
     return dg.RunRequest(run_key=f"{key}[{partition}]", partition_key=partition, tags={**tags, MOVE_TAG: key})
 
 
-def backing_off(memory: RetryState) -> dg.SensorResult:
+def skip_while_waiting(memory: RetryState) -> dg.SensorResult:
     """A tick that lets an attempt pass."""
-    return _skip(memory.waited(), f"Backing off after {memory.failures} failures; {memory.wait} ticks to wait")
+    return _skip(memory.after_wait(), f"Backing off after {memory.failures} failures; {memory.wait} ticks to wait")
 
 
-def failed(memory: RetryState, error: Exception) -> dg.SensorResult:
+def skip_after_failure(memory: RetryState, error: Exception) -> dg.SensorResult:
     """A tick whose attempt failed: skipped with the reason, and the next attempt put off."""
-    after = memory.failed()
+    after = memory.after_failure()
     return _skip(after, f"{type(error).__name__}: {error} Next attempt after {after.wait} further ticks.")
 
 

@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 
 from mlops_assets.component import build_model_definitions
 from mlops_assets.errors import AliasNotFoundError, MlopsAssetsError, ModelNotFoundError, RegistryError
-from mlops_assets.metadata import picture, plain_text, table, verbatim
+from mlops_assets.metadata import picture_metadata, quote_markdown, strip_markup, table_metadata
 from mlops_assets.resources.defaults import default_resources
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets_tests.models.conftest import REFERENCE, edit_mlmodel, save_sklearn
@@ -146,12 +146,12 @@ def test_only_a_server_has_a_page(address):
 
 def test_no_text_in_a_picture_is_markdown_or_html():
     for text in (MARKUP, *NAMES.values()):
-        value = picture(b"svg", text).md_str
+        value = picture_metadata(b"svg", text).md_str
         assert value.startswith("![")
         assert value.endswith("](data:image/svg+xml;base64,c3Zn)")
         alt = value.removeprefix("![").removesuffix("](data:image/svg+xml;base64,c3Zn)")
         assert not set(alt) & set("[]()<>&`*_\\!|#\n\r")
-        assert plain_text(text) == alt
+        assert strip_markup(text) == alt
 
 
 @pytest.mark.parametrize(
@@ -170,14 +170,14 @@ def test_no_text_in_a_picture_is_markdown_or_html():
 )
 def test_the_description_of_a_check_is_shown_as_it_is(text):
     """Dagster renders it as Markdown; a real renderer must see nothing but code, and all of the text."""
-    tokens = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(verbatim(text))
+    tokens = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(quote_markdown(text))
     leaves = [leaf for token in tokens for leaf in (token.children or [token]) if leaf.nesting == 0]
     assert [leaf.type for leaf in leaves] in (["code_inline"], ["fence"])
     assert " ".join(leaves[0].content.split()) == " ".join(text.split())
 
 
 def test_a_description_of_nothing_is_none():
-    assert (verbatim(""), verbatim("  ")) == ("", "")
+    assert (quote_markdown(""), quote_markdown("  ")) == ("", "")
 
 
 def test_a_refused_model_shows_its_reason_as_it_is(registry, run, saved, iris):
@@ -192,7 +192,7 @@ def test_a_refused_model_shows_its_reason_as_it_is(registry, run, saved, iris):
 
 
 def test_cells_of_a_table_stay_text():
-    shown = table([{"name": MARKUP}], {"name": "string"})
+    shown = table_metadata([{"name": MARKUP}], {"name": "string"})
     assert isinstance(shown, dg.TableMetadataValue)
     assert shown.records[0].data["name"] == MARKUP
 

@@ -129,14 +129,14 @@ def test_a_key_of_another_kind_restores_nothing(key):
 def test_failures_back_off_by_doubling_and_stop_at_the_longest_wait():
     memory, waits = Memory(True, "v1", 1), []
     for _ in range(9):
-        memory = memory.failed()
+        memory = memory.after_failure()
         waits.append(memory.wait)
     assert waits == [0, 1, 3, 7, 15, LONGEST_WAIT, LONGEST_WAIT, LONGEST_WAIT, LONGEST_WAIT]
-    assert Memory(failures=10**9).failed().wait == LONGEST_WAIT
+    assert Memory(failures=10**9).after_failure().wait == LONGEST_WAIT
 
 
 def test_after_failures_nothing_is_forgotten_and_recovery_is_said():
-    memory = Memory(True, "v1", 1).failed().failed().waited()
+    memory = Memory(True, "v1", 1).after_failure().after_failure().after_wait()
     same = decide(SUBJECT, memory, "v1", None, None)
     assert (same.run_key, same.reason) == (None, "It answers again, after 2 failed attempts. m@Champion is still v1")
     assert same.memory == Memory(True, "v1", 1)

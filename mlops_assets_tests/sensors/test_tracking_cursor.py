@@ -57,8 +57,8 @@ def test_runs_that_no_tick_meets_again_are_dropped():
 def test_failed_attempts_are_repeated_ever_more_rarely():
     cursor, waits = TrackingCursor(0.0), []
     for _ in range(8):
-        cursor = cursor.failed()
+        cursor = cursor.after_failure()
         waits.append(cursor.wait)
     assert waits == [0, 1, 3, 7, 15, 31, 31, 31]
-    assert cursor.waited().wait == 30
+    assert cursor.after_wait().wait == 30
     assert (cursor.succeeded().failures, cursor.succeeded().wait) == (0, 0)
