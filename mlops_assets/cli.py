@@ -79,11 +79,10 @@ def _receipt(chosen: argparse.Namespace) -> int:
 
 
 def _compare(chosen: argparse.Namespace) -> int:
-    from mlops_assets.code_location.model_resources import load_definitions
+    from mlops_assets.code_location.model_resources import find_registry
     from mlops_assets.models.signature_of_version import compare_versions
-    from mlops_assets.naming import REGISTRY
 
-    registry = (load_definitions(chosen.module).resources or {})[REGISTRY].address()
+    registry = find_registry(chosen.module).address()
     name, verdict = compare_versions(registry, chosen.model, chosen.old, chosen.new, chosen.mode)
     print(verdict.report(name), end="")
     return 0 if verdict.compatible else 1

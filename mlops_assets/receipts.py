@@ -15,6 +15,7 @@ from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.io_managers.champion import ChampionIOManager
 from mlops_assets.io_managers.tables import TableIOManager
 from mlops_assets.models.loaded_model import LoadedModel
+from mlops_assets.models.model_uri import VersionUri, parse_model_uri
 from mlops_assets.naming import BACKGROUND, INPUT_SAMPLES, REGISTRY, SAMPLE_EXPLANATIONS, ModelNames
 from mlops_assets.resources.registry import MlflowRegistry
 
@@ -47,7 +48,7 @@ def explain_receipt(
     if source.inputs_version != now.data_version:
         raise ExplanationError(
             "The published input_samples are not those that the ledger explains",
-            where=names.model,
+            where=names.name,
             fix="Materialize sample_explanations again",
         )
     chosen = _filter(key, ledger.schema, source.row_key)
@@ -55,7 +56,7 @@ def explain_receipt(
     if not stored.num_rows or rows.num_rows != 1:
         given = ", ".join(f"{name}={value}" for name, value in key.items())
         raise ExplanationError(
-            f"The ledger has no row {given}", where=names.model, fix=f"The row key is {', '.join(source.row_key)}"
+            f"The ledger has no row {given}", where=names.name, fix=f"The row key is {', '.join(source.row_key)}"
         )
     model = _pinned(names, resources, source)
     origin = LedgerProvenance.of(source)
@@ -90,7 +91,14 @@ def _pinned(names: ModelNames, resources: Mapping[str, Any], source: Provenance)
     """The version that the ledger names, from the registry, with the ledger's digest."""
     registry: MlflowRegistry = resources[REGISTRY]
     store: ChampionIOManager = resources[names.champion_store]
-    reference = registry.pin(names.model, int((source.model_uri or "").rpartition("/")[2]), store.trust)
+    uri = parse_model_uri(source.model_uri or "")
+    if not isinstance(uri, VersionUri):
+        raise ExplanationError(
+            f"The ledger names no version of a registered model: {source.model_uri}",
+            where=names.name,
+            fix="Materialize sample_explanations again",
+        )
+    reference = registry.pin(uri.name, uri.version, store.trust)
     return store.load(reference)
 
 

@@ -10,7 +10,9 @@ import dagster as dg
 from mlops_assets.errors import ConfigurationError, did_you_mean
 from mlops_assets.journal.journal import Journal
 from mlops_assets.naming import REGISTRY, ModelNames
+from mlops_assets.resources.binding import default_bindings
 from mlops_assets.resources.journal import ChampionJournal
+from mlops_assets.resources.registry import MlflowRegistry
 
 DEFAULT_MODULE = "mlops_assets.definitions"
 _MARK = "_tables_io_manager"
@@ -58,6 +60,24 @@ def model_resources(module: str, names: ModelNames, only: Collection[str] | None
         yield {key: getattr(resources, key) for key in needed}
 
 
+def find_registry(module: str) -> MlflowRegistry:
+    """The registry of the code location that `module` defines.
+
+    Raises
+    ------
+    ConfigurationError
+        The module cannot be imported, holds no definitions, or has neither a registry nor a model.
+    """
+    known = _all_resources(load_definitions(module))
+    if REGISTRY not in known:
+        raise ConfigurationError(
+            "The code location has no registered model", where=module, fix="Add one, or name another module"
+        )
+    with dg.build_resources({REGISTRY: known[REGISTRY]}) as resources:
+        registry: MlflowRegistry = getattr(resources, REGISTRY)
+        return registry
+
+
 def find_journal(module: str, model: str) -> Journal:
     """The journal of a model of the code location that `module` defines.
 
@@ -78,4 +98,4 @@ def _all_resources(definitions: dg.Definitions) -> dict[str, Any]:
     for asset in definitions.assets or ():
         if isinstance(asset, dg.AssetsDefinition):
             asset_resources |= asset.resource_defs
-    return {**(definitions.resources or {}), **asset_resources}
+    return {**default_bindings(asset_resources), **(definitions.resources or {}), **asset_resources}

@@ -241,4 +241,4 @@ class TrackingSettings(dg.Model, dg.Resolvable):
     """Whether each Dagster run is also recorded as an MLflow run."""
 
     enabled: bool = Field(default=False, description="Record runs in MLflow.")
-    experiment: str | None = Field(default=None, description="MLflow experiment; null: mlops_assets/<model>.")
+    experiment: str | None = Field(default=None, description="MLflow experiment; null: mlops_assets/<name>.")
