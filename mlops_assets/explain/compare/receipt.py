@@ -12,7 +12,9 @@ from mlops_assets.explain.columns import shap_column
 from mlops_assets.explain.explainers.explainer import Explainer
 from mlops_assets.explain.ledger.ledger import explain_batches
 from mlops_assets.explain.ledger.residuals import residual_tolerance
+from mlops_assets.explain.spaces import SPACES
 from mlops_assets.models.reference import ModelReference
+from mlops_assets.trees.arrays import Space
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,7 +52,7 @@ class Receipt:
     reference: ModelReference
     kind: str
     reason: str
-    space: str
+    space: Space
     lines: tuple[ReceiptLine, ...]
     problems: tuple[str, ...]
 
@@ -75,7 +77,7 @@ class Receipt:
             f"Model: {self.reference.name}, version {self.reference.version}",
             f"Digest: {self.reference.digest}",
             f"Explained by: {self.kind} ({self.reason})",
-            f"Unit of all numbers: {self.space}",
+            f"Unit of all numbers: {SPACES[self.space].meaning}",
         ]
         for line in self.lines:
             text += ["", *_describe_output(line, top, values)]

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from mlops_assets.arrow.batching import fixed_batches
-from mlops_assets.explain.explainers.agreement import to_response_scale
+from mlops_assets.explain.spaces import to_response_scale
 from mlops_assets.trees.arrays import Floats, Space
 
 COMPARED_ROWS = 16_384
@@ -102,7 +102,7 @@ def _compare(
         return "the numbers", int(wrong.sum()), float(finite.max()) if finite.size else 0.0
     if published.num_columns != 1 or space in ("identity", "log"):
         return None
-    labels = np.asarray([str(label) for label in published.column(0).to_pylist()])
+    labels = np.asarray([_label(value) for value in published.column(0).to_pylist()])
     wrong = _wrong_labels(explained, labels, outputs, 0.5 if space == "probability" else 0.0)
     return "the label that the scores imply", int(wrong.sum()), float(wrong.mean()) if len(wrong) else 0.0
 
@@ -121,6 +121,11 @@ def _numbers(published: pa.RecordBatch, outputs: Sequence[str], space: Space) ->
     if regression and len(names) == len(outputs) and set(names) == set(outputs):
         columns = [columns[names.index(output)] for output in outputs]
     return np.column_stack(columns)
+
+
+def _label(value: object) -> str:
+    # XGBoost's multi:softmax numbers its classes in floats.
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _wrong_labels(explained: Floats, labels: np.ndarray, outputs: Sequence[str], threshold: float) -> np.ndarray:

@@ -14,6 +14,7 @@ from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.explain.ledger.residuals import ResidualVerdict, judge_residuals
 from mlops_assets.explain.ledger.summary import LedgerSummary, match_input_rows
 from mlops_assets.explain.report.example_rows import ExampleRow, pick_example_rows
+from mlops_assets.trees.arrays import Space
 
 OUTPUTS_SHOWN = 4
 """How many outputs a report explains in detail; the others are named."""
@@ -57,7 +58,7 @@ class ReportContents:
     title: str
     facts: Mapping[str, str]
     summary: LedgerSummary
-    space: str
+    space: Space
     row_key: Sequence[str]
     inputs: Mapping[str, pa.Table] = field(default_factory=dict)
     examples: Mapping[str, Sequence[ExampleRow]] = field(default_factory=dict)
