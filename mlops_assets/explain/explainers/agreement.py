@@ -52,8 +52,8 @@ def find_disagreement(explainer: Explainer, subject: ExplanationSubject, rows: "
     """Why base and attributions do not give the model's predictions on `rows`; None when they do.
 
     Compared are base + attributions with the model's numbers, and for classifiers the winning class with the labels
-    that `pyfunc.predict` returns. A model that answers with a class's number (XGBoost's ``multi:softmax``) is compared by
-    that.
+    that `pyfunc.predict` returns. A model that answers with a class's number (XGBoost's ``multi:softmax``) is
+    compared by that.
     """
     explanation = explainer.explain(rows)
     additive = explanation.base + explanation.values.sum(axis=1)

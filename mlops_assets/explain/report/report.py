@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from mlops_assets.explain.columns import shap_column
+from mlops_assets.explain.columns import EXPLAINED_VALUE, shap_column
 from mlops_assets.explain.compare.changes import OutputChange
 from mlops_assets.explain.report.bars import BarTable, bars, waterfall
 from mlops_assets.explain.report.charts import beeswarm, dependence
@@ -154,7 +154,7 @@ def _waterfall(contents: ReportContents, output: str, example: ExampleRow) -> Ba
     ]
     why = example.why if example.why.endswith("residual") else f"{example.why} prediction"
     caption = f"{why.capitalize()} of {output}: {named}"
-    return waterfall(row["base_value"], row["prediction"], steps, row["residual"], caption)
+    return waterfall(row["base_value"], row[EXPLAINED_VALUE], steps, row["residual"], caption)
 
 
 def _rejected(contents: ReportContents) -> _Table | None:
