@@ -3,7 +3,8 @@
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING
+from enum import Enum
+from typing import TYPE_CHECKING, Literal
 
 import dagster as dg
 import pyarrow as pa
@@ -22,6 +23,7 @@ from mlops_assets.explain.explainers.setup import draw_background_pool
 from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.explain.ledger.selection import Selection
 from mlops_assets.explain.ledger.work import ExplainWork
+from mlops_assets.explain.spaces import SPACES
 from mlops_assets.metadata import COLUMN_LINEAGE, column_lineage
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.naming import (
@@ -38,21 +40,28 @@ from mlops_assets.settings.tables import OutputsSettings
 if TYPE_CHECKING:
     import pandas as pd
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 
 LEDGER_DESCRIPTION = """
 The ledger: why each row got its prediction, one row per input row and output.
 
-Row key, output, prediction, base value, residual, one `shap_<column>` per column of the signature's inputs, model
-version and digest. base_value + the sum of the attributions + residual = prediction, in the space that the metadata
-names. A binary classification is explained for its positive class. Every row by default, in the order of
-`input_samples`; streams. The same inputs, model and seed give the same bytes."""
+Row key, output, space, explained value, base value, residual, one `shap_<column>` per column of the signature's inputs,
+model version and digest. base_value + the sum of the attributions + residual = explained_value, on the scale that
+`space` names; `space_meaning` in the metadata leads back to the prediction. A binary classification is explained for
+its positive class. Every row by default, in the order of `input_samples`; streams. The same inputs, model and seed give
+the same bytes."""
 
 BACKGROUND_DESCRIPTION = """
 The rows that the explainer compares with: the background of linear, permutation and interventional explanations.
 
 At most `explain.background_rows` rows of `input_samples`, drawn with the run's seed. A receipt checks a row of the
 ledger against them. Made together with the ledger, and only where the explainer has a background: trees need none."""
+
+
+class ExplainSpace(Enum):
+    """The scale that a run may ask for."""
+
+    probability = "probability"
 
 
 def sample_explanations_assets(
@@ -74,9 +83,14 @@ def sample_explanations_assets(
         )
         where: str | None = Field(
             default=defaults.where,
-            description="Explain only rows that pass, for example: prediction > 0.8 and age < 30.",
+            description="Explain only rows that pass, for example: explained_value > 0.8 and age < 30.",
         )
         seed: int = Field(default=defaults.seed, description="Seed of the background sample and of sampled methods.")
+
+        space: ExplainSpace | None = Field(
+            default=None if defaults.space is None else ExplainSpace(defaults.space),
+            description="probability: attributions of it, where the explainer gives them. Null: its own scale.",
+        )
 
         def selection(self) -> Selection:
             sample = int(self.sample) if self.sample is not None and self.sample > 1 else self.sample
@@ -116,7 +130,8 @@ def sample_explanations_assets(
 
         reference, source = champion_model.reference, Provenance.of(input_samples.schema)
 
-        settings = defaults.config(config.seed)
+        space: Literal["probability"] | None = None if config.space is None else "probability"
+        settings = replace(defaults.config(config.seed), space=space)
         pool = draw_background_pool(rows_of(input_samples), settings)
         selection = config.selection()
         key = pa.schema([input_samples.schema.field(name) for name in source.row_key])
@@ -174,6 +189,7 @@ def sample_explanations_assets(
                 "explainer": explainer.KIND,
                 "explainer_reason": explainer.reason,
                 "space": explainer.space,
+                "space_meaning": SPACES[explainer.space].meaning,
                 "outputs": ", ".join(explainer.outputs),
                 "background_digest": explainer.background_digest or "(none: the method needs no background)",
                 "selection": str(selection),

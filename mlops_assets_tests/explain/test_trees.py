@@ -131,7 +131,7 @@ def test_integer_columns_are_no_obstacle(save: Save, people: pd.DataFrame) -> No
         ("regression", "identity", ("prediction",)),
         ("poisson", "log", ("prediction",)),
         ("binary", "log-odds", ("1",)),
-        ("multiclass", "log-odds", ("0", "1", "2")),
+        ("multiclass", "softmax margin", ("0", "1", "2")),
     ],
 )
 def test_a_booster_without_labels_is_explained_in_its_raw_score(

@@ -12,6 +12,7 @@ from mlops_assets.arrow.batching import fixed_batches
 from mlops_assets.errors import ExplanationError
 from mlops_assets.explain.columns import SHAP_PREFIX, shap_column
 from mlops_assets.explain.compare.changes import ExplanationDiff, FeatureChange, OutputChange
+from mlops_assets.explain.ledger.stored import in_todays_columns
 from mlops_assets.explain.ranking import ndcg, rank_by_size
 from mlops_assets.trees.arrays import Floats
 
@@ -106,7 +107,7 @@ class _Ledger:
     """A stream of ledger batches whose features and outputs are known before it is consumed."""
 
     def __init__(self, batches: Iterable[pa.RecordBatch]) -> None:
-        self._rest = (batch for batch in batches if batch.num_rows)
+        self._rest = (in_todays_columns(batch) for batch in batches if batch.num_rows)
         self._first = next(self._rest, None)
         names = self._first.schema.names if self._first is not None else []
         self.features = [name.removeprefix(SHAP_PREFIX) for name in names if name.startswith(SHAP_PREFIX)]
