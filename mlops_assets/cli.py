@@ -8,14 +8,25 @@ from mlops_assets.commands.all_commands import COMMANDS
 from mlops_assets.errors import MlopsAssetsError
 
 
+class _ShowVersion(argparse.Action):
+    """``--version``; the installed version is looked up only when it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_arguments: object) -> None:
+        from importlib.metadata import version
+
+        print(f"mlops-assets {version('mlops-assets')}")
+        parser.exit()
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; errors of this package are printed as one message, without a traceback.
 
     Returns
     -------
-    0 on success, 1 on a failure that the message explains, 2 for a wrong command line.
+    0 on success, 1 on a failure that the message explains or a verdict that is negative, 2 for a wrong command line.
     """
     chosen = build_parser().parse_args(arguments)
+    chosen.commands = COMMANDS
     command = next(command for command in COMMANDS if command.name == chosen.command)
     try:
         return command.run(chosen)
@@ -30,7 +41,12 @@ def build_parser() -> argparse.ArgumentParser:
         prog="mlops-assets",
         description="Contract-checked predictions and exact explanations for registered MLflow models.",
     )
+    parser.add_argument("--version", action=_ShowVersion, nargs=0, help="print the installed version")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     for command in COMMANDS:
-        command.add_arguments(commands.add_parser(command.name, help=command.help))
+        command.add_arguments(
+            commands.add_parser(
+                command.name, help=command.help, description=f"{command.help[0].upper()}{command.help[1:]}."
+            )
+        )
     return parser

@@ -5,6 +5,7 @@ from typing import Any
 
 import dagster as dg
 
+from mlops_assets.code_location.only_model import is_wanted
 from mlops_assets.code_location.same_names import reserve_names
 from mlops_assets.model_definitions import model_definitions
 from mlops_assets.settings.model import ModelSettings
@@ -26,6 +27,8 @@ class MlflowModelComponent(dg.Component, ModelSettings):
         ConfigurationError
             Another YAML of the code location has this model, or one whose jobs and assets would have the same names.
         """
+        if not is_wanted(self):
+            return dg.Definitions()
         with reserve_names(self.registered_model, context):
             return self.definitions(Path(context.project_root))
 
@@ -44,6 +47,7 @@ class MlflowModelComponent(dg.Component, ModelSettings):
         ConfigurationError
             A strategy's KIND cannot be found.
         """
+        is_wanted(self)
         return model_definitions(self, root or project_root())
 
 

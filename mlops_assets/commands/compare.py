@@ -15,12 +15,11 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(chosen: argparse.Namespace) -> int:
-    from mlops_assets.code_location.model_resources import load_definitions
+    from mlops_assets.code_location.model_resources import open_registry
     from mlops_assets.models.signature_of_version import compare_versions
-    from mlops_assets.naming import REGISTRY
 
-    registry = (load_definitions(chosen.module).resources or {})[REGISTRY].address()
-    name, verdict = compare_versions(registry, chosen.model, chosen.old, chosen.new, chosen.mode)
+    with open_registry(chosen.module) as registry:
+        name, verdict = compare_versions(registry.address(), chosen.model, chosen.old, chosen.new, chosen.mode)
     print(verdict.report(name), end="")
     return 0 if verdict.compatible else 1
 

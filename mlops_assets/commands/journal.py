@@ -15,7 +15,15 @@ def _run(chosen: argparse.Namespace) -> int:
     from mlops_assets.code_location.model_resources import find_journal
     from mlops_assets.journal.text import format_entries
 
-    print(format_entries(find_journal(chosen.module, chosen.model).entries()))
+    journal = find_journal(chosen.module, chosen.model)
+    entries = journal.entries()
+    if not entries:
+        print(
+            f"The journal of {chosen.model!r} is empty: no run and no sensor has looked at the model yet "
+            f"({journal.folder.uri})."
+        )
+        return 0
+    print(format_entries(entries))
     return 0
 
 

@@ -11,5 +11,7 @@ def add_model(parser: argparse.ArgumentParser) -> None:
 def add_module(parser: argparse.ArgumentParser) -> None:
     """``--module``: the code location."""
     parser.add_argument(
-        "--module", default="mlops_assets.definitions", help="module of the code location (default: %(default)s)"
+        "--module",
+        help="module or file that holds the definitions, or the name of a workspace's location (default: those of the "
+        "project that the working directory is in)",
     )
