@@ -63,9 +63,10 @@ def open_model(
     ConfigurationError
         There is no code location, it cannot be loaded, or it has no such model.
     """
-    names = ModelNames(model)
     with open_code_location(module) as location, load_only(model) as loaded:
         known = _all_resources(load_definitions(location))
+        settings = loaded.settings.get(model)
+        names = settings.names if settings else ModelNames(model)
         if names.tables not in known:
             models = set(loaded.settings) or {key.removesuffix(_MARK) for key in known if key.endswith(_MARK)}
             raise _no_such_model(model, models, location)
@@ -73,11 +74,9 @@ def open_model(
         keys = {key for key in known if key.startswith(f"{names.slug}_")} if only is None else only(names)
         keys = _with_required({*keys, names.journal, REGISTRY}, known)
         with dg.build_resources({key: known[key] for key in keys} | {REGISTRY: registry}) as resources:
-            opened = ModelResources(
-                location, names, {key: getattr(resources, key) for key in keys}, loaded.settings.get(model)
-            )
+            opened = ModelResources(location, names, {key: getattr(resources, key) for key in keys}, settings)
             # "a-b" and "a_b" have the same keys.
-            if opened.journal_resource.model != model:
+            if opened.journal_resource.model != names.model:
                 raise _no_such_model(model, {opened.journal_resource.model}, location)
             yield opened
 

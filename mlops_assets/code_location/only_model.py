@@ -15,9 +15,9 @@ class OnlyModel:
     Attributes
     ----------
     model
-        The registered model.
+        What the command calls the model.
     settings
-        Those of every model of the code location, by its name.
+        Those of every model of the code location, by what commands call it.
     """
 
     model: str
@@ -43,5 +43,6 @@ def is_wanted(settings: ModelSettings) -> bool:
     only = _only.get()
     if only is None:
         return True
-    only.settings[settings.registered_model] = settings
-    return settings.registered_model == only.model
+    name = settings.registered_model
+    only.settings[name] = settings
+    return name == only.model

@@ -11,6 +11,7 @@ from types import ModuleType
 
 import dagster as dg
 
+from mlops_assets.code_location.env_file import load_env_file
 from mlops_assets.code_location.find_location import CodeLocation, find_code_location
 from mlops_assets.errors import ConfigurationError, MlopsAssetsError
 
@@ -43,15 +44,6 @@ def open_code_location(asked: str | None = None) -> Iterator[CodeLocation]:
     finally:
         os.environ.clear()
         os.environ.update(before)
-
-
-def load_env_file(folder: Path) -> None:
-    """Set the variables of a project's ``.env``; as in Dagster's own commands they take precedence over the shell's."""
-    from dotenv import dotenv_values
-
-    file = folder / ".env"
-    if file.is_file():
-        os.environ.update({name: value for name, value in dotenv_values(file).items() if value is not None})
 
 
 def load_definitions(location: CodeLocation) -> dg.Definitions:
