@@ -3,6 +3,8 @@
 from mlops_assets.code_location.defs_folder import load_from_defs_folder as load_from_defs_folder
 from mlops_assets.component import MlflowModelComponent as MlflowModelComponent
 from mlops_assets.component import build_model_definitions as build_model_definitions
+from mlops_assets.direct.api import explain as explain
+from mlops_assets.direct.api import score as score
 from mlops_assets.engines.chunks import Chunk as Chunk
 from mlops_assets.engines.engine import Engine as Engine
 from mlops_assets.engines.engine import Run as Run

@@ -5,6 +5,7 @@ from typing import Any
 
 import dagster as dg
 
+from mlops_assets.code_location.only_model import is_wanted
 from mlops_assets.code_location.same_names import reserve_names
 from mlops_assets.model_definitions import model_definitions
 from mlops_assets.settings.model import ModelSettings
@@ -28,6 +29,8 @@ class MlflowModelComponent(dg.Component, ModelSettings):
             Another YAML of the code location has this name, or one that makes the same names of jobs and assets; or it
             writes the same tables.
         """
+        if not is_wanted(self):
+            return dg.Definitions()
         root = Path(context.project_root)
         with reserve_names(self, root, context):
             return self.definitions(root)
@@ -48,6 +51,7 @@ class MlflowModelComponent(dg.Component, ModelSettings):
         ConfigurationError
             A strategy's KIND cannot be found.
         """
+        is_wanted(self)
         return model_definitions(self, root or project_root())
 
 

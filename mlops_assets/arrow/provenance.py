@@ -84,5 +84,11 @@ class Provenance:
         return {**{key: value for key, value in fields.items() if value is not None}, **extra}
 
 
+def with_provenance(reader: pa.RecordBatchReader, provenance: Provenance) -> pa.RecordBatchReader:
+    """The same stream; its schema says where it comes from."""
+    schema = reader.schema.with_metadata(provenance.to_metadata())
+    return pa.RecordBatchReader.from_batches(schema, (batch.cast(schema) for batch in reader))
+
+
 def _ours(key: bytes) -> bool:
     return key.startswith(PREFIX.encode())

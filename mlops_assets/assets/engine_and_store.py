@@ -12,9 +12,6 @@ from mlops_assets.settings.groups import ResumeSettings, StrategySettings
 from mlops_assets.state import state_folder
 from mlops_assets.strategies import build_strategy
 
-# Of one chunk, where the settings name no number: what a killed run loses is seconds of predicting, or of explaining.
-PREDICTED_ROWS, EXPLAINED_ROWS = 65_536, 2_048
-
 
 @dataclass(frozen=True)
 class EngineAndStore:

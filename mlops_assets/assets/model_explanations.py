@@ -9,9 +9,8 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from mlops_assets.arrow.content_hash import hash_of
-from mlops_assets.arrow.provenance import Provenance
+from mlops_assets.arrow.provenance import Provenance, with_provenance
 from mlops_assets.arrow.views import rows_of
-from mlops_assets.assets.streams import with_provenance
 from mlops_assets.explain.columns import shap_column
 from mlops_assets.explain.ledger.partitioned import join_partitions
 from mlops_assets.explain.ledger.provenance import LedgerProvenance

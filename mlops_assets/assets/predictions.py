@@ -1,6 +1,5 @@
 """Predictions beside their row keys."""
 
-import json
 from collections.abc import Iterator
 from enum import Enum
 from typing import Any
@@ -10,23 +9,15 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 from pydantic import Field
 
-from mlops_assets.arrow.content_hash import hash_of
-from mlops_assets.arrow.provenance import Provenance
-from mlops_assets.arrow.views import first_of
-from mlops_assets.assets.engine_and_store import PREDICTED_ROWS, EngineAndStore
-from mlops_assets.assets.streams import with_provenance
-from mlops_assets.engines.engine import InputRows, Run, stream_results
+from mlops_assets.arrow.provenance import with_provenance
+from mlops_assets.assets.engine_and_store import EngineAndStore
 from mlops_assets.metadata import COLUMN_LINEAGE, column_lineage, prefix_floats
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.naming import CHAMPION_MODEL, INPUT_SAMPLES, MODEL_SIGNATURE, PREDICTIONS, ModelNames
-from mlops_assets.scoring.batch_dependence import MOST_ROWS, measure_batch_dependence
-from mlops_assets.scoring.predict import PredictWork
 from mlops_assets.scoring.prediction_columns import model_output_columns
-from mlops_assets.scoring.provenance import PredictionsProvenance
+from mlops_assets.scoring.score_table import CODE_VERSION, score_table
 from mlops_assets.settings.groups import PredictSettings
 from mlops_assets.settings.tables import OutputsSettings
-
-CODE_VERSION = "1"
 
 
 class PredictMethod(Enum):
@@ -79,47 +70,28 @@ def predictions_asset(
         version is a hash of the model's digest, the signature, the rows and the params: the same inputs give the same
         version and the same bytes.
         """
-        from mlops_assets.scoring.params import validate_params
-        from mlops_assets.signatures.mlflow.signature_json import signature_from_json, signature_hash
-
-        signature = signature_from_json(model_signature)
-        source = Provenance.of(input_samples.schema)
-        params = validate_params(config.params, signature.params, where=champion_model.reference.uri)
-        version = hash_of(
-            CODE_VERSION,
-            champion_model.reference.digest,
-            str(champion_model.reference.version),
-            signature_hash(model_signature),
-            source.data_version or "",
-            config.predict_method.value,
-            json.dumps(params, sort_keys=True, default=str),
+        scored = score_table(
+            champion_model,
+            model_signature,
+            input_samples,
+            engine_and_store.engine(),
+            name=names.model,
+            method=config.predict_method.value,
+            params=config.params,
+            batch_rows=defaults.batch_rows,
+            store=engine_and_store.store(),
+            log=context.log.info,
         )
-        rows = InputRows.of(input_samples, defaults.batch_rows, PREDICTED_ROWS)
-        work = PredictWork(
-            champion_model, model_signature, source.row_key, params, config.predict_method.value, rows.count
-        )
-        run = Run(work, rows, engine_and_store.store(), log=context.log.info)
-        dependence = measure_batch_dependence(work.scorer.score, first_of(input_samples, MOST_ROWS))
-        stream = work.scorer.combine(stream_results(engine_and_store.engine(), run), input_samples.schema)
-        provenance = Provenance(
-            row_key=source.row_key,
-            model=names.model,
-            model_uri=champion_model.reference.uri,
-            model_digest=champion_model.reference.digest,
-            signature_hash=signature_hash(model_signature),
-            inputs_version=source.data_version,
-            data_version=version,
-            extra=PredictionsProvenance(config.predict_method.value, params, dependence).to_extra(),
-        )
-        features = [name for name in input_samples.schema.names if name not in source.row_key]
-        output_columns = model_output_columns(stream.schema, source.row_key)
-        depends = dict.fromkeys(output_columns, features) | {name: [name] for name in source.row_key}
+        stream, provenance = scored.stream, scored.provenance
+        features = [name for name in input_samples.schema.names if name not in provenance.row_key]
+        output_columns = model_output_columns(stream.schema, provenance.row_key)
+        depends = dict.fromkeys(output_columns, features) | {name: [name] for name in provenance.row_key}
 
         def report_statistics(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             yield from batches
-            for name, statistics in work.scorer.statistics.items():
+            for name, statistics in scored.scorer.statistics.items():
                 context.add_asset_metadata(prefix_floats(statistics.as_floats(), name))
-            context.add_asset_metadata(run.tally.as_metadata())
+            context.add_asset_metadata(scored.run.tally.as_metadata())
 
         return dg.MaterializeResult(
             value=with_provenance(
@@ -131,7 +103,7 @@ def predictions_asset(
                 "model_digest": champion_model.reference.digest,
                 "predict_method": config.predict_method.value,
             },
-            data_version=dg.DataVersion(version),
+            data_version=dg.DataVersion(scored.data_version),
         )
 
     return predictions

@@ -1,8 +1,7 @@
 """Why each row got its prediction."""
 
-import json
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from enum import Enum
 from typing import TYPE_CHECKING, Literal
 
@@ -11,18 +10,12 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 from pydantic import Field
 
-from mlops_assets.arrow.content_hash import hash_of
-from mlops_assets.arrow.provenance import Provenance
-from mlops_assets.arrow.views import rows_of
-from mlops_assets.assets.engine_and_store import EXPLAINED_ROWS, EngineAndStore
+from mlops_assets.arrow.provenance import Provenance, with_provenance
+from mlops_assets.assets.engine_and_store import EngineAndStore
 from mlops_assets.assets.progress import with_progress
-from mlops_assets.assets.streams import with_provenance
-from mlops_assets.engines.engine import InputRows, Run, stream_results
 from mlops_assets.explain.columns import interaction_column, shap_column
-from mlops_assets.explain.explainers.setup import draw_background_pool
-from mlops_assets.explain.ledger.provenance import LedgerProvenance
+from mlops_assets.explain.ledger.explain_table import CODE_VERSION, explain_table
 from mlops_assets.explain.ledger.selection import Selection
-from mlops_assets.explain.ledger.work import ExplainWork
 from mlops_assets.explain.spaces import SPACES
 from mlops_assets.metadata import COLUMN_LINEAGE, column_lineage
 from mlops_assets.models.loaded_model import LoadedModel
@@ -39,8 +32,6 @@ from mlops_assets.settings.tables import OutputsSettings
 
 if TYPE_CHECKING:
     import pandas as pd
-
-CODE_VERSION = "2"
 
 LEDGER_DESCRIPTION = """
 The ledger: why each row got its prediction, one row per input row and output.
@@ -126,63 +117,38 @@ def sample_explanations_assets(
         model_signature: str,
         input_samples: ds.Dataset,
     ) -> Iterator[dg.MaterializeResult[pa.RecordBatchReader]]:
-        from mlops_assets.signatures.mlflow.signature_json import signature_hash
-
-        reference, source = champion_model.reference, Provenance.of(input_samples.schema)
-
+        reference = champion_model.reference
         space: Literal["probability"] | None = None if config.space is None else "probability"
-        settings = replace(defaults.config(config.seed), space=space)
-        pool = draw_background_pool(rows_of(input_samples), settings)
-        selection = config.selection()
-        key = pa.schema([input_samples.schema.field(name) for name in source.row_key])
-        count = input_samples.count_rows()
-        rows = count if selection.limit is None else min(count, selection.limit)
-        work = ExplainWork(champion_model, model_signature, key, pool, settings, selection, rows)
-        explainer = work.explainer
-        chosen = {**asdict(settings), "selection": repr(selection)}
-        version = hash_of(
-            CODE_VERSION,
-            reference.digest,
-            str(reference.version),
-            signature_hash(model_signature),
-            source.data_version or "",
-            json.dumps(chosen, sort_keys=True),
-        )
-        provenance = Provenance(
-            row_key=source.row_key,
-            model=names.model,
-            model_uri=reference.uri,
-            model_digest=reference.digest,
-            signature_hash=signature_hash(model_signature),
-            inputs_version=source.data_version,
-            data_version=version,
-            extra=LedgerProvenance.describe(explainer, selection, settings).to_extra(),
-        )
-        if explainer.background is not None:
-            yield _background(names, explainer.background, explainer.background_digest, provenance)
-        run = Run(
-            work,
-            InputRows.of(
-                input_samples, defaults.batch_rows, EXPLAINED_ROWS, None if selection.every_row else work.select_rows
-            ),
-            engine_and_store.store(),
+        explained = explain_table(
+            champion_model,
+            model_signature,
+            input_samples,
+            engine_and_store.engine,
+            name=names.model,
+            settings=replace(defaults.config(config.seed), space=space),
+            selection=config.selection(),
+            batch_rows=defaults.batch_rows,
+            store=engine_and_store.store(),
             log=context.log.info,
         )
+        explainer, provenance = explained.explainer, explained.provenance
+        if explainer.background is not None:
+            yield _background(names, explainer.background, explainer.background_digest, provenance)
 
         def ledger() -> Iterator[pa.RecordBatch]:
-            whole = input_samples.count_rows() * len(explainer.outputs)
-            yield from with_progress(stream_results(engine_and_store.engine(), run), context.log, "explained", whole)
-            context.add_asset_metadata(run.tally.as_metadata(), asset_key=names.key(SAMPLE_EXPLANATIONS))
+            whole = explained.rows * len(explainer.outputs)
+            yield from with_progress(explained.batches(), context.log, "explained", whole)
+            context.add_asset_metadata(explained.run.tally.as_metadata(), asset_key=names.key(SAMPLE_EXPLANATIONS))
 
         shap_columns = {shap_column(name): explainer.features for name in explainer.features}
         shap_columns |= {interaction_column(*pair): pair for pair in explainer.interaction_pairs}
-        reader = pa.RecordBatchReader.from_batches(work.schema, ledger())
+        reader = pa.RecordBatchReader.from_batches(explained.schema, ledger())
         yield dg.MaterializeResult(
             asset_key=names.key(SAMPLE_EXPLANATIONS),
             value=with_provenance(reader, provenance),
             metadata={
                 COLUMN_LINEAGE: column_lineage(
-                    {**shap_columns, **{name: [name] for name in source.row_key}}, names.key(INPUT_SAMPLES)
+                    {**shap_columns, **{name: [name] for name in provenance.row_key}}, names.key(INPUT_SAMPLES)
                 ),
                 "model_version": reference.version,
                 "model_digest": reference.digest,
@@ -192,9 +158,9 @@ def sample_explanations_assets(
                 "space_meaning": SPACES[explainer.space].meaning,
                 "outputs": ", ".join(explainer.outputs),
                 "background_digest": explainer.background_digest or "(none: the method needs no background)",
-                "selection": str(selection),
+                "selection": str(explained.work.selection),
             },
-            data_version=dg.DataVersion(version),
+            data_version=dg.DataVersion(explained.data_version),
         )
 
     return sample_explanations

@@ -8,9 +8,9 @@ import dagster as dg
 import pyarrow as pa
 from pydantic import Field
 
-from mlops_assets.arrow.provenance import Provenance
+from mlops_assets.arrow.provenance import Provenance, with_provenance
 from mlops_assets.arrow.spool import Spool, scratch_folder
-from mlops_assets.assets.streams import input_table, with_provenance
+from mlops_assets.assets.streams import input_table
 from mlops_assets.engines.engine import PARTS
 from mlops_assets.metadata import table_metadata
 from mlops_assets.naming import INPUT_SAMPLES, MODEL_SIGNATURE, REJECTED_SAMPLES, ModelNames

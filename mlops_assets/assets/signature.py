@@ -16,6 +16,7 @@ from mlops_assets.io_managers.run_partition import run_partition
 from mlops_assets.metadata import table_metadata
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.models.reference import ModelReference
+from mlops_assets.models.signature_of_version import SIGNING_ROWS
 from mlops_assets.naming import CHAMPION_MODEL, MODEL_SIGNATURE, REGISTRY, ModelNames
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.resources.retries import retry_when_unreachable
@@ -23,7 +24,6 @@ from mlops_assets.resources.signers import SignedBy, Signer
 from mlops_assets.settings.tables import InputsSettings
 
 SIGNATURE_COLUMNS = {"part": "string", "name": "string", "type": "string", "required": "bool", "default": "string"}
-SIGNING_ROWS = 10_000
 
 
 def model_signature_asset(

@@ -1,10 +1,7 @@
-"""Streams between readers, assets and writers."""
-
-import pyarrow as pa
+"""The inputs, however they come."""
 
 from mlops_assets.arrow.foreign_tables import from_arrow_like
 from mlops_assets.arrow.input_table import InputTable
-from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.naming import ModelNames
 from mlops_assets.settings.tables import InputsSettings
 
@@ -20,9 +17,3 @@ def input_table(names: ModelNames, settings: InputsSettings, loaded: object) -> 
         limit=settings.limit,
         uri=settings.asset_key(names).to_user_string(),
     )
-
-
-def with_provenance(reader: pa.RecordBatchReader, provenance: Provenance) -> pa.RecordBatchReader:
-    """The same stream; its schema says where it comes from."""
-    schema = reader.schema.with_metadata(provenance.to_metadata())
-    return pa.RecordBatchReader.from_batches(schema, (batch.cast(schema) for batch in reader))

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Protocol
 
 from mlops_assets.models.cache import ModelCache
-from mlops_assets.models.load import load_once
+from mlops_assets.models.load import load_by_flavor, load_once
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.models.mlmodel import ModelDescription
 from mlops_assets.models.reference import ModelReference
@@ -17,6 +17,15 @@ class ModelLoader(Protocol):
     """A loader: turns files that are verified and trusted into a model."""
 
     def load(self, folder: Path, reference: ModelReference) -> LoadedModel: ...
+
+
+@dataclass(frozen=True)
+class FlavorLoader:
+    """Loads each model as its flavor asks for: what the strategy `AutoLoader` does, without Dagster."""
+
+    def load(self, folder: Path, reference: ModelReference) -> LoadedModel:
+        """See `load_by_flavor`."""
+        return load_by_flavor(folder, reference)
 
 
 @dataclass(frozen=True)

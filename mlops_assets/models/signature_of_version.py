@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from mlops_assets.signatures.compatibility.compatibility import Compatibility
 
 
+SIGNING_ROWS = 10_000
+"""Rows of a table that a signature is made from, where the model has none; the signer may take fewer."""
+
+
 def signature_of_version(registry: Registry, name: str, version: int) -> "ModelSignature | None":
     """The signature that a registered version carries, or None; only its ``MLmodel`` is fetched, nothing is loaded.
 

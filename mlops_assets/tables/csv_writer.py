@@ -87,6 +87,16 @@ class CsvWriter(TableWriter):
         return bool(numbers or times or texts or of.is_boolean(kind) or of.is_null(kind))
 
 
+class PlainCsvWriter(CsvWriter):
+    """The CSV file alone, without its types: for people, not to be read back by this package."""
+
+    def _before_switch(self, content: str, target: Location, schema: pa.Schema, switch: ExitStack) -> str:
+        return ""
+
+    def _after_switch(self, target: Location, companion: str) -> None:
+        return
+
+
 class _Hashed:
     """A sink that knows the hash of what went into it: a draft cannot be read back."""
 

@@ -5,13 +5,13 @@ from pathlib import Path
 
 from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.arrow.spool import scratch_folder
-from mlops_assets.assets.engine_and_store import PREDICTED_ROWS
 from mlops_assets.engines.chunk_store import ChunkStore
 from mlops_assets.engines.engine import InputRows, Run, stream_results
 from mlops_assets.engines.local import LocalEngine
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.scoring.apply_contract import apply_contract
 from mlops_assets.scoring.predict import PredictWork
+from mlops_assets.scoring.score_table import PREDICTED_ROWS
 from mlops_assets.signatures.contract.contract import ContractPolicy
 from mlops_assets.signatures.mlflow.signature_json import signature_from_json, signature_to_json
 from mlops_assets.storage.location import Location

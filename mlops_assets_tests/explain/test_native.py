@@ -33,7 +33,12 @@ def loaded(model, folder):
 TARGETS = {
     "regression": (CatBoostRegressor, lambda f: f.age + 10 * (f.city == "Rome"), ("prediction",), "identity"),
     "binary": (CatBoostClassifier, lambda f: ((f.age > 50) ^ (f.city == "Rome")).astype(int), ("1",), "log-odds"),
-    "multiclass": (CatBoostClassifier, lambda f: (f.city == "Oslo") + 2 * (f.age > 50), tuple("0123"), "softmax margin"),
+    "multiclass": (
+        CatBoostClassifier,
+        lambda f: (f.city == "Oslo") + 2 * (f.age > 50),
+        tuple("0123"),
+        "softmax margin",
+    ),
 }
 
 

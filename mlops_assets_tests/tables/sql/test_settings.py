@@ -101,13 +101,11 @@ attributes:
 """
 LOADED = """
 import json
-from mlops_assets.code_location.model_resources import model_resources
-from mlops_assets.naming import ModelNames
+from mlops_assets.code_location.model_resources import open_model
 told = {}
 for name in ("plain", "nested"):
-    names = ModelNames(name)
-    with model_resources("location.definitions", names, only=(names.inputs_reader, names.tables)) as own:
-        reader, tables = own[names.inputs_reader], own[names.tables]
+    with open_model("location.definitions", name, lambda names: {names.inputs_reader, names.tables}) as own:
+        reader, tables = own.resources[own.names.inputs_reader], own.resources[own.names.tables]
         told[name] = [
             [reader.connection, reader.namespace, reader.table], [tables.connection, tables.namespace, tables.mode]
         ]

@@ -1,0 +1,1 @@
+"""The commands of ``mlops-assets``, one file each; `all_commands` lists them."""

@@ -1,0 +1,52 @@
+"""``mlops-assets explain``."""
+
+import argparse
+
+from mlops_assets.commands.command import Command
+from mlops_assets.commands.direct_options import add_direct_arguments, write_result
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_direct_arguments(parser)
+    parser.add_argument(
+        "--explainer", metavar="KIND", help="TreeExplainer, ..., or module.Class (default: chosen by the model)"
+    )
+    parser.add_argument("--limit", type=int, metavar="ROWS", help="explain only the first rows")
+    parser.add_argument("--sample", metavar="ROWS", help="explain a seeded sample: a count, or a fraction such as 0.1")
+    parser.add_argument("--where", metavar="FILTER", help='explain only rows that pass, for example "age < 30"')
+    parser.add_argument("--seed", type=int, default=0, help="of everything that is drawn (default: %(default)s)")
+
+
+def _run(chosen: argparse.Namespace) -> int:
+    from mlops_assets.direct.results import open_explanations
+    from mlops_assets.direct.wording import name_settings
+    from mlops_assets.explain.explainers.explainer import ExplainConfig
+    from mlops_assets.explain.ledger.selection import Selection
+
+    with name_settings("command"):
+        config = ExplainConfig(KIND=chosen.explainer, seed=chosen.seed)
+        selection = Selection(limit=chosen.limit, sample=_sample(chosen.sample), where=chosen.where, seed=chosen.seed)
+    return write_result(
+        chosen,
+        "explained",
+        lambda settings: open_explanations(chosen.model, chosen.inputs, settings, config=config, selection=selection),
+    )
+
+
+def _sample(text: str | None) -> int | float | None:
+    from mlops_assets.errors import ConfigurationError
+
+    try:
+        return None if text is None else float(text) if "." in text else int(text)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"{text!r} is no number of rows", where="--sample", fix="Use a count, or a fraction such as 0.1"
+        ) from error
+
+
+EXPLAIN = Command(
+    "explain",
+    "explain every row of a table and write the ledger of attributions, without Dagster",
+    _add_arguments,
+    _run,
+)

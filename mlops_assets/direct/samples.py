@@ -1,0 +1,92 @@
+"""The rows of a table that the contract accepts, as the graph's `input_samples` holds them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+from mlops_assets.arrow.batching import first_rows
+from mlops_assets.arrow.input_table import InputTable
+from mlops_assets.arrow.provenance import Provenance, with_provenance
+from mlops_assets.arrow.spool import scratch_folder
+from mlops_assets.direct.model import PinnedModel, make_signature
+from mlops_assets.direct.registry import work_folder
+from mlops_assets.direct.settings import DirectSettings
+from mlops_assets.direct.tables import write_table
+from mlops_assets.engines.engine import PARTS
+from mlops_assets.errors import TableError
+from mlops_assets.models.signature_of_version import SIGNING_ROWS
+from mlops_assets.scoring.apply_contract import apply_contract
+from mlops_assets.signatures.contract.contract import ContractPolicy
+from mlops_assets.storage.location import Location
+from mlops_assets.tables.parquet_writer import ParquetWriter
+
+
+@dataclass(frozen=True)
+class AcceptedRows:
+    """Rows that conform to the signature.
+
+    Attributes
+    ----------
+    dataset
+        The rows, on disk, with their provenance.
+    signature
+        The signature's JSON.
+    read, rejected
+        How many rows were read, and how many of them were refused.
+    ignored
+        Columns that the signature does not name.
+    """
+
+    dataset: ds.Dataset
+    signature: str
+    read: int
+    rejected: int
+    ignored: tuple[str, ...]
+
+
+@contextmanager
+def accept_rows(pinned: PinnedModel, table: InputTable, settings: DirectSettings) -> Iterator[AcceptedRows]:
+    """Apply the contract to a table, in bounded memory; the context's end removes the rows from the disk.
+
+    Raises
+    ------
+    ContractError
+        The table does not fit the signature, or more rows were refused than `max_rejected`; those are written first.
+    """
+    from mlops_assets.signatures.mlflow.signature_json import signature_from_json, signature_hash
+
+    signature = pinned.signature or make_signature(pinned.model, lambda: _sample(table))
+    policy = ContractPolicy(
+        missing=settings.missing, parse_iso_datetimes=settings.iso_datetimes, text_columns=table.text_columns
+    )
+    with (
+        scratch_folder(work_folder() / "scratch") as scratch,
+        apply_contract(table, signature_from_json(signature).inputs, policy, scratch) as conformed,
+    ):
+        if settings.rejected is not None:
+            write_table(conformed.rejected.reader(), settings.rejected)
+        conformed.check_limit(settings.max_rejected, where=table.uri)
+        parts = {PARTS: " ".join(map(str, conformed.parts))} if conformed.parts else {}
+        provenance = Provenance(
+            row_key=table.row_key,
+            model=pinned.name,
+            signature_hash=signature_hash(signature),
+            data_version=conformed.accepted_hash,
+            extra={"rows_read": str(conformed.rows)} | parts,
+        )
+        place, writer = Location.parse(scratch / "input_samples"), ParquetWriter()
+        writer.write(with_provenance(conformed.accepted.reader(), provenance), place)
+        yield AcceptedRows(
+            writer.read(place), signature, conformed.rows, conformed.rejected.rows, tuple(conformed.ignored)
+        )
+
+
+def _sample(table: InputTable) -> Any:
+    sample = pa.Table.from_batches(first_rows(table.batches(), SIGNING_ROWS), table.schema)
+    if not sample.num_rows:
+        raise TableError("There are no rows to sign from", where=table.uri, fix="Give a table with rows")
+    return sample.drop_columns(list(table.row_key)).to_pandas()

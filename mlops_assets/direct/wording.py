@@ -1,0 +1,81 @@
+"""Settings as messages name them: keys of a model's YAML, which there is none of here, as arguments or options."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+from mlops_assets.errors import MlopsAssetsError
+
+Style = Literal["python", "command"]
+
+# What messages of the rooms below say -> in Python, on the command line. The first that matches is taken at each place.
+_SETTINGS: tuple[tuple[str, str, str], ...] = (
+    (r"add `trust: \{allow_pickle: true\}` to the model's YAML", "pass allow_pickle=True", "add --allow-pickle"),
+    (
+        r"may go into `trust: \{trusted_types: \[(.*?)\]\}` in the model's YAML",
+        r"may be passed as trusted_types: \1",
+        r"may be given with --trusted-type: \1",
+    ),
+    (
+        r"Read the asset rejected_samples for all of them",
+        'pass rejected="rejected.parquet" to have all of them written',
+        "Add --rejected rejected.parquet to have all of them written",
+    ),
+    (r"`?contract: \{missing: allow\}`?", 'missing="allow"', "--missing allow"),
+    (r"contract\.missing: allow", 'missing="allow"', "--missing allow"),
+    (r"`?contract: \{max_rejected: ([^}]*)\}`?", r"max_rejected=\1", r"--max-rejected \1"),
+    (r"`?contract: \{iso_datetimes: true\}`?", "iso_datetimes=True", "--iso-datetimes"),
+    (r"contract\.max_rejected|(?<!-)\bmax_rejected\b", "max_rejected", "--max-rejected"),
+    (r"contract\.iso_datetimes|(?<!-)\biso_datetimes\b", "iso_datetimes", "--iso-datetimes"),
+    (r"`?inputs: \{types: \{(\w+): ([^}]*)\}\}`?", r'types={"\1": "\2"}', r"--types \1=\2"),
+    (r"inputs\.types", "types", "--types"),
+    (r"[Tt]ake it out of types", "Take it out of types", "Take it out of --types"),
+    (r"give the column's type under types", "give the column's type in types", "give the column's type with --types"),
+    (r"Mend its type in types", "Correct its type in types", "Correct its type in --types"),
+    (r"inputs\.row_key", "row_key", "--key"),
+    (r"Set row_key: \[(\w+)\]", r'Pass row_key=["\1"]', r"Add --key \1"),
+    (r"choose a row_key", "choose a row_key", "choose a --key"),
+    (r"Set format to one of", "Set format to one of", "Set --format to one of"),
+    (r"(?:Use )?predict_method: predict\b", 'Use method="predict"', "Use --method predict"),
+    (r"explain\.KIND", "explainer", "--explainer"),
+    (r"explain\.where", "where", "--where"),
+    (r"explain\.limit", "limit", "--limit"),
+    (r"explain\.sample", "sample", "--sample"),
+    (r"correct `model:`", "correct the model's name", "correct the model's name"),
+    (r"or tracking_uri$", "or pass tracking_uri", "or add --tracking-uri"),
+    (r"Publish as Parquet|publish as Parquet", "write a .parquet file", "write a .parquet file"),
+    (r"use workers: 1", "pass workers=1", "use --workers 1"),
+)
+_ANY = re.compile("|".join(f"(?:{pattern})" for pattern, _, _ in _SETTINGS))
+
+
+@contextmanager
+def name_settings(style: Style) -> Iterator[None]:
+    """Around calls of the rooms below: their errors name settings as the caller gives them."""
+    try:
+        yield
+    except MlopsAssetsError as error:
+        what = reword(error.what, style)
+        fix = reword(error.fix, style) if error.fix else None
+        # Its class may be somebody else's, with arguments of its own.
+        MlopsAssetsError.__init__(error, what, where=error.where and reword(error.where, style), fix=fix)
+        raise
+
+
+def reword(text: str, style: Style) -> str:
+    """`text` with the settings that it names as the caller gives them.
+
+    Examples
+    --------
+    >>> reword("raise contract.max_rejected", "command")
+    'raise --max-rejected'
+    """
+
+    def replacement(found: re.Match[str]) -> str:
+        for pattern, python, command in _SETTINGS:
+            if match := re.fullmatch(pattern, found[0]):
+                return match.expand(python if style == "python" else command)
+        return found[0]
+
+    return _ANY.sub(replacement, text)

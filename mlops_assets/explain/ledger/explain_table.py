@@ -1,0 +1,130 @@
+"""The ledger of a table of accepted rows, with what it says of its making."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+from mlops_assets.arrow.content_hash import hash_of
+from mlops_assets.arrow.provenance import Provenance
+from mlops_assets.arrow.views import rows_of
+from mlops_assets.engines.chunk_store import ChunkStore
+from mlops_assets.engines.engine import Engine, InputRows, Run, stream_results
+from mlops_assets.explain.explainers.explainer import ExplainConfig, Explainer
+from mlops_assets.explain.explainers.setup import draw_background_pool
+from mlops_assets.explain.ledger.provenance import LedgerProvenance
+from mlops_assets.explain.ledger.selection import Selection
+from mlops_assets.explain.ledger.work import ExplainWork
+from mlops_assets.models.loaded_model import LoadedModel
+
+CODE_VERSION = "2"
+"""Part of the data version of a ledger, and Dagster's code version of its asset."""
+
+EXPLAINED_ROWS = 2_048
+"""Of one chunk, where the settings name no number: what a killed run loses is seconds of explaining."""
+
+
+@dataclass(frozen=True)
+class ExplainedTable:
+    """A ledger that is made while it is read.
+
+    Attributes
+    ----------
+    schema
+        Of the ledger.
+    provenance
+        For the table that it becomes.
+    work, run
+        What is done; the run's tally counts along.
+    rows
+        Rows of the inputs, whether or not they are explained.
+    """
+
+    schema: pa.Schema
+    provenance: Provenance
+    work: ExplainWork
+    run: Run
+    rows: int
+    _engine: Callable[[], Engine]
+
+    @property
+    def explainer(self) -> Explainer:
+        """What explains."""
+        return self.work.explainer
+
+    @property
+    def data_version(self) -> str:
+        """A hash of the model's digest, the signature, the rows and the settings."""
+        return self.provenance.data_version or ""
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """The ledger, in the order of the inputs."""
+        return stream_results(self._engine(), self.run)
+
+
+def explain_table(
+    model: LoadedModel,
+    signature: str,
+    samples: ds.Dataset,
+    engine: Callable[[], Engine],
+    *,
+    name: str,
+    settings: ExplainConfig,
+    selection: Selection,
+    batch_rows: int | None = None,
+    store: ChunkStore | None = None,
+    log: Callable[[str], None] = lambda _line: None,
+) -> ExplainedTable:
+    """Why a pinned version says what it says of the selected rows of `samples`.
+
+    Parameters
+    ----------
+    model, signature
+        The version, and the signature's JSON.
+    samples
+        Rows that conform to it, with their provenance. The background is drawn from all of them.
+    engine, store, log
+        Where the work is done, where results are kept, who is told of it.
+    name
+        The registered model.
+    settings, selection
+        How, and which rows.
+    batch_rows
+        About how many rows are explained at once.
+
+    Raises
+    ------
+    ConfigurationError, ExplanationError
+        The model cannot be explained, or not in the way that was asked for.
+    """
+    from mlops_assets.signatures.mlflow.signature_json import signature_hash
+
+    reference, source = model.reference, Provenance.of(samples.schema)
+    pool = draw_background_pool(rows_of(samples), settings)
+    key = pa.schema([samples.schema.field(column) for column in source.row_key])
+    count = samples.count_rows()
+    rows = count if selection.limit is None else min(count, selection.limit)
+    work = ExplainWork(model, signature, key, pool, settings, selection, rows)
+    chosen = {**asdict(settings), "selection": repr(selection)}
+    provenance = Provenance(
+        row_key=source.row_key,
+        model=name,
+        model_uri=reference.uri,
+        model_digest=reference.digest,
+        signature_hash=signature_hash(signature),
+        inputs_version=source.data_version,
+        data_version=hash_of(
+            CODE_VERSION,
+            reference.digest,
+            str(reference.version),
+            signature_hash(signature),
+            source.data_version or "",
+            json.dumps(chosen, sort_keys=True),
+        ),
+        extra=LedgerProvenance.describe(work.explainer, selection, settings).to_extra(),
+    )
+    select = None if selection.every_row else work.select_rows
+    run = Run(work, InputRows.of(samples, batch_rows, EXPLAINED_ROWS, select), store, log=log)
+    return ExplainedTable(work.schema, provenance, work, run, count, engine)

@@ -1,0 +1,118 @@
+"""Predictions for a table of accepted rows, with what the table of predictions says of its making."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+from mlops_assets.arrow.content_hash import hash_of
+from mlops_assets.arrow.provenance import Provenance
+from mlops_assets.arrow.views import first_of
+from mlops_assets.engines.chunk_store import ChunkStore
+from mlops_assets.engines.engine import Engine, InputRows, Run, stream_results
+from mlops_assets.models.loaded_model import LoadedModel, PredictMethod
+from mlops_assets.scoring.batch_dependence import MOST_ROWS, measure_batch_dependence
+from mlops_assets.scoring.predict import PredictWork, Scorer
+from mlops_assets.scoring.provenance import PredictionsProvenance
+
+CODE_VERSION = "1"
+"""Part of the data version of predictions, and Dagster's code version of their asset."""
+
+PREDICTED_ROWS = 65_536
+"""Of one chunk, where the settings name no number: what a killed run loses is seconds of predicting."""
+
+
+@dataclass(frozen=True)
+class ScoredTable:
+    """Predictions that are made while they are read.
+
+    Attributes
+    ----------
+    stream
+        Row key, output columns, version and digest; one row per row and in the same order.
+    provenance
+        For the table that they become.
+    scorer
+        Its statistics are filled while the stream is read.
+    run
+        Its tally counts along.
+    """
+
+    stream: pa.RecordBatchReader
+    provenance: Provenance
+    scorer: Scorer
+    run: Run
+
+    @property
+    def data_version(self) -> str:
+        """A hash of the model's digest, the signature, the rows and the params."""
+        return self.provenance.data_version or ""
+
+
+def score_table(
+    model: LoadedModel,
+    signature: str,
+    samples: ds.Dataset,
+    engine: Engine,
+    *,
+    name: str,
+    method: PredictMethod = "predict",
+    params: Mapping[str, Any] | None = None,
+    batch_rows: int | None = None,
+    store: ChunkStore | None = None,
+    log: Callable[[str], None] = lambda _line: None,
+) -> ScoredTable:
+    """What a pinned version says of every row of `samples`.
+
+    Parameters
+    ----------
+    model, signature
+        The version, and the signature's JSON.
+    samples
+        Rows that conform to it, with their provenance (row key, data version, parts).
+    engine, store, log
+        Where the work is done, where results are kept, who is told of it.
+    name
+        The registered model.
+    method, params, batch_rows
+        Which of the model's methods answers, with which inference params, about how many rows at once.
+
+    Raises
+    ------
+    SignatureError
+        The signature has no such params.
+    PredictionError
+        See `Scorer`; while the stream is read.
+    """
+    from mlops_assets.scoring.params import validate_params
+    from mlops_assets.signatures.mlflow.signature_json import signature_from_json, signature_hash
+
+    reference, source = model.reference, Provenance.of(samples.schema)
+    given = validate_params(dict(params or {}), signature_from_json(signature).params, where=reference.uri)
+    rows = InputRows.of(samples, batch_rows, PREDICTED_ROWS)
+    work = PredictWork(model, signature, source.row_key, given, method, rows.count)
+    run = Run(work, rows, store, log=log)
+    dependence = measure_batch_dependence(work.scorer.score, first_of(samples, MOST_ROWS))
+    provenance = Provenance(
+        row_key=source.row_key,
+        model=name,
+        model_uri=reference.uri,
+        model_digest=reference.digest,
+        signature_hash=signature_hash(signature),
+        inputs_version=source.data_version,
+        data_version=hash_of(
+            CODE_VERSION,
+            reference.digest,
+            str(reference.version),
+            signature_hash(signature),
+            source.data_version or "",
+            method,
+            json.dumps(given, sort_keys=True, default=str),
+        ),
+        extra=PredictionsProvenance(method, given, dependence).to_extra(),
+    )
+    stream = work.scorer.combine(stream_results(engine, run), samples.schema)
+    return ScoredTable(stream, provenance, work.scorer, run)

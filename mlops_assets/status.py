@@ -1,0 +1,206 @@
+"""How a model stands: its champion, its published tables, its last run."""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import dagster as dg
+
+from mlops_assets.arrow.provenance import Provenance
+from mlops_assets.code_location.model_resources import ModelResources
+from mlops_assets.io_managers.tables import FileTableIOManager, TableIOManager
+from mlops_assets.models.model_uri import VersionUri, parse_model_uri
+from mlops_assets.naming import INPUT_SAMPLES, MODEL_EXPLANATIONS, PREDICTIONS, REJECTED_SAMPLES, SAMPLE_EXPLANATIONS
+from mlops_assets.resources.registry import MlflowRegistry
+
+TABLES = (INPUT_SAMPLES, REJECTED_SAMPLES, PREDICTIONS, SAMPLE_EXPLANATIONS, MODEL_EXPLANATIONS)
+MADE_BY_THE_MODEL = (PREDICTIONS, SAMPLE_EXPLANATIONS, MODEL_EXPLANATIONS)
+
+
+@dataclass(frozen=True)
+class TableStatus:
+    """One published table, or one partition of it.
+
+    Attributes
+    ----------
+    rows
+        None: it has not been published.
+    version
+        Of the model that made it; None where a table is not made by a model.
+    published
+        When its file was written; None where that is not known.
+    """
+
+    asset: str
+    partition: str | None
+    rows: int | None = None
+    version: int | None = None
+    digest: str | None = None
+    published: datetime | None = None
+
+
+@dataclass(frozen=True)
+class ModelStatus:
+    """What `find_status` found.
+
+    Attributes
+    ----------
+    location
+        The code location's name.
+    champion
+        The version that the alias points at now.
+    digest
+        Of the champion's files, as the journal has it; None: no run has seen this version.
+    partitions
+        How many partitions the tables have; None: they have none.
+    last_run
+        Status, job, time and id of the model's last run; None: there was none.
+    no_runs
+        Why nothing is known of runs; None where it is.
+    """
+
+    model: str
+    location: str
+    alias: str | None
+    champion: int
+    digest: str | None
+    seen: datetime | None
+    tables: tuple[TableStatus, ...]
+    partitions: int | None
+    last_run: tuple[str, str, datetime | None, str] | None
+    no_runs: str | None
+
+    @property
+    def is_current(self) -> bool:
+        """Every table is there and is the champion's, and the last run, where it is known, did not fail."""
+        published = all(table.rows is not None and self.is_of_champion(table) for table in self.tables)
+        return bool(self.tables) and published and (self.last_run is None or self.last_run[0] not in _FAILED)
+
+    def is_of_champion(self, table: TableStatus) -> bool:
+        """Whether the champion's files as they are known made this table, or no model did."""
+        if table.asset not in MADE_BY_THE_MODEL:
+            return True
+        return table.version == self.champion and self.digest in (None, table.digest)
+
+    def to_text(self) -> str:
+        """For a terminal."""
+        alias = f" ({self.alias})" if self.alias else ""
+        digest = f", digest {self.digest[:12]}" if self.digest else ", which no run has seen yet"
+        lines = [("model", f"{self.model}, of the code location {self.location}")]
+        seen = f", seen first {_time(self.seen)}" if self.seen else ""
+        lines.append(("champion", f"version {self.champion}{alias}{digest}{seen}"))
+        lines += [(_name(table), self._describe(table)) for table in self.tables]
+        if self.partitions is not None:
+            published = len({table.partition for table in self.tables if table.rows is not None})
+            lines.append(("partitions", f"{published} of {self.partitions} published"))
+        if self.last_run is not None:
+            status, job, ended, run_id = self.last_run
+            lines.append(("last run", f"{status}, {job}{f', {_time(ended)}' if ended else ''} ({run_id[:8]})"))
+        else:
+            lines.append(("last run", self.no_runs or "none"))
+        width = max(len(name) for name, _ in lines)
+        text = [f"{name:<{width}}  {value}" for name, value in lines]
+        text.append("")
+        text.append(
+            "All tables are the champion's." if self.is_current else "NOT current: see above, and run the model's job."
+        )
+        return "\n".join(text) + "\n"
+
+    def _describe(self, table: TableStatus) -> str:
+        if table.rows is None:
+            return "not published"
+        by = ""
+        if table.asset in MADE_BY_THE_MODEL:
+            current = self.is_of_champion(table)
+            replaced = " as its files were before" if not current and table.version == self.champion else ""
+            by = f", made by version {table.version}{replaced}{', the champion' if current else ', NOT the champion'}"
+        return f"{table.rows:,} rows{by}{f', {_time(table.published)}' if table.published else ''}"
+
+
+_FAILED = ("FAILURE", "CANCELED")
+
+
+def find_status(opened: ModelResources) -> ModelStatus:
+    """Ask the registry, read the journal and the tables' metadata, and ask Dagster's instance where there is one.
+
+    Raises
+    ------
+    RegistryError
+        The registry does not answer, or has no such model, alias or version.
+    """
+    names, settings = opened.names, opened.settings
+    registry: MlflowRegistry = opened.resources["mlflow_registry"]
+    entries = opened.journal_resource.open().entries()
+    chosen = settings.alias_or_version if settings else next((each.alias for each in entries[::-1] if each.alias), None)
+    version = int(registry.address().version(names.model, chosen or "Champion").version)
+    seen = [entry for entry in entries if entry.version == version and entry.digest]
+    keys = settings.partitions_def.get_partition_keys() if settings and settings.partitions_def else None
+    tables: TableIOManager = opened.resources[names.tables]
+    last_run, no_runs = _last_run(opened)
+    return ModelStatus(
+        names.model,
+        opened.location.name,
+        chosen if isinstance(chosen, str) else None,
+        version,
+        seen[-1].digest if seen else None,
+        seen[0].observed_at if seen else None,
+        tuple(_tables(tables, keys)),
+        len(keys) if keys is not None else None,
+        last_run,
+        no_runs,
+    )
+
+
+def _tables(tables: TableIOManager, partitions: Sequence[str] | None) -> Iterator[TableStatus]:
+    for asset in TABLES:
+        if partitions is None or asset == MODEL_EXPLANATIONS:
+            yield _table(tables, asset, None) if tables.exists(asset) else TableStatus(asset, None)
+            continue
+        published = tables.published_partitions(asset, partitions)
+        yield from (_table(tables, asset, key) for key in published)
+        if not published:
+            yield TableStatus(asset, None)
+
+
+def _table(tables: TableIOManager, asset: str, partition: str | None) -> TableStatus:
+    dataset = tables.read(asset, partition)
+    source = Provenance.of(dataset.schema)
+    uri = parse_model_uri(source.model_uri or "")
+    age = None
+    if isinstance(tables, FileTableIOManager):
+        age = tables.writer.path_of(tables.table_place(asset, partition)).age()
+    return TableStatus(
+        asset,
+        partition,
+        dataset.count_rows(),
+        uri.version if isinstance(uri, VersionUri) else None,
+        source.model_digest,
+        datetime.now(UTC) - age if age is not None else None,
+    )
+
+
+def _last_run(opened: ModelResources) -> tuple[tuple[str, str, datetime | None, str] | None, str | None]:
+    """The model's last run, or why nothing is known of runs."""
+    home = os.environ.get("DAGSTER_HOME")
+    if not home:
+        return None, "unknown: DAGSTER_HOME is not set"
+    if not Path(home).is_dir():
+        return None, f"unknown: DAGSTER_HOME is {home}, where there is no folder"
+    tags = {"mlops_assets/model": opened.names.slug}
+    with dg.DagsterInstance.get() as instance:
+        records = instance.get_run_records(dg.RunsFilter(tags=tags), limit=1)
+    if not records:
+        return None, None
+    run, ended = records[0].dagster_run, records[0].end_time
+    time = datetime.fromtimestamp(ended, UTC) if ended else None
+    return (run.status.value, run.job_name, time, run.run_id), None
+
+
+def _name(table: TableStatus) -> str:
+    return f"{table.asset}[{table.partition}]" if table.partition is not None else table.asset
+
+
+def _time(time: datetime) -> str:
+    return f"{time:%Y-%m-%d %H:%M:%S} UTC"
