@@ -48,6 +48,7 @@ from mlops_assets.io_managers.tables import ParquetIOManager as ParquetIOManager
 from mlops_assets.io_managers.tables import TableIOManager as TableIOManager
 from mlops_assets.models.loaded_model import LoadedModel as LoadedModel
 from mlops_assets.models.reference import ModelReference as ModelReference
+from mlops_assets.registry_component import MlflowRegistryComponent as MlflowRegistryComponent
 from mlops_assets.resources.dagster_mlflow_adapter import dagster_mlflow_resource as dagster_mlflow_resource
 from mlops_assets.resources.defaults import default_resources as default_resources
 from mlops_assets.resources.loaders import AutoLoader as AutoLoader

@@ -56,7 +56,9 @@ EXPLANATIONS = (SAMPLE_EXPLANATIONS, BACKGROUND, MODEL_EXPLANATIONS, EXPLANATION
 PARTITIONED = (INPUT_SAMPLES, REJECTED_SAMPLES, PREDICTIONS, SAMPLE_EXPLANATIONS, BACKGROUND)
 
 
-def model_definitions(settings: ModelSettings, root: Path) -> dg.Definitions:
+def model_definitions(
+    settings: ModelSettings, root: Path, defaults: Mapping[str, dg.ResourceDefinition] | None = None
+) -> dg.Definitions:
     """Assets, checks, jobs and sensors of one model, with the model's own resources.
 
     `REGISTRY` and `NOTIFIER` are the code location's where it has them, else `default_resources`.
@@ -65,6 +67,8 @@ def model_definitions(settings: ModelSettings, root: Path) -> dg.Definitions:
     ----------
     root
         The project's folder: relative paths start here.
+    defaults
+        In place of the shared resources that the code location lacks. None: `shared_defaults`.
 
     Raises
     ------
@@ -74,7 +78,7 @@ def model_definitions(settings: ModelSettings, root: Path) -> dg.Definitions:
     names = settings.names
     signer = build_strategy(Signer, SIGNERS, settings.signer)
     resources = resource_definitions(_resources(settings, signer, root))
-    defaults = shared_defaults(root)
+    defaults = shared_defaults(root) if defaults is None else defaults
     inference = _job(settings, names.inference_job, INFERENCE)
     explanations = _job(settings, names.explanations_job, INFERENCE + EXPLANATIONS)
     checks = all_checks(names, settings.contract, settings.explain, root)

@@ -38,8 +38,15 @@ _BUILT: "WeakKeyDictionary[object, dict[str, Entry]]" = WeakKeyDictionary()
 
 
 @contextmanager
-def reserve_names(settings: ModelSettings, root: Path, context: dg.ComponentLoadContext) -> Iterator[None]:
+def reserve_names(
+    settings: ModelSettings, root: Path, context: dg.ComponentLoadContext, *, of_model: str | None = None
+) -> Iterator[None]:
     """Around the building of a model's definitions. Dagster's own error would name an asset key, and neither file.
+
+    Parameters
+    ----------
+    of_model
+        The registered model, where the YAML is about several.
 
     Raises
     ------
@@ -48,7 +55,7 @@ def reserve_names(settings: ModelSettings, root: Path, context: dg.ComponentLoad
     """
     built = _BUILT.setdefault(context.component_tree.state_tracker, {})
     names = settings.names
-    entry = Entry(names.name, names.slug, _tables_of(settings.outputs, root), _place(context))
+    entry = Entry(names.name, names.slug, _tables_of(settings.outputs, root), _place(context, of_model))
     for other in built.values():
         if other.place != entry.place:
             _check_names(entry, other)
@@ -86,7 +93,12 @@ def _tables_of(outputs: OutputsSettings, root: Path) -> frozenset[str]:
     return frozenset({folder, tables})
 
 
-def _place(context: dg.ComponentLoadContext) -> str:
+def _place(context: dg.ComponentLoadContext, of_model: str | None) -> str:
+    place = yaml_of(context)
+    return place if of_model is None else f"{place} (model {of_model!r})"
+
+
+def yaml_of(context: dg.ComponentLoadContext) -> str:
     """The YAML, with the document's number where it is not the first; or what Dagster calls another place."""
     name = context.component_loc.get_display_key(context.defs_module_path)
     folder, bracket, number = name.partition("[")
