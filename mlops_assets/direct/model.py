@@ -28,6 +28,7 @@ from mlops_assets.models.model_uri import (
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.registry import Registry
 from mlops_assets.models.signature_of_version import signature_in_folder
+from mlops_assets.models.skops_files import import_skops
 
 DEFAULT_ALIAS = "Champion"
 FORMS = f"churn, churn@Champion, churn/3, {MODEL_URI_FORMS}, or the folder of a saved model"
@@ -99,6 +100,7 @@ def open_model(text: str, settings: DirectSettings) -> PinnedModel:
         In this order: it names no model, is not there, is not trusted, cannot be loaded.
     """
     address = parse_model(text)
+    import_skops()
     cache = ModelCache(work_folder() / "cache" / "models")
     if isinstance(address, Path):
         registry = Registry(address.as_uri())

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from mlops_assets.explain.explainers.explainer import Explainer, ExplanationSubject
 from mlops_assets.explain.explainers.response import read_answer
 from mlops_assets.trees.arrays import Floats, Space
+from mlops_assets.trees.shap_few_rows import walk_quickly
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,7 +49,8 @@ def find_disagreement(explainer: Explainer, subject: ExplanationSubject, rows: "
     Compared are base + attributions with the model's numbers, and for classifiers the winning class with the labels
     that `pyfunc.predict` returns.
     """
-    explanation = explainer.explain(rows)
+    with walk_quickly():
+        explanation = explainer.explain(rows)
     additive = explanation.base + explanation.values.sum(axis=1)
     reported = to_response_scale(additive, explainer.space)
     expected = subject.response.of(rows)
