@@ -83,10 +83,14 @@ def parse_model(text: str) -> ModelAddress:
         return _checked(AliasUri(match["name"], match["alias"]))
     if _NAME.fullmatch(text) and not text.startswith((".", "~")):
         return AliasUri(text, DEFAULT_ALIAS)
-    if path.is_dir():
-        raise ConfigurationError("The folder holds no model: it has no MLmodel file", where=str(path))
+    if text and path.is_dir():
+        raise ConfigurationError(
+            "The folder holds no model: it has no MLmodel file",
+            where=str(path),
+            fix="Name the folder that mlflow's save_model wrote",
+        )
     name, _, alias = text.removeprefix("models:/").partition("/")
-    if text.count("/") <= 1 + text.startswith("models:/") and _NAME.fullmatch(name) and _NAME.fullmatch(alias):
+    if not text.startswith((".", "~")) and _NAME.fullmatch(name) and _NAME.fullmatch(alias):
         raise ConfigurationError(f"{text!r} names no model", fix=f"For the alias {alias!r}, write {name}@{alias}")
     raise ConfigurationError(f"{text!r} names no model", fix=f"Write {FORMS}")
 
