@@ -19,7 +19,7 @@ from mlops_assets.trees.quadrature import gauss_legendre
 
 MOST_ROWS = 64
 _quick: ContextVar[bool] = ContextVar("quick", default=False)
-_MOST_CELLS = 4_000_000
+_MOST_CELLS = 1_000_000
 
 
 @contextmanager
@@ -101,7 +101,9 @@ def _add_trees(
     roots = ensemble.roots[trees]
     ones = np.ones((len(roots), rows))
     first = np.broadcast_to(weights[None, :, None], (len(roots), len(q), rows))
-    levels = [_Level(roots.astype(np.int32), np.arange(len(roots)), np.full(len(roots), -1), ones, ones[:, 0], first)]
+    levels = [
+        _Level(roots.astype(np.int32), np.arange(len(roots)), np.full(len(roots), -1), ones, np.ones(len(roots)), first)
+    ]
     output = [ensemble.tree_output[trees]]
     splits: list[_Splits] = []
     while (inner := ensemble.left[levels[-1].node] >= 0).any():
