@@ -33,6 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MlopsAssetsError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        # As a shell reports it; what was being written is removed, and nothing was replaced.
+        return 130
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -10,7 +10,7 @@ import mlops_assets
 
 PACKAGE = Path(mlops_assets.__file__).parent
 PURE = (
-    *("arrow", "engines", "explain", "journal", "models", "scoring"),
+    *("arrow", "direct", "engines", "explain", "journal", "models", "scoring"),
     *("signatures", "storage", "tables", "trees", "validation"),
 )
 HEAVY = ("mlflow", "shap", "sklearn", "numba", "matplotlib")

@@ -43,6 +43,10 @@ class _Recorder(argparse.ArgumentParser):
         self.words |= dict.fromkeys(words, str(action.help or ""))
         return action
 
+    def add_argument_group(self, *_titles: Any, **_settings: Any) -> Any:
+        """Itself: groups are for readers of the help."""
+        return self
+
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("shell", choices=tuple(_SHELLS), help="the shell in which to complete")
@@ -51,13 +55,15 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _run(chosen: argparse.Namespace) -> int:
     commands: Iterable[Command] = chosen.commands
-    words = {}
-    for command in commands:
-        recorder = _Recorder()
-        command.add_arguments(recorder)
-        words[command] = recorder.words
-    print(_SHELLS[chosen.shell](words), end="")
+    print(_SHELLS[chosen.shell]({command: words_of(command) for command in commands}), end="")
     return 0
+
+
+def words_of(command: Command) -> dict[str, str]:
+    """A command's options, and the choices of its arguments, with their help."""
+    recorder = _Recorder()
+    command.add_arguments(recorder)
+    return recorder.words
 
 
 def _for_bash(words: Mapping[Command, Mapping[str, str]]) -> str:

@@ -20,6 +20,9 @@ def _run(chosen: argparse.Namespace) -> int:
 
     with show_steps() as show:
         show("loading the definitions")
+        from mlops_assets.models.skops_files import import_skops
+
+        import_skops()
         from mlops_assets.code_location.model_resources import open_model
         from mlops_assets.receipts import explain_receipt, parse_key
 

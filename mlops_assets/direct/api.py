@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from os import PathLike, fspath
+from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -97,7 +98,7 @@ def score(
     )
     with (
         name_settings("python"),
-        open_predictions(fspath(model), table, settings, method=method, params=params, limit=limit) as result,
+        open_predictions(_model(model), table, settings, method=method, params=params, limit=limit) as result,
     ):
         return result.stream.read_all()
 
@@ -178,8 +179,13 @@ trusted_types, tracking_uri, registry_uri, workers
             KIND=explainer, seed=seed, mode=mode, background_rows=background_rows, interactions=interactions
         )
         selection = Selection(limit=limit, sample=sample, where=where, seed=seed)
-        with open_explanations(fspath(model), table, settings, config=config, selection=selection) as result:
+        with open_explanations(_model(model), table, settings, config=config, selection=selection) as result:
             return result.stream.read_all()
+
+
+def _model(model: str | PathLike[str]) -> str:
+    # A path is a folder; a text may be a name.
+    return model if isinstance(model, str) else str(Path(model).absolute())
 
 
 def _names(row_key: str | Sequence[str] | None) -> tuple[str, ...] | None:

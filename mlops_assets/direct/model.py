@@ -28,6 +28,7 @@ from mlops_assets.models.model_uri import (
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.registry import Registry
 from mlops_assets.models.signature_of_version import signature_in_folder
+from mlops_assets.models.skops_files import import_skops
 
 DEFAULT_ALIAS = "Champion"
 FORMS = f"churn, churn@Champion, churn/3, {MODEL_URI_FORMS}, or the folder of a saved model"
@@ -82,10 +83,14 @@ def parse_model(text: str) -> ModelAddress:
         return _checked(AliasUri(match["name"], match["alias"]))
     if _NAME.fullmatch(text) and not text.startswith((".", "~")):
         return AliasUri(text, DEFAULT_ALIAS)
-    if path.is_dir():
-        raise ConfigurationError("The folder holds no model: it has no MLmodel file", where=str(path))
+    if text and path.is_dir():
+        raise ConfigurationError(
+            "The folder holds no model: it has no MLmodel file",
+            where=str(path),
+            fix="Name the folder that mlflow's save_model wrote",
+        )
     name, _, alias = text.removeprefix("models:/").partition("/")
-    if text.count("/") <= 1 + text.startswith("models:/") and _NAME.fullmatch(name) and _NAME.fullmatch(alias):
+    if not text.startswith((".", "~")) and _NAME.fullmatch(name) and _NAME.fullmatch(alias):
         raise ConfigurationError(f"{text!r} names no model", fix=f"For the alias {alias!r}, write {name}@{alias}")
     raise ConfigurationError(f"{text!r} names no model", fix=f"Write {FORMS}")
 
@@ -99,6 +104,7 @@ def open_model(text: str, settings: DirectSettings) -> PinnedModel:
         In this order: it names no model, is not there, is not trusted, cannot be loaded.
     """
     address = parse_model(text)
+    import_skops()
     cache = ModelCache(work_folder() / "cache" / "models")
     if isinstance(address, Path):
         registry = Registry(address.as_uri())

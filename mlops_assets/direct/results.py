@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import pyarrow as pa
 
@@ -13,6 +13,7 @@ from mlops_assets.direct.samples import AcceptedRows, accept_rows
 from mlops_assets.direct.settings import DirectSettings
 from mlops_assets.direct.tables import open_table
 from mlops_assets.engines.local import LocalEngine
+from mlops_assets.errors import ConfigurationError, did_you_mean
 from mlops_assets.explain.explainers.explainer import ExplainConfig
 from mlops_assets.explain.ledger.explain_table import explain_table
 from mlops_assets.explain.ledger.selection import Selection
@@ -65,6 +66,11 @@ def open_predictions(
     limit
         Read only the first rows.
     """
+    if method not in get_args(PredictMethod):
+        raise ConfigurationError(
+            f"method is {method!r}{did_you_mean(method, get_args(PredictMethod))}",
+            fix=f"Use {' or '.join(get_args(PredictMethod))}",
+        )
     rows = open_table(table, settings, limit)
     pinned = open_model(model, settings)
     with accept_rows(pinned, rows, settings) as accepted:

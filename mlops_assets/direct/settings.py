@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from mlops_assets.errors import ConfigurationError
 from mlops_assets.models.trust import TrustPolicy
 from mlops_assets.tables.source import TableFormat
 
@@ -43,6 +44,15 @@ class DirectSettings:
     tracking_uri: str | None = None
     registry_uri: str | None = None
     workers: int | Literal["auto"] = "auto"
+
+    def __post_init__(self) -> None:
+        if self.missing not in ("reject", "allow"):
+            raise ConfigurationError(f"missing is {self.missing!r}", fix="Use reject or allow")
+        most = self.max_rejected
+        if isinstance(most, bool) or not most >= 0 or (isinstance(most, float) and most > 1):
+            raise ConfigurationError(
+                f"max_rejected is {most!r}", fix="Use a count from 0 up, or a fraction from 0.0 to 1.0"
+            )
 
     @property
     def trust(self) -> TrustPolicy:

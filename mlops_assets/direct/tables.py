@@ -27,6 +27,8 @@ def open_table(table: object, settings: DirectSettings, limit: int | None = None
     TableError, ConfigurationError
         See `TableSource.open` and `from_arrow_like`.
     """
+    if limit is not None and limit < 0:
+        raise ConfigurationError(f"limit is {limit}", fix="Use a number of rows from 0 up, or leave it out")
     if isinstance(table, str | PathLike):
         return TableSource(
             Location.parse(str(fspath(table))),

@@ -4,6 +4,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlops_assets.errors import SignatureError
 from mlops_assets.models.mlmodel import ModelDescription
 from mlops_assets.models.registry import Registry
 
@@ -56,6 +57,8 @@ def compare_versions(registry: Registry, name: str, old: str, new: str, mode: st
         There is no such mode.
     RegistryError
         A version, or its ``MLmodel``, is not there.
+    SignatureError
+        Neither has a signature.
     """
     from mlops_assets.signatures.compatibility.compatibility import CompatibilityMode, check_compatibility
 
@@ -65,4 +68,10 @@ def compare_versions(registry: Registry, name: str, old: str, new: str, mode: st
         version = int(registry.version(name, int(text) if text.isdigit() else text).version)
         labels.append(f"{name} version {version}")
         signatures.append(signature_of_version(registry, name, version))
+    if signatures == [None, None]:
+        raise SignatureError(
+            "Neither version has a signature, so nothing can be compared",
+            where=" and ".join(labels),
+            fix="Log the model with a signature, or run the model's sign job",
+        )
     return labels[1], check_compatibility([(labels[0], signatures[0])], signatures[1], judged)

@@ -3,7 +3,7 @@
 import tempfile
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from shutil import copytree
 from typing import Any
@@ -18,6 +18,16 @@ _ZIP = b"PK\x03\x04"
 # skops writes its archives uncompressed; one that grows a hundredfold is made to fill the memory.
 _MOST_EXPANSION = 100
 _RULE = "Register the model again with MLflow"
+
+
+def import_skops() -> None:
+    """Import skops now, before much else is imported: it searches all modules for each of four thousand functions,
+    which takes seconds where Dagster and MLflow are among them (skops 0.16, `skops.io._utils.whichmodule`).
+
+    For commands, which a person waits for. Where skops is not installed, the model that needs it says so.
+    """
+    with suppress(ModuleNotFoundError):
+        import skops.io  # noqa: F401 - for its import alone
 
 
 def find_untrusted_types(file: Path) -> frozenset[str]:

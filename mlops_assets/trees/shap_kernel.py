@@ -44,6 +44,7 @@ The arrangement
 import numpy as np
 import numpy.typing as npt
 
+from mlops_assets.trees import shap_few_rows
 from mlops_assets.trees.arrays import Flags, Floats, Indices, Ints, Words
 from mlops_assets.trees.ensemble import (
     CATEGORICAL,
@@ -91,7 +92,8 @@ def tree_shap(ensemble: TreeEnsemble, X: npt.NDArray[np.generic], job_rows: int 
     """Exact path-dependent Shapley values of every row.
 
     Small jobs are computed with NumPy and start at once; those that would take longer than `PATIENCE` with the compiled
-    kernel, which is loaded from disk or, the first time on a machine, compiled (some seconds per version).
+    kernel, which is loaded from disk or, the first time on a machine, compiled (some seconds per version). The few rows
+    of a check, within `shap_few_rows.walk_quickly`, are walked level by level.
 
     Parameters
     ----------
@@ -109,7 +111,9 @@ def tree_shap(ensemble: TreeEnsemble, X: npt.NDArray[np.generic], job_rows: int 
     """
     walk, rows = ensemble.walk, as_kernel_array(ensemble.prepare(X))
     values = np.zeros((len(rows), ensemble.n_features, len(ensemble.outputs)))
-    if is_compiled(ensemble, len(rows) if job_rows is None else job_rows):
+    if shap_few_rows.is_quick(len(rows)):
+        shap_few_rows.add_shap_values(ensemble, rows, values)
+    elif is_compiled(ensemble, len(rows) if job_rows is None else job_rows):
         _compiled_walk(ensemble, rows, values, plan_walks(walk))
     else:
         for low in range(0, len(rows), ROWS_PER_TASK):

@@ -114,12 +114,6 @@ def test_the_command_says_when_a_module_is_no_code_location(capsys):
     assert "cannot be imported" in capsys.readouterr().err
 
 
-def test_the_packages_own_code_location_is_the_default(monkeypatch, tmp_path, capsys):
-    monkeypatch.setenv("MLOPS_ASSETS_HOME", str(tmp_path))
-    assert main(["journal", "breast_cancer"]) == 0
-    assert capsys.readouterr().out == "The journal is empty: nothing has been seen yet.\n"
-
-
 def test_a_path_of_ones_own_is_relative_to_the_project(features, run, tmp_path: Path):
     run(features, job="inference", journal={"path": "records"})
     assert [path.name for path in (tmp_path / "records" / "m").iterdir()] == ["00000001.json"]

@@ -14,6 +14,7 @@ from mlops_assets.trees import numba_kernels, shap_kernel
 from mlops_assets.trees.ensemble import CATEGORICAL, MISSING_LEFT, ZERO_IS_MISSING, TreeEnsemble
 from mlops_assets.trees.margin import raw_margin
 from mlops_assets.trees.read import read_ensemble
+from mlops_assets.trees.shap_few_rows import walk_quickly
 from mlops_assets.trees.shap_kernel import tree_shap
 
 
@@ -407,3 +408,24 @@ def test_a_second_process_does_not_compile(tmp_path):
     (first_misses, first_hits), (second_misses, second_hits) = counts
     assert (first_hits, second_misses) == ("0", "0")
     assert int(first_misses) == int(second_hits) > 0
+
+
+@pytest.mark.parametrize("rows", [0, 1, 7, 64])
+@pytest.mark.parametrize("seed", range(8))
+def test_the_few_rows_of_a_check_have_the_same_values(seed, rows):
+    ensemble = random_ensemble(seed, width=1 + seed % 3, outputs=4 if seed % 2 else None)
+    X = random_rows(seed, rows, ensemble.n_features)
+    values, base = tree_shap(ensemble, X)
+    with walk_quickly():
+        quick, same_base = tree_shap(ensemble, X)
+    assert np.array_equal(base, same_base)
+    np.testing.assert_allclose(quick, values, rtol=0, atol=1e-12 * max(1.0, np.abs(values).max(initial=0.0)))
+
+
+def test_a_check_walks_no_node_by_itself(monkeypatch):
+    """However many nodes there are: a receipt of a forest of a million nodes took a minute."""
+    monkeypatch.setattr("mlops_assets.trees.shap_kernel.add_shap_values", lambda *_: pytest.fail("node by node"))
+    with walk_quickly():
+        tree_shap(random_ensemble(0), np.zeros((1, 4)))
+    with pytest.raises(pytest.fail.Exception):
+        tree_shap(random_ensemble(0), np.zeros((1, 4)))

@@ -9,6 +9,7 @@ from mlops_assets.explain.explainers.explainer import Explainer, ExplanationSubj
 from mlops_assets.explain.explainers.response import read_answer
 from mlops_assets.explain.spaces import to_response_scale
 from mlops_assets.trees.arrays import Floats, Space
+from mlops_assets.trees.shap_few_rows import walk_quickly
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,7 +56,8 @@ def find_disagreement(explainer: Explainer, subject: ExplanationSubject, rows: "
     that `pyfunc.predict` returns. A model that answers with a class's number (XGBoost's ``multi:softmax``) is
     compared by that.
     """
-    explanation = explainer.explain(rows)
+    with walk_quickly():
+        explanation = explainer.explain(rows)
     additive = explanation.base + explanation.values.sum(axis=1)
     expected = subject.response.of(rows)
     # A response of decision scores is the sum itself, whatever the objective says that they are.

@@ -1,0 +1,94 @@
+"""The command line itself: light, documented, completed by shells."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mlops_assets.cli import main
+from mlops_assets.commands.all_commands import COMMANDS
+from mlops_assets.commands.completion import words_of
+from mlops_assets.commands.progress import draw_bar, show_rows, show_steps
+
+DOCS = Path(__file__).parent.parent.parent / "docs"
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["score", "--help"], ["completion", "bash"]])
+def test_what_needs_no_library_imports_none(arguments):
+    code = (
+        "import sys; from mlops_assets.cli import main\n"
+        f"try: main({arguments})\nexcept SystemExit: pass\n"
+        "print(sorted({'dagster', 'mlflow', 'pyarrow', 'numpy', 'pandas', 'yaml'} & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == "[]\n"
+    assert done.stdout
+
+
+def test_version_is_the_installed_one(capsys):
+    from importlib.metadata import version
+
+    with pytest.raises(SystemExit) as stopped:
+        main(["--version"])
+    assert stopped.value.code == 0
+    assert capsys.readouterr().out == f"mlops-assets {version('mlops-assets')}\n"
+
+
+def test_each_command_is_on_its_page_with_all_its_options():
+    page = (DOCS / "commands.md").read_text("utf-8")
+    sections = dict(re.findall(r"^## `([\w-]+)`\n(.*?)(?=^## |\Z)", page, re.DOTALL | re.MULTILINE))
+    assert list(sections) == [command.name for command in COMMANDS if command.name != "explain-receipt"]
+    options = {command.name: [word for word in words_of(command) if word.startswith("--")] for command in COMMANDS}
+    for name, text in sections.items():
+        assert [option for option in options[name] if f"`{option}" not in text and option != "--module"] == [], name
+    known = {option for each in options.values() for option in each} | {"--version", "--help"}
+    assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", page)) <= known
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_names_every_command_and_option(shell, capsys):
+    assert main(["completion", shell]) == 0
+    script = capsys.readouterr().out
+    for command in COMMANDS:
+        assert command.name in script
+    for word in ("max-rejected", "open", "partition"):
+        assert word in script
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
+@pytest.mark.parametrize(
+    ("typed", "proposed"),
+    [
+        ("mlops-assets jo", ["journal"]),
+        ("mlops-assets report churn --o", ["--open"]),
+        ("mlops-assets completion f", ["fish"]),
+        ("mlops-assets explain churn in.parquet out.csv --sa", ["--sample"]),
+    ],
+)
+def test_bash_completes(typed, proposed, capsys, tmp_path):
+    main(["completion", "bash"])
+    (tmp_path / "c.bash").write_text(capsys.readouterr().out)
+    words = typed.split(" ")
+    code = (
+        f"source {tmp_path / 'c.bash'}; COMP_WORDS=({' '.join(words)}); COMP_CWORD={len(words) - 1}; "
+        '_mlops_assets; printf "%s\\n" "${COMPREPLY[@]}"'
+    )
+    done = subprocess.run(["bash", "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == proposed
+
+
+def test_progress_is_for_terminals(capsys, monkeypatch):
+    with show_steps() as show, show_rows("scored") as advance:
+        show("loading")
+        advance(1, 2)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    with show_rows("scored") as advance:
+        advance(2, 2)
+    told = capsys.readouterr().err
+    assert "100% 2 of 2 rows scored" in told
+    assert told.endswith("\r\x1b[K")
+    assert draw_bar(1, 4) == "[######------------------]  25% 1 of 4 rows"

@@ -1,0 +1,79 @@
+"""`mlops-assets score` and `explain`: what is refused, what is counted, and what is left when they fail."""
+
+import pandas as pd
+import pytest
+from sklearn.tree import DecisionTreeRegressor
+
+from mlops_assets.cli import main
+from mlops_assets.direct.wording import reword
+
+
+@pytest.fixture
+def files(registry, tmp_path, monkeypatch) -> pd.DataFrame:
+    """A model `m`, and ``in.csv`` with one row of three that the contract refuses."""
+    frame = pd.DataFrame({"a": [1.0, 2.0, 3.0], "n": [1, 2, 3]})
+    registry.add_sklearn(DecisionTreeRegressor(random_state=0).fit(frame, frame.a), frame)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", registry.uri)
+    (tmp_path / "in.csv").write_text("id,a,n\nx,1.5,1\ny,2.5,no\nz,3.5,3\n")
+    return frame
+
+
+def test_refused_rows_are_counted_on_stderr_and_written(files, tmp_path, capsys):
+    given = ["score", "m", "in.csv", "out.csv", "--key", "id"]
+    assert main(given) == 1
+    failed = capsys.readouterr()
+    assert (failed.out, (tmp_path / "out.csv").exists()) == ("", False)
+    assert "1 of 3 rows" in failed.err
+    assert "--max-rejected" in failed.err
+    assert "YAML" not in failed.err
+    assert main([*given, "--max-rejected", "1", "--rejected", "bad.csv"]) == 0
+    done = capsys.readouterr()
+    assert done.err == "1 of 3 rows were rejected; they are in bad.csv\n"
+    assert done.out == "2 rows scored by m (version 1; predict): out.csv\n"
+    assert pd.read_csv("out.csv")["id"].tolist() == ["x", "z"]
+    assert pd.read_csv("bad.csv")["id"].tolist() == ["y"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "facts"),
+    [
+        (["m", "in.csv", "out.xlsx"], ["out.xlsx", ".parquet or .csv"]),
+        (["m", "in.csv", "in.csv"], ["would replace the table that is read"]),
+        (["m", "in.csv", "out.csv", "--rejected", "in.csv"], ["would replace the table that is read"]),
+        (["m", "nothing.csv", "out.csv"], ["No such file", "nothing.csv"]),
+        (["m", "in.csv", "out.csv", "--key", "idd"], ["did you mean 'id'"]),
+        (["m", "in.csv", "out.csv", "--types", "a"], ["--types", "COLUMN=TYPE"]),
+        (["m", "in.csv", "out.csv", "--types", "b=int64"], ["'b'", "--types"]),
+        (["m", "in.csv", "out.csv", "--max-rejected", "1.5"], ["--max-rejected", "1.5"]),
+        (["m", "in.csv", "out.csv", "--method", "predict_proba"], ["predict_proba", "--method predict"]),
+        (["n", "in.csv", "out.csv"], ["no registered model 'n'", "registered are: 'm'"]),
+    ],
+)
+def test_what_is_refused_names_the_option(arguments, facts, files, tmp_path, capsys):
+    lenient = ["--max-rejected", "1"] if "--max-rejected" not in arguments else []
+    assert main(["score", *arguments, *lenient]) == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    for fact in facts:
+        assert fact in told.err
+    assert sorted(path.name for path in tmp_path.glob("*.*")) == ["in.csv"]
+
+
+def test_a_failure_leaves_the_file_that_was_there(files, tmp_path, capsys):
+    (tmp_path / "out.csv").write_text("mine")
+    assert main(["score", "m", "in.csv", "out.csv", "--key", "id"]) == 1
+    assert (tmp_path / "out.csv").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("text", "python", "command"),
+    [
+        ("set `contract: {missing: allow}`", 'set missing="allow"', "set --missing allow"),
+        ("raise contract.max_rejected", "raise max_rejected", "raise --max-rejected"),
+        ("inputs.types does", "types does", "--types does"),
+        ("the column types is an int", "the column types is an int", "the column types is an int"),
+    ],
+)
+def test_settings_are_named_as_they_are_given(text, python, command):
+    assert (reword(text, "python"), reword(text, "command")) == (python, command)
