@@ -82,7 +82,9 @@ def sklearn_cases():
             e.HistGradientBoostingRegressor(max_iter=9, loss="poisson"), "count, missing", log, "log",
         ),
         "histogram, binary": (e.HistGradientBoostingClassifier(max_iter=9), "binary, missing", decision, "log-odds"),
-        "histogram, classes": (e.HistGradientBoostingClassifier(max_iter=9), "classes, missing", decision, "softmax margin"),
+        "histogram, classes": (
+            e.HistGradientBoostingClassifier(max_iter=9), "classes, missing", decision, "softmax margin",
+        ),
     }  # fmt: skip
 
 
