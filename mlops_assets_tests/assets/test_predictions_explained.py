@@ -1,4 +1,4 @@
-"""The joined table in every format, partitioned and not: the values of a join by hand, and the lineage of both tables."""
+"""The joined table in every format, partitioned and not: the values of a join by hand, and both tables as lineage."""
 
 import duckdb
 import pandas as pd

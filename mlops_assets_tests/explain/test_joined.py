@@ -1,4 +1,4 @@
-"""Predictions and explanations in one table: nothing twice, nothing lost, and refused where they do not belong together."""
+"""Predictions and explanations in one table: nothing twice, nothing lost, refused where they do not belong together."""
 
 import numpy as np
 import pandas as pd
