@@ -18,8 +18,8 @@ def predictions(keys: list[int], *, version: int = 1, inputs: str = "i", **outpu
     return pa.table(columns).replace_schema_metadata(provenance.to_metadata())
 
 
-def joined(*tables: object, **options: object) -> pd.DataFrame:
-    frame: pd.DataFrame = join_explanations(*tables, **options).read_all().to_pandas()  # type: ignore[arg-type] - any
+def joined(scored: object, ledger: object, row_key: list[str] | None = None) -> pd.DataFrame:
+    frame: pd.DataFrame = join_explanations(scored, ledger, row_key).read_all().to_pandas()
     return frame
 
 

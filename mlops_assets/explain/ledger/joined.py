@@ -16,7 +16,7 @@ from mlops_assets.errors import ConfigurationError, ExplanationError
 from mlops_assets.explain.columns import OUTPUT, SPACE
 from mlops_assets.explain.labels import to_labels
 from mlops_assets.explain.ledger.provenance import LedgerProvenance
-from mlops_assets.explain.ledger.stored import StoredLedger, in_todays_columns, stored_name
+from mlops_assets.explain.ledger.stored import StoredLedger, stored_name, todays_schema
 
 _MODEL = ("model_version", "model_digest")
 _WHERE = "predictions and sample_explanations"
@@ -60,7 +60,7 @@ def trace_joined_columns(
     predictions: pa.Schema, explanations: pa.Schema, row_key: Sequence[str]
 ) -> dict[str, tuple[str | None, str | None]]:
     """Each column of the joined table -> its columns in the two tables; None where it has none there."""
-    ledger = _todays_schema(explanations).names
+    ledger = todays_schema(explanations).names
     shared = {*row_key, *_MODEL}
     columns: dict[str, tuple[str | None, str | None]] = {name: (name, name) for name in row_key}
     for name in predictions.names:
@@ -112,7 +112,7 @@ class _Join:
         if SPACE not in names:
             LedgerProvenance.of(ledger.provenance)  # refuses a ledger that does not say its space
         columns = trace_joined_columns(predictions.schema, explanations.schema, key)
-        return cls(predictions, ledger, key, columns, _todays_schema(explanations.schema))
+        return cls(predictions, ledger, key, columns, todays_schema(explanations.schema))
 
     @property
     def schema(self) -> pa.Schema:
@@ -162,9 +162,6 @@ class _Join:
     def _typed(self, ledger: pa.RecordBatch) -> pa.RecordBatch:
         columns: dict[str, pa.Array] = dict(zip(ledger.schema.names, ledger.columns, strict=True))
         columns[OUTPUT] = to_labels(columns[OUTPUT], self.ledger_schema.field(OUTPUT).type)
-        if SPACE not in columns:
-            space = LedgerProvenance.of(self.ledger.provenance).space
-            columns[SPACE] = pa.repeat(pa.scalar(space, pa.string()), ledger.num_rows)
         arrays = [columns[field.name].cast(field.type) for field in self.ledger_schema]
         return pa.RecordBatch.from_arrays(arrays, schema=self.ledger_schema)
 
@@ -214,14 +211,6 @@ def _refuse_other_rows(scored: Provenance, explained: Provenance) -> None:
             raise ExplanationError(
                 f"Predictions and explanations are of different {what}: {one} and {other}", where=_WHERE, fix=_AGAIN
             )
-
-
-def _todays_schema(schema: pa.Schema) -> pa.Schema:
-    """The ledger's columns as this release writes them, with the type of `output` that the table has."""
-    today = in_todays_columns(pa.RecordBatch.from_pylist([], schema.remove_metadata())).schema
-    place = today.get_field_index(OUTPUT)
-    today = today.set(place, schema.field(OUTPUT))
-    return today if SPACE in today.names else today.insert(place + 1, pa.field(SPACE, pa.string(), nullable=False))
 
 
 def _dataset(table: object) -> ds.Dataset:
