@@ -43,7 +43,7 @@ def materialize(done, instance, *assets: str) -> dg.ExecuteInProcessResult:
 
 
 def test_the_summary_and_the_report_of_an_old_ledger(upgraded, instance):
-    done, today = upgraded(LogisticRegression(max_iter=500))
+    done, _ = upgraded(LogisticRegression(max_iter=500))
     before = pq.read_table(done.tables / "model_explanations.parquet")
     result = materialize(done, instance, "model_explanations", "explanation_report")
     assert result.success
