@@ -10,6 +10,7 @@ from mlops_assets.assets.champion import champion_model_asset
 from mlops_assets.assets.engine_and_store import EngineAndStore
 from mlops_assets.assets.model_explanations import model_explanations_assets
 from mlops_assets.assets.predictions import predictions_asset
+from mlops_assets.assets.predictions_explained import predictions_explained_asset
 from mlops_assets.assets.sample_explanations import sample_explanations_assets
 from mlops_assets.assets.samples import sample_assets
 from mlops_assets.assets.signature import model_signature_asset
@@ -32,6 +33,7 @@ from mlops_assets.naming import (
     MODEL_EXPLANATIONS,
     MODEL_SIGNATURE,
     PREDICTIONS,
+    PREDICTIONS_EXPLAINED,
     REJECTED_SAMPLES,
     SAMPLE_EXPLANATIONS,
 )
@@ -53,7 +55,7 @@ if TYPE_CHECKING:
 
 INFERENCE = (CHAMPION_MODEL, MODEL_SIGNATURE, INPUT_SAMPLES, REJECTED_SAMPLES, PREDICTIONS)
 EXPLANATIONS = (SAMPLE_EXPLANATIONS, BACKGROUND, MODEL_EXPLANATIONS, EXPLANATION_REPORT)
-PARTITIONED = (INPUT_SAMPLES, REJECTED_SAMPLES, PREDICTIONS, SAMPLE_EXPLANATIONS, BACKGROUND)
+PARTITIONED = (INPUT_SAMPLES, REJECTED_SAMPLES, PREDICTIONS, SAMPLE_EXPLANATIONS, BACKGROUND, PREDICTIONS_EXPLAINED)
 
 
 def model_definitions(
@@ -80,7 +82,8 @@ def model_definitions(
     resources = resource_definitions(_resources(settings, signer, root))
     defaults = shared_defaults(root) if defaults is None else defaults
     inference = _job(settings, names.inference_job, INFERENCE)
-    explanations = _job(settings, names.explanations_job, INFERENCE + EXPLANATIONS)
+    joined = (PREDICTIONS_EXPLAINED,) if settings.outputs.joined else ()
+    explanations = _job(settings, names.explanations_job, INFERENCE + EXPLANATIONS + joined)
     checks = all_checks(names, settings.contract, settings.explain, root)
     return dg.Definitions(
         assets=[*bind_resources(_assets(settings, signer, root), resources, defaults), *_external_assets(settings)],
@@ -101,6 +104,8 @@ def _assets(settings: ModelSettings, signer: Signer, root: Path) -> list[dg.Asse
         sample_explanations_assets(names, settings.explain, outputs, engine_and_store, partitions),
         model_explanations_assets(names, outputs, partitions),
     ]
+    if outputs.joined:
+        assets.append(predictions_explained_asset(names, outputs, partitions))
     if settings.owners:
         owners = list(settings.owners)
         assets = [asset.map_asset_specs(lambda spec: spec.replace_attributes(owners=owners)) for asset in assets]

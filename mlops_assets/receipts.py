@@ -1,6 +1,7 @@
 """Receipts: one row of the ledger, explained again by the version that it names, and compared with what is stored."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -67,6 +68,10 @@ def explain_receipt(
     else:
         background = draw_background_pool(rows_of(inputs), origin.settings)
     prepared = prepare_explainer(model, schema, source.row_key, background, origin.settings)
+    if origin.settings.KIND is None and origin.explainer != prepared.explainer.KIND:
+        # Another release may choose another explainer; the row was explained by this one.
+        settings = replace(origin.settings, KIND=origin.explainer)
+        prepared = prepare_explainer(model, schema, source.row_key, background, settings)
     (row,) = rows.combine_chunks().to_batches()
     with walk_quickly():
         receipt = check_receipt(

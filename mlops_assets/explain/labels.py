@@ -6,6 +6,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlops_assets.explain.columns import OUTPUT
+
 _KINDS: tuple[tuple[type, pa.DataType], ...] = ((bool, pa.bool_()), (int, pa.int64()), (float, pa.float64()))
 
 
@@ -30,6 +32,17 @@ def to_labels(names: pa.Array, kind: pa.DataType) -> pa.Array:
 def to_names(labels: pa.Array) -> pa.Array:
     """Labels as output names: a label's text in Python."""
     return labels if pa.types.is_string(labels.type) else _translate(labels, str, pa.string())
+
+
+def outputs_as_text(reader: pa.RecordBatchReader) -> pa.RecordBatchReader:
+    """A stream with a column `output`, that column as names."""
+    place = reader.schema.get_field_index(OUTPUT)
+    if pa.types.is_string(reader.schema.field(place).type):
+        return reader
+    field = reader.schema.field(place).with_type(pa.string())
+    schema = reader.schema.set(place, field)
+    batches = (batch.set_column(place, field, to_names(batch.column(place))).cast(schema) for batch in reader)
+    return pa.RecordBatchReader.from_batches(schema, batches)
 
 
 def _parse(name: str, kind: pa.DataType) -> object:

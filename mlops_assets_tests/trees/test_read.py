@@ -83,7 +83,7 @@ def sklearn_cases():
         ),
         "histogram, binary": (e.HistGradientBoostingClassifier(max_iter=9), "binary, missing", decision, "log-odds"),
         "histogram, classes": (
-            e.HistGradientBoostingClassifier(max_iter=9), "classes, missing", decision, "softmax margin"
+            e.HistGradientBoostingClassifier(max_iter=9), "classes, missing", decision, "softmax margin",
         ),
     }  # fmt: skip
 

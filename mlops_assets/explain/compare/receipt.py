@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from mlops_assets.errors import ExplanationError
-from mlops_assets.explain.columns import EXPLAINED_VALUE, shap_column
+from mlops_assets.explain.columns import EXPLAINED_VALUE, SPACE, shap_column
 from mlops_assets.explain.explainers.explainer import Explainer
 from mlops_assets.explain.ledger.ledger import explain_batches
 from mlops_assets.explain.ledger.residuals import residual_tolerance
@@ -164,7 +164,9 @@ def _provenance(
     stored: pa.Table, explainer: Explainer, reference: ModelReference, background_digest: str | None
 ) -> list[str]:
     problems = []
-    for name, expected in (("model_version", reference.version), ("model_digest", reference.digest)):
+    recorded = [("model_version", reference.version), ("model_digest", reference.digest)]
+    recorded += [(SPACE, explainer.space)] if SPACE in stored.column_names else []
+    for name, expected in recorded:
         other = sorted(set(stored.column(name).to_pylist()) - {expected})
         if other:
             problems.append(f"{name} is {other[0]} in the ledger, and {expected} for the model that was loaded")

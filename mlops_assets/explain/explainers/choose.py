@@ -160,9 +160,7 @@ def _require_space(explainer: Explainer, subject: ExplanationSubject) -> None:
         return
     keep = f"leave explain.space out to have them in {explainer.space} ({SPACES[explainer.space].meaning})"
     if subject.response.space == wanted:
-        what = (
-            f"{explainer.KIND} explains this model in {explainer.space}, and what adds up there adds up to no {wanted}"
-        )
+        what = f"{explainer.KIND} explains this model in {explainer.space}, whose sums are no {wanted}"
         fix = (
             "Set explain.KIND: PermutationExplainer, which attributes the probability itself: exactly for up to"
             f" {EXACT_FEATURES} input columns, else with a standard error per row; or {keep}"

@@ -177,7 +177,8 @@ def _difference(contents: ReportContents) -> _Difference | None:
         ("Outputs that are gone", difference.removed_outputs),
     )
     return _Difference(
-        contents.compared_with or "the previous version",
+        (contents.compared_with or "the previous version")
+        + (f" (effects before in {spaces[0]}, now in {spaces[1]})" if (spaces := difference.spaces) else ""),
         [(words, shorten(", ".join(listed), _LISTING)) for words, listed in names if listed],
         [_changes(output) for output in difference.outputs[:OUTPUTS_SHOWN]],
     )
