@@ -40,6 +40,7 @@ from mlops_assets.explain.explainers.model_explainer import ModelExplainer as Mo
 from mlops_assets.explain.explainers.native import NativeExplainer as NativeExplainer
 from mlops_assets.explain.explainers.permutation import PermutationExplainer as PermutationExplainer
 from mlops_assets.explain.explainers.trees import TreeExplainer as TreeExplainer
+from mlops_assets.explain.ledger.joined import join_explanations as join_explanations
 from mlops_assets.io_managers.sql import SqlIOManager as SqlIOManager
 from mlops_assets.io_managers.tables import CsvIOManager as CsvIOManager
 from mlops_assets.io_managers.tables import DeltaIOManager as DeltaIOManager
@@ -48,6 +49,7 @@ from mlops_assets.io_managers.tables import ParquetIOManager as ParquetIOManager
 from mlops_assets.io_managers.tables import TableIOManager as TableIOManager
 from mlops_assets.models.loaded_model import LoadedModel as LoadedModel
 from mlops_assets.models.reference import ModelReference as ModelReference
+from mlops_assets.registry_component import MlflowRegistryComponent as MlflowRegistryComponent
 from mlops_assets.resources.dagster_mlflow_adapter import dagster_mlflow_resource as dagster_mlflow_resource
 from mlops_assets.resources.defaults import default_resources as default_resources
 from mlops_assets.resources.loaders import AutoLoader as AutoLoader

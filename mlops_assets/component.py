@@ -15,8 +15,9 @@ from mlops_assets.state import project_root
 class MlflowModelComponent(dg.Component, ModelSettings):
     """A registered MLflow model and a table, made into contract-checked predictions and exact explanations.
 
-    Assets, under the model's name: champion_model, model_signature, input_samples, rejected_samples, predictions,
-    sample_explanations, model_explanations. Jobs: `<model>_inference_job` and `<model>_explanations_job`.
+    Assets, under `name` (by default the model's): champion_model, model_signature, input_samples, rejected_samples,
+    predictions, sample_explanations, model_explanations. Jobs: `<name>_inference_job`, `<name>_explanations_job`.
+    The resources `mlflow_registry` and `notifier` are the code location's where it has them, else `default_resources`.
     """
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
@@ -25,17 +26,20 @@ class MlflowModelComponent(dg.Component, ModelSettings):
         Raises
         ------
         ConfigurationError
-            Another YAML of the code location has this model, or one whose jobs and assets would have the same names.
+            Another YAML of the code location has this name, or one that makes the same names of jobs and assets; or it
+            writes the same tables.
         """
         if not is_wanted(self):
             return dg.Definitions()
-        with reserve_names(self.registered_model, context):
-            return self.definitions(Path(context.project_root))
+        root = Path(context.project_root)
+        with reserve_names(self, root, context):
+            return self.definitions(root)
 
     def definitions(self, root: Path | None = None) -> dg.Definitions:
         """The same without a component context, to be merged into your own `dg.Definitions`.
 
-        The resources ``mlflow_registry`` and ``notifier`` are the code location's; `default_resources` makes them.
+        The resources ``mlflow_registry`` and ``notifier`` are those of the code location that they are merged into,
+        where it has them; else those of `default_resources`.
 
         Parameters
         ----------

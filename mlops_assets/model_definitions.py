@@ -1,5 +1,6 @@
 """Everything of one registered model, put together."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from mlops_assets.assets.champion import champion_model_asset
 from mlops_assets.assets.engine_and_store import EngineAndStore
 from mlops_assets.assets.model_explanations import model_explanations_assets
 from mlops_assets.assets.predictions import predictions_asset
+from mlops_assets.assets.predictions_explained import predictions_explained_asset
 from mlops_assets.assets.sample_explanations import sample_explanations_assets
 from mlops_assets.assets.samples import sample_assets
 from mlops_assets.assets.signature import model_signature_asset
@@ -31,6 +33,7 @@ from mlops_assets.naming import (
     MODEL_EXPLANATIONS,
     MODEL_SIGNATURE,
     PREDICTIONS,
+    PREDICTIONS_EXPLAINED,
     REJECTED_SAMPLES,
     SAMPLE_EXPLANATIONS,
 )
@@ -38,6 +41,7 @@ from mlops_assets.resources.binding import bind_resources, resource_definitions
 from mlops_assets.resources.journal import journal_resource
 from mlops_assets.resources.loaders import LOADERS, Loader
 from mlops_assets.resources.run_lock import run_lock
+from mlops_assets.resources.shared import shared_defaults
 from mlops_assets.resources.signers import SIGNERS, Signer
 from mlops_assets.resources.tracking import tracking_resource
 from mlops_assets.sensors.all_sensors import all_sensors
@@ -51,18 +55,22 @@ if TYPE_CHECKING:
 
 INFERENCE = (CHAMPION_MODEL, MODEL_SIGNATURE, INPUT_SAMPLES, REJECTED_SAMPLES, PREDICTIONS)
 EXPLANATIONS = (SAMPLE_EXPLANATIONS, BACKGROUND, MODEL_EXPLANATIONS, EXPLANATION_REPORT)
-PARTITIONED = (INPUT_SAMPLES, REJECTED_SAMPLES, PREDICTIONS, SAMPLE_EXPLANATIONS, BACKGROUND)
+PARTITIONED = (INPUT_SAMPLES, REJECTED_SAMPLES, PREDICTIONS, SAMPLE_EXPLANATIONS, BACKGROUND, PREDICTIONS_EXPLAINED)
 
 
-def model_definitions(settings: ModelSettings, root: Path) -> dg.Definitions:
+def model_definitions(
+    settings: ModelSettings, root: Path, defaults: Mapping[str, dg.ResourceDefinition] | None = None
+) -> dg.Definitions:
     """Assets, checks, jobs and sensors of one model, with the model's own resources.
 
-    `REGISTRY` and `NOTIFIER` are the code location's and still missing.
+    `REGISTRY` and `NOTIFIER` are the code location's where it has them, else `default_resources`.
 
     Parameters
     ----------
     root
         The project's folder: relative paths start here.
+    defaults
+        In place of the shared resources that the code location lacks. None: `shared_defaults`.
 
     Raises
     ------
@@ -72,14 +80,16 @@ def model_definitions(settings: ModelSettings, root: Path) -> dg.Definitions:
     names = settings.names
     signer = build_strategy(Signer, SIGNERS, settings.signer)
     resources = resource_definitions(_resources(settings, signer, root))
+    defaults = shared_defaults(root) if defaults is None else defaults
     inference = _job(settings, names.inference_job, INFERENCE)
-    explanations = _job(settings, names.explanations_job, INFERENCE + EXPLANATIONS)
+    joined = (PREDICTIONS_EXPLAINED,) if settings.outputs.joined else ()
+    explanations = _job(settings, names.explanations_job, INFERENCE + EXPLANATIONS + joined)
     checks = all_checks(names, settings.contract, settings.explain, root)
     return dg.Definitions(
-        assets=[*bind_resources(_assets(settings, signer, root), resources), *_external_assets(settings)],
-        asset_checks=bind_resources(checks, resources),
-        jobs=[inference, explanations, *_jobs_beside_the_graph(settings, resources)],
-        sensors=all_sensors(settings, root, inference, explanations, resources),
+        assets=[*bind_resources(_assets(settings, signer, root), resources, defaults), *_external_assets(settings)],
+        asset_checks=bind_resources(checks, resources, defaults),
+        jobs=[inference, explanations, *_jobs_beside_the_graph(settings, resources, defaults)],
+        sensors=all_sensors(settings, root, inference, explanations, resources, defaults),
     )
 
 
@@ -94,6 +104,8 @@ def _assets(settings: ModelSettings, signer: Signer, root: Path) -> list[dg.Asse
         sample_explanations_assets(names, settings.explain, outputs, engine_and_store, partitions),
         model_explanations_assets(names, outputs, partitions),
     ]
+    if outputs.joined:
+        assets.append(predictions_explained_asset(names, outputs, partitions))
     if settings.owners:
         owners = list(settings.owners)
         assets = [asset.map_asset_specs(lambda spec: spec.replace_attributes(owners=owners)) for asset in assets]
@@ -106,21 +118,23 @@ def _job(settings: ModelSettings, name: str, assets: tuple[str, ...]) -> "Unreso
         name,
         selection=dg.AssetSelection.assets(*(names.key(asset) for asset in assets)),
         executor_def=dg.in_process_executor if in_process else dg.multiprocess_executor,
-        description=f"{names.model}: {', '.join(assets)}",
+        description=f"{names.name}: {', '.join(assets)}",
         tags={"mlops_assets/model": names.slug},
     )
 
 
 def _jobs_beside_the_graph(
-    settings: ModelSettings, resources: dict[str, dg.ResourceDefinition]
+    settings: ModelSettings,
+    resources: dict[str, dg.ResourceDefinition],
+    defaults: Mapping[str, dg.ResourceDefinition],
 ) -> list[dg.JobDefinition]:
     names, alias_or_version = settings.names, settings.alias_or_version
     inputs, trust, contract = settings.inputs, settings.trust, settings.contract
     tried = ValidationSettings(inputs, trust, contract, settings.predict, settings.explain)
     return [
-        sign_job(names, alias_or_version, inputs, trust, settings.partitions_def, resources),
-        compatibility_job(names, alias_or_version, contract),
-        validation_job(names, alias_or_version, tried, resources),
+        sign_job(names, alias_or_version, inputs, trust, settings.partitions_def, resources, defaults),
+        compatibility_job(names, alias_or_version, contract, defaults),
+        validation_job(names, alias_or_version, tried, resources, defaults),
     ]
 
 

@@ -15,6 +15,7 @@ REJECTED_SAMPLES = "rejected_samples"
 PREDICTIONS = "predictions"
 SAMPLE_EXPLANATIONS = "sample_explanations"
 MODEL_EXPLANATIONS = "model_explanations"
+PREDICTIONS_EXPLAINED = "predictions_explained"
 CHAMPION_ALIAS = "champion_alias"
 BACKGROUND = "sample_explanations_background"
 EXPLANATION_REPORT = "explanation_report"
@@ -36,28 +37,37 @@ class HasPartition(Protocol):
 
 @dataclass(frozen=True)
 class ModelNames:
-    """Everything that is named after a registered model.
+    """Everything that is named after a registered model, or after a name of its own.
 
     Attributes
     ----------
     model
         The registered model's name.
+    own_name
+        What keys, jobs and resources are called after in the model's place: one model may be scored on two tables, and
+        a champion beside a challenger. None: the model's name.
     """
 
     model: str
+    own_name: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What everything is named after."""
+        return self.own_name or self.model
 
     @property
     def prefix(self) -> str:
-        """The asset keys' first part: the model's name, with an underscore for what Dagster does not take."""
-        name = re.sub(r"[^A-Za-z0-9_.\-]", "_", self.model)
+        """The asset keys' first part: the name, with an underscore for what Dagster does not take."""
+        name = re.sub(r"[^A-Za-z0-9_.\-]", "_", self.name)
         return name if re.search("[A-Za-z0-9]", name) else self.slug
 
     @property
     def slug(self) -> str:
-        """The model's name as the start of a Python identifier, for jobs and resource keys."""
-        name = re.sub(r"\W", "_", self.model, flags=re.ASCII)
+        """The name as the start of a Python identifier, for jobs and resource keys."""
+        name = re.sub(r"\W", "_", self.name, flags=re.ASCII)
         if not re.search("[A-Za-z0-9]", name):
-            return f"model_{hashlib.sha256(self.model.encode()).hexdigest()[:8]}"
+            return f"model_{hashlib.sha256(self.name.encode()).hexdigest()[:8]}"
         # A resource key begins with a letter.
         return name if name[0].isalpha() else f"model_{name}"
 
@@ -67,15 +77,15 @@ class ModelNames:
         return self.slug
 
     def key(self, asset: str) -> dg.AssetKey:
-        """``<model>/<asset>``."""
+        """``<name>/<asset>``."""
         return dg.AssetKey([self.prefix, asset])
 
     def op(self, asset: str) -> str:
-        """The name of the step that makes an asset, as run config has it: ``<model>__<asset>``."""
+        """The name of the step that makes an asset, as run config has it: ``<name>__<asset>``."""
         return re.sub(r"\W", "_", "__".join(self.key(asset).path), flags=re.ASCII)
 
     def resource(self, part: str) -> str:
-        """The key of a resource of this model: ``<model>_<part>``."""
+        """The key of a resource of this model: ``<name>_<part>``."""
         return f"{self.slug}_{part}"
 
     @property

@@ -1,6 +1,7 @@
 """Receipts: one row of the ledger, explained again by the version that it names, and compared with what is stored."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -15,6 +16,7 @@ from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.io_managers.champion import ChampionIOManager
 from mlops_assets.io_managers.tables import TableIOManager
 from mlops_assets.models.loaded_model import LoadedModel
+from mlops_assets.models.model_uri import VersionUri, parse_model_uri
 from mlops_assets.naming import BACKGROUND, INPUT_SAMPLES, REGISTRY, SAMPLE_EXPLANATIONS, ModelNames
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.trees.shap_few_rows import walk_quickly
@@ -48,7 +50,7 @@ def explain_receipt(
     if source.inputs_version != now.data_version:
         raise ExplanationError(
             "The published input_samples are not those that the ledger explains",
-            where=names.model,
+            where=names.name,
             fix="Materialize sample_explanations again",
         )
     chosen = _filter(key, ledger.schema, source.row_key)
@@ -56,7 +58,7 @@ def explain_receipt(
     if not stored.num_rows or rows.num_rows != 1:
         given = ", ".join(f"{name}={value}" for name, value in key.items())
         raise ExplanationError(
-            f"The ledger has no row {given}", where=names.model, fix=f"The row key is {', '.join(source.row_key)}"
+            f"The ledger has no row {given}", where=names.name, fix=f"The row key is {', '.join(source.row_key)}"
         )
     model = _pinned(names, resources, source)
     origin = LedgerProvenance.of(source)
@@ -66,6 +68,10 @@ def explain_receipt(
     else:
         background = draw_background_pool(rows_of(inputs), origin.settings)
     prepared = prepare_explainer(model, schema, source.row_key, background, origin.settings)
+    if origin.settings.KIND is None and origin.explainer != prepared.explainer.KIND:
+        # Another release may choose another explainer; the row was explained by this one.
+        settings = replace(origin.settings, KIND=origin.explainer)
+        prepared = prepare_explainer(model, schema, source.row_key, background, settings)
     (row,) = rows.combine_chunks().to_batches()
     with walk_quickly():
         receipt = check_receipt(
@@ -92,7 +98,14 @@ def _pinned(names: ModelNames, resources: Mapping[str, Any], source: Provenance)
     """The version that the ledger names, from the registry, with the ledger's digest."""
     registry: MlflowRegistry = resources[REGISTRY]
     store: ChampionIOManager = resources[names.champion_store]
-    reference = registry.pin(names.model, int((source.model_uri or "").rpartition("/")[2]), store.trust)
+    uri = parse_model_uri(source.model_uri or "")
+    if not isinstance(uri, VersionUri):
+        raise ExplanationError(
+            f"The ledger names no version of a registered model: {source.model_uri}",
+            where=names.name,
+            fix="Materialize sample_explanations again",
+        )
+    reference = registry.pin(uri.name, uri.version, store.trust)
     return store.load(reference)
 
 

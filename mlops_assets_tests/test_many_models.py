@@ -100,6 +100,7 @@ BROKEN = {
     "no_yaml": ("type: [\n a: b: c\n", 2, ["not YAML"]),
     "same_model": (yaml("churn"), 4, ["'churn'", "theirs/defs/same_model/defs.yaml", "theirs/defs/churn/defs.yaml"]),
     "same_names": (yaml("fraud.eu"), 4, ["'fraud.eu'", "'fraud_eu'", "theirs/defs/fraud/defs.yaml"]),
+    "same_tables": (yaml("g").replace("tables/g", "tables/churn/"), 2, ["tables/churn", "theirs/defs/churn/defs.yaml"]),
     "team/nested": (yaml("e", "  automation: lazy\n"), 7, ["automation", "'eager'"]),
 }
 

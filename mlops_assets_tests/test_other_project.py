@@ -5,7 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
+from sklearn.linear_model import LinearRegression
 
 PYPROJECT = """
 [tool.dg]
@@ -49,7 +51,6 @@ def theirs(tmp_path) -> Path:
         "theirs/__init__.py": "",
         "theirs/definitions.py": DEFINITIONS,
         "theirs/defs/__init__.py": "",
-        "theirs/defs/resources.py": RESOURCES,
         "theirs/defs/churn/defs.yaml": GOOD,
         "theirs/defs/fraud/defs.yaml": GOOD.replace("churn", "fraud").replace("tables", "fraud_tables"),
     }.items():
@@ -82,6 +83,21 @@ def test_two_models_load_in_another_project(theirs):
     listed = dg(theirs, "list", "defs", "--json").stdout
     assert '"churn/predictions"' in listed
     assert '"fraud/sample_explanations"' in listed
+
+
+@pytest.mark.slow
+def test_a_yaml_alone_is_enough_to_launch(theirs, registry, monkeypatch):
+    """No resource is copied from anywhere: `dg check defs` says all is well, and the first launch succeeds."""
+    rows = pd.DataFrame({"x": [1.0, 2.0, 4.0], "customer_id": ["a", "b", "c"]})
+    rows.to_parquet(theirs / "customers.parquet", index=False)
+    registry.add_sklearn(LinearRegression().fit(rows[["x"]], [1.0, 2.0, 3.0]), rows[["x"]], name="churn")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", registry.uri)
+    monkeypatch.setenv("DAGSTER_HOME", str(theirs))
+    assert dg(theirs, "check", "yaml").returncode == 0
+    assert dg(theirs, "check", "defs").returncode == 0
+    done = dg(theirs, "launch", "--job", "churn_explanations_job")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert pd.read_parquet(theirs / "tables" / "predictions.parquet")["customer_id"].tolist() == ["a", "b", "c"]
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from mlops_assets.arrow.batching import BATCH_ROWS, first_rows
+from mlops_assets.errors import TableError
 
 
 def as_type(dataset: ds.Dataset, annotation: object) -> Any:
@@ -54,7 +55,23 @@ def concatenate(datasets: Sequence[ds.Dataset], limit: int | None = None) -> ds.
     """Partitions of one table as one lazy dataset, in order; its metadata is that of none of them.
 
     A column that some of them lack is null there.
+
+    Raises
+    ------
+    TableError
+        A column has different types in two of them.
     """
+    kinds = {
+        name: {dataset.schema.field(name).type for dataset in datasets if name in dataset.schema.names}
+        for dataset in datasets
+        for name in dataset.schema.names
+    }
+    if differing := {name: kind for name, kind in kinds.items() if len(kind - {pa.null()}) > 1}:
+        listed = ", ".join(f"{name!r} ({' and '.join(sorted(map(str, kind)))})" for name, kind in differing.items())
+        raise TableError(
+            f"The partitions differ in the types of the columns {listed}",
+            fix="Materialize the older partitions again, or load each by itself: annotate dict[str, pa.Table]",
+        )
     everywhere = set.intersection(*(set(dataset.schema.names) for dataset in datasets))
     whole = ds.dataset(
         [

@@ -14,6 +14,7 @@ from mlops_assets.arrow.views import rows_of
 from mlops_assets.explain.columns import shap_column
 from mlops_assets.explain.ledger.partitioned import join_partitions
 from mlops_assets.explain.ledger.provenance import LedgerProvenance
+from mlops_assets.explain.ledger.stored import StoredLedger
 from mlops_assets.io_managers.documents import report_version
 from mlops_assets.metadata import (
     ALLOW_MISSING,
@@ -38,7 +39,7 @@ from mlops_assets.settings.tables import OutputsSettings
 if TYPE_CHECKING:
     from mlops_assets.explain.ledger.summary import LedgerSummary
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 TOP_FEATURES = 10
 PARTITIONS_SHOWN = 20
 TOP_COLUMNS = {
@@ -116,7 +117,8 @@ def model_explanations_assets(
             input_samples: ds.Dataset,
             rejected_samples: ds.Dataset,
         ) -> Iterator[dg.MaterializeResult[Any]]:
-            yield from _summarize(context, names, sample_explanations, input_samples, rejected_samples)
+            ledger = StoredLedger.of(sample_explanations)
+            yield from _summarize(context, names, ledger, input_samples, rejected_samples)
 
         return model_explanations
 
@@ -145,7 +147,7 @@ def model_explanations_assets(
 def _summarize(
     context: dg.AssetExecutionContext,
     names: ModelNames,
-    ledger: ds.Dataset,
+    ledger: StoredLedger,
     inputs: ds.Dataset | None,
     rejected: ds.Dataset | None,
     partitions_shown: dict[str, Any] | None = None,
@@ -154,13 +156,13 @@ def _summarize(
     from mlops_assets.explain.report.contents import collect_contents
     from mlops_assets.explain.report.report import report_html
 
-    source = Provenance.of(ledger.schema)
+    source = ledger.provenance
     origin = LedgerProvenance.of(source)
     if inputs is not None and Provenance.of(inputs.schema).data_version != source.inputs_version:
         # Newer rows are published than those that the ledger explains: they would colour the plots wrongly.
         inputs = None
     summary = LedgerSummary.from_batches(
-        rows_of(ledger), origin.features, origin.outputs, native_importance=origin.native_importance
+        ledger.rows(), origin.features, origin.outputs, native_importance=origin.native_importance
     )
     version = hash_of(CODE_VERSION, source.data_version or "")
     if names.key(MODEL_EXPLANATIONS) in context.selected_asset_keys:
@@ -184,7 +186,7 @@ def _explanations(
     inputs: ds.Dataset | None,
     version: str,
 ) -> dg.MaterializeResult[pa.RecordBatchReader]:
-    explanations = summary.table()
+    explanations = summary.table(origin.output_type)
     provenance = Provenance(
         model=source.model,
         model_uri=source.model_uri,

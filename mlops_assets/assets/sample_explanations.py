@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from enum import Enum
+from typing import TYPE_CHECKING, Literal
 
 import dagster as dg
 import pyarrow as pa
@@ -15,6 +16,7 @@ from mlops_assets.assets.progress import with_progress
 from mlops_assets.explain.columns import interaction_column, shap_column
 from mlops_assets.explain.ledger.explain_table import CODE_VERSION, explain_table
 from mlops_assets.explain.ledger.selection import Selection
+from mlops_assets.explain.spaces import SPACES
 from mlops_assets.metadata import COLUMN_LINEAGE, column_lineage
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.naming import (
@@ -34,16 +36,23 @@ if TYPE_CHECKING:
 LEDGER_DESCRIPTION = """
 The ledger: why each row got its prediction, one row per input row and output.
 
-Row key, output, prediction, base value, residual, one `shap_<column>` per column of the signature's inputs, model
-version and digest. base_value + the sum of the attributions + residual = prediction, in the space that the metadata
-names. A binary classification is explained for its positive class. Every row by default, in the order of
-`input_samples`; streams. The same inputs, model and seed give the same bytes."""
+Row key, output, space, explained value, base value, residual, one `shap_<column>` per column of the signature's inputs,
+model version and digest. base_value + the sum of the attributions + residual = explained_value, on the scale that
+`space` names; `space_meaning` in the metadata leads back to the prediction. A binary classification is explained for
+its positive class. Every row by default, in the order of `input_samples`; streams. The same inputs, model and seed give
+the same bytes."""
 
 BACKGROUND_DESCRIPTION = """
 The rows that the explainer compares with: the background of linear, permutation and interventional explanations.
 
 At most `explain.background_rows` rows of `input_samples`, drawn with the run's seed. A receipt checks a row of the
 ledger against them. Made together with the ledger, and only where the explainer has a background: trees need none."""
+
+
+class ExplainSpace(Enum):
+    """The scale that a run may ask for."""
+
+    probability = "probability"
 
 
 def sample_explanations_assets(
@@ -65,9 +74,14 @@ def sample_explanations_assets(
         )
         where: str | None = Field(
             default=defaults.where,
-            description="Explain only rows that pass, for example: prediction > 0.8 and age < 30.",
+            description="Explain only rows that pass, for example: explained_value > 0.8 and age < 30.",
         )
         seed: int = Field(default=defaults.seed, description="Seed of the background sample and of sampled methods.")
+
+        space: ExplainSpace | None = Field(
+            default=None if defaults.space is None else ExplainSpace(defaults.space),
+            description="probability: attributions of it, where the explainer gives them. Null: its own scale.",
+        )
 
         def selection(self) -> Selection:
             sample = int(self.sample) if self.sample is not None and self.sample > 1 else self.sample
@@ -104,13 +118,14 @@ def sample_explanations_assets(
         input_samples: ds.Dataset,
     ) -> Iterator[dg.MaterializeResult[pa.RecordBatchReader]]:
         reference = champion_model.reference
+        space: Literal["probability"] | None = None if config.space is None else "probability"
         explained = explain_table(
             champion_model,
             model_signature,
             input_samples,
             engine_and_store.engine,
             name=names.model,
-            settings=defaults.config(config.seed),
+            settings=replace(defaults.config(config.seed), space=space),
             selection=config.selection(),
             batch_rows=defaults.batch_rows,
             store=engine_and_store.store(),
@@ -140,6 +155,7 @@ def sample_explanations_assets(
                 "explainer": explainer.KIND,
                 "explainer_reason": explainer.reason,
                 "space": explainer.space,
+                "space_meaning": SPACES[explainer.space].meaning,
                 "outputs": ", ".join(explainer.outputs),
                 "background_digest": explainer.background_digest or "(none: the method needs no background)",
                 "selection": str(explained.work.selection),

@@ -9,9 +9,12 @@ import pyarrow.dataset as ds
 from mlops_assets.arrow.batching import first_rows
 from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.arrow.views import rows_of
+from mlops_assets.explain.columns import EXPLAINED_VALUE
 from mlops_assets.explain.compare.stored_predictions import compare_with_stored
 from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.explain.ledger.residuals import judge_residuals
+from mlops_assets.explain.ledger.stored import StoredLedger
+from mlops_assets.explain.spaces import SPACES
 from mlops_assets.io_managers.run_partition import of_the_run
 from mlops_assets.metadata import quote_markdown, table_metadata
 from mlops_assets.naming import PREDICTIONS, SAMPLE_EXPLANATIONS, ModelNames
@@ -39,12 +42,12 @@ def explanation_checks(names: ModelNames, explain: ExplainSettings) -> dg.AssetC
                 asset=key,
                 # A blocking check of severity WARN lets everything pass.
                 blocking=True,
-                description="Base and attributions add up to the prediction.",
+                description="Base and attributions add up to the explained value.",
             ),
             dg.AssetCheckSpec(
                 "explains_the_stored_prediction",
                 asset=key,
-                description="The explained prediction is the published one.",
+                description="The explained value, brought back from its space, is the published prediction.",
             ),
         ],
         ins={
@@ -58,8 +61,9 @@ def explanation_checks(names: ModelNames, explain: ExplainSettings) -> dg.AssetC
         source, published = Provenance.of(sample_explanations.schema), Provenance.of(predictions.schema)
         origin = LedgerProvenance.of(source)
         yield _keys(sample_explanations, predictions, source, origin, key)
-        yield _additive(sample_explanations, source, origin, key, explain.additivity == "block")
-        yield _stored(sample_explanations, predictions, source, published, origin, key)
+        ledger = StoredLedger.of(sample_explanations)
+        yield _additive(ledger, source, origin, key, explain.additivity == "block")
+        yield _stored(ledger, predictions, source, published, origin, key)
 
     return explanations_are_sound
 
@@ -93,9 +97,9 @@ def _keys(
 
 
 def _additive(
-    ledger: ds.Dataset, source: Provenance, origin: LedgerProvenance, key: dg.AssetKey, block: bool
+    ledger: StoredLedger, source: Provenance, origin: LedgerProvenance, key: dg.AssetKey, block: bool
 ) -> dg.AssetCheckResult:
-    verdict = judge_residuals(rows_of(ledger), source.row_key, origin.precision)
+    verdict = judge_residuals(ledger.rows(), source.row_key, origin.precision)
     metadata: dict[str, Any] = {
         "rows": verdict.rows,
         "rows_beyond_tolerance": verdict.beyond,
@@ -115,7 +119,7 @@ def _additive(
 
 
 def _stored(
-    ledger: ds.Dataset,
+    ledger: StoredLedger,
     predictions: ds.Dataset,
     source: Provenance,
     published: Provenance,
@@ -143,7 +147,7 @@ def _stored(
             metadata=versions | {"selection": origin.selection},
         )
     comparison = compare_with_stored(
-        rows_of(ledger, ["prediction"]),
+        ledger.rows([EXPLAINED_VALUE]),
         rows_of(predictions),
         origin.outputs,
         origin.space,
@@ -162,5 +166,6 @@ def _stored(
             "different_rows": comparison.different,
             "largest_difference": comparison.largest_difference,
             "space": origin.space,
+            "space_meaning": SPACES[origin.space].meaning,
         },
     )

@@ -80,6 +80,7 @@ def model_explanations_checks(names: ModelNames, explain: ExplainSettings) -> dg
             metadata=metadata
             | {
                 "rows_compared": diff.rows,
+                "spaces": "the same" if diff.spaces is None else f"before {diff.spaces[0]}, now {diff.spaces[1]}",
                 "lowest_ndcg": float(diff.lowest_ndcg),
                 "threshold": explain.min_ndcg,
                 "highest_churn_of_the_top": float(diff.highest_churn),

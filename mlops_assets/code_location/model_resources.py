@@ -13,6 +13,7 @@ from mlops_assets.code_location.open_location import load_definitions, open_code
 from mlops_assets.errors import ConfigurationError, did_you_mean
 from mlops_assets.journal.journal import Journal
 from mlops_assets.naming import REGISTRY, ModelNames
+from mlops_assets.resources.binding import default_bindings
 from mlops_assets.resources.defaults import default_resources
 from mlops_assets.resources.journal import ChampionJournal
 from mlops_assets.resources.registry import MlflowRegistry
@@ -70,15 +71,16 @@ def open_model(
         if names.tables not in known:
             models = set(loaded.settings) or {key.removesuffix(_MARK) for key in known if key.endswith(_MARK)}
             raise _no_such_model(model, models, location)
-        registry = known.setdefault(REGISTRY, default_resources(location.folder)[REGISTRY])
         keys = {key for key in known if key.startswith(f"{names.slug}_")} if only is None else only(names)
         keys = _with_required({*keys, names.journal, REGISTRY}, known)
-        with dg.build_resources({key: known[key] for key in keys} | {REGISTRY: registry}) as resources:
-            opened = ModelResources(location, names, {key: getattr(resources, key) for key in keys}, settings)
-            # "a-b" and "a_b" have the same keys.
-            if opened.journal_resource.model != names.model:
-                raise _no_such_model(model, {opened.journal_resource.model}, location)
-            yield opened
+        with dg.build_resources({key: known[key] for key in keys}) as resources:
+            registered = getattr(resources, names.journal).model
+            if registered != names.model:
+                # Definitions in Python: "a-b" and "a_b" have the same keys; other keys are those of a name of its own.
+                if ModelNames(registered).slug == names.slug:
+                    raise _no_such_model(model, {registered}, location)
+                names = ModelNames(registered, model)
+            yield ModelResources(location, names, {key: getattr(resources, key) for key in keys}, settings)
 
 
 @contextmanager
@@ -129,4 +131,4 @@ def _all_resources(definitions: dg.Definitions) -> dict[str, Any]:
     for asset in definitions.assets or ():
         if isinstance(asset, dg.AssetsDefinition):
             asset_resources |= asset.resource_defs
-    return {**asset_resources, **(definitions.resources or {})}
+    return {**default_bindings(asset_resources), **asset_resources, **(definitions.resources or {})}

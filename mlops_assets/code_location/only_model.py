@@ -43,6 +43,6 @@ def is_wanted(settings: ModelSettings) -> bool:
     only = _only.get()
     if only is None:
         return True
-    name = settings.registered_model
+    name = settings.names.name
     only.settings[name] = settings
     return name == only.model

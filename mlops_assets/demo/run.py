@@ -114,7 +114,7 @@ def print_summary(result: dg.ExecuteInProcessResult, seconds: float, home: Path,
     for check in failed_checks:
         _print_line("", f"failed: {check.asset_key.path[-1]}.{check.check_name} {check.description or ''}")
     _print_line("top features", metadata[MODEL_EXPLANATIONS]["top_features_text"])
-    _print_line("explained by", f"{explanations['explainer']}; attributions in units of {explanations['space']}")
+    _print_line("explained by", f"{explanations['explainer']}; space: {explanations['space']}")
     print("\nTables and report")
     for asset in (PREDICTIONS, SAMPLE_EXPLANATIONS, MODEL_EXPLANATIONS, REJECTED_SAMPLES):
         _print_line(asset, _path_of(metadata[asset][URI], root))

@@ -1,5 +1,10 @@
 """The names of a ledger's columns."""
 
+OUTPUT = "output"
+SPACE = "space"
+EXPLAINED_VALUE = "explained_value"
+OLD_EXPLAINED_VALUE = "prediction"
+"""What `explained_value` was called until 0.1, when two tables that people join called two things so."""
 SHAP_PREFIX = "shap_"
 INTERACTION_PREFIX = "interaction_"
 

@@ -6,14 +6,18 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import dagster as dg
+import pyarrow as pa
 import pyarrow.dataset as ds
 from pydantic import Field, PrivateAttr
 
 from mlops_assets.arrow.plain_types import plain_batch, plain_schema
 from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.arrow.spool import Spool, scratch_folder
+from mlops_assets.explain.columns import EXPLAINED_VALUE, OLD_EXPLAINED_VALUE, OUTPUT, SPACE
+from mlops_assets.explain.labels import outputs_as_text
+from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.io_managers.tables import TableIOManager, table_reader
-from mlops_assets.naming import MODEL_EXPLANATIONS, PREDICTIONS, SAMPLE_EXPLANATIONS
+from mlops_assets.naming import MODEL_EXPLANATIONS, PREDICTIONS, PREDICTIONS_EXPLAINED, SAMPLE_EXPLANATIONS
 from mlops_assets.settings.environment import from_environment
 from mlops_assets.state import state_folder
 from mlops_assets.storage.location import Location
@@ -30,6 +34,7 @@ from mlops_assets.tables.writers import ParquetWriter
 KEYS: Mapping[str, tuple[bool, tuple[str, ...]]] = {
     PREDICTIONS: (True, ()),
     SAMPLE_EXPLANATIONS: (True, ("output",)),
+    PREDICTIONS_EXPLAINED: (True, (OUTPUT,)),
     MODEL_EXPLANATIONS: (False, ("output", "feature")),
 }
 
@@ -127,7 +132,7 @@ class SqlIOManager(TableIOManager):
         partition: str | None = None,
         switch_guard: AbstractContextManager[object] | None = None,
     ) -> Written:
-        reader = table_reader(table)
+        reader = self._keep_output_type(asset, table_reader(table), partition)
         schema = plain_schema(reader.schema)
         target = self._target(asset, Provenance.of(schema), partition)
         check_storable(schema, target)
@@ -137,9 +142,33 @@ class SqlIOManager(TableIOManager):
             publication = write(spool, target, switch_guard)
         return Written(f"{target.address.uri}#{target.name}", publication.rows, publication.schema, None)
 
+    def _keep_output_type(
+        self, asset: str, reader: pa.RecordBatchReader, partition: str | None
+    ) -> pa.RecordBatchReader:
+        """Outputs as text where the table keeps rows whose outputs are: those of 0.1, or of a champion before."""
+        if OUTPUT not in reader.schema.names or (self.mode == "replace" and partition is None):
+            return reader
+        kinds = {
+            publication.schema.field(OUTPUT).type
+            for publication in list_publications(self.address, self.table_name(asset))
+            if OUTPUT in publication.schema.names
+        }
+        return outputs_as_text(reader) if pa.string() in kinds else reader
+
     def _target(self, asset: str, provenance: Provenance, partition: str | None) -> Target:
         name, part = self.table_name(asset), partition or ""
         if asset not in KEYS or self.mode == "replace":
-            return Target(self.address, name, part)
+            return Target(self.address, name, part, **_EARLIER.get(asset, {}))
         with_row_key, further = KEYS[asset]
-        return Target(self.address, name, part, self.mode, ((*provenance.row_key,) if with_row_key else ()) + further)
+        key = ((*provenance.row_key,) if with_row_key else ()) + further
+        return Target(self.address, name, part, self.mode, key, **_EARLIER.get(asset, {}))
+
+
+def _space_of(provenance: Provenance) -> dict[str, str]:
+    return {SPACE: LedgerProvenance.of(provenance).space}
+
+
+# Tables whose columns had other names in an earlier release.
+_EARLIER: Mapping[str, Mapping[str, Any]] = {
+    SAMPLE_EXPLANATIONS: {"renamed": {EXPLAINED_VALUE: OLD_EXPLAINED_VALUE}, "constants": _space_of}
+}

@@ -1,5 +1,7 @@
 """The job that gates a promotion: whether one version's signature may take another's place."""
 
+from collections.abc import Mapping
+
 import dagster as dg
 from pydantic import Field
 
@@ -7,11 +9,17 @@ from mlops_assets.errors import ContractError
 from mlops_assets.metadata import DIFFERENCE_COLUMNS, table_metadata
 from mlops_assets.models.signature_of_version import compare_versions
 from mlops_assets.naming import REGISTRY, ModelNames
+from mlops_assets.resources.binding import job_with_defaults
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.settings.groups import ContractSettings
 
 
-def compatibility_job(names: ModelNames, alias_or_version: str | int, contract: ContractSettings) -> dg.JobDefinition:
+def compatibility_job(
+    names: ModelNames,
+    alias_or_version: str | int,
+    contract: ContractSettings,
+    defaults: Mapping[str, dg.ResourceDefinition],
+) -> dg.JobDefinition:
     """`<model>_compatibility_job`: fails when the new version is not compatible with the old one."""
 
     class CompatibilityConfig(dg.Config):
@@ -43,12 +51,9 @@ def compatibility_job(names: ModelNames, alias_or_version: str | int, contract: 
                 fix="Change the model's signature, or choose another mode",
             )
 
-    @dg.job(
-        name=names.compatibility_job,
-        executor_def=dg.in_process_executor,
-        description=f"May a version of {names.model} take the place of another? For a promotion's gate.",
+    return job_with_defaults(
+        compare_signatures,
+        names.compatibility_job,
+        f"May a version of {names.model} take the place of another? For a promotion's gate.",
+        defaults,
     )
-    def job() -> None:
-        compare_signatures()
-
-    return job

@@ -13,7 +13,7 @@ from mlops_assets.models.model_uri import MODEL_URI_FORMS, AliasUri, VersionUri,
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.trust import TrustPolicy
 from mlops_assets.naming import REGISTRY, ModelNames
-from mlops_assets.resources.binding import initialize_resources
+from mlops_assets.resources.binding import initialize_resources, job_with_defaults
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.settings.groups import TrustSettings
 from mlops_assets.settings.tables import InputsSettings
@@ -26,6 +26,7 @@ def sign_job(
     trust: TrustSettings,
     partitions: "dg.PartitionsDefinition[str] | None",
     resources: Mapping[str, dg.ResourceDefinition],
+    defaults: Mapping[str, dg.ResourceDefinition],
 ) -> dg.JobDefinition:
     """`<model>_sign_job`: the model's signer signs a logged model in place, or a registered version as a new one."""
     separator = "@" if isinstance(alias_or_version, str) else "/"
@@ -78,15 +79,12 @@ def sign_job(
             }
         )
 
-    @dg.job(
-        name=names.sign_job,
-        executor_def=dg.in_process_executor,
-        description=f"Give {names.model} a signature, where it has none; never changes a registered version.",
+    return job_with_defaults(
+        sign_model,
+        names.sign_job,
+        f"Give {names.model} a signature, where it has none; never changes a registered version.",
+        defaults,
     )
-    def job() -> None:
-        sign_model()
-
-    return job
 
 
 def _pinned(registry: MlflowRegistry, target: str, trust: TrustPolicy) -> ModelReference:

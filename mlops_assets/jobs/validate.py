@@ -25,7 +25,7 @@ from mlops_assets.metadata import prefix_floats, strip_markup, table_metadata
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.signature_of_version import signature_of_version
 from mlops_assets.naming import INPUT_SAMPLES, NOTIFIER, REGISTRY, ModelNames
-from mlops_assets.resources.binding import initialize_resources
+from mlops_assets.resources.binding import initialize_resources, job_with_defaults
 from mlops_assets.resources.journal import ChampionJournal
 from mlops_assets.resources.notifier import deliver
 from mlops_assets.resources.registry import MlflowRegistry
@@ -68,6 +68,7 @@ def validation_job(
     alias_or_version: str | int,
     settings: ValidationSettings,
     resources: Mapping[str, dg.ResourceDefinition],
+    defaults: Mapping[str, dg.ResourceDefinition],
 ) -> dg.JobDefinition:
     """`<model>_validation_job`: tries a version beside the champion and writes the verdict to the version's tags.
 
@@ -114,16 +115,13 @@ def validation_job(
         context.add_output_metadata(describe_verdict(verdict))
         deliver(getattr(context.resources, NOTIFIER), title, verdict.reasons, context.log)
 
-    @dg.job(
-        name=names.validation_job,
-        executor_def=dg.in_process_executor,
-        description=f"Validate a version of {names.model} without touching the published tables.",
+    return job_with_defaults(
+        validate_version,
+        names.validation_job,
+        f"Validate a version of {names.model} without touching the published tables.",
+        defaults,
         tags={"mlops_assets/model": names.slug},
     )
-    def job() -> None:
-        validate_version()
-
-    return job
 
 
 def describe_verdict(verdict: "CandidateVerdict") -> dict[str, Any]:

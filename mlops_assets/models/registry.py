@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 
+# Registered models that one request asks for.
+_PAGE = 500
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 
 
@@ -118,6 +120,24 @@ class Registry:
         doing = f"looking for model {name!r}"
         with self.translate_errors(doing, lambda error: self._absent_model(error, name, doing)):
             return self.client.get_registered_model(name)
+
+    def models(self) -> "list[RegisteredModel]":
+        """Every registered model, by name.
+
+        Raises
+        ------
+        RegistryUnreachableError
+            The registry does not answer.
+        """
+        models: list[RegisteredModel] = []
+        token: str | None = None
+        with self.translate_errors("looking for registered models"):
+            while True:
+                page = self.client.search_registered_models(max_results=_PAGE, page_token=token)
+                models += page
+                token = page.token
+                if not token:
+                    return sorted(models, key=lambda model: model.name)
 
     def version(self, name: str, alias_or_version: str | int) -> "ModelVersion":
         """Resolve an alias or a version number to a concrete version: one registry call when all is well.

@@ -32,7 +32,7 @@ class ChampionJournal(dg.ConfigurableResource[Any]):
 def journal_resource(
     names: ModelNames, settings: JournalSettings, outputs: OutputsSettings, root: Path
 ) -> ChampionJournal:
-    """Where a model keeps its journal.
+    """Where a model keeps its journal: one for all that score the same model, whatever their names.
 
     ``journal.path`` if it is set. Else beside remote tables, because a worker's disk may not outlive it; else in the
     state folder, so that a local folder of tables holds tables only.
@@ -45,6 +45,6 @@ def journal_resource(
         folder = Location.parse(settings.path, base=root)
     return ChampionJournal(
         model=names.model,
-        path=folder.child(names.prefix).address,
+        path=folder.child(ModelNames(names.model).prefix).address,
         storage_options={} if folder.is_local else outputs.storage_options or {},
     )

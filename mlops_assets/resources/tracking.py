@@ -249,4 +249,4 @@ def to_mlflow_name(text: str) -> str:
 
 def tracking_resource(names: ModelNames, settings: TrackingSettings) -> MlflowTracking:
     """Where the runs of a model are recorded."""
-    return MlflowTracking(model=names.model, experiment=settings.experiment or f"mlops_assets/{names.model}")
+    return MlflowTracking(model=names.model, experiment=settings.experiment or f"mlops_assets/{names.name}")

@@ -26,22 +26,23 @@ def all_sensors(
     inference: "UnresolvedAssetJobDefinition",
     explanations: "UnresolvedAssetJobDefinition",
     resources: Mapping[str, dg.ResourceDefinition],
+    defaults: Mapping[str, dg.ResourceDefinition],
 ) -> list[dg.SensorDefinition]:
     """Notifications; and what launches runs: sensors, or declarative automation in their place."""
     names, alias, groups = settings.names, settings.alias, settings.sensors
     jobs = {"inference": inference, "explanations": explanations}
     sensors = notification_sensors(
-        names, groups.notifications, list(jobs.values()), automated=settings.automation is not None
+        names, groups.notifications, list(jobs.values()), defaults, automated=settings.automation is not None
     )
-    sensors.append(new_version_sensor(names, groups.new_version))
+    sensors.append(new_version_sensor(names, groups.new_version, defaults))
     if settings.tracking.enabled:
-        sensors.append(tracking_sensor(names, groups.tracking, resources))
+        sensors.append(tracking_sensor(names, groups.tracking, resources, defaults))
     journal = journal_resource(names, settings.journal, settings.outputs, root)
     if settings.automation and alias is not None:
-        return sensors + automation_sensors(names, alias, groups.automation, settings.inputs, journal, root)
+        return sensors + automation_sensors(names, alias, groups.automation, settings.inputs, journal, root, defaults)
     if alias is not None:
         job = jobs[groups.champion.job]
-        sensors.append(champion_sensor(names, alias, groups.champion, journal, settings.partitions_def, job))
+        sensors.append(champion_sensor(names, alias, groups.champion, journal, settings.partitions_def, job, defaults))
     if settings.inputs.path:
         job = jobs[groups.inputs.job]
         if settings.partitioning is None:

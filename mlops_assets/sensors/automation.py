@@ -1,6 +1,6 @@
 """Declarative automation in place of the sensors that launch runs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +8,7 @@ import dagster as dg
 
 from mlops_assets.naming import CHAMPION_ALIAS, CHAMPION_MODEL, REGISTRY, ModelNames
 from mlops_assets.resources.journal import ChampionJournal
+from mlops_assets.resources.shared import shared_resource
 from mlops_assets.sensors.champion import champion_token, note_move, published_token
 from mlops_assets.sensors.inputs import inputs_token, was_scored
 from mlops_assets.sensors.watch import evaluate_tick
@@ -63,6 +64,7 @@ def automation_sensors(
     inputs: InputsSettings,
     journal: ChampionJournal,
     root: Path,
+    defaults: Mapping[str, dg.ResourceDefinition],
 ) -> list[dg.SensorDefinition]:
     """The evaluation of the family's conditions, and reports of the alias and of the input files to start it."""
     sensors: list[dg.SensorDefinition] = [
@@ -73,33 +75,37 @@ def automation_sensors(
             minimum_interval_seconds=settings.interval_seconds,
             description=f"Renews the assets of {names.model} when what they are made from was renewed.",
         ),
-        _alias_report(names, alias, settings, journal),
+        _alias_report(names, alias, settings, journal, defaults),
     ]
     return [*sensors, _inputs_report(names, settings, inputs, root)] if inputs.path else sensors
 
 
 def _alias_report(
-    names: ModelNames, alias: str, settings: SensorSettings, journal: ChampionJournal
+    names: ModelNames,
+    alias: str,
+    settings: SensorSettings,
+    journal: ChampionJournal,
+    defaults: Mapping[str, dg.ResourceDefinition],
 ) -> dg.SensorDefinition:
     key = names.key(CHAMPION_ALIAS)
 
     @dg.sensor(
         name=f"{names.slug}_champion_report",
-        required_resource_keys={REGISTRY},
         default_status=settings.default_status,
         minimum_interval_seconds=settings.interval_seconds,
         description=f"Reports each move of {names.model}@{alias} to Dagster; launches nothing.",
     )
     def champion_report(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        return evaluate_tick(
-            context,
-            f"{names.model}@{alias}",
-            look=lambda: champion_token(getattr(context.resources, REGISTRY), names.model, alias),
-            last_key=lambda: last_move(context.instance, key),
-            published=lambda _: published_token(context.instance, names),
-            act=lambda move, token: report(key, move, token),
-            noticed=lambda token: note_move(context, journal, alias, token),
-        )
+        with shared_resource(context, REGISTRY, defaults) as registry:
+            return evaluate_tick(
+                context,
+                f"{names.model}@{alias}",
+                look=lambda: champion_token(registry, names.model, alias),
+                last_key=lambda: last_move(context.instance, key),
+                published=lambda _: published_token(context.instance, names),
+                act=lambda move, token: report(key, move, token),
+                noticed=lambda token: note_move(context, journal, alias, token),
+            )
 
     return champion_report
 
@@ -118,7 +124,7 @@ def _inputs_report(
     def inputs_report(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         return evaluate_tick(
             context,
-            f"{names.model}/inputs",
+            f"{names.name}/inputs",
             look=lambda: inputs_token(inputs, root),
             last_key=lambda: last_move(context.instance, key),
             published=lambda token: token if was_scored(context.instance, names) else None,

@@ -1,5 +1,6 @@
 """The champion sensor: a run each time the alias moves."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -8,6 +9,7 @@ from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.naming import INPUT_SAMPLES, PREDICTIONS, REGISTRY, ModelNames
 from mlops_assets.resources.journal import ChampionJournal
 from mlops_assets.resources.registry import MlflowRegistry
+from mlops_assets.resources.shared import shared_resource
 from mlops_assets.sensors.watch import evaluate_tick, last_run_key, run_of_partition
 from mlops_assets.settings.groups import LaunchingSensorSettings
 
@@ -24,6 +26,7 @@ def champion_sensor(
     journal: ChampionJournal,
     partitions: "dg.PartitionsDefinition[str] | None",
     job: "UnresolvedAssetJobDefinition",
+    defaults: Mapping[str, dg.ResourceDefinition],
 ) -> dg.SensorDefinition:
     """Launches `job` on every move of the alias: promotion, rollback, deleted and set again. One registry call a tick.
 
@@ -37,21 +40,21 @@ def champion_sensor(
     @dg.sensor(
         name=name,
         job=job,
-        required_resource_keys={REGISTRY},
         default_status=settings.default_status,
         minimum_interval_seconds=settings.interval_seconds,
         description=f"Launches {job.name} each time {names.model}@{alias} points at another version.",
     )
     def champion(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        return evaluate_tick(
-            context,
-            f"{names.model}@{alias}",
-            look=lambda: champion_token(getattr(context.resources, REGISTRY), names.model, alias),
-            last_key=lambda: last_run_key(context.instance, name),
-            published=lambda _: published_token(context.instance, names),
-            act=lambda key, token: _runs(context.instance, names, partitions, key, {SEEN_TAG: token}),
-            noticed=lambda token: note_move(context, journal, alias, token),
-        )
+        with shared_resource(context, REGISTRY, defaults) as registry:
+            return evaluate_tick(
+                context,
+                f"{names.model}@{alias}",
+                look=lambda: champion_token(registry, names.model, alias),
+                last_key=lambda: last_run_key(context.instance, name),
+                published=lambda _: published_token(context.instance, names),
+                act=lambda key, token: _runs(context.instance, names, partitions, key, {SEEN_TAG: token}),
+                noticed=lambda token: note_move(context, journal, alias, token),
+            )
 
     return champion
 

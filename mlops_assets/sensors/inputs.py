@@ -40,7 +40,7 @@ def inputs_sensor(
     def inputs(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         return evaluate_tick(
             context,
-            f"{names.model}/inputs",
+            f"{names.name}/inputs",
             look=lambda: inputs_token(inputs_settings, root),
             last_key=lambda: last_run_key(context.instance, name),
             published=lambda token: token if was_scored(context.instance, names) else None,

@@ -1,10 +1,13 @@
 """The new-version sensor: each newly registered version is validated, away from the published tables."""
 
+from collections.abc import Mapping
+
 import dagster as dg
 
 from mlops_assets.errors import RegistryError, VersionNotFoundError
 from mlops_assets.naming import REGISTRY, ModelNames
 from mlops_assets.resources.registry import MlflowRegistry
+from mlops_assets.resources.shared import shared_resource
 from mlops_assets.sensors.moves import Memory
 from mlops_assets.sensors.versions import new_versions
 from mlops_assets.sensors.watch import last_run_key, skip_after_failure, skip_while_waiting
@@ -13,7 +16,9 @@ from mlops_assets.settings.groups import SensorSettings
 VERSION_TAG = "mlops_assets/version"
 
 
-def new_version_sensor(names: ModelNames, settings: SensorSettings) -> dg.SensorDefinition:
+def new_version_sensor(
+    names: ModelNames, settings: SensorSettings, defaults: Mapping[str, dg.ResourceDefinition]
+) -> dg.SensorDefinition:
     """Launches the validation job once for each version that is registered after the sensor's first tick.
 
     One registry call a tick, and one more for each new version. Exactly once: the run key is the version's number and
@@ -25,7 +30,6 @@ def new_version_sensor(names: ModelNames, settings: SensorSettings) -> dg.Sensor
         name=name,
         # By name: a job that already has resources would make Dagster copy the sensor, with a beta warning.
         job_name=names.validation_job,
-        required_resource_keys={REGISTRY},
         default_status=settings.default_status,
         minimum_interval_seconds=settings.interval_seconds,
         description=f"Launches {names.validation_job} for each newly registered version of {names.model}.",
@@ -34,12 +38,12 @@ def new_version_sensor(names: ModelNames, settings: SensorSettings) -> dg.Sensor
         memory = Memory.read(context.cursor)
         if memory.wait > 0:
             return skip_while_waiting(memory)
-        registry: MlflowRegistry = getattr(context.resources, REGISTRY)
         try:
-            newest = newest_version(registry, names.model)
-            last = None if memory.known else asked_last(context.instance, name)
-            decision = new_versions(names.model, memory, newest, last)
-            requests = [request for version in decision.versions if (request := _request(registry, names, version))]
+            with shared_resource(context, REGISTRY, defaults) as registry:
+                newest = newest_version(registry, names.model)
+                last = None if memory.known else asked_last(context.instance, name)
+                decision = new_versions(names.model, memory, newest, last)
+                requests = [request for version in decision.versions if (request := _request(registry, names, version))]
         except RegistryError as error:
             return skip_after_failure(memory, error)
         context.log.info(decision.reason)

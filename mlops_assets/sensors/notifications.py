@@ -1,13 +1,14 @@
 """Report the success and the failure of a model's runs to people."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from mlops_assets.metadata import COLUMN_SCHEMA, ROW_COUNT
-from mlops_assets.naming import MODEL_EXPLANATIONS, PREDICTIONS, ModelNames
-from mlops_assets.resources.notifier import Notifier, deliver
+from mlops_assets.naming import MODEL_EXPLANATIONS, NOTIFIER, PREDICTIONS, ModelNames
+from mlops_assets.resources.notifier import deliver
+from mlops_assets.resources.shared import shared_resource
 from mlops_assets.sensors.run_events import concerns_model, first_line, read_materializations, step_failures
 from mlops_assets.settings.groups import ReportingSensorSettings
 
@@ -19,6 +20,7 @@ def notification_sensors(
     names: ModelNames,
     settings: ReportingSensorSettings,
     jobs: "Collection[UnresolvedAssetJobDefinition]",
+    defaults: Mapping[str, dg.ResourceDefinition],
     *,
     automated: bool,
 ) -> list[dg.SensorDefinition]:
@@ -28,6 +30,8 @@ def notification_sensors(
     ----------
     jobs
         The model's jobs.
+    defaults
+        In place of the shared resources that the code location lacks.
     automated
         Whether declarative automation launches runs. These belong to no job, so the sensors then watch every run of
         the code location and report those that concern the model's assets.
@@ -47,10 +51,11 @@ def notification_sensors(
         minimum_interval_seconds=settings.interval_seconds,
         description="Reports each successful run: rows and columns of the predictions, features of the explanations.",
     )
-    def success(context: dg.RunStatusSensorContext, notifier: Notifier) -> None:
+    def success(context: dg.RunStatusSensorContext) -> None:
         if concerns(context):
-            title = f"{names.model}: {_describe_job(context)} succeeded"
-            deliver(notifier, title, _describe_success(context, names), context.log)
+            title = f"{names.name}: {_describe_job(context)} succeeded"
+            with shared_resource(context, NOTIFIER, defaults) as notifier:
+                deliver(notifier, title, _describe_success(context, names), context.log)
 
     @dg.run_failure_sensor(
         name=f"{names.slug}_failure_notification",
@@ -59,10 +64,11 @@ def notification_sensors(
         minimum_interval_seconds=settings.interval_seconds,
         description="Reports each failed run: the step, and the first line of the error.",
     )
-    def failure(context: dg.RunFailureSensorContext, notifier: Notifier) -> None:
+    def failure(context: dg.RunFailureSensorContext) -> None:
         if concerns(context):
-            title = f"{names.model}: {_describe_job(context)} failed"
-            deliver(notifier, title, _describe_failure(context), context.log)
+            title = f"{names.name}: {_describe_job(context)} failed"
+            with shared_resource(context, NOTIFIER, defaults) as notifier:
+                deliver(notifier, title, _describe_failure(context), context.log)
 
     return [success, failure]
 

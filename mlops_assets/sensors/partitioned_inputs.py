@@ -58,7 +58,7 @@ def partitioned_inputs_sensor(
         if dynamic is None:
             tokens = {key: token for key, token in tokens.items() if partitions.has_partition_key(key)}
         scored = context.instance.get_materialized_partitions(names.key(INPUT_SAMPLES))
-        decision = decide_partitions(f"{names.model}/inputs", memory, tokens, scored)
+        decision = decide_partitions(f"{names.name}/inputs", memory, tokens, scored)
         cursor = decision.memory.to_cursor()
         context.log.info(decision.reason)
         if not decision.runs:

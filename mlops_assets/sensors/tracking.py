@@ -24,6 +24,7 @@ from mlops_assets.naming import (
     ModelNames,
 )
 from mlops_assets.resources.registry import MlflowRegistry
+from mlops_assets.resources.shared import shared_resource
 from mlops_assets.resources.tracking import (
     Dataset,
     FinishedRun,
@@ -59,7 +60,10 @@ _PICTURE = re.compile(r"!\[[^\]]*\]\(data:image/(png|svg)(?:\+xml)?;base64,([A-Z
 
 
 def tracking_sensor(
-    names: ModelNames, settings: ReportingSensorSettings, resources: Mapping[str, dg.ResourceDefinition]
+    names: ModelNames,
+    settings: ReportingSensorSettings,
+    resources: Mapping[str, dg.ResourceDefinition],
+    defaults: Mapping[str, dg.ResourceDefinition],
 ) -> dg.SensorDefinition:
     """Records each finished run of the model's assets in MLflow, whatever started it and however it ended.
 
@@ -71,11 +75,12 @@ def tracking_sensor(
     ----------
     resources
         The model's own resources, by their keys.
+    defaults
+        In place of the shared resources that the code location lacks.
     """
 
     @dg.sensor(
         name=f"{names.slug}_tracking_sensor",
-        required_resource_keys={REGISTRY},
         default_status=settings.default_status,
         minimum_interval_seconds=settings.interval_seconds,
         description=f"Records the finished runs of {names.model} in MLflow, with their status.",
@@ -84,17 +89,17 @@ def tracking_sensor(
         cursor = TrackingCursor.read(context.cursor, datetime.now(UTC).timestamp())
         if cursor.wait > 0:
             return skip_while_waiting(cursor)
-        registry: MlflowRegistry = getattr(context.resources, REGISTRY)
         recorded: list[str] = []
         try:
-            for entry in _finished_runs(context.instance, cursor):
-                run = entry.dagster_run
-                if len(recorded) == MAX_RUNS_PER_TICK:
-                    break
-                if concerns_model(context.instance, run.run_id, names):
-                    _record(context.instance, entry, names, registry, resources)
-                    recorded.append(run.run_id)
-                cursor = cursor.with_run(run.run_id, entry.update_timestamp.timestamp())
+            with shared_resource(context, REGISTRY, defaults) as registry:
+                for entry in _finished_runs(context.instance, cursor):
+                    run = entry.dagster_run
+                    if len(recorded) == MAX_RUNS_PER_TICK:
+                        break
+                    if concerns_model(context.instance, run.run_id, names):
+                        _record(context.instance, entry, names, registry, resources)
+                        recorded.append(run.run_id)
+                    cursor = cursor.with_run(run.run_id, entry.update_timestamp.timestamp())
         except RegistryError as error:
             return skip_after_failure(cursor, error)
         reason = f"Recorded in MLflow: {', '.join(recorded)}" if recorded else "No run has ended"

@@ -133,11 +133,17 @@ class ExplainSettings(dg.Model, dg.Resolvable):
     """Defaults of the run config of `sample_explanations`, and the choice of the explainer."""
 
     KIND: str | None = Field(default=None, description="Null: chosen by the model. Or an explainer, or module.Class.")
+    space: Literal["probability"] | None = Field(
+        default=None,
+        description="probability: attributions of it, where the explainer gives them. Null: its own scale.",
+    )
     limit: int | None = Field(default=None, description="Explain only the first rows. Null: every row.", ge=1)
     sample: float | None = Field(
         default=None, description="Explain a seeded sample: a fraction up to 1, or a number of rows above 1.", gt=0
     )
-    where: str | None = Field(default=None, description='Explain only rows that pass, for example "prediction > 0.8".')
+    where: str | None = Field(
+        default=None, description='Explain only rows that pass, for example "explained_value > 0.8".'
+    )
     seed: int = Field(default=0, description="Seed of the background sample and of sampled methods.")
     diff_rows: int = Field(
         default=500, description="Rows on which a new champion's explanations are compared; 0: none.", ge=0
@@ -171,6 +177,7 @@ class ExplainSettings(dg.Model, dg.Resolvable):
             background_rows=self.background_rows,
             mode=self.mode,
             interactions=self.interactions,
+            space=self.space,
         )
 
 
@@ -241,4 +248,4 @@ class TrackingSettings(dg.Model, dg.Resolvable):
     """Whether each Dagster run is also recorded as an MLflow run."""
 
     enabled: bool = Field(default=False, description="Record runs in MLflow.")
-    experiment: str | None = Field(default=None, description="MLflow experiment; null: mlops_assets/<model>.")
+    experiment: str | None = Field(default=None, description="MLflow experiment; null: mlops_assets/<name>.")

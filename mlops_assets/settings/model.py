@@ -37,6 +37,12 @@ class ModelSettings(dg.Model, dg.Resolvable):
 
     # `model` in YAML: on the class that name belongs to dg.Resolvable.
     registered_model: str = Field(alias="model", description="Name of the registered model.", min_length=1)
+    name: str | None = Field(
+        default=None,
+        description="What asset keys, jobs, sensors and the group are named after. Null: the registered model's name. "
+        "Set it where two YAMLs score the same model: a champion and a challenger, or one model on two tables.",
+        min_length=1,
+    )
     alias_or_version: Annotated[
         str | int, dg.Resolver(_keep_text, model_field_type=str | int, inject_before_resolve=False)
     ] = Field(default="Champion", description="An alias (text) or a version (a number); resolved once per run.")
@@ -153,7 +159,7 @@ class ModelSettings(dg.Model, dg.Resolvable):
     @property
     def names(self) -> ModelNames:
         """The names of what belongs to this model."""
-        return ModelNames(self.registered_model)
+        return ModelNames(self.registered_model, self.name)
 
     @property
     def alias(self) -> str | None:

@@ -160,6 +160,10 @@ class OutputsSettings(dg.Model, dg.Resolvable):
         description="With format sql: what becomes of earlier runs' predictions and explanations. upsert: by row key.",
     )
     prefix: str | None = Field(default=None, description="With format sql: put before each table's name.")
+    joined: bool = Field(
+        default=False,
+        description="Publish predictions_explained too: predictions and explanations in one table, as large as both.",
+    )
     KIND: str | None = Field(
         default=None, description="Instead of a format: your own writer, module.Class, a subclass of TableIOManager."
     )

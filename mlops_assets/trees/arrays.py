@@ -11,10 +11,11 @@ Indices = npt.NDArray[np.int32]
 Flags = npt.NDArray[np.uint8]
 Words = npt.NDArray[np.uint32]
 
-Space = Literal["identity", "log", "log-odds", "probability", "margin"]
+Space = Literal["identity", "log", "log-odds", "softmax margin", "probability", "margin"]
 """The scale on which attributions add up to the prediction.
 
 `identity`: the predicted quantity itself. `log`: its natural logarithm (Poisson, gamma, Tweedie models).
-`log-odds`: the argument of the sigmoid (one output) or of the softmax (several). `probability`: of the class.
-`margin`: a decision function that is no probability (linear SVM, ridge classifier).
+`log-odds`: the argument of the sigmoid, of each output by itself (one-against-all models have several).
+`softmax margin`: the argument of the softmax over all outputs: only differences between classes mean something.
+`probability`: of the class. `margin`: a decision score that is no probability (linear SVM, ridge classifier).
 """

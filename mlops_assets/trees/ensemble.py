@@ -6,7 +6,7 @@ the trees in the order of its walk (`TreeEnsemble.walk`).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -98,8 +98,8 @@ class TreeEnsemble:
     outputs
         Names: class labels, or "0", "1", ... where the model has several unnamed outputs; one regression output is "0".
     space
-        What the additive output is: the prediction itself, a probability, log-odds (softmax scores included), the log
-        of the prediction, or a margin without such a name.
+        What the additive output is: the prediction itself, a probability, log-odds, a softmax margin, the log of the
+        prediction, or a margin without such a name.
     n_features
         The number of columns the model takes.
     set_start, set_words
@@ -108,6 +108,8 @@ class TreeEnsemble:
         The model rounds its inputs to 32 bits before it compares them.
     missing
         A number that means a missing value, as NaN does.
+    sigmoid_scale
+        Where a probability is the sigmoid of a multiple of the additive output: the factor. None: it is not.
     encodings
         For columns that the model encodes itself: the known values, in order. Each is replaced by its position; any
         other value is missing.
@@ -131,6 +133,14 @@ class TreeEnsemble:
     float32_inputs: bool = False
     missing: float | None = None
     encodings: Mapping[int, Floats] = field(default_factory=dict)
+    sigmoid_scale: float | None = None
+
+    def to_log_odds(self) -> "TreeEnsemble":
+        """The same trees on the scale of the log-odds, where `sigmoid_scale` says how; else this ensemble."""
+        scale = self.sigmoid_scale
+        if scale is None:
+            return self
+        return replace(self, value=scale * self.value, offset=scale * self.offset, space="log-odds", sigmoid_scale=None)
 
     def prepare(self, X: npt.NDArray[np.generic]) -> Floats:
         """`X` (n, n_features) as the trees compare it: float64, rounded, encoded, NaN where missing."""

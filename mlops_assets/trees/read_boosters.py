@@ -19,13 +19,12 @@ from mlops_assets.trees.ensemble import CATEGORICAL, MISSING_LEFT, ZERO_IS_MISSI
 
 _LIGHTGBM_SPACES: dict[str, Space] = {
     "binary": "log-odds",
-    "multiclass": "log-odds",
+    "multiclass": "softmax margin",
     "multiclassova": "log-odds",
     "cross_entropy": "log-odds",
     "poisson": "log",
     "gamma": "log",
     "tweedie": "log",
-    "custom": "margin",
     "cross_entropy_lambda": "margin",
 }
 
@@ -50,13 +49,17 @@ def read_lightgbm(booster: Any, classes: Sequence[object] | None = None) -> Tree
         _add_lightgbm(builder, booster, _keys(text), index % width, share)
     objective, *settings = about.get("objective", "custom").split()
     space = _LIGHTGBM_SPACES.get(objective, "identity")
-    if "sqrt" in settings or (
-        space == "log-odds" and any(s.startswith("sigmoid:") and s != "sigmoid:1" for s in settings)
-    ):
+    sigmoid = [float(setting.partition(":")[2]) for setting in settings if setting.startswith("sigmoid:")]
+    scale = sigmoid[0] if space == "log-odds" and sigmoid and sigmoid[0] != 1 else None
+    if "sqrt" in settings or scale is not None:
+        space = "margin"
+    if objective == "custom" and classes is not None:
+        # Only who wrote the loss knows what the scores of its classes are; of a regression they are the prediction.
         space = "margin"
     if classes is None:
         classes = (0, 1) if objective == "binary" else range(width) if width > 1 else None
-    return builder.build(offset=0.0, outputs=name_boosted_outputs(classes, width), space=space, n_features=n)
+    outputs = name_boosted_outputs(classes, width)
+    return builder.build(offset=0.0, outputs=outputs, space=space, n_features=n, sigmoid_scale=scale)
 
 
 def _keys(text: str) -> dict[str, str]:
@@ -102,8 +105,8 @@ _XGBOOST_SPACES: dict[str, Space] = {
     "binary:logistic": "log-odds",
     "binary:logitraw": "log-odds",
     "reg:logistic": "log-odds",
-    "multi:softmax": "log-odds",
-    "multi:softprob": "log-odds",
+    "multi:softmax": "softmax margin",
+    "multi:softprob": "softmax margin",
     "count:poisson": "log",
     "reg:gamma": "log",
     "reg:tweedie": "log",
@@ -111,6 +114,15 @@ _XGBOOST_SPACES: dict[str, Space] = {
     "survival:aft": "log",
     "binary:hinge": "margin",
 }
+
+
+def xgboost_space(booster: Any) -> Space:
+    """The scale of a Booster's margins, by its objective."""
+    return _xgboost_space(json.loads(booster.save_config())["learner"]["objective"]["name"])
+
+
+def _xgboost_space(objective: str) -> Space:
+    return _XGBOOST_SPACES.get(objective, "identity")
 
 
 def read_xgboost_model(model: Any) -> TreeEnsemble | None:
@@ -140,7 +152,7 @@ def read_xgboost(
         _add_xgboost(builder, tree, output, scale[index] if scale else 1.0)
     objective = learner["objective"]["name"]
     start = np.array(json.loads(about["base_score"]), np.float64).ravel()
-    space = _XGBOOST_SPACES.get(objective, "identity")
+    space = _xgboost_space(objective)
     if objective in ("binary:logistic", "reg:logistic"):
         start = np.log(start / (1 - start))
     elif space == "log":

@@ -14,11 +14,20 @@ from mlops_assets.trees.ensemble import MISSING_LEFT, TreeEnsemble
 _CATBOOST_SPACES: dict[str, Space] = {
     "Logloss": "log-odds",
     "CrossEntropy": "log-odds",
-    "MultiClass": "log-odds",
+    "Focal": "log-odds",
+    "MultiClass": "softmax margin",
     "MultiClassOneVsAll": "log-odds",
+    "MultiLogloss": "log-odds",
+    "MultiCrossEntropy": "log-odds",
     "Poisson": "log",
     "Tweedie": "log",
 }
+
+
+def catboost_space(model: Any) -> Space:
+    """The scale of a fitted model's raw values (``RawFormulaVal``), by its loss function."""
+    loss = str(model.get_all_params().get("loss_function", "")).partition(":")[0]
+    return _CATBOOST_SPACES.get(loss, "identity")
 
 
 def read_catboost(model: Any) -> TreeEnsemble | None:
@@ -63,12 +72,11 @@ def read_catboost(model: Any) -> TreeEnsemble | None:
             cover=cover,
             value=np.concatenate([np.zeros((leaves - 1, len(bias))), value]),
         )
-    loss = saved["model_info"].get("params", {}).get("loss_function", {}).get("type", "")
     labels = list(model.classes_) if len(model.classes_) else None
     return builder.build(
         offset=bias,
         outputs=name_boosted_outputs(labels, len(bias)),
-        space=_CATBOOST_SPACES.get(loss, "identity"),
+        space=catboost_space(model),
         n_features=len(model.feature_names_),
         float32_inputs=True,
     )

@@ -62,10 +62,20 @@ def read_boosting(model: Any) -> TreeEnsemble:
         # The constant on the scale of the sum; `init_` holds it on the scale of the predictions only.
         offset=model._raw_predict_init(np.zeros((1, n), np.float32)),  # noqa: SLF001 - no public way (treelite#526)
         outputs=name_boosted_outputs(getattr(model, "classes_", None), model.estimators_.shape[1]),
-        space="identity" if not hasattr(model, "classes_") else "margin" if model.loss == "exponential" else "log-odds",
+        space=_boosting_space(model),
         n_features=n,
         float32_inputs=True,
+        # P = sigmoid(2 F): Friedman, Hastie and Tibshirani 2000, and scikit-learn's ExponentialLoss.
+        sigmoid_scale=2.0 if model.loss == "exponential" else None,
     )
+
+
+def _boosting_space(model: Any) -> Space:
+    if not hasattr(model, "classes_"):
+        return "identity"
+    if model.loss == "exponential":
+        return "margin"
+    return "softmax margin" if model.estimators_.shape[1] > 1 else "log-odds"
 
 
 def histogram_stages(model: Any) -> list[list[Any]]:
@@ -111,8 +121,10 @@ def read_histogram(model: Any) -> TreeEnsemble:
             feature = column[nodes["feature_idx"]]
             builder.add_tree(left, right, feature, threshold, decision, nodes["count"], nodes["value"][:, None], output)
     classes = getattr(model, "classes_", None)
-    space: Space = "log-odds" if classes is not None else "log" if model.loss in ("poisson", "gamma") else "identity"
     width = len(stages[0])
+    space: Space = "log" if model.loss in ("poisson", "gamma") else "identity"
+    if classes is not None:
+        space = "softmax margin" if width > 1 else "log-odds"
     outputs = name_boosted_outputs(classes, width)
     baseline = model._baseline_prediction  # noqa: SLF001 - the constant of the sum has no public name
     return builder.build(offset=baseline, outputs=outputs, space=space, n_features=n, encodings=encodings)

@@ -9,6 +9,7 @@ from mlops_assets.errors import ExplanationError
 from mlops_assets.explain.compare.diff import compare_ledgers, compare_rankings
 from mlops_assets.explain.ledger.summary import LedgerSummary
 from mlops_assets.explain.ranking import ndcg
+from mlops_assets_tests.explain.old_ledgers import as_of_0_1, small_ledger
 
 FEATURES = ["age", "debt", "city"]
 
@@ -119,3 +120,19 @@ def test_global_tables_give_the_same_ranking_as_the_ledgers(values: np.ndarray) 
 
 def test_two_empty_ledgers_do_not_differ() -> None:
     assert compare_ledgers([], [], ["patient"]).lowest_ndcg == 1.0
+
+
+def test_ledgers_on_different_scales_are_compared_by_rank_and_sign_alone() -> None:
+    old, new = small_ledger([1, 2]), small_ledger([1, 2], space="log-odds")
+    diff = compare_ledgers(old.to_batches(), new.to_batches(), ["id"])
+    assert diff.spaces == ("softmax margin", "log-odds")
+    assert {change.mean_abs_change for output in diff.outputs for change in output.features} == {None}
+    assert {change.sign_flips for output in diff.outputs for change in output.features} == {0.0}
+    assert compare_ledgers(old.to_batches(), old.to_batches(), ["id"]).spaces is None
+
+
+def test_a_ledger_of_0_1_is_compared_with_one_of_today() -> None:
+    ledger = small_ledger([1, 2])
+    diff = compare_ledgers(as_of_0_1(ledger).to_batches(), ledger.to_batches(), ["id"])
+    assert (diff.spaces, diff.rows, diff.lowest_ndcg) == (None, 6, 1.0)
+    assert {change.mean_abs_change for output in diff.outputs for change in output.features} == {0.0}

@@ -11,7 +11,7 @@ def _batches(predictions: list[float], residuals: list[float], outputs=("yes",))
         {
             "patient": np.repeat(np.arange(len(predictions)), len(outputs)),
             "output": list(outputs) * len(predictions),
-            "prediction": np.repeat(predictions, len(outputs)),
+            "explained_value": np.repeat(predictions, len(outputs)),
             "residual": np.repeat(residuals, len(outputs)),
         }
     )

@@ -12,7 +12,7 @@ from sklearn.svm import SVR
 from mlops_assets.errors import ConfigurationError
 from mlops_assets.explain.explainers.choose import choose_explainer
 from mlops_assets.explain.explainers.explainer import Explainer, Explanation
-from mlops_assets.explain.ledger.ledger import explain_batches, ledger_schema
+from mlops_assets.explain.ledger.ledger import explain_batches, ledger_schema, schema_for
 from mlops_assets.explain.ledger.selection import Selection
 
 from .conftest import REFERENCE, Save
@@ -55,8 +55,8 @@ def _ledger(
 def test_the_columns_are_those_of_the_design(binary: Explainer) -> None:
     schema = ledger_schema(pa.schema([("patient", pa.string())]), binary.features)
     assert schema.names == [
-        "patient", "output", "prediction", "base_value", "residual", "shap_age", "shap_income", "shap_debt",
-        "shap_tenure", "model_version", "model_digest",
+        "patient", "output", "space", "explained_value", "base_value", "residual", "shap_age", "shap_income",
+        "shap_debt", "shap_tenure", "model_version", "model_digest",
     ]  # fmt: skip
 
 
@@ -66,8 +66,8 @@ def test_a_sampled_explainer_adds_its_standard_error(save: Save, numbers: pd.Dat
 
 
 def test_a_key_with_a_ledger_column_s_name_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match=r"\['prediction', 'shap_age'\]"):
-        ledger_schema(pa.schema([("prediction", pa.int64()), ("shap_age", pa.int64())]), ["age"])
+    with pytest.raises(ConfigurationError, match=r"\['explained_value', 'shap_age'\]"):
+        ledger_schema(pa.schema([("explained_value", pa.int64()), ("shap_age", pa.int64())]), ["age"])
 
 
 def test_rows_keep_key_order_and_numbers(binary: Explainer, numbers: pd.DataFrame) -> None:
@@ -76,7 +76,7 @@ def test_rows_keep_key_order_and_numbers(binary: Explainer, numbers: pd.DataFram
     assert ledger.column("patient").to_pylist() == [f"p{place:03}" for place in range(120)]
     assert set(ledger.column("output").to_pylist()) == {"yes"}
     np.testing.assert_allclose(ledger.column("shap_debt").to_numpy(), explanation.values[:, 2, 0])
-    np.testing.assert_allclose(ledger.column("prediction").to_numpy(), explanation.prediction[:, 0])
+    np.testing.assert_allclose(ledger.column("explained_value").to_numpy(), explanation.prediction[:, 0])
     np.testing.assert_allclose(ledger.column("base_value").to_numpy(), explanation.base[:, 0])
     assert set(ledger.column("model_version").to_pylist()) == {7}
     assert set(ledger.column("model_digest").to_pylist()) == {"d" * 64}
@@ -92,7 +92,7 @@ def test_the_outputs_of_a_row_stand_side_by_side(three_classes: Explainer, numbe
 
 def test_the_residual_is_what_is_left(three_classes: Explainer, numbers: pd.DataFrame) -> None:
     frame = _ledger(numbers, three_classes).to_pandas()
-    rest = frame["prediction"] - frame["base_value"] - frame.filter(like="shap_").sum(axis=1)
+    rest = frame["explained_value"] - frame["base_value"] - frame.filter(like="shap_").sum(axis=1)
     np.testing.assert_allclose(frame["residual"], rest, atol=1e-14)
 
 
@@ -104,7 +104,7 @@ def test_the_residual_is_what_is_left(three_classes: Explainer, numbers: pd.Data
         Selection(limit=17),
         Selection(sample=13, seed=3),
         Selection(sample=0.3, seed=3),
-        Selection(where="prediction > 0", sample=9, limit=5),
+        Selection(where="explained_value > 0", sample=9, limit=5),
     ],
     ids=repr,
 )
@@ -118,6 +118,44 @@ def test_the_limit_counts_rows_and_not_outputs(three_classes: Explainer, numbers
     ledger = _ledger(numbers, three_classes, Selection(limit=10))
     assert ledger.num_rows == 30
     assert ledger.column("patient").to_pylist()[-1] == "p009"
+
+
+def test_every_row_says_its_space(binary: Explainer, three_classes: Explainer, numbers: pd.DataFrame) -> None:
+    assert set(_ledger(numbers, binary).column("space").to_pylist()) == {"log-odds"}
+    assert set(_ledger(numbers, three_classes).column("space").to_pylist()) == {"softmax margin"}
+
+
+@pytest.mark.parametrize(
+    ("labels", "kind"),
+    [
+        ([3, 1, 2], pa.int64()),
+        ([0, 1], pa.int64()),
+        ([True, False], pa.bool_()),
+        ([1.0, 2.0, 4.0], pa.float64()),
+        (["1", "02", "x"], pa.string()),
+    ],
+    ids=str,
+)
+def test_outputs_join_with_predicted_labels(save: Save, numbers: pd.DataFrame, labels, kind) -> None:
+    target = np.array(labels)[np.arange(120) % len(labels)]
+    model = save(LogisticRegression().fit(numbers, target), numbers)
+    explainer = choose_explainer(model, numbers.columns, numbers)
+    schema = schema_for(pa.schema([("patient", pa.string())]), explainer)
+    made = explain_batches(_batches(numbers), explainer, _frame, ["patient"], REFERENCE)
+    ledger = pa.Table.from_batches(made, schema=schema).to_pandas()
+    assert schema.field("output").type == kind
+    predictions = pd.DataFrame({"patient": ledger["patient"].unique(), "prediction": model.predict(numbers)})
+    joined = predictions.merge(ledger, left_on=["patient", "prediction"], right_on=["patient", "output"])
+    expected = 120 if len(labels) > 2 else (predictions["prediction"] == max(labels)).sum()
+    assert len(joined) == expected > 0
+
+
+@pytest.mark.parametrize("where", ["output == 1", "output == '1'", "output in (1,)", "output in ('1',)", "2 > output"])
+def test_a_filter_takes_labels_as_they_are_and_as_text(save: Save, numbers: pd.DataFrame, where: str) -> None:
+    estimator = LogisticRegression().fit(numbers, np.arange(120) % 3 + 1)
+    explainer = choose_explainer(save(estimator, numbers), numbers.columns, numbers)
+    made = explain_batches(_batches(numbers), explainer, _frame, ["patient"], REFERENCE, Selection(where=where))
+    assert pa.Table.from_batches(made)["output"].to_pylist() == [1] * 120
 
 
 def test_nothing_is_read_beyond_the_limit(binary: Explainer, numbers: pd.DataFrame) -> None:
@@ -143,12 +181,14 @@ def test_a_fraction_of_one_keeps_every_row(binary: Explainer, numbers: pd.DataFr
     assert _ledger(numbers, binary, Selection(sample=1.0)).num_rows == 120
 
 
-def test_a_filter_on_the_prediction_keeps_the_outputs_that_pass(
-    three_classes: Explainer, numbers: pd.DataFrame
+@pytest.mark.parametrize("name", ["explained_value", "prediction"])
+def test_a_filter_on_the_explained_value_keeps_the_outputs_that_pass(
+    three_classes: Explainer, numbers: pd.DataFrame, name: str
 ) -> None:
+    """By its name, or by the one that it had until 0.1."""
     whole = _ledger(numbers, three_classes).to_pandas()
-    kept = _ledger(numbers, three_classes, Selection(where="prediction > 1 and output in ('a', 'c')")).to_pandas()
-    expected = whole[(whole["prediction"] > 1) & whole["output"].isin(["a", "c"])].reset_index(drop=True)
+    kept = _ledger(numbers, three_classes, Selection(where=f"{name} > 1 and output in ('a', 'c')")).to_pandas()
+    expected = whole[(whole["explained_value"] > 1) & whole["output"].isin(["a", "c"])].reset_index(drop=True)
     assert 0 < len(expected) < len(whole)
     pd.testing.assert_frame_equal(kept, expected)
 

@@ -13,13 +13,14 @@ from mlops_assets.explain.explainers.explainer import ExplainConfig, Explainer
 from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.explain.ledger.selection import Selection
 
-# As tables published before this class existed hold it.
+# As published tables hold it.
 EXTRA = {
     "explain_settings": '{"KIND": null, "background_rows": 7, "interactions": 0, "mode": "path_dependent",'
-    ' "permutations": 2, "seed": 3}',
+    ' "permutations": 2, "seed": 3, "space": null}',
     "explainer": "TreeExplainer",
     "explainer_reason": "it is a forest",
     "space": "log-odds",
+    "output_type": "int64",
     "outputs": '["n\\u00f8", "yes"]',
     "features": '["age", "pay"]',
     "precision": "float32",
@@ -40,6 +41,7 @@ class Forest(Explainer):
     def __init__(self, subject=None):
         self.reason, self.space = "it is a forest", "log-odds"
         self.features, self.outputs = ("age", "pay"), ("nø", "yes")
+        self.output_type = pa.int64()
         self.precision = np.dtype(np.float32)
         self.native_importance = {"yes": {"pay": 1.0, "age": 0.25}}
 
@@ -89,7 +91,15 @@ def test_settings_that_a_ledger_did_not_know_have_their_defaults():
     assert LedgerProvenance.of(Provenance(extra=old)).settings == SETTINGS
 
 
-@pytest.mark.parametrize("name", EXTRA)
+def test_an_old_ledger_called_softmax_margins_log_odds():
+    old = {name: text for name, text in EXTRA.items() if name != "output_type"}
+    assert LedgerProvenance.of(Provenance(extra=old)).space == "softmax margin"
+    assert LedgerProvenance.of(Provenance(extra=old)).output_type == pa.string()
+    assert LedgerProvenance.of(Provenance(extra=old | {"outputs": '["yes"]'})).space == "log-odds"
+    assert LedgerProvenance.of(Provenance(extra=EXTRA)).space == "log-odds"
+
+
+@pytest.mark.parametrize("name", [name for name in EXTRA if name != "output_type"])
 def test_a_missing_key_is_named(name):
     extra = {key: value for key, value in EXTRA.items() if key != name}
     with pytest.raises(ExplanationError, match=rf"{name} is missing.*\(sample_explanations of m\)\. Read"):
@@ -103,6 +113,7 @@ def test_a_missing_key_is_named(name):
         ("explain_settings", '{"colour": 1}'),
         ("explain_settings", '{"background_rows": 0}'),
         ("space", "furlongs"),
+        ("output_type", "furlongs"),
         ("outputs", '{"yes": 1}'),
         ("features", "[1]"),
         ("precision", "int64"),

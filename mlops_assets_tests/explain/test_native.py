@@ -1,5 +1,7 @@
 """Boosters that are explained by their own library: categories as text, and pandas' categories."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -30,10 +32,17 @@ def loaded(model, folder):
     return load_native(folder, ModelReference("m", 1, None, "0" * 64, ("catboost",), None, None, ""))
 
 
+POISSON = partial(CatBoostRegressor, loss_function="Poisson")
 TARGETS = {
+    "counts": (POISSON, lambda f: np.exp(f.age / 60 + 3 * (f.city == "Rome")).round(), ("prediction",), "log"),
     "regression": (CatBoostRegressor, lambda f: f.age + 10 * (f.city == "Rome"), ("prediction",), "identity"),
     "binary": (CatBoostClassifier, lambda f: ((f.age > 50) ^ (f.city == "Rome")).astype(int), ("1",), "log-odds"),
-    "multiclass": (CatBoostClassifier, lambda f: (f.city == "Oslo") + 2 * (f.age > 50), tuple("0123"), "log-odds"),
+    "multiclass": (
+        CatBoostClassifier,
+        lambda f: (f.city == "Oslo") + 2 * (f.age > 50),
+        tuple("0123"),
+        "softmax margin",
+    ),
 }
 
 

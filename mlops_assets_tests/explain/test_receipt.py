@@ -12,6 +12,7 @@ from mlops_assets.explain.compare.receipt import Receipt, check_receipt
 from mlops_assets.explain.explainers.choose import choose_explainer
 from mlops_assets.explain.explainers.explainer import Explainer
 from mlops_assets.explain.ledger.ledger import explain_batches
+from mlops_assets_tests.explain.old_ledgers import as_of_0_1
 
 from .conftest import REFERENCE, Save
 
@@ -96,10 +97,21 @@ def test_the_account_tells_the_row_in_sentences(inputs: pa.Table, explainer: Exp
     assert "Receipt for the row patient = p5" in account
     assert "Model: churn, version 7" in account
     assert f"Digest: {'d' * 64}" in account
-    assert f"prediction {stored['prediction'][0].as_py():.6g}" in account
+    assert f"explained value {stored['explained_value'][0].as_py():.6g}" in account
     assert f"age {'raised' if effect > 0 else 'lowered'} it by {abs(effect):.6g}." in account
     assert "The other 2 inputs together" in account
     assert "the same as stored" in account
+    assert "Unit of all numbers: the prediction itself: prediction = value" in account
+
+
+def test_a_row_of_an_earlier_release_is_checked(inputs: pa.Table, explainer: Explainer) -> None:
+    stored = as_of_0_1(_stored(inputs, explainer, "p5"))
+    assert "prediction" in stored.column_names
+    receipt = _check(inputs, explainer, stored)
+    assert receipt.matches
+    place = stored.schema.get_field_index("prediction")
+    changed = stored.set_column(place, "prediction", pa.array([stored["prediction"][0].as_py() + 0.01]))
+    assert _check(inputs, explainer, changed).lines[0].different == ("explained_value",)
 
 
 def test_the_account_holds_input_values_only_when_they_are_given(inputs: pa.Table, explainer: Explainer) -> None:

@@ -30,7 +30,7 @@ def _ledger(scale: float = 1.0, rows: int = 80, output: str = "yes") -> pa.Recor
         {
             "patient": [f"p{place}" for place in range(rows)],
             "output": [output] * rows,
-            "prediction": 10 + values.sum(axis=1),
+            "explained_value": 10 + values.sum(axis=1),
             "base_value": np.full(rows, 10.0),
             "residual": np.zeros(rows),
             **{f"shap_{name}": values[:, place] for place, name in enumerate(FEATURES)},
@@ -121,11 +121,11 @@ def test_it_tells_the_model_what_matters_the_rows_and_the_change() -> None:
 def test_a_waterfall_goes_from_base_to_prediction() -> None:
     ledger = _ledger()
     text = _Elements(report_html(_contents())).text
-    highest = ledger.slice(int(np.argmax(ledger.column("prediction").to_numpy())), 1).to_pylist()[0]
+    highest = ledger.slice(int(np.argmax(ledger.column("explained_value").to_numpy())), 1).to_pylist()[0]
     fall = text[text.index("Highest prediction") :][:400]
     assert f"base value{10.0:.4g}" in fall
     assert f"+{highest['shap_age']:.4g}" in fall
-    assert f"prediction{highest['prediction']:.4g}" in fall
+    assert f"prediction{highest['explained_value']:.4g}" in fall
 
 
 def test_what_is_not_known_is_left_out() -> None:

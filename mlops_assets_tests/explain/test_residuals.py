@@ -13,7 +13,7 @@ def _ledger(residuals: list[float], *, prediction: float = 100.0, shap: float = 
         {
             "patient": [f"p{place}" for place in range(count)],
             "output": ["prediction"] * count,
-            "prediction": [prediction] * count,
+            "explained_value": [prediction] * count,
             "base_value": [prediction - 2 * shap] * count,
             "residual": residuals,
             "shap_age": [shap] * count,

@@ -69,7 +69,7 @@ def sklearn_cases():
         "boosting": (e.GradientBoostingRegressor(n_estimators=9), "number", predict, "identity"),
         "boosting from zero": (e.GradientBoostingRegressor(n_estimators=9, init="zero"), "number", predict, "identity"),
         "boosting, binary": (e.GradientBoostingClassifier(n_estimators=9), "binary", decision, "log-odds"),
-        "boosting, classes": (e.GradientBoostingClassifier(n_estimators=9), "classes", decision, "log-odds"),
+        "boosting, classes": (e.GradientBoostingClassifier(n_estimators=9), "classes", decision, "softmax margin"),
         "boosting, exponential": (
             e.GradientBoostingClassifier(n_estimators=9, loss="exponential"), "binary", decision, "margin",
         ),
@@ -82,7 +82,9 @@ def sklearn_cases():
             e.HistGradientBoostingRegressor(max_iter=9, loss="poisson"), "count, missing", log, "log",
         ),
         "histogram, binary": (e.HistGradientBoostingClassifier(max_iter=9), "binary, missing", decision, "log-odds"),
-        "histogram, classes": (e.HistGradientBoostingClassifier(max_iter=9), "classes, missing", decision, "log-odds"),
+        "histogram, classes": (
+            e.HistGradientBoostingClassifier(max_iter=9), "classes, missing", decision, "softmax margin",
+        ),
     }  # fmt: skip
 
 
@@ -109,7 +111,7 @@ def lightgbm_cases():
         "lightgbm, poisson": (LGBMRegressor(**few, objective="poisson"), "count", raw, "log"),
         "lightgbm, square root": (LGBMRegressor(**few, reg_sqrt=True), "number", raw, "margin"),
         "lightgbm, binary": (LGBMClassifier(**few), "binary, missing", raw, "log-odds"),
-        "lightgbm, classes": (LGBMClassifier(**few), "classes", raw, "log-odds"),
+        "lightgbm, classes": (LGBMClassifier(**few), "classes", raw, "softmax margin"),
         "lightgbm, one against all": (LGBMClassifier(**few, objective="multiclassova"), "classes", raw, "log-odds"),
     }
 
@@ -139,7 +141,7 @@ def xgboost_cases():
         "xgboost, binary": (XGBClassifier(**few), "binary, missing", raw, "log-odds"),
         "xgboost, raw binary": (XGBClassifier(**few, objective="binary:logitraw"), "binary", raw, "log-odds"),
         "xgboost, hinge": (XGBClassifier(**few, objective="binary:hinge"), "binary", raw, "margin"),
-        "xgboost, classes": (XGBClassifier(**few), "classes", raw, "log-odds"),
+        "xgboost, classes": (XGBClassifier(**few), "classes", raw, "softmax margin"),
     }  # fmt: skip
 
 
@@ -156,9 +158,12 @@ def catboost_cases():
         "catboost, missing is large": (CatBoostRegressor(**few, **largest), "number, missing", raw, "identity"),
         "catboost, two numbers": (CatBoostRegressor(**few, loss_function="MultiRMSE"), "two numbers", raw, "identity"),
         "catboost, binary": (CatBoostClassifier(**few), "binary, missing", raw, "log-odds"),
-        "catboost, classes": (CatBoostClassifier(**few), "classes", raw, "log-odds"),
+        "catboost, classes": (CatBoostClassifier(**few), "classes", raw, "softmax margin"),
+        "catboost, one against all": (
+            CatBoostClassifier(**few, loss_function="MultiClassOneVsAll"), "classes", raw, "log-odds",
+        ),
         "catboost, poisson": (CatBoostRegressor(**few, loss_function="Poisson"), "count", raw, "log"),
-    }
+    }  # fmt: skip
 
 
 CASES = {**sklearn_cases(), **lightgbm_cases(), **xgboost_cases(), **catboost_cases()}

@@ -12,7 +12,8 @@ class FeatureChange:
     old_mean_abs, new_mean_abs
         Mean absolute attributions.
     mean_abs_change
-        Mean over the rows of ``|new - old|``; None where only the global tables were compared.
+        Mean over the rows of ``|new - old|``; None where only the global tables were compared, or the two ledgers are
+        on different scales.
     sign_flips
         Share of the rows whose attribution changed its sign (from or to zero does not count); None likewise.
     mean_sign_flipped
@@ -77,12 +78,16 @@ class ExplanationDiff:
         The common outputs.
     rows
         Ledger rows compared; 0 where only global tables were.
+    spaces
+        The scales of the old and of the new ledger where they differ: then sizes are compared within each, never
+        across, and no feature has a `mean_abs_change`.
     added_features, removed_features, added_outputs, removed_outputs
         What only the new, or only the old version has; it takes no part in the comparison.
     """
 
     outputs: tuple[OutputChange, ...]
     rows: int = 0
+    spaces: tuple[str, str] | None = None
     added_features: tuple[str, ...] = ()
     removed_features: tuple[str, ...] = ()
     added_outputs: tuple[str, ...] = ()

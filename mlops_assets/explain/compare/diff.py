@@ -10,8 +10,9 @@ import pyarrow.compute as pc
 
 from mlops_assets.arrow.batching import fixed_batches
 from mlops_assets.errors import ExplanationError
-from mlops_assets.explain.columns import SHAP_PREFIX, shap_column
+from mlops_assets.explain.columns import SHAP_PREFIX, SPACE, shap_column
 from mlops_assets.explain.compare.changes import ExplanationDiff, FeatureChange, OutputChange
+from mlops_assets.explain.ledger.stored import in_todays_columns
 from mlops_assets.explain.ranking import ndcg, rank_by_size
 from mlops_assets.trees.arrays import Floats
 
@@ -60,6 +61,8 @@ def compare_ledgers(
     features = [name for name in right.features if name in left.features]
     columns = [*row_key, "output", *(shap_column(name) for name in features)]
     shared = _shared_outputs(left, right)
+    differ = left.space is not None and right.space is not None and left.space != right.space
+    spaces = (str(left.space), str(right.space)) if differ else None
     sums = {output: _Sums(len(features)) for output in shared}
     pairs = zip_longest(left.cut(columns, shared), right.cut(columns, shared))
     for one, other in pairs:
@@ -70,8 +73,9 @@ def compare_ledgers(
             of_output = outputs == output
             _add(sums[output], before[of_output], after[of_output])
     return ExplanationDiff(
-        tuple(_change(output, features, total, top_k) for output, total in sums.items()),
+        tuple(_change(output, features, total, top_k, same_scale=spaces is None) for output, total in sums.items()),
         sum(total.rows for total in sums.values()),
+        spaces,
         tuple(name for name in right.features if name not in left.features),
         tuple(name for name in left.features if name not in right.features),
         tuple(name for name in right.outputs if name not in left.outputs),
@@ -95,6 +99,7 @@ def compare_rankings(old: pa.Table, new: pa.Table, *, top_k: int = 10) -> Explan
     return ExplanationDiff(
         tuple(changes),
         0,
+        None,
         tuple(name for name in new_features if name not in old_features),
         tuple(name for name in old_features if name not in new_features),
         tuple(name for name in after if name not in before),
@@ -106,9 +111,13 @@ class _Ledger:
     """A stream of ledger batches whose features and outputs are known before it is consumed."""
 
     def __init__(self, batches: Iterable[pa.RecordBatch]) -> None:
-        self._rest = (batch for batch in batches if batch.num_rows)
+        self._rest = (in_todays_columns(batch) for batch in batches if batch.num_rows)
         self._first = next(self._rest, None)
         names = self._first.schema.names if self._first is not None else []
+        # None: a ledger of 0.1, whose rows do not say it.
+        self.space: str | None = (
+            self._first.column(SPACE)[0].as_py() if self._first is not None and SPACE in names else None
+        )
         self.features = [name.removeprefix(SHAP_PREFIX) for name in names if name.startswith(SHAP_PREFIX)]
         self.outputs: list[str] = pc.unique(self._first.column("output")).to_pylist() if self._first is not None else []
 
@@ -169,7 +178,15 @@ def _add(total: _Sums, before: Floats, after: Floats) -> None:
     total.flips += (np.sign(before) * np.sign(after) < 0).sum(axis=0)
 
 
-def _change(output: str, features: Sequence[str], total: _Sums, top_k: int, per_row: bool = True) -> OutputChange:
+def _change(
+    output: str,
+    features: Sequence[str],
+    total: _Sums,
+    top_k: int,
+    *,
+    per_row: bool = True,
+    same_scale: bool = True,
+) -> OutputChange:
     rows = max(total.rows, 1)
     old_ranks, new_ranks = rank_by_size(total.old_abs), rank_by_size(total.new_abs)
     changes = [
@@ -178,7 +195,7 @@ def _change(output: str, features: Sequence[str], total: _Sums, top_k: int, per_
             name,
             float(total.old_abs[place] / rows),
             float(total.new_abs[place] / rows),
-            float(total.change[place] / rows) if per_row else None,
+            float(total.change[place] / rows) if per_row and same_scale else None,
             float(total.flips[place] / rows) if per_row else None,
             bool(total.old[place] * total.new[place] < 0),
             int(old_ranks[place]),

@@ -8,11 +8,14 @@ import numpy as np
 import pyarrow as pa
 
 from mlops_assets.errors import ExplanationError
-from mlops_assets.explain.columns import shap_column
+from mlops_assets.explain.columns import EXPLAINED_VALUE, SPACE, shap_column
 from mlops_assets.explain.explainers.explainer import Explainer
 from mlops_assets.explain.ledger.ledger import explain_batches
 from mlops_assets.explain.ledger.residuals import residual_tolerance
+from mlops_assets.explain.ledger.stored import in_todays_columns
+from mlops_assets.explain.spaces import SPACES
 from mlops_assets.models.reference import ModelReference
+from mlops_assets.trees.arrays import Space
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,13 +30,13 @@ class ReceiptLine:
     attributions
         Feature -> (stored, recomputed), by stored size.
     largest_difference, allowed
-        Over prediction, base value and attributions; what rounding may leave.
+        Over explained value, base value and attributions; what rounding may leave.
     different
         The ledger's columns that differ by more.
     """
 
     output: str
-    prediction: float
+    explained_value: float
     base_value: float
     residual: float
     attributions: dict[str, tuple[float, float]]
@@ -50,7 +53,7 @@ class Receipt:
     reference: ModelReference
     kind: str
     reason: str
-    space: str
+    space: Space
     lines: tuple[ReceiptLine, ...]
     problems: tuple[str, ...]
 
@@ -75,7 +78,7 @@ class Receipt:
             f"Model: {self.reference.name}, version {self.reference.version}",
             f"Digest: {self.reference.digest}",
             f"Explained by: {self.kind} ({self.reason})",
-            f"Unit of all numbers: {self.space}",
+            f"Unit of all numbers: {SPACES[self.space].meaning}",
         ]
         for line in self.lines:
             text += ["", *_describe_output(line, top, values)]
@@ -104,7 +107,7 @@ def check_receipt(
     Parameters
     ----------
     stored
-        The ledger rows of one row key: one per output (a row filter may have left fewer).
+        The ledger rows of one row key: one per output (a row filter may have left fewer). Of any release.
     row
         The input row with this key: exactly one.
     explainer
@@ -122,6 +125,7 @@ def check_receipt(
         There is no stored row, there are rows of several keys, or not exactly one input row.
     """
     keys = list(row_key)
+    stored = pa.Table.from_batches([in_todays_columns(batch) for batch in stored.to_batches()]) if stored else stored
     stored_keys = {tuple(one.values()): one for one in stored.select(keys).to_pylist()}
     if len(stored_keys) != 1 or row.num_rows != 1:
         raise ExplanationError(
@@ -139,7 +143,7 @@ def check_receipt(
     fresh = {
         line["output"]: line
         for batch in explain_batches([row], explainer, to_frame, keys, reference)
-        for line in batch.to_pylist()
+        for line in in_todays_columns(batch).to_pylist()
     }
     lines = []
     for old in stored.to_pylist():
@@ -160,7 +164,9 @@ def _provenance(
     stored: pa.Table, explainer: Explainer, reference: ModelReference, background_digest: str | None
 ) -> list[str]:
     problems = []
-    for name, expected in (("model_version", reference.version), ("model_digest", reference.digest)):
+    recorded = [("model_version", reference.version), ("model_digest", reference.digest)]
+    recorded += [(SPACE, explainer.space)] if SPACE in stored.column_names else []
+    for name, expected in recorded:
         other = sorted(set(stored.column(name).to_pylist()) - {expected})
         if other:
             problems.append(f"{name} is {other[0]} in the ledger, and {expected} for the model that was loaded")
@@ -170,7 +176,7 @@ def _provenance(
 
 
 def _compared(old: dict[str, Any], new: dict[str, Any], explainer: Explainer) -> ReceiptLine:
-    columns = ["prediction", "base_value", *(shap_column(name) for name in explainer.features)]
+    columns = [EXPLAINED_VALUE, "base_value", *(shap_column(name) for name in explainer.features)]
     before = np.array([_number(old.get(name)) for name in columns])
     after = np.array([_number(new[name]) for name in columns])
     magnitude = float(np.nansum(np.abs(before[2:])))
@@ -198,7 +204,7 @@ def _number(value: Any) -> float:
 def _describe_output(line: ReceiptLine, top: int, values: Mapping[str, Any] | None) -> list[str]:
     attributed = sum(stored for stored, _ in line.attributions.values())
     text = [
-        f"Output {line.output}: prediction {line.prediction:.6g}",
+        f"Output {line.output}: explained value {line.explained_value:.6g}",
         f"  = base value {line.base_value:.6g} {_signed(attributed)} from the inputs (residual {line.residual:.1e})",
     ]
     shown = [(name, stored) for name, (stored, _) in line.attributions.items() if stored][:top]

@@ -7,7 +7,8 @@ import numpy as np
 import pyarrow as pa
 
 from mlops_assets.arrow.batching import fixed_batches
-from mlops_assets.explain.explainers.agreement import to_response_scale
+from mlops_assets.explain.columns import EXPLAINED_VALUE
+from mlops_assets.explain.spaces import to_response_scale
 from mlops_assets.trees.arrays import Floats, Space
 
 COMPARED_ROWS = 16_384
@@ -46,7 +47,7 @@ def compare_with_stored(
     space: Space,
     columns: Sequence[str],
 ) -> StoredAgreement:
-    """Compare the ledger's `prediction` with the published output `columns`, row by row, in bounded memory.
+    """Compare the ledger's `explained_value` with the published output `columns`, row by row, in bounded memory.
 
     Numbers are brought to the scale of the published ones (exponential, sigmoid, softmax); published labels are
     compared with the label that the explained scores imply. A label whose scores are tied within rounding counts as
@@ -64,7 +65,7 @@ def compare_with_stored(
     rows = different = 0
     largest = 0.0
     how = "nothing"
-    blocks = fixed_batches((batch.select(["prediction"]) for batch in ledger), COMPARED_ROWS * len(outputs))
+    blocks = fixed_batches((batch.select([EXPLAINED_VALUE]) for batch in ledger), COMPARED_ROWS * len(outputs))
     published = fixed_batches((batch.select(list(columns)) for batch in predictions), COMPARED_ROWS)
     for block, batch in _together(blocks, published):
         explained = block.column(0).to_numpy(zero_copy_only=False).reshape(-1, len(outputs))
@@ -102,7 +103,7 @@ def _compare(
         return "the numbers", int(wrong.sum()), float(finite.max()) if finite.size else 0.0
     if published.num_columns != 1 or space in ("identity", "log"):
         return None
-    labels = np.asarray([str(label) for label in published.column(0).to_pylist()])
+    labels = np.asarray([_label(value, outputs) for value in published.column(0).to_pylist()])
     wrong = _wrong_labels(explained, labels, outputs, 0.5 if space == "probability" else 0.0)
     return "the label that the scores imply", int(wrong.sum()), float(wrong.mean()) if len(wrong) else 0.0
 
@@ -121,6 +122,12 @@ def _numbers(published: pa.RecordBatch, outputs: Sequence[str], space: Space) ->
     if regression and len(names) == len(outputs) and set(names) == set(outputs):
         columns = [columns[names.index(output)] for output in outputs]
     return np.column_stack(columns)
+
+
+def _label(value: object, outputs: Sequence[str]) -> str:
+    # XGBoost's multi:softmax numbers its classes in floats.
+    numbered = isinstance(value, float) and value.is_integer() and str(value) not in outputs
+    return str(int(value)) if numbered and isinstance(value, float) else str(value)
 
 
 def _wrong_labels(explained: Floats, labels: np.ndarray, outputs: Sequence[str], threshold: float) -> np.ndarray:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from mlops_assets.explain.explainers.explainer import Explainer, ExplanationSubject
 from mlops_assets.explain.explainers.response import read_answer
+from mlops_assets.explain.spaces import to_response_scale
 from mlops_assets.trees.arrays import Floats, Space
 from mlops_assets.trees.shap_few_rows import walk_quickly
 
@@ -17,47 +18,56 @@ if TYPE_CHECKING:
 _RELATIVE = 1e-4
 
 
-def to_response_scale(additive: Floats, space: Space) -> Floats:
-    """Predictions in an additive space as what the model itself reports.
+def settle_space(claimed: Space, additive: Floats, expected: Floats, response: Space) -> Space:
+    """The scale that an explained value truly has, given what the model itself answers for the same rows.
+
+    A library may answer with the score that it adds up, instead of what its objective makes of it (XGBoost's
+    ``binary:logitraw``, CatBoost's own class): then the explained value is the prediction itself.
 
     Parameters
     ----------
-    additive
-        (n, outputs).
-    space
-        Where they add up.
-
-    Returns
-    -------
-    (n, outputs): probabilities for `log-odds` (sigmoid of one output, softmax of several) and `probability`, the
-    exponential for `log`, else unchanged.
+    claimed
+        By the model's objective.
+    additive, expected
+        (n, outputs): sums of a few rows, and the model's answers.
+    response
+        The scale of `expected`, as far as it is known: `Response.space`.
     """
-    if space == "log":
-        return np.exp(additive)
-    if space != "log-odds":
-        return additive
-    if additive.shape[1] == 1:
-        # The logistic function without overflow for large negative arguments.
-        return np.exp(-np.logaddexp(0.0, -additive))
-    shifted = np.exp(additive - additive.max(axis=1, keepdims=True))
-    return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
+    if response == "margin":
+        return "margin" if claimed == "identity" else claimed
+    if response == "identity" and claimed != "identity" and not _agrees(to_response_scale(additive, claimed), expected):
+        return "identity" if _agrees(additive, expected) else claimed
+    return claimed
+
+
+def _agrees(numbers: Floats, expected: Floats) -> bool:
+    return numbers.shape == expected.shape and _gap(numbers, expected) <= _RELATIVE
+
+
+def _gap(numbers: Floats, expected: Floats) -> float:
+    scale = max(float(np.abs(expected).max(initial=0.0)), np.finfo(np.float64).tiny)
+    return float(np.abs(numbers - expected).max(initial=0.0)) / scale
 
 
 def find_disagreement(explainer: Explainer, subject: ExplanationSubject, rows: "pd.DataFrame") -> str | None:
     """Why base and attributions do not give the model's predictions on `rows`; None when they do.
 
     Compared are base + attributions with the model's numbers, and for classifiers the winning class with the labels
-    that `pyfunc.predict` returns.
+    that `pyfunc.predict` returns. A model that answers with a class's number (XGBoost's ``multi:softmax``) is
+    compared by that.
     """
     with walk_quickly():
         explanation = explainer.explain(rows)
     additive = explanation.base + explanation.values.sum(axis=1)
-    reported = to_response_scale(additive, explainer.space)
     expected = subject.response.of(rows)
+    # A response of decision scores is the sum itself, whatever the objective says that they are.
+    reported = additive if subject.response.space == "margin" else to_response_scale(additive, explainer.space)
+    if explainer.space == "softmax margin" and expected.shape[1] == 1 < reported.shape[1]:
+        wrong = int((reported.argmax(axis=1) != expected[:, 0]).sum())
+        return f"the model predicts another class for {wrong} of {len(expected)} rows" if wrong else None
     if reported.shape != expected.shape:
         return f"the explainer has {reported.shape[1]} outputs, the model {expected.shape[1]}"
-    scale = max(float(np.abs(expected).max(initial=0.0)), np.finfo(np.float64).tiny)
-    gap = float(np.abs(reported - expected).max(initial=0.0)) / scale
+    gap = _gap(reported, expected)
     if not gap <= _RELATIVE:
         return f"base and attributions miss the model's predictions by {gap:.2g} of their size"
     classes = subject.response.classes

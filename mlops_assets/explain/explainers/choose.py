@@ -1,6 +1,7 @@
 """Choose the explainer: the model's own, the most exact one that fits, or the one that the settings name."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mlops_assets.errors import ExplanationError, NotApplicableError
@@ -9,10 +10,12 @@ from mlops_assets.explain.explainers.explainer import ExplainConfig, Explainer, 
 from mlops_assets.explain.explainers.linear import LinearExplainer
 from mlops_assets.explain.explainers.model_explainer import ModelExplainer, read_model_importance
 from mlops_assets.explain.explainers.native import NativeExplainer
-from mlops_assets.explain.explainers.permutation import PermutationExplainer
-from mlops_assets.explain.explainers.response import read_response
+from mlops_assets.explain.explainers.permutation import EXACT_FEATURES, PermutationExplainer
+from mlops_assets.explain.explainers.response import class_output_names, read_response
 from mlops_assets.explain.explainers.sampling import draw_positions
 from mlops_assets.explain.explainers.trees import TreeExplainer
+from mlops_assets.explain.labels import label_type
+from mlops_assets.explain.spaces import SPACES
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.strategies import build_strategy, by_kind
 
@@ -57,7 +60,8 @@ def choose_explainer(
     ConfigurationError
         `KIND` names no explainer.
     ExplanationError
-        There is no background row, the model cannot be explained, or not by the `KIND` that was asked for.
+        There is no background row, the model cannot be explained, or not by the `KIND` or in the `space` that was
+        asked for.
 
     Examples
     --------
@@ -75,9 +79,15 @@ def choose_explainer(
         )
     rows = _sample_background(background[list(features)], config)
     subject = ExplanationSubject(model, features, rows, config, read_response(model, rows))
+    if config.space is not None:
+        subject = _find_probabilities(subject)
     explainer = _first_that_fits(subject) if config.KIND is None else _asked_for(config.KIND, subject)
+    _require_space(explainer, subject)
     if config.interactions and not explainer.interaction_pairs:
         explainer.reason += "; no interaction values: they are for path-dependent trees of two columns or more only"
+    classes = subject.response.classes
+    if classes is not None and tuple(explainer.outputs) == class_output_names(classes):
+        explainer.output_type = label_type(classes)
     importance = read_model_importance(subject) if config.KIND is None else None
     if importance is not None:
         explainer.native_importance = importance
@@ -125,6 +135,43 @@ def _first_that_fits(subject: ExplanationSubject) -> Explainer:
     fallback = PermutationExplainer(subject)
     fallback.reason = "; ".join([fallback.reason, *dict.fromkeys(passed_over)])
     return fallback
+
+
+def _find_probabilities(subject: ExplanationSubject) -> ExplanationSubject:
+    """The subject with a response of probabilities, where a Booster without labels predicts such."""
+    if subject.response.space != "identity":
+        return subject
+    for kind in _EXACT:
+        try:
+            explainer: Explainer = kind(subject)
+        except NotApplicableError:
+            continue
+        links = explainer.space in ("log-odds", "softmax margin")
+        same = len(explainer.outputs) == len(subject.response.outputs)
+        if links and same and find_disagreement(explainer, subject, _probe(subject)) is None:
+            response = replace(subject.response, space="probability", outputs=explainer.outputs)
+            return replace(subject, response=response)
+    return subject
+
+
+def _require_space(explainer: Explainer, subject: ExplanationSubject) -> None:
+    wanted = subject.config.space
+    if wanted is None or explainer.space == wanted:
+        return
+    keep = f"leave explain.space out to have them in {explainer.space} ({SPACES[explainer.space].meaning})"
+    if subject.response.space == wanted:
+        what = f"{explainer.KIND} explains this model in {explainer.space}, whose sums are no {wanted}"
+        fix = (
+            "Set explain.KIND: PermutationExplainer, which attributes the probability itself: exactly for up to"
+            f" {EXACT_FEATURES} input columns, else with a standard error per row; or {keep}"
+        )
+    else:
+        what, fix = "the model predicts no probabilities", keep[0].upper() + keep[1:]
+    raise ExplanationError(
+        f"Attributions of a {wanted} cannot be had: {what}",
+        where=f"explain.space, {subject.model.reference.uri}",
+        fix=fix,
+    )
 
 
 def _probe(subject: ExplanationSubject) -> "pd.DataFrame":

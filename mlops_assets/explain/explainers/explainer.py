@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
+import pyarrow as pa
 
 from mlops_assets.errors import ConfigurationError, ExplanationError
 from mlops_assets.models.loaded_model import LoadedModel
@@ -38,6 +39,8 @@ class ExplainConfig:
         Two are the least that give an estimate of the error.
     mode
         For trees: `path_dependent` (the training data's own covers, no background) or `interventional`.
+    space
+        The scale that the attributions must have: `probability`, or an error; None: the explainer's own.
     interactions
         For how many pairs of input columns interaction values are given; path-dependent trees only.
     """
@@ -48,10 +51,15 @@ class ExplainConfig:
     permutations: int = 2
     mode: TreeMode = "path_dependent"
     interactions: int = 0
+    space: Literal["probability"] | None = None
 
     def __post_init__(self) -> None:
         if self.mode not in ("path_dependent", "interventional"):
             raise ConfigurationError(f"explain.mode is {self.mode!r}", fix="Use 'path_dependent' or 'interventional'")
+        if self.space not in (None, "probability"):
+            raise ConfigurationError(
+                f"explain.space is {self.space!r}", fix="Use probability, or null for the scale that fits the explainer"
+            )
         for name, value in (("background_rows", self.background_rows), ("permutations", self.permutations)):
             if value < 1:
                 raise ConfigurationError(f"explain.{name} is {value}", fix="Use a whole number of at least 1")
@@ -153,6 +161,8 @@ class Explainer(Strategy, ABC):
         Pairs of `features` whose interaction values `explain` gives; the strongest first.
     rows_per_call
         How many rows `explain` should be given at once.
+    output_type
+        The type of the class labels that `outputs` names, for the ledger; set by `choose_explainer`.
     variant
         Which of several implementations computes the values, where they differ in the last bits.
     """
@@ -169,6 +179,7 @@ class Explainer(Strategy, ABC):
     interaction_pairs: tuple[tuple[str, str], ...] = ()
     rows_per_call: int = 4096
     variant: str = ""
+    output_type: pa.DataType = pa.string()
 
     @abstractmethod
     def __init__(self, subject: ExplanationSubject) -> None: ...

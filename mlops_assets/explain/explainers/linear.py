@@ -28,8 +28,8 @@ class LinearExplainer(Explainer):
     For a linear predictor ``b + sum_j w_j x_j`` they are ``w_j (x_j - E[x_j])`` with the expectation over the
     background (Lundberg and Lee 2017, corollary 1; Štrumbelj and Kononenko 2014).
 
-    Space: `identity` for regressions, `log` for models with a log link, `log-odds` for logistic regression and
-    discriminant analysis, `margin` for linear classifiers without probabilities.
+    Space: `identity` for regressions, `log` for models with a log link; for logistic regression and discriminant
+    analysis `log-odds` of two classes and `softmax margin` of more; `margin` for classifiers without probabilities.
     """
 
     KIND: ClassVar[Literal["LinearExplainer"]] = "LinearExplainer"
@@ -98,7 +98,8 @@ def linear_space(estimator: Any) -> Space:
     """The scale of a linear estimator's predictor ``X @ coef_ + intercept_``."""
     name = type(estimator).__name__
     if name in _LOG_ODDS or (name == "SGDClassifier" and estimator.loss == "log_loss"):
-        return "log-odds"
+        # Of several classes these take the softmax; one against the rest (SGDClassifier, liblinear) fails the check.
+        return "log-odds" if len(estimator.classes_) == 2 else "softmax margin"
     if name in _MARGIN or name == "SGDClassifier":
         return "margin"
     if name in _LOG_LINK:

@@ -10,6 +10,7 @@ from mlops_assets.explain.columns import shap_column
 from mlops_assets.explain.explainers.design import Design, read_design
 from mlops_assets.explain.explainers.explainer import Explainer, Explanation, ExplanationSubject
 from mlops_assets.explain.explainers.sampling import frame_digest
+from mlops_assets.explain.spaces import from_probability
 from mlops_assets.trees.arrays import Floats, Space
 
 if TYPE_CHECKING:
@@ -60,7 +61,10 @@ class ModelExplainer(Explainer):
             self._median = np.median(self._predict(subject.background) - values.sum(axis=1), axis=0)
 
     def predict(self, inputs: "pd.DataFrame") -> Floats:
-        return self._predict(self.columns(inputs)) if len(inputs) else np.zeros((0, len(self.outputs)))
+        if not len(inputs):
+            return np.zeros((0, len(self.outputs)))
+        # A softmax margin is what the probabilities say of it only up to the constant that the attributions have.
+        return self.explain(inputs).prediction if self._is_relative else self._predict(self.columns(inputs))
 
     def explain(self, inputs: "pd.DataFrame") -> Explanation:
         rows = self.columns(inputs)
@@ -71,7 +75,15 @@ class ModelExplainer(Explainer):
             if self._median is None:
                 raise ExplanationError("The model's explain_samples() gave a base value once and then no more")
             base = np.broadcast_to(self._median, (len(rows), len(self.outputs))).copy()
-        return Explanation(values, base, self._predict(rows))
+        predicted = self._predict(rows)
+        if self._is_relative:
+            additive = base + values.sum(axis=1)
+            predicted = predicted + (additive - predicted).mean(axis=1, keepdims=True)
+        return Explanation(values, base, predicted)
+
+    @property
+    def _is_relative(self) -> bool:
+        return self.space == "softmax margin" and self._response.space == "probability"
 
     @property
     def _where(self) -> str:
@@ -83,8 +95,8 @@ class ModelExplainer(Explainer):
             return predicted
         if self.space == "log":
             return np.log(predicted)
-        if self.space == "log-odds" and self._response.space == "probability":
-            return np.log(predicted) - (np.log1p(-predicted) if predicted.shape[1] == 1 else 0.0)
+        if self.space in ("log-odds", "softmax margin") and self._response.space == "probability":
+            return from_probability(predicted, self.space)
         raise ExplanationError(
             f"The model explains itself as {self.space}, but predicts as {self._response.space}", where=self._where
         )

@@ -1,26 +1,31 @@
 """Contributions that a library computes itself, exactly: for boosters whose trees this package does not read."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
 from mlops_assets.errors import NotApplicableError
+from mlops_assets.explain.explainers.agreement import settle_space
 from mlops_assets.explain.explainers.design import Design, read_design
 from mlops_assets.explain.explainers.explainer import Explainer, Explanation, ExplanationSubject
-from mlops_assets.trees.arrays import Floats
+from mlops_assets.trees.arrays import Floats, Space
+from mlops_assets.trees.read_boosters import xgboost_space
+from mlops_assets.trees.read_catboost import catboost_space
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _CELLS = 1_000_000
+_SPACE_ROWS = 8
 
 
 class NativeExplainer(Explainer):
     """SHAP values from the library's own exact algorithm.
 
     CatBoost (``ShapValues``), where categorical or non-symmetric splits keep its trees from `TreeExplainer`; XGBoost
-    (``pred_contribs``), where it takes pandas' own categories. Space: `log-odds` for classifiers, else `identity`;
-    a model whose answers are on another scale is not explained by it.
+    (``pred_contribs``), where it takes pandas' own categories. Space: that of the model's objective, as
+    `TreeExplainer` has it.
     """
 
     KIND: ClassVar[Literal["NativeExplainer"]] = "NativeExplainer"
@@ -33,7 +38,7 @@ class NativeExplainer(Explainer):
             raise NotApplicableError(f"{type(estimator).__name__} computes no exact contributions itself")
         self._contributions, self._raw = _ASK[library]
         self.features, self.outputs = subject.features, subject.response.outputs
-        self.space = "identity" if subject.response.classes is None else "log-odds"
+        self.space = self._settled(_SPACE_OF[library](estimator), subject)
         if library == "xgboost":
             self.precision = np.dtype(np.float32)
         self.rows_per_call = max(64, _CELLS // max(1, len(self._design.sources) * len(self.outputs)))
@@ -43,6 +48,12 @@ class NativeExplainer(Explainer):
                 output: dict(zip(self.features, importance, strict=True)) for output in self.outputs
             }
         self.reason = f"{type(estimator).__name__} computes its exact contributions itself"
+
+    def _settled(self, claimed: Space, subject: ExplanationSubject) -> Space:
+        rows = subject.background.head(_SPACE_ROWS)
+        raw = np.asarray(self._raw(self._design.estimator, self._design.transform(rows)), np.float64)
+        additive = raw.reshape(len(rows), -1)
+        return settle_space(claimed, additive, subject.response.of(rows), subject.response.space)
 
     def predict(self, inputs: "pd.DataFrame") -> Floats:
         if not len(inputs):
@@ -95,6 +106,11 @@ def _iterations(model: Any) -> tuple[int, int]:
     return (0, best + 1) if best is not None else (0, 0)
 
 
+def _xgboost_space(model: Any) -> Space:
+    return xgboost_space(_booster(model))
+
+
+_SPACE_OF: dict[str, Callable[[Any], Space]] = {"catboost": catboost_space, "xgboost": _xgboost_space}
 _ASK = {
     "catboost": (_catboost_contributions, _catboost_raw),
     "xgboost": (_xgboost_contributions, _xgboost_raw),

@@ -16,8 +16,8 @@ from mlops_assets.trees.arrays import Floats
 if TYPE_CHECKING:
     import pandas as pd
 
-# Up to this many columns every coalition is evaluated: exact, and hardly slower than sampling.
-_EXACT_FEATURES = 6
+EXACT_FEATURES = 6
+"""Up to this many columns every coalition is evaluated: exact, and hardly slower than sampling."""
 _ROWS = 65_536  # masked rows per question to the model
 _CELLS = 4_000_000  # and their cells
 
@@ -50,7 +50,7 @@ class PermutationExplainer(Explainer):
         self.background = subject.background
         self.background_digest = frame_digest(subject.background)
         self._start = self._response.of(subject.background)  # (background rows, outputs)
-        self.exact = len(self.features) <= _EXACT_FEATURES
+        self.exact = len(self.features) <= EXACT_FEATURES
         self.sampled = True
         questions = 2 ** len(self.features) if self.exact else 2 * self._rounds * (len(self.features) - 1)
         questions *= len(subject.background)

@@ -148,7 +148,12 @@ def _classifier_response(model: LoadedModel, classifier: _Classifier, probe: "pd
             return _checked(positive_class_scores(np.asarray(answer), len(classes)), len(rows), outputs)
 
         outputs = class_output_names(classes)
-        return Response("probability", outputs, tuple(classes), probabilities)
+        first = np.asarray(model.predict(to_fitted_columns(probe, classifier), method="predict_proba"))
+        if first.ndim != 2:
+            return None  # scores of a loss of one's own (LightGBM): no probabilities, and not one per class
+        # Some libraries call raw scores so (XGBoost with binary:logitraw).
+        are_probabilities = bool(((first >= 0) & (first <= 1)).all())
+        return Response("probability" if are_probabilities else "margin", outputs, tuple(classes), probabilities)
     decide = getattr(classifier, "decision_function", None)
     if not callable(decide) or model.native is None:
         return None

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 
 from mlops_assets.errors import NotApplicableError
+from mlops_assets.explain.explainers.agreement import settle_space
 from mlops_assets.explain.explainers.design import Design, read_design
 from mlops_assets.explain.explainers.explainer import Explainer, Explanation, ExplanationSubject
 from mlops_assets.explain.explainers.sampling import frame_digest
 from mlops_assets.explain.explainers.shap_trees import ShapTrees
-from mlops_assets.trees.arrays import Floats
+from mlops_assets.trees.arrays import Floats, Space
 from mlops_assets.trees.ensemble import TreeEnsemble
 from mlops_assets.trees.errors import UnreadableTreesError
 from mlops_assets.trees.margin import raw_margin
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _CELLS = 1_000_000
+_SPACE_ROWS = 8
 
 
 class TreeExplainer(Explainer):
@@ -29,7 +31,8 @@ class TreeExplainer(Explainer):
     Mode `path_dependent`: exact, with the training covers as the distribution of what is not known (Lundberg et al.
     2020), no background. Mode `interventional`: against the background rows, by shap.
 
-    Space: `identity` for regressions, `probability` for forests, `log-odds` for boosted classifiers.
+    Space: `identity` for regressions, or `log` where the objective has a log link; `probability` for trees and forests;
+    for boosting `log-odds` (binary, one against all) or `softmax margin` (multiclass).
     """
 
     KIND: ClassVar[Literal["TreeExplainer"]] = "TreeExplainer"
@@ -37,7 +40,9 @@ class TreeExplainer(Explainer):
     def __init__(self, subject: ExplanationSubject) -> None:
         self._design: Design = read_design(subject)
         estimator = self._design.estimator
-        self._trees = _read(estimator)
+        trees = _read(estimator)
+        self._scale = trees.sigmoid_scale or 1.0
+        self._trees = trees.to_log_odds()
         self._interventional: ShapTrees | None = None
         probe = self._design.matrix(self._design.transform(subject.background))
         if subject.config.mode == "interventional":
@@ -46,9 +51,10 @@ class TreeExplainer(Explainer):
             self._interventional = ShapTrees(estimator, probe)
             # shap computes these: results of one of its releases are not those of another.
             self.variant = f"shap {version('shap')}"
-        self.features, self.space, self.outputs = subject.features, self._trees.space, subject.response.outputs
+        self.features, self.outputs = subject.features, subject.response.outputs
         width = len(self._trees.outputs)
-        if subject.response.classes is None and self.space in ("log-odds", "probability"):
+        self.space = self._settled(subject, probe)
+        if subject.response.classes is None and self.space in ("log-odds", "softmax margin", "probability"):
             # A Booster knows no labels: the positive class is 1, several are numbered.
             self.outputs = ("1",) if width == 1 else tuple(str(place) for place in range(width))
         # Forests hold both classes of a binary model; the positive one is explained.
@@ -88,7 +94,7 @@ class TreeExplainer(Explainer):
             return Explanation.empty(len(self.features), len(self.outputs), len(self._pairs))
         X = self._matrix(inputs)
         if self._interventional is not None:
-            values, base = self._interventional(X)
+            values, base = (self._scale * part for part in self._interventional(X))
         else:
             from mlops_assets.trees.shap_kernel import tree_shap
 
@@ -99,6 +105,11 @@ class TreeExplainer(Explainer):
         if self._pairs:
             interactions = self._explained_outputs(tree_interactions(self._trees, X, self._pairs, self._design.sources))
         return Explanation(rolled, starts, self._explained_outputs(self._margin(X)), interactions=interactions)
+
+    def _settled(self, subject: ExplanationSubject, probe: Floats) -> Space:
+        few = slice(0, _SPACE_ROWS)
+        answers = subject.response.of(subject.background.iloc[few])
+        return settle_space(self._trees.space, raw_margin(self._trees, probe[few]), answers, subject.response.space)
 
     def _margin(self, X: Floats) -> Floats:
         return raw_margin(self._trees, X, compiled=self.variant == "compiled")

@@ -19,7 +19,7 @@ from mlops_assets.explain.ledger.selection import Selection
 from mlops_assets.explain.ledger.work import ExplainWork
 from mlops_assets.models.loaded_model import LoadedModel
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 """Part of the data version of a ledger, and Dagster's code version of its asset."""
 
 EXPLAINED_ROWS = 2_048

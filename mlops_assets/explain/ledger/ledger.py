@@ -8,15 +8,26 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlops_assets.errors import ConfigurationError, ExplanationError
-from mlops_assets.explain.columns import interaction_column, shap_column
+from mlops_assets.explain.columns import (
+    EXPLAINED_VALUE,
+    OLD_EXPLAINED_VALUE,
+    OUTPUT,
+    SPACE,
+    interaction_column,
+    shap_column,
+)
 from mlops_assets.explain.explainers.explainer import Explainer, Explanation
+from mlops_assets.explain.labels import to_labels, to_names
 from mlops_assets.explain.ledger.selection import Selection
 from mlops_assets.models.reference import ModelReference
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_BEFORE = (("output", pa.string()), ("prediction", pa.float64()), ("base_value", pa.float64()))
+_VALUE_NAMES = frozenset({EXPLAINED_VALUE, OLD_EXPLAINED_VALUE})
+_FILTERED = _VALUE_NAMES | {OUTPUT}
+_VALUES = ((SPACE, pa.string()), (EXPLAINED_VALUE, pa.float64()), ("base_value", pa.float64()))
+_TEXT = pa.string()
 _AFTER = (("model_version", pa.int64()), ("model_digest", pa.string()))
 
 
@@ -24,14 +35,16 @@ def ledger_schema(
     key_schema: pa.Schema,
     features: Sequence[str],
     *,
+    output_type: pa.DataType = _TEXT,
     standard_error: bool = False,
     pairs: Sequence[tuple[str, str]] = (),
 ) -> pa.Schema:
     """The columns of a ledger.
 
-    Row key columns (types unchanged), ``output``, ``prediction``, ``base_value``, ``residual``, ``standard_error`` for
-    sampled explainers, ``shap_<input column>`` in the signature's order, ``interaction_<column>__<column>`` for each of
-    `pairs` (half of the interaction, in SHAP's convention; no part of the sum), ``model_version``, ``model_digest``.
+    Row key columns (types unchanged), ``output`` (of the class labels' type), ``space``, ``explained_value`` on that
+    scale, ``base_value``, ``residual``, ``standard_error`` for sampled explainers, ``shap_<input column>`` in the
+    signature's order, ``interaction_<column>__<column>`` for each of `pairs` (half of the interaction, in SHAP's
+    convention; no part of the sum), ``model_version``, ``model_digest``.
     No column but the key and ``standard_error`` is ever null.
 
     Raises
@@ -47,7 +60,8 @@ def ledger_schema(
             fix="Ask for fewer pairs, or avoid double underscores in the names of the model's columns",
         )
     columns = [
-        *_BEFORE,
+        (OUTPUT, output_type),
+        *_VALUES,
         ("residual", pa.float64()),
         *([("standard_error", pa.float64())] if standard_error else []),
         *((shap_column(feature), pa.float64()) for feature in features),
@@ -63,6 +77,17 @@ def ledger_schema(
         )
     keys = [pa.field(field.name, field.type, field.nullable) for field in key_schema]
     return pa.schema([*keys, *(pa.field(name, kind, name == "standard_error") for name, kind in columns)])
+
+
+def schema_for(key_schema: pa.Schema, explainer: Explainer) -> pa.Schema:
+    """The columns of the ledger that `explainer` makes; errors as of `ledger_schema`."""
+    return ledger_schema(
+        key_schema,
+        explainer.features,
+        output_type=explainer.output_type,
+        standard_error=explainer.sampled,
+        pairs=explainer.interaction_pairs,
+    )
 
 
 def explain_batches(
@@ -139,13 +164,12 @@ def _ledger(
     count = rows.num_rows * outputs
     key_schema = pa.schema([rows.schema.field(name) for name in row_key])
     pairs = explainer.interaction_pairs
-    schema = ledger_schema(key_schema, explainer.features, standard_error=explainer.sampled, pairs=pairs)
+    schema = schema_for(key_schema, explainer)
     repeated = pa.array(np.repeat(np.arange(rows.num_rows), outputs))
     columns = [rows.column(name).take(repeated) for name in row_key]
-    names = pa.DictionaryArray.from_arrays(
-        pa.array(np.tile(np.arange(outputs, dtype=np.int32), rows.num_rows)), pa.array(explainer.outputs, pa.string())
-    )
-    columns += [names.cast(pa.string())]
+    labels = to_labels(pa.array(explainer.outputs, pa.string()), explainer.output_type)
+    columns.append(labels.take(pa.array(np.tile(np.arange(outputs), rows.num_rows))))
+    columns.append(pa.repeat(pa.scalar(explainer.space, pa.string()), count))
     columns += [pa.array(part.ravel()) for part in (explanation.prediction, explanation.base, explanation.residual)]
     if explainer.sampled:
         error = explanation.error
@@ -173,18 +197,20 @@ def make_row_mask(
     row_filter = selection.row_filter
     if row_filter is None:
         return None
-    ambiguous = sorted({"prediction", "output"} & row_filter.columns & {*explainer.features, *row_key})
+    ambiguous = sorted(_FILTERED & row_filter.columns & {*explainer.features, *row_key})
     if ambiguous:
         raise ConfigurationError(
-            f"The row filter's {ambiguous} could be the ledger's or the table's own", where="explain.where"
+            f"The row filter's {ambiguous} could be the ledger's or the table's own",
+            where="explain.where",
+            fix=f"Write `{EXPLAINED_VALUE}` for the explained value, or filter by another column",
         )
-    row_filter.check_columns(frozenset({"prediction", "output", *explainer.features, *row_key}))
+    row_filter.check_columns(frozenset({*_FILTERED, *explainer.features, *row_key}))
 
     def mask_rows(batch: pa.RecordBatch) -> pa.BooleanArray:
         if batch.num_rows == 0:
             return pa.array([], pa.bool_())
         predicted = None
-        if "prediction" in row_filter.columns:
+        if row_filter.columns & _VALUE_NAMES:
             parts = [
                 explainer.predict(to_frame(batch.slice(start, explainer.rows_per_call)))
                 for start in range(0, batch.num_rows, explainer.rows_per_call)
@@ -192,10 +218,10 @@ def make_row_mask(
             predicted = np.concatenate(parts)
         any_passes = None
         for place, output in enumerate(explainer.outputs):
-            columns = {name: batch.column(name) for name in row_filter.columns - {"prediction", "output"}}
+            columns = {name: batch.column(name) for name in row_filter.columns - _FILTERED}
             if predicted is not None:
-                columns["prediction"] = pa.array(predicted[:, place])
-            columns["output"] = pa.repeat(pa.scalar(output), batch.num_rows)
+                columns |= dict.fromkeys(_VALUE_NAMES, pa.array(predicted[:, place]))
+            columns[OUTPUT] = pa.repeat(pa.scalar(output), batch.num_rows)
             mask = row_filter.mask(columns)
             any_passes = mask if any_passes is None else pc.or_(any_passes, mask)
         return any_passes
@@ -208,4 +234,5 @@ def _filter_columns(
 ) -> dict[str, pa.Array]:
     repeated = pa.array(np.repeat(np.arange(rows.num_rows), len(explainer.outputs)))
     columns = {name: rows.column(name).take(repeated) for name in (*row_key, *explainer.features)}
-    return {**columns, "prediction": ledger.column("prediction"), "output": ledger.column("output")}
+    values = dict.fromkeys(_VALUE_NAMES, ledger.column(EXPLAINED_VALUE))
+    return {**columns, **values, OUTPUT: to_names(ledger.column(OUTPUT))}

@@ -8,9 +8,9 @@ import pyarrow.dataset as ds
 
 from mlops_assets.arrow.content_hash import hash_of
 from mlops_assets.arrow.provenance import Provenance
-from mlops_assets.arrow.views import concatenate
 from mlops_assets.errors import ExplanationError
 from mlops_assets.explain.ledger.provenance import PARTITIONS, LedgerProvenance
+from mlops_assets.explain.ledger.stored import StoredLedger
 from mlops_assets.models.reference import ModelReference
 
 # Fields of `LedgerProvenance` that must be the same in all partitions for their attributions to be added up.
@@ -19,11 +19,12 @@ _COMPARABLE = ("space", "features", "outputs")
 
 def join_partitions(
     partitions: Mapping[str, ds.Dataset], reference: ModelReference
-) -> tuple[ds.Dataset, tuple[str, ...]]:
+) -> tuple[StoredLedger, tuple[str, ...]]:
     """The partitions that `reference` explained, as one lazy ledger, and the keys of the others.
 
-    The ledger's provenance is that of its last partition, with a data version over all of them: partitions that others
-    write meanwhile, or that stem from another version, do not change it.
+    They may be of several releases of this package. The ledger's provenance is that of its last partition, with a data
+    version over all of them: partitions that others write meanwhile, or that stem from another version, do not change
+    it.
 
     Parameters
     ----------
@@ -65,6 +66,5 @@ def join_partitions(
         inputs_version=None,
         extra={**last.extra, PARTITIONS: json.dumps(keys, ensure_ascii=False)},
     )
-    ledger = concatenate([partitions[key] for key in keys])
-    ledger = ledger.replace_schema(ledger.schema.with_metadata(source.to_metadata()))
+    ledger = StoredLedger(tuple(partitions[key] for key in keys), source)
     return ledger, tuple(key for key in partitions if key not in keys)

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self, TypeVar, get_args
 
 import numpy as np
+import pyarrow as pa
 
 from mlops_assets.arrow.provenance import PREFIX, Provenance
 from mlops_assets.errors import ConfigurationError, ExplanationError
@@ -34,6 +35,8 @@ class LedgerProvenance:
         The explainer's `KIND`, and why it was chosen.
     space
         The scale on which the attributions add up.
+    output_type
+        The type of the ledger's column `output`: that of the class labels.
     outputs, features
         Names of the outputs and of the explained columns, in the ledger's order.
     precision
@@ -54,6 +57,7 @@ class LedgerProvenance:
     explainer: str
     reason: str
     space: Space
+    output_type: pa.DataType
     outputs: tuple[str, ...]
     features: tuple[str, ...]
     precision: np.dtype[np.floating]
@@ -71,6 +75,7 @@ class LedgerProvenance:
             explainer=explainer.KIND,
             reason=explainer.reason,
             space=explainer.space,
+            output_type=explainer.output_type,
             outputs=tuple(explainer.outputs),
             features=tuple(explainer.features),
             precision=explainer.precision,
@@ -88,6 +93,7 @@ class LedgerProvenance:
             "explainer": self.explainer,
             "explainer_reason": self.reason,
             "space": self.space,
+            "output_type": str(self.output_type),
             "outputs": json.dumps(self.outputs),
             "features": json.dumps(self.features),
             "precision": self.precision.name,
@@ -107,12 +113,18 @@ class LedgerProvenance:
         ExplanationError
             The table is not a ledger: a key is missing, or its value cannot be read.
         """
+        outputs = _read(provenance, "outputs", _names)
+        space = _read(provenance, "space", _space)
+        # Until 0.1, which recorded no output_type, softmax margins went by the name of log-odds. Scores of one class
+        # against all the others did not: they were explained by permutation.
+        is_old = "output_type" not in provenance.extra
         return cls(
             settings=_read(provenance, "explain_settings", lambda text: ExplainConfig(**json.loads(text))),
             explainer=_read(provenance, "explainer", str),
             reason=_read(provenance, "explainer_reason", str),
-            space=_read(provenance, "space", _space),
-            outputs=_read(provenance, "outputs", _names),
+            space="softmax margin" if is_old and space == "log-odds" and len(outputs) > 1 else space,
+            output_type=pa.string() if is_old else _read(provenance, "output_type", pa.type_for_alias),
+            outputs=outputs,
             features=_read(provenance, "features", _names),
             precision=_read(provenance, "precision", _precision),
             native_importance=_read(provenance, "native_importance", _importance),

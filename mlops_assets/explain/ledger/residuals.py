@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import ArrayLike, DTypeLike
 
-from mlops_assets.explain.columns import SHAP_PREFIX
+from mlops_assets.explain.columns import EXPLAINED_VALUE, SHAP_PREFIX
 from mlops_assets.trees.arrays import Floats
 
 
@@ -83,7 +83,7 @@ def judge_residuals(
             continue
         columns = [name for name in batch.schema.names if name.startswith(SHAP_PREFIX) and name not in row_key]
         prediction, base, residual = (
-            batch.column(name).to_numpy() for name in ("prediction", "base_value", "residual")
+            batch.column(name).to_numpy() for name in (EXPLAINED_VALUE, "base_value", "residual")
         )
         magnitude = np.zeros(batch.num_rows)
         for name in columns:

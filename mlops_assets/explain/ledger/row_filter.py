@@ -1,4 +1,4 @@
-"""Row filters written by a person, such as ``prediction > 0.8 and output in ('churn', 'stay')``: parsed, never run."""
+"""Row filters written by a person, such as ``explained_value > 0.8 and output in ('a', 'b')``: parsed, never run."""
 
 import ast
 import re
@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlops_assets.errors import ConfigurationError, did_you_mean
+from mlops_assets.explain.columns import OUTPUT
 
 _WHERE = "explain.where"
 _ALLOWED = "comparisons of columns with numbers, texts, True, False and None, joined by and, or, not"
@@ -64,7 +65,7 @@ class RowFilter:
             raise ConfigurationError(
                 f"The row filter names an unknown column, {name!r}{did_you_mean(name, known)}",
                 where=_WHERE,
-                fix="Use the row key, an input column, `prediction` or `output`",
+                fix="Use the row key, an input column, `explained_value` or `output`",
             )
 
     def mask(self, columns: Columns) -> pa.BooleanArray:
@@ -143,10 +144,11 @@ class RowFilter:
             if isinstance(operator, ast.In | ast.NotIn):
                 assert isinstance(right, ast.Tuple | ast.List)
                 tested = _column(self._operand(left, columns), rows)
-                among = pc.is_in(tested, value_set=pa.array([_literal(item) for item in right.elts], type=tested.type))
+                items = [self._literal_for(left, item) for item in right.elts]
+                among = pc.is_in(tested, value_set=pa.array(items, type=tested.type))
                 among = pc.if_else(pc.is_null(tested), pa.scalar(None, pa.bool_()), among)
                 return among if isinstance(operator, ast.In) else pc.invert(among)
-            one, other = self._operand(left, columns), self._operand(right, columns)
+            one, other = self._operand(left, columns, right), self._operand(right, columns, left)
             one, other = _typed(one, other), _typed(other, one)
             return _column(_COMPARISONS[type(operator)](one, other), rows)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
@@ -157,8 +159,14 @@ class RowFilter:
                 fix="Compare numbers with numbers and texts with quoted texts",
             ) from error
 
-    def _operand(self, node: ast.expr, columns: Columns) -> Any:
-        return columns[self._name(node)] if isinstance(node, ast.Name) else pa.scalar(_literal(node))
+    def _operand(self, node: ast.expr, columns: Columns, other: ast.expr | None = None) -> Any:
+        return columns[self._name(node)] if isinstance(node, ast.Name) else pa.scalar(self._literal_for(other, node))
+
+    def _literal_for(self, column: ast.expr | None, node: ast.expr) -> Any:
+        """A literal as the column has it: outputs are names, and a class label is written as text or as it is."""
+        value = _literal(node)
+        named = isinstance(column, ast.Name) and self._name(column) == OUTPUT and value is not None
+        return str(value) if named else value
 
 
 def _literal(node: ast.expr) -> Any:

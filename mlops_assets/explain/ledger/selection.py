@@ -25,8 +25,8 @@ class Selection:
     sample
         A fraction (a float above 0 and up to 1) of the rows or a count (an int), drawn with `seed`; None for all.
     where
-        A filter over row key, input columns, `prediction` and `output`; see `RowFilter`. It picks rows of the
-        *ledger*: ``output == 'versicolor'`` keeps that output alone.
+        A filter over row key, input columns, `explained_value` (or `prediction`, its name until 0.1) and `output`; see
+        `RowFilter`. It picks rows of the *ledger*: ``output == 'versicolor'`` keeps that output alone.
     seed
         Of `sample`.
 

@@ -8,14 +8,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlops_assets.errors import ExplanationError
-from mlops_assets.explain.columns import shap_column
+from mlops_assets.explain.columns import OUTPUT, shap_column
 from mlops_assets.explain.explainers.sampling import Reservoir
+from mlops_assets.explain.labels import to_labels
 from mlops_assets.explain.ranking import rank_by_size
 from mlops_assets.trees.arrays import Floats
 
 MODEL_EXPLANATIONS_SCHEMA = pa.schema(
     [
-        pa.field("output", pa.string(), nullable=False),
+        pa.field(OUTPUT, pa.string(), nullable=False),
         pa.field("feature", pa.string(), nullable=False),
         pa.field("mean_abs_shap", pa.float64(), nullable=False),
         pa.field("mean_shap", pa.float64(), nullable=False),
@@ -25,7 +26,9 @@ MODEL_EXPLANATIONS_SCHEMA = pa.schema(
         pa.field("model_digest", pa.string(), nullable=False),
     ]
 )
-"""The columns of the asset `model_explanations`."""
+"""The columns of the asset `model_explanations`; `output` has the type of the ledger's."""
+
+_TEXT = pa.string()
 
 
 @dataclass
@@ -139,9 +142,10 @@ class LedgerSummary:
         """At most `sample_rows` ledger rows of this output, drawn with the seed; None before any row."""
         return self._sums[output].sample.rows
 
-    def table(self) -> pa.Table:
+    def table(self, output_type: pa.DataType = _TEXT) -> pa.Table:
         """`model_explanations`: one row per output and feature, outputs in order and features by rank.
 
+        `output_type` is that of the ledger: `LedgerProvenance.output_type`.
         Version and digest are the ledger's own; a ledger without rows gives a table without rows.
         """
         columns: dict[str, list[object]] = {name: [] for name in MODEL_EXPLANATIONS_SCHEMA.names}
@@ -158,7 +162,9 @@ class LedgerSummary:
                 columns["rank"].append(ranks[place])
                 columns["model_version"].append(self._version[0])
                 columns["model_digest"].append(self._version[1])
-        return pa.table(columns, schema=MODEL_EXPLANATIONS_SCHEMA)
+        names = pa.array(columns.pop(OUTPUT), pa.string())
+        schema = MODEL_EXPLANATIONS_SCHEMA.set(0, pa.field(OUTPUT, output_type, nullable=False))
+        return pa.table({OUTPUT: to_labels(names, output_type), **columns}, schema=schema)
 
     def _check_version(self, ledger: pa.RecordBatch) -> None:
         versions, digests = (pc.unique(ledger.column(name)).to_pylist() for name in ("model_version", "model_digest"))

@@ -12,7 +12,7 @@ from mlops_assets.arrow.batching import join_batches
 from mlops_assets.engines.work import ChunkFunction, Work, identity_of
 from mlops_assets.explain.explainers.explainer import ExplainConfig, Explainer
 from mlops_assets.explain.explainers.setup import PreparedExplainer, prepare_explainer
-from mlops_assets.explain.ledger.ledger import explain_rows, ledger_schema, make_row_mask
+from mlops_assets.explain.ledger.ledger import explain_rows, make_row_mask, schema_for
 from mlops_assets.explain.ledger.selection import Selection
 from mlops_assets.models.loaded_model import LoadedModel
 
@@ -38,7 +38,7 @@ class ExplainWork(Work):
     """
 
     noun: ClassVar[str] = "explanations"
-    RESULT_VERSION: ClassVar[int] = 1
+    RESULT_VERSION: ClassVar[int] = 2
 
     model: LoadedModel
     signature: str
@@ -81,8 +81,7 @@ class ExplainWork(Work):
     @property
     def schema(self) -> pa.Schema:
         """Of the ledger."""
-        one = self.explainer
-        return ledger_schema(self.key, one.features, standard_error=one.sampled, pairs=one.interaction_pairs)
+        return schema_for(self.key, self.explainer)
 
     def open(self) -> ChunkFunction:
         schema = self.schema

@@ -7,13 +7,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.dataset as ds
 
-from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.arrow.views import rows_of
 from mlops_assets.explain.compare.changes import ExplanationDiff
 from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.explain.ledger.residuals import ResidualVerdict, judge_residuals
+from mlops_assets.explain.ledger.stored import StoredLedger
 from mlops_assets.explain.ledger.summary import LedgerSummary, match_input_rows
 from mlops_assets.explain.report.example_rows import ExampleRow, pick_example_rows
+from mlops_assets.trees.arrays import Space
 
 OUTPUTS_SHOWN = 4
 """How many outputs a report explains in detail; the others are named."""
@@ -57,7 +58,7 @@ class ReportContents:
     title: str
     facts: Mapping[str, str]
     summary: LedgerSummary
-    space: str
+    space: Space
     row_key: Sequence[str]
     inputs: Mapping[str, pa.Table] = field(default_factory=dict)
     examples: Mapping[str, Sequence[ExampleRow]] = field(default_factory=dict)
@@ -70,7 +71,7 @@ class ReportContents:
 
 
 def collect_contents(
-    ledger: ds.Dataset,
+    ledger: StoredLedger,
     summary: LedgerSummary,
     inputs: ds.Dataset | None,
     rejected: ds.Dataset | None = None,
@@ -91,9 +92,9 @@ def collect_contents(
     ExplanationError
         The table is not a ledger, or a row that it explains is not among the inputs.
     """
-    source = Provenance.of(ledger.schema)
+    source = ledger.provenance
     origin = LedgerProvenance.of(source)
-    examples = pick_example_rows(rows_of(ledger), OUTPUTS_SHOWN)
+    examples = pick_example_rows(ledger.rows(), OUTPUTS_SHOWN)
     return ReportContents(
         title=f"{source.model} {(source.model_uri or '').rpartition('/')[2]}",
         facts={
@@ -110,7 +111,7 @@ def collect_contents(
         inputs={} if inputs is None else _sampled_inputs(summary, inputs, source.row_key),
         examples=examples,
         example_inputs={} if inputs is None else _example_inputs(ledger, summary, inputs, source.row_key, examples),
-        residuals=judge_residuals(rows_of(ledger), source.row_key, origin.precision),
+        residuals=judge_residuals(ledger.rows(), source.row_key, origin.precision),
         rejected=None if rejected is None else rejected.head(REJECTED_SHOWN),
         rejected_count=0 if rejected is None else rejected.count_rows(),
     )
@@ -126,13 +127,14 @@ def _sampled_inputs(summary: LedgerSummary, inputs: ds.Dataset, row_key: Sequenc
 
 
 def _example_inputs(
-    ledger: ds.Dataset, summary: LedgerSummary, inputs: ds.Dataset, row_key: Sequence[str], examples: Examples
+    ledger: StoredLedger, summary: LedgerSummary, inputs: ds.Dataset, row_key: Sequence[str], examples: Examples
 ) -> dict[tuple[Any, ...], dict[str, Any]]:
     """Row key values -> the input values of the example rows; several outputs may show the same row."""
     rows = [example.row for shown in examples.values() for example in shown]
     keys = list({tuple(row[name] for name in row_key): {name: row[name] for name in row_key} for row in rows}.values())
     if not keys:
         return {}
-    key_schema = pa.schema([ledger.schema.field(name) for name in row_key])
-    values = match_input_rows(rows_of(inputs), pa.Table.from_pylist(keys, key_schema), row_key, summary.features)
+    values = match_input_rows(
+        rows_of(inputs), pa.Table.from_pylist(keys, ledger.key_schema()), row_key, summary.features
+    )
     return {tuple(key.values()): row for key, row in zip(keys, values.to_pylist(), strict=True)}

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlops_assets.explain.columns import EXPLAINED_VALUE
 from mlops_assets.explain.explainers.sampling import Reservoir
 
 _MEDIAN_SAMPLE = 2000
@@ -48,12 +49,12 @@ def pick_example_rows(batches: Iterable[pa.RecordBatch], outputs: int = 4) -> di
 
 
 def _update(extremes: _Extremes, part: pa.RecordBatch) -> None:
-    prediction = part.column("prediction").to_numpy()
+    prediction = part.column(EXPLAINED_VALUE).to_numpy()
     residual = np.abs(part.column("residual").to_numpy())
     low, high, bad = int(prediction.argmin()), int(prediction.argmax()), int(residual.argmax())
-    if extremes.lowest is None or prediction[low] < extremes.lowest["prediction"]:
+    if extremes.lowest is None or prediction[low] < extremes.lowest[EXPLAINED_VALUE]:
         extremes.lowest = part.slice(low, 1).to_pylist()[0]
-    if extremes.highest is None or prediction[high] > extremes.highest["prediction"]:
+    if extremes.highest is None or prediction[high] > extremes.highest[EXPLAINED_VALUE]:
         extremes.highest = part.slice(high, 1).to_pylist()[0]
     if extremes.worst is None or residual[bad] > abs(extremes.worst["residual"]):
         extremes.worst = part.slice(bad, 1).to_pylist()[0]
@@ -65,7 +66,7 @@ def _examples(extremes: _Extremes) -> list[ExampleRow]:
     assert extremes.highest is not None
     assert extremes.worst is not None
     assert rows is not None
-    order = np.argsort(rows.column("prediction").to_numpy(), kind="stable")
+    order = np.argsort(rows.column(EXPLAINED_VALUE).to_numpy(), kind="stable")
     middle = rows.slice(int(order[(len(order) - 1) // 2]), 1).to_pylist()[0]
     chosen = [
         ExampleRow("highest", extremes.highest),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from mlops_assets.explain.columns import shap_column
+from mlops_assets.explain.columns import EXPLAINED_VALUE, shap_column
 from mlops_assets.explain.compare.changes import OutputChange
 from mlops_assets.explain.report.bars import BarTable, bars, waterfall
 from mlops_assets.explain.report.charts import beeswarm, dependence
@@ -19,19 +19,13 @@ from mlops_assets.explain.report.formatting import cell_text, number, shorten
 from mlops_assets.explain.report.marks import Chart
 from mlops_assets.explain.report.points import value_ranks
 from mlops_assets.explain.report.rendering import render
+from mlops_assets.explain.spaces import SPACES
 from mlops_assets.trees.arrays import Floats
 
 _FEATURES, _DEPENDENCES = 12, 4
 _REJECTED, _CHANGES = 50, 15
 _CATEGORIES = 8
 _CELL, _LISTING = 200, 400  # the most characters
-_UNITS = {
-    "identity": "the prediction itself",
-    "log": "the natural logarithm of the prediction",
-    "log-odds": "log-odds: 0 is even odds, and every +0.69 doubles them",
-    "probability": "probability, from 0 to 1",
-    "margin": "the decision function, whose sign decides",
-}
 
 
 @dataclass(frozen=True)
@@ -83,7 +77,7 @@ def report_html(contents: ReportContents) -> str:
 def _facts(contents: ReportContents) -> dict[str, str]:
     facts = {
         **contents.facts,
-        "Unit": _UNITS.get(contents.space, contents.space),
+        "Unit": SPACES[contents.space].meaning,
         "Rows explained": str(contents.summary.rows),
     }
     verdict = contents.residuals
@@ -120,7 +114,7 @@ def _output(contents: ReportContents, output: str) -> _Output | None:
         effects,
         [value_ranks(inputs.column(name)) if inputs is not None else None for name in names],
         f"Effects of {len(names)} inputs on {output} for {sample.num_rows} rows; foremost: {', '.join(names[:3])}",
-        f"effect on the prediction ({contents.space})",
+        f"effect on the prediction ({SPACES[contents.space].axis})",
     )
     dependences = (
         []
@@ -160,7 +154,7 @@ def _waterfall(contents: ReportContents, output: str, example: ExampleRow) -> Ba
     ]
     why = example.why if example.why.endswith("residual") else f"{example.why} prediction"
     caption = f"{why.capitalize()} of {output}: {named}"
-    return waterfall(row["base_value"], row["prediction"], steps, row["residual"], caption)
+    return waterfall(row["base_value"], row[EXPLAINED_VALUE], steps, row["residual"], caption)
 
 
 def _rejected(contents: ReportContents) -> _Table | None:
@@ -183,7 +177,8 @@ def _difference(contents: ReportContents) -> _Difference | None:
         ("Outputs that are gone", difference.removed_outputs),
     )
     return _Difference(
-        contents.compared_with or "the previous version",
+        (contents.compared_with or "the previous version")
+        + (f" (effects before in {spaces[0]}, now in {spaces[1]})" if (spaces := difference.spaces) else ""),
         [(words, shorten(", ".join(listed), _LISTING)) for words, listed in names if listed],
         [_changes(output) for output in difference.outputs[:OUTPUTS_SHOWN]],
     )

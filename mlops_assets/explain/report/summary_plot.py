@@ -10,13 +10,15 @@ from mlops_assets.explain.report.formatting import number
 from mlops_assets.explain.report.marks import Chart
 from mlops_assets.explain.report.points import value_ranks
 from mlops_assets.explain.report.rendering import render
+from mlops_assets.explain.spaces import SPACES
+from mlops_assets.trees.arrays import Space
 
 
 def summary_plot_svg(
     summary: LedgerSummary,
     *,
     inputs: pa.Table | None = None,
-    space: str = "identity",
+    space: Space = "identity",
     title: str = "",
     top: int = 12,
 ) -> bytes:
@@ -47,13 +49,13 @@ def summary_plot_svg(
     return render("picture.svg.jinja", chart=_chart(summary, inputs, space, title, top)).encode()
 
 
-def _chart(summary: LedgerSummary, inputs: pa.Table | None, space: str, title: str, top: int) -> Chart:
+def _chart(summary: LedgerSummary, inputs: pa.Table | None, space: Space, title: str, top: int) -> Chart:
     features, outputs = summary.features, summary.outputs
     sizes = np.column_stack([summary.mean_abs(output) for output in outputs] or [np.zeros(len(features))])
     order = np.argsort(-sizes.sum(axis=1), kind="stable")[:top]
     names = [features[place] for place in order]
     sample = summary.sample(outputs[0]) if len(outputs) == 1 else None
-    unit = {"identity": "the prediction's unit", "log": "log of the prediction"}.get(space, space)
+    unit = SPACES[space].axis
     if sample is None or sample.num_rows == 0:
         axis = f"mean absolute effect on the prediction ({unit})"
         return stacked_bars(names, sizes[order], outputs, f"{title}: {axis}", axis, title=title)

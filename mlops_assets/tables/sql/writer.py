@@ -1,9 +1,9 @@
 """Publishing a table in a database: staged aside, switched in one transaction."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 import pyarrow as pa
@@ -46,6 +46,11 @@ class Target:
         published again takes its own rows' place. ``upsert``: rows with the same key are replaced, the others stay.
     key
         With ``upsert``: the columns that identify a row.
+    renamed
+        Columns of today -> what an earlier release called them. Where a table that keeps rows has only the old one, the
+        new one is added and filled from it; the old one stays as it is.
+    constants
+        Column -> its one text in the rows of a publication that lacks the column, by its provenance.
     """
 
     address: SqlAddress
@@ -53,6 +58,8 @@ class Target:
     partition: str = ""
     mode: WriteMode = "replace"
     key: tuple[str, ...] = ()
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    constants: Callable[[Provenance], Mapping[str, str]] | None = None
 
     @property
     def where(self) -> str:
@@ -216,9 +223,34 @@ def _prepare_table(
             where=target.where,
             fix="Set another prefix for the new tables, or drop the old table",
         )
-    for name in columns:
-        if name not in columns_before:
-            session.execute(f"ALTER TABLE {target.name.sql} ADD COLUMN {quoted(name)} {columns[name]}")
+    added = [name for name in columns if name not in columns_before]
+    for name in added:
+        session.execute(f"ALTER TABLE {target.name.sql} ADD COLUMN {quoted(name)} {columns[name]}")
+    _fill_added(session, added, published, columns_before, target)
+
+
+def _fill_added(
+    session: Session,
+    added: Sequence[str],
+    published: Sequence[Publication],
+    columns_before: Mapping[str, str],
+    target: Target,
+) -> None:
+    """What an earlier release wrote under another name, or did not write, in the columns of today."""
+    table = target.name.sql
+    for name in added:
+        old = target.renamed.get(name)
+        if old is not None and old in columns_before:
+            session.execute(f"UPDATE {table} SET {quoted(name)} = {quoted(old)}")
+    for publication in published if target.constants is not None and added else ():
+        assert target.constants is not None
+        for name, text in target.constants(publication.provenance).items():
+            if name in added:
+                session.execute(
+                    f"UPDATE {table} SET {quoted(name)} = CAST($1 AS {session.text})"
+                    f" WHERE {quoted(PUBLICATION)} = {publication.number}",
+                    (text,),
+                )
 
 
 def _refuse_foreign_rows(published: Sequence[Publication], target: Target, new: Publication) -> None:

@@ -1,0 +1,89 @@
+"""Predictions beside their explanations, for those who would join them."""
+
+from collections.abc import Mapping
+
+import dagster as dg
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+from mlops_assets.arrow.content_hash import hash_of
+from mlops_assets.arrow.provenance import Provenance, with_provenance
+from mlops_assets.explain.ledger.joined import join_explanations, trace_joined_columns
+from mlops_assets.explain.ledger.provenance import LedgerProvenance
+from mlops_assets.metadata import COLUMN_LINEAGE
+from mlops_assets.naming import PREDICTIONS, PREDICTIONS_EXPLAINED, SAMPLE_EXPLANATIONS, ModelNames
+from mlops_assets.settings.tables import OutputsSettings
+
+CODE_VERSION = "1"
+
+DESCRIPTION = """
+The explained predictions: `predictions` and `sample_explanations` joined, with nothing twice.
+
+Row key, the model's outputs, then the ledger's columns (output, space, explained value, base value, residual,
+attributions), model version and digest. One row per explained row and output, in the ledger's order; rows that were not
+explained are left out. A pure function of the two tables; it takes as much storage as the ledger."""
+
+
+def predictions_explained_asset(
+    names: ModelNames, outputs: OutputsSettings, partitions: "dg.PartitionsDefinition[str] | None"
+) -> dg.AssetsDefinition:
+    """`predictions_explained` of one model, which `outputs.joined` asks for."""
+    sources = {asset: names.key(asset) for asset in (PREDICTIONS, SAMPLE_EXPLANATIONS)}
+
+    @dg.asset(
+        key=names.key(PREDICTIONS_EXPLAINED),
+        description=DESCRIPTION.strip(),
+        ins={asset: dg.AssetIn(key=key) for asset, key in sources.items()},
+        io_manager_key=names.tables,
+        partitions_def=partitions,
+        required_resource_keys={names.run_lock},
+        pool=names.pool,
+        group_name=names.group,
+        kinds={"shap", outputs.format},
+        code_version=CODE_VERSION,
+    )
+    def predictions_explained(
+        predictions: ds.Dataset, sample_explanations: ds.Dataset
+    ) -> dg.MaterializeResult[pa.RecordBatchReader]:
+        scored, explained = Provenance.of(predictions.schema), Provenance.of(sample_explanations.schema)
+        version = hash_of(CODE_VERSION, scored.data_version or "", explained.data_version or "")
+        provenance = Provenance(
+            row_key=explained.row_key,
+            model=explained.model,
+            model_uri=explained.model_uri,
+            model_digest=explained.model_digest,
+            signature_hash=explained.signature_hash,
+            inputs_version=explained.inputs_version,
+            data_version=version,
+            extra=explained.extra,
+        )
+        joined = join_explanations(predictions, sample_explanations, explained.row_key)
+        return dg.MaterializeResult(
+            value=with_provenance(joined, provenance),
+            metadata={
+                COLUMN_LINEAGE: _lineage(
+                    trace_joined_columns(predictions.schema, sample_explanations.schema, explained.row_key),
+                    *sources.values(),
+                ),
+                "space": LedgerProvenance.of(explained).space,
+            },
+            data_version=dg.DataVersion(version),
+        )
+
+    return predictions_explained
+
+
+def _lineage(
+    joined: Mapping[str, tuple[str | None, str | None]], predictions: dg.AssetKey, explanations: dg.AssetKey
+) -> dg.TableColumnLineage:
+    """Each column's own table; the row key and the model are of both."""
+    return dg.TableColumnLineage(
+        {
+            column: [
+                dg.TableColumnDep(key, name)
+                for key, name in zip((predictions, explanations), names, strict=True)
+                if name is not None
+            ]
+            for column, names in joined.items()
+        }
+    )

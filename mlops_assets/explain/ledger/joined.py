@@ -1,0 +1,232 @@
+"""Predictions beside their explanations: one table in place of a join."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+
+from mlops_assets.arrow.key_hash import canonical, key_hashes
+from mlops_assets.arrow.provenance import Provenance
+from mlops_assets.arrow.views import rows_of
+from mlops_assets.errors import ConfigurationError, ExplanationError
+from mlops_assets.explain.columns import OUTPUT, SPACE
+from mlops_assets.explain.labels import to_labels
+from mlops_assets.explain.ledger.provenance import LedgerProvenance
+from mlops_assets.explain.ledger.stored import StoredLedger, stored_name, todays_schema
+
+_MODEL = ("model_version", "model_digest")
+_WHERE = "predictions and sample_explanations"
+_AGAIN = "Materialize predictions and sample_explanations together, then join them again"
+
+
+def join_explanations(
+    predictions: object, explanations: object, row_key: Sequence[str] | None = None
+) -> pa.RecordBatchReader:
+    """The explained predictions: each row of the ledger with what `predictions` says of the same row.
+
+    Columns: the row key; the model's outputs as `predictions` names them (``predicted_<name>`` where the ledger has a
+    column of that name); the ledger's own; `model_version` and `model_digest`, once. Rows come in the ledger's order,
+    one per explained row and output; a row that was not explained is left out. Streams: memory holds a few batches.
+
+    Parameters
+    ----------
+    predictions, explanations
+        The tables `predictions` and `sample_explanations` of one run: a ``ds.Dataset``, ``pa.Table``, pandas DataFrame,
+        or anything with ``__arrow_c_stream__`` (polars, DuckDB). Ledgers of earlier releases are taken as well.
+    row_key
+        The columns that identify a row; None: those that the ledger holds before `output`.
+
+    Raises
+    ------
+    ConfigurationError
+        A table lacks the columns that make it what it should be.
+    ExplanationError
+        The tables are of different model versions or rows, or not in the same order.
+
+    Examples
+    --------
+    >>> join_explanations(pq.read_table("predictions.parquet"), pq.read_table("sample_explanations.parquet"))
+    ... # doctest: +SKIP
+    """
+    join = _Join.of(_dataset(predictions), _dataset(explanations), row_key)
+    return pa.RecordBatchReader.from_batches(join.schema, join.batches())
+
+
+def trace_joined_columns(
+    predictions: pa.Schema, explanations: pa.Schema, row_key: Sequence[str]
+) -> dict[str, tuple[str | None, str | None]]:
+    """Each column of the joined table -> its columns in the two tables; None where it has none there."""
+    ledger = todays_schema(explanations).names
+    shared = {*row_key, *_MODEL}
+    columns: dict[str, tuple[str | None, str | None]] = {name: (name, name) for name in row_key}
+    for name in predictions.names:
+        if name not in shared:
+            columns[_beside(name, {*ledger, *columns})] = (name, None)
+    for name in ledger:
+        if name not in shared:
+            old = stored_name(name, explanations)
+            columns[name] = (None, old if old in explanations.names else None)
+    return columns | {name: (name, name) for name in _MODEL}
+
+
+def _beside(name: str, taken: set[str]) -> str:
+    """What a model's output is called beside the ledger's columns."""
+    while name in taken:
+        name = f"predicted_{name}"
+    return name
+
+
+@dataclass(frozen=True)
+class _Join:
+    predictions: ds.Dataset
+    ledger: StoredLedger
+    key: tuple[str, ...]
+    columns: dict[str, tuple[str | None, str | None]]
+    ledger_schema: pa.Schema
+
+    @classmethod
+    def of(cls, predictions: ds.Dataset, explanations: ds.Dataset, row_key: Sequence[str] | None) -> "_Join":
+        ledger = StoredLedger.of(explanations)
+        names = explanations.schema.names
+        if OUTPUT not in names:
+            raise ConfigurationError(
+                "The explanations have no column `output`", where=_WHERE, fix="Pass a table of sample_explanations"
+            )
+        key = tuple(row_key) if row_key is not None else tuple(names[: names.index(OUTPUT)])
+        for table, schema in (("predictions", predictions.schema), ("explanations", explanations.schema)):
+            if missing := [name for name in (*key, *_MODEL) if name not in schema.names]:
+                raise ConfigurationError(
+                    f"The {table} lack the columns {missing[:20]}",
+                    where=_WHERE,
+                    fix="Pass the tables as they were published, and in row_key the columns that identify a row",
+                )
+        if not key:
+            raise ConfigurationError(
+                "No column before `output` identifies a row", where=_WHERE, fix="Name the row key: row_key=[...]"
+            )
+        _refuse_other_rows(Provenance.of(predictions.schema), ledger.provenance)
+        if SPACE not in names:
+            LedgerProvenance.of(ledger.provenance)  # refuses a ledger that does not say its space
+        columns = trace_joined_columns(predictions.schema, explanations.schema, key)
+        return cls(predictions, ledger, key, columns, todays_schema(explanations.schema))
+
+    @property
+    def schema(self) -> pa.Schema:
+        of_predictions, of_ledger = self.predictions.schema, self.ledger_schema
+        fields = []
+        for name, (scored, _) in self.columns.items():
+            own = scored is not None and name not in _MODEL
+            fields.append(of_predictions.field(scored).with_name(name) if own else of_ledger.field(name))
+        return pa.schema(fields)
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        scored = rows_of(self.predictions)
+        block = _Block.of(next(scored, None), self.key)
+        for ledger in self.ledger.rows():
+            ledger, hashes = self._typed(ledger), self._hashes(ledger)
+            while ledger.num_rows:
+                places = block.find(hashes) if block is not None else np.zeros(0, np.intp)
+                if len(places):
+                    assert block is not None
+                    yield self._joined(block.rows.take(pa.array(places)), ledger.slice(0, len(places)))
+                    ledger, hashes = ledger.slice(len(places)), hashes[len(places) :]
+                elif block is None:
+                    row = {name: ledger.column(name)[0].as_py() for name in self.key}
+                    raise ExplanationError(
+                        f"The explained row {row} is not among the predictions, or not in their order",
+                        where=_WHERE,
+                        fix=_AGAIN,
+                    )
+                else:
+                    block = _Block.of(next(scored, None), self.key)
+
+    def _hashes(self, ledger: pa.RecordBatch) -> np.ndarray:
+        # In the predictions' types: equal keys of other types have other hashes.
+        columns = []
+        for name in self.key:
+            column, kind = ledger.column(name), self.predictions.schema.field(name).type
+            try:
+                columns.append(column.cast(kind))
+            except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+                raise ConfigurationError(
+                    f"The row key column {name!r} is {kind} in the predictions and {column.type} in the explanations",
+                    where=_WHERE,
+                    fix="Read both tables in the types that they were published with",
+                ) from error
+        return key_hashes(columns, self.key, _WHERE)
+
+    def _typed(self, ledger: pa.RecordBatch) -> pa.RecordBatch:
+        columns: dict[str, pa.Array] = dict(zip(ledger.schema.names, ledger.columns, strict=True))
+        columns[OUTPUT] = to_labels(columns[OUTPUT], self.ledger_schema.field(OUTPUT).type)
+        arrays = [columns[field.name].cast(field.type) for field in self.ledger_schema]
+        return pa.RecordBatch.from_arrays(arrays, schema=self.ledger_schema)
+
+    def _joined(self, scored: pa.RecordBatch, ledger: pa.RecordBatch) -> pa.RecordBatch:
+        for name in (*self.key, *_MODEL):
+            one, other = canonical(scored.column(name)), canonical(ledger.column(name).cast(scored.column(name).type))
+            if not pc.all(pc.fill_null(pc.equal(one, other), True)).as_py() and not pa.types.is_floating(one.type):
+                raise ExplanationError(f"Predictions and explanations differ in {name}", where=_WHERE, fix=_AGAIN)
+        arrays = [
+            ledger.column(name) if source is None or name in _MODEL else scored.column(source)
+            for name, (source, _) in self.columns.items()
+        ]
+        return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Predictions of one batch, found by the hash of their key."""
+
+    rows: pa.RecordBatch
+    order: np.ndarray
+    hashes: np.ndarray  # sorted
+
+    @classmethod
+    def of(cls, rows: pa.RecordBatch | None, key: Sequence[str]) -> "_Block | None":
+        if rows is None:
+            return None
+        hashes = key_hashes([rows.column(name) for name in key], key, _WHERE)
+        order = np.argsort(hashes, kind="stable")
+        return cls(rows, order, hashes[order])
+
+    def find(self, hashes: np.ndarray) -> np.ndarray:
+        """The places of the first of `hashes`, as many as are here one after the other."""
+        at = np.minimum(np.searchsorted(self.hashes, hashes), len(self.hashes) - 1)
+        absent = np.flatnonzero(self.hashes[at] != hashes)
+        return np.asarray(self.order[at[: absent[0]] if len(absent) else at])
+
+
+def _refuse_other_rows(scored: Provenance, explained: Provenance) -> None:
+    pairs = {
+        "model version": (scored.model_uri, explained.model_uri),
+        "model files": (scored.model_digest, explained.model_digest),
+        "input rows": (scored.inputs_version, explained.inputs_version),
+    }
+    for what, (one, other) in pairs.items():
+        if one is not None and other is not None and one != other:
+            raise ExplanationError(
+                f"Predictions and explanations are of different {what}: {one} and {other}", where=_WHERE, fix=_AGAIN
+            )
+
+
+def _dataset(table: object) -> ds.Dataset:
+    if isinstance(table, ds.Dataset):
+        return table
+    if isinstance(table, pa.RecordBatch):
+        return ds.dataset(pa.Table.from_batches([table]))
+    if isinstance(table, pa.Table):
+        return ds.dataset(table)
+    if any(base.__module__.split(".")[0] == "pandas" for base in type(table).__mro__):
+        return ds.dataset(pa.Table.from_pandas(table))
+    if hasattr(table, "__arrow_c_stream__"):
+        stream: Any = table
+        return ds.dataset(pa.table(stream))
+    raise ConfigurationError(
+        f"A {type(table).__qualname__} is not a table",
+        where=_WHERE,
+        fix="Pass a pyarrow Dataset or Table, a DataFrame of pandas or polars, or a relation of DuckDB",
+    )

@@ -1,0 +1,81 @@
+"""The scales on which attributions add up, in words and as the way back to what the model predicts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from mlops_assets.trees.arrays import Floats, Space
+
+
+@dataclass(frozen=True)
+class SpaceText:
+    """A space for people.
+
+    Attributes
+    ----------
+    axis
+        As the unit on an axis.
+    meaning
+        One sentence, with the formula that leads back to the model's prediction.
+    """
+
+    axis: str
+    meaning: str
+
+
+SPACES: Mapping[Space, SpaceText] = {
+    "identity": SpaceText("the prediction's unit", "the prediction itself: prediction = value"),
+    "log": SpaceText(
+        "log of the prediction",
+        "the natural logarithm of the prediction: every +0.69 doubles it; prediction = exp(value)",
+    ),
+    "log-odds": SpaceText(
+        "log-odds",
+        "log-odds: 0 is even odds, and every +0.69 doubles them; probability = 1 / (1 + exp(-value))",
+    ),
+    "softmax margin": SpaceText(
+        "softmax margin",
+        "softmax margin: a score per class, of which only the differences between a row's classes count; +0.69 doubles"
+        " the odds of a class against each other class; probability = exp(value) / sum of exp(value) over the row's"
+        " classes",
+    ),
+    "probability": SpaceText("probability", "probability, from 0 to 1: probability = value"),
+    "margin": SpaceText(
+        "decision score",
+        "a decision score, which is no probability and has no unit: its sign decides, or of several scores the largest",
+    ),
+}
+
+
+def to_response_scale(additive: Floats, space: Space) -> Floats:
+    """Explained values as what the model itself predicts.
+
+    Parameters
+    ----------
+    additive
+        (n, outputs).
+    space
+        Where they add up.
+
+    Returns
+    -------
+    (n, outputs): the sigmoid of each for `log-odds`, the softmax over the outputs for `softmax margin`, the exponential
+    for `log`, else unchanged.
+    """
+    if space == "log":
+        return np.exp(additive)
+    if space == "log-odds":
+        # The logistic function without overflow for large negative arguments.
+        return np.asarray(np.exp(-np.logaddexp(0.0, -additive)))
+    if space == "softmax margin":
+        shifted = np.exp(additive - additive.max(axis=1, keepdims=True, initial=-np.inf))
+        return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
+    return additive
+
+
+def from_probability(probability: Floats, space: Space) -> Floats:
+    """(n, outputs) probabilities on the scale of `log-odds` or `softmax margin` (there: up to a constant per row)."""
+    with np.errstate(divide="ignore"):
+        logarithm = np.log(probability)
+        return np.asarray(logarithm - np.log1p(-probability) if space == "log-odds" else logarithm)
