@@ -66,7 +66,7 @@ def open_model(
     """
     with open_code_location(module) as location, load_only(model) as loaded:
         known = _all_resources(load_definitions(location))
-        settings = loaded.settings.get(model)
+        settings = loaded.find()
         names = settings.names if settings else ModelNames(model)
         if names.tables not in known:
             models = set(loaded.settings) or {key.removesuffix(_MARK) for key in known if key.endswith(_MARK)}

@@ -67,10 +67,10 @@ def write_result(
     open_result: "Callable[[DirectSettings], AbstractContextManager[DirectResult]]",
 ) -> int:
     """Make the result, write it, and say what was done; refused rows are counted on stderr."""
-    from mlops_assets.commands.progress import show_rows
+    from mlops_assets.commands.progress import show_rows, show_steps
 
-    with show_rows(verb) as advance:
-        advance(0, None)
+    with show_steps() as show, show_rows(verb) as advance:
+        show("loading the model, and checking the rows")
         import pyarrow as pa
 
         from mlops_assets.direct.tables import find_writer, write_table

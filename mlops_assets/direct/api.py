@@ -116,6 +116,7 @@ def explain(
     mode: TreeMode = "path_dependent",
     background_rows: int = 100,
     interactions: int = 0,
+    space: Literal["probability"] | None = None,
     types: Mapping[str, str] | None = None,
     format: TableFormat | None = None,
     delimiter: str | None = None,
@@ -138,7 +139,7 @@ def explain(
     limit, sample, where
         Explain only the first rows; a seeded sample (a fraction up to 1, or a number of rows); rows that pass a filter
         such as ``"patient_id == 'patient-003'"``. The background is drawn from all rows of the table.
-    seed, mode, background_rows, interactions
+    seed, mode, background_rows, interactions, space
         See `ExplainConfig`.
     model, table, row_key, types, format, delimiter, missing, iso_datetimes, max_rejected, rejected, allow_pickle, \
 trusted_types, tracking_uri, registry_uri, workers
@@ -176,7 +177,12 @@ trusted_types, tracking_uri, registry_uri, workers
     )
     with name_settings("python"):
         config = ExplainConfig(
-            KIND=explainer, seed=seed, mode=mode, background_rows=background_rows, interactions=interactions
+            KIND=explainer,
+            seed=seed,
+            mode=mode,
+            background_rows=background_rows,
+            interactions=interactions,
+            space=space,
         )
         selection = Selection(limit=limit, sample=sample, where=where, seed=seed)
         with open_explanations(_model(model), table, settings, config=config, selection=selection) as result:

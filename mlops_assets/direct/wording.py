@@ -39,6 +39,7 @@ _SETTINGS: tuple[tuple[str, str, str], ...] = (
     (r"Set format to one of", "Set format to one of", "Set --format to one of"),
     (r"(?:Use )?predict_method: predict\b", 'Use method="predict"', "Use --method predict"),
     (r"explain\.KIND", "explainer", "--explainer"),
+    (r"explain\.space", "space", "--space"),
     (r"explain\.where", "where", "--where"),
     (r"explain\.limit", "limit", "--limit"),
     (r"explain\.sample", "sample", "--sample"),
