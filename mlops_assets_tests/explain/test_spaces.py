@@ -102,6 +102,10 @@ CASES: dict[str, tuple[Any, str, Callable[..., Any], str, str]] = {
     "lightgbm, own loss": (
         LGBMRegressor(**QUIET, objective=lambda y, p: (p - y, np.ones(len(y)))), "number", _predict, "identity", TREE,
     ),
+    "lightgbm, own loss, classes": (
+        LGBMClassifier(**QUIET, objective=lambda y, p: (1 / (1 + np.exp(-p)) - y, np.ones(len(y)))), "binary",
+        _predict, "identity", TREE,
+    ),
     "lightgbm, square root": (LGBMRegressor(**QUIET, reg_sqrt=True), "count", _predict, "identity", PERMUTATION),
     "lightgbm, ranker": (LGBMRanker(**QUIET), "binary", _predict, "identity", TREE),
     "xgboost": (XGBClassifier(**SMALL), "binary", _proba, "log-odds", TREE),
