@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from mlops_assets.errors import ExplanationError
+from mlops_assets.errors import ExplanationError, PredictionError
 from mlops_assets.models.loaded_model import LoadedModel
+from mlops_assets.models.native_input import floats_of, to_native_input
 from mlops_assets.trees.arrays import Floats, Space
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ def _classifier_inside(model: LoadedModel, probe: "pd.DataFrame") -> object | No
         return None
     try:
         scores = np.asarray(model.predict(probe, method="predict_proba"), dtype=np.float64)
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (PredictionError, ValueError, TypeError):
         # It takes other columns than the model round it: not the function that is to be explained.
         return None
     if scores.shape != (len(probe), len(classes)):
@@ -162,10 +163,16 @@ def _classifier_response(model: LoadedModel, classifier: _Classifier, probe: "pd
 
 
 def to_fitted_columns(rows: "pd.DataFrame", estimator: object) -> "pd.DataFrame | NDArray[Any]":
-    """The rows as the estimator was fitted: its own columns by name, or an array when it was fitted without names."""
+    """The rows as the estimator was fitted: its own columns by name, or an array when it was fitted without names.
+
+    A model of text gets its one column as a Series, missing values are marked as it knows them: see `to_native_input`.
+    """
+    rows = to_native_input(rows, estimator)
     names = getattr(estimator, "feature_names_in_", None)
+    if rows.ndim == 1:
+        return rows
     if names is None:
-        return rows.to_numpy() if getattr(estimator, "n_features_in_", None) == rows.shape[1] else rows
+        return floats_of(rows).to_numpy() if getattr(estimator, "n_features_in_", None) == rows.shape[1] else rows
     return rows[list(names)] if set(names) <= set(rows.columns) else rows
 
 
