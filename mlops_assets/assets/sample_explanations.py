@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -124,7 +124,7 @@ def sample_explanations_assets(
         rows = count if selection.limit is None else min(count, selection.limit)
         work = ExplainWork(champion_model, model_signature, key, pool, settings, selection, rows)
         explainer = work.explainer
-        chosen = {**asdict(settings), "selection": repr(selection)}
+        chosen = {**settings.as_dict(), "selection": repr(selection)}
         version = hash_of(
             CODE_VERSION,
             reference.digest,

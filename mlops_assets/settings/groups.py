@@ -133,6 +133,11 @@ class ExplainSettings(dg.Model, dg.Resolvable):
     """Defaults of the run config of `sample_explanations`, and the choice of the explainer."""
 
     KIND: str | None = Field(default=None, description="Null: chosen by the model. Or an explainer, or module.Class.")
+    output: str | None = Field(
+        default=None,
+        description="Where the model returns several columns: the one that is explained, for example score. Null: all "
+        "of them if all are numbers, else the only one that is.",
+    )
     limit: int | None = Field(default=None, description="Explain only the first rows. Null: every row.", ge=1)
     sample: float | None = Field(
         default=None, description="Explain a seeded sample: a fraction up to 1, or a number of rows above 1.", gt=0
@@ -171,6 +176,7 @@ class ExplainSettings(dg.Model, dg.Resolvable):
             background_rows=self.background_rows,
             mode=self.mode,
             interactions=self.interactions,
+            output=self.output,
         )
 
 

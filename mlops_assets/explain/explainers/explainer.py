@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
@@ -40,6 +40,8 @@ class ExplainConfig:
         For trees: `path_dependent` (the training data's own covers, no background) or `interventional`.
     interactions
         For how many pairs of input columns interaction values are given; path-dependent trees only.
+    output
+        Of several columns that a model returns, the one that is explained; None: see `read_response`.
     """
 
     KIND: str | None = None
@@ -48,6 +50,7 @@ class ExplainConfig:
     permutations: int = 2
     mode: TreeMode = "path_dependent"
     interactions: int = 0
+    output: str | None = None
 
     def __post_init__(self) -> None:
         if self.mode not in ("path_dependent", "interventional"):
@@ -57,6 +60,16 @@ class ExplainConfig:
                 raise ConfigurationError(f"explain.{name} is {value}", fix="Use a whole number of at least 1")
         if self.interactions < 0:
             raise ConfigurationError(f"explain.interactions is {self.interactions}", fix="Use 0 or a number of pairs")
+
+    def as_dict(self) -> dict[str, str | int | None]:
+        """The settings as JSON can hold them; one that was added later and is not set is left out.
+
+        What was made before it existed keeps its bytes and its name in the store of results.
+        """
+        settings = asdict(self)
+        if self.output is None:
+            del settings["output"]
+        return settings
 
 
 @dataclass(frozen=True)
