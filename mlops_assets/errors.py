@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Protocol, TypeVar
 
-
 _LONGEST_CAUSE = 300
 
 

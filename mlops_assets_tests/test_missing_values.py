@@ -44,7 +44,7 @@ def as_stored(people: pd.DataFrame) -> pd.DataFrame:
     return holes
 
 
-def as_in_pandas(people: pd.DataFrame, no_text: object = None) -> pd.DataFrame:
+def as_in_pandas(people: pd.DataFrame, no_text: float | None = None) -> pd.DataFrame:
     """The same in the types that the model's author had: floats with NaN."""
     holes = people.astype({"age": float, "member": float})
     holes.loc[3, "age"], holes.loc[5, "income"], holes.loc[9, "member"] = np.nan, np.nan, np.nan
@@ -70,7 +70,7 @@ def save(registry: LocalRegistry, model, inputs: pd.DataFrame) -> None:
     registry.add(saved)
 
 
-def check_advice(run, registry, model, people: pd.DataFrame, explainer: str, no_text: object = None) -> None:
+def check_advice(run, registry, model, people: pd.DataFrame, explainer: str, no_text: float | None = None) -> None:
     """Rejected with advice; with the advice, predictions are the model's own, and attributions add up."""
     save(registry, model, people)
     refused = run(as_stored(people), trust={"allow_pickle": True})
@@ -135,7 +135,9 @@ def test_datetimes_with_nat(registry, run):
     """A model that turns a time into a number itself, and imputes it."""
     from sklearn.preprocessing import FunctionTransformer
 
-    times = pd.DataFrame({"seen": pd.date_range("2024-01-01", periods=40).astype("datetime64[ns]"), "x": np.arange(40.0)})
+    times = pd.DataFrame(
+        {"seen": pd.date_range("2024-01-01", periods=40).astype("datetime64[ns]"), "x": np.arange(40.0)}
+    )
     columns = make_column_transformer(
         (make_pipeline(FunctionTransformer(year_day), SimpleImputer()), ["seen"]), ("passthrough", ["x"])
     )

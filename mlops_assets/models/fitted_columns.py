@@ -17,7 +17,7 @@ _COLUMNS_SHOWN = 20
 def select_fitted_columns(model: LoadedModel, table: "pd.DataFrame") -> "pd.DataFrame":
     """The columns of `table` that `model` takes, in its order; `table` itself where the model does not remember any.
 
-    A native model is asked for its names (scikit-learn's ``feature_names_in_`` and what the boosters have in its place);
+    A native model is asked for its names (scikit-learn's ``feature_names_in_``, and what boosters have in its place);
     one that starts with a text vectorizer takes the only column of text. A custom model takes the whole table, unless
     it fails on it and the model inside it (``.model``) remembers columns.
 
@@ -61,6 +61,7 @@ def select_fitted_columns(model: LoadedModel, table: "pd.DataFrame") -> "pd.Data
 
 def fitted_names(estimator: Any) -> tuple[str, ...] | None:
     """The names of the columns that an estimator was fitted on; None where it was fitted without names."""
+    part: Any
     for part in (estimator, getattr(estimator, "best_estimator_", None)):
         names = getattr(part, "feature_names_in_", None)
         if names is None:

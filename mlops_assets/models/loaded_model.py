@@ -126,7 +126,7 @@ class LoadedModel:
             where=self.reference.uri,
             fix="Compare these columns and their types with what it was trained on"
             if self.signature is not None
-            else "It has no signature: name the columns that it was trained on in its YAML, `inputs: {columns: [...]}`, "
+            else "It has no signature: name the columns it was trained on in its YAML, `inputs: {columns: [...]}`, "
             "or log it with an input_example",
         )
 

@@ -1,6 +1,6 @@
 """Conformed rows in the form in which a native model was fitted: text as one column, missing values by its own mark.
 
-`mlops_assets.signatures.mlflow.model_input` gives every model the same frame. What a library makes of its missing values
+`mlops_assets.signatures.mlflow.model_input` gives every model the same frame. What a library makes of missing values
 and of a frame of text differs; this is the last step before a native model, for predictions and explanations alike.
 """
 
@@ -36,9 +36,10 @@ def to_native_input(rows: Any, estimator: object) -> Any:
         return rows
     if takes_text(estimator):
         if rows.shape[1] != 1:
+            names = ", ".join(map(str, rows.columns))
             raise PredictionError(
-                f"The model takes one column of text, and was given {rows.shape[1]}: {', '.join(map(str, rows.columns))}",
-                fix="Name the column of text in the model's YAML, `inputs: {columns: [...]}`, and sign the model for it",
+                f"The model takes one column of text, and was given {rows.shape[1]}: {names}",
+                fix="Name the one in the model's YAML, `inputs: {columns: [...]}`, and sign the model for it alone",
             )
         return rows.iloc[:, 0]
     if type(estimator).__module__.partition(".")[0] in _BOOSTERS:
@@ -85,7 +86,7 @@ def _is_frame(rows: Any) -> "TypeGuard[pd.DataFrame]":
 
 def _objects_as_floats(frame: "pd.DataFrame") -> "pd.DataFrame":
     frame = floats_of(frame)
-    optional = [name for name, dtype in frame.dtypes.items() if dtype == object and _are_booleans(frame[name])]
+    optional = [name for name, dtype in frame.dtypes.items() if dtype.kind == "O" and _are_booleans(frame[name])]
     return frame.astype(dict.fromkeys(optional, "float64")) if optional else frame
 
 
@@ -97,7 +98,7 @@ def _are_booleans(column: "pd.Series") -> bool:
 def _none_as_nan(frame: "pd.DataFrame") -> "pd.DataFrame":
     import numpy as np
 
-    missing = [name for name, dtype in frame.dtypes.items() if dtype == object and frame[name].isna().any()]
+    missing = [name for name, dtype in frame.dtypes.items() if dtype.kind == "O" and frame[name].isna().any()]
     if not missing:
         return frame
     return frame.assign(**{str(name): frame[name].where(frame[name].notna(), np.nan) for name in missing})
@@ -107,14 +108,18 @@ def _marks_text_with_nan(estimator: object) -> bool:
     marked = False
     for part in _all_parts(estimator):
         for known in getattr(part, "categories_", None) or ():
-            if getattr(known, "dtype", None) != object:
+            if not _holds_objects(known):
                 continue
             if any(value is None for value in known):
                 return False
             marked = marked or any(is_nan(value) for value in known)
         if type(part).__name__ == "SimpleImputer" and is_nan(part.missing_values):
-            marked = marked or getattr(getattr(part, "statistics_", None), "dtype", None) == object
+            marked = marked or _holds_objects(getattr(part, "statistics_", None))
     return marked
+
+
+def _holds_objects(values: object) -> bool:
+    return getattr(getattr(values, "dtype", None), "kind", "") == "O"
 
 
 def _first_steps(estimator: object) -> Iterator[object]:

@@ -88,7 +88,8 @@ class ContractResult:
         if not any(code == Reason.MISSING_VALUE for _, code in self.reasons):
             return 0
         rows = self.rejected.reader()
-        return sum(self.lenient.apply(batch.drop_columns([REASONS])).accepted.num_rows for batch in rows)
+        saved = (self.lenient.apply(batch.drop_columns([REASONS])).accepted for batch in rows)
+        return sum(int(batch.num_rows) for batch in saved)
 
     def _describe_rejected(self, show_values: bool) -> Iterator[str]:
         for batch in self.rejected.reader():

@@ -20,8 +20,8 @@ _ADVICE: Mapping[Reason, str] = {
 }
 _MISSING = (
     "the signature requires a value. Where the model itself handles null and NaN (an imputer, histogram gradient"
-    " boosting, XGBoost, LightGBM), write `contract: {missing: allow}` into its YAML: these rows are then predicted and explained"
-    " as they are"
+    " boosting, XGBoost, LightGBM), write `contract: {missing: allow}` into its YAML: these rows are then predicted"
+    " and explained as they are"
 )
 _MISSING_IN_PART = (
     "a list, an object or a map has no room for a missing value, whatever `contract.missing` says: give a value, or log"

@@ -22,21 +22,25 @@ from mlops_assets.models.missing_values import propose_missing
 
 X = pd.DataFrame({"a": np.arange(20.0), "b": np.arange(20.0) % 3, "city": ["x", "y"] * 10})
 Y = np.arange(20) % 2
-TEXT_MISSING = X.assign(city=["x", None] * 10)
+TEXT_MISSING = X.assign(city=pd.Series(["x", None] * 10))
 
 
 def branches(*parts):
     return make_pipeline(make_column_transformer(*parts), LogisticRegression())
 
 
+IMPUTED = make_pipeline(SimpleImputer(), LogisticRegression())
+INDICATED = make_union(SimpleImputer(), MissingIndicator(error_on_new=False))
 ALLOWED = {
     "imputer": make_pipeline(SimpleImputer(), LogisticRegression()),
     "imputer after a scaler that passes NaN on": make_pipeline(StandardScaler(), KNNImputer(), LogisticRegression()),
     "histogram gradient boosting": HistGradientBoostingRegressor(),
     "forest": RandomForestClassifier(n_estimators=2),
     "scaled forest": make_pipeline(StandardScaler(), RandomForestClassifier(n_estimators=2)),
-    "search": GridSearchCV(make_pipeline(SimpleImputer(), LogisticRegression()), {"logisticregression__C": [1.0]}, cv=2),
-    "union with an indicator": make_pipeline(make_union(SimpleImputer(), MissingIndicator(error_on_new=False)), LogisticRegression()),
+    "search": GridSearchCV(
+        make_pipeline(SimpleImputer(), LogisticRegression()), {"logisticregression__C": [1.0]}, cv=2
+    ),
+    "union with an indicator": make_pipeline(INDICATED, LogisticRegression()),
     "stack": StackingClassifier([("h", RandomForestClassifier(n_estimators=2))], cv=2),
 }
 REFUSED = {
