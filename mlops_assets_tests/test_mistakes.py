@@ -23,7 +23,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "two groups deep": (
         {"sensors": {"champion": {"statsu": "RUNNING"}}},
-        "sensors.champion.statsu: there is no such key (did you mean 'status'?); allowed: status, interval_seconds, job",
+        "sensors.champion.statsu: there is no such key (did you mean 'status'?); allowed: status, interval_seconds",
     ),
     "a group of a choice": (
         {"inputs": {"database": "sqlite:///x", "table": {"schema": "a", "tabel": "b"}}},

@@ -116,7 +116,7 @@ def _additive(
         description=f"Base and attributions give the explained value within rounding in all {verdict.rows} rows"
         if verdict.passed
         else f"Base and attributions miss the explained value in {verdict.beyond} of {verdict.rows} rows, by at most "
-        f"{verdict.largest:.3g}. The table lists some of them; the attributions are the model's own, or of an explainer "
+        f"{verdict.largest:.3g}. The table lists some; they are the model's own, or of an explainer "
         "that does not fit: leave explain.KIND out, or mend explain_samples()",
         metadata=metadata,
     )

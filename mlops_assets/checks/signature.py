@@ -69,8 +69,8 @@ def signature_checks(names: ModelNames, contract: ContractSettings) -> dg.AssetC
 
 
 _INCOMPATIBLE = (
-    "Move the alias back, log the model with a signature that keeps what the earlier one promises, or, where the change "
-    "is meant, lower contract.compatibility"
+    "Move the alias back, log the model with a signature that keeps what the earlier one promises, or, where the "
+    "change is meant, lower contract.compatibility"
 )
 
 

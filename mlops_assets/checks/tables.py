@@ -249,8 +249,8 @@ def _describe_finite(bad: Mapping[str, int], rows: int) -> str:
     if not found:
         return f"No null, NaN or infinity in {len(bad)} output columns of {rows} rows"
     return (
-        f"Null, NaN or infinity in {rows} rows ({found}). Find these rows in predictions: missing inputs that the model "
-        "cannot handle (contract.missing), or a model that returns none for them"
+        f"Null, NaN or infinity in {rows} rows ({found}). Find these rows in predictions: missing inputs that the "
+        "model cannot handle (contract.missing), or a model that returns none for them"
     )
 
 
