@@ -64,7 +64,7 @@ def _texts(node: ast.AST) -> list[str]:
     if isinstance(node, ast.Constant):
         return [node.value] if isinstance(node.value, str) else ["<>"]
     if isinstance(node, ast.JoinedStr):
-        return ["".join(part.value if isinstance(part, ast.Constant) else "<>" for part in node.values)]
+        return ["".join(str(part.value) if isinstance(part, ast.Constant) else "<>" for part in node.values)]
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
         return [left + right for left in _texts(node.left) for right in _texts(node.right)]
     if isinstance(node, ast.IfExp):
@@ -77,9 +77,9 @@ def _fields(settings: type[BaseModel]) -> dict[str, Any]:
 
 
 def _inner(annotation: Any) -> list[type[BaseModel]]:
-    from mlops_assets.mistakes import _groups
+    from mlops_assets.mistakes import inner_groups
 
-    return list(_groups(annotation))
+    return list(inner_groups(annotation))
 
 
 @cache
@@ -188,8 +188,8 @@ def test_each_message_is_a_sentence_without_empty_places():
     assert faults == []
 
 
-WHATS = ["It is wrong", "It is wrong.", "It is wrong: ", "It is wrong: a; ; ", "a; b; ...", "Is it wrong?", "It is wrong ()",
-         "It is wrong\n", "", "explain_samples() fails"]  # fmt: skip
+WHATS = ["It is wrong", "It is wrong.", "It is wrong: ", "It is wrong: a; ; ", "a; b; ...", "Is it wrong?",
+         "It is wrong ()", "It is wrong\n", "", "explain_samples() fails"]  # fmt: skip
 WHERES = [None, "", " ", "file:///in.parquet"]
 FIXES = [None, "", ".", "Correct it", "Correct it.", "Correct it: ", "See a, b, ..."]
 
