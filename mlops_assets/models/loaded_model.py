@@ -123,8 +123,8 @@ class LoadedModel:
         return PredictionError(
             f"The model failed to predict{given}{named if columns else ''} with {type(error).__name__}",
             where=self.reference.uri,
-            fix="Read the model's own message, the cause in the event log, and compare these columns and their types with "
-            "what it was trained on"
+            fix="Read the model's own message, the cause in the event log, and compare these columns and their types "
+            "with those it was trained on"
             if self.signature is not None
             else "It has no signature: name the columns it was trained on in its YAML, `inputs: {columns: [...]}`, "
             "or log it with an input_example",
