@@ -89,7 +89,9 @@ def test_predictions_are_the_models_own_and_every_row_is_explained(name, registr
     assert done.metadata("sample_explanations")["explainer"] == explainer
     shap_columns = [f"shap_{column}" for column in features.columns]
     np.testing.assert_allclose(
-        ledger["base_value"] + ledger[shap_columns].sum(axis=1) + ledger["residual"], ledger["prediction"], rtol=1e-12
+        ledger["base_value"] + ledger[shap_columns].sum(axis=1) + ledger["residual"],
+        ledger["explained_value"],
+        rtol=1e-12,
     )
     assert ledger["residual"].abs().max() < 1e-6
 
@@ -146,7 +148,7 @@ def test_probabilities_and_their_explanations_agree(registry, run):
     predictions = done.table("predictions")
     np.testing.assert_array_equal(predictions[["probability_0", "probability_1"]], model.predict_proba(features))
     np.testing.assert_allclose(
-        done.table("sample_explanations")["prediction"], predictions["probability_1"], atol=1e-12
+        done.table("sample_explanations")["explained_value"], predictions["probability_1"], atol=1e-12
     )
     assert (
         done.checks["sample_explanations", "explains_the_stored_prediction"].metadata["compared"].value == "the numbers"

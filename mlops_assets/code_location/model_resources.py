@@ -93,10 +93,16 @@ def open_registry(module: str | None) -> Iterator[MlflowRegistry]:
         As `open_model`.
     """
     with open_code_location(module) as location:
-        known = _all_resources(load_definitions(location))
-        registry = known.get(REGISTRY) or default_resources(location.folder)[REGISTRY]
-        with dg.build_resources({REGISTRY: registry}) as resources:
-            yield getattr(resources, REGISTRY)
+        yield registry_of(load_definitions(location), location)
+
+
+def registry_of(definitions: dg.Definitions, location: CodeLocation) -> MlflowRegistry:
+    """The registry of definitions: their own, else the default of their models or of the project's folder."""
+    known = _all_resources(definitions)
+    registry = known.get(REGISTRY) or default_resources(location.folder)[REGISTRY]
+    with dg.build_resources({REGISTRY: registry}) as resources:
+        built: MlflowRegistry = getattr(resources, REGISTRY)
+        return built
 
 
 def find_journal(module: str | None, model: str) -> Journal:

@@ -218,5 +218,6 @@ def _global(table: pa.Table) -> dict[str, dict[str, tuple[float, float]]]:
     """Output -> feature -> (mean absolute, mean) attribution."""
     means: dict[str, dict[str, tuple[float, float]]] = {}
     for row in table.select(["output", "feature", "mean_abs_shap", "mean_shap"]).to_pylist():
-        means.setdefault(row["output"], {})[row["feature"]] = (row["mean_abs_shap"], row["mean_shap"])
+        # Class labels in tables of today, their names in those of 0.1.
+        means.setdefault(str(row["output"]), {})[row["feature"]] = (row["mean_abs_shap"], row["mean_shap"])
     return means
