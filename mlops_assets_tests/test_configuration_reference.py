@@ -27,13 +27,11 @@ def test_the_page_is_what_the_code_says() -> None:
 
 @pytest.mark.parametrize("key", EVERY_KEY)
 def test_a_key_has_a_description_and_examples_that_validate(key: Key) -> None:
-    assert key.description and key.description.endswith((".", ")")), key
+    assert (key.description or "").endswith((".", ")")), key
     assert key.examples, key
     for example in key.examples:
         TypeAdapter(key.type).validate_python(example)
-        assert yaml.safe_load(f"x: {_yaml(example)}") == {"x": json.loads(json.dumps(example))} or isinstance(
-            example, dict
-        )
+        assert yaml.safe_load(f"x: {_yaml(example)}") == {"x": example}
 
 
 def _undescribed(schema: Any, where: str = "") -> list[str]:

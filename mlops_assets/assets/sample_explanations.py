@@ -22,7 +22,7 @@ from mlops_assets.explain.explainers.setup import draw_background_pool
 from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.explain.ledger.selection import Selection
 from mlops_assets.explain.ledger.work import ExplainWork
-from mlops_assets.metadata import COLUMN_LINEAGE, column_lineage
+from mlops_assets.metadata import COLUMN_LINEAGE, column_lineage, pinned_model
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.naming import (
     BACKGROUND,
@@ -169,6 +169,7 @@ def sample_explanations_assets(
                 COLUMN_LINEAGE: column_lineage(
                     {**shap_columns, **{name: [name] for name in source.row_key}}, names.key(INPUT_SAMPLES)
                 ),
+                "model": pinned_model(reference.name, reference.version, reference.digest),
                 "model_version": reference.version,
                 "model_digest": reference.digest,
                 "explainer": explainer.KIND,

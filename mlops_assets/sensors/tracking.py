@@ -12,7 +12,7 @@ import dagster as dg
 from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.errors import RegistryError
 from mlops_assets.io_managers.tables import TableIOManager
-from mlops_assets.metadata import URI
+from mlops_assets.metadata import EXACT_STATISTICS, URI
 from mlops_assets.naming import (
     CHAMPION_MODEL,
     INPUT_SAMPLES,
@@ -154,7 +154,9 @@ def finished_run(
 
 
 def _metrics(materializations: Mapping[str, Materialization]) -> dict[str, float]:
-    return {
+    exact = _metadata(materializations, PREDICTIONS).get(EXACT_STATISTICS) or {}
+    statistics = {f"{PREDICTIONS}/{to_mlflow_name(name)}": float(value) for name, value in exact.items()}
+    return statistics | {
         f"{asset}/{to_mlflow_name(name.removeprefix('dagster/'))}": float(value)
         for asset in _MEASURED_ASSETS
         if asset in materializations

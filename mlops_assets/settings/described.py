@@ -63,7 +63,7 @@ class StrategyField:
     required: bool
 
 
-def strategy_fields(strategy: type[Strategy]) -> list[StrategyField]:
+def strategy_fields(strategy: type[object]) -> list[StrategyField]:
     """The arguments that YAML can give to a strategy, a pydantic model or a dataclass."""
     if is_dataclass(strategy):
         types = get_type_hints(strategy)
