@@ -18,7 +18,7 @@ ROW_COUNT, COLUMN_SCHEMA, COLUMN_LINEAGE, URI = (
 # Of an input: Dagster's key for partitions that need not be there.
 ALLOW_MISSING = "allow_missing_partitions"
 
-# Of predictions: the statistics of its columns, as a table for people, and exactly, ``{column/measure: value}``.
+# Of predictions: statistics of its columns: a table for people, and exactly, the JSON ``{column/measure: value}``.
 STATISTICS, EXACT_STATISTICS = "statistics", "statistics_exact"
 
 # Of a digest, where the whole one stands beside it.

@@ -1,5 +1,7 @@
 """The whole graph on real models: predictions are the model's own, every row is explained, every check passes."""
 
+import json
+
 import dagster as dg
 import numpy as np
 import pandas as pd
@@ -181,9 +183,16 @@ def test_the_standard_metadata_is_there(registry, run):
         told = done.metadata(name)
         assert told["dagster/row_count"] == len(done.table(name))
         assert [column.name for column in told["dagster/column_schema"].columns] == list(done.table(name).columns)
+        assert all(column.description for column in told["dagster/column_schema"].columns), name
         assert told["dagster/uri"].endswith(f"{name}.parquet")
     told = done.metadata("predictions")
     assert told["prediction/mean"] == pytest.approx(done.table("predictions")["prediction"].mean())
+    assert [row.data["column"] for row in told["statistics"].records] == ["prediction"]
+    assert json.loads(told["statistics_exact"])["prediction/std"] == pytest.approx(
+        done.table("predictions")["prediction"].std(ddof=0)
+    )
+    columns = {column.name: column for column in done.metadata("sample_explanations")["dagster/column_schema"].columns}
+    assert columns["shap_bmi"].description.endswith("Unit: identity.")
     lineage = told["dagster/column_lineage"].deps_by_column
     assert {dep.column_name for dep in lineage["prediction"]} == set(features.columns)
     lineage = done.metadata("sample_explanations")["dagster/column_lineage"].deps_by_column
@@ -193,3 +202,22 @@ def test_the_standard_metadata_is_there(registry, run):
     assert len(told["summary_plot"]) < 120_000
     assert len(told["top_features"].records if hasattr(told["top_features"], "records") else told["top_features"]) == 10
     assert done.metadata("champion_model")["alias"] == "Champion"
+
+
+def test_the_launchpad_starts_with_what_a_person_changes(registry, run):
+    features, target = diabetes()
+    registry.add_sklearn(LinearRegression().fit(features, target), features)
+    done = run(features, job="inference")
+    jobs = {job.name: job for job in done.definitions.resolve_all_job_defs()}
+    prefilled = {
+        name.split("__")[-1]: step["config"]
+        for job, found in jobs.items()
+        if job.endswith("_explanations_job")
+        for name, step in found.run_config["ops"].items()
+    }
+    assert prefilled == {
+        "champion_model": {"alias": "Champion"},
+        "samples": {"limit": None},
+        "predictions": {"params": {}, "predict_method": "predict"},
+        "sample_explanations": {"limit": None},
+    }

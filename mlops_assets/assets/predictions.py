@@ -166,7 +166,7 @@ def _statistics(columns: Mapping[str, ColumnStatistics]) -> dict[str, Any]:
     means = {f"{name}/mean": values["mean"] for name, values in measured.items() if "mean" in values}
     return {
         STATISTICS: table_metadata(rows, STATISTICS_COLUMNS),
-        EXACT_STATISTICS: dg.MetadataValue.json(exact),
+        EXACT_STATISTICS: json.dumps(exact),
         **dict(list(means.items())[:MOST_PLOTTED]),
     }
 

@@ -13,7 +13,7 @@ from mlops_assets.naming import (
     REJECTED_SAMPLES,
     SAMPLE_EXPLANATIONS,
 )
-from mlops_assets.scoring.prediction_columns import describe_predictions, describe_samples
+from mlops_assets.scoring.column_descriptions import describe_predictions, describe_samples
 from mlops_assets.scoring.provenance import PredictionsProvenance
 
 

@@ -154,8 +154,8 @@ def finished_run(
 
 
 def _metrics(materializations: Mapping[str, Materialization]) -> dict[str, float]:
-    exact = _metadata(materializations, PREDICTIONS).get(EXACT_STATISTICS) or {}
-    statistics = {f"{PREDICTIONS}/{to_mlflow_name(name)}": float(value) for name, value in exact.items()}
+    exact = _metadata(materializations, PREDICTIONS).get(EXACT_STATISTICS, "{}")
+    statistics = {f"{PREDICTIONS}/{to_mlflow_name(name)}": float(value) for name, value in json.loads(exact).items()}
     return statistics | {
         f"{asset}/{to_mlflow_name(name.removeprefix('dagster/'))}": float(value)
         for asset in _MEASURED_ASSETS
