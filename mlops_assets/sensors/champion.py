@@ -9,7 +9,7 @@ from mlops_assets.naming import INPUT_SAMPLES, PREDICTIONS, REGISTRY, ModelNames
 from mlops_assets.resources.journal import ChampionJournal
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.sensors.watch import evaluate_tick, last_run_key, run_of_partition
-from mlops_assets.settings.groups import LaunchingSensorSettings
+from mlops_assets.settings.sensors import LaunchingSensorSettings
 
 if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition

@@ -41,7 +41,7 @@ from mlops_assets.sensors.run_events import (
 )
 from mlops_assets.sensors.tracking_cursor import OVERLAP, TrackingCursor
 from mlops_assets.sensors.watch import skip_after_failure, skip_while_waiting
-from mlops_assets.settings.groups import ReportingSensorSettings
+from mlops_assets.settings.sensors import ReportingSensorSettings
 
 STATUSES: dict[dg.DagsterRunStatus, Status] = {
     dg.DagsterRunStatus.SUCCESS: "FINISHED",

@@ -16,12 +16,12 @@ from mlops_assets.settings.groups import (
     JournalSettings,
     PredictSettings,
     ResumeSettings,
-    SensorsSettings,
     StrategySettings,
     TrackingSettings,
     TrustSettings,
 )
 from mlops_assets.settings.partitions import PartitionsSettings
+from mlops_assets.settings.sensors import SensorsSettings
 from mlops_assets.settings.tables import InputsSettings, OutputsSettings
 from mlops_assets.storage.partition_paths import PathTemplate
 
