@@ -5,7 +5,7 @@ from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import Any, ClassVar, get_type_hints
 
 import dagster as dg
-from pydantic import BaseModel
+from pydantic import BaseModel, JsonValue
 from pydantic_core import to_jsonable_python
 
 from mlops_assets.strategies import Strategy
@@ -38,7 +38,7 @@ class SettingsGroup(dg.Model, dg.Resolvable):
                 described.json_schema_extra = {"default": to_jsonable_python(shown)}
         schema.__doc__ = cls.__doc__
         # The form of Dagster's UI knows fields by their names in YAML.
-        order = [field.alias or name for name, field in schema.model_fields.items()]
+        order: list[JsonValue] = [field.alias or name for name, field in schema.model_fields.items()]
         schema.model_config["json_schema_extra"] = {"title": cls.__name__, "ui:order": order}
         schema.model_rebuild(force=True)
         cls._schema_of[cls] = schema
