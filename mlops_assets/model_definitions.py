@@ -106,23 +106,9 @@ def _job(settings: ModelSettings, name: str, assets: tuple[str, ...]) -> "Unreso
         name,
         selection=dg.AssetSelection.assets(*(names.key(asset) for asset in assets)),
         executor_def=dg.in_process_executor if in_process else dg.multiprocess_executor,
-        config={"ops": {op: {"config": config} for op, config in _launch_defaults(settings, assets).items()}},
         description=f"{names.model}: {', '.join(assets)}",
         tags={"mlops_assets/model": names.slug},
     )
-
-
-def _launch_defaults(settings: ModelSettings, assets: tuple[str, ...]) -> dict[str, dict[str, object]]:
-    """What a person changes per run, for the Launchpad: by step, with the values of the YAML."""
-    names, version = settings.names, settings.alias_or_version
-    defaults: dict[str, dict[str, object]] = {
-        names.op(CHAMPION_MODEL): {"alias": version} if isinstance(version, str) else {"version": version},
-        f"{names.slug}__samples": {"limit": settings.inputs.limit},
-        names.op(PREDICTIONS): {"params": settings.predict.params, "predict_method": settings.predict.method},
-    }
-    if SAMPLE_EXPLANATIONS in assets:
-        defaults[names.op(SAMPLE_EXPLANATIONS)] = {"limit": settings.explain.limit}
-    return defaults
 
 
 def _jobs_beside_the_graph(

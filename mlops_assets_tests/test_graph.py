@@ -202,22 +202,3 @@ def test_the_standard_metadata_is_there(registry, run):
     assert len(told["summary_plot"]) < 120_000
     assert len(told["top_features"].records if hasattr(told["top_features"], "records") else told["top_features"]) == 10
     assert done.metadata("champion_model")["alias"] == "Champion"
-
-
-def test_the_launchpad_starts_with_what_a_person_changes(registry, run):
-    features, target = diabetes()
-    registry.add_sklearn(LinearRegression().fit(features, target), features)
-    done = run(features, job="inference")
-    jobs = {job.name: job for job in done.definitions.resolve_all_job_defs()}
-    prefilled = {
-        name.split("__")[-1]: step["config"]
-        for job, found in jobs.items()
-        if job.endswith("_explanations_job")
-        for name, step in found.run_config["ops"].items()
-    }
-    assert prefilled == {
-        "champion_model": {"alias": "Champion"},
-        "samples": {"limit": None},
-        "predictions": {"params": {}, "predict_method": "predict"},
-        "sample_explanations": {"limit": None},
-    }
