@@ -1,5 +1,7 @@
 """The whole graph on real models: predictions are the model's own, every row is explained, every check passes."""
 
+import json
+
 import dagster as dg
 import numpy as np
 import pandas as pd
@@ -183,9 +185,16 @@ def test_the_standard_metadata_is_there(registry, run):
         told = done.metadata(name)
         assert told["dagster/row_count"] == len(done.table(name))
         assert [column.name for column in told["dagster/column_schema"].columns] == list(done.table(name).columns)
+        assert all(column.description for column in told["dagster/column_schema"].columns), name
         assert told["dagster/uri"].endswith(f"{name}.parquet")
     told = done.metadata("predictions")
     assert told["prediction/mean"] == pytest.approx(done.table("predictions")["prediction"].mean())
+    assert [row.data["column"] for row in told["statistics"].records] == ["prediction"]
+    assert json.loads(told["statistics_exact"])["prediction/std"] == pytest.approx(
+        done.table("predictions")["prediction"].std(ddof=0)
+    )
+    columns = {column.name: column for column in done.metadata("sample_explanations")["dagster/column_schema"].columns}
+    assert columns["shap_bmi"].description.endswith("Unit: identity.")
     lineage = told["dagster/column_lineage"].deps_by_column
     assert {dep.column_name for dep in lineage["prediction"]} == set(features.columns)
     lineage = done.metadata("sample_explanations")["dagster/column_lineage"].deps_by_column
