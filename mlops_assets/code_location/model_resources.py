@@ -1,5 +1,6 @@
 """The resources of one model of a code location, for commands that work beside Dagster."""
 
+import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -65,7 +66,11 @@ def open_model(
         There is no code location, it cannot be loaded, or it has no such model.
     """
     with open_code_location(module) as location, load_only(model) as loaded:
+        imported = location.module in sys.modules
         known = _all_resources(load_definitions(location))
+        if not imported:
+            # It may hold definitions of this model alone: whoever imports it next gets all of them.
+            sys.modules.pop(location.module or "", None)
         settings = loaded.find()
         names = settings.names if settings else ModelNames(model)
         if names.tables not in known:

@@ -19,6 +19,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("probability",),
         help="the scale of the attributions, or an error (default: the explainer's)",
     )
+    parser.add_argument("--output", metavar="COLUMN", help="which of several columns of predictions is explained")
     parser.add_argument("--seed", type=int, default=0, help="of everything that is drawn (default: %(default)s)")
 
 
@@ -29,7 +30,7 @@ def _run(chosen: argparse.Namespace) -> int:
     from mlops_assets.explain.ledger.selection import Selection
 
     with name_settings("command"):
-        config = ExplainConfig(KIND=chosen.explainer, seed=chosen.seed, space=chosen.space)
+        config = ExplainConfig(KIND=chosen.explainer, seed=chosen.seed, space=chosen.space, output=chosen.output)
         selection = Selection(limit=chosen.limit, sample=_sample(chosen.sample), where=chosen.where, seed=chosen.seed)
     return write_result(
         chosen,

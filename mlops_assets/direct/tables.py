@@ -34,6 +34,7 @@ def open_table(table: object, settings: DirectSettings, limit: int | None = None
             Location.parse(str(fspath(table))),
             format=settings.format,
             row_key=settings.row_key,
+            columns=settings.columns,
             limit=limit,
             types=settings.types,
             delimiter=settings.delimiter,
@@ -44,7 +45,9 @@ def open_table(table: object, settings: DirectSettings, limit: int | None = None
             where=type(table).__name__,
             fix="Leave them out; give the table's columns the types that they should have",
         )
-    return from_arrow_like(table, settings.row_key, limit=limit, uri=f"the {type(table).__name__}")
+    return from_arrow_like(
+        table, settings.row_key, columns=settings.columns, limit=limit, uri=f"the {type(table).__name__}"
+    )
 
 
 def find_writer(out: str, inputs: object = None) -> tuple[TableWriter, Location]:
