@@ -2,6 +2,7 @@
 
 import pyarrow as pa
 
+from mlops_assets.arrow.declared_types import declare_types
 from mlops_assets.arrow.foreign_tables import from_arrow_like
 from mlops_assets.arrow.input_table import InputTable
 from mlops_assets.arrow.provenance import Provenance
@@ -13,13 +14,14 @@ def input_table(names: ModelNames, settings: InputsSettings, loaded: object) -> 
     """The inputs as a keyed table, whether they were read by this package or handed over by the user's own asset."""
     if isinstance(loaded, InputTable):
         return loaded
-    return from_arrow_like(
+    table = from_arrow_like(
         loaded,
         row_key=settings.row_key,
         columns=settings.columns,
         limit=settings.limit,
         uri=settings.asset_key(names).to_user_string(),
     )
+    return declare_types(table, settings.types or {})
 
 
 def with_provenance(reader: pa.RecordBatchReader, provenance: Provenance) -> pa.RecordBatchReader:

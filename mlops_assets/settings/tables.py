@@ -75,7 +75,8 @@ class InputsSettings(dg.Model, dg.Resolvable):
     columns: Sequence[str] | None = Field(default=None, description="Read only these columns (the row key is added).")
     limit: int | None = Field(default=None, description="Read only the first rows.", ge=1)
     types: dict[str, str] | None = Field(
-        default=None, description="CSV, JSON Lines, databases: column -> Arrow type, for example {patient_id: int64}."
+        default=None,
+        description="Column -> Arrow type that its values are converted to, for example {holiday: bool}; a value that cannot be rejects its row.",
     )
     delimiter: str | None = Field(default=None, description="CSV only; null: a comma, or a tab for .tsv.")
     storage_options: dict[str, Any] | None = Field(
