@@ -41,7 +41,9 @@ class JsonLinesFiles(FileFormat):
     def schema(self, file: Location) -> pa.Schema:
         declared = pa.schema([(name, pa.string()) for name in sorted(self.declared)]) if self.declared else None
         with self._open(file) as stream:
-            return self._reader(stream, declared, file).schema
+            schema = self._reader(stream, declared, file).schema
+        absent = self.declared - _members(file, self.declared) if self.declared else set()
+        return pa.schema([field for field in schema if field.name not in absent])
 
     def batches(self, file: Location, schema: pa.Schema, _columns: Sequence[str], /) -> Iterator[pa.RecordBatch]:
         rows = 0
@@ -76,6 +78,21 @@ class JsonLinesFiles(FileFormat):
             )
         except pa.ArrowInvalid as error:
             raise _explain(error, file, schema, 0) from error
+
+
+def _members(file: Location, names: frozenset[str]) -> set[str]:
+    """Those of `names` that some line has; reading ends when all were met."""
+    met: set[str] = set()
+    with lines_of(file) as text:
+        for line in text:
+            if met == names:
+                break
+            try:
+                row = json.loads(line) if line.strip() else {}
+            except ValueError:
+                return set(names)  # reading the rows says what is wrong
+            met |= names & row.keys() if isinstance(row, dict) else set()
+    return met
 
 
 def _explain(error: pa.ArrowInvalid, file: Location, schema: pa.Schema | None, rows: int) -> TableError:

@@ -75,17 +75,17 @@ def test_a_value_that_cannot_be_converted_rejects_its_row_alone(kind, tmp_path) 
 
 @pytest.mark.parametrize("kind", ["parquet", "csv", "jsonl", "hive", "delta", "sqlite", "asset"])
 def test_mistakes_in_types_are_named(kind, tmp_path) -> None:
-    with pytest.raises(TableError, match="'holidy', which is not in the table.*did you mean 'holiday'"):
+    with pytest.raises(TableError, match=r"'holidy', which is not in the table.*did you mean 'holiday'"):
         _open(kind, tmp_path, {"holidy": "bool"})
 
 
 def test_an_unknown_type_is_named(tmp_path) -> None:
-    with pytest.raises(ConfigurationError, match="'boool' is not the name of a type.*did you mean 'bool'"):
+    with pytest.raises(ConfigurationError, match=r"'boool' is not the name of a type.*did you mean 'bool'"):
         _open("asset", tmp_path, {"holiday": "boool"})
 
 
 @pytest.mark.parametrize("kind", ["parquet", "csv", "jsonl", "sqlite", "asset"])
 def test_a_row_key_is_converted_when_it_is_read(kind, tmp_path) -> None:
-    table = _open(kind, tmp_path, {"id": "int32"})
+    table = _open(kind, tmp_path, {"id": "int32", "dteday": "string"})
     assert table.raw.reader().read_all()["id"].to_pylist() == [1, 2, 3, 4]
     assert table.raw.schema.field("id").type == pa.int32()
