@@ -54,7 +54,7 @@ def _converter(table: InputTable, name: str, kind: pa.DataType) -> Converter:
         raise TableError(
             f"types names column {name!r}, which is not in the table{did_you_mean(name, table.schema.names)}",
             where=table.uri,
-            fix="Correct its name under inputs.types, or take it out (and add it to inputs.columns if that leaves it out)",
+            fix="Correct its name under inputs.types or take it out; add it to inputs.columns if that leaves it out",
         )
     try:
         return declared_converter(table.schema.field(name).type, kind)

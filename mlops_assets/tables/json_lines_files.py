@@ -29,8 +29,8 @@ class JsonLinesFiles(FileFormat):
     Attributes
     ----------
     declared
-        Columns whose type is declared: read as text, each value as it is written. The others have the type that the first 32 MiB of a file show; a value that does
-        not fit it later is an error that says so.
+        Columns whose type is declared: read as text, each value as it is written. The others have the type that the
+        first 32 MiB of a file show; a value that does not fit it later is an error that says so.
     """
 
     name = "jsonl"

@@ -64,7 +64,7 @@ def read_transformed_columns(subject: ExplanationSubject, model: Any) -> tuple[T
         except NotApplicableError as error:
             reasons.append(error.what)
             continue
-        except Exception as error:  # what a foreign pipeline's transform() raises is a reason, too
+        except Exception as error:  # noqa: BLE001 - what a foreign pipeline's transform() raises is a reason, too
             reasons.append(f"its preprocessing cannot be followed ({type(error).__name__})")
             continue
         try:

@@ -32,7 +32,7 @@ def read_model_importance(subject: ExplanationSubject) -> tuple[dict[str, dict[s
         return None, ""
     try:
         names, numbers = _named_numbers(ask())
-    except Exception as error:  # the user's own code: whatever it raises, the run goes on
+    except Exception as error:  # noqa: BLE001 - the user's own code: whatever it raises, the run goes on
         return None, f"explain_model() was passed over: {_described(error)}"
     if not all_finite(numbers):
         return None, "explain_model() was passed over: it returned an importance that is not finite"
@@ -48,10 +48,8 @@ def read_model_importance(subject: ExplanationSubject) -> tuple[dict[str, dict[s
     transformed, reason = read_transformed_columns(subject, model)
     if transformed is not None:
         width = len(transformed.design.sources)
-        if names is None:
-            places = list(range(width)) if len(numbers) == width else None
-        else:
-            places = transformed.places(names)
+        by_position = list(range(width)) if len(numbers) == width else None
+        places = by_position if names is None else transformed.places(names)
         if places is not None:
             sums = sum_by_source(transformed, places, numbers)
             by_name = {name: value for name, value in zip(features, sums, strict=True) if value is not None}

@@ -92,7 +92,7 @@ class Matching:
         self.columns: list[MatchedColumn] = []
         self._check_names(specs)
         if specs is None:
-            self.columns = [self._unsigned(field, i) for i, field in enumerate(source)]
+            self.columns = [self._unsigned(column, i) for i, column in enumerate(source)]
         elif specs.has_input_names():
             self._match_named(specs)
         else:
@@ -178,15 +178,15 @@ class Matching:
             converter = converter_for(given, spec.type, spec.required, reading)
         return converter if declared is None else chain(declared, converter)
 
-    def _unsigned(self, field: pa.Field, index: int) -> MatchedColumn:
+    def _unsigned(self, column: pa.Field, index: int) -> MatchedColumn:
         """A column of a model without signature: as it is, or as it is declared."""
-        if field.name not in self._policy.types:
-            return MatchedColumn(field.name, index, None)
+        if column.name not in self._policy.types:
+            return MatchedColumn(column.name, index, None)
         try:
-            return MatchedColumn(field.name, index, declared_converter(field.type, self._policy.types[field.name]))
+            return MatchedColumn(column.name, index, declared_converter(column.type, self._policy.types[column.name]))
         except RefusedError as error:
-            self.problems.append(f"column {field.name!r}: {error}")
-            return MatchedColumn(field.name, index, None)
+            self.problems.append(f"column {column.name!r}: {error}")
+            return MatchedColumn(column.name, index, None)
 
 
 def _scalar_type(spec: "ColSpec | TensorSpec") -> pa.DataType | None:
