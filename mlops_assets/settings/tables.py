@@ -76,7 +76,8 @@ class InputsSettings(dg.Model, dg.Resolvable):
     limit: int | None = Field(default=None, description="Read only the first rows.", ge=1)
     types: dict[str, str] | None = Field(
         default=None,
-        description="Column -> Arrow type that its values are converted to, for example {holiday: bool}; a value that cannot be rejects its row.",
+        description="Column -> Arrow type that its values are converted to, for example {holiday: bool}; "
+        "a value that cannot be converted rejects its row.",
     )
     delimiter: str | None = Field(default=None, description="CSV only; null: a comma, or a tab for .tsv.")
     storage_options: dict[str, Any] | None = Field(

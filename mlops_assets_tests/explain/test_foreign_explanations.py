@@ -27,7 +27,7 @@ def _pipeline(*between: Any, encoder: Any = None, numbers: Any = "passthrough", 
         [("categoricals", encoder or OneHotEncoder(), ["season"]), ("numericals", numbers, ["temp", "wind"])]
     )
     steps = [("columns", columns), *((f"step{i}", step) for i, step in enumerate(between))]
-    return Pipeline([*steps, ("last", last or LinearRegression())]).fit(ROWS, TARGET)
+    return Pipeline([*steps, ("last", LinearRegression() if last is None else last)]).fit(ROWS, TARGET)
 
 
 class Foreign(PythonModel):

@@ -57,7 +57,9 @@ class ModelExplainer(Explainer):
         self._median: Floats | None = None
         self._columns, self._why_not = read_transformed_columns(subject, self._model)
         self._design = None if self._columns is None else self._columns.design
-        values, base = self._ask(subject.background)
+        # Numbered otherwise than from 0, so that an index that is lost does not look like the inputs'.
+        first = 1_000_003
+        values, base = self._ask(subject.background.set_axis(range(first, first + len(subject.background))))
         if base is None:
             self.background, self.background_digest = subject.background, frame_digest(subject.background)
             self._median = np.median(self._predict(subject.background) - values.sum(axis=1), axis=0)

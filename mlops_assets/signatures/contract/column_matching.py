@@ -136,7 +136,7 @@ class Matching:
     def _match_unnamed(self, specs: "Schema") -> None:
         from mlflow.types import TensorSpec
 
-        columns = [(i, field) for i, field in enumerate(self._source) if field.name not in self._row_key]
+        columns = [(i, column) for i, column in enumerate(self._source) if column.name not in self._row_key]
         expected: list[ColSpec | TensorSpec] = list(specs.inputs)
         first = expected[0]
         if isinstance(first, TensorSpec) and len(columns) != 1 and len(first.shape) == 2 and first.shape[1] != -1:
@@ -148,8 +148,8 @@ class Matching:
                 f"the table has {len(columns)} beside the row key"
             )
             return
-        for (index, field), spec in zip(columns, expected, strict=True):
-            self._match(field.name, index, spec)
+        for (index, column), spec in zip(columns, expected, strict=True):
+            self._match(column.name, index, spec)
 
     def _match(self, name: str, index: int, spec: "ColSpec | TensorSpec") -> None:
 

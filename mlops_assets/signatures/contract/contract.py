@@ -179,10 +179,7 @@ def _conversion_advice(types: Mapping[str, pa.DataType]) -> str:
     entries = ", ".join(
         f"{json.dumps(name, ensure_ascii=False)}: {json.dumps(str(kind))}" for name, kind in types.items()
     )
-    return (
-        f"Have values converted: write `types: {{{entries}}}` under inputs (a value that cannot be converted rejects its"
-        " row). Or: "
-    )
+    return f"Have values converted: write `types: {{{entries}}}` under inputs (what cannot be converted rejects its row). Or: "
 
 
 def _all_failures(by_column: dict[str, Failures], rows: int) -> np.ndarray | None:
