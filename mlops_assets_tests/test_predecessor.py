@@ -40,7 +40,12 @@ class Bikes(mlflow.pyfunc.PythonModel):
 def test_a_raw_table_ends_in_predictions_and_explanations(registry, run, tmp_path) -> None:
     count = 60
     rows = pd.DataFrame(
-        {"season": np.arange(count) % 4, "holiday": np.arange(count) % 7 == 0, "temp": np.linspace(0, 1, count)}
+        {
+            "season": np.arange(count) % 4,
+            "holiday": np.arange(count) % 7 == 0,
+            "temp": np.linspace(0, 1, count),
+            "dteday": pd.date_range("2011-01-01", periods=count),
+        }
     )
     columns = ColumnTransformer(
         [
@@ -50,15 +55,22 @@ def test_a_raw_table_ends_in_predictions_and_explanations(registry, run, tmp_pat
     )
     forest = RandomForestRegressor(10, random_state=0)
     pipeline = Pipeline([("columns", columns), ("forest", forest)]).fit(rows, rows["temp"] + rows["season"])
-    names = [ColSpec("long", "season"), ColSpec("boolean", "holiday"), ColSpec("double", "temp")]
+    names = [
+        ColSpec("long", "season"),
+        ColSpec("boolean", "holiday"),
+        ColSpec("double", "temp"),
+        ColSpec("datetime", "dteday"),
+    ]
     registry.add_pyfunc(Bikes(pipeline), signature=ModelSignature(Schema(names), Schema([ColSpec("double")])))
-    raw = rows.assign(holiday=rows["holiday"].astype(int), id=range(100, 100 + count))
+    raw = rows.assign(
+        holiday=rows["holiday"].astype(int), dteday=rows["dteday"].dt.strftime("%Y-%m-%d"), id=range(100, 100 + count)
+    )
     raw.loc[3, "holiday"] = 2
     raw.to_parquet(tmp_path / "raw.parquet", index=False)
-    inputs = {"path": "raw.parquet", "row_key": ["id"], "types": {"holiday": "bool"}}
-    done = run(inputs, job="inference", trust={"allow_pickle": True}, contract={"max_rejected": 1})
+    inputs = {"path": "raw.parquet", "row_key": ["id"], "types": {"holiday": "bool", "dteday": "timestamp[ns]"}}
+    done = run(inputs, trust={"allow_pickle": True}, contract={"max_rejected": 1})
     assert done.success, done.error()
     assert done.table("rejected_samples")["holiday"].tolist() == [2]
     ledger = done.table("sample_explanations")
-    total = ledger["base_value"] + ledger[["shap_season", "shap_holiday", "shap_temp"]].sum(axis=1)
+    total = ledger["base_value"] + ledger[["shap_season", "shap_holiday", "shap_temp", "shap_dteday"]].sum(axis=1)
     np.testing.assert_allclose(total, pipeline.predict(rows.drop(index=3)))

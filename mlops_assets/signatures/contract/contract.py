@@ -176,10 +176,11 @@ def _conversion_advice(types: Mapping[str, pa.DataType]) -> str:
     if not types:
         return ""
     # In quotes: a bracket inside {...} ends the YAML.
-    entries = ", ".join(
-        f"{json.dumps(name, ensure_ascii=False)}: {json.dumps(str(kind))}" for name, kind in types.items()
+    entries = ", ".join(f"{json.dumps(name)}: {json.dumps(str(kind))}" for name, kind in types.items())
+    return (
+        f"Have values converted: write `types: {{{entries}}}` under inputs"
+        " (what cannot be converted rejects its row). Or: "
     )
-    return f"Have values converted: write `types: {{{entries}}}` under inputs (what cannot be converted rejects its row). Or: "
 
 
 def _all_failures(by_column: dict[str, Failures], rows: int) -> np.ndarray | None:
