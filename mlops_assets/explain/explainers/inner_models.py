@@ -118,7 +118,7 @@ def _held(holder: Any) -> Iterator[Any]:
             if is_method:
                 inspect.signature(value).bind()  # a getter takes no arguments
                 value = value()
-        except Exception:
+        except Exception:  # noqa: BLE001 - whatever a getter of the user raises, nothing is found there
             continue
         yield value
 
