@@ -67,7 +67,7 @@ def test_the_advice_for_a_refused_column_works_when_followed() -> None:
     with pytest.raises(ContractError, match="int64 cannot become boolean") as refusal:
         Contract(schema, table.schema, ("id",))
     line = str(refusal.value).partition("`")[2].partition("`")[0]
-    types = yaml.safe_load(line)["types"]
+    types = yaml.safe_load(line)["inputs"]["types"]
     assert types == {"holiday": "bool", "dteday": "timestamp[ns]"}
     declared = {name: pa.type_for_alias(kind) for name, kind in types.items()}
     verdict = Contract(schema, table.schema, ("id",), ContractPolicy(types=declared)).apply(table.to_batches()[0])

@@ -194,4 +194,8 @@ def _scalar_type(spec: "ColSpec | TensorSpec") -> pa.DataType | None:
     from mlflow.types import DataType, TensorSpec
 
     scalar = spec.shape[1:] in ((), (1,)) if isinstance(spec, TensorSpec) else isinstance(spec.type, DataType)
-    return arrow_type_of(spec.type) if scalar else None
+    try:
+        return arrow_type_of(spec.type) if scalar else None
+    except TypeError:
+        # No Arrow type holds it: complex numbers.
+        return None

@@ -111,7 +111,7 @@ class Contract:
             raise ContractError(
                 "The table cannot conform to the signature: " + "; ".join(matching.problems),
                 where=where,
-                fix=_conversion_advice(matching.convertible) + "Change the table, or sign the model again",
+                fix=_conversion_advice(matching.convertible),
             )
         keys = [MatchedColumn(name, source.get_field_index(name), None) for name in row_key]
         self._columns = keys + [column for column in matching.columns if column.name not in row_key]
@@ -172,14 +172,14 @@ class Contract:
 
 
 def _conversion_advice(types: Mapping[str, pa.DataType]) -> str:
-    """The line of YAML that has the columns converted; nothing where none can be."""
+    """The line of YAML that has the columns converted, where they can be."""
     if not types:
-        return ""
+        return "Change the table, or sign the model again"
     # In quotes: a bracket inside {...} ends the YAML.
     entries = ", ".join(f"{json.dumps(name)}: {json.dumps(str(kind))}" for name, kind in types.items())
     return (
-        f"Have values converted: write `types: {{{entries}}}` under inputs"
-        " (what cannot be converted rejects its row). Or: "
+        f"Write `inputs: {{types: {{{entries}}}}}` to have values converted (one that cannot be rejects its row), "
+        "change the table, or sign the model again"
     )
 
 
