@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Protocol, TypeVar
 
+_LONGEST_CAUSE = 300
+
 
 class MlopsAssetsError(Exception):
     """A failure with its remedy.
@@ -20,13 +22,19 @@ class MlopsAssetsError(Exception):
         The file, table, column, asset or server concerned.
     fix
         What the reader can do about it, as one sentence.
+
+    Examples
+    --------
+    >>> str(MlopsAssetsError("The table is empty", where="in.csv", fix="Give a table with rows"))
+    'The table is empty (in.csv). Give a table with rows.'
     """
 
     def __init__(self, what: str, *, where: str | None = None, fix: str | None = None) -> None:
         self.what, self.where, self.fix = what, where, fix
-        place = f" ({where})" if where else ""
-        remedy = f" {fix.rstrip('.')}." if fix else ""
-        super().__init__(f"{what.rstrip('.')}{place}.{remedy}")
+        sentence = strip_ends(what) or type(self).__name__
+        place = f" ({where.strip()})" if where and where.strip() else ""
+        remedy = strip_ends(fix or "")
+        super().__init__(" ".join(_with_full_stop(part) for part in (f"{sentence}{place}", remedy) if part))
 
 
 class ConfigurationError(MlopsAssetsError):
@@ -107,6 +115,41 @@ class NotificationError(MlopsAssetsError):
 
 class WorkerError(MlopsAssetsError):
     """A process or machine that shared the work was lost, or could not begin."""
+
+
+def strip_ends(text: str) -> str:
+    """`text` without a full stop at its end, and without what an empty list or cause has left there.
+
+    Examples
+    --------
+    >>> strip_ends("Two rows were refused: id=1; id=2; ...")
+    'Two rows were refused: id=1; id=2; ...'
+    >>> strip_ends("The file cannot be read: .")
+    'The file cannot be read'
+    """
+    text = text.strip()
+    while True:
+        shorter = text[:-1] if text.endswith(".") and not text.endswith("...") else text
+        shorter = shorter.removesuffix(" ()").rstrip(" ;:,\n")
+        if shorter == text:
+            return text
+        text = shorter
+
+
+def _with_full_stop(sentence: str) -> str:
+    return sentence if sentence.endswith(("...", "?", "!")) else f"{sentence}."
+
+
+def describe_cause(error: BaseException) -> str:
+    """Another library's error as one short line: the name of its class, and the first line of its message, if any.
+
+    Examples
+    --------
+    >>> describe_cause(ValueError("too long\\nfor one line")), describe_cause(TimeoutError())
+    ('ValueError: too long', 'TimeoutError')
+    """
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return strip_ends(f"{type(error).__name__}: {lines[0][:_LONGEST_CAUSE] if lines else ''}")
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -1,10 +1,16 @@
 """Choose a strategy by its `KIND`: one of this package's classes, or a user's own as ``module.Class``."""
 
 import importlib
+import inspect
 from collections.abc import Mapping
 from typing import Any, ClassVar, TypeVar
 
-from mlops_assets.errors import ConfigurationError, did_you_mean
+from pydantic import BaseModel, ValidationError
+
+from mlops_assets.errors import ConfigurationError, describe_cause, did_you_mean
+from mlops_assets.mistakes import describe_mistakes
+
+_CORRECT = "Correct them in the model's YAML"
 
 Kind = TypeVar("Kind", bound="Strategy")
 
@@ -60,12 +66,34 @@ def build_strategy(
             f"A {base.__name__} needs KIND", fix=f"Use one of {sorted(kinds)}, or your own class as module.Class"
         )
     chosen = kinds[kind] if kind in kinds else _import(base, kinds, kind)
+    _check_names(chosen, arguments, kind, base.__name__)
     try:
         return chosen(**arguments)
+    except ValidationError as error:
+        mistakes = describe_mistakes(error, chosen) if issubclass(chosen, BaseModel) else [describe_cause(error)]
+        raise ConfigurationError(f"{kind}: {'; '.join(mistakes)}", where=base.__name__, fix=_CORRECT) from error
     except (TypeError, ValueError) as error:
         raise ConfigurationError(
-            f"{kind} does not take these settings: {error}", where=base.__name__, fix="Correct them in the model's YAML"
+            f"{kind} does not take these settings: {describe_cause(error)}", where=base.__name__, fix=_CORRECT
         ) from error
+
+
+def _check_names(chosen: type[Strategy], arguments: Mapping[str, Any], kind: str, base: str) -> None:
+    """Refuse a setting that the strategy does not have, and name those that it has."""
+    if issubclass(chosen, BaseModel):
+        allowed = [field.alias or name for name, field in chosen.model_fields.items()]
+    else:
+        parameters = inspect.signature(chosen).parameters.values()
+        if any(one.kind is one.VAR_KEYWORD for one in parameters):
+            return
+        allowed = [one.name for one in parameters]
+    for name in arguments:
+        if name not in allowed:
+            raise ConfigurationError(
+                f"{kind} has no setting {name!r}{did_you_mean(name, allowed)}",
+                where=base,
+                fix=f"Use {', '.join(allowed)}" if allowed else f"Leave it out: {kind} has no settings",
+            )
 
 
 def _import(base: type[Kind], kinds: Mapping[str, type[Kind]], kind: str) -> type[Kind]:
@@ -79,7 +107,7 @@ def _import(base: type[Kind], kinds: Mapping[str, type[Kind]], kind: str) -> typ
         strategy = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
         raise ConfigurationError(
-            f"The class {kind!r} cannot be imported ({error})",
+            f"The class {kind!r} cannot be imported ({describe_cause(error)})",
             where=base.__name__,
             fix="Check that its module is installed or is in the project's folder",
         ) from error

@@ -10,11 +10,11 @@ import pyarrow.dataset as ds
 import pytest
 from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
 from dagster._core.loader import LoadingContextForTest
-from pydantic import ValidationError
 from sklearn.datasets import load_iris
 from sklearn.ensemble import RandomForestClassifier
 
 from mlops_assets.component import build_model_definitions
+from mlops_assets.errors import ConfigurationError
 from mlops_assets.explain.ledger.summary import LedgerSummary
 
 PARTITIONED = {"input_samples", "rejected_samples", "predictions", "sample_explanations"}
@@ -339,7 +339,7 @@ def test_a_missing_partition_file_is_named(daily, tmp_path):
 )
 def test_a_wrong_setting_is_refused_at_load(settings, fact, tmp_path):
     good = {"inputs": {"path": "in/{partition}.parquet"}, "outputs": {"path": "t"}}
-    with pytest.raises(ValidationError) as caught:
+    with pytest.raises(ConfigurationError) as caught:
         build_model_definitions(model="m", root=tmp_path, **{**good, **settings})
     assert fact in str(caught.value)
 

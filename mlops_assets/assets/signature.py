@@ -1,6 +1,6 @@
 """The champion's signature: the contract on the data."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, cast
 
@@ -14,6 +14,7 @@ from mlops_assets.io_managers.champion import ChampionIOManager
 from mlops_assets.io_managers.inputs import InputsReader
 from mlops_assets.io_managers.run_partition import run_partition
 from mlops_assets.metadata import table_metadata
+from mlops_assets.models.fitted_columns import select_fitted_columns
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.signature_of_version import SIGNING_ROWS
@@ -90,10 +91,13 @@ def sign(sample: "GraphSample", *, anew: bool = False) -> SignedBy:
     try:
         with retry_when_unreachable(sample.context.retry_number):
             files = registry.files(sample.reference)
-        return signer.sign_version(files, sample, anew=anew)
+        signed = signer.sign_version(files, sample, anew=anew)
     except SignatureError as error:
         sample.context.log.error(f"{type(signer).__name__} could not sign {sample.reference.uri}: {error}")
         raise
+    if not sample.passed_over:
+        return signed
+    return replace(signed, origin=f"{signed.origin}; not fitted on: {', '.join(sample.passed_over)}")
 
 
 @dataclass
@@ -108,6 +112,8 @@ class GraphSample:
         Has those of `signing_resources` and the registry as attributes.
     reference
         The pinned version that is signed.
+    passed_over
+        Columns of the table that the model was not fitted on, once `inputs` was called.
     """
 
     context: dg.AssetExecutionContext | dg.OpExecutionContext
@@ -117,6 +123,7 @@ class GraphSample:
     partitions: "dg.PartitionsDefinition[str] | None"
     reference: ModelReference
     rows: int = field(default=SIGNING_ROWS)
+    passed_over: tuple[str, ...] = ()
 
     def inputs(self) -> Any:
         if self.settings.is_read:
@@ -131,7 +138,11 @@ class GraphSample:
         sample = pa.Table.from_batches(first_rows(table.batches(), self.rows), table.schema)
         if not sample.num_rows:
             raise TableError("There are no rows to sign from", where=table.uri, fix="Give a table with rows")
-        return sample.drop_columns(list(table.row_key)).to_pandas()
+        frame = sample.drop_columns(list(table.row_key)).to_pandas()
+        # The signature is that of the model, and the table may have other columns beside its inputs.
+        fitted = select_fitted_columns(self._model, frame)
+        self.passed_over = tuple(str(name) for name in frame.columns if name not in fitted.columns)
+        return fitted
 
     def answers(self, inputs: Any) -> Any:
         return self._model.predict(inputs)

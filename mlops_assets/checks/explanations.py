@@ -10,7 +10,7 @@ from mlops_assets.arrow.batching import first_rows
 from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.arrow.views import rows_of
 from mlops_assets.explain.columns import EXPLAINED_VALUE
-from mlops_assets.explain.compare.stored_predictions import compare_with_stored
+from mlops_assets.explain.compare.stored_predictions import StoredAgreement, compare_with_stored
 from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.explain.ledger.residuals import judge_residuals
 from mlops_assets.explain.ledger.stored import StoredLedger
@@ -83,6 +83,9 @@ def _keys(
         check_name="one_row_per_prediction",
         asset_key=key,
         passed=agreement.agrees,
+        description=f"{rows} rows of the ledger for {agreement.expected} predictions"
+        f"{f' of {outputs} outputs' if outputs > 1 else ''}, key by key"
+        + ("" if agreement.agrees else f": they are not the same rows. {_TOGETHER}"),
         metadata={
             "prediction_rows": predictions.count_rows(),
             "compared_rows": agreement.expected,
@@ -114,6 +117,11 @@ def _additive(
         asset_key=key,
         passed=verdict.passed,
         severity=dg.AssetCheckSeverity.ERROR if block else dg.AssetCheckSeverity.WARN,
+        description=f"Base and attributions give the explained value within rounding in all {verdict.rows} rows"
+        if verdict.passed
+        else f"Base and attributions miss the explained value in {verdict.beyond} of {verdict.rows} rows, by at most "
+        f"{verdict.largest:.3g}. The table lists some; they are the model's own, or of an explainer "
+        "that does not fit: leave explain.KIND out, or mend explain_samples()",
         metadata=metadata,
     )
 
@@ -135,7 +143,7 @@ def _stored(
             asset_key=key,
             passed=False,
             severity=dg.AssetCheckSeverity.WARN,
-            description="Predictions and explanations are of different versions or rows: materialize both together",
+            description=f"Predictions and explanations are of different versions or rows. {_TOGETHER}",
             metadata=versions,
         )
     if not origin.in_order_from_start:
@@ -158,7 +166,7 @@ def _stored(
         asset_key=key,
         passed=comparison.different == 0,
         severity=dg.AssetCheckSeverity.WARN,
-        description=None if comparison.comparable else quote_markdown(f"Not comparable: {comparison.how}"),
+        description=_describe_comparison(comparison),
         metadata=versions
         | {
             "compared": comparison.how,
@@ -168,4 +176,19 @@ def _stored(
             "space": origin.space,
             "space_meaning": SPACES[origin.space].meaning,
         },
+    )
+
+
+_TOGETHER = "Materialize predictions and sample_explanations together"
+
+
+def _describe_comparison(comparison: StoredAgreement) -> str:
+    if not comparison.comparable:
+        return quote_markdown(f"Not comparable: {comparison.how}")
+    if not comparison.different:
+        return f"Compared: {comparison.how} of {comparison.rows} rows; the explained predictions are the published ones"
+    return (
+        f"Compared: {comparison.how} of {comparison.rows} rows; {comparison.different} differ, by at most "
+        f"{comparison.largest_difference:.3g}. The explainer explains something else than predict returns: leave "
+        "explain.KIND out, or check the model's own explain_samples()"
     )

@@ -46,7 +46,13 @@ def champion_checks(names: ModelNames) -> dg.AssetChecksDefinition:
         try:
             with retry_when_unreachable(context.retry_number):
                 store.load(champion_model)
-            yield dg.AssetCheckResult(check_name="loads", asset_key=key, passed=True, metadata=metadata)
+            yield dg.AssetCheckResult(
+                check_name="loads",
+                asset_key=key,
+                passed=True,
+                description="The files have the pinned digest, the trust policy accepts them, and the model was loaded",
+                metadata=metadata,
+            )
         except MlopsAssetsError as error:
             yield dg.AssetCheckResult(
                 check_name="loads",
@@ -61,6 +67,10 @@ def champion_checks(names: ModelNames) -> dg.AssetChecksDefinition:
             asset_key=key,
             passed=signature is not None,
             severity=dg.AssetCheckSeverity.WARN,
+            description="The version carries a signature, which is the contract"
+            if signature is not None
+            else "The version has no signature: the signer makes one in each run. Log the model with an input_example, "
+            "or store one with the model's sign job",
             metadata=metadata | {"inputs": len(signature.inputs.inputs) if signature and signature.inputs else 0},
         )
 

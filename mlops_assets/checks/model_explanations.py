@@ -77,6 +77,9 @@ def model_explanations_checks(names: ModelNames, explain: ExplainSettings) -> dg
         return dg.AssetCheckResult(
             passed=diff.lowest_ndcg >= explain.min_ndcg,
             severity=dg.AssetCheckSeverity.WARN,
+            description=f"The ranking of features keeps {diff.lowest_ndcg:.3g} (nDCG) of version {earlier[-1]}'s on "
+            f"{diff.rows} rows; explain.min_ndcg is {explain.min_ndcg:g}"
+            + ("" if diff.lowest_ndcg >= explain.min_ndcg else ". Read the table of changes: are they meant?"),
             metadata=metadata
             | {
                 "rows_compared": diff.rows,

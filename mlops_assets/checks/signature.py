@@ -54,9 +54,9 @@ def signature_checks(names: ModelNames, contract: ContractSettings) -> dg.AssetC
         verdict = check_compatibility(history, signature_from_json(model_signature), mode)
         return dg.AssetCheckResult(
             passed=verdict.compatible,
-            description=None
+            description=_describe(mode.value, list(verdict.differences), gone)
             if verdict.compatible
-            else quote_markdown(verdict.report(f"version {champion_model.version}")),
+            else quote_markdown(f"{verdict.report(f'version {champion_model.version}')}\n{_INCOMPATIBLE}"),
             metadata={
                 "mode": mode.value,
                 "compared_with": ", ".join(verdict.differences) or "(no earlier champion with a signature)",
@@ -66,3 +66,16 @@ def signature_checks(names: ModelNames, contract: ContractSettings) -> dg.AssetC
         )
 
     return compatible
+
+
+_INCOMPATIBLE = (
+    "Move the alias back, log the model with a signature that keeps what the earlier one promises, or, where the "
+    "change is meant, lower contract.compatibility"
+)
+
+
+def _describe(mode: str, compared: list[str], gone: list[int]) -> str:
+    lost = f"; no longer in the registry: {', '.join(map(str, gone))}" if gone else ""
+    if not compared:
+        return f"Not compared: there is no earlier champion with a signature{lost}"
+    return f"{mode}: compatible with the signature of {', '.join(compared)}{lost}"

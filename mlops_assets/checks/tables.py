@@ -1,6 +1,6 @@
 """Checks of the samples and of the predictions."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import dagster as dg
@@ -13,7 +13,7 @@ from mlops_assets.arrow.unique_keys import check_unique
 from mlops_assets.arrow.views import rows_of
 from mlops_assets.errors import TableError
 from mlops_assets.io_managers.run_partition import of_the_run
-from mlops_assets.metadata import quote_markdown
+from mlops_assets.metadata import quote_markdown, strip_markup
 from mlops_assets.naming import INPUT_SAMPLES, MODEL_SIGNATURE, PREDICTIONS, REJECTED_SAMPLES, ModelNames
 from mlops_assets.scoring.key_agreement import compare_keys
 from mlops_assets.scoring.prediction_columns import model_output_columns
@@ -36,7 +36,16 @@ def sample_checks(names: ModelNames, root: Path) -> dg.AssetChecksDefinition:
     )
     def samples_are_usable(input_samples: ds.Dataset) -> Iterator[dg.AssetCheckResult]:
         rows = input_samples.count_rows()
-        yield dg.AssetCheckResult(check_name="not_empty", asset_key=key, passed=rows > 0, metadata={"rows": rows})
+        yield dg.AssetCheckResult(
+            check_name="not_empty",
+            asset_key=key,
+            passed=rows > 0,
+            description=f"{rows} rows were accepted"
+            if rows
+            else "No row was accepted. Read rejected_samples for the reasons; where it is empty too, the table that "
+            "inputs names has no rows (or the partition has none): fill it, and run again",
+            metadata={"rows": rows},
+        )
         row_key = Provenance.of(input_samples.schema).row_key
         problem = None
         with scratch_folder(state_folder(root) / "scratch") as scratch:
@@ -48,7 +57,9 @@ def sample_checks(names: ModelNames, root: Path) -> dg.AssetChecksDefinition:
             check_name="keys_unique",
             asset_key=key,
             passed=problem is None,
-            description=quote_markdown(problem) if problem else None,
+            description=quote_markdown(problem)
+            if problem
+            else f"The row key ({strip_markup(', '.join(row_key))}) of {rows} rows: none occurs twice",
             metadata={"row_key": ", ".join(row_key), "rows": rows},
         )
 
@@ -82,6 +93,8 @@ def rejection_checks(names: ModelNames) -> dg.AssetChecksDefinition:
             check_name="nothing_lost",
             asset_key=key,
             passed=read == accepted + rejected,
+            description=f"{read} rows were read: {accepted} are in input_samples, {rejected} in rejected_samples"
+            + ("" if read == accepted + rejected else f". {_BOTH_ANEW}"),
             metadata={"rows_read": read, "rows_accepted": accepted, "rows_rejected": rejected},
         )
 
@@ -132,6 +145,8 @@ def prediction_checks(names: ModelNames) -> dg.AssetChecksDefinition:
             check_name="one_row_per_input",
             asset_key=key,
             passed=agreement.agrees,
+            description=f"{agreement.actual} predictions for {agreement.expected} input rows, key by key"
+            + ("" if agreement.agrees else f": {_first_difference(agreement.first_difference)}. {_BOTH_ANEW}"),
             metadata={
                 "input_rows": agreement.expected,
                 "prediction_rows": agreement.actual,
@@ -163,7 +178,9 @@ def _within_signature(
     }
     if method != "predict" or outputs is None:
         reason = (
-            "The signature describes predict, not predict_proba" if outputs else "The signature declares no outputs"
+            "Not compared: the signature describes predict, not predict_proba"
+            if outputs
+            else "Not compared: the signature declares no outputs"
         )
         return dg.AssetCheckResult(
             check_name="within_output_signature", asset_key=key, passed=True, description=reason, metadata=shown
@@ -173,7 +190,9 @@ def _within_signature(
         check_name="within_output_signature",
         asset_key=key,
         passed=not problems,
-        description=quote_markdown("; ".join(problems)) or None,
+        description=quote_markdown(f"{'; '.join(problems)}. {_OTHER_OUTPUTS}")
+        if problems
+        else f"{len(columns)} output columns have the names and types of the signature's outputs",
         metadata=shown,
     )
 
@@ -184,14 +203,16 @@ def _finite(predictions: ds.Dataset, source: Provenance, key: dg.AssetKey) -> dg
     for batch in rows_of(predictions, columns):
         for name in columns:
             statistics[name].add(batch.column(name))
+    rows = predictions.count_rows()
     bad = {name: column.nulls + column.not_finite for name, column in statistics.items()}
     return dg.AssetCheckResult(
         check_name="finite",
         asset_key=key,
         passed=not any(bad.values()),
         severity=dg.AssetCheckSeverity.WARN,
+        description=_describe_finite(bad, rows),
         metadata={
-            "rows": predictions.count_rows(),
+            "rows": rows,
             **{f"{name}/null_or_not_finite": count for name, count in bad.items()},
         },
     )
@@ -208,8 +229,28 @@ def _same_in_any_batch(source: Provenance, key: dg.AssetKey) -> dg.AssetCheckRes
         description=f"{different} of {compared} rows got another prediction in smaller batches: the model's answer "
         "depends on predict.batch_rows and on the rows beside a row. Mend the model"
         if different
-        else None,
+        else f"{compared} rows were predicted again in smaller batches, and each got the same prediction",
         metadata={"rows_compared": compared, "rows_that_differ": different},
+    )
+
+
+_BOTH_ANEW = "Materialize the whole family again; if it recurs, report it as a defect of mlops_assets"
+_OTHER_OUTPUTS = (
+    "The model returns something else than its signature says: log it again with the outputs that it returns"
+)
+
+
+def _first_difference(position: int | None) -> str:
+    return "the number of rows differs" if position is None else f"row {position} has another key"
+
+
+def _describe_finite(bad: Mapping[str, int], rows: int) -> str:
+    found = ", ".join(f"{strip_markup(name)}: {count}" for name, count in bad.items() if count)
+    if not found:
+        return f"No null, NaN or infinity in {len(bad)} output columns of {rows} rows"
+    return (
+        f"Null, NaN or infinity in {rows} rows ({found}). Find these rows in predictions: missing inputs that the "
+        "model cannot handle (contract.missing), or a model that returns none for them"
     )
 
 

@@ -10,9 +10,12 @@ import dagster as dg
 from pydantic import ValidationError
 
 from mlops_assets.errors import ConfigurationError
+from mlops_assets.mistakes import allowed_keys, describe_unknown_key
+from mlops_assets.settings.model import ModelSettings
 
 GROUP = "broken_definitions"
 ASSET = "broken_definition"
+COMPONENT = "mlops_assets.MlflowModelComponent"
 _FIX = "Correct the YAML and reload the code location"
 _WRAPPING = ("ComponentTreeException", "ResolutionException")
 _AT = re.compile(r"(?P<file>.*?):(?P<line>\d+) - (?P<key>\S+)")
@@ -135,7 +138,16 @@ def _mistakes(error: ValidationError, at: str, document: Any) -> Iterator[tuple[
         if parts[-1] == "str" and tuple(parts[:-1]) in groups:
             continue
         key = ".".join(part for part in parts if not part.endswith("Model") and part != "str")
-        yield line, f"{key}: {'there is no such key' if text.startswith('Extra inputs') else text}"
+        yield line, f"{key}: {_unknown_key(key, document) if text.startswith('Extra inputs') else text}"
+
+
+def _unknown_key(key: str, document: Any) -> str:
+    """With the nearest known key and all that are allowed, where it is this package's component."""
+    value = document.value if document is not None else None
+    named = str(value.get("type", "")) if isinstance(value, Mapping) else ""
+    group, _, wrong = key.removeprefix("attributes.").rpartition(".")
+    allowed = allowed_keys(ModelSettings, group.split(".") if group else []) if named.endswith(COMPONENT) else ()
+    return describe_unknown_key(wrong, allowed) if allowed else "there is no such key"
 
 
 def _line_of(reason: str, document: Any) -> int | None:

@@ -1,10 +1,12 @@
 """A model in memory: how the rest of the package predicts, and what explainers may look into."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
-from mlops_assets.errors import ConfigurationError
+from mlops_assets.errors import ConfigurationError, MlopsAssetsError, PredictionError, describe_cause
+from mlops_assets.models.native_input import to_native_input
 from mlops_assets.models.reference import ModelReference
 
 if TYPE_CHECKING:
@@ -12,6 +14,8 @@ if TYPE_CHECKING:
     from mlflow.pyfunc import PyFuncModel
 
 PredictMethod = Literal["predict", "predict_proba"]
+
+_COLUMNS_NAMED = 20
 
 
 class Source(Protocol):
@@ -85,14 +89,59 @@ class LoadedModel:
         ------
         ConfigurationError
             `predict_proba` is asked of a model that has none.
+        PredictionError
+            The model failed; its own error is the cause.
         """
+        ask = self._method(method)
+        rows = to_native_input(inputs, self.native) if self.native is not None else inputs
+        try:
+            if method == "predict":
+                return self.pyfunc.predict(rows, params=dict(params) if params else None)
+            return ask(rows)
+        except MlopsAssetsError:
+            raise
+        except Exception as error:
+            # A model is anybody's code, and raises whatever it likes.
+            raise self._failure(error, inputs) from error
+
+    def _method(self, method: PredictMethod) -> Callable[[Any], Any]:
         if method == "predict":
-            return self.pyfunc.predict(inputs, params=dict(params) if params else None)
+            return self.pyfunc.predict
         probabilities = getattr(self.inner, "predict_proba", None)
         if probabilities is None:
             raise ConfigurationError(
                 f"The model has no predict_proba, it is a {type(self.inner).__name__}",
                 where=self.reference.uri,
-                fix="Use predict_method: predict",
+                fix="Write `predict: {method: predict}` into its YAML, or set predict_method: predict in the Launchpad",
             )
-        return probabilities(inputs)
+        return cast(Callable[[Any], Any], probabilities)
+
+    def _failure(self, error: Exception, inputs: Any) -> PredictionError:
+        columns = [str(name) for name in getattr(inputs, "columns", ())]
+        given = f" {len(inputs)} rows" if hasattr(inputs, "__len__") else ""
+        named = f" of the columns {', '.join(columns[:_COLUMNS_NAMED])}{', ...' * (len(columns) > _COLUMNS_NAMED)}"
+        return PredictionError(
+            f"The model failed to predict{given}{named if columns else ''} "
+            f"({mask_values(describe_cause(error), columns)})",
+            where=self.reference.uri,
+            fix="Compare these columns and their types with what it was trained on"
+            if self.signature is not None
+            else "It has no signature: name the columns it was trained on in its YAML, `inputs: {columns: [...]}`, "
+            "or log it with an input_example",
+        )
+
+
+def mask_values(message: str, names: Collection[str]) -> str:
+    """A library's message without what may be a value of the data: quoted text that is no name, numbers in brackets.
+
+    Examples
+    --------
+    >>> mask_values("unknown categories ['x', 7] in column 'city'", ["city"])
+    "unknown categories ['...', ...] in column 'city'"
+    """
+    quoted = re.sub(r"'([^']*)'|\"([^\"]*)\"", lambda found: _mask(found, names), message)
+    return re.sub(r"\[[^\]]*\]", lambda found: re.sub(r"(?<![\w.])-?\d[\d.e+-]*", "...", found.group()), quoted)
+
+
+def _mask(found: "re.Match[str]", names: Collection[str]) -> str:
+    return found.group() if (found.group(1) or found.group(2)) in names else "'...'"

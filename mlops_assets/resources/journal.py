@@ -7,6 +7,7 @@ import dagster as dg
 from pydantic import Field
 
 from mlops_assets.journal.journal import Journal
+from mlops_assets.mistakes import ReadableModel
 from mlops_assets.naming import ModelNames
 from mlops_assets.settings.environment import open_location
 from mlops_assets.settings.groups import JournalSettings
@@ -15,7 +16,7 @@ from mlops_assets.state import state_folder
 from mlops_assets.storage.location import Location
 
 
-class ChampionJournal(dg.ConfigurableResource[Any]):
+class ChampionJournal(ReadableModel, dg.ConfigurableResource[Any]):
     """The append-only record of what a model's aliases pointed at, and when this was seen."""
 
     model: str = Field(description="The registered model.")

@@ -6,13 +6,14 @@ from typing import Any, ClassVar, Literal
 
 import dagster as dg
 
+from mlops_assets.mistakes import ReadableModel
 from mlops_assets.models.load import load_by_flavor, load_custom, load_native
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.strategies import Strategy, by_kind
 
 
-class Loader(Strategy, dg.ConfigurableResource[Any], ABC):
+class Loader(Strategy, ReadableModel, dg.ConfigurableResource[Any], ABC):
     """Loads files that the trust policy has agreed to and whose digest has been verified.
 
     A subclass of your own is named in a model's YAML as ``loader: {KIND: your_module.YourLoader}``.

@@ -8,12 +8,13 @@ import dagster as dg
 from pydantic import Field
 
 from mlops_assets.errors import MissingExtraError, MlopsAssetsError, NotificationError
+from mlops_assets.mistakes import ReadableModel
 from mlops_assets.strategies import Strategy
 
 LOG = logging.getLogger("mlops_assets.notifier")
 
 
-class Notifier(Strategy, dg.ConfigurableResource[Any], ABC):
+class Notifier(Strategy, ReadableModel, dg.ConfigurableResource[Any], ABC):
     """Sends messages to people. To use your own, give an instance of your subclass as the resource ``notifier``."""
 
     @abstractmethod

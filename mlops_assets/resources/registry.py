@@ -9,6 +9,7 @@ from urllib.parse import quote
 import dagster as dg
 from pydantic import Field, PrivateAttr
 
+from mlops_assets.mistakes import ReadableModel
 from mlops_assets.models.cache import ModelCache
 from mlops_assets.models.process_cache import ProcessCache
 from mlops_assets.models.reference import ModelReference
@@ -20,7 +21,7 @@ from mlops_assets.state import state_folder
 _REGISTRIES: ProcessCache[tuple[str, str | None, int, int], Registry] = ProcessCache()
 
 
-class MlflowRegistry(dg.ConfigurableResource[Any]):
+class MlflowRegistry(ReadableModel, dg.ConfigurableResource[Any]):
     """Read access to an MLflow registry through an explicit client: no global state, connected on first use.
 
     Without settings it is MLflow's own: ``MLFLOW_TRACKING_URI`` and ``MLFLOW_REGISTRY_URI``, read when a run starts;

@@ -10,6 +10,7 @@ import dagster as dg
 from pydantic import Field
 
 from mlops_assets.errors import ConfigurationError, SignatureError
+from mlops_assets.mistakes import ReadableModel
 from mlops_assets.models.signature_of_version import signature_in_folder
 from mlops_assets.strategies import Strategy, by_kind
 
@@ -35,7 +36,7 @@ class SignedBy:
     origin: str
 
 
-class Signer(Strategy, dg.ConfigurableResource[Any], ABC):
+class Signer(Strategy, ReadableModel, dg.ConfigurableResource[Any], ABC):
     """Makes a signature from inputs and the outputs that a model gave for them.
 
     A subclass of your own is named in a model's YAML as ``signer: {KIND: your_module.YourSigner}``; its fields are

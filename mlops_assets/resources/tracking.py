@@ -17,6 +17,7 @@ import dagster as dg
 from pydantic import Field
 
 from mlops_assets.errors import MlopsAssetsError
+from mlops_assets.mistakes import ReadableModel
 from mlops_assets.models.addresses import strip_credentials
 from mlops_assets.naming import ModelNames
 from mlops_assets.resources.registry import MlflowRegistry
@@ -73,7 +74,7 @@ class TrackedRun:
         return {"mlflow_run": dg.MetadataValue.url(self.page) if self.page else self.run_id}
 
 
-class MlflowTracking(dg.ConfigurableResource[Any]):
+class MlflowTracking(ReadableModel, dg.ConfigurableResource[Any]):
     """Records each Dagster run of a model as exactly one MLflow run, on the tracking server of the registry."""
 
     model: str = Field(description="The registered model.")

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate, islice, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +17,9 @@ from mlops_assets.arrow.read_ahead import read_ahead
 from mlops_assets.arrow.spool import Spool
 from mlops_assets.arrow.unique_keys import KeyCheck
 from mlops_assets.errors import ContractError
+from mlops_assets.scoring.rejection_advice import advise
 from mlops_assets.signatures.contract.contract import Contract, ContractPolicy, RowVerdict
+from mlops_assets.signatures.contract.rejection_reasons import REASONS, Reason
 
 if TYPE_CHECKING:
     from mlflow.types import Schema
@@ -43,6 +45,8 @@ class ContractResult:
         SHA-256 of the content; it does not depend on the batches in which the rows were read.
     parts
         How many of the accepted rows come from each file of the table; empty where there is only one file.
+    lenient
+        The same contract with missing values allowed, where they are not: what advice is tried on before it is given.
     """
 
     accepted: Spool
@@ -53,6 +57,7 @@ class ContractResult:
     accepted_hash: str
     rejected_hash: str
     parts: tuple[int, ...] = ()
+    lenient: Contract | None = None
 
     @property
     def rows(self) -> int:
@@ -73,8 +78,18 @@ class ContractResult:
             + shown
             + ("; ..." if self.rejected.rows > ROWS_SHOWN else ""),
             where=where,
-            fix="Read the asset rejected_samples for all of them; correct the data, or raise contract.max_rejected",
+            fix=advise(self.reasons, self.rejected.rows, self.rows, self._rows_that_allowing_saves()),
         )
+
+    def _rows_that_allowing_saves(self) -> int | None:
+        """How many rejected rows `contract: {missing: allow}` would accept; None where it is set already."""
+        if self.lenient is None:
+            return None
+        if not any(code == Reason.MISSING_VALUE for _, code in self.reasons):
+            return 0
+        rows = self.rejected.reader()
+        saved = (self.lenient.apply(batch.drop_columns([REASONS])).accepted for batch in rows)
+        return sum(int(batch.num_rows) for batch in saved)
 
     def _describe_rejected(self, show_values: bool) -> Iterator[str]:
         for batch in self.rejected.reader():
@@ -102,6 +117,9 @@ def apply_contract(
         Row keys are missing or occur more than once; the table cannot be read.
     """
     contract = Contract(inputs, table.schema, table.row_key, policy, where=table.uri)
+    lenient = None
+    if policy.missing == "reject":
+        lenient = Contract(inputs, table.schema, table.row_key, replace(policy, missing="allow"), where=table.uri)
     key_schema = pa.schema([table.schema.field(name) for name in table.row_key])
     with (
         Spool(contract.accepted_schema, scratch) as accepted,
@@ -146,6 +164,7 @@ def apply_contract(
             accepted_hash.hexdigest(),
             rejected_hash.hexdigest(),
             _accepted_parts(table.parts(), accepted_after),
+            lenient,
         )
 
 

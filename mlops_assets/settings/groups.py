@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import dagster as dg
 from pydantic import Field, model_validator
 
+from mlops_assets.mistakes import ReadableModel
+
 if TYPE_CHECKING:
     from mlops_assets.explain.explainers.explainer import ExplainConfig
     from mlops_assets.models.trust import TrustPolicy
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 StrategySettings = dict[str, Any]
 
 
-class TrustSettings(dg.Model, dg.Resolvable):
+class TrustSettings(ReadableModel, dg.Model, dg.Resolvable):
     """What models may do when they are loaded; see the README's page on trust."""
 
     allow_pickle: bool = Field(default=False, description="Load models whose loading runs code that comes with them.")
@@ -57,7 +59,7 @@ class TrustSettings(dg.Model, dg.Resolvable):
         )
 
 
-class ContractSettings(dg.Model, dg.Resolvable):
+class ContractSettings(ReadableModel, dg.Model, dg.Resolvable):
     """How strict the signature is with the data."""
 
     max_rejected: int | float = Field(
@@ -103,7 +105,7 @@ class ContractSettings(dg.Model, dg.Resolvable):
         return ContractPolicy(missing=self.missing, parse_iso_datetimes=self.iso_datetimes, text_columns=text_columns)
 
 
-class PredictSettings(dg.Model, dg.Resolvable):
+class PredictSettings(ReadableModel, dg.Model, dg.Resolvable):
     """Defaults of the run config of `predictions`."""
 
     method: Literal["predict", "predict_proba"] = Field(default="predict", description="Which method is asked.")
@@ -117,7 +119,7 @@ class PredictSettings(dg.Model, dg.Resolvable):
     )
 
 
-class ResumeSettings(dg.Model, dg.Resolvable):
+class ResumeSettings(ReadableModel, dg.Model, dg.Resolvable):
     """Results are kept by what they were made from: a run that died, or tomorrow's run, finds them again."""
 
     enabled: bool = Field(default=True, description="Keep results of chunks, and use those that are there.")
@@ -129,13 +131,18 @@ class ResumeSettings(dg.Model, dg.Resolvable):
     max_gib: float = Field(default=10.0, description="Beyond so many GiB the longest unused are deleted.", gt=0)
 
 
-class ExplainSettings(dg.Model, dg.Resolvable):
+class ExplainSettings(ReadableModel, dg.Model, dg.Resolvable):
     """Defaults of the run config of `sample_explanations`, and the choice of the explainer."""
 
     KIND: str | None = Field(default=None, description="Null: chosen by the model. Or an explainer, or module.Class.")
     space: Literal["probability"] | None = Field(
         default=None,
         description="probability: attributions of it, where the explainer gives them. Null: its own scale.",
+    )
+    output: str | None = Field(
+        default=None,
+        description="Where the model returns several columns: the one that is explained, for example score. Null: all "
+        "of them if all are numbers, else the only one that is.",
     )
     limit: int | None = Field(default=None, description="Explain only the first rows. Null: every row.", ge=1)
     sample: float | None = Field(
@@ -178,10 +185,11 @@ class ExplainSettings(dg.Model, dg.Resolvable):
             mode=self.mode,
             interactions=self.interactions,
             space=self.space,
+            output=self.output,
         )
 
 
-class SensorSettings(dg.Model, dg.Resolvable):
+class SensorSettings(ReadableModel, dg.Model, dg.Resolvable):
     """One sensor: whether it runs without being switched on in the UI, and how often it looks."""
 
     status: Literal["RUNNING", "STOPPED"] = Field(
@@ -211,7 +219,7 @@ class LaunchingSensorSettings(SensorSettings):
     )
 
 
-class SensorsSettings(dg.Model, dg.Resolvable):
+class SensorsSettings(ReadableModel, dg.Model, dg.Resolvable):
     """The model's sensors. Those that launch runs are stopped until they are switched on, here or in the UI."""
 
     champion: LaunchingSensorSettings = Field(
@@ -234,7 +242,7 @@ class SensorsSettings(dg.Model, dg.Resolvable):
     )
 
 
-class JournalSettings(dg.Model, dg.Resolvable):
+class JournalSettings(ReadableModel, dg.Model, dg.Resolvable):
     """Where it is recorded what the alias pointed at."""
 
     path: str | None = Field(
@@ -244,7 +252,7 @@ class JournalSettings(dg.Model, dg.Resolvable):
     )
 
 
-class TrackingSettings(dg.Model, dg.Resolvable):
+class TrackingSettings(ReadableModel, dg.Model, dg.Resolvable):
     """Whether each Dagster run is also recorded as an MLflow run."""
 
     enabled: bool = Field(default=False, description="Record runs in MLflow.")

@@ -7,6 +7,7 @@ import dagster as dg
 from pydantic import Field, field_validator, model_validator
 
 from mlops_assets.errors import ConfigurationError
+from mlops_assets.mistakes import ReadableModel
 from mlops_assets.models.registry import check_alias_or_version
 from mlops_assets.naming import ModelNames
 from mlops_assets.settings.groups import (
@@ -32,7 +33,7 @@ def _keep_text(context: dg.ResolutionContext, value: Any) -> Any:
     return context.resolve_value(value)
 
 
-class ModelSettings(dg.Model, dg.Resolvable):
+class ModelSettings(ReadableModel, dg.Model, dg.Resolvable):
     """The settings of one registered model. Unknown keys are refused, wrong values with the key and what is allowed."""
 
     # `model` in YAML: on the class that name belongs to dg.Resolvable.

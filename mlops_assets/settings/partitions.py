@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 from pydantic import Field, field_validator, model_validator
 
+from mlops_assets.mistakes import ReadableModel
 from mlops_assets.storage.partition_paths import PathTemplate
 
 Kind = Literal["daily", "hourly", "monthly", "static", "dynamic"]
@@ -21,7 +22,7 @@ _SMALLEST = {"daily": "d", "hourly": "H", "monthly": "m"}
 _OF_TIMES, _OF_STATIC, _OF_DYNAMIC = ("start", "end", "timezone"), ("keys",), ("name",)
 
 
-class PartitionsSettings(dg.Model, dg.Resolvable):
+class PartitionsSettings(ReadableModel, dg.Model, dg.Resolvable):
     """How the tables are cut; each partition is one file, and one run."""
 
     type: Kind = Field(description="By time (daily, hourly, monthly), by a fixed list, or by keys added at run time.")

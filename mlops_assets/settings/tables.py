@@ -9,20 +9,21 @@ import dagster as dg
 from pydantic import Field, field_validator, model_validator
 
 from mlops_assets.errors import ConfigurationError
+from mlops_assets.mistakes import ReadableModel
 from mlops_assets.naming import INPUTS, ModelNames
 from mlops_assets.settings.environment import open_location
 from mlops_assets.storage.location import Location
 from mlops_assets.tables.delta.log import parse_timestamp
 
 
-class SqlTableSettings(dg.Model, dg.Resolvable):
+class SqlTableSettings(ReadableModel, dg.Model, dg.Resolvable):
     """A table in a schema of its database."""
 
     database_schema: str = Field(alias="schema", description="The schema.", min_length=1)
     table: str = Field(description="The table or view.", min_length=1)
 
 
-class EnvironmentSettings(dg.Model, dg.Resolvable):
+class EnvironmentSettings(ReadableModel, dg.Model, dg.Resolvable):
     """A value that is read from the environment when a run starts."""
 
     env: str = Field(description="The variable's name.", min_length=1)
@@ -42,7 +43,7 @@ def _checked_database(database: str | EnvironmentSettings | None) -> None:
         raise ValueError("database holds a password; write {env: NAME_OF_VARIABLE} and set the URL there")
 
 
-class InputsSettings(dg.Model, dg.Resolvable):
+class InputsSettings(ReadableModel, dg.Model, dg.Resolvable):
     """The table to score: a path or URL, a table or query of a database, or another asset of the code location."""
 
     path: str | None = Field(
@@ -141,7 +142,7 @@ class InputsSettings(dg.Model, dg.Resolvable):
         return self
 
 
-class OutputsSettings(dg.Model, dg.Resolvable):
+class OutputsSettings(ReadableModel, dg.Model, dg.Resolvable):
     """Where the tables go: ``<path>/<asset>.parquet``, the Delta table ``<path>/<asset>``, or tables of a database."""
 
     path: str = Field(description="Folder or URL that fsspec knows; relative to the project's folder.")

@@ -7,10 +7,9 @@ import dagster as dg
 import lightgbm
 import mlflow.lightgbm
 import pytest
-from pydantic import ValidationError
 
 from mlops_assets.component import MlflowModelComponent
-from mlops_assets.errors import TrustError
+from mlops_assets.errors import ConfigurationError, TrustError
 from mlops_assets.models.trust import Origin, TrustPolicy
 from mlops_assets.resources.defaults import default_resources
 from mlops_assets.settings.groups import TrustSettings
@@ -195,7 +194,7 @@ def test_the_settings_make_the_policy():
     ],
 )
 def test_wrong_settings_are_refused(wrong, fact):
-    with pytest.raises(ValidationError, match=fact):
+    with pytest.raises(ConfigurationError, match=fact):
         TrustSettings(**wrong)
 
 

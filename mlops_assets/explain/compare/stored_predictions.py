@@ -62,6 +62,8 @@ def compare_with_stored(
     columns
         The output columns of `predictions`.
     """
+    if space in ("identity", "log") and set(outputs) <= set(columns):
+        columns = outputs  # a column that was chosen to be explained, beside others
     rows = different = 0
     largest = 0.0
     how = "nothing"

@@ -78,11 +78,13 @@ def choose_explainer(
             fix="Pass rows of the signature's input columns",
         )
     rows = _sample_background(background[list(features)], config)
-    subject = ExplanationSubject(model, features, rows, config, read_response(model, rows))
+    subject = ExplanationSubject(model, features, rows, config, read_response(model, rows, config.output))
     if config.space is not None:
         subject = _find_probabilities(subject)
     explainer = _first_that_fits(subject) if config.KIND is None else _asked_for(config.KIND, subject)
     _require_space(explainer, subject)
+    if subject.response.note:
+        explainer.reason += f"; {subject.response.note}"
     if config.interactions and not explainer.interaction_pairs:
         explainer.reason += "; no interaction values: they are for path-dependent trees of two columns or more only"
     classes = subject.response.classes

@@ -10,6 +10,7 @@ from mlops_assets.errors import NotApplicableError
 from mlops_assets.explain.explainers.column_sources import check_sources, trace_columns
 from mlops_assets.explain.explainers.explainer import ExplanationSubject
 from mlops_assets.explain.explainers.response import to_fitted_columns
+from mlops_assets.models.native_input import floats_of
 from mlops_assets.trees.arrays import Floats
 from mlops_assets.trees.input_columns import Sources, roll_up
 
@@ -57,7 +58,7 @@ class Design:
                 return dense
             return np.asarray(data.toarray(), dtype=np.float64)
         try:
-            return np.asarray(data, dtype=np.float64)
+            return np.asarray(floats_of(data) if hasattr(data, "dtypes") and data.ndim == 2 else data, dtype=np.float64)
         except (TypeError, ValueError) as error:
             raise NotApplicableError("it takes columns that are not numeric") from error
 

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
@@ -43,6 +43,8 @@ class ExplainConfig:
         The scale that the attributions must have: `probability`, or an error; None: the explainer's own.
     interactions
         For how many pairs of input columns interaction values are given; path-dependent trees only.
+    output
+        Of several columns that a model returns, the one that is explained; None: see `read_response`.
     """
 
     KIND: str | None = None
@@ -52,6 +54,7 @@ class ExplainConfig:
     mode: TreeMode = "path_dependent"
     interactions: int = 0
     space: Literal["probability"] | None = None
+    output: str | None = None
 
     def __post_init__(self) -> None:
         if self.mode not in ("path_dependent", "interventional"):
@@ -65,6 +68,16 @@ class ExplainConfig:
                 raise ConfigurationError(f"explain.{name} is {value}", fix="Use a whole number of at least 1")
         if self.interactions < 0:
             raise ConfigurationError(f"explain.interactions is {self.interactions}", fix="Use 0 or a number of pairs")
+
+    def as_dict(self) -> dict[str, str | int | None]:
+        """The settings as JSON can hold them; one that was added later and is not set is left out.
+
+        What was made before it existed keeps its bytes and its name in the store of results.
+        """
+        settings = asdict(self)
+        if self.output is None:
+            del settings["output"]
+        return settings
 
 
 @dataclass(frozen=True)

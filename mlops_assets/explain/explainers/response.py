@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from mlops_assets.errors import ExplanationError
+from mlops_assets.errors import ExplanationError, PredictionError, did_you_mean
 from mlops_assets.models.loaded_model import LoadedModel
+from mlops_assets.models.native_input import floats_of, to_native_input
 from mlops_assets.trees.arrays import Floats, Space
 
 if TYPE_CHECKING:
@@ -32,28 +33,33 @@ class Response:
         The labels, in the model's order; None for a regression.
     of
         Rows -> (n, outputs), float64.
+    note
+        What was chosen of the model's answer, where there was a choice.
     """
 
     space: Space
     outputs: tuple[str, ...]
     classes: tuple[Any, ...] | None
     of: "Callable[[pd.DataFrame], Floats]"
+    note: str = ""
 
 
 class _Classifier(Protocol):
     classes_: NDArray[Any]
 
 
-def read_response(model: LoadedModel, probe: "pd.DataFrame") -> Response:
+def read_response(model: LoadedModel, probe: "pd.DataFrame", output: str | None = None) -> Response:
     """How to get numbers from `model`, tried on some rows; a label that is predicted for none of them has no output.
 
     Probabilities where a classifier gives them, else its decision function, else what `pyfunc.predict` returns: numbers
-    as they are, labels as one indicator per class.
+    as they are, labels as one indicator per class. Of several columns `output` is the one that is explained; without it
+    all are, if all are numbers, else the only one that is.
 
     Raises
     ------
     ExplanationError
-        The model answers with something that has no numbers in it.
+        The model answers with something that has no numbers in it, or with several columns of which `output` has to
+        name one.
     """
     if model.native is not None:
         classifier = model.native if _classes(model.native) is not None else None
@@ -61,9 +67,16 @@ def read_response(model: LoadedModel, probe: "pd.DataFrame") -> Response:
         classifier = _classifier_inside(model, probe)
     if classifier is not None:
         response = _classifier_response(model, cast(_Classifier, classifier), probe)
+        if response is not None and output is not None:
+            raise ExplanationError(
+                f"explain.output is {output!r}, and the model is a classifier that returns one column: its classes are "
+                f"explained, {', '.join(response.outputs)}",
+                where=model.reference.uri,
+                fix="Leave explain.output out",
+            )
         if response is not None:
             return response
-    return _prediction_response(model, probe)
+    return _prediction_response(model, probe, output)
 
 
 def read_answer(answer: Any, rows: int) -> tuple[NDArray[Any], tuple[str, ...] | None]:
@@ -129,7 +142,7 @@ def _classifier_inside(model: LoadedModel, probe: "pd.DataFrame") -> object | No
         return None
     try:
         scores = np.asarray(model.predict(probe, method="predict_proba"), dtype=np.float64)
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (PredictionError, ValueError, TypeError):
         # It takes other columns than the model round it: not the function that is to be explained.
         return None
     if scores.shape != (len(probe), len(classes)):
@@ -167,23 +180,37 @@ def _classifier_response(model: LoadedModel, classifier: _Classifier, probe: "pd
 
 
 def to_fitted_columns(rows: "pd.DataFrame", estimator: object) -> "pd.DataFrame | NDArray[Any]":
-    """The rows as the estimator was fitted: its own columns by name, or an array when it was fitted without names."""
+    """The rows as the estimator was fitted: its own columns by name, or an array when it was fitted without names.
+
+    A model of text gets its one column as a Series, missing values are marked as it knows them: see `to_native_input`.
+    """
+    rows = to_native_input(rows, estimator)
     names = getattr(estimator, "feature_names_in_", None)
+    if rows.ndim == 1:
+        return rows
     if names is None:
-        return rows.to_numpy() if getattr(estimator, "n_features_in_", None) == rows.shape[1] else rows
+        return floats_of(rows).to_numpy() if getattr(estimator, "n_features_in_", None) == rows.shape[1] else rows
     return rows[list(names)] if set(names) <= set(rows.columns) else rows
 
 
-def _prediction_response(model: LoadedModel, probe: "pd.DataFrame") -> Response:
-    first, names = read_answer(model.predict(probe), len(probe))
+def _prediction_response(model: LoadedModel, probe: "pd.DataFrame", output: str | None) -> Response:
+    answer = model.predict(probe)
+    chosen, note = choose_output(answer, len(probe), output, model.reference.uri)
+
+    def ask(rows: "pd.DataFrame", answer: Any = None) -> tuple[NDArray[Any], tuple[str, ...] | None]:
+        answer = model.predict(rows) if answer is None else answer
+        frame = None if chosen is None else _as_frame(answer, len(rows))
+        return read_answer(answer if frame is None else frame[[chosen]], len(rows))
+
+    first, names = ask(probe, answer)
     if first.dtype.kind in "iuf":
-        outputs = _output_names(model, names, first.shape[1])
+        outputs = (chosen,) if chosen is not None else _output_names(model, names, first.shape[1])
 
         def numbers(rows: "pd.DataFrame") -> Floats:
-            values, _ = read_answer(model.predict(rows), len(rows))
+            values, _ = ask(rows)
             return _checked(values.astype(np.float64), len(rows), outputs)
 
-        return Response("identity", outputs, None, numbers)
+        return Response("identity", outputs, None, numbers, note)
     labels = tuple(sorted(set(first.ravel().tolist()), key=str))
     if first.shape[1] != 1 or len(labels) > _MOST_LABELS or not all(isinstance(x, str | bool) for x in labels):
         raise ExplanationError(
@@ -195,14 +222,76 @@ def _prediction_response(model: LoadedModel, probe: "pd.DataFrame") -> Response:
         labels = (False, True)
 
     def indicators(rows: "pd.DataFrame") -> Floats:
-        values, _ = read_answer(model.predict(rows), len(rows))
+        values, _ = ask(rows)
         shown = class_labels[1:] if len(class_labels) == 2 else class_labels
         return np.stack([values[:, 0] == label for label in shown], axis=1).astype(np.float64)
 
     class_labels = labels
     return Response(
-        "probability", class_output_names(labels) if len(labels) > 1 else (str(labels[0]),), labels, indicators
+        "probability",
+        class_output_names(labels) if len(labels) > 1 else (str(labels[0]),),
+        # Labels beside other columns are not what predict returns as a whole.
+        labels if chosen is None else None,
+        indicators,
+        note,
     )
+
+
+def choose_output(answer: Any, rows: int, output: str | None, where: str) -> tuple[str | None, str]:
+    """Which column of an answer is explained, and a note that says so; None: the answer as a whole.
+
+    Raises
+    ------
+    ExplanationError
+        `output` is none of its columns; or it is None, and several columns are numbers while others are not.
+    """
+    frame = _as_frame(answer, rows)
+    if frame is None:
+        if output is not None:
+            raise ExplanationError(
+                f"explain.output is {output!r}, and the model returns no columns with names",
+                where=where,
+                fix="Leave explain.output out, or return a DataFrame with named columns",
+            )
+        return None, ""
+    names = [str(name) for name in frame.columns]
+    numeric = [name for name in names if frame[name].dtype.kind in "iuf"]
+    if output is not None:
+        if output not in names:
+            raise ExplanationError(
+                f"explain.output is {output!r}{did_you_mean(output, names)}, and the model returns {', '.join(names)}",
+                where=where,
+                fix=f"Write `explain: {{output: {(numeric or names)[0]}}}` into its YAML, or another of its columns",
+            )
+        return output, f"explain.output names {output!r}"
+    if len(names) == 1 or len(numeric) == len(names):
+        return None, ""
+    if len(numeric) == 1:
+        return numeric[0], f"explained is {numeric[0]!r}, the only number among the model's outputs {', '.join(names)}"
+    candidates = numeric or names
+    raise ExplanationError(
+        f"The model returns {len(names)} columns ({', '.join(names)}), of which "
+        + (f"several are numbers ({', '.join(numeric)})" if numeric else "none is a number"),
+        where=where,
+        fix=f"Say which one is explained: `explain: {{output: {candidates[0]}}}` in its YAML, or "
+        + " or ".join(candidates[1:]),
+    )
+
+
+def _as_frame(answer: Any, rows: int) -> "pd.DataFrame | None":
+    """An answer that names its columns, as a frame of plain types with names that are text; None for any other."""
+    import pandas as pd
+
+    if isinstance(answer, Mapping):
+        answer = {key: np.asarray(value).reshape(rows, -1)[:, 0] for key, value in answer.items()}
+    elif not (isinstance(answer, pd.DataFrame) or (isinstance(answer, list) and answer and _are_mappings(answer))):
+        return None
+    frame = floats_of(pd.DataFrame(answer).infer_objects())
+    return frame.set_axis([str(name) for name in frame.columns], axis="columns")
+
+
+def _are_mappings(answer: list[Any]) -> bool:
+    return all(isinstance(row, Mapping) for row in answer)
 
 
 def _output_names(model: LoadedModel, returned: tuple[str, ...] | None, count: int) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -107,7 +107,7 @@ def explain_table(
     count = samples.count_rows()
     rows = count if selection.limit is None else min(count, selection.limit)
     work = ExplainWork(model, signature, key, pool, settings, selection, rows)
-    chosen = {**asdict(settings), "selection": repr(selection)}
+    chosen = {**settings.as_dict(), "selection": repr(selection)}
     provenance = Provenance(
         row_key=source.row_key,
         model=name,

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Self, TypeVar, get_args
 
 import numpy as np
@@ -89,7 +89,7 @@ class LedgerProvenance:
     def to_extra(self) -> dict[str, str]:
         """For `Provenance.extra`: a text per field, JSON where the field has a structure. `of` reads it."""
         return {
-            "explain_settings": json.dumps(asdict(self.settings), sort_keys=True),
+            "explain_settings": json.dumps(self.settings.as_dict(), sort_keys=True),
             "explainer": self.explainer,
             "explainer_reason": self.reason,
             "space": self.space,

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -54,7 +54,7 @@ class ExplainWork(Work):
         parts = (
             self.signature,
             *self.key.names,
-            json.dumps(asdict(self.config), sort_keys=True),
+            json.dumps(self.config.as_dict(), sort_keys=True),
             # The background counts where the method compares with it, and only there: more rows in the table draw
             # another one.
             one.background_digest or "",

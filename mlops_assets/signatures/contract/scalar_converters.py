@@ -86,8 +86,10 @@ def scalar_converter(source: pa.DataType, target: pa.DataType, nullable: bool, r
 
 def _remedy(how: ConversionKind) -> str:
     if how is ConversionKind.ISO:
-        return " (allow it with parse_iso_datetimes, or name the column in text_columns)"
-    return " (name the column in text_columns to have its text parsed)" if how is ConversionKind.TEXT else ""
+        return " (to have ISO 8601 text read, write `contract: {iso_datetimes: true}` into the model's YAML)"
+    if how is ConversionKind.TEXT:
+        return " (store the column as that type: text is parsed in CSV files only)"
+    return ""
 
 
 def _name(arrow: pa.DataType) -> str:

@@ -6,9 +6,9 @@ import sys
 
 import dagster as dg
 import pytest
-from pydantic import ValidationError
 
 from mlops_assets.component import MlflowModelComponent, build_model_definitions
+from mlops_assets.errors import ConfigurationError
 from mlops_assets.io_managers.inputs import SqlInputsIOManager, inputs_io_manager
 from mlops_assets.io_managers.kinds import tables_io_manager
 from mlops_assets.io_managers.sql import SqlIOManager
@@ -35,7 +35,7 @@ def load(inputs=TABLE, outputs=SQL, **more) -> MlflowModelComponent:
     ],
 )
 def test_wrong_inputs_fail_at_load(inputs, what):
-    with pytest.raises(ValidationError) as error:
+    with pytest.raises(ConfigurationError) as error:
         load(inputs)
     assert what in str(error.value)
 
@@ -51,17 +51,17 @@ def test_wrong_inputs_fail_at_load(inputs, what):
     ],
 )
 def test_wrong_outputs_fail_at_load(outputs, what):
-    with pytest.raises(ValidationError) as error:
+    with pytest.raises(ConfigurationError) as error:
         load(outputs=outputs)
     assert what in str(error.value)
 
 
 def test_what_a_database_cannot_do_is_said_at_load():
-    with pytest.raises(ValidationError, match=r"upsert needs inputs.row_key"):
+    with pytest.raises(ConfigurationError, match=r"upsert needs inputs.row_key"):
         load({**TABLE, "row_key": None}, {**SQL, "mode": "upsert"})
-    with pytest.raises(ValidationError, match=r"sensors.inputs watches files, and inputs is a database"):
+    with pytest.raises(ConfigurationError, match=r"sensors.inputs watches files, and inputs is a database"):
         load(sensors={"inputs": {"status": "RUNNING"}})
-    with pytest.raises(ValidationError, match=r"partitions need inputs.path or inputs.asset; inputs is a database"):
+    with pytest.raises(ConfigurationError, match=r"partitions need inputs.path or inputs.asset; inputs is a database"):
         load(partitions={"type": "static", "keys": ["a"]})
 
 
