@@ -8,10 +8,12 @@ import dagster as dg
 from mlops_assets.code_location.only_model import is_wanted
 from mlops_assets.code_location.same_names import reserve_names
 from mlops_assets.model_definitions import model_definitions
+from mlops_assets.scaffold.scaffolder import ModelScaffolder
 from mlops_assets.settings.model import ModelSettings
 from mlops_assets.state import project_root
 
 
+@dg.scaffold_with(ModelScaffolder)
 class MlflowModelComponent(dg.Component, ModelSettings):
     """A registered MLflow model and a table, made into contract-checked predictions and exact explanations.
 
