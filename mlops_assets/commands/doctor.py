@@ -37,7 +37,7 @@ def _run(chosen: argparse.Namespace) -> int:
     if chosen.json:
         _print_json(model)
     else:
-        for finding in model.examination.findings:
+        for finding in _findings(model):
             print(_line(finding, colored=sys.stdout.isatty() and "NO_COLOR" not in os.environ))
         print(f"\n{model.text}", end="")
     return 1 if model.examination.color == "red" else 0
@@ -59,6 +59,22 @@ def _examine(chosen: argparse.Namespace) -> "WrittenModel":
     return examine_for_project(replace(request_of(chosen, root), trust=trust), None, "")
 
 
+def _findings(model: "WrittenModel") -> "tuple[Finding, ...]":
+    """With a line of ``.env`` that `init` and `dg scaffold` write by themselves."""
+    from mlops_assets.examine.findings import Finding
+
+    line = model.examination.env_line
+    if line is None or any(finding.fix and line in finding.fix for finding in model.examination.findings):
+        return model.examination.findings
+    note = Finding(
+        "registry",
+        "yellow",
+        "Runs ask the registry that MLFLOW_TRACKING_URI names, and it does not name this one",
+        fix=f"Write {' and '.join(line.splitlines())} into the project's .env; mlops-assets init does so",
+    )
+    return (note, *model.examination.findings)
+
+
 def _line(finding: "Finding", *, colored: bool) -> str:
     color = f"{finding.color:<7}"
     painted = f"{_ANSI[finding.color]}{color}{_END}" if colored else color
@@ -76,7 +92,7 @@ def _print_json(model: "WrittenModel") -> None:
         json.dumps(
             {
                 "color": examination.color,
-                "findings": [asdict(finding) for finding in examination.findings],
+                "findings": [asdict(finding) for finding in _findings(model)],
                 "attributes": attributes(examination.proposal),
                 "yaml": model.text,
             },

@@ -51,21 +51,18 @@ def _run(chosen: argparse.Namespace) -> int:
     for finding in (*model.examination.of("red")[1:], *model.examination.of("yellow")):
         print(f"  {finding.color}: {finding}")
     print("\nNext:")
-    for line in _next_commands(
-        project.root, model.names.explanations_job, chosen, red=model.examination.color == "red"
-    ):
+    red = model.examination.color == "red"
+    for line in _next_commands(project.root, model.names.explanations_job, red=red):
         print(f"  {line}")
     return 0
 
 
-def _next_commands(root: Path, job: str, chosen: argparse.Namespace, *, red: bool) -> list[str]:
+def _next_commands(root: Path, job: str, *, red: bool) -> list[str]:
     """What to type, as it works in this shell."""
     lines = [f"cd {shlex.quote(os.path.relpath(root))}"] if root != Path.cwd() else []
     dg = _program("dg")
     lines.append(f"{dg} check defs")
-    if red and chosen.model and chosen.inputs:
-        return lines
-    return [*lines, f"{dg} launch --job {job}", f"{dg} dev"]
+    return lines if red else [*lines, f"{dg} launch --job {job}", f"{dg} dev"]
 
 
 def _program(name: str) -> str:

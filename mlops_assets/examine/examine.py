@@ -16,8 +16,6 @@ from mlops_assets.models.loaded_model import LoadedModel
 if TYPE_CHECKING:
     from mlflow.types import Schema
 
-_NOT_LOADED = "Not examined, because the model was not loaded: its predictions, explanations and missing values"
-
 
 def examine(request: ExaminationRequest) -> Examination:
     """Ask the registry and the table what the first launch would meet, and propose the YAML.
@@ -42,8 +40,8 @@ def examine(request: ExaminationRequest) -> Examination:
             code_execution=model.code_execution,
             untrusted_types=model.untrusted_types,
         )
-    if proposal.model is not None:
-        proposal = replace(proposal, outputs=request.outputs or f"tables/{_file_name(request.name or proposal.model)}")
+    if request.outputs is None and (name := request.name or proposal.model) is not None:
+        proposal = replace(proposal, outputs=f"tables/{_file_name(name)}")
     if request.inputs is not None:
         proposal = _examine_inputs(request, model, proposal, notes)
     examine_outputs(proposal.outputs, request.root, notes)
@@ -90,9 +88,15 @@ def _examine_inputs(
         takes_missing=fit.takes_missing,
     )
     if model.model is None:
-        notes.add(
-            "predictions", "yellow", _NOT_LOADED, fix="Allow here what the finding on trust says, to examine them"
-        )
+        if model.code_execution or model.untrusted_types:
+            options = "--allow-pickle" if model.code_execution else f"--trusted-type {model.untrusted_types[0]}"
+            notes.add(
+                "predictions",
+                "yellow",
+                "Not examined, because the model is not trusted and was not loaded: its predictions, explanations and "
+                "missing values",
+                fix=f"If you trust it, examine it with mlops-assets doctor {model.name} --inputs TABLE {options}",
+            )
         return proposal
     return _examine_answers(model, model.model, signature, inputs, fit, proposal, notes)
 

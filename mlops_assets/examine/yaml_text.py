@@ -6,10 +6,12 @@ from typing import Any
 import yaml
 
 from mlops_assets.examine.findings import Examination, Proposal
+from mlops_assets.examine.table import EXAMINED_ROWS
 
 COMPONENT = "mlops_assets.MlflowModelComponent"
 REPLACE = "# <- replace"
-_MODEL, _INPUTS = "my_model", "path/to/table.parquet"
+PLACEHOLDER = "my_model"
+_INPUTS = "path/to/table.parquet"
 
 
 def write_yaml(examination: Examination) -> str:
@@ -35,7 +37,7 @@ def attributes(proposal: Proposal) -> dict[str, Any]:
         for key, value in (("format", proposal.format), ("delimiter", proposal.delimiter), ("types", proposal.types))
         if value
     }
-    settings: dict[str, Any] = {"model": proposal.model or _MODEL}
+    settings: dict[str, Any] = {"model": proposal.model or PLACEHOLDER}
     if proposal.name is not None:
         settings["name"] = proposal.name
     if proposal.alias_or_version != "Champion":
@@ -54,7 +56,7 @@ def first_line(examination: Examination) -> str:
     red = examination.of("red")
     if red:
         return f"Not ready: {red[0]}"
-    return "Ready: the model, the table and the contract were examined, and the first launch needs no change here."
+    return f"Ready: the model and the table's first {EXAMINED_ROWS:,} rows were examined, and this launches as it is."
 
 
 def _head(examination: Examination) -> list[str]:
@@ -68,7 +70,9 @@ def _head(examination: Examination) -> list[str]:
 
 
 def _model(proposal: Proposal) -> list[str]:
-    lines = [f"  model: {_scalar(proposal.model or _MODEL)}{_mark(proposal.model, 'name of the registered model')}"]
+    lines = [
+        f"  model: {_scalar(proposal.model or PLACEHOLDER)}{_mark(proposal.model, 'name of the registered model')}"
+    ]
     if proposal.name is not None:
         lines.append(f"  name: {_scalar(proposal.name)}  # what assets, jobs and tables are named after")
     if proposal.alias_or_version != "Champion":
@@ -128,13 +132,9 @@ def _contract(proposal: Proposal) -> list[str]:
     if proposal.iso_datetimes:
         lines.append("    iso_datetimes: true  # the table has ISO 8601 text where the signature asks for datetimes")
     lines.append("    # max_rejected: 0.01  # rows that may be refused before a run fails: a count, or a fraction")
-    active = any(not line.lstrip().startswith("#") for line in lines)
-    return ["  contract:", *lines] if active else ["  # contract:", *(f"  {line[2:]}" for line in map(_outdent, lines))]
-
-
-def _outdent(line: str) -> str:
-    """A commented key of a group that is commented out itself: one ``#`` at the group's, the key indented behind it."""
-    return f"    #   {line.lstrip().removeprefix('# ')}"
+    if all(line.lstrip().startswith("#") for line in lines):
+        return ["  # contract:", *(f"  #   {line.lstrip().removeprefix('# ')}" for line in lines)]
+    return ["  contract:", *lines]
 
 
 def _predict(proposal: Proposal) -> list[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mlops_assets.code_location.env_file import load_env_file
 from mlops_assets.errors import ConfigurationError
@@ -60,14 +60,13 @@ def examine_for_project(request: "ExaminationRequest", defs_folder: Path | None,
     ConfigurationError
         The name that was asked for, and the fallback, are taken.
     """
-    from mlops_assets.direct.model import parse_model
     from mlops_assets.examine.examine import examine
-    from mlops_assets.examine.yaml_text import write_yaml
+    from mlops_assets.examine.yaml_text import PLACEHOLDER, write_yaml
 
     load_env_file(request.root)
-    if request.name is None and request.model is not None:
+    if request.name is None:
         taken = set(used_names(defs_folder)) if defs_folder is not None else set()
-        model = _name_or_none(parse_model, request.model)
+        model = _name_or_none(request.model) if request.model is not None else PLACEHOLDER
         if model is not None and ModelNames(model).slug in taken:
             if ModelNames(fallback_name).slug in taken:
                 raise ConfigurationError(
@@ -153,8 +152,12 @@ def _note_env(examination: "Examination", root: Path) -> "Examination":
     return replace(examination, findings=(finding, *examination.findings))
 
 
-def _name_or_none(parse: Any, text: str) -> str | None:
+def _name_or_none(model: str) -> str | None:
+    from mlops_assets.direct.model import parse_model
+    from mlops_assets.models.model_uri import AliasUri, VersionUri
+
     try:
-        return getattr(parse(text), "name", None)
+        address = parse_model(model)
     except ConfigurationError:
-        return None
+        return None  # the examination says what is wrong with it
+    return address.name if isinstance(address, AliasUri | VersionUri) else None
