@@ -76,13 +76,33 @@ class _Reading:
         ):
             yield conformed
 
-    def problem(self, inputs: "Schema | None") -> ContractError | None:
-        """Why the table can never fit, whatever its values are."""
+    def find_problem(self, inputs: "Schema | None") -> "_Problem | None":
+        """Why the table does not fit, whatever the model does about missing values."""
         try:
-            with self.apply(inputs):
-                return None
+            with self.apply(inputs) as conformed:
+                columns = {column for column, code in conformed.reasons if code == Reason.NOT_PARSEABLE}
+                if not columns:
+                    return None
+                return _Problem(f"text that the contract cannot read ({_list(sorted(columns))})", frozenset(columns))
         except ContractError as error:
-            return error
+            return _Problem(error.what, None, error)
+
+
+@dataclass(frozen=True)
+class _Problem:
+    """What is wrong with a reading.
+
+    Attributes
+    ----------
+    columns
+        Those with rows that cannot be read; None: the table can never fit.
+    error
+        Where the table can never fit.
+    """
+
+    what: str
+    columns: frozenset[str] | None
+    error: ContractError | None = None
 
 
 def examine_contract(inputs: "Schema | None", table: ExaminedTable, model: LoadedModel | None, notes: Notes) -> Fit:
@@ -96,18 +116,28 @@ def examine_contract(inputs: "Schema | None", table: ExaminedTable, model: Loade
 
 
 def _find_reading(inputs: "Schema | None", plain: _Reading, notes: Notes) -> _Reading | None:
-    problem = plain.problem(inputs)
+    problem = plain.find_problem(inputs)
     if problem is None:
         return plain
     tried = [replace(plain, iso_datetimes=True)]
-    typed = _with_types(inputs, plain.table)
+    typed = _with_types(inputs, plain.table, problem.columns)
     tried += [replace(reading, table=typed) for reading in (plain, tried[0])] if typed is not None else []
     for reading in tried:
-        if reading.problem(inputs) is None:
-            notes.add("contract", "yellow", f"The table fits with {_describe(reading)}: {problem.what}")
+        if _fits(reading, inputs):
+            notes.add("contract", "yellow", f"The table fits with {_describe(reading)}; without: {problem.what}")
             return reading
-    notes.add("contract", "red", problem.what, where=problem.where, fix=problem.fix)
+    if problem.error is None:
+        return plain
+    notes.add("contract", "red", problem.error.what, where=problem.error.where, fix=problem.error.fix)
     return None
+
+
+def _fits(reading: _Reading, inputs: "Schema | None") -> bool:
+    try:
+        return reading.find_problem(inputs) is None
+    except TableError:
+        # A value that cannot be read as the type that was tried.
+        return False
 
 
 def _describe(reading: _Reading) -> str:
@@ -118,14 +148,16 @@ def _describe(reading: _Reading) -> str:
     return " and ".join(said)
 
 
-def _with_types(inputs: "Schema | None", table: ExaminedTable) -> ExaminedTable | None:
-    """The table read with the signature's types where its own do not fit; None where it cannot be read so."""
+def _with_types(inputs: "Schema | None", table: ExaminedTable, columns: frozenset[str] | None) -> ExaminedTable | None:
+    """The table read with the signature's types, in `columns` (None: where its own do not fit); None: it cannot be."""
     if inputs is None or not inputs.has_input_names():
         return None
     types = {}
     for spec in inputs.inputs:
         kind = _TYPES.get(getattr(getattr(spec, "type", None), "name", ""))
-        if kind is not None and spec.name in table.table.schema.names and _has_problem(spec, table):
+        if kind is None or spec.name not in table.table.schema.names:
+            continue
+        if spec.name in columns if columns is not None else _has_problem(spec, table):
             types[str(spec.name)] = kind
     if not types:
         return None

@@ -23,7 +23,7 @@ EXAMINED_ROWS = 10_000
 """The first rows of the table: what the contract is tried on, and keys are looked for in."""
 
 _KEY_SECONDS = 4.0
-_COLUMNS_SHOWN = 5
+_MOST_TRIED = 3
 _KEY_NAME = re.compile(r"(^|[_\W])(id|ids|key|uuid|guid|pk)$", re.IGNORECASE)
 _CAMEL = re.compile(r"[a-z](Id|ID|Key|UUID)$")
 
@@ -91,7 +91,7 @@ def examine_row_key(
             return keyed, None, ""
         return examined, None, ""
     candidates = _find_candidates(examined.table, inputs)
-    for name in candidates[:_COLUMNS_SHOWN]:
+    for name in candidates[:_MOST_TRIED]:
         tried = Notes()
         keyed = _check_key(examined, (name,), tried)
         if keyed is not None:
