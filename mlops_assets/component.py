@@ -12,11 +12,13 @@ from mlops_assets.engines.kinds import ENGINES
 from mlops_assets.model_definitions import model_definitions
 from mlops_assets.resources.loaders import LOADERS
 from mlops_assets.resources.signers import SIGNERS
+from mlops_assets.scaffold.scaffolder import ModelScaffolder
 from mlops_assets.settings.described import strategy_schema
 from mlops_assets.settings.model import ModelSettings
 from mlops_assets.state import project_root
 
 
+@dg.scaffold_with(ModelScaffolder)
 class MlflowModelComponent(dg.Component, ModelSettings):
     """A registered MLflow model and a table, made into contract-checked predictions and exact explanations.
 

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 import mlops_assets
 from mlops_assets.engines.kinds import ENGINES
 from mlops_assets.errors import MlopsAssetsError, describe_cause, strip_ends
+from mlops_assets.registry_component import RegistrySettings
 from mlops_assets.resources.loaders import LOADERS
 from mlops_assets.resources.signers import SIGNERS
 from mlops_assets.settings.model import ModelSettings
@@ -27,12 +28,16 @@ STRATEGIES = {"signer": SIGNERS, "loader": LOADERS, "engine": ENGINES}
 OTHER_WORDS = {
     # assets and their columns
     "champion_model", "model_signature", "input_samples", "rejected_samples", "sample_explanations",
-    "model_explanations", "explanation_report", "row_number", "base_value", "model_version", "model_digest",
+    "model_explanations", "explanation_report", "row_number", "base_value", "explained_value", "model_version",
+    "model_digest",
     # types, this package, arguments of MLflow and of storage clients, and of the sign job in the Launchpad
     "large_string", "large_binary", "mlops_assets", "input_example", "client_kwargs", "move_alias",
     # a model's own methods and attributes
     "predict_proba", "explain_samples", "explain_model", "explain_base", "explain_space", "feature_names_out",
     "base_values", "native_importance", "predict_fn",
+    # of Dagster's project files, of MLflow's Python, of the command line
+    "root_module", "load_from", "python_module", "python_package", "python_file", "autoload_defs_module",
+    "save_model", "tracking_uri",
 }  # fmt: skip
 
 
@@ -107,7 +112,7 @@ def exists(path: list[str]) -> bool:
 
 def every_key() -> set[str]:
     keys: set[str] = set()
-    todo: list[type[BaseModel]] = [ModelSettings]
+    todo: list[type[BaseModel]] = [ModelSettings, RegistrySettings]
     while todo:
         fields = _fields(todo.pop())
         keys |= set(fields)

@@ -34,6 +34,8 @@ class CodeLocation:
         What is put on `sys.path`, because the project may not be installed.
     declared_in
         The file that says so; None: the command line.
+    defs_module
+        The module of the defs folder; None: the declaration knows no such folder.
     """
 
     name: str
@@ -44,6 +46,16 @@ class CodeLocation:
     autoload: bool = False
     source_roots: tuple[Path, ...] = ()
     declared_in: Path | None = None
+    defs_module: str | None = None
+
+    @property
+    def defs_folder(self) -> Path | None:
+        """The defs folder, which need not exist yet; None where there is no package to hold it."""
+        if self.defs_module is None:
+            return None
+        package, *inner = self.defs_module.split(".")
+        roots = (root for root in self.source_roots if (root / package).is_dir())
+        return next((root.joinpath(package, *inner) for root in roots), None)
 
     def is_called(self, name: str) -> bool:
         """Whether `--module` may mean this one."""
@@ -149,7 +161,16 @@ def _dg_project(folder: Path, project: Mapping[str, Any], file: Path) -> CodeLoc
     autoload = bool(project.get("autoload_defs"))
     defined = project.get("defs_module") if autoload else project.get("code_location_target_module")
     module = str(defined or f"{root_module}.{'defs' if autoload else 'definitions'}")
-    return CodeLocation(module, folder, module=module, autoload=autoload, source_roots=_roots(folder), declared_in=file)
+    defs_module = str(project.get("defs_module") or f"{root_module}.defs")
+    return CodeLocation(
+        module,
+        folder,
+        module=module,
+        autoload=autoload,
+        source_roots=_roots(folder),
+        declared_in=file,
+        defs_module=defs_module,
+    )
 
 
 def _workspace(file: Path) -> Iterator[CodeLocation]:

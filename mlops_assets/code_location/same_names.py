@@ -101,8 +101,9 @@ def _place(context: dg.ComponentLoadContext, of_model: str | None) -> str:
 def yaml_of(context: dg.ComponentLoadContext) -> str:
     """The YAML, with the document's number where it is not the first; or what Dagster calls another place."""
     name = context.component_loc.get_display_key(context.defs_module_path)
-    folder, bracket, number = name.partition("[")
-    if not bracket:
+    folder, _, number = name.partition("[")
+    if not number.removesuffix("]").isdigit():
+        # A Python file is numbered by its functions' names.
         return name
     root = context.project_root
     at = context.defs_module_path / folder / "defs.yaml"

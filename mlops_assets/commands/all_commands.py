@@ -4,7 +4,9 @@ from mlops_assets.commands.command import Command
 from mlops_assets.commands.compare import COMPARE
 from mlops_assets.commands.completion import COMPLETION
 from mlops_assets.commands.demo import DEMO
+from mlops_assets.commands.doctor import DOCTOR
 from mlops_assets.commands.explain import EXPLAIN
+from mlops_assets.commands.init import INIT
 from mlops_assets.commands.journal import JOURNAL
 from mlops_assets.commands.report import REPORT
 from mlops_assets.commands.score import SCORE
@@ -13,6 +15,8 @@ from mlops_assets.commands.verify import EXPLAIN_RECEIPT, VERIFY
 
 COMMANDS: tuple[Command, ...] = (
     DEMO,
+    DOCTOR,
+    INIT,
     SCORE,
     EXPLAIN,
     STATUS,

@@ -13,6 +13,7 @@ from mlops_assets.direct.settings import DirectSettings
 from mlops_assets.errors import AliasNotFoundError, ConfigurationError
 from mlops_assets.models.cache import ModelCache
 from mlops_assets.models.digest import check_links
+from mlops_assets.models.fitted_columns import select_fitted_columns
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.models.logged_models import pin_logged
 from mlops_assets.models.mlmodel import ModelDescription
@@ -119,6 +120,8 @@ def open_model(text: str, settings: DirectSettings) -> PinnedModel:
 def make_signature(model: LoadedModel, sample: Callable[[], Any]) -> str:
     """The signature's JSON for a model that has none: from a sample of the inputs, as `InferSigner` makes it.
 
+    Of the sample's columns those count that the model was fitted on, where it remembers them.
+
     Raises
     ------
     SignatureError
@@ -127,7 +130,7 @@ def make_signature(model: LoadedModel, sample: Callable[[], Any]) -> str:
     from mlops_assets.signatures.infer.infer_signature import infer_signature
     from mlops_assets.signatures.mlflow.signature_json import signature_to_json
 
-    inputs = sample()
+    inputs = select_fitted_columns(model, sample())
     return signature_to_json(infer_signature(inputs, model.predict(inputs)))
 
 

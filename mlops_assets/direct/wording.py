@@ -1,6 +1,8 @@
 """Settings as messages name them: keys of a model's YAML, which there is none of here, as arguments or options."""
 
+import json
 import re
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Literal
@@ -21,6 +23,14 @@ def _columns_option(found: re.Match[str]) -> str:
     return "--columns A,B,..." if found[1] == "..." else f'--columns "{found[1]}"'
 
 
+def _types(found: re.Match[str]) -> str:
+    return f"Pass types={json.loads(found[1])}"
+
+
+def _types_option(found: re.Match[str]) -> str:
+    return "Add " + " ".join(shlex.join(["--types", f"{name}={kind}"]) for name, kind in json.loads(found[1]).items())
+
+
 # What messages of the rooms below say -> in Python, on the command line. The first that matches is taken at each place.
 _SETTINGS: tuple[tuple[str, Replacement, Replacement], ...] = (
     (r"add `trust: \{allow_pickle: true\}` to the model's YAML", "pass allow_pickle=True", "add --allow-pickle"),
@@ -37,7 +47,8 @@ _SETTINGS: tuple[tuple[str, Replacement, Replacement], ...] = (
     (r"(?:write )?`?contract: \{missing: allow\}`?", 'pass missing="allow"', "add --missing allow"),
     (r"(?:write )?`?contract: \{max_rejected: ([^}]*)\}`?", r"pass max_rejected=\1", r"add --max-rejected \1"),
     (r"(?:write )?`?contract: \{iso_datetimes: true\}`?", "pass iso_datetimes=True", "add --iso-datetimes"),
-    (r"`?inputs: \{types: \{(\w+): ([^}]*)\}\}`?", r'types={"\1": "\2"}', r"--types \1=\2"),
+    (r"(?:[Ww]rite )?`inputs: \{types: (\{.*?\})\}`", _types, _types_option),
+    (r"contract\.iso_datetimes: true", "iso_datetimes=True", "--iso-datetimes"),
     (r"`?inputs: \{columns: \[(.*?)\]\}`?", _columns, _columns_option),
     (r"(?:[Ww]rite )?`?predict: \{method: predict\}`?", 'Pass method="predict"', "Add --method predict"),
     (r", or set predict_method: predict in the Launchpad", "", ""),

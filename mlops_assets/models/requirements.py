@@ -1,6 +1,8 @@
 """The requirements that came with a model: what to install, found without trusting what they say."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,6 +17,47 @@ _PACKAGES = {
     "google": "google-cloud-core",
     "tensorflow_text": "tensorflow-text",
 }
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """A requirement of a model that is not met here.
+
+    Attributes
+    ----------
+    requirement
+        The package and the versions that the model names.
+    installed
+        The version here; None: it is not installed.
+    """
+
+    requirement: str
+    installed: str | None
+
+
+def compare_requirements(folder: Path) -> tuple[Mismatch, ...]:
+    """The requirements of the model in `folder` that are not met here; those for other systems or Pythons do not count.
+
+    Nothing is imported to find out.
+    """
+    from packaging.requirements import Requirement
+
+    differing = []
+    for name, text in _requirements(folder):
+        requirement = Requirement(text)
+        installed = _installed_version(name)
+        if installed is None or not requirement.specifier.contains(installed, prereleases=True):
+            differing.append(Mismatch(text, installed))
+    return tuple(differing)
+
+
+def _installed_version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        # Another distribution may bring its module: xgboost-cpu is xgboost.
+        others = packages_distributions().get(package.replace("-", "_"), ())
+        return version(others[0]) if others else None
 
 
 def install_command(folder: Path, module: str) -> str:
@@ -57,5 +100,5 @@ def _requirements(folder: Path) -> Iterator[tuple[str, str]]:
         except InvalidRequirement:
             # An option (-r, --index-url), a comment or nonsense: none of it is for the reader of an error.
             continue
-        if requirement.url is None:
+        if requirement.url is None and (requirement.marker is None or requirement.marker.evaluate()):
             yield canonicalize_name(requirement.name), f"{requirement.name}{requirement.specifier}"

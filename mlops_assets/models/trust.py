@@ -1,7 +1,7 @@
 """Decide from metadata alone whether a model may be deserialized. Runs before anything of the model is loaded."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from mlops_assets.errors import TrustError
@@ -153,9 +153,25 @@ class TrustPolicy:
                 fix=f"Allowed are {sorted(self.allowed_flavors)}; extend `trust.allowed_flavors` to change that",
             )
 
-    def _check_skops(self, description: ModelDescription, reference: ModelReference) -> None:
+    def untrusted_types(self, description: ModelDescription) -> frozenset[str]:
+        """Types and functions in the model's skops files that are not trusted here; nothing is loaded.
+
+        Raises
+        ------
+        TrustError, ModelLoadError
+            As `find_untrusted_types`.
+        """
+        return frozenset().union(*(refused for _, refused in self._refused_types(description)))
+
+    def _refused_types(self, description: ModelDescription) -> Iterator[tuple[str, frozenset[str]]]:
         for relative in sorted({path for path in description.paths().values() if path.endswith(SUFFIX)}):
-            refused = find_untrusted_types(description.folder / relative) - TRUSTED_TYPES - self.trusted_types
+            yield (
+                relative,
+                find_untrusted_types(description.folder / relative) - TRUSTED_TYPES - self.trusted_types,
+            )
+
+    def _check_skops(self, description: ModelDescription, reference: ModelReference) -> None:
+        for relative, refused in self._refused_types(description):
             if refused:
                 raise TrustError(
                     f"The model was not loaded, because {relative!r} holds types or functions that are not trusted "

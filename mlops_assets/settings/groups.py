@@ -1,7 +1,7 @@
 """The settings of one registered model, as they stand in its ``defs.yaml``. Unknown keys are refused."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, model_validator
@@ -9,6 +9,8 @@ from pydantic import Field, model_validator
 from mlops_assets.settings.described import SettingsGroup
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from mlops_assets.explain.explainers.explainer import ExplainConfig
     from mlops_assets.models.trust import TrustPolicy
     from mlops_assets.signatures.contract.contract import ContractPolicy
@@ -126,17 +128,21 @@ class ContractSettings(SettingsGroup):
             raise ValueError("contract.max_rejected is a whole number, or a fraction between 0.0 and 1.0")
         return self
 
-    def policy(self, text_columns: "frozenset[str]" = frozenset()) -> "ContractPolicy":
+    def policy(
+        self, text_columns: "frozenset[str]" = frozenset(), types: "Mapping[str, pa.DataType] | None" = None
+    ) -> "ContractPolicy":
         """The policy that these settings describe.
 
         Parameters
         ----------
         text_columns
             The columns whose format stores text only: there text may stand for a number.
+        types
+            Columns that are converted to a declared type first.
         """
         from mlops_assets.signatures.contract.contract import ContractPolicy
 
-        return ContractPolicy(missing=self.missing, parse_iso_datetimes=self.iso_datetimes, text_columns=text_columns)
+        return ContractPolicy(self.missing, self.iso_datetimes, text_columns, types or {})
 
 
 class PredictSettings(SettingsGroup):

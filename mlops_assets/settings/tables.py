@@ -112,8 +112,9 @@ class InputsSettings(SettingsGroup):
     )
     types: dict[str, str] | None = Field(
         default=None,
-        description="CSV, JSON Lines and databases: column -> Arrow type. Null: types as they are read.",
-        examples=[{"patient_id": "int64"}],
+        description="Column -> Arrow type that its values are converted to; a value that cannot be converted rejects "
+        "its row. Null: types as they are read.",
+        examples=[{"holiday": "bool", "dteday": "timestamp[ns]"}],
     )
     delimiter: str | None = Field(
         default=None,

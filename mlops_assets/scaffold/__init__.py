@@ -1,0 +1,1 @@
+"""Files that are written for a person: a model's YAML, and the project around it."""

@@ -1,0 +1,86 @@
+"""``dg scaffold defs mlops_assets.MlflowModelComponent``: a YAML that the registry and the table were asked for."""
+
+import sys
+from pathlib import Path
+
+import dagster as dg
+from pydantic import BaseModel, Field
+
+from mlops_assets.errors import MlopsAssetsError
+
+
+class ModelScaffoldParams(BaseModel):
+    """The options of ``dg scaffold defs``."""
+
+    model: str | None = Field(default=None, description="churn (its Champion), churn@Challenger or churn/3.")
+    inputs: str | None = Field(default=None, description="File, folder or URL of the table to score.")
+    row_key: list[str] = Field(default_factory=list, description="A column that identifies a row; once for each.")
+    outputs: str | None = Field(default=None, description="Folder or URL for the tables; tables/<name> by default.")
+    name: str | None = Field(default=None, description="What assets and jobs are named after; the model by default.")
+    tracking_uri: str | None = Field(default=None, description="MLflow's; MLFLOW_TRACKING_URI by default.")
+
+
+class ModelScaffolder(dg.Scaffolder[ModelScaffoldParams]):
+    """Examines model and table, and writes the YAML that fits them; see `mlops_assets.examine`."""
+
+    @classmethod
+    def get_scaffold_params(cls) -> type[ModelScaffoldParams]:
+        return ModelScaffoldParams
+
+    def scaffold(self, request: dg.ScaffoldRequest[ModelScaffoldParams]) -> None:
+        try:
+            _scaffold(request)
+        except MlopsAssetsError as error:
+            # dg would print a traceback.
+            sys.exit(f"{type(error).__name__}: {error}")
+
+
+def _scaffold(request: dg.ScaffoldRequest[ModelScaffoldParams]) -> None:
+    from mlops_assets.examine.request import ExaminationRequest, relative_inputs
+    from mlops_assets.examine.yaml_text import attributes, first_line
+    from mlops_assets.scaffold.write_model import create_file, examine_for_project, write_model
+
+    root = request.project_root or Path.cwd()
+    params = request.params
+    model = examine_for_project(
+        ExaminationRequest(
+            model=params.model,
+            inputs=relative_inputs(params.inputs, root, Path.cwd()) if params.inputs else None,
+            root=root,
+            row_key=tuple(params.row_key) or None,
+            name=params.name,
+            outputs=params.outputs,
+            tracking_uri=params.tracking_uri,
+        ),
+        _defs_folder(request.target_path, root),
+        request.target_path.name,
+    )
+    if request.append:
+        with request.target_path.open("a", encoding="utf-8") as file:
+            file.write(f"---\n{model.text}")
+    elif request.scaffold_format == "python":
+        text = _PYTHON.format(line=first_line(model.examination), settings=attributes(model.examination.proposal))
+        create_file(request.target_path / "component.py", text)
+    else:
+        model = write_model(model, request.target_path, root)
+    print(first_line(model.examination))
+    for finding in (*model.examination.of("red")[1:], *model.examination.of("yellow")):
+        print(f"{finding.color}: {finding}")
+
+
+_PYTHON = """# {line}
+import dagster as dg
+
+from mlops_assets import MlflowModelComponent
+
+
+@dg.component_instance
+def load(context: dg.ComponentLoadContext) -> MlflowModelComponent:
+    return MlflowModelComponent.model_validate({settings!r})
+"""
+
+
+def _defs_folder(target: Path, root: Path) -> Path | None:
+    """The ``defs`` folder that `target` is in."""
+    above = [folder for folder in target.parents if folder.is_relative_to(root) and folder != root]
+    return next((folder for folder in reversed(above) if folder.name == "defs"), above[-1] if above else None)
