@@ -29,4 +29,6 @@ Path("data").mkdir(exist_ok=True)
 features.assign(patient=[f"patient-{number:03}" for number in range(len(features))]).to_parquet(
     "data/patients.parquet", index=False
 )
-print(f"{NAME} version {logged.registered_model_version} is the champion; data/patients.parquet has {len(features)} rows")
+print(
+    f"{NAME} version {logged.registered_model_version} is the champion; data/patients.parquet has {len(features)} rows"
+)

@@ -50,9 +50,7 @@ def sample_checks(names: ModelNames, root: Path) -> dg.AssetChecksDefinition:
             check_name="not_empty",
             asset_key=key,
             passed=rows > 0,
-            description=f"{rows} rows were accepted"
-            if rows
-            else _NO_ROW,
+            description=f"{rows} rows were accepted" if rows else _NO_ROW,
             metadata={"rows": rows},
         )
         row_key = Provenance.of(input_samples.schema).row_key
