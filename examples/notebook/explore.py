@@ -14,11 +14,12 @@ import tempfile
 from pathlib import Path
 
 import mlflow.sklearn
-import mlops_assets
 import pyarrow as pa
-from mlops_assets import Contract, ContractError, InferSigner
 from sklearn.datasets import load_wine
 from sklearn.ensemble import RandomForestClassifier
+
+import mlops_assets
+from mlops_assets import Contract, ContractError, InferSigner
 
 wines, grape = load_wine(return_X_y=True, as_frame=True)
 wines = wines[["alcohol", "flavanoids", "proline"]]

@@ -54,7 +54,7 @@ def champion_checks(names: ModelNames) -> dg.AssetChecksDefinition:
                 metadata=metadata,
             )
         except MlopsAssetsError as error:
-            # Dagster prints a check's description among a hundred lines of DEBUG; a terminal shows this one as an error.
+            # Dagster prints a check's description among a hundred lines of DEBUG; this one is seen in a terminal.
             context.log.error(str(error))
             yield dg.AssetCheckResult(
                 check_name="loads",

@@ -21,10 +21,9 @@ from mlops_assets.scoring.provenance import PredictionsProvenance
 from mlops_assets.scoring.statistics import ColumnStatistics
 from mlops_assets.state import state_folder
 
-
 _NO_ROW = (
-    "No row was accepted. Read rejected_samples for the reasons; where it is empty too, the table that inputs names has no rows "
-    "(or the partition has none): fill it, and run again"
+    "No row was accepted. Read rejected_samples for the reasons; where it is empty too, the table that inputs "
+    "names has no rows (or the partition has none): fill it, and run again"
 )
 
 

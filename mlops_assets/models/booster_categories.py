@@ -1,7 +1,7 @@
 """Text columns as the categories of a data frame that a booster was fitted on.
 
-A signature knows text and no categories: a frame with pandas categories is signed as text, and comes back as text. XGBoost and
-LightGBM refuse text; both keep the categories that they were fitted on in the model, and code a column by their names.
+A signature knows text and no categories: a frame with pandas categories is signed as text, and comes back as text. XGBoost
+and LightGBM refuse text; both keep the categories that they were fitted on, and code a column by their names.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,7 +37,7 @@ def as_categories(frame: "pd.DataFrame", estimator: object) -> "pd.DataFrame":
             raise PredictionError(
                 f"The column {name!r} holds text in {int(strangers.sum())} of {len(frame)} rows that is none of the "
                 f"{len(known[name])} categories the model was fitted on",
-                fix="Train the model with these categories, or set the values to null where they mean that nothing is known",
+                fix="Train the model with these categories, or set values that mean nothing to null",
             )
         columns[str(name)] = pd.Categorical(frame[name], categories=list(known[name]))
     return frame.assign(**columns) if columns else frame

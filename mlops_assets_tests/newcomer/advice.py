@@ -1,4 +1,4 @@
-"""Following a message to the letter: what it quotes goes into the YAML, or is typed. Nothing is understood beyond that."""
+"""Following a message to the letter: what it quotes goes into the YAML, or is typed, and nothing else."""
 
 import re
 import shlex
@@ -42,7 +42,7 @@ def messages_of(output: str) -> list[str]:
 
 
 def read_advice(message: str) -> Advice:
-    """The first setting that the message quotes, and the commands; what is left to the reader's own words is no advice."""
+    """The first setting that the message quotes, and the commands; what the reader has to fill in is no advice."""
     settings: dict[str, Any] = {}
     commands: list[str] = []
     for quoted in _QUOTED.findall(message):

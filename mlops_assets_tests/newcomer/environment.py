@@ -69,7 +69,7 @@ def new_environment(folder: Path, wheel: Path) -> Environment:
 
 
 def running_environment(folder: Path, wheel: Path) -> Environment:
-    """The environment that runs this, with the wheel's files before everything else: made in a second, not in minutes."""
+    """The environment that runs this, with the wheel's files before everything else: made in a second."""
     subprocess.run(
         [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", str(folder), wheel],
         check=True,

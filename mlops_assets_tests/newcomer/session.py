@@ -46,8 +46,8 @@ class Session:
 
 
 def play(environment: Environment, root: Path, expected: Path, model: str, *, has_init: bool) -> Session:
-    """Take a registered model and a table to predictions and explanations, as somebody who reads messages and nothing else."""
-    session = Session(model, ["pip install mlops-assets", f"export MLFLOW_TRACKING_URI={'...'}"])
+    """Take a registered model and a table to predictions and explanations, as somebody who reads messages only."""
+    session = Session(model, ["pip install mlops-assets", "export MLFLOW_TRACKING_URI=..."])
     begun = time.monotonic()
     _make_yaml(environment, root, session, has_init=has_init)
     if session.problem is None:

@@ -1,7 +1,7 @@
-"""Run the scripts of ``models/`` one after another, in this folder, as their authors do (`python train.py FOLDER NAME ...`).
+"""Run the scripts of ``models/`` one after another, in this folder: ``python train.py FOLDER NAME ...``.
 
-Run in the newcomer's environment, which does not know this checkout. Beside each table, ``expected/<name>.parquet`` holds what
-the model itself predicts.
+Run in the newcomer's environment, which does not know this checkout. ``expected/<name>.parquet`` holds what the model
+itself predicts for the table ``data/<name>.parquet``.
 """
 
 import runpy

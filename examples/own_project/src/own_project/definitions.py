@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import dagster as dg
+
 from mlops_assets import load_from_defs_folder
 
 

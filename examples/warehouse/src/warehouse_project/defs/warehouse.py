@@ -1,4 +1,4 @@
-"""The neighbours: a table of features before the model, a list of customers after it; both are SQL, as dbt's models are."""
+"""The neighbours: features before the model, a list of customers after it; both are SQL, as dbt's models are."""
 
 import dagster as dg
 import pyarrow as pa
