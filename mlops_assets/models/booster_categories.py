@@ -1,7 +1,7 @@
 """Text columns as the categories of a data frame that a booster was fitted on.
 
-A signature knows text and no categories: a frame with pandas categories is signed as text, and comes back as text. XGBoost
-and LightGBM refuse text; both keep the categories that they were fitted on, and code a column by their names.
+A signature knows text and no categories: a frame with pandas categories is signed as text, and comes back as text.
+XGBoost and LightGBM refuse text; both keep the categories that they were fitted on, and code a column by their names.
 """
 
 from collections.abc import Mapping, Sequence
@@ -63,10 +63,24 @@ def _xgboost_categories(booster: Any, names: Sequence[object]) -> Mapping[object
         return {}
     columns = exported(export_to_arrow=True).to_arrow() or ()
     return {
-        name: categories.to_pylist()
+        name: _ascii(categories, name)
         for name, (_, categories) in zip(names, columns, strict=False)
-        if categories is not None and all(isinstance(value, str) for value in categories.to_pylist())
+        if categories is not None and str(categories.type) in ("string", "large_string")
     }
+
+
+def _ascii(categories: Any, name: object) -> Sequence[str]:
+    """XGBoost 3.2.0 counts characters where it stores bytes: names beyond ASCII are cut, and cannot be read back."""
+    try:
+        values: Sequence[str] = categories.to_pylist()
+    except UnicodeDecodeError:
+        values = ("\ufffd",)
+    if not all(value.isascii() for value in values):
+        raise PredictionError(
+            f"XGBoost has stored categories of the column {name!r} incompletely, because they hold letters beyond ASCII",
+            fix="Train the model on names in ASCII, or behind an encoder in a scikit-learn Pipeline",
+        )
+    return values
 
 
 def _lightgbm_categories(booster: Any, names: Sequence[object]) -> Mapping[object, Sequence[str]]:
