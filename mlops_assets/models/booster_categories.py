@@ -70,7 +70,7 @@ def _xgboost_categories(booster: Any, names: Sequence[object]) -> Mapping[object
 
 
 def _ascii(categories: Any, name: object) -> Sequence[str]:
-    """XGBoost 3.2.0 counts characters where it stores bytes: names beyond ASCII are cut, and cannot be read back."""
+    """XGBoost 3.2.0 counts characters where it stores bytes: names beyond ASCII are cut."""
     try:
         values: Sequence[str] = categories.to_pylist()
     except UnicodeDecodeError:

@@ -17,8 +17,8 @@ def predictions_are_there(tables: Path, expected: Path) -> bool:
     probabilities = published.filter(regex="^probability_")
     if len(probabilities.columns):
         # `init` asks a classifier for probabilities: the largest is that of the class which the model predicts.
-        classes = probabilities.idxmax(axis="columns").str.removeprefix("probability_")
-        return bool(classes.tolist() == own["prediction"].astype(str).tolist())
+        classes = [str(name).removeprefix("probability_") for name in probabilities.idxmax(axis="columns")]
+        return bool(classes == own["prediction"].astype(str).tolist())
     columns = [column for column in own.columns if column in published.columns]
     if len(columns) != len(own.columns):
         # A model that returns an array: the signature names its only column, and the newcomer did not.
