@@ -77,7 +77,7 @@ def _ascii(categories: Any, name: object) -> Sequence[str]:
         values = ("\ufffd",)
     if not all(value.isascii() for value in values):
         raise PredictionError(
-            f"XGBoost has stored categories of the column {name!r} incompletely, because they hold letters beyond ASCII",
+            f"XGBoost stored categories of the column {name!r} incompletely, because they hold letters beyond ASCII",
             fix="Train the model on names in ASCII, or behind an encoder in a scikit-learn Pipeline",
         )
     return values

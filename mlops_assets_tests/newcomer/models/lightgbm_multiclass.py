@@ -3,12 +3,13 @@
 import lightgbm
 import mlflow
 import mlflow.lightgbm
+import numpy as np
 from mlflow.models import infer_signature
 from sklearn.datasets import load_iris
 
 flowers, species = load_iris(return_X_y=True, as_frame=True)
 model = lightgbm.LGBMClassifier(n_estimators=10, verbose=-1).fit(flowers, species)
-predictions = model.predict(flowers)
+predictions = np.asarray(model.predict(flowers))
 with mlflow.start_run():
     mlflow.lightgbm.log_model(
         model,

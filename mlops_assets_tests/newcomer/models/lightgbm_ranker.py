@@ -12,7 +12,7 @@ documents = pd.DataFrame({"matches": random.poisson(3, 300), "age_days": random.
 relevance = (documents["matches"] - documents["age_days"] / 50).clip(0, 4).round().astype(int)
 
 model = lightgbm.LGBMRanker(n_estimators=10, verbose=-1).fit(documents, relevance, group=[10] * 30)
-predictions = model.predict(documents)
+predictions = np.asarray(model.predict(documents))
 with mlflow.start_run():
     mlflow.lightgbm.log_model(
         model,
