@@ -4,11 +4,16 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from pydantic import BaseModel
 
 from mlops_assets.code_location.only_model import is_wanted
 from mlops_assets.code_location.same_names import reserve_names
+from mlops_assets.engines.kinds import ENGINES
 from mlops_assets.model_definitions import model_definitions
+from mlops_assets.resources.loaders import LOADERS
+from mlops_assets.resources.signers import SIGNERS
 from mlops_assets.scaffold.scaffolder import ModelScaffolder
+from mlops_assets.settings.described import strategy_schema
 from mlops_assets.settings.model import ModelSettings
 from mlops_assets.state import project_root
 
@@ -17,10 +22,33 @@ from mlops_assets.state import project_root
 class MlflowModelComponent(dg.Component, ModelSettings):
     """A registered MLflow model and a table, made into contract-checked predictions and exact explanations.
 
-    Assets, under `name` (by default the model's): champion_model, model_signature, input_samples, rejected_samples,
-    predictions, sample_explanations, model_explanations. Jobs: `<name>_inference_job`, `<name>_explanations_job`.
-    The resources `mlflow_registry` and `notifier` are the code location's where it has them, else `default_resources`.
+    Assets, under `name` (by default the model's): `champion_model`, `model_signature`, `input_samples`,
+    `rejected_samples`, `predictions`, `sample_explanations`, `sample_explanations_background`, `model_explanations`,
+    `explanation_report`. Jobs: `<name>_inference_job` (up to the predictions), `<name>_explanations_job` (all assets),
+    and beside them `<name>_sign_job`, `<name>_compatibility_job` and `<name>_validation_job`. The resources
+    `mlflow_registry` and `notifier` are the code location's where it has them, else `default_resources`.
+
+    Smallest YAML:
+
+        type: mlops_assets.MlflowModelComponent
+        attributes:
+          model: churn
+          inputs: {path: data/customers.parquet, row_key: [customer_id]}
+          outputs: {path: tables/churn}
+
+    Everything else has a default; docs/configuration.md lists every key with allowed values and an example.
     """
+
+    @classmethod
+    def model(cls) -> type[BaseModel]:
+        """The YAML schema; it names the strategies and their arguments."""
+        schema = super().model()
+        for name, strategies in (("signer", SIGNERS), ("loader", LOADERS), ("engine", ENGINES)):
+            field = schema.model_fields[name]
+            extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+            field.json_schema_extra = {**extra, "anyOf": [strategy_schema(strategies.values()), {"type": "string"}]}
+        schema.model_rebuild(force=True)
+        return schema
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """The definitions of this model; relative paths start at the project's folder.

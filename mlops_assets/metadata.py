@@ -18,6 +18,12 @@ ROW_COUNT, COLUMN_SCHEMA, COLUMN_LINEAGE, URI = (
 # Of an input: Dagster's key for partitions that need not be there.
 ALLOW_MISSING = "allow_missing_partitions"
 
+# Of predictions: statistics of its columns: a table for people, and exactly, the JSON ``{column/measure: value}``.
+STATISTICS, EXACT_STATISTICS = "statistics", "statistics_exact"
+
+# Of a digest, where the whole one stands beside it.
+DIGEST_SHOWN = 12
+
 # Events are kept for ever, so a table in one is an excerpt; the exact counts stand beside it.
 MOST_TABLE_ROWS = 50
 
@@ -34,11 +40,17 @@ DIFFERENCE_COLUMNS = {
 }
 
 
-def schema_metadata(schema: pa.Schema) -> dg.TableSchema:
-    """An Arrow schema as Dagster shows it."""
+def schema_metadata(schema: pa.Schema, descriptions: Mapping[str, str] | None = None) -> dg.TableSchema:
+    """An Arrow schema as Dagster shows it, with a description per column where there is one."""
+    described = descriptions or {}
     return dg.TableSchema(
         columns=[
-            dg.TableColumn(field.name, str(field.type), constraints=dg.TableColumnConstraints(nullable=field.nullable))
+            dg.TableColumn(
+                field.name,
+                str(field.type),
+                description=described.get(field.name),
+                constraints=dg.TableColumnConstraints(nullable=field.nullable),
+            )
             for field in schema
         ]
     )
@@ -90,6 +102,11 @@ def quote_markdown(text: str) -> str:
         fence = fence.ljust(3, "`")
         return f"{fence}text\n{text}\n{fence}"
     return f"{fence} {text} {fence}" if text.strip() else ""
+
+
+def pinned_model(name: str, version: object, digest: str) -> str:
+    """A pinned version in words, with as much of the digest as tells two versions apart."""
+    return f"{name} version {version}, digest {digest[:DIGEST_SHOWN]}"
 
 
 def prefix_floats(values: Mapping[str, float], prefix: str) -> dict[str, float]:

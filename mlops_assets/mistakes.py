@@ -118,7 +118,7 @@ def _follow(settings: Settings, loc: Sequence[str | int]) -> tuple[list[str], Se
         fields = {field.alias or name: field.annotation for name, field in current.model_fields.items()}
         if part in fields:
             path.append(str(part))
-            groups = list(_groups(fields[str(part)]))
+            groups = list(inner_groups(fields[str(part)]))
             owner, current = current, groups[0] if groups else None
             if last and current is None:
                 return path, owner
@@ -129,12 +129,13 @@ def _follow(settings: Settings, loc: Sequence[str | int]) -> tuple[list[str], Se
     return path, current
 
 
-def _groups(annotation: Any) -> Iterator[Settings]:
+def inner_groups(annotation: Any) -> Iterator[Settings]:
+    """The models that a field of this type may hold."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     elif get_origin(annotation) in (Union, UnionType, Annotated):
         for part in get_args(annotation):
-            yield from _groups(part)
+            yield from inner_groups(part)
 
 
 def _keys(group: Settings) -> tuple[str, ...]:

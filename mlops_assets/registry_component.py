@@ -21,6 +21,7 @@ from mlops_assets.model_definitions import model_definitions
 from mlops_assets.naming import REGISTRY, ModelNames
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.resources.shared import shared_defaults
+from mlops_assets.settings.described import SettingsGroup
 from mlops_assets.settings.model import ModelSettings
 from mlops_assets.settings.registered_models import (
     ModelFilter,
@@ -35,7 +36,7 @@ LOG = logging.getLogger("mlops_assets")
 REFRESH = "dg utils refresh-defs-state"
 
 
-class RegistrySettings(dg.Model, dg.Resolvable):
+class RegistrySettings(SettingsGroup):
     """Which models of a registry are scored, and how."""
 
     tags: dict[str, str] = Field(

@@ -17,6 +17,11 @@ from mlops_assets.resources.registry import MlflowRegistry
 
 TABLES = (INPUT_SAMPLES, REJECTED_SAMPLES, PREDICTIONS, SAMPLE_EXPLANATIONS, MODEL_EXPLANATIONS)
 MADE_BY_THE_MODEL = (PREDICTIONS, SAMPLE_EXPLANATIONS, MODEL_EXPLANATIONS)
+_MADE_FROM = {
+    PREDICTIONS: INPUT_SAMPLES,
+    SAMPLE_EXPLANATIONS: INPUT_SAMPLES,
+    MODEL_EXPLANATIONS: SAMPLE_EXPLANATIONS,
+}
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,8 @@ class TableStatus:
         Of the model that made it; None where a table is not made by a model.
     published
         When its file was written; None where that is not known.
+    data_version, made_from
+        Its own data version, and that of the table that it was made from.
     """
 
     asset: str
@@ -39,6 +46,8 @@ class TableStatus:
     version: int | None = None
     digest: str | None = None
     published: datetime | None = None
+    data_version: str | None = None
+    made_from: str | None = None
 
 
 @dataclass(frozen=True)
@@ -74,8 +83,11 @@ class ModelStatus:
 
     @property
     def is_current(self) -> bool:
-        """Every table is there and is the champion's, and the last run, where it is known, did not fail."""
-        published = all(table.rows is not None and self.is_of_champion(table) for table in self.tables)
+        """Every table is there, is the champion's and fits the others, and the last run, where known, did not fail."""
+        published = all(
+            table.rows is not None and self.is_of_champion(table) and not self.is_outdated(table)
+            for table in self.tables
+        )
         return bool(self.tables) and published and (self.last_run is None or self.last_run[0] not in _FAILED)
 
     def is_of_champion(self, table: TableStatus) -> bool:
@@ -83,6 +95,14 @@ class ModelStatus:
         if table.asset not in MADE_BY_THE_MODEL:
             return True
         return table.version == self.champion and self.digest in (None, table.digest)
+
+    def is_outdated(self, table: TableStatus) -> bool:
+        """Whether the table that this one was made from has been published anew since."""
+        if table.made_from is None:
+            return False
+        source = _MADE_FROM.get(table.asset)
+        sources = [each for each in self.tables if each.asset == source and each.partition == table.partition]
+        return any(each.data_version != table.made_from for each in sources if each.rows is not None)
 
     def to_text(self) -> str:
         """For a terminal."""
@@ -104,7 +124,9 @@ class ModelStatus:
         text = [f"{name:<{width}}  {value}" for name, value in lines]
         text.append("")
         text.append(
-            "All tables are the champion's." if self.is_current else "NOT current: see above, and run the model's job."
+            "All tables are the champion's, on the same rows."
+            if self.is_current
+            else "NOT current: see above, and run the model's job."
         )
         return "\n".join(text) + "\n"
 
@@ -116,6 +138,7 @@ class ModelStatus:
             current = self.is_of_champion(table)
             replaced = " as its files were before" if not current and table.version == self.champion else ""
             by = f", made by version {table.version}{replaced}{', the champion' if current else ', NOT the champion'}"
+            by += f", of earlier {_MADE_FROM[table.asset]}" if self.is_outdated(table) else ""
         return f"{table.rows:,} rows{by}{f', {_time(table.published)}' if table.published else ''}"
 
 
@@ -178,6 +201,8 @@ def _table(tables: TableIOManager, asset: str, partition: str | None) -> TableSt
         uri.version if isinstance(uri, VersionUri) else None,
         source.model_digest,
         datetime.now(UTC) - age if age is not None else None,
+        source.data_version,
+        source.inputs_version,
     )
 
 

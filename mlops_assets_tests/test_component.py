@@ -1,6 +1,7 @@
 """The component: several models side by side, plain Python, the user's own assets and strategies."""
 
 import dagster as dg
+import mlflow.pyfunc
 import pandas as pd
 import pytest
 from sklearn.datasets import load_iris
@@ -163,13 +164,26 @@ class MyLoader(Loader):
     assert done.metadata("model_signature")["origin"].startswith("made by MySigner")
 
 
+class TakesAnything(mlflow.pyfunc.PythonModel):
+    def predict(self, context, model_input, params=None):
+        return [0.0] * len(model_input)
+
+
 def test_a_column_that_cannot_be_signed_is_named(iris, registry, run):
-    features, model = iris
-    registry.add_sklearn(model, features, signature=None)
+    features, _ = iris
+    registry.add_pyfunc(TakesAnything())
     odd = features.assign(waited=pd.to_timedelta(range(150), unit="s"))
-    done = run(odd, job="inference")
+    done = run(odd, job="inference", trust={"allow_pickle": True})
     assert not done.success
     assert "waited" in done.error()
+
+
+def test_a_column_that_cannot_be_signed_is_passed_over_where_the_model_was_not_fitted_on_it(iris, registry, run):
+    features, model = iris
+    registry.add_sklearn(model, features, signature=None)
+    done = run(features.assign(waited=pd.to_timedelta(range(150), unit="s")), job="inference")
+    assert done.success
+    assert done.table("predictions")["prediction"].tolist() == model.predict(features).tolist()
 
 
 def test_secrets_in_storage_options_are_not_in_the_snapshot(tmp_path, monkeypatch):

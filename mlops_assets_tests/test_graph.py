@@ -1,5 +1,7 @@
 """The whole graph on real models: predictions are the model's own, every row is explained, every check passes."""
 
+import json
+
 import dagster as dg
 import numpy as np
 import pandas as pd
@@ -89,7 +91,9 @@ def test_predictions_are_the_models_own_and_every_row_is_explained(name, registr
     assert done.metadata("sample_explanations")["explainer"] == explainer
     shap_columns = [f"shap_{column}" for column in features.columns]
     np.testing.assert_allclose(
-        ledger["base_value"] + ledger[shap_columns].sum(axis=1) + ledger["residual"], ledger["prediction"], rtol=1e-12
+        ledger["base_value"] + ledger[shap_columns].sum(axis=1) + ledger["residual"],
+        ledger["explained_value"],
+        rtol=1e-12,
     )
     assert ledger["residual"].abs().max() < 1e-6
 
@@ -146,7 +150,7 @@ def test_probabilities_and_their_explanations_agree(registry, run):
     predictions = done.table("predictions")
     np.testing.assert_array_equal(predictions[["probability_0", "probability_1"]], model.predict_proba(features))
     np.testing.assert_allclose(
-        done.table("sample_explanations")["prediction"], predictions["probability_1"], atol=1e-12
+        done.table("sample_explanations")["explained_value"], predictions["probability_1"], atol=1e-12
     )
     assert (
         done.checks["sample_explanations", "explains_the_stored_prediction"].metadata["compared"].value == "the numbers"
@@ -181,9 +185,16 @@ def test_the_standard_metadata_is_there(registry, run):
         told = done.metadata(name)
         assert told["dagster/row_count"] == len(done.table(name))
         assert [column.name for column in told["dagster/column_schema"].columns] == list(done.table(name).columns)
+        assert all(column.description for column in told["dagster/column_schema"].columns), name
         assert told["dagster/uri"].endswith(f"{name}.parquet")
     told = done.metadata("predictions")
     assert told["prediction/mean"] == pytest.approx(done.table("predictions")["prediction"].mean())
+    assert [row.data["column"] for row in told["statistics"].records] == ["prediction"]
+    assert json.loads(told["statistics_exact"])["prediction/std"] == pytest.approx(
+        done.table("predictions")["prediction"].std(ddof=0)
+    )
+    columns = {column.name: column for column in done.metadata("sample_explanations")["dagster/column_schema"].columns}
+    assert columns["shap_bmi"].description.endswith("Unit: identity.")
     lineage = told["dagster/column_lineage"].deps_by_column
     assert {dep.column_name for dep in lineage["prediction"]} == set(features.columns)
     lineage = done.metadata("sample_explanations")["dagster/column_lineage"].deps_by_column

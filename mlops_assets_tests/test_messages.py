@@ -15,6 +15,7 @@ from pydantic import BaseModel
 import mlops_assets
 from mlops_assets.engines.kinds import ENGINES
 from mlops_assets.errors import MlopsAssetsError, describe_cause, strip_ends
+from mlops_assets.registry_component import RegistrySettings
 from mlops_assets.resources.loaders import LOADERS
 from mlops_assets.resources.signers import SIGNERS
 from mlops_assets.settings.model import ModelSettings
@@ -27,12 +28,16 @@ STRATEGIES = {"signer": SIGNERS, "loader": LOADERS, "engine": ENGINES}
 OTHER_WORDS = {
     # assets and their columns
     "champion_model", "model_signature", "input_samples", "rejected_samples", "sample_explanations",
-    "model_explanations", "explanation_report", "row_number", "base_value", "model_version", "model_digest",
+    "model_explanations", "explanation_report", "row_number", "base_value", "explained_value", "model_version",
+    "model_digest",
     # types, this package, arguments of MLflow and of storage clients, and of the sign job in the Launchpad
     "large_string", "large_binary", "mlops_assets", "input_example", "client_kwargs", "move_alias",
     # a model's own methods and attributes
     "predict_proba", "explain_samples", "explain_model", "explain_base", "explain_space", "feature_names_out",
     "base_values", "native_importance", "predict_fn",
+    # of Dagster's project files, of MLflow's Python, of the command line
+    "root_module", "load_from", "python_module", "python_package", "python_file", "autoload_defs_module",
+    "save_model", "tracking_uri",
 }  # fmt: skip
 
 
@@ -64,7 +69,7 @@ def _texts(node: ast.AST) -> list[str]:
     if isinstance(node, ast.Constant):
         return [node.value] if isinstance(node.value, str) else ["<>"]
     if isinstance(node, ast.JoinedStr):
-        return ["".join(part.value if isinstance(part, ast.Constant) else "<>" for part in node.values)]
+        return ["".join(str(part.value) if isinstance(part, ast.Constant) else "<>" for part in node.values)]
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
         return [left + right for left in _texts(node.left) for right in _texts(node.right)]
     if isinstance(node, ast.IfExp):
@@ -77,9 +82,9 @@ def _fields(settings: type[BaseModel]) -> dict[str, Any]:
 
 
 def _inner(annotation: Any) -> list[type[BaseModel]]:
-    from mlops_assets.mistakes import _groups
+    from mlops_assets.mistakes import inner_groups
 
-    return list(_groups(annotation))
+    return list(inner_groups(annotation))
 
 
 @cache
@@ -107,7 +112,7 @@ def exists(path: list[str]) -> bool:
 
 def every_key() -> set[str]:
     keys: set[str] = set()
-    todo: list[type[BaseModel]] = [ModelSettings]
+    todo: list[type[BaseModel]] = [ModelSettings, RegistrySettings]
     while todo:
         fields = _fields(todo.pop())
         keys |= set(fields)
@@ -188,8 +193,8 @@ def test_each_message_is_a_sentence_without_empty_places():
     assert faults == []
 
 
-WHATS = ["It is wrong", "It is wrong.", "It is wrong: ", "It is wrong: a; ; ", "a; b; ...", "Is it wrong?", "It is wrong ()",
-         "It is wrong\n", "", "explain_samples() fails"]  # fmt: skip
+WHATS = ["It is wrong", "It is wrong.", "It is wrong: ", "It is wrong: a; ; ", "a; b; ...", "Is it wrong?",
+         "It is wrong ()", "It is wrong\n", "", "explain_samples() fails"]  # fmt: skip
 WHERES = [None, "", " ", "file:///in.parquet"]
 FIXES = [None, "", ".", "Correct it", "Correct it.", "Correct it: ", "See a, b, ..."]
 

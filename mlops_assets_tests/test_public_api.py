@@ -115,7 +115,7 @@ import pyarrow as pa
 from mlops_assets import (
     AutoLoader, Contract, Engine, ExplainConfig, Explainer, Explanation, InferSigner, LoadedModel, MlflowRegistry,
     MlopsAssetsError, ModelReference, Notifier, ParquetIOManager, RowVerdict, Run, ExplanationSubject, TableIOManager,
-    build_model_definitions, default_resources, infer_signature,
+    build_model_definitions, default_resources, explain, infer_signature, score,
 )
 
 
@@ -156,6 +156,10 @@ class Zero(Explainer):
 def conform(frame: pd.DataFrame) -> RowVerdict:
     batch: pa.RecordBatch = pa.RecordBatch.from_pandas(frame)
     return Contract(infer_signature(frame).inputs, batch.schema).apply(batch)
+
+
+def directly(frame: pd.DataFrame) -> list[pa.Table]:
+    return [score("churn", frame, row_key="id"), explain("churn@Champion", frame, row_key=["id"], limit=1)]
 
 
 writer: type[TableIOManager] = ParquetIOManager

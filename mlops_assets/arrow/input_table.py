@@ -1,7 +1,7 @@
 """A table as the rest of the package meets it: a keyed stream of Arrow batches."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -31,6 +31,10 @@ class InputTable:
         Columns that are text only because their file has no types (CSV): to be parsed where their type is known.
     uri
         Where the rows come from, without credentials.
+    raw
+        The table before its columns were converted to declared types, row key apart; None where none are declared.
+    types
+        The declared types of columns that are not in the row key.
     """
 
     schema: pa.Schema
@@ -40,6 +44,8 @@ class InputTable:
     _open: Callable[[], Iterator[pa.RecordBatch]] = field(repr=False)
     _lazy: Callable[[pa.Schema], ds.Dataset] | None = field(default=None, repr=False)
     _parts: Callable[[], tuple[int, ...]] | None = field(default=None, repr=False)
+    raw: "InputTable | None" = field(default=None, repr=False)
+    types: Mapping[str, pa.DataType] = field(default_factory=dict, hash=False)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The rows in order, in batches of 1 to 65,536; every call starts anew, save for a stream that cannot.

@@ -15,6 +15,14 @@ _NAMES = (
     *(f"{kind}[{unit}]" for kind in ("timestamp", "duration") for unit in _UNITS),
 )
 NAMES: Mapping[str, pa.DataType] = {name: pa.type_for_alias(name) for name in _NAMES}
+_ALIASES = {
+    "boolean": "bool",
+    "integer": "int32",
+    "long": "int64",
+    "datetime": "timestamp[ns]",
+    "timestamp": "timestamp[ns]",
+} | {"date": "date32", "text": "string", "str": "string", "int": "int64"}
+"""What MLflow, SQL and Python call them."""
 _SHOWN: Mapping[str, pa.DataType] = {str(kind): kind for kind in NAMES.values()}
 _ZONED = re.compile(r"timestamp\[(s|ms|us|ns), *tz=([^\]]+)\]")
 _DECIMAL = re.compile(r"decimal(?:128)?\((\d+), *(-?\d+)\)")
@@ -28,6 +36,7 @@ def arrow_type(name: str, *, where: str | None = None) -> pa.DataType:
     ConfigurationError
         There is no such type; the message lists the names.
     """
+    name = _ALIASES.get(name, name)
     if name in NAMES:
         return NAMES[name]
     if name in _SHOWN:

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from mlops_assets.journal.entry import COLUMNS
 from mlops_assets.journal.journal import Journal
-from mlops_assets.metadata import table_metadata
+from mlops_assets.metadata import DIGEST_SHOWN, pinned_model, table_metadata
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.naming import CHAMPION_MODEL, REGISTRY, ModelNames
 from mlops_assets.resources.registry import MlflowRegistry
@@ -62,10 +62,13 @@ def champion_model_asset(
         chosen = config.version if config.version is not None else (config.alias or "")
         with retry_when_unreachable(context.retry_number):
             reference = mlflow_registry.pin(names.model, chosen, policy)
-        context.log.info(f"{names.model} {chosen!r} is version {reference.version}, digest {reference.digest[:12]}")
+        context.log.info(
+            f"{names.model} {chosen!r} is version {reference.version}, digest {reference.digest[:DIGEST_SHOWN]}"
+        )
         journal: Journal = getattr(context.resources, names.journal).open()
         journal.note(reference.alias, reference.version, reference.digest, "run", accept=config.accept_digest)
         metadata: dict[str, Any] = {
+            "pinned": pinned_model(reference.name, reference.version, reference.digest),
             "model": reference.name,
             "version": reference.version,
             "alias": reference.alias or "(none: a version was asked for)",

@@ -15,6 +15,7 @@ from mlops_assets.explain.columns import shap_column
 from mlops_assets.explain.ledger.partitioned import join_partitions
 from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.explain.ledger.stored import StoredLedger
+from mlops_assets.explain.spaces import SPACES
 from mlops_assets.io_managers.documents import report_version
 from mlops_assets.metadata import (
     ALLOW_MISSING,
@@ -173,7 +174,12 @@ def _summarize(
         yield dg.MaterializeResult(
             asset_key=names.key(EXPLANATION_REPORT),
             value=report,
-            metadata={"rows_explained": summary.rows, "features": len(origin.features), "space": origin.space},
+            metadata={
+                "rows_explained": summary.rows,
+                "features": len(origin.features),
+                "space": origin.space,
+                "space_meaning": SPACES[origin.space].meaning,
+            },
             data_version=dg.DataVersion(report_version(report)),
         )
 
@@ -211,6 +217,7 @@ def _explanations(
             "features": len(origin.features),
             "rows_explained": summary.rows,
             "space": origin.space,
+            "space_meaning": SPACES[origin.space].meaning,
         },
         data_version=dg.DataVersion(version),
     )

@@ -1,6 +1,7 @@
 """Predictions beside their row keys."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import Any
 
@@ -11,13 +12,34 @@ from pydantic import Field
 
 from mlops_assets.arrow.provenance import with_provenance
 from mlops_assets.assets.engine_and_store import EngineAndStore
-from mlops_assets.metadata import COLUMN_LINEAGE, column_lineage, prefix_floats
+from mlops_assets.metadata import (
+    COLUMN_LINEAGE,
+    EXACT_STATISTICS,
+    STATISTICS,
+    column_lineage,
+    pinned_model,
+    table_metadata,
+)
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.naming import CHAMPION_MODEL, INPUT_SAMPLES, MODEL_SIGNATURE, PREDICTIONS, ModelNames
 from mlops_assets.scoring.prediction_columns import model_output_columns
 from mlops_assets.scoring.score_table import CODE_VERSION, score_table
+from mlops_assets.scoring.statistics import ColumnStatistics
 from mlops_assets.settings.groups import PredictSettings
 from mlops_assets.settings.tables import OutputsSettings
+
+STATISTICS_COLUMNS = {
+    "column": "string",
+    "mean": "float",
+    "std": "float",
+    "min": "float",
+    "max": "float",
+    "null_count": "int",
+    "not_finite_count": "int",
+    "labels": "string",
+}
+# Columns whose mean is a number of its own, which the UI plots over time; the table has every column.
+MOST_PLOTTED = 10
 
 
 class PredictMethod(Enum):
@@ -89,8 +111,7 @@ def predictions_asset(
 
         def report_statistics(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             yield from batches
-            for name, statistics in scored.scorer.statistics.items():
-                context.add_asset_metadata(prefix_floats(statistics.as_floats(), name))
+            context.add_asset_metadata(_statistics(scored.scorer.statistics))
             context.add_asset_metadata(scored.run.tally.as_metadata())
 
         return dg.MaterializeResult(
@@ -99,6 +120,7 @@ def predictions_asset(
             ),
             metadata={
                 COLUMN_LINEAGE: column_lineage(depends, names.key(INPUT_SAMPLES)),
+                "model": pinned_model(names.model, champion_model.reference.version, champion_model.reference.digest),
                 "model_version": champion_model.reference.version,
                 "model_digest": champion_model.reference.digest,
                 "predict_method": config.predict_method.value,
@@ -107,3 +129,20 @@ def predictions_asset(
         )
 
     return predictions
+
+
+def _statistics(columns: Mapping[str, ColumnStatistics]) -> dict[str, Any]:
+    measured = {name: statistics.as_floats() for name, statistics in columns.items()}
+    rows = [{"column": name, **values, "labels": _labels(values)} for name, values in measured.items()]
+    exact = {f"{name}/{measure}": value for name, values in measured.items() for measure, value in values.items()}
+    means = {f"{name}/mean": values["mean"] for name, values in measured.items() if "mean" in values}
+    return {
+        STATISTICS: table_metadata(rows, STATISTICS_COLUMNS),
+        EXACT_STATISTICS: json.dumps(exact),
+        **dict(list(means.items())[:MOST_PLOTTED]),
+    }
+
+
+def _labels(values: Mapping[str, float]) -> str | None:
+    shares = {name[len("share[") : -1]: value for name, value in values.items() if name.startswith("share[")}
+    return ", ".join(f"{label}: {share:.1%}" for label, share in shares.items()) or None

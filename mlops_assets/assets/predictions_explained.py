@@ -10,6 +10,7 @@ from mlops_assets.arrow.content_hash import hash_of
 from mlops_assets.arrow.provenance import Provenance, with_provenance
 from mlops_assets.explain.ledger.joined import join_explanations, trace_joined_columns
 from mlops_assets.explain.ledger.provenance import LedgerProvenance
+from mlops_assets.explain.spaces import SPACES
 from mlops_assets.metadata import COLUMN_LINEAGE
 from mlops_assets.naming import PREDICTIONS, PREDICTIONS_EXPLAINED, SAMPLE_EXPLANATIONS, ModelNames
 from mlops_assets.settings.tables import OutputsSettings
@@ -57,6 +58,7 @@ def predictions_explained_asset(
             data_version=version,
             extra=explained.extra,
         )
+        space = LedgerProvenance.of(explained).space
         joined = join_explanations(predictions, sample_explanations, explained.row_key)
         return dg.MaterializeResult(
             value=with_provenance(joined, provenance),
@@ -65,7 +67,8 @@ def predictions_explained_asset(
                     trace_joined_columns(predictions.schema, sample_explanations.schema, explained.row_key),
                     *sources.values(),
                 ),
-                "space": LedgerProvenance.of(explained).space,
+                "space": space,
+                "space_meaning": SPACES[space].meaning,
             },
             data_version=dg.DataVersion(version),
         )

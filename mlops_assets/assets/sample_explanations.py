@@ -17,7 +17,7 @@ from mlops_assets.explain.columns import interaction_column, shap_column
 from mlops_assets.explain.ledger.explain_table import CODE_VERSION, explain_table
 from mlops_assets.explain.ledger.selection import Selection
 from mlops_assets.explain.spaces import SPACES
-from mlops_assets.metadata import COLUMN_LINEAGE, column_lineage
+from mlops_assets.metadata import COLUMN_LINEAGE, column_lineage, pinned_model
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.naming import (
     BACKGROUND,
@@ -150,6 +150,7 @@ def sample_explanations_assets(
                 COLUMN_LINEAGE: column_lineage(
                     {**shap_columns, **{name: [name] for name in provenance.row_key}}, names.key(INPUT_SAMPLES)
                 ),
+                "model": pinned_model(reference.name, reference.version, reference.digest),
                 "model_version": reference.version,
                 "model_digest": reference.digest,
                 "explainer": explainer.KIND,

@@ -79,8 +79,9 @@ def sample_assets(
     ) -> Iterator[dg.MaterializeResult[pa.RecordBatchReader]]:
         from mlops_assets.signatures.mlflow.signature_json import signature_from_json, signature_hash
 
-        source = input_table(names, inputs_settings, inputs)
-        policy = contract.policy(source.text_columns)
+        table = input_table(names, inputs_settings, inputs)
+        source = table.raw or table
+        policy = contract.policy(source.text_columns, table.types)
         schema = signature_from_json(model_signature).inputs
         with (
             scratch_folder(state_folder(root) / "scratch") as scratch,

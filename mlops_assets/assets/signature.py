@@ -126,6 +126,8 @@ class GraphSample:
     passed_over: tuple[str, ...] = ()
 
     def inputs(self) -> Any:
+        from mlops_assets.signatures.contract.contract import Contract, ContractPolicy
+
         if self.settings.is_read:
             reader: InputsReader = getattr(self.resources, self.names.inputs_reader)
             table = reader.open(run_partition(self.context, self.partitions))
@@ -135,7 +137,11 @@ class GraphSample:
             table = input_table(
                 self.names, self.settings, context.load_asset_value(self.settings.asset_key(self.names))
             )
-        sample = pa.Table.from_batches(first_rows(table.batches(), self.rows), table.schema)
+        raw = table.raw or table
+        # Rows whose values cannot be converted to a declared type have no part in it.
+        contract = Contract(None, raw.schema, raw.row_key, ContractPolicy(types=table.types), where=table.uri)
+        accepted = (contract.apply(batch).accepted for batch in first_rows(raw.batches(), self.rows))
+        sample = pa.Table.from_batches(accepted, contract.accepted_schema)
         if not sample.num_rows:
             raise TableError("There are no rows to sign from", where=table.uri, fix="Give a table with rows")
         frame = sample.drop_columns(list(table.row_key)).to_pandas()

@@ -108,6 +108,7 @@ def _additive(
         "rows_beyond_tolerance": verdict.beyond,
         "largest_residual": verdict.largest,
         "largest_residual_in_tolerances": verdict.largest_ratio,
+        "space": origin.space,
     }
     if verdict.listed:
         columns = dict.fromkeys((*source.row_key, "output"), "string") | {"residual": "float", "tolerance": "float"}

@@ -83,7 +83,7 @@ def model_explanations_checks(names: ModelNames, explain: ExplainSettings) -> dg
             metadata=metadata
             | {
                 "rows_compared": diff.rows,
-                "spaces": "the same" if diff.spaces is None else f"before {diff.spaces[0]}, now {diff.spaces[1]}",
+                "space": _spaces(diff),
                 "lowest_ndcg": float(diff.lowest_ndcg),
                 "threshold": explain.min_ndcg,
                 "highest_churn_of_the_top": float(diff.highest_churn),
@@ -102,6 +102,14 @@ def _diff(old: LoadedModel, new: LoadedModel, samples: ds.Dataset, settings: Exp
     versions = [ExplainedVersion(model, model.signature.inputs if model.signature else None) for model in (old, new)]
     row_key = Provenance.of(samples.schema).row_key
     return compare_explanations(versions[0], versions[1], rows, row_key, settings.config())
+
+
+def _spaces(diff: ExplanationDiff) -> str:
+    """The unit of `mean_abs_change`, or why there is none."""
+    if diff.spaces is None:
+        return "(no rows)"
+    old, new = diff.spaces
+    return new if diff.has_one_scale else f"before {old}, now {new}: sizes are not compared"
 
 
 def _changes(diff: ExplanationDiff) -> list[dict[str, Any]]:

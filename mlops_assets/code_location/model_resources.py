@@ -1,5 +1,6 @@
 """The resources of one model of a code location, for commands that work beside Dagster."""
 
+import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -65,8 +66,12 @@ def open_model(
         There is no code location, it cannot be loaded, or it has no such model.
     """
     with open_code_location(module) as location, load_only(model) as loaded:
+        imported = location.module in sys.modules
         known = _all_resources(load_definitions(location))
-        settings = loaded.settings.get(model)
+        if not imported:
+            # It may hold definitions of this model alone: whoever imports it next gets all of them.
+            sys.modules.pop(location.module or "", None)
+        settings = loaded.find()
         names = settings.names if settings else ModelNames(model)
         if names.tables not in known:
             models = set(loaded.settings) or {key.removesuffix(_MARK) for key in known if key.endswith(_MARK)}
@@ -93,10 +98,16 @@ def open_registry(module: str | None) -> Iterator[MlflowRegistry]:
         As `open_model`.
     """
     with open_code_location(module) as location:
-        known = _all_resources(load_definitions(location))
-        registry = known.get(REGISTRY) or default_resources(location.folder)[REGISTRY]
-        with dg.build_resources({REGISTRY: registry}) as resources:
-            yield getattr(resources, REGISTRY)
+        yield registry_of(load_definitions(location), location)
+
+
+def registry_of(definitions: dg.Definitions, location: CodeLocation) -> MlflowRegistry:
+    """The registry of definitions: their own, else the default of their models or of the project's folder."""
+    known = _all_resources(definitions)
+    registry = known.get(REGISTRY) or default_resources(location.folder)[REGISTRY]
+    with dg.build_resources({REGISTRY: registry}) as resources:
+        built: MlflowRegistry = getattr(resources, REGISTRY)
+        return built
 
 
 def find_journal(module: str | None, model: str) -> Journal:

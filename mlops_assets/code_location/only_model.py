@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
+from mlops_assets.errors import ConfigurationError
 from mlops_assets.settings.model import ModelSettings
 
 
@@ -15,13 +16,30 @@ class OnlyModel:
     Attributes
     ----------
     model
-        What the command calls the model.
+        What the command calls the model: its name here, or that of the registered model.
     settings
-        Those of every model of the code location, by what commands call it.
+        Those of every model of the code location, by its name.
     """
 
     model: str
     settings: dict[str, ModelSettings] = field(default_factory=dict)
+
+    def find(self) -> ModelSettings | None:
+        """The settings of the model that is called so; None where the definitions were not made by the component.
+
+        Raises
+        ------
+        ConfigurationError
+            The registered model has several names here, and none of them is its own.
+        """
+        if self.model in self.settings:
+            return self.settings[self.model]
+        names = [name for name, each in self.settings.items() if each.registered_model == self.model]
+        if len(names) > 1:
+            raise ConfigurationError(
+                f"The model {self.model!r} has several names here", fix=f"Use one of: {', '.join(sorted(names))}"
+            )
+        return self.settings[names[0]] if names else None
 
 
 _only: ContextVar[OnlyModel | None] = ContextVar("only_model", default=None)
@@ -45,4 +63,4 @@ def is_wanted(settings: ModelSettings) -> bool:
         return True
     name = settings.names.name
     only.settings[name] = settings
-    return name == only.model
+    return only.model in (name, settings.registered_model)

@@ -34,8 +34,8 @@ class _Recorder(argparse.ArgumentParser):
     """A parser that knows which options were added to it, and with which help; choices of arguments too."""
 
     def __init__(self) -> None:
-        self.words: dict[str, str] = {}
         super().__init__(add_help=False)
+        self.words: dict[str, str] = {}
 
     def add_argument(self, *names: str, **settings: Any) -> argparse.Action:
         action = super().add_argument(*names, **settings)
@@ -43,9 +43,9 @@ class _Recorder(argparse.ArgumentParser):
         self.words |= dict.fromkeys(words, str(action.help or ""))
         return action
 
-    def add_argument_group(self, *_titles: Any, **_settings: Any) -> Any:
-        """Itself: groups are for readers of the help."""
-        return self
+    def add_argument_group(self, *titles: Any, **settings: Any) -> Any:
+        """Itself, once it is made: a command's groups are for readers of the help."""
+        return self if hasattr(self, "words") else super().add_argument_group(*titles, **settings)
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:

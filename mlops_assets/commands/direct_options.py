@@ -29,6 +29,9 @@ def add_direct_arguments(parser: argparse.ArgumentParser) -> None:
     table.add_argument(
         "--key", action="append", metavar="COLUMN", help="a column that identifies a row; once for each of several"
     )
+    table.add_argument(
+        "--columns", metavar="A,B", help="read only these columns beside the key; a model without a signature gets them"
+    )
     table.add_argument("--format", choices=_FORMATS, help="of IN, where its extension does not show it")
     table.add_argument(
         "--types", action="append", default=[], metavar="COLUMN=TYPE", help="an Arrow type, for example age=int64"
@@ -67,10 +70,10 @@ def write_result(
     open_result: "Callable[[DirectSettings], AbstractContextManager[DirectResult]]",
 ) -> int:
     """Make the result, write it, and say what was done; refused rows are counted on stderr."""
-    from mlops_assets.commands.progress import show_rows
+    from mlops_assets.commands.progress import show_rows, show_steps
 
-    with show_rows(verb) as advance:
-        advance(0, None)
+    with show_steps() as show, show_rows(verb) as advance:
+        show("loading the model, and checking the rows")
         import pyarrow as pa
 
         from mlops_assets.direct.tables import find_writer, write_table
@@ -113,6 +116,7 @@ def _settings(chosen: argparse.Namespace) -> "DirectSettings":
     load_env_file(project_root())
     return DirectSettings(
         row_key=tuple(chosen.key) if chosen.key else None,
+        columns=tuple(name.strip() for name in chosen.columns.split(",")) if chosen.columns else None,
         types=_types(chosen.types),
         format=chosen.format,
         delimiter=chosen.delimiter,

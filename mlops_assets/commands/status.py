@@ -9,7 +9,9 @@ from mlops_assets.commands.options import add_model, add_module
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
     add_module(parser)
-    parser.epilog = "Exit code 1: a table is missing or is not the champion's, or the last run failed."
+    parser.epilog = (
+        "Exit code 1: a table is missing, is not the champion's or is of earlier rows, or the last run failed."
+    )
 
 
 def _run(chosen: argparse.Namespace) -> int:

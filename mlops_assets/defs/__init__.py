@@ -1,1 +1,1 @@
-"""Loaded by `mlops_assets.definitions`: shared resources here, one folder per registered model beside."""
+"""Loaded by `mlops_assets.definitions`: one folder per registered model."""

@@ -21,6 +21,7 @@ def score(
     table: object,
     *,
     row_key: str | Sequence[str] | None = None,
+    columns: Sequence[str] | None = None,
     method: PredictMethod = "predict",
     params: Mapping[str, Any] | None = None,
     limit: int | None = None,
@@ -51,6 +52,8 @@ def score(
         folder (Parquet, CSV, JSON Lines, Delta).
     row_key
         The columns that identify a row. None: the DataFrame's index where it has a name, else a `row_number`.
+    columns
+        Those that are read beside the row key; None: all. A model without a signature is given these.
     method, params
         Which of the model's methods answers, with which inference params.
     limit
@@ -83,6 +86,7 @@ def score(
     """
     settings = DirectSettings(
         row_key=_names(row_key),
+        columns=_names(columns),
         types=dict(types or {}),
         format=format,
         delimiter=delimiter,
@@ -108,6 +112,7 @@ def explain(
     table: object,
     *,
     row_key: str | Sequence[str] | None = None,
+    columns: Sequence[str] | None = None,
     explainer: str | None = None,
     limit: int | None = None,
     sample: int | float | None = None,
@@ -116,6 +121,8 @@ def explain(
     mode: TreeMode = "path_dependent",
     background_rows: int = 100,
     interactions: int = 0,
+    space: Literal["probability"] | None = None,
+    output: str | None = None,
     types: Mapping[str, str] | None = None,
     format: TableFormat | None = None,
     delimiter: str | None = None,
@@ -138,10 +145,10 @@ def explain(
     limit, sample, where
         Explain only the first rows; a seeded sample (a fraction up to 1, or a number of rows); rows that pass a filter
         such as ``"patient_id == 'patient-003'"``. The background is drawn from all rows of the table.
-    seed, mode, background_rows, interactions
+    seed, mode, background_rows, interactions, space, output
         See `ExplainConfig`.
-    model, table, row_key, types, format, delimiter, missing, iso_datetimes, max_rejected, rejected, allow_pickle, \
-trusted_types, tracking_uri, registry_uri, workers
+    model, table, row_key, columns, types, format, delimiter, missing, iso_datetimes, max_rejected, rejected, \
+allow_pickle, trusted_types, tracking_uri, registry_uri, workers
         As for `score`.
 
     Returns
@@ -161,6 +168,7 @@ trusted_types, tracking_uri, registry_uri, workers
     """
     settings = DirectSettings(
         row_key=_names(row_key),
+        columns=_names(columns),
         types=dict(types or {}),
         format=format,
         delimiter=delimiter,
@@ -176,7 +184,13 @@ trusted_types, tracking_uri, registry_uri, workers
     )
     with name_settings("python"):
         config = ExplainConfig(
-            KIND=explainer, seed=seed, mode=mode, background_rows=background_rows, interactions=interactions
+            KIND=explainer,
+            seed=seed,
+            mode=mode,
+            background_rows=background_rows,
+            interactions=interactions,
+            space=space,
+            output=output,
         )
         selection = Selection(limit=limit, sample=sample, where=where, seed=seed)
         with open_explanations(_model(model), table, settings, config=config, selection=selection) as result:

@@ -15,7 +15,7 @@ class DirectSettings:
 
     Attributes
     ----------
-    row_key, types, format, delimiter
+    row_key, columns, types, format, delimiter
         How the table is read; see `TableSource`.
     missing, iso_datetimes
         How strict the contract is; see `ContractPolicy`.
@@ -32,6 +32,7 @@ class DirectSettings:
     """
 
     row_key: tuple[str, ...] | None = None
+    columns: tuple[str, ...] | None = None
     types: Mapping[str, str] = field(default_factory=dict)
     format: TableFormat | None = None
     delimiter: str | None = None

@@ -5,6 +5,7 @@ from os import PathLike, fspath
 
 import pyarrow as pa
 
+from mlops_assets.arrow.declared_types import declare_types
 from mlops_assets.arrow.foreign_tables import from_arrow_like
 from mlops_assets.arrow.input_table import InputTable
 from mlops_assets.direct.settings import DirectSettings
@@ -34,17 +35,21 @@ def open_table(table: object, settings: DirectSettings, limit: int | None = None
             Location.parse(str(fspath(table))),
             format=settings.format,
             row_key=settings.row_key,
+            columns=settings.columns,
             limit=limit,
             types=settings.types,
             delimiter=settings.delimiter,
         ).open()
-    if settings.types or settings.format or settings.delimiter:
+    if settings.format or settings.delimiter:
         raise ConfigurationError(
-            "types, format and delimiter say how a file is read, and the table is in memory",
+            "format and delimiter say how a file is read, and the table is in memory",
             where=type(table).__name__,
-            fix="Leave them out; give the table's columns the types that they should have",
+            fix="Leave them out",
         )
-    return from_arrow_like(table, settings.row_key, limit=limit, uri=f"the {type(table).__name__}")
+    in_memory = from_arrow_like(
+        table, settings.row_key, columns=settings.columns, limit=limit, uri=f"the {type(table).__name__}"
+    )
+    return declare_types(in_memory, settings.types)
 
 
 def find_writer(out: str, inputs: object = None) -> tuple[TableWriter, Location]:

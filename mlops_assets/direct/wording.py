@@ -1,7 +1,9 @@
 """Settings as messages name them: keys of a model's YAML, which there is none of here, as arguments or options."""
 
+import json
 import re
-from collections.abc import Iterator
+import shlex
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Literal
 
@@ -9,8 +11,28 @@ from mlops_assets.errors import MlopsAssetsError
 
 Style = Literal["python", "command"]
 
+Replacement = str | Callable[[re.Match[str]], str]
+
+
+def _columns(found: re.Match[str]) -> str:
+    names = [name.strip() for name in found[1].split(",")]
+    return "columns=[...]" if names == ["..."] else f"columns={names}"
+
+
+def _columns_option(found: re.Match[str]) -> str:
+    return "--columns A,B,..." if found[1] == "..." else f'--columns "{found[1]}"'
+
+
+def _types(found: re.Match[str]) -> str:
+    return f"Pass types={json.loads(found[1])}"
+
+
+def _types_option(found: re.Match[str]) -> str:
+    return "Add " + " ".join(shlex.join(["--types", f"{name}={kind}"]) for name, kind in json.loads(found[1]).items())
+
+
 # What messages of the rooms below say -> in Python, on the command line. The first that matches is taken at each place.
-_SETTINGS: tuple[tuple[str, str, str], ...] = (
+_SETTINGS: tuple[tuple[str, Replacement, Replacement], ...] = (
     (r"add `trust: \{allow_pickle: true\}` to the model's YAML", "pass allow_pickle=True", "add --allow-pickle"),
     (
         r"may go into `trust: \{trusted_types: \[(.*?)\]\}` in the model's YAML",
@@ -18,33 +40,42 @@ _SETTINGS: tuple[tuple[str, str, str], ...] = (
         r"may be given with --trusted-type: \1",
     ),
     (
-        r"Read the asset rejected_samples for all of them",
-        'pass rejected="rejected.parquet" to have all of them written',
-        "Add --rejected rejected.parquet to have all of them written",
+        r"the asset rejected_samples holds all of them",
+        'rejected="rejected.parquet" writes all of them',
+        "--rejected rejected.parquet writes all of them",
     ),
-    (r"`?contract: \{missing: allow\}`?", 'missing="allow"', "--missing allow"),
-    (r"contract\.missing: allow", 'missing="allow"', "--missing allow"),
-    (r"`?contract: \{max_rejected: ([^}]*)\}`?", r"max_rejected=\1", r"--max-rejected \1"),
-    (r"`?contract: \{iso_datetimes: true\}`?", "iso_datetimes=True", "--iso-datetimes"),
-    (r"contract\.max_rejected|(?<!-)\bmax_rejected\b", "max_rejected", "--max-rejected"),
-    (r"contract\.iso_datetimes|(?<!-)\biso_datetimes\b", "iso_datetimes", "--iso-datetimes"),
-    (r"`?inputs: \{types: \{(\w+): ([^}]*)\}\}`?", r'types={"\1": "\2"}', r"--types \1=\2"),
+    (r"(?:write )?`?contract: \{missing: allow\}`?", 'pass missing="allow"', "add --missing allow"),
+    (r"(?:write )?`?contract: \{max_rejected: ([^}]*)\}`?", r"pass max_rejected=\1", r"add --max-rejected \1"),
+    (r"(?:write )?`?contract: \{iso_datetimes: true\}`?", "pass iso_datetimes=True", "add --iso-datetimes"),
+    (r"(?:[Ww]rite )?`inputs: \{types: (\{.*?\})\}`", _types, _types_option),
+    (r"contract\.iso_datetimes: true", "iso_datetimes=True", "--iso-datetimes"),
+    (r"`?inputs: \{columns: \[(.*?)\]\}`?", _columns, _columns_option),
+    (r"(?:[Ww]rite )?`?predict: \{method: predict\}`?", 'Pass method="predict"', "Add --method predict"),
+    (r", or set predict_method: predict in the Launchpad", "", ""),
+    (r"`?explain: \{output: ([^}]*)\}`?", r'output="\1"', r"--output \1"),
+    (r",? (?:in|into|to) (?:its|the model's) YAML", "", ""),
+    (r"contract\.max_rejected", "max_rejected", "--max-rejected"),
+    (r"contract\.missing", "missing", "--missing"),
+    (r"contract\.iso_datetimes", "iso_datetimes", "--iso-datetimes"),
     (r"inputs\.types", "types", "--types"),
+    (r"inputs\.columns", "columns", "--columns"),
+    (r"inputs\.row_key", "row_key", "--key"),
     (r"[Tt]ake it out of types", "Take it out of types", "Take it out of --types"),
     (r"give the column's type under types", "give the column's type in types", "give the column's type with --types"),
-    (r"Mend its type in types", "Correct its type in types", "Correct its type in --types"),
-    (r"inputs\.row_key", "row_key", "--key"),
+    (r"(?:Mend|Correct) its type in types", "Correct its type in types", "Correct its type in --types"),
     (r"Set row_key: \[(\w+)\]", r'Pass row_key=["\1"]', r"Add --key \1"),
     (r"choose a row_key", "choose a row_key", "choose a --key"),
     (r"Set format to one of", "Set format to one of", "Set --format to one of"),
     (r"(?:Use )?predict_method: predict\b", 'Use method="predict"', "Use --method predict"),
     (r"explain\.KIND", "explainer", "--explainer"),
+    (r"explain\.space", "space", "--space"),
+    (r"explain\.output", "output", "--output"),
     (r"explain\.where", "where", "--where"),
     (r"explain\.limit", "limit", "--limit"),
     (r"explain\.sample", "sample", "--sample"),
     (r"correct `model:`", "correct the model's name", "correct the model's name"),
     (r"or tracking_uri$", "or pass tracking_uri", "or add --tracking-uri"),
-    (r"Publish as Parquet|publish as Parquet", "write a .parquet file", "write a .parquet file"),
+    (r"[Pp]ublish as Parquet", "write a .parquet file", "write a .parquet file"),
     (r"use workers: 1", "pass workers=1", "use --workers 1"),
 )
 _ANY = re.compile("|".join(f"(?:{pattern})" for pattern, _, _ in _SETTINGS))
@@ -75,7 +106,8 @@ def reword(text: str, style: Style) -> str:
     def replacement(found: re.Match[str]) -> str:
         for pattern, python, command in _SETTINGS:
             if match := re.fullmatch(pattern, found[0]):
-                return match.expand(python if style == "python" else command)
+                chosen = python if style == "python" else command
+                return match.expand(chosen) if isinstance(chosen, str) else chosen(match)
         return found[0]
 
     return _ANY.sub(replacement, text)

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, cast
 
 import pyarrow as pa
@@ -39,7 +39,14 @@ class LocalEngine(Engine):
 
     KIND: ClassVar[Literal["LocalEngine"]] = "LocalEngine"
 
-    workers: int | Literal["auto"] = "auto"
+    workers: int | Literal["auto"] = field(
+        default="auto",
+        metadata={
+            "description": "Number of worker processes, 1 to 1024; 1: this process alone. auto: one per core where the "
+            "model keeps no more than one core busy and at least 20 seconds of work are left; else this process alone.",
+            "examples": ["auto", 4],
+        },
+    )
 
     def __post_init__(self) -> None:
         if self.workers != "auto" and (isinstance(self.workers, bool) or self.workers not in range(1, 1025)):

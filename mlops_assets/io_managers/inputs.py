@@ -73,7 +73,9 @@ class InputsIOManager(InputsReader):
     row_key: list[str] | None = Field(default=None, description="Columns that identify a row.")
     columns: list[str] | None = Field(default=None, description="Read only these.")
     limit: int | None = Field(default=None, description="Read only the first rows.")
-    types: dict[str, str] = Field(default_factory=dict, description="Column -> Arrow type, for text formats.")
+    types: dict[str, str] = Field(
+        default_factory=dict, description="Column -> Arrow type that its values are converted to."
+    )
     delimiter: str | None = Field(default=None, description="CSV only; null: a comma, or a tab for .tsv.")
     storage_options: dict[str, Any] = Field(default_factory=dict, description="For fsspec.")
 
@@ -115,7 +117,9 @@ class SqlInputsIOManager(InputsReader):
     row_key: list[str] | None = Field(default=None, description="Columns that identify a row.")
     columns: list[str] | None = Field(default=None, description="Read only these.")
     limit: int | None = Field(default=None, description="Read only the first rows.")
-    types: dict[str, str] = Field(default_factory=dict, description="Column -> Arrow type.")
+    types: dict[str, str] = Field(
+        default_factory=dict, description="Column -> Arrow type that its values are converted to."
+    )
     root: str = Field(default=".", description="The project's folder: relative paths start here.")
 
     @property

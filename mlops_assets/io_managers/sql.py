@@ -33,9 +33,9 @@ from mlops_assets.tables.writers import ParquetWriter
 # What identifies a row of a table that outlives a run, after or instead of the row key; other tables are replaced.
 KEYS: Mapping[str, tuple[bool, tuple[str, ...]]] = {
     PREDICTIONS: (True, ()),
-    SAMPLE_EXPLANATIONS: (True, ("output",)),
+    SAMPLE_EXPLANATIONS: (True, (OUTPUT,)),
     PREDICTIONS_EXPLAINED: (True, (OUTPUT,)),
-    MODEL_EXPLANATIONS: (False, ("output", "feature")),
+    MODEL_EXPLANATIONS: (False, (OUTPUT, "feature")),
 }
 
 
@@ -146,12 +146,11 @@ class SqlIOManager(TableIOManager):
         self, asset: str, reader: pa.RecordBatchReader, partition: str | None
     ) -> pa.RecordBatchReader:
         """Outputs as text where the table keeps rows whose outputs are: those of 0.1, or of a champion before."""
-        if OUTPUT not in reader.schema.names or (self.mode == "replace" and partition is None):
+        if asset not in _OUTPUT_TABLES or (self.mode == "replace" and partition is None):
             return reader
         kinds = {
             publication.schema.field(OUTPUT).type
             for publication in list_publications(self.address, self.table_name(asset))
-            if OUTPUT in publication.schema.names
         }
         return outputs_as_text(reader) if pa.string() in kinds else reader
 
@@ -168,6 +167,7 @@ def _space_of(provenance: Provenance) -> dict[str, str]:
     return {SPACE: LedgerProvenance.of(provenance).space}
 
 
+_OUTPUT_TABLES = (SAMPLE_EXPLANATIONS, PREDICTIONS_EXPLAINED, MODEL_EXPLANATIONS)
 # Tables whose columns had other names in an earlier release.
 _EARLIER: Mapping[str, Mapping[str, Any]] = {
     SAMPLE_EXPLANATIONS: {"renamed": {EXPLAINED_VALUE: OLD_EXPLAINED_VALUE}, "constants": _space_of}

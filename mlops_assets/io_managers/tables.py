@@ -14,6 +14,7 @@ from mlops_assets.arrow.foreign_tables import from_arrow_like
 from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.arrow.views import as_type, by_partition, concatenate
 from mlops_assets.errors import TableError
+from mlops_assets.io_managers.column_descriptions import describe_columns
 from mlops_assets.io_managers.same_run import guard_switch, note_published, note_read, refuse_replaced
 from mlops_assets.metadata import ALLOW_MISSING, schema_metadata
 from mlops_assets.scoring.reason_text import format_reasons
@@ -107,7 +108,7 @@ class TableIOManager(Strategy, dg.ConfigurableIOManager, ABC):
         context.add_output_metadata(
             {
                 "dagster/row_count": written.rows,
-                "dagster/column_schema": schema_metadata(written.schema),
+                "dagster/column_schema": schema_metadata(written.schema, describe_columns(asset, written.schema)),
                 "dagster/uri": written.uri,
                 **({"size_bytes": written.bytes} if written.bytes is not None else {}),
                 **({"table_version": written.version} if written.version is not None else {}),

@@ -9,6 +9,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from mlops_assets.arrow.batching import first_rows
+from mlops_assets.arrow.input_table import InputTable
 from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.arrow.views import rows_of
 from mlops_assets.errors import (
@@ -192,8 +193,10 @@ def _trial(
     trust = settings.trust.policy().without_tag(TAG)
     store: ChampionIOManager = getattr(resources, names.champion_store)
     text_columns: frozenset[str] = frozenset()
+    types: Mapping[str, pa.DataType] = {}
     if settings.inputs.is_read:
-        inputs = getattr(resources, names.inputs_reader).open()
+        table: InputTable = getattr(resources, names.inputs_reader).open()
+        inputs, types = table.raw or table, table.types
         batches, schema, row_key, text_columns = inputs.batches(), inputs.schema, inputs.row_key, inputs.text_columns
     else:
         # The inputs are somebody's asset: the rows that the last run accepted stand for them.
@@ -204,7 +207,7 @@ def _trial(
         load=lambda reference: store.load(reference, trust),
         rows=pa.Table.from_batches(first_rows(batches, most), schema),
         row_key=tuple(row_key),
-        policy=settings.contract.policy(text_columns),
+        policy=settings.contract.policy(text_columns, types),
         mode=CompatibilityMode.of(settings.contract.compatibility),
         history=_history(resources, names, alias_or_version, candidate, champion),
         params=settings.predict.params,

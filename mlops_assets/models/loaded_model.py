@@ -1,11 +1,10 @@
 """A model in memory: how the rest of the package predicts, and what explainers may look into."""
 
-import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
-from mlops_assets.errors import ConfigurationError, MlopsAssetsError, PredictionError, describe_cause
+from mlops_assets.errors import ConfigurationError, MlopsAssetsError, PredictionError
 from mlops_assets.models.native_input import to_native_input
 from mlops_assets.models.reference import ModelReference
 
@@ -117,31 +116,16 @@ class LoadedModel:
         return cast(Callable[[Any], Any], probabilities)
 
     def _failure(self, error: Exception, inputs: Any) -> PredictionError:
+        # The error's own message may hold values of the data; the event log shows it as the cause.
         columns = [str(name) for name in getattr(inputs, "columns", ())]
         given = f" {len(inputs)} rows" if hasattr(inputs, "__len__") else ""
         named = f" of the columns {', '.join(columns[:_COLUMNS_NAMED])}{', ...' * (len(columns) > _COLUMNS_NAMED)}"
         return PredictionError(
-            f"The model failed to predict{given}{named if columns else ''} "
-            f"({mask_values(describe_cause(error), columns)})",
+            f"The model failed to predict{given}{named if columns else ''} with {type(error).__name__}",
             where=self.reference.uri,
-            fix="Compare these columns and their types with what it was trained on"
+            fix="Read the model's own message, the cause in the event log, and compare these columns and their types "
+            "with those it was trained on"
             if self.signature is not None
             else "It has no signature: name the columns it was trained on in its YAML, `inputs: {columns: [...]}`, "
             "or log it with an input_example",
         )
-
-
-def mask_values(message: str, names: Collection[str]) -> str:
-    """A library's message without what may be a value of the data: quoted text that is no name, numbers in brackets.
-
-    Examples
-    --------
-    >>> mask_values("unknown categories ['x', 7] in column 'city'", ["city"])
-    "unknown categories ['...', ...] in column 'city'"
-    """
-    quoted = re.sub(r"'([^']*)'|\"([^\"]*)\"", lambda found: _mask(found, names), message)
-    return re.sub(r"\[[^\]]*\]", lambda found: re.sub(r"(?<![\w.])-?\d[\d.e+-]*", "...", found.group()), quoted)
-
-
-def _mask(found: "re.Match[str]", names: Collection[str]) -> str:
-    return found.group() if (found.group(1) or found.group(2)) in names else "'...'"

@@ -122,22 +122,14 @@ class Registry:
             return self.client.get_registered_model(name)
 
     def models(self) -> "list[RegisteredModel]":
-        """Every registered model, by name.
-
-        Raises
-        ------
-        RegistryUnreachableError
-            The registry does not answer.
-        """
-        models: list[RegisteredModel] = []
-        token: str | None = None
+        """Every registered model, by name. Raises `RegistryUnreachableError`."""
         with self.translate_errors("looking for registered models"):
-            while True:
-                page = self.client.search_registered_models(max_results=_PAGE, page_token=token)
+            page = self.client.search_registered_models(max_results=_PAGE)
+            models = list(page)
+            while page.token:
+                page = self.client.search_registered_models(max_results=_PAGE, page_token=page.token)
                 models += page
-                token = page.token
-                if not token:
-                    return sorted(models, key=lambda model: model.name)
+        return sorted(models, key=lambda model: model.name)
 
     def version(self, name: str, alias_or_version: str | int) -> "ModelVersion":
         """Resolve an alias or a version number to a concrete version: one registry call when all is well.

@@ -50,7 +50,10 @@ class AppriseNotifier(Notifier):
 
     KIND: ClassVar[Literal["AppriseNotifier"]] = "AppriseNotifier"
 
-    urls: list[str] = Field(description="Apprise URLs, for example mailto://, slack://, msteams://, json://.")
+    urls: list[str] = Field(
+        description="Apprise URLs of the receivers: mailto://, slack://, msteams://, json:// and others.",
+        examples=[["json://hooks.example.com/runs"]],
+    )
 
     def notify(self, title: str, message: str) -> None:
         try:

@@ -35,19 +35,23 @@ class MlflowRegistry(ReadableModel, dg.ConfigurableResource[Any]):
     """
 
     tracking_uri: str | None = Field(
-        default=None, description="MLflow tracking server; null: MLFLOW_TRACKING_URI, else the embedded default."
+        default=None,
+        description="Address of the MLflow tracking server. Null: MLFLOW_TRACKING_URI, else the embedded default.",
+        examples=["http://127.0.0.1:5000"],
     )
     registry_uri: str | None = Field(
         default=None,
-        description="MLflow registry; null: the tracking server of these settings, else "
+        description="Address of the MLflow registry. Null: the tracking_uri of these settings, else "
         "MLFLOW_REGISTRY_URI, else the tracking server.",
+        examples=["http://127.0.0.1:5000"],
     )
-    timeout: int = Field(default=10, description="Seconds that one request may take.", gt=0)
-    retries: int = Field(default=1, description="How often a failed request is repeated.", ge=0)
+    timeout: int = Field(default=10, description="Seconds that one request may take.", gt=0, examples=[30])
+    retries: int = Field(default=1, description="How often a failed request is repeated.", ge=0, examples=[3])
     state: str | None = Field(
         default=None,
-        description="Folder of the embedded default and of the model cache; null: MLOPS_ASSETS_HOME, else "
+        description="Folder of the embedded default and of the model cache. Null: MLOPS_ASSETS_HOME, else "
         ".mlops_assets in the project's folder.",
+        examples=[".mlops_assets"],
     )
 
     _registry: Registry | None = PrivateAttr(default=None)

@@ -84,7 +84,9 @@ class InferSigner(Signer):
 
     KIND: ClassVar[Literal["InferSigner"]] = "InferSigner"
 
-    sample_rows: int = Field(default=1000, description="Rows of the sample the types are inferred from.", gt=0)
+    sample_rows: int = Field(
+        default=1000, description="Number of input rows from which the types are inferred.", gt=0, examples=[1000]
+    )
 
     def sign(self, inputs: Any, outputs: Any = None, params: Mapping[str, Any] | None = None) -> "ModelSignature":
         from mlops_assets.signatures.infer.infer_signature import infer_signature
@@ -106,7 +108,11 @@ class RecordedSigner(Signer):
 
     reads_inputs: ClassVar[bool] = False
 
-    folder: str | None = Field(default=None, description="Outside Dagster: the model's folder.")
+    folder: str | None = Field(
+        default=None,
+        description="Outside Dagster: the folder of the logged model. Null: the version of the run.",
+        examples=["models/churn"],
+    )
 
     def sign(self, inputs: Any, outputs: Any = None, params: Mapping[str, Any] | None = None) -> "ModelSignature":
         return self.sign_version(_given(self.folder, "RecordedSigner"), _NO_SAMPLE).signature
@@ -136,7 +142,11 @@ class ExampleSigner(Signer):
 
     reads_inputs: ClassVar[bool] = False
 
-    folder: str | None = Field(default=None, description="Outside Dagster: the model's folder.")
+    folder: str | None = Field(
+        default=None,
+        description="Outside Dagster: the folder of the logged model. Null: the version of the run.",
+        examples=["models/churn"],
+    )
 
     def sign(self, inputs: Any, outputs: Any = None, params: Mapping[str, Any] | None = None) -> "ModelSignature":
         from mlops_assets.signatures.infer.infer_signature import infer_signature
@@ -169,9 +179,18 @@ class ManualSigner(Signer):
     reads_inputs: ClassVar[bool] = False
 
     signature: dict[str, Any] | None = Field(
-        default=None, description="{inputs: {age: double, name: {type: string, required: false}}, outputs: {...}}"
+        default=None,
+        description="The signature: column -> type, or {type, required}, under inputs and outputs. Set signature or "
+        "path.",
+        examples=[
+            {"inputs": {"age": "double", "name": {"type": "string", "required": False}}, "outputs": {"score": "double"}}
+        ],
     )
-    path: str | None = Field(default=None, description="Instead: a YAML or JSON file that holds it.")
+    path: str | None = Field(
+        default=None,
+        description="Instead of signature: a YAML or JSON file that contains it.",
+        examples=["signatures/churn.yaml"],
+    )
 
     def sign(
         self, inputs: Any = None, outputs: Any = None, params: Mapping[str, Any] | None = None

@@ -12,7 +12,7 @@ from mlops_assets.resources.shared import shared_resource
 from mlops_assets.sensors.champion import champion_token, note_move, published_token
 from mlops_assets.sensors.inputs import inputs_token, was_scored
 from mlops_assets.sensors.watch import evaluate_tick
-from mlops_assets.settings.groups import SensorSettings
+from mlops_assets.settings.sensors import SensorSettings
 from mlops_assets.settings.tables import InputsSettings
 
 MOVE = "move"

@@ -11,7 +11,7 @@ from mlops_assets.resources.journal import ChampionJournal
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.resources.shared import shared_resource
 from mlops_assets.sensors.watch import evaluate_tick, last_run_key, run_of_partition
-from mlops_assets.settings.groups import LaunchingSensorSettings
+from mlops_assets.settings.sensors import LaunchingSensorSettings
 
 if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition

@@ -9,7 +9,7 @@ from mlops_assets.errors import TableError
 from mlops_assets.naming import INPUT_SAMPLES, ModelNames
 from mlops_assets.sensors.listing import listing_token
 from mlops_assets.sensors.watch import evaluate_tick, last_run_key
-from mlops_assets.settings.groups import LaunchingSensorSettings
+from mlops_assets.settings.sensors import LaunchingSensorSettings
 from mlops_assets.settings.tables import InputsSettings
 
 if TYPE_CHECKING:

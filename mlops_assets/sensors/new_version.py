@@ -11,7 +11,7 @@ from mlops_assets.resources.shared import shared_resource
 from mlops_assets.sensors.moves import Memory
 from mlops_assets.sensors.versions import new_versions
 from mlops_assets.sensors.watch import last_run_key, skip_after_failure, skip_while_waiting
-from mlops_assets.settings.groups import SensorSettings
+from mlops_assets.settings.sensors import SensorSettings
 
 VERSION_TAG = "mlops_assets/version"
 

@@ -10,7 +10,7 @@ from mlops_assets.naming import MODEL_EXPLANATIONS, NOTIFIER, PREDICTIONS, Model
 from mlops_assets.resources.notifier import deliver
 from mlops_assets.resources.shared import shared_resource
 from mlops_assets.sensors.run_events import concerns_model, first_line, read_materializations, step_failures
-from mlops_assets.settings.groups import ReportingSensorSettings
+from mlops_assets.settings.sensors import ReportingSensorSettings
 
 if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition

@@ -12,8 +12,8 @@ from mlops_assets.sensors.listing import extensions_of, listing, token_of
 from mlops_assets.sensors.moves import Memory
 from mlops_assets.sensors.partition_moves import PartitionMemory, decide_partitions
 from mlops_assets.sensors.watch import skip_after_failure, skip_while_waiting
-from mlops_assets.settings.groups import LaunchingSensorSettings
 from mlops_assets.settings.partitions import PartitionsSettings
+from mlops_assets.settings.sensors import LaunchingSensorSettings
 from mlops_assets.settings.tables import InputsSettings
 from mlops_assets.storage.location import Location
 from mlops_assets.storage.partition_paths import PathTemplate

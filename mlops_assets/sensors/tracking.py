@@ -12,7 +12,7 @@ import dagster as dg
 from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.errors import RegistryError
 from mlops_assets.io_managers.tables import TableIOManager
-from mlops_assets.metadata import URI
+from mlops_assets.metadata import EXACT_STATISTICS, URI
 from mlops_assets.naming import (
     CHAMPION_MODEL,
     INPUT_SAMPLES,
@@ -42,7 +42,7 @@ from mlops_assets.sensors.run_events import (
 )
 from mlops_assets.sensors.tracking_cursor import OVERLAP, TrackingCursor
 from mlops_assets.sensors.watch import skip_after_failure, skip_while_waiting
-from mlops_assets.settings.groups import ReportingSensorSettings
+from mlops_assets.settings.sensors import ReportingSensorSettings
 
 STATUSES: dict[dg.DagsterRunStatus, Status] = {
     dg.DagsterRunStatus.SUCCESS: "FINISHED",
@@ -159,7 +159,9 @@ def finished_run(
 
 
 def _metrics(materializations: Mapping[str, Materialization]) -> dict[str, float]:
-    return {
+    exact = _metadata(materializations, PREDICTIONS).get(EXACT_STATISTICS, "{}")
+    statistics = {f"{PREDICTIONS}/{to_mlflow_name(name)}": float(value) for name, value in json.loads(exact).items()}
+    return statistics | {
         f"{asset}/{to_mlflow_name(name.removeprefix('dagster/'))}": float(value)
         for asset in _MEASURED_ASSETS
         if asset in materializations

@@ -1,15 +1,16 @@
 """The settings of one registered model, as they stand in its ``defs.yaml``. Unknown keys are refused."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-import dagster as dg
 from pydantic import Field, model_validator
 
-from mlops_assets.mistakes import ReadableModel
+from mlops_assets.settings.described import SettingsGroup
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from mlops_assets.explain.explainers.explainer import ExplainConfig
     from mlops_assets.models.trust import TrustPolicy
     from mlops_assets.signatures.contract.contract import ContractPolicy
@@ -18,22 +19,40 @@ if TYPE_CHECKING:
 StrategySettings = dict[str, Any]
 
 
-class TrustSettings(ReadableModel, dg.Model, dg.Resolvable):
+class TrustSettings(SettingsGroup):
     """What models may do when they are loaded; see the README's page on trust."""
 
-    allow_pickle: bool = Field(default=False, description="Load models whose loading runs code that comes with them.")
-    trusted_types: Sequence[str] = Field(default=(), description="Further types to trust in skops files.")
-    allowed_flavors: Sequence[str] | None = Field(default=None, description="Null: every flavor.")
+    allow_pickle: bool = Field(
+        default=False,
+        description="Whether to load models whose loading runs code that comes with them (pickle, cloudpickle). True "
+        "or false; keep false unless you trust everybody who can write to the registry.",
+        examples=[True],
+    )
+    trusted_types: Sequence[str] = Field(
+        default=(),
+        description="Further types, as module.Class, that a skops file may contain.",
+        examples=[["my_package.transforms.Clip"]],
+    )
+    allowed_flavors: Sequence[str] | None = Field(
+        default=None,
+        description="The MLflow flavors that may be loaded. Null: every flavor.",
+        examples=[["sklearn", "lightgbm"]],
+    )
     pinned_digests: dict[int, str] | None = Field(
         default=None,
-        description="Version -> SHA-256 of its files, as champion_model shows it. When given, no other version loads.",
+        description="Version number -> SHA-256 of its files (64 hexadecimal digits), as the asset champion_model shows "
+        "it. When set, no other version loads. Null: every version.",
+        examples=[{3: "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"}],
     )
     required_tags: dict[str, str] = Field(
         default_factory=dict,
-        description="Tags that the version must have in MLflow, for example {mlops_assets.validation: passed}.",
+        description="Tags, with their values, that a model version must have in MLflow.",
+        examples=[{"mlops_assets.validation": "passed"}],
     )
     allowed_sources: Sequence[str] | None = Field(
-        default=None, description="Addresses below which a version's files must be stored, s3://models/ for example."
+        default=None,
+        description="Addresses below which a version's files must be stored. Null: anywhere.",
+        examples=[["s3://models/"]],
     )
 
     @model_validator(mode="after")
@@ -59,20 +78,33 @@ class TrustSettings(ReadableModel, dg.Model, dg.Resolvable):
         )
 
 
-class ContractSettings(ReadableModel, dg.Model, dg.Resolvable):
+class ContractSettings(SettingsGroup):
     """How strict the signature is with the data."""
 
     max_rejected: int | float = Field(
         default=0,
-        description="Rows that may be refused before the run fails: a count, or a fraction such as 0.01.",
+        description="How many rows the contract may reject before the run fails: a count (100), or a fraction of the "
+        "rows between 0.0 and 1.0 (0.01).",
         ge=0,
+        examples=[0, 100, 0.01],
     )
     missing: Literal["reject", "allow"] = Field(
-        default="reject", description="Null or NaN in a required column: reject the row, or let the model see it."
+        default="reject",
+        description="Null or NaN in a required column: `reject` rejects the row; `allow` passes it to the model, for "
+        "models that impute.",
+        examples=["allow"],
     )
-    iso_datetimes: bool = Field(default=False, description="Read ISO 8601 text as datetime where one is asked for.")
+    iso_datetimes: bool = Field(
+        default=False,
+        description="Whether ISO 8601 text such as 2026-01-31T06:00:00 is read as a datetime where the signature asks "
+        "for one.",
+        examples=[True],
+    )
     show_values: bool = Field(
-        default=False, description="Show refused values in the message; they are kept in the event log for ever."
+        default=False,
+        description="Whether error messages show rejected values. Messages stay in Dagster's event log, so leave this "
+        "false for personal data.",
+        examples=[True],
     )
     compatibility: Literal[
         "NONE",
@@ -83,7 +115,11 @@ class ContractSettings(ReadableModel, dg.Model, dg.Resolvable):
         "FORWARD_TRANSITIVE",
         "FULL_TRANSITIVE",
     ] = Field(
-        default="FULL", description="What a new champion's signature must keep, against the champion before, or all."
+        default="FULL",
+        description="What a new champion's signature must keep. BACKWARD: it accepts the data of the version before; "
+        "FORWARD: the version before accepts its data; FULL: both; ..._TRANSITIVE: against all earlier "
+        "champions; NONE: no check.",
+        examples=["BACKWARD"],
     )
 
     @model_validator(mode="after")
@@ -92,86 +128,155 @@ class ContractSettings(ReadableModel, dg.Model, dg.Resolvable):
             raise ValueError("contract.max_rejected is a whole number, or a fraction between 0.0 and 1.0")
         return self
 
-    def policy(self, text_columns: "frozenset[str]" = frozenset()) -> "ContractPolicy":
+    def policy(
+        self, text_columns: "frozenset[str]" = frozenset(), types: "Mapping[str, pa.DataType] | None" = None
+    ) -> "ContractPolicy":
         """The policy that these settings describe.
 
         Parameters
         ----------
         text_columns
             The columns whose format stores text only: there text may stand for a number.
+        types
+            Columns that are converted to a declared type first.
         """
         from mlops_assets.signatures.contract.contract import ContractPolicy
 
-        return ContractPolicy(missing=self.missing, parse_iso_datetimes=self.iso_datetimes, text_columns=text_columns)
+        return ContractPolicy(self.missing, self.iso_datetimes, text_columns, types or {})
 
 
-class PredictSettings(ReadableModel, dg.Model, dg.Resolvable):
+class PredictSettings(SettingsGroup):
     """Defaults of the run config of `predictions`."""
 
-    method: Literal["predict", "predict_proba"] = Field(default="predict", description="Which method is asked.")
+    method: Literal["predict", "predict_proba"] = Field(
+        default="predict",
+        description="The method that is called: `predict`, or `predict_proba` for class probabilities where the model "
+        "has it.",
+        examples=["predict_proba"],
+    )
     params: dict[str, Any] = Field(
-        default_factory=dict, description="Inference params, as the signature declares them."
+        default_factory=dict,
+        description="Inference params, as the params schema of the signature declares them.",
+        examples=[{"threshold": 0.4}],
     )
     batch_rows: int | None = Field(
         default=None,
-        description="About so many rows are given to the model at once; null: about 8 MiB of them, 32,768 at most.",
+        description="Approximate number of rows per call of the model. Null: about 8 MiB of rows, at most 32,768.",
         ge=1,
+        examples=[10000],
     )
 
 
-class ResumeSettings(ReadableModel, dg.Model, dg.Resolvable):
+class ResumeSettings(SettingsGroup):
     """Results are kept by what they were made from: a run that died, or tomorrow's run, finds them again."""
 
-    enabled: bool = Field(default=True, description="Keep results of chunks, and use those that are there.")
+    enabled: bool = Field(
+        default=True, description="Whether results of finished chunks are kept and reused.", examples=[False]
+    )
     path: str | None = Field(
         default=None,
-        description="Folder, relative to the project's. Null: in the state folder (MLOPS_ASSETS_HOME, .mlops_assets).",
+        description="Folder for kept results, relative to the project's folder. Null: in the state folder "
+        "(MLOPS_ASSETS_HOME, else .mlops_assets).",
+        examples=["cache/chunks"],
     )
-    max_age_days: float = Field(default=7.0, description="Results unused for so long are deleted.", gt=0)
-    max_gib: float = Field(default=10.0, description="Beyond so many GiB the longest unused are deleted.", gt=0)
+    max_age_days: float = Field(
+        default=7.0, description="Results that no run used for this many days are deleted.", gt=0, examples=[30.0]
+    )
+    max_gib: float = Field(
+        default=10.0,
+        description="Size limit in GiB; beyond it the least recently used results are deleted.",
+        gt=0,
+        examples=[50.0],
+    )
 
 
-class ExplainSettings(ReadableModel, dg.Model, dg.Resolvable):
+class ExplainSettings(SettingsGroup):
     """Defaults of the run config of `sample_explanations`, and the choice of the explainer."""
 
-    KIND: str | None = Field(default=None, description="Null: chosen by the model. Or an explainer, or module.Class.")
+    KIND: str | None = Field(
+        default=None,
+        description="The explainer: ModelExplainer, TreeExplainer, LinearExplainer, NativeExplainer, "
+        "PermutationExplainer, or your own as module.Class. Null: chosen by the model.",
+        examples=["TreeExplainer", "my_project.explainers.MyExplainer"],
+    )
     space: Literal["probability"] | None = Field(
         default=None,
-        description="probability: attributions of it, where the explainer gives them. Null: its own scale.",
+        description="The scale on which attributions add up: probability, where the explainer gives it. Null: the "
+        "explainer's own scale.",
+        examples=["probability"],
     )
     output: str | None = Field(
         default=None,
-        description="Where the model returns several columns: the one that is explained, for example score. Null: all "
-        "of them if all are numbers, else the only one that is.",
+        description="Where the model returns several columns: the one that is explained. Null: all of them if all are "
+        "numbers, else the only one that is.",
+        examples=["score"],
     )
-    limit: int | None = Field(default=None, description="Explain only the first rows. Null: every row.", ge=1)
+    limit: int | None = Field(
+        default=None, description="Explain only the first rows. Null: every row.", ge=1, examples=[1000]
+    )
     sample: float | None = Field(
-        default=None, description="Explain a seeded sample: a fraction up to 1, or a number of rows above 1.", gt=0
+        default=None,
+        description="Explain a seeded random sample: a fraction up to 1 (0.1), or a number of rows above 1 (5000). "
+        "Null: every row.",
+        gt=0,
+        examples=[0.1, 5000],
     )
     where: str | None = Field(
-        default=None, description='Explain only rows that pass, for example "explained_value > 0.8".'
+        default=None,
+        description="Explain only the rows that satisfy this condition on input columns and `explained_value`. Null: "
+        "every row.",
+        examples=["explained_value > 0.8 and age < 30"],
     )
-    seed: int = Field(default=0, description="Seed of the background sample and of sampled methods.")
+    seed: int = Field(
+        default=0,
+        description="Seed of the background sample, of `sample`, and of explainers that sample.",
+        examples=[7],
+    )
     diff_rows: int = Field(
-        default=500, description="Rows on which a new champion's explanations are compared; 0: none.", ge=0
+        default=500,
+        description="Number of rows on which a new champion's explanations are compared with the previous champion's; "
+        "0: no comparison.",
+        ge=0,
+        examples=[1000],
     )
     min_ndcg: float = Field(
-        default=0.9, description="Warn when the ranking of features keeps less of the previous champion's.", ge=0, le=1
+        default=0.9,
+        description="Warn when the nDCG between the feature rankings of the new and the previous champion is below "
+        "this value (0 to 1; 1: the same ranking).",
+        ge=0,
+        le=1,
+        examples=[0.8],
     )
     additivity: Literal["warn", "block"] = Field(
-        default="warn", description="Rows whose residual is beyond rounding: warn, or stop what comes after."
+        default="warn",
+        description="What happens when base value and attributions do not add up to the prediction beyond rounding: "
+        "`warn`, or `block` the assets downstream.",
+        examples=["block"],
     )
     mode: Literal["path_dependent", "interventional"] = Field(
-        default="path_dependent", description="Trees: the training data's own covers, or against the background."
+        default="path_dependent",
+        description="For trees. `path_dependent`: uses the training data's node counts in the model; `interventional`: "
+        "compares with a background sample of the inputs.",
+        examples=["interventional"],
     )
     batch_rows: int | None = Field(
         default=None,
-        description="About so many rows are explained at once; null: about 8 MiB of them, 2,048 at most.",
+        description="Approximate number of rows that are explained at once. Null: about 8 MiB of rows, at most 2,048.",
         ge=1,
+        examples=[1000],
     )
-    background_rows: int = Field(default=100, description="Rows of the background sample.", ge=1)
+    background_rows: int = Field(
+        default=100,
+        description="Number of input rows in the background sample of the linear, permutation and interventional "
+        "explainers.",
+        ge=1,
+        examples=[200],
+    )
     interactions: int = Field(
-        default=0, description="Trees: pairs of columns with interaction values in the ledger; 0: none.", ge=0
+        default=0,
+        description="For trees: number of column pairs whose interaction values are added to the ledger; 0: none.",
+        ge=0,
+        examples=[3],
     )
 
     def config(self, seed: int | None = None) -> "ExplainConfig":
@@ -189,71 +294,25 @@ class ExplainSettings(ReadableModel, dg.Model, dg.Resolvable):
         )
 
 
-class SensorSettings(ReadableModel, dg.Model, dg.Resolvable):
-    """One sensor: whether it runs without being switched on in the UI, and how often it looks."""
-
-    status: Literal["RUNNING", "STOPPED"] = Field(
-        default="STOPPED", description="Its status until somebody switches it in the UI."
-    )
-    interval_seconds: int = Field(default=60, description="Seconds between two ticks, at least.", ge=1)
-
-    @property
-    def default_status(self) -> dg.DefaultSensorStatus:
-        return dg.DefaultSensorStatus[self.status]
-
-
-class ReportingSensorSettings(SensorSettings):
-    """A sensor that launches nothing, and runs unless it is stopped."""
-
-    status: Literal["RUNNING", "STOPPED"] = Field(
-        default="RUNNING", description="Its status until somebody switches it in the UI."
-    )
-    interval_seconds: int = Field(default=30, description="Seconds between two ticks, at least.", ge=1)
-
-
-class LaunchingSensorSettings(SensorSettings):
-    """A sensor that launches one of the model's jobs."""
-
-    job: Literal["explanations", "inference"] = Field(
-        default="explanations", description="Which job it launches: the whole family, or up to the predictions."
-    )
-
-
-class SensorsSettings(ReadableModel, dg.Model, dg.Resolvable):
-    """The model's sensors. Those that launch runs are stopped until they are switched on, here or in the UI."""
-
-    champion: LaunchingSensorSettings = Field(
-        default_factory=LaunchingSensorSettings, description="Launches a run each time the alias moves."
-    )
-    inputs: LaunchingSensorSettings = Field(
-        default_factory=LaunchingSensorSettings, description="Launches a run when input files appear or change."
-    )
-    new_version: SensorSettings = Field(
-        default_factory=SensorSettings, description="Validates each newly registered version, away from the tables."
-    )
-    automation: SensorSettings = Field(
-        default_factory=SensorSettings, description="With `automation` only: evaluates the assets' conditions."
-    )
-    notifications: ReportingSensorSettings = Field(
-        default_factory=ReportingSensorSettings, description="Reports success and failure of runs."
-    )
-    tracking: ReportingSensorSettings = Field(
-        default_factory=ReportingSensorSettings, description="With `tracking` only: closes MLflow runs."
-    )
-
-
-class JournalSettings(ReadableModel, dg.Model, dg.Resolvable):
+class JournalSettings(SettingsGroup):
     """Where it is recorded what the alias pointed at."""
 
     path: str | None = Field(
         default=None,
-        description="Folder or URL, relative to the project's folder. Null: beside remote tables, else in the state "
-        "folder (MLOPS_ASSETS_HOME, .mlops_assets).",
+        description="Folder or URL, relative to the project's folder. Null: beside the tables where these are remote, "
+        "else in the state folder (MLOPS_ASSETS_HOME, else .mlops_assets).",
+        examples=["s3://bucket/journal"],
     )
 
 
-class TrackingSettings(ReadableModel, dg.Model, dg.Resolvable):
+class TrackingSettings(SettingsGroup):
     """Whether each Dagster run is also recorded as an MLflow run."""
 
-    enabled: bool = Field(default=False, description="Record runs in MLflow.")
-    experiment: str | None = Field(default=None, description="MLflow experiment; null: mlops_assets/<name>.")
+    enabled: bool = Field(
+        default=False, description="Whether each Dagster run is also recorded as an MLflow run.", examples=[True]
+    )
+    experiment: str | None = Field(
+        default=None,
+        description="Name of the MLflow experiment. Null: mlops_assets/<name>.",
+        examples=["churn/scoring"],
+    )

@@ -7,21 +7,21 @@ import dagster as dg
 from pydantic import Field, field_validator, model_validator
 
 from mlops_assets.errors import ConfigurationError
-from mlops_assets.mistakes import ReadableModel
 from mlops_assets.models.registry import check_alias_or_version
 from mlops_assets.naming import ModelNames
+from mlops_assets.settings.described import SettingsGroup
 from mlops_assets.settings.groups import (
     ContractSettings,
     ExplainSettings,
     JournalSettings,
     PredictSettings,
     ResumeSettings,
-    SensorsSettings,
     StrategySettings,
     TrackingSettings,
     TrustSettings,
 )
 from mlops_assets.settings.partitions import PartitionsSettings
+from mlops_assets.settings.sensors import SensorsSettings
 from mlops_assets.settings.tables import InputsSettings, OutputsSettings
 from mlops_assets.storage.partition_paths import PathTemplate
 
@@ -33,56 +33,110 @@ def _keep_text(context: dg.ResolutionContext, value: Any) -> Any:
     return context.resolve_value(value)
 
 
-class ModelSettings(ReadableModel, dg.Model, dg.Resolvable):
+class ModelSettings(SettingsGroup):
     """The settings of one registered model. Unknown keys are refused, wrong values with the key and what is allowed."""
 
     # `model` in YAML: on the class that name belongs to dg.Resolvable.
-    registered_model: str = Field(alias="model", description="Name of the registered model.", min_length=1)
+    registered_model: str = Field(
+        alias="model", description="Name of the registered model in MLflow.", min_length=1, examples=["churn"]
+    )
     name: str | None = Field(
         default=None,
         description="What asset keys, jobs, sensors and the group are named after. Null: the registered model's name. "
         "Set it where two YAMLs score the same model: a champion and a challenger, or one model on two tables.",
         min_length=1,
+        examples=["churn_challenger"],
     )
     alias_or_version: Annotated[
         str | int, dg.Resolver(_keep_text, model_field_type=str | int, inject_before_resolve=False)
-    ] = Field(default="Champion", description="An alias (text) or a version (a number); resolved once per run.")
-    inputs: InputsSettings = Field(description="The table to score.")
-    outputs: OutputsSettings = Field(description="Where the tables go.")
+    ] = Field(
+        default="Champion",
+        description="A registry alias (text) or a version (whole number), resolved once per run.",
+        examples=["Champion", 3],
+    )
+    inputs: InputsSettings = Field(
+        description="The table to score.", examples=[{"path": "data/customers.parquet", "row_key": ["customer_id"]}]
+    )
+    outputs: OutputsSettings = Field(description="Where the tables are written.", examples=[{"path": "tables/churn"}])
     partitions: PartitionsSettings | str | None = Field(
         default=None,
-        description="Cuts the tables: {type: daily | hourly | monthly, start: 2024-01-01}, {type: static, keys: [..]} "
-        "or {type: dynamic}; inputs.path then holds {partition}. Null: one table.",
+        description="Partitions of the tables: {type: daily | hourly | monthly, start: 2024-01-01}, {type: static, "
+        "keys: [north, south]} or {type: dynamic}; inputs.path then contains {partition}. Null: not partitioned.",
+        examples=[{"type": "daily", "start": "2024-01-01"}],
     )
     signer: StrategySettings = Field(
         default_factory=lambda: {"KIND": "InferSigner"},
-        description="Makes a signature for a model that has none: {KIND: InferSigner}, or your own as module.Class.",
+        description="How a model without a signature gets one. KIND: InferSigner, ExampleSigner, ManualSigner, "
+        "RecordedSigner, or your own as module.Class.",
+        examples=[{"KIND": "InferSigner", "sample_rows": 1000}],
     )
     loader: StrategySettings = Field(
         default_factory=lambda: {"KIND": "AutoLoader"},
-        description="{KIND: AutoLoader | BuiltinLoader | CustomLoader}, or your own as module.Class.",
+        description="How a model version is loaded. KIND: AutoLoader, BuiltinLoader, CustomLoader, or your own as "
+        "module.Class.",
+        examples=[{"KIND": "BuiltinLoader"}],
     )
-    trust: TrustSettings = Field(default_factory=TrustSettings, description="What models may do when loaded.")
-    contract: ContractSettings = Field(default_factory=ContractSettings, description="How strict the signature is.")
-    predict: PredictSettings = Field(default_factory=PredictSettings, description="Defaults for predictions.")
-    explain: ExplainSettings = Field(default_factory=ExplainSettings, description="Defaults for explanations.")
+    trust: TrustSettings = Field(
+        default_factory=TrustSettings,
+        description="Which models may be loaded.",
+        examples=[{"allow_pickle": False, "allowed_flavors": ["sklearn"]}],
+    )
+    contract: ContractSettings = Field(
+        default_factory=ContractSettings,
+        description="How strictly the signature is applied to the data.",
+        examples=[{"max_rejected": 0.01, "missing": "allow"}],
+    )
+    predict: PredictSettings = Field(
+        default_factory=PredictSettings,
+        description="Defaults for predictions; editable per run in the Launchpad.",
+        examples=[{"method": "predict_proba"}],
+    )
+    explain: ExplainSettings = Field(
+        default_factory=ExplainSettings,
+        description="Defaults for explanations; limit, sample, where and seed are editable per run in the Launchpad.",
+        examples=[{"limit": 1000, "seed": 7}],
+    )
     engine: StrategySettings = Field(
         default_factory=lambda: {"KIND": "LocalEngine"},
-        description="Where predicting and explaining happen: {KIND: LocalEngine, workers: auto}, {KIND: SparkEngine, "
-        "master: ... | remote: ...}, or your own as module.Class.",
+        description="Where the model predicts and explains. KIND: LocalEngine, SparkEngine, or your own as "
+        "module.Class.",
+        examples=[{"KIND": "LocalEngine", "workers": "auto"}, {"KIND": "SparkEngine", "master": "local[4]"}],
     )
-    resume: ResumeSettings = Field(default_factory=ResumeSettings, description="Results kept for the next run.")
-    sensors: SensorsSettings = Field(default_factory=SensorsSettings, description="Status and interval of each sensor.")
+    resume: ResumeSettings = Field(
+        default_factory=ResumeSettings,
+        description="Results that are kept for the next run.",
+        examples=[{"max_age_days": 30}],
+    )
+    sensors: SensorsSettings = Field(
+        default_factory=SensorsSettings,
+        description="Status and interval of each sensor.",
+        examples=[{"champion": {"status": "RUNNING"}}],
+    )
     automation: Literal["eager"] | None = Field(
-        default=None, description="eager: declarative automation in place of the champion sensor. Never both."
+        default=None,
+        description="eager: declarative automation instead of the champion sensor. Null: none.",
+        examples=["eager"],
     )
-    journal: JournalSettings = Field(default_factory=JournalSettings, description="The record of the alias's moves.")
-    tracking: TrackingSettings = Field(default_factory=TrackingSettings, description="Record runs in MLflow.")
+    journal: JournalSettings = Field(
+        default_factory=JournalSettings,
+        description="Where the moves of the alias are recorded.",
+        examples=[{"path": "s3://bucket/journal"}],
+    )
+    tracking: TrackingSettings = Field(
+        default_factory=TrackingSettings,
+        description="Whether runs are recorded in MLflow.",
+        examples=[{"enabled": True}],
+    )
     executor: Literal["in_process", "multiprocess"] = Field(
-        default="in_process", description="in_process pays the imports once; multiprocess isolates the steps."
+        default="in_process",
+        description="in_process: all steps in one process, which pays for imports once; multiprocess: each step in its "
+        "own process.",
+        examples=["multiprocess"],
     )
     owners: Sequence[str] = Field(
-        default=(), description="Dagster owners of the assets: team:name or an e-mail address."
+        default=(),
+        description="Dagster owners of the assets: team:name or an e-mail address.",
+        examples=[["team:risk", "ann@example.com"]],
     )
 
     @field_validator("alias_or_version")

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 from pydantic import Field, field_validator, model_validator
 
-from mlops_assets.mistakes import ReadableModel
+from mlops_assets.settings.described import SettingsGroup
 from mlops_assets.storage.partition_paths import PathTemplate
 
 Kind = Literal["daily", "hourly", "monthly", "static", "dynamic"]
@@ -22,22 +22,37 @@ _SMALLEST = {"daily": "d", "hourly": "H", "monthly": "m"}
 _OF_TIMES, _OF_STATIC, _OF_DYNAMIC = ("start", "end", "timezone"), ("keys",), ("name",)
 
 
-class PartitionsSettings(ReadableModel, dg.Model, dg.Resolvable):
+class PartitionsSettings(SettingsGroup):
     """How the tables are cut; each partition is one file, and one run."""
 
-    type: Kind = Field(description="By time (daily, hourly, monthly), by a fixed list, or by keys added at run time.")
+    type: Kind = Field(
+        description="`daily`, `hourly` or `monthly`: by time; `static`: a fixed list of keys; `dynamic`: keys that are "
+        "added at run time.",
+        examples=["daily", "static"],
+    )
     start: str | None = Field(
-        default=None, description="Times: the first partition, such as 2024-01-31 or 2024-01-31T06:00."
+        default=None,
+        description="By time: the first partition. Required there.",
+        examples=["2024-01-31", "2024-01-31T06:00"],
     )
     end: str | None = Field(
-        default=None, description="Times: the first one that is no longer there. Null: up to the last one that is over."
+        default=None,
+        description="By time: the first partition that no longer exists. Null: up to the last one that is complete.",
+        examples=["2026-01-01"],
     )
-    timezone: str = Field(default="UTC", description="Times: the zone in which days begin, such as Europe/Oslo.")
-    keys: Sequence[str] | None = Field(default=None, description="Static: the partitions' names.")
+    timezone: str = Field(
+        default="UTC",
+        description="By time: the IANA time zone in which days, hours and months begin.",
+        examples=["Europe/Oslo"],
+    )
+    keys: Sequence[str] | None = Field(
+        default=None, description="Static: the partition keys. Required there.", examples=[["north", "south"]]
+    )
     name: str | None = Field(
         default=None,
-        description="Dynamic: the name under which Dagster keeps the keys; the same name elsewhere shares them. Null: "
-        "<model>_partitions.",
+        description="Dynamic: the name under which Dagster keeps the keys; definitions with the same name share them. "
+        "Null: <model>_partitions.",
+        examples=["customers"],
     )
 
     @field_validator("start", "end", mode="before")

@@ -9,24 +9,30 @@ import dagster as dg
 from pydantic import Field, field_validator, model_validator
 
 from mlops_assets.errors import ConfigurationError
-from mlops_assets.mistakes import ReadableModel
 from mlops_assets.naming import INPUTS, ModelNames
+from mlops_assets.settings.described import SettingsGroup
 from mlops_assets.settings.environment import open_location
 from mlops_assets.storage.location import Location
 from mlops_assets.tables.delta.log import parse_timestamp
 
 
-class SqlTableSettings(ReadableModel, dg.Model, dg.Resolvable):
+class SqlTableSettings(SettingsGroup):
     """A table in a schema of its database."""
 
-    database_schema: str = Field(alias="schema", description="The schema.", min_length=1)
-    table: str = Field(description="The table or view.", min_length=1)
+    database_schema: str = Field(
+        alias="schema", description="The schema in the database.", min_length=1, examples=["analytics"]
+    )
+    table: str = Field(description="The table or view in that schema.", min_length=1, examples=["customers"])
 
 
-class EnvironmentSettings(ReadableModel, dg.Model, dg.Resolvable):
+class EnvironmentSettings(SettingsGroup):
     """A value that is read from the environment when a run starts."""
 
-    env: str = Field(description="The variable's name.", min_length=1)
+    env: str = Field(
+        description="Name of the environment variable; it is read when a run starts.",
+        min_length=1,
+        examples=["WAREHOUSE_URL"],
+    )
 
 
 def _checked_database(database: str | EnvironmentSettings | None) -> None:
@@ -43,45 +49,82 @@ def _checked_database(database: str | EnvironmentSettings | None) -> None:
         raise ValueError("database holds a password; write {env: NAME_OF_VARIABLE} and set the URL there")
 
 
-class InputsSettings(ReadableModel, dg.Model, dg.Resolvable):
+class InputsSettings(SettingsGroup):
     """The table to score: a path or URL, a table or query of a database, or another asset of the code location."""
 
     path: str | None = Field(
-        default=None, description="File, folder, or URL that fsspec knows; relative to the project's folder."
+        default=None,
+        description="File, folder or fsspec URL, relative to the project's folder; with partitions it contains "
+        "{partition}. Set exactly one of path, asset and database.",
+        examples=["data/customers.parquet", "s3://bucket/customers/{partition}.parquet"],
     )
     asset: str | None = Field(
-        default=None, description="Instead of a path: the key of your own asset (my/key), read by its IO manager."
+        default=None,
+        description="Instead of a path: the key of an asset of your own, which its IO manager reads.",
+        examples=["warehouse/customers"],
     )
     database: str | EnvironmentSettings | None = Field(
         default=None,
-        description="Instead of a path: postgresql://..., sqlite:///file, duckdb:///file, or {env: NAME_OF_VARIABLE}.",
+        description="Instead of a path: postgresql://..., sqlite:///file, duckdb:///file, or {env: NAME_OF_VARIABLE}. "
+        "A URL with a password is refused; use the variable.",
+        examples=["postgresql://host/warehouse", {"env": "WAREHOUSE_URL"}],
     )
     table: str | SqlTableSettings | None = Field(
-        default=None, description="Of the database: a table or view; {schema: ..., table: ...} in another schema."
+        default=None,
+        description="With database: the table or view; {schema: ..., table: ...} for another schema. Set table or "
+        "query.",
+        examples=["customers", {"schema": "analytics", "table": "customers"}],
     )
-    query: str | None = Field(default=None, description="Of the database, instead of a table: SQL, run as it is.")
+    query: str | None = Field(
+        default=None,
+        description="With database, instead of a table: a SQL query, run as it is.",
+        examples=["SELECT * FROM customers WHERE active"],
+    )
     format: Literal["parquet", "csv", "jsonl", "delta"] | None = Field(
-        default=None, description="Null: by the file's extension; a folder with a Delta log is a Delta table."
+        default=None,
+        description="parquet, csv, jsonl or delta. Null: by the file's extension; a folder with a Delta log is a Delta "
+        "table.",
+        examples=["parquet"],
     )
     version: int | None = Field(
-        default=None, description="Delta only: the number of the version to read. Null: the newest.", ge=0
+        default=None,
+        description="Delta: number of the table version to read. Null: the newest. Needs format: delta.",
+        ge=0,
+        examples=[12],
     )
     timestamp: str | None = Field(
         default=None,
-        description='Delta only, instead of a version: what was the newest then, such as "2026-11-01T00:00:00Z".',
+        description="Delta, instead of a version: read the version that was current at this time. Needs format: delta.",
+        examples=["2026-11-01T00:00:00Z"],
     )
     row_key: Sequence[str] | None = Field(
-        default=None, description="Columns that identify a row. Null: the stored pandas index, else a row_number."
+        default=None,
+        description="Columns that identify a row. Null: the stored pandas index, else a generated row_number.",
+        examples=[["patient_id"]],
     )
-    columns: Sequence[str] | None = Field(default=None, description="Read only these columns (the row key is added).")
-    limit: int | None = Field(default=None, description="Read only the first rows.", ge=1)
+    columns: Sequence[str] | None = Field(
+        default=None,
+        description="Read only these columns; the row key is added. Null: all columns.",
+        examples=[["age", "balance"]],
+    )
+    limit: int | None = Field(
+        default=None, description="Read only the first rows. Null: all rows.", ge=1, examples=[1000]
+    )
     types: dict[str, str] | None = Field(
-        default=None, description="CSV, JSON Lines, databases: column -> Arrow type, for example {patient_id: int64}."
+        default=None,
+        description="Column -> Arrow type that its values are converted to; a value that cannot be converted rejects "
+        "its row. Null: types as they are read.",
+        examples=[{"holiday": "bool", "dteday": "timestamp[ns]"}],
     )
-    delimiter: str | None = Field(default=None, description="CSV only; null: a comma, or a tab for .tsv.")
+    delimiter: str | None = Field(
+        default=None,
+        description="CSV: the character between columns. Null: a comma, or a tab for .tsv files.",
+        examples=[";"],
+    )
     storage_options: dict[str, Any] | None = Field(
         default=None,
-        description="For fsspec. Write secrets as {env: NAME_OF_VARIABLE}; they are read when a run starts.",
+        description="Options for fsspec. Write secrets as {env: NAME_OF_VARIABLE}; they are read when a run starts.",
+        examples=[{"key": {"env": "AWS_KEY"}, "anon": False}],
     )
 
     @model_validator(mode="after")
@@ -142,35 +185,56 @@ class InputsSettings(ReadableModel, dg.Model, dg.Resolvable):
         return self
 
 
-class OutputsSettings(ReadableModel, dg.Model, dg.Resolvable):
+class OutputsSettings(SettingsGroup):
     """Where the tables go: ``<path>/<asset>.parquet``, the Delta table ``<path>/<asset>``, or tables of a database."""
 
-    path: str = Field(description="Folder or URL that fsspec knows; relative to the project's folder.")
+    path: str = Field(
+        description="Folder or fsspec URL, relative to the project's folder.",
+        examples=["tables/churn", "s3://bucket/churn"],
+    )
     format: Literal["parquet", "csv", "delta", "sql"] = Field(
-        default="parquet", description="How tables are written; sql: into `database`, small files still below `path`."
+        default="parquet",
+        description="How tables are written: parquet, csv, delta, or sql (into `database`; small files such as the "
+        "report are still written below `path`).",
+        examples=["delta"],
     )
     database: str | EnvironmentSettings | None = Field(
         default=None,
-        description="With format sql: postgresql://..., sqlite:///file, duckdb:///file, or {env: NAME_OF_VARIABLE}.",
+        description="With format sql: postgresql://..., sqlite:///file, duckdb:///file, or {env: NAME_OF_VARIABLE}. A "
+        "URL with a password is refused; use the variable.",
+        examples=["duckdb:///tables.duckdb", {"env": "WAREHOUSE_URL"}],
     )
     database_schema: str | None = Field(
-        default=None, alias="schema", description="With format sql: the tables' schema; it must be there."
+        default=None,
+        alias="schema",
+        description="With format sql: the schema of the tables, which must exist. Null: the database's default schema.",
+        examples=["scoring"],
     )
     mode: Literal["replace", "append", "upsert"] = Field(
         default="replace",
-        description="With format sql: what becomes of earlier runs' predictions and explanations. upsert: by row key.",
+        description="With format sql: what happens to the rows of earlier runs. replace: they are replaced; append: "
+        "they are kept; upsert: rows with the same row key are replaced.",
+        examples=["upsert"],
     )
-    prefix: str | None = Field(default=None, description="With format sql: put before each table's name.")
+    prefix: str | None = Field(
+        default=None, description="With format sql: prefix of each table's name. Null: none.", examples=["churn_"]
+    )
     joined: bool = Field(
         default=False,
-        description="Publish predictions_explained too: predictions and explanations in one table, as large as both.",
+        description="Publish predictions_explained as well: predictions and explanations in one table, as large as "
+        "both together.",
+        examples=[True],
     )
     KIND: str | None = Field(
-        default=None, description="Instead of a format: your own writer, module.Class, a subclass of TableIOManager."
+        default=None,
+        description="Instead of a format: your own writer as module.Class, a subclass of TableIOManager. Null: by "
+        "`format`.",
+        examples=["my_project.writers.MyTables"],
     )
     storage_options: dict[str, Any] | None = Field(
         default=None,
-        description="For fsspec. Write secrets as {env: NAME_OF_VARIABLE}; they are read when a run starts.",
+        description="Options for fsspec. Write secrets as {env: NAME_OF_VARIABLE}; they are read when a run starts.",
+        examples=[{"secret": {"env": "AWS_SECRET"}}],
     )
 
     @model_validator(mode="after")

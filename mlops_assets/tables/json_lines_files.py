@@ -2,8 +2,9 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 import pyarrow as pa
 from pyarrow import json as arrow_json
@@ -11,6 +12,7 @@ from pyarrow import json as arrow_json
 from mlops_assets.errors import TableError
 from mlops_assets.storage.location import Location
 from mlops_assets.tables.files import FileFormat
+from mlops_assets.tables.json_text import JsonValuesAsText
 from mlops_assets.tables.text_files import lines_of, open_text_file, with_compressed
 
 _BLOCK_BYTES = 32 << 20
@@ -26,24 +28,26 @@ class JsonLinesFiles(FileFormat):
 
     Attributes
     ----------
-    types
-        Columns whose type is declared. The others have the type that the first 32 MiB of a file show; a value that does
-        not fit it later is an error that says so.
+    declared
+        Columns whose type is declared: read as text, each value as it is written. The others have the type that the
+        first 32 MiB of a file show; a value that does not fit it later is an error that says so.
     """
 
     name = "jsonl"
     extensions = with_compressed(".jsonl", ".ndjson")
 
-    types: Mapping[str, pa.DataType] = field(default_factory=dict)
+    declared: frozenset[str] = frozenset()
 
     def schema(self, file: Location) -> pa.Schema:
-        declared = pa.schema(list(self.types.items())) if self.types else None
-        with open_text_file(file, self.name) as stream:
-            return self._reader(stream, declared, file).schema
+        declared = pa.schema([(name, pa.string()) for name in sorted(self.declared)]) if self.declared else None
+        with self._open(file) as stream:
+            schema = self._reader(stream, declared, file).schema
+        absent = self.declared - _members(file, self.declared) if self.declared else set()
+        return pa.schema([field for field in schema if field.name not in absent])
 
     def batches(self, file: Location, schema: pa.Schema, _columns: Sequence[str], /) -> Iterator[pa.RecordBatch]:
         rows = 0
-        with open_text_file(file, self.name) as stream:
+        with self._open(file) as stream:
             reader = self._reader(stream, schema, file)
             while True:
                 try:
@@ -55,6 +59,15 @@ class JsonLinesFiles(FileFormat):
                 rows += batch.num_rows
                 yield batch
 
+    @contextmanager
+    def _open(self, file: Location) -> Iterator[pa.NativeFile]:
+        with open_text_file(file, self.name) as stream:
+            if not self.declared:
+                yield stream
+                return
+            with lines_of(file) as lines:
+                yield pa.PythonFile(JsonValuesAsText(lines, self.declared), mode="r")
+
     @staticmethod
     def _reader(stream: pa.NativeFile, schema: pa.Schema | None, file: Location) -> "arrow_json.JSONStreamingReader":
         try:
@@ -65,6 +78,21 @@ class JsonLinesFiles(FileFormat):
             )
         except pa.ArrowInvalid as error:
             raise _explain(error, file, schema, 0) from error
+
+
+def _members(file: Location, names: frozenset[str]) -> set[str]:
+    """Those of `names` that some line has; reading ends when all were met."""
+    met: set[str] = set()
+    with lines_of(file) as text:
+        for line in text:
+            if met == names:
+                break
+            try:
+                row = json.loads(line) if line.strip() else {}
+            except ValueError:
+                return set(names)  # reading the rows says what is wrong
+            met |= names & row.keys() if isinstance(row, dict) else set()
+    return met
 
 
 def _explain(error: pa.ArrowInvalid, file: Location, schema: pa.Schema | None, rows: int) -> TableError:

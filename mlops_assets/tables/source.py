@@ -7,8 +7,8 @@ from typing import Literal, get_args
 import pyarrow as pa
 import pyarrow.dataset as ds
 
+from mlops_assets.arrow.declared_types import declare_types
 from mlops_assets.arrow.input_table import InputTable, key_rows
-from mlops_assets.arrow.type_names import arrow_type
 from mlops_assets.errors import ConfigurationError, TableError, did_you_mean
 from mlops_assets.storage.location import Location
 from mlops_assets.tables.csv_files import CsvFiles
@@ -42,7 +42,7 @@ class TableSource:
     limit
         At most so many rows, from the start.
     types
-        Arrow type names by column (``{"age": "int64"}``), for CSV, JSON Lines and the folders' columns.
+        Arrow type names by column (``{"age": "int64"}``); see `declare_types`.
     delimiter
         Of CSV: one character; None is a comma (a tab for ``.tsv``).
     null_values
@@ -93,13 +93,11 @@ class TableSource:
         uri = self.location.uri
         if self.format == "delta" or (self.format is None and is_delta(self.location)):
             return self._delta()
-        types = {column: arrow_type(name, where=uri) for column, name in self.types.items()}
-        reader = self._reader(types)
+        reader = self._reader()
         files = table_files(self.location, reader)
         stored = _common_schema(files, reader)
-        partitions = _partition_fields(files, stored, reader, types)
+        partitions = _partition_fields(files, stored, reader, self.types)
         schema = pa.schema([*stored, *partitions], metadata=stored.metadata)
-        self._refuse_unused_types(types, reader, stored, partitions)
 
         rows_of_files: list[int] = []
 
@@ -123,8 +121,8 @@ class TableSource:
                 partition_base_dir=self.location.path if partitions else None,
             )
 
-        untyped = {name for name in schema.names if name not in types} if reader.name == "csv" else set()
-        return key_rows(
+        untyped = set(schema.names) if reader.name == "csv" else set()
+        table = key_rows(
             schema,
             batches,
             uri=uri,
@@ -135,15 +133,10 @@ class TableSource:
             lazy=lazy if reader.name == "parquet" else None,
             parts=lambda: tuple(rows_of_files),
         )
+        return declare_types(table, self.types)
 
     def _delta(self) -> InputTable:
-        if self.types:
-            raise TableError(
-                f"types names column {next(iter(self.types))!r}, but a Delta table has types of its own",
-                where=self.location.uri,
-                fix="Take it out of types",
-            )
-        return delta_table(
+        table = delta_table(
             self.location,
             version=self.version,
             timestamp=self.timestamp,
@@ -151,12 +144,13 @@ class TableSource:
             columns=self.columns,
             limit=self.limit,
         )
+        return declare_types(table, self.types)
 
-    def _reader(self, types: Mapping[str, pa.DataType]) -> FileFormat:
+    def _reader(self) -> FileFormat:
         readers: dict[str, FileFormat] = {
             "parquet": ParquetFiles(),
-            "csv": CsvFiles(types, self.delimiter, self.null_values),
-            "jsonl": JsonLinesFiles(types),
+            "csv": CsvFiles({}, self.delimiter, self.null_values),
+            "jsonl": JsonLinesFiles(frozenset(self.types)),
         }
         if self.format is not None:
             return readers[self.format]
@@ -170,19 +164,6 @@ class TableSource:
             raise TableError("No such file or folder", where=self.location.uri, fix="Check the path")
         what = "There are files of several formats" if formats else "The extension does not show the table's format"
         raise ConfigurationError(what, where=self.location.uri, fix=f"Set format to one of {', '.join(FORMATS)}")
-
-    def _refuse_unused_types(
-        self, types: Mapping[str, pa.DataType], reader: FileFormat, stored: pa.Schema, partitions: Sequence[pa.Field]
-    ) -> None:
-        folders = [column.name for column in partitions]
-        known = folders if reader.name == "parquet" else [*stored.names, *folders]
-        for column in types:
-            if column not in known:
-                if column in stored.names:
-                    what = f"types names column {column!r}, but a Parquet file has types of its own"
-                else:
-                    what = f"types names column {column!r}, which is not in the table{did_you_mean(column, known)}"
-                raise TableError(what, where=self.location.uri, fix="Take it out of types")
 
 
 def _common_schema(files: Sequence[TableFile], reader: FileFormat) -> pa.Schema:
@@ -217,7 +198,7 @@ def _common_schema(files: Sequence[TableFile], reader: FileFormat) -> pa.Schema:
 
 
 def _partition_fields(
-    files: Sequence[TableFile], stored: pa.Schema, reader: FileFormat, types: Mapping[str, pa.DataType]
+    files: Sequence[TableFile], stored: pa.Schema, reader: FileFormat, types: Mapping[str, str]
 ) -> list[pa.Field]:
     """One field per ``name=value`` folder: text for CSV, else int64 where every folder's value is a plain integer."""
     names = list(dict.fromkeys(name for file in files for name in file.partition))
@@ -231,8 +212,8 @@ def _partition_fields(
             )
         values = [file.partition.get(name) for file in files]
         whole = all(value is None or _is_whole(value) for value in values) and any(values)
-        guessed = pa.int64() if whole and reader.name != "csv" else pa.string()
-        fields.append(pa.field(name, types.get(name, guessed)))
+        as_text = reader.name == "csv" or name in types  # a declared type is given by the contract, row by row
+        fields.append(pa.field(name, pa.int64() if whole and not as_text else pa.string()))
     return fields
 
 
@@ -242,11 +223,4 @@ def _is_whole(text: str) -> bool:
 
 
 def _constant(file: TableFile, field: pa.Field) -> pa.Scalar:
-    try:
-        return pa.scalar(file.partition.get(field.name), pa.string()).cast(field.type)
-    except pa.ArrowInvalid as error:
-        raise TableError(
-            f"Folder column {field.name!r} is not {field.type}",
-            where=file.location.uri,
-            fix="Mend its type in types",
-        ) from error
+    return pa.scalar(file.partition.get(field.name), pa.string()).cast(field.type)

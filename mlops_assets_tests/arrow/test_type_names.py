@@ -14,7 +14,7 @@ def test_what_arrow_calls_a_type_is_its_name(kind):
     assert arrow_type(str(kind)) == kind
 
 
-@pytest.mark.parametrize("name", ["Int64", "timestamp", "decimal128(99, 2)", "list", ""])
+@pytest.mark.parametrize("name", ["Int64", "timestamp[m]", "decimal128(99, 2)", "list", ""])
 def test_other_names_are_refused_with_those_there_are(name):
     with pytest.raises(ConfigurationError, match=r"is not the name of a type.*int64"):
         arrow_type(name)

@@ -80,3 +80,17 @@ def test_definitions_that_cannot_be_loaded_are_reported_without_a_traceback(proj
     assert (done.returncode, done.stdout) == (1, "")
     assert "ZeroDivisionError" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_model_with_a_name_of_its_own_is_found_under_both(project):
+    yaml = project.root / "src" / "theirs" / "defs" / "fraud" / "defs.yaml"
+    yaml.write_text(yaml.read_text().replace("model: fraud", "model: fraud\n  name: fraud_west"))
+    for name in ("fraud", "fraud_west"):
+        done = command(project.root, "journal", name)
+        assert (done.returncode, done.stderr) == (0, "")
+    other = yaml.parent.parent / "east" / "defs.yaml"
+    other.parent.mkdir()
+    other.write_text(yaml.read_text().replace("west", "east").replace("data/fraud", "data/east"))
+    done = command(project.root, "journal", "fraud")
+    assert done.returncode == 1
+    assert "Use one of: fraud_east, fraud_west" in done.stderr

@@ -1,11 +1,19 @@
 """What the demo prepares; that it runs is tested with the README's commands."""
 
 import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
 
 import pytest
 
 from mlops_assets.demo.champion import ALIAS, MODEL, register_demo_champion, write_demo_table
-from mlops_assets.demo.run import prepare_dagster_home
+from mlops_assets.demo.project import DEFS_YAML, FILES, write_demo_project
+from mlops_assets.demo.run import find_demo_project, prepare_dagster_home
+from mlops_assets.errors import ConfigurationError
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -47,3 +55,65 @@ def test_the_model_is_registered_once_and_made_the_champion_again(registry):
     assert (first.version, first.registered_now) == (1, True)
     assert (second.version, second.registered_now) == (1, False)
     assert int(registry.client.get_model_version_by_alias(MODEL, ALIAS).version) == 1
+
+
+def test_this_repositorys_code_location_is_the_demo():
+    assert (ROOT / "mlops_assets" / "defs" / "breast_cancer" / "defs.yaml").read_text("utf-8") == DEFS_YAML
+    assert find_demo_project() == ROOT
+
+
+def test_the_project_is_written_once_and_a_users_changes_stay(tmp_path, monkeypatch):
+    assert len(write_demo_project(tmp_path)) == len(FILES)
+    changed = tmp_path / "breast_cancer_demo" / "defs" / "breast_cancer" / "defs.yaml"
+    changed.write_text("# theirs")
+    (tmp_path / ".gitignore").unlink()
+    assert write_demo_project(tmp_path) == [tmp_path / ".gitignore"]
+    assert changed.read_text() == "# theirs"
+    monkeypatch.chdir(changed.parent)
+    assert find_demo_project() == tmp_path
+
+
+def test_another_project_is_left_alone(tmp_path):
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "theirs"\n')
+    with pytest.raises(ConfigurationError, match="another project"):
+        write_demo_project(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["pyproject.toml"]
+
+
+@pytest.mark.slow
+def test_the_demo_runs_outside_this_repository(without_home):
+    """In an empty folder; again it registers and writes nothing new, and other commands find it."""
+    command = Path(sys.executable).parent / "mlops-assets"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("DAGSTER_HOME", "MLFLOW"))}
+
+    def run(*arguments, cwd=without_home):
+        return subprocess.run(
+            [command, *arguments], cwd=cwd, env=environment, capture_output=True, text=True, check=False
+        )
+
+    first = run("demo")
+    assert first.returncode == 0, first.stdout + first.stderr
+    assert "version 1 registered now" in first.stdout
+    assert "dev --target-path mlops_assets_demo" in first.stdout
+    tables = without_home / "mlops_assets_demo" / ".mlops_assets" / "tables" / "breast_cancer"
+    assert f"{tables.relative_to(without_home)}/predictions.parquet" in first.stdout
+    before = (tables / "predictions.parquet").read_bytes()
+    again = run("demo", "mlops_assets_demo")
+    assert "version 1 was already registered" in again.stdout
+    assert (tables / "predictions.parquet").read_bytes() == before
+    journal = run("journal", "breast_cancer", cwd=without_home / "mlops_assets_demo")
+    assert journal.returncode == 0, journal.stderr
+    assert "Champion" in journal.stdout
+
+
+@pytest.mark.slow
+def test_the_wheel_holds_no_demo_definitions(tmp_path):
+    subprocess.run(
+        [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(tmp_path), str(ROOT)],
+        check=True,
+        capture_output=True,
+    )
+    (wheel,) = tmp_path.glob("mlops_assets-*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    assert "mlops_assets/component.py" in names
+    assert not [name for name in names if name.startswith(("mlops_assets/defs", "mlops_assets/definitions"))]

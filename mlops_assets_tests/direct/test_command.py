@@ -69,7 +69,9 @@ def test_a_failure_leaves_the_file_that_was_there(files, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("text", "python", "command"),
     [
-        ("set `contract: {missing: allow}`", 'set missing="allow"', "set --missing allow"),
+        ("write `contract: {missing: allow}` into its YAML: x", 'pass missing="allow": x', "add --missing allow: x"),
+        ("Use `inputs: {columns: [a, b]}`", "Use columns=['a', 'b']", 'Use --columns "a, b"'),
+        ("Write `predict: {method: predict}` into its YAML", 'Pass method="predict"', "Add --method predict"),
         ("raise contract.max_rejected", "raise max_rejected", "raise --max-rejected"),
         ("inputs.types does", "types does", "--types does"),
         ("the column types is an int", "the column types is an int", "the column types is an int"),

@@ -28,6 +28,7 @@ WITHOUT_RESULTS = (
     "trees.errors",
     # Look classes up by name; the chosen class is part of the identity.
     "strategies",
+    "mistakes",
     # Where and when work is done. A change of how results are named or cut loses them, and mixes nothing up.
     "engines",
     # Fetching, verifying and refusing a model: the digest of what is loaded is part of the identity.
@@ -39,7 +40,7 @@ WITHOUT_RESULTS = (
     "state",
 )
 # ... except how a model is deserialized and asked.
-WITH_RESULTS = (LOADING, "models.loaded_model")
+WITH_RESULTS = (LOADING, "models.loaded_model", "models.native_input")
 
 
 @dataclass(frozen=True)

@@ -92,9 +92,7 @@ def test_an_estimator_fitted_without_names_is_explained_by_position(save: Save, 
     assert np.abs(explanation.values).mean(axis=0).argmax() == 0
 
 
-def test_a_classifier_inside_a_python_model_is_explained_by_its_probabilities(
-    save: Save, numbers: pd.DataFrame
-) -> None:
+def test_a_classifier_inside_a_python_model_is_explained_exactly(save: Save, numbers: pd.DataFrame) -> None:
     class Labels(PythonModel):
         def __init__(self, model: Any) -> None:
             self.model = model
@@ -105,8 +103,8 @@ def test_a_classifier_inside_a_python_model_is_explained_by_its_probabilities(
     estimator = LogisticRegression().fit(numbers, np.where(numbers["age"] > 0, "yes", "no"))
     explainer = choose_explainer(save(Labels(estimator), numbers), numbers.columns, numbers.head(10))
     explanation = explainer.explain(numbers.head(5))
-    assert (explainer.KIND, explainer.space, explainer.outputs) == ("PermutationExplainer", "probability", ("yes",))
-    np.testing.assert_allclose(explanation.prediction[:, 0], estimator.predict_proba(numbers.head(5))[:, 1])
+    assert (explainer.KIND, explainer.space, explainer.outputs) == ("LinearExplainer", "log-odds", ("yes",))
+    np.testing.assert_allclose(explanation.prediction[:, 0], estimator.decision_function(numbers.head(5)))
 
 
 def test_a_python_model_with_a_rule_of_its_own_is_not_explained_by_the_classifier_inside(

@@ -2,11 +2,13 @@
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.dataset as ds
 import pytest
 from sklearn.metrics import ndcg_score
 
 from mlops_assets.errors import ExplanationError
 from mlops_assets.explain.compare.diff import compare_ledgers, compare_rankings
+from mlops_assets.explain.ledger.stored import StoredLedger
 from mlops_assets.explain.ledger.summary import LedgerSummary
 from mlops_assets.explain.ranking import ndcg
 from mlops_assets_tests.explain.old_ledgers import as_of_0_1, small_ledger
@@ -128,11 +130,20 @@ def test_ledgers_on_different_scales_are_compared_by_rank_and_sign_alone() -> No
     assert diff.spaces == ("softmax margin", "log-odds")
     assert {change.mean_abs_change for output in diff.outputs for change in output.features} == {None}
     assert {change.sign_flips for output in diff.outputs for change in output.features} == {0.0}
-    assert compare_ledgers(old.to_batches(), old.to_batches(), ["id"]).spaces is None
+    assert not diff.has_one_scale
+    same = compare_ledgers(old.to_batches(), old.to_batches(), ["id"])
+    assert (same.spaces, same.has_one_scale) == (("softmax margin", "softmax margin"), True)
+
+
+def test_global_tables_of_two_releases_are_compared_by_the_names_of_outputs() -> None:
+    summary = LedgerSummary.from_batches(StoredLedger.of(ds.dataset(small_ledger([1, 2]))).rows(), ("a", "b"))
+    diff = compare_rankings(summary.table(), summary.table(pa.int64()))
+    assert [output.output for output in diff.outputs] == ["0", "1", "2"]
+    assert (diff.added_outputs, diff.lowest_ndcg) == ((), 1.0)
 
 
 def test_a_ledger_of_0_1_is_compared_with_one_of_today() -> None:
     ledger = small_ledger([1, 2])
     diff = compare_ledgers(as_of_0_1(ledger).to_batches(), ledger.to_batches(), ["id"])
-    assert (diff.spaces, diff.rows, diff.lowest_ndcg) == (None, 6, 1.0)
+    assert (diff.spaces, diff.has_one_scale, diff.rows, diff.lowest_ndcg) == (None, True, 6, 1.0)
     assert {change.mean_abs_change for output in diff.outputs for change in output.features} == {0.0}

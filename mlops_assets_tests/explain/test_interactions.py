@@ -219,9 +219,12 @@ def test_the_ledger_has_a_column_per_pair(three_classes, numbers: pd.DataFrame) 
     ledger = pa.Table.from_batches(explain_batches(batches, three_classes, _frame, ["patient"], REFERENCE))
     names = [f"interaction_{one}__{other}" for one, other in three_classes.interaction_pairs]
     assert ledger.schema == ledger_schema(
-        pa.schema([("patient", pa.int64())]), three_classes.features, pairs=three_classes.interaction_pairs
+        pa.schema([("patient", pa.int64())]),
+        three_classes.features,
+        output_type=three_classes.output_type,
+        pairs=three_classes.interaction_pairs,
     )
-    assert ledger.schema.names[9:] == [*names, "model_version", "model_digest"]
+    assert ledger.schema.names[10:] == [*names, "model_version", "model_digest"]
     assert [ledger.schema.field(name) for name in names] == [pa.field(name, pa.float64(), False) for name in names]
     expected = three_classes.explain(numbers).interactions
     for place, name in enumerate(names):

@@ -1,5 +1,6 @@
 """Models that explain themselves come first, and their answers are held to the common form."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -100,8 +101,12 @@ def test_every_form_of_answer_is_aligned(save: Save, numbers: pd.DataFrame, shap
     ],
 )
 def test_an_answer_of_the_wrong_form_says_what_is_wrong(save: Save, numbers: pd.DataFrame, shape, message) -> None:
+    model = save(Explains(shape), numbers)
     with pytest.raises(ExplanationError, match=message):
-        _explain(save, Explains(shape), numbers)
+        choose_explainer(model, numbers.columns, numbers, ExplainConfig(KIND="ModelExplainer"))
+    chosen = choose_explainer(model, numbers.columns, numbers)
+    assert chosen.KIND == "PermutationExplainer"
+    assert re.search(f"explain_samples\\(\\) was passed over: .*{message}", chosen.reason)
 
 
 class OfAPipeline(PythonModel):

@@ -4,6 +4,8 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from mlops_assets.explain.ledger.summary import LedgerSummary
 from mlops_assets.explain.report.contents import ReportContents
 from mlops_assets.explain.report.example_rows import pick_example_rows
 from mlops_assets.explain.report.report import report_html
+from mlops_assets.explain.spaces import SPACES
 from mlops_assets_tests.waiting import LONGEST_SECONDS
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
@@ -209,3 +212,19 @@ def test_a_real_browser_prints_it(tmp_path: Path) -> None:
     _chromium(tmp_path, f"--print-to-pdf={pdf}", (tmp_path / "report.html").as_uri())
     assert pdf.read_bytes().startswith(b"%PDF")
     assert pdf.stat().st_size > 20_000
+
+
+@pytest.mark.parametrize("space", list(SPACES))
+def test_the_unit_is_a_true_sentence_with_the_way_back(space) -> None:
+    page = unescape(report_html(_contents(space=space)))
+    assert SPACES[space].meaning in page
+    assert f"effect on the prediction ({SPACES[space].axis})" in page
+    others = {other.meaning for name, other in SPACES.items() if name != space}
+    assert not any(other in page for other in others)
+
+
+def test_effects_on_two_scales_are_named() -> None:
+    difference = replace(compare_ledgers([_ledger(0.5)], [_ledger()], ["patient"]), spaces=("log-odds", "probability"))
+    assert "(effects before in log-odds, now in probability)" in report_html(_contents(difference=difference))
+    same = replace(difference, spaces=("log-odds", "log-odds"))
+    assert "effects before in" not in report_html(_contents(difference=same))

@@ -102,6 +102,10 @@ CASES: dict[str, tuple[Any, str, Callable[..., Any], str, str]] = {
     "lightgbm, own loss": (
         LGBMRegressor(**QUIET, objective=lambda y, p: (p - y, np.ones(len(y)))), "number", _predict, "identity", TREE,
     ),
+    "lightgbm, own loss, classes": (
+        LGBMClassifier(**QUIET, objective=lambda y, p: (1 / (1 + np.exp(-p)) - y, np.ones(len(y)))), "binary",
+        _predict, "identity", TREE,
+    ),
     "lightgbm, square root": (LGBMRegressor(**QUIET, reg_sqrt=True), "count", _predict, "identity", PERMUTATION),
     "lightgbm, ranker": (LGBMRanker(**QUIET), "binary", _predict, "identity", TREE),
     "xgboost": (XGBClassifier(**SMALL), "binary", _proba, "log-odds", TREE),
@@ -298,3 +302,43 @@ def test_what_predicts_no_probability_has_no_attributions_of_one(name: str, kind
         ledger_of(loaded(fitted(name)), space="probability", KIND=kind)
     assert "Leave explain.space out" in str(refused.value)
     assert "PermutationExplainer" not in str(refused.value)
+
+
+class ExplainsItself:
+    """A Python model round a booster, with the booster's own contributions."""
+
+    def __init__(self, model: Any, space: str) -> None:
+        self.model, self.explain_space = model, space
+
+    def predict(self, context: object, rows: pd.DataFrame, params: object = None) -> Any:
+        return self.model.predict(rows)
+
+    def _contributions(self, rows: pd.DataFrame) -> np.ndarray:
+        parts = np.asarray(self.model.predict(rows, pred_contrib=True)).reshape(len(rows), -1, len(FRAME.columns) + 1)
+        return parts.transpose(0, 2, 1)
+
+    def explain_samples(self, rows: pd.DataFrame) -> np.ndarray:
+        return self._contributions(rows)[:, :-1]
+
+    def explain_base(self, rows: pd.DataFrame) -> np.ndarray:
+        return self._contributions(rows)[:, -1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "space"),
+    [("lightgbm", "log-odds"), ("lightgbm, classes", "softmax margin"), ("lightgbm, ova", "log-odds")],
+)
+def test_a_model_s_own_explanation_in_its_own_space(name: str, space: str) -> None:
+    booster = fitted(name)
+    own = ExplainsItself(booster, space)
+    pyfunc = SimpleNamespace(
+        predict=lambda rows, params=None: booster.predict(rows), metadata=SimpleNamespace(signature=None)
+    )
+    model = LoadedModel(REFERENCE, cast(Any, pyfunc), python_model=own)
+    explainer, ledger = ledger_of(model)
+    assert (explainer.KIND, ledger["space"].unique().tolist()) == ("ModelExplainer", [space])
+    np.testing.assert_allclose(recompute(ledger), _proba(booster, FRAME.head(20)), rtol=1e-6)
+    assert ledger["residual"].abs().max() < 1e-9
+    rows = explainer.predict(FRAME.head(20)).ravel()
+    np.testing.assert_allclose(rows, ledger["explained_value"], rtol=1e-12, atol=1e-12)

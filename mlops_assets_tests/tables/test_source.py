@@ -411,7 +411,7 @@ class TestRefusals:
         )
 
     def test_types_for_a_parquet_column(self, parquet):
-        assert "a Parquet file has types of its own" in refusal(parquet, types={"x": "int64"})
+        assert "did you mean 'x'" in refusal(parquet, types={"xx": "int64"})
 
     def test_a_column_in_files_and_folders(self, tmp_path):
         (tmp_path / "a=1").mkdir()

@@ -62,12 +62,48 @@ class SparkEngine(Engine):
 
     KIND: ClassVar[Literal["SparkEngine"]] = "SparkEngine"
 
-    master: str | None = None
-    remote: str | None = field(default=None, repr=False)
-    name: str = "mlops_assets"
-    conf: Mapping[str, Any] = field(default_factory=dict, repr=False, hash=False)
-    start_seconds: float = 120.0
-    in_flight_mib: float = 128.0
+    master: str | None = field(
+        default=None,
+        metadata={
+            "description": "Address of a classic Spark cluster: spark://host:7077, yarn, k8s://... or local[4]. "
+            "This process is the driver and needs Java. Set master or remote.",
+            "examples": ["spark://host:7077", "local[4]"],
+        },
+    )
+    remote: str | None = field(
+        default=None,
+        repr=False,
+        metadata={
+            "description": "Address of a Spark Connect server; needs no Java here. Set master or remote.",
+            "examples": ["sc://host:15002"],
+        },
+    )
+    name: str = field(
+        default="mlops_assets",
+        metadata={"description": "Name of the application on the cluster.", "examples": ["churn_scoring"]},
+    )
+    conf: Mapping[str, Any] = field(
+        default_factory=dict,
+        repr=False,
+        hash=False,
+        metadata={
+            "description": "Settings of Spark, whose names begin with spark.; with remote, those that a session "
+            "may change.",
+            "examples": [{"spark.executor.memory": "4g"}],
+        },
+    )
+    start_seconds: float = field(
+        default=120.0,
+        metadata={"description": "Seconds to wait for the first worker; above 0.", "examples": [300.0]},
+    )
+    in_flight_mib: float = field(
+        default=128.0,
+        metadata={
+            "description": "Approximate MiB of rows that are processed at once; they are held in the driver's "
+            "memory (spark.driver.memory). Above 0.",
+            "examples": [512.0],
+        },
+    )
 
     def __post_init__(self) -> None:
         if (self.master is None) == (self.remote is None):

@@ -79,8 +79,8 @@ class ExplanationDiff:
     rows
         Ledger rows compared; 0 where only global tables were.
     spaces
-        The scales of the old and of the new ledger where they differ: then sizes are compared within each, never
-        across, and no feature has a `mean_abs_change`.
+        The scales of the old and of the new ledger, where both say theirs. Where they differ, sizes are compared within
+        each, never across, and no feature has a `mean_abs_change`.
     added_features, removed_features, added_outputs, removed_outputs
         What only the new, or only the old version has; it takes no part in the comparison.
     """
@@ -92,6 +92,11 @@ class ExplanationDiff:
     removed_features: tuple[str, ...] = ()
     added_outputs: tuple[str, ...] = ()
     removed_outputs: tuple[str, ...] = ()
+
+    @property
+    def has_one_scale(self) -> bool:
+        """Whether sizes of the old and of the new attributions may be compared, as far as is known."""
+        return self.spaces is None or self.spaces[0] == self.spaces[1]
 
     @property
     def lowest_ndcg(self) -> float:

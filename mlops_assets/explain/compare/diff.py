@@ -61,8 +61,8 @@ def compare_ledgers(
     features = [name for name in right.features if name in left.features]
     columns = [*row_key, "output", *(shap_column(name) for name in features)]
     shared = _shared_outputs(left, right)
-    differ = left.space is not None and right.space is not None and left.space != right.space
-    spaces = (str(left.space), str(right.space)) if differ else None
+    spaces = None if left.space is None or right.space is None else (left.space, right.space)
+    same_scale = spaces is None or spaces[0] == spaces[1]
     sums = {output: _Sums(len(features)) for output in shared}
     pairs = zip_longest(left.cut(columns, shared), right.cut(columns, shared))
     for one, other in pairs:
@@ -73,7 +73,7 @@ def compare_ledgers(
             of_output = outputs == output
             _add(sums[output], before[of_output], after[of_output])
     return ExplanationDiff(
-        tuple(_change(output, features, total, top_k, same_scale=spaces is None) for output, total in sums.items()),
+        tuple(_change(output, features, total, top_k, same_scale=same_scale) for output, total in sums.items()),
         sum(total.rows for total in sums.values()),
         spaces,
         tuple(name for name in right.features if name not in left.features),
@@ -218,5 +218,6 @@ def _global(table: pa.Table) -> dict[str, dict[str, tuple[float, float]]]:
     """Output -> feature -> (mean absolute, mean) attribution."""
     means: dict[str, dict[str, tuple[float, float]]] = {}
     for row in table.select(["output", "feature", "mean_abs_shap", "mean_shap"]).to_pylist():
-        means.setdefault(row["output"], {})[row["feature"]] = (row["mean_abs_shap"], row["mean_shap"])
+        # Class labels in tables of today, their names in those of 0.1.
+        means.setdefault(str(row["output"]), {})[row["feature"]] = (row["mean_abs_shap"], row["mean_shap"])
     return means

@@ -35,9 +35,10 @@ def settle_space(claimed: Space, additive: Floats, expected: Floats, response: S
     """
     if response == "margin":
         return "margin" if claimed == "identity" else claimed
-    if response == "identity" and claimed != "identity" and not _agrees(to_response_scale(additive, claimed), expected):
-        return "identity" if _agrees(additive, expected) else claimed
-    return claimed
+    if response != "identity" or claimed == "identity":
+        return claimed
+    links = claimed != "margin" and _agrees(to_response_scale(additive, claimed), expected)
+    return "identity" if not links and _agrees(additive, expected) else claimed
 
 
 def _agrees(numbers: Floats, expected: Floats) -> bool:

@@ -1,14 +1,16 @@
 """Choose the explainer: the model's own, the most exact one that fits, or the one that the settings name."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mlops_assets.errors import ExplanationError, NotApplicableError
 from mlops_assets.explain.explainers.agreement import find_disagreement
 from mlops_assets.explain.explainers.explainer import ExplainConfig, Explainer, ExplanationSubject
+from mlops_assets.explain.explainers.inner_models import find_inner_models
 from mlops_assets.explain.explainers.linear import LinearExplainer
-from mlops_assets.explain.explainers.model_explainer import ModelExplainer, read_model_importance
+from mlops_assets.explain.explainers.model_explainer import ModelExplainer
+from mlops_assets.explain.explainers.model_importance import read_model_importance
 from mlops_assets.explain.explainers.native import NativeExplainer
 from mlops_assets.explain.explainers.permutation import EXACT_FEATURES, PermutationExplainer
 from mlops_assets.explain.explainers.response import class_output_names, read_response
@@ -90,9 +92,12 @@ def choose_explainer(
     classes = subject.response.classes
     if classes is not None and tuple(explainer.outputs) == class_output_names(classes):
         explainer.output_type = label_type(classes)
-    importance = read_model_importance(subject) if config.KIND is None else None
-    if importance is not None:
-        explainer.native_importance = importance
+    if config.KIND is None or isinstance(explainer, ModelExplainer):
+        importance, reason = read_model_importance(subject)
+        if importance is not None:
+            explainer.native_importance = importance
+        if reason:
+            explainer.reason += f"; {reason}"
     return explainer
 
 
@@ -119,23 +124,28 @@ def _asked_for(kind: str, subject: ExplanationSubject) -> Explainer:
 
 
 def _first_that_fits(subject: ExplanationSubject) -> Explainer:
+    own: list[str] = []
     try:
         return ModelExplainer(subject)
     except NotApplicableError:
         pass  # the usual case: not worth a word in the reason
+    except ExplanationError as error:
+        own.append(f"the model's own explain_samples() was passed over: {error.what}")
     passed_over: list[str] = []
-    for kind in _EXACT:
-        try:
-            explainer: Explainer = kind(subject)
-        except NotApplicableError as error:
-            passed_over.append(f"{kind.KIND} does not apply: {error.what}")
-            continue
-        difference = find_disagreement(explainer, subject, _probe(subject))
-        if difference is None:
-            return explainer
-        passed_over.append(f"{kind.KIND} was dropped: {difference}")
+    for candidate in _with_estimators(subject):
+        for kind in _EXACT:
+            try:
+                explainer: Explainer = kind(candidate)
+            except NotApplicableError as error:
+                passed_over.append(f"{kind.KIND} does not apply: {error.what}")
+                continue
+            difference = find_disagreement(explainer, subject, _probe(subject))
+            if difference is None:
+                explainer.reason = "; ".join([explainer.reason, *own])
+                return explainer
+            passed_over.append(f"{kind.KIND} was dropped: {difference}")
     fallback = PermutationExplainer(subject)
-    fallback.reason = "; ".join([fallback.reason, *dict.fromkeys(passed_over)])
+    fallback.reason = "; ".join([fallback.reason, *own, *dict.fromkeys(passed_over)])
     return fallback
 
 
@@ -174,6 +184,16 @@ def _require_space(explainer: Explainer, subject: ExplanationSubject) -> None:
         where=f"explain.space, {subject.model.reference.uri}",
         fix=fix,
     )
+
+
+def _with_estimators(subject: ExplanationSubject) -> Iterator[ExplanationSubject]:
+    """The subject itself, or with each of the estimators that a custom Python model holds as the native one."""
+    holder = subject.model.python_model
+    inner = list(find_inner_models(holder)) if subject.model.native is None and holder is not None else []
+    for native in inner:
+        yield replace(subject, model=replace(subject.model, native=native))
+    if not inner:
+        yield subject
 
 
 def _probe(subject: ExplanationSubject) -> "pd.DataFrame":

@@ -1,14 +1,14 @@
 """Models that explain themselves: they take precedence, and their answers are checked like every other explanation."""
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 import numpy as np
 
 from mlops_assets.errors import ExplanationError, NotApplicableError
 from mlops_assets.explain.columns import shap_column
-from mlops_assets.explain.explainers.design import Design, read_design
 from mlops_assets.explain.explainers.explainer import Explainer, Explanation, ExplanationSubject
+from mlops_assets.explain.explainers.inner_models import read_transformed_columns
+from mlops_assets.explain.explainers.model_importance import find_self_explaining_model
 from mlops_assets.explain.explainers.sampling import frame_digest
 from mlops_assets.explain.spaces import from_probability
 from mlops_assets.trees.arrays import Floats, Space
@@ -17,24 +17,27 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+_ADDITIVE = 1e-4
+
+
 class ModelExplainer(Explainer):
     """The attributions that a model's own ``explain_samples(inputs)`` returns.
 
     The Python model is asked first, then its ``.model``. The answer is one of
 
     * a DataFrame with a column per input (or ``shap_<input>``), and optionally ``base_value``; its index is that of the
-      inputs, in any order;
+      inputs, in any order. Where the index was lost, rows are matched by position if there are as many, and only if
+      base and attributions then give the predictions;
     * an array (n, features), or (n, features, outputs);
     * an object with ``values`` and ``base_values``, such as ``shap.Explanation``.
 
-    Where the model keeps a scikit-learn pipeline (itself, or as its ``.model``), the columns may also be those of its
-    preprocessing, by their names or their number; they are rolled up to the inputs.
+    Where the model keeps a scikit-learn pipeline (see `find_inner_models`), the columns may also be those of its
+    preprocessing, by their names (with or without a step's prefix) or their number; they are rolled up to the inputs.
 
     The base is ``base_value``, ``base_values`` or the model's ``explain_base`` (a number, one per output, or a
     function of the inputs). Where the model names none it is the median over the background of prediction minus
     attributions: a constant if they are additive; if not, the residuals show it.
-    ``explain_space`` names the scale, by default that of the model's predictions. ``explain_model()``, where there is
-    one, gives the native importance: feature -> number.
+    ``explain_space`` names the scale, by default that of the model's predictions.
     """
 
     KIND: ClassVar[Literal["ModelExplainer"]] = "ModelExplainer"
@@ -51,11 +54,13 @@ class ModelExplainer(Explainer):
                 f"The model's explain_space is {space!r}", where=self._where, fix=f"Use one of {list(get_args(Space))}"
             )
         self.space = space
-        self.native_importance = read_model_importance(subject)
         self.reason = f"{type(self._model).__name__} brings its own explain_samples(inputs)"
         self._median: Floats | None = None
-        self._design, self._transformed = _pipeline_inside(subject, self._model)
-        values, base = self._ask(subject.background)
+        self._columns, self._why_not = read_transformed_columns(subject, self._model)
+        self._design = None if self._columns is None else self._columns.design
+        # Numbered otherwise than from 0, so that an index that is lost does not look like the inputs'.
+        first = 1_000_003
+        values, base = self._ask(subject.background.set_axis(range(first, first + len(subject.background))))
         if base is None:
             self.background, self.background_digest = subject.background, frame_digest(subject.background)
             self._median = np.median(self._predict(subject.background) - values.sum(axis=1), axis=0)
@@ -105,8 +110,14 @@ class ModelExplainer(Explainer):
         """Attributions (n, features, outputs) and base (n, outputs) or None, checked."""
         import pandas as pd
 
-        answer = self._model.explain_samples(rows)
+        try:
+            answer = self._model.explain_samples(rows)
+        except Exception as error:  # the user's own code; its message may hold values of the data
+            raise ExplanationError(
+                f"explain_samples() raised {type(error).__name__}", where=self._where, fix="Correct the model's method"
+            ) from error
         base: Any = None
+        index_lost = isinstance(answer, pd.DataFrame) and not _has_index_of(answer, rows)
         if isinstance(answer, pd.DataFrame):
             answer, base = self._aligned(answer, rows)
         elif hasattr(answer, "values") and hasattr(answer, "base_values"):
@@ -117,24 +128,46 @@ class ModelExplainer(Explainer):
         if base is None:
             base = getattr(self._model, "explain_base", None)
             base = np.reshape(base(rows), (len(rows), -1)) if callable(base) else base
-        return values, None if base is None else self._base(base, len(rows))
+        base = None if base is None else self._base(base, len(rows))
+        if index_lost:
+            self._check_positions(values, base, rows)
+        return values, base
+
+    def _check_positions(self, values: Floats, base: Floats | None, rows: "pd.DataFrame") -> None:
+        """Rows without their index are taken by position only where the sums then are the predictions."""
+        unexplained = self._predict(rows) - values.sum(axis=1)
+        expected = base if base is not None else self._median
+        if expected is None:
+            expected = np.median(unexplained, axis=0)
+        scale = max(float(np.abs(self._predict(rows)).max(initial=0.0)), np.finfo(np.float64).tiny)
+        gap = float(np.abs(unexplained - expected).max(initial=0.0)) / scale
+        if not gap <= _ADDITIVE:
+            raise ExplanationError(
+                "The attributions' index is not the inputs' index, and by position they miss the predictions by"
+                f" {gap:.2g} of their size",
+                where=self._where,
+                fix="Return a DataFrame with index=inputs.index",
+            )
 
     def _aligned(self, answer: "pd.DataFrame", rows: "pd.DataFrame") -> tuple[Any, Any]:
-        if not answer.index.equals(rows.index):
-            if not (answer.index.is_unique and len(answer) == len(rows) and rows.index.isin(answer.index).all()):
-                raise ExplanationError(
-                    "The attributions' index is not the inputs' index",
-                    where=self._where,
-                    fix="Return a DataFrame with index=inputs.index",
-                )
-            answer = answer.loc[rows.index]
+        if _has_index_of(answer, rows):
+            answer = answer.loc[rows.index] if not answer.index.equals(rows.index) else answer
+        elif len(answer) != len(rows):
+            raise ExplanationError(
+                "The attributions' index is not the inputs' index, and there are"
+                f" {len(answer)} of them for {len(rows)} rows",
+                where=self._where,
+                fix="Return a DataFrame with index=inputs.index",
+            )
         base = None
         if "base_value" in answer.columns and "base_value" not in self.features:
             base, answer = answer[["base_value"]].to_numpy(), answer.drop(columns="base_value")
-        if self._design is not None and set(answer.columns) == set(self._transformed):
-            transformed = self._shaped(answer[list(self._transformed)].to_numpy(), len(rows), len(self._transformed))
-            return self._design.roll_up(transformed), base
         names = list(self.features)
+        if self._columns is not None and set(answer.columns) != set(names):
+            places = self._columns.places(list(answer.columns))
+            if places is not None and len(places) == len(self._columns.design.sources):
+                in_order = answer.iloc[:, np.argsort(places)].to_numpy()
+                return self._columns.design.roll_up(self._shaped(in_order, len(rows), len(places))), base
         prefixed = [shap_column(name) for name in names]
         if set(prefixed) & set(answer.columns):
             names = prefixed
@@ -142,7 +175,8 @@ class ModelExplainer(Explainer):
         unknown = [str(name) for name in answer.columns if name not in names]
         if missing or unknown:
             raise ExplanationError(
-                f"The attributions lack the columns {missing[:20]} and have the unknown columns {unknown[:20]}",
+                f"The attributions lack the columns {missing[:20]} and have the unknown columns {unknown[:20]}"
+                + (f"; {self._why_not}" if self._why_not else ""),
                 where=self._where,
                 fix="Return one column per input column, and optionally base_value",
             )
@@ -168,7 +202,7 @@ class ModelExplainer(Explainer):
                 fix="Return one attribution per row, input column and output",
             )
         if not np.isfinite(values).all():
-            names = self.features if width is None else self._transformed
+            names = self.features if width is None or self._columns is None else self._columns.names
             bad = sorted({names[place] for place in np.nonzero(~np.isfinite(values))[1].tolist()})
             raise ExplanationError(f"The attributions of {bad[:20]} are not finite", where=self._where)
         return values
@@ -187,51 +221,8 @@ class ModelExplainer(Explainer):
         return numbers
 
 
-def _pipeline_inside(subject: ExplanationSubject, model: Any) -> tuple[Design | None, tuple[str, ...]]:
-    """The preprocessing of the pipeline that a model keeps, and the names of its columns, where both are known."""
-    candidate: Any
-    for candidate in (subject.model.native, getattr(model, "model", None)):
-        if hasattr(candidate, "steps") and hasattr(candidate, "named_steps"):
-            try:
-                return read_design(subject, candidate), tuple(candidate[:-1].get_feature_names_out())
-            except (NotApplicableError, AttributeError, ValueError):
-                continue  # it mixes columns, or a step has no names: then the answer has to be in input columns
-    return None, ()
-
-
-def find_self_explaining_model(subject: ExplanationSubject) -> Any:
-    """The object inside a model that explains itself: the Python model, else its ``.model``, else None."""
-    outer = subject.model.python_model if subject.model.python_model is not None else subject.model.native
-    for candidate in (outer, getattr(outer, "model", None)):
-        if any(callable(getattr(candidate, name, None)) for name in ("explain_samples", "explain_model")):
-            return candidate
-    return None
-
-
-def read_model_importance(subject: ExplanationSubject) -> dict[str, dict[str, float]] | None:
-    """The answer of the model's ``explain_model()``, per output; None without that method.
-
-    Raises
-    ------
-    ExplanationError
-        It is no mapping (or Series, or two-column table) from input columns to finite numbers.
-    """
-    ask = getattr(find_self_explaining_model(subject), "explain_model", None)
-    if not callable(ask):
-        return None
-    answer = ask()
-    if hasattr(answer, "columns") and {"feature", "importance"} <= set(answer.columns):
-        answer = dict(zip(answer["feature"].tolist(), answer["importance"].tolist(), strict=True))
-    elif hasattr(answer, "to_dict"):
-        answer = answer.to_dict()
-    if not isinstance(answer, Mapping):
-        raise ExplanationError(
-            f"explain_model() returned {type(answer).__name__}", fix="Return a mapping from input column to number"
-        )
-    unknown = [str(name) for name in answer if name not in subject.features]
-    if unknown:
-        raise ExplanationError(f"explain_model() names the unknown columns {unknown[:20]}")
-    numbers = {name: float(answer[name]) for name in subject.features if name in answer}
-    if not np.isfinite(list(numbers.values())).all():
-        raise ExplanationError("explain_model() returned an importance that is not finite")
-    return dict.fromkeys(subject.response.outputs, numbers)
+def _has_index_of(answer: "pd.DataFrame", rows: "pd.DataFrame") -> bool:
+    """Whether the answer's index names the rows, in any order."""
+    if answer.index.equals(rows.index):
+        return True
+    return bool(answer.index.is_unique and len(answer) == len(rows) and rows.index.isin(answer.index).all())

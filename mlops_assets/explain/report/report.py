@@ -170,6 +170,7 @@ def _difference(contents: ReportContents) -> _Difference | None:
     difference = contents.difference
     if difference is None:
         return None
+    spaces = difference.spaces
     names = (
         ("Inputs that are new", difference.added_features),
         ("Inputs that are gone", difference.removed_features),
@@ -178,7 +179,7 @@ def _difference(contents: ReportContents) -> _Difference | None:
     )
     return _Difference(
         (contents.compared_with or "the previous version")
-        + (f" (effects before in {spaces[0]}, now in {spaces[1]})" if (spaces := difference.spaces) else ""),
+        + ("" if difference.has_one_scale or not spaces else f" (effects before in {spaces[0]}, now in {spaces[1]})"),
         [(words, shorten(", ".join(listed), _LISTING)) for words, listed in names if listed],
         [_changes(output) for output in difference.outputs[:OUTPUTS_SHOWN]],
     )

@@ -189,6 +189,11 @@ def conversion(source: pa.DataType, target: pa.DataType) -> ConversionKind:
     return CONVERSIONS.get((family, _NAME_OF_ARROW[target]), ConversionKind.REFUSED)
 
 
+def is_scalar_target(arrow: pa.DataType) -> bool:
+    """Whether the table has a column for `arrow`."""
+    return arrow in _NAME_OF_ARROW
+
+
 def arrow_type_of(mlflow_type: "MlflowType | np.dtype") -> pa.DataType:
     """The Arrow type that holds a column of `mlflow_type`, or the elements of a tensor of that numpy dtype.
 

@@ -3,14 +3,16 @@
 Types and names alone decide; everything that can never conform is found at once.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, cast
 
 import pyarrow as pa
 
 from mlops_assets.errors import did_you_mean
+from mlops_assets.signatures.contract.arrow_types import arrow_type_of
 from mlops_assets.signatures.contract.column_converters import converter_for
+from mlops_assets.signatures.contract.declared_types import can_be_declared, chain, declared_converter
 from mlops_assets.signatures.contract.rejection_reasons import REASONS
 from mlops_assets.signatures.contract.scalar_converters import Converter, Reading, RefusedError
 from mlops_assets.signatures.contract.tensor_converters import tensor_converter
@@ -32,11 +34,14 @@ class ContractPolicy:
         ISO 8601 text becomes datetime, in any column.
     text_columns
         Columns whose text is parsed to the signature's type (all columns of a CSV file); "" is a missing value there.
+    types
+        Columns that are converted to a declared type first, value by value (`inputs.types`).
     """
 
     missing: Literal["reject", "allow"] = "reject"
     parse_iso_datetimes: bool = False
     text_columns: frozenset[str] = frozenset()
+    types: Mapping[str, pa.DataType] = field(default_factory=dict, hash=False)
 
     def reading(self, column: str) -> Reading:
         return Reading(column in self.text_columns, self.parse_iso_datetimes, self.missing == "allow")
@@ -74,6 +79,8 @@ class Matching:
         In the order of the specs.
     problems
         Why the source can never conform; empty if it can.
+    convertible
+        Of the columns that cannot conform, those that `inputs.types` can convert, and to which type.
     """
 
     def __init__(
@@ -81,10 +88,11 @@ class Matching:
     ) -> None:
         self._source, self._row_key, self._policy = source, tuple(row_key), policy
         self.problems: list[str] = []
+        self.convertible: dict[str, pa.DataType] = {}
         self.columns: list[MatchedColumn] = []
         self._check_names(specs)
         if specs is None:
-            self.columns = [MatchedColumn(field.name, i, None) for i, field in enumerate(source)]
+            self.columns = [self._unsigned(column, i) for i, column in enumerate(source)]
         elif specs.has_input_names():
             self._match_named(specs)
         else:
@@ -128,7 +136,7 @@ class Matching:
     def _match_unnamed(self, specs: "Schema") -> None:
         from mlflow.types import TensorSpec
 
-        columns = [(i, field) for i, field in enumerate(self._source) if field.name not in self._row_key]
+        columns = [(i, column) for i, column in enumerate(self._source) if column.name not in self._row_key]
         expected: list[ColSpec | TensorSpec] = list(specs.inputs)
         first = expected[0]
         if isinstance(first, TensorSpec) and len(columns) != 1 and len(first.shape) == 2 and first.shape[1] != -1:
@@ -140,22 +148,54 @@ class Matching:
                 f"the table has {len(columns)} beside the row key"
             )
             return
-        for (index, field), spec in zip(columns, expected, strict=True):
-            self._match(field.name, index, spec)
+        for (index, column), spec in zip(columns, expected, strict=True):
+            self._match(column.name, index, spec)
 
     def _match(self, name: str, index: int, spec: "ColSpec | TensorSpec") -> None:
-        from mlflow.types import TensorSpec
 
         source = self._source.field(index).type
-        reading = self._policy.reading(name)
         try:
-            if isinstance(spec, TensorSpec):
-                converter = tensor_converter(source, spec, reading)
-            else:
-                converter = converter_for(source, spec.type, spec.required, reading)
+            converter = self._converter(name, source, spec)
         except RefusedError as error:
             self.problems.append(f"column {name!r}: {error}")
+            target = _scalar_type(spec)
+            if target is not None and can_be_declared(source, target):
+                self.convertible[name] = target
             return
         if name in self._row_key and converter.changes:
             self.problems.append(f"row key column {name!r} is an input too and would be changed by its cast")
         self.columns.append(MatchedColumn(name, index, converter))
+
+    def _converter(self, name: str, source: pa.DataType, spec: "ColSpec | TensorSpec") -> Converter:
+        from mlflow.types import TensorSpec
+
+        reading = self._policy.reading(name)
+        declared = declared_converter(source, self._policy.types[name]) if name in self._policy.types else None
+        given = source if declared is None else declared.type
+        if isinstance(spec, TensorSpec):
+            converter = tensor_converter(given, spec, reading)
+        else:
+            converter = converter_for(given, spec.type, spec.required, reading)
+        return converter if declared is None else chain(declared, converter)
+
+    def _unsigned(self, column: pa.Field, index: int) -> MatchedColumn:
+        """A column of a model without signature: as it is, or as it is declared."""
+        if column.name not in self._policy.types:
+            return MatchedColumn(column.name, index, None)
+        try:
+            return MatchedColumn(column.name, index, declared_converter(column.type, self._policy.types[column.name]))
+        except RefusedError as error:
+            self.problems.append(f"column {column.name!r}: {error}")
+            return MatchedColumn(column.name, index, None)
+
+
+def _scalar_type(spec: "ColSpec | TensorSpec") -> pa.DataType | None:
+    """The type of a column of scalars; None where the column is nested."""
+    from mlflow.types import DataType, TensorSpec
+
+    scalar = spec.shape[1:] in ((), (1,)) if isinstance(spec, TensorSpec) else isinstance(spec.type, DataType)
+    try:
+        return arrow_type_of(spec.type) if scalar else None
+    except TypeError:
+        # No Arrow type holds it: complex numbers.
+        return None

@@ -14,8 +14,9 @@ once; `Contract.apply` then splits each record batch into what the model may see
 [{'id': 2, 'age': 1152921504606846976, 'reasons': [{'column': 'age', 'code': 'not_exact'}]}]
 """
 
+import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -110,7 +111,7 @@ class Contract:
             raise ContractError(
                 "The table cannot conform to the signature: " + "; ".join(matching.problems),
                 where=where,
-                fix="Change the table, or sign the model again",
+                fix=_conversion_advice(matching.convertible),
             )
         keys = [MatchedColumn(name, source.get_field_index(name), None) for name in row_key]
         self._columns = keys + [column for column in matching.columns if column.name not in row_key]
@@ -168,6 +169,18 @@ class Contract:
         if column.source is None:
             return pa.nulls(batch.num_rows, column.converter.type)
         return cast[column.name]
+
+
+def _conversion_advice(types: Mapping[str, pa.DataType]) -> str:
+    """The line of YAML that has the columns converted, where they can be."""
+    if not types:
+        return "Change the table, or sign the model again"
+    # In quotes: a bracket inside {...} ends the YAML.
+    entries = ", ".join(f"{json.dumps(name)}: {json.dumps(str(kind))}" for name, kind in types.items())
+    return (
+        f"Write `inputs: {{types: {{{entries}}}}}` to have values converted (one that cannot be rejects its row), "
+        "change the table, or sign the model again"
+    )
 
 
 def _all_failures(by_column: dict[str, Failures], rows: int) -> np.ndarray | None:

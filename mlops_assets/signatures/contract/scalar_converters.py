@@ -86,9 +86,7 @@ def scalar_converter(source: pa.DataType, target: pa.DataType, nullable: bool, r
 
 def _remedy(how: ConversionKind) -> str:
     if how is ConversionKind.ISO:
-        return " (to have ISO 8601 text read, write `contract: {iso_datetimes: true}` into the model's YAML)"
-    if how is ConversionKind.TEXT:
-        return " (store the column as that type: text is parsed in CSV files only)"
+        return " (contract.iso_datetimes: true would read ISO 8601 text in every such column)"
     return ""
 
 

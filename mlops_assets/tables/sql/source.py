@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from mlops_assets.arrow.batching import first_rows
+from mlops_assets.arrow.declared_types import declare_types
 from mlops_assets.arrow.input_table import InputTable, key_rows
-from mlops_assets.arrow.type_names import arrow_type
 from mlops_assets.errors import TableError, did_you_mean
 from mlops_assets.tables.sql.address import SqlAddress
 from mlops_assets.tables.sql.connect import open_session
@@ -30,7 +30,7 @@ class SqlSource:
     row_key, columns, limit
         As for `TableSource`. Without a row key, `row_number` counts the rows in the order in which they come.
     types
-        Arrow type names by column, where the database's own type says too little.
+        Arrow type names by column; see `declare_types`.
     """
 
     address: SqlAddress
@@ -54,24 +54,19 @@ class SqlSource:
         TableError
             The database, the table or a column is not there; the query is refused; a type cannot be read.
         """
-        types = {column: arrow_type(name, where=self.uri) for column, name in self.types.items()}
         with self._session() as session:
-            lookup = self._look_up(session, types)
-        if unknown := [column for column in types if column not in lookup.schema.names]:
-            raise TableError(
-                f"types names column {unknown[0]!r}, which is not in the table"
-                f"{did_you_mean(unknown[0], lookup.schema.names)}",
-                where=self.uri,
-                fix="Take it out of types",
-            )
+            # SQLite's columns hold values of any kind: a declared one is read as text, each value as it is.
+            as_text = self.types if session.kind == "sqlite" else {}
+            lookup = self._look_up(session, dict.fromkeys(as_text, pa.null()))
 
         def batches(names: Sequence[str]) -> Iterator[pa.RecordBatch]:
             with self._session() as session:
                 yield from first_rows(lookup.batches(session, names), self.limit)
 
-        return key_rows(
+        table = key_rows(
             lookup.schema, batches, uri=self.uri, row_key=self.row_key, columns=self.columns, limit=self.limit
         )
+        return declare_types(table, self.types)
 
     @contextmanager
     def _session(self) -> Iterator[Session]:

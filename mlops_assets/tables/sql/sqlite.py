@@ -79,7 +79,7 @@ class SqliteSession(Session):
             arrays = []
             for field, column in zip(schema, zip(*rows, strict=True), strict=True):
                 try:
-                    arrays.append(_array(column, field.type))
+                    arrays.append(_any_as_text(column) if field.metadata else _array(column, field.type))
                 except (pa.ArrowException, ValueError, TypeError, OverflowError):
                     raise TableError(
                         f"Column {field.name!r} holds a value that is not {field.type}, after row {rows_done}",
@@ -96,7 +96,12 @@ class SqliteSession(Session):
         unknown = [name for name, kind in kinds.items() if kind is None]
         if unknown and len(set(names)) == len(names):
             kinds |= self._types_by_content(sql, unknown)
-        return pa.schema([(name, kinds[name] or pa.string()) for name in names])
+        return pa.schema(
+            pa.field(name, pa.string(), metadata=_ANY_KIND)
+            if kinds[name] == pa.null()
+            else pa.field(name, kinds[name] or pa.string())
+            for name in names
+        )
 
     def _types_by_content(self, sql: str, names: list[str]) -> dict[str, pa.DataType]:
         """Types by the values' kinds in all rows: a first block would decide for rows that it has not seen."""
@@ -196,6 +201,24 @@ def _values(column: pa.Array) -> list[Any]:
         # SQLite would store NaN as null.
         return ["NaN" if value is not None and value != value else value for value in values]
     return values
+
+
+_ANY_KIND = {"kind": "any"}
+"""Marks a column of a schema that is to be read as text, whatever its values are."""
+
+
+def _any_as_text(values: tuple[Any, ...]) -> pa.Array:
+    return pa.array([_text_of(value) for value in values], pa.string())
+
+
+def _text_of(value: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bytes):
+        return f"x'{value.hex()}'"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return str(int(value))
+    return str(value)
 
 
 def _array(values: tuple[Any, ...], kind: pa.DataType) -> pa.Array:

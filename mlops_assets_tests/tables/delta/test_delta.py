@@ -481,7 +481,7 @@ def test_a_missing_extra_is_named(tmp_path, monkeypatch):
     ],
 )
 def test_wrong_settings_fail_at_load(wrong, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ConfigurationError, match=message):
         MlflowModelComponent.model_validate({"model": "m", "outputs": {"path": "t"}, **wrong})
 
 

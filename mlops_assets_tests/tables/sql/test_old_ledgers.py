@@ -3,6 +3,9 @@
 import pyarrow as pa
 import pytest
 
+from mlops_assets.arrow.provenance import Provenance
+from mlops_assets.errors import TableError
+from mlops_assets.explain.labels import to_labels
 from mlops_assets.explain.ledger.stored import StoredLedger
 from mlops_assets.io_managers.sql import SqlIOManager
 from mlops_assets.tables.sql.address import SqlAddress
@@ -63,6 +66,30 @@ def test_a_partition_of_before_can_still_be_read(url, tmp_path):
         (value, "softmax margin") for value in old["prediction"].to_pylist()
     ]
     assert tables.read("sample_explanations", "tuesday").to_table()["explained_value"].equals(new["explained_value"])
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+def test_other_tables_keep_the_types_of_a_column_called_output(url, tmp_path):
+    tables = manager(url, tmp_path, "append")
+    for version, values in (("v1", ["a"]), ("v2", ["b"])):
+        table = pa.table({"output": values}).replace_schema_metadata(Provenance(data_version=version).to_metadata())
+        tables.publish("predictions", table.to_reader())
+    with pytest.raises(TableError, match="changed their types: 'output'"):
+        tables.publish("predictions", pa.table({"output": [1]}).to_reader())
+
+
+@each_kind
+def test_outputs_stay_text_where_they_are(url, tmp_path):
+    """Also in the summary, whose table is older than the type of its outputs."""
+    tables = manager(url, tmp_path, "append")
+    for version, kind in ((1, pa.string()), (2, pa.int64())):
+        columns = {"output": to_labels(pa.array(["0", "1"]), kind), "feature": ["a", "a"], "rank": [version, version]}
+        provenance = Provenance(model="m", data_version=f"v{version}").to_metadata()
+        tables.publish("model_explanations", pa.table(columns).replace_schema_metadata(provenance).to_reader())
+    assert tables.read("model_explanations").to_table()["output"].to_pylist() == ["0", "1"]
+    with open_session(SqlAddress.parse(url), writing=False) as session:
+        found = session.rows("SELECT output, rank FROM model_explanations ORDER BY rank, output")
+    assert [tuple(row) for row in found] == [("0", 1), ("1", 1), ("0", 2), ("1", 2)]
 
 
 @each_kind

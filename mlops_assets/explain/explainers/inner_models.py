@@ -1,0 +1,152 @@
+"""The fitted estimator inside a custom Python model, and the names of its preprocessing's columns."""
+
+import inspect
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mlops_assets.errors import NotApplicableError
+from mlops_assets.explain.explainers.design import Design, read_design
+from mlops_assets.explain.explainers.explainer import ExplanationSubject
+
+_NAMES = re.compile(r"(^|_)(model|pipeline|pipe|estimator|clf|classifier|regressor|reg)(_|$)")
+_GETTER = re.compile(r"^(get|load|unwrap)_")
+_DEPTH = 3
+
+
+@dataclass(frozen=True)
+class TransformedColumns:
+    """The columns that a pipeline's preprocessing makes.
+
+    Attributes
+    ----------
+    design
+        The pipeline, traced to the input columns.
+    names
+        Of its columns; empty where a step gives none.
+    """
+
+    design: Design
+    names: tuple[str, ...]
+
+    def places(self, columns: list[Any]) -> list[int] | None:
+        """Which column each of `columns` names, with or without its step's prefix; None where one is unknown."""
+        known: dict[str, int | None] = {name: place for place, name in enumerate(self.names)}
+        for place, name in enumerate(self.names):
+            short = name
+            while "__" in short:
+                short = short.partition("__")[2]
+                # A short name of two columns names neither.
+                known[short] = None if short in known and known[short] != place else place
+        places = [known.get(str(column)) for column in columns]
+        found = [place for place in places if place is not None]
+        return found if len(found) == len(set(found)) == len(places) else None
+
+
+def find_inner_models(model: Any) -> Iterator[Any]:
+    """The fitted estimators that a Python model keeps: in attributes, properties, dicts, wrappers, behind getters.
+
+    Those in its attributes come first, those that getters (methods without arguments such as ``get_internal_model()``)
+    return last. What a property or getter raises only means that nothing is found there.
+    """
+    yield from _find(model, _DEPTH, set())
+
+
+def read_transformed_columns(subject: ExplanationSubject, model: Any) -> tuple[TransformedColumns | None, str]:
+    """The columns of the pipeline inside a model; or None, and why they cannot be summed to its input columns."""
+    reasons = []
+    for candidate in _pipelines(subject, model):
+        try:
+            design = read_design(subject, candidate)
+        except NotApplicableError as error:
+            reasons.append(error.what)
+            continue
+        except Exception as error:  # noqa: BLE001 - what a foreign pipeline's transform() raises is a reason, too
+            reasons.append(f"its preprocessing cannot be followed ({type(error).__name__})")
+            continue
+        try:
+            names = tuple(map(str, candidate[:-1].get_feature_names_out()))
+        except (AttributeError, ValueError):
+            names = ()
+        return TransformedColumns(design, names if len(names) == len(design.sources) else ()), ""
+    return None, "; ".join(dict.fromkeys(reasons)) or "no scikit-learn pipeline can be reached in the model"
+
+
+def _pipelines(subject: ExplanationSubject, model: Any) -> Iterator[Any]:
+    outer = [subject.model.native] if subject.model.native is not None else []
+    for candidate in (*outer, *find_inner_models(model)):
+        inner = getattr(candidate, "best_estimator_", candidate)
+        if hasattr(inner, "steps") and hasattr(inner, "named_steps"):
+            yield inner
+
+
+def _find(holder: Any, depth: int, seen: set[int]) -> Iterator[Any]:
+    if id(holder) in seen or depth < 0:
+        return
+    seen.add(id(holder))
+    for value in _held(holder):
+        if _is_fitted_estimator(value):
+            if id(value) not in seen:
+                seen.add(id(value))
+                yield value
+        elif isinstance(value, Mapping | list | tuple) or _is_wrapper(value):
+            yield from _find(value, depth - 1, seen)
+
+
+def _held(holder: Any) -> Iterator[Any]:
+    if isinstance(holder, Mapping):
+        yield from holder.values()
+        return
+    if isinstance(holder, list | tuple):
+        yield from holder
+        return
+    attributes = dict(getattr(holder, "__dict__", {}))
+    # What is called model or pipeline first: it is more likely the one that predicts.
+    yield from (attributes[name] for name in sorted(attributes, key=lambda name: not _NAMES.search(name)))
+    for name in dir(type(holder)):
+        if name.startswith("__") or name in attributes or not _NAMES.search(name):
+            continue
+        member = inspect.getattr_static(type(holder), name)
+        is_method = inspect.isfunction(member) or isinstance(member, classmethod | staticmethod)
+        if is_method and not _GETTER.search(name.lstrip("_")):
+            continue
+        try:
+            value = getattr(holder, name)
+            if is_method:
+                inspect.signature(value).bind()  # a getter takes no arguments
+                value = value()
+        except Exception:  # noqa: BLE001 - whatever a getter of the user raises, nothing is found there
+            continue
+        yield value
+
+
+def _is_wrapper(value: Any) -> bool:
+    """An object of somebody's own class, which may hold the model."""
+    module = type(value).__module__.partition(".")[0]
+    own = module not in ("builtins", "numpy", "pandas", "collections", "functools", "logging", "threading", "mlflow")
+    return own and hasattr(value, "__dict__") and not isinstance(value, type)
+
+
+def _is_fitted_estimator(value: Any) -> bool:
+    return (
+        not isinstance(value, type)
+        and callable(getattr(value, "predict", None))
+        and callable(getattr(value, "get_params", None))
+    )
+
+
+def sum_by_source(transformed: TransformedColumns, places: list[int], numbers: list[float]) -> list[float | None]:
+    """(features,): the numbers of the named transformed columns, summed; None where an input has none of them."""
+    sums: list[float | None] = [None] * transformed.design.features
+    for place, number in zip(places, numbers, strict=True):
+        source = int(transformed.design.sources[place])
+        sums[source] = (sums[source] or 0.0) + number
+    return sums
+
+
+def all_finite(numbers: list[float]) -> bool:
+    """Whether none is NaN or infinite."""
+    return bool(np.isfinite(np.asarray(numbers, dtype=np.float64)).all())

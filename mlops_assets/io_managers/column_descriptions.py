@@ -1,0 +1,41 @@
+"""What the columns of a published table mean, as the table's own provenance says."""
+
+import pyarrow as pa
+
+from mlops_assets.arrow.provenance import Provenance
+from mlops_assets.explain.ledger.column_descriptions import describe_background, describe_ledger, describe_summary
+from mlops_assets.explain.ledger.provenance import LedgerProvenance
+from mlops_assets.naming import (
+    BACKGROUND,
+    INPUT_SAMPLES,
+    MODEL_EXPLANATIONS,
+    PREDICTIONS,
+    REJECTED_SAMPLES,
+    SAMPLE_EXPLANATIONS,
+)
+from mlops_assets.scoring.column_descriptions import describe_predictions, describe_samples
+from mlops_assets.scoring.provenance import PredictionsProvenance
+
+
+def describe_columns(asset: str, schema: pa.Schema) -> dict[str, str]:
+    """A description of each column; none for a table of somebody else's asset.
+
+    Parameters
+    ----------
+    schema
+        The published table's, with its metadata.
+    """
+    provenance = Provenance.of(schema)
+    if provenance.model is None:
+        return {}
+    columns, row_key = schema.names, provenance.row_key
+    if asset in (INPUT_SAMPLES, REJECTED_SAMPLES):
+        return describe_samples(columns, row_key)
+    if asset == PREDICTIONS:
+        return describe_predictions(columns, row_key, PredictionsProvenance.of(provenance).predict_method)
+    if asset == SAMPLE_EXPLANATIONS:
+        origin = LedgerProvenance.of(provenance)
+        return describe_ledger(columns, row_key, origin.features, origin.space)
+    if asset == BACKGROUND:
+        return describe_background(columns)
+    return describe_summary(columns, None) if asset == MODEL_EXPLANATIONS else {}

@@ -1,0 +1,30 @@
+"""What each column of the samples and the predictions means, for people who join them."""
+
+from collections.abc import Sequence
+
+from mlops_assets.scoring.prediction_columns import MODEL_DIGEST, MODEL_VERSION
+
+REASONS = "reasons"
+ROW_KEY = "Row key: identifies the row, as in the inputs."
+
+
+def describe_predictions(columns: Sequence[str], row_key: Sequence[str], method: str) -> dict[str, str]:
+    """A description of every column of `predictions`."""
+    added = {
+        MODEL_VERSION: "Version number of the registered model that predicted.",
+        MODEL_DIGEST: "SHA-256 of the files of this model version, as champion_model shows it.",
+    } | dict.fromkeys(row_key, ROW_KEY)
+    output = (
+        "Probability of class {name}, from predict_proba (0 to 1)."
+        if method == "predict_proba"
+        else "Output {name} of the model, in the model's own unit."
+    )
+    return {name: added.get(name, output.format(name=name)) for name in columns}
+
+
+def describe_samples(columns: Sequence[str], row_key: Sequence[str]) -> dict[str, str]:
+    """A description of every column of `input_samples` and `rejected_samples`."""
+    added = dict.fromkeys(row_key, ROW_KEY) | {
+        REASONS: "Why the contract rejected the row: the column and the code of each fault."
+    }
+    return {name: added.get(name, f"Column {name} of the inputs.") for name in columns}

@@ -1,0 +1,84 @@
+"""The settings of a model's sensors."""
+
+from typing import Literal
+
+import dagster as dg
+from pydantic import Field
+
+from mlops_assets.settings.described import SettingsGroup
+
+
+class SensorSettings(SettingsGroup):
+    """One sensor: whether it runs without being switched on in the UI, and how often it looks."""
+
+    status: Literal["RUNNING", "STOPPED"] = Field(
+        default="STOPPED",
+        description="RUNNING or STOPPED, until somebody switches the sensor in the UI.",
+        examples=["RUNNING"],
+    )
+    interval_seconds: int = Field(
+        default=60, description="Minimum number of seconds between two evaluations.", ge=1, examples=[300]
+    )
+
+    @property
+    def default_status(self) -> dg.DefaultSensorStatus:
+        return dg.DefaultSensorStatus[self.status]
+
+
+class ReportingSensorSettings(SensorSettings):
+    """A sensor that launches nothing, and runs unless it is stopped."""
+
+    status: Literal["RUNNING", "STOPPED"] = Field(
+        default="RUNNING",
+        description="RUNNING or STOPPED, until somebody switches the sensor in the UI.",
+        examples=["STOPPED"],
+    )
+    interval_seconds: int = Field(
+        default=30, description="Minimum number of seconds between two evaluations.", ge=1, examples=[60]
+    )
+
+
+class LaunchingSensorSettings(SensorSettings):
+    """A sensor that launches one of the model's jobs."""
+
+    job: Literal["explanations", "inference"] = Field(
+        default="explanations",
+        description="The job that the sensor launches: `explanations` (all assets) or `inference` (up to the "
+        "predictions).",
+        examples=["inference"],
+    )
+
+
+class SensorsSettings(SettingsGroup):
+    """The model's sensors. Those that launch runs are stopped until they are switched on, here or in the UI."""
+
+    champion: LaunchingSensorSettings = Field(
+        default_factory=LaunchingSensorSettings,
+        description="Launches a run each time the alias moves.",
+        examples=[{"status": "RUNNING", "interval_seconds": 60}],
+    )
+    inputs: LaunchingSensorSettings = Field(
+        default_factory=LaunchingSensorSettings,
+        description="Launches a run when input files appear or change.",
+        examples=[{"status": "RUNNING", "job": "inference"}],
+    )
+    new_version: SensorSettings = Field(
+        default_factory=SensorSettings,
+        description="Validates each newly registered version without touching the published tables.",
+        examples=[{"status": "RUNNING"}],
+    )
+    automation: SensorSettings = Field(
+        default_factory=SensorSettings,
+        description="Only with `automation`: evaluates the automation conditions of the assets.",
+        examples=[{"status": "RUNNING"}],
+    )
+    notifications: ReportingSensorSettings = Field(
+        default_factory=ReportingSensorSettings,
+        description="Sends a notification when a run succeeds or fails.",
+        examples=[{"status": "STOPPED"}],
+    )
+    tracking: ReportingSensorSettings = Field(
+        default_factory=ReportingSensorSettings,
+        description="Only with `tracking`: records finished runs in MLflow.",
+        examples=[{"interval_seconds": 60}],
+    )
