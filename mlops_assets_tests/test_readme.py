@@ -33,9 +33,7 @@ PAGES = ("places.md", "operate.md", "scale.md", "extend.md", "contract.md")
 def blocks(language: str) -> list[str]:
     """The snippets of a language, in the README and on the pages."""
     pages = [README, *((DOCS / page).read_text("utf-8") for page in PAGES)]
-    return [
-        text for page in pages for kind, text in re.findall(r"```(\w+)\n(.*?)```", page, re.DOTALL) if kind == language
-    ]
+    return [text for page in pages for text in re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)]
 
 
 INLINE = re.findall(r"`(\.venv/bin/[^`]+)`", README)
