@@ -54,6 +54,8 @@ def champion_checks(names: ModelNames) -> dg.AssetChecksDefinition:
                 metadata=metadata,
             )
         except MlopsAssetsError as error:
+            # Dagster prints a check's description among a hundred lines of DEBUG; this one is seen in a terminal.
+            context.log.error(str(error))
             yield dg.AssetCheckResult(
                 check_name="loads",
                 asset_key=key,

@@ -52,6 +52,8 @@ def signature_checks(names: ModelNames, contract: ContractSettings) -> dg.AssetC
                 if not mode.transitive:
                     break
         verdict = check_compatibility(history, signature_from_json(model_signature), mode)
+        if not verdict.compatible:
+            context.log.error(f"{verdict.report(f'version {champion_model.version}')}\n{_INCOMPATIBLE}")
         return dg.AssetCheckResult(
             passed=verdict.compatible,
             description=_describe(mode.value, list(verdict.differences), gone)

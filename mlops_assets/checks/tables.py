@@ -21,6 +21,11 @@ from mlops_assets.scoring.provenance import PredictionsProvenance
 from mlops_assets.scoring.statistics import ColumnStatistics
 from mlops_assets.state import state_folder
 
+_NO_ROW = (
+    "No row was accepted. Read rejected_samples for the reasons; where it is empty too, the table that inputs "
+    "names has no rows (or the partition has none): fill it, and run again"
+)
+
 
 def sample_checks(names: ModelNames, root: Path) -> dg.AssetChecksDefinition:
     """`not_empty` and `keys_unique`, both blocking."""
@@ -34,16 +39,17 @@ def sample_checks(names: ModelNames, root: Path) -> dg.AssetChecksDefinition:
         ],
         ins={INPUT_SAMPLES: of_the_run(names, INPUT_SAMPLES)},
     )
-    def samples_are_usable(input_samples: ds.Dataset) -> Iterator[dg.AssetCheckResult]:
+    def samples_are_usable(
+        context: dg.AssetCheckExecutionContext, input_samples: ds.Dataset
+    ) -> Iterator[dg.AssetCheckResult]:
         rows = input_samples.count_rows()
+        if not rows:
+            context.log.error(_NO_ROW)
         yield dg.AssetCheckResult(
             check_name="not_empty",
             asset_key=key,
             passed=rows > 0,
-            description=f"{rows} rows were accepted"
-            if rows
-            else "No row was accepted. Read rejected_samples for the reasons; where it is empty too, the table that "
-            "inputs names has no rows (or the partition has none): fill it, and run again",
+            description=f"{rows} rows were accepted" if rows else _NO_ROW,
             metadata={"rows": rows},
         )
         row_key = Provenance.of(input_samples.schema).row_key
@@ -53,6 +59,7 @@ def sample_checks(names: ModelNames, root: Path) -> dg.AssetChecksDefinition:
                 check_unique(lambda: rows_of(input_samples, list(row_key)), scratch)
             except TableError as error:
                 problem = str(error)
+                context.log.error(problem)
         yield dg.AssetCheckResult(
             check_name="keys_unique",
             asset_key=key,

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from mlops_assets.errors import PredictionError
+from mlops_assets.models.booster_categories import as_categories
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +26,8 @@ def to_native_input(rows: Any, estimator: object) -> Any:
       its columns' names.
     - Missing values of object columns (None) become NaN where the model was fitted on NaN: an imputer of text, or an
       encoder that has NaN among its categories and not None.
-    - For XGBoost, LightGBM and CatBoost, optional integers and booleans with missing values become floats with NaN.
+    - For XGBoost, LightGBM and CatBoost, optional integers and booleans with missing values become floats with NaN, and
+      text becomes the categories of the data frame that the model was fitted on.
 
     Raises
     ------
@@ -43,7 +45,7 @@ def to_native_input(rows: Any, estimator: object) -> Any:
             )
         return rows.iloc[:, 0]
     if type(estimator).__module__.partition(".")[0] in _BOOSTERS:
-        return _objects_as_floats(rows)
+        return as_categories(_objects_as_floats(rows), estimator)
     return _none_as_nan(rows) if _marks_text_with_nan(estimator) else rows
 
 

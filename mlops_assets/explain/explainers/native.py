@@ -9,6 +9,7 @@ from mlops_assets.errors import NotApplicableError
 from mlops_assets.explain.explainers.agreement import settle_space
 from mlops_assets.explain.explainers.design import Design, read_design
 from mlops_assets.explain.explainers.explainer import Explainer, Explanation, ExplanationSubject
+from mlops_assets.models.booster_categories import as_categories
 from mlops_assets.trees.arrays import Floats, Space
 from mlops_assets.trees.read_boosters import xgboost_space
 from mlops_assets.trees.read_catboost import catboost_space
@@ -98,6 +99,8 @@ def _booster(model: Any) -> Any:
 def _matrix(model: Any, data: Any) -> Any:
     from xgboost import DMatrix
 
+    if hasattr(data, "dtypes") and data.ndim == 2:
+        data = as_categories(data, model)
     return DMatrix(data, missing=getattr(model, "missing", np.nan), enable_categorical=True)
 
 

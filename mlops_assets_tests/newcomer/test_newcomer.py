@@ -1,0 +1,49 @@
+"""The newcomer in the running environment, with the wheel of this checkout; and following advice to the letter."""
+
+import pytest
+import yaml
+
+from mlops_assets_tests.newcomer.advice import apply_settings, messages_of, read_advice
+from mlops_assets_tests.newcomer.environment import build_wheel, running_environment
+from mlops_assets_tests.newcomer.play import MODELS, play_all, table_of
+
+
+@pytest.fixture(scope="module")
+def sessions(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("newcomer")
+    environment = running_environment(folder / "environment", build_wheel(folder / "wheel"))
+    return {session.model: session for session in play_all(environment, folder, MODELS, quick=True)}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", MODELS)
+def test_each_kind_of_model_ends_in_predictions_and_explanations(model, sessions):
+    session = sessions[model]
+    assert session.passed, f"{table_of([session])}\n{session.problem}\n{session.messages}"
+
+
+def test_the_first_setting_of_a_message_is_followed():
+    message = "Refused. Write `contract: {missing: allow}` into its YAML, or `contract: {max_rejected: 3}`."
+    assert read_advice(message).settings == {"contract": {"missing": "allow"}}
+
+
+def test_a_setting_with_a_gap_and_a_quoted_name_are_no_advice():
+    assert not read_advice("Name them: `inputs: {columns: [...]}`; the column `x` is missing")
+
+
+def test_a_command_is_advice():
+    assert read_advice('Install it: `pip install "mlops-assets[sql]"`').commands == ('pip install "mlops-assets[sql]"',)
+
+
+def test_lines_that_are_there_already_are_not_counted(tmp_path):
+    place = tmp_path / "defs.yaml"
+    place.write_text("type: t\nattributes:\n  model: m\n  contract: {max_rejected: 1}\n")
+    assert apply_settings(place, {"contract": {"missing": "allow"}, "model": "m"}) == 1
+    assert yaml.safe_load(place.read_text())["attributes"]["contract"] == {"max_rejected": 1, "missing": "allow"}
+    assert apply_settings(place, {"contract": {"missing": "allow"}}) == 0
+
+
+def test_messages_of_other_packages_are_none_of_ours():
+    assert messages_of(
+        "ValueError: `a: {b: 1}`\nmlops_assets.errors.TrustError: No. Add `trust: {allow_pickle: true}`."
+    ) == ["No. Add `trust: {allow_pickle: true}`."]
