@@ -1,4 +1,8 @@
-"""Every command and snippet of the README is run: the first two commands by CI on a clean checkout, the rest here."""
+"""Every command and snippet of the README, and the snippets of the documentation, are run.
+
+The README's first two commands by CI on a clean checkout, the rest here. Pages with data of their own have tests of
+their own: `commands/test_docs.py`, `test_docs_of_tables.py`, `test_errors_page.py`.
+"""
 
 import os
 import re
@@ -21,6 +25,17 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
 COMMANDS = [line for language, text in BLOCKS if language == "bash" for line in text.splitlines()]
+DOCS = ROOT / "docs"
+# Pages whose snippets need nothing but an empty folder.
+PAGES = ("places.md", "operate.md", "scale.md", "extend.md", "contract.md")
+
+
+def blocks(language: str) -> list[str]:
+    """The snippets of a language, in the README and on the pages."""
+    pages = [README, *((DOCS / page).read_text("utf-8") for page in PAGES)]
+    return [text for page in pages for text in re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)]
+
+
 INLINE = re.findall(r"`(\.venv/bin/[^`]+)`", README)
 
 
@@ -143,7 +158,7 @@ def shows_the_history(project: Path, command: list[str]) -> None:
             server.wait()
 
 
-@pytest.mark.parametrize("text", [text for language, text in BLOCKS if language == "python"])
+@pytest.mark.parametrize("text", blocks("python"))
 def test_python_snippets_run(text, tmp_path, monkeypatch):
     import dagster as dg
 
@@ -154,7 +169,7 @@ def test_python_snippets_run(text, tmp_path, monkeypatch):
         dg.Definitions.validate_loadable(names["defs"])
 
 
-YAML = [text for language, text in BLOCKS if language == "yaml"]
+YAML = blocks("yaml")
 
 
 FRAGMENT = re.compile("^(partitions|inputs|outputs|engine):", re.MULTILINE)
@@ -184,35 +199,41 @@ def test_instance_snippets_are_what_dagster_takes(text, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("text", [text for text in YAML if text.startswith("type:")])
-def test_yaml_snippets_load_and_show_the_defaults(text, tmp_path):
-    from mlops_assets.component import MlflowModelComponent
+def test_yaml_snippets_load(text, tmp_path):
+    from mlops_assets import MlflowModelComponent
+    from mlops_assets.registry_component import RegistrySettings
 
     written = yaml.safe_load(text)
-    assert written["type"] == "mlops_assets.MlflowModelComponent"
-    shown = MlflowModelComponent.model_validate(written["attributes"])
-    least = MlflowModelComponent.model_validate(
-        {"model": "churn", "inputs": {"path": "x"}, "outputs": {"path": shown.outputs.path}}
-    )
-    told, default = shown.model_dump(mode="json", by_alias=True), least.model_dump(mode="json", by_alias=True)
-    chosen = {"path", "format", "row_key"}
-    assert set(written["attributes"]) == set(default)
-    for key, value in default.items():
-        if isinstance(value, dict) and key in ("inputs", "outputs"):
-            for name in set(value) - chosen - {"asset", "KIND"}:
-                assert told[key][name] in (value[name], {}, None), (key, name)
-        elif key != "model":
-            assert told[key] == value, key
-    assert shown.definitions(tmp_path).jobs
+    if written["type"] == "mlops_assets.MlflowRegistryComponent":
+        assert RegistrySettings.model_validate(written["attributes"]).defaults
+    else:
+        assert written["type"] == "mlops_assets.MlflowModelComponent"
+        assert MlflowModelComponent.model_validate(written["attributes"]).definitions(tmp_path).jobs
+
+
+@pytest.mark.parametrize("name", re.findall(r"\]\(((?:docs/|[A-Z]+\.md)[^)#]*)\)", README))
+def test_links_lead_somewhere(name):
+    assert (ROOT / name).is_file()
+
+
+def test_the_quickstart_has_the_commands_of_the_readme_and_the_demos_yaml():
+    from mlops_assets.demo.project import DEFS_YAML
+
+    page = (DOCS / "quickstart.md").read_text("utf-8")
+    assert COMMANDS[0] in page
+    assert COMMANDS[2] in page
+    assert DEFS_YAML.partition("\n")[2].strip() in page
 
 
 def test_the_table_of_conversions_is_the_one_in_the_code():
     from mlops_assets.signatures.contract.arrow_types import conversions_as_markdown
 
-    shown = README.split("<!-- conversions -->")[1].split("<!-- /conversions -->")[0]
+    page = (DOCS / "contract.md").read_text("utf-8")
+    shown = page.split("<!-- conversions -->")[1].split("<!-- /conversions -->")[0]
     assert shown.strip() == conversions_as_markdown().strip()
 
 
-@pytest.mark.parametrize("text", [text for language, text in BLOCKS if language == "sql"])
+@pytest.mark.parametrize("text", blocks("sql"))
 def test_sql_snippets_give_the_latest_publication(text, tmp_path):
     import sqlite3
 

@@ -106,6 +106,7 @@ class Collector(Notifier):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Parameter `repository_def`:dagster.BetaWarning")
 @pytest.mark.parametrize("replaced", [True, False])
 def test_notifications_go_to_the_code_locations_notifier_or_to_the_log(
     replaced, in_environment, tmp_path, instance, caplog

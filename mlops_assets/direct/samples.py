@@ -60,12 +60,16 @@ def accept_rows(pinned: PinnedModel, table: InputTable, settings: DirectSettings
     from mlops_assets.signatures.mlflow.signature_json import signature_from_json, signature_hash
 
     signature = pinned.signature or make_signature(pinned.model, lambda: _sample(table))
+    source = table.raw or table
     policy = ContractPolicy(
-        missing=settings.missing, parse_iso_datetimes=settings.iso_datetimes, text_columns=table.text_columns
+        missing=settings.missing,
+        parse_iso_datetimes=settings.iso_datetimes,
+        text_columns=source.text_columns,
+        types=table.types,
     )
     with (
         scratch_folder(work_folder() / "scratch") as scratch,
-        apply_contract(table, signature_from_json(signature).inputs, policy, scratch) as conformed,
+        apply_contract(source, signature_from_json(signature).inputs, policy, scratch) as conformed,
     ):
         if settings.rejected is not None:
             write_table(conformed.rejected.reader(), settings.rejected)

@@ -69,10 +69,12 @@ class _Reading:
 
     @contextmanager
     def apply(self, inputs: "Schema | None") -> Iterator[ContractResult]:
-        policy = ContractPolicy(self.missing, self.iso_datetimes, self.table.table.text_columns)
+        table = self.table.table
+        source = table.raw or table
+        policy = ContractPolicy(self.missing, self.iso_datetimes, source.text_columns, table.types)
         with (
             scratch_folder(work_folder() / "scratch") as scratch,
-            apply_contract(self.table.table, inputs, policy, scratch, limit=EXAMINED_ROWS) as conformed,
+            apply_contract(source, inputs, policy, scratch, limit=EXAMINED_ROWS) as conformed,
         ):
             yield conformed
 

@@ -129,5 +129,7 @@ def initialize_resources(
 
 def _definition(key: str, resource: object) -> dg.ResourceDefinition:
     if isinstance(resource, dg.ConfigurableResource | dg.ConfigurableIOManagerFactory):
-        return resource.get_resource_definition()
+        # Without config of its own: its settings are those of the YAML, and the Launchpad shows what a run may change.
+        definition = resource.get_resource_definition()
+        return definition.configured(definition.config_schema.default_value)
     raise TypeError(f"{key} is no resource of Dagster's: {type(resource).__name__}")

@@ -14,12 +14,13 @@ def describe_predictions(columns: Sequence[str], row_key: Sequence[str], method:
         MODEL_VERSION: "Version number of the registered model that predicted.",
         MODEL_DIGEST: "SHA-256 of the files of this model version, as champion_model shows it.",
     } | dict.fromkeys(row_key, ROW_KEY)
-    output = (
-        "Probability of class {name}, from predict_proba (0 to 1)."
-        if method == "predict_proba"
-        else "Output {name} of the model, in the model's own unit."
-    )
-    return {name: added.get(name, output.format(name=name)) for name in columns}
+    return {name: added.get(name) or _describe_output(name, method) for name in columns}
+
+
+def _describe_output(name: str, method: str) -> str:
+    if method == "predict_proba":
+        return f"Probability of the class {name.removeprefix('probability_')}, from predict_proba (0 to 1)."
+    return f"Output {name} of the model, in the model's own unit."
 
 
 def describe_samples(columns: Sequence[str], row_key: Sequence[str]) -> dict[str, str]:

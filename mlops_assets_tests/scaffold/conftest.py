@@ -57,4 +57,5 @@ def desk(tmp_path, registry) -> SimpleNamespace:
         next_commands=next_commands,
         write_table=write_table,
         root=ROOT,
+        environment=environment,
     )
