@@ -5,8 +5,7 @@ from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import Any, ClassVar, get_type_hints
 
 import dagster as dg
-from pydantic import BaseModel, JsonValue
-from pydantic_core import to_jsonable_python
+from pydantic import BaseModel, JsonValue, TypeAdapter
 
 from mlops_assets.mistakes import ReadableModel
 from mlops_assets.strategies import Strategy
@@ -36,7 +35,7 @@ class SettingsGroup(ReadableModel, dg.Model, dg.Resolvable):
                 shown = (
                     default.model_dump(mode="json", exclude_unset=True) if isinstance(default, dg.Model) else default
                 )
-                described.json_schema_extra = {"default": to_jsonable_python(shown)}
+                described.json_schema_extra = {"default": TypeAdapter(Any).dump_python(shown, mode="json")}
         schema.__doc__ = cls.__doc__
         # The form of Dagster's UI knows fields by their names in YAML.
         order: list[JsonValue] = [field.alias or name for name, field in schema.model_fields.items()]
