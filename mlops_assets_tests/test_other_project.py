@@ -92,6 +92,7 @@ def test_a_yaml_alone_is_enough_to_launch(theirs, registry, monkeypatch):
     rows.to_parquet(theirs / "customers.parquet", index=False)
     registry.add_sklearn(LinearRegression().fit(rows[["x"]], [1.0, 2.0, 3.0]), rows[["x"]], name="churn")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", registry.uri)
+    monkeypatch.setenv("MLFLOW_REGISTRY_URI", registry.uri)
     monkeypatch.setenv("DAGSTER_HOME", str(theirs))
     assert dg(theirs, "check", "yaml").returncode == 0
     assert dg(theirs, "check", "defs").returncode == 0

@@ -352,7 +352,7 @@ def test_partitions_in_yaml(tmp_path):
         place.mkdir(parents=True)
         (place / "defs.yaml").write_text(
             f"type: mlops_assets.MlflowModelComponent\nattributes:\n  model: {name}\n"
-            f"  inputs: {{path: 'in/{{partition}}.csv'}}\n  outputs: {{path: t}}\n  partitions: {partitions}\n"
+            f"  inputs: {{path: 'in/{{partition}}.csv'}}\n  outputs: {{path: t/{name}}}\n  partitions: {partitions}\n"
         )
     (tmp_path / "pyproject.toml").write_text(
         '[tool.dg]\ndirectory_type = "project"\n[tool.dg.project]\nroot_module = "location"\n'

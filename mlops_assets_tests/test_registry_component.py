@@ -54,6 +54,7 @@ def project(tmp_path, registry, monkeypatch) -> Path:
     for name in ("churn", "fraud"):
         registry.client.set_registered_model_tag(name, "serve", "true")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", registry.uri)
+    monkeypatch.setenv("MLFLOW_REGISTRY_URI", registry.uri)
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
     return folder
 
@@ -104,7 +105,7 @@ def test_a_new_model_appears_with_the_next_look(project, registry):
 
 def test_a_registry_that_is_away_fails_the_look_and_keeps_what_was_known(project):
     refresh(project)
-    away = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9"}
+    away = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9", "MLFLOW_REGISTRY_URI": "http://127.0.0.1:9"}
     before = dict(os.environ)
     os.environ.update(away)
     try:

@@ -24,6 +24,7 @@ def in_environment(registry, fitted, monkeypatch):
     """A registry that MLflow's own setting names, with one champion."""
     registry.add_sklearn(fitted, ROWS[["x"]])
     monkeypatch.setenv("MLFLOW_TRACKING_URI", registry.uri)
+    monkeypatch.setenv("MLFLOW_REGISTRY_URI", registry.uri)
     return registry
 
 

@@ -11,7 +11,6 @@ from pydantic import ValidationError
 
 from mlops_assets.errors import ConfigurationError
 from mlops_assets.mistakes import allowed_keys, describe_unknown_key
-from mlops_assets.settings.model import ModelSettings
 
 GROUP = "broken_definitions"
 ASSET = "broken_definition"
@@ -146,6 +145,9 @@ def _unknown_key(key: str, document: Any) -> str:
     value = document.value if document is not None else None
     named = str(value.get("type", "")) if isinstance(value, Mapping) else ""
     group, _, wrong = key.removeprefix("attributes.").rpartition(".")
+    # Here, because it brings pyarrow: loading the code location must cost no more than Dagster.
+    from mlops_assets.settings.model import ModelSettings
+
     allowed = allowed_keys(ModelSettings, group.split(".") if group else []) if named.endswith(COMPONENT) else ()
     return describe_unknown_key(wrong, allowed) if allowed else "there is no such key"
 
