@@ -6,6 +6,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from mlops_assets.errors import ConfigurationError
+
 REPORT, INPUTS = "m_champion_report", "m_inputs_report"
 WHOLE = {
     "champion_model",
@@ -127,10 +129,10 @@ def test_without_automation_no_asset_has_a_condition(model):
 
 
 def test_both_at_once_are_refused_at_load(model):
-    with pytest.raises(ValueError, match="would both launch a run when the alias moves; keep one"):
+    with pytest.raises(ConfigurationError, match="would both launch a run when the alias moves; keep one"):
         model(automation="eager", sensors={"champion": {"status": "RUNNING"}})
 
 
 def test_an_unknown_automation_is_refused_at_load(model):
-    with pytest.raises(ValueError, match="automation"):
+    with pytest.raises(ConfigurationError, match="automation"):
         model(automation="eagre")

@@ -7,6 +7,7 @@ import dagster as dg
 import pytest
 from mlflow import MlflowClient
 
+from mlops_assets.errors import ConfigurationError
 from mlops_assets.journal.journal import Journal
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.storage.location import Location
@@ -202,5 +203,5 @@ def test_its_status_and_interval_are_settings(model):
 def test_a_pinned_version_has_no_champion_sensor(model):
     names = {sensor.name for sensor in model(alias_or_version=1).definitions.get_repository_def().sensor_defs}
     assert SENSOR not in names
-    with pytest.raises(ValueError, match="a version, which never moves"):
+    with pytest.raises(ConfigurationError, match="a version, which never moves"):
         model(alias_or_version=1, sensors={"champion": {"status": "RUNNING"}})

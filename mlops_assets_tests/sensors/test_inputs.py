@@ -6,7 +6,7 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from mlops_assets.errors import TableError
+from mlops_assets.errors import ConfigurationError, TableError
 from mlops_assets.sensors.listing import listing_token
 from mlops_assets.storage.location import Location
 
@@ -148,7 +148,7 @@ def test_storage_that_does_not_answer_is_skipped_with_the_reason(model):
 def test_inputs_that_are_an_asset_have_no_sensor(model):
     names = {sensor.name for sensor in model(inputs={"asset": "my/table"}).definitions.sensors}
     assert SENSOR not in names
-    with pytest.raises(ValueError, match="inputs is an asset"):
+    with pytest.raises(ConfigurationError, match="inputs is an asset"):
         model(inputs={"asset": "my/table"}, sensors={"inputs": {"status": "RUNNING"}})
 
 
