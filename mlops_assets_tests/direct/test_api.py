@@ -25,6 +25,7 @@ def test_the_room_can_be_called_and_imported_from():
         mlops_assets.explain("a/b", pd.DataFrame({"a": [1.0]}))
 
 
+@pytest.mark.slow
 def test_the_functions_do_not_import_dagster():
     code = "import sys, mlops_assets; mlops_assets.score, mlops_assets.explain; print('dagster' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -62,6 +62,7 @@ def test_a_name_alone_is_a_registered_model_even_where_a_folder_has_it(tmp_path,
         parse_model("./empty")
 
 
+@pytest.mark.slow
 def test_a_saved_model_and_logged_ones(tmp_path, registry):
     model = LinearRegression().fit(FRAME, FRAME.a)
     mlflow.sklearn.save_model(model, tmp_path / "saved", input_example=FRAME, serialization_format="skops")

@@ -59,6 +59,7 @@ def test_what_cannot_be_launched_says_so_on_its_first_line(desk, project):
     assert {path: text for path, text in contents(project).items() if path in before} == before
 
 
+@pytest.mark.slow
 def test_the_component_stays_light():
     code = (
         "import sys; import mlops_assets.component\n"
