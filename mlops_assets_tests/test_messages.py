@@ -41,7 +41,13 @@ OTHER_WORDS = {
 }  # fmt: skip
 
 
-def messages() -> Iterator[tuple[str, str]]:
+@cache
+def messages() -> tuple[tuple[str, str], ...]:
+    """All of `_messages`, looked for once."""
+    return tuple(_messages())
+
+
+def _messages() -> Iterator[tuple[str, str]]:
     """(file:line, text) of what reaches a person: the literals in calls of an error, and descriptions of checks."""
     for path in sorted(PACKAGE.rglob("*.py")):
         for call in ast.walk(ast.parse(path.read_text("utf-8"))):
