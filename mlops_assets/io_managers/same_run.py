@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from dagster._core.execution.context.system import StepExecutionContext
 
 SWITCH = ".mlops_assets.switch"
-_FIX = "Run again; the README's page Operate says how to make runs of one model wait for each other"
+_FIX = "Run again; docs/operate.md says how to make runs of one model wait for each other"
 
 
 # Partition (None: the asset has none) -> the version of its file; None where the file records none, or is not there.

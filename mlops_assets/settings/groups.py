@@ -20,7 +20,7 @@ StrategySettings = dict[str, Any]
 
 
 class TrustSettings(SettingsGroup):
-    """What models may do when they are loaded; see the README's page on trust."""
+    """What models may do when they are loaded; see docs/trust.md."""
 
     allow_pickle: bool = Field(
         default=False,
