@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 from dagster.components import DefsStateConfig, DefsStateConfigArgs, ResolvedDefsStateConfig
 from dagster_shared.serdes.objects.models.defs_state_info import LOCAL_STATE_VERSION, DefsStateManagementType
-from pydantic import Field, PrivateAttr, ValidationError
+from pydantic import Field, PrivateAttr
 
 from mlops_assets.code_location.broken_yaml import Broken
 from mlops_assets.code_location.defs_folder import VALIDATION
@@ -146,7 +146,7 @@ class MlflowRegistryComponent(dg.StateBackedComponent, RegistrySettings):
         for model in from_json(state_path.read_text("utf-8")):
             try:
                 definitions.append(self._define(model, root, context))
-            except (ConfigurationError, ValidationError) as error:
+            except ConfigurationError as error:
                 broken.append(_describe(model, error, context))
         if broken and os.environ.get(VALIDATION) == "1":
             raise ConfigurationError("\n".join(map(str, broken)))
@@ -182,16 +182,5 @@ def _defaults(root: Path, tracking_uri: str | None, registry_uri: str | None) ->
     return defaults
 
 
-def _describe(
-    model: RegisteredModelTags, error: ConfigurationError | ValidationError, context: dg.ComponentLoadContext
-) -> Broken:
-    place, folder = yaml_of(context), ModelNames(model.name).prefix
-    return Broken(place, None, "\n".join(_reasons(model, error)), (folder,))
-
-
-def _reasons(model: RegisteredModelTags, error: ConfigurationError | ValidationError) -> Iterator[str]:
-    if isinstance(error, ConfigurationError):
-        yield f"{model.name}: {error}"
-        return
-    for mistake in error.errors(include_url=False, include_input=False, include_context=False):
-        yield f"{model.name}: {'.'.join(map(str, mistake['loc']))}: {mistake['msg'].removeprefix('Value error, ')}"
+def _describe(model: RegisteredModelTags, error: ConfigurationError, context: dg.ComponentLoadContext) -> Broken:
+    return Broken(yaml_of(context), None, f"{model.name}: {error}", (ModelNames(model.name).prefix,))
