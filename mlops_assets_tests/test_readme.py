@@ -7,7 +7,6 @@ their own: `commands/test_docs.py`, `test_docs_of_tables.py`, `test_errors_page.
 import os
 import re
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from mlops_assets_tests.dev_server import dev_server
 from mlops_assets_tests.waiting import LONGEST_SECONDS
 
 ROOT = Path(__file__).parent.parent
@@ -116,20 +116,13 @@ def shows_the_history(project: Path, command: list[str]) -> None:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     log = project / f"{command[0]}.log"
-    with log.open("w") as file:
-        server = subprocess.Popen(
-            [bin_path(command[0]), *command[1:], "-p", str(port)],
-            cwd=project,
-            env=environment(project) | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
     query = (
         '{"query": "{ assetNodes { repository { location { name } } assetKey { path } '
         'assetMaterializations(limit: 1) { runId } } }"}'
     )
-    try:
+    path = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    served = [bin_path(command[0]), *command[1:], "-p", str(port)]
+    with dev_server(served, project, environment(project) | path, log):
         nodes = []
         deadline = time.monotonic() + LONGEST_SECONDS
         while time.monotonic() < deadline and not nodes:
@@ -149,13 +142,6 @@ def shows_the_history(project: Path, command: list[str]) -> None:
             # Trees are explained without a background.
             "sample_explanations_background",
         }
-    finally:
-        os.killpg(server.pid, signal.SIGINT)
-        try:
-            server.wait(30)
-        except subprocess.TimeoutExpired:
-            os.killpg(server.pid, signal.SIGKILL)
-            server.wait()
 
 
 @pytest.mark.parametrize("text", blocks("python"))

@@ -1,14 +1,15 @@
 """Every command, snippet and YAML of docs/own_project.md, in the order of the page."""
 
-import os
 import re
-import signal
 import socket
-import subprocess
+import time
 from pathlib import Path
 
 import pytest
 import yaml
+
+from mlops_assets_tests.dev_server import dev_server
+from mlops_assets_tests.waiting import LONGEST_SECONDS
 
 pytestmark = pytest.mark.slow
 
@@ -23,26 +24,13 @@ def free_port() -> int:
 
 def serve(folder: Path, environment: dict[str, str]) -> None:
     """`dg dev`, until its UI is there."""
-    server = subprocess.Popen(
-        ["dg", "dev", "--port", str(free_port())],
-        cwd=folder,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        assert server.stdout is not None
-        lines: list[str] = []
-        for line in server.stdout:
-            lines.append(line)
-            if "Serving dagster-webserver" in line:
-                return
-        raise AssertionError("".join(lines)[-3000:])
-    finally:
-        os.killpg(server.pid, signal.SIGINT)
-        server.wait(120)
+    log = folder / "dev.log"
+    with dev_server(["dg", "dev", "--port", str(free_port())], folder, environment, log) as server:
+        deadline = time.monotonic() + LONGEST_SECONDS
+        while "Serving dagster-webserver" not in log.read_text():
+            assert server.poll() is None, log.read_text()[-3000:]
+            assert time.monotonic() < deadline, log.read_text()[-3000:]
+            time.sleep(0.5)
 
 
 def test_the_page_from_top_to_bottom(desk):
