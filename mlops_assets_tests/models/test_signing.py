@@ -72,6 +72,7 @@ def digest(folder):
 
 
 @pytest.mark.parametrize("by_run", [True, False])
+@pytest.mark.slow
 def test_a_logged_model_is_signed_in_place(client, logged, by_run):
     run_id, model = logged()
     signed = sign_model(client, f"runs:/{run_id}/linear" if by_run else f"models:/{model.model_id}", SIGNATURE)

@@ -33,7 +33,7 @@ def server(status=200, body=b"{}", headers=(), content="application/json"):
             pass
 
     running = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=running.serve_forever, daemon=True).start()
+    threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     try:
         yield f"127.0.0.1:{running.server_port}", seen
     finally:
@@ -78,6 +78,7 @@ def test_a_dead_port(patience):
     assert "MLFLOW_TRACKING_URI" in message
 
 
+@pytest.mark.slow
 def test_a_server_that_never_answers(patience):
     with listener() as host:
         failure(asked(host), RegistryUnreachableError, patience)

@@ -97,7 +97,7 @@ class Answers(BaseHTTPRequestHandler):
 def test_a_tick_of_every_sensor_keeps_one_connection_to_a_server(tmp_path, instance, made):
     server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
     server.connections, server.daemon_threads = 0, True
-    Thread(target=server.serve_forever, daemon=True).start()
+    Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     try:
         uri = f"http://127.0.0.1:{server.server_port}"
         definitions = location(tmp_path, MlflowRegistry(tracking_uri=uri))

@@ -235,6 +235,7 @@ def columns(draw):
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(columns())
+@pytest.mark.slow
 def test_without_a_listed_reason_the_answer_is_mlflows(column):
     if deviation_of(column) is None:
         data = column.to_frame("x")

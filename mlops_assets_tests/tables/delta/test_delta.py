@@ -64,6 +64,7 @@ def test_types_and_values_come_back(tmp_path_factory, table):
 
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(table=tables(HELD))
+@pytest.mark.slow
 def test_what_was_published_is_the_same_as_an_input(tmp_path_factory, table):
     place = place_in(tmp_path_factory.mktemp("t"))
     WRITER.write(table.to_reader(2), place)
