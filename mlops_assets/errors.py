@@ -6,7 +6,7 @@ only names, types, positions and row keys.
 
 from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import Protocol, TypeVar
+from typing import Protocol, Self, TypeVar
 
 _LONGEST_CAUSE = 300
 
@@ -29,12 +29,27 @@ class MlopsAssetsError(Exception):
     'The table is empty (in.csv). Give a table with rows.'
     """
 
+    row_keys: tuple[str, ...] = ()
+    """The first keys of the rows concerned, where there are such; `name_rows` puts them into the message."""
+    places: tuple[int, ...] = ()
+    """Where these rows are among those that were given."""
+
     def __init__(self, what: str, *, where: str | None = None, fix: str | None = None) -> None:
         self.what, self.where, self.fix = what, where, fix
         sentence = strip_ends(what) or type(self).__name__
         place = f" ({where.strip()})" if where and where.strip() else ""
         remedy = strip_ends(fix or "")
         super().__init__(" ".join(_with_full_stop(part) for part in (f"{sentence}{place}", remedy) if part))
+
+    def name_rows(self) -> Self:
+        """This error with `row_keys`, if any, in its message: keys identify people, and are not for all logs."""
+        if not self.row_keys:
+            return self
+        rows = f"the first rows are {'; '.join(self.row_keys)}"
+        where = f"{self.where}; {rows}" if self.where else rows
+        named = type(self)(self.what, where=where, fix=self.fix)
+        named.__cause__ = self.__cause__
+        return named
 
 
 class ConfigurationError(MlopsAssetsError):

@@ -1,20 +1,22 @@
 """A model in memory: how the rest of the package predicts, and what explainers may look into."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
-from mlops_assets.errors import ConfigurationError, MlopsAssetsError, PredictionError
+from mlops_assets.errors import ConfigurationError, MlopsAssetsError
+from mlops_assets.models.answers import read_answer
 from mlops_assets.models.native_input import to_native_input
+from mlops_assets.models.prediction_failure import call_model, count_rows, describe_failure
 from mlops_assets.models.reference import ModelReference
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from mlflow.models import ModelSignature
     from mlflow.pyfunc import PyFuncModel
+    from mlflow.types import Schema
 
 PredictMethod = Literal["predict", "predict_proba"]
-
-_COLUMNS_NAMED = 20
 
 
 class Source(Protocol):
@@ -81,6 +83,12 @@ class LoadedModel:
         candidates = (self.native, getattr(self.python_model, "model", None), self.python_model)
         return next((candidate for candidate in candidates if candidate is not None), self.pyfunc)
 
+    @property
+    def predict_fn(self) -> str:
+        """The method that `pyfunc.predict` calls: what the model was logged with as its ``pyfunc_predict_fn``."""
+        flavors = getattr(getattr(self.pyfunc, "metadata", None), "flavors", None) or {}
+        return str(flavors.get("python_function", {}).get("predict_fn", "predict"))
+
     def predict(self, inputs: Any, params: Mapping[str, Any] | None = None, method: PredictMethod = "predict") -> Any:
         """What the model says of `inputs` (a pandas DataFrame, an ndarray or what its signature takes), unaltered.
 
@@ -93,15 +101,46 @@ class LoadedModel:
         """
         ask = self._method(method)
         rows = to_native_input(inputs, self.native) if self.native is not None else inputs
-        try:
-            if method == "predict":
-                return self.pyfunc.predict(rows, params=dict(params) if params else None)
-            return ask(rows)
-        except MlopsAssetsError:
-            raise
-        except Exception as error:
-            # A model is anybody's code, and raises whatever it likes.
-            raise self._failure(error, inputs) from error
+
+        def call() -> Any:
+            return (
+                self.pyfunc.predict(rows, params=dict(params) if params else None) if method == "predict" else ask(rows)
+            )
+
+        return call_model(call, lambda error: self._failure(error, rows))
+
+    def answer(
+        self,
+        inputs: Any,
+        params: Mapping[str, Any] | None = None,
+        method: PredictMethod = "predict",
+        outputs: "Schema | None" = None,
+    ) -> "dict[str, pa.Array]":
+        """What the model says of `inputs`, as named columns in the order of the rows: see `read_answer`.
+
+        Parameters
+        ----------
+        outputs
+            Names for what has none; None: those of the recorded signature.
+
+        Raises
+        ------
+        ConfigurationError, PredictionError
+            As `predict`; or the answer cannot be put beside its rows.
+        """
+        import pandas as pd
+
+        raw = self.predict(inputs, params, method)
+        classes = getattr(self.inner, "classes_", None) if method == "predict_proba" else None
+        schema = outputs if outputs is not None else self.signature.outputs if self.signature is not None else None
+        index = inputs.index if isinstance(inputs, pd.DataFrame | pd.Series) else None
+        asked = self.predict_fn if method == "predict" else method
+        names = declared_output_names(schema)
+
+        def read() -> "dict[str, pa.Array]":
+            return read_answer(raw, count_rows(inputs) or 0, names, method, classes, index, asked)
+
+        return call_model(read, lambda error: self._failure(error, inputs))
 
     def _method(self, method: PredictMethod) -> Callable[[Any], Any]:
         if method == "predict":
@@ -115,17 +154,10 @@ class LoadedModel:
             )
         return cast(Callable[[Any], Any], probabilities)
 
-    def _failure(self, error: Exception, inputs: Any) -> PredictionError:
-        # The error's own message may hold values of the data; the event log shows it as the cause.
-        columns = [str(name) for name in getattr(inputs, "columns", ())]
-        given = f" {len(inputs)} rows" if hasattr(inputs, "__len__") else ""
-        named = f" of the columns {', '.join(columns[:_COLUMNS_NAMED])}{', ...' * (len(columns) > _COLUMNS_NAMED)}"
-        return PredictionError(
-            f"The model failed to predict{given}{named if columns else ''} with {type(error).__name__}",
-            where=self.reference.uri,
-            fix="Read the model's own message, the cause in the event log, and compare these columns and their types "
-            "with those it was trained on"
-            if self.signature is not None
-            else "It has no signature: name the columns it was trained on in its YAML, `inputs: {columns: [...]}`, "
-            "or log it with an input_example",
-        )
+    def _failure(self, error: BaseException, inputs: Any) -> MlopsAssetsError:
+        return describe_failure(error, inputs, self.reference.uri, self.signature, self.inner)
+
+
+def declared_output_names(outputs: "Schema | None") -> Sequence[str]:
+    """The names that a signature gives its outputs; empty where it gives none."""
+    return [str(name) for name in outputs.input_names()] if outputs is not None and outputs.has_input_names() else []

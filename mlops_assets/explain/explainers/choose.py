@@ -92,6 +92,8 @@ def choose_explainer(
     classes = subject.response.classes
     if classes is not None and tuple(explainer.outputs) == class_output_names(classes):
         explainer.output_type = label_type(classes)
+        decision = subject.response.decision
+        explainer.decision = None if decision is None or decision.is_usual else decision
     if config.KIND is None or isinstance(explainer, ModelExplainer):
         importance, reason = read_model_importance(subject)
         if importance is not None:
