@@ -48,7 +48,7 @@ class MlopsAssetsError(Exception):
         rows = f"the first rows are {'; '.join(self.row_keys)}"
         where = f"{self.where}; {rows}" if self.where else rows
         named = type(self)(self.what, where=where, fix=self.fix)
-        named.__cause__ = self.__cause__
+        named.row_keys, named.places, named.__cause__ = self.row_keys, self.places, self.__cause__
         return named
 
 

@@ -1,12 +1,13 @@
 """A model in memory: how the rest of the package predicts, and what explainers may look into."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
-from mlops_assets.errors import ConfigurationError, MlopsAssetsError
+from mlops_assets.errors import ConfigurationError, MlopsAssetsError, PredictionError
 from mlops_assets.models.answers import read_answer
-from mlops_assets.models.native_input import to_native_input
+from mlops_assets.models.native_input import optional_as_floats, to_native_input
 from mlops_assets.models.prediction_failure import call_model, count_rows, describe_failure
 from mlops_assets.models.reference import ModelReference
 
@@ -99,15 +100,26 @@ class LoadedModel:
         PredictionError
             The model failed; its own error is the cause.
         """
+        import pandas as pd
+
         ask = self._method(method)
         rows = to_native_input(inputs, self.native) if self.native is not None else inputs
 
-        def call() -> Any:
-            return (
-                self.pyfunc.predict(rows, params=dict(params) if params else None) if method == "predict" else ask(rows)
-            )
+        def call(given: Any) -> Any:
+            if method != "predict":
+                return ask(given)
+            return self.pyfunc.predict(given, params=dict(params) if params else None)
 
-        return call_model(call, lambda error: self._failure(error, rows))
+        try:
+            return call_model(lambda: call(rows), lambda error: self._failure(error, rows))
+        except PredictionError as error:
+            # Estimators inside a wrapper refuse objects and pandas' NA, and take NaN for what is missing.
+            floats = optional_as_floats(rows) if isinstance(rows, pd.DataFrame) else rows
+            if floats is rows or not isinstance(error.__cause__, Exception):
+                raise
+            with suppress(MlopsAssetsError):
+                return call_model(lambda: call(floats), lambda error: self._failure(error, floats))
+            raise
 
     def answer(
         self,

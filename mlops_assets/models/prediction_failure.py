@@ -1,5 +1,6 @@
 """A model's own failure, in words: which model, what it was given, what it expects, and what to do."""
 
+import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -76,6 +77,15 @@ def name_failure(error: BaseException) -> str:
     if isinstance(error, Warning):
         return f"with {name}, a warning that this process turns into an error"
     return f"with {name}"
+
+
+def describe_place(error: BaseException) -> str:
+    """The function in which an error was raised, as ``in transform() of sklearn``."""
+    frames = list(traceback.walk_tb(error.__traceback__))
+    if not frames:
+        return "nowhere"
+    frame = frames[-1][0]
+    return f"in {frame.f_code.co_name}() of {str(frame.f_globals.get('__name__', '?')).partition('.')[0]}"
 
 
 def advise(error: BaseException) -> str | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pyarrow as pa
 
-from mlops_assets.arrow.row_keys import describe_row_keys
+from mlops_assets.arrow.row_keys import rows_in_errors
 from mlops_assets.engines.work import ChunkFunction, Work, identity_of
 from mlops_assets.errors import PredictionError
 from mlops_assets.models.loaded_model import LoadedModel, PredictMethod, declared_output_names
@@ -84,11 +84,8 @@ class Scorer:
         PredictionError
             The model returns another number of rows, or columns that collide with the key.
         """
-        try:
+        with rows_in_errors(batch, self.row_key):
             columns = self.model.answer(self.to_input(batch), self.params, self.method, self.outputs)
-        except PredictionError as error:
-            error.row_keys = describe_row_keys(batch, self.row_key)
-            raise
         self._check_names(columns)
         keys = {name: batch.column(name) for name in self.row_key}
         arrays = keys | columns | self._provenance(batch.num_rows)

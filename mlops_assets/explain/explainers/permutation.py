@@ -71,10 +71,16 @@ class PermutationExplainer(Explainer):
         error = np.zeros(prediction.shape)
         table = _Masked(self._background(), rows)
         for row, key in enumerate(row_hash(self._seed, rows)):
-            if self.exact:
-                values[row] = self._exact(table, row, prediction[row])
-            else:
-                values[row], error[row] = self._walk(table, row, prediction[row], int(key))
+            try:
+                if self.exact:
+                    values[row] = self._exact(table, row, prediction[row])
+                else:
+                    values[row], error[row] = self._walk(table, row, prediction[row], int(key))
+            except ExplanationError as failure:
+                if failure.places:  # among the mixtures that were asked about
+                    failure.what += "; asked was about this row with some of its columns from background rows"
+                    failure.places = (row,)
+                raise
         base = np.broadcast_to(self._start.mean(axis=0), prediction.shape).copy()
         return Explanation(values, base, prediction, error)
 
@@ -173,7 +179,9 @@ class _Masked:
         self._columns = []
         for name in self._names:
             # Background first, then the rows: one array to take from, in the inputs' own type.
-            joined = pd.concat([background[name].astype(rows[name].dtype), rows[name]], ignore_index=True)
+            # An optional column is an integer or boolean one where none of its values is missing: both hold objects or
+            # pandas' own numbers then, and a missing value stays one.
+            joined = pd.concat([background[name], rows[name]], ignore_index=True)
             self._columns.append(joined.array)
 
     def rows(self, row: int, from_row: NDArray[np.bool_], starts: NDArray[np.intp]) -> "pd.DataFrame":
