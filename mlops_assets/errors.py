@@ -4,6 +4,7 @@ One base class, so that a caller can tell this package's verdicts from defects. 
 only names, types, positions and row keys.
 """
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Protocol, Self, TypeVar
@@ -165,6 +166,18 @@ def describe_cause(error: BaseException) -> str:
     """
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return strip_ends(f"{type(error).__name__}: {lines[0][:_LONGEST_CAUSE] if lines else ''}")
+
+
+def describe_without_values(error: BaseException) -> str:
+    """Another library's error as `describe_cause` has it, with dots for what it quotes, which may be a value.
+
+    Examples
+    --------
+    >>> describe_without_values(ValueError("Could not convert 'Smith' to int64"))
+    "ValueError: Could not convert '...' to int64"
+    """
+    text = re.sub(r"'[^']*'|'.*$", "'...'", re.sub(r'"[^"]*"|".*$', '"..."', describe_cause(error)))
+    return strip_ends(text)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

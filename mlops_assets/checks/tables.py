@@ -16,7 +16,7 @@ from mlops_assets.errors import TableError
 from mlops_assets.io_managers.run_partition import of_the_run
 from mlops_assets.metadata import quote_markdown, strip_markup, table_metadata
 from mlops_assets.naming import INPUT_SAMPLES, MODEL_SIGNATURE, PREDICTIONS, REJECTED_SAMPLES, ModelNames
-from mlops_assets.scoring.finite import find_not_finite
+from mlops_assets.scoring.finite import OUTPUT_COLUMNS, find_not_finite
 from mlops_assets.scoring.key_agreement import compare_keys
 from mlops_assets.scoring.prediction_columns import model_output_columns
 from mlops_assets.scoring.provenance import PredictionsProvenance
@@ -211,7 +211,7 @@ def _finite(predictions: ds.Dataset, source: Provenance, key: dg.AssetKey) -> dg
     metadata: dict[str, Any] = {"rows": verdict.rows}
     metadata |= {f"{name}/null_or_not_finite": count for name, count in verdict.bad.items()}
     if verdict.listed:
-        listed_columns = dict.fromkeys((*source.row_key, "output columns"), "string")
+        listed_columns = dict.fromkeys((*source.row_key, OUTPUT_COLUMNS), "string")
         metadata["first_rows"] = table_metadata(verdict.listed, listed_columns)
     return dg.AssetCheckResult(
         check_name="finite",

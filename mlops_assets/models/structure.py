@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from mlops_assets.errors import TrustError
+from mlops_assets.errors import TrustError, describe_cause
 
 _LEAF = -1
 _TREE = "sklearn.tree._tree.Tree"
@@ -46,7 +46,12 @@ def check_structure(model: object, where: str) -> None:
         try:
             reason = _reason(part)
         except (AttributeError, KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
-            reason = f"cannot be examined ({type(error).__name__})"
+            raise TrustError(
+                f"The model was not used: its {type(part).__name__} cannot be examined ({describe_cause(error)})",
+                where=where,
+                fix="Install the version of scikit-learn that it was saved with, or register it again with the "
+                "installed one; if that does not help, do not use it",
+            ) from error
         if reason:
             raise TrustError(
                 f"The model was not used, because its {type(part).__name__} {reason}",

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from mlops_assets.scoring.statistics import ColumnStatistics
 
 ROWS_LISTED = 20
+OUTPUT_COLUMNS = "output columns"
 
 
 @dataclass(frozen=True)
@@ -57,4 +58,4 @@ def _list_rows(batch: pa.RecordBatch, columns: Sequence[str], row_key: Sequence[
             word = "null" if value is None else "NaN" if value != value else "infinity"
             found.setdefault(place, []).append(f"{name}: {word}")
     keys = batch.select(list(row_key))
-    return [{**keys.slice(place, 1).to_pylist()[0], "output columns": ", ".join(found[place])} for place in sorted(found)]
+    return [keys.slice(place, 1).to_pylist()[0] | {OUTPUT_COLUMNS: ", ".join(found[place])} for place in sorted(found)]

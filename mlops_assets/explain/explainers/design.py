@@ -60,7 +60,9 @@ class Design:
         try:
             return np.asarray(floats_of(data) if hasattr(data, "dtypes") and data.ndim == 2 else data, dtype=np.float64)
         except (TypeError, ValueError) as error:
-            raise NotApplicableError("it takes columns that are not numeric") from error
+            texts = [str(name) for name, dtype in getattr(data, "dtypes", {}).items() if dtype.kind not in "biufmM"]
+            named = f": {', '.join(texts[:5])}" if texts else f" ({type(error).__name__})"
+            raise NotApplicableError(f"it takes columns that are not numeric{named}") from error
 
     def roll_up(self, values: Floats) -> Floats:
         """(n, columns, outputs) -> (n, features, outputs), with every row's sum preserved."""
@@ -87,6 +89,8 @@ def read_design(subject: ExplanationSubject, native: Any = None) -> Design:
     """
     native = subject.model.native if native is None else native
     if native is None:
+        if subject.model.python_model is None:
+            raise NotApplicableError("the library's own model inside it is not known to this package")
         raise NotApplicableError("it is a custom Python model, which may do anything between its input and its output")
     if hasattr(native, "best_estimator_") and hasattr(native, "cv_results_"):
         native = native.best_estimator_
@@ -133,4 +137,10 @@ def _order(estimator: Any, features: tuple[str, ...]) -> Sources:
     width = getattr(estimator, "n_features_in_", len(features))
     if names is None and width == len(features):
         return np.arange(width)
-    raise NotApplicableError("it was fitted on other columns than its signature names")
+    if names is None:
+        raise NotApplicableError(f"it was fitted on {width} columns, and the signature names {len(features)}")
+    unknown = [str(name) for name in names if name not in features]
+    raise NotApplicableError(
+        f"it was fitted on columns that its signature does not name ({', '.join(map(repr, unknown[:5]))}"
+        f"{', ...' if len(unknown) > 5 else ''})"
+    )
