@@ -10,8 +10,10 @@ from mlops_assets.models.answers import read_answer
 from mlops_assets.models.native_input import optional_as_floats, to_native_input
 from mlops_assets.models.prediction_failure import call_model, count_rows, describe_failure
 from mlops_assets.models.reference import ModelReference
+from mlops_assets.signatures.mlflow.text_names import own_names, with_text_names
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pyarrow as pa
     from mlflow.models import ModelSignature
     from mlflow.pyfunc import PyFuncModel
@@ -74,8 +76,22 @@ class LoadedModel:
 
     @property
     def signature(self) -> "ModelSignature | None":
-        """The signature recorded with the model."""
+        """The signature recorded with the model, its names as text."""
+        recorded = self._raw_signature
+        return None if recorded is None else with_text_names(recorded)
+
+    @property
+    def _raw_signature(self) -> "ModelSignature | None":
         return self.recorded if self.recorded is not None else self.pyfunc.metadata.signature
+
+    def with_own_names(self, inputs: Any) -> Any:
+        """A frame with the column names that the model was logged with, where those are numbers; else as it is."""
+        import pandas as pd
+
+        names = own_names(self._raw_signature)
+        if not names or not isinstance(inputs, pd.DataFrame):
+            return inputs
+        return inputs.set_axis([names.get(str(name), name) for name in inputs.columns], axis="columns")
 
     @property
     def inner(self) -> object:
@@ -103,7 +119,8 @@ class LoadedModel:
         import pandas as pd
 
         ask = self._method(method)
-        rows = to_native_input(inputs, self.native) if self.native is not None else inputs
+        given = self.with_own_names(inputs)
+        rows = to_native_input(given, self.native) if self.native is not None else given
 
         def call(given: Any) -> Any:
             if method != "predict":
@@ -113,12 +130,11 @@ class LoadedModel:
         try:
             return call_model(lambda: call(rows), lambda error: self._failure(error, rows))
         except PredictionError as error:
-            # Estimators inside a wrapper refuse objects and pandas' NA, and take NaN for what is missing.
-            floats = optional_as_floats(rows) if isinstance(rows, pd.DataFrame) else rows
-            if floats is rows or not isinstance(error.__cause__, Exception):
+            other = _in_another_form(rows, error.__cause__) if isinstance(rows, pd.DataFrame) else None
+            if other is None:
                 raise
             with suppress(MlopsAssetsError):
-                return call_model(lambda: call(floats), lambda error: self._failure(error, floats))
+                return call_model(lambda: call(other), lambda error: self._failure(error, other))
             raise
 
     def answer(
@@ -168,6 +184,16 @@ class LoadedModel:
 
     def _failure(self, error: BaseException, inputs: Any) -> MlopsAssetsError:
         return describe_failure(error, inputs, self.reference.uri, self.signature, self.inner)
+
+
+def _in_another_form(rows: "pd.DataFrame", cause: BaseException | None) -> "pd.DataFrame | None":
+    """The rows as a model takes them that failed on them with `cause`; None where they have no other form."""
+    if isinstance(cause, KeyError) and all(str(name).isdecimal() for name in rows.columns):
+        # It asks for columns by number, and has no signature that says so.
+        return rows.set_axis([int(str(name)) for name in rows.columns], axis="columns")
+    # Estimators inside a wrapper refuse objects and pandas' NA, and take NaN for what is missing.
+    floats = optional_as_floats(rows) if isinstance(cause, Exception) else rows
+    return None if floats is rows else floats
 
 
 def declared_output_names(outputs: "Schema | None") -> Sequence[str]:

@@ -98,7 +98,9 @@ def read_design(subject: ExplanationSubject, native: Any = None) -> Design:
     rows = subject.background.head(_PROOF_ROWS)
     order = _order(outer, subject.features)
     if not _is_pipeline(native):
-        return Design(native, order, len(subject.features), lambda frame: to_fitted_columns(frame, outer))
+        return Design(
+            native, order, len(subject.features), lambda frame: to_fitted_columns(frame, outer, subject.model)
+        )
     while _is_pipeline(native) and len(native.steps) == 1:
         native = native.steps[0][1]
     *earlier, (_, estimator) = native.steps if _is_pipeline(native) else [("", native)]
@@ -107,12 +109,12 @@ def read_design(subject: ExplanationSubject, native: Any = None) -> Design:
         raise NotApplicableError("its last step is a pipeline of its own")
 
     def transform(frame: "pd.DataFrame") -> Any:
-        data = to_fitted_columns(frame, outer)
+        data = to_fitted_columns(frame, outer, subject.model)
         for step in steps:
             data = step.transform(data)
         return data
 
-    data, sources = to_fitted_columns(rows, outer), order
+    data, sources = to_fitted_columns(rows, outer, subject.model), order
     for step in steps:
         data, sources = trace_columns(step, data, sources)
     check_sources(transform, rows, sources)

@@ -147,10 +147,10 @@ def _classifier_response(model: LoadedModel, classifier: _Classifier, probe: "pd
     if callable(getattr(classifier, "predict_proba", None)) and not wants_margin:
 
         def probabilities(rows: "pd.DataFrame") -> Floats:
-            answer = to_floats(model.answer(to_fitted_columns(rows, classifier), method="predict_proba"))
+            answer = to_floats(model.answer(to_fitted_columns(rows, classifier, model), method="predict_proba"))
             return finite(positive_class_scores(answer, len(classes)), len(rows), len(outputs))
 
-        first = to_floats(model.answer(to_fitted_columns(probe, classifier), method="predict_proba"))
+        first = to_floats(model.answer(to_fitted_columns(probe, classifier, model), method="predict_proba"))
         if first.shape[1] != len(classes):
             return None  # scores of a loss of one's own (LightGBM): no probabilities, and not one per class
         # Some libraries call raw scores so (XGBoost with binary:logitraw).
@@ -166,7 +166,7 @@ def _classifier_response(model: LoadedModel, classifier: _Classifier, probe: "pd
         def describe(error: BaseException) -> PredictionError:
             return describe_failure(error, rows, model.reference.uri, model.signature, classifier)
 
-        answer = call_model(lambda: decide(to_fitted_columns(rows, classifier)), describe)
+        answer = call_model(lambda: decide(to_fitted_columns(rows, classifier, model)), describe)
         return to_floats(read_answer(answer, len(rows)))
 
     first = margins(probe)
@@ -182,18 +182,23 @@ def _classifier_response(model: LoadedModel, classifier: _Classifier, probe: "pd
     )
 
 
-def to_fitted_columns(rows: "pd.DataFrame", estimator: object) -> "pd.DataFrame | NDArray[Any]":
+def to_fitted_columns(
+    rows: "pd.DataFrame", estimator: object, model: LoadedModel | None = None
+) -> "pd.DataFrame | NDArray[Any]":
     """The rows as the estimator was fitted: its own columns by name, or an array when it was fitted without names.
 
     A model of text gets its one column as a Series, missing values are marked as it knows them: see `to_native_input`.
+    A `model` that was logged with numbers for names gets a frame with these.
     """
-    rows = to_native_input(rows, estimator)
+    named = rows if model is None else model.with_own_names(rows)
+    has_numbers = named is not rows
+    rows = to_native_input(named, estimator)
     names = getattr(estimator, "feature_names_in_", None)
     if rows.ndim == 1:
         return rows
-    if names is None:
+    if names is None and not has_numbers:
         return floats_of(rows).to_numpy() if getattr(estimator, "n_features_in_", None) == rows.shape[1] else rows
-    return rows[list(names)] if set(names) <= set(rows.columns) else rows
+    return rows[list(names)] if names is not None and set(names) <= set(rows.columns) else rows
 
 
 def _prediction_response(model: LoadedModel, probe: "pd.DataFrame", output: str | None) -> Response:
