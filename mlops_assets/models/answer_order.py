@@ -47,7 +47,7 @@ def in_order_of(values: Any, given: "pd.Index") -> Any:
     raise PredictionError(
         f"The model returned {len(values)} values for {len(given)} rows, whose index names {' and '.join(found)}",
         fix="Return one value per row with the index of the rows it was given, or with a new one: "
-        ".reset_index(drop=True)",
+        "answer.reset_index(drop=True)",
     )
 
 

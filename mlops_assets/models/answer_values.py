@@ -47,6 +47,8 @@ def _convert(values: Any) -> Any:
             if values.dtype.kind in "iuf":
                 return pa.FixedShapeTensorArray.from_numpy_ndarray(values).storage
             return pa.array(values.tolist())
+    elif type(getattr(values, "dtype", None)).__name__ == "SparseDtype":
+        values = np.asarray(values)
     elif isinstance(values, tuple | range):
         values = list(values)
     return pa.array(values, from_pandas=_keeps_null(values))
@@ -72,7 +74,7 @@ def _unreadable(name: str, values: Any, reason: str) -> PredictionError:
     return PredictionError(
         f"The model's output cannot be stored as a column: it holds {holds}" + ("" if several else f" ({reason})"),
         where=f"output column {name!r}",
-        fix="Return values of one type per column, for example all as text: .astype(str)"
+        fix="Return values of one type per column, for example all of them as text"
         if several
         else "Return numbers, text, booleans, dates, lists or dicts",
     )

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from mlops_assets.errors import TrustError, describe_cause
+from mlops_assets.errors import TrustError
 
 _LEAF = -1
 _TREE = "sklearn.tree._tree.Tree"
@@ -47,7 +47,7 @@ def check_structure(model: object, where: str) -> None:
             reason = _reason(part)
         except (AttributeError, KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
             raise TrustError(
-                f"The model was not used: its {type(part).__name__} cannot be examined ({describe_cause(error)})",
+                f"The model was not used: its {type(part).__name__} cannot be examined ({type(error).__name__})",
                 where=where,
                 fix="Install the version of scikit-learn that it was saved with, or register it again with the "
                 "installed one; if that does not help, do not use it",

@@ -164,7 +164,13 @@ def _find_disagreement(explainer: Explainer, subject: ExplanationSubject) -> str
     return call_model(lambda: find_disagreement(explainer, subject, _probe(subject)), _does_not_apply)
 
 
-def _does_not_apply(error: BaseException) -> NotApplicableError:
+def _does_not_apply(error: BaseException) -> ExplanationError:
+    if isinstance(error, NameError | AssertionError):
+        # No model is the cause of these: another method must not hide them.
+        return ExplanationError(
+            f"An explainer failed {name_failure(error)} ({describe_place(error)})",
+            fix="This is a defect of mlops_assets: report it with the cause in the event log",
+        )
     return NotApplicableError(f"it failed {name_failure(error)} ({describe_place(error)})")
 
 

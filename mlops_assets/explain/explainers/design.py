@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -98,9 +99,8 @@ def read_design(subject: ExplanationSubject, native: Any = None) -> Design:
     rows = subject.background.head(_PROOF_ROWS)
     order = _order(outer, subject.features)
     if not _is_pipeline(native):
-        return Design(
-            native, order, len(subject.features), lambda frame: to_fitted_columns(frame, outer, subject.model)
-        )
+        fitted = partial(to_fitted_columns, estimator=outer, model=subject.model)
+        return Design(native, order, len(subject.features), fitted)
     while _is_pipeline(native) and len(native.steps) == 1:
         native = native.steps[0][1]
     *earlier, (_, estimator) = native.steps if _is_pipeline(native) else [("", native)]

@@ -179,9 +179,12 @@ class _Masked:
         self._columns = []
         for name in self._names:
             # Background first, then the rows: one array to take from, in the inputs' own type.
-            # An optional column is an integer or boolean one where none of its values is missing: both hold objects or
-            # pandas' own numbers then, and a missing value stays one.
-            joined = pd.concat([background[name], rows[name]], ignore_index=True)
+            values = background[name]
+            # An optional column is one of integers or booleans where none of its values is missing: they cannot hold a
+            # missing one of the background, and both become objects or pandas' own numbers.
+            if rows[name].dtype.kind not in "biu" or not values.isna().any():
+                values = values.astype(rows[name].dtype)
+            joined = pd.concat([values, rows[name]], ignore_index=True)
             self._columns.append(joined.array)
 
     def rows(self, row: int, from_row: NDArray[np.bool_], starts: NDArray[np.intp]) -> "pd.DataFrame":

@@ -35,7 +35,7 @@ class ShapTrees:
             self._explainer = shap.TreeExplainer(estimator, data=background, feature_perturbation=mode)
         except (InvalidModelError, NotImplementedError, AssertionError, ValueError) as error:
             raise NotApplicableError(
-                f"shap does not read a {type(estimator).__name__} ({mode}; {describe_without_values(error)})"
+                f"shap does not read a {type(estimator).__name__} ({mode}): {describe_without_values(error)}"
             ) from error
 
     def __call__(self, X: Floats) -> tuple[Floats, Floats]:

@@ -18,8 +18,8 @@ def signature_to_json(signature: "ModelSignature") -> str:
     """The signature in MLflow's own format, always the same text for the same signature.
 
     An object with the keys ``inputs``, ``outputs`` and ``params``, each a JSON string (as in an ``MLmodel`` file) or
-    null; keys are sorted, columns keep their order, and their names are text. `ModelSignature.from_dict` reads it, after
-    `json.loads`.
+    null; keys are sorted, columns keep their order, and their names are text.
+    `ModelSignature.from_dict(json.loads(text))` reads it.
     """
     fields = with_text_names(signature).to_dict()
     canonical = {

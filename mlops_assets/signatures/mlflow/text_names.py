@@ -17,7 +17,7 @@ def with_text_names(signature: "ModelSignature") -> "ModelSignature":
     inputs, outputs = _text_names(signature.inputs), _text_names(signature.outputs)
     if inputs is signature.inputs and outputs is signature.outputs:
         return signature
-    named: ModelSignature = ModelSignature(inputs=inputs, outputs=outputs, params=signature.params)  # type: ignore[arg-type]  # the annotation forgets its default, None
+    named: ModelSignature = ModelSignature(inputs=inputs, outputs=outputs, params=signature.params)
     return named
 
 
@@ -40,4 +40,4 @@ def _text_names(schema: "Schema | None") -> "Schema | None":
         else ColSpec(spec.type, str(spec.name), required=spec.required)
         for spec in schema.inputs
     ]
-    return Schema(named)  # type: ignore[arg-type]  # columns or tensors, as they were
+    return Schema(named)
