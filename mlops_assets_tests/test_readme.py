@@ -1,7 +1,7 @@
 """Every command and snippet of the README, and the snippets of the documentation, are run.
 
 The README's first two commands by CI on a clean checkout, the rest here. Pages with data of their own have tests of
-their own: `commands/test_docs.py`, `test_docs_of_tables.py`, `test_errors_page.py`.
+their own: `commands/test_docs.py`, `test_docs_of_tables.py`, `test_errors_page.py`, `test_extend_page.py`.
 """
 
 import os
@@ -27,7 +27,7 @@ BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
 COMMANDS = [line for language, text in BLOCKS if language == "bash" for line in text.splitlines()]
 DOCS = ROOT / "docs"
 # Pages whose snippets need nothing but an empty folder.
-PAGES = ("places.md", "operate.md", "scale.md", "extend.md", "contract.md")
+PAGES = ("places.md", "operate.md", "scale.md", "contract.md")
 
 
 def blocks(language: str) -> list[str]:
