@@ -13,6 +13,7 @@ from mlops_assets.models.prediction_failure import advise, call_model, name_fail
 from mlops_assets.models.process_cache import ProcessCache
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.requirements import install_command, is_installed, list_requirements
+from mlops_assets.models.sklearn_methods import load_with_method
 from mlops_assets.models.skops_files import list_types_in_mlmodel
 from mlops_assets.models.structure import check_structure
 from mlops_assets.signatures.mlflow.enforcement import stop_enforcing_inputs
@@ -88,10 +89,17 @@ def _pyfunc(folder: Path, reference: ModelReference) -> "PyFuncModel":
 
     where = f"{reference.uri}, flavors {', '.join(repr(flavor) for flavor in reference.flavors)}"
 
+    description = ModelDescription.read(folder)
+
     def load() -> "PyFuncModel":
         with list_types_in_mlmodel(folder) as complete:
-            # MLflow's own comparison of versions would follow the `-r` lines of the model's requirements.txt.
-            model: PyFuncModel = mlflow.pyfunc.load_model(str(complete), suppress_warnings=True)
+            try:
+                # MLflow's own comparison of versions would follow the `-r` lines of the model's requirements.txt.
+                model: PyFuncModel = mlflow.pyfunc.load_model(str(complete), suppress_warnings=True)
+            except AttributeError as error:
+                if description.loader_module != "mlflow.sklearn" or error.name != description.predict_fn:
+                    raise
+                model = load_with_method(complete, description.predict_fn)
         return model
 
     return call_model(load, lambda error: _load_error(error, folder, where))
