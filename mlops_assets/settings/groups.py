@@ -102,8 +102,8 @@ class ContractSettings(SettingsGroup):
     )
     show_values: bool = Field(
         default=False,
-        description="Whether error messages show rejected values. Messages stay in Dagster's event log, so leave this "
-        "false for personal data.",
+        description="Whether error messages show rejected values, and the first row keys where the model fails. "
+        "Messages stay in Dagster's event log, so leave this false for personal data.",
         examples=[True],
     )
     compatibility: Literal[

@@ -4,13 +4,15 @@ import inspect
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from mlops_assets.errors import NotApplicableError
+from mlops_assets.errors import MlopsAssetsError, NotApplicableError
 from mlops_assets.explain.explainers.design import Design, read_design
 from mlops_assets.explain.explainers.explainer import ExplanationSubject
+from mlops_assets.models.prediction_failure import call_model, name_failure
 
 _NAMES = re.compile(r"(^|_)(model|pipeline|pipe|estimator|clf|classifier|regressor|reg)(_|$)")
 _GETTER = re.compile(r"^(get|load|unwrap)_")
@@ -114,13 +116,23 @@ def _held(holder: Any) -> Iterator[Any]:
         if is_method and not _GETTER.search(name.lstrip("_")):
             continue
         try:
-            value = getattr(holder, name)
-            if is_method:
-                inspect.signature(value).bind()  # a getter takes no arguments
-                value = value()
-        except Exception:  # noqa: BLE001 - whatever a getter of the user raises, nothing is found there
+            value = call_model(partial(_get, holder, name, calls=is_method), _nothing_there)
+        except MlopsAssetsError:
             continue
         yield value
+
+
+def _get(holder: Any, name: str, *, calls: bool) -> Any:
+    value = getattr(holder, name)
+    if not calls:
+        return value
+    inspect.signature(value).bind()  # a getter takes no arguments
+    return value()
+
+
+def _nothing_there(error: BaseException) -> NotApplicableError:
+    """Whatever a getter of the user raises, nothing is found there."""
+    return NotApplicableError(f"a getter {name_failure(error)}")
 
 
 def _is_wrapper(value: Any) -> bool:

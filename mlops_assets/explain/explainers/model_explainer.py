@@ -1,5 +1,6 @@
 """Models that explain themselves: they take precedence, and their answers are checked like every other explanation."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 import numpy as np
@@ -123,17 +124,20 @@ class ModelExplainer(Explainer):
         values = self._shaped(answer, len(rows))
         if base is None:
             base = getattr(self._model, "explain_base", None)
-            base = np.reshape(base(rows), (len(rows), -1)) if callable(base) else base
+            if callable(base):
+                base = np.reshape(
+                    call_model(partial(base, rows), partial(self._failure, name="explain_base")), (len(rows), -1)
+                )
         base = None if base is None else self._base(base, len(rows))
         if index_lost:
             self._check_positions(values, base, rows)
         return values, base
 
-    def _failure(self, error: BaseException) -> ExplanationError:
+    def _failure(self, error: BaseException, name: str = "explain_samples") -> ExplanationError:
         # The error's own message may hold values of the data.
         ended = "ended the process" if isinstance(error, SystemExit) else f"raised {type(error).__name__}"
         return ExplanationError(
-            f"explain_samples() {ended}", where=self._where, fix=advise(error) or "Correct the model's method"
+            f"{name}() {ended}", where=self._where, fix=advise(error) or "Correct the model's method"
         )
 
     def _check_positions(self, values: Floats, base: Floats | None, rows: "pd.DataFrame") -> None:
