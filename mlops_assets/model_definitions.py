@@ -81,9 +81,19 @@ def model_definitions(
     signer = build_strategy(Signer, SIGNERS, settings.signer)
     resources = resource_definitions(_resources(settings, signer, root))
     defaults = shared_defaults(root) if defaults is None else defaults
-    inference = _job(settings, names.inference_job, INFERENCE)
+    inference = _job(
+        settings,
+        names.inference_job,
+        INFERENCE,
+        f"Scores the inputs with the champion of {names.model}, up to {PREDICTIONS}. Run it for predictions alone.",
+    )
     joined = (PREDICTIONS_EXPLAINED,) if settings.outputs.joined else ()
-    explanations = _job(settings, names.explanations_job, INFERENCE + EXPLANATIONS + joined)
+    explanations = _job(
+        settings,
+        names.explanations_job,
+        INFERENCE + EXPLANATIONS + joined,
+        f"Scores the inputs with the champion of {names.model} and explains every row: all tables and the report.",
+    )
     checks = all_checks(names, settings.contract, settings.explain, root)
     return dg.Definitions(
         assets=[*bind_resources(_assets(settings, signer, root), resources, defaults), *_external_assets(settings)],
@@ -102,7 +112,7 @@ def _assets(settings: ModelSettings, signer: Signer, root: Path) -> list[dg.Asse
         sample_assets(names, inputs, settings.contract, outputs, partitions, root),
         predictions_asset(names, settings.predict, outputs, engine_and_store, partitions),
         sample_explanations_assets(names, settings.explain, outputs, engine_and_store, partitions),
-        model_explanations_assets(names, outputs, partitions),
+        model_explanations_assets(names, outputs, partitions, tracked=settings.tracking.enabled),
     ]
     if outputs.joined:
         assets.append(predictions_explained_asset(names, outputs, partitions))
@@ -112,13 +122,13 @@ def _assets(settings: ModelSettings, signer: Signer, root: Path) -> list[dg.Asse
     return with_conditions(names, assets) if settings.automation else assets
 
 
-def _job(settings: ModelSettings, name: str, assets: tuple[str, ...]) -> "UnresolvedAssetJobDefinition":
+def _job(settings: ModelSettings, name: str, assets: tuple[str, ...], description: str) -> "UnresolvedAssetJobDefinition":
     names, in_process = settings.names, settings.executor == "in_process"
     return dg.define_asset_job(
         name,
         selection=dg.AssetSelection.assets(*(names.key(asset) for asset in assets)),
         executor_def=dg.in_process_executor if in_process else dg.multiprocess_executor,
-        description=f"{names.name}: {', '.join(assets)}",
+        description=description,
         tags={"mlops_assets/model": names.slug},
     )
 

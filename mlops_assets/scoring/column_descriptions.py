@@ -17,6 +17,11 @@ def describe_predictions(columns: Sequence[str], row_key: Sequence[str], method:
     return {name: added.get(name) or _describe_output(name, method) for name in columns}
 
 
+def describe_joined(columns: Sequence[str]) -> dict[str, str]:
+    """A description of every column of `predictions_explained` that is not the ledger's: outputs of the model."""
+    return {name: f"Output {name} of the model for this row, as in predictions." for name in columns}
+
+
 def _describe_output(name: str, method: str) -> str:
     if method == "predict_proba":
         return f"Probability of the class {name.removeprefix('probability_')}, from predict_proba (0 to 1)."

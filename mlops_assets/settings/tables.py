@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import dagster as dg
 from pydantic import Field, field_validator, model_validator
@@ -231,6 +232,12 @@ class OutputsSettings(SettingsGroup):
         "`format`.",
         examples=["my_project.writers.MyTables"],
     )
+    url: str | None = Field(
+        default=None,
+        description="http:// or https:// address at which a web server serves the folder `path`; the page of "
+        "explanation_report then links to the report there. Null: it shows the path.",
+        examples=["https://reports.example.com/churn"],
+    )
     storage_options: dict[str, Any] | None = Field(
         default=None,
         description="Options for fsspec. Write secrets as {env: NAME_OF_VARIABLE}; they are read when a run starts.",
@@ -246,6 +253,20 @@ class OutputsSettings(SettingsGroup):
             raise ValueError("outputs.database, schema, mode and prefix need `format: sql`, and no KIND")
         _checked_database(self.database)
         return self
+
+    @field_validator("url")
+    @classmethod
+    def _served(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        address = urlsplit(value)
+        if address.scheme not in ("http", "https") or not address.hostname:
+            raise ValueError(f"outputs.url is {value!r}; write an address such as https://reports.example.com/churn")
+        if address.username or address.password:
+            raise ValueError("outputs.url holds a user or password, which everybody would see in Dagster; leave it out")
+        if address.query or address.fragment:
+            raise ValueError(f"outputs.url is {value!r}; write the folder's address alone, without ? and #")
+        return value
 
     def address(self, root: Path) -> str:
         """`path`, absolute; nothing is read from the environment."""
