@@ -122,7 +122,9 @@ def _assets(settings: ModelSettings, signer: Signer, root: Path) -> list[dg.Asse
     return with_conditions(names, assets) if settings.automation else assets
 
 
-def _job(settings: ModelSettings, name: str, assets: tuple[str, ...], description: str) -> "UnresolvedAssetJobDefinition":
+def _job(
+    settings: ModelSettings, name: str, assets: tuple[str, ...], description: str
+) -> "UnresolvedAssetJobDefinition":
     names, in_process = settings.names, settings.executor == "in_process"
     return dg.define_asset_job(
         name,
