@@ -8,6 +8,7 @@ import dagster as dg
 
 from mlops_assets.assets.champion import champion_model_asset
 from mlops_assets.assets.engine_and_store import EngineAndStore
+from mlops_assets.assets.inputs import inputs_asset_spec
 from mlops_assets.assets.model_explanations import model_explanations_assets
 from mlops_assets.assets.predictions import predictions_asset
 from mlops_assets.assets.predictions_explained import predictions_explained_asset
@@ -47,7 +48,6 @@ from mlops_assets.resources.tracking import tracking_resource
 from mlops_assets.sensors.all_sensors import all_sensors
 from mlops_assets.sensors.automation import alias_asset_spec, with_conditions
 from mlops_assets.settings.model import ModelSettings
-from mlops_assets.settings.tables import InputsSettings
 from mlops_assets.strategies import build_strategy
 
 if TYPE_CHECKING:
@@ -151,29 +151,10 @@ def _jobs_beside_the_graph(
 
 
 def _external_assets(settings: ModelSettings) -> list[dg.AssetSpec]:
-    specs = [_inputs_spec(settings)] if settings.inputs.is_read else []
+    specs = [inputs_asset_spec(settings)] if settings.inputs.is_read else []
     if settings.automation and settings.alias is not None:
         specs.append(alias_asset_spec(settings.names, settings.alias))
     return specs
-
-
-def _inputs_spec(settings: ModelSettings) -> dg.AssetSpec:
-    names, inputs = settings.names, settings.inputs
-    return dg.AssetSpec(
-        inputs.asset_key(names),
-        description="The table to score. External: somebody else writes it.",
-        group_name=names.group,
-        kinds={"sql" if inputs.database else inputs.format or "table"},
-        partitions_def=settings.partitions_def,
-        metadata={"path": inputs.path} if inputs.path else _database_metadata(inputs),
-    )
-
-
-def _database_metadata(settings: InputsSettings) -> dict[str, str]:
-    table = settings.table
-    if table is None:
-        return {"query": settings.query or ""}
-    return {"table": table if isinstance(table, str) else f"{table.database_schema}.{table.table}"}
 
 
 def _resources(settings: ModelSettings, signer: Signer, root: Path) -> dict[str, object]:

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from mlops_assets.arrow.provenance import Provenance, with_provenance
 from mlops_assets.arrow.spool import Spool, scratch_folder
+from mlops_assets.assets.inputs import observe_inputs
 from mlops_assets.assets.streams import input_table
 from mlops_assets.engines.engine import PARTS
 from mlops_assets.errors import MlopsAssetsError
@@ -101,6 +102,8 @@ def sample_assets(
             if conformed.ignored:
                 counts["ignored_columns"] = ", ".join(conformed.ignored)
                 context.log.info(f"Columns that the signature does not name: {', '.join(conformed.ignored)}")
+
+            observe_inputs(context, names, inputs_settings, source, conformed.ignored, conformed.rows)
 
             def result(
                 name: str, spool: Spool, content: str, parts: dict[str, str]

@@ -28,6 +28,18 @@ def _describe_output(name: str, method: str) -> str:
     return f"Output {name} of the model, in the model's own unit."
 
 
+def describe_inputs(columns: Sequence[str], row_key: Sequence[str], ignored: Sequence[str]) -> dict[str, str]:
+    """A description of every column of the table that is scored.
+
+    Parameters
+    ----------
+    ignored
+        Columns that the signature does not name.
+    """
+    added = dict.fromkeys(ignored, "Not read by the model.") | dict.fromkeys(row_key, ROW_KEY)
+    return {name: added.get(name, "Input of the model.") for name in columns}
+
+
 def describe_samples(columns: Sequence[str], row_key: Sequence[str]) -> dict[str, str]:
     """A description of every column of `input_samples` and `rejected_samples`."""
     added = dict.fromkeys(row_key, ROW_KEY) | {

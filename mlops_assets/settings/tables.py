@@ -189,8 +189,9 @@ class InputsSettings(SettingsGroup):
 class OutputsSettings(SettingsGroup):
     """Where the tables go: ``<path>/<asset>.parquet``, the Delta table ``<path>/<asset>``, or tables of a database."""
 
-    path: str = Field(
-        description="Folder or fsspec URL, relative to the project's folder.",
+    path: str | None = Field(
+        default=None,
+        description="Folder or fsspec URL, relative to the project's folder. Null: tables/<name>.",
         examples=["tables/churn", "s3://bucket/churn"],
     )
     format: Literal["parquet", "csv", "delta", "sql"] = Field(
@@ -268,13 +269,19 @@ class OutputsSettings(SettingsGroup):
             raise ValueError(f"outputs.url is {value!r}; write the folder's address alone, without ? and #")
         return value
 
+    @property
+    def folder(self) -> str:
+        """`path`, as written or as the model's settings fill it in."""
+        assert self.path is not None
+        return self.path
+
     def address(self, root: Path) -> str:
         """`path`, absolute; nothing is read from the environment."""
-        return Location.parse(self.path, base=root).address
+        return Location.parse(self.folder, base=root).address
 
     def location(self, root: Path) -> Location:
         """Where the tables are; reads the environment variables that `storage_options` name."""
-        return open_location(self.path, self.storage_options, base=root)
+        return open_location(self.folder, self.storage_options, base=root)
 
 
 def database_setting(database: str | EnvironmentSettings) -> dict[str, Any]:
