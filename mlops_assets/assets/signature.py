@@ -65,7 +65,7 @@ def model_signature_asset(
             metadata={
                 "signature": table_metadata(describe(signed.signature), SIGNATURE_COLUMNS),
                 "origin": signed.origin,
-                "inputs": len(columns.inputs) if columns else 0,
+                "inputs": f"{len(columns.inputs) if columns else 0} columns",
             },
             data_version=dg.DataVersion(signature_hash(text)),
         )
