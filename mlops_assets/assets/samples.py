@@ -143,10 +143,11 @@ def _propose_missing(
     store: ChampionIOManager = getattr(context.resources, names.champion_store)
     try:
         champion = store.read(names.key(CHAMPION_MODEL))
-        return propose_missing(store.load(champion), columns)
+        model = store.load(champion)
     except MlopsAssetsError as error:
         context.log.info(f"Whether the champion handles missing values is not known: {error}")
         return None
+    return propose_missing(model, columns) if model.native is not None else None
 
 
 def _reasons(conformed: ContractResult) -> dict[str, Any]:

@@ -75,7 +75,9 @@ def accept_rows(pinned: PinnedModel, table: InputTable, settings: DirectSettings
         if settings.rejected is not None:
             write_table(conformed.rejected.reader(), settings.rejected)
         conformed.check_limit(
-            settings.max_rejected, where=table.uri, propose=lambda columns: propose_missing(pinned.model, columns)
+            settings.max_rejected,
+            where=table.uri,
+            propose=lambda columns: propose_missing(pinned.model, columns) if pinned.model.native is not None else None,
         )
         parts = {PARTS: " ".join(map(str, conformed.parts))} if conformed.parts else {}
         provenance = Provenance(

@@ -78,8 +78,7 @@ def _about_missing(rejected: int, saved: int | None, proposal: MissingProposal |
     elif proposal.missing == "allow":
         advice = f"the signature requires a value, and the model needs none: {proposal.reason}. So {_ALLOW}"
     else:
-        # Whoever knows better may allow them all the same; the first advice is what this model needs.
-        return f"the signature requires a value, and so does the model: {proposal.reason}. Fill them in the table"
+        return f"the signature requires a value, and {proposal.reason}: fill them in the table"
     return advice if saved == rejected else f"{advice} ({saved} of the {rejected} rejected rows pass with it)"
 
 

@@ -60,7 +60,7 @@ class ModelSettings(SettingsGroup):
     outputs: OutputsSettings = Field(
         default_factory=OutputsSettings,
         validate_default=True,
-        description="Where the tables are written. Null: Parquet files below tables/<name>.",
+        description="Where the tables are written; without it, Parquet files below tables/<name>.",
         examples=[{"path": "tables/churn"}],
     )
     partitions: PartitionsSettings | str | None = Field(
