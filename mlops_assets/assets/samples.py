@@ -16,7 +16,7 @@ from mlops_assets.engines.engine import PARTS
 from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.io_managers.champion import ChampionIOManager
 from mlops_assets.metadata import table_metadata
-from mlops_assets.models.missing_values import MissingProposal, propose_missing
+from mlops_assets.models.missing_values import MissingProposal, propose_where_known
 from mlops_assets.naming import CHAMPION_MODEL, INPUT_SAMPLES, MODEL_SIGNATURE, REJECTED_SAMPLES, ModelNames
 from mlops_assets.scoring.apply_contract import ContractResult, apply_contract
 from mlops_assets.settings.groups import ContractSettings
@@ -142,12 +142,10 @@ def _propose_missing(
     """What the champion does about missing values, for a message; None where it cannot be loaded, which is logged."""
     store: ChampionIOManager = getattr(context.resources, names.champion_store)
     try:
-        champion = store.read(names.key(CHAMPION_MODEL))
-        model = store.load(champion)
+        return propose_where_known(store.load(store.read(names.key(CHAMPION_MODEL))), columns)
     except MlopsAssetsError as error:
         context.log.info(f"Whether the champion handles missing values is not known: {error}")
         return None
-    return propose_missing(model, columns) if model.native is not None else None
 
 
 def _reasons(conformed: ContractResult) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from mlops_assets.direct.settings import DirectSettings
 from mlops_assets.direct.tables import write_table
 from mlops_assets.engines.engine import PARTS
 from mlops_assets.errors import TableError
-from mlops_assets.models.missing_values import propose_missing
+from mlops_assets.models.missing_values import propose_where_known
 from mlops_assets.models.signature_of_version import SIGNING_ROWS
 from mlops_assets.scoring.apply_contract import apply_contract
 from mlops_assets.signatures.contract.contract import ContractPolicy
@@ -77,7 +77,7 @@ def accept_rows(pinned: PinnedModel, table: InputTable, settings: DirectSettings
         conformed.check_limit(
             settings.max_rejected,
             where=table.uri,
-            propose=lambda columns: propose_missing(pinned.model, columns) if pinned.model.native is not None else None,
+            propose=lambda columns: propose_where_known(pinned.model, columns),
         )
         parts = {PARTS: " ".join(map(str, conformed.parts))} if conformed.parts else {}
         provenance = Provenance(
