@@ -130,6 +130,7 @@ def test_each_run_observes_the_columns_of_the_inputs(registry, run, instance):
     assert "Row key" in columns["id"].description
     assert columns["a"].description == "Input of the model."
     assert columns["other"].description == "Not read by the model."
+    assert [record.data["column"] for record in seen.metadata["columns"].value.records] == list(columns)
     assert seen.metadata["rows_read"].value == 30
     assert "dagster/data_version" not in seen.tags
 

@@ -4,7 +4,7 @@ import dagster as dg
 import pyarrow as pa
 
 from mlops_assets.arrow.input_table import InputTable
-from mlops_assets.metadata import COLUMN_SCHEMA, URI, schema_metadata
+from mlops_assets.metadata import COLUMN_SCHEMA, URI, schema_metadata, table_metadata
 from mlops_assets.naming import ModelNames
 from mlops_assets.scoring.column_descriptions import describe_inputs
 from mlops_assets.settings.model import ModelSettings
@@ -54,13 +54,20 @@ def observe_inputs(
     partition = context.partition_key if context.has_partition_key else None
     schema: pa.Schema = table.schema
     descriptions = describe_inputs(schema.names, table.row_key, ignored)
+    columns = [{"column": field.name, "type": field.type, "what": descriptions[field.name]} for field in schema]
     version = _reported_version(context.instance, key, partition)
     context.log_event(
         dg.AssetObservation(
             key,
             description=f"{rows} rows were read",
             partition=partition,
-            metadata={COLUMN_SCHEMA: schema_metadata(schema, descriptions), URI: table.uri, "rows_read": rows},
+            metadata={
+                COLUMN_SCHEMA: schema_metadata(schema, descriptions),
+                # Of an observation the page shows no column schema: seen in dagster-webserver 1.13.27.
+                "columns": table_metadata(columns, {"column": "string", "type": "string", "what": "string"}),
+                URI: table.uri,
+                "rows_read": rows,
+            },
             tags={DATA_VERSION_TAG: version} if version is not None else {},
         )
     )
