@@ -22,6 +22,7 @@ from mlops_assets.component import build_model_definitions
 from mlops_assets.errors import ConfigurationError
 from mlops_assets.explain.report.top_features_svg import top_features_svg
 from mlops_assets.metadata import SHOWN_WITHOUT_CLICK, TOP_FEATURES_PICTURE, most_bytes_without_click, picture_metadata
+from mlops_assets.resources.tracking import TrackedRun
 from mlops_assets.scoring.key_agreement import KeyAgreement
 
 ROWS = pd.DataFrame({"a": np.arange(30.0), "b": np.arange(30.0) % 4})
@@ -264,3 +265,9 @@ def test_a_blocking_check_that_fails_is_logged_as_an_error(registry, run, instan
 def test_a_family_of_which_everything_passes_logs_no_error(registry, run, instance):
     registry.add_sklearn(LogisticRegression().fit(ROWS, TARGET), ROWS)
     assert errors_in(instance, run(ROWS)) == []
+
+
+def test_the_report_in_mlflow_is_a_page_where_the_server_has_pages():
+    run = TrackedRun("r", "https://mlflow.example.com/#/experiments/1/runs/r")
+    assert run.artifact_page("x.html") == "https://mlflow.example.com/#/experiments/1/runs/r/artifacts/x.html"
+    assert TrackedRun("r", None).artifact_page("x.html") is None
