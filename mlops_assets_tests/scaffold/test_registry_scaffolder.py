@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -96,16 +95,10 @@ def test_what_cannot_be_launched_is_on_the_first_lines_by_model(registry, tmp_pa
 
 @pytest.mark.slow
 def test_trust_is_never_extended_and_the_line_that_does_it_works(registry, tmp_path, request_of):
-    import mlflow
-
-    rows = np.arange(20.0)
-    fitted = SVR().fit(pd.DataFrame({"x": rows}), rows)
-    with registry.tracking(), mlflow.start_run():
-        logged = mlflow.sklearn.log_model(
-            fitted, name="model", serialization_format="cloudpickle", input_example=ROWS[["x"]]
-        )
-    version = mlflow.register_model(logged.model_uri, "pickled")
-    registry.client.set_registered_model_alias("pickled", "Champion", version.version)
+    fitted = SVR().fit(ROWS[["x"]], [1.0, 2.0, 3.0])
+    registry.add_sklearn(
+        fitted, ROWS[["x"]], name="pickled", serialization_format="cloudpickle", skops_trusted_types=None
+    )
     ROWS.to_parquet(tmp_path / "data" / "pickled.parquet", index=False)
     text = write_registry_yaml(examine_models(request_of()))
     assert text.startswith("# Not ready: pickled: ")
