@@ -70,9 +70,7 @@ def _head(examination: Examination) -> list[str]:
 
 
 def _model(proposal: Proposal) -> list[str]:
-    lines = [
-        f"  model: {flow(proposal.model or PLACEHOLDER)}{_mark(proposal.model, 'name of the registered model')}"
-    ]
+    lines = [f"  model: {flow(proposal.model or PLACEHOLDER)}{_mark(proposal.model, 'name of the registered model')}"]
     if proposal.name is not None:
         lines.append(f"  name: {flow(proposal.name)}  # what assets, jobs and tables are named after")
     if proposal.alias_or_version != "Champion":
@@ -173,7 +171,12 @@ def flow(value: str | int | Sequence[str] | Mapping[str, Any]) -> str:
     "{path: 'data/{model}.parquet'}"
     """
     # A document of one scalar ends with "...".
-    return yaml.safe_dump(value, default_flow_style=True, width=10**6, allow_unicode=True, sort_keys=False).strip().removesuffix("...").rstrip("\n")
+    return (
+        yaml.safe_dump(value, default_flow_style=True, width=10**6, allow_unicode=True, sort_keys=False)
+        .strip()
+        .removesuffix("...")
+        .rstrip("\n")
+    )
 
 
 def _one_line(text: str) -> str:

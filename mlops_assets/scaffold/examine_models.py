@@ -157,9 +157,7 @@ def _common(request: RegistryRequest) -> dict[str, Any]:
     return {"inputs": inputs, "outputs": {"path": request.outputs}}
 
 
-def _request_of(
-    model: RegisteredModelTags, common: Mapping[str, Any], request: RegistryRequest
-) -> ExaminationRequest:
+def _request_of(model: RegisteredModelTags, common: Mapping[str, Any], request: RegistryRequest) -> ExaminationRequest:
     settings = settings_of_model(model, common, {})
     wanted = settings.get("alias_or_version", "Champion")
     row_key = settings["inputs"].get("row_key")
