@@ -55,8 +55,8 @@ def load_from_defs_folder(*, path_within_project: Path, strict: bool | None = No
     strict = os.environ.get(VALIDATION) == "1" if strict is None else strict
     tree = _Tree.for_project(path_within_project)
     with _as_dagster_does():
-        # Beside the folder's, Dagster's own definitions hold the schemas of all installed components, for its UI: to make
-        # them, every public name of every package is imported.
+        # Dagster adds definitions that hold the schemas of all installed components, for its UI: to make them,
+        # every public name of every package is imported.
         folder = ComponentPath.from_path(tree.defs_module_path)
         definitions = tree.build_defs(folder if is_one_model_loaded() else None)
     broken_files = sorted(tree.broken_components.values(), key=str)

@@ -171,12 +171,8 @@ def flow(value: str | int | Sequence[str] | Mapping[str, Any]) -> str:
     "{path: 'data/{model}.parquet'}"
     """
     # A document of one scalar ends with "...".
-    return (
-        yaml.safe_dump(value, default_flow_style=True, width=10**6, allow_unicode=True, sort_keys=False)
-        .strip()
-        .removesuffix("...")
-        .rstrip("\n")
-    )
+    text = yaml.safe_dump(value, default_flow_style=True, width=10**6, allow_unicode=True, sort_keys=False)
+    return text.strip().removesuffix("...").rstrip("\n")
 
 
 def _one_line(text: str) -> str:

@@ -72,7 +72,7 @@ def _lines(examination: RegistryExamination) -> Iterator[str]:
 
 
 def _models(examination: RegistryExamination) -> Iterator[str]:
-    """What is different for some. An empty mapping is no mapping in YAML, so that a comment needs no group of its own."""
+    """What is different for some; a group that holds comments alone is a comment, for YAML reads it as null."""
     active, refused = examination.models, examination.refused
     if not active and not refused:
         yield "  # models:  # what is different for some"
@@ -81,7 +81,9 @@ def _models(examination: RegistryExamination) -> Iterator[str]:
     yield "  models:  # what is different for some" if active else "  # models:  # what is different for some"
     yield from (f"    {flow(name)}: {flow(dict(each))}" for name, each in active.items())
     if refused:
-        yield "  #   Loading these runs code that comes with them, or makes types that are not trusted here: whoever can"
-        yield "  #   write to the registry can then run code. If you trust them, remove the # before `models:` and below."
+        where = "below" if active else "before `models:` and below"
+        yield "  #   Loading these runs code that comes with them, or makes types that are not trusted here:"
+        yield "  #   whoever can write to the registry can then run code here. If you trust them, remove the #"
+        yield f"  #   {where}."
     for name, trust in refused.items():
         yield f"  #   {flow(name)}: {flow({**active.get(name, {}), 'trust': dict(trust)})}"
