@@ -1,7 +1,9 @@
 """``dg scaffold defs mlops_assets.MlflowModelComponent``: a YAML that the registry and the table were asked for."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 from pydantic import BaseModel, Field
@@ -38,7 +40,7 @@ class ModelScaffolder(dg.Scaffolder[ModelScaffoldParams]):
 def _scaffold(request: dg.ScaffoldRequest[ModelScaffoldParams]) -> None:
     from mlops_assets.examine.request import ExaminationRequest, relative_inputs
     from mlops_assets.examine.yaml_text import attributes, first_line
-    from mlops_assets.scaffold.write_model import create_file, examine_for_project, write_model
+    from mlops_assets.scaffold.write_model import examine_for_project
 
     root = request.project_root or Path.cwd()
     params = request.params
@@ -55,28 +57,66 @@ def _scaffold(request: dg.ScaffoldRequest[ModelScaffoldParams]) -> None:
         _defs_folder(request.target_path, root),
         request.target_path.name,
     )
-    if request.append:
-        with request.target_path.open("a", encoding="utf-8") as file:
-            file.write(f"---\n{model.text}")
-    elif request.scaffold_format == "python":
-        text = _PYTHON.format(line=first_line(model.examination), settings=attributes(model.examination.proposal))
-        create_file(request.target_path / "component.py", text)
-    else:
-        model = write_model(model, request.target_path, root)
+    write_scaffold(
+        request,
+        "MlflowModelComponent",
+        model.text,
+        attributes(model.examination.proposal),
+        model.examination.env_line,
+        first_line(model.examination),
+    )
     print(first_line(model.examination))
     for finding in (*model.examination.of("red")[1:], *model.examination.of("yellow")):
         print(f"{finding.color}: {finding}")
 
 
+def write_scaffold(
+    request: dg.ScaffoldRequest[Any],
+    component: str,
+    text: str,
+    settings: Mapping[str, Any],
+    env_line: str | None,
+    line: str,
+) -> None:
+    """Write what was asked for: a ``defs.yaml``, a further document of one, or Python.
+
+    Parameters
+    ----------
+    text, settings
+        The YAML, and its attributes.
+    env_line
+        What belongs into ``.env`` beside a new YAML.
+    line
+        The first comment of Python: whether it is ready.
+
+    Raises
+    ------
+    ConfigurationError
+        The file is there already; it stays as it is.
+    """
+    from mlops_assets.scaffold.write_model import create_file, write_yaml_file
+
+    if request.append:
+        with request.target_path.open("a", encoding="utf-8") as file:
+            file.write(f"---\n{text}")
+    elif request.scaffold_format == "python":
+        create_file(
+            request.target_path / "component.py",
+            _PYTHON.format(line=line, component=component, settings=dict(settings)),
+        )
+    else:
+        write_yaml_file(text, request.target_path, request.project_root or Path.cwd(), env_line)
+
+
 _PYTHON = """# {line}
 import dagster as dg
 
-from mlops_assets import MlflowModelComponent
+from mlops_assets import {component}
 
 
 @dg.component_instance
-def load(context: dg.ComponentLoadContext) -> MlflowModelComponent:
-    return MlflowModelComponent.model_validate({settings!r})
+def load(context: dg.ComponentLoadContext) -> {component}:
+    return {component}.model_validate({settings!r})
 """
 
 
