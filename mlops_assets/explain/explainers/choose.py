@@ -107,7 +107,7 @@ def choose_explainer(
 def _asked_for(kind: str, subject: ExplanationSubject) -> Explainer:
     # As a variable, because mypy takes a literal abstract class for one to be called (mypy issue 4717).
     base: type[Explainer] = Explainer
-    exact = next((each for each in _EXACT if each.KIND == kind), None)
+    exact = next((each for each in _EXACT if kind == each.KIND), None)
     failures: list[str] = []
     for candidate in [subject] if exact is None else _with_estimators(subject):
         try:
