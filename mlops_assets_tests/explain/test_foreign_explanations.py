@@ -316,23 +316,24 @@ def test_whatever_an_inner_estimator_raises_leads_to_the_next_way(save, monkeypa
 @pytest.mark.parametrize("library", ["xgboost", "lightgbm"])
 def test_a_native_booster_inside_a_python_model_is_explained_exactly(save, library) -> None:
     numbers = ROWS[["temp", "wind"]]
+    held: PythonModel
     if library == "xgboost":
         xgboost = pytest.importorskip("xgboost")
         booster = xgboost.train({"max_depth": 2}, xgboost.DMatrix(numbers, TARGET), 5)
 
-        class Boosted(Holder):
+        class Matrices(Holder):
             def predict(self, context, model_input, params=None):
                 return self.model.predict(xgboost.DMatrix(model_input))
 
+        held = Matrices(booster)
     else:
         lightgbm = pytest.importorskip("lightgbm")
         data = lightgbm.Dataset(numbers, TARGET)
         booster = lightgbm.train({"verbose": -1, "min_data_in_leaf": 2, "num_leaves": 4}, data, 5)
 
-        class Boosted(Holder):
-            pass
+        held = Holder(booster)
 
-    explainer = choose_explainer(save(Boosted(booster), numbers), numbers.columns, numbers)
+    explainer = choose_explainer(save(held, numbers), numbers.columns, numbers)
     assert explainer.KIND in ("TreeExplainer", "NativeExplainer"), explainer.reason
 
 
