@@ -186,5 +186,5 @@ def test_predictions_and_their_explanations_join_in_every_database(url, champion
     assert found.equals(pq.read_table(tmp_path / "tables" / "predictions_explained.parquet"))
     assert found.num_rows == 11 * 3
     predictions, ledger = (published(url, name) for name in ("predictions", "sample_explanations"))
-    joined = join_explanations(predictions, ledger)
+    joined = join_explanations(predictions, ledger).read_all()
     assert joined.to_pylist() == found.to_pylist()
