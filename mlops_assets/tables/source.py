@@ -6,6 +6,7 @@ from typing import Literal, get_args
 
 import pyarrow as pa
 import pyarrow.dataset as ds
+from pyarrow import fs as arrow_fs
 
 from mlops_assets.arrow.declared_types import declare_types
 from mlops_assets.arrow.input_table import InputTable, key_rows
@@ -165,6 +166,10 @@ class TableSource:
             return readers[formats.pop()]
         if not self.location.exists():
             raise TableError("No such file or folder", where=self.location.uri, fix="Check the path")
+        if self.location.kind() == arrow_fs.FileType.Directory and not names:
+            raise TableError(
+                "The folder holds no files", where=self.location.uri, fix="Check the path, or put files there"
+            )
         what = "There are files of several formats" if formats else "The extension does not show the table's format"
         raise ConfigurationError(what, where=self.location.uri, fix=f"Set format to one of {', '.join(FORMATS)}")
 

@@ -124,3 +124,8 @@ def test_without_a_declared_type_the_message_names_the_key_that_helps(tmp_path) 
     with pytest.raises(TableError, match=r"inputs\.types"):
         TableSource(Location.parse(str(tmp_path)), row_key=("id",)).open()
     assert _read(tmp_path, {"x": "bool"})[1] == {0: True, 1: True}
+
+
+def test_an_empty_folder_is_said_to_be_empty(tmp_path) -> None:
+    with pytest.raises(TableError, match="The folder holds no files"):
+        TableSource(Location.parse(str(tmp_path))).open()
