@@ -34,10 +34,10 @@ def fill(url: str, frame) -> None:
         return
     import duckdb
 
-    with duckdb.connect(url.removeprefix("duckdb:///")) as connection:
-        connection.execute("CREATE SCHEMA sales")
-        connection.execute("CREATE TABLE sales.customers (age DOUBLE, income DOUBLE, customer_id VARCHAR)")
-        connection.executemany("INSERT INTO sales.customers VALUES (?, ?, ?)", rows)
+    with duckdb.connect(url.removeprefix("duckdb:///")) as warehouse:
+        warehouse.execute("CREATE SCHEMA sales")
+        warehouse.execute("CREATE TABLE sales.customers (age DOUBLE, income DOUBLE, customer_id VARCHAR)")
+        warehouse.executemany("INSERT INTO sales.customers VALUES (?, ?, ?)", rows)
 
 
 @pytest.mark.parametrize(
