@@ -29,7 +29,7 @@ def write_yaml(examination: Examination) -> str:
 
 def attributes(proposal: Proposal) -> dict[str, Any]:
     """The same settings as a mapping, for Python."""
-    inputs: dict[str, Any] = {"path": proposal.inputs or _INPUTS}
+    inputs: dict[str, Any] = dict(_place(proposal))
     if proposal.row_key:
         inputs["row_key"] = list(proposal.row_key)
     inputs |= {
@@ -43,6 +43,8 @@ def attributes(proposal: Proposal) -> dict[str, Any]:
     if proposal.alias_or_version != "Champion":
         settings["alias_or_version"] = proposal.alias_or_version
     settings |= {"inputs": inputs, "outputs": {"path": proposal.outputs}}
+    if proposal.partitions is not None:
+        settings["partitions"] = dict(proposal.partitions)
     contract = {"missing": "allow"} if proposal.missing == "allow" else {}
     if contract or proposal.iso_datetimes:
         settings["contract"] = contract | ({"iso_datetimes": True} if proposal.iso_datetimes else {})
@@ -83,7 +85,9 @@ def _model(proposal: Proposal) -> list[str]:
 
 def _inputs(proposal: Proposal) -> list[str]:
     lines = ["  inputs:"]
-    lines.append(f"    path: {flow(proposal.inputs or _INPUTS)}{_mark(proposal.inputs, 'file, folder or URL')}")
+    for key, value in _place(proposal).items():
+        written = flow(dict(value)) if isinstance(value, Mapping) else flow(value)
+        lines.append(f"    {key}: {written}{_mark(proposal.inputs, 'file, folder or URL')}")
     if proposal.row_key:
         comment = f"  # {proposal.row_key_choice}" if proposal.row_key_choice else ""
         lines.append(f"    row_key: {flow(list(proposal.row_key))}{comment}")
@@ -98,11 +102,19 @@ def _inputs(proposal: Proposal) -> list[str]:
 
 
 def _outputs(proposal: Proposal) -> list[str]:
-    return [
+    lines = [
         "  outputs:",
         f"    path: {flow(proposal.outputs)}",
         "    # format: csv  # or delta, or sql with a database; the default is parquet",
     ]
+    if proposal.partitions is not None:
+        lines.append(f"  partitions: {flow(dict(proposal.partitions))}  # as the files' names look")
+    return lines
+
+
+def _place(proposal: Proposal) -> Mapping[str, Any]:
+    """The keys under ``inputs:`` that name the table."""
+    return proposal.place or {"path": proposal.inputs or _INPUTS}
 
 
 def _trust(proposal: Proposal) -> list[str]:
@@ -151,11 +163,10 @@ def _explain(proposal: Proposal) -> list[str]:
 def _sensors(proposal: Proposal) -> list[str]:
     if isinstance(proposal.alias_or_version, int):
         return []
-    return [
-        "  # sensors:",
-        "  #   champion: {status: RUNNING}  # launch a run each time the alias moves",
-        "  #   inputs: {status: RUNNING}  # launch a run each time the table changes",
-    ]
+    lines = ["  # sensors:", "  #   champion: {status: RUNNING}  # launch a run each time the alias moves"]
+    if "database" not in proposal.place:
+        lines.append("  #   inputs: {status: RUNNING}  # launch a run each time the table changes")
+    return lines
 
 
 def _mark(value: str | None, meaning: str) -> str:

@@ -15,7 +15,11 @@ class ModelScaffoldParams(BaseModel):
     """The options of ``dg scaffold defs``."""
 
     model: str | None = Field(default=None, description="churn (its Champion), churn@Challenger or churn/3.")
-    inputs: str | None = Field(default=None, description="File, folder or URL of the table to score.")
+    inputs: str | None = Field(
+        default=None, description="File, folder or URL of the table; or a database's URL, or env:VARIABLE."
+    )
+    table: str | None = Field(default=None, description="Of a database: the table or view, also SCHEMA.NAME.")
+    query: str | None = Field(default=None, description="Of a database, instead of a table: a query.")
     row_key: list[str] = Field(default_factory=list, description="A column that identifies a row; once for each.")
     outputs: str | None = Field(default=None, description="Folder or URL for the tables; tables/<name> by default.")
     name: str | None = Field(default=None, description="What assets and jobs are named after; the model by default.")
@@ -49,6 +53,8 @@ def _scaffold(request: dg.ScaffoldRequest[ModelScaffoldParams]) -> None:
             model=params.model,
             inputs=relative_inputs(params.inputs, root, Path.cwd()) if params.inputs else None,
             root=root,
+            table=params.table,
+            query=params.query,
             row_key=tuple(params.row_key) or None,
             name=params.name,
             outputs=params.outputs,
