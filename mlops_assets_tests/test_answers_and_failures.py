@@ -1,5 +1,6 @@
 """From a model's answer to predictions, explanations and checks, and from its failure to a message: whole graphs."""
 
+import importlib
 import sys
 
 import mlflow.pyfunc
@@ -166,7 +167,7 @@ class Failing(mlflow.pyfunc.PythonModel):
         if self.how == "recursion":
             return self.predict(context, model_input)
         if self.how == "module":
-            import absent_package  # noqa: F401 - it is not there
+            importlib.import_module("absent_package")
         if self.how == "warning":
             raise DeprecationWarning("old")
         return model_input["salary"]
