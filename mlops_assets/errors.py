@@ -9,6 +9,8 @@ from difflib import get_close_matches
 from typing import Protocol, TypeVar
 
 _LONGEST_CAUSE = 300
+# A table may have thousands of columns, and a message names them; it is kept in an event log for ever.
+_LONGEST_SENTENCE = 4_000
 
 
 class MlopsAssetsError(Exception):
@@ -31,10 +33,14 @@ class MlopsAssetsError(Exception):
 
     def __init__(self, what: str, *, where: str | None = None, fix: str | None = None) -> None:
         self.what, self.where, self.fix = what, where, fix
-        sentence = strip_ends(what) or type(self).__name__
+        sentence = strip_ends(_shortened(what)) or type(self).__name__
         place = f" ({where.strip()})" if where and where.strip() else ""
         remedy = strip_ends(fix or "")
         super().__init__(" ".join(_with_full_stop(part) for part in (f"{sentence}{place}", remedy) if part))
+
+
+def _shortened(what: str) -> str:
+    return what if len(what) <= _LONGEST_SENTENCE else f"{what[:_LONGEST_SENTENCE]}... ({len(what)} characters)"
 
 
 class ConfigurationError(MlopsAssetsError):

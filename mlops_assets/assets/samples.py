@@ -12,7 +12,7 @@ from mlops_assets.arrow.provenance import Provenance, with_provenance
 from mlops_assets.arrow.spool import Spool, scratch_folder
 from mlops_assets.assets.streams import input_table
 from mlops_assets.engines.engine import PARTS
-from mlops_assets.metadata import table_metadata
+from mlops_assets.metadata import list_names, table_metadata
 from mlops_assets.naming import INPUT_SAMPLES, MODEL_SIGNATURE, REJECTED_SAMPLES, ModelNames
 from mlops_assets.scoring.apply_contract import ContractResult, apply_contract
 from mlops_assets.settings.groups import ContractSettings
@@ -92,11 +92,11 @@ def sample_assets(
                 "rows_accepted": conformed.accepted.rows,
                 "rows_rejected": conformed.rejected.rows,
                 "inputs_uri": source.uri,
-                "row_key": ", ".join(source.row_key),
+                "row_key": list_names(source.row_key),
             }
             if conformed.ignored:
-                counts["ignored_columns"] = ", ".join(conformed.ignored)
-                context.log.info(f"Columns that the signature does not name: {', '.join(conformed.ignored)}")
+                counts["ignored_columns"] = list_names(conformed.ignored)
+                context.log.info(f"Columns that the signature does not name: {list_names(conformed.ignored)}")
 
             def result(
                 name: str, spool: Spool, content: str, parts: dict[str, str]

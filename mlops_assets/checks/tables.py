@@ -13,13 +13,16 @@ from mlops_assets.arrow.unique_keys import check_unique
 from mlops_assets.arrow.views import rows_of
 from mlops_assets.errors import TableError
 from mlops_assets.io_managers.run_partition import of_the_run
-from mlops_assets.metadata import quote_markdown, strip_markup
+from mlops_assets.metadata import MOST_NAME, list_names, quote_markdown, shorten_text, strip_markup
 from mlops_assets.naming import INPUT_SAMPLES, MODEL_SIGNATURE, PREDICTIONS, REJECTED_SAMPLES, ModelNames
 from mlops_assets.scoring.key_agreement import compare_keys
 from mlops_assets.scoring.prediction_columns import model_output_columns
 from mlops_assets.scoring.provenance import PredictionsProvenance
 from mlops_assets.scoring.statistics import ColumnStatistics
 from mlops_assets.state import state_folder
+
+# Of a check that counts per column, the columns that are metadata of their own.
+MOST_COLUMNS_COUNTED = 20
 
 _NO_ROW = (
     "No row was accepted. Read rejected_samples for the reasons; where it is empty too, the table that inputs "
@@ -66,8 +69,8 @@ def sample_checks(names: ModelNames, root: Path) -> dg.AssetChecksDefinition:
             passed=problem is None,
             description=quote_markdown(problem)
             if problem
-            else f"The row key ({strip_markup(', '.join(row_key))}) of {rows} rows: none occurs twice",
-            metadata={"row_key": ", ".join(row_key), "rows": rows},
+            else f"The row key ({strip_markup(list_names(row_key))}) of {rows} rows: none occurs twice",
+            metadata={"row_key": list_names(row_key), "rows": rows},
         )
 
     return samples_are_usable
@@ -158,7 +161,7 @@ def prediction_checks(names: ModelNames) -> dg.AssetChecksDefinition:
                 "input_rows": agreement.expected,
                 "prediction_rows": agreement.actual,
                 "first_row_with_another_key": _or_none(agreement.first_difference),
-                "row_key": ", ".join(source.row_key),
+                "row_key": list_names(source.row_key),
             },
         )
         yield _within_signature(predictions, model_signature, source, key)
@@ -179,9 +182,9 @@ def _within_signature(
     method = PredictionsProvenance.of(source).predict_method
     outputs = signature_from_json(model_signature).outputs
     shown = {
-        "compared": f"{len(columns)} columns: " + ", ".join(f"{field.name}: {field.type}" for field in produced),
+        "compared": f"{len(columns)} columns: " + list_names(f"{field.name}: {field.type}" for field in produced),
         "predict_method": method,
-        "output_signature": str(outputs) if outputs else "(the signature declares no outputs)",
+        "output_signature": shorten_text(str(outputs)) if outputs else "(the signature declares no outputs)",
     }
     if method != "predict" or outputs is None:
         reason = (
@@ -220,7 +223,7 @@ def _finite(predictions: ds.Dataset, source: Provenance, key: dg.AssetKey) -> dg
         description=_describe_finite(bad, rows),
         metadata={
             "rows": rows,
-            **{f"{name}/null_or_not_finite": count for name, count in bad.items()},
+            **{f"{name}/null_or_not_finite": bad[name] for name in _shown(bad)},
         },
     )
 
@@ -252,13 +255,19 @@ def _first_difference(position: int | None) -> str:
 
 
 def _describe_finite(bad: Mapping[str, int], rows: int) -> str:
-    found = ", ".join(f"{strip_markup(name)}: {count}" for name, count in bad.items() if count)
+    found = list_names(f"{strip_markup(name)}: {count}" for name, count in bad.items() if count)
     if not found:
         return f"No null, NaN or infinity in {len(bad)} output columns of {rows} rows"
     return (
         f"Null, NaN or infinity in {rows} rows ({found}). Find these rows in predictions: missing inputs that the "
         "model cannot handle (contract.missing), or a model that returns none for them"
     )
+
+
+def _shown(bad: Mapping[str, int]) -> list[str]:
+    """The columns whose counts are metadata: those with such values first, in the table's order."""
+    first = sorted(bad, key=lambda name: bad[name] == 0)
+    return [name for name in first if len(name) <= MOST_NAME][:MOST_COLUMNS_COUNTED]
 
 
 def _or_none(position: int | None) -> int | str:
