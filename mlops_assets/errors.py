@@ -4,7 +4,7 @@ One base class, so that a caller can tell this package's verdicts from defects. 
 only names, types, positions and row keys.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import Protocol, TypeVar
 
@@ -162,6 +162,27 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """`` (did you mean 'x'?)`` for the nearest known name, else an empty string."""
     near = get_close_matches(name, list(known), n=1, cutoff=0.6)
     return f" (did you mean {near[0]!r}?)" if near else ""
+
+
+# A name is compared with every known one; of hundreds that are wrong, the first show what is the matter.
+_MOST_SUGGESTIONS, _MOST_LISTED = 20, 50
+
+
+def suggest_names(unknown: Sequence[str], known: Sequence[str]) -> list[str]:
+    """`did_you_mean` for each of `unknown`; nothing beyond the first twenty."""
+    return [did_you_mean(name, known) if at < _MOST_SUGGESTIONS else "" for at, name in enumerate(unknown)]
+
+
+def list_with_suggestions(unknown: Sequence[str], known: Sequence[str]) -> str:
+    """Unknown names as they are quoted, each with the known name that was probably meant."""
+    suggestions = suggest_names(unknown, known)
+    return ", ".join(f"{name!r}{suggestion}" for name, suggestion in zip(unknown, suggestions, strict=True))
+
+
+def list_some(names: Sequence[str]) -> str:
+    """Names as they are quoted: all of some tens, the first of many and how many more there are."""
+    more = len(names) - _MOST_LISTED
+    return ", ".join(map(repr, names[:_MOST_LISTED])) + (f" and {more} more" if more > 0 else "")
 
 
 class RecordedError(Protocol):

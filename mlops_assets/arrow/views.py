@@ -61,11 +61,10 @@ def concatenate(datasets: Sequence[ds.Dataset], limit: int | None = None) -> ds.
     TableError
         A column has different types in two of them.
     """
-    kinds = {
-        name: {dataset.schema.field(name).type for dataset in datasets if name in dataset.schema.names}
-        for dataset in datasets
-        for name in dataset.schema.names
-    }
+    kinds: dict[str, set[pa.DataType]] = {}
+    for dataset in datasets:
+        for field in dataset.schema:
+            kinds.setdefault(field.name, set()).add(field.type)
     if differing := {name: kind for name, kind in kinds.items() if len(kind - {pa.null()}) > 1}:
         listed = ", ".join(f"{name!r} ({' and '.join(sorted(map(str, kind)))})" for name, kind in differing.items())
         raise TableError(

@@ -2,8 +2,9 @@
 
 ``python -m mlops_assets_tests.benchmarks.wide_jobs JOB FOLDER [--model M] [--columns N] [--rows N] [--format F]``
 
-``inference`` and ``explanations`` are the package's jobs, in this process. ``plain_inference`` and ``plain_explanations``
-are what a person writes who wants the same numbers and nothing else: read the table, ask the library, write Parquet.
+``inference`` and ``explanations`` are the package's jobs, in this process. ``plain_inference`` and
+``plain_explanations`` are what a person writes who wants the same numbers and nothing else: read the table, ask the
+library, write Parquet.
 Imports, loading the model and a run on few rows are left out of ``cpu``. ``--profile`` prints where the time went.
 """
 

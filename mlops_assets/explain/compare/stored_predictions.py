@@ -122,7 +122,8 @@ def _numbers(published: pa.RecordBatch, outputs: Sequence[str], space: Space) ->
         return None
     columns = [column.to_numpy(zero_copy_only=False).astype(np.float64) for column in published.columns]
     if regression and len(names) == len(outputs) and set(names) == set(outputs):
-        columns = [columns[names.index(output)] for output in outputs]
+        by_name = dict(zip(names, columns, strict=True))
+        columns = [by_name[output] for output in outputs]
     return np.column_stack(columns)
 
 
