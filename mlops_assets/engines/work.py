@@ -100,11 +100,11 @@ def identity_of(work: Work, reference: ModelReference, parts: Iterable[str], str
     ]
     model = (reference.name, str(reference.version), reference.digest)
     version = str(work.RESULT_VERSION)
-    return hash_of(work.noun, version, *model, _versions(reference.flavors), *classes, *parts)
+    return hash_of(work.noun, version, *model, installed_versions(reference.flavors), *classes, *parts)
 
 
 @cache
-def _versions(flavors: tuple[str, ...]) -> str:
+def installed_versions(flavors: tuple[str, ...]) -> str:
     """The installed versions of the libraries that a model of these flavors, and our own kernels, compute with."""
     from importlib.metadata import PackageNotFoundError, version
 

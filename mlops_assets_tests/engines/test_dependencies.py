@@ -9,10 +9,9 @@ import pyarrow as pa
 import pytest
 from sklearn.tree import DecisionTreeRegressor
 
-import mlops_assets.engines.work as work_module
 from mlops_assets.engines.chunk_store import ChunkStore
 from mlops_assets.engines.chunks import content_of
-from mlops_assets.engines.work import open_work
+from mlops_assets.engines.work import installed_versions, open_work
 from mlops_assets.explain.explainers.explainer import ExplainConfig
 from mlops_assets.explain.ledger.selection import Selection
 from mlops_assets.explain.ledger.work import ExplainWork
@@ -65,11 +64,13 @@ KEYS = {
 
 
 def predicting(model: LoadedModel, key: pa.Array) -> PredictWork:
+    assert model.signature is not None
     return PredictWork(model, signature_to_json(model.signature), ("id",))
 
 
 def explaining(model: LoadedModel, key: pa.Array) -> ExplainWork:
     schema = pa.schema([pa.field("id", key.type)])
+    assert model.signature is not None
     background = pa.Table.from_batches([rows_with(key)])
     return ExplainWork(model, signature_to_json(model.signature), schema, background, ExplainConfig(), Selection())
 
@@ -133,18 +134,18 @@ def test_each_dependency_of_explanations_makes_another_identity(model):
 
 
 @pytest.mark.parametrize("flavors", [("sklearn", "python_function"), ("python_function",), ("pytorch",), ("numba",)])
-def test_another_version_of_a_library_makes_another_identity(flavors, model, monkeypatch):
+def test_another_version_of_a_library_makes_another_identity(flavors, monkeypatch):
     library = {"sklearn": "scikit-learn", "python_function": "lightgbm", "pytorch": "torch", "numba": "numba"}[
         flavors[0]
     ]
     versions = {"scikit-learn": "1.8.0", "lightgbm": "4.6.0", "torch": "2.9.0", "numba": "0.62.0", "numpy": "2.3.0"}
     monkeypatch.setattr("importlib.metadata.version", lambda name: versions.get(name, "1"))
-    work_module._versions.cache_clear()
-    before = work_module._versions(flavors)
-    versions[library] = "99"
-    work_module._versions.cache_clear()
-    assert work_module._versions(flavors) != before
-    work_module._versions.cache_clear()
+    installed_versions.cache_clear()
+    before = installed_versions(flavors)
+    versions[changed[flavors[0]]] = "99"
+    installed_versions.cache_clear()
+    assert installed_versions(flavors) != before
+    installed_versions.cache_clear()
 
 
 def test_a_result_is_kept_under_its_work_and_its_rows(tmp_path):
