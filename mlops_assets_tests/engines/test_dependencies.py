@@ -135,9 +135,7 @@ def test_each_dependency_of_explanations_makes_another_identity(model):
 
 @pytest.mark.parametrize("flavors", [("sklearn", "python_function"), ("python_function",), ("pytorch",), ("numba",)])
 def test_another_version_of_a_library_makes_another_identity(flavors, monkeypatch):
-    library = {"sklearn": "scikit-learn", "python_function": "lightgbm", "pytorch": "torch", "numba": "numba"}[
-        flavors[0]
-    ]
+    changed = {"sklearn": "scikit-learn", "python_function": "lightgbm", "pytorch": "torch", "numba": "numba"}
     versions = {"scikit-learn": "1.8.0", "lightgbm": "4.6.0", "torch": "2.9.0", "numba": "0.62.0", "numpy": "2.3.0"}
     monkeypatch.setattr("importlib.metadata.version", lambda name: versions.get(name, "1"))
     installed_versions.cache_clear()
