@@ -1,7 +1,7 @@
 """Every command and snippet of the README, and the snippets of the documentation, are run.
 
 The README's first two commands by CI on a clean checkout, the rest here. Pages with data of their own have tests of
-their own: `commands/test_docs.py`, `test_docs_of_tables.py`, `test_errors_page.py`.
+their own: `commands/test_docs.py`, `test_docs_of_tables.py`, `test_errors_page.py`, `test_extend_page.py`.
 """
 
 import os
@@ -27,7 +27,7 @@ BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
 COMMANDS = [line for language, text in BLOCKS if language == "bash" for line in text.splitlines()]
 DOCS = ROOT / "docs"
 # Pages whose snippets need nothing but an empty folder.
-PAGES = ("places.md", "operate.md", "scale.md", "extend.md", "contract.md")
+PAGES = ("places.md", "operate.md", "scale.md", "contract.md")
 
 
 def blocks(language: str) -> list[str]:
@@ -90,6 +90,9 @@ def test_the_demo_succeeds_twice_with_one_version_and_the_ui_commands_work(proje
         assert re.search(r"top features +worst \w+", done.stdout)
         assert "dg dev" in done.stdout
         assert done.stderr == ""
+    (snippet,) = re.findall(r"```python\n(.*?)```", (DOCS / "quickstart.md").read_text("utf-8"), re.DOTALL)
+    printed = subprocess.run([sys.executable, "-c", snippet], cwd=project, capture_output=True, text=True, check=True)
+    assert re.search(r"shap_worst \w+ +-?0\.\d+", printed.stdout)
     assert "registered now" in outputs[0].stdout
     assert "already registered" in outputs[1].stdout
 
