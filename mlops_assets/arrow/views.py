@@ -30,25 +30,34 @@ def as_type(dataset: ds.Dataset, annotation: object) -> Any:
     return dataset
 
 
-def rows_of(dataset: ds.Dataset, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
-    """The rows in order, in batches of 1 to 65,536; no more than a row group of a Parquet table is in memory at once.
+def rows_of(
+    dataset: ds.Dataset, columns: Sequence[str] | None = None, batch_rows: int = BATCH_ROWS
+) -> Iterator[pa.RecordBatch]:
+    """The rows in order, in batches of 1 to `batch_rows`; no more than a row group of a Parquet table is in memory at once.
 
     Row group by row group, because Arrow's scanner reads on while its batches wait: half a gigabyte of a table
     of ten million rows, whatever its readahead is set to.
     """
     names = None if columns is None else list(columns)
+    # Who asks for small batches wants the first of them: what is read ahead is decoded for nothing.
+    readahead = 2 if batch_rows == BATCH_ROWS else 0
     for fragment in dataset.get_fragments():
         pieces = fragment.split_by_row_group() if isinstance(fragment, ds.ParquetFileFragment) else [fragment]
         for piece in pieces:
             scanner = piece.scanner(
-                schema=dataset.schema, columns=names, batch_size=BATCH_ROWS, batch_readahead=2, fragment_readahead=1
+                schema=dataset.schema,
+                columns=names,
+                batch_size=batch_rows,
+                batch_readahead=readahead,
+                fragment_readahead=1,
             )
             yield from (batch for batch in scanner.to_batches() if batch.num_rows)
 
 
 def first_of(dataset: ds.Dataset, count: int) -> pa.Table:
     """The first `count` rows; unlike `Dataset.head` it reads no more rows than these."""
-    return pa.Table.from_batches(first_rows(rows_of(dataset), count), dataset.schema)
+    batches = rows_of(dataset, batch_rows=max(1, min(count, BATCH_ROWS)))
+    return pa.Table.from_batches(first_rows(batches, count), dataset.schema)
 
 
 def concatenate(datasets: Sequence[ds.Dataset], limit: int | None = None) -> ds.Dataset:
