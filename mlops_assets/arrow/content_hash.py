@@ -126,7 +126,8 @@ def _feed_block(sha: "hashlib._Hash", block: pa.RecordBatch) -> None:
                 _feed(sha, piece)
             continue
         sha.update(_NO_BYTES)
-        values = memoryview(_fixed_width_bytes(column)).cast("B")
+        numbers = _fixed_width_bytes(column)
+        values = memoryview(numbers.data if isinstance(numbers, np.ndarray) else numbers).cast("B")
         sha.update(values.nbytes.to_bytes(8, "little"))
         sha.update(values)
 

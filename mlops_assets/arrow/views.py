@@ -33,24 +33,18 @@ def as_type(dataset: ds.Dataset, annotation: object) -> Any:
 def rows_of(
     dataset: ds.Dataset, columns: Sequence[str] | None = None, batch_rows: int = BATCH_ROWS
 ) -> Iterator[pa.RecordBatch]:
-    """The rows in order, in batches of 1 to `batch_rows`; no more than a row group of a Parquet table is in memory at once.
+    """The rows in order, in batches of 1 to `batch_rows`; no more than a row group of a Parquet table in memory at once.
 
     Row group by row group, because Arrow's scanner reads on while its batches wait: half a gigabyte of a table
     of ten million rows, whatever its readahead is set to.
     """
     names = None if columns is None else list(columns)
     # Who asks for small batches wants the first of them: what is read ahead is decoded for nothing.
-    readahead = 2 if batch_rows == BATCH_ROWS else 0
+    ahead = {"batch_readahead": 2 if batch_rows == BATCH_ROWS else 0, "fragment_readahead": 1}
     for fragment in dataset.get_fragments():
         pieces = fragment.split_by_row_group() if isinstance(fragment, ds.ParquetFileFragment) else [fragment]
         for piece in pieces:
-            scanner = piece.scanner(
-                schema=dataset.schema,
-                columns=names,
-                batch_size=batch_rows,
-                batch_readahead=readahead,
-                fragment_readahead=1,
-            )
+            scanner = piece.scanner(schema=dataset.schema, columns=names, batch_size=batch_rows, **ahead)
             yield from (batch for batch in scanner.to_batches() if batch.num_rows)
 
 

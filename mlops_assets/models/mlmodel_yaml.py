@@ -49,9 +49,7 @@ def read_yaml(path: Path) -> Any:
 
 @lru_cache(maxsize=4)
 def _parse(text: str) -> Any:
-    """By the text itself: a run asks for the same file half a dozen times, and a signature of thousands of columns takes
-    a second to read.
-    """
+    """By the text itself: a run asks for the same file half a dozen times, and thousands of columns take a second."""
     _check_size(text)
     # The loader that MLflow uses: what it reads is what has been judged.
     return yaml.safe_load(text)
