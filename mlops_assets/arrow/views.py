@@ -33,7 +33,7 @@ def as_type(dataset: ds.Dataset, annotation: object) -> Any:
 def rows_of(
     dataset: ds.Dataset, columns: Sequence[str] | None = None, batch_rows: int = BATCH_ROWS
 ) -> Iterator[pa.RecordBatch]:
-    """The rows in order, in batches of 1 to `batch_rows`; no more than a row group of a Parquet table in memory at once.
+    """The rows in order, in batches of 1 to `batch_rows`; one row group of a Parquet table is in memory at most.
 
     Row group by row group, because Arrow's scanner reads on while its batches wait: half a gigabyte of a table
     of ten million rows, whatever its readahead is set to.

@@ -87,11 +87,15 @@ class ExplainWork(Work):
         names, explainer = self.key.names, self.explainer
 
         def explain(rows: pa.RecordBatch) -> pa.RecordBatch:
+            ledger = list(
+                explain_rows(rows, explainer, self.prepared.to_frame, names, self.model.reference, self.selection)
+            )
+            if ledger:
+                return join_batches(ledger)
             # The key's types are those of these rows. The function outlives the table that it was opened for, and the
             # identity that it is found under holds the key's names only.
             none = schema_for(pa.schema([rows.schema.field(name) for name in names]), explainer)
-            ledger = explain_rows(rows, explainer, self.prepared.to_frame, names, self.model.reference, self.selection)
-            return join_batches([pa.RecordBatch.from_pylist([], none), *ledger])
+            return pa.RecordBatch.from_pylist([], none)
 
         return explain
 
