@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mlops_assets.errors import ExplanationError, NotApplicableError
+from mlops_assets.errors import ExplanationError, MlopsAssetsError, NotApplicableError
 from mlops_assets.explain.explainers.agreement import find_disagreement
 from mlops_assets.explain.explainers.explainer import ExplainConfig, Explainer, ExplanationSubject
 from mlops_assets.explain.explainers.inner_models import find_inner_models
@@ -37,6 +37,7 @@ def choose_explainer(
     features: Iterable[str],
     background: "pd.DataFrame",
     config: ExplainConfig | None = None,
+    own_failure: str = "",
 ) -> Explainer:
     """The explainer for a pinned version.
 
@@ -56,6 +57,8 @@ def choose_explainer(
         taken.
     config
         The settings; the defaults when None.
+    own_failure
+        Why the model's own ``explain_samples`` cannot explain all rows: it is then not taken; empty: it may be.
 
     Raises
     ------
@@ -83,7 +86,7 @@ def choose_explainer(
     subject = ExplanationSubject(model, features, rows, config, read_response(model, rows, config.output))
     if config.space is not None:
         subject = _find_probabilities(subject)
-    explainer = _first_that_fits(subject) if config.KIND is None else _asked_for(config.KIND, subject)
+    explainer = _first_that_fits(subject, own_failure) if config.KIND is None else _asked_for(config.KIND, subject)
     _require_space(explainer, subject)
     if subject.response.note:
         explainer.reason += f"; {subject.response.note}"
@@ -104,29 +107,37 @@ def choose_explainer(
 def _asked_for(kind: str, subject: ExplanationSubject) -> Explainer:
     # As a variable, because mypy takes a literal abstract class for one to be called (mypy issue 4717).
     base: type[Explainer] = Explainer
-    try:
-        explainer = build_strategy(base, KINDS, {"KIND": kind, "subject": subject})
-    except NotApplicableError as error:
-        raise ExplanationError(
-            f"{kind} cannot explain this model: {error.what}",
-            where=subject.model.reference.uri,
-            fix="Leave explain.KIND out to have one chosen",
-        ) from error
-    difference = find_disagreement(explainer, subject, _probe(subject)) if isinstance(explainer, _EXACT) else None
-    if difference is not None:
-        raise ExplanationError(
-            f"{kind} does not explain this model: {difference}",
-            where=subject.model.reference.uri,
-            fix="Leave explain.KIND out to have one chosen",
-        )
-    explainer.reason = f"asked for by explain.KIND; {explainer.reason}"
-    return explainer
+    exact = next((each for each in _EXACT if kind == each.KIND), None)
+    failures: list[str] = []
+    for candidate in [subject] if exact is None else _with_estimators(subject):
+        try:
+            explainer = build_strategy(base, KINDS, {"KIND": kind, "subject": candidate})
+        except NotApplicableError as error:
+            failures.append(f"{kind} cannot explain this model: {error.what}")
+            continue
+        except Exception as error:
+            if exact is None or isinstance(error, MlopsAssetsError):
+                raise
+            failures.append(f"{kind} cannot explain this model: it raised {type(error).__name__}")
+            continue
+        difference = find_disagreement(explainer, subject, _probe(subject)) if isinstance(explainer, _EXACT) else None
+        if difference is None:
+            explainer.reason = f"asked for by explain.KIND; {explainer.reason}"
+            return explainer
+        failures.append(f"{kind} does not explain this model: {difference}")
+    raise ExplanationError(
+        "; ".join(dict.fromkeys(failures)),
+        where=subject.model.reference.uri,
+        fix="Leave explain.KIND out to have one chosen",
+    )
 
 
-def _first_that_fits(subject: ExplanationSubject) -> Explainer:
+def _first_that_fits(subject: ExplanationSubject, own_failure: str) -> Explainer:
     own: list[str] = []
     try:
-        return ModelExplainer(subject)
+        if not own_failure:
+            return ModelExplainer(subject)
+        own.append(f"the model's own explain_samples() was passed over: {own_failure}")
     except NotApplicableError:
         pass  # the usual case: not worth a word in the reason
     except ExplanationError as error:
@@ -136,10 +147,16 @@ def _first_that_fits(subject: ExplanationSubject) -> Explainer:
         for kind in _EXACT:
             try:
                 explainer: Explainer = kind(candidate)
+                difference = find_disagreement(explainer, subject, _probe(subject))
             except NotApplicableError as error:
                 passed_over.append(f"{kind.KIND} does not apply: {error.what}")
                 continue
-            difference = find_disagreement(explainer, subject, _probe(subject))
+            except Exception as error:
+                # What a model holds may be of any make, and half of a thing: whatever goes wrong, there is a next way.
+                if isinstance(error, MlopsAssetsError) and not isinstance(error, ExplanationError):
+                    raise
+                passed_over.append(f"{kind.KIND} failed: it raised {type(error).__name__}")
+                continue
             if difference is None:
                 explainer.reason = "; ".join([explainer.reason, *own])
                 return explainer

@@ -178,6 +178,8 @@ class Explainer(Strategy, ABC):
         The type of the class labels that `outputs` names, for the ledger; set by `choose_explainer`.
     variant
         Which of several implementations computes the values, where they differ in the last bits.
+    may_be_passed_over
+        Nobody asked for it by its `KIND`, and it may yet fail on rows: another one then explains all of them.
     """
 
     reason: str
@@ -192,6 +194,7 @@ class Explainer(Strategy, ABC):
     interaction_pairs: tuple[tuple[str, str], ...] = ()
     rows_per_call: int = 4096
     variant: str = ""
+    may_be_passed_over: bool = False
     output_type: pa.DataType = pa.string()
 
     @abstractmethod

@@ -56,6 +56,7 @@ def prepare_explainer(
     row_key: Iterable[str],
     background: pa.Table,
     config: ExplainConfig,
+    own_failure: str = "",
 ) -> PreparedExplainer:
     """Choose the explainer for a pinned version.
 
@@ -65,6 +66,8 @@ def prepare_explainer(
         The signature's inputs, to which the rows conform.
     background
         Conformed rows: of `draw_background_pool`, or those stored beside a ledger.
+    own_failure
+        See `choose_explainer`.
 
     Raises
     ------
@@ -77,7 +80,23 @@ def prepare_explainer(
     if inputs is not None and inputs.is_tensor_spec():
         model = _TensorModel(model.reference, model.pyfunc, None, model.python_model, model.signature, inputs=inputs)
     frame = _frame(background, inputs, key)
-    return PreparedExplainer(choose_explainer(model, list(frame.columns), frame, config), inputs, key)
+    return PreparedExplainer(choose_explainer(model, list(frame.columns), frame, config, own_failure), inputs, key)
+
+
+def prepare_for_rows(
+    model: LoadedModel, inputs: "Schema | None", row_key: Iterable[str], rows: pa.Table, config: ExplainConfig
+) -> PreparedExplainer:
+    """As `prepare_explainer` with `rows` as the background, for few rows: an explainer that explains all of them.
+
+    A model's own ``explain_samples`` that fails on some of them is passed over for all.
+    """
+    prepared = prepare_explainer(model, inputs, row_key, rows, config)
+    try:
+        if prepared.explainer.may_be_passed_over:
+            prepared.explainer.explain(prepared.to_frame(rows))
+    except ExplanationError as error:
+        return prepare_explainer(model, inputs, row_key, rows, config, error.what)
+    return prepared
 
 
 def _frame(rows: pa.RecordBatch | pa.Table, inputs: "Schema | None", row_key: tuple[str, ...]) -> "pd.DataFrame":
