@@ -83,6 +83,14 @@ def test_the_same_rows_with_a_key_of_another_type_in_one_process(make, model):
         assert made.column("id").equals(key), name
 
 
+def test_two_runs_of_one_process_whose_keys_differ_in_type(registry, run):
+    registry.add_sklearn(DecisionTreeRegressor(random_state=0, max_depth=3).fit(FRAME, FRAME.a * FRAME.b), FRAME)
+    for key in (range(ROWS), [f"row {number}" for number in range(ROWS)], range(ROWS)):
+        done = run(FRAME.assign(id=list(key)), row_key=["id"])
+        assert done.success is True
+        assert list(done.table("sample_explanations")["id"]) == list(key)
+
+
 def test_kept_results_of_another_key_type_are_not_found():
     contents = {content_of(rows_with(key)) for key in KEYS.values()}
     assert len(contents) == len({str(key.type) for key in KEYS.values()})
