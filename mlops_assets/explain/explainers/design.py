@@ -135,7 +135,8 @@ def _order(estimator: Any, features: tuple[str, ...]) -> Sources:
             return np.arange(len(features))
         names = catboost_names
     if names is not None and set(names) <= set(features):
-        return np.array([features.index(name) for name in names], dtype=np.intp)
+        places = {name: place for place, name in enumerate(features)}
+        return np.array([places[name] for name in names], dtype=np.intp)
     width = getattr(estimator, "n_features_in_", len(features))
     if names is None and width == len(features):
         return np.arange(width)
