@@ -13,7 +13,10 @@ from mlops_assets.models.mlmodel import PYFUNC, ModelDescription
 from mlops_assets.models.skops_files import SUFFIX
 
 _PICKLE_SUFFIXES = (".pkl", ".pickle", ".joblib", ".cloudpickle", ".dill", ".pth", ".pt", ".pt2")
-_PREDICT_METHODS = {"predict", "predict_proba", "predict_log_proba", "predict_joint_log_proba", "score"}
+_PREDICT_METHODS = {
+    *("predict", "predict_proba", "predict_log_proba", "predict_joint_log_proba", "score"),
+    *("decision_function", "score_samples"),
+}
 _BOOSTERS = {"xgboost.core.Booster"} | {
     f"xgboost.sklearn.{name}"
     for name in ("XGBModel", "XGBClassifier", "XGBRegressor", "XGBRanker", "XGBRFClassifier", "XGBRFRegressor")
