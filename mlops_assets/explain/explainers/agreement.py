@@ -60,6 +60,8 @@ def find_disagreement(explainer: Explainer, subject: ExplanationSubject, rows: "
     with walk_quickly():
         explanation = explainer.explain(rows)
     additive = explanation.base + explanation.values.sum(axis=1)
+    if explainer.space == "margin" and subject.response.space == "probability":
+        return _margin_disagreement(explainer, subject, rows, additive)
     expected = subject.response.of(rows)
     # A response of decision scores is the sum itself, whatever the objective says that they are.
     reported = additive if subject.response.space == "margin" else to_response_scale(additive, explainer.space)
@@ -75,6 +77,27 @@ def find_disagreement(explainer: Explainer, subject: ExplanationSubject, rows: "
     if classes is None or subject.response.space == "margin":
         return None
     return _label_disagreement(subject.model.predict(rows), reported, list(classes), len(rows))
+
+
+def _margin_disagreement(
+    explainer: Explainer, subject: ExplanationSubject, rows: "pd.DataFrame", additive: Floats
+) -> str | None:
+    """A decision score says nothing of probabilities: it is compared with the library's own, and with its labels."""
+    expected = explainer.predict(rows)
+    if additive.shape != expected.shape:
+        return f"the explainer has {additive.shape[1]} outputs, the model {expected.shape[1]}"
+    gap = _gap(additive, expected)
+    if not gap <= _RELATIVE:
+        return f"base and attributions miss the model's decision scores by {gap:.2g} of their size"
+    classes = list(subject.response.classes or ())
+    answered, _ = read_answer(subject.model.predict(rows), len(rows))
+    if not classes or answered.shape[1] != 1 or not set(answered[:, 0].tolist()) <= set(classes):
+        return None  # it reports something else than labels: nothing to compare
+    scores = np.column_stack([-additive[:, 0], additive[:, 0]]) if len(classes) == 2 else additive
+    labels = np.array([classes.index(label) for label in answered[:, 0].tolist()])
+    behind = scores.max(axis=1) - scores[np.arange(len(rows)), labels]
+    wrong = int((behind > _RELATIVE * max(1.0, float(np.abs(scores).max(initial=0.0)))).sum())
+    return f"the decision scores are of another class for {wrong} of {len(rows)} rows" if wrong else None
 
 
 def _label_disagreement(answer: Any, reported: Floats, classes: list[Any], rows: int) -> str | None:

@@ -11,10 +11,12 @@ from mlops_assets.explain.explainers.inner_models import find_inner_models
 from mlops_assets.explain.explainers.linear import LinearExplainer
 from mlops_assets.explain.explainers.model_explainer import ModelExplainer
 from mlops_assets.explain.explainers.model_importance import read_model_importance
+from mlops_assets.explain.explainers.multi_output import read_special_response
 from mlops_assets.explain.explainers.native import NativeExplainer
 from mlops_assets.explain.explainers.permutation import EXACT_FEATURES, PermutationExplainer
 from mlops_assets.explain.explainers.response import class_output_names, read_response
 from mlops_assets.explain.explainers.sampling import draw_positions
+from mlops_assets.explain.explainers.sum import SumExplainer
 from mlops_assets.explain.explainers.trees import TreeExplainer
 from mlops_assets.explain.labels import label_type
 from mlops_assets.explain.spaces import SPACES
@@ -25,10 +27,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 KINDS: dict[str, type[Explainer]] = by_kind(
-    ModelExplainer, TreeExplainer, LinearExplainer, NativeExplainer, PermutationExplainer
+    ModelExplainer, TreeExplainer, LinearExplainer, NativeExplainer, SumExplainer, PermutationExplainer
 )
 
-_EXACT = (TreeExplainer, LinearExplainer, NativeExplainer)
+_EXACT = (TreeExplainer, LinearExplainer, NativeExplainer, SumExplainer)
 _PROBE_ROWS = 8
 
 
@@ -41,9 +43,9 @@ def choose_explainer(
     """The explainer for a pinned version.
 
     Without a `KIND` in the settings: the model's own ``explain_samples``; else trees; else a linear model; else the
-    library's own exact contributions; else permutations over its predictions. All but the last are taken only when
-    base and attributions give the model's own predictions on some of the background rows. `Explainer.reason` names
-    the methods that were not taken, and why.
+    library's own exact contributions; else a sum of such parts; else permutations over its predictions. All but the
+    last are taken only when base and attributions give the model's own predictions on some of the background rows.
+    `Explainer.reason` names the methods that were not taken, and why.
 
     Parameters
     ----------
@@ -80,7 +82,8 @@ def choose_explainer(
             fix="Pass rows of the signature's input columns",
         )
     rows = _sample_background(background[list(features)], config)
-    subject = ExplanationSubject(model, features, rows, config, read_response(model, rows, config.output))
+    response = read_special_response(model, rows, config.output) or read_response(model, rows, config.output)
+    subject = ExplanationSubject(model, features, rows, config, response)
     if config.space is not None:
         subject = _find_probabilities(subject)
     explainer = _first_that_fits(subject) if config.KIND is None else _asked_for(config.KIND, subject)
