@@ -25,7 +25,8 @@ def to_native_input(rows: Any, estimator: object) -> Any:
     - A model that starts with a text vectorizer takes the one column as a Series: it would take a frame for the list of
       its columns' names.
     - Missing values of object columns (None) become NaN where the model was fitted on NaN: an imputer of text, or an
-      encoder that has NaN among its categories and not None.
+      encoder that has NaN among its categories and not None. Those of optional booleans do wherever None is no
+      category: to numpy True, False and NaN are numbers.
     - For XGBoost, LightGBM and CatBoost, optional integers and booleans with missing values become floats with NaN, and
       text becomes the categories of the data frame that the model was fitted on.
 
@@ -46,7 +47,9 @@ def to_native_input(rows: Any, estimator: object) -> Any:
         return rows.iloc[:, 0]
     if type(estimator).__module__.partition(".")[0] in _BOOSTERS:
         return as_categories(_objects_as_floats(rows), estimator)
-    return _none_as_nan(rows) if _marks_text_with_nan(estimator) else rows
+    if _marks_text_with_nan(estimator):
+        return _none_as_nan(rows)
+    return rows if _knows_none(estimator) else _none_as_nan(rows, booleans_only=True)
 
 
 def takes_text(estimator: object) -> bool:
@@ -97,13 +100,28 @@ def _are_booleans(column: "pd.Series") -> bool:
     return all(isinstance(value, bool) for value in column.dropna())
 
 
-def _none_as_nan(frame: "pd.DataFrame") -> "pd.DataFrame":
+def _none_as_nan(frame: "pd.DataFrame", booleans_only: bool = False) -> "pd.DataFrame":
     import numpy as np
 
-    missing = [name for name, dtype in frame.dtypes.items() if dtype.kind == "O" and frame[name].isna().any()]
+    missing = [
+        name
+        for name, dtype in frame.dtypes.items()
+        if dtype.kind == "O" and frame[name].isna().any() and (not booleans_only or _are_booleans(frame[name]))
+    ]
     if not missing:
         return frame
     return frame.assign(**{str(name): frame[name].where(frame[name].notna(), np.nan) for name in missing})
+
+
+def _knows_none(estimator: object) -> bool:
+    """Whether None is a category of its own to some part."""
+    return any(
+        value is None
+        for part in _all_parts(estimator)
+        for known in getattr(part, "categories_", None) or ()
+        if _holds_objects(known)
+        for value in known
+    )
 
 
 def _marks_text_with_nan(estimator: object) -> bool:

@@ -2,10 +2,10 @@
 
 from collections import Counter
 
-from mlops_assets_tests.zoo import sklearn_composites, sklearn_histogram, sklearn_linear, sklearn_trees
+from mlops_assets_tests.zoo import sklearn_composites, sklearn_histogram, sklearn_inputs, sklearn_linear, sklearn_trees
 from mlops_assets_tests.zoo.case import Case
 
-MODULES = (sklearn_trees, sklearn_histogram, sklearn_linear, sklearn_composites)
+MODULES = (sklearn_trees, sklearn_histogram, sklearn_linear, sklearn_composites, sklearn_inputs)
 
 
 def all_cases() -> tuple[Case, ...]:

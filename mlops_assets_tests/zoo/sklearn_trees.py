@@ -34,7 +34,7 @@ def fit(model: Any, kind: str, ask: str, referee: Referee | None = None, weights
     return Fitted(fitted, rows, margin=partial(margin_of, fitted, ask), game=game)
 
 
-def margin_of(model: Any, ask: str, rows: pd.DataFrame) -> np.ndarray:
+def margin_of(model: Any, ask: str, rows: pd.DataFrame | np.ndarray) -> np.ndarray:
     """What a method answers; of two probabilities the second, of several outputs all side by side."""
     if ask == "log":
         return np.asarray(np.log(model.predict(rows)))

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mlops_assets.errors import ExplanationError, NotApplicableError
+from mlops_assets.errors import ExplanationError, MlopsAssetsError, NotApplicableError
 from mlops_assets.explain.explainers.agreement import find_disagreement
 from mlops_assets.explain.explainers.explainer import ExplainConfig, Explainer, ExplanationSubject
 from mlops_assets.explain.explainers.inner_models import find_inner_models
@@ -32,6 +32,7 @@ KINDS: dict[str, type[Explainer]] = by_kind(
 
 _EXACT = (TreeExplainer, LinearExplainer, NativeExplainer, SumExplainer)
 _PROBE_ROWS = 8
+_LONGEST_CAUSE = 200
 
 
 def choose_explainer(
@@ -137,19 +138,29 @@ def _first_that_fits(subject: ExplanationSubject) -> Explainer:
     passed_over: list[str] = []
     for candidate in _with_estimators(subject):
         for kind in _EXACT:
-            try:
-                explainer: Explainer = kind(candidate)
-            except NotApplicableError as error:
-                passed_over.append(f"{kind.KIND} does not apply: {error.what}")
-                continue
-            difference = find_disagreement(explainer, subject, _probe(subject))
-            if difference is None:
+            explainer = _try(kind, candidate, subject)
+            if isinstance(explainer, Explainer):
                 explainer.reason = "; ".join([explainer.reason, *own])
                 return explainer
-            passed_over.append(f"{kind.KIND} was dropped: {difference}")
+            passed_over.append(explainer)
     fallback = PermutationExplainer(subject)
     fallback.reason = "; ".join([fallback.reason, *own, *dict.fromkeys(passed_over)])
     return fallback
+
+
+def _try(kind: type[Explainer], candidate: ExplanationSubject, subject: ExplanationSubject) -> Explainer | str:
+    """The explainer of an exact method, or why it is none for this model."""
+    try:
+        explainer = kind(candidate)
+        difference = find_disagreement(explainer, subject, _probe(subject))
+    except NotApplicableError as error:
+        return f"{kind.KIND} does not apply: {error.what}"
+    except MlopsAssetsError:
+        raise
+    except Exception as error:  # noqa: BLE001 - of estimators that nobody has looked at, other methods know enough
+        text = (str(error).splitlines() or [""])[0][:_LONGEST_CAUSE]
+        return f"{kind.KIND} does not know this model ({type(error).__name__}: {text})"
+    return explainer if difference is None else f"{kind.KIND} was dropped: {difference}"
 
 
 def _find_probabilities(subject: ExplanationSubject) -> ExplanationSubject:
@@ -157,13 +168,11 @@ def _find_probabilities(subject: ExplanationSubject) -> ExplanationSubject:
     if subject.response.space != "identity":
         return subject
     for kind in _EXACT:
-        try:
-            explainer: Explainer = kind(subject)
-        except NotApplicableError:
+        explainer = _try(kind, subject, subject)
+        if isinstance(explainer, str):
             continue
         links = explainer.space in ("log-odds", "softmax margin")
-        same = len(explainer.outputs) == len(subject.response.outputs)
-        if links and same and find_disagreement(explainer, subject, _probe(subject)) is None:
+        if links and len(explainer.outputs) == len(subject.response.outputs):
             response = replace(subject.response, space="probability", outputs=explainer.outputs)
             return replace(subject, response=response)
     return subject

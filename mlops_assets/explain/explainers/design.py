@@ -183,6 +183,6 @@ def _order(estimator: Any, features: tuple[str, ...]) -> Sources:
     if names is not None and set(names) <= set(features):
         return np.array([features.index(name) for name in names], dtype=np.intp)
     width = getattr(estimator, "n_features_in_", len(features))
-    if names is None and width == len(features):
+    if width == len(features):  # without names, or signed as an array or under other names: by position
         return np.arange(width)
     raise NotApplicableError("it was fitted on other columns than its signature names")

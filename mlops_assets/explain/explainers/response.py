@@ -190,7 +190,10 @@ def to_fitted_columns(rows: "pd.DataFrame", estimator: object) -> "pd.DataFrame 
         return rows
     if names is None:
         return floats_of(rows).to_numpy() if getattr(estimator, "n_features_in_", None) == rows.shape[1] else rows
-    return rows[list(names)] if set(names) <= set(rows.columns) else rows
+    if set(names) <= set(rows.columns):
+        return rows[list(names)]
+    # Signed as an array, or under other names: by position.
+    return floats_of(rows).to_numpy() if len(names) == rows.shape[1] else rows
 
 
 def _prediction_response(model: LoadedModel, probe: "pd.DataFrame", output: str | None) -> Response:
