@@ -25,10 +25,10 @@ def to_native_input(rows: Any, estimator: object) -> Any:
     - A model that starts with a text vectorizer takes the one column as a Series: it would take a frame for the list of
       its columns' names.
     - Missing values of object columns (None) become NaN where the model was fitted on NaN: an imputer of text, or an
-      encoder that has NaN among its categories and not None. Those of optional booleans do wherever None is no
-      category: to numpy True, False and NaN are numbers.
-    - For XGBoost, LightGBM and CatBoost, optional integers and booleans with missing values become floats with NaN, and
-      text becomes the categories of the data frame that the model was fitted on.
+      encoder that has NaN among its categories and not None.
+    - Optional integers and booleans with missing values become floats with NaN for XGBoost, LightGBM, CatBoost and
+      scikit-learn, whatever surrounds them; not where an encoder or imputer knows booleans as objects.
+    - For XGBoost and LightGBM, text becomes the categories of the data frame that the model was fitted on.
 
     Raises
     ------
@@ -45,11 +45,13 @@ def to_native_input(rows: Any, estimator: object) -> Any:
                 fix="Name the one in the model's YAML, `inputs: {columns: [...]}`, and sign the model for it alone",
             )
         return rows.iloc[:, 0]
-    if type(estimator).__module__.partition(".")[0] in _BOOSTERS:
-        return as_categories(_objects_as_floats(rows), estimator)
-    if _marks_text_with_nan(estimator):
-        return _none_as_nan(rows)
-    return rows if _knows_none(estimator) else _none_as_nan(rows, booleans_only=True)
+    library = type(estimator).__module__.partition(".")[0]
+    if library in _BOOSTERS:
+        return optional_as_floats(as_categories(rows, estimator))
+    if library == "sklearn":
+        rows = _optional_as_sklearn_takes_it(rows, estimator)
+        return _none_as_nan(rows) if _marks_text_with_nan(estimator) else rows
+    return rows
 
 
 def takes_text(estimator: object) -> bool:
@@ -89,10 +91,19 @@ def _is_frame(rows: Any) -> "TypeGuard[pd.DataFrame]":
     return isinstance(rows, pd.DataFrame)
 
 
-def _objects_as_floats(frame: "pd.DataFrame") -> "pd.DataFrame":
+def optional_as_floats(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """`frame` with optional numbers, booleans among objects, and columns of nothing as float64, missing ones as NaN."""
     frame = floats_of(frame)
     optional = [name for name, dtype in frame.dtypes.items() if dtype.kind == "O" and _are_booleans(frame[name])]
     return frame.astype(dict.fromkeys(optional, "float64")) if optional else frame
+
+
+def _optional_as_sklearn_takes_it(frame: "pd.DataFrame", estimator: object) -> "pd.DataFrame":
+    # A column without a value may be one of text.
+    objects = [name for name, dtype in frame.dtypes.items() if dtype.kind == "O"]
+    keeps = _knows_booleans(estimator) if objects else False
+    booleans = [name for name in objects if not keeps and frame[name].notna().any() and _are_booleans(frame[name])]
+    return floats_of(frame.astype(dict.fromkeys(booleans, "float64")) if booleans else frame)
 
 
 def _are_booleans(column: "pd.Series") -> bool:
@@ -100,28 +111,22 @@ def _are_booleans(column: "pd.Series") -> bool:
     return all(isinstance(value, bool) for value in column.dropna())
 
 
-def _none_as_nan(frame: "pd.DataFrame", booleans_only: bool = False) -> "pd.DataFrame":
+def _knows_booleans(estimator: object) -> bool:
+    """Whether a part was fitted on booleans among objects: an encoder's category, an imputer's most frequent value."""
+    for part in _all_parts(estimator):
+        for known in (*(getattr(part, "categories_", None) or ()), getattr(part, "statistics_", None)):
+            if _holds_objects(known) and any(isinstance(value, bool) for value in known):
+                return True
+    return False
+
+
+def _none_as_nan(frame: "pd.DataFrame") -> "pd.DataFrame":
     import numpy as np
 
-    missing = [
-        name
-        for name, dtype in frame.dtypes.items()
-        if dtype.kind == "O" and frame[name].isna().any() and (not booleans_only or _are_booleans(frame[name]))
-    ]
+    missing = [name for name, dtype in frame.dtypes.items() if dtype.kind == "O" and frame[name].isna().any()]
     if not missing:
         return frame
     return frame.assign(**{str(name): frame[name].where(frame[name].notna(), np.nan) for name in missing})
-
-
-def _knows_none(estimator: object) -> bool:
-    """Whether None is a category of its own to some part."""
-    return any(
-        value is None
-        for part in _all_parts(estimator)
-        for known in getattr(part, "categories_", None) or ()
-        if _holds_objects(known)
-        for value in known
-    )
 
 
 def _marks_text_with_nan(estimator: object) -> bool:

@@ -39,8 +39,16 @@ WITHOUT_RESULTS = (
     "journal",
     "state",
 )
-# ... except how a model is deserialized and asked.
-WITH_RESULTS = (LOADING, "models.loaded_model", "models.native_input")
+# ... except how a model is deserialized and asked, and its answer read.
+WITH_RESULTS = (
+    LOADING,
+    "models.loaded_model",
+    "models.native_input",
+    "models.answers",
+    "models.answer_names",
+    "models.answer_order",
+    "models.answer_values",
+)
 
 
 @dataclass(frozen=True)

@@ -31,10 +31,9 @@ def _with_gaps() -> pd.DataFrame:
     """Doubles, an optional boolean and an optional integer, a fifth of them missing, as pandas holds them."""
     random = np.random.default_rng(0)
     rows = numbers(columns=2)
-    member = pd.Series(random.random(len(rows)) > 0.5).astype("boolean")
-    visits = pd.Series(random.integers(0, 9, len(rows))).astype("Int64")
-    member[random.random(len(rows)) < 0.2] = pd.NA
-    visits[random.random(len(rows)) < 0.2] = pd.NA
+    gaps = random.random((len(rows), 2)) < 0.2
+    member = pd.Series(random.random(len(rows)) > 0.5).astype("boolean").mask(gaps[:, 0])
+    visits = pd.Series(random.integers(0, 9, len(rows))).astype("Int64").mask(gaps[:, 1])
     return rows.assign(member=member, visits=visits)
 
 

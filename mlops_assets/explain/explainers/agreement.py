@@ -1,12 +1,13 @@
 """Check on a few rows that an explainer explains the model that it was made for, before it is used."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mlops_assets.explain.decisions import Decision, label_places
+from mlops_assets.explain.explainers.answer_numbers import to_floats
+from mlops_assets.explain.explainers.decision_rule import read_decision
 from mlops_assets.explain.explainers.explainer import Explainer, ExplanationSubject
-from mlops_assets.explain.explainers.response import read_answer
 from mlops_assets.explain.spaces import to_response_scale
 from mlops_assets.trees.arrays import Floats, Space
 from mlops_assets.trees.shap_few_rows import walk_quickly
@@ -55,13 +56,15 @@ def find_disagreement(explainer: Explainer, subject: ExplanationSubject, rows: "
 
     Compared are base + attributions with the model's numbers, and for classifiers the winning class with the labels
     that `pyfunc.predict` returns. A model that answers with a class's number (XGBoost's ``multi:softmax``) is
-    compared by that.
+    compared by that. Where the space is a `margin`, base + attributions are compared with the library's own margin.
     """
     with walk_quickly():
         explanation = explainer.explain(rows)
     additive = explanation.base + explanation.values.sum(axis=1)
-    if explainer.space == "margin" and subject.response.space == "probability":
-        return _margin_disagreement(explainer, subject, rows, additive)
+    if explainer.space == "margin" and subject.response.space != "margin":
+        own = explainer.own_margin(rows)
+        if own is not None:
+            return _margin_disagreement(additive, own, subject, rows)
     expected = subject.response.of(rows)
     # A response of decision scores is the sum itself, whatever the objective says that they are.
     reported = additive if subject.response.space == "margin" else to_response_scale(additive, explainer.space)
@@ -73,47 +76,44 @@ def find_disagreement(explainer: Explainer, subject: ExplanationSubject, rows: "
     gap = _gap(reported, expected)
     if not gap <= _RELATIVE:
         return f"base and attributions miss the model's predictions by {gap:.2g} of their size"
-    classes = subject.response.classes
-    if classes is None or subject.response.space == "margin":
+    if subject.response.classes is None or subject.response.space == "margin":
         return None
-    return _label_disagreement(subject.model.predict(rows), reported, list(classes), len(rows))
+    return _answer_disagreement(subject, rows, reported)
 
 
 def _margin_disagreement(
-    explainer: Explainer, subject: ExplanationSubject, rows: "pd.DataFrame", additive: Floats
+    additive: Floats, own: Floats, subject: ExplanationSubject, rows: "pd.DataFrame"
 ) -> str | None:
-    """A decision score says nothing of probabilities: it is compared with the library's own, and with its labels."""
-    expected = explainer.predict(rows)
-    if additive.shape != expected.shape:
-        return f"the explainer has {additive.shape[1]} outputs, the model {expected.shape[1]}"
-    gap = _gap(additive, expected)
+    """A margin is compared with the library's own, and with its labels: no formula leads from it to a probability."""
+    if additive.shape != own.shape:
+        return f"the explainer has {additive.shape[1]} outputs, the library's own margin {own.shape[1]}"
+    gap = _gap(additive, own)
     if not gap <= _RELATIVE:
-        return f"base and attributions miss the model's decision scores by {gap:.2g} of their size"
-    classes = list(subject.response.classes or ())
-    answered, _ = read_answer(subject.model.predict(rows), len(rows))
-    if not classes or answered.shape[1] != 1 or not set(answered[:, 0].tolist()) <= set(classes):
-        return None  # it reports something else than labels: nothing to compare
-    scores = np.column_stack([-additive[:, 0], additive[:, 0]]) if len(classes) == 2 else additive
-    labels = np.array([classes.index(label) for label in answered[:, 0].tolist()])
-    behind = scores.max(axis=1) - scores[np.arange(len(rows)), labels]
-    wrong = int((behind > _RELATIVE * max(1.0, float(np.abs(scores).max(initial=0.0)))).sum())
-    return f"the decision scores are of another class for {wrong} of {len(rows)} rows" if wrong else None
+        return f"base and attributions miss the library's own margin by {gap:.2g} of its size"
+    classes, model = subject.response.classes, subject.model
+    if classes is not None and model.native is not None:
+        decision = read_decision(model, model.native, classes, additive, rows, "margin")
+        if not decision.follows:
+            return "the model's labels do not follow from its margin"
+    return None
 
 
-def _label_disagreement(answer: Any, reported: Floats, classes: list[Any], rows: int) -> str | None:
-    answered, _ = read_answer(answer, rows)
-    scores = np.column_stack([1.0 - reported[:, 0], reported[:, 0]]) if len(classes) == 2 else reported
-    if answered.shape == scores.shape:
-        gap = float(np.abs(_numbers(answered) - scores).max(initial=0.0))
+def _answer_disagreement(subject: ExplanationSubject, rows: "pd.DataFrame", reported: Floats) -> str | None:
+    """Compare what `predict` returns, whether labels or scores, with the probabilities that are explained."""
+    labels = tuple(str(label) for label in subject.response.classes or ())
+    decision = subject.response.decision or Decision(labels)
+    columns = subject.model.answer(rows)
+    if decision.answer in ("probability", "log probability"):
+        answered = to_floats(columns)
+        if decision.answer == "log probability":
+            answered = np.exp(answered)
+        scores = np.column_stack([1.0 - reported[:, 0], reported[:, 0]]) if len(labels) == 2 else reported
+        if answered.shape != scores.shape:
+            return None  # it reports something else than scores: nothing to compare
+        gap = float(np.abs(answered - scores).max(initial=0.0))
         return None if gap <= _RELATIVE else f"the model's predictions differ from the explained ones by {gap:.2g}"
-    if not set(answered[:, 0].tolist()) <= set(classes):
+    places = label_places(next(iter(columns.values())), labels)
+    if decision.answer != "labels" or len(columns) > 1 or (places < 0).any():
         return None  # it reports something else than labels: nothing to compare
-    places = {label: place for place, label in enumerate(classes)}
-    labels = np.array([places[label] for label in answered[:, 0].tolist()])
-    behind = scores.max(axis=1) - scores[np.arange(rows), labels]
-    wrong = int((behind > _RELATIVE).sum())
-    return f"the model predicts another class than the explained one for {wrong} of {rows} rows" if wrong else None
-
-
-def _numbers(values: NDArray[Any]) -> Floats:
-    return values.astype(np.float64) if values.dtype.kind in "biuf" else np.full(values.shape, np.nan)
+    wrong = int(decision.misses(reported, places, _RELATIVE, 0.0).sum())
+    return f"the model predicts another class than the explained one for {wrong} of {len(rows)} rows" if wrong else None

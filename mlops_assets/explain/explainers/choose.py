@@ -4,8 +4,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mlops_assets.errors import ExplanationError, MlopsAssetsError, NotApplicableError
+import numpy as np
+from numpy.typing import NDArray
+
+from mlops_assets.errors import ExplanationError, NotApplicableError
 from mlops_assets.explain.explainers.agreement import find_disagreement
+from mlops_assets.explain.explainers.decision_rule import read_decision
 from mlops_assets.explain.explainers.explainer import ExplainConfig, Explainer, ExplanationSubject
 from mlops_assets.explain.explainers.inner_models import find_inner_models
 from mlops_assets.explain.explainers.linear import LinearExplainer
@@ -21,6 +25,7 @@ from mlops_assets.explain.explainers.trees import TreeExplainer
 from mlops_assets.explain.labels import label_type
 from mlops_assets.explain.spaces import SPACES
 from mlops_assets.models.loaded_model import LoadedModel
+from mlops_assets.models.prediction_failure import call_model, describe_place, name_failure
 from mlops_assets.strategies import build_strategy, by_kind
 
 if TYPE_CHECKING:
@@ -32,7 +37,6 @@ KINDS: dict[str, type[Explainer]] = by_kind(
 
 _EXACT = (TreeExplainer, LinearExplainer, NativeExplainer, SumExplainer)
 _PROBE_ROWS = 8
-_LONGEST_CAUSE = 200
 
 
 def choose_explainer(
@@ -96,6 +100,11 @@ def choose_explainer(
     classes = subject.response.classes
     if classes is not None and tuple(explainer.outputs) == class_output_names(classes):
         explainer.output_type = label_type(classes)
+        decision = subject.response.decision
+        if decision is not None and explainer.space == "margin" and subject.response.space == "probability":
+            scores = explainer.predict(rows)
+            decision = read_decision(model, model.native, classes, scores, rows, "margin")
+        explainer.decision = None if decision is None or decision.is_usual else decision
     if config.KIND is None or isinstance(explainer, ModelExplainer):
         importance, reason = read_model_importance(subject)
         if importance is not None:
@@ -116,7 +125,7 @@ def _asked_for(kind: str, subject: ExplanationSubject) -> Explainer:
             where=subject.model.reference.uri,
             fix="Leave explain.KIND out to have one chosen",
         ) from error
-    difference = find_disagreement(explainer, subject, _probe(subject)) if isinstance(explainer, _EXACT) else None
+    difference = _find_disagreement(explainer, subject) if isinstance(explainer, _EXACT) else None
     if difference is not None:
         raise ExplanationError(
             f"{kind} does not explain this model: {difference}",
@@ -138,29 +147,38 @@ def _first_that_fits(subject: ExplanationSubject) -> Explainer:
     passed_over: list[str] = []
     for candidate in _with_estimators(subject):
         for kind in _EXACT:
-            explainer = _try(kind, candidate, subject)
-            if isinstance(explainer, Explainer):
+            try:
+                explainer = _make(kind, candidate)
+                difference = _find_disagreement(explainer, subject)
+            except NotApplicableError as error:
+                passed_over.append(f"{kind.KIND} does not apply: {error.what}")
+                continue
+            if difference is None:
                 explainer.reason = "; ".join([explainer.reason, *own])
                 return explainer
-            passed_over.append(explainer)
+            passed_over.append(f"{kind.KIND} was dropped: {difference}")
     fallback = PermutationExplainer(subject)
     fallback.reason = "; ".join([fallback.reason, *own, *dict.fromkeys(passed_over)])
     return fallback
 
 
-def _try(kind: type[Explainer], candidate: ExplanationSubject, subject: ExplanationSubject) -> Explainer | str:
-    """The explainer of an exact method, or why it is none for this model."""
-    try:
-        explainer = kind(candidate)
-        difference = find_disagreement(explainer, subject, _probe(subject))
-    except NotApplicableError as error:
-        return f"{kind.KIND} does not apply: {error.what}"
-    except MlopsAssetsError:
-        raise
-    except Exception as error:  # noqa: BLE001 - of estimators that nobody has looked at, other methods know enough
-        text = (str(error).splitlines() or [""])[0][:_LONGEST_CAUSE]
-        return f"{kind.KIND} does not know this model ({type(error).__name__}: {text})"
-    return explainer if difference is None else f"{kind.KIND} was dropped: {difference}"
+def _make(kind: type[Explainer], subject: ExplanationSubject) -> Explainer:
+    """The explainer; what a library or a foreign transformer raises meanwhile only means that it does not apply."""
+    return call_model(lambda: kind(subject), _does_not_apply)
+
+
+def _find_disagreement(explainer: Explainer, subject: ExplanationSubject) -> str | None:
+    return call_model(lambda: find_disagreement(explainer, subject, _probe(subject)), _does_not_apply)
+
+
+def _does_not_apply(error: BaseException) -> ExplanationError:
+    if isinstance(error, NameError | AssertionError):
+        # No model is the cause of these: another method must not hide them.
+        return ExplanationError(
+            f"An explainer failed {name_failure(error)} ({describe_place(error)})",
+            fix="This is a defect of mlops_assets: report it with the cause in the event log",
+        )
+    return NotApplicableError(f"it failed {name_failure(error)} ({describe_place(error)})")
 
 
 def _find_probabilities(subject: ExplanationSubject) -> ExplanationSubject:
@@ -168,11 +186,14 @@ def _find_probabilities(subject: ExplanationSubject) -> ExplanationSubject:
     if subject.response.space != "identity":
         return subject
     for kind in _EXACT:
-        explainer = _try(kind, subject, subject)
-        if isinstance(explainer, str):
+        try:
+            explainer = _make(kind, subject)
+            links = explainer.space in ("log-odds", "softmax margin")
+            same = len(explainer.outputs) == len(subject.response.outputs)
+            agrees = links and same and _find_disagreement(explainer, subject) is None
+        except NotApplicableError:
             continue
-        links = explainer.space in ("log-odds", "softmax margin")
-        if links and len(explainer.outputs) == len(subject.response.outputs):
+        if agrees:
             response = replace(subject.response, space="probability", outputs=explainer.outputs)
             return replace(subject, response=response)
     return subject
@@ -213,7 +234,11 @@ def _probe(subject: ExplanationSubject) -> "pd.DataFrame":
 
 
 def _sample_background(background: "pd.DataFrame", config: ExplainConfig) -> "pd.DataFrame":
-    if len(background) <= config.background_rows:
-        return background.reset_index(drop=True)
-    chosen = draw_positions(len(background), config.background_rows, config.seed)
-    return background.iloc[chosen].reset_index(drop=True)
+    return background.iloc[background_positions(len(background), config)].reset_index(drop=True)
+
+
+def background_positions(rows: int, config: ExplainConfig) -> NDArray[np.intp]:
+    """Which of `rows` rows an explainer compares with."""
+    if rows <= config.background_rows:
+        return np.arange(rows)
+    return draw_positions(rows, config.background_rows, config.seed)

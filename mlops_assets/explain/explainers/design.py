@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -90,10 +91,13 @@ def read_design(subject: ExplanationSubject, native: Any = None) -> Design:
     """
     native = subject.model.native if native is None else native
     if native is None:
+        if subject.model.python_model is None:
+            raise NotApplicableError("the library's own model inside it is not known to this package")
         raise NotApplicableError("it is a custom Python model, which may do anything between its input and its output")
     outer = unwrap(native)
     order = _order(outer, subject.features)
-    whole = Design(outer, order, len(subject.features), lambda frame: to_fitted_columns(frame, outer))
+    fitted = partial(to_fitted_columns, estimator=outer, model=subject.model)
+    whole = Design(outer, order, len(subject.features), fitted)
     return enter_pipelines(whole, subject.background)
 
 
@@ -185,4 +189,10 @@ def _order(estimator: Any, features: tuple[str, ...]) -> Sources:
     width = getattr(estimator, "n_features_in_", len(features))
     if width == len(features):  # without names, or signed as an array or under other names: by position
         return np.arange(width)
-    raise NotApplicableError("it was fitted on other columns than its signature names")
+    if names is None:
+        raise NotApplicableError(f"it was fitted on {width} columns, and the signature names {len(features)}")
+    unknown = [str(name) for name in names if name not in features]
+    raise NotApplicableError(
+        f"it was fitted on columns that its signature does not name ({', '.join(map(repr, unknown[:5]))}"
+        f"{', ...' if len(unknown) > 5 else ''})"
+    )

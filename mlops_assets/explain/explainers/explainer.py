@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from mlops_assets.errors import ConfigurationError, ExplanationError
+from mlops_assets.explain.decisions import Decision
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.strategies import Strategy
 from mlops_assets.trees.arrays import Floats, Space
@@ -178,6 +179,9 @@ class Explainer(Strategy, ABC):
         The type of the class labels that `outputs` names, for the ledger; set by `choose_explainer`.
     variant
         Which of several implementations computes the values, where they differ in the last bits.
+    decision
+        How what the model predicts follows from the explained values, where the columns of predictions do not say it;
+        set by `choose_explainer`.
     """
 
     reason: str
@@ -193,6 +197,7 @@ class Explainer(Strategy, ABC):
     rows_per_call: int = 4096
     variant: str = ""
     output_type: pa.DataType = pa.string()
+    decision: Decision | None = None
 
     @abstractmethod
     def __init__(self, subject: ExplanationSubject) -> None: ...
@@ -214,6 +219,14 @@ class Explainer(Strategy, ABC):
     @abstractmethod
     def predict(self, inputs: "pd.DataFrame") -> Floats:
         """(n, outputs): the prediction of `explain`, without the cost of the attributions."""
+
+    def own_margin(self, inputs: "pd.DataFrame") -> "Floats | None":
+        """(n, outputs): what the model's library itself adds up for `inputs`, in `space`; None where it gives no such.
+
+        Where the space is a `margin`, from which no formula leads to the prediction, this is what the attributions are
+        compared with.
+        """
+        return None
 
     def columns(self, inputs: "pd.DataFrame") -> "pd.DataFrame":
         """`inputs` with exactly the explained columns, in order.

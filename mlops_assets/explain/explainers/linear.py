@@ -75,6 +75,9 @@ class LinearExplainer(Explainer):
     def predict(self, inputs: "pd.DataFrame") -> Floats:
         return self._predict(self._design.transform(self.columns(inputs))) if len(inputs) else self._none()
 
+    def own_margin(self, inputs: "pd.DataFrame") -> Floats:
+        return self.predict(inputs)
+
     def _explain(self, columns: "pd.DataFrame") -> Explanation:
         data = self._design.transform(columns)
         distance = self._design.matrix(data) - self._mean

@@ -1,6 +1,6 @@
 """Models whose numbers are neither one prediction nor the classes of one output: several outputs, labels, outliers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,14 +24,14 @@ def read_special_response(model: LoadedModel, probe: "pd.DataFrame", output: str
     decides; of an isolation forest the path length beyond that of an outlier, which decides alike and adds up.
     """
     native = model.native
-    if native is None or _asked_method(model) != "predict":
+    if native is None or model.predict_fn != "predict":
         return None
     last = last_estimator(native)
     if not type(last).__module__.startswith("sklearn."):
         return None
     response: Response | None = None
     if _is_outlier_detector(last):
-        response = _outliers(native, last)
+        response = _outliers(model, last)
     elif isinstance(getattr(last, "classes_", None), list) or _has_labels(last):
         response = _several_outputs(model, last, probe)
     if response is not None and output is not None:
@@ -55,12 +55,6 @@ def explained_classes(estimator: Any) -> list[int]:
     return places
 
 
-def _asked_method(model: LoadedModel) -> str:
-    """What `pyfunc.predict` calls."""
-    flavors = getattr(getattr(model.pyfunc, "metadata", None), "flavors", None) or {}
-    return str(flavors.get("python_function", {}).get("predict_fn", "predict"))
-
-
 def _has_labels(estimator: Any) -> bool:
     """Whether its classes are labels of which a row may have several."""
     # Of a neural network's, nothing public says so.
@@ -75,7 +69,7 @@ def _several_outputs(model: LoadedModel, last: Any, probe: "pd.DataFrame") -> Re
         return None
 
     def answer(rows: "pd.DataFrame") -> Floats:
-        probability = model.predict(to_fitted_columns(rows, native), method="predict_proba")
+        probability = model.predict(to_fitted_columns(rows, native, model), method="predict_proba")
         if isinstance(probability, list):
             return np.concatenate([np.asarray(part, np.float64) for part in probability], axis=1)
         return np.asarray(probability, np.float64)
@@ -91,7 +85,9 @@ def _several_outputs(model: LoadedModel, last: Any, probe: "pd.DataFrame") -> Re
             classes = last.classes_
         if width != count:
             return None
-    columns = _column_names(model, len(classes))
+    columns = tuple(model.answer(probe))  # as predictions call them
+    if len(columns) != len(classes):
+        return None
     outputs = tuple(
         f"{column}:{label}"
         for column, labels in zip(columns, classes, strict=True)
@@ -100,26 +96,18 @@ def _several_outputs(model: LoadedModel, last: Any, probe: "pd.DataFrame") -> Re
     return Response("probability", outputs, None, lambda rows: answer(rows)[:, places])
 
 
-def _column_names(model: LoadedModel, count: int) -> Sequence[str]:
-    """As predictions call them."""
-    signature = model.signature
-    named = signature.outputs.input_names() if signature is not None and signature.outputs is not None else []
-    if len(named) == count and all(isinstance(name, str) for name in named):
-        return [str(name) for name in named]
-    return [f"prediction_{place}" for place in range(count)]
-
-
 def _is_outlier_detector(estimator: Any) -> bool:
     from sklearn.base import is_outlier_detector
 
     return is_outlier_detector(estimator) and callable(getattr(estimator, "decision_function", None))
 
 
-def _outliers(native: Any, last: Any) -> Response:
+def _outliers(model: LoadedModel, last: Any) -> Response:
+    native: Any = model.native
     ask: Callable[[Any], Any] = native.decision_function
 
     def margin(rows: "pd.DataFrame") -> Floats:
-        decision = np.asarray(ask(to_fitted_columns(rows, native)), np.float64).reshape(len(rows), 1)
+        decision = np.asarray(ask(to_fitted_columns(rows, native, model)), np.float64).reshape(len(rows), 1)
         if type(last).__name__ != "IsolationForest":
             return decision
         return path_length(last, decision + last.offset_) - inlier_path_length(last)

@@ -105,6 +105,10 @@ class SumExplainer(Explainer):
             return self._decide(columns)
         return evaluate(self.parts, columns)
 
+    def own_margin(self, inputs: "pd.DataFrame") -> Floats:
+        # Where there is no decision function, each part was compared with what it says itself.
+        return self.predict(inputs)
+
     def explain(self, inputs: "pd.DataFrame") -> Explanation:
         if not len(inputs):
             return Explanation.empty(len(self.features), len(self.outputs))
