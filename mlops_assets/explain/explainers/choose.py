@@ -153,6 +153,8 @@ def _first_that_fits(subject: ExplanationSubject) -> Explainer:
             except NotApplicableError as error:
                 passed_over.append(f"{kind.KIND} does not apply: {error.what}")
                 continue
+            if difference is None and subject.config.space is not None and explainer.space == "margin":
+                difference = f"it explains a margin, from which no formula leads to a {subject.config.space}"
             if difference is None:
                 explainer.reason = "; ".join([explainer.reason, *own])
                 return explainer

@@ -1,6 +1,6 @@
 """Models made of parts that are explained exactly: the parts' attributions, weighted as the model weighs the parts."""
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -45,6 +45,7 @@ class SumExplainer(Explainer):
         if subject.config.mode == "interventional":
             raise NotApplicableError("its parts are explained path dependent only")
         design = read_design(subject)
+        _require_parts(design.estimator)
         decomposer = Decomposer(subject.background, RULES, REFUSED)
         parts = decomposer.of(design, "score")
         self._estimator, self._transform = design.estimator, design.transform
@@ -121,6 +122,14 @@ class SumExplainer(Explainer):
             values += term.design.roll_up(attributions) @ term.weights
             base += start @ term.weights
         return Explanation(values, np.tile(base, (len(columns), 1)), self.predict(columns))
+
+
+def _require_parts(estimator: Any) -> None:
+    """What is trees or linear as a whole is the business of other explainers."""
+    name, module = type(estimator).__name__, type(estimator).__module__
+    known = name in RULES or name in REFUSED or module.startswith(("sklearn.naive_bayes", "sklearn.dummy"))
+    if not known or module.partition(".")[0] != "sklearn":
+        raise NotApplicableError(f"{name} is not known to be a sum of parts")
 
 
 def _describe(parts: PartsSum) -> str:
