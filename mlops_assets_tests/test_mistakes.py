@@ -6,6 +6,8 @@ import pytest
 
 from mlops_assets import InferSigner, MlflowModelComponent, MlflowRegistry, build_model_definitions
 from mlops_assets.errors import ConfigurationError
+from mlops_assets.explain.explainers.choose import KINDS
+from mlops_assets.settings.groups import EXPLAINERS, ExplainSettings
 from mlops_assets.settings.tables import InputsSettings
 
 RIGHT: dict[str, Any] = {"model": "m", "inputs": {"path": "in.parquet"}, "outputs": {"path": "tables"}}
@@ -35,7 +37,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a misspelt value": ({"contract": {"missing": "alow"}}, "contract.missing: should be 'reject' or 'allow' (did you"),
     "out of range": ({"explain": {"min_ndcg": 2}}, "explain.min_ndcg: should be less than or equal to 1"),
-    "a missing key": ({"outputs": {}}, "outputs.path: is required"),
+    "a missing key": ({"partitions": {}}, "partitions.type: is required"),
     "a rule of ours": ({"contract": {"max_rejected": 1.5}}, "contract.max_rejected is a whole number, or a fraction"),
     "a strategy's key": (
         {"signer": {"KIND": "InferSigner", "sample_rowz": 3}},
@@ -64,8 +66,8 @@ def test_definitions_in_python(kind):
 
 def test_every_mistake_is_named_at_once():
     with pytest.raises(ConfigurationError, match="inputs: is required") as refused:
-        build_model_definitions("m", outptus={"path": "x"})
-    assert "outputs: is required" in str(refused.value)
+        build_model_definitions("m", outptus={"path": "x"}, contract={"missing": "alow"})
+    assert "contract.missing: should be 'reject' or 'allow'" in str(refused.value)
     assert "outptus: there is no such key (did you mean 'outputs'?)" in str(refused.value)
 
 
@@ -96,3 +98,15 @@ def test_what_is_right_is_made():
     settings = InputsSettings(path="x", row_key=["id"])
     assert InputsSettings.model_validate(settings) is settings
     assert MlflowModelComponent(**{**RIGHT, "inputs": settings}).inputs.row_key == ["id"]
+
+
+def test_one_column_where_a_list_is_asked_for():
+    with pytest.raises(ConfigurationError, match=r"row_key: should be a list; write \[name\] for one"):
+        InputsSettings(path="x", row_key="id")
+
+
+def test_an_explainer_that_does_not_exist_is_refused_when_settings_are_made():
+    with pytest.raises(ConfigurationError, match=r"'TreeExplaner' \(did you mean 'TreeExplainer'\?\)"):
+        ExplainSettings(KIND="TreeExplaner")
+    assert ExplainSettings(KIND="my_project.Own").KIND == "my_project.Own"
+    assert set(EXPLAINERS) == set(KINDS)

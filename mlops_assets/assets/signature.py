@@ -14,6 +14,7 @@ from mlops_assets.io_managers.champion import ChampionIOManager
 from mlops_assets.io_managers.inputs import InputsReader
 from mlops_assets.io_managers.run_partition import run_partition
 from mlops_assets.metadata import table_metadata
+from mlops_assets.models.answers import answer_to_sign
 from mlops_assets.models.fitted_columns import select_fitted_columns
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.models.reference import ModelReference
@@ -48,11 +49,11 @@ def model_signature_asset(
         code_version="1",
     )
     def model_signature(context: dg.AssetExecutionContext, champion_model: ModelReference) -> dg.MaterializeResult[str]:
-        """The champion's signature as MLflow's JSON: the contract on the data.
+        """The columns and types that the champion takes and returns: the contract on the data.
 
-        The one recorded with the version; where it has none, what the signer makes (by default from a sample of the
-        inputs and the model's answers to it). In the first case nothing is deserialized. Keys are sorted, so that equal
-        signatures are equal bytes; the data version is their SHA-256.
+        One JSON document, in MLflow's format: the signature that was logged with the version, else the one that the
+        signer makes of a sample of the inputs (`origin` says which). Compare it with your table where rows are
+        rejected; `contract` in the YAML says how strictly it is applied. Data version: SHA-256 of the content.
         """
         from mlops_assets.signatures.mlflow.signature_json import describe, signature_hash, signature_to_json
 
@@ -65,7 +66,7 @@ def model_signature_asset(
             metadata={
                 "signature": table_metadata(describe(signed.signature), SIGNATURE_COLUMNS),
                 "origin": signed.origin,
-                "inputs": len(columns.inputs) if columns else 0,
+                "inputs": f"{len(columns.inputs) if columns else 0} columns",
             },
             data_version=dg.DataVersion(signature_hash(text)),
         )
@@ -151,7 +152,7 @@ class GraphSample:
         return fitted
 
     def answers(self, inputs: Any) -> Any:
-        return self._model.predict(inputs)
+        return answer_to_sign(self._model.predict(inputs), len(inputs))
 
     @cached_property
     def _model(self) -> LoadedModel:

@@ -64,6 +64,7 @@ def pickle_error(error: Exception) -> bytes:
             where="engine.workers",
             fix="Read its traceback, the cause in the event log; report it where it is in mlops_assets",
         )
+        error.add_note("".join(traceback.format_exception(cause)))
     told = None
     if cause is not None:
         # The class itself may belong to a module that only the worker can import.

@@ -193,7 +193,7 @@ def test_a_single_row_may_come_without_its_dimension() -> None:
         (pd.Series(["a", None, "a", "b"], dtype="string"), ["a", None, "a", "b"]),
         (pd.Series([1, None, 2, 3], dtype="Int64"), [1, None, 2, 3]),
         (pd.Series([True, None, False, True], dtype="boolean"), [True, None, False, True]),
-        (np.ma.MaskedArray([1, 2, 3, 4], mask=[0, 1, 0, 0]), [1, None, 3, 4]),
+        (np.ma.MaskedArray([1, 2, 3, 4], mask=[False, True, False, False]), [1, None, 3, 4]),
         (np.array(["2024-01-01"] * 4, dtype="datetime64[s]"), [datetime(2024, 1, 1)] * 4),
     ],
     ids=str,
