@@ -146,7 +146,9 @@ def evaluate(parts: PartsSum, rows: "pd.DataFrame") -> Floats:
     """(n, outputs): the sum itself."""
     result = np.tile(parts.constant, (len(rows), 1))
     for term in parts.terms:
-        result += term.leaf.margin(term.design.matrix(term.design.transform(rows))) @ term.weights
+        margin = term.leaf.margin(term.design.matrix(term.design.transform(rows)))
+        # Row by row: the last bits of one product of all rows depend on how many there are.
+        result += (margin[:, None, :] @ term.weights)[:, 0]
     return result
 
 
