@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mlops_assets.trees.arrays import Floats, Space
-from mlops_assets.trees.builder import TreeBuilder, name_boosted_outputs, unreadable
+from mlops_assets.trees.builder import TreeBuilder, unreadable
 from mlops_assets.trees.ensemble import TreeEnsemble
 from mlops_assets.trees.read_sklearn import add_sklearn_tree, class_shares
 
@@ -69,7 +69,7 @@ def read_adaboost(model: Any) -> TreeEnsemble | None:
         add_sklearn_tree(builder, tree, vote if len(classes) > 1 else np.full_like(vote, weight / total))
     return builder.build(
         offset=0.0,
-        outputs=name_boosted_outputs(classes, 1 if len(classes) == 2 else len(classes)),
+        outputs=classes[1:] if len(classes) == 2 else classes,
         space=_ADABOOST_SPACES.get(len(classes), "softmax margin"),
         n_features=model.n_features_in_,
         float32_inputs=True,
