@@ -37,7 +37,8 @@ def select_fitted_columns(model: LoadedModel, table: "pd.DataFrame") -> "pd.Data
         return table[[_only_text(model, table)]]
     remembered = fitted_names(model.native)
     if remembered is not None:
-        absent = [name for name in remembered if name not in names]
+        present = set(names)
+        absent = [name for name in remembered if name not in present]
         if absent:
             raise SignatureError(
                 "The model was fitted on columns that the table does not have: "

@@ -185,7 +185,8 @@ def _order(estimator: Any, features: tuple[str, ...]) -> Sources:
             return np.arange(len(features))
         names = catboost_names
     if names is not None and set(names) <= set(features):
-        return np.array([features.index(name) for name in names], dtype=np.intp)
+        places = {name: place for place, name in enumerate(features)}
+        return np.array([places[name] for name in names], dtype=np.intp)
     width = getattr(estimator, "n_features_in_", len(features))
     if width == len(features):  # without names, or signed as an array or under other names: by position
         return np.arange(width)
