@@ -6,6 +6,7 @@ import numpy as np
 
 from mlops_assets.explain.decisions import Decision, label_places
 from mlops_assets.explain.explainers.answer_numbers import to_floats
+from mlops_assets.explain.explainers.decision_rule import read_decision
 from mlops_assets.explain.explainers.explainer import Explainer, ExplanationSubject
 from mlops_assets.explain.spaces import to_response_scale
 from mlops_assets.trees.arrays import Floats, Space
@@ -55,11 +56,15 @@ def find_disagreement(explainer: Explainer, subject: ExplanationSubject, rows: "
 
     Compared are base + attributions with the model's numbers, and for classifiers the winning class with the labels
     that `pyfunc.predict` returns. A model that answers with a class's number (XGBoost's ``multi:softmax``) is
-    compared by that.
+    compared by that. Where the space is a `margin`, base + attributions are compared with the library's own margin.
     """
     with walk_quickly():
         explanation = explainer.explain(rows)
     additive = explanation.base + explanation.values.sum(axis=1)
+    if explainer.space == "margin" and subject.response.space != "margin":
+        own = explainer.own_margin(rows)
+        if own is not None:
+            return _margin_disagreement(additive, own, subject, rows)
     expected = subject.response.of(rows)
     # A response of decision scores is the sum itself, whatever the objective says that they are.
     reported = additive if subject.response.space == "margin" else to_response_scale(additive, explainer.space)
@@ -74,6 +79,23 @@ def find_disagreement(explainer: Explainer, subject: ExplanationSubject, rows: "
     if subject.response.classes is None or subject.response.space == "margin":
         return None
     return _answer_disagreement(subject, rows, reported)
+
+
+def _margin_disagreement(
+    additive: Floats, own: Floats, subject: ExplanationSubject, rows: "pd.DataFrame"
+) -> str | None:
+    """A margin is compared with the library's own, and with its labels: no formula leads from it to a probability."""
+    if additive.shape != own.shape:
+        return f"the explainer has {additive.shape[1]} outputs, the library's own margin {own.shape[1]}"
+    gap = _gap(additive, own)
+    if not gap <= _RELATIVE:
+        return f"base and attributions miss the library's own margin by {gap:.2g} of its size"
+    classes, model = subject.response.classes, subject.model
+    if classes is not None and model.native is not None:
+        decision = read_decision(model, model.native, classes, additive, rows, "margin")
+        if not decision.follows:
+            return "the model's labels do not follow from its margin"
+    return None
 
 
 def _answer_disagreement(subject: ExplanationSubject, rows: "pd.DataFrame", reported: Floats) -> str | None:

@@ -29,8 +29,8 @@ class ExplainConfig:
     Attributes
     ----------
     KIND
-        `ModelExplainer`, `TreeExplainer`, `LinearExplainer`, `NativeExplainer`, `PermutationExplainer`, or a user's
-        own subclass of `Explainer` as ``module.Class``; None chooses automatically.
+        `ModelExplainer`, `TreeExplainer`, `LinearExplainer`, `NativeExplainer`, `SumExplainer`, `PermutationExplainer`,
+        or a user's own subclass of `Explainer` as ``module.Class``; None chooses automatically.
     seed
         Of everything that is drawn: the background rows and the permutations.
     background_rows
@@ -222,6 +222,14 @@ class Explainer(Strategy, ABC):
     @abstractmethod
     def predict(self, inputs: "pd.DataFrame") -> Floats:
         """(n, outputs): the prediction of `explain`, without the cost of the attributions."""
+
+    def own_margin(self, inputs: "pd.DataFrame") -> "Floats | None":
+        """(n, outputs): what the model's library itself adds up for `inputs`, in `space`; None where it gives no such.
+
+        Where the space is a `margin`, from which no formula leads to the prediction, this is what the attributions are
+        compared with.
+        """
+        return None
 
     def columns(self, inputs: "pd.DataFrame") -> "pd.DataFrame":
         """`inputs` with exactly the explained columns, in order.
