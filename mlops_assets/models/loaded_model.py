@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 from mlops_assets.errors import ConfigurationError, MlopsAssetsError, PredictionError
 from mlops_assets.models.native_input import to_native_input
+from mlops_assets.models.xgboost_categories import asks_with_categories, predict_with_categories
 from mlops_assets.models.reference import ModelReference
 
 if TYPE_CHECKING:
@@ -95,6 +96,8 @@ class LoadedModel:
         rows = to_native_input(inputs, self.native) if self.native is not None else inputs
         try:
             if method == "predict":
+                if asks_with_categories(rows, self.native):
+                    return predict_with_categories(self.native, rows, params or {})
                 return self.pyfunc.predict(rows, params=dict(params) if params else None)
             return ask(rows)
         except MlopsAssetsError:

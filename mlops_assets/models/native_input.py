@@ -5,17 +5,17 @@ and of a frame of text differs; this is the last step before a native model, for
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from mlops_assets.errors import PredictionError
-from mlops_assets.models.booster_categories import as_categories
+from mlops_assets.models.booster_categories import as_categories, replace_columns
+from mlops_assets.models.catboost_categories import find_categories
+from mlops_assets.models.inner_boosters import BOOSTERS, library_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# Their readers of data frames refuse Python objects, and take floats with NaN whatever the training data were.
-_BOOSTERS = ("xgboost", "lightgbm", "catboost")
 _VECTORIZERS = ("CountVectorizer", "TfidfVectorizer", "HashingVectorizer")
 
 
@@ -27,12 +27,12 @@ def to_native_input(rows: Any, estimator: object) -> Any:
     - Missing values of object columns (None) become NaN where the model was fitted on NaN: an imputer of text, or an
       encoder that has NaN among its categories and not None.
     - For XGBoost, LightGBM and CatBoost, optional integers and booleans with missing values become floats with NaN, and
-      text becomes the categories of the data frame that the model was fitted on.
+      what named a category becomes one of the data frame that the model was fitted on, behind a preprocessing as well.
 
     Raises
     ------
     PredictionError
-        A text model was given several columns.
+        A text model was given several columns; or a value is no category that its booster takes.
     """
     if not _is_frame(rows):
         return rows
@@ -44,9 +44,12 @@ def to_native_input(rows: Any, estimator: object) -> Any:
                 fix="Name the one in the model's YAML, `inputs: {columns: [...]}`, and sign the model for it alone",
             )
         return rows.iloc[:, 0]
-    if type(estimator).__module__.partition(".")[0] in _BOOSTERS:
-        return as_categories(_objects_as_floats(rows), estimator)
-    return _none_as_nan(rows) if _marks_text_with_nan(estimator) else rows
+    library = library_of(estimator)
+    if library == "catboost":
+        return _with_floats(rows, find_categories(rows, estimator))
+    if library in BOOSTERS:
+        return _with_floats(as_categories(rows, estimator), {})
+    return as_categories(_none_as_nan(rows) if _marks_text_with_nan(estimator) else rows, estimator)
 
 
 def takes_text(estimator: object) -> bool:
@@ -86,10 +89,19 @@ def _is_frame(rows: Any) -> "TypeGuard[pd.DataFrame]":
     return isinstance(rows, pd.DataFrame)
 
 
-def _objects_as_floats(frame: "pd.DataFrame") -> "pd.DataFrame":
-    frame = floats_of(frame)
-    optional = [name for name, dtype in frame.dtypes.items() if dtype.kind == "O" and _are_booleans(frame[name])]
-    return frame.astype(dict.fromkeys(optional, "float64")) if optional else frame
+def _with_floats(frame: "pd.DataFrame", kept: "Mapping[int, pd.Series]") -> "pd.DataFrame":
+    """Optional numbers and booleans as floats with NaN, except the columns that are kept as they are given.
+
+    The boosters' readers of data frames refuse Python objects, and take floats whatever the training data were.
+    """
+    import pandas as pd
+
+    converted = floats_of(frame)
+    columns: dict[int, Any] = dict(kept)
+    for place, dtype in enumerate(converted.dtypes):
+        if place not in kept and pd.api.types.is_object_dtype(dtype) and _are_booleans(converted.iloc[:, place]):
+            columns[place] = converted.iloc[:, place].astype("float64")
+    return replace_columns(converted, columns)
 
 
 def _are_booleans(column: "pd.Series") -> bool:

@@ -38,8 +38,6 @@ def read_lightgbm_model(model: Any) -> TreeEnsemble:
 
 def read_lightgbm(booster: Any, classes: Sequence[object] | None = None) -> TreeEnsemble:
     """A Booster, up to its best iteration where it has one (as `predict` does)."""
-    if getattr(booster, "pandas_categorical", None):
-        raise unreadable(booster, "it holds the categories of a DataFrame", "Train it on category codes")
     header, *trees = booster.model_to_string().split("\nend of trees")[0].split("\nTree=")
     about = _keys(header)
     width, n = int(about["num_tree_per_iteration"]), int(about["max_feature_idx"]) + 1
@@ -145,8 +143,6 @@ def read_xgboost(
         return None
     scale = gradient_booster.get("weight_drop")
     forest = gradient_booster.get("gbtree", gradient_booster)["model"]
-    if any(forest.get("cats", {}).get("enc", ())):
-        raise unreadable(booster, "it holds the categories of a DataFrame", "Train it on category codes")
     builder = TreeBuilder()
     for index, (tree, output) in enumerate(zip(forest["trees"], forest["tree_info"], strict=True)):
         _add_xgboost(builder, tree, output, scale[index] if scale else 1.0)

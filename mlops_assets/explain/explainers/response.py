@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from mlops_assets.errors import ExplanationError, PredictionError, did_you_mean
 from mlops_assets.models.loaded_model import LoadedModel
+from mlops_assets.models.column_names import match_names
 from mlops_assets.models.native_input import floats_of, to_native_input
 from mlops_assets.trees.arrays import Floats, Space
 
@@ -190,7 +191,8 @@ def to_fitted_columns(rows: "pd.DataFrame", estimator: object) -> "pd.DataFrame 
         return rows
     if names is None:
         return floats_of(rows).to_numpy() if getattr(estimator, "n_features_in_", None) == rows.shape[1] else rows
-    return rows[list(names)] if set(names) <= set(rows.columns) else rows
+    places = match_names(names, list(rows.columns))
+    return rows.iloc[:, places] if places is not None else rows
 
 
 def _prediction_response(model: LoadedModel, probe: "pd.DataFrame", output: str | None) -> Response:
