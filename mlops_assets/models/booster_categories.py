@@ -5,7 +5,7 @@ doubles, booleans), and its rows come back as such. XGBoost and LightGBM keep th
 and refuse anything else in these columns.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,12 +35,15 @@ def as_categories(frame: "pd.DataFrame", estimator: object) -> "pd.DataFrame":
         A value that was no category in training, for XGBoost: it refuses such rows. Text in a column for which the
         booster keeps no categories. Categories of which nothing says to which column they belong.
     """
+    import pandas as pd
+
     booster = find_booster(estimator)
     library = library_of(booster)
     if booster is None or library not in ("lightgbm", "xgboost"):
         return frame
     places = trace_names(estimator, booster, list(frame.columns))
     direct = booster is estimator
+    stored: Mapping[int, Any]
     if library == "xgboost":
         stored = read_xgboost_categories(booster)
     else:
@@ -50,7 +53,7 @@ def as_categories(frame: "pd.DataFrame", estimator: object) -> "pd.DataFrame":
     converted: dict[int, Any] = {}
     for place, name in enumerate(frame.columns):
         if place in known:
-            converted[place] = _to_categories(frame.iloc[:, place], known[place], name, library)
+            converted[place] = _to_categories(frame.iloc[:, place], pd.Index(known[place]), name, library)
         elif direct and _is_text(frame.iloc[:, place]):
             raise _no_categories(name, library)
     return replace_columns(frame, converted)
@@ -88,10 +91,9 @@ def name_rows(chosen: NDArray[np.bool_]) -> str:
     return f"{len(rows)} of {len(chosen)} rows (number {named})"
 
 
-def _to_categories(column: "pd.Series", values: Sequence[Any], name: object, library: str) -> Any:
+def _to_categories(column: "pd.Series", categories: "pd.Index", name: object, library: str) -> Any:
     import pandas as pd
 
-    categories = values if isinstance(values, pd.Index) else pd.Index(values)
     if isinstance(column.dtype, pd.CategoricalDtype) and column.cat.categories.equals(categories):
         return column.array
     missing = column.isna().to_numpy(np.bool_)

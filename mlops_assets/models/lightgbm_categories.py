@@ -56,9 +56,7 @@ def place_lightgbm_categories(
         return dict(zip(categories, lists, strict=True))  # as LightGBM itself would
     learned = _read_learned(booster)[: len(columns)]
     given = list(columns)[: len(learned)]
-    fits = [
-        [_fits(column, known, values) for column, known in zip(given, learned, strict=True)] for values in lists
-    ]
+    fits = [[_fits(column, known, values) for column, known in zip(given, learned, strict=True)] for values in lists]
     # (list, column) -> the best ways to give this and the later lists to this and later columns: the more columns that
     # are categorical to LightGBM, the better.
     ways: dict[tuple[int, int], tuple[int, int, tuple[int, ...]]] = {}

@@ -21,6 +21,7 @@ _CATBOOST_SPACES: dict[str, Space] = {
     "MultiCrossEntropy": "log-odds",
     "Poisson": "log",
     "Tweedie": "log",
+    "RMSEWithUncertainty": "margin",  # the mean, and the logarithm of the standard deviation
 }
 
 

@@ -73,6 +73,12 @@ def compare_with_stored(
         explained = block.column(0).to_numpy(zero_copy_only=False).reshape(-1, len(outputs))
         part = batch.slice(0, len(explained))
         compared = _compare(explained[: part.num_rows], part, outputs, space)
+        if compared is None and space == "margin" and _are_scores(part, outputs):
+            return StoredAgreement(
+                False,
+                f"the margin of {', '.join(outputs)} has no formula back to {', '.join(columns)}; it was compared with "
+                "the library's own margin when the explainer was chosen",
+            )
         if compared is None:
             return StoredAgreement(False, f"{space} of {', '.join(outputs)} says nothing of {', '.join(columns)}")
         how, wrong, difference = compared
@@ -103,7 +109,11 @@ def _compare(
         wrong = ~(np.isclose(numbers, expected, RELATIVE, ABSOLUTE, equal_nan=True)).all(axis=1)
         finite = gap[np.isfinite(gap)]
         return "the numbers", int(wrong.sum()), float(finite.max()) if finite.size else 0.0
-    if published.num_columns != 1 or space in ("identity", "log"):
+    if (
+        published.num_columns != 1
+        or space in ("identity", "log")
+        or (space == "margin" and _are_scores(published, outputs))
+    ):
         return None
     labels = np.asarray([_label(value, outputs) for value in published.column(0).to_pylist()])
     wrong = _wrong_labels(explained, labels, outputs, 0.5 if space == "probability" else 0.0)
@@ -124,6 +134,13 @@ def _numbers(published: pa.RecordBatch, outputs: Sequence[str], space: Space) ->
     if regression and len(names) == len(outputs) and set(names) == set(outputs):
         columns = [columns[names.index(output)] for output in outputs]
     return np.column_stack(columns)
+
+
+def _are_scores(published: pa.RecordBatch, outputs: Sequence[str]) -> bool:
+    """Whether a margin's published columns are numbers of a regression or scores, and not labels of classes."""
+    numbers = all(pa.types.is_floating(kind) or pa.types.is_integer(kind) for kind in published.schema.types)
+    named = set(outputs) <= set(published.schema.names) or outputs[0].startswith("prediction")
+    return numbers and (named or published.num_columns > 1)
 
 
 def _label(value: object, outputs: Sequence[str]) -> str:

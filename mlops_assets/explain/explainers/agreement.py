@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlops_assets.explain.explainers.explainer import Explainer, ExplanationSubject
-from mlops_assets.explain.explainers.response import read_answer
+from mlops_assets.explain.explainers.response import read_answer, to_fitted_columns
 from mlops_assets.explain.spaces import to_response_scale
 from mlops_assets.trees.arrays import Floats, Space
 from mlops_assets.trees.shap_few_rows import walk_quickly
@@ -55,11 +55,15 @@ def find_disagreement(explainer: Explainer, subject: ExplanationSubject, rows: "
 
     Compared are base + attributions with the model's numbers, and for classifiers the winning class with the labels
     that `pyfunc.predict` returns. A model that answers with a class's number (XGBoost's ``multi:softmax``) is
-    compared by that.
+    compared by that. Where the space is a `margin`, base + attributions are compared with the library's own margin.
     """
     with walk_quickly():
         explanation = explainer.explain(rows)
     additive = explanation.base + explanation.values.sum(axis=1)
+    if explainer.space == "margin" and subject.response.space != "margin":
+        own = explainer.own_margin(rows)
+        if own is not None:
+            return _margin_disagreement(additive, own, subject, rows)
     expected = subject.response.of(rows)
     # A response of decision scores is the sum itself, whatever the objective says that they are.
     reported = additive if subject.response.space == "margin" else to_response_scale(additive, explainer.space)
@@ -75,6 +79,29 @@ def find_disagreement(explainer: Explainer, subject: ExplanationSubject, rows: "
     if classes is None or subject.response.space == "margin":
         return None
     return _label_disagreement(subject.model.predict(rows), reported, list(classes), len(rows))
+
+
+def _margin_disagreement(
+    additive: Floats, own: Floats, subject: ExplanationSubject, rows: "pd.DataFrame"
+) -> str | None:
+    """A margin is compared with the library's own: no formula leads from it to the prediction."""
+    if additive.shape != own.shape:
+        return f"the explainer has {additive.shape[1]} outputs, the library's own margin {own.shape[1]}"
+    gap = _gap(additive, own)
+    if not gap <= _RELATIVE:
+        return f"base and attributions miss the library's own margin by {gap:.2g} of its size"
+    native: Any = subject.model.native
+    if subject.model.python_model is None or native is None:
+        return None
+    # A custom model may make something else of what the estimator inside it predicts.
+    answered, _ = read_answer(subject.model.predict(rows), len(rows))
+    inner, _ = read_answer(native.predict(to_fitted_columns(rows, native)), len(rows))
+    same = answered.shape == inner.shape and (
+        _gap(_numbers(answered), _numbers(inner)) <= _RELATIVE
+        if answered.dtype.kind in "biuf" and inner.dtype.kind in "biuf"
+        else bool((answered == inner).all())
+    )
+    return None if same else "the model predicts something else than the estimator inside it"
 
 
 def _label_disagreement(answer: Any, reported: Floats, classes: list[Any], rows: int) -> str | None:

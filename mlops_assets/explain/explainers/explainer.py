@@ -215,6 +215,14 @@ class Explainer(Strategy, ABC):
     def predict(self, inputs: "pd.DataFrame") -> Floats:
         """(n, outputs): the prediction of `explain`, without the cost of the attributions."""
 
+    def own_margin(self, inputs: "pd.DataFrame") -> "Floats | None":
+        """(n, outputs): what the model's library itself adds up for `inputs`, in `space`; None where it gives no such.
+
+        Where the space is a `margin`, from which no formula leads to the prediction, this is what the attributions are
+        compared with.
+        """
+        return None
+
     def columns(self, inputs: "pd.DataFrame") -> "pd.DataFrame":
         """`inputs` with exactly the explained columns, in order.
 

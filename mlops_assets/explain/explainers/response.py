@@ -166,7 +166,7 @@ def _classifier_response(model: LoadedModel, classifier: _Classifier, probe: "pd
         if first.ndim != 2:
             return None  # scores of a loss of one's own (LightGBM): no probabilities, and not one per class
         # Some libraries call raw scores so (XGBoost with binary:logitraw).
-        are_probabilities = bool(((first >= 0) & (first <= 1)).all())
+        are_probabilities = bool(((first >= 0) & (first <= 1)).all()) and not _answers_with_scores(classifier)
         return Response("probability" if are_probabilities else "margin", outputs, tuple(classes), probabilities)
     decide = getattr(classifier, "decision_function", None)
     if not callable(decide) or model.native is None:
@@ -178,6 +178,12 @@ def _classifier_response(model: LoadedModel, classifier: _Classifier, probe: "pd
     outputs = class_output_names(classes)
     # One-against-one machines return a column per pair of classes, which is a score of no class.
     return Response("margin", outputs, tuple(classes), margins) if margins(probe).shape[1] == len(outputs) else None
+
+
+def _answers_with_scores(classifier: Any) -> bool:
+    """Whether what a booster calls probabilities are its raw scores: XGBoost's `binary:logitraw`, losses of one's own."""
+    objective = getattr(classifier, "objective_", None) or getattr(classifier, "objective", None)
+    return callable(objective) or objective == "binary:logitraw"
 
 
 def to_fitted_columns(rows: "pd.DataFrame", estimator: object) -> "pd.DataFrame | NDArray[Any]":
