@@ -1,0 +1,16 @@
+"""All cases, from the modules that hold them."""
+
+from collections import Counter
+
+from mlops_assets_tests.zoo import sklearn_trees
+from mlops_assets_tests.zoo.case import Case
+
+MODULES = (sklearn_trees,)
+
+
+def all_cases() -> tuple[Case, ...]:
+    """In the order of the printed table."""
+    cases = tuple(case for module in MODULES for case in module.CASES)
+    repeated = [name for name, count in Counter(case.name for case in cases).items() if count > 1]
+    assert not repeated, repeated
+    return cases
