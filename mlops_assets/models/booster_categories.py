@@ -26,8 +26,8 @@ def as_categories(frame: "pd.DataFrame", estimator: object) -> "pd.DataFrame":
     """`frame` with pandas categories in the columns where the booster in `estimator` was fitted on such.
 
     The categories are those of the fitted booster, in its order, whatever rows are beside a row. Missing values stay
-    missing. A value that was no category in training is a missing value to LightGBM, as it is wherever LightGBM is given
-    a data frame. A column that is of categories already is coded by the booster's.
+    missing. A value that was no category in training is a missing value to LightGBM, as it is wherever LightGBM is
+    given a data frame. A column that is of categories already is coded by the booster's.
 
     Raises
     ------
@@ -151,8 +151,8 @@ def _no_categories(name: object, library: str) -> PredictionError:
     if library == "xgboost":
         return PredictionError(
             f"The column {name!r} is text, and the XGBoost model keeps no categories for it",
-            fix="Fit it on a DataFrame whose column is of pandas categories, with XGBoost 3.1 or newer (older ones keep "
-            "none), or sign and give it the numbers that it was fitted on",
+            fix="Fit it on a DataFrame whose column is of pandas categories, with XGBoost 3.1 or newer (older ones "
+            "keep none), or sign and give it the numbers that it was fitted on",
         )
     return PredictionError(
         f"The column {name!r} is text, and the LightGBM model keeps no categories for it",

@@ -29,8 +29,8 @@ def find_categories(frame: "pd.DataFrame", model: Any) -> "dict[int, pd.Series]"
         missing = column.isna().to_numpy(np.bool_)
         if missing.any():
             raise PredictionError(
-                f"The column {frame.columns[place]!r} is missing in {name_rows(missing)}, and it is categorical: CatBoost "
-                "takes no missing category",
+                f"The column {frame.columns[place]!r} is missing in {name_rows(missing)}, and it is categorical: "
+                "CatBoost takes no missing category",
                 fix="Fill it with a text of its own (for example 'missing') before the model is trained and in the "
                 "table, or write `contract: {missing: reject}`: such rows are rejected, and the others are scored",
             )

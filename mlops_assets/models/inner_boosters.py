@@ -54,8 +54,9 @@ def _ends(estimator: Any, seen: set[int]) -> Iterator[Any]:
     yield estimator
     if library_of(estimator) in BOOSTERS:
         return
-    if _has_steps(estimator):
-        yield from _ends(estimator.steps[-1][1], seen)
+    steps = getattr(estimator, "steps", None)
+    if isinstance(steps, list) and steps:
+        yield from _ends(steps[-1][1], seen)
     for name in ("best_estimator_", "regressor_", "estimator_", "estimator"):
         yield from _ends(getattr(estimator, name, None), seen)
     for name in ("calibrated_classifiers_", "estimators_"):

@@ -67,9 +67,10 @@ def place_lightgbm_categories(
         if (which, start) in ways:
             return ways[which, start]
         if which == len(lists):
-            result = (-1, 0, ()) if any(text[start:]) else (0, 1, ())
+            result: tuple[int, int, tuple[int, ...]] = (-1, 0, ()) if any(text[start:]) else (0, 1, ())
         else:
-            most, count, chosen = -1, 0, ()
+            most, count = -1, 0
+            chosen: tuple[int, ...] = ()
             for place in range(start, len(given)):
                 if fits[which][place]:
                     found, ways_on, rest = best(which + 1, place + 1)

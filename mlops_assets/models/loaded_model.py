@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 from mlops_assets.errors import ConfigurationError, MlopsAssetsError, PredictionError
 from mlops_assets.models.native_input import to_native_input
-from mlops_assets.models.xgboost_categories import asks_with_categories, predict_with_categories
 from mlops_assets.models.reference import ModelReference
+from mlops_assets.models.xgboost_categories import asks_with_categories, predict_with_categories
 
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature

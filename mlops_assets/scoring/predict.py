@@ -148,7 +148,7 @@ class PredictWork(Work):
     """
 
     noun: ClassVar[str] = "predictions"
-    RESULT_VERSION: ClassVar[int] = 2
+    RESULT_VERSION: ClassVar[int] = 3
 
     model: LoadedModel
     signature: str

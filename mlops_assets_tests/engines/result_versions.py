@@ -40,7 +40,17 @@ WITHOUT_RESULTS = (
     "state",
 )
 # ... except how a model is deserialized and asked.
-WITH_RESULTS = (LOADING, "models.loaded_model", "models.native_input")
+WITH_RESULTS = (
+    LOADING,
+    "models.loaded_model",
+    "models.native_input",
+    "models.booster_categories",
+    "models.lightgbm_categories",
+    "models.xgboost_categories",
+    "models.catboost_categories",
+    "models.inner_boosters",
+    "models.column_names",
+)
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,10 @@ def _predict(model, rows):
     return np.asarray(model.predict(rows), float).reshape(len(rows), -1)
 
 
+def _raw(model, rows):
+    return np.asarray(model.predict(rows, raw_score=True)).reshape(len(rows), -1)
+
+
 def _decide(model, rows):
     return np.asarray(model.decision_function(rows)).reshape(len(rows), -1)
 
@@ -106,7 +110,9 @@ CASES: dict[str, tuple[Any, str, Callable[..., Any], str, str]] = {
         LGBMClassifier(**QUIET, objective=lambda y, p: (1 / (1 + np.exp(-p)) - y, np.ones(len(y)))), "binary",
         _predict, "identity", TREE,
     ),
-    "lightgbm, square root": (LGBMRegressor(**QUIET, reg_sqrt=True), "count", _predict, "identity", PERMUTATION),
+    "lightgbm, square root": (
+        LGBMRegressor(**QUIET, reg_sqrt=True), "count", _raw, "margin", TREE,
+    ),
     "lightgbm, ranker": (LGBMRanker(**QUIET), "binary", _predict, "identity", TREE),
     "xgboost": (XGBClassifier(**SMALL), "binary", _proba, "log-odds", TREE),
     "xgboost, classes": (XGBClassifier(**SMALL), "classes", _proba, "softmax margin", TREE),

@@ -49,7 +49,11 @@ def _xgboost(model: Any, data: Any) -> Any:
 
 
 def _lightgbm(model: Any, data: Any) -> Any:
-    return model.predict(data, raw_score=True)
+    booster = getattr(model, "booster_", model)
+    rounds = booster.current_iteration() if booster.best_iteration <= 0 else booster.best_iteration
+    # The raw score of a random forest is the sum of its trees, of which it predicts the mean (LightGBM 4.7).
+    averaged = "\naverage_output\n" in booster.model_to_string(num_iteration=1).partition("\nTree=")[0]
+    return np.asarray(model.predict(data, raw_score=True)) / (rounds if averaged else 1)
 
 
 _MARGINS: dict[str, Callable[[Any, Any], Any]] = {"catboost": _catboost, "xgboost": _xgboost, "lightgbm": _lightgbm}

@@ -27,7 +27,9 @@ _LOG_LINK = ("PoissonRegressor", "GammaRegressor")
 
 
 class LinearExplainer(Explainer):
-    """Exact interventional SHAP values of a linear model (scikit-learn, XGBoost's `gblinear`), alone or behind a traceable preprocessing.
+    """Exact interventional SHAP values of a linear model, alone or behind a traceable preprocessing.
+
+    Models of scikit-learn, and XGBoost's linear booster (`gblinear`).
 
     For a linear predictor ``b + sum_j w_j x_j`` they are ``w_j (x_j - E[x_j])`` with the expectation over the
     background (Lundberg and Lee 2017, corollary 1; Štrumbelj and Kononenko 2014).
@@ -103,7 +105,7 @@ class LinearExplainer(Explainer):
         return np.log(predicted) if self.space == "log" else positive_class_scores(predicted, len(self.outputs))
 
     def own_margin(self, inputs: "pd.DataFrame") -> Floats | None:
-        return self.predict(inputs)
+        return self.predict(inputs) if self._booster is not None else None
 
     def _matrix(self, data: Any) -> Floats:
         matrix = self._design.matrix(data)

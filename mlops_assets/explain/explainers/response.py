@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlops_assets.errors import ExplanationError, PredictionError, did_you_mean
-from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.models.column_names import match_names
+from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.models.native_input import floats_of, to_native_input
 from mlops_assets.trees.arrays import Floats, Space
 
@@ -181,7 +181,7 @@ def _classifier_response(model: LoadedModel, classifier: _Classifier, probe: "pd
 
 
 def _answers_with_scores(classifier: Any) -> bool:
-    """Whether what a booster calls probabilities are its raw scores: XGBoost's `binary:logitraw`, losses of one's own."""
+    """Whether what a booster calls probabilities are raw scores: XGBoost's `binary:logitraw`, losses of one's own."""
     objective = getattr(classifier, "objective_", None) or getattr(classifier, "objective", None)
     return callable(objective) or objective == "binary:logitraw"
 

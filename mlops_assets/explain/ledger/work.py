@@ -38,7 +38,7 @@ class ExplainWork(Work):
     """
 
     noun: ClassVar[str] = "explanations"
-    RESULT_VERSION: ClassVar[int] = 2
+    RESULT_VERSION: ClassVar[int] = 3
 
     model: LoadedModel
     signature: str
