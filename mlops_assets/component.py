@@ -34,9 +34,9 @@ class MlflowModelComponent(dg.Component, ModelSettings):
         attributes:
           model: churn
           inputs: {path: data/customers.parquet, row_key: [customer_id]}
-          outputs: {path: tables/churn}
 
-    Everything else has a default; docs/configuration.md lists every key with allowed values and an example.
+    The tables are written below tables/churn. Everything else has a default as well; docs/configuration.md lists every
+    key with allowed values and an example.
     """
 
     @classmethod

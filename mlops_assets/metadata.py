@@ -21,8 +21,18 @@ ALLOW_MISSING = "allow_missing_partitions"
 # Of predictions: statistics of its columns: a table for people, and exactly, the JSON ``{column/measure: value}``.
 STATISTICS, EXACT_STATISTICS = "statistics", "statistics_exact"
 
+# Of predictions and explanations: what the engine computed and what it took from kept results.
+WORK = "work"
+
 # Of a digest, where the whole one stands beside it.
 DIGEST_SHOWN = 12
+
+# Markdown below this many characters is shown on an asset's page as it is, longer Markdown behind a click: the web
+# server's `MarkdownMetadataEntry` with `expandSmallValues`, seen in dagster-webserver 1.13.27.
+SHOWN_WITHOUT_CLICK = 1000
+
+# Of explanations: the scale of their numbers; the picture that is seen without a click.
+SPACE, TOP_FEATURES_PICTURE = "space", "top_features_picture"
 
 # Events are kept for ever, so a table in one is an excerpt; the exact counts stand beside it.
 MOST_TABLE_ROWS = 50
@@ -82,6 +92,13 @@ def picture_metadata(svg: bytes, alt: str) -> dg.MarkdownMetadataValue:
     return dg.MetadataValue.md(f"![{strip_markup(alt)}](data:image/svg+xml;base64,{base64.b64encode(svg).decode()})")
 
 
+def most_bytes_without_click(alt: str) -> int:
+    """How many bytes a picture may have that `picture_metadata` makes visible without a click."""
+    around = len(picture_metadata(b"", alt).value or "")
+    # Base 64 makes four characters of three bytes.
+    return (SHOWN_WITHOUT_CLICK - 1 - around) // 4 * 3
+
+
 def strip_markup(text: str) -> str:
     """`text` without what Markdown or HTML would interpret."""
     return re.sub(r"[\[\]()<>&`*_\\!|#\n\r]", " ", text)
@@ -104,9 +121,28 @@ def quote_markdown(text: str) -> str:
     return f"{fence} {text} {fence}" if text.strip() else ""
 
 
+def unquote_markdown(text: str) -> str:
+    """What `quote_markdown` was given; any other text as it is.
+
+    Examples
+    --------
+    >>> unquote_markdown(quote_markdown("no column <b>age</b>"))
+    'no column <b>age</b>'
+    """
+    quoted = re.fullmatch(r"(`+)(?:text\n(?P<block>.*)\n| (?P<span>.*) )\1", text, re.DOTALL)
+    if quoted is None:
+        return text
+    return str(quoted["block"] if quoted["block"] is not None else quoted["span"])
+
+
 def pinned_model(name: str, version: object, digest: str) -> str:
     """A pinned version in words, with as much of the digest as tells two versions apart."""
     return f"{name} version {version}, digest {digest[:DIGEST_SHOWN]}"
+
+
+def work_metadata(counts: Mapping[str, int | bool]) -> dict[str, dg.JsonMetadataValue]:
+    """What an engine did, as one entry: nobody plots its counters."""
+    return {WORK: dg.MetadataValue.json(dict(counts))}
 
 
 def prefix_floats(values: Mapping[str, float], prefix: str) -> dict[str, float]:

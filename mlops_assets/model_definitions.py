@@ -8,6 +8,7 @@ import dagster as dg
 
 from mlops_assets.assets.champion import champion_model_asset
 from mlops_assets.assets.engine_and_store import EngineAndStore
+from mlops_assets.assets.inputs import inputs_asset_spec
 from mlops_assets.assets.model_explanations import model_explanations_assets
 from mlops_assets.assets.predictions import predictions_asset
 from mlops_assets.assets.predictions_explained import predictions_explained_asset
@@ -47,7 +48,6 @@ from mlops_assets.resources.tracking import tracking_resource
 from mlops_assets.sensors.all_sensors import all_sensors
 from mlops_assets.sensors.automation import alias_asset_spec, with_conditions
 from mlops_assets.settings.model import ModelSettings
-from mlops_assets.settings.tables import InputsSettings
 from mlops_assets.strategies import build_strategy
 
 if TYPE_CHECKING:
@@ -81,9 +81,19 @@ def model_definitions(
     signer = build_strategy(Signer, SIGNERS, settings.signer)
     resources = resource_definitions(_resources(settings, signer, root))
     defaults = shared_defaults(root) if defaults is None else defaults
-    inference = _job(settings, names.inference_job, INFERENCE)
+    inference = _job(
+        settings,
+        names.inference_job,
+        INFERENCE,
+        f"Scores the inputs with the champion of {names.model}, up to {PREDICTIONS}. Run it for predictions alone.",
+    )
     joined = (PREDICTIONS_EXPLAINED,) if settings.outputs.joined else ()
-    explanations = _job(settings, names.explanations_job, INFERENCE + EXPLANATIONS + joined)
+    explanations = _job(
+        settings,
+        names.explanations_job,
+        INFERENCE + EXPLANATIONS + joined,
+        f"Scores the inputs with the champion of {names.model} and explains every row: all tables and the report.",
+    )
     checks = all_checks(names, settings.contract, settings.explain, root)
     return dg.Definitions(
         assets=[*bind_resources(_assets(settings, signer, root), resources, defaults), *_external_assets(settings)],
@@ -102,7 +112,7 @@ def _assets(settings: ModelSettings, signer: Signer, root: Path) -> list[dg.Asse
         sample_assets(names, inputs, settings.contract, outputs, partitions, root),
         predictions_asset(names, settings.predict, outputs, engine_and_store, partitions),
         sample_explanations_assets(names, settings.explain, outputs, engine_and_store, partitions),
-        model_explanations_assets(names, outputs, partitions),
+        model_explanations_assets(names, outputs, partitions, tracked=settings.tracking.enabled),
     ]
     if outputs.joined:
         assets.append(predictions_explained_asset(names, outputs, partitions))
@@ -112,13 +122,15 @@ def _assets(settings: ModelSettings, signer: Signer, root: Path) -> list[dg.Asse
     return with_conditions(names, assets) if settings.automation else assets
 
 
-def _job(settings: ModelSettings, name: str, assets: tuple[str, ...]) -> "UnresolvedAssetJobDefinition":
+def _job(
+    settings: ModelSettings, name: str, assets: tuple[str, ...], description: str
+) -> "UnresolvedAssetJobDefinition":
     names, in_process = settings.names, settings.executor == "in_process"
     return dg.define_asset_job(
         name,
         selection=dg.AssetSelection.assets(*(names.key(asset) for asset in assets)),
         executor_def=dg.in_process_executor if in_process else dg.multiprocess_executor,
-        description=f"{names.name}: {', '.join(assets)}",
+        description=description,
         tags={"mlops_assets/model": names.slug},
     )
 
@@ -139,29 +151,10 @@ def _jobs_beside_the_graph(
 
 
 def _external_assets(settings: ModelSettings) -> list[dg.AssetSpec]:
-    specs = [_inputs_spec(settings)] if settings.inputs.is_read else []
+    specs = [inputs_asset_spec(settings)] if settings.inputs.is_read else []
     if settings.automation and settings.alias is not None:
         specs.append(alias_asset_spec(settings.names, settings.alias))
     return specs
-
-
-def _inputs_spec(settings: ModelSettings) -> dg.AssetSpec:
-    names, inputs = settings.names, settings.inputs
-    return dg.AssetSpec(
-        inputs.asset_key(names),
-        description="The table to score. External: somebody else writes it.",
-        group_name=names.group,
-        kinds={"sql" if inputs.database else inputs.format or "table"},
-        partitions_def=settings.partitions_def,
-        metadata={"path": inputs.path} if inputs.path else _database_metadata(inputs),
-    )
-
-
-def _database_metadata(settings: InputsSettings) -> dict[str, str]:
-    table = settings.table
-    if table is None:
-        return {"query": settings.query or ""}
-    return {"table": table if isinstance(table, str) else f"{table.database_schema}.{table.table}"}
 
 
 def _resources(settings: ModelSettings, signer: Signer, root: Path) -> dict[str, object]:

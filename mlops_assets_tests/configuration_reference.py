@@ -41,7 +41,6 @@ type: mlops_assets.MlflowModelComponent
 attributes:
   model: churn
   inputs: {path: data/customers.parquet, row_key: [customer_id]}
-  outputs: {path: tables/churn}
 ```
 """
 

@@ -51,7 +51,7 @@ def test_the_json_schema_of_the_yaml_keeps_the_words() -> None:
     schema = MlflowModelComponent.get_model_cls().model_json_schema(by_alias=True)
 
     assert _undescribed(schema) == []
-    assert schema["required"] == ["model", "inputs", "outputs"]
+    assert schema["required"] == ["model", "inputs"]
     groups_of_keys = schema["$defs"]
     assert "schema" in groups_of_keys["OutputsSettingsModel"]["properties"]
     missing = groups_of_keys["ContractSettingsModel"]["properties"]["missing"]

@@ -60,7 +60,12 @@ def _messages() -> Iterator[tuple[str, str]]:
                 values = [one.value for one in call.keywords if name == "AssetCheckResult" and one.arg == "description"]
             for value in values:
                 yield from ((f"{path.relative_to(PACKAGE)}:{call.lineno}", text) for text in _texts(value))
-    for name in ("scoring/rejection_advice.py", "signatures/contract/scalar_converters.py", "checks/tables.py"):
+    for name in (
+        "scoring/rejection_advice.py",
+        "signatures/contract/scalar_converters.py",
+        "checks/samples.py",
+        "checks/predictions.py",
+    ):
         tree = ast.parse((PACKAGE / name).read_text("utf-8"))
         docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
         for node in ast.walk(tree):

@@ -1,5 +1,6 @@
 """Missing values: the advice for rejected rows, followed literally, ends in the model's own predictions, explained."""
 
+import mlflow.pyfunc
 import numpy as np
 import pandas as pd
 import pytest
@@ -152,3 +153,59 @@ def test_datetimes_with_nat(registry, run):
 
 def year_day(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.apply(lambda column: column.dt.dayofyear.astype(float))
+
+
+def refusal(registry, run, model, people, rows) -> str:
+    """What the contract says of rows that the signature, made of complete rows, does not allow."""
+    registry.add_sklearn(model, people)
+    refused = run(rows)
+    assert not refused.success
+    return str(refused.error())
+
+
+def test_the_message_names_the_part_of_the_champion_that_takes_missing_values(registry, run):
+    people = pd.DataFrame({"age": np.arange(40.0), "income": np.arange(40.0) % 7})
+    model = make_pipeline(SimpleImputer(), RandomForestClassifier(3)).fit(people, people["age"] > 20)
+    message = refusal(registry, run, model, people, people.mask(people == 3))
+    assert "the model needs none: SimpleImputer" in message
+    assert "So write `contract: {missing: allow}` into its YAML" in message
+    assert message.index("missing: allow") < message.index("max_rejected: ")
+
+
+def test_the_message_says_that_the_champion_does_not_take_missing_values(registry, run):
+    people = pd.DataFrame({"age": np.arange(40.0), "income": np.arange(40.0) % 7})
+    model = LogisticRegression().fit(people, people["age"] > 20)
+    message = refusal(registry, run, model, people, people.mask(people == 3))
+    assert "the signature requires a value, and LogisticRegression" in message
+    assert "fill them in the table" in message
+    assert "missing: allow" not in message
+
+
+class Anything(mlflow.pyfunc.PythonModel):
+    def predict(self, context, model_input, params=None):
+        return model_input["a"].fillna(0.0)
+
+
+def test_of_a_custom_model_nothing_is_claimed(registry, run):
+    rows = pd.DataFrame({"a": [1.0, 2.0, None]})
+    registry.add_pyfunc(Anything(), signature=infer_signature(rows.dropna(), pd.DataFrame({"y": [1.0]})))
+    refused = run(rows, trust={"allow_pickle": True})
+    assert "Where the model itself handles null and NaN" in refused.error()
+
+
+def test_a_champion_that_cannot_be_asked_leaves_the_advice_general(registry, run, monkeypatch):
+    from mlops_assets.errors import ModelLoadError
+    from mlops_assets.io_managers.champion import ChampionIOManager
+
+    people = pd.DataFrame({"age": np.arange(40.0), "income": np.arange(40.0) % 7})
+    registry.add_sklearn(LogisticRegression().fit(people, people["age"] > 20), people)
+    real, calls = ChampionIOManager.load, []
+
+    def load(self, *arguments):
+        calls.append(1)
+        if len(calls) > 1:  # the check `loads` comes first
+            raise ModelLoadError("It was there a moment ago")
+        return real(self, *arguments)
+
+    monkeypatch.setattr(ChampionIOManager, "load", load)
+    assert "Where the model itself handles null and NaN" in run(people.mask(people == 3)).error()

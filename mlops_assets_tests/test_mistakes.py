@@ -35,7 +35,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a misspelt value": ({"contract": {"missing": "alow"}}, "contract.missing: should be 'reject' or 'allow' (did you"),
     "out of range": ({"explain": {"min_ndcg": 2}}, "explain.min_ndcg: should be less than or equal to 1"),
-    "a missing key": ({"outputs": {}}, "outputs.path: is required"),
+    "a missing key": ({"partitions": {}}, "partitions.type: is required"),
     "a rule of ours": ({"contract": {"max_rejected": 1.5}}, "contract.max_rejected is a whole number, or a fraction"),
     "a strategy's key": (
         {"signer": {"KIND": "InferSigner", "sample_rowz": 3}},
@@ -64,8 +64,8 @@ def test_definitions_in_python(kind):
 
 def test_every_mistake_is_named_at_once():
     with pytest.raises(ConfigurationError, match="inputs: is required") as refused:
-        build_model_definitions("m", outptus={"path": "x"})
-    assert "outputs: is required" in str(refused.value)
+        build_model_definitions("m", outptus={"path": "x"}, contract={"missing": "alow"})
+    assert "contract.missing: should be 'reject' or 'allow'" in str(refused.value)
     assert "outptus: there is no such key (did you mean 'outputs'?)" in str(refused.value)
 
 

@@ -90,6 +90,9 @@ def test_the_demo_succeeds_twice_with_one_version_and_the_ui_commands_work(proje
         assert re.search(r"top features +worst \w+", done.stdout)
         assert "dg dev" in done.stdout
         assert done.stderr == ""
+    (snippet,) = re.findall(r"```python\n(.*?)```", (DOCS / "quickstart.md").read_text("utf-8"), re.DOTALL)
+    printed = subprocess.run([sys.executable, "-c", snippet], cwd=project, capture_output=True, text=True, check=True)
+    assert re.search(r"shap_worst \w+ +-?0\.\d+", printed.stdout)
     assert "registered now" in outputs[0].stdout
     assert "already registered" in outputs[1].stdout
 

@@ -30,7 +30,7 @@ def boosted(registry):
 
 def counts(done, asset):
     told = done.metadata(asset)
-    return told["rows_reused"], told["rows_computed"]
+    return told["work"]["rows_reused"], told["work"]["rows_computed"]
 
 
 def bytes_of(done, *names):
@@ -44,7 +44,7 @@ def test_the_same_again_computes_nothing_and_gives_the_same_bytes(run, boosted):
     for asset in RESUMED:
         assert counts(first, asset) == (0, 300)
         assert counts(again, asset) == (300, 0)
-        assert first.metadata(asset)["chunks_computed"] == again.metadata(asset)["chunks_reused"] > 10
+        assert first.metadata(asset)["work"]["chunks_computed"] == again.metadata(asset)["work"]["chunks_reused"] > 10
     assert bytes_of(again, *RESUMED) == before
 
 
@@ -189,4 +189,4 @@ def test_worker_processes_make_the_same_bytes(run, boosted):
         **SMALL,
     )
     assert bytes_of(beside, *RESUMED) == before
-    assert beside.metadata("predictions")["workers"] == 2
+    assert beside.metadata("predictions")["work"]["workers"] == 2

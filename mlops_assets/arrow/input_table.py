@@ -11,6 +11,7 @@ import pyarrow.dataset as ds
 from mlops_assets.arrow.batching import BATCH_ROWS, split_batches
 from mlops_assets.arrow.plain_types import plain_batch, plain_schema
 from mlops_assets.errors import TableError, did_you_mean
+from mlops_assets.signatures.contract.delimiters import delimiter_advice
 
 ROW_NUMBER = "row_number"
 """The generated row key: the row's position, from 0."""
@@ -191,7 +192,7 @@ def _refuse_unknown(names: Sequence[str], available: Sequence[str], role: str, u
         raise TableError(
             f"{role}{'s' if len(unknown) > 1 else ''} {listed} not in the table",
             where=uri,
-            fix=f"Use its columns: {', '.join(map(repr, available))}",
+            fix=delimiter_advice(available) or f"Use its columns: {', '.join(map(repr, available))}",
         )
 
 

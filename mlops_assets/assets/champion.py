@@ -51,12 +51,12 @@ def champion_model_asset(
     def champion_model(
         context: dg.AssetExecutionContext, config: ChampionConfig
     ) -> dg.MaterializeResult[ModelReference]:
-        """The version that the alias points at, pinned.
+        """The model version that this run uses: what the alias points at, resolved once and pinned.
 
-        A JSON reference (name, version, digest, flavors, run, source), never the model itself. The alias is read once;
-        everything downstream uses this version, also when the alias moves meanwhile. The files are fetched anew and
-        their SHA-256 is the asset's data version. Nothing is deserialized here. A move of the alias is noted in the
-        journal; a known version whose files have changed stops everything (DigestMismatchError).
+        One JSON document: name, version, SHA-256 of the files, flavors, MLflow run, source; never the model itself.
+        Everything downstream uses this version, also when the alias moves meanwhile. To score with another alias or
+        version, set it in the Launchpad. `journal` lists the alias's moves. A known version whose files have changed
+        stops the run (DigestMismatchError).
         """
         mlflow_registry: MlflowRegistry = getattr(context.resources, REGISTRY)
         chosen = config.version if config.version is not None else (config.alias or "")

@@ -10,7 +10,7 @@ import pyarrow.dataset as ds
 
 from mlops_assets.arrow.content_hash import hash_of
 from mlops_assets.arrow.provenance import Provenance, with_provenance
-from mlops_assets.arrow.views import rows_of
+from mlops_assets.assets.explanation_pictures import summary_picture, top_features_picture
 from mlops_assets.explain.columns import shap_column
 from mlops_assets.explain.ledger.partitioned import join_partitions
 from mlops_assets.explain.ledger.provenance import LedgerProvenance
@@ -20,8 +20,9 @@ from mlops_assets.io_managers.documents import report_version
 from mlops_assets.metadata import (
     ALLOW_MISSING,
     COLUMN_LINEAGE,
+    SPACE,
+    TOP_FEATURES_PICTURE,
     column_lineage,
-    picture_metadata,
     strip_markup,
     table_metadata,
 )
@@ -31,10 +32,13 @@ from mlops_assets.naming import (
     EXPLANATION_REPORT,
     INPUT_SAMPLES,
     MODEL_EXPLANATIONS,
+    REGISTRY,
     REJECTED_SAMPLES,
+    REPORT_FILE,
     SAMPLE_EXPLANATIONS,
     ModelNames,
 )
+from mlops_assets.resources.tracking import MlflowTracking
 from mlops_assets.settings.tables import OutputsSettings
 
 if TYPE_CHECKING:
@@ -52,28 +56,35 @@ TOP_COLUMNS = {
 }
 
 MODEL_EXPLANATIONS_DESCRIPTION = """
-Which features matter, per output: mean |SHAP| and mean SHAP over the ledger, rank, the model's own importance.
+Which features matter: mean |SHAP|, mean SHAP, rank and the model's own importance, over all explained rows.
 
-One row per output and feature. `rank` 1 is the feature with the largest mean |SHAP|; ties keep the signature's order.
-`native_importance` is null where the model has none. A pure function of the ledger; of a partitioned one: of all
-partitions that the pinned version has explained so far."""
+One row per output and feature; rank 1 matters most. `native_importance` is null where the model has none. Use it to
+rank features and to compare versions; `sample_explanations` has the single rows. With partitions it covers all that
+the pinned version has explained so far. Unit: `space` in the metadata."""
 
 REPORT_DESCRIPTION = """
-The explanation report: one HTML file beside the tables that needs nothing else.
+The explanation report: one HTML file to read and to send on. It needs no network and no script.
 
-Global importance, how attributions depend on values, single rows as waterfalls, whether everything adds up, and the
-rows that the contract refused. Made in one pass over the ledger together with `model_explanations`."""
+Which features matter, how attributions depend on values, single rows as waterfalls, whether everything adds up, and
+the rows that the contract rejected. Open `report` in the metadata where it is a link, else the path under `file`."""
 
 
 def model_explanations_assets(
-    names: ModelNames, outputs: OutputsSettings, partitions: "dg.PartitionsDefinition[str] | None"
+    names: ModelNames,
+    outputs: OutputsSettings,
+    partitions: "dg.PartitionsDefinition[str] | None",
+    *,
+    tracked: bool,
 ) -> dg.AssetsDefinition:
-    """`model_explanations` and `explanation_report` of one model: one pass over the ledger, so they are one step."""
+    """`model_explanations` and `explanation_report` of one model: one pass over the ledger, so they are one step.
+
+    `tracked`: runs are recorded in MLflow, where the report is an artifact.
+    """
     ledger, inputs, rejected = (names.key(asset) for asset in (SAMPLE_EXPLANATIONS, INPUT_SAMPLES, REJECTED_SAMPLES))
     common: dict[str, Any] = {
         "name": names.op(MODEL_EXPLANATIONS),
         "can_subset": True,
-        "required_resource_keys": {names.run_lock},
+        "required_resource_keys": {names.run_lock, *((REGISTRY, names.tracking) if tracked else ())},
         "pool": names.pool,
         "outs": {
             MODEL_EXPLANATIONS: dg.AssetOut(
@@ -119,7 +130,8 @@ def model_explanations_assets(
             rejected_samples: ds.Dataset,
         ) -> Iterator[dg.MaterializeResult[Any]]:
             ledger = StoredLedger.of(sample_explanations)
-            yield from _summarize(context, names, ledger, input_samples, rejected_samples)
+            links = _links(context, names, tracked=tracked)
+            yield from _summarize(context, names, ledger, input_samples, rejected_samples, links)
 
         return model_explanations
 
@@ -140,9 +152,20 @@ def model_explanations_assets(
             "partitions_summarised": len(sample_explanations) - len(left_out),
             "partitions_of_other_versions": ", ".join(left_out[:PARTITIONS_SHOWN]) or "(none)",
         }
-        yield from _summarize(context, names, whole, None, None, partitions_shown)
+        links = _links(context, names, tracked=tracked)
+        yield from _summarize(context, names, whole, None, None, links, partitions_shown)
 
     return model_explanations_of_partitions
+
+
+def _links(context: dg.AssetExecutionContext, names: ModelNames, *, tracked: bool) -> dict[str, Any]:
+    """The report's page on the MLflow server, which has it once the tracking sensor has recorded the run."""
+    if not tracked or names.key(EXPLANATION_REPORT) not in context.selected_asset_keys:
+        return {}
+    tracking: MlflowTracking = getattr(context.resources, names.tracking)
+    run = tracking.begin(getattr(context.resources, REGISTRY), context.run, {}, context.log)
+    page = run.artifact_page(REPORT_FILE) if run else None
+    return {"report_in_mlflow": dg.MetadataValue.url(page)} if page else {}
 
 
 def _summarize(
@@ -151,6 +174,7 @@ def _summarize(
     ledger: StoredLedger,
     inputs: ds.Dataset | None,
     rejected: ds.Dataset | None,
+    links: dict[str, Any],
     partitions_shown: dict[str, Any] | None = None,
 ) -> Iterator[dg.MaterializeResult[Any]]:
     from mlops_assets.explain.ledger.summary import LedgerSummary
@@ -176,9 +200,10 @@ def _summarize(
             value=report,
             metadata={
                 "rows_explained": summary.rows,
-                "features": len(origin.features),
-                "space": origin.space,
+                "features": str(len(origin.features)),
+                SPACE: origin.space,
                 "space_meaning": SPACES[origin.space].meaning,
+                **links,
             },
             data_version=dg.DataVersion(report_version(report)),
         )
@@ -207,32 +232,21 @@ def _explanations(
         asset_key=names.key(MODEL_EXPLANATIONS),
         value=with_provenance(explanations.to_reader(), provenance),
         metadata={
-            "summary_plot": picture_metadata(_summary_plot(summary, inputs, source), f"SHAP summary of {names.model}"),
+            TOP_FEATURES_PICTURE: top_features_picture(summary, origin.space, TOP_FEATURES),
+            "summary_plot": summary_picture(summary, inputs, source),
             COLUMN_LINEAGE: column_lineage(
                 {measure: [shap_column(feature) for feature in origin.features] for measure in measures},
                 names.key(SAMPLE_EXPLANATIONS),
             ),
             "top_features": table_metadata(top, TOP_COLUMNS),
             "top_features_text": ", ".join(dict.fromkeys(strip_markup(str(row["feature"])) for row in top[:5])),
-            "features": len(origin.features),
+            "features": str(len(origin.features)),
             "rows_explained": summary.rows,
-            "space": origin.space,
+            SPACE: origin.space,
             "space_meaning": SPACES[origin.space].meaning,
         },
         data_version=dg.DataVersion(version),
     )
-
-
-def _summary_plot(summary: "LedgerSummary", inputs: ds.Dataset | None, source: Provenance) -> bytes:
-    """A beeswarm for one output, coloured by the inputs where they are at hand; else bars."""
-    from mlops_assets.explain.ledger.summary import match_input_rows
-    from mlops_assets.explain.report.summary_plot import summary_plot_svg
-
-    sample = summary.sample(summary.outputs[0]) if len(summary.outputs) == 1 else None
-    colours = None
-    if sample is not None and inputs is not None:
-        colours = match_input_rows(rows_of(inputs), sample, source.row_key, summary.features)
-    return summary_plot_svg(summary, inputs=colours, space=LedgerProvenance.of(source).space, title=source.model or "")
 
 
 def top_features(explanations: pa.Table) -> list[dict[str, Any]]:

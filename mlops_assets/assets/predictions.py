@@ -19,6 +19,7 @@ from mlops_assets.metadata import (
     column_lineage,
     pinned_model,
     table_metadata,
+    work_metadata,
 )
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.naming import CHAMPION_MODEL, INPUT_SAMPLES, MODEL_SIGNATURE, PREDICTIONS, ModelNames
@@ -86,11 +87,11 @@ def predictions_asset(
         model_signature: str,
         input_samples: ds.Dataset,
     ) -> dg.MaterializeResult[pa.RecordBatchReader]:
-        """What the pinned version says of every row of `input_samples`: row key, output columns, version, digest.
+        """The champion's prediction for every row of `input_samples`.
 
-        One row per input row, in the same order, equal to the model's own `predict` on these rows. Streams. The data
-        version is a hash of the model's digest, the signature, the rows and the params: the same inputs give the same
-        version and the same bytes.
+        One row per accepted row, in the same order: row key, the model's outputs, model version and digest. Join it to
+        your table on the row key, and to `sample_explanations` for the reasons. Equal to the model's own `predict`; the
+        same model, rows and params give the same bytes.
         """
         scored = score_table(
             champion_model,
@@ -112,7 +113,7 @@ def predictions_asset(
         def report_statistics(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             yield from batches
             context.add_asset_metadata(_statistics(scored.scorer.statistics))
-            context.add_asset_metadata(scored.run.tally.as_metadata())
+            context.add_asset_metadata(work_metadata(scored.run.tally.as_metadata()))
 
         return dg.MaterializeResult(
             value=with_provenance(

@@ -18,11 +18,11 @@ from mlops_assets.settings.tables import OutputsSettings
 CODE_VERSION = "1"
 
 DESCRIPTION = """
-The explained predictions: `predictions` and `sample_explanations` joined, with nothing twice.
+Predictions and explanations in one table, so that nobody has to join them.
 
-Row key, the model's outputs, then the ledger's columns (output, space, explained value, base value, residual,
-attributions), model version and digest. One row per explained row and output, in the ledger's order; rows that were not
-explained are left out. A pure function of the two tables; it takes as much storage as the ledger."""
+One row per explained row and output: row key, the model's outputs, then the columns of `sample_explanations`, model
+version and digest. Rows that were not explained are left out. Use it in reports and dashboards; it takes as much
+storage as `sample_explanations`."""
 
 
 def predictions_explained_asset(

@@ -17,7 +17,7 @@ from mlops_assets.explain.columns import interaction_column, shap_column
 from mlops_assets.explain.ledger.explain_table import CODE_VERSION, explain_table
 from mlops_assets.explain.ledger.selection import Selection
 from mlops_assets.explain.spaces import SPACES
-from mlops_assets.metadata import COLUMN_LINEAGE, column_lineage, pinned_model
+from mlops_assets.metadata import COLUMN_LINEAGE, column_lineage, pinned_model, work_metadata
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.naming import (
     BACKGROUND,
@@ -34,19 +34,19 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LEDGER_DESCRIPTION = """
-The ledger: why each row got its prediction, one row per input row and output.
+Why each row got its prediction: how much each input column adds to it (SHAP values).
 
-Row key, output, space, explained value, base value, residual, one `shap_<column>` per column of the signature's inputs,
-model version and digest. base_value + the sum of the attributions + residual = explained_value, on the scale that
-`space` names; `space_meaning` in the metadata leads back to the prediction. A binary classification is explained for
-its positive class. Every row by default, in the order of `input_samples`; streams. The same inputs, model and seed give
-the same bytes."""
+One row per explained row and output (class, or output column; of two classes the positive one): row key, `base_value`,
+one `shap_<column>` per input column, `residual`, `explained_value`. base_value + all shap_ columns + residual =
+explained_value, on the scale that `space` names; `space_meaning` in the metadata leads back to the prediction. Join it
+to `predictions` on the row key. Every row by default; limit, sample and filter are in the Launchpad."""
 
 BACKGROUND_DESCRIPTION = """
-The rows that the explainer compares with: the background of linear, permutation and interventional explanations.
+The rows with which the explainer compares each row: the background of linear, sampled and interventional explanations.
 
-At most `explain.background_rows` rows of `input_samples`, drawn with the run's seed. A receipt checks a row of the
-ledger against them. Made together with the ledger, and only where the explainer has a background: trees need none."""
+One row per background row, in the columns of `input_samples`: at most `explain.background_rows`, drawn with the run's
+seed. Use it to recompute an explanation, as `mlops-assets verify` does. It is made together with `sample_explanations`,
+and only where the method needs a background: exact explanations of trees need none."""
 
 
 class ExplainSpace(Enum):
@@ -138,7 +138,9 @@ def sample_explanations_assets(
         def ledger() -> Iterator[pa.RecordBatch]:
             whole = explained.rows * len(explainer.outputs)
             yield from with_progress(explained.batches(), context.log, "explained", whole)
-            context.add_asset_metadata(explained.run.tally.as_metadata(), asset_key=names.key(SAMPLE_EXPLANATIONS))
+            context.add_asset_metadata(
+                work_metadata(explained.run.tally.as_metadata()), asset_key=names.key(SAMPLE_EXPLANATIONS)
+            )
 
         shap_columns = {shap_column(name): explainer.features for name in explainer.features}
         shap_columns |= {interaction_column(*pair): pair for pair in explainer.interaction_pairs}

@@ -1,6 +1,6 @@
 """The rows that will be scored, and the rows that the contract refused."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,27 +10,32 @@ from pydantic import Field
 
 from mlops_assets.arrow.provenance import Provenance, with_provenance
 from mlops_assets.arrow.spool import Spool, scratch_folder
+from mlops_assets.assets.inputs import observe_inputs
 from mlops_assets.assets.streams import input_table
 from mlops_assets.engines.engine import PARTS
+from mlops_assets.errors import MlopsAssetsError
+from mlops_assets.io_managers.champion import ChampionIOManager
 from mlops_assets.metadata import table_metadata
-from mlops_assets.naming import INPUT_SAMPLES, MODEL_SIGNATURE, REJECTED_SAMPLES, ModelNames
+from mlops_assets.models.missing_values import MissingProposal, propose_where_known
+from mlops_assets.naming import CHAMPION_MODEL, INPUT_SAMPLES, MODEL_SIGNATURE, REJECTED_SAMPLES, ModelNames
 from mlops_assets.scoring.apply_contract import ContractResult, apply_contract
 from mlops_assets.settings.groups import ContractSettings
 from mlops_assets.settings.tables import InputsSettings, OutputsSettings
 from mlops_assets.state import state_folder
 
 REJECTED_DESCRIPTION = """
-Every row that the contract refused, whole and as it was, with `reasons`: a list of (column, code).
+The rows that the contract rejected, whole and as they were read, with the reasons.
 
-Rows in = `input_samples` + `rejected_samples`: nothing is lost. Published also when there are too many of them and
-the run stops, so that they can be read."""
+One row per rejected row; `reasons` lists each column at fault with a code. Read it to repair the inputs, or to change
+`contract` in the YAML. Every row that is read is here or in `input_samples`. It is published even when too many rows
+were rejected and the run stops."""
 
 SAMPLES_DESCRIPTION = """
-The rows that will be scored: the row key first, then the signature's inputs, typed exactly as it says.
+The rows that are scored: the row key, then the signature's inputs in exactly its types.
 
-Whether a row is accepted depends on that row and the signature alone. Row keys are unique and unchanged. Fails before
-anything downstream runs when more than `contract.max_rejected` rows were refused. The data version is the SHA-256 of
-the content: the same rows give the same version, whatever file they come from."""
+One row per accepted row of the inputs. Use it as the values that belong to `predictions` and `sample_explanations`:
+join on the row key. Whether a row is accepted depends on that row and the signature alone. The run stops here when
+more than `contract.max_rejected` rows were rejected. Data version: SHA-256 of the content."""
 
 
 def sample_assets(
@@ -55,7 +60,7 @@ def sample_assets(
     @dg.multi_asset(
         name=f"{names.slug}__samples",
         partitions_def=partitions,
-        required_resource_keys={names.run_lock},
+        required_resource_keys={names.run_lock, names.champion_store},
         pool=names.pool,
         ins={MODEL_SIGNATURE: dg.AssetIn(key=names.key(MODEL_SIGNATURE)), "inputs": inputs},
         outs={
@@ -98,6 +103,8 @@ def sample_assets(
                 counts["ignored_columns"] = ", ".join(conformed.ignored)
                 context.log.info(f"Columns that the signature does not name: {', '.join(conformed.ignored)}")
 
+            observe_inputs(context, names, inputs_settings, source, conformed.ignored, conformed.rows)
+
             def result(
                 name: str, spool: Spool, content: str, parts: dict[str, str]
             ) -> dg.MaterializeResult[pa.RecordBatchReader]:
@@ -116,12 +123,29 @@ def sample_assets(
                 )
 
             yield result(REJECTED_SAMPLES, conformed.rejected, conformed.rejected_hash, {})
-            conformed.check_limit(contract.max_rejected, where=source.uri, show_values=contract.show_values)
+            conformed.check_limit(
+                contract.max_rejected,
+                where=source.uri,
+                show_values=contract.show_values,
+                propose=lambda columns: _propose_missing(context, names, columns),
+            )
             # Where files end, work is cut into chunks: tomorrow's run finds those of today's files again.
             parts = {PARTS: " ".join(map(str, conformed.parts))} if conformed.parts else {}
             yield result(INPUT_SAMPLES, conformed.accepted, conformed.accepted_hash, parts)
 
     return samples
+
+
+def _propose_missing(
+    context: dg.AssetExecutionContext, names: ModelNames, columns: Collection[str]
+) -> MissingProposal | None:
+    """What the champion does about missing values, for a message; None where it cannot be loaded, which is logged."""
+    store: ChampionIOManager = getattr(context.resources, names.champion_store)
+    try:
+        return propose_where_known(store.load(store.read(names.key(CHAMPION_MODEL))), columns)
+    except MlopsAssetsError as error:
+        context.log.info(f"Whether the champion handles missing values is not known: {error}")
+        return None
 
 
 def _reasons(conformed: ContractResult) -> dict[str, Any]:

@@ -48,11 +48,11 @@ def model_signature_asset(
         code_version="1",
     )
     def model_signature(context: dg.AssetExecutionContext, champion_model: ModelReference) -> dg.MaterializeResult[str]:
-        """The champion's signature as MLflow's JSON: the contract on the data.
+        """The columns and types that the champion takes and returns: the contract on the data.
 
-        The one recorded with the version; where it has none, what the signer makes (by default from a sample of the
-        inputs and the model's answers to it). In the first case nothing is deserialized. Keys are sorted, so that equal
-        signatures are equal bytes; the data version is their SHA-256.
+        One JSON document, in MLflow's format: the signature that was logged with the version, else the one that the
+        signer makes of a sample of the inputs (`origin` says which). Compare it with your table where rows are
+        rejected; `contract` in the YAML says how strictly it is applied. Data version: SHA-256 of the content.
         """
         from mlops_assets.signatures.mlflow.signature_json import describe, signature_hash, signature_to_json
 
@@ -65,7 +65,7 @@ def model_signature_asset(
             metadata={
                 "signature": table_metadata(describe(signed.signature), SIGNATURE_COLUMNS),
                 "origin": signed.origin,
-                "inputs": len(columns.inputs) if columns else 0,
+                "inputs": f"{len(columns.inputs) if columns else 0} columns",
             },
             data_version=dg.DataVersion(signature_hash(text)),
         )

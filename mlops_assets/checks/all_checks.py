@@ -7,8 +7,9 @@ import dagster as dg
 from mlops_assets.checks.explanations import explanation_checks
 from mlops_assets.checks.model import champion_checks
 from mlops_assets.checks.model_explanations import model_explanations_checks
+from mlops_assets.checks.predictions import prediction_checks
+from mlops_assets.checks.samples import rejection_checks, sample_checks
 from mlops_assets.checks.signature import signature_checks
-from mlops_assets.checks.tables import prediction_checks, rejection_checks, sample_checks
 from mlops_assets.naming import ModelNames
 from mlops_assets.settings.groups import ContractSettings, ExplainSettings
 

@@ -9,6 +9,7 @@ import pyarrow.dataset as ds
 from mlops_assets.arrow.batching import first_rows
 from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.arrow.views import rows_of
+from mlops_assets.checks.failures import log_failure
 from mlops_assets.explain.columns import EXPLAINED_VALUE
 from mlops_assets.explain.compare.stored_predictions import StoredAgreement, compare_with_stored
 from mlops_assets.explain.ledger.provenance import LedgerProvenance
@@ -35,19 +36,23 @@ def explanation_checks(names: ModelNames, explain: ExplainSettings) -> dg.AssetC
                 asset=key,
                 additional_deps=[names.key(PREDICTIONS)],
                 blocking=True,
-                description="The keys of predictions, each once per output, in order.",
+                description="Compares the row keys of sample_explanations and predictions: each once per output, in "
+                "order. If it fails: materialize both together.",
             ),
             dg.AssetCheckSpec(
                 "additive",
                 asset=key,
                 # A blocking check of severity WARN lets everything pass.
                 blocking=True,
-                description="Base and attributions add up to the explained value.",
+                description="Adds base value and attributions of each row and compares the sum with explained_value. "
+                "If it fails: the explainer does not fit the model; leave explain.KIND out. Stops the run with "
+                "explain.additivity: block, else warns.",
             ),
             dg.AssetCheckSpec(
                 "explains_the_stored_prediction",
                 asset=key,
-                description="The explained value, brought back from its space, is the published prediction.",
+                description="Brings the explained values back to the scale of the predictions and compares them with "
+                "the published ones. If it fails: the explainer explains something else than predict returns.",
             ),
         ],
         ins={
@@ -56,14 +61,14 @@ def explanation_checks(names: ModelNames, explain: ExplainSettings) -> dg.AssetC
         },
     )
     def explanations_are_sound(
-        sample_explanations: ds.Dataset, predictions: ds.Dataset
+        context: dg.AssetCheckExecutionContext, sample_explanations: ds.Dataset, predictions: ds.Dataset
     ) -> Iterator[dg.AssetCheckResult]:
         source, published = Provenance.of(sample_explanations.schema), Provenance.of(predictions.schema)
         origin = LedgerProvenance.of(source)
-        yield _keys(sample_explanations, predictions, source, origin, key)
+        yield log_failure(context, _keys(sample_explanations, predictions, source, origin, key))
         ledger = StoredLedger.of(sample_explanations)
-        yield _additive(ledger, source, origin, key, explain.additivity == "block")
-        yield _stored(ledger, predictions, source, published, origin, key)
+        yield log_failure(context, _additive(ledger, source, origin, key, explain.additivity == "block"))
+        yield log_failure(context, _stored(ledger, predictions, source, published, origin, key))
 
     return explanations_are_sound
 
@@ -88,13 +93,15 @@ def _keys(
         + ("" if agreement.agrees else f": they are not the same rows. {_TOGETHER}"),
         metadata={
             "prediction_rows": predictions.count_rows(),
-            "compared_rows": agreement.expected,
             "ledger_rows": rows,
-            "outputs": outputs,
-            "selection": origin.selection,
-            "first_row_with_another_key": "(none)"
-            if agreement.first_difference is None
-            else agreement.first_difference,
+            "compared": dg.MetadataValue.json(
+                {
+                    "prediction_rows_compared": agreement.expected,
+                    "outputs": outputs,
+                    "selection": origin.selection,
+                    "first_row_with_another_key": agreement.first_difference,
+                }
+            ),
         },
     )
 

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from mlops_assets.checks.failures import log_failure
 from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.io_managers.champion import ChampionIOManager
-from mlops_assets.metadata import quote_markdown
+from mlops_assets.metadata import pinned_model, quote_markdown
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.naming import CHAMPION_MODEL, REGISTRY, ModelNames
 from mlops_assets.resources.registry import MlflowRegistry
@@ -24,9 +25,15 @@ def champion_checks(names: ModelNames) -> dg.AssetChecksDefinition:
                 "loads",
                 asset=key,
                 blocking=True,
-                description="Trusted, digest verified, and deserialized without an error.",
+                description="Compares the files with the pinned digest, asks the trust policy, and loads the model. If "
+                "it fails: the message holds the setting or the pip install that helps.",
             ),
-            dg.AssetCheckSpec("has_signature", asset=key, description="The version carries a recorded signature."),
+            dg.AssetCheckSpec(
+                "has_signature",
+                asset=key,
+                description="Looks for a signature that was logged with the version. If it fails: log the model with "
+                "an input_example, or run the sign job. A warning.",
+            ),
         ],
         ins={CHAMPION_MODEL: dg.AssetIn(key=key)},
         required_resource_keys={REGISTRY, names.champion_store},
@@ -39,7 +46,7 @@ def champion_checks(names: ModelNames) -> dg.AssetChecksDefinition:
         registry: MlflowRegistry = getattr(context.resources, REGISTRY)
         store: ChampionIOManager = getattr(context.resources, names.champion_store)
         metadata = {
-            "uri": champion_model.uri,
+            "model": pinned_model(champion_model.name, champion_model.version, champion_model.digest),
             "digest": champion_model.digest,
             "flavors": ", ".join(champion_model.flavors),
         }
@@ -54,26 +61,27 @@ def champion_checks(names: ModelNames) -> dg.AssetChecksDefinition:
                 metadata=metadata,
             )
         except MlopsAssetsError as error:
-            # Dagster prints a check's description among a hundred lines of DEBUG; this one is seen in a terminal.
-            context.log.error(str(error))
-            yield dg.AssetCheckResult(
+            failed = dg.AssetCheckResult(
                 check_name="loads",
                 asset_key=key,
                 passed=False,
                 description=quote_markdown(str(error)),
                 metadata=metadata | {"error": str(error)},
             )
+            yield log_failure(context, failed)
         signature = Model.load(str(registry.files(champion_model))).signature
-        yield dg.AssetCheckResult(
+        inputs = len(signature.inputs.inputs) if signature and signature.inputs else 0
+        recorded = dg.AssetCheckResult(
             check_name="has_signature",
             asset_key=key,
             passed=signature is not None,
             severity=dg.AssetCheckSeverity.WARN,
-            description="The version carries a signature, which is the contract"
+            description=f"The version carries a signature of {inputs} inputs, which is the contract"
             if signature is not None
             else "The version has no signature: the signer makes one in each run. Log the model with an input_example, "
             "or store one with the model's sign job",
-            metadata=metadata | {"inputs": len(signature.inputs.inputs) if signature and signature.inputs else 0},
+            metadata=metadata,
         )
+        yield log_failure(context, recorded)
 
     return champion_is_usable

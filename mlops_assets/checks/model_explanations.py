@@ -8,6 +8,7 @@ import pyarrow.dataset as ds
 
 from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.arrow.views import rows_of
+from mlops_assets.checks.failures import log_failure
 from mlops_assets.errors import ContractError, MlopsAssetsError, RegistryError
 from mlops_assets.explain.compare.changes import ExplanationDiff
 from mlops_assets.explain.compare.two_versions import ExplainedVersion, compare_explanations
@@ -44,7 +45,8 @@ def model_explanations_checks(names: ModelNames, explain: ExplainSettings) -> dg
             INPUT_SAMPLES: of_the_run(names, INPUT_SAMPLES),
         },
         required_resource_keys={REGISTRY, names.journal, names.champion_store},
-        description="nDCG of the ranking of features, on the same rows, against the champion before.",
+        description="Explains the same rows with this champion and with the one before, and compares the rankings of "
+        "features (nDCG, 1 is equal). If it fails: read the table of changes. A warning.",
     )
     def like_the_previous_champion(
         context: dg.AssetCheckExecutionContext, champion_model: LoadedModel, input_samples: ds.Dataset
@@ -68,13 +70,14 @@ def model_explanations_checks(names: ModelNames, explain: ExplainSettings) -> dg
         except (RegistryError, ContractError) as error:
             return _not_compared(f"Not comparable: {error}", metadata)
         except MlopsAssetsError as error:
-            return dg.AssetCheckResult(
+            failed = dg.AssetCheckResult(
                 passed=False,
                 severity=dg.AssetCheckSeverity.WARN,
                 description=quote_markdown(str(error)),
                 metadata=metadata,
             )
-        return dg.AssetCheckResult(
+            return log_failure(context, failed)
+        result = dg.AssetCheckResult(
             passed=diff.lowest_ndcg >= explain.min_ndcg,
             severity=dg.AssetCheckSeverity.WARN,
             description=f"The ranking of features keeps {diff.lowest_ndcg:.3g} (nDCG) of version {earlier[-1]}'s on "
@@ -90,6 +93,7 @@ def model_explanations_checks(names: ModelNames, explain: ExplainSettings) -> dg
                 "changes": table_metadata(_changes(diff), CHANGE_COLUMNS),
             },
         )
+        return log_failure(context, result)
 
     return like_the_previous_champion
 

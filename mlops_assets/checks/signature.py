@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from mlops_assets.checks.failures import log_failure
 from mlops_assets.errors import ArtifactsMissingError, VersionNotFoundError
 from mlops_assets.journal.journal import Journal, champion_versions
 from mlops_assets.metadata import DIFFERENCE_COLUMNS, quote_markdown, table_metadata
@@ -27,7 +28,9 @@ def signature_checks(names: ModelNames, contract: ContractSettings) -> dg.AssetC
         blocking=True,
         additional_ins={CHAMPION_MODEL: dg.AssetIn(key=names.key(CHAMPION_MODEL))},
         required_resource_keys={REGISTRY, names.journal},
-        description="Compatible with the signature of the champion before (or of all, in a _TRANSITIVE mode).",
+        description="Compares the signature with that of the champion before it, or of all earlier ones in a "
+        "_TRANSITIVE mode: it keeps what contract.compatibility promises. If it fails: move the alias back, or lower "
+        "contract.compatibility.",
     )
     def compatible(
         context: dg.AssetCheckExecutionContext, model_signature: str, champion_model: ModelReference
@@ -52,9 +55,7 @@ def signature_checks(names: ModelNames, contract: ContractSettings) -> dg.AssetC
                 if not mode.transitive:
                     break
         verdict = check_compatibility(history, signature_from_json(model_signature), mode)
-        if not verdict.compatible:
-            context.log.error(f"{verdict.report(f'version {champion_model.version}')}\n{_INCOMPATIBLE}")
-        return dg.AssetCheckResult(
+        result = dg.AssetCheckResult(
             passed=verdict.compatible,
             description=_describe(mode.value, list(verdict.differences), gone)
             if verdict.compatible
@@ -66,6 +67,7 @@ def signature_checks(names: ModelNames, contract: ContractSettings) -> dg.AssetC
                 "differences": table_metadata(verdict.rows(), DIFFERENCE_COLUMNS),
             },
         )
+        return log_failure(context, result)
 
     return compatible
 

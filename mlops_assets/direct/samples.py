@@ -18,6 +18,7 @@ from mlops_assets.direct.settings import DirectSettings
 from mlops_assets.direct.tables import write_table
 from mlops_assets.engines.engine import PARTS
 from mlops_assets.errors import TableError
+from mlops_assets.models.missing_values import propose_where_known
 from mlops_assets.models.signature_of_version import SIGNING_ROWS
 from mlops_assets.scoring.apply_contract import apply_contract
 from mlops_assets.signatures.contract.contract import ContractPolicy
@@ -73,7 +74,11 @@ def accept_rows(pinned: PinnedModel, table: InputTable, settings: DirectSettings
     ):
         if settings.rejected is not None:
             write_table(conformed.rejected.reader(), settings.rejected)
-        conformed.check_limit(settings.max_rejected, where=table.uri)
+        conformed.check_limit(
+            settings.max_rejected,
+            where=table.uri,
+            propose=lambda columns: propose_where_known(pinned.model, columns),
+        )
         parts = {PARTS: " ".join(map(str, conformed.parts))} if conformed.parts else {}
         provenance = Provenance(
             row_key=table.row_key,

@@ -67,6 +67,7 @@ def _examine_inputs(
     table = open_inputs(request, notes)
     if table is None:
         return replace(proposal, row_key=request.row_key)
+    proposal = replace(proposal, delimiter=table.source.delimiter)
     known = _input_names(model.signature) if model is not None and model.signature is not None else ()
     table, key, choice = examine_row_key(request, table, known, notes)
     proposal = replace(proposal, row_key=key, row_key_choice=choice)

@@ -16,6 +16,7 @@ from mlops_assets.direct.registry import work_folder
 from mlops_assets.errors import ConfigurationError, TableError
 from mlops_assets.examine.findings import Notes
 from mlops_assets.examine.request import ExaminationRequest
+from mlops_assets.signatures.contract.delimiters import find_other_delimiter
 from mlops_assets.storage.location import Location
 from mlops_assets.tables.source import TableSource
 
@@ -59,6 +60,11 @@ def open_inputs(request: ExaminationRequest, notes: Notes) -> ExaminedTable | No
             types=request.types,
         )
         table = source.open()
+        columns = [name for name in table.schema.names if name not in table.row_key]
+        if (delimiter := find_other_delimiter(columns)) is not None and request.delimiter is None:
+            source = replace(source, delimiter=delimiter)
+            table = source.open()
+            notes.add("table", "yellow", f"The columns are separated by {delimiter!r}: the YAML says so")
         read = next(iter(table.batches()), None)
         if read is None:
             raise TableError("The table has no rows", where=table.uri, fix="Give a table with rows")

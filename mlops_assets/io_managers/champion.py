@@ -36,11 +36,20 @@ class ChampionIOManager(dg.IOManager):
         note_published(context, lambda: {None: identity(ModelReference.from_json(place.read_text()))})
         context.add_output_metadata({"dagster/uri": place.uri})
 
+    def read(self, key: dg.AssetKey) -> ModelReference:
+        """The reference that was pinned last.
+
+        Raises
+        ------
+        TableError
+            None was ever pinned.
+        """
+        return ModelReference.from_json(read_published(self.folder.child(f"{key.path[-1]}.json"), key))
+
     def load_input(self, context: dg.InputContext) -> ModelReference | LoadedModel:
-        place = self.folder.child(f"{context.asset_key.path[-1]}.json")
 
         def read() -> ModelReference:
-            return ModelReference.from_json(read_published(place, context.asset_key))
+            return self.read(context.asset_key)
 
         note_read(context, lambda: {None: identity(read())}, _recorded)
         reference = read()

@@ -10,20 +10,23 @@ from mlops_assets.naming import (
     INPUT_SAMPLES,
     MODEL_EXPLANATIONS,
     PREDICTIONS,
+    PREDICTIONS_EXPLAINED,
     REJECTED_SAMPLES,
     SAMPLE_EXPLANATIONS,
 )
-from mlops_assets.scoring.column_descriptions import describe_predictions, describe_samples
+from mlops_assets.scoring.column_descriptions import describe_joined, describe_predictions, describe_samples
 from mlops_assets.scoring.provenance import PredictionsProvenance
 
 
-def describe_columns(asset: str, schema: pa.Schema) -> dict[str, str]:
+def describe_columns(asset: str, schema: pa.Schema, space: str | None = None) -> dict[str, str]:
     """A description of each column; none for a table of somebody else's asset.
 
     Parameters
     ----------
     schema
         The published table's, with its metadata.
+    space
+        The unit of `model_explanations`, whose own metadata does not name it; None: not known.
     """
     provenance = Provenance.of(schema)
     if provenance.model is None:
@@ -36,6 +39,9 @@ def describe_columns(asset: str, schema: pa.Schema) -> dict[str, str]:
     if asset == SAMPLE_EXPLANATIONS:
         origin = LedgerProvenance.of(provenance)
         return describe_ledger(columns, row_key, origin.features, origin.space)
+    if asset == PREDICTIONS_EXPLAINED:
+        origin = LedgerProvenance.of(provenance)
+        return describe_joined(columns) | describe_ledger(columns, row_key, origin.features, origin.space)
     if asset == BACKGROUND:
         return describe_background(columns)
-    return describe_summary(columns, None) if asset == MODEL_EXPLANATIONS else {}
+    return describe_summary(columns, space) if asset == MODEL_EXPLANATIONS else {}

@@ -24,10 +24,14 @@ class DocumentIOManager(dg.IOManager):
         Of the file ``<asset><extension>``.
     version_of
         The data version of a text: what the asset that makes it reports.
+    served_at
+        The address at which a web server serves `folder`; None: at none.
     """
 
-    def __init__(self, folder: Location, extension: str, version_of: Callable[[str], str]) -> None:
-        self.folder, self.extension, self.version_of = folder, extension, version_of
+    def __init__(
+        self, folder: Location, extension: str, version_of: Callable[[str], str], served_at: str | None = None
+    ) -> None:
+        self.folder, self.extension, self.version_of, self.served_at = folder, extension, version_of, served_at
 
     def place(self, key: dg.AssetKey) -> Location:
         """Where the document of an asset is."""
@@ -39,7 +43,12 @@ class DocumentIOManager(dg.IOManager):
             place.write_text_atomically(obj)
         note_published(context, lambda: {None: self.version_of(place.read_text())})
         shown = dg.MetadataValue.path(place.address) if place.is_local else dg.MetadataValue.text(place.uri)
-        context.add_output_metadata({"dagster/uri": place.uri, "file": shown})
+        metadata: dict[str, dg.MetadataValue | str] = {"dagster/uri": place.uri, "file": shown}
+        if self.served_at is not None:
+            # Of a path Dagster's page makes no link, and a browser follows none from there to a file on a disk.
+            name = f"{context.asset_key.path[-1]}{self.extension}"
+            metadata["report"] = dg.MetadataValue.url(f"{self.served_at.rstrip('/')}/{name}")
+        context.add_output_metadata(metadata)
 
     def load_input(self, context: dg.InputContext) -> str:
         place = self.place(context.asset_key)
@@ -105,6 +114,6 @@ def report_io_manager(outputs: OutputsSettings, root: Path) -> dg.IOManagerDefin
 
     @dg.io_manager(description="The explanation report, as one HTML file.")
     def build(_context: dg.InitResourceContext) -> DocumentIOManager:
-        return DocumentIOManager(outputs.location(root), ".html", report_version)
+        return DocumentIOManager(outputs.location(root), ".html", report_version, outputs.url)
 
     return build

@@ -16,7 +16,7 @@ from mlops_assets.arrow.views import as_type, by_partition, concatenate
 from mlops_assets.errors import TableError
 from mlops_assets.io_managers.column_descriptions import describe_columns
 from mlops_assets.io_managers.same_run import guard_switch, note_published, note_read, refuse_replaced
-from mlops_assets.metadata import ALLOW_MISSING, schema_metadata
+from mlops_assets.metadata import ALLOW_MISSING, SPACE, schema_metadata
 from mlops_assets.scoring.reason_text import format_reasons
 from mlops_assets.settings.environment import from_environment
 from mlops_assets.storage.location import Location
@@ -105,10 +105,11 @@ class TableIOManager(Strategy, dg.ConfigurableIOManager, ABC):
             refuse_replaced(context)
             raise
         note_published(context, lambda: self.versions(asset, [partition]))
+        descriptions = describe_columns(asset, written.schema, _space(context))
         context.add_output_metadata(
             {
                 "dagster/row_count": written.rows,
-                "dagster/column_schema": schema_metadata(written.schema, describe_columns(asset, written.schema)),
+                "dagster/column_schema": schema_metadata(written.schema, descriptions),
                 "dagster/uri": written.uri,
                 **({"size_bytes": written.bytes} if written.bytes is not None else {}),
                 **({"table_version": written.version} if written.version is not None else {}),
@@ -239,6 +240,11 @@ class DeltaIOManager(FileTableIOManager):
     def published_partitions(self, asset: str, partitions: Iterable[str]) -> list[str]:
         logs = {name.split("/")[0] for name in self.place(asset).files() if f"/{DELTA_LOG}/" in name}
         return [key for key in partitions if self.partition_name(key) in logs]
+
+
+def _space(context: dg.OutputContext) -> str | None:
+    space = context.output_metadata.get(SPACE)
+    return None if space is None else str(getattr(space, "value", space))
 
 
 def table_reader(obj: object) -> pa.RecordBatchReader:

@@ -27,7 +27,10 @@ def compatibility_job(
 
         old: str = Field(default=str(alias_or_version), description="Alias or version that is in use.")
         new: str = Field(description="Alias or version that is to take its place.")
-        mode: str = Field(default=contract.compatibility, description="NONE, BACKWARD, FORWARD, FULL.")
+        mode: str = Field(
+            default=contract.compatibility,
+            description="What must be kept: NONE, BACKWARD, FORWARD, FULL, each also with _TRANSITIVE.",
+        )
 
     @dg.op(
         name=f"{names.slug}__compare_signatures",
@@ -54,6 +57,7 @@ def compatibility_job(
     return job_with_defaults(
         compare_signatures,
         names.compatibility_job,
-        f"May a version of {names.model} take the place of another? For a promotion's gate.",
+        f"Compares the signatures of two versions of {names.model} and fails where the new one may not take the old "
+        "one's place. Set `new` in the Launchpad. Run it as the gate of a promotion.",
         defaults,
     )

@@ -82,7 +82,8 @@ def sign_job(
     return job_with_defaults(
         sign_model,
         names.sign_job,
-        f"Give {names.model} a signature, where it has none; never changes a registered version.",
+        f"Gives {names.model} a signature where it has none, as a new version; a registered version is never changed. "
+        "Run it once for a model that was logged without an input_example.",
         defaults,
     )
 

@@ -80,7 +80,7 @@ def validation_job(
     class ValidationConfig(dg.Config):
         """Which version is validated, and on how much."""
 
-        version: int = Field(description="The version.", gt=0)
+        version: int = Field(description="Number of the registered version to try.", gt=0)
         rows: int = Field(default=1000, description="Rows of the inputs to try it on, at most.", gt=0)
 
     needed = {names.champion_store, names.loader, names.journal, *(settings.inputs.readers(names) or (names.tables,))}
@@ -88,7 +88,8 @@ def validation_job(
     @dg.op(
         name=f"{names.slug}__validate",
         required_resource_keys={REGISTRY, NOTIFIER},
-        description="Loads, signature, compatible, conforms, predicts, explains; shift and diff beside the champion.",
+        description="Asks whether the version loads, has a compatible signature, accepts the inputs, predicts and "
+        "explains, and how far its answers are from the champion's.",
         out=dg.Out(dg.Nothing),
     )
     def validate_version(context: dg.OpExecutionContext, config: ValidationConfig) -> None:
@@ -119,7 +120,8 @@ def validation_job(
     return job_with_defaults(
         validate_version,
         names.validation_job,
-        f"Validate a version of {names.model} without touching the published tables.",
+        f"Tries a version of {names.model} beside the champion and writes the verdict to the version's tags in MLflow; "
+        "published tables are not touched. Set `version` in the Launchpad. Run it before you move the alias.",
         defaults,
         tags={"mlops_assets/model": names.slug},
     )

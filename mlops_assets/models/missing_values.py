@@ -74,6 +74,11 @@ def propose_missing(model: LoadedModel | object, columns: Collection[str] | None
     return MissingProposal("allow" if step.effect == "replaces" else "reject", step.reason)
 
 
+def propose_where_known(model: LoadedModel, columns: Collection[str]) -> MissingProposal | None:
+    """`propose_missing` of a library's own model; None for a custom Python model, of which nothing is known."""
+    return None if model.native is None else propose_missing(model, columns)
+
+
 def _judge(estimator: Any, columns: "frozenset[str] | None") -> _Step:
     if estimator is None or estimator == "passthrough":
         return _Step("passes", "its columns pass through")

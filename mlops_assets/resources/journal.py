@@ -39,7 +39,7 @@ def journal_resource(
     state folder, so that a local folder of tables holds tables only.
     """
     if settings.path is None:
-        tables = Location.parse(outputs.path, base=root)
+        tables = Location.parse(outputs.folder, base=root)
         place = state_folder(root) / "journal" if tables.is_local else tables.child("journal").address
         folder = Location.parse(place, base=root)
     else:

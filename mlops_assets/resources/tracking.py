@@ -69,6 +69,10 @@ class TrackedRun:
     run_id: str
     page: str | None
 
+    def artifact_page(self, path: str) -> str | None:
+        """The page that shows one of the run's files; None where the tracking server has no pages."""
+        return f"{self.page}/artifacts/{path}" if self.page else None
+
     def metadata(self) -> dict[str, Any]:
         """The link to MLflow, as Dagster metadata."""
         return {"mlflow_run": dg.MetadataValue.url(self.page) if self.page else self.run_id}

@@ -1,7 +1,7 @@
 """One pass over the inputs: the contract accepts each row, or rejects it with reasons."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import accumulate, islice, pairwise
@@ -17,6 +17,7 @@ from mlops_assets.arrow.read_ahead import read_ahead
 from mlops_assets.arrow.spool import Spool
 from mlops_assets.arrow.unique_keys import KeyCheck
 from mlops_assets.errors import ContractError
+from mlops_assets.models.missing_values import MissingProposal
 from mlops_assets.scoring.rejection_advice import advise
 from mlops_assets.signatures.contract.contract import Contract, ContractPolicy, RowVerdict
 from mlops_assets.signatures.contract.rejection_reasons import REASONS, Reason
@@ -64,21 +65,36 @@ class ContractResult:
         """Rows read."""
         return int(self.accepted.rows + self.rejected.rows)
 
-    def check_limit(self, most: int | float, where: str, show_values: bool = False) -> None:
+    def check_limit(
+        self,
+        most: int | float,
+        where: str,
+        show_values: bool = False,
+        propose: Callable[[Collection[str]], MissingProposal | None] | None = None,
+    ) -> None:
         """Raise `ContractError` when more rows were rejected than `most`: a count, or (a float) a fraction of all rows.
 
         The message shows the first row keys with columns and reasons; rejected values only with `show_values`.
+
+        Parameters
+        ----------
+        propose
+            What the model does about missing values in columns; asked only where it decides what a person should do:
+            the rows pass once they are allowed.
         """
         allowed = most * self.rows if isinstance(most, float) else most
         if self.rejected.rows <= allowed:
             return
+        saved = self._rows_that_allowing_saves()
+        lacking = {column for column, code in self.reasons if code == Reason.MISSING_VALUE}
+        proposal = propose(lacking) if propose is not None and saved else None
         shown = "; ".join(islice(self._describe_rejected(show_values), ROWS_SHOWN))
         raise ContractError(
             f"The contract refused {self.rejected.rows} of {self.rows} rows, and contract.max_rejected is {most}: "
             + shown
             + ("; ..." if self.rejected.rows > ROWS_SHOWN else ""),
             where=where,
-            fix=advise(self.reasons, self.rejected.rows, self.rows, self._rows_that_allowing_saves()),
+            fix=advise(self.reasons, self.rejected.rows, self.rows, saved, proposal),
         )
 
     def _rows_that_allowing_saves(self) -> int | None:

@@ -17,10 +17,27 @@ def describe_predictions(columns: Sequence[str], row_key: Sequence[str], method:
     return {name: added.get(name) or _describe_output(name, method) for name in columns}
 
 
+def describe_joined(columns: Sequence[str]) -> dict[str, str]:
+    """A description of every column of `predictions_explained` that is not the ledger's: outputs of the model."""
+    return {name: f"Output {name} of the model for this row, as in predictions." for name in columns}
+
+
 def _describe_output(name: str, method: str) -> str:
     if method == "predict_proba":
         return f"Probability of the class {name.removeprefix('probability_')}, from predict_proba (0 to 1)."
     return f"Output {name} of the model, in the model's own unit."
+
+
+def describe_inputs(columns: Sequence[str], row_key: Sequence[str], ignored: Sequence[str]) -> dict[str, str]:
+    """A description of every column of the table that is scored.
+
+    Parameters
+    ----------
+    ignored
+        Columns that the signature does not name.
+    """
+    added = dict.fromkeys(ignored, "Not read by the model.") | dict.fromkeys(row_key, ROW_KEY)
+    return {name: added.get(name, "Input of the model.") for name in columns}
 
 
 def describe_samples(columns: Sequence[str], row_key: Sequence[str]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from mlops_assets.models.missing_values import MissingProposal
 from mlops_assets.signatures.contract.rejection_reasons import Reason
 
 _COLUMNS_SHOWN = 5
@@ -18,18 +19,24 @@ _ADVICE: Mapping[Reason, str] = {
     " table, or log the model with a signature that names them",
     Reason.DUPLICATE_KEY: "these maps hold the same key twice: keep one entry",
 }
-_MISSING = (
+_ALLOW = "write `contract: {missing: allow}` into its YAML: these rows are then predicted and explained as they are"
+_MISSING_UNKNOWN = (
     "the signature requires a value. Where the model itself handles null and NaN (an imputer, histogram gradient"
-    " boosting, XGBoost, LightGBM), write `contract: {missing: allow}` into its YAML: these rows are then predicted"
-    " and explained as they are"
-)
+    " boosting, XGBoost, LightGBM), "
+) + _ALLOW
 _MISSING_IN_PART = (
     "a list, an object or a map has no room for a missing value, whatever `contract.missing` says: give a value, or log"
     " the model with a signature in which it is optional"
 )
 
 
-def advise(reasons: Mapping[tuple[str, str], int], rejected: int, rows: int, saved_by_allowing: int | None) -> str:
+def advise(
+    reasons: Mapping[tuple[str, str], int],
+    rejected: int,
+    rows: int,
+    saved_by_allowing: int | None,
+    proposal: MissingProposal | None = None,
+) -> str:
     """What to do about rejected rows.
 
     Parameters
@@ -40,6 +47,8 @@ def advise(reasons: Mapping[tuple[str, str], int], rejected: int, rows: int, sav
         How many rows were rejected, of how many.
     saved_by_allowing
         How many of the rejected rows would be accepted with `contract: {missing: allow}`; None where it is set.
+    proposal
+        What the model itself does with missing values; None: not known.
 
     Examples
     --------
@@ -51,7 +60,7 @@ model with a signature whose type can (double for fractions, long for integers b
     for reason in Reason:
         columns = [column for column, code in reasons if code == reason]
         if columns:
-            advice = _ADVICE[reason] if reason in _ADVICE else _about_missing(rejected, saved_by_allowing)
+            advice = _ADVICE[reason] if reason in _ADVICE else _about_missing(rejected, saved_by_allowing, proposal)
             sentences.append(f"{_name(columns)} ({reason}): {advice}")
     sentences.append(
         f"to go on without these rows, which then get no prediction, write `contract: {{max_rejected: {rejected}}}`"
@@ -61,10 +70,16 @@ model with a signature whose type can (double for fractions, long for integers b
     return "; ".join(sentences)
 
 
-def _about_missing(rejected: int, saved: int | None) -> str:
+def _about_missing(rejected: int, saved: int | None, proposal: MissingProposal | None) -> str:
     if not saved:
         return _MISSING_IN_PART
-    return _MISSING if saved == rejected else f"{_MISSING} ({saved} of the {rejected} rejected rows pass with it)"
+    if proposal is None:
+        advice = _MISSING_UNKNOWN
+    elif proposal.missing == "allow":
+        advice = f"the signature requires a value, and the model needs none: {proposal.reason}. So {_ALLOW}"
+    else:
+        return f"the signature requires a value, and {proposal.reason}: fill them in the table"
+    return advice if saved == rejected else f"{advice} ({saved} of the {rejected} rejected rows pass with it)"
 
 
 def _name(columns: list[str]) -> str:

@@ -51,7 +51,8 @@ def alias_asset_spec(names: ModelNames, alias: str) -> dg.AssetSpec:
     """What the alias points at, as an external asset: a sensor reports its moves."""
     return dg.AssetSpec(
         names.key(CHAMPION_ALIAS),
-        description=f"What {names.model}@{alias} points at in the registry. External: people move it.",
+        description=f"What {names.model}@{alias} points at in MLflow's registry: a version and its digest. External: "
+        "people move it, a sensor reports each move, and champion_model is then renewed.",
         group_name=names.group,
         kinds={"mlflow"},
     )
@@ -73,7 +74,8 @@ def automation_sensors(
             target=dg.AssetSelection.groups(names.group),
             default_status=settings.default_status,
             minimum_interval_seconds=settings.interval_seconds,
-            description=f"Renews the assets of {names.model} when what they are made from was renewed.",
+            description=f"Renews the assets of {names.model} when what they are made from was renewed. Switch it on "
+            "for declarative automation in place of the champion and inputs sensors.",
         ),
         _alias_report(names, alias, settings, journal, defaults),
     ]

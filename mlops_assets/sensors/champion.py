@@ -42,7 +42,8 @@ def champion_sensor(
         job=job,
         default_status=settings.default_status,
         minimum_interval_seconds=settings.interval_seconds,
-        description=f"Launches {job.name} each time {names.model}@{alias} points at another version.",
+        description=f"Launches {job.name} each time {names.model}@{alias} points at another version, once per move. "
+        "Switch it on to follow promotions and rollbacks.",
     )
     def champion(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         with shared_resource(context, REGISTRY, defaults) as registry:

@@ -35,7 +35,8 @@ def inputs_sensor(
         job=job,
         default_status=settings.default_status,
         minimum_interval_seconds=settings.interval_seconds,
-        description=f"Launches {job.name} when files of {inputs_settings.path} appear or change.",
+        description=f"Launches {job.name} when files of {inputs_settings.path} appear or change. Switch it on to score "
+        "new data as it arrives.",
     )
     def inputs(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         return evaluate_tick(

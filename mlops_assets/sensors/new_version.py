@@ -32,7 +32,8 @@ def new_version_sensor(
         job_name=names.validation_job,
         default_status=settings.default_status,
         minimum_interval_seconds=settings.interval_seconds,
-        description=f"Launches {names.validation_job} for each newly registered version of {names.model}.",
+        description=f"Launches {names.validation_job} for each newly registered version of {names.model}; the verdict "
+        "is written to the version's tags in MLflow. Switch it on to judge candidates before a promotion.",
     )
     def new_version(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         memory = Memory.read(context.cursor)

@@ -49,7 +49,8 @@ def notification_sensors(
         monitored_jobs=watched_jobs,
         default_status=settings.default_status,
         minimum_interval_seconds=settings.interval_seconds,
-        description="Reports each successful run: rows and columns of the predictions, features of the explanations.",
+        description=f"Reports each successful run of {names.name} through the resource `notifier`: rows and columns of "
+        "the predictions, the first features.",
     )
     def success(context: dg.RunStatusSensorContext) -> None:
         if concerns(context):
@@ -62,7 +63,8 @@ def notification_sensors(
         monitored_jobs=watched_jobs,
         default_status=settings.default_status,
         minimum_interval_seconds=settings.interval_seconds,
-        description="Reports each failed run: the step, and the first line of the error.",
+        description=f"Reports each failed run of {names.name} through the resource `notifier`: the step, and the first "
+        "line of the error.",
     )
     def failure(context: dg.RunFailureSensorContext) -> None:
         if concerns(context):

@@ -44,7 +44,8 @@ def partitioned_inputs_sensor(
         job=job,
         default_status=settings.default_status,
         minimum_interval_seconds=settings.interval_seconds,
-        description=f"Launches {job.name} for the partitions of {inputs_settings.path} that appear or change.",
+        description=f"Launches {job.name} for the partitions of {inputs_settings.path} whose files appear or change. "
+        "Switch it on to score new data as it arrives.",
     )
     def inputs(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         memory = PartitionMemory.read(context.cursor)

@@ -11,10 +11,12 @@ import dagster as dg
 
 from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.errors import RegistryError
+from mlops_assets.io_managers.documents import report_version
 from mlops_assets.io_managers.tables import TableIOManager
 from mlops_assets.metadata import EXACT_STATISTICS, URI
 from mlops_assets.naming import (
     CHAMPION_MODEL,
+    EXPLANATION_REPORT,
     INPUT_SAMPLES,
     MODEL_EXPLANATIONS,
     PREDICTIONS,
@@ -83,7 +85,8 @@ def tracking_sensor(
         name=f"{names.slug}_tracking_sensor",
         default_status=settings.default_status,
         minimum_interval_seconds=settings.interval_seconds,
-        description=f"Records the finished runs of {names.model} in MLflow, with their status.",
+        description=f"Records each finished run of {names.model} in MLflow: status, counts, metrics, and the report. "
+        "Keep it on: MLflow runs stay open without it.",
     )
     def tracking(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         cursor = TrackingCursor.read(context.cursor, datetime.now(UTC).timestamp())
@@ -187,6 +190,7 @@ def _metadata(materializations: Mapping[str, Materialization], asset: str) -> Ma
 
 
 def _files(materializations: Mapping[str, Materialization], tables: TableIOManager) -> Iterator[tuple[str, bytes]]:
+    yield from _report(materializations, tables)
     summary = materializations.get(MODEL_EXPLANATIONS)
     if summary is None:
         return
@@ -200,9 +204,16 @@ def _files(materializations: Mapping[str, Materialization], tables: TableIOManag
     if Provenance.of(published.schema).data_version == summary.data_version:
         rows = published.to_table().to_pylist()
         yield "explanation_summary.json", json.dumps(rows, indent=1).encode()
-        report = tables.place(REPORT_FILE)
-        if report.exists():
-            yield REPORT_FILE, report.read_bytes()
+
+
+def _report(materializations: Mapping[str, Materialization], tables: TableIOManager) -> Iterator[tuple[str, bytes]]:
+    place = tables.place(REPORT_FILE)
+    if EXPLANATION_REPORT not in materializations or not place.exists():
+        return
+    report = place.read_text()
+    # A later run may have published since; then the report of this run no longer exists.
+    if report_version(report) == materializations[EXPLANATION_REPORT].data_version:
+        yield REPORT_FILE, report.encode()
 
 
 def _finished_runs(instance: dg.DagsterInstance, cursor: TrackingCursor) -> Iterator[dg.RunRecord]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
 
 import dagster as dg
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from mlops_assets.errors import ConfigurationError
 from mlops_assets.models.registry import check_alias_or_version
@@ -57,7 +57,12 @@ class ModelSettings(SettingsGroup):
     inputs: InputsSettings = Field(
         description="The table to score.", examples=[{"path": "data/customers.parquet", "row_key": ["customer_id"]}]
     )
-    outputs: OutputsSettings = Field(description="Where the tables are written.", examples=[{"path": "tables/churn"}])
+    outputs: OutputsSettings = Field(
+        default_factory=OutputsSettings,
+        validate_default=True,
+        description="Where the tables are written; without it, Parquet files below tables/<name>.",
+        examples=[{"path": "tables/churn"}],
+    )
     partitions: PartitionsSettings | str | None = Field(
         default=None,
         description="Partitions of the tables: {type: daily | hourly | monthly, start: 2024-01-01}, {type: static, "
@@ -147,6 +152,14 @@ class ModelSettings(SettingsGroup):
         except ConfigurationError as error:
             raise ValueError(str(error)) from error
         return value
+
+    @field_validator("outputs")
+    @classmethod
+    def _fill_in_path(cls, value: OutputsSettings, info: ValidationInfo) -> OutputsSettings:
+        if value.path is not None or not info.data.get("registered_model"):
+            return value
+        names = ModelNames(info.data["registered_model"], info.data.get("name"))
+        return value.model_copy(update={"path": f"tables/{names.prefix}"})
 
     @field_validator("partitions", mode="before")
     @classmethod

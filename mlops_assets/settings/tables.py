@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import dagster as dg
 from pydantic import Field, field_validator, model_validator
@@ -188,8 +189,9 @@ class InputsSettings(SettingsGroup):
 class OutputsSettings(SettingsGroup):
     """Where the tables go: ``<path>/<asset>.parquet``, the Delta table ``<path>/<asset>``, or tables of a database."""
 
-    path: str = Field(
-        description="Folder or fsspec URL, relative to the project's folder.",
+    path: str | None = Field(
+        default=None,
+        description="Folder or fsspec URL, relative to the project's folder. Null: tables/<name>.",
         examples=["tables/churn", "s3://bucket/churn"],
     )
     format: Literal["parquet", "csv", "delta", "sql"] = Field(
@@ -231,6 +233,12 @@ class OutputsSettings(SettingsGroup):
         "`format`.",
         examples=["my_project.writers.MyTables"],
     )
+    url: str | None = Field(
+        default=None,
+        description="http:// or https:// address at which a web server serves the folder `path`; the page of "
+        "explanation_report then links to the report there. Null: it shows the path.",
+        examples=["https://reports.example.com/churn"],
+    )
     storage_options: dict[str, Any] | None = Field(
         default=None,
         description="Options for fsspec. Write secrets as {env: NAME_OF_VARIABLE}; they are read when a run starts.",
@@ -247,13 +255,33 @@ class OutputsSettings(SettingsGroup):
         _checked_database(self.database)
         return self
 
+    @field_validator("url")
+    @classmethod
+    def _served(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        address = urlsplit(value)
+        if address.scheme not in ("http", "https") or not address.hostname:
+            raise ValueError(f"outputs.url is {value!r}; write an address such as https://reports.example.com/churn")
+        if address.username or address.password:
+            raise ValueError("outputs.url holds a user or password, which everybody would see in Dagster; leave it out")
+        if address.query or address.fragment:
+            raise ValueError(f"outputs.url is {value!r}; write the folder's address alone, without ? and #")
+        return value
+
+    @property
+    def folder(self) -> str:
+        """`path`, as written or as the model's settings fill it in."""
+        assert self.path is not None
+        return self.path
+
     def address(self, root: Path) -> str:
         """`path`, absolute; nothing is read from the environment."""
-        return Location.parse(self.path, base=root).address
+        return Location.parse(self.folder, base=root).address
 
     def location(self, root: Path) -> Location:
         """Where the tables are; reads the environment variables that `storage_options` name."""
-        return open_location(self.path, self.storage_options, base=root)
+        return open_location(self.folder, self.storage_options, base=root)
 
 
 def database_setting(database: str | EnvironmentSettings) -> dict[str, Any]:

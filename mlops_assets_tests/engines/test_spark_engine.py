@@ -168,8 +168,8 @@ def test_every_table_is_the_one_of_the_local_engine_byte_for_byte(cluster, trees
         assert there.success, kind
         assert files(there.tables) == expected, kind
         for name in ("predictions", "sample_explanations"):
-            assert there.metadata(name)["rows_computed"] == ROWS - 5, kind
-            assert there.metadata(name)["workers"] in (1, 2), kind
+            assert there.metadata(name)["work"]["rows_computed"] == ROWS - 5, kind
+            assert there.metadata(name)["work"]["workers"] in (1, 2), kind
 
 
 def test_the_model_is_loaded_once_per_worker_process(cluster, registry, frame, run, tmp_path):
@@ -177,9 +177,9 @@ def test_the_model_is_loaded_once_per_worker_process(cluster, registry, frame, r
     done = run(frame, job="inference", trust={"allow_pickle": True}, engine=settings_of(cluster, "master"), **COMMON)
     assert done.success
     loaded, batches = processes(tmp_path / "seen", "load"), processes(tmp_path / "seen", "batch")
-    assert len(loaded) == len(set(loaded)) == done.metadata("predictions")["workers"]
+    assert len(loaded) == len(set(loaded)) == done.metadata("predictions")["work"]["workers"]
     assert set(batches) == set(loaded)
-    assert len(batches) == done.metadata("predictions")["chunks_computed"] > 2 * len(loaded)
+    assert len(batches) == done.metadata("predictions")["work"]["chunks_computed"] > 2 * len(loaded)
 
 
 def test_a_worker_that_is_killed_changes_nothing(cluster, registry, frame, run, tmp_path):
@@ -194,7 +194,7 @@ def test_a_worker_that_is_killed_changes_nothing(cluster, registry, frame, run, 
     assert predictions["customer"].tolist() == accepted["customer"].tolist()
     assert predictions["prediction"].tolist() == (accepted["a"] * 2 + accepted["b"]).tolist()
     # Both workers were at it when one was killed, and most was still to do.
-    assert done_before[0] < done.metadata("predictions")["chunks_computed"] / 2
+    assert done_before[0] < done.metadata("predictions")["work"]["chunks_computed"] / 2
 
 
 def test_a_worker_that_is_killed_while_it_explains_changes_nothing(cluster, registry, frame, run, tmp_path):
@@ -212,7 +212,7 @@ def test_a_worker_that_is_killed_while_it_explains_changes_nothing(cluster, regi
     assert files(there.tables) == expected
     # Both workers explained when one was killed, and somebody went on.
     assert len(done_before) == 1
-    assert there.metadata("sample_explanations")["rows_computed"] == ROWS - 5
+    assert there.metadata("sample_explanations")["work"]["rows_computed"] == ROWS - 5
 
 
 def sums_run(work: Work, store: ChunkStore | None = None) -> Run:

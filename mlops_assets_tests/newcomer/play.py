@@ -43,10 +43,12 @@ def prepare(environment: Environment, folder: Path, models: tuple[str, ...], *, 
     return replace(known, variables=known.variables | {"PYTHONPATH": os.pathsep.join(filter(None, paths))})
 
 
-def play_all(environment: Environment, folder: Path, models: tuple[str, ...], *, quick: bool) -> Iterator[Session]:
-    """One session after another, as they end."""
+def play_all(
+    environment: Environment, folder: Path, models: tuple[str, ...], *, quick: bool, by_hand: bool = False
+) -> Iterator[Session]:
+    """One session after another, as they end; `by_hand`: with a YAML written by hand, not by ``mlops-assets init``."""
     known = prepare(environment, folder, models, quick=quick)
-    has_init = known.has_command("init")
+    has_init = not by_hand and known.has_command("init")
     for model in models:
         expected = folder / "training" / "expected" / f"{model}.parquet"
         yield play(known, folder / "my-project", expected, model, has_init=has_init)

@@ -47,12 +47,11 @@ def defs():
     "src/my_project/defs/__init__.py": "",
     "tests/__init__.py": "",
 }
-# What the documentation shows; the newcomer writes their own names into three of its lines.
+# What the documentation shows; the newcomer writes their own names into two of its lines.
 DOCUMENTED_YAML = """type: mlops_assets.MlflowModelComponent
 attributes:
   model: churn
   inputs: {path: data/customers.parquet, row_key: [customer_id]}
-  outputs: {path: tables/churn}
 """
 
 
@@ -71,10 +70,8 @@ def yaml_place(root: Path, model: str) -> Path:
 
 def write_yaml_by_hand(root: Path, model: str) -> int:
     """The documented YAML with the newcomer's own names; returns how many lines were edited."""
-    text = (
-        DOCUMENTED_YAML.replace("model: churn", f"model: {model}")
-        .replace("data/customers.parquet, row_key: [customer_id]", f"data/{model}.parquet, row_key: [id]")
-        .replace("tables/churn", f"tables/{model}")
+    text = DOCUMENTED_YAML.replace("model: churn", f"model: {model}").replace(
+        "data/customers.parquet, row_key: [customer_id]", f"data/{model}.parquet, row_key: [id]"
     )
     place = yaml_place(root, model)
     place.parent.mkdir(parents=True, exist_ok=True)

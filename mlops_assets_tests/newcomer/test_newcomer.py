@@ -22,6 +22,15 @@ def test_each_kind_of_model_ends_in_predictions_and_explanations(model, sessions
     assert session.passed, f"{table_of([session])}\n{session.problem}\n{session.messages}"
 
 
+@pytest.mark.slow
+def test_a_yaml_written_by_hand_takes_three_edits_where_the_model_wants_missing_values(tmp_path):
+    environment = running_environment(tmp_path / "environment", build_wheel(tmp_path / "wheel"))
+    (session,) = play_all(environment, tmp_path, ("forest_imputer",), quick=True, by_hand=True)
+    assert session.passed, f"{table_of([session])}\n{session.problem}\n{session.messages}"
+    assert session.edited == 3  # the model, the table, and `contract: {missing: allow}`
+    assert "SimpleImputer" in session.messages[0]
+
+
 def test_the_first_setting_of_a_message_is_followed():
     message = "Refused. Write `contract: {missing: allow}` into its YAML, or `contract: {max_rejected: 3}`."
     assert read_advice(message).settings == {"contract": {"missing": "allow"}}

@@ -118,6 +118,9 @@ class Matching:
     def _match_named(self, specs: "Schema") -> None:
         names = self._source.names
         seen: set[str] = set()
+        if specs.inputs and not any(spec.name in names for spec in specs.inputs) and not specs.required_input_names():
+            # Optional as they all are, rows of nulls are not what anybody means.
+            self.problems.append("it has none of the signature's columns")
         for spec in specs.inputs:
             if not isinstance(spec.name, str) or not spec.name or spec.name in seen:
                 fault = "used twice" if spec.name in seen else "no name"

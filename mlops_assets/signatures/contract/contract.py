@@ -25,6 +25,7 @@ import pyarrow as pa
 
 from mlops_assets.errors import ContractError
 from mlops_assets.signatures.contract.column_matching import ContractPolicy, MatchedColumn, Matching
+from mlops_assets.signatures.contract.delimiters import delimiter_advice
 from mlops_assets.signatures.contract.rejection_reasons import (
     REASONS,
     REASONS_TYPE,
@@ -111,7 +112,8 @@ class Contract:
             raise ContractError(
                 "The table cannot conform to the signature: " + "; ".join(matching.problems),
                 where=where,
-                fix=_conversion_advice(matching.convertible),
+                fix=delimiter_advice([name for name in source.names if name not in row_key])
+                or _conversion_advice(matching.convertible),
             )
         keys = [MatchedColumn(name, source.get_field_index(name), None) for name in row_key]
         self._columns = keys + [column for column in matching.columns if column.name not in row_key]

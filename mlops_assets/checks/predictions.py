@@ -1,0 +1,204 @@
+"""Checks of the predictions."""
+
+from collections.abc import Iterator, Mapping
+
+import dagster as dg
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+from mlops_assets.arrow.provenance import Provenance
+from mlops_assets.arrow.views import rows_of
+from mlops_assets.checks.failures import TOGETHER_AGAIN, log_failure
+from mlops_assets.io_managers.run_partition import of_the_run
+from mlops_assets.metadata import quote_markdown, strip_markup, table_metadata
+from mlops_assets.naming import INPUT_SAMPLES, MODEL_SIGNATURE, PREDICTIONS, ModelNames
+from mlops_assets.scoring.key_agreement import compare_keys
+from mlops_assets.scoring.prediction_columns import model_output_columns
+from mlops_assets.scoring.provenance import PredictionsProvenance
+from mlops_assets.scoring.statistics import ColumnStatistics
+
+
+def prediction_checks(names: ModelNames) -> dg.AssetChecksDefinition:
+    """`one_row_per_input` and `within_output_signature` (blocking), `finite` (a warning)."""
+    key = names.key(PREDICTIONS)
+
+    @dg.multi_asset_check(
+        name=f"{names.slug}__predictions_checks",
+        specs=[
+            dg.AssetCheckSpec(
+                "one_row_per_input",
+                asset=key,
+                additional_deps=[names.key(INPUT_SAMPLES)],
+                blocking=True,
+                description="Compares the row keys of predictions and input_samples: each once, in order. If it fails: "
+                "materialize the whole family again.",
+            ),
+            dg.AssetCheckSpec(
+                "within_output_signature",
+                asset=key,
+                additional_deps=[names.key(MODEL_SIGNATURE)],
+                blocking=True,
+                description="Compares columns, types and values of predictions with the outputs that the signature "
+                "declares. If it fails: log the model again with the outputs that it returns.",
+            ),
+            dg.AssetCheckSpec(
+                "finite",
+                asset=key,
+                description="Counts null, NaN and infinity in each output: there is none. If it fails: look for "
+                "missing inputs in these rows. A warning.",
+            ),
+            dg.AssetCheckSpec(
+                "same_in_any_batch",
+                asset=key,
+                description="Predicts a sample of the rows again in smaller batches and compares: no prediction "
+                "depends on the rows beside it. If it fails: mend the model. A warning.",
+            ),
+        ],
+        ins={
+            PREDICTIONS: of_the_run(names, PREDICTIONS),
+            INPUT_SAMPLES: of_the_run(names, INPUT_SAMPLES),
+            MODEL_SIGNATURE: dg.AssetIn(key=names.key(MODEL_SIGNATURE)),
+        },
+    )
+    def predictions_are_sound(
+        context: dg.AssetCheckExecutionContext,
+        predictions: ds.Dataset,
+        input_samples: ds.Dataset,
+        model_signature: str,
+    ) -> Iterator[dg.AssetCheckResult]:
+        source = Provenance.of(predictions.schema)
+        for result in (
+            _one_row_per_input(predictions, input_samples, source, key),
+            _within_signature(predictions, model_signature, source, key),
+            _finite(predictions, source, key),
+            _same_in_any_batch(source, key),
+        ):
+            yield log_failure(context, result)
+
+    return predictions_are_sound
+
+
+def _one_row_per_input(
+    predictions: ds.Dataset, input_samples: ds.Dataset, source: Provenance, key: dg.AssetKey
+) -> dg.AssetCheckResult:
+    key_columns = list(source.row_key)
+    agreement = compare_keys(rows_of(input_samples, key_columns), rows_of(predictions, key_columns), source.row_key)
+    return dg.AssetCheckResult(
+        check_name="one_row_per_input",
+        asset_key=key,
+        passed=agreement.agrees,
+        description=f"{agreement.actual} predictions for {agreement.expected} input rows, key by key"
+        + ("" if agreement.agrees else f": {_first_difference(agreement.first_difference)}. {TOGETHER_AGAIN}"),
+        metadata={
+            "input_rows": agreement.expected,
+            "prediction_rows": agreement.actual,
+            "first_row_with_another_key": "(none)"
+            if agreement.first_difference is None
+            else f"row {agreement.first_difference}",
+            "row_key": ", ".join(source.row_key),
+        },
+    )
+
+
+def _within_signature(
+    predictions: ds.Dataset, model_signature: str, source: Provenance, key: dg.AssetKey
+) -> dg.AssetCheckResult:
+    from mlops_assets.signatures.contract.output_contract import OutputContract
+    from mlops_assets.signatures.mlflow.signature_json import describe, signature_from_json
+
+    columns = model_output_columns(predictions.schema, source.row_key)
+    produced = pa.schema([predictions.schema.field(name) for name in columns])
+    method = PredictionsProvenance.of(source).predict_method
+    signature = signature_from_json(model_signature)
+    outputs = signature.outputs
+    shown = {
+        "predict_method": method,
+        "produced": table_metadata(
+            [{"column": field.name, "type": field.type} for field in produced], {"column": "string", "type": "string"}
+        ),
+        "declared": table_metadata(
+            [row for row in describe(signature) if row["part"] == "output"],
+            {"name": "string", "type": "string", "required": "bool"},
+        ),
+    }
+    if method != "predict" or outputs is None:
+        reason = (
+            "Not compared: the signature describes predict, not predict_proba"
+            if outputs
+            else "Not compared: the signature declares no outputs"
+        )
+        return dg.AssetCheckResult(
+            check_name="within_output_signature", asset_key=key, passed=True, description=reason, metadata=shown
+        )
+    problems = OutputContract(outputs, produced).judge(rows_of(predictions, columns))
+    return dg.AssetCheckResult(
+        check_name="within_output_signature",
+        asset_key=key,
+        passed=not problems,
+        description=quote_markdown(f"{'; '.join(problems)}. {_OTHER_OUTPUTS}")
+        if problems
+        else f"{len(columns)} output columns have the names and types of the signature's outputs",
+        metadata=shown,
+    )
+
+
+def _finite(predictions: ds.Dataset, source: Provenance, key: dg.AssetKey) -> dg.AssetCheckResult:
+    columns = model_output_columns(predictions.schema, source.row_key)
+    statistics = {name: ColumnStatistics() for name in columns}
+    for batch in rows_of(predictions, columns):
+        for name in columns:
+            statistics[name].add(batch.column(name))
+    rows = predictions.count_rows()
+    bad = {name: column.nulls + column.not_finite for name, column in statistics.items()}
+    return dg.AssetCheckResult(
+        check_name="finite",
+        asset_key=key,
+        passed=not any(bad.values()),
+        severity=dg.AssetCheckSeverity.WARN,
+        description=_describe_finite(bad, rows),
+        metadata={
+            "rows": rows,
+            "null_or_not_finite": sum(bad.values()),
+            "outputs": table_metadata(
+                [{"output": name, "null_or_not_finite": count} for name, count in bad.items() if count],
+                {"output": "string", "null_or_not_finite": "int"},
+            ),
+        },
+    )
+
+
+def _same_in_any_batch(source: Provenance, key: dg.AssetKey) -> dg.AssetCheckResult:
+    dependence = PredictionsProvenance.of(source).batch_dependence
+    compared, different = dependence.rows, dependence.different
+    return dg.AssetCheckResult(
+        check_name="same_in_any_batch",
+        asset_key=key,
+        passed=different == 0,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"{different} of {compared} rows got another prediction in smaller batches: the model's answer "
+        "depends on predict.batch_rows and on the rows beside a row. Mend the model"
+        if different
+        else f"{compared} rows were predicted again in smaller batches, and each got the same prediction",
+        metadata={"rows_compared": compared, "rows_that_differ": different},
+    )
+
+
+_OUTPUTS_SHOWN = 10
+_OTHER_OUTPUTS = (
+    "The model returns something else than its signature says: log it again with the outputs that it returns"
+)
+
+
+def _first_difference(position: int | None) -> str:
+    return "the number of rows differs" if position is None else f"row {position} has another key"
+
+
+def _describe_finite(bad: Mapping[str, int], rows: int) -> str:
+    counts = [f"{strip_markup(name)}: {count}" for name, count in bad.items() if count]
+    found = ", ".join(counts[:_OUTPUTS_SHOWN]) + (", ..." if len(counts) > _OUTPUTS_SHOWN else "")
+    if not found:
+        return f"No null, NaN or infinity in {len(bad)} output columns of {rows} rows"
+    return (
+        f"Null, NaN or infinity in {rows} rows ({found}). Find these rows in predictions: missing inputs that the "
+        "model cannot handle (contract.missing), or a model that returns none for them"
+    )
