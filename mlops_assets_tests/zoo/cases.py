@@ -2,10 +2,10 @@
 
 from collections import Counter
 
-from mlops_assets_tests.zoo import lightgbm_models, sklearn_trees, xgboost_models
+from mlops_assets_tests.zoo import catboost_models, lightgbm_models, sklearn_trees, xgboost_models
 from mlops_assets_tests.zoo.case import Case
 
-MODULES = (sklearn_trees, lightgbm_models, xgboost_models)
+MODULES = (sklearn_trees, lightgbm_models, xgboost_models, catboost_models)
 
 
 def all_cases() -> tuple[Case, ...]:

@@ -40,7 +40,10 @@ def xgboost_iterations(model: Any) -> tuple[int, int]:
 
 
 def _catboost(model: Any, data: Any) -> Any:
-    return model.predict(data, prediction_type="RawFormulaVal")
+    from catboost import CatBoost
+
+    # Of the base class: a CatBoostRanker's own has no prediction_type.
+    return CatBoost.predict(model, data, prediction_type="RawFormulaVal")
 
 
 def _xgboost(model: Any, data: Any) -> Any:

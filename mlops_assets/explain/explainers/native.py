@@ -29,9 +29,8 @@ _SPACE_ROWS = 8
 class NativeExplainer(Explainer):
     """SHAP values from the library's own exact algorithm.
 
-    CatBoost (``ShapValues``), where categorical or non-symmetric splits keep its trees from `TreeExplainer`; XGBoost
-    (``pred_contribs``), where it takes pandas' own categories. Space: that of the model's objective, as
-    `TreeExplainer` has it.
+    CatBoost (``ShapValues``), where splits on categories, texts or embeddings keep its trees from `TreeExplainer`; and
+    XGBoost (``pred_contribs``) where it is asked for. Space: that of the model's objective, as `TreeExplainer` has it.
     """
 
     KIND: ClassVar[Literal["NativeExplainer"]] = "NativeExplainer"
@@ -83,7 +82,12 @@ class NativeExplainer(Explainer):
 def _catboost_contributions(model: Any, data: Any) -> Any:
     from catboost import Pool
 
-    pool = Pool(data, cat_features=model.get_cat_feature_indices())
+    pool = Pool(
+        data,
+        cat_features=model.get_cat_feature_indices(),
+        text_features=model.get_text_feature_indices(),
+        embedding_features=model.get_embedding_feature_indices(),
+    )
     return model.get_feature_importance(pool, type="ShapValues")
 
 
