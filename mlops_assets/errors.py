@@ -4,9 +4,10 @@ One base class, so that a caller can tell this package's verdicts from defects. 
 only names, types, positions and row keys.
 """
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import Protocol, TypeVar
+from typing import Protocol, Self, TypeVar
 
 _LONGEST_CAUSE = 300
 
@@ -29,12 +30,27 @@ class MlopsAssetsError(Exception):
     'The table is empty (in.csv). Give a table with rows.'
     """
 
+    row_keys: tuple[str, ...] = ()
+    """The first keys of the rows concerned, where there are such; `name_rows` puts them into the message."""
+    places: tuple[int, ...] = ()
+    """Where these rows are among those that were given."""
+
     def __init__(self, what: str, *, where: str | None = None, fix: str | None = None) -> None:
         self.what, self.where, self.fix = what, where, fix
         sentence = strip_ends(what) or type(self).__name__
         place = f" ({where.strip()})" if where and where.strip() else ""
         remedy = strip_ends(fix or "")
         super().__init__(" ".join(_with_full_stop(part) for part in (f"{sentence}{place}", remedy) if part))
+
+    def name_rows(self) -> Self:
+        """This error with `row_keys`, if any, in its message: keys identify people, and are not for all logs."""
+        if not self.row_keys:
+            return self
+        rows = f"the first rows are {'; '.join(self.row_keys)}"
+        where = f"{self.where}; {rows}" if self.where else rows
+        named = type(self)(self.what, where=where, fix=self.fix)
+        named.row_keys, named.places, named.__cause__ = self.row_keys, self.places, self.__cause__
+        return named
 
 
 class ConfigurationError(MlopsAssetsError):
@@ -150,6 +166,18 @@ def describe_cause(error: BaseException) -> str:
     """
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return strip_ends(f"{type(error).__name__}: {lines[0][:_LONGEST_CAUSE] if lines else ''}")
+
+
+def describe_without_values(error: BaseException) -> str:
+    """Another library's error as `describe_cause` has it, with dots for what it quotes, which may be a value.
+
+    Examples
+    --------
+    >>> describe_without_values(ValueError("Could not convert 'Smith' to int64"))
+    "ValueError: Could not convert '...' to int64"
+    """
+    text = re.sub(r"'[^']*'|'.*$", "'...'", re.sub(r'"[^"]*"|".*$', '"..."', describe_cause(error)))
+    return strip_ends(text)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -106,12 +106,15 @@ def model_definitions(
 def _assets(settings: ModelSettings, signer: Signer, root: Path) -> list[dg.AssetsDefinition]:
     names, inputs, outputs, partitions = settings.names, settings.inputs, settings.outputs, settings.partitions_def
     engine_and_store = EngineAndStore(settings.engine, settings.resume, root)
+    show_values = settings.contract.show_values
     assets = [
         champion_model_asset(names, settings.alias_or_version, settings.trust, tracked=settings.tracking.enabled),
         model_signature_asset(names, inputs, partitions, reads_inputs=signer.reads_inputs),
         sample_assets(names, inputs, settings.contract, outputs, partitions, root),
-        predictions_asset(names, settings.predict, outputs, engine_and_store, partitions),
-        sample_explanations_assets(names, settings.explain, outputs, engine_and_store, partitions),
+        predictions_asset(names, settings.predict, outputs, engine_and_store, partitions, show_values=show_values),
+        sample_explanations_assets(
+            names, settings.explain, outputs, engine_and_store, partitions, show_values=show_values
+        ),
         model_explanations_assets(names, outputs, partitions, tracked=settings.tracking.enabled),
     ]
     if outputs.joined:

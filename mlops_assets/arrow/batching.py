@@ -4,10 +4,11 @@ from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
 
-from mlops_assets.errors import TableError
+from mlops_assets.errors import TableError, describe_without_values
 
 BATCH_ROWS = 65_536
 """No batch that a reader of this package hands on has more rows."""
+_MOST_BYTES = 2**31 - 1  # Arrow's 32-bit offsets
 
 
 def split_batches(batches: Iterable[pa.RecordBatch], rows: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
@@ -59,15 +60,47 @@ def join_batches(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
     Raises
     ------
     TableError
-        A column of text or bytes would pass 2 GiB.
+        A column of text or bytes would pass 2 GiB; or the batches have different columns.
     """
     if len(batches) == 1:
         return batches[0]
     try:
         return pa.concat_batches(batches)
-    except pa.ArrowInvalid as error:
-        rows = sum(batch.num_rows for batch in batches)
-        raise TableError(
-            f"{rows} rows hold more than 2 GiB of text or bytes in one column",
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
+        raise _why_not_joined(batches, error) from error
+
+
+def _why_not_joined(batches: list[pa.RecordBatch], error: Exception) -> TableError:
+    rows, schema = sum(batch.num_rows for batch in batches), batches[0].schema
+    other = next((batch.schema for batch in batches if not batch.schema.equals(schema)), None)
+    if other is not None:
+        return TableError(
+            f"{rows} rows that belong together have different columns: {_describe_difference(schema, other)}",
+            fix="Give all rows of the table the same columns and types",
+        )
+    large = [
+        name
+        for place, name in enumerate(schema.names)
+        if sum(batch.column(place).get_total_buffer_size() for batch in batches) > _MOST_BYTES
+    ]
+    if "overflow" in str(error) and large:
+        return TableError(
+            f"{rows} rows hold more than 2 GiB of text or bytes in one column: {', '.join(map(repr, large))}",
             fix="Give that column the type large_string or large_binary",
-        ) from error
+        )
+    return TableError(
+        f"{rows} rows cannot be put together, and Arrow gives as the reason: {describe_without_values(error)}",
+        fix="Compare the types of the columns with what Arrow says",
+    )
+
+
+def _describe_difference(one: pa.Schema, other: pa.Schema) -> str:
+    if one.names != other.names:
+        return f"{', '.join(one.names)} and {', '.join(other.names)}"
+    differences = [
+        f"{left.name!r} is {left.type}{'' if left.nullable else ' (never null)'} and "
+        f"{right.type}{'' if right.nullable else ' (never null)'}"
+        for left, right in zip(one, other, strict=True)
+        if not left.equals(right)
+    ]
+    return "; ".join(differences) or "their metadata differ"

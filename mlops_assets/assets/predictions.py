@@ -56,8 +56,10 @@ def predictions_asset(
     outputs: OutputsSettings,
     engine_and_store: EngineAndStore,
     partitions: "dg.PartitionsDefinition[str] | None",
+    *,
+    show_values: bool = False,
 ) -> dg.AssetsDefinition:
-    """`predictions` of one model."""
+    """`predictions` of one model; `show_values`: a failure of the model names row keys."""
 
     class PredictConfig(dg.Config):
         """How a run predicts."""
@@ -103,6 +105,7 @@ def predictions_asset(
             params=config.params,
             batch_rows=defaults.batch_rows,
             store=engine_and_store.store(),
+            show_values=show_values,
             log=context.log.info,
         )
         stream, provenance = scored.stream, scored.provenance

@@ -61,8 +61,13 @@ def sample_explanations_assets(
     outputs: OutputsSettings,
     engine_and_store: EngineAndStore,
     partitions: "dg.PartitionsDefinition[str] | None",
+    *,
+    show_values: bool = False,
 ) -> dg.AssetsDefinition:
-    """`sample_explanations` of one model, and the background that they compare with: made in one step."""
+    """`sample_explanations` of one model, and the background that they compare with: made in one step.
+
+    `show_values`: a failure of the model names row keys.
+    """
 
     class ExplainRunConfig(dg.Config):
         """Which rows a run explains, and with what seed."""
@@ -129,6 +134,7 @@ def sample_explanations_assets(
             selection=config.selection(),
             batch_rows=defaults.batch_rows,
             store=engine_and_store.store(),
+            show_values=show_values,
             log=context.log.info,
         )
         explainer, provenance = explained.explainer, explained.provenance

@@ -168,6 +168,7 @@ def _stored(
         origin.outputs,
         origin.space,
         model_output_columns(predictions.schema, source.row_key),
+        origin.decision,
     )
     return dg.AssetCheckResult(
         check_name=name,

@@ -1,6 +1,7 @@
 """Checks of the predictions."""
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import dagster as dg
 import pyarrow as pa
@@ -12,10 +13,10 @@ from mlops_assets.checks.failures import TOGETHER_AGAIN, log_failure
 from mlops_assets.io_managers.run_partition import of_the_run
 from mlops_assets.metadata import quote_markdown, strip_markup, table_metadata
 from mlops_assets.naming import INPUT_SAMPLES, MODEL_SIGNATURE, PREDICTIONS, ModelNames
+from mlops_assets.scoring.finite import OUTPUT_COLUMNS, find_not_finite
 from mlops_assets.scoring.key_agreement import compare_keys
 from mlops_assets.scoring.prediction_columns import model_output_columns
 from mlops_assets.scoring.provenance import PredictionsProvenance
-from mlops_assets.scoring.statistics import ColumnStatistics
 
 
 def prediction_checks(names: ModelNames) -> dg.AssetChecksDefinition:
@@ -144,26 +145,25 @@ def _within_signature(
 
 def _finite(predictions: ds.Dataset, source: Provenance, key: dg.AssetKey) -> dg.AssetCheckResult:
     columns = model_output_columns(predictions.schema, source.row_key)
-    statistics = {name: ColumnStatistics() for name in columns}
-    for batch in rows_of(predictions, columns):
-        for name in columns:
-            statistics[name].add(batch.column(name))
-    rows = predictions.count_rows()
-    bad = {name: column.nulls + column.not_finite for name, column in statistics.items()}
+    verdict = find_not_finite(rows_of(predictions), columns, source.row_key)
+    metadata: dict[str, Any] = {
+        "rows": verdict.rows,
+        "null_or_not_finite": sum(verdict.bad.values()),
+        "outputs": table_metadata(
+            [{"output": name, "null_or_not_finite": count} for name, count in verdict.bad.items() if count],
+            {"output": "string", "null_or_not_finite": "int"},
+        ),
+    }
+    if verdict.listed:
+        listed_columns = dict.fromkeys((*source.row_key, OUTPUT_COLUMNS), "string")
+        metadata["first_rows"] = table_metadata(verdict.listed, listed_columns)
     return dg.AssetCheckResult(
         check_name="finite",
         asset_key=key,
-        passed=not any(bad.values()),
+        passed=not any(verdict.bad.values()),
         severity=dg.AssetCheckSeverity.WARN,
-        description=_describe_finite(bad, rows),
-        metadata={
-            "rows": rows,
-            "null_or_not_finite": sum(bad.values()),
-            "outputs": table_metadata(
-                [{"output": name, "null_or_not_finite": count} for name, count in bad.items() if count],
-                {"output": "string", "null_or_not_finite": "int"},
-            ),
-        },
+        description=_describe_finite(verdict.bad, verdict.rows),
+        metadata=metadata,
     )
 
 
@@ -199,6 +199,6 @@ def _describe_finite(bad: Mapping[str, int], rows: int) -> str:
     if not found:
         return f"No null, NaN or infinity in {len(bad)} output columns of {rows} rows"
     return (
-        f"Null, NaN or infinity in {rows} rows ({found}). Find these rows in predictions: missing inputs that the "
-        "model cannot handle (contract.missing), or a model that returns none for them"
+        f"Null, NaN or infinity in {rows} rows ({found}). The table lists the first: missing inputs that the model "
+        "cannot handle (contract.missing), or a model that returns none for them"
     )

@@ -8,11 +8,11 @@ import pickle
 import sys
 import traceback
 from contextlib import suppress
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import pyarrow as pa
 
-from mlops_assets.errors import MlopsAssetsError, WorkerError
+from mlops_assets.errors import MlopsAssetsError, WorkerError, describe_cause
 
 DONE, FAILED = b"+", b"-"
 _LENGTH = 8
@@ -49,14 +49,37 @@ def deserialize_batch(data: bytes) -> pa.RecordBatch:
         return reader.read_next_batch()
 
 
+class CauseInWorkerError(Exception):
+    """What an error had as its cause in another process: the name of its class, its message, and its traceback."""
+
+
 def pickle_error(error: Exception) -> bytes:
-    """An exception for another process: one of this package's as it is, any other as its traceback."""
-    if not isinstance(error, MlopsAssetsError):
-        name = type(error).__name__
-        described = WorkerError(f"A worker process failed with {name}: {error}")
-        described.add_note("".join(traceback.format_exception(error)))
-        error = described
-    return pickle.dumps(error)
+    """An exception for another process: one of this package's with its cause, any other as its traceback."""
+    cause: BaseException | None = error
+    if isinstance(error, MlopsAssetsError):
+        cause = error.__cause__
+    else:
+        error = WorkerError(
+            f"A worker process failed with {describe_cause(error)}",
+            where="engine.workers",
+            fix="Read its traceback, the cause in the event log; report it where it is in mlops_assets",
+        )
+        error.add_note("".join(traceback.format_exception(cause)))
+    told = None
+    if cause is not None:
+        # The class itself may belong to a module that only the worker can import.
+        told = "".join(traceback.format_exception_only(cause)).strip(), "".join(traceback.format_exception(cause))
+    return pickle.dumps((error, told))
+
+
+def unpickle_error(data: bytes | pa.Buffer) -> Exception:
+    """What `pickle_error` wrote, with its cause."""
+    error, told = cast("tuple[Exception, tuple[str, str] | None]", pickle.loads(data))
+    if told is not None:
+        message, trace = told
+        error.__cause__ = CauseInWorkerError(message)
+        error.__cause__.add_note(trace)
+    return error
 
 
 def _serve(incoming: BinaryIO, outgoing: BinaryIO) -> None:

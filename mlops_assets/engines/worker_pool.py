@@ -7,11 +7,17 @@ import sys
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
-from typing import cast
 
 import pyarrow as pa
 
-from mlops_assets.engines.worker import FAILED, deserialize_batch, read_frame, serialize_batch, write_frame
+from mlops_assets.engines.worker import (
+    FAILED,
+    deserialize_batch,
+    read_frame,
+    serialize_batch,
+    unpickle_error,
+    write_frame,
+)
 from mlops_assets.errors import WorkerError
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -95,5 +101,5 @@ class WorkerPool:
                 fix="See the log; where memory ran out, use fewer workers or smaller batches. What was done is kept",
             )
         if answer[:1] == FAILED:
-            raise cast(Exception, pickle.loads(answer[1:]))
+            raise unpickle_error(answer[1:])
         return answer[1:]

@@ -1,13 +1,15 @@
 """Turn a pinned, trusted folder into a `LoadedModel`, once per process."""
 
+import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlops_assets.errors import ConfigurationError, MlopsAssetsError, ModelLoadError
+from mlops_assets.errors import ConfigurationError, ModelLoadError
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.models.mlmodel import ModelDescription
+from mlops_assets.models.prediction_failure import advise, call_model, name_failure
 from mlops_assets.models.process_cache import ProcessCache
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.requirements import install_command, is_installed, list_requirements
@@ -85,28 +87,40 @@ def _pyfunc(folder: Path, reference: ModelReference) -> "PyFuncModel":
     import mlflow.pyfunc
 
     where = f"{reference.uri}, flavors {', '.join(repr(flavor) for flavor in reference.flavors)}"
-    try:
+
+    def load() -> "PyFuncModel":
         with list_types_in_mlmodel(folder) as complete:
             # MLflow's own comparison of versions would follow the `-r` lines of the model's requirements.txt.
             model: PyFuncModel = mlflow.pyfunc.load_model(str(complete), suppress_warnings=True)
         return model
-    except MlopsAssetsError:
-        raise
-    except ModuleNotFoundError as error:
+
+    return call_model(load, lambda error: _load_error(error, folder, where))
+
+
+def _load_error(error: BaseException, folder: Path, where: str) -> ModelLoadError:
+    # Each library has errors of its own, down to plain Exception; code of the model's own may run meanwhile.
+    if isinstance(error, ModuleNotFoundError):
         module = error.name or ""
         package = module.partition(".")[0]
         absent = f"module {module!r}, which its package does not have in the installed version"
-        raise ModelLoadError(
+        return ModelLoadError(
             "The model needs the Python "
             + (absent if is_installed(package) else f"package {package!r}, which is not installed"),
             where=where,
             fix=f"Run: {install_command(folder, module)}",
-        ) from error
-    except Exception as error:
-        # Each library has errors of its own, down to plain Exception; none of them is dropped.
-        cause = (str(error).splitlines() or [""])[0][:_LONGEST_CAUSE]
-        raise ModelLoadError(
-            f"The model's files cannot be loaded ({type(error).__name__}: {cause})",
+        )
+    cause = (str(error).splitlines() or [""])[0][:_LONGEST_CAUSE]
+    if any(frame.name == "load_context" for frame in traceback.extract_tb(error.__traceback__)):
+        return ModelLoadError(
+            f"The model's own load_context() failed {name_failure(error)}: {cause}",
             where=where,
-            fix=f"Compare the installed versions with those it was saved with: {list_requirements(folder)}",
-        ) from error
+            fix=advise(error)
+            or "Correct it: it runs wherever the model is loaded, and finds only the files that were logged with it "
+            "(`artifacts=...` of log_model, context.artifacts)",
+        )
+    return ModelLoadError(
+        f"The model's files cannot be loaded ({type(error).__name__}: {cause})",
+        where=where,
+        fix=advise(error)
+        or f"Compare the installed versions with those it was saved with: {list_requirements(folder)}",
+    )

@@ -1,21 +1,26 @@
 """A model in memory: how the rest of the package predicts, and what explainers may look into."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 from mlops_assets.errors import ConfigurationError, MlopsAssetsError, PredictionError
-from mlops_assets.models.native_input import to_native_input
+from mlops_assets.models.answers import read_answer
+from mlops_assets.models.native_input import optional_as_floats, to_native_input
+from mlops_assets.models.prediction_failure import call_model, count_rows, describe_failure
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.xgboost_categories import asks_with_categories, predict_with_categories
+from mlops_assets.signatures.mlflow.text_names import own_names, with_text_names
 
 if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
     from mlflow.models import ModelSignature
     from mlflow.pyfunc import PyFuncModel
+    from mlflow.types import Schema
 
 PredictMethod = Literal["predict", "predict_proba"]
-
-_COLUMNS_NAMED = 20
 
 
 class Source(Protocol):
@@ -72,8 +77,22 @@ class LoadedModel:
 
     @property
     def signature(self) -> "ModelSignature | None":
-        """The signature recorded with the model."""
+        """The signature recorded with the model, its names as text."""
+        recorded = self._raw_signature
+        return None if recorded is None else with_text_names(recorded)
+
+    @property
+    def _raw_signature(self) -> "ModelSignature | None":
         return self.recorded if self.recorded is not None else self.pyfunc.metadata.signature
+
+    def with_own_names(self, inputs: Any) -> Any:
+        """A frame with the column names that the model was logged with, where those are numbers; else as it is."""
+        import pandas as pd
+
+        names = own_names(self._raw_signature)
+        if not names or not isinstance(inputs, pd.DataFrame):
+            return inputs
+        return inputs.set_axis([names.get(str(name), name) for name in inputs.columns], axis="columns")
 
     @property
     def inner(self) -> object:
@@ -81,6 +100,12 @@ class LoadedModel:
         # `is None` throughout: an estimator has a length, an array has no truth.
         candidates = (self.native, getattr(self.python_model, "model", None), self.python_model)
         return next((candidate for candidate in candidates if candidate is not None), self.pyfunc)
+
+    @property
+    def predict_fn(self) -> str:
+        """The method that `pyfunc.predict` calls: what the model was logged with as its ``pyfunc_predict_fn``."""
+        flavors = getattr(getattr(self.pyfunc, "metadata", None), "flavors", None) or {}
+        return str(flavors.get("python_function", {}).get("predict_fn", "predict"))
 
     def predict(self, inputs: Any, params: Mapping[str, Any] | None = None, method: PredictMethod = "predict") -> Any:
         """What the model says of `inputs` (a pandas DataFrame, an ndarray or what its signature takes), unaltered.
@@ -92,19 +117,61 @@ class LoadedModel:
         PredictionError
             The model failed; its own error is the cause.
         """
+        import pandas as pd
+
         ask = self._method(method)
-        rows = to_native_input(inputs, self.native) if self.native is not None else inputs
+        given = self.with_own_names(inputs)
+        rows = to_native_input(given, self.native) if self.native is not None else given
+
+        def call(given: Any) -> Any:
+            if method != "predict":
+                return ask(given)
+            if asks_with_categories(given, self.native):
+                return predict_with_categories(self.native, given, params or {})
+            return self.pyfunc.predict(given, params=dict(params) if params else None)
+
         try:
-            if method == "predict":
-                if asks_with_categories(rows, self.native):
-                    return predict_with_categories(self.native, rows, params or {})
-                return self.pyfunc.predict(rows, params=dict(params) if params else None)
-            return ask(rows)
-        except MlopsAssetsError:
+            return call_model(lambda: call(rows), lambda error: self._failure(error, rows))
+        except PredictionError as error:
+            other = _in_another_form(rows, error.__cause__) if isinstance(rows, pd.DataFrame) else None
+            if other is None:
+                raise
+            with suppress(MlopsAssetsError):
+                return call_model(lambda: call(other), lambda error: self._failure(error, other))
             raise
-        except Exception as error:
-            # A model is anybody's code, and raises whatever it likes.
-            raise self._failure(error, inputs) from error
+
+    def answer(
+        self,
+        inputs: Any,
+        params: Mapping[str, Any] | None = None,
+        method: PredictMethod = "predict",
+        outputs: "Schema | None" = None,
+    ) -> "dict[str, pa.Array]":
+        """What the model says of `inputs`, as named columns in the order of the rows: see `read_answer`.
+
+        Parameters
+        ----------
+        outputs
+            Names for what has none; None: those of the recorded signature.
+
+        Raises
+        ------
+        ConfigurationError, PredictionError
+            As `predict`; or the answer cannot be put beside its rows.
+        """
+        import pandas as pd
+
+        raw = self.predict(inputs, params, method)
+        classes = getattr(self.inner, "classes_", None) if method == "predict_proba" else None
+        schema = outputs if outputs is not None else self.signature.outputs if self.signature is not None else None
+        index = inputs.index if isinstance(inputs, pd.DataFrame | pd.Series) else None
+        asked = self.predict_fn if method == "predict" else method
+        names = declared_output_names(schema)
+
+        def read() -> "dict[str, pa.Array]":
+            return read_answer(raw, count_rows(inputs) or 0, names, method, classes, index, asked)
+
+        return call_model(read, lambda error: self._failure(error, inputs))
 
     def _method(self, method: PredictMethod) -> Callable[[Any], Any]:
         if method == "predict":
@@ -118,17 +185,20 @@ class LoadedModel:
             )
         return cast(Callable[[Any], Any], probabilities)
 
-    def _failure(self, error: Exception, inputs: Any) -> PredictionError:
-        # The error's own message may hold values of the data; the event log shows it as the cause.
-        columns = [str(name) for name in getattr(inputs, "columns", ())]
-        given = f" {len(inputs)} rows" if hasattr(inputs, "__len__") else ""
-        named = f" of the columns {', '.join(columns[:_COLUMNS_NAMED])}{', ...' * (len(columns) > _COLUMNS_NAMED)}"
-        return PredictionError(
-            f"The model failed to predict{given}{named if columns else ''} with {type(error).__name__}",
-            where=self.reference.uri,
-            fix="Read the model's own message, the cause in the event log, and compare these columns and their types "
-            "with those it was trained on"
-            if self.signature is not None
-            else "It has no signature: name the columns it was trained on in its YAML, `inputs: {columns: [...]}`, "
-            "or log it with an input_example",
-        )
+    def _failure(self, error: BaseException, inputs: Any) -> MlopsAssetsError:
+        return describe_failure(error, inputs, self.reference.uri, self.signature, self.inner)
+
+
+def _in_another_form(rows: "pd.DataFrame", cause: BaseException | None) -> "pd.DataFrame | None":
+    """The rows as a model takes them that failed on them with `cause`; None where they have no other form."""
+    if isinstance(cause, KeyError) and all(str(name).isdecimal() for name in rows.columns):
+        # It asks for columns by number, and has no signature that says so.
+        return rows.set_axis([int(str(name)) for name in rows.columns], axis="columns")
+    # Estimators inside a wrapper refuse objects and pandas' NA, and take NaN for what is missing.
+    floats = optional_as_floats(rows) if isinstance(cause, Exception) else rows
+    return None if floats is rows else floats
+
+
+def declared_output_names(outputs: "Schema | None") -> Sequence[str]:
+    """The names that a signature gives its outputs; empty where it gives none."""
+    return [str(name) for name in outputs.input_names()] if outputs is not None and outputs.has_input_names() else []

@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
-from mlops_assets.errors import ArtifactsMissingError, ModelNotFoundError
+from mlops_assets.errors import ModelNotFoundError
 from mlops_assets.models.cache import ModelCache
 from mlops_assets.models.mlmodel import ModelDescription
 from mlops_assets.models.model_uri import LoggedUri
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.registry import Registry
+from mlops_assets.models.registry_errors import download_error, is_missing_resource, registry_error
 
 
 def pin_logged(registry: Registry, uri: LoggedUri, cache: ModelCache) -> ModelReference:
@@ -26,7 +27,11 @@ def pin_logged(registry: Registry, uri: LoggedUri, cache: ModelCache) -> ModelRe
     try:
         model = find_logged_model(registry.client, uri)
     except MlflowException as error:
-        raise ModelNotFoundError(f"There is no logged model {uri}", where=registry.where) from error
+        if is_missing_resource(error):
+            raise ModelNotFoundError(
+                f"There is no logged model {uri}", where=registry.where, fix="List those there are in MLflow's UI"
+            ) from error
+        raise registry_error(error, f"looking for {uri}", registry.where) from error
     with cache.open_download_folder() as folder:
         try:
             path = Path(
@@ -35,7 +40,7 @@ def pin_logged(registry: Registry, uri: LoggedUri, cache: ModelCache) -> ModelRe
                 )
             )
         except (MlflowException, OSError) as error:
-            raise ArtifactsMissingError(f"The files of {uri} cannot be read", where=registry.where) from error
+            raise download_error(error, f"downloading {uri}", model.artifact_location) from error
         description = ModelDescription.read(path)
         description.check_complete()
         digest = cache.add_folder(path)

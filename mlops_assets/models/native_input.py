@@ -26,8 +26,10 @@ def to_native_input(rows: Any, estimator: object) -> Any:
       its columns' names.
     - Missing values of object columns (None) become NaN where the model was fitted on NaN: an imputer of text, or an
       encoder that has NaN among its categories and not None.
-    - For XGBoost, LightGBM and CatBoost, optional integers and booleans with missing values become floats with NaN, and
-      what named a category becomes one of the data frame that the model was fitted on, behind a preprocessing as well.
+    - Optional integers and booleans with missing values become floats with NaN for XGBoost, LightGBM, CatBoost and
+      scikit-learn, whatever surrounds them; not where an encoder or imputer knows booleans as objects.
+    - What named a category becomes one of the data frame that XGBoost or LightGBM was fitted on, behind a preprocessing
+      as well.
 
     Raises
     ------
@@ -46,10 +48,13 @@ def to_native_input(rows: Any, estimator: object) -> Any:
         return rows.iloc[:, 0]
     library = library_of(estimator)
     if library == "catboost":
-        return _with_floats(rows, find_categories(rows, estimator))
+        return optional_as_floats(rows, find_categories(rows, estimator))
     if library in BOOSTERS:
-        return _with_floats(as_categories(rows, estimator), {})
-    return as_categories(_none_as_nan(rows) if _marks_text_with_nan(estimator) else rows, estimator)
+        return optional_as_floats(as_categories(rows, estimator))
+    if library == "sklearn":
+        rows = _optional_as_sklearn_takes_it(rows, estimator)
+        return as_categories(_none_as_nan(rows) if _marks_text_with_nan(estimator) else rows, estimator)
+    return rows
 
 
 def takes_text(estimator: object) -> bool:
@@ -89,24 +94,41 @@ def _is_frame(rows: Any) -> "TypeGuard[pd.DataFrame]":
     return isinstance(rows, pd.DataFrame)
 
 
-def _with_floats(frame: "pd.DataFrame", kept: "Mapping[int, pd.Series]") -> "pd.DataFrame":
-    """Optional numbers and booleans as floats with NaN, except the columns that are kept as they are given.
+def optional_as_floats(frame: "pd.DataFrame", kept: "Mapping[int, pd.Series] | None" = None) -> "pd.DataFrame":
+    """`frame` with optional numbers, booleans among objects, and columns of nothing as float64, missing ones as NaN.
 
-    The boosters' readers of data frames refuse Python objects, and take floats whatever the training data were.
+    At the positions in `kept` are those columns instead, as they are.
     """
     import pandas as pd
 
     converted = floats_of(frame)
-    columns: dict[int, Any] = dict(kept)
+    columns: dict[int, Any] = dict(kept or {})
     for place, dtype in enumerate(converted.dtypes):
-        if place not in kept and pd.api.types.is_object_dtype(dtype) and _are_booleans(converted.iloc[:, place]):
+        if place not in columns and pd.api.types.is_object_dtype(dtype) and _are_booleans(converted.iloc[:, place]):
             columns[place] = converted.iloc[:, place].astype("float64")
     return replace_columns(converted, columns)
+
+
+def _optional_as_sklearn_takes_it(frame: "pd.DataFrame", estimator: object) -> "pd.DataFrame":
+    # A column without a value may be one of text.
+    objects = [name for name, dtype in frame.dtypes.items() if dtype.kind == "O"]
+    keeps = _knows_booleans(estimator) if objects else False
+    booleans = [name for name in objects if not keeps and frame[name].notna().any() and _are_booleans(frame[name])]
+    return floats_of(frame.astype(dict.fromkeys(booleans, "float64")) if booleans else frame)
 
 
 def _are_booleans(column: "pd.Series") -> bool:
     # Where a slice of an optional column happens to have no missing value, it is a column of objects all the same.
     return all(isinstance(value, bool) for value in column.dropna())
+
+
+def _knows_booleans(estimator: object) -> bool:
+    """Whether a part was fitted on booleans among objects: an encoder's category, an imputer's most frequent value."""
+    for part in _all_parts(estimator):
+        for known in (*(getattr(part, "categories_", None) or ()), getattr(part, "statistics_", None)):
+            if _holds_objects(known) and any(isinstance(value, bool) for value in known):
+                return True
+    return False
 
 
 def _none_as_nan(frame: "pd.DataFrame") -> "pd.DataFrame":

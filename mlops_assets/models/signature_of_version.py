@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from mlops_assets.errors import SignatureError
 from mlops_assets.models.mlmodel import ModelDescription
 from mlops_assets.models.registry import Registry
+from mlops_assets.signatures.mlflow.text_names import with_text_names
 
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature
@@ -45,7 +46,7 @@ def signature_in_folder(folder: Path) -> "ModelSignature | None":
     # MLflow reads what was examined.
     ModelDescription.read(folder)
     signature: ModelSignature | None = Model.load(str(folder)).signature
-    return signature
+    return None if signature is None else with_text_names(signature)
 
 
 def compare_versions(registry: Registry, name: str, old: str, new: str, mode: str) -> "tuple[str, Compatibility]":

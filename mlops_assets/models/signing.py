@@ -24,6 +24,7 @@ from mlops_assets.models.model_uri import (
     VersionUri,
     parse_model_uri,
 )
+from mlops_assets.models.registry_errors import download_error
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -248,6 +249,4 @@ def _download(client: "MlflowClient", uri: str, folder: str, where: str) -> Path
     try:
         return Path(download_artifacts(artifact_uri=uri, dst_path=folder, tracking_uri=client.tracking_uri))
     except (MlflowException, OSError) as error:
-        raise RegistryError(
-            f"The model's files cannot be read ({type(error).__name__})", where=where, fix="Restore its artifacts"
-        ) from error
+        raise download_error(error, f"downloading {where}", uri) from error

@@ -46,7 +46,12 @@ def check_structure(model: object, where: str) -> None:
         try:
             reason = _reason(part)
         except (AttributeError, KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
-            reason = f"cannot be examined ({type(error).__name__})"
+            raise TrustError(
+                f"The model was not used: its {type(part).__name__} cannot be examined ({type(error).__name__})",
+                where=where,
+                fix="Install the version of scikit-learn that it was saved with, or register it again with the "
+                "installed one; if that does not help, do not use it",
+            ) from error
         if reason:
             raise TrustError(
                 f"The model was not used, because its {type(part).__name__} {reason}",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from mlops_assets.errors import ConfigurationError, did_you_mean
 
 if TYPE_CHECKING:
-    from mlflow.types import ParamSchema
+    from mlflow.types import ParamSchema, ParamSpec
 
 
 def validate_params(params: Mapping[str, Any], schema: "ParamSchema | None", where: str) -> dict[str, Any]:
@@ -23,7 +23,7 @@ def validate_params(params: Mapping[str, Any], schema: "ParamSchema | None", whe
     from mlflow.types import ParamSpec
 
     specs = {spec.name: spec for spec in schema.params} if schema else {}
-    kinds = {name: getattr(spec.dtype, "name", "object") for name, spec in specs.items()}
+    kinds = {name: _describe_type(spec) for name, spec in specs.items()}
     listing = ", ".join(f"{name}: {kind}" for name, kind in kinds.items()) or "none"
     checked = {}
     for name, value in params.items():
@@ -36,8 +36,15 @@ def validate_params(params: Mapping[str, Any], schema: "ParamSchema | None", whe
         spec = specs[name]
         try:
             checked[name] = ParamSpec.validate_type_and_shape(name, value, spec.dtype, spec.shape)
-        except MlflowException as error:
+        except (MlflowException, TypeError, ValueError) as error:
             raise ConfigurationError(
-                f"The value of param {name!r} is not a {kinds[name]}", where=where, fix=f"Its params are: {listing}"
+                f"The value of param {name!r} is a {type(value).__name__} and not a {kinds[name]}",
+                where=where,
+                fix=f"Its params are: {listing}",
             ) from error
     return checked
+
+
+def _describe_type(spec: "ParamSpec") -> str:
+    kind = getattr(spec.dtype, "name", "object")
+    return kind if spec.shape is None else f"list of {kind}"

@@ -1,7 +1,7 @@
 """Score accepted rows as a stream: the row key, then the model's outputs, then which model made them."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pyarrow as pa
 
+from mlops_assets.arrow.row_keys import rows_in_errors
 from mlops_assets.engines.work import ChunkFunction, Work, identity_of
 from mlops_assets.errors import PredictionError
-from mlops_assets.models.loaded_model import LoadedModel, PredictMethod
+from mlops_assets.models.loaded_model import LoadedModel, PredictMethod, declared_output_names
 from mlops_assets.scoring.accelerated_model import accelerated_model, expect_rows, is_accelerated
-from mlops_assets.scoring.outputs import to_output_columns
 from mlops_assets.scoring.prediction_columns import MODEL_DIGEST, MODEL_VERSION, model_output_columns
 from mlops_assets.scoring.statistics import ColumnStatistics
 from mlops_assets.trees.fast_boosting import final_estimator
@@ -84,9 +84,8 @@ class Scorer:
         PredictionError
             The model returns another number of rows, or columns that collide with the key.
         """
-        classes = getattr(self.model.inner, "classes_", None) if self.method == "predict_proba" else None
-        raw = self.model.predict(self.to_input(batch), params=self.params, method=self.method)
-        columns = to_output_columns(raw, batch.num_rows, declared_output_names(self.outputs), self.method, classes)
+        with rows_in_errors(batch, self.row_key):
+            columns = self.model.answer(self.to_input(batch), self.params, self.method, self.outputs)
         self._check_names(columns)
         keys = {name: batch.column(name) for name in self.row_key}
         arrays = keys | columns | self._provenance(batch.num_rows)
@@ -197,11 +196,6 @@ class PredictWork(Work):
         state = {**self.__dict__, "identity": self.identity}
         state.pop("scorer", None)
         return state
-
-
-def declared_output_names(outputs: "Schema | None") -> Sequence[str]:
-    """The names that a signature gives its outputs; empty where it gives none."""
-    return [str(name) for name in outputs.input_names()] if outputs is not None and outputs.has_input_names() else []
 
 
 def _cast(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:

@@ -10,6 +10,7 @@ import pyarrow.dataset as ds
 
 from mlops_assets.arrow.content_hash import hash_of
 from mlops_assets.arrow.provenance import Provenance
+from mlops_assets.arrow.row_keys import named_rows, with_named_rows
 from mlops_assets.arrow.views import first_of
 from mlops_assets.engines.chunk_store import ChunkStore
 from mlops_assets.engines.engine import Engine, InputRows, Run, stream_results
@@ -63,6 +64,7 @@ def score_table(
     params: Mapping[str, Any] | None = None,
     batch_rows: int | None = None,
     store: ChunkStore | None = None,
+    show_values: bool = False,
     log: Callable[[str], None] = lambda _line: None,
 ) -> ScoredTable:
     """What a pinned version says of every row of `samples`.
@@ -79,6 +81,8 @@ def score_table(
         The registered model.
     method, params, batch_rows
         Which of the model's methods answers, with which inference params, about how many rows at once.
+    show_values
+        Errors may name the first row keys of the chunk that failed.
 
     Raises
     ------
@@ -95,7 +99,8 @@ def score_table(
     rows = InputRows.of(samples, batch_rows, PREDICTED_ROWS)
     work = PredictWork(model, signature, source.row_key, given, method, rows.count)
     run = Run(work, rows, store, log=log)
-    dependence = measure_batch_dependence(work.scorer.score, first_of(samples, MOST_ROWS))
+    with named_rows(show_values=show_values):
+        dependence = measure_batch_dependence(work.scorer.score, first_of(samples, MOST_ROWS))
     provenance = Provenance(
         row_key=source.row_key,
         model=name,
@@ -114,5 +119,6 @@ def score_table(
         ),
         extra=PredictionsProvenance(method, given, dependence).to_extra(),
     )
-    stream = work.scorer.combine(stream_results(engine, run), samples.schema)
+    results = with_named_rows(stream_results(engine, run), show_values=show_values)
+    stream = work.scorer.combine(results, samples.schema)
     return ScoredTable(stream, provenance, work.scorer, run)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from mlops_assets.errors import ConfigurationError, MissingExtraError
+from mlops_assets.errors import ConfigurationError, MissingExtraError, describe_without_values
 from mlops_assets.storage.store_errors import unknown_option
 
 # The object stores of `object_stores`, as fsspec calls them -> the extra of this package that brings the client.
@@ -48,6 +48,12 @@ def open_filesystem(address: str, storage_options: Mapping[str, Any], uri: str) 
     except TypeError as error:
         raise (unknown_option(error, uri) or error) from error
     except ValueError as error:
+        if protocol in fsspec.available_protocols():
+            raise ConfigurationError(
+                f"{protocol}:// cannot be opened with these storage_options ({describe_without_values(error)})",
+                where=uri,
+                fix="Compare their names and values with the documentation of fsspec's filesystem",
+            ) from error
         raise ConfigurationError(
             f"{protocol}:// is not a protocol that fsspec can open",
             where=uri,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
-from mlops_assets.errors import TableError
+from mlops_assets.errors import TableError, describe_without_values
 from mlops_assets.storage.location import Location
 from mlops_assets.tables.files import FileFormat
 from mlops_assets.tables.text_files import lines_of, open_text_file, with_compressed
@@ -124,10 +124,16 @@ class _ErrorExplanation:
             raise TableError(
                 "The file has no header line", where=self.file.uri, fix="Write the columns' names in its first line"
             ) from error
+        if "straddl" in text or "out of sync" in text:
+            raise TableError(
+                f"After row {self.rows}, a row is longer than {_BLOCK_BYTES >> 20} MiB, or has a quote without its end",
+                where=self.file.uri,
+                fix="Close the quote, or write shorter values",
+            ) from error
         raise TableError(
-            "The file cannot be parsed as CSV",
+            f"The file cannot be parsed as CSV, after row {self.rows}; Arrow says {describe_without_values(error)}",
             where=self.file.uri,
-            fix="Look for a quote that is never closed, or a row of more than 8 MiB",
+            fix="Look at the row, and compare it with the settings delimiter and types",
         ) from error
 
     def _ragged_line(self, width: int) -> int | str:

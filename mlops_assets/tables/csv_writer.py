@@ -133,6 +133,8 @@ def _recorded_schema(target: Location) -> pa.Schema:
         try:
             return pa.ipc.read_schema(pa.py_buffer(sidecar.read_bytes()))
         except TableError as error:
+            if content == before and sidecar.exists():
+                raise  # it is there, and cannot be read: the error says why
             if content == before:
                 raise TableError(
                     f"The table has no types of its own, {sidecar.name} is not beside it: it was edited or copied "

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 import pyarrow as pa
 from pyarrow import fs as arrow_fs
 
-from mlops_assets.errors import TableError
+from mlops_assets.errors import TableError, describe_without_values
 from mlops_assets.storage.location import Location
 
 _PARTITION = re.compile(r"([^=/]+)=([^/]*)")
@@ -140,7 +140,8 @@ def translate_read_errors(file: Location) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = error.strerror or type(error).__name__
+        # Arrow's own OSErrors have no strerror.
+        reason = error.strerror or describe_without_values(error)
         raise TableError(
             f"The file cannot be read: {reason}", where=file.uri, fix="Check that it is whole and that it may be read"
         ) from error

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 from pyarrow import json as arrow_json
 
-from mlops_assets.errors import TableError
+from mlops_assets.errors import TableError, describe_without_values
 from mlops_assets.storage.location import Location
 from mlops_assets.tables.files import FileFormat
 from mlops_assets.tables.json_text import JsonValuesAsText
@@ -118,10 +118,16 @@ def _explain(error: pa.ArrowInvalid, file: Location, schema: pa.Schema | None, r
         at = f" at row {rows + int(invalid[2])} (counting from 0)" if invalid[2] else f" after row {rows}"
         what = f"A line is not valid JSON{at}: {invalid[1].rstrip('.')}"
         return TableError(what, where=file.uri, fix="Write one JSON object per line")
+    if "straddl" in text:
+        return TableError(
+            f"A line after row {rows} is longer than {_BLOCK_BYTES >> 20} MiB",
+            where=file.uri,
+            fix="Write shorter lines",
+        )
     return TableError(
-        "The file cannot be parsed as JSON Lines",
+        f"The file cannot be parsed as JSON Lines, after row {rows}; Arrow says {describe_without_values(error)}",
         where=file.uri,
-        fix="Write one JSON object per line, none longer than 32 MiB",
+        fix="Write one JSON object per line",
     )
 
 

@@ -1,5 +1,6 @@
 """Parquet as input."""
 
+import re
 from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
@@ -8,12 +9,18 @@ import pyarrow.parquet as pq
 
 from mlops_assets.arrow.batching import BATCH_ROWS
 from mlops_assets.arrow.type_kinds import is_nested
-from mlops_assets.errors import TableError
+from mlops_assets.errors import TableError, describe_without_values
 from mlops_assets.storage.location import Location
 from mlops_assets.tables.files import FileFormat, looks_like, translate_read_errors
 
 _BUFFER_BYTES = 1 << 20
 """Column chunks are read through a buffer of this size; whole ones would make memory grow with the row group."""
+
+# What Arrow says of files whose bytes were changed or cut, and of those that it was built without the means to read.
+_DAMAGED = re.compile(
+    r"magic bytes|[Cc]orrupt|Unexpected end|deserialize|not in dictionary bounds|base64|[Tt]runcated|EOF|out of bounds"
+)
+_NOT_BUILT = re.compile(r"not built|not supported|[Uu]nsupported|codec")
 
 
 class ParquetFiles(FileFormat):
@@ -34,15 +41,15 @@ class ParquetFiles(FileFormat):
                 names = parquet.schema_arrow.names[:1]
             try:
                 yield from parquet.iter_batches(BATCH_ROWS, columns=names)
-            except pa.ArrowInvalid as error:
-                if _has_nulls_in_fixed_size_lists(parquet, names):
+            except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+                if isinstance(error, pa.ArrowInvalid) and _has_nulls_in_fixed_size_lists(parquet, names):
                     # https://github.com/apache/arrow/issues/35692: it can be written, and not be read.
                     raise TableError(
                         "A fixed-size list is null, which Arrow cannot read from Parquet",
                         where=file.uri,
                         fix="Write the column as a list without a fixed size",
                     ) from error
-                raise _damaged(file) from error
+                raise _unreadable(file, error) from error
 
     @staticmethod
     def _open(stream: pa.NativeFile, file: Location) -> pq.ParquetFile:
@@ -57,8 +64,8 @@ class ParquetFiles(FileFormat):
         stream.seek(0)
         try:
             return pq.ParquetFile(stream, buffer_size=_BUFFER_BYTES, pre_buffer=False)
-        except (pa.ArrowInvalid, OSError) as error:
-            raise _damaged(file) from error
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+            raise _unreadable(file, error) from error
 
 
 def scan_format() -> ds.ParquetFileFormat:
@@ -91,5 +98,24 @@ def _holds_fixed_size_list(kind: pa.DataType) -> bool:
     return is_nested(kind) and any(_holds_fixed_size_list(child) for child in children)
 
 
-def _damaged(file: Location) -> TableError:
-    return TableError("The Parquet file is damaged or was not written to its end", where=file.uri, fix="Write it again")
+def _unreadable(file: Location, error: Exception) -> TableError:
+    text = str(error)
+    if isinstance(error, OSError) and error.strerror:
+        return TableError(f"The file cannot be read: {error.strerror}", where=file.uri, fix="Check that it may be read")
+    if "ncrypt" in text or "ecrypt" in text:
+        return TableError("The Parquet file is encrypted", where=file.uri, fix="Write it without encryption")
+    if _NOT_BUILT.search(text):
+        return TableError(
+            f"The Parquet file uses what the installed pyarrow lacks: {describe_without_values(error)}",
+            where=file.uri,
+            fix="Write it with another codec or encoding, such as compression='zstd'",
+        )
+    if _DAMAGED.search(text):
+        return TableError(
+            "The Parquet file is damaged or was not written to its end", where=file.uri, fix="Write it again"
+        )
+    return TableError(
+        f"The Parquet file cannot be read, and Arrow gives as the reason: {describe_without_values(error)}",
+        where=file.uri,
+        fix="Read it with pyarrow.parquet.read_table to see whether it is whole, or write it again",
+    )

@@ -13,7 +13,7 @@ from pyarrow import fs as arrow_fs
 
 from mlops_assets.arrow.plain_types import plain_batch, plain_schema
 from mlops_assets.arrow.views import first_of
-from mlops_assets.errors import TableError
+from mlops_assets.errors import TableError, describe_without_values
 from mlops_assets.storage.location import Location, translate_os_errors
 
 STALE = timedelta(days=1)
@@ -200,9 +200,9 @@ def translate_write_errors(target: Location) -> Iterator[None]:
             yield
     except (ValueError, pa.ArrowNotImplementedError) as error:
         raise TableError(
-            f"The rows cannot be written as {target.name.rpartition('.')[2]}",
+            f"The rows cannot be written as {target.name.rpartition('.')[2]}: {describe_without_values(error)}",
             where=target.uri,
-            fix="See the cause above: a null in a column declared without, or a type that the format lacks",
+            fix="Correct what the message names, or publish in another format",
         ) from error
 
 

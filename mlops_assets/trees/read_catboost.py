@@ -33,19 +33,13 @@ def catboost_space(model: Any) -> Space:
 
 
 def read_catboost(model: Any) -> TreeEnsemble | None:
-    """A CatBoost model of numeric splits, symmetric trees or not; None for any other, which CatBoost itself explains."""
+    """A CatBoost model of numeric splits, its trees of any shape; None for another, which CatBoost itself explains."""
     if not model.is_fitted():
         raise unreadable(model, "the model is not fitted", "Fit it")
-    if model.get_text_feature_indices() or model.get_embedding_feature_indices():
-        return None  # CatBoost 1.2.10 writes no JSON of these
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.json"
-        model.save_model(str(path), format="json")
-        saved = json.loads(path.read_text())
-    symmetric = "oblivious_trees" in saved
-    trees = [
-        _grow(tree) if symmetric else _flatten(tree) for tree in saved["oblivious_trees" if symmetric else "trees"]
-    ]
+    saved = _export(model)
+    if saved is None:
+        return None
+    trees = _read_trees(saved)
     if any(split["split_type"] != "FloatFeature" for tree in trees for split in tree.splits):
         return None
     floats = saved["features_info"].get("float_features", [])
@@ -62,6 +56,8 @@ def read_catboost(model: Any) -> TreeEnsemble | None:
         cover = np.concatenate([np.zeros(inner), tree.weights])
         for node in range(inner - 1, -1, -1):
             cover[node] = cover[tree.left[node]] + cover[tree.right[node]]
+        if inner and not cover[0]:
+            raise unreadable(model, "its leaves have no weights", "Save it with CatBoost's own save_model (cbm)")
         value = tree.values.reshape(len(none), len(bias)) * scale
         builder.add_tree(
             left=np.concatenate([tree.left, none]),
@@ -80,6 +76,36 @@ def read_catboost(model: Any) -> TreeEnsemble | None:
         n_features=len(model.feature_names_),
         float32_inputs=True,
     )
+
+
+def counts_given_rows(model: Any) -> bool:
+    """Whether CatBoost 1.2.10 weighs the leaves by the rows that it explains, and not by its training rows.
+
+    It does where a leaf without training rows has a value, as monotone constraints give it: its ``ShapValues`` of a row
+    then depend on the rows beside it.
+    """
+    saved = _export(model)
+    if saved is None:
+        return bool(model.get_all_params().get("monotone_constraints"))
+    return any(
+        bool((tree.values.reshape(len(tree.weights), -1)[tree.weights == 0] != 0).any()) for tree in _read_trees(saved)
+    )
+
+
+def _export(model: Any) -> Any | None:
+    """The model as CatBoost writes it into JSON; None where it has texts or embeddings, of which it writes none."""
+    if model.get_text_feature_indices() or model.get_embedding_feature_indices():
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.json"
+        model.save_model(str(path), format="json")
+        return json.loads(path.read_text())
+
+
+def _read_trees(saved: Any) -> "list[_Tree]":
+    if "oblivious_trees" in saved:
+        return [_grow(tree) for tree in saved["oblivious_trees"]]
+    return [_flatten(tree) for tree in saved["trees"]]
 
 
 @dataclass(frozen=True)

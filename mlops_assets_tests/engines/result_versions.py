@@ -39,7 +39,7 @@ WITHOUT_RESULTS = (
     "journal",
     "state",
 )
-# ... except how a model is deserialized and asked.
+# ... except how a model is deserialized and asked, and its answer read.
 WITH_RESULTS = (
     LOADING,
     "models.loaded_model",
@@ -50,6 +50,10 @@ WITH_RESULTS = (
     "models.catboost_categories",
     "models.inner_boosters",
     "models.column_names",
+    "models.answers",
+    "models.answer_names",
+    "models.answer_order",
+    "models.answer_values",
 )
 
 

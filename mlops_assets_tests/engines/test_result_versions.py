@@ -64,7 +64,7 @@ def test_every_kind_of_work_is_covered():
 
 def test_what_computes_is_covered_and_what_fetches_is_not():
     covered = {kind.noun: set(SOURCES.covered(kind.module)) for kind in SOURCES.kinds()}
-    assert {"scoring.outputs", "signatures.mlflow.model_input", "models.load"} <= covered["predictions"]
+    assert {"models.answers", "signatures.mlflow.model_input", "models.load"} <= covered["predictions"]
     assert {"trees.shap_kernel", "explain.explainers.permutation", "models.load"} <= covered["explanations"]
     for modules in covered.values():
         assert not {"errors", "models.registry", "engines.chunk_store", "storage.locks"} & modules

@@ -38,6 +38,7 @@ def fit(
     *,
     rows: Callable[[], pd.DataFrame] = numbers,
     more: Mapping[str, Any] | None = None,
+    own: bool = True,
 ) -> Fitted:
     """A model of `rows` for a kind of `target`, with CatBoost's own margin and contributions."""
     frame = rows()
@@ -46,10 +47,10 @@ def fit(
         moved = frame["a"].fillna(0) + 2.0 * (frame["city"] == "Oslo") + frame["grade"] / 4
         labels = moved.to_numpy() if kind == "number" else np.where(moved > moved.median(), "yes", "no")
     fitted = model(**{**FEW, **options}).fit(frame, labels, **(more or {}))
-    return referees(fitted, frame)
+    return referees(fitted, frame, own=own)
 
 
-def referees(model: Any, frame: pd.DataFrame) -> Fitted:
+def referees(model: Any, frame: pd.DataFrame, *, own: bool = True) -> Fitted:
     """CatBoost's own margin and contributions of a model."""
 
     def margin(asked: pd.DataFrame) -> NDArray[np.float64]:
@@ -61,9 +62,9 @@ def referees(model: Any, frame: pd.DataFrame) -> Fitted:
         answer = model.get_feature_importance(pool, type="ShapValues", shap_calc_type="Regular")
         return split_contributions(answer, len(asked), asked.shape[1])
 
-    # Of two parts CatBoost contributes to the first, and of trees that are not symmetric its contributions do not add up.
+    # CatBoost explains the first of two parts, and its contributions to leaf-wise trees do not add up.
     params = model.get_all_params()
-    own = params["loss_function"] != "RMSEWithUncertainty" and params["grow_policy"] != "Lossguide"
+    own = own and params["loss_function"] != "RMSEWithUncertainty" and params["grow_policy"] != "Lossguide"
     return Fitted(
         model,
         frame,
@@ -190,6 +191,15 @@ CLASSES = (
 )
 
 SHAPES = (
+    case(
+        "monotone",
+        boosters.REGRESSION,
+        "identity",
+        CatBoostRegressor,
+        "number",
+        {"monotone_constraints": [1, 0, 0, -1]},
+        own=False,
+    ),
     case(
         "depthwise",
         boosters.REGRESSION,
@@ -325,6 +335,16 @@ TABLES = (
         explainer=NATIVE,
     ),
 )
+
+
+def constrained() -> Fitted:
+    """Monotone constraints beside categories: CatBoost's own values of a row depend on the rows beside it."""
+    return Fitted(
+        fit(
+            CatBoostRegressor, "number", {**CODED, "monotone_constraints": {"a": 1}, "iterations": 20}, rows=mixed
+        ).model,
+        mixed(),
+    )
 
 
 def unseen() -> Fitted:

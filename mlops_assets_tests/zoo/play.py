@@ -150,6 +150,7 @@ def _explain(case: Case, fitted: Fitted, asked: pd.DataFrame, model: Path, resul
             explainer.outputs,
             explainer.space,
             model_output_columns(predictions.schema, Provenance.of(accepted.dataset.schema).row_key),
+            explainer.decision,
         )
     if stored.different:
         problems.append(f"{stored.different} of {stored.rows} rows explain another prediction than the published one")

@@ -3,11 +3,14 @@
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+import pyarrow as pa
 
+from mlops_assets.explain.decisions import Decision, label_places
+from mlops_assets.explain.explainers.answer_numbers import is_numeric, to_floats
 from mlops_assets.explain.explainers.explainer import Explainer, ExplanationSubject
-from mlops_assets.explain.explainers.response import read_answer, to_fitted_columns
+from mlops_assets.explain.explainers.response import to_fitted_columns
 from mlops_assets.explain.spaces import to_response_scale
+from mlops_assets.models.answers import read_answer
 from mlops_assets.trees.arrays import Floats, Space
 from mlops_assets.trees.shap_few_rows import walk_quickly
 
@@ -75,10 +78,9 @@ def find_disagreement(explainer: Explainer, subject: ExplanationSubject, rows: "
     gap = _gap(reported, expected)
     if not gap <= _RELATIVE:
         return f"base and attributions miss the model's predictions by {gap:.2g} of their size"
-    classes = subject.response.classes
-    if classes is None or subject.response.space == "margin":
+    if subject.response.classes is None or subject.response.space == "margin":
         return None
-    return _label_disagreement(subject.model.predict(rows), reported, list(classes), len(rows))
+    return _answer_disagreement(subject, rows, reported)
 
 
 def _margin_disagreement(
@@ -94,30 +96,34 @@ def _margin_disagreement(
     if subject.model.python_model is None or native is None:
         return None
     # A custom model may make something else of what the estimator inside it predicts.
-    answered, _ = read_answer(subject.model.predict(rows), len(rows))
-    inner, _ = read_answer(native.predict(to_fitted_columns(rows, native)), len(rows))
-    same = answered.shape == inner.shape and (
-        _gap(_numbers(answered), _numbers(inner)) <= _RELATIVE
-        if answered.dtype.kind in "biuf" and inner.dtype.kind in "biuf"
-        else bool((answered == inner).all())
-    )
+    answered = list(subject.model.answer(rows).values())
+    inner = list(read_answer(native.predict(to_fitted_columns(rows, native)), len(rows)).values())
+    same = len(answered) == len(inner) and all(map(_are_same, answered, inner))
     return None if same else "the model predicts something else than the estimator inside it"
 
 
-def _label_disagreement(answer: Any, reported: Floats, classes: list[Any], rows: int) -> str | None:
-    answered, _ = read_answer(answer, rows)
-    scores = np.column_stack([1.0 - reported[:, 0], reported[:, 0]]) if len(classes) == 2 else reported
-    if answered.shape == scores.shape:
-        gap = float(np.abs(_numbers(answered) - scores).max(initial=0.0))
+def _are_same(one: pa.Array, other: pa.Array) -> bool:
+    if is_numeric(one) and is_numeric(other):
+        return _gap(to_floats({"": one}), to_floats({"": other})) <= _RELATIVE
+    return bool(one.to_pylist() == other.to_pylist())
+
+
+def _answer_disagreement(subject: ExplanationSubject, rows: "pd.DataFrame", reported: Floats) -> str | None:
+    """Compare what `predict` returns, whether labels or scores, with the probabilities that are explained."""
+    labels = tuple(str(label) for label in subject.response.classes or ())
+    decision = subject.response.decision or Decision(labels)
+    columns = subject.model.answer(rows)
+    if decision.answer in ("probability", "log probability"):
+        answered = to_floats(columns)
+        if decision.answer == "log probability":
+            answered = np.exp(answered)
+        scores = np.column_stack([1.0 - reported[:, 0], reported[:, 0]]) if len(labels) == 2 else reported
+        if answered.shape != scores.shape:
+            return None  # it reports something else than scores: nothing to compare
+        gap = float(np.abs(answered - scores).max(initial=0.0))
         return None if gap <= _RELATIVE else f"the model's predictions differ from the explained ones by {gap:.2g}"
-    if not set(answered[:, 0].tolist()) <= set(classes):
+    places = label_places(next(iter(columns.values())), labels)
+    if decision.answer != "labels" or len(columns) > 1 or (places < 0).any():
         return None  # it reports something else than labels: nothing to compare
-    places = {label: place for place, label in enumerate(classes)}
-    labels = np.array([places[label] for label in answered[:, 0].tolist()])
-    behind = scores.max(axis=1) - scores[np.arange(rows), labels]
-    wrong = int((behind > _RELATIVE).sum())
-    return f"the model predicts another class than the explained one for {wrong} of {rows} rows" if wrong else None
-
-
-def _numbers(values: NDArray[Any]) -> Floats:
-    return values.astype(np.float64) if values.dtype.kind in "biuf" else np.full(values.shape, np.nan)
+    wrong = int(decision.misses(reported, places, _RELATIVE, 0.0).sum())
+    return f"the model predicts another class than the explained one for {wrong} of {len(rows)} rows" if wrong else None

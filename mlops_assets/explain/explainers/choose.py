@@ -4,6 +4,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mlops_assets.errors import ExplanationError, NotApplicableError
 from mlops_assets.explain.explainers.agreement import find_disagreement
 from mlops_assets.explain.explainers.explainer import ExplainConfig, Explainer, ExplanationSubject
@@ -19,6 +22,7 @@ from mlops_assets.explain.explainers.trees import TreeExplainer
 from mlops_assets.explain.labels import label_type
 from mlops_assets.explain.spaces import SPACES
 from mlops_assets.models.loaded_model import LoadedModel
+from mlops_assets.models.prediction_failure import call_model, describe_place, name_failure
 from mlops_assets.strategies import build_strategy, by_kind
 
 if TYPE_CHECKING:
@@ -92,6 +96,8 @@ def choose_explainer(
     classes = subject.response.classes
     if classes is not None and tuple(explainer.outputs) == class_output_names(classes):
         explainer.output_type = label_type(classes)
+        decision = subject.response.decision
+        explainer.decision = None if decision is None or decision.is_usual else decision
     if config.KIND is None or isinstance(explainer, ModelExplainer):
         importance, reason = read_model_importance(subject)
         if importance is not None:
@@ -112,7 +118,7 @@ def _asked_for(kind: str, subject: ExplanationSubject) -> Explainer:
             where=subject.model.reference.uri,
             fix="Leave explain.KIND out to have one chosen",
         ) from error
-    difference = find_disagreement(explainer, subject, _probe(subject)) if isinstance(explainer, _EXACT) else None
+    difference = _find_disagreement(explainer, subject) if isinstance(explainer, _EXACT) else None
     if difference is not None:
         raise ExplanationError(
             f"{kind} does not explain this model: {difference}",
@@ -135,11 +141,11 @@ def _first_that_fits(subject: ExplanationSubject) -> Explainer:
     for candidate in _with_estimators(subject):
         for kind in _EXACT:
             try:
-                explainer: Explainer = kind(candidate)
+                explainer = _make(kind, candidate)
+                difference = _find_disagreement(explainer, subject)
             except NotApplicableError as error:
                 passed_over.append(f"{kind.KIND} does not apply: {error.what}")
                 continue
-            difference = find_disagreement(explainer, subject, _probe(subject))
             if difference is None:
                 explainer.reason = "; ".join([explainer.reason, *own])
                 return explainer
@@ -149,18 +155,38 @@ def _first_that_fits(subject: ExplanationSubject) -> Explainer:
     return fallback
 
 
+def _make(kind: type[Explainer], subject: ExplanationSubject) -> Explainer:
+    """The explainer; what a library or a foreign transformer raises meanwhile only means that it does not apply."""
+    return call_model(lambda: kind(subject), _does_not_apply)
+
+
+def _find_disagreement(explainer: Explainer, subject: ExplanationSubject) -> str | None:
+    return call_model(lambda: find_disagreement(explainer, subject, _probe(subject)), _does_not_apply)
+
+
+def _does_not_apply(error: BaseException) -> ExplanationError:
+    if isinstance(error, NameError | AssertionError):
+        # No model is the cause of these: another method must not hide them.
+        return ExplanationError(
+            f"An explainer failed {name_failure(error)} ({describe_place(error)})",
+            fix="This is a defect of mlops_assets: report it with the cause in the event log",
+        )
+    return NotApplicableError(f"it failed {name_failure(error)} ({describe_place(error)})")
+
+
 def _find_probabilities(subject: ExplanationSubject) -> ExplanationSubject:
     """The subject with a response of probabilities, where a Booster without labels predicts such."""
     if subject.response.space != "identity":
         return subject
     for kind in _EXACT:
         try:
-            explainer: Explainer = kind(subject)
+            explainer = _make(kind, subject)
+            links = explainer.space in ("log-odds", "softmax margin")
+            same = len(explainer.outputs) == len(subject.response.outputs)
+            agrees = links and same and _find_disagreement(explainer, subject) is None
         except NotApplicableError:
             continue
-        links = explainer.space in ("log-odds", "softmax margin")
-        same = len(explainer.outputs) == len(subject.response.outputs)
-        if links and same and find_disagreement(explainer, subject, _probe(subject)) is None:
+        if agrees:
             response = replace(subject.response, space="probability", outputs=explainer.outputs)
             return replace(subject, response=response)
     return subject
@@ -201,7 +227,11 @@ def _probe(subject: ExplanationSubject) -> "pd.DataFrame":
 
 
 def _sample_background(background: "pd.DataFrame", config: ExplainConfig) -> "pd.DataFrame":
-    if len(background) <= config.background_rows:
-        return background.reset_index(drop=True)
-    chosen = draw_positions(len(background), config.background_rows, config.seed)
-    return background.iloc[chosen].reset_index(drop=True)
+    return background.iloc[background_positions(len(background), config)].reset_index(drop=True)
+
+
+def background_positions(rows: int, config: ExplainConfig) -> NDArray[np.intp]:
+    """Which of `rows` rows an explainer compares with."""
+    if rows <= config.background_rows:
+        return np.arange(rows)
+    return draw_positions(rows, config.background_rows, config.seed)

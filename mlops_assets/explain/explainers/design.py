@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -64,7 +65,9 @@ class Design:
                 data = floats_of(to_codes(data, self.estimator))
             return np.asarray(data, dtype=np.float64)
         except (TypeError, ValueError) as error:
-            raise NotApplicableError("it takes columns that are not numeric") from error
+            texts = [str(name) for name, dtype in getattr(data, "dtypes", {}).items() if dtype.kind not in "biufmM"]
+            named = f": {', '.join(texts[:5])}" if texts else f" ({type(error).__name__})"
+            raise NotApplicableError(f"it takes columns that are not numeric{named}") from error
 
     def roll_up(self, values: Floats) -> Floats:
         """(n, columns, outputs) -> (n, features, outputs), with every row's sum preserved."""
@@ -91,6 +94,8 @@ def read_design(subject: ExplanationSubject, native: Any = None) -> Design:
     """
     native = subject.model.native if native is None else native
     if native is None:
+        if subject.model.python_model is None:
+            raise NotApplicableError("the library's own model inside it is not known to this package")
         raise NotApplicableError("it is a custom Python model, which may do anything between its input and its output")
     if hasattr(native, "best_estimator_") and hasattr(native, "cv_results_"):
         native = native.best_estimator_
@@ -98,7 +103,8 @@ def read_design(subject: ExplanationSubject, native: Any = None) -> Design:
     rows = subject.background.head(_PROOF_ROWS)
     order = _order(outer, subject.features)
     if not _is_pipeline(native):
-        return Design(native, order, len(subject.features), lambda frame: to_fitted_columns(frame, outer))
+        fitted = partial(to_fitted_columns, estimator=outer, model=subject.model)
+        return Design(native, order, len(subject.features), fitted)
     while _is_pipeline(native) and len(native.steps) == 1:
         native = native.steps[0][1]
     *earlier, (_, estimator) = native.steps if _is_pipeline(native) else [("", native)]
@@ -107,12 +113,12 @@ def read_design(subject: ExplanationSubject, native: Any = None) -> Design:
         raise NotApplicableError("its last step is a pipeline of its own")
 
     def transform(frame: "pd.DataFrame") -> Any:
-        data = to_fitted_columns(frame, outer)
+        data = to_fitted_columns(frame, outer, subject.model)
         for step in steps:
             data = step.transform(data)
         return data
 
-    data, sources = to_fitted_columns(rows, outer), order
+    data, sources = to_fitted_columns(rows, outer, subject.model), order
     for step in steps:
         data, sources = trace_columns(step, data, sources)
     check_sources(transform, rows, sources)
@@ -138,4 +144,10 @@ def _order(estimator: Any, features: tuple[str, ...]) -> Sources:
     width = getattr(estimator, "n_features_in_", len(features))
     if names is None and width == len(features):
         return np.arange(width)
-    raise NotApplicableError("it was fitted on other columns than its signature names")
+    if names is None:
+        raise NotApplicableError(f"it was fitted on {width} columns, and the signature names {len(features)}")
+    unknown = [str(name) for name in names if name not in features]
+    raise NotApplicableError(
+        f"it was fitted on columns that its signature does not name ({', '.join(map(repr, unknown[:5]))}"
+        f"{', ...' if len(unknown) > 5 else ''})"
+    )

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from mlops_assets.errors import ConfigurationError, ExplanationError
+from mlops_assets.explain.decisions import Decision
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.strategies import Strategy
 from mlops_assets.trees.arrays import Floats, Space
@@ -178,6 +179,9 @@ class Explainer(Strategy, ABC):
         The type of the class labels that `outputs` names, for the ledger; set by `choose_explainer`.
     variant
         Which of several implementations computes the values, where they differ in the last bits.
+    decision
+        How what the model predicts follows from the explained values, where the columns of predictions do not say it;
+        set by `choose_explainer`.
     """
 
     reason: str
@@ -193,6 +197,7 @@ class Explainer(Strategy, ABC):
     rows_per_call: int = 4096
     variant: str = ""
     output_type: pa.DataType = pa.string()
+    decision: Decision | None = None
 
     @abstractmethod
     def __init__(self, subject: ExplanationSubject) -> None: ...

@@ -11,6 +11,7 @@ from mlops_assets.explain.explainers.inner_models import read_transformed_column
 from mlops_assets.explain.explainers.model_importance import find_self_explaining_model
 from mlops_assets.explain.explainers.sampling import frame_digest
 from mlops_assets.explain.spaces import from_probability
+from mlops_assets.models.prediction_failure import advise, call_model
 from mlops_assets.trees.arrays import Floats, Space
 
 if TYPE_CHECKING:
@@ -110,12 +111,7 @@ class ModelExplainer(Explainer):
         """Attributions (n, features, outputs) and base (n, outputs) or None, checked."""
         import pandas as pd
 
-        try:
-            answer = self._model.explain_samples(rows)
-        except Exception as error:  # the user's own code; its message may hold values of the data
-            raise ExplanationError(
-                f"explain_samples() raised {type(error).__name__}", where=self._where, fix="Correct the model's method"
-            ) from error
+        answer = call_model(lambda: self._model.explain_samples(rows), self._failure)
         base: Any = None
         index_lost = isinstance(answer, pd.DataFrame) and not _has_index_of(answer, rows)
         if isinstance(answer, pd.DataFrame):
@@ -132,6 +128,13 @@ class ModelExplainer(Explainer):
         if index_lost:
             self._check_positions(values, base, rows)
         return values, base
+
+    def _failure(self, error: BaseException) -> ExplanationError:
+        # The error's own message may hold values of the data.
+        ended = "ended the process" if isinstance(error, SystemExit) else f"raised {type(error).__name__}"
+        return ExplanationError(
+            f"explain_samples() {ended}", where=self._where, fix=advise(error) or "Correct the model's method"
+        )
 
     def _check_positions(self, values: Floats, base: Floats | None, rows: "pd.DataFrame") -> None:
         """Rows without their index are taken by position only where the sums then are the predictions."""

@@ -5,8 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from mlops_assets.errors import MlopsAssetsError, NotApplicableError
 from mlops_assets.explain.explainers.explainer import ExplanationSubject
 from mlops_assets.explain.explainers.inner_models import all_finite, read_transformed_columns, sum_by_source
+from mlops_assets.models.prediction_failure import call_model
 
 
 def find_self_explaining_model(subject: ExplanationSubject) -> Any:
@@ -31,9 +33,10 @@ def read_model_importance(subject: ExplanationSubject) -> tuple[dict[str, dict[s
     if not callable(ask):
         return None, ""
     try:
-        names, numbers = _named_numbers(ask())
-    except Exception as error:  # noqa: BLE001 - the user's own code: whatever it raises, the run goes on
-        return None, f"explain_model() was passed over: {_described(error)}"
+        # The user's own code: whatever it raises, the run goes on.
+        names, numbers = call_model(lambda: _named_numbers(ask()), lambda error: NotApplicableError(_described(error)))
+    except MlopsAssetsError as error:
+        return None, f"explain_model() was passed over: {error.what}"
     if not all_finite(numbers):
         return None, "explain_model() was passed over: it returned an importance that is not finite"
     features = subject.features
@@ -91,7 +94,7 @@ def _numbers(values: list[Any]) -> list[float]:
     return [float(value) for value in values]
 
 
-def _described(error: Exception) -> str:
+def _described(error: BaseException) -> str:
     # The message of other people's errors may hold values of the data.
     return (
         str(error)

@@ -17,7 +17,7 @@ from mlops_assets.explain.explainers.library_margins import (
 )
 from mlops_assets.trees.arrays import Floats, Space
 from mlops_assets.trees.read_boosters import xgboost_space
-from mlops_assets.trees.read_catboost import catboost_space
+from mlops_assets.trees.read_catboost import catboost_space, counts_given_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +41,7 @@ class NativeExplainer(Explainer):
         library = type(estimator).__module__.partition(".")[0]
         if library not in _ASK:
             raise NotApplicableError(f"{type(estimator).__name__} computes no exact contributions itself")
-        if library == "catboost" and _counts_given_rows(estimator):
+        if library == "catboost" and counts_given_rows(estimator):
             raise NotApplicableError(
                 "some of its leaves have a value and no training rows: CatBoost then gives a row other contributions "
                 "beside other rows"
@@ -82,16 +82,6 @@ class NativeExplainer(Explainer):
         contributions = contributions.reshape(len(inputs), -1, contributions.shape[-1])
         values = self._design.roll_up(np.ascontiguousarray(contributions[:, :, :-1].transpose(0, 2, 1)))
         return Explanation(values, np.ascontiguousarray(contributions[:, :, -1]), self.predict(inputs))
-
-
-def _counts_given_rows(model: Any) -> bool:
-    """Whether CatBoost 1.2.10 weighs the leaves by the rows that it explains instead of its training rows.
-
-    It does where a leaf without training rows has a value, as monotone constraints give it.
-    """
-    weights = np.asarray(model.get_leaf_weights())
-    values = np.asarray(model.get_leaf_values()).reshape(len(weights), -1)
-    return bool((values[weights == 0] != 0).any())
 
 
 def _catboost_contributions(model: Any, data: Any) -> Any:

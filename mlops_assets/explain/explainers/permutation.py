@@ -71,10 +71,16 @@ class PermutationExplainer(Explainer):
         error = np.zeros(prediction.shape)
         table = _Masked(self._background(), rows)
         for row, key in enumerate(row_hash(self._seed, rows)):
-            if self.exact:
-                values[row] = self._exact(table, row, prediction[row])
-            else:
-                values[row], error[row] = self._walk(table, row, prediction[row], int(key))
+            try:
+                if self.exact:
+                    values[row] = self._exact(table, row, prediction[row])
+                else:
+                    values[row], error[row] = self._walk(table, row, prediction[row], int(key))
+            except ExplanationError as failure:
+                if failure.places:  # among the mixtures that were asked about
+                    failure.what += "; asked was about this row with some of its columns from background rows"
+                    failure.places = (row,)
+                raise
         base = np.broadcast_to(self._start.mean(axis=0), prediction.shape).copy()
         return Explanation(values, base, prediction, error)
 
@@ -173,7 +179,12 @@ class _Masked:
         self._columns = []
         for name in self._names:
             # Background first, then the rows: one array to take from, in the inputs' own type.
-            joined = pd.concat([background[name].astype(rows[name].dtype), rows[name]], ignore_index=True)
+            values = background[name]
+            # An optional column is one of integers or booleans where none of its values is missing: they cannot hold a
+            # missing one of the background, and both become objects or pandas' own numbers.
+            if rows[name].dtype.kind not in "biu" or not values.isna().any():
+                values = values.astype(rows[name].dtype)
+            joined = pd.concat([values, rows[name]], ignore_index=True)
             self._columns.append(joined.array)
 
     def rows(self, row: int, from_row: NDArray[np.bool_], starts: NDArray[np.intp]) -> "pd.DataFrame":

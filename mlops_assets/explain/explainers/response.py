@@ -1,16 +1,23 @@
 """A model's answers as numbers: the function that is explained, and what explainers are checked against."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.types as pat
 from numpy.typing import NDArray
 
-from mlops_assets.errors import ExplanationError, PredictionError, did_you_mean
+from mlops_assets.errors import ExplanationError, PredictionError
+from mlops_assets.explain.decisions import Decision, label_places
+from mlops_assets.explain.explainers.answer_numbers import choose_output, finite, flatten_lists, is_numeric, to_floats
+from mlops_assets.explain.explainers.decision_rule import read_decision
+from mlops_assets.models.answers import read_answer
 from mlops_assets.models.column_names import match_names
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.models.native_input import floats_of, to_native_input
+from mlops_assets.models.prediction_failure import call_model, describe_failure
 from mlops_assets.trees.arrays import Floats, Space
 
 if TYPE_CHECKING:
@@ -18,6 +25,9 @@ if TYPE_CHECKING:
 
 # More labels than this are names or numbers that happen to be whole, not classes.
 _MOST_LABELS = 100
+# Methods of a classifier that a model may be logged with as its own `predict`, and whose answer follows from its
+# probabilities or its decision function. What others return is explained as it is.
+_OF_CLASSIFIERS = ("predict", "predict_proba", "predict_log_proba", "decision_function")
 
 
 @dataclass(frozen=True)
@@ -36,6 +46,8 @@ class Response:
         Rows -> (n, outputs), float64.
     note
         What was chosen of the model's answer, where there was a choice.
+    decision
+        How what `predict` returns follows from these numbers; None for a regression.
     """
 
     space: Space
@@ -43,6 +55,7 @@ class Response:
     classes: tuple[Any, ...] | None
     of: "Callable[[pd.DataFrame], Floats]"
     note: str = ""
+    decision: Decision | None = None
 
 
 class _Classifier(Protocol):
@@ -63,7 +76,8 @@ def read_response(model: LoadedModel, probe: "pd.DataFrame", output: str | None 
         name one.
     """
     if model.native is not None:
-        classifier = model.native if _classes(model.native) is not None else None
+        is_classifier = _classes(model.native) is not None and model.predict_fn in _OF_CLASSIFIERS
+        classifier = model.native if is_classifier else None
     else:
         classifier = _classifier_inside(model, probe)
     if classifier is not None:
@@ -78,35 +92,6 @@ def read_response(model: LoadedModel, probe: "pd.DataFrame", output: str | None 
         if response is not None:
             return response
     return _prediction_response(model, probe, output)
-
-
-def read_answer(answer: Any, rows: int) -> tuple[NDArray[Any], tuple[str, ...] | None]:
-    """A prediction of any container as an (n, k) array, with its columns' names where it has some.
-
-    Raises
-    ------
-    ExplanationError
-        It does not hold one prediction per row.
-    """
-    import pandas as pd
-
-    if isinstance(answer, Mapping):
-        answer = pd.DataFrame({key: np.asarray(value).reshape(rows, -1)[:, 0] for key, value in answer.items()})
-    names: tuple[str, ...] | None = None
-    if isinstance(answer, pd.DataFrame):
-        names = tuple(str(name) for name in answer.columns)
-        values = answer.to_numpy()
-    elif isinstance(answer, list) and answer and isinstance(answer[0], Mapping):
-        return read_answer(pd.DataFrame(answer), rows)
-    else:
-        values = answer.toarray() if hasattr(answer, "toarray") else np.asarray(answer)
-    if values.ndim == 0 or values.shape[0] != rows:
-        raise ExplanationError(
-            f"The model returned an answer of shape {values.shape} for {rows} rows",
-            where="predict",
-            fix="Return one prediction per row",
-        )
-    return values.reshape(rows, -1), names
 
 
 def positive_class_scores(values: NDArray[Any], classes: int) -> Floats:
@@ -125,7 +110,8 @@ def _classes(estimator: object) -> list[Any] | None:
     classes = getattr(estimator, "classes_", None)
     if not isinstance(classes, np.ndarray) or classes.ndim != 1 or len(classes) < 2:
         return None
-    return list(classes.tolist())
+    # To NumPy, the values of dates in nanoseconds are whole numbers.
+    return list(pa.array(classes).to_pylist() if classes.dtype.kind == "M" else classes.tolist())
 
 
 def _classifier_inside(model: LoadedModel, probe: "pd.DataFrame") -> object | None:
@@ -138,46 +124,86 @@ def _classifier_inside(model: LoadedModel, probe: "pd.DataFrame") -> object | No
     classes = _classes(inner)
     if classes is None or not hasattr(inner, "predict_proba"):
         return None
-    labels, _ = read_answer(model.predict(probe), len(probe))
-    if labels.shape[1] != 1 or not set(labels[:, 0].tolist()) <= set(classes):
+    answer = list(model.answer(probe).values())
+    places = label_places(answer[0], [str(label) for label in classes])
+    if len(answer) != 1 or (places < 0).any():
         return None
     try:
-        scores = np.asarray(model.predict(probe, method="predict_proba"), dtype=np.float64)
-    except (PredictionError, ValueError, TypeError):
+        scores = to_floats(model.answer(probe, method="predict_proba"))
+    except (PredictionError, pa.ArrowException):
         # It takes other columns than the model round it: not the function that is to be explained.
         return None
     if scores.shape != (len(probe), len(classes)):
         return None
-    winners = [classes[place] for place in scores.argmax(axis=1)]
-    return inner if winners == labels[:, 0].tolist() else None
+    decision = read_decision(model, inner, classes, positive_class_scores(scores, len(classes)), probe, "probability")
+    return inner if decision.follows and decision.undecided is None else None
 
 
 def _classifier_response(model: LoadedModel, classifier: _Classifier, probe: "pd.DataFrame") -> Response | None:
     classes = _classes(classifier)
     assert classes is not None
-    if callable(getattr(classifier, "predict_proba", None)):
+    outputs = class_output_names(classes)
+    decide = getattr(classifier, "decision_function", None)
+    wants_margin = model.predict_fn == "decision_function" and callable(decide)
+    if callable(getattr(classifier, "predict_proba", None)) and not wants_margin:
 
         def probabilities(rows: "pd.DataFrame") -> Floats:
-            answer = model.predict(to_fitted_columns(rows, classifier), method="predict_proba")
-            return _checked(positive_class_scores(np.asarray(answer), len(classes)), len(rows), outputs)
+            answer = to_floats(model.answer(to_fitted_columns(rows, classifier, model), method="predict_proba"))
+            return finite(positive_class_scores(answer, len(classes)), len(rows), len(outputs))
 
-        outputs = class_output_names(classes)
-        first = np.asarray(model.predict(to_fitted_columns(probe, classifier), method="predict_proba"))
-        if first.ndim != 2:
+        first = to_floats(model.answer(to_fitted_columns(probe, classifier, model), method="predict_proba"))
+        if _has_several_labels(model, first, probe):
+            return _labels_response(model, classifier, probe)
+        if first.shape[1] != len(classes):
             return None  # scores of a loss of one's own (LightGBM): no probabilities, and not one per class
         # Some libraries call raw scores so (XGBoost with binary:logitraw).
         are_probabilities = bool(((first >= 0) & (first <= 1)).all()) and not _answers_with_scores(classifier)
-        return Response("probability" if are_probabilities else "margin", outputs, tuple(classes), probabilities)
-    decide = getattr(classifier, "decision_function", None)
+        space: Space = "probability" if are_probabilities else "margin"
+        scores = positive_class_scores(first, len(classes))
+        decision = read_decision(model, classifier, classes, scores, probe, space)
+        return Response(space, outputs, tuple(classes), probabilities, decision=decision)
     if not callable(decide) or model.native is None:
         return None
 
     def margins(rows: "pd.DataFrame") -> Floats:
-        return np.asarray(decide(to_fitted_columns(rows, classifier)), dtype=np.float64).reshape(len(rows), -1)
+        def describe(error: BaseException) -> PredictionError:
+            return describe_failure(error, rows, model.reference.uri, model.signature, classifier)
 
-    outputs = class_output_names(classes)
-    # One-against-one machines return a column per pair of classes, which is a score of no class.
-    return Response("margin", outputs, tuple(classes), margins) if margins(probe).shape[1] == len(outputs) else None
+        answer = call_model(lambda: decide(to_fitted_columns(rows, classifier, model)), describe)
+        return to_floats(read_answer(answer, len(rows)))
+
+    first = margins(probe)
+    if first.shape[1] != len(outputs):
+        return None  # one-against-one machines return a column per pair of classes, which is a score of no class
+    decision = read_decision(model, classifier, classes, first, probe, "margin")
+    return Response(
+        "margin",
+        outputs,
+        tuple(classes),
+        lambda rows: finite(margins(rows), len(rows), len(outputs)),
+        decision=decision,
+    )
+
+
+def _has_several_labels(model: LoadedModel, first: Floats, probe: "pd.DataFrame") -> bool:
+    """Whether a row may have several labels at once: `predict` says of each whether its probability is above 0.5."""
+    if model.native is None or model.predict_fn != "predict":
+        return False
+    answer = model.answer(probe)
+    if not 1 < len(answer) == first.shape[1] or not all(is_numeric(column) for column in answer.values()):
+        return False
+    return bool((to_floats(answer) == (first > 0.5)).all())
+
+
+def _labels_response(model: LoadedModel, classifier: object, probe: "pd.DataFrame") -> Response:
+    outputs = tuple(model.answer(probe))
+
+    def probabilities(rows: "pd.DataFrame") -> Floats:
+        answer = to_floats(model.answer(to_fitted_columns(rows, classifier, model), method="predict_proba"))
+        return finite(answer, len(rows), len(outputs))
+
+    each = Decision(outputs, "labels", "probability", threshold=0.5)
+    return Response("probability", outputs, None, probabilities, decision=each)
 
 
 def _answers_with_scores(classifier: Any) -> bool:
@@ -186,58 +212,69 @@ def _answers_with_scores(classifier: Any) -> bool:
     return callable(objective) or objective == "binary:logitraw"
 
 
-def to_fitted_columns(rows: "pd.DataFrame", estimator: object) -> "pd.DataFrame | NDArray[Any]":
+def to_fitted_columns(
+    rows: "pd.DataFrame", estimator: object, model: LoadedModel | None = None
+) -> "pd.DataFrame | NDArray[Any]":
     """The rows as the estimator was fitted: its own columns by name, or an array when it was fitted without names.
 
     A model of text gets its one column as a Series, missing values are marked as it knows them: see `to_native_input`.
+    A `model` that was logged with numbers for names gets a frame with these.
     """
-    rows = to_native_input(rows, estimator)
+    named = rows if model is None else model.with_own_names(rows)
+    has_numbers = named is not rows
+    rows = to_native_input(named, estimator)
     names = getattr(estimator, "feature_names_in_", None)
     if rows.ndim == 1:
         return rows
-    if names is None:
+    if names is None and not has_numbers:
         return floats_of(rows).to_numpy() if getattr(estimator, "n_features_in_", None) == rows.shape[1] else rows
-    places = match_names(names, list(rows.columns))
+    places = match_names(names, list(rows.columns)) if names is not None else None
     return rows.iloc[:, places] if places is not None else rows
 
 
 def _prediction_response(model: LoadedModel, probe: "pd.DataFrame", output: str | None) -> Response:
-    answer = model.predict(probe)
-    chosen, note = choose_output(answer, len(probe), output, model.reference.uri)
+    answer = model.answer(probe)
+    chosen, note = choose_output(answer, output, model.reference.uri)
 
-    def ask(rows: "pd.DataFrame", answer: Any = None) -> tuple[NDArray[Any], tuple[str, ...] | None]:
-        answer = model.predict(rows) if answer is None else answer
-        frame = None if chosen is None else _as_frame(answer, len(rows))
-        return read_answer(answer if frame is None else frame[[chosen]], len(rows))
+    def ask(rows: "pd.DataFrame", answer: dict[str, pa.Array] | None = None) -> dict[str, pa.Array]:
+        answer = model.answer(rows) if answer is None else answer
+        missing = chosen is not None and chosen not in answer
+        if missing:
+            raise ExplanationError(
+                f"The model returned the columns {', '.join(answer)} after {chosen} for other rows",
+                where="predict",
+                fix="Return the same columns for every row",
+            )
+        return flatten_lists(answer if chosen is None else {chosen: answer[chosen]})
 
-    first, names = ask(probe, answer)
-    if first.dtype.kind in "iuf":
-        outputs = (chosen,) if chosen is not None else _output_names(model, names, first.shape[1])
+    first = ask(probe, answer)
+    if all(is_numeric(column) for column in first.values()):
+        outputs = (chosen,) if chosen is not None else ("prediction",) if len(first) == 1 else tuple(first)
 
         def numbers(rows: "pd.DataFrame") -> Floats:
-            values, _ = ask(rows)
-            return _checked(values.astype(np.float64), len(rows), outputs)
+            return finite(to_floats(ask(rows)), len(rows), len(outputs))
 
         return Response("identity", outputs, None, numbers, note)
-    labels = tuple(sorted(set(first.ravel().tolist()), key=str))
-    if first.shape[1] != 1 or len(labels) > _MOST_LABELS or not all(isinstance(x, str | bool) for x in labels):
+    column = next(iter(first.values()))
+    labels = tuple(sorted(set(column.to_pylist()) - {None}, key=str))
+    if len(first) > 1 or not labels or len(labels) > _MOST_LABELS or not _may_be_labels(column.type):
+        types = ", ".join(dict.fromkeys(str(each.type) for each in first.values()))
         raise ExplanationError(
-            f"The model returns {first.dtype} in {first.shape[1]} columns, which are neither numbers nor class labels",
+            f"The model returns {types} in {len(first)} columns, which are neither numbers nor class labels",
             where=model.reference.uri,
             fix="Explain a model that returns numbers, or give it explain_samples(inputs)",
         )
     if labels in ((False, True), (True,), (False,)):
         labels = (False, True)
+    outputs_of_labels = class_output_names(labels) if len(labels) > 1 else (str(labels[0]),)
 
     def indicators(rows: "pd.DataFrame") -> Floats:
-        values, _ = ask(rows)
-        shown = class_labels[1:] if len(class_labels) == 2 else class_labels
-        return np.stack([values[:, 0] == label for label in shown], axis=1).astype(np.float64)
+        (values,) = ask(rows).values()
+        return np.equal.outer(label_places(values, outputs_of_labels), np.arange(len(outputs_of_labels))).astype(float)
 
-    class_labels = labels
     return Response(
         "probability",
-        class_output_names(labels) if len(labels) > 1 else (str(labels[0]),),
+        outputs_of_labels,
         # Labels beside other columns are not what predict returns as a whole.
         labels if chosen is None else None,
         indicators,
@@ -245,79 +282,11 @@ def _prediction_response(model: LoadedModel, probe: "pd.DataFrame", output: str 
     )
 
 
-def choose_output(answer: Any, rows: int, output: str | None, where: str) -> tuple[str | None, str]:
-    """Which column of an answer is explained, and a note that says so; None: the answer as a whole.
-
-    Raises
-    ------
-    ExplanationError
-        `output` is none of its columns; or it is None, and several columns are numbers while others are not.
-    """
-    frame = _as_frame(answer, rows)
-    if frame is None:
-        if output is not None:
-            raise ExplanationError(
-                f"explain.output is {output!r}, and the model returns no columns with names",
-                where=where,
-                fix="Leave explain.output out, or return a DataFrame with named columns",
-            )
-        return None, ""
-    names = [str(name) for name in frame.columns]
-    numeric = [name for name in names if frame[name].dtype.kind in "iuf"]
-    if output is not None:
-        if output not in names:
-            raise ExplanationError(
-                f"explain.output is {output!r}{did_you_mean(output, names)}, and the model returns {', '.join(names)}",
-                where=where,
-                fix=f"Write `explain: {{output: {(numeric or names)[0]}}}` into its YAML, or another of its columns",
-            )
-        return output, f"explain.output names {output!r}"
-    if len(names) == 1 or len(numeric) == len(names):
-        return None, ""
-    if len(numeric) == 1:
-        return numeric[0], f"explained is {numeric[0]!r}, the only number among the model's outputs {', '.join(names)}"
-    candidates = numeric or names
-    raise ExplanationError(
-        f"The model returns {len(names)} columns ({', '.join(names)}), of which "
-        + (f"several are numbers ({', '.join(numeric)})" if numeric else "none is a number"),
-        where=where,
-        fix=f"Say which one is explained: `explain: {{output: {candidates[0]}}}` in its YAML, or "
-        + " or ".join(candidates[1:]),
+def _may_be_labels(kind: pa.DataType) -> bool:
+    return bool(
+        pat.is_boolean(kind)
+        or pat.is_string(kind)
+        or pat.is_large_string(kind)
+        or pat.is_binary(kind)
+        or pat.is_temporal(kind)
     )
-
-
-def _as_frame(answer: Any, rows: int) -> "pd.DataFrame | None":
-    """An answer that names its columns, as a frame of plain types with names that are text; None for any other."""
-    import pandas as pd
-
-    if isinstance(answer, Mapping):
-        answer = {key: np.asarray(value).reshape(rows, -1)[:, 0] for key, value in answer.items()}
-    elif not (isinstance(answer, pd.DataFrame) or (isinstance(answer, list) and answer and _are_mappings(answer))):
-        return None
-    frame = floats_of(pd.DataFrame(answer).infer_objects())
-    return frame.set_axis([str(name) for name in frame.columns], axis="columns")
-
-
-def _are_mappings(answer: list[Any]) -> bool:
-    return all(isinstance(row, Mapping) for row in answer)
-
-
-def _output_names(model: LoadedModel, returned: tuple[str, ...] | None, count: int) -> tuple[str, ...]:
-    """Names for the columns of a prediction: the only one is ``prediction`` whatever the signature calls it."""
-    if count == 1:
-        return ("prediction",)
-    signature = model.signature
-    named = signature.outputs.input_names() if signature is not None and signature.outputs is not None else []
-    if len(named) == count and all(isinstance(name, str) for name in named):
-        return tuple(named)
-    return returned if returned is not None else tuple(f"prediction_{place}" for place in range(count))
-
-
-def _checked(values: Floats, rows: int, outputs: Sequence[str]) -> Floats:
-    if values.shape != (rows, len(outputs)):
-        raise ExplanationError(
-            f"The model returned numbers of shape {values.shape}, not ({rows}, {len(outputs)})", where="predict"
-        )
-    if not np.isfinite(values).all():
-        raise ExplanationError("The model predicts values that are not finite, which cannot be attributed")
-    return values

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pyarrow as pa
 
+from mlops_assets.arrow.row_keys import rows_in_errors
 from mlops_assets.errors import ExplanationError
 from mlops_assets.explain.explainers.explainer import ExplainConfig, Explainer
 from mlops_assets.explain.explainers.sampling import Reservoir
@@ -71,13 +72,14 @@ def prepare_explainer(
     ConfigurationError, ExplanationError
         See `choose_explainer`.
     """
-    from mlops_assets.explain.explainers.choose import choose_explainer
+    from mlops_assets.explain.explainers.choose import background_positions, choose_explainer
 
     key = tuple(row_key)
     if inputs is not None and inputs.is_tensor_spec():
         model = _TensorModel(model.reference, model.pyfunc, None, model.python_model, model.signature, inputs=inputs)
     frame = _frame(background, inputs, key)
-    return PreparedExplainer(choose_explainer(model, list(frame.columns), frame, config), inputs, key)
+    with rows_in_errors(background, key, positions=background_positions(len(frame), config).tolist()):
+        return PreparedExplainer(choose_explainer(model, list(frame.columns), frame, config), inputs, key)
 
 
 def _frame(rows: pa.RecordBatch | pa.Table, inputs: "Schema | None", row_key: tuple[str, ...]) -> "pd.DataFrame":

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from mlops_assets.errors import NotApplicableError
+from mlops_assets.errors import NotApplicableError, describe_without_values
 from mlops_assets.trees.arrays import Floats
 
 
@@ -34,7 +34,9 @@ class ShapTrees:
         try:
             self._explainer = shap.TreeExplainer(estimator, data=background, feature_perturbation=mode)
         except (InvalidModelError, NotImplementedError, AssertionError, ValueError) as error:
-            raise NotApplicableError(f"shap does not read a {type(estimator).__name__} ({mode})") from error
+            raise NotApplicableError(
+                f"shap does not read a {type(estimator).__name__} ({mode}): {describe_without_values(error)}"
+            ) from error
 
     def __call__(self, X: Floats) -> tuple[Floats, Floats]:
         """Attributions (n, columns, outputs) and base (outputs,) of a float64 matrix."""

@@ -9,6 +9,7 @@ import pyarrow.dataset as ds
 
 from mlops_assets.arrow.content_hash import hash_of
 from mlops_assets.arrow.provenance import Provenance
+from mlops_assets.arrow.row_keys import named_rows, with_named_rows
 from mlops_assets.arrow.views import rows_of
 from mlops_assets.engines.chunk_store import ChunkStore
 from mlops_assets.engines.engine import Engine, InputRows, Run, stream_results
@@ -48,6 +49,7 @@ class ExplainedTable:
     run: Run
     rows: int
     _engine: Callable[[], Engine]
+    _show_values: bool = False
 
     @property
     def explainer(self) -> Explainer:
@@ -61,7 +63,7 @@ class ExplainedTable:
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The ledger, in the order of the inputs."""
-        return stream_results(self._engine(), self.run)
+        return with_named_rows(stream_results(self._engine(), self.run), show_values=self._show_values)
 
 
 def explain_table(
@@ -75,6 +77,7 @@ def explain_table(
     selection: Selection,
     batch_rows: int | None = None,
     store: ChunkStore | None = None,
+    show_values: bool = False,
     log: Callable[[str], None] = lambda _line: None,
 ) -> ExplainedTable:
     """Why a pinned version says what it says of the selected rows of `samples`.
@@ -93,6 +96,8 @@ def explain_table(
         How, and which rows.
     batch_rows
         About how many rows are explained at once.
+    show_values
+        Errors may name the first row keys of the chunk that failed.
 
     Raises
     ------
@@ -108,6 +113,8 @@ def explain_table(
     rows = count if selection.limit is None else min(count, selection.limit)
     work = ExplainWork(model, signature, key, pool, settings, selection, rows)
     chosen = {**settings.as_dict(), "selection": repr(selection)}
+    with named_rows(show_values=show_values):
+        described = LedgerProvenance.describe(work.explainer, selection, settings)
     provenance = Provenance(
         row_key=source.row_key,
         model=name,
@@ -123,8 +130,8 @@ def explain_table(
             source.data_version or "",
             json.dumps(chosen, sort_keys=True),
         ),
-        extra=LedgerProvenance.describe(work.explainer, selection, settings).to_extra(),
+        extra=described.to_extra(),
     )
     select = None if selection.every_row else work.select_rows
     run = Run(work, InputRows.of(samples, batch_rows, EXPLAINED_ROWS, select), store, log=log)
-    return ExplainedTable(work.schema, provenance, work, run, count, engine)
+    return ExplainedTable(work.schema, provenance, work, run, count, engine, show_values)

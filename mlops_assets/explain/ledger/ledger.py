@@ -1,12 +1,14 @@
 """The ledger: one row per explained row and output, with key, base value, attributions, residual and provenance."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlops_assets.arrow.row_keys import rows_in_errors
 from mlops_assets.errors import ConfigurationError, ExplanationError
 from mlops_assets.explain.columns import (
     EXPLAINED_VALUE,
@@ -19,6 +21,7 @@ from mlops_assets.explain.columns import (
 from mlops_assets.explain.explainers.explainer import Explainer, Explanation
 from mlops_assets.explain.labels import to_labels, to_names
 from mlops_assets.explain.ledger.selection import Selection
+from mlops_assets.models.prediction_failure import advise, call_model, name_failure
 from mlops_assets.models.reference import ModelReference
 
 if TYPE_CHECKING:
@@ -146,11 +149,23 @@ def explain_rows(
     """
     for start in range(0, rows.num_rows, explainer.rows_per_call):
         part = rows.slice(start, explainer.rows_per_call)
-        ledger = _ledger(part, explainer.explain(to_frame(part)), explainer, row_key, reference)
+        with rows_in_errors(part, row_key):
+            explanation = call_model(partial(explainer.explain, to_frame(part)), partial(_failure, explainer, part))
+        ledger = _ledger(part, explanation, explainer, row_key, reference)
         if selection.row_filter is not None:
             ledger = ledger.filter(selection.row_filter.mask(_filter_columns(part, ledger, explainer, row_key)))
         if ledger.num_rows:
             yield ledger
+
+
+def _failure(explainer: Explainer, rows: pa.RecordBatch, error: BaseException) -> ExplanationError:
+    return ExplanationError(
+        f"{explainer.KIND} failed to explain {rows.num_rows} rows {name_failure(error)}",
+        where="sample_explanations",
+        fix=advise(error)
+        or "Read the library's own message, the cause in the event log; `explain: {KIND: PermutationExplainer}` needs "
+        "nothing but predictions",
+    )
 
 
 def _ledger(
@@ -211,10 +226,13 @@ def make_row_mask(
             return pa.array([], pa.bool_())
         predicted = None
         if row_filter.columns & _VALUE_NAMES:
-            parts = [
-                explainer.predict(to_frame(batch.slice(start, explainer.rows_per_call)))
-                for start in range(0, batch.num_rows, explainer.rows_per_call)
-            ]
+            parts = []
+            for start in range(0, batch.num_rows, explainer.rows_per_call):
+                part = batch.slice(start, explainer.rows_per_call)
+                with rows_in_errors(part, row_key):
+                    parts.append(
+                        call_model(partial(explainer.predict, to_frame(part)), partial(_failure, explainer, part))
+                    )
             predicted = np.concatenate(parts)
         any_passes = None
         for place, output in enumerate(explainer.outputs):

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from mlops_assets.arrow.provenance import PREFIX, Provenance
 from mlops_assets.errors import ConfigurationError, ExplanationError
+from mlops_assets.explain.decisions import Decision
 from mlops_assets.explain.explainers.explainer import ExplainConfig, Explainer
 from mlops_assets.explain.ledger.selection import Selection
 from mlops_assets.trees.arrays import Space
@@ -51,6 +52,8 @@ class LedgerProvenance:
         Every row of the inputs was explained.
     in_order_from_start
         The explained rows are the first ones of the inputs, without a gap.
+    decision
+        How what the model predicts follows from the explained scores; None: as the columns of predictions say.
     """
 
     settings: ExplainConfig
@@ -66,6 +69,7 @@ class LedgerProvenance:
     selection: str
     every_row: bool
     in_order_from_start: bool
+    decision: Decision | None = None
 
     @classmethod
     def describe(cls, explainer: Explainer, selection: Selection, settings: ExplainConfig) -> Self:
@@ -84,6 +88,7 @@ class LedgerProvenance:
             selection=str(selection),
             every_row=selection.every_row,
             in_order_from_start=selection.in_order_from_start,
+            decision=explainer.decision,
         )
 
     def to_extra(self) -> dict[str, str]:
@@ -102,7 +107,7 @@ class LedgerProvenance:
             "selection": self.selection,
             "every_row": json.dumps(self.every_row),
             "in_order_from_start": json.dumps(self.in_order_from_start),
-        }
+        } | ({"decision": self.decision.to_json()} if self.decision is not None else {})
 
     @classmethod
     def of(cls, provenance: Provenance) -> Self:
@@ -132,6 +137,7 @@ class LedgerProvenance:
             selection=_read(provenance, "selection", str),
             every_row=_read(provenance, "every_row", _flag),
             in_order_from_start=_read(provenance, "in_order_from_start", _flag),
+            decision=_read(provenance, "decision", Decision.from_json) if "decision" in provenance.extra else None,
         )
 
 
@@ -140,7 +146,7 @@ def _read(provenance: Provenance, name: str, parse: Callable[[str], Value]) -> V
     try:
         if text is not None:
             return parse(text)
-    except (ValueError, TypeError, AttributeError, ConfigurationError) as error:
+    except (ValueError, TypeError, AttributeError, LookupError, ConfigurationError) as error:
         raise _no_ledger(f"{PREFIX}{name} cannot be read", provenance) from error
     raise _no_ledger(f"{PREFIX}{name} is missing", provenance)
 

@@ -5,6 +5,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.errors import SignatureError
+from mlops_assets.signatures.mlflow.text_names import with_text_names
 
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature
@@ -17,9 +18,10 @@ def signature_to_json(signature: "ModelSignature") -> str:
     """The signature in MLflow's own format, always the same text for the same signature.
 
     An object with the keys ``inputs``, ``outputs`` and ``params``, each a JSON string (as in an ``MLmodel`` file) or
-    null; keys are sorted, columns keep their order. `ModelSignature.from_dict(json.loads(text))` reads it.
+    null; keys are sorted, columns keep their order, and their names are text.
+    `ModelSignature.from_dict(json.loads(text))` reads it.
     """
-    fields = signature.to_dict()
+    fields = with_text_names(signature).to_dict()
     canonical = {
         part: None if fields[part] is None else json.dumps(json.loads(fields[part]), sort_keys=True, ensure_ascii=False)
         for part in _PARTS
@@ -50,7 +52,7 @@ def signature_from_json(text: str, where: str | None = None) -> "ModelSignature"
         signature: ModelSignature = ModelSignature.from_dict({part: _as_text(fields.get(part)) for part in _PARTS})
     except (MlflowException, ValueError, TypeError, KeyError) as error:
         raise SignatureError(f"MLflow cannot read the signature: {error}", where=where) from error
-    return signature
+    return with_text_names(signature)
 
 
 def _as_text(part: Any) -> str | None:

@@ -20,7 +20,13 @@ def align_types(batch: pa.RecordBatch, schema: pa.Schema, where: str) -> pa.Reco
         if array.type != field.type:
             try:
                 array = array.cast(field.type)
-            except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            except pa.ArrowNotImplementedError:
+                raise TableError(
+                    f"Column {field.name!r} is {array.type} in the database, which cannot become {field.type}",
+                    where=where,
+                    fix="Cast the column in a query, or name another type in types",
+                ) from None
+            except pa.ArrowInvalid:
                 raise TableError(
                     f"Column {field.name!r} holds a value that is not {field.type} ({array.type} in the database)",
                     where=where,
