@@ -39,6 +39,7 @@ from mlops_assets.explain.explainers.linear import LinearExplainer as LinearExpl
 from mlops_assets.explain.explainers.model_explainer import ModelExplainer as ModelExplainer
 from mlops_assets.explain.explainers.native import NativeExplainer as NativeExplainer
 from mlops_assets.explain.explainers.permutation import PermutationExplainer as PermutationExplainer
+from mlops_assets.explain.explainers.sum import SumExplainer as SumExplainer
 from mlops_assets.explain.explainers.trees import TreeExplainer as TreeExplainer
 from mlops_assets.explain.ledger.joined import join_explanations as join_explanations
 from mlops_assets.io_managers.sql import SqlIOManager as SqlIOManager

@@ -67,6 +67,8 @@ class Decision:
         places
             Of the rows' labels; -1 is the place of none, and missed.
         """
+        if len(self.labels) == 1:  # whatever the score, there is no other class
+            return np.asarray(places < 0)
         if scores.shape[1] > 1:
             best = scores.max(axis=1, initial=-np.inf)
             behind = best - scores[np.arange(len(scores)), places]

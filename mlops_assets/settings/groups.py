@@ -196,7 +196,7 @@ class ExplainSettings(SettingsGroup):
     KIND: str | None = Field(
         default=None,
         description="The explainer: ModelExplainer, TreeExplainer, LinearExplainer, NativeExplainer, "
-        "PermutationExplainer, or your own as module.Class. Null: chosen by the model.",
+        "SumExplainer, PermutationExplainer, or your own as module.Class. Null: chosen by the model.",
         examples=["TreeExplainer", "my_project.explainers.MyExplainer"],
     )
     space: Literal["probability"] | None = Field(

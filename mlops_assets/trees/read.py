@@ -5,6 +5,7 @@ from typing import Any
 
 from mlops_assets.trees import read_boosters as boosters
 from mlops_assets.trees import read_sklearn as sklearn_models
+from mlops_assets.trees import read_sklearn_ensembles as sklearn_ensembles
 from mlops_assets.trees.ensemble import TreeEnsemble
 from mlops_assets.trees.read_catboost import read_catboost
 
@@ -17,6 +18,10 @@ READERS: dict[str, Callable[[Any], TreeEnsemble | None]] = {
     "sklearn.ForestClassifier": sklearn_models.read_trees,
     "sklearn.DecisionTreeRegressor": sklearn_models.read_trees,
     "sklearn.DecisionTreeClassifier": sklearn_models.read_trees,
+    "sklearn.BaggingRegressor": sklearn_ensembles.read_bagging,
+    "sklearn.BaggingClassifier": sklearn_ensembles.read_bagging,
+    "sklearn.AdaBoostClassifier": sklearn_ensembles.read_adaboost,
+    "sklearn.IsolationForest": sklearn_ensembles.read_isolation_forest,
     "lightgbm.LGBMModel": boosters.read_lightgbm_model,
     "lightgbm.Booster": boosters.read_lightgbm,
     "xgboost.XGBModel": boosters.read_xgboost_model,
@@ -29,9 +34,10 @@ READERS: dict[str, Callable[[Any], TreeEnsemble | None]] = {
 def read_ensemble(model: object) -> TreeEnsemble | None:
     """The trees of a fitted model; None where the model is not made of trees.
 
-    Reads scikit-learn's decision trees, extra trees, forests and gradient boosting (classic and histogram), LightGBM,
-    XGBoost (`gbtree` and `dart`) and CatBoost (numeric splits). The ensemble takes the same matrix as the model, in
-    numbers: where a library turns a column into category codes, these are expected.
+    Reads scikit-learn's decision trees, extra trees, forests, bagging and AdaBoost of trees, isolation forests and
+    gradient boosting (classic and histogram), LightGBM, XGBoost (`gbtree` and `dart`) and CatBoost (numeric splits).
+    The ensemble takes the same matrix as the model, in numbers: where a library turns a column into category codes,
+    these are expected.
 
     Raises
     ------

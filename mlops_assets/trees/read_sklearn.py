@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from mlops_assets.trees.arrays import Floats, Space
 from mlops_assets.trees.builder import TreeBuilder, name_boosted_outputs, unreadable
@@ -22,9 +23,10 @@ def read_trees(model: Any) -> TreeEnsemble:
             value = tree.value[:, :, 0]
         else:
             several = classes if model.n_outputs_ > 1 else [classes]
-            parts = [tree.value[:, output, : len(labels)] for output, labels in enumerate(several)]
-            value = np.concatenate([part / part.sum(axis=1, keepdims=True) for part in parts], axis=1)
-        _add_sklearn(builder, tree, value / len(estimators))
+            value = np.concatenate(
+                [class_shares(tree, output, len(labels)) for output, labels in enumerate(several)], axis=1
+            )
+        add_sklearn_tree(builder, tree, value / len(estimators))
     if classes is None:
         outputs: list[object] = list(range(model.n_outputs_))
     elif model.n_outputs_ > 1:
@@ -36,12 +38,28 @@ def read_trees(model: Any) -> TreeEnsemble:
     return builder.build(offset=0.0, outputs=outputs, space=space, n_features=n, float32_inputs=True)
 
 
-def _add_sklearn(builder: TreeBuilder, tree: Any, value: Floats, output: int = 0) -> None:
+def class_shares(tree: Any, output: int, classes: int) -> Floats:
+    """(nodes, classes): what `predict_proba` answers; zero in a node whose training rows all had no weight."""
+    weight = tree.value[:, output, :classes]
+    total = weight.sum(axis=1, keepdims=True)
+    # As scikit-learn does: nothing is divided by zero.
+    return np.asarray(weight / np.where(total == 0, 1.0, total))
+
+
+def add_sklearn_tree(
+    builder: TreeBuilder,
+    tree: Any,
+    value: Floats,
+    output: int = 0,
+    columns: npt.NDArray[np.integer] | None = None,
+    cover: Floats | None = None,
+) -> None:
+    """Append a tree; `columns` are those of the model that it was given, where it was not given all."""
     left = tree.children_left.astype(np.int64)
     decision = np.where(tree.missing_go_to_left.astype(bool), MISSING_LEFT, 0)
-    builder.add_tree(
-        left, tree.children_right, tree.feature, tree.threshold, decision, tree.weighted_n_node_samples, value, output
-    )
+    feature = tree.feature if columns is None else np.where(left < 0, 0, columns[tree.feature])
+    weight = tree.weighted_n_node_samples if cover is None else cover
+    builder.add_tree(left, tree.children_right, feature, tree.threshold, decision, weight, value, output)
 
 
 def read_boosting(model: Any) -> TreeEnsemble:
@@ -53,17 +71,22 @@ def read_boosting(model: Any) -> TreeEnsemble:
         raise unreadable(
             model, f"its boosting starts from a {initial}, which is no constant", "Train it with init=None"
         )
+    # The constant on the scale of the sum; `init_` holds it on the scale of the predictions only.
+    rows = np.zeros((1, model.n_features_in_), np.float32)
+    return read_boosting_stages(model, model._raw_predict_init(rows))  # noqa: SLF001 - no public way (treelite#526)
+
+
+def read_boosting_stages(model: Any, offset: npt.ArrayLike = 0.0) -> TreeEnsemble:
+    """The trees of fitted GradientBoosting* without what they start from: `offset` takes its place."""
     builder = TreeBuilder()
     for stage in model.estimators_:
         for output, estimator in enumerate(stage):
-            _add_sklearn(builder, estimator.tree_, model.learning_rate * estimator.tree_.value[:, 0, :], output)
-    n = model.n_features_in_
+            add_sklearn_tree(builder, estimator.tree_, model.learning_rate * estimator.tree_.value[:, 0, :], output)
     return builder.build(
-        # The constant on the scale of the sum; `init_` holds it on the scale of the predictions only.
-        offset=model._raw_predict_init(np.zeros((1, n), np.float32)),  # noqa: SLF001 - no public way (treelite#526)
+        offset=offset,
         outputs=name_boosted_outputs(getattr(model, "classes_", None), model.estimators_.shape[1]),
         space=_boosting_space(model),
-        n_features=n,
+        n_features=model.n_features_in_,
         float32_inputs=True,
         # P = sigmoid(2 F): Friedman, Hastie and Tibshirani 2000, and scikit-learn's ExponentialLoss.
         sigmoid_scale=2.0 if model.loss == "exponential" else None,
@@ -84,8 +107,24 @@ def histogram_stages(model: Any) -> list[list[Any]]:
     return stages
 
 
+def text_categories(model: Any) -> dict[int, npt.NDArray[Any]]:
+    """Column -> the categories of a fitted HistGradientBoosting* that are no numbers, in the order of its codes."""
+    if getattr(model, "is_categorical_", None) is None:
+        return {}
+    encoder = model._preprocessor.named_transformers_["encoder"]  # noqa: SLF001 - the codes are nowhere else
+    columns = np.flatnonzero(model.is_categorical_)
+    return {
+        int(column): np.asarray(known)
+        for column, known in zip(columns, encoder.categories_, strict=True)
+        if not np.issubdtype(np.asarray(known).dtype, np.number)
+    }
+
+
 def read_histogram(model: Any) -> TreeEnsemble:
-    """HistGradientBoosting*, with missing values and categories."""
+    """HistGradientBoosting*, with missing values and categories.
+
+    A column of categories that are no numbers is expected as their positions in `text_categories`, NaN for any other.
+    """
     if not hasattr(model, "_predictors"):
         raise unreadable(model, "the model is not fitted", "Fit it")
     stages = histogram_stages(model)
@@ -98,7 +137,7 @@ def read_histogram(model: Any) -> TreeEnsemble:
         encoder = preprocessor.named_transformers_["encoder"]
         for position, known in enumerate(encoder.categories_):
             if not np.issubdtype(np.asarray(known).dtype, np.number):
-                raise unreadable(model, f"column {column[position]} holds categories that are not numbers")
+                continue  # text: the positions of its values among the categories are expected
             finite = np.asarray(known, np.float64)
             encodings[int(column[position])] = finite[~np.isnan(finite)]
     bin_mapper = model._bin_mapper  # noqa: SLF001 - nothing public says which categories were seen in training

@@ -72,10 +72,19 @@ def test_a_model_that_reports_other_labels_than_its_estimator_is_found_out(save:
     assert "the model predicts another class than the explained one for 8 of 8 rows" in explainer.reason
 
 
-def test_a_wrapped_estimator_is_not_taken_for_the_one_inside(save: Save, numbers: pd.DataFrame) -> None:
+def test_a_wrapped_estimator_is_explained_as_what_the_wrapper_makes_of_it(save: Save, numbers: pd.DataFrame) -> None:
     wrapped = TransformedTargetRegressor(LinearRegression(), transformer=StandardScaler())
     explainer = choose_explainer(save(wrapped.fit(numbers, numbers["age"]), numbers), numbers.columns, numbers.head(10))
+    assert (explainer.KIND, explainer.space) == ("SumExplainer", "identity")
+    np.testing.assert_allclose(explainer.explain(numbers.head(5)).prediction[:, 0], numbers["age"][:5], atol=1e-12)
+
+
+def test_a_wrapped_estimator_is_not_taken_for_the_one_inside(save: Save, numbers: pd.DataFrame) -> None:
+    wrapped = TransformedTargetRegressor(LinearRegression(), func=np.sqrt, inverse_func=np.square)
+    saved = save(wrapped.fit(numbers, numbers["age"] ** 2), numbers)
+    explainer = choose_explainer(saved, numbers.columns, numbers.head(10))
     assert explainer.KIND == "PermutationExplainer"
+    assert "its target is transformed back by square, which is neither linear nor an exponential" in explainer.reason
 
 
 def test_probabilities_saved_as_the_prediction_are_the_same_to_the_explainer(save: Save, numbers: pd.DataFrame) -> None:

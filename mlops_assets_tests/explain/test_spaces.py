@@ -78,6 +78,7 @@ def _bst(model):
 
 # name -> (estimator, target, what it predicts, the space, the explainer)
 TREE, LINEAR, NATIVE, PERMUTATION = "TreeExplainer", "LinearExplainer", "NativeExplainer", "PermutationExplainer"
+SUM = "SumExplainer"
 CASES: dict[str, tuple[Any, str, Callable[..., Any], str, str]] = {
     "tree": (st.DecisionTreeClassifier(max_depth=3), "classes", _proba, "probability", TREE),
     "forest": (se.RandomForestClassifier(5), "binary", _proba, "probability", TREE),
@@ -143,17 +144,15 @@ CASES: dict[str, tuple[Any, str, Callable[..., Any], str, str]] = {
     "catboost, raw": (CatBoost({**CAT, "loss_function": "Logloss"}), "binary", _predict, "identity", TREE),
     "logistic": (lm.LogisticRegression(), "binary", _proba, "log-odds", LINEAR),
     "logistic, classes": (lm.LogisticRegression(), "classes", _proba, "softmax margin", LINEAR),
-    "logistic, ova": (mc.OneVsRestClassifier(lm.LogisticRegression()), "classes", _proba, "probability", PERMUTATION),
+    "logistic, ova": (mc.OneVsRestClassifier(lm.LogisticRegression()), "classes", _decide, "margin", SUM),
     "sgd, log loss": (lm.SGDClassifier(loss="log_loss"), "binary", _proba, "log-odds", LINEAR),
-    "sgd, log loss, classes": (lm.SGDClassifier(loss="log_loss"), "classes", _proba, "probability", PERMUTATION),
+    "sgd, log loss, classes": (lm.SGDClassifier(loss="log_loss"), "classes", _decide, "margin", LINEAR),
     "sgd, hinge": (lm.SGDClassifier(), "binary", _decide, "margin", LINEAR),
-    "sgd, huber": (lm.SGDClassifier(loss="modified_huber"), "binary", _proba, "probability", PERMUTATION),
+    "sgd, huber": (lm.SGDClassifier(loss="modified_huber"), "binary", _decide, "margin", LINEAR),
     "linear svm": (svm.LinearSVC(), "classes", _decide, "margin", LINEAR),
     "ridge": (lm.RidgeClassifier(), "binary", _decide, "margin", LINEAR),
     "perceptron": (lm.Perceptron(), "classes", _decide, "margin", LINEAR),
-    "one against the rest of margins": (
-        mc.OneVsRestClassifier(svm.LinearSVC()), "classes", _decide, "margin", PERMUTATION,
-    ),
+    "one against the rest of margins": (mc.OneVsRestClassifier(svm.LinearSVC()), "classes", _decide, "margin", SUM),
     "svm": (svm.SVC(), "binary", _decide, "margin", PERMUTATION),
     "discriminant": (da.LinearDiscriminantAnalysis(), "binary", _proba, "log-odds", LINEAR),
     "discriminant, classes": (da.LinearDiscriminantAnalysis(), "classes", _proba, "softmax margin", LINEAR),

@@ -351,13 +351,14 @@ def test_a_leaf_without_training_weight_is_read():
 
 
 def test_other_models_are_none():
-    from sklearn.ensemble import IsolationForest
+    from sklearn.ensemble import BaggingRegressor
     from sklearn.linear_model import LinearRegression
     from xgboost import XGBRegressor
 
     X, y = table(missing=False)
     linear_booster = XGBRegressor(booster="gblinear", n_estimators=2).fit(X, y)
-    for model in (LinearRegression().fit(X, y), IsolationForest(n_estimators=2).fit(X), linear_booster, object()):
+    bagged_lines = BaggingRegressor(LinearRegression(), 2).fit(X, y)
+    for model in (LinearRegression().fit(X, y), bagged_lines, linear_booster, object()):
         assert read_ensemble(model) is None
 
 
@@ -386,14 +387,15 @@ def test_linear_leaves_are_refused():
         read_ensemble(model)
 
 
-def test_categories_that_are_not_numbers_are_refused():
+def test_categories_that_are_not_numbers_are_read_by_their_codes():
     import pandas as pd
     from sklearn.ensemble import HistGradientBoostingRegressor
 
     frame = pd.DataFrame({"size": np.arange(50.0), "colour": pd.Categorical(["red", "green"] * 25)})
-    model = HistGradientBoostingRegressor(max_iter=2, categorical_features="from_dtype").fit(frame, np.arange(50.0))
-    with pytest.raises(UnreadableTreesError, match="column 1 holds categories that are not numbers"):
-        read_ensemble(model)
+    y = np.arange(50.0) + 30 * (frame["colour"] == "red")
+    model = HistGradientBoostingRegressor(max_iter=2, categorical_features="from_dtype").fit(frame, y)
+    coded = np.column_stack([frame["size"], frame["colour"] == "red"])  # green is 0, red is 1
+    np.testing.assert_allclose(raw_margin(read_ensemble(model), coded)[:, 0], model.predict(frame), rtol=1e-14)
 
 
 @pytest.mark.parametrize("library", ["lightgbm", "xgboost"])

@@ -37,14 +37,14 @@ class Game:
 
     worth: Callable[[Coalition], Floats]
     columns: int
-    sources: Sequence[int] | None = None
+    sources: Sequence[int] | NDArray[np.intp] | None = None
 
 
 def shapley(game: Game) -> tuple[Floats, Floats]:
     """(rows, input columns, outputs) Shapley values and (rows, outputs) of the empty coalition, term by term."""
     n = game.columns
     worth = {frozenset(known): game.worth(frozenset(known)) for size in range(n + 1) for known in _of_size(n, size)}
-    sources = list(range(n)) if game.sources is None else list(game.sources)
+    sources = list(range(n)) if game.sources is None else [int(source) for source in game.sources]
     empty = worth[frozenset()]
     values = np.zeros((len(empty), max(sources) + 1, empty.shape[1]))
     for known, with_all in worth.items():
@@ -75,7 +75,9 @@ def interventional(margin: Callable[[pd.DataFrame], Floats], rows: pd.DataFrame,
     return Game(worth, rows.shape[1])
 
 
-def ensemble_game(ensemble: TreeEnsemble, X: NDArray[Any], sources: Sequence[int] | None = None) -> Game:
+def ensemble_game(
+    ensemble: TreeEnsemble, X: NDArray[Any], sources: Sequence[int] | NDArray[np.intp] | None = None
+) -> Game:
     """The path-dependent game of trees as this package reads them; `X` (rows, columns) as the model takes it."""
     prepared = ensemble.prepare(X)
 

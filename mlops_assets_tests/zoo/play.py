@@ -1,7 +1,7 @@
 """Play a case: log its model, pin and load it, and explain and score its rows with the code that the graph runs."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +22,8 @@ from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.explain.columns import shap_column
 from mlops_assets.explain.compare.stored_predictions import compare_with_stored
 from mlops_assets.explain.explainers.explainer import ExplainConfig, Explainer
+from mlops_assets.explain.explainers.parts import TreeLeaf
+from mlops_assets.explain.explainers.sum import SumExplainer
 from mlops_assets.explain.ledger.explain_table import explain_table
 from mlops_assets.explain.ledger.selection import Selection
 from mlops_assets.scoring.prediction_columns import model_output_columns
@@ -199,11 +201,41 @@ def compare(
         values, base = fitted.contributions(asked)
         judge("library", ledger.values, values)
         judge("library's base", ledger.base, np.broadcast_to(base, ledger.base.shape))
-    game = _game(fitted, asked.head(_JUDGED_ROWS), explainer)
+    judged = asked.head(_JUDGED_ROWS)
+    if fitted.game is None and isinstance(explainer, SumExplainer):
+        values, empty = _part_by_part(explainer, judged, asked)
+        judge("all subsets", ledger.values[:_JUDGED_ROWS], values)
+        judge("empty subset", ledger.base[:_JUDGED_ROWS], empty)
+        return
+    game = _game(fitted, judged, explainer)
     if game is not None and game.columns <= _MOST_PLAYERS:
         values, empty = shapley(game)
         judge("all subsets", ledger.values[:_JUDGED_ROWS], _last_outputs(values, ledger))
         judge("empty subset", ledger.base[:_JUDGED_ROWS], _last_outputs(empty, ledger))
+
+
+def _part_by_part(explainer: SumExplainer, judged: pd.DataFrame, asked: pd.DataFrame) -> tuple[Floats, Floats]:
+    """Shapley's formula for each of the parts that the model was taken to be the sum of."""
+    base = np.tile(explainer.parts.constant, (len(judged), 1))
+    values = np.zeros((len(judged), len(explainer.features), base.shape[1]))
+    for term in explainer.parts.terms:
+        X, design = term.design.matrix(term.design.transform(judged)), term.design
+        if isinstance(term.leaf, TreeLeaf):
+            game = ensemble_game(term.leaf.ensemble, X, design.sources)
+        else:
+            names = [str(column) for column in range(X.shape[1])]
+            background = pd.DataFrame(design.matrix(design.transform(asked)), columns=names)
+            one = interventional(_of_frame(term.leaf.margin), pd.DataFrame(X, columns=names), background)
+            game = Game(one.worth, one.columns, design.sources)
+        attributions, empty = shapley(game)
+        padded = np.zeros((len(judged), design.features, attributions.shape[2]))
+        padded[:, : attributions.shape[1]] = attributions
+        values, base = values + padded @ term.weights, base + empty @ term.weights
+    return values, base
+
+
+def _of_frame(margin: Callable[[Floats], Floats]) -> Callable[[pd.DataFrame], Floats]:
+    return lambda rows: margin(rows.to_numpy(np.float64))
 
 
 def _game(fitted: Fitted, asked: pd.DataFrame, explainer: Explainer) -> Game | None:

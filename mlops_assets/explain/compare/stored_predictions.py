@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from mlops_assets.arrow.batching import fixed_batches
 from mlops_assets.explain.columns import EXPLAINED_VALUE
+from mlops_assets.explain.compare.stored_labels import compare_several_labels
 from mlops_assets.explain.decisions import ABSOLUTE, RELATIVE, Decision, label_places
 from mlops_assets.explain.explainers.answer_numbers import flatten_lists
 from mlops_assets.explain.spaces import to_response_scale
@@ -75,7 +76,9 @@ def compare_with_stored(
         answer = flatten_lists({name: part.column(name) for name in columns})
         if space in ("identity", "log") and set(outputs) <= set(answer):
             answer = {output: answer[output] for output in outputs}  # what was chosen to be explained, beside others
-        compared = _compare(explained[: part.num_rows], answer, outputs, space, decision)
+        compared = compare_several_labels(explained[: part.num_rows], answer, outputs, space) or _compare(
+            explained[: part.num_rows], answer, outputs, space, decision
+        )
         if compared is None:
             return StoredAgreement(False, f"{space} of {', '.join(outputs)} says nothing of {', '.join(columns)}")
         if isinstance(compared, str):

@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from mlops_assets.explain.decisions import Decision, label_places
 from mlops_assets.explain.explainers.answer_numbers import is_numeric, to_floats
+from mlops_assets.explain.explainers.decision_rule import read_decision
 from mlops_assets.explain.explainers.explainer import Explainer, ExplanationSubject
 from mlops_assets.explain.explainers.response import to_fitted_columns
 from mlops_assets.explain.spaces import to_response_scale
@@ -86,17 +87,22 @@ def find_disagreement(explainer: Explainer, subject: ExplanationSubject, rows: "
 def _margin_disagreement(
     additive: Floats, own: Floats, subject: ExplanationSubject, rows: "pd.DataFrame"
 ) -> str | None:
-    """A margin is compared with the library's own: no formula leads from it to the prediction."""
+    """A margin is compared with the library's own, and with its labels: no formula leads from it to a probability."""
     if additive.shape != own.shape:
         return f"the explainer has {additive.shape[1]} outputs, the library's own margin {own.shape[1]}"
     gap = _gap(additive, own)
     if not gap <= _RELATIVE:
         return f"base and attributions miss the library's own margin by {gap:.2g} of its size"
-    native: Any = subject.model.native
-    if subject.model.python_model is None or native is None:
+    classes, model = subject.response.classes, subject.model
+    native: Any = model.native
+    if classes is not None and model.native is not None:
+        decision = read_decision(model, model.native, classes, additive, rows, "margin")
+        if not decision.follows:
+            return "the model's labels do not follow from its margin"
+    if model.python_model is None or native is None:
         return None
     # A custom model may make something else of what the estimator inside it predicts.
-    answered = list(subject.model.answer(rows).values())
+    answered = list(model.answer(rows).values())
     inner = list(read_answer(native.predict(to_fitted_columns(rows, native)), len(rows)).values())
     same = len(answered) == len(inner) and all(map(_are_same, answered, inner))
     return None if same else "the model predicts something else than the estimator inside it"

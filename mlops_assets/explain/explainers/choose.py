@@ -9,15 +9,18 @@ from numpy.typing import NDArray
 
 from mlops_assets.errors import ExplanationError, NotApplicableError
 from mlops_assets.explain.explainers.agreement import find_disagreement
+from mlops_assets.explain.explainers.decision_rule import read_decision
 from mlops_assets.explain.explainers.explainer import ExplainConfig, Explainer, ExplanationSubject
 from mlops_assets.explain.explainers.inner_models import find_inner_models
 from mlops_assets.explain.explainers.linear import LinearExplainer
 from mlops_assets.explain.explainers.model_explainer import ModelExplainer
 from mlops_assets.explain.explainers.model_importance import read_model_importance
+from mlops_assets.explain.explainers.multi_output import read_special_response
 from mlops_assets.explain.explainers.native import NativeExplainer
 from mlops_assets.explain.explainers.permutation import EXACT_FEATURES, PermutationExplainer
 from mlops_assets.explain.explainers.response import class_output_names, read_response
 from mlops_assets.explain.explainers.sampling import draw_positions
+from mlops_assets.explain.explainers.sum import SumExplainer
 from mlops_assets.explain.explainers.trees import TreeExplainer
 from mlops_assets.explain.labels import label_type
 from mlops_assets.explain.spaces import SPACES
@@ -29,10 +32,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 KINDS: dict[str, type[Explainer]] = by_kind(
-    ModelExplainer, TreeExplainer, LinearExplainer, NativeExplainer, PermutationExplainer
+    ModelExplainer, TreeExplainer, LinearExplainer, NativeExplainer, SumExplainer, PermutationExplainer
 )
 
-_EXACT = (TreeExplainer, LinearExplainer, NativeExplainer)
+_EXACT = (TreeExplainer, LinearExplainer, NativeExplainer, SumExplainer)
 _PROBE_ROWS = 8
 
 
@@ -45,9 +48,9 @@ def choose_explainer(
     """The explainer for a pinned version.
 
     Without a `KIND` in the settings: the model's own ``explain_samples``; else trees; else a linear model; else the
-    library's own exact contributions; else permutations over its predictions. All but the last are taken only when
-    base and attributions give the model's own predictions on some of the background rows. `Explainer.reason` names
-    the methods that were not taken, and why.
+    library's own exact contributions; else a sum of such parts; else permutations over its predictions. All but the
+    last are taken only when base and attributions give the model's own predictions on some of the background rows.
+    `Explainer.reason` names the methods that were not taken, and why.
 
     Parameters
     ----------
@@ -84,7 +87,8 @@ def choose_explainer(
             fix="Pass rows of the signature's input columns",
         )
     rows = _sample_background(background[list(features)], config)
-    subject = ExplanationSubject(model, features, rows, config, read_response(model, rows, config.output))
+    response = read_special_response(model, rows, config.output) or read_response(model, rows, config.output)
+    subject = ExplanationSubject(model, features, rows, config, response)
     if config.space is not None:
         subject = _find_probabilities(subject)
     explainer = _first_that_fits(subject) if config.KIND is None else _asked_for(config.KIND, subject)
@@ -97,6 +101,9 @@ def choose_explainer(
     if classes is not None and tuple(explainer.outputs) == class_output_names(classes):
         explainer.output_type = label_type(classes)
         decision = subject.response.decision
+        if decision is not None and explainer.space == "margin" and subject.response.space == "probability":
+            scores = explainer.predict(rows)
+            decision = read_decision(model, model.native, classes, scores, rows, "margin")
         explainer.decision = None if decision is None or decision.is_usual else decision
     if config.KIND is None or isinstance(explainer, ModelExplainer):
         importance, reason = read_model_importance(subject)
@@ -146,6 +153,8 @@ def _first_that_fits(subject: ExplanationSubject) -> Explainer:
             except NotApplicableError as error:
                 passed_over.append(f"{kind.KIND} does not apply: {error.what}")
                 continue
+            if difference is None and subject.config.space is not None and explainer.space == "margin":
+                difference = f"it explains a margin, from which no formula leads to a {subject.config.space}"
             if difference is None:
                 explainer.reason = "; ".join([explainer.reason, *own])
                 return explainer

@@ -48,6 +48,8 @@ def trace_columns(transformer: Any, rows: Any, sources: Sources) -> tuple[Any, S
         return rows, sources
     if transformer == "drop":
         return _columns(rows, []), sources[:0]
+    if _is(transformer, "FrozenEstimator"):
+        return trace_columns(transformer.estimator, rows, sources)
     if _is(transformer, "Pipeline"):
         for _, step in transformer.steps:
             rows, sources = trace_columns(step, rows, sources)

@@ -37,6 +37,8 @@ def read_decision(
     columns = list(model.answer(rows).values())
     if len(columns) > 1:
         return Decision(labels, "probability", of)
+    if len(labels) == 1:
+        return Decision(labels, "labels", of, floats=floats)
     places, finite = label_places(columns[0], labels), np.isfinite(scores).all(axis=1)
     if (places < 0).any():
         return Decision(labels, "labels", of)  # another answer than labels, which its type says

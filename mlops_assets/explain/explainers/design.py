@@ -1,13 +1,14 @@
 """The way from a table's rows to the matrix that a fitted estimator computes with, and back to the input columns."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mlops_assets.errors import NotApplicableError
+from mlops_assets.explain.explainers.category_codes import as_category_codes
 from mlops_assets.explain.explainers.column_sources import check_sources, trace_columns
 from mlops_assets.explain.explainers.explainer import ExplanationSubject
 from mlops_assets.explain.explainers.response import to_fitted_columns
@@ -60,14 +61,13 @@ class Design:
                 dense[stored.row, stored.col] = stored.data
                 return dense
             return np.asarray(data.toarray(), dtype=np.float64)
+        data = as_category_codes(self.estimator, data)
         try:
             if hasattr(data, "dtypes") and data.ndim == 2:
                 data = floats_of(to_codes(data, self.estimator))
             return np.asarray(data, dtype=np.float64)
         except (TypeError, ValueError) as error:
-            texts = [str(name) for name, dtype in getattr(data, "dtypes", {}).items() if dtype.kind not in "biufmM"]
-            named = f": {', '.join(texts[:5])}" if texts else f" ({type(error).__name__})"
-            raise NotApplicableError(f"it takes columns that are not numeric{named}") from error
+            raise NotApplicableError("it takes columns that are not numeric") from error
 
     def roll_up(self, values: Floats) -> Floats:
         """(n, columns, outputs) -> (n, features, outputs), with every row's sum preserved."""
@@ -85,7 +85,8 @@ class Design:
 def read_design(subject: ExplanationSubject, native: Any = None) -> Design:
     """Split a native estimator into its preprocessing and its last step, and trace that step's columns to the inputs.
 
-    Of a search (`GridSearchCV` and similar), the best estimator is read. `native` is the model's own by default.
+    What only wraps an estimator (a search, a threshold, a frozen estimator) is taken off. `native` is the model's own
+    by default.
 
     Raises
     ------
@@ -97,36 +98,85 @@ def read_design(subject: ExplanationSubject, native: Any = None) -> Design:
         if subject.model.python_model is None:
             raise NotApplicableError("the library's own model inside it is not known to this package")
         raise NotApplicableError("it is a custom Python model, which may do anything between its input and its output")
-    if hasattr(native, "best_estimator_") and hasattr(native, "cv_results_"):
-        native = native.best_estimator_
-    outer = native
-    rows = subject.background.head(_PROOF_ROWS)
+    outer = unwrap(native)
     order = _order(outer, subject.features)
-    if not _is_pipeline(native):
-        fitted = partial(to_fitted_columns, estimator=outer, model=subject.model)
-        return Design(native, order, len(subject.features), fitted)
-    while _is_pipeline(native) and len(native.steps) == 1:
-        native = native.steps[0][1]
-    *earlier, (_, estimator) = native.steps if _is_pipeline(native) else [("", native)]
-    steps = [step for _, step in earlier if step not in (None, "passthrough")]
-    if _is_pipeline(estimator):
-        raise NotApplicableError("its last step is a pipeline of its own")
+    fitted = partial(to_fitted_columns, estimator=outer, model=subject.model)
+    whole = Design(outer, order, len(subject.features), fitted)
+    return enter_pipelines(whole, subject.background)
+
+
+def enter_pipelines(design: Design, background: "pd.DataFrame") -> Design:
+    """The same for the estimator of a design, whatever wraps it and however pipelines are nested in each other.
+
+    Raises
+    ------
+    NotApplicableError
+        A preprocessing mixes columns.
+    """
+    estimator, steps = design.estimator, []
+    while True:
+        inner = unwrap(estimator)
+        if inner is estimator and _is_pipeline(estimator):
+            *earlier, (_, inner) = estimator.steps
+            steps += [step for _, step in earlier if step not in (None, "passthrough")]
+        elif inner is estimator and _selects_columns(estimator):
+            steps.append(estimator)
+            inner = estimator.estimator_
+        if inner is estimator:
+            break
+        estimator = inner
+    if not steps:
+        return replace(design, estimator=estimator)
 
     def transform(frame: "pd.DataFrame") -> Any:
-        data = to_fitted_columns(frame, outer, subject.model)
+        data = design.transform(frame)
         for step in steps:
             data = step.transform(data)
         return data
 
-    data, sources = to_fitted_columns(rows, outer, subject.model), order
+    rows = background.head(_PROOF_ROWS)
+    data, sources = design.transform(rows), design.sources
     for step in steps:
         data, sources = trace_columns(step, data, sources)
     check_sources(transform, rows, sources)
-    return Design(estimator, sources, len(subject.features), transform)
+    return Design(estimator, sources, design.features, transform)
+
+
+def unwrap(estimator: Any) -> Any:
+    """The estimator that another one of scikit-learn's only wraps: of a search the best one, what is frozen, what gets
+    another threshold, what was fitted on labels of its own making or on the inliers alone.
+    """
+    while type(estimator).__module__.partition(".")[0] == "sklearn":
+        name = _WRAPPED_AS.get(type(estimator).__name__, "best_estimator_" if hasattr(estimator, "cv_results_") else "")
+        inner = getattr(estimator, name, None) if name else None
+        if inner is None:
+            break
+        estimator = inner
+    return estimator
+
+
+def last_estimator(estimator: Any) -> Any:
+    """The one that predicts: behind wrappers, at the end of pipelines."""
+    inner = unwrap(estimator)
+    return last_estimator(inner.steps[-1][1]) if _is_pipeline(inner) else inner
+
+
+_WRAPPED_AS = {
+    "FrozenEstimator": "estimator",
+    "FixedThresholdClassifier": "estimator_",
+    "TunedThresholdClassifierCV": "estimator_",
+    "SelfTrainingClassifier": "estimator_",
+    "RANSACRegressor": "estimator_",
+}
 
 
 def _is_pipeline(native: Any) -> bool:
     return type(native).__name__ == "Pipeline" and type(native).__module__ == "sklearn.pipeline"
+
+
+def _selects_columns(native: Any) -> bool:
+    """Recursive feature elimination: it predicts with an estimator of some columns."""
+    return type(native).__name__ in ("RFE", "RFECV") and hasattr(native, "estimator_")
 
 
 def _order(estimator: Any, features: tuple[str, ...]) -> Sources:
@@ -142,7 +192,7 @@ def _order(estimator: Any, features: tuple[str, ...]) -> Sources:
     if places is not None:
         return np.array(places, dtype=np.intp)
     width = getattr(estimator, "n_features_in_", len(features))
-    if names is None and width == len(features):
+    if width == len(features):  # without names, or signed as an array or under other names: by position
         return np.arange(width)
     if names is None:
         raise NotApplicableError(f"it was fitted on {width} columns, and the signature names {len(features)}")

@@ -29,8 +29,8 @@ class ExplainConfig:
     Attributes
     ----------
     KIND
-        `ModelExplainer`, `TreeExplainer`, `LinearExplainer`, `NativeExplainer`, `PermutationExplainer`, or a user's
-        own subclass of `Explainer` as ``module.Class``; None chooses automatically.
+        `ModelExplainer`, `TreeExplainer`, `LinearExplainer`, `NativeExplainer`, `SumExplainer`, `PermutationExplainer`,
+        or a user's own subclass of `Explainer` as ``module.Class``; None chooses automatically.
     seed
         Of everything that is drawn: the background rows and the permutations.
     background_rows

@@ -10,7 +10,6 @@ from mlops_assets.explain.explainers.design import Design, read_design
 from mlops_assets.explain.explainers.explainer import Explainer, Explanation, ExplanationSubject
 from mlops_assets.explain.explainers.library_margins import ask_margin
 from mlops_assets.explain.explainers.linear_booster import LinearBooster, read_linear_booster
-from mlops_assets.explain.explainers.response import positive_class_scores
 from mlops_assets.explain.explainers.sampling import frame_digest
 from mlops_assets.trees.arrays import Floats, Space
 
@@ -22,7 +21,9 @@ _SPACE_ROWS = 8
 
 # What a linear predictor means, per family of scikit-learn estimators; each is checked on rows before it is trusted.
 _LOG_ODDS = ("LogisticRegression", "LogisticRegressionCV", "LinearDiscriminantAnalysis")
-_MARGIN = ("LinearSVC", "RidgeClassifier", "RidgeClassifierCV", "Perceptron", "PassiveAggressiveClassifier")
+_MARGIN = (
+    "LinearSVC", "SVC", "NuSVC", "RidgeClassifier", "RidgeClassifierCV", "Perceptron", "PassiveAggressiveClassifier",
+)  # fmt: skip
 _LOG_LINK = ("PoissonRegressor", "GammaRegressor")
 
 
@@ -44,10 +45,12 @@ class LinearExplainer(Explainer):
         self._design: Design = read_design(subject)
         estimator = self._design.estimator
         self._booster = read_linear_booster(estimator)
-        weights = _coefficients(estimator) if self._booster is None else self._booster.weights
-        self.space = linear_space(estimator) if self._booster is None else self._settled(self._booster, subject)
-        if self._booster is not None:
-            self.precision = np.dtype(np.float32)
+        if self._booster is None:
+            weights, intercept = read_coefficients(estimator)
+            self.space = linear_space(estimator)
+        else:
+            weights, intercept = self._booster.weights, self._booster.intercept
+            self.space, self.precision = self._settled(self._booster, subject), np.dtype(np.float32)
         self.features, self.outputs = subject.features, subject.response.outputs
         if weights.shape != (len(self.outputs), len(self._design.sources)):
             raise NotApplicableError(
@@ -58,8 +61,6 @@ class LinearExplainer(Explainer):
         self.background = subject.background
         self.background_digest = frame_digest(subject.background)
         self._mean = self._matrix(self._design.transform(subject.background)).mean(axis=0)
-        start = estimator.intercept_ if self._booster is None else self._booster.intercept
-        intercept = np.broadcast_to(np.asarray(start, dtype=np.float64), (len(self.outputs),))
         self._base = intercept + self._mean @ self._weights
         self.rows_per_call = max(1, _CELLS // max(1, self._weights.size))
         total = self._design.roll_up(np.abs(self._weights)[None])[0]
@@ -85,6 +86,9 @@ class LinearExplainer(Explainer):
     def predict(self, inputs: "pd.DataFrame") -> Floats:
         return self._predict(self._design.transform(self.columns(inputs))) if len(inputs) else self._none()
 
+    def own_margin(self, inputs: "pd.DataFrame") -> Floats:
+        return self.predict(inputs)
+
     def _explain(self, columns: "pd.DataFrame") -> Explanation:
         data = self._design.transform(columns)
         distance = self._matrix(data) - self._mean
@@ -102,10 +106,7 @@ class LinearExplainer(Explainer):
         ask = getattr(estimator, "decision_function", None) or estimator.predict
         predicted = np.asarray(ask(data), dtype=np.float64)
         predicted = predicted.reshape(predicted.shape[0], -1)
-        return np.log(predicted) if self.space == "log" else positive_class_scores(predicted, len(self.outputs))
-
-    def own_margin(self, inputs: "pd.DataFrame") -> Floats | None:
-        return self.predict(inputs) if self._booster is not None else None
+        return np.log(predicted) if self.space == "log" else predicted
 
     def _matrix(self, data: Any) -> Floats:
         matrix = self._design.matrix(data)
@@ -125,8 +126,10 @@ def linear_space(estimator: Any) -> Space:
     """The scale of a linear estimator's predictor ``X @ coef_ + intercept_``."""
     name = type(estimator).__name__
     if name in _LOG_ODDS or (name == "SGDClassifier" and estimator.loss == "log_loss"):
-        # Of several classes these take the softmax; one against the rest (SGDClassifier, liblinear) fails the check.
-        return "log-odds" if len(estimator.classes_) == 2 else "softmax margin"
+        if len(estimator.classes_) == 2:
+            return "log-odds"
+        # One against the rest scales its probabilities to add up to 1: they follow from no single score.
+        return "margin" if name == "SGDClassifier" else "softmax margin"
     if name in _MARGIN or name == "SGDClassifier":
         return "margin"
     if name in _LOG_LINK:
@@ -137,13 +140,27 @@ def linear_space(estimator: Any) -> Space:
     return "identity"
 
 
-def _coefficients(estimator: Any) -> Floats:
-    """(outputs, columns) coefficients of a scikit-learn estimator that is linear in its columns."""
-    module = type(estimator).__module__
-    linear = module.startswith(("sklearn.linear_model", "sklearn.discriminant_analysis"))
-    linear = linear or (module.startswith("sklearn.svm") and type(estimator).__name__ in ("LinearSVC", "LinearSVR"))
-    weights = getattr(estimator, "coef_", None)
-    if not linear or weights is None or not hasattr(estimator, "intercept_"):
-        raise NotApplicableError(f"{type(estimator).__name__} is not a linear model of scikit-learn or XGBoost")
+def read_coefficients(estimator: Any) -> tuple[Floats, Floats]:
+    """(outputs, columns) coefficients and (outputs,) intercepts of a scikit-learn estimator that is linear.
+
+    Raises
+    ------
+    NotApplicableError
+        It is not linear in its columns, or nothing is known of it.
+    """
+    module, name = type(estimator).__module__, type(estimator).__name__
+    linear = module.startswith(("sklearn.linear_model", "sklearn.discriminant_analysis", "sklearn.cross_decomposition"))
+    if module.startswith("sklearn.svm"):
+        linear = name in ("LinearSVC", "LinearSVR") or getattr(estimator, "kernel", "") == "linear"
+    # One-against-one machines of several classes have coefficients per pair of classes.
+    linear = linear and not (name in ("SVC", "NuSVC") and len(estimator.classes_) > 2)
+    weights = getattr(estimator, "coef_", None) if linear else None
+    if weights is None or not hasattr(estimator, "intercept_"):
+        raise NotApplicableError(f"{name} is not a linear model of scikit-learn or XGBoost")
     weights = weights.toarray() if hasattr(weights, "toarray") else weights
-    return np.atleast_2d(np.asarray(weights, dtype=np.float64))
+    weights = np.atleast_2d(np.asarray(weights, dtype=np.float64))
+    intercept = np.asarray(estimator.intercept_, dtype=np.float64)
+    if module.startswith("sklearn.cross_decomposition"):
+        # Its intercept is that of centered columns.
+        intercept = np.asarray(estimator.predict(np.zeros((1, weights.shape[1]))), dtype=np.float64).ravel()
+    return weights, np.broadcast_to(intercept, (len(weights),))

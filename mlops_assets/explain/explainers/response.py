@@ -108,7 +108,7 @@ def class_output_names(classes: Sequence[Any]) -> tuple[str, ...]:
 def _classes(estimator: object) -> list[Any] | None:
     """The labels of a single-output classifier; None for anything else."""
     classes = getattr(estimator, "classes_", None)
-    if not isinstance(classes, np.ndarray) or classes.ndim != 1 or len(classes) < 2:
+    if not isinstance(classes, np.ndarray) or classes.ndim != 1 or not len(classes):
         return None
     # To NumPy, the values of dates in nanoseconds are whole numbers.
     return list(pa.array(classes).to_pylist() if classes.dtype.kind == "M" else classes.tolist())
@@ -228,8 +228,13 @@ def to_fitted_columns(
         return rows
     if names is None and not has_numbers:
         return floats_of(rows).to_numpy() if getattr(estimator, "n_features_in_", None) == rows.shape[1] else rows
-    places = match_names(names, list(rows.columns)) if names is not None else None
-    return rows.iloc[:, places] if places is not None else rows
+    if names is None:
+        return rows
+    places = match_names(names, list(rows.columns))
+    if places is not None:
+        return rows.iloc[:, places]
+    # Signed as an array, or under other names: by position.
+    return floats_of(rows).to_numpy() if len(names) == rows.shape[1] else rows
 
 
 def _prediction_response(model: LoadedModel, probe: "pd.DataFrame", output: str | None) -> Response:

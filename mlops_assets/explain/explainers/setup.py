@@ -75,9 +75,10 @@ def prepare_explainer(
     from mlops_assets.explain.explainers.choose import background_positions, choose_explainer
 
     key = tuple(row_key)
-    if inputs is not None and inputs.is_tensor_spec():
-        model = _TensorModel(model.reference, model.pyfunc, None, model.python_model, model.signature, inputs=inputs)
     frame = _frame(background, inputs, key)
+    if inputs is not None and inputs.is_tensor_spec():
+        native = model.native if _is_matrix(inputs, frame) else None
+        model = _TensorModel(model.reference, model.pyfunc, native, model.python_model, model.signature, inputs=inputs)
     with rows_in_errors(background, key, positions=background_positions(len(frame), config).tolist()):
         return PreparedExplainer(choose_explainer(model, list(frame.columns), frame, config), inputs, key)
 
@@ -91,6 +92,14 @@ def _frame(rows: pa.RecordBatch | pa.Table, inputs: "Schema | None", row_key: tu
     return cast("pd.DataFrame", to_model_input(rows, inputs, row_key))
 
 
+def _is_matrix(inputs: "Schema", frame: "pd.DataFrame") -> bool:
+    """Whether the one tensor is a matrix, of which each input column is one column of numbers."""
+    (spec, *others) = inputs.inputs
+    if others or inputs.has_input_names() or len(getattr(spec, "shape", ())) != 2:
+        return False
+    return all(dtype.kind in "biuf" for dtype in frame.dtypes)
+
+
 @dataclass(frozen=True)
 class _TensorModel(LoadedModel):
     """A tensor model that takes the frame of its input columns, so that columns can be attributed to."""
@@ -101,6 +110,8 @@ class _TensorModel(LoadedModel):
         from mlops_assets.signatures.contract.arrow_types import arrow_schema
         from mlops_assets.signatures.mlflow.model_input import to_model_input
 
+        if not hasattr(inputs, "columns"):  # a matrix already
+            return super().predict(inputs, params, method)
         named = self.inputs.has_input_names()
         schema = pa.schema([arrow_schema(self.inputs).field(name) for name in inputs.columns]) if named else None
         batch = pa.RecordBatch.from_pandas(inputs, schema=schema, preserve_index=False)

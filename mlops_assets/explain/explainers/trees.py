@@ -10,6 +10,7 @@ from mlops_assets.explain.explainers.agreement import settle_space
 from mlops_assets.explain.explainers.design import Design, read_design
 from mlops_assets.explain.explainers.explainer import Explainer, Explanation, ExplanationSubject
 from mlops_assets.explain.explainers.library_margins import ask_margin
+from mlops_assets.explain.explainers.multi_output import explained_classes
 from mlops_assets.explain.explainers.sampling import frame_digest
 from mlops_assets.explain.explainers.shap_trees import ShapTrees
 from mlops_assets.trees.arrays import Floats, Space
@@ -55,12 +56,20 @@ class TreeExplainer(Explainer):
         self.features, self.outputs = subject.features, subject.response.outputs
         width = len(self._trees.outputs)
         self.space = self._settled(subject, probe)
-        if subject.response.classes is None and self.space in ("log-odds", "softmax margin", "probability"):
+        # A Booster answers with numbers of which nothing but its objective says that they are of classes.
+        unnamed = subject.response.classes is None and subject.response.space == "identity"
+        if unnamed and self.space in ("log-odds", "softmax margin", "probability"):
             # A Booster knows no labels: the positive class is 1, several are numbered.
             self.outputs = ("1",) if width == 1 else tuple(str(place) for place in range(width))
-        # Forests hold both classes of a binary model; the positive one is explained.
-        self._second = width == 2 and len(self.outputs) == 1
-        if width != len(self.outputs) and not self._second:
+        # Forests hold both classes of a binary output; the positive one is explained.
+        self._chosen: slice | list[int] | None = None
+        if width == 2 and len(self.outputs) == 1:
+            self._chosen = slice(1, None)
+        elif width != len(self.outputs):
+            self._chosen = explained_classes(subject.model.native)
+            if len(self._chosen) != len(self.outputs) or max(self._chosen) >= width:
+                self._chosen = None
+        if width != len(self.outputs) and self._chosen is None:
             raise NotApplicableError(f"its trees have {width} outputs where the model has {len(self.outputs)}")
         if type(estimator).__module__.startswith("xgboost"):
             self.precision = np.dtype(np.float32)
@@ -122,7 +131,7 @@ class TreeExplainer(Explainer):
         return self._design.matrix(self._design.transform(self.columns(inputs)))
 
     def _explained_outputs(self, values: Floats) -> Floats:
-        return values[..., 1:] if self._second else values
+        return values if self._chosen is None else values[..., self._chosen]
 
 
 def _read(estimator: Any) -> TreeEnsemble:
