@@ -114,8 +114,6 @@ def _compare(
             return _compare_numbers(
                 numbers, expected, "the logarithms" if answer == "log probability" else "the numbers"
             )
-    if decision is not None and len(published) == explained.shape[1] > 1 and decision.threshold is not None:
-        return _compare_each(to_response_scale(explained, space), published, decision.threshold)
     if len(published) != 1 or space in ("identity", "log"):
         return None
     if decision is None and space == "margin" and _are_scores(published, outputs):
@@ -151,14 +149,6 @@ def _compare_numbers(numbers: Floats, expected: Floats, how: str) -> tuple[str, 
     wrong = ~(np.isclose(numbers, expected, RELATIVE, ABSOLUTE, equal_nan=True)).all(axis=1)
     finite = gap[np.isfinite(gap)]
     return how, int(wrong.sum()), float(finite.max()) if finite.size else 0.0
-
-
-def _compare_each(scores: Floats, published: dict[str, pa.Array], threshold: float) -> tuple[str, int, float] | None:
-    """Several labels of a row, each by itself: it is set where its score is above the threshold."""
-    columns = [column.to_numpy(zero_copy_only=False).astype(np.float64) for column in published.values()]
-    tied = np.isclose(scores, threshold, RELATIVE, ABSOLUTE)
-    wrong = (((scores > threshold) != (np.column_stack(columns) != 0)) & ~tied).any(axis=1)
-    return "each of the labels", int(wrong.sum()), float(wrong.mean()) if len(wrong) else 0.0
 
 
 def _compare_labels(

@@ -196,14 +196,13 @@ def _has_several_labels(model: LoadedModel, first: Floats, probe: "pd.DataFrame"
 
 
 def _labels_response(model: LoadedModel, classifier: object, probe: "pd.DataFrame") -> Response:
-    outputs = tuple(model.answer(probe))
+    outputs = tuple(f"{column}:1" for column in model.answer(probe))
 
     def probabilities(rows: "pd.DataFrame") -> Floats:
         answer = to_floats(model.answer(to_fitted_columns(rows, classifier, model), method="predict_proba"))
         return finite(answer, len(rows), len(outputs))
 
-    each = Decision(outputs, "labels", "probability", threshold=0.5)
-    return Response("probability", outputs, None, probabilities, decision=each)
+    return Response("probability", outputs, None, probabilities)
 
 
 def _answers_with_scores(classifier: Any) -> bool:
