@@ -90,6 +90,8 @@ def _describe(kind: str, message: str, value: object, path: Sequence[str], group
         return describe_unknown_key(path[-1], _keys(group))
     if kind == "missing":
         return "is required"
+    if kind == "sequence_str":
+        return "should be a list; write [name] for one"
     if kind == "literal_error":
         words = message.split("'")[1::2]
         return message.replace("Input should be", "should be") + (

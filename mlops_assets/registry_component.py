@@ -21,6 +21,7 @@ from mlops_assets.model_definitions import model_definitions
 from mlops_assets.naming import REGISTRY, ModelNames
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.resources.shared import shared_defaults
+from mlops_assets.scaffold.registry_scaffolder import RegistryScaffolder
 from mlops_assets.settings.described import SettingsGroup
 from mlops_assets.settings.model import ModelSettings
 from mlops_assets.settings.registered_models import (
@@ -79,6 +80,7 @@ class RegistrySettings(SettingsGroup):
     )
 
 
+@dg.scaffold_with(RegistryScaffolder)
 class MlflowRegistryComponent(dg.StateBackedComponent, RegistrySettings):
     """The assets, checks, jobs and sensors of every registered model that carries a tag or has a name of a kind.
 

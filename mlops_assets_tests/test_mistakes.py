@@ -6,6 +6,8 @@ import pytest
 
 from mlops_assets import InferSigner, MlflowModelComponent, MlflowRegistry, build_model_definitions
 from mlops_assets.errors import ConfigurationError
+from mlops_assets.explain.explainers.choose import KINDS
+from mlops_assets.settings.groups import EXPLAINERS, ExplainSettings
 from mlops_assets.settings.tables import InputsSettings
 
 RIGHT: dict[str, Any] = {"model": "m", "inputs": {"path": "in.parquet"}, "outputs": {"path": "tables"}}
@@ -96,3 +98,15 @@ def test_what_is_right_is_made():
     settings = InputsSettings(path="x", row_key=["id"])
     assert InputsSettings.model_validate(settings) is settings
     assert MlflowModelComponent(**{**RIGHT, "inputs": settings}).inputs.row_key == ["id"]
+
+
+def test_one_column_where_a_list_is_asked_for():
+    with pytest.raises(ConfigurationError, match=r"row_key: should be a list; write \[name\] for one"):
+        InputsSettings(path="x", row_key="id")
+
+
+def test_an_explainer_that_does_not_exist_is_refused_when_settings_are_made():
+    with pytest.raises(ConfigurationError, match=r"'TreeExplaner' \(did you mean 'TreeExplainer'\?\)"):
+        ExplainSettings(KIND="TreeExplaner")
+    assert ExplainSettings(KIND="my_project.Own").KIND == "my_project.Own"
+    assert set(EXPLAINERS) == set(KINDS)

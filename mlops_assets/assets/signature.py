@@ -14,6 +14,7 @@ from mlops_assets.io_managers.champion import ChampionIOManager
 from mlops_assets.io_managers.inputs import InputsReader
 from mlops_assets.io_managers.run_partition import run_partition
 from mlops_assets.metadata import table_metadata
+from mlops_assets.models.answers import answer_to_sign
 from mlops_assets.models.fitted_columns import select_fitted_columns
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.models.reference import ModelReference
@@ -151,7 +152,7 @@ class GraphSample:
         return fitted
 
     def answers(self, inputs: Any) -> Any:
-        return self._model.predict(inputs)
+        return answer_to_sign(self._model.predict(inputs), len(inputs))
 
     @cached_property
     def _model(self) -> LoadedModel:

@@ -26,6 +26,7 @@ from dagster.components.core.defs_module import (
 )
 
 from mlops_assets.code_location.broken_yaml import Broken, describe_broken
+from mlops_assets.code_location.only_model import is_one_model_loaded
 from mlops_assets.errors import ConfigurationError
 
 # `dg check defs` and `dagster definitions validate` set it, so that code can tell that it is being checked.
@@ -54,7 +55,10 @@ def load_from_defs_folder(*, path_within_project: Path, strict: bool | None = No
     strict = os.environ.get(VALIDATION) == "1" if strict is None else strict
     tree = _Tree.for_project(path_within_project)
     with _as_dagster_does():
-        definitions = tree.build_defs()
+        # Dagster adds definitions that hold the schemas of all installed components, for its UI: to make them,
+        # every public name of every package is imported.
+        folder = ComponentPath.from_path(tree.defs_module_path)
+        definitions = tree.build_defs(folder if is_one_model_loaded() else None)
     broken_files = sorted(tree.broken_components.values(), key=str)
     if broken_files and strict:
         raise ConfigurationError(

@@ -56,6 +56,11 @@ def load_only(model: str) -> Iterator[OnlyModel]:
         _only.reset(token)
 
 
+def is_one_model_loaded() -> bool:
+    """Whether a command is about one model, and nobody will ask for the rest of the code location."""
+    return _only.get() is not None
+
+
 def is_wanted(settings: ModelSettings) -> bool:
     """Whether the definitions of a model are to be built; notes that there is this model."""
     only = _only.get()

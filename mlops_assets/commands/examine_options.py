@@ -10,7 +10,13 @@ if TYPE_CHECKING:
 
 def add_examine_arguments(parser: argparse.ArgumentParser) -> None:
     """How the table is read, where the tables go, and which registry is asked."""
-    parser.add_argument("--inputs", metavar="TABLE", help="the table to score: file, folder or URL")
+    parser.add_argument(
+        "--inputs",
+        metavar="TABLE",
+        help="the table to score: file, folder, URL, path with {partition}; a database's URL, or env:VARIABLE",
+    )
+    parser.add_argument("--table", metavar="NAME", help="of a database: the table or view, also SCHEMA.NAME")
+    parser.add_argument("--query", metavar="SQL", help="of a database, instead of a table: a query")
     parser.add_argument(
         "--row-key", action="append", metavar="COLUMN", help="a column that identifies a row; once for each of several"
     )
@@ -39,6 +45,8 @@ def request_of(chosen: argparse.Namespace, root: Path) -> "ExaminationRequest":
         inputs=relative_inputs(chosen.inputs, root, Path.cwd()) if chosen.inputs else None,
         root=root,
         row_key=tuple(chosen.row_key) if chosen.row_key else None,
+        table=chosen.table,
+        query=chosen.query,
         format=chosen.format,
         delimiter=chosen.delimiter,
         name=chosen.name,

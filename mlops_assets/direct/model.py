@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 from mlops_assets.direct.registry import find_registry, work_folder
 from mlops_assets.direct.settings import DirectSettings
 from mlops_assets.errors import AliasNotFoundError, ConfigurationError
+from mlops_assets.models.answers import answer_to_sign
 from mlops_assets.models.cache import ModelCache
 from mlops_assets.models.digest import check_links
 from mlops_assets.models.fitted_columns import select_fitted_columns
@@ -131,7 +132,7 @@ def make_signature(model: LoadedModel, sample: Callable[[], Any]) -> str:
     from mlops_assets.signatures.mlflow.signature_json import signature_to_json
 
     inputs = select_fitted_columns(model, sample())
-    return signature_to_json(infer_signature(inputs, model.predict(inputs)))
+    return signature_to_json(infer_signature(inputs, answer_to_sign(model.predict(inputs), len(inputs))))
 
 
 def _checked(uri: AliasUri) -> AliasUri:

@@ -10,7 +10,7 @@ import pyarrow as pa
 from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.examine.findings import Notes
 from mlops_assets.explain.explainers.explainer import ExplainConfig
-from mlops_assets.explain.explainers.setup import draw_background_pool, prepare_explainer
+from mlops_assets.explain.explainers.setup import draw_background_pool, prepare_for_rows
 from mlops_assets.models.loaded_model import LoadedModel, PredictMethod
 from mlops_assets.scoring.predict import PredictWork
 
@@ -70,7 +70,7 @@ def examine_explanations(
     with notes.report_errors("explanations"):
         config = ExplainConfig()
         pool = draw_background_pool(accepted.to_batches(), config)
-        prepared = prepare_explainer(model, inputs, row_key, pool, config)
+        prepared = prepare_for_rows(model, inputs, row_key, pool, config)
         explainer = prepared.explainer
         frame = prepared.to_frame(accepted)
         explainer.explain(frame.head(1))  # compiles its kernel, where it has one

@@ -10,8 +10,10 @@ from mlops_assets.examine.findings import Examination, Notes, Proposal
 from mlops_assets.examine.outputs import examine_outputs
 from mlops_assets.examine.registered_model import ExaminedModel, examine_model, examine_registry
 from mlops_assets.examine.request import ExaminationRequest
+from mlops_assets.examine.source import name_database
 from mlops_assets.examine.table import ExaminedTable, examine_row_key, open_inputs
 from mlops_assets.models.loaded_model import LoadedModel
+from mlops_assets.tables.source import TableSource
 
 if TYPE_CHECKING:
     from mlflow.types import Schema
@@ -63,11 +65,20 @@ def _note_missing_arguments(request: ExaminationRequest, notes: Notes) -> None:
 def _examine_inputs(
     request: ExaminationRequest, model: ExaminedModel | None, proposal: Proposal, notes: Notes
 ) -> Proposal:
-    proposal = replace(proposal, format=request.format, delimiter=request.delimiter, types=request.types)
+    proposal = replace(
+        proposal,
+        place=name_database(request),
+        format=request.format,
+        delimiter=request.delimiter,
+        types=request.types,
+    )
     table = open_inputs(request, notes)
     if table is None:
         return replace(proposal, row_key=request.row_key)
-    proposal = replace(proposal, delimiter=table.source.delimiter)
+    if isinstance(table.source, TableSource):
+        proposal = replace(proposal, delimiter=table.source.delimiter)
+    if table.found is not None:
+        proposal = replace(proposal, place=table.found.inputs, partitions=table.found.partitions)
     known = _input_names(model.signature) if model is not None and model.signature is not None else ()
     table, key, choice = examine_row_key(request, table, known, notes)
     proposal = replace(proposal, row_key=key, row_key_choice=choice)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Literal
+from typing import Any, Literal
 
 from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.models.loaded_model import PredictMethod
@@ -60,6 +60,10 @@ class Proposal:
     ----------
     model, inputs
         None: not given, and to be filled in.
+    place
+        The keys under ``inputs:`` that name the table; empty: a path.
+    partitions
+        Of the inputs; None: they have none.
     aliases
         Those that the registered model has.
     row_key_choice
@@ -80,6 +84,8 @@ class Proposal:
     inputs: str | None
     outputs: str
     alias_or_version: str | int = "Champion"
+    place: Mapping[str, Any] = field(default_factory=dict)
+    partitions: Mapping[str, Any] | None = None
     aliases: tuple[str, ...] = ()
     name: str | None = None
     format: TableFormat | None = None

@@ -13,12 +13,13 @@ from mlops_assets.arrow.input_table import ROW_NUMBER, InputTable
 from mlops_assets.arrow.spool import scratch_folder
 from mlops_assets.arrow.unique_keys import KeyCheck
 from mlops_assets.direct.registry import work_folder
-from mlops_assets.errors import ConfigurationError, TableError
+from mlops_assets.errors import TableError
 from mlops_assets.examine.findings import Notes
 from mlops_assets.examine.request import ExaminationRequest
+from mlops_assets.examine.source import FoundInputs, find_inputs
 from mlops_assets.signatures.contract.delimiters import find_other_delimiter
-from mlops_assets.storage.location import Location
 from mlops_assets.tables.source import TableSource
+from mlops_assets.tables.sql.source import SqlSource
 
 EXAMINED_ROWS = 10_000
 """The first rows of the table: what the contract is tried on, and keys are looked for in."""
@@ -41,27 +42,26 @@ class ExaminedTable:
         Of `source`.
     total
         Its rows; None: too many to count in passing.
+    found
+        What the YAML says of it.
     """
 
-    source: TableSource
+    source: TableSource | SqlSource
     table: InputTable
     total: int | None = None
+    found: FoundInputs | None = None
 
 
 def open_inputs(request: ExaminationRequest, notes: Notes) -> ExaminedTable | None:
     """The table, with the row key that was asked for where it has it; None: it cannot be read."""
     assert request.inputs is not None
     with notes.report_errors("table"):
-        _refuse_what_is_no_file(request.inputs)
-        source = TableSource(
-            Location.parse(request.inputs, base=request.root),
-            format=request.format,
-            delimiter=request.delimiter,
-            types=request.types,
-        )
+        found = find_inputs(request, notes)
+        source = found.source
         table = source.open()
         columns = [name for name in table.schema.names if name not in table.row_key]
-        if (delimiter := find_other_delimiter(columns)) is not None and request.delimiter is None:
+        delimiter = find_other_delimiter(columns)
+        if isinstance(source, TableSource) and delimiter is not None and request.delimiter is None:
             source = replace(source, delimiter=delimiter)
             table = source.open()
             notes.add("table", "yellow", f"The columns are separated by {delimiter!r}: the YAML says so")
@@ -70,7 +70,7 @@ def open_inputs(request: ExaminationRequest, notes: Notes) -> ExaminedTable | No
             raise TableError("The table has no rows", where=table.uri, fix="Give a table with rows")
         columns = [name for name in table.schema.names if name != ROW_NUMBER or ROW_NUMBER not in table.row_key]
         notes.add("table", "green", f"{table.uri} can be read: {len(columns)} columns")
-        return ExaminedTable(source, table)
+        return ExaminedTable(source, table, found=found)
     return None
 
 
@@ -118,21 +118,6 @@ def examine_row_key(
     return replace(examined, total=total), None, ""
 
 
-def _refuse_what_is_no_file(inputs: str) -> None:
-    if inputs.startswith(("postgresql://", "postgres://", "sqlite://", "duckdb://", "mysql://")):
-        raise ConfigurationError(
-            "A table of a database is not examined",
-            where=inputs.partition("://")[0],
-            fix="Examine a file with the same columns, then write `inputs: {database: ..., table: ...}` in its place",
-        )
-    if "{partition}" in inputs:
-        raise ConfigurationError(
-            "A partitioned table is not examined",
-            where=inputs,
-            fix="Examine the file of one partition, then write this path and `partitions:` into the YAML",
-        )
-
-
 def _check_key(examined: ExaminedTable, key: tuple[str, ...], notes: Notes) -> ExaminedTable | None:
     """The table with this key, unless a row lacks it or two have the same; stops where a large table takes too long."""
     with notes.report_errors("row key"):
@@ -140,7 +125,7 @@ def _check_key(examined: ExaminedTable, key: tuple[str, ...], notes: Notes) -> E
         table = source.open()
         keys = replace(source, columns=key, types=_types_of(source, key)).open()
         rows, complete = _check_unique(keys)
-        keyed = ExaminedTable(source, table, rows if complete else None)
+        keyed = replace(examined, source=source, table=table, total=rows if complete else None)
         notes.add(
             "row key", "green", f"{', '.join(map(repr, key))} identifies a row: checked on {_extent(keyed, rows)}"
         )
@@ -148,7 +133,7 @@ def _check_key(examined: ExaminedTable, key: tuple[str, ...], notes: Notes) -> E
     return None
 
 
-def _types_of(source: TableSource, key: tuple[str, ...]) -> dict[str, str]:
+def _types_of(source: TableSource | SqlSource, key: tuple[str, ...]) -> dict[str, str]:
     return {name: kind for name, kind in source.types.items() if name in key}
 
 

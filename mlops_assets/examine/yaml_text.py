@@ -29,7 +29,7 @@ def write_yaml(examination: Examination) -> str:
 
 def attributes(proposal: Proposal) -> dict[str, Any]:
     """The same settings as a mapping, for Python."""
-    inputs: dict[str, Any] = {"path": proposal.inputs or _INPUTS}
+    inputs: dict[str, Any] = dict(_place(proposal))
     if proposal.row_key:
         inputs["row_key"] = list(proposal.row_key)
     inputs |= {
@@ -43,6 +43,8 @@ def attributes(proposal: Proposal) -> dict[str, Any]:
     if proposal.alias_or_version != "Champion":
         settings["alias_or_version"] = proposal.alias_or_version
     settings |= {"inputs": inputs, "outputs": {"path": proposal.outputs}}
+    if proposal.partitions is not None:
+        settings["partitions"] = dict(proposal.partitions)
     contract = {"missing": "allow"} if proposal.missing == "allow" else {}
     if contract or proposal.iso_datetimes:
         settings["contract"] = contract | ({"iso_datetimes": True} if proposal.iso_datetimes else {})
@@ -70,41 +72,49 @@ def _head(examination: Examination) -> list[str]:
 
 
 def _model(proposal: Proposal) -> list[str]:
-    lines = [
-        f"  model: {_scalar(proposal.model or PLACEHOLDER)}{_mark(proposal.model, 'name of the registered model')}"
-    ]
+    lines = [f"  model: {flow(proposal.model or PLACEHOLDER)}{_mark(proposal.model, 'name of the registered model')}"]
     if proposal.name is not None:
-        lines.append(f"  name: {_scalar(proposal.name)}  # what assets, jobs and tables are named after")
+        lines.append(f"  name: {flow(proposal.name)}  # what assets, jobs and tables are named after")
     if proposal.alias_or_version != "Champion":
-        lines.append(f"  alias_or_version: {_scalar(proposal.alias_or_version)}")
+        lines.append(f"  alias_or_version: {flow(proposal.alias_or_version)}")
         return lines
     others = [alias for alias in proposal.aliases if alias.casefold() != "champion"]
-    example = _scalar(others[0]) if others else "Challenger"
+    example = flow(others[0]) if others else "Challenger"
     return [*lines, f"  # alias_or_version: {example}  # another alias, or a version's number; the default is Champion"]
 
 
 def _inputs(proposal: Proposal) -> list[str]:
     lines = ["  inputs:"]
-    lines.append(f"    path: {_scalar(proposal.inputs or _INPUTS)}{_mark(proposal.inputs, 'file, folder or URL')}")
+    for key, value in _place(proposal).items():
+        written = flow(dict(value)) if isinstance(value, Mapping) else flow(value)
+        lines.append(f"    {key}: {written}{_mark(proposal.inputs, 'file, folder or URL')}")
     if proposal.row_key:
         comment = f"  # {proposal.row_key_choice}" if proposal.row_key_choice else ""
-        lines.append(f"    row_key: {_flow(list(proposal.row_key))}{comment}")
+        lines.append(f"    row_key: {flow(list(proposal.row_key))}{comment}")
     else:
         lines.append("    # row_key: [customer_id]  # the columns that identify a row; else its index or its position")
     for key, value in (("format", proposal.format), ("delimiter", proposal.delimiter)):
         if value:
-            lines.append(f"    {key}: {_scalar(value)}")
+            lines.append(f"    {key}: {flow(value)}")
     if proposal.types:
-        lines.append(f"    types: {_flow(dict(proposal.types))}  # what the model's signature asks for")
+        lines.append(f"    types: {flow(dict(proposal.types))}  # what the model's signature asks for")
     return lines
 
 
 def _outputs(proposal: Proposal) -> list[str]:
-    return [
+    lines = [
         "  outputs:",
-        f"    path: {_scalar(proposal.outputs)}",
+        f"    path: {flow(proposal.outputs)}",
         "    # format: csv  # or delta, or sql with a database; the default is parquet",
     ]
+    if proposal.partitions is not None:
+        lines.append(f"  partitions: {flow(dict(proposal.partitions))}  # as the files' names look")
+    return lines
+
+
+def _place(proposal: Proposal) -> Mapping[str, Any]:
+    """The keys under ``inputs:`` that name the table."""
+    return proposal.place or {"path": proposal.inputs or _INPUTS}
 
 
 def _trust(proposal: Proposal) -> list[str]:
@@ -118,7 +128,7 @@ def _trust(proposal: Proposal) -> list[str]:
         return [
             "  # The model's files hold types that are not trusted here. Look each of them up; if they run nothing of",
             "  # the model's, remove the # below.",
-            f"  # trust: {_flow({'trusted_types': list(proposal.untrusted_types)})}",
+            f"  # trust: {flow({'trusted_types': list(proposal.untrusted_types)})}",
         ]
     return []
 
@@ -153,24 +163,27 @@ def _explain(proposal: Proposal) -> list[str]:
 def _sensors(proposal: Proposal) -> list[str]:
     if isinstance(proposal.alias_or_version, int):
         return []
-    return [
-        "  # sensors:",
-        "  #   champion: {status: RUNNING}  # launch a run each time the alias moves",
-        "  #   inputs: {status: RUNNING}  # launch a run each time the table changes",
-    ]
+    lines = ["  # sensors:", "  #   champion: {status: RUNNING}  # launch a run each time the alias moves"]
+    if "database" not in proposal.place:
+        lines.append("  #   inputs: {status: RUNNING}  # launch a run each time the table changes")
+    return lines
 
 
 def _mark(value: str | None, meaning: str) -> str:
     return f"  {REPLACE}: {meaning}" if value is None else ""
 
 
-def _scalar(value: str | int) -> str:
+def flow(value: str | int | Sequence[str] | Mapping[str, Any]) -> str:
+    """A value on one line, as YAML.
+
+    Examples
+    --------
+    >>> flow({"path": "data/{model}.parquet"})
+    "{path: 'data/{model}.parquet'}"
+    """
     # A document of one scalar ends with "...".
-    return _flow(value).removesuffix("...").rstrip("\n")
-
-
-def _flow(value: str | int | Sequence[str] | Mapping[str, Any]) -> str:
-    return yaml.safe_dump(value, default_flow_style=True, width=10**6, allow_unicode=True, sort_keys=False).strip()
+    text = yaml.safe_dump(value, default_flow_style=True, width=10**6, allow_unicode=True, sort_keys=False)
+    return text.strip().removesuffix("...").rstrip("\n")
 
 
 def _one_line(text: str) -> str:

@@ -4,7 +4,6 @@ Predictions, explanations, validation, checks and receipts read a model's answer
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from mlops_assets.errors import PredictionError, describe_cause
 from mlops_assets.models.answer_names import name_columns
 from mlops_assets.models.answer_order import in_order_of
 from mlops_assets.models.answer_values import to_array
+from mlops_assets.models.records import fields_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,6 +77,30 @@ def read_answer(
     }
 
 
+def answer_to_sign(raw: Any, rows: int) -> Any:
+    """A model's answer as a signature is inferred from it: as it is, where its columns have names of their own.
+
+    Columns of one name, of none or of a number, and containers that only `read_answer` knows, become the Arrow table
+    that is published.
+
+    Raises
+    ------
+    PredictionError
+        As `read_answer`.
+    """
+    import pandas as pd
+
+    if isinstance(raw, pd.DataFrame):
+        is_plain = raw.columns.is_unique and all(isinstance(name, str) and name.strip() for name in raw.columns)
+    elif isinstance(raw, pd.Series):
+        is_plain = raw.name is None or isinstance(raw.name, str)
+    elif isinstance(raw, list):
+        is_plain = not any(fields_of(value) is not None and not isinstance(value, Mapping) for value in raw)
+    else:
+        is_plain = isinstance(raw, np.ndarray | Mapping | pa.Table | pa.RecordBatch) or hasattr(raw, "toarray")
+    return raw if is_plain else pa.table(read_answer(raw, rows))
+
+
 def _one_per_row(name: str, array: pa.Array, rows: int) -> pa.Array:
     if len(array) != rows:
         raise PredictionError(
@@ -107,7 +131,7 @@ def _columns(raw: Any, given: "pd.Index", names: Sequence[str], method: str) -> 
         return [(name, raw.iloc[:, place]) for place, name in enumerate(raw.columns)]
     if isinstance(raw, pd.Index):
         return [(None, raw.to_series(index=pd.RangeIndex(len(raw))))]
-    if (fields := _fields(raw)) is not None:
+    if (fields := fields_of(raw)) is not None:
         return [(name, _column_of_mapping(values, rows)) for name, values in fields.items()]
     if isinstance(raw, pa.RecordBatch):
         raw = pa.Table.from_batches([raw])
@@ -126,21 +150,6 @@ def _columns(raw: Any, given: "pd.Index", names: Sequence[str], method: str) -> 
     if isinstance(raw, list | tuple):
         return _of_list(list(raw), rows, names, method)
     return list(_of_array(_as_array(raw), rows, names, type(raw).__name__))
-
-
-def _fields(value: Any) -> Mapping[object, Any] | None:
-    """What names its parts, as a mapping; None for any other."""
-    if isinstance(value, Mapping):
-        return value
-    if isinstance(value, tuple) and hasattr(value, "_asdict"):
-        named: Mapping[object, Any] = value._asdict()
-        return named
-    if is_dataclass(value) and not isinstance(value, type):
-        return dict(asdict(value).items())
-    dumped = getattr(value, "model_dump", None)  # a pydantic model, as MLflow's type hints have them
-    if callable(dumped) and hasattr(type(value), "model_fields"):
-        return dict(dumped().items())
-    return None
 
 
 def _column_of_mapping(values: Any, rows: int) -> Any:
@@ -175,7 +184,7 @@ def _of_list(values: list[Any], rows: int, names: Sequence[str], method: str) ->
             for output, array in enumerate(arrays)
             for place, column in enumerate(array.T)
         ]
-    records = [_fields(value) for value in values]
+    records = [fields_of(value) for value in values]
     if values and all(record is not None for record in records):
         keys = dict.fromkeys(key for record in records if record is not None for key in record)
         return [(key, [record.get(key) for record in records if record is not None]) for key in keys]

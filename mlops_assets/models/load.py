@@ -1,5 +1,6 @@
 """Turn a pinned, trusted folder into a `LoadedModel`, once per process."""
 
+import re
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,6 +14,7 @@ from mlops_assets.models.prediction_failure import advise, call_model, name_fail
 from mlops_assets.models.process_cache import ProcessCache
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.requirements import install_command, is_installed, list_requirements
+from mlops_assets.models.sklearn_methods import load_with_method
 from mlops_assets.models.skops_files import list_types_in_mlmodel
 from mlops_assets.models.structure import check_structure
 from mlops_assets.signatures.mlflow.enforcement import stop_enforcing_inputs
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 # A process serves few models at a time; more would hold their memory for nothing.
 _MOST_LOADED = 4
 _LONGEST_CAUSE = 300
+_ABSENT_CLASS = re.compile(r"Can't get attribute '(\w+)' on <module '([\w.]+)'")
 LOADED_MODELS: ProcessCache[tuple[ModelReference, str], LoadedModel] = ProcessCache(_MOST_LOADED)
 
 
@@ -88,10 +91,19 @@ def _pyfunc(folder: Path, reference: ModelReference) -> "PyFuncModel":
 
     where = f"{reference.uri}, flavors {', '.join(repr(flavor) for flavor in reference.flavors)}"
 
+    from mlflow.exceptions import MlflowException
+
+    description = ModelDescription.read(folder)
+
     def load() -> "PyFuncModel":
         with list_types_in_mlmodel(folder) as complete:
-            # MLflow's own comparison of versions would follow the `-r` lines of the model's requirements.txt.
-            model: PyFuncModel = mlflow.pyfunc.load_model(str(complete), suppress_warnings=True)
+            try:
+                # MLflow's own comparison of versions would follow the `-r` lines of the model's requirements.txt.
+                model: PyFuncModel = mlflow.pyfunc.load_model(str(complete), suppress_warnings=True)
+            except (AttributeError, MlflowException) as error:
+                if description.loader_module != "mlflow.sklearn" or description.predict_fn not in str(error):
+                    raise
+                model = load_with_method(complete, description.predict_fn)
         return model
 
     return call_model(load, lambda error: _load_error(error, folder, where))
@@ -117,6 +129,13 @@ def _load_error(error: BaseException, folder: Path, where: str) -> ModelLoadErro
             fix=advise(error)
             or "Correct it: it runs wherever the model is loaded, and finds only the files that were logged with it "
             "(`artifacts=...` of log_model, context.artifacts)",
+        )
+    if isinstance(error, AttributeError) and (absent_class := _ABSENT_CLASS.search(str(error))):
+        return ModelLoadError(
+            f"The model was pickled with {absent_class[1]!r} of the module {absent_class[2]!r}, which is not there",
+            where=where,
+            fix="Put it into a module and log the model with that file, `code_paths=[...]`, or use the version of the "
+            "package that has it",
         )
     return ModelLoadError(
         f"The model's files cannot be loaded ({type(error).__name__}: {cause})",

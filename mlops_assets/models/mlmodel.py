@@ -78,6 +78,11 @@ class ModelDescription:
         return loader if isinstance(loader, str) else None
 
     @property
+    def predict_fn(self) -> str:
+        """The method that MLflow's pyfunc calls."""
+        return str(self.flavors.get(PYFUNC, {}).get("predict_fn", "predict"))
+
+    @property
     def flavor(self) -> str:
         """The flavor that loads the model: the library's own, or ``python_function`` for everything custom.
 

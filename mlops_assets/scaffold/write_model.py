@@ -75,7 +75,7 @@ def examine_for_project(request: "ExaminationRequest", defs_folder: Path | None,
             request = replace(request, name=fallback_name)
     examination = examine(request)
     if examination.env_line is not None:
-        examination = _note_env(examination, request.root)
+        examination = note_env(examination, request.root)
     return WrittenModel(examination, write_yaml(examination))
 
 
@@ -87,12 +87,15 @@ def write_model(model: WrittenModel, folder: Path, root: Path) -> WrittenModel:
     ConfigurationError
         There is a ``defs.yaml`` already; it stays as it is.
     """
-    place = folder / "defs.yaml"
-    files = [create_file(place, model.text)]
-    line = model.examination.env_line
-    if line is not None and not (root / ENV_FILE).exists():
-        files.append(create_file(root / ENV_FILE, f"{line}\n"))
-    return replace(model, files=tuple(files))
+    return replace(model, files=write_yaml_file(model.text, folder, root, model.examination.env_line))
+
+
+def write_yaml_file(text: str, folder: Path, root: Path, env_line: str | None) -> tuple[Path, ...]:
+    """``defs.yaml`` in `folder`, and ``.env`` where it is needed; see `write_model`."""
+    files = [create_file(folder / "defs.yaml", text)]
+    if env_line is not None and not (root / ENV_FILE).exists():
+        files.append(create_file(root / ENV_FILE, f"{env_line}\n"))
+    return tuple(files)
 
 
 def create_file(path: Path, text: str) -> Path:
@@ -137,7 +140,7 @@ def used_names(defs_folder: Path) -> Iterator[str]:
                     yield ModelNames(str(settings["model"]), str(name) if name else None).slug
 
 
-def _note_env(examination: "Examination", root: Path) -> "Examination":
+def note_env(examination: "Examination", root: Path) -> "Examination":
     """The line of ``.env`` as a finding, where it cannot simply be written."""
     from mlops_assets.examine.findings import Finding
 

@@ -4,12 +4,12 @@ The model that was loaded is not changed: the fast way to predict belongs to a c
 """
 
 import weakref
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mlops_assets.models.loaded_model import LoadedModel
+from mlops_assets.models.sklearn_methods import SklearnImplementation
 from mlops_assets.trees.fast_boosting import AcceleratedModel, accelerate
 
 if TYPE_CHECKING:
@@ -72,25 +72,8 @@ def _make_copy(pyfunc: "PyFuncModel") -> _Copy | None:
         return None
     copy = PyFuncModel(
         pyfunc.metadata,
-        _SklearnImplementation(accelerated.model),
+        SklearnImplementation(accelerated.model),
         predict_fn=pyfunc.metadata.flavors[FLAVOR_NAME].get("predict_fn", "predict"),
         model_id=pyfunc.model_id,
     )
     return _Copy(accelerated, copy)
-
-
-class _SklearnImplementation:
-    """What a `PyFuncModel` calls; as MLflow's own for scikit-learn does, `predict` accepts params and ignores them."""
-
-    def __init__(self, estimator: Any) -> None:
-        self._estimator = estimator
-
-    def __getattr__(self, name: str) -> Any:
-        # The other methods that a model may have been saved with as its `pyfunc_predict_fn`.
-        return getattr(self._estimator, name)
-
-    def get_raw_model(self) -> Any:
-        return self._estimator
-
-    def predict(self, data: Any, params: Mapping[str, Any] | None = None) -> Any:
-        return self._estimator.predict(data)

@@ -4,8 +4,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from mlops_assets.errors import did_you_mean
 from mlops_assets.settings.described import SettingsGroup
 
 if TYPE_CHECKING:
@@ -102,8 +103,8 @@ class ContractSettings(SettingsGroup):
     )
     show_values: bool = Field(
         default=False,
-        description="Whether error messages show rejected values. Messages stay in Dagster's event log, so leave this "
-        "false for personal data.",
+        description="Whether error messages show rejected values, and the first row keys where the model fails. "
+        "Messages stay in Dagster's event log, so leave this false for personal data.",
         examples=[True],
     )
     compatibility: Literal[
@@ -188,6 +189,10 @@ class ResumeSettings(SettingsGroup):
         gt=0,
         examples=[50.0],
     )
+
+
+# By name: their module imports NumPy. A test compares them.
+EXPLAINERS = ("ModelExplainer", "TreeExplainer", "LinearExplainer", "NativeExplainer", "PermutationExplainer")
 
 
 class ExplainSettings(SettingsGroup):
@@ -278,6 +283,16 @@ class ExplainSettings(SettingsGroup):
         ge=0,
         examples=[3],
     )
+
+    @field_validator("KIND")
+    @classmethod
+    def _is_an_explainer(cls, kind: str | None) -> str | None:
+        if kind is not None and "." not in kind and kind not in EXPLAINERS:
+            raise ValueError(
+                f"there is no explainer {kind!r}{did_you_mean(kind, EXPLAINERS)}; use one of {', '.join(EXPLAINERS)}, "
+                "or your own class as module.Class"
+            )
+        return kind
 
     def config(self, seed: int | None = None) -> "ExplainConfig":
         """How to explain, as these settings say; `seed` takes precedence over theirs."""

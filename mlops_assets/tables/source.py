@@ -6,9 +6,11 @@ from typing import Literal, get_args
 
 import pyarrow as pa
 import pyarrow.dataset as ds
+from pyarrow import fs as arrow_fs
 
 from mlops_assets.arrow.declared_types import declare_types
 from mlops_assets.arrow.input_table import InputTable, key_rows
+from mlops_assets.arrow.type_names import arrow_type
 from mlops_assets.errors import ConfigurationError, TableError, did_you_mean
 from mlops_assets.storage.location import Location
 from mlops_assets.tables.csv_files import CsvFiles
@@ -16,6 +18,7 @@ from mlops_assets.tables.delta.log import is_delta
 from mlops_assets.tables.delta.reader import delta_table
 from mlops_assets.tables.files import FileFormat, TableFile, align_columns, table_files
 from mlops_assets.tables.json_lines_files import JsonLinesFiles
+from mlops_assets.tables.mixed_columns import refuse_inconvertible, share_columns
 from mlops_assets.tables.parquet_files import ParquetFiles, scan_format
 
 __all__ = ["FORMATS", "InputTable", "TableFormat", "TableSource"]
@@ -95,7 +98,8 @@ class TableSource:
             return self._delta()
         reader = self._reader()
         files = table_files(self.location, reader)
-        stored = _common_schema(files, reader)
+        declared = {name: arrow_type(kind, where=uri) for name, kind in self.types.items()}
+        stored, mixed = _common_schema(files, reader, declared)
         partitions = _partition_fields(files, stored, reader, self.types)
         schema = pa.schema([*stored, *partitions], metadata=stored.metadata)
 
@@ -109,7 +113,7 @@ class TableSource:
                 constants = {column.name: _constant(file, column) for column in partitions}
                 for batch in reader.batches(file.location, schema, wanted):
                     rows_of_files[-1] += batch.num_rows
-                    yield align_columns(batch, result, constants, file.location)
+                    yield align_columns(share_columns(batch, mixed), result, constants, file.location)
 
         def lazy(shown: pa.Schema) -> ds.Dataset:
             return ds.dataset(
@@ -162,15 +166,27 @@ class TableSource:
             return readers[formats.pop()]
         if not self.location.exists():
             raise TableError("No such file or folder", where=self.location.uri, fix="Check the path")
+        if self.location.kind() == arrow_fs.FileType.Directory and not names:
+            raise TableError(
+                "The folder holds no files", where=self.location.uri, fix="Check the path, or put files there"
+            )
         what = "There are files of several formats" if formats else "The extension does not show the table's format"
         raise ConfigurationError(what, where=self.location.uri, fix=f"Set format to one of {', '.join(FORMATS)}")
 
 
-def _common_schema(files: Sequence[TableFile], reader: FileFormat) -> pa.Schema:
-    """The columns of all files: those of the first, then what later ones add; null where a file lacks one."""
+def _common_schema(
+    files: Sequence[TableFile], reader: FileFormat, declared: Mapping[str, pa.DataType]
+) -> tuple[pa.Schema, dict[str, pa.DataType]]:
+    """The columns of all files: those of the first, then what later ones add; null where a file lacks one.
+
+    With them, the declared types of the columns that are text there because files store them as different types.
+    """
     common: pa.Schema | None = None
+    mixed: dict[str, pa.DataType] = {}
+    met: dict[str, tuple[pa.DataType, TableFile]] = {}
     for file in files:
         schema = reader.schema(file.location)
+        met = {column.name: (column.type, file) for column in schema if not pa.types.is_null(column.type)} | met
         if common is None:
             common = schema
             continue
@@ -185,16 +201,25 @@ def _common_schema(files: Sequence[TableFile], reader: FileFormat) -> pa.Schema:
             if pa.types.is_null(earlier.type):
                 common = common.set(at, column)
             elif column.type != earlier.type and not pa.types.is_null(column.type):
+                if (kind := declared.get(column.name)) is not None:
+                    first, first_file = met[column.name]
+                    refuse_inconvertible(column.name, first, kind, first_file.location)
+                    refuse_inconvertible(column.name, column.type, kind, file.location)
+                    mixed[column.name] = kind
+                    common = common.set(at, earlier.with_type(pa.string()))
+                    continue
                 raise TableError(
                     f"Column {column.name!r} is {column.type} here and {earlier.type} in the table's earlier files",
                     where=file.location.uri,
-                    fix="Write the files with one type"
-                    + ("" if reader.name == "parquet" else ", or give the column's type under types"),
+                    fix="Write the files with one type, or declare the column's under inputs.types: each value is then "
+                    "converted, or its row rejected",
                 )
     if common is None:
         raise TableError("The table has no files", fix="Check the path")
     # A column that some file lacks holds nulls, whatever the first file promises.
-    return common if len(files) == 1 else pa.schema([each.with_nullable(True) for each in common], common.metadata)
+    if len(files) > 1:
+        common = pa.schema([each.with_nullable(True) for each in common], common.metadata)
+    return common, mixed
 
 
 def _partition_fields(

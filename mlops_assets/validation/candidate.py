@@ -10,7 +10,7 @@ from mlops_assets.errors import ContractError, MlopsAssetsError, RegistryUnreach
 from mlops_assets.explain.compare.changes import ExplanationDiff
 from mlops_assets.explain.compare.two_versions import ExplainedVersion, compare_explanations
 from mlops_assets.explain.explainers.explainer import ExplainConfig
-from mlops_assets.explain.explainers.setup import prepare_explainer
+from mlops_assets.explain.explainers.setup import prepare_for_rows
 from mlops_assets.models.loaded_model import LoadedModel, PredictMethod
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.scoring.params import validate_params
@@ -201,7 +201,7 @@ def _predict(model: LoadedModel, signature: "ModelSignature", rows: pa.Table, tr
 
 def _explain(model: LoadedModel, signature: "ModelSignature", rows: pa.Table, trial: Trial) -> bool:
     """Explain a few rows, as a run would explain all of them."""
-    prepared = prepare_explainer(model, signature.inputs, trial.row_key, rows, trial.explain)
+    prepared = prepare_for_rows(model, signature.inputs, trial.row_key, rows, trial.explain)
     prepared.explainer.explain(prepared.to_frame(rows.slice(0, _EXPLAINED_ROWS).combine_chunks()))
     return True
 

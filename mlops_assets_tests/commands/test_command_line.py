@@ -1,9 +1,11 @@
 """The command line itself: light, documented, completed by shells."""
 
+import gc
 import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -92,3 +94,12 @@ def test_progress_is_for_terminals(capsys, monkeypatch):
     assert "100% 2 of 2 rows scored" in told
     assert told.endswith("\r\x1b[K")
     assert draw_bar(1, 4) == "[######------------------]  25% 1 of 4 rows"
+
+
+def test_a_command_looks_for_garbage_less_often_and_leaves_python_as_it_was(monkeypatch):
+    before, within = gc.get_threshold(), []
+    command = replace(COMMANDS[0], run=lambda _chosen: within.append(gc.get_threshold()) or 0)
+    monkeypatch.setattr("mlops_assets.cli.COMMANDS", (command,))
+    assert main([command.name]) == 0
+    assert within[0][0] > before[0] > 0
+    assert gc.get_threshold() == before

@@ -54,6 +54,8 @@ WITH_RESULTS = (
     "models.answer_names",
     "models.answer_order",
     "models.answer_values",
+    "models.records",
+    "models.sklearn_methods",
 )
 
 

@@ -1,13 +1,8 @@
 """Every kind of registry and table: the YAML that is written is launched as it is, or its first line says why not."""
 
-from pathlib import Path
-from typing import Any
-
 import mlflow.pyfunc
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 import yaml
 from mlflow.models import ModelSignature
@@ -18,9 +13,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from mlops_assets import MlflowModelComponent
-from mlops_assets.examine.examine import examine
 from mlops_assets.examine.findings import Examination
-from mlops_assets.examine.request import ExaminationRequest
 from mlops_assets.examine.yaml_text import attributes, write_yaml
 from mlops_assets.models.trust import TrustPolicy
 
@@ -28,45 +21,6 @@ pytestmark = pytest.mark.slow
 
 READY = "# Ready: the model and the table's first 10,000 rows were examined, and this launches as it is."
 REQUIRED = ModelSignature(Schema([ColSpec("double", "age"), ColSpec("double", "income")]))
-
-
-class Place:
-    """A project's folder with a table, and the registry that its runs ask."""
-
-    def __init__(self, root: Path, registry: Any) -> None:
-        self.root, self.registry = root, registry
-
-    def write(self, frame: pd.DataFrame | pa.Table, name: str = "data.parquet", index: bool = False) -> None:
-        if isinstance(frame, pa.Table):
-            pq.write_table(frame, self.root / name)
-        elif name.endswith(".csv"):
-            frame.to_csv(self.root / name, index=False)
-        else:
-            frame.to_parquet(self.root / name, index=index)
-
-    def examine(self, model: str | None = "churn", inputs: str | None = "data.parquet", **more: Any) -> Examination:
-        return examine(ExaminationRequest(model, inputs, self.root, **more))
-
-    def launch(self, text: str, **more: Any) -> pd.DataFrame:
-        """The predictions of the whole graph, run from a YAML."""
-        document = yaml.safe_load(text)
-        assert document["type"] == "mlops_assets.MlflowModelComponent"
-        settings = {**document["attributes"], **more}
-        component = MlflowModelComponent.model_validate(settings)
-        job = component.definitions(self.root).resolve_job_def(component.names.explanations_job)
-        result = job.execute_in_process(raise_on_error=False)
-        failed = [str(event.step_failure_data.error.message) for event in result.all_events if event.is_step_failure]
-        assert result.success, failed
-        return pd.read_parquet(self.root / settings["outputs"]["path"] / "predictions.parquet")
-
-
-@pytest.fixture
-def place(tmp_path, registry, monkeypatch) -> Place:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", registry.uri)
-    monkeypatch.setenv("MLOPS_ASSETS_HOME", str(tmp_path / "home"))
-    root = tmp_path / "project"
-    root.mkdir()
-    return Place(root, registry)
 
 
 def customers(rows: int = 60) -> pd.DataFrame:
@@ -315,8 +269,11 @@ def test_an_alias_that_is_not_there_is_on_the_first_line_and_the_rest_is_examine
         ("churn", "data.parquet", {"row_key": ("customer",)}, ["'customer'", "did you mean 'customer_id'?"]),
         ("churn", "data.parquet", {"row_key": ("group",)}, ["'group'", "does not identify a row"]),
         ("churn", "data.parquet", {"outputs": "data.parquet/tables"}, ["'data.parquet' is a file"]),
-        ("churn", "sqlite:///some.db", {}, ["database is not examined"]),
-        ("churn", "{partition}.parquet", {}, ["partitioned table is not examined"]),
+        ("churn", "sqlite:///some.db", {"table": "t"}, ["some.db"]),
+        ("churn", "mysql://host/db", {}, ["does not name a database of a kind that is known", "postgresql://"]),
+        ("churn", "env:NO_SUCH_VARIABLE", {}, ["NO_SUCH_VARIABLE is not set"]),
+        ("churn", "data.parquet", {"table": "t"}, ["--table is for databases"]),
+        ("churn", "days/{partition}.parquet", {}, ["no file of any partition"]),
         ("churn", None, {}, ["--inputs was not given", "<- replace"]),
         (None, None, {}, ["--model and --inputs were not given", "<- replace"]),
     ],

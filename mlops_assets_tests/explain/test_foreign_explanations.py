@@ -6,14 +6,17 @@ import numpy as np
 import pandas as pd
 import pytest
 from mlflow.pyfunc.model import PythonModel
-from sklearn.compose import ColumnTransformer
+from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.feature_selection import SelectKBest, f_regression
 from sklearn.linear_model import LinearRegression
+from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, OrdinalEncoder, PolynomialFeatures, StandardScaler
 
 from mlops_assets.explain.explainers.choose import choose_explainer
+from mlops_assets.explain.explainers.explainer import ExplainConfig
+from mlops_assets.explain.explainers.linear import LinearExplainer
 
 ROWS = pd.DataFrame(
     {"season": ["a", "b", "c", "d"] * 10, "temp": np.linspace(0, 1, 40), "wind": np.sin(np.arange(40))},
@@ -176,3 +179,169 @@ def test_lost_rows_that_do_not_add_up_by_position_are_passed_over(save) -> None:
     explainer = choose_explainer(save(Shuffled(_pipeline()), ROWS), ROWS.columns, ROWS)
     assert explainer.KIND == "LinearExplainer"
     assert "passed over" in explainer.reason
+
+
+def _search(pipeline: Pipeline) -> GridSearchCV:
+    return GridSearchCV(pipeline, {"last__fit_intercept": [True]}, cv=2).fit(ROWS, TARGET)
+
+
+def _target(pipeline: Pipeline) -> TransformedTargetRegressor:
+    return TransformedTargetRegressor(pipeline).fit(ROWS, TARGET)
+
+
+def _nested(pipeline: Pipeline) -> Pipeline:
+    inner = Pipeline([("scale", StandardScaler(with_mean=False)), ("last", LinearRegression())])
+    return Pipeline([("columns", pipeline[0]), ("inner", inner)]).fit(ROWS, TARGET)
+
+
+def _random_search(pipeline: Pipeline) -> RandomizedSearchCV:
+    return RandomizedSearchCV(_target(pipeline), {"regressor__last__fit_intercept": [True]}, n_iter=1, cv=2).fit(
+        ROWS, TARGET
+    )
+
+
+def _linear(fitted: Any) -> Pipeline:
+    while not isinstance(fitted, Pipeline):
+        fitted = getattr(fitted, "best_estimator_", None) or fitted.regressor_
+    return fitted if not isinstance(fitted[-1], Pipeline) else Pipeline([*fitted.steps[:-1], *fitted[-1].steps])
+
+
+class Wrapped(Foreign):
+    """Keeps its pipeline inside scikit-learn's meta-estimators."""
+
+    def _get(self) -> Pipeline:
+        return _linear(self._inside["fitted"])
+
+
+class WrappedGetter(Wrapped):
+    def __init__(self, fitted: Any) -> None:
+        self._closed = lambda: fitted
+
+    def _get(self) -> Pipeline:
+        return _linear(self._closed())
+
+    def get_fitted_search(self) -> Any:
+        return self._closed()
+
+
+@pytest.mark.parametrize("kind", [Wrapped, WrappedGetter], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("wrap", [_search, _target, _nested, _random_search], ids=lambda wrap: wrap.__name__)
+def test_pipelines_inside_meta_estimators_are_found(save, kind, wrap) -> None:
+    fitted = wrap(_pipeline())
+    explainer = choose_explainer(save(kind(fitted), ROWS), ROWS.columns, ROWS)
+    assert explainer.KIND == "ModelExplainer", explainer.reason
+    explanation = explainer.explain(ROWS)
+    total = explanation.base[:, 0] + explanation.values[:, :, 0].sum(axis=1)
+    np.testing.assert_allclose(total, fitted.predict(ROWS))
+    assert set(explainer.native_importance["prediction"]) == {"season", "temp", "wind"}
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda frame, base: frame.assign(expected_value=base, prediction=frame.sum(axis=1) + base),
+        lambda frame, base: frame.to_dict("records"),
+        lambda frame, base: frame.to_dict("list"),
+        lambda frame, base: frame.to_numpy().tolist(),
+        lambda frame, base: [frame],
+        lambda frame, base: (frame.to_numpy(), base),
+        lambda frame, base: (frame, np.full(len(frame), base)),
+        lambda frame, base: frame.astype(object),
+        lambda frame, base: frame[frame.columns[::-1]],
+    ],
+    ids=["beside", "rows", "columns", "lists", "per output", "pair", "pair of table", "objects", "reversed"],
+)
+def test_every_form_of_attributions_is_read(save, form) -> None:
+    class Formed(Foreign):
+        def explain_samples(self, inputs):
+            return form(super().explain_samples(inputs), self._get()[-1].intercept_)
+
+    pipeline = _pipeline()
+    explainer = choose_explainer(save(Formed(pipeline), ROWS), ROWS.columns, ROWS)
+    assert explainer.KIND == "ModelExplainer", explainer.reason
+    explanation = explainer.explain(ROWS)
+    own = Foreign(pipeline).explain_samples(ROWS)
+    np.testing.assert_allclose(explanation.values[:, 0, 0], own.iloc[:, :4].sum(axis=1))
+    total = explanation.base[:, 0] + explanation.values[:, :, 0].sum(axis=1)
+    np.testing.assert_allclose(total, pipeline.predict(ROWS))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (lambda frame: frame.iloc[:-1], "attributions"),
+        (lambda frame: frame.assign(cluster=1.0), "unknown columns"),
+        (lambda frame: pd.concat([frame, frame], axis=1), "two columns have one name"),
+        (lambda frame: frame.astype(str), "not numbers"),
+        (lambda frame: None, "not numbers"),
+        (lambda frame: "text", "not numbers"),
+        (lambda frame: {"a": object()}, "explain_samples() raised"),
+        (lambda frame: frame * np.nan, "not finite"),
+    ],
+)
+def test_an_answer_of_no_use_is_passed_over_and_the_estimator_is_explained(save, spoil, reason) -> None:
+    class Spoilt(Foreign):
+        def explain_samples(self, inputs):
+            return spoil(super().explain_samples(inputs))
+
+    pipeline = _pipeline()
+    explainer = choose_explainer(save(Spoilt(pipeline), ROWS), ROWS.columns, ROWS)
+    assert explainer.KIND == "LinearExplainer", explainer.reason
+    assert "explain_samples() was passed over" in explainer.reason
+    assert reason in explainer.reason
+
+
+class Holder(PythonModel):
+    def __init__(self, model: Any) -> None:
+        self.model = model
+
+    def predict(self, context, model_input, params=None):
+        return self.model.predict(model_input)
+
+
+def test_whatever_an_inner_estimator_raises_leads_to_the_next_way(save, monkeypatch) -> None:
+    def broken(self, subject):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(LinearExplainer, "__init__", broken)
+    numbers = ROWS[["temp", "wind"]]
+    model = LinearRegression().fit(numbers, TARGET)
+    explainer = choose_explainer(save(Holder(model), numbers), numbers.columns, numbers)
+    assert explainer.KIND == "PermutationExplainer"
+    assert "LinearExplainer failed: it raised ZeroDivisionError" in explainer.reason
+    explanation = explainer.explain(numbers)
+    np.testing.assert_allclose(explanation.base[:, 0] + explanation.values.sum(axis=(1, 2)), model.predict(numbers))
+
+
+@pytest.mark.parametrize("library", ["xgboost", "lightgbm"])
+def test_a_native_booster_inside_a_python_model_is_explained_exactly(save, library) -> None:
+    numbers = ROWS[["temp", "wind"]]
+    held: PythonModel
+    if library == "xgboost":
+        xgboost = pytest.importorskip("xgboost")
+        booster = xgboost.train({"max_depth": 2}, xgboost.DMatrix(numbers, TARGET), 5)
+
+        class Matrices(Holder):
+            def predict(self, context, model_input, params=None):
+                return self.model.predict(xgboost.DMatrix(model_input))
+
+        held = Matrices(booster)
+    else:
+        lightgbm = pytest.importorskip("lightgbm")
+        data = lightgbm.Dataset(numbers, TARGET)
+        booster = lightgbm.train({"verbose": -1, "min_data_in_leaf": 2, "num_leaves": 4}, data, 5)
+
+        held = Holder(booster)
+
+    explainer = choose_explainer(save(held, numbers), numbers.columns, numbers)
+    assert explainer.KIND in ("TreeExplainer", "NativeExplainer"), explainer.reason
+
+
+def test_an_explainer_that_is_asked_for_explains_the_estimator_inside(save) -> None:
+    pipeline = _pipeline()
+    explainer = choose_explainer(
+        save(Holder(pipeline), ROWS), ROWS.columns, ROWS, ExplainConfig(KIND="LinearExplainer")
+    )
+    explanation = explainer.explain(ROWS)
+    total = explanation.base[:, 0] + explanation.values.sum(axis=(1, 2))
+    np.testing.assert_allclose(total, pipeline.predict(ROWS), atol=1e-12)

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -18,7 +17,7 @@ from mlops_assets.journal.entry import JournalEntry
 from mlops_assets.journal.journal import Journal, champion_versions
 from mlops_assets.journal.text import format_entries
 from mlops_assets.storage.location import Location
-from mlops_assets_tests.waiting import LONGEST_SECONDS
+from mlops_assets_tests.waiting import LONGEST_SECONDS, wait_for
 
 A, B, C = "a" * 64, "b" * 64, "c" * 64
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
@@ -191,11 +190,11 @@ def test_a_killed_writer_leaves_whole_entries_and_the_next_cleans_up(tmp_path):
     folder = tmp_path / "j"
     writer = start_writer(folder, "x", 100_000)
     writer.stdout.readline()
-    time.sleep(0.2)
+    journal = Journal(Location.parse(folder), "m")
+    wait_for(journal.entries, "an entry of the writer")
     os.kill(writer.pid, signal.SIGKILL)
     writer.wait()
     writer.stdout.close()
-    journal = Journal(Location.parse(folder), "m")
     seen = len(journal.entries())
     assert seen > 0
     assert journal.note("after", 1, A, "run") is not None

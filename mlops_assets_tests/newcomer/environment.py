@@ -43,10 +43,10 @@ class Environment:
         return self.run(Path.cwd(), "mlops-assets", name, "--help").returncode == 0
 
 
-def build_wheel(folder: Path) -> Path:
-    """The wheel of this checkout, built as its users' pip builds it."""
+def build_wheel(folder: Path, checkout: Path = CHECKOUT) -> Path:
+    """The wheel of a checkout, built as its users' pip builds it."""
     done = subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(CHECKOUT)],
+        [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(checkout)],
         capture_output=True,
         text=True,
         check=False,

@@ -39,6 +39,13 @@ def test_mlflow_refuses_an_optional_long_with_nulls(model):
     assert refusal.value.error_code == "INVALID_PARAMETER_VALUE"
 
 
+@pytest.mark.parametrize("dtype", ["Int64", "Int32", "float64", "object"])
+def test_mlflow_has_no_form_of_an_optional_long_with_nulls(dtype, model):
+    """So what a custom model sees of such a column is ours to say: Int64, which alone holds every integer and NA."""
+    with pytest.raises((MlflowException, ValueError)):
+        model.predict(pd.DataFrame({"n": pd.Series([1, None]).astype(dtype), "x": [1.0, 2.0]}))
+
+
 def test_the_model_sees_conformed_rows_as_they_are(model):
     assert stop_enforcing_inputs(model) == SIGNATURE
     data = with_nulls()

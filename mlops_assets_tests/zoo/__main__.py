@@ -1,6 +1,6 @@
 """``python -m mlops_assets_tests.zoo [TEXT ...]``: play the cases whose name holds a text, and print one table.
 
-Exit 1 when one of them is not as expected.
+Exit 1 when one of them is not as expected. ``--page`` writes the table of docs/explain.md instead.
 """
 
 import argparse
@@ -11,6 +11,7 @@ import traceback
 from pathlib import Path
 
 from mlops_assets_tests.zoo.cases import all_cases
+from mlops_assets_tests.zoo.page import write_page
 from mlops_assets_tests.zoo.play import Result, play
 
 
@@ -18,7 +19,12 @@ def main() -> int:
     """Play, print, and say what is not as expected."""
     parser = argparse.ArgumentParser(prog="python -m mlops_assets_tests.zoo", description=__doc__)
     parser.add_argument("texts", nargs="*", metavar="TEXT", help="part of a case's name or library (default: all)")
-    texts = parser.parse_args().texts
+    parser.add_argument("--page", action="store_true", help="write the table of docs/explain.md; play nothing")
+    chosen = parser.parse_args()
+    if chosen.page:
+        write_page(all_cases())
+        return 0
+    texts = chosen.texts
     import mlflow  # sets the level of its loggers when it is imported
 
     logging.getLogger(mlflow.__name__).setLevel(logging.ERROR)
@@ -46,6 +52,8 @@ def main() -> int:
 def row_of(result: Result, width: int) -> str:
     """A case as one line."""
     gaps = ", ".join(f"{name} {gap:.0e}" for name, gap in result.gaps.items())
+    if result.outcome != "exact":
+        gaps = f"{result.case.reason}; {gaps}" if result.case.reason else gaps
     mark = "!!" if result.problem else "ok"
     case = result.case
     how = f"{result.explainer} in {result.space}" if result.explainer else ""

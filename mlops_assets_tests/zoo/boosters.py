@@ -13,13 +13,14 @@ from mlops_assets_tests.zoo.games import Game, ensemble_game
 
 Floats = NDArray[np.float64]
 
-REGRESSION = "boosting (scikit-learn, LightGBM, XGBoost, CatBoost): regression, ranking"
-BINARY = "boosting: binary, cross entropy"
-MULTICLASS = "boosting: multiclass"
-ONE_AGAINST_ALL = "boosting: one class against all (`multiclassova`, `MultiClassOneVsAll`)"
+REGRESSION = "boosting: regression, ranking"
+BINARY = "boosting: two classes, cross entropy"
+MULTICLASS = "boosting: several classes"
+ONE_AGAINST_ALL = "boosting: one class against all, several labels"
 MARGIN = "boosting whose prediction is no known function of its sum"
-LINEAR = "XGBoost's linear booster"
+LINEAR = "linear boosting (`gblinear`)"
 CATEGORIES = "boosting on the categories of a DataFrame"
+TEXTS = "boosting on categories, texts and embeddings"
 
 
 def categories(*kinds: str, missing: bool = False, seed: int = 0) -> pd.DataFrame:

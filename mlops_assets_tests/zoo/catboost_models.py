@@ -118,7 +118,13 @@ LOSSES: tuple[tuple[str, str, Space], ...] = (
 )
 REGRESSIONS = tuple(
     case(
-        f"regression, {loss}", boosters.REGRESSION, space, CatBoostRegressor, kind, {"loss_function": loss}, rows=SEVEN
+        f"regression, {loss}",
+        boosters.MARGIN if space == "margin" else boosters.REGRESSION,
+        space,
+        CatBoostRegressor,
+        kind,
+        {"loss_function": loss},
+        rows=SEVEN,
     )
     for loss, kind, space in LOSSES
 )
@@ -285,7 +291,7 @@ CODED: Mapping[str, Any] = {"cat_features": ["city", "grade"]}
 TABLES = (
     case(
         "text categories",
-        boosters.CATEGORIES,
+        boosters.TEXTS,
         "identity",
         CatBoostRegressor,
         "number",
@@ -296,7 +302,7 @@ TABLES = (
     ),
     case(
         "text categories, binary",
-        boosters.CATEGORIES,
+        boosters.TEXTS,
         "log-odds",
         CatBoostClassifier,
         "binary",
@@ -306,7 +312,7 @@ TABLES = (
     ),
     case(
         "text categories one by one",
-        boosters.CATEGORIES,
+        boosters.TEXTS,
         "identity",
         CatBoostRegressor,
         "number",
@@ -316,7 +322,7 @@ TABLES = (
     ),
     case(
         "text categories, depthwise",
-        boosters.CATEGORIES,
+        boosters.TEXTS,
         "identity",
         CatBoostRegressor,
         "number",
@@ -326,7 +332,7 @@ TABLES = (
     ),
     case(
         "text categories, missing numbers",
-        boosters.CATEGORIES,
+        boosters.TEXTS,
         "identity",
         CatBoostRegressor,
         "number",
@@ -335,16 +341,6 @@ TABLES = (
         explainer=NATIVE,
     ),
 )
-
-
-def constrained() -> Fitted:
-    """Monotone constraints beside categories: CatBoost's own values of a row depend on the rows beside it."""
-    return Fitted(
-        fit(
-            CatBoostRegressor, "number", {**CODED, "monotone_constraints": {"a": 1}, "iterations": 20}, rows=mixed
-        ).model,
-        mixed(),
-    )
 
 
 def unseen() -> Fitted:
@@ -375,9 +371,16 @@ def texts() -> Fitted:
 
 
 WRAPPED = (
-    Case("CatBoost unseen categories", LIBRARY, boosters.CATEGORIES, unseen, explainer=NATIVE, space="identity"),
-    Case("CatBoost missing categories", LIBRARY, boosters.CATEGORIES, hollow, outcome="refused", reason="2 of 12 rows"),
-    Case("CatBoost texts", LIBRARY, boosters.CATEGORIES, texts, explainer=NATIVE, space="log-odds"),
+    Case("CatBoost unseen categories", LIBRARY, boosters.TEXTS, unseen, explainer=NATIVE, space="identity"),
+    Case(
+        "CatBoost missing categories",
+        LIBRARY,
+        boosters.TEXTS,
+        hollow,
+        outcome="refused",
+        reason="CatBoost takes no missing category",
+    ),
+    Case("CatBoost texts", LIBRARY, boosters.TEXTS, texts, explainer=NATIVE, space="log-odds"),
 )
 
 CASES: tuple[Case, ...] = (*REGRESSIONS, *CLASSES, *SHAPES, *TABLES, *WRAPPED)

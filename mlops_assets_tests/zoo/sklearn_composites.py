@@ -6,14 +6,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from lightgbm import LGBMRegressor
 from sklearn import ensemble as e
 from sklearn import linear_model as l
 from sklearn import multiclass as mc
 from sklearn import multioutput as mo
 from sklearn import tree as t
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.compose import TransformedTargetRegressor
+from sklearn.compose import TransformedTargetRegressor, make_column_transformer
+from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
+from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.frozen import FrozenEstimator
+from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.model_selection import (
     FixedThresholdClassifier,
     GridSearchCV,
@@ -21,15 +25,16 @@ from sklearn.model_selection import (
     TunedThresholdClassifierCV,
 )
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
-from sklearn.neural_network import MLPRegressor
+from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MinMaxScaler, StandardScaler
+from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
 from sklearn.semi_supervised import SelfTrainingClassifier
-from sklearn.svm import SVC, LinearSVC
+from sklearn.svm import SVC, LinearSVC, OneClassSVM
+from xgboost import XGBRegressor
 
 from mlops_assets.trees.arrays import Space
 from mlops_assets_tests.zoo.case import Case, Fitted
-from mlops_assets_tests.zoo.data import numbers, target
+from mlops_assets_tests.zoo.data import mixed, numbers, target
 from mlops_assets_tests.zoo.games import Game, weighted_sum
 from mlops_assets_tests.zoo.sklearn_games import column_game, forest_game, positive
 from mlops_assets_tests.zoo.sklearn_trees import FEW, LIBRARY, margin_of
@@ -92,6 +97,26 @@ def logarithms(model: Any, rows: pd.DataFrame) -> np.ndarray:
     return np.asarray(np.log(probability) - np.log1p(-probability))
 
 
+def coded(model: Any) -> Any:
+    """Behind one-hot and scaled columns."""
+    design = make_column_transformer((OneHotEncoder(), ["city"]), (StandardScaler(), ["a"]), remainder="passthrough")
+    return make_pipeline(design, model)
+
+
+def _fit_mixed(model: Any, kind: str, margin: Margin | str) -> Fitted:
+    rows = mixed()[["a", "city", "b"]]
+    rows = rows.assign(city=rows["city"].astype(object))
+    fitted, asked = model.fit(rows, target(rows, kind)), rows.head(ASKED)
+    say = partial(margin_of, fitted, margin) if isinstance(margin, str) else partial(margin, fitted)
+    return Fitted(fitted, rows, asked=asked, margin=say)
+
+
+def mixed_case(name: str, family: str, space: Space, *what: Any) -> Case:
+    """An exact case with a column of text."""
+    return Case(name, LIBRARY, family, partial(_fit_mixed, *what), "exact", "SumExplainer", space)
+
+
+BOOSTING = partial(e.HistGradientBoostingRegressor, max_iter=3, min_samples_leaf=5)
 REGRESSOR, CLASSIFIER = partial(e.RandomForestRegressor, **FEW), partial(e.RandomForestClassifier, **FEW)
 SCALED = make_pipeline(StandardScaler(), l.Ridge())
 
@@ -179,11 +204,12 @@ CASES: tuple[Case, ...] = (
             "its part 'logistic' (LogisticRegression): what it predicts is no sum: it adds up in log-odds",
             e.VotingClassifier([("forest", CLASSIFIER()), ("logistic", l.LogisticRegression())], voting="soft"),
             "binary", "predict_proba"),
-    sampled("hard voting", NO_SUM, "probability", "it counts the votes of its parts (voting='hard')",
+    sampled("hard voting", NO_SUM, "probability",
+            "it counts the votes of its parts (voting='hard'), which are no sum of their scores",
             e.VotingClassifier([("one", CLASSIFIER()), ("two", l.LogisticRegression())]), "binary",
             lambda model, rows: (model.predict(rows) == "yes").astype(float)),
     sampled("voting regression with neighbours", NO_SUM, "identity",
-            "its part 'near' (KNeighborsRegressor): it is neither trees, nor linear",
+            "its part 'near' (KNeighborsRegressor): it is neither trees, nor linear, nor a sum of such parts",
             e.VotingRegressor([("forest", REGRESSOR()), ("near", KNeighborsRegressor())]), "number", "predict"),
     case("bagging of linear models, some columns", AVERAGES, "identity",
          e.BaggingRegressor(SCALED, 3, max_features=0.6, random_state=0), "number", "predict"),
@@ -214,7 +240,9 @@ CASES: tuple[Case, ...] = (
          "labels", lambda model, rows: np.column_stack([part.decision_function(rows) for part in model.estimators_])),
     case("chain of linear regressions", SEVERAL, "identity", mo.RegressorChain(l.Ridge(), order=[1, 0]), "numbers",
          "predict"),
-    sampled("chain of forests", NO_SUM, "identity", "its part '1' (RandomForestRegressor) takes the predictions of",
+    sampled("chain of forests", NO_SUM, "identity",
+            "its part '1' (RandomForestRegressor) takes the predictions of earlier parts as columns, "
+            "and is not linear in them",
             mo.RegressorChain(REGRESSOR()), "numbers", "predict"),
     case("one sigmoid of a frozen forest", CALIBRATED, "log-odds", CalibratedClassifierCV(_frozen_forest()), "binary",
          log_odds, _sigmoid_game),
@@ -226,9 +254,11 @@ CASES: tuple[Case, ...] = (
     case("a temperature of boosting", CALIBRATED, "log-odds",
          CalibratedClassifierCV(e.GradientBoostingClassifier(n_estimators=5), method="temperature", ensemble=False),
          "binary", log_odds),
-    sampled("several sigmoids", NO_SUM, "probability", "it averages the probabilities of 3 calibrated classifiers",
+    sampled("several sigmoids", NO_SUM, "probability",
+            "it averages the probabilities of 3 calibrated classifiers, each of them a sigmoid of a sum",
             CalibratedClassifierCV(LinearSVC(random_state=0), cv=3), "binary", "predict_proba"),
-    sampled("isotonic calibration", NO_SUM, "probability", "its calibration (isotonic, 2 classes)",
+    sampled("isotonic calibration", NO_SUM, "probability",
+            "its calibration (isotonic, 2 classes) makes no link of a sum",
             CalibratedClassifierCV(LinearSVC(random_state=0), method="isotonic", ensemble=False), "binary",
             "predict_proba"),
     case("stacked regression", STACKED, "identity",
@@ -245,7 +275,8 @@ CASES: tuple[Case, ...] = (
          "decision_function"),
     sampled("stacking under a forest", NO_SUM, "identity", "its final estimator (RandomForestRegressor) is not linear",
             e.StackingRegressor([("ridge", l.Ridge())], final_estimator=REGRESSOR()), "number", "predict"),
-    sampled("AdaBoost regression", NO_SUM, "identity", "it predicts the weighted median of its parts' predictions",
+    sampled("AdaBoost regression", NO_SUM, "identity",
+            "it predicts the weighted median of its parts' predictions, which is no sum",
             e.AdaBoostRegressor(n_estimators=3, random_state=0), "number", "predict"),
     case("one against the rest, logistic", RESTS, "margin", mc.OneVsRestClassifier(l.LogisticRegression()), "classes",
          "decision_function"),
@@ -257,7 +288,8 @@ CASES: tuple[Case, ...] = (
          logarithms),
     case("one against the rest, labels, forests", RESTS, "probability", mc.OneVsRestClassifier(CLASSIFIER()), "labels",
          "predict_proba", _rest_forests),
-    sampled("one against one", NO_SUM, "margin", "it counts the votes of one classifier per pair of classes",
+    sampled("one against one", NO_SUM, "margin",
+            "it counts the votes of one classifier per pair of classes, which are no sum",
             mc.OneVsOneClassifier(LinearSVC(random_state=0)), "classes", "decision_function"),
     case("grid search over forests", WRAPPED, "identity", GridSearchCV(REGRESSOR(), {"max_depth": [2, 3]}, cv=2),
          "number", "predict", lambda model, judged, asked: forest(model.best_estimator_, judged),
@@ -279,6 +311,47 @@ CASES: tuple[Case, ...] = (
          lambda model, judged, asked: positive(forest(model.estimator, judged)), explainer="TreeExplainer"),
     case("self-training", WRAPPED, "probability", SelfTrainingClassifier(CLASSIFIER()), "codes", "predict_proba",
          lambda model, judged, asked: positive(forest(model.estimator_, judged)), explainer="TreeExplainer"),
+    mixed_case("voting regression of pipelines", AVERAGES, "identity",
+               e.VotingRegressor([("ridge", coded(l.Ridge())), ("forest", coded(REGRESSOR()))]), "number", "predict"),
+    mixed_case("voting regression behind a pipeline", AVERAGES, "identity",
+               coded(e.VotingRegressor([("lasso", l.Lasso(0.1)), ("boosting", BOOSTING())])), "number", "predict"),
+    mixed_case("voting regression with categories of text", AVERAGES, "identity",
+               e.VotingRegressor([("ridge", coded(l.Ridge())),
+                                  ("boosting", BOOSTING(categorical_features=["city"]))]), "number", "predict"),
+    mixed_case("search over a vote of pipelines", AVERAGES, "probability",
+               GridSearchCV(e.VotingClassifier([("one", coded(CLASSIFIER())), ("two", coded(CLASSIFIER()))],
+                                               voting="soft"), {"weights": [[1, 2], [1, 1]]}, cv=2), "classes",
+               "predict_proba"),
+    mixed_case("target scaled, behind a pipeline, of a pipeline", TARGETS, "identity",
+               coded(TransformedTargetRegressor(make_pipeline(MinMaxScaler(), REGRESSOR()),
+                                                transformer=StandardScaler())), "number", "predict"),
+    mixed_case("stacked classification of pipelines", STACKED, "log-odds",
+               e.StackingClassifier([("forest", coded(CLASSIFIER())), ("svc", coded(LinearSVC(random_state=0)))],
+                                    cv=3), "binary", "decision_function"),
+    mixed_case("one sigmoid of a pipeline", CALIBRATED, "log-odds",
+               CalibratedClassifierCV(coded(e.HistGradientBoostingClassifier(max_iter=3)), ensemble=False), "binary",
+               log_odds),
+    mixed_case("several regressions of pipelines", SEVERAL, "identity",
+               mo.MultiOutputRegressor(coded(REGRESSOR())), "numbers", "predict"),
+    case("voting regression of boosters of three libraries", AVERAGES, "identity",
+         e.VotingRegressor([("xgboost", XGBRegressor(n_estimators=3, max_depth=3)),
+                            ("lightgbm", LGBMRegressor(n_estimators=3, verbose=-1)),
+                            ("histogram", BOOSTING())]), "number", "predict"),
+    case("a constant", "dummies", "identity", DummyRegressor(), "number", "predict"),
+    case("the classes' shares", "dummies", "probability", DummyClassifier(), "classes", "predict_proba"),
+    sampled("chain of classifiers", NO_SUM, "probability", "each of its parts takes the labels of earlier parts",
+            mo.ClassifierChain(l.LogisticRegression()), "labels", "predict_proba"),
+    sampled("nearest neighbours, labels", OTHERS, "probability", "KNeighborsClassifier is not made of trees",
+            KNeighborsClassifier(), "labels", "predict_proba"),
+    sampled("neural network, labels", OTHERS, "probability", "MLPClassifier is not made of trees",
+            MLPClassifier(hidden_layer_sizes=(4,), max_iter=50, solver="lbfgs", random_state=0), "labels",
+            "predict_proba"),
+    sampled("one-class SVM", OTHERS, "margin", "OneClassSVM is not a linear model", OneClassSVM(), "number",
+            "decision_function"),
+    sampled("quadratic discriminant analysis", OTHERS, "probability", "QuadraticDiscriminantAnalysis is not made of",
+            QuadraticDiscriminantAnalysis(), "classes", "predict_proba"),
+    sampled("Gaussian process", OTHERS, "identity", "GaussianProcessRegressor is not made of trees",
+            GaussianProcessRegressor(alpha=1.0), "number", "predict"),
     sampled("nearest neighbours", OTHERS, "probability", "KNeighborsClassifier is not made of trees",
             KNeighborsClassifier(), "classes", "predict_proba"),
     sampled("SVC with a radial kernel", OTHERS, "margin", "SVC is not a linear model", SVC(), "binary",

@@ -530,7 +530,7 @@ WRAPPED = (
         boosters.CATEGORIES,
         unseen,
         outcome="refused",
-        reason="1 of 12 rows (number 1)",
+        reason="that are none of the 4 categories the model was fitted on",
     ),
 )
 

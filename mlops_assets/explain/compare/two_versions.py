@@ -10,7 +10,7 @@ from mlops_assets.errors import ContractError
 from mlops_assets.explain.compare.changes import ExplanationDiff
 from mlops_assets.explain.compare.diff import compare_ledgers
 from mlops_assets.explain.explainers.explainer import ExplainConfig
-from mlops_assets.explain.explainers.setup import prepare_explainer
+from mlops_assets.explain.explainers.setup import prepare_for_rows
 from mlops_assets.explain.ledger.ledger import explain_batches
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.signatures.contract.contract import Contract, ContractPolicy
@@ -70,5 +70,5 @@ def _conformed(rows: pa.Table, version: ExplainedVersion, row_key: tuple[str, ..
 def _ledger(
     version: ExplainedVersion, rows: pa.Table, row_key: tuple[str, ...], config: ExplainConfig
 ) -> Iterator[pa.RecordBatch]:
-    prepared = prepare_explainer(version.model, version.inputs, row_key, rows, config)
+    prepared = prepare_for_rows(version.model, version.inputs, row_key, rows, config)
     return explain_batches(rows.to_batches(), prepared.explainer, prepared.to_frame, row_key, version.model.reference)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,7 +26,7 @@ from mlops_assets.explain.explainers.trees import TreeExplainer
 from mlops_assets.explain.labels import label_type
 from mlops_assets.explain.spaces import SPACES
 from mlops_assets.models.loaded_model import LoadedModel
-from mlops_assets.models.prediction_failure import call_model, describe_place, name_failure
+from mlops_assets.models.prediction_failure import call_model, describe_place
 from mlops_assets.strategies import build_strategy, by_kind
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def choose_explainer(
     features: Iterable[str],
     background: "pd.DataFrame",
     config: ExplainConfig | None = None,
+    own_failure: str = "",
 ) -> Explainer:
     """The explainer for a pinned version.
 
@@ -63,6 +65,8 @@ def choose_explainer(
         taken.
     config
         The settings; the defaults when None.
+    own_failure
+        Why the model's own ``explain_samples`` cannot explain all rows: it is then not taken; empty: it may be.
 
     Raises
     ------
@@ -91,7 +95,7 @@ def choose_explainer(
     subject = ExplanationSubject(model, features, rows, config, response)
     if config.space is not None:
         subject = _find_probabilities(subject)
-    explainer = _first_that_fits(subject) if config.KIND is None else _asked_for(config.KIND, subject)
+    explainer = _first_that_fits(subject, own_failure) if config.KIND is None else _asked_for(config.KIND, subject)
     _require_space(explainer, subject)
     if subject.response.note:
         explainer.reason += f"; {subject.response.note}"
@@ -117,29 +121,34 @@ def choose_explainer(
 def _asked_for(kind: str, subject: ExplanationSubject) -> Explainer:
     # As a variable, because mypy takes a literal abstract class for one to be called (mypy issue 4717).
     base: type[Explainer] = Explainer
-    try:
-        explainer = build_strategy(base, KINDS, {"KIND": kind, "subject": subject})
-    except NotApplicableError as error:
-        raise ExplanationError(
-            f"{kind} cannot explain this model: {error.what}",
-            where=subject.model.reference.uri,
-            fix="Leave explain.KIND out to have one chosen",
-        ) from error
-    difference = _find_disagreement(explainer, subject) if isinstance(explainer, _EXACT) else None
-    if difference is not None:
-        raise ExplanationError(
-            f"{kind} does not explain this model: {difference}",
-            where=subject.model.reference.uri,
-            fix="Leave explain.KIND out to have one chosen",
-        )
-    explainer.reason = f"asked for by explain.KIND; {explainer.reason}"
-    return explainer
+    exact = next((each for each in _EXACT if kind == each.KIND), None)
+    failures: list[str] = []
+    for candidate in [subject] if exact is None else _with_estimators(subject):
+        try:
+            settings = {"KIND": kind, "subject": candidate}
+            make = partial(build_strategy, base, KINDS, settings) if exact is None else partial(exact, candidate)
+            explainer = call_model(make, _failed)
+            difference = _find_disagreement(explainer, subject) if isinstance(explainer, _EXACT) else None
+        except NotApplicableError as error:
+            failures.append(f"{kind} cannot explain this model: {error.what}")
+            continue
+        if difference is None:
+            explainer.reason = f"asked for by explain.KIND; {explainer.reason}"
+            return explainer
+        failures.append(f"{kind} does not explain this model: {difference}")
+    raise ExplanationError(
+        "; ".join(dict.fromkeys(failures)),
+        where=subject.model.reference.uri,
+        fix="Leave explain.KIND out to have one chosen",
+    )
 
 
-def _first_that_fits(subject: ExplanationSubject) -> Explainer:
+def _first_that_fits(subject: ExplanationSubject, own_failure: str) -> Explainer:
     own: list[str] = []
     try:
-        return ModelExplainer(subject)
+        if not own_failure:
+            return ModelExplainer(subject)
+        own.append(f"the model's own explain_samples() was passed over: {own_failure}")
     except NotApplicableError:
         pass  # the usual case: not worth a word in the reason
     except ExplanationError as error:
@@ -150,8 +159,15 @@ def _first_that_fits(subject: ExplanationSubject) -> Explainer:
             try:
                 explainer = _make(kind, candidate)
                 difference = _find_disagreement(explainer, subject)
+            except _FailedError as error:
+                passed_over.append(f"{kind.KIND} failed: {error.what}")
+                continue
             except NotApplicableError as error:
                 passed_over.append(f"{kind.KIND} does not apply: {error.what}")
+                continue
+            except ExplanationError as error:
+                # What a model holds may be of any make, and half of a thing: there is a next way.
+                passed_over.append(f"{kind.KIND} failed: {error.what}")
                 continue
             if difference is None and subject.config.space is not None and explainer.space == "margin":
                 difference = f"it explains a margin, from which no formula leads to a {subject.config.space}"
@@ -164,23 +180,20 @@ def _first_that_fits(subject: ExplanationSubject) -> Explainer:
     return fallback
 
 
+class _FailedError(NotApplicableError):
+    """What a library or a foreign transformer raised while an explainer was made or tried."""
+
+
 def _make(kind: type[Explainer], subject: ExplanationSubject) -> Explainer:
-    """The explainer; what a library or a foreign transformer raises meanwhile only means that it does not apply."""
-    return call_model(lambda: kind(subject), _does_not_apply)
+    return call_model(lambda: kind(subject), _failed)
 
 
 def _find_disagreement(explainer: Explainer, subject: ExplanationSubject) -> str | None:
-    return call_model(lambda: find_disagreement(explainer, subject, _probe(subject)), _does_not_apply)
+    return call_model(lambda: find_disagreement(explainer, subject, _probe(subject)), _failed)
 
 
-def _does_not_apply(error: BaseException) -> ExplanationError:
-    if isinstance(error, NameError | AssertionError):
-        # No model is the cause of these: another method must not hide them.
-        return ExplanationError(
-            f"An explainer failed {name_failure(error)} ({describe_place(error)})",
-            fix="This is a defect of mlops_assets: report it with the cause in the event log",
-        )
-    return NotApplicableError(f"it failed {name_failure(error)} ({describe_place(error)})")
+def _failed(error: BaseException) -> NotApplicableError:
+    return _FailedError(f"it raised {type(error).__name__} ({describe_place(error)})")
 
 
 def _find_probabilities(subject: ExplanationSubject) -> ExplanationSubject:

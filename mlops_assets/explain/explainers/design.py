@@ -96,7 +96,7 @@ def read_design(subject: ExplanationSubject, native: Any = None) -> Design:
     native = subject.model.native if native is None else native
     if native is None:
         if subject.model.python_model is None:
-            raise NotApplicableError("the library's own model inside it is not known to this package")
+            raise NotApplicableError("its signature is a tensor, whose columns are not those it was fitted on")
         raise NotApplicableError("it is a custom Python model, which may do anything between its input and its output")
     outer = unwrap(native)
     order = _order(outer, subject.features)

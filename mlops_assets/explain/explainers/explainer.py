@@ -182,6 +182,8 @@ class Explainer(Strategy, ABC):
     decision
         How what the model predicts follows from the explained values, where the columns of predictions do not say it;
         set by `choose_explainer`.
+    may_be_passed_over
+        Nobody asked for it by its `KIND`, and it may yet fail on rows: another one then explains all of them.
     """
 
     reason: str
@@ -196,6 +198,7 @@ class Explainer(Strategy, ABC):
     interaction_pairs: tuple[tuple[str, str], ...] = ()
     rows_per_call: int = 4096
     variant: str = ""
+    may_be_passed_over: bool = False
     output_type: pa.DataType = pa.string()
     decision: Decision | None = None
 

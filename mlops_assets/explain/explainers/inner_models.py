@@ -4,17 +4,23 @@ import inspect
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 
-from mlops_assets.errors import NotApplicableError
+from mlops_assets.errors import MlopsAssetsError, NotApplicableError
 from mlops_assets.explain.explainers.design import Design, read_design
 from mlops_assets.explain.explainers.explainer import ExplanationSubject
+from mlops_assets.models.prediction_failure import call_model, name_failure
 
-_NAMES = re.compile(r"(^|_)(model|pipeline|pipe|estimator|clf|classifier|regressor|reg)(_|$)")
+_NAMES = re.compile(
+    r"(^|_)(model|pipeline|pipe|estimator|clf|classifier|regressor|reg|forest|booster|learner|predictor|search|grid)(_|$)"
+)
 _GETTER = re.compile(r"^(get|load|unwrap)_")
 _DEPTH = 3
+# Where a search, a transformed target, a threshold and a frozen estimator keep what they have fitted.
+_WRAPPED = ("best_estimator_", "regressor_", "estimator_", "estimator")
 
 
 @dataclass(frozen=True)
@@ -32,8 +38,13 @@ class TransformedColumns:
     design: Design
     names: tuple[str, ...]
 
-    def places(self, columns: list[Any]) -> list[int] | None:
-        """Which column each of `columns` names, with or without its step's prefix; None where one is unknown."""
+    @cached_property
+    def known(self) -> frozenset[str]:
+        """All names of the columns, with and without their steps' prefixes."""
+        return frozenset(name for name, place in self._places.items() if place is not None)
+
+    @cached_property
+    def _places(self) -> dict[str, int | None]:
         known: dict[str, int | None] = {name: place for place, name in enumerate(self.names)}
         for place, name in enumerate(self.names):
             short = name
@@ -41,7 +52,11 @@ class TransformedColumns:
                 short = short.partition("__")[2]
                 # A short name of two columns names neither.
                 known[short] = None if short in known and known[short] != place else place
-        places = [known.get(str(column)) for column in columns]
+        return known
+
+    def places(self, columns: list[Any]) -> list[int] | None:
+        """Which column each of `columns` names, with or without its step's prefix; None where one is unknown."""
+        places = [self._places.get(str(column)) for column in columns]
         found = [place for place in places if place is not None]
         return found if len(found) == len(set(found)) == len(places) else None
 
@@ -55,9 +70,9 @@ def find_inner_models(model: Any) -> Iterator[Any]:
     yield from _find(model, _DEPTH, set())
 
 
-def read_transformed_columns(subject: ExplanationSubject, model: Any) -> tuple[TransformedColumns | None, str]:
-    """The columns of the pipeline inside a model; or None, and why they cannot be summed to its input columns."""
-    reasons = []
+def read_transformed_columns(subject: ExplanationSubject, model: Any) -> tuple[tuple[TransformedColumns, ...], str]:
+    """The columns of each pipeline inside a model; or none, and why they cannot be summed to its input columns."""
+    found, reasons = [], []
     for candidate in _pipelines(subject, model):
         try:
             design = read_design(subject, candidate)
@@ -69,18 +84,33 @@ def read_transformed_columns(subject: ExplanationSubject, model: Any) -> tuple[T
             continue
         try:
             names = tuple(map(str, candidate[:-1].get_feature_names_out()))
-        except (AttributeError, ValueError):
+        except Exception:  # noqa: BLE001 - a step without names: its columns are known by their number
             names = ()
-        return TransformedColumns(design, names if len(names) == len(design.sources) else ()), ""
-    return None, "; ".join(dict.fromkeys(reasons)) or "no scikit-learn pipeline can be reached in the model"
+        found.append(TransformedColumns(design, names if len(names) == len(design.sources) else ()))
+    if found:
+        return tuple(found), ""
+    return (), "; ".join(dict.fromkeys(reasons)) or "no scikit-learn pipeline can be reached in the model"
 
 
 def _pipelines(subject: ExplanationSubject, model: Any) -> Iterator[Any]:
     outer = [subject.model.native] if subject.model.native is not None else []
     for candidate in (*outer, *find_inner_models(model)):
-        inner = getattr(candidate, "best_estimator_", candidate)
-        if hasattr(inner, "steps") and hasattr(inner, "named_steps"):
-            yield inner
+        yield from _unwrap_pipelines(candidate, _DEPTH)
+
+
+def _unwrap_pipelines(estimator: Any, depth: int) -> Iterator[Any]:
+    """The pipelines that an estimator is, or that scikit-learn's meta-estimators wrap; nested ones as one."""
+    if hasattr(estimator, "steps") and hasattr(estimator, "named_steps"):
+        yield estimator
+        *earlier, (_, last) = estimator.steps
+        for inner in _unwrap_pipelines(last, depth - 1) if depth else ():
+            steps = [step for _, step in (*earlier, *inner.steps)]
+            yield type(estimator)([(f"step{place}", step) for place, step in enumerate(steps)])
+        return
+    for name in _WRAPPED if depth else ():
+        inner = getattr(estimator, name, None)
+        if inner is not None and not isinstance(inner, type | str):
+            yield from _unwrap_pipelines(inner, depth - 1)
 
 
 def _find(holder: Any, depth: int, seen: set[int]) -> Iterator[Any]:
@@ -114,13 +144,23 @@ def _held(holder: Any) -> Iterator[Any]:
         if is_method and not _GETTER.search(name.lstrip("_")):
             continue
         try:
-            value = getattr(holder, name)
-            if is_method:
-                inspect.signature(value).bind()  # a getter takes no arguments
-                value = value()
-        except Exception:  # noqa: BLE001 - whatever a getter of the user raises, nothing is found there
+            value = call_model(partial(_get, holder, name, calls=is_method), _nothing_there)
+        except MlopsAssetsError:
             continue
         yield value
+
+
+def _get(holder: Any, name: str, *, calls: bool) -> Any:
+    value = getattr(holder, name)
+    if not calls:
+        return value
+    inspect.signature(value).bind()  # a getter takes no arguments
+    return value()
+
+
+def _nothing_there(error: BaseException) -> NotApplicableError:
+    """Whatever a getter of the user raises, nothing is found there."""
+    return NotApplicableError(f"a getter {name_failure(error)}")
 
 
 def _is_wrapper(value: Any) -> bool:
@@ -134,8 +174,13 @@ def _is_fitted_estimator(value: Any) -> bool:
     return (
         not isinstance(value, type)
         and callable(getattr(value, "predict", None))
-        and callable(getattr(value, "get_params", None))
+        and (callable(getattr(value, "get_params", None)) or _is_booster(value))
     )
+
+
+def _is_booster(value: Any) -> bool:
+    """Whether this is a native model of XGBoost or LightGBM, which has no parameters as scikit-learn's have."""
+    return type(value).__name__ == "Booster" and type(value).__module__.partition(".")[0] in ("xgboost", "lightgbm")
 
 
 def sum_by_source(transformed: TransformedColumns, places: list[int], numbers: list[float]) -> list[float | None]:

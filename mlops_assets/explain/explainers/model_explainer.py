@@ -1,5 +1,7 @@
 """Models that explain themselves: they take precedence, and their answers are checked like every other explanation."""
 
+from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 import numpy as np
@@ -9,6 +11,7 @@ from mlops_assets.explain.columns import shap_column
 from mlops_assets.explain.explainers.explainer import Explainer, Explanation, ExplanationSubject
 from mlops_assets.explain.explainers.inner_models import read_transformed_columns
 from mlops_assets.explain.explainers.model_importance import find_self_explaining_model
+from mlops_assets.explain.explainers.own_answers import read_own_answer, split_base
 from mlops_assets.explain.explainers.sampling import frame_digest
 from mlops_assets.explain.spaces import from_probability
 from mlops_assets.models.prediction_failure import advise, call_model
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 
 
 _ADDITIVE = 1e-4
+_FIRST_LABEL = 1_000_003
 
 
 class ModelExplainer(Explainer):
@@ -56,12 +60,10 @@ class ModelExplainer(Explainer):
             )
         self.space = space
         self.reason = f"{type(self._model).__name__} brings its own explain_samples(inputs)"
+        self.may_be_passed_over = subject.config.KIND is None
         self._median: Floats | None = None
-        self._columns, self._why_not = read_transformed_columns(subject, self._model)
-        self._design = None if self._columns is None else self._columns.design
-        # Numbered otherwise than from 0, so that an index that is lost does not look like the inputs'.
-        first = 1_000_003
-        values, base = self._ask(subject.background.set_axis(range(first, first + len(subject.background))))
+        self._transformed, self._why_not = read_transformed_columns(subject, self._model)
+        values, base = self._ask(subject.background)
         if base is None:
             self.background, self.background_digest = subject.background, frame_digest(subject.background)
             self._median = np.median(self._predict(subject.background) - values.sum(axis=1), axis=0)
@@ -109,31 +111,41 @@ class ModelExplainer(Explainer):
 
     def _ask(self, rows: "pd.DataFrame") -> tuple[Floats, Floats | None]:
         """Attributions (n, features, outputs) and base (n, outputs) or None, checked."""
-        import pandas as pd
-
-        answer = call_model(lambda: self._model.explain_samples(rows), self._failure)
-        base: Any = None
-        index_lost = isinstance(answer, pd.DataFrame) and not _has_index_of(answer, rows)
-        if isinstance(answer, pd.DataFrame):
-            answer, base = self._aligned(answer, rows)
-        elif hasattr(answer, "values") and hasattr(answer, "base_values"):
-            answer, base = answer.values, np.asarray(answer.base_values)
-            if base.shape == (len(rows),) and np.ndim(answer) == 2:
-                base = base[:, None]
-        values = self._shaped(answer, len(rows))
+        # Numbered otherwise than from 0, so that an index that is lost does not look like the inputs'.
+        rows = rows.set_axis(range(_FIRST_LABEL, _FIRST_LABEL + len(rows)))
+        answer, base = call_model(
+            lambda: read_own_answer(self._model.explain_samples(rows), len(rows), self.outputs), self._failure
+        )
+        frames = answer if isinstance(answer, list) else []
+        index_lost = any(not _has_index_of(frame, rows) for frame in frames)
+        if frames:
+            parts = [self._aligned(frame, rows) for frame in frames]
+            values = np.concatenate([part for part, _ in parts], axis=2)
+            if all(given is not None for _, given in parts):
+                base = np.column_stack([given for _, given in parts])
+            values = self._shaped(values, len(rows), rolled=True)
+        else:
+            values = self._shaped(answer, len(rows))
         if base is None:
-            base = getattr(self._model, "explain_base", None)
-            base = np.reshape(base(rows), (len(rows), -1)) if callable(base) else base
-        base = None if base is None else self._base(base, len(rows))
+            base = self._own_base(rows)
+        numbers = None if base is None else self._base(base, len(rows))
         if index_lost:
-            self._check_positions(values, base, rows)
-        return values, base
+            self._check_positions(values, numbers, rows)
+        return values, numbers
 
-    def _failure(self, error: BaseException) -> ExplanationError:
+    def _own_base(self, rows: "pd.DataFrame") -> Any:
+        def ask() -> Any:
+            base = getattr(self._model, "explain_base", None)
+            return np.reshape(base(rows), (len(rows), -1)) if callable(base) else base
+
+        return call_model(ask, partial(self._failure, name="explain_base"))
+
+    def _failure(self, error: BaseException, name: str = "explain_samples") -> ExplanationError:
         # The error's own message may hold values of the data.
+        called = f"{name}()" if name == "explain_samples" else name
         ended = "ended the process" if isinstance(error, SystemExit) else f"raised {type(error).__name__}"
         return ExplanationError(
-            f"explain_samples() {ended}", where=self._where, fix=advise(error) or "Correct the model's method"
+            f"{called} {ended}", where=self._where, fix=advise(error) or "Correct the model's method"
         )
 
     def _check_positions(self, values: Floats, base: Floats | None, rows: "pd.DataFrame") -> None:
@@ -152,7 +164,8 @@ class ModelExplainer(Explainer):
                 fix="Return a DataFrame with index=inputs.index",
             )
 
-    def _aligned(self, answer: "pd.DataFrame", rows: "pd.DataFrame") -> tuple[Any, Any]:
+    def _aligned(self, answer: "pd.DataFrame", rows: "pd.DataFrame") -> tuple[Floats, Any]:
+        """(n, features, 1) of the columns of one output, in the rows' order; and the base among them."""
         if _has_index_of(answer, rows):
             answer = answer.loc[rows.index] if not answer.index.equals(rows.index) else answer
         elif len(answer) != len(rows):
@@ -162,57 +175,72 @@ class ModelExplainer(Explainer):
                 where=self._where,
                 fix="Return a DataFrame with index=inputs.index",
             )
-        base = None
-        if "base_value" in answer.columns and "base_value" not in self.features:
-            base, answer = answer[["base_value"]].to_numpy(), answer.drop(columns="base_value")
         names = list(self.features)
-        if self._columns is not None and set(answer.columns) != set(names):
-            places = self._columns.places(list(answer.columns))
-            if places is not None and len(places) == len(self._columns.design.sources):
-                in_order = answer.iloc[:, np.argsort(places)].to_numpy()
-                return self._columns.design.roll_up(self._shaped(in_order, len(rows), len(places))), base
         prefixed = [shap_column(name) for name in names]
+        known = [{*names}, {*prefixed}, *(set(answer.columns) & columns.known for columns in self._transformed)]
+        base, answer = split_base(answer, set().union(*known))
+        if set(answer.columns) != set(names):
+            for columns in self._transformed:
+                places = columns.places(list(answer.columns))
+                if places is not None and len(places) == len(columns.design.sources):
+                    in_order = answer.iloc[:, np.argsort(places)].to_numpy()
+                    return columns.design.roll_up(self._numbers(in_order, columns.names)[:, :, None]), base
         if set(prefixed) & set(answer.columns):
             names = prefixed
         missing = [name for name in names if name not in answer.columns]
         unknown = [str(name) for name in answer.columns if name not in names]
-        if missing or unknown:
+        if missing or unknown or not answer.columns.is_unique:
             raise ExplanationError(
                 f"The attributions lack the columns {missing[:20]} and have the unknown columns {unknown[:20]}"
-                + (f"; {self._why_not}" if self._why_not else ""),
+                + (f"; {self._why_not}" if self._why_not else "")
+                + ("" if answer.columns.is_unique else "; two columns have one name"),
                 where=self._where,
                 fix="Return one column per input column, and optionally base_value",
             )
-        return answer[names].to_numpy(), base
+        return self._numbers(answer[names].to_numpy(), self.features)[:, :, None], base
 
-    def _shaped(self, answer: Any, rows: int, width: int | None = None) -> Floats:
-        values = np.asarray(answer)
-        if values.dtype.kind not in "biuf":
-            raise ExplanationError(f"The attributions are {values.dtype}, not numbers", where=self._where)
-        values = values.astype(np.float64)
+    def _shaped(self, answer: Any, rows: int, *, rolled: bool = False) -> Floats:
+        """(n, features, outputs); an array of transformed columns is rolled up unless that is done."""
+        values = self._numbers(np.asarray(answer), ())
         if values.ndim == 2:
             values = values[:, :, None]
         if values.ndim == 3 and len(self.outputs) == 1 and values.shape[2] == 2:
             values = values[:, :, 1:]  # both classes of a binary model: the positive one is explained
-        expected = (rows, width or len(self.features), len(self.outputs))
-        transformed = None if self._design is None else (rows, len(self._design.sources), len(self.outputs))
-        if self._design is not None and width is None and transformed == values.shape != expected:
-            values = self._design.roll_up(values)
+        expected = (rows, len(self.features), len(self.outputs))
+        if values.shape != expected and not rolled:
+            for columns in self._transformed:
+                if values.shape == (rows, len(columns.design.sources), len(self.outputs)):
+                    values = columns.design.roll_up(values)
+                    break
         if values.shape != expected:
             raise ExplanationError(
                 f"The attributions have the shape {values.shape}, not (rows, features, outputs) = {expected}",
                 where=self._where,
                 fix="Return one attribution per row, input column and output",
             )
-        if not np.isfinite(values).all():
-            names = self.features if width is None or self._columns is None else self._columns.names
+        self._numbers(values, self.features)
+        return values
+
+    def _numbers(self, values: np.ndarray[Any, Any], names: Sequence[str]) -> Floats:
+        """As float64; checked to be finite where the columns (the second axis) have names."""
+        if values.dtype == object and all(isinstance(value, int | float | np.number) for value in values.flat):
+            values = values.astype(np.float64)
+        if values.dtype.kind not in "biuf":
+            raise ExplanationError(f"The attributions are {values.dtype}, not numbers", where=self._where)
+        values = values.astype(np.float64)
+        if names and not np.isfinite(values).all():
             bad = sorted({names[place] for place in np.nonzero(~np.isfinite(values))[1].tolist()})
             raise ExplanationError(f"The attributions of {bad[:20]} are not finite", where=self._where)
         return values
 
     def _base(self, base: Any, rows: int) -> Floats:
         """(rows, outputs) of a number, one per output, or all of them; a binary model may give both classes."""
-        numbers = np.asarray(base, dtype=np.float64)
+        try:
+            numbers = np.asarray(base, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise ExplanationError("The base value is not a number", where=self._where) from error
+        if numbers.shape == (rows,) and len(self.outputs) == 1:
+            numbers = numbers[:, None]
         if numbers.ndim and numbers.shape[-1] == 2 and len(self.outputs) == 1:
             numbers = numbers[..., 1:]
         try:

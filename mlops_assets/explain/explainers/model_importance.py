@@ -48,8 +48,8 @@ def read_model_importance(subject: ExplanationSubject) -> tuple[dict[str, dict[s
         summed = {name: given[name] for name in features if name in given}
     if summed is not None:
         return dict.fromkeys(subject.response.outputs, summed), ""
-    transformed, reason = read_transformed_columns(subject, model)
-    if transformed is not None:
+    pipelines, reason = read_transformed_columns(subject, model)
+    for transformed in pipelines:
         width = len(transformed.design.sources)
         by_position = list(range(width)) if len(numbers) == width else None
         places = by_position if names is None else transformed.places(names)

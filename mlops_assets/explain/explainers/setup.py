@@ -57,6 +57,7 @@ def prepare_explainer(
     row_key: Iterable[str],
     background: pa.Table,
     config: ExplainConfig,
+    own_failure: str = "",
 ) -> PreparedExplainer:
     """Choose the explainer for a pinned version.
 
@@ -66,6 +67,8 @@ def prepare_explainer(
         The signature's inputs, to which the rows conform.
     background
         Conformed rows: of `draw_background_pool`, or those stored beside a ledger.
+    own_failure
+        See `choose_explainer`.
 
     Raises
     ------
@@ -80,7 +83,24 @@ def prepare_explainer(
         native = model.native if _is_matrix(inputs, frame) else None
         model = _TensorModel(model.reference, model.pyfunc, native, model.python_model, model.signature, inputs=inputs)
     with rows_in_errors(background, key, positions=background_positions(len(frame), config).tolist()):
-        return PreparedExplainer(choose_explainer(model, list(frame.columns), frame, config), inputs, key)
+        explainer = choose_explainer(model, list(frame.columns), frame, config, own_failure)
+    return PreparedExplainer(explainer, inputs, key)
+
+
+def prepare_for_rows(
+    model: LoadedModel, inputs: "Schema | None", row_key: Iterable[str], rows: pa.Table, config: ExplainConfig
+) -> PreparedExplainer:
+    """As `prepare_explainer` with `rows` as the background, for few rows: an explainer that explains all of them.
+
+    A model's own ``explain_samples`` that fails on some of them is passed over for all.
+    """
+    prepared = prepare_explainer(model, inputs, row_key, rows, config)
+    try:
+        if prepared.explainer.may_be_passed_over:
+            prepared.explainer.explain(prepared.to_frame(rows))
+    except ExplanationError as error:
+        return prepare_explainer(model, inputs, row_key, rows, config, error.what)
+    return prepared
 
 
 def _frame(rows: pa.RecordBatch | pa.Table, inputs: "Schema | None", row_key: tuple[str, ...]) -> "pd.DataFrame":

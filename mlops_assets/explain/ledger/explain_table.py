@@ -1,8 +1,9 @@
 """The ledger of a table of accepted rows, with what it says of its making."""
 
 import json
+import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -13,12 +14,14 @@ from mlops_assets.arrow.row_keys import named_rows, with_named_rows
 from mlops_assets.arrow.views import rows_of
 from mlops_assets.engines.chunk_store import ChunkStore
 from mlops_assets.engines.engine import Engine, InputRows, Run, stream_results
+from mlops_assets.errors import ExplanationError
 from mlops_assets.explain.explainers.explainer import ExplainConfig, Explainer
 from mlops_assets.explain.explainers.setup import draw_background_pool
 from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.explain.ledger.selection import Selection
 from mlops_assets.explain.ledger.work import ExplainWork
 from mlops_assets.models.loaded_model import LoadedModel
+from mlops_assets.storage.location import Location, translate_os_errors
 
 CODE_VERSION = "2"
 """Part of the data version of a ledger, and Dagster's code version of its asset."""
@@ -48,8 +51,7 @@ class ExplainedTable:
     work: ExplainWork
     run: Run
     rows: int
-    _engine: Callable[[], Engine]
-    _show_values: bool = False
+    _results: Callable[[], Iterator[pa.RecordBatch]]
 
     @property
     def explainer(self) -> Explainer:
@@ -63,7 +65,7 @@ class ExplainedTable:
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The ledger, in the order of the inputs."""
-        return with_named_rows(stream_results(self._engine(), self.run), show_values=self._show_values)
+        return self._results()
 
 
 def explain_table(
@@ -112,6 +114,21 @@ def explain_table(
     count = samples.count_rows()
     rows = count if selection.limit is None else min(count, selection.limit)
     work = ExplainWork(model, signature, key, pool, settings, selection, rows)
+
+    def run_of(work: ExplainWork) -> Run:
+        select = None if selection.every_row else work.select_rows
+        return Run(work, InputRows.of(samples, batch_rows, EXPLAINED_ROWS, select), store, log=log)
+
+    run, ready = run_of(work), None
+    if work.explainer.may_be_passed_over:
+        # It may fail on any row, and no table is explained in two ways: all rows are, before the first is handed on.
+        try:
+            with named_rows(show_values=show_values):
+                ready = _put_aside(stream_results(engine(), run), work.schema, store)
+        except ExplanationError as error:
+            log(f"Another explainer explains all rows, because the model's own failed: {error}")
+            work = replace(work, own_failure=error.what)
+            run = run_of(work)
     chosen = {**settings.as_dict(), "selection": repr(selection)}
     with named_rows(show_values=show_values):
         described = LedgerProvenance.describe(work.explainer, selection, settings)
@@ -132,6 +149,29 @@ def explain_table(
         ),
         extra=described.to_extra(),
     )
-    select = None if selection.every_row else work.select_rows
-    run = Run(work, InputRows.of(samples, batch_rows, EXPLAINED_ROWS, select), store, log=log)
-    return ExplainedTable(work.schema, provenance, work, run, count, engine, show_values)
+
+    def results() -> Iterator[pa.RecordBatch]:
+        return with_named_rows(stream_results(engine(), run) if ready is None else ready(), show_values=show_values)
+
+    return ExplainedTable(work.schema, provenance, work, run, count, results)
+
+
+def _put_aside(
+    batches: Iterator[pa.RecordBatch], schema: pa.Schema, store: ChunkStore | None
+) -> Callable[[], Iterator[pa.RecordBatch]]:
+    """All batches, on disk and not in memory, to be read once; the file has no name and is gone with its reader."""
+    folder = None if store is None else store.root
+    with translate_os_errors(Location.parse(folder or tempfile.gettempdir())):
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - it is read and closed later
+        with pa.ipc.new_stream(pa.PythonFile(file, "w"), schema) as writer:
+            for batch in batches:
+                writer.write_batch(batch)
+
+    def read() -> Iterator[pa.RecordBatch]:
+        with file:
+            file.seek(0)
+            yield from pa.ipc.open_stream(pa.PythonFile(file, "r"))
+
+    return read

@@ -35,6 +35,8 @@ class ExplainWork(Work):
         How, and which rows.
     rows
         About how many there are; None: unknown. The same in all processes.
+    own_failure
+        See `choose_explainer`.
     """
 
     noun: ClassVar[str] = "explanations"
@@ -47,6 +49,7 @@ class ExplainWork(Work):
     config: ExplainConfig
     selection: Selection = field(default_factory=Selection)
     rows: int | None = None
+    own_failure: str = ""
 
     @cached_property
     def identity(self) -> str:
@@ -69,7 +72,7 @@ class ExplainWork(Work):
         from mlops_assets.signatures.mlflow.signature_json import signature_from_json
 
         inputs = signature_from_json(self.signature).inputs
-        prepared = prepare_explainer(self.model, inputs, self.key.names, self.background, self.config)
+        prepared = prepare_explainer(self.model, inputs, self.key.names, self.background, self.config, self.own_failure)
         if self.rows is not None:
             prepared.explainer.expect(self.rows)
         return prepared

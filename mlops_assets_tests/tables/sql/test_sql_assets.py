@@ -7,6 +7,7 @@ import pytest
 from sklearn.datasets import load_iris
 from sklearn.ensemble import RandomForestClassifier
 
+from mlops_assets import join_explanations
 from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.errors import TableError
 from mlops_assets.tables.sql.address import SqlAddress
@@ -168,3 +169,22 @@ def test_partitions_share_a_table(url, champion, run, tmp_path):
     with open_session(SqlAddress.parse(url), writing=False) as session:
         counted = "SELECT mlops_assets_partition, count(*) FROM predictions GROUP BY 1 ORDER BY 1"
         assert session.rows(counted) == [("it's", 5), ("north", 3)]
+
+
+@pytest.mark.slow
+@each_kind
+def test_predictions_and_their_explanations_join_in_every_database(url, champion, run, tmp_path):
+    """The table that is written, and the one that `join_explanations` gives for tables read back: the same rows."""
+    rows = customers(champion).dropna()
+    settings = {"row_key": ["flower"], "explain": {"limit": 11}}
+    assert run(rows, **settings, outputs={"path": "tables", "joined": True}).success
+    put(url, "flowers", rows)
+    outputs = {"path": "sql", "format": "sql", "database": url, "joined": True}
+    done = run({"database": url, "table": "flowers", "row_key": ["flower"]}, outputs=outputs, explain={"limit": 11})
+    assert done.success
+    found = published(url, "predictions_explained")
+    assert found.equals(pq.read_table(tmp_path / "tables" / "predictions_explained.parquet"))
+    assert found.num_rows == 11 * 3
+    predictions, ledger = (published(url, name) for name in ("predictions", "sample_explanations"))
+    joined = join_explanations(predictions, ledger).read_all()
+    assert joined.to_pylist() == found.to_pylist()
