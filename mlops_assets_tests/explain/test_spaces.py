@@ -77,7 +77,7 @@ def _bst(model):
 
 
 # name -> (estimator, target, what it predicts, the space, the explainer)
-TREE, LINEAR, NATIVE, PERMUTATION = "TreeExplainer", "LinearExplainer", "NativeExplainer", "PermutationExplainer"
+TREE, LINEAR, PERMUTATION = "TreeExplainer", "LinearExplainer", "PermutationExplainer"
 SUM = "SumExplainer"
 CASES: dict[str, tuple[Any, str, Callable[..., Any], str, str]] = {
     "tree": (st.DecisionTreeClassifier(max_depth=3), "classes", _proba, "probability", TREE),
@@ -132,12 +132,12 @@ CASES: dict[str, tuple[Any, str, Callable[..., Any], str, str]] = {
     "catboost, cross entropy": (
         CatBoostClassifier(**CAT, loss_function="CrossEntropy"), "binary", _proba, "log-odds", TREE,
     ),
-    "catboost, native": (
-        CatBoostClassifier(**CAT, grow_policy="Depthwise"), "classes", _proba, "softmax margin", NATIVE,
+    "catboost, depthwise": (
+        CatBoostClassifier(**CAT, grow_policy="Depthwise"), "classes", _proba, "softmax margin", TREE,
     ),
-    "catboost, native, ova": (
+    "catboost, depthwise, ova": (
         CatBoostClassifier(**CAT, grow_policy="Depthwise", loss_function="MultiClassOneVsAll"), "classes", _proba,
-        "log-odds", NATIVE,
+        "log-odds", TREE,
     ),
     "catboost, rmse": (CatBoostRegressor(**CAT), "number", _predict, "identity", TREE),
     "catboost, poisson": (CatBoostRegressor(**CAT, loss_function="Poisson"), "count", _predict, "log", TREE),
@@ -279,7 +279,7 @@ def test_attributions_of_a_probability(name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["lightgbm", "boosting, classes", "logistic", "catboost, native"])
+@pytest.mark.parametrize("name", ["lightgbm", "boosting, classes", "logistic", "catboost, depthwise"])
 def test_where_a_probability_cannot_be_had_the_advice_works(name: str) -> None:
     model = fitted(name)
     with pytest.raises(ExplanationError, match=r"no probability") as refused:
