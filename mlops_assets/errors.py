@@ -5,11 +5,13 @@ only names, types, positions and row keys.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import Protocol, Self, TypeVar
 
 _LONGEST_CAUSE = 300
+# A table may have thousands of columns, and a message names them; it is kept in an event log for ever.
+_LONGEST_SENTENCE = 4_000
 
 
 class MlopsAssetsError(Exception):
@@ -37,7 +39,7 @@ class MlopsAssetsError(Exception):
 
     def __init__(self, what: str, *, where: str | None = None, fix: str | None = None) -> None:
         self.what, self.where, self.fix = what, where, fix
-        sentence = strip_ends(what) or type(self).__name__
+        sentence = strip_ends(_shortened(what)) or type(self).__name__
         place = f" ({where.strip()})" if where and where.strip() else ""
         remedy = strip_ends(fix or "")
         super().__init__(" ".join(_with_full_stop(part) for part in (f"{sentence}{place}", remedy) if part))
@@ -51,6 +53,10 @@ class MlopsAssetsError(Exception):
         named = type(self)(self.what, where=where, fix=self.fix)
         named.row_keys, named.places, named.__cause__ = self.row_keys, self.places, self.__cause__
         return named
+
+
+def _shortened(what: str) -> str:
+    return what if len(what) <= _LONGEST_SENTENCE else f"{what[:_LONGEST_SENTENCE]}... ({len(what)} characters)"
 
 
 class ConfigurationError(MlopsAssetsError):
@@ -184,6 +190,27 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """`` (did you mean 'x'?)`` for the nearest known name, else an empty string."""
     near = get_close_matches(name, list(known), n=1, cutoff=0.6)
     return f" (did you mean {near[0]!r}?)" if near else ""
+
+
+# A name is compared with every known one; of hundreds that are wrong, the first show what is the matter.
+_MOST_SUGGESTIONS, _MOST_LISTED = 20, 50
+
+
+def suggest_names(unknown: Sequence[str], known: Sequence[str]) -> list[str]:
+    """`did_you_mean` for each of `unknown`; nothing beyond the first twenty."""
+    return [did_you_mean(name, known) if at < _MOST_SUGGESTIONS else "" for at, name in enumerate(unknown)]
+
+
+def list_with_suggestions(unknown: Sequence[str], known: Sequence[str]) -> str:
+    """Unknown names as they are quoted, each with the known name that was probably meant."""
+    suggestions = suggest_names(unknown, known)
+    return ", ".join(f"{name!r}{suggestion}" for name, suggestion in zip(unknown, suggestions, strict=True))
+
+
+def list_some(names: Sequence[str]) -> str:
+    """Names as they are quoted: all of some tens, the first of many and how many more there are."""
+    more = len(names) - _MOST_LISTED
+    return ", ".join(map(repr, names[:_MOST_LISTED])) + (f" and {more} more" if more > 0 else "")
 
 
 class RecordedError(Protocol):

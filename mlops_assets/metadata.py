@@ -1,8 +1,10 @@
 """What a materialization or a check shows in the Dagster UI: names of metadata, and functions that make its values."""
 
 import base64
+import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 import dagster as dg
@@ -27,15 +29,26 @@ WORK = "work"
 # Of a digest, where the whole one stands beside it.
 DIGEST_SHOWN = 12
 
+# An event is kept for ever, and read again with every page that shows its asset. So its size does not follow the width
+# of a table: each value below has its share of about 200 KB, and what is left out is named beside it.
+MOST_EVENT_BYTES = 200_000
+MOST_LINEAGE_BYTES, MOST_SCHEMA_BYTES, MOST_STATISTICS_BYTES = 130_000, 40_000, 20_000
+# Characters of one name in a list, of all of them, of one cell of a table, and of a message.
+MOST_NAME, MOST_LIST, MOST_CELL, MOST_TEXT = 200, 2_000, 1_000, 8_000
+# A table in an event is an excerpt; the exact counts stand beside it.
+MOST_TABLE_ROWS, MOST_TABLE_BYTES = 50, 20_000
+# Of a column's description and of a column's dependency, beside its names: class names, and what Dagster adds.
+_COLUMN_BYTES, _DEPENDENCY_BYTES = 190, 120
+
+# Why lineage or a schema is not complete.
+LINEAGE_NOTE = "column_lineage_note"
+
 # Markdown below this many characters is shown on an asset's page as it is, longer Markdown behind a click: the web
 # server's `MarkdownMetadataEntry` with `expandSmallValues`, seen in dagster-webserver 1.13.27.
 SHOWN_WITHOUT_CLICK = 1000
 
 # Of explanations: the scale of their numbers; the picture that is seen without a click.
 SPACE, TOP_FEATURES_PICTURE = "space", "top_features_picture"
-
-# Events are kept for ever, so a table in one is an excerpt; the exact counts stand beside it.
-MOST_TABLE_ROWS = 50
 
 # Differences between two signatures, as `Compatibility.rows` gives them.
 DIFFERENCE_COLUMNS = {
@@ -51,8 +64,16 @@ DIFFERENCE_COLUMNS = {
 
 
 def schema_metadata(schema: pa.Schema, descriptions: Mapping[str, str] | None = None) -> dg.TableSchema:
-    """An Arrow schema as Dagster shows it, with a description per column where there is one."""
+    """An Arrow schema as Dagster shows it, with a description per column where there is one.
+
+    Of a wide table the first columns, and how many more there are; without descriptions before columns are left out.
+    """
     described = descriptions or {}
+    bare = [_COLUMN_BYTES + _json_bytes(field.name) + _json_bytes(str(field.type)) for field in schema]
+    if sum(bare) + sum(map(_json_bytes, described.values())) > MOST_SCHEMA_BYTES:
+        described = {}
+    shown = _first_within(bare, MOST_SCHEMA_BYTES)
+    left_out = len(bare) - shown
     return dg.TableSchema(
         columns=[
             dg.TableColumn(
@@ -61,28 +82,118 @@ def schema_metadata(schema: pa.Schema, descriptions: Mapping[str, str] | None = 
                 description=described.get(field.name),
                 constraints=dg.TableColumnConstraints(nullable=field.nullable),
             )
-            for field in schema
-        ]
+            for field in (schema.field(place) for place in range(shown))
+        ],
+        constraints=dg.TableConstraints(other=[f"{left_out} more columns, which the table itself names"])
+        if left_out
+        else None,
     )
 
 
-def column_lineage(columns: Mapping[str, Iterable[str]], source: dg.AssetKey) -> dg.TableColumnLineage:
-    """Which columns of `source` each column comes from."""
+def lineage_metadata(
+    columns: Mapping[str, Collection[str]],
+    source: dg.AssetKey,
+    own: Mapping[str, Collection[str]] | None = None,
+    most_bytes: int = MOST_LINEAGE_BYTES,
+) -> dict[str, Any]:
+    """Which columns of `source` each column comes from, as metadata.
+
+    Complete up to some tens of columns. Where each of hundreds depends on all of hundreds, only `own` is named, and a
+    note says so.
+
+    Parameters
+    ----------
+    own
+        The dependencies of its own that a column has, by which it is found; a column that is not named has none.
+    most_bytes
+        What the lineage may take of an event.
+    """
+    return lineage_of_several(
+        {column: [(source, names)] for column, names in columns.items()},
+        {column: [(source, names)] for column, names in (own or {}).items()},
+        most_bytes,
+    )
+
+
+def lineage_of_several(
+    columns: Mapping[str, Sequence[tuple[dg.AssetKey, Collection[str]]]],
+    own: Mapping[str, Sequence[tuple[dg.AssetKey, Collection[str]]]] | None = None,
+    most_bytes: int = MOST_LINEAGE_BYTES,
+) -> dict[str, Any]:
+    """`lineage_metadata` of columns that come from several tables."""
+    # Counted before anything is measured: a million dependencies are not looked at to see that they are too many.
+    count = sum(len(names) for sources in columns.values() for _, names in sources)
+    if count * _DEPENDENCY_BYTES <= most_bytes:
+        sizes = _lineage_bytes(columns)
+        if sum(sizes) <= most_bytes:
+            return {COLUMN_LINEAGE: _lineage(columns)}
+    own = {} if own is None else own
+    shown = _first_within(_lineage_bytes(own), most_bytes)
+    return {
+        COLUMN_LINEAGE: _lineage({column: own[column] for column in list(own)[:shown]}),
+        LINEAGE_NOTE: f"Not complete: {len(columns)} columns depend on columns of the inputs {count} times. Named are "
+        f"{shown} columns with those of their own",
+    }
+
+
+def _lineage_bytes(columns: Mapping[str, Sequence[tuple[dg.AssetKey, Collection[str]]]]) -> list[int]:
+    return [
+        _json_bytes(column)
+        + sum(
+            len(names) * (_DEPENDENCY_BYTES + _json_bytes(key.to_user_string())) + sum(map(_json_bytes, names))
+            for key, names in sources
+        )
+        for column, sources in columns.items()
+    ]
+
+
+def _lineage(columns: Mapping[str, Sequence[tuple[dg.AssetKey, Collection[str]]]]) -> dg.TableColumnLineage:
     return dg.TableColumnLineage(
         {
-            column: [dg.TableColumnDep(asset_key=source, column_name=name) for name in names]
-            for column, names in columns.items()
+            column: [dg.TableColumnDep(asset_key=key, column_name=name) for key, names in sources for name in names]
+            for column, sources in columns.items()
         }
     )
 
 
+def _json_bytes(text: str) -> int:
+    """What a text takes in an event: twice escaped, as a metadata value is JSON within JSON."""
+    return len(text) if text.isascii() else len(json.dumps(text))
+
+
+def _first_within(sizes: Iterable[int], most: int) -> int:
+    """How many of the first sizes add up to `most` at most."""
+    return sum(1 for total in accumulate(sizes) if total <= most)
+
+
+def list_names(names: Iterable[object], *, none: str = "") -> str:
+    """Names in one text: all of some tens, the first of many and how many more there are.
+
+    Examples
+    --------
+    >>> list_names(["age", "income"])
+    'age, income'
+    """
+    texts = [shorten_text(str(name), MOST_NAME) for name in names]
+    shown = _first_within((len(text) + 2 for text in texts), MOST_LIST)
+    more = len(texts) - shown
+    return ", ".join(texts[:shown]) + (f" and {more} more" if more else "") or none
+
+
+def shorten_text(text: str, most: int = MOST_TEXT) -> str:
+    """`text`, or its beginning and how long it is."""
+    return text if len(text) <= most else f"{text[:most]}... ({len(text)} characters)"
+
+
 def table_metadata(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> dg.TableMetadataValue:
-    """At most `MOST_TABLE_ROWS` rows as a table; `columns` maps each column to string, int, float or bool."""
+    """The first rows as a table, at most `MOST_TABLE_ROWS`; `columns` maps each column to string, int, float or bool.
+
+    Texts are cut at `MOST_CELL` characters, and rows are fewer where they are long.
+    """
+    shown = [{name: _plain(row.get(name), kind) for name, kind in columns.items()} for row in rows[:MOST_TABLE_ROWS]]
+    shown = shown[: max(_first_within((len(json.dumps(row)) for row in shown), MOST_TABLE_BYTES), 1)]
     return dg.MetadataValue.table(
-        records=[
-            dg.TableRecord({name: _plain(row.get(name), kind) for name, kind in columns.items()})
-            for row in rows[:MOST_TABLE_ROWS]
-        ],
+        records=[dg.TableRecord(row) for row in shown],
         schema=dg.TableSchema([dg.TableColumn(name, kind) for name, kind in columns.items()]),
     )
 
@@ -107,13 +218,15 @@ def strip_markup(text: str) -> str:
 def quote_markdown(text: str) -> str:
     """`text` as Markdown that shows it as it is: Dagster renders the description of a check's result.
 
-    A code span, or a block for several lines, fenced by more backticks than occur in a row inside.
+    A code span, or a block for several lines, fenced by more backticks than occur in a row inside. At most `MOST_TEXT`
+    characters of it.
 
     Examples
     --------
     >>> quote_markdown("no column <b>age</b>")
     '` no column <b>age</b> `'
     """
+    text = shorten_text(text)
     fence = "`" * (max((len(run) for run in re.findall("`+", text)), default=0) + 1)
     if len(text.splitlines()) > 1:
         fence = fence.ljust(3, "`")
@@ -157,7 +270,7 @@ def _plain(value: Any, kind: str) -> str | int | float | bool | None:
         return int(value)
     if kind == "float":
         return _rounded(value)
-    return bool(value) if kind == "bool" else str(value)
+    return bool(value) if kind == "bool" else shorten_text(str(value), MOST_CELL)
 
 
 def _rounded(value: Any) -> float:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import dagster as dg
 from dagster.components import DefsStateConfig, DefsStateConfigArgs, ResolvedDefsStateConfig
@@ -93,8 +94,10 @@ class MlflowRegistryComponent(dg.StateBackedComponent, RegistrySettings):
 
     @property
     def defs_state_config(self) -> DefsStateConfig:
-        chosen = ",".join(f"{name}={value}" for name, value in sorted(self.tags.items()))
-        key = f"MlflowRegistryComponent[{self.registry_uri or self.tracking_uri or 'MLflow'},{chosen},{self.pattern}]"
+        # Quoted, so that no two filters have one key: a tag's value may hold a comma or an equals sign.
+        chosen = ",".join(f"{quote(name)}={quote(value)}" for name, value in sorted(self.tags.items()))
+        where = self.registry_uri or self.tracking_uri or "MLflow"
+        key = f"MlflowRegistryComponent[{quote(where, safe=':/')},{chosen},{quote(self.pattern or '')}]"
         return DefsStateConfig.from_args(self.defs_state, default_key=key)
 
     def write_state_to_path(self, state_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 import importlib
 import inspect
+import json
 from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 from typing import Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -31,6 +33,21 @@ class Strategy:
         super().__init_subclass__(**options)
         if "KIND" not in cls.__dict__:
             cls.KIND = cls.__name__
+
+
+def settings_of(value: object) -> str | None:
+    """The settings of a pydantic model or a dataclass as one text; empty without any, None of another object.
+
+    For keys of caches: an object of any other class says nothing of what it depends on.
+    """
+    if isinstance(value, BaseModel):
+        names = sorted(type(value).model_fields)
+    elif is_dataclass(value):
+        names = sorted(field.name for field in fields(value))
+    else:
+        return None
+    settings = {name: getattr(value, name) for name in names}
+    return json.dumps(settings, sort_keys=True, default=repr) if settings else ""
 
 
 def by_kind(*strategies: type[Kind]) -> dict[str, type[Kind]]:

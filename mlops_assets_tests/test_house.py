@@ -72,3 +72,40 @@ def test_no_room_without_a_purpose(name):
 def test_modules_stay_small():
     lengths = {module: len(path.read_text("utf-8").splitlines()) for module, path in MODULES.items()}
     assert {module: length for module, length in lengths.items() if length > LONGEST_MODULE} == {}
+
+
+# Of small collections, which are asked once per something else than a column.
+FEW = {
+    ("mlops_assets.explain.ledger.joined", "name not in schema.names"),
+    ("mlops_assets.explain.ledger.stored", "SPACE in wanted.names"),
+    ("mlops_assets.explain.ledger.stored", "SPACE not in part.schema.names"),
+}
+
+
+def looked_up_in_loops(module: str) -> set[tuple[str, str]]:
+    """Memberships of a schema's names that are decided inside of a loop: the list is made and searched each time."""
+    found = set()
+    for node in ast.walk(ast.parse(MODULES[module].read_text("utf-8"))):
+        inner: list[ast.AST] = []
+        if isinstance(node, ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp):
+            inner += [condition for each in node.generators for condition in each.ifs]
+            inner += [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
+        elif isinstance(node, ast.For | ast.While):
+            inner += node.body
+        for each in (part for top in inner for part in ast.walk(top)):
+            if isinstance(each, ast.Compare) and isinstance(each.ops[0], ast.In | ast.NotIn):
+                held = each.comparators[0]
+                if isinstance(held, ast.Attribute) and held.attr in ("names", "column_names", "features"):
+                    found.add((module, ast.unparse(each)))
+            if (
+                isinstance(each, ast.Call)
+                and isinstance(each.func, ast.Attribute)
+                and "names" in ast.unparse(each.func)
+            ) and each.func.attr in ("index", "count"):
+                found.add((module, ast.unparse(each)))
+    return found
+
+
+def test_no_list_of_columns_is_searched_for_every_column():
+    """What that costs grows with the square of the columns: make a set or a dict before the loop."""
+    assert {found for module in MODULES for found in looked_up_in_loops(module)} <= FEW

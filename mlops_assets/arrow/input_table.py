@@ -1,6 +1,7 @@
 """A table as the rest of the package meets it: a keyed stream of Arrow batches."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -10,7 +11,7 @@ import pyarrow.dataset as ds
 
 from mlops_assets.arrow.batching import BATCH_ROWS, split_batches
 from mlops_assets.arrow.plain_types import plain_batch, plain_schema
-from mlops_assets.errors import TableError, did_you_mean
+from mlops_assets.errors import TableError, list_some, list_with_suggestions
 from mlops_assets.signatures.contract.delimiters import delimiter_advice
 
 ROW_NUMBER = "row_number"
@@ -122,7 +123,8 @@ def key_rows(
     if columns is None:
         selected = available
     else:
-        selected = [*(name for name in key if name not in columns), *dict.fromkeys(columns)]
+        asked = dict.fromkeys(columns)
+        selected = [*(name for name in key if name not in asked), *asked]
     generated = not key
     if generated and ROW_NUMBER in available:
         raise TableError(
@@ -171,28 +173,30 @@ def _pandas_index(schema: pa.Schema) -> dict[str, str]:
     if text is None:
         return {}
     described = json.loads(text).get("index_columns", [])
-    stored = [name for name in described if isinstance(name, str) and name in schema.names]
+    names = set(schema.names)
+    stored = [name for name in described if isinstance(name, str) and name in names]
     shown = {}
     for level, name in enumerate(stored):
         unnamed = name == f"__index_level_{level}__"
         column = ("index" if len(stored) == 1 else f"level_{level}") if unnamed else name
-        shown[name] = name if unnamed and column in schema.names else column
+        shown[name] = name if unnamed and column in names else column
     return shown
 
 
 def _refuse_duplicates(schema: pa.Schema, uri: str) -> None:
-    if twice := sorted({name for name in schema.names if schema.names.count(name) > 1}):
+    if twice := sorted(name for name, count in Counter(schema.names).items() if count > 1):
         names = ", ".join(map(repr, twice))
         raise TableError(f"More than one column is called {names}", where=uri, fix="Give every column its own name")
 
 
 def _refuse_unknown(names: Sequence[str], available: Sequence[str], role: str, uri: str) -> None:
-    if unknown := [name for name in names if name not in available]:
-        listed = ", ".join(f"{name!r}{did_you_mean(name, available)}" for name in unknown)
+    known = set(available)
+    if unknown := [name for name in names if name not in known]:
+        listed = list_with_suggestions(unknown, available)
         raise TableError(
             f"{role}{'s' if len(unknown) > 1 else ''} {listed} not in the table",
             where=uri,
-            fix=delimiter_advice(available) or f"Use its columns: {', '.join(map(repr, available))}",
+            fix=delimiter_advice(available) or f"Use its columns: {list_some(available)}",
         )
 
 

@@ -30,25 +30,28 @@ def as_type(dataset: ds.Dataset, annotation: object) -> Any:
     return dataset
 
 
-def rows_of(dataset: ds.Dataset, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
-    """The rows in order, in batches of 1 to 65,536; no more than a row group of a Parquet table is in memory at once.
+def rows_of(
+    dataset: ds.Dataset, columns: Sequence[str] | None = None, batch_rows: int = BATCH_ROWS
+) -> Iterator[pa.RecordBatch]:
+    """The rows in order, in batches of 1 to `batch_rows`; one row group of a Parquet table is in memory at most.
 
     Row group by row group, because Arrow's scanner reads on while its batches wait: half a gigabyte of a table
     of ten million rows, whatever its readahead is set to.
     """
     names = None if columns is None else list(columns)
+    # Who asks for small batches wants the first of them: what is read ahead is decoded for nothing.
+    ahead = {"batch_readahead": 2 if batch_rows == BATCH_ROWS else 0, "fragment_readahead": 1}
     for fragment in dataset.get_fragments():
         pieces = fragment.split_by_row_group() if isinstance(fragment, ds.ParquetFileFragment) else [fragment]
         for piece in pieces:
-            scanner = piece.scanner(
-                schema=dataset.schema, columns=names, batch_size=BATCH_ROWS, batch_readahead=2, fragment_readahead=1
-            )
+            scanner = piece.scanner(schema=dataset.schema, columns=names, batch_size=batch_rows, **ahead)
             yield from (batch for batch in scanner.to_batches() if batch.num_rows)
 
 
 def first_of(dataset: ds.Dataset, count: int) -> pa.Table:
     """The first `count` rows; unlike `Dataset.head` it reads no more rows than these."""
-    return pa.Table.from_batches(first_rows(rows_of(dataset), count), dataset.schema)
+    batches = rows_of(dataset, batch_rows=max(1, min(count, BATCH_ROWS)))
+    return pa.Table.from_batches(first_rows(batches, count), dataset.schema)
 
 
 def concatenate(datasets: Sequence[ds.Dataset], limit: int | None = None) -> ds.Dataset:
@@ -61,11 +64,10 @@ def concatenate(datasets: Sequence[ds.Dataset], limit: int | None = None) -> ds.
     TableError
         A column has different types in two of them.
     """
-    kinds = {
-        name: {dataset.schema.field(name).type for dataset in datasets if name in dataset.schema.names}
-        for dataset in datasets
-        for name in dataset.schema.names
-    }
+    kinds: dict[str, set[pa.DataType]] = {}
+    for dataset in datasets:
+        for field in dataset.schema:
+            kinds.setdefault(field.name, set()).add(field.type)
     if differing := {name: kind for name, kind in kinds.items() if len(kind - {pa.null()}) > 1}:
         listed = ", ".join(f"{name!r} ({' and '.join(sorted(map(str, kind)))})" for name, kind in differing.items())
         raise TableError(

@@ -19,10 +19,10 @@ from mlops_assets.explain.spaces import SPACES
 from mlops_assets.io_managers.documents import report_version
 from mlops_assets.metadata import (
     ALLOW_MISSING,
-    COLUMN_LINEAGE,
     SPACE,
     TOP_FEATURES_PICTURE,
-    column_lineage,
+    lineage_metadata,
+    list_names,
     strip_markup,
     table_metadata,
 )
@@ -46,7 +46,8 @@ if TYPE_CHECKING:
 
 CODE_VERSION = "2"
 TOP_FEATURES = 10
-PARTITIONS_SHOWN = 20
+# What column lineage may take of an event that holds a picture of up to 80 KB.
+MOST_BESIDE_PICTURE = 50_000
 TOP_COLUMNS = {
     "output": "string",
     "rank": "int",
@@ -150,7 +151,7 @@ def model_explanations_assets(
         whole, left_out = join_partitions(sample_explanations, champion_model)
         partitions_shown = {
             "partitions_summarised": len(sample_explanations) - len(left_out),
-            "partitions_of_other_versions": ", ".join(left_out[:PARTITIONS_SHOWN]) or "(none)",
+            "partitions_of_other_versions": list_names(left_out, none="(none)"),
         }
         links = _links(context, names, tracked=tracked)
         yield from _summarize(context, names, whole, None, None, links, partitions_shown)
@@ -228,18 +229,18 @@ def _explanations(
     )
     top = top_features(explanations)
     measures = ("mean_abs_shap", "mean_shap", "rank")
+    attributions = [shap_column(feature) for feature in origin.features]
     return dg.MaterializeResult(
         asset_key=names.key(MODEL_EXPLANATIONS),
         value=with_provenance(explanations.to_reader(), provenance),
         metadata={
             TOP_FEATURES_PICTURE: top_features_picture(summary, origin.space, TOP_FEATURES),
             "summary_plot": summary_picture(summary, inputs, source),
-            COLUMN_LINEAGE: column_lineage(
-                {measure: [shap_column(feature) for feature in origin.features] for measure in measures},
-                names.key(SAMPLE_EXPLANATIONS),
+            **lineage_metadata(
+                dict.fromkeys(measures, attributions), names.key(SAMPLE_EXPLANATIONS), most_bytes=MOST_BESIDE_PICTURE
             ),
             "top_features": table_metadata(top, TOP_COLUMNS),
-            "top_features_text": ", ".join(dict.fromkeys(strip_markup(str(row["feature"])) for row in top[:5])),
+            "top_features_text": list_names(dict.fromkeys(strip_markup(str(row["feature"])) for row in top[:5])),
             "features": str(len(origin.features)),
             "rows_explained": summary.rows,
             SPACE: origin.space,

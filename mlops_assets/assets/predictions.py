@@ -13,10 +13,11 @@ from pydantic import Field
 from mlops_assets.arrow.provenance import with_provenance
 from mlops_assets.assets.engine_and_store import EngineAndStore
 from mlops_assets.metadata import (
-    COLUMN_LINEAGE,
     EXACT_STATISTICS,
+    MOST_NAME,
+    MOST_STATISTICS_BYTES,
     STATISTICS,
-    column_lineage,
+    lineage_metadata,
     pinned_model,
     table_metadata,
     work_metadata,
@@ -109,9 +110,9 @@ def predictions_asset(
             log=context.log.info,
         )
         stream, provenance = scored.stream, scored.provenance
-        features = [name for name in input_samples.schema.names if name not in provenance.row_key]
-        output_columns = model_output_columns(stream.schema, provenance.row_key)
-        depends = dict.fromkeys(output_columns, features) | {name: [name] for name in provenance.row_key}
+        keys = {name: [name] for name in provenance.row_key}
+        features = [name for name in input_samples.schema.names if name not in keys]
+        depends = keys | dict.fromkeys(model_output_columns(stream.schema, provenance.row_key), features)
 
         def report_statistics(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             yield from batches
@@ -123,7 +124,7 @@ def predictions_asset(
                 pa.RecordBatchReader.from_batches(stream.schema, report_statistics(stream)), provenance
             ),
             metadata={
-                COLUMN_LINEAGE: column_lineage(depends, names.key(INPUT_SAMPLES)),
+                **lineage_metadata(depends, names.key(INPUT_SAMPLES), own=keys),
                 "model": pinned_model(names.model, champion_model.reference.version, champion_model.reference.digest),
                 "model_version": champion_model.reference.version,
                 "model_digest": champion_model.reference.digest,
@@ -138,13 +139,25 @@ def predictions_asset(
 def _statistics(columns: Mapping[str, ColumnStatistics]) -> dict[str, Any]:
     measured = {name: statistics.as_floats() for name, statistics in columns.items()}
     rows = [{"column": name, **values, "labels": _labels(values)} for name, values in measured.items()]
-    exact = {f"{name}/{measure}": value for name, values in measured.items() for measure, value in values.items()}
     means = {f"{name}/mean": values["mean"] for name, values in measured.items() if "mean" in values}
     return {
         STATISTICS: table_metadata(rows, STATISTICS_COLUMNS),
-        EXACT_STATISTICS: json.dumps(exact),
-        **dict(list(means.items())[:MOST_PLOTTED]),
+        EXACT_STATISTICS: json.dumps(_exact(measured)),
+        **{name: mean for name, mean in list(means.items())[:MOST_PLOTTED] if len(name) <= MOST_NAME},
     }
+
+
+def _exact(measured: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    """The measures of the first columns, as many as an event has room for; without labels as long as a sentence."""
+    exact: dict[str, float] = {}
+    room = MOST_STATISTICS_BYTES
+    for name, values in measured.items():
+        of_column = {f"{name}/{measure}": value for measure, value in values.items() if len(measure) <= MOST_NAME}
+        room -= len(json.dumps(of_column))
+        if room < 0:
+            break
+        exact |= of_column
+    return exact
 
 
 def _labels(values: Mapping[str, float]) -> str | None:

@@ -1,6 +1,7 @@
 """Predictions beside their explanations, for those who would join them."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import dagster as dg
 import pyarrow as pa
@@ -11,7 +12,7 @@ from mlops_assets.arrow.provenance import Provenance, with_provenance
 from mlops_assets.explain.ledger.joined import join_explanations, trace_joined_columns
 from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.explain.spaces import SPACES
-from mlops_assets.metadata import COLUMN_LINEAGE
+from mlops_assets.metadata import lineage_of_several
 from mlops_assets.naming import PREDICTIONS, PREDICTIONS_EXPLAINED, SAMPLE_EXPLANATIONS, ModelNames
 from mlops_assets.settings.tables import OutputsSettings
 
@@ -63,7 +64,7 @@ def predictions_explained_asset(
         return dg.MaterializeResult(
             value=with_provenance(joined, provenance),
             metadata={
-                COLUMN_LINEAGE: _lineage(
+                **_lineage(
                     trace_joined_columns(predictions.schema, sample_explanations.schema, explained.row_key),
                     *sources.values(),
                 ),
@@ -78,15 +79,11 @@ def predictions_explained_asset(
 
 def _lineage(
     joined: Mapping[str, tuple[str | None, str | None]], predictions: dg.AssetKey, explanations: dg.AssetKey
-) -> dg.TableColumnLineage:
+) -> dict[str, Any]:
     """Each column's own table; the row key and the model are of both."""
-    return dg.TableColumnLineage(
-        {
-            column: [
-                dg.TableColumnDep(key, name)
-                for key, name in zip((predictions, explanations), names, strict=True)
-                if name is not None
-            ]
-            for column, names in joined.items()
-        }
-    )
+    tables = (predictions, explanations)
+    columns = {
+        column: [(key, (name,)) for key, name in zip(tables, names, strict=True) if name is not None]
+        for column, names in joined.items()
+    }
+    return lineage_of_several(columns, own=columns)

@@ -17,7 +17,7 @@ from mlops_assets.explain.columns import interaction_column, shap_column
 from mlops_assets.explain.ledger.explain_table import CODE_VERSION, explain_table
 from mlops_assets.explain.ledger.selection import Selection
 from mlops_assets.explain.spaces import SPACES
-from mlops_assets.metadata import COLUMN_LINEAGE, column_lineage, pinned_model, work_metadata
+from mlops_assets.metadata import lineage_metadata, list_names, pinned_model, work_metadata
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.naming import (
     BACKGROUND,
@@ -148,15 +148,17 @@ def sample_explanations_assets(
                 work_metadata(explained.run.tally.as_metadata()), asset_key=names.key(SAMPLE_EXPLANATIONS)
             )
 
-        shap_columns = {shap_column(name): explainer.features for name in explainer.features}
-        shap_columns |= {interaction_column(*pair): pair for pair in explainer.interaction_pairs}
+        keys = {name: (name,) for name in provenance.row_key}
+        depends: dict[str, tuple[str, ...]] = {shap_column(name): explainer.features for name in explainer.features}
+        own: dict[str, tuple[str, ...]] = {shap_column(name): (name,) for name in explainer.features}
+        pairs = {interaction_column(*pair): tuple(pair) for pair in explainer.interaction_pairs}
         reader = pa.RecordBatchReader.from_batches(explained.schema, ledger())
         yield dg.MaterializeResult(
             asset_key=names.key(SAMPLE_EXPLANATIONS),
             value=with_provenance(reader, provenance),
             metadata={
-                COLUMN_LINEAGE: column_lineage(
-                    {**shap_columns, **{name: [name] for name in provenance.row_key}}, names.key(INPUT_SAMPLES)
+                **lineage_metadata(
+                    {**keys, **depends, **pairs}, names.key(INPUT_SAMPLES), own={**keys, **own, **pairs}
                 ),
                 "model": pinned_model(reference.name, reference.version, reference.digest),
                 "model_version": reference.version,
@@ -165,7 +167,7 @@ def sample_explanations_assets(
                 "explainer_reason": explainer.reason,
                 "space": explainer.space,
                 "space_meaning": SPACES[explainer.space].meaning,
-                "outputs": ", ".join(explainer.outputs),
+                "outputs": list_names(explainer.outputs),
                 "background_digest": explainer.background_digest or "(none: the method needs no background)",
                 "selection": str(explained.work.selection),
             },
@@ -179,11 +181,12 @@ def _background(
     names: ModelNames, rows: "pd.DataFrame", digest: str | None, provenance: Provenance
 ) -> dg.MaterializeResult[pa.RecordBatchReader]:
     table = pa.Table.from_pandas(rows, preserve_index=False)
+    own = {name: (name,) for name in table.column_names}
     return dg.MaterializeResult(
         asset_key=names.key(BACKGROUND),
         value=with_provenance(table.to_reader(), replace(provenance, row_key=(), extra={})),
         metadata={
-            COLUMN_LINEAGE: column_lineage({name: [name] for name in table.column_names}, names.key(INPUT_SAMPLES)),
+            **lineage_metadata(own, names.key(INPUT_SAMPLES), own=own),
             "background_digest": digest or "",
         },
         data_version=dg.DataVersion(provenance.data_version or ""),

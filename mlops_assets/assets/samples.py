@@ -15,7 +15,7 @@ from mlops_assets.assets.streams import input_table
 from mlops_assets.engines.engine import PARTS
 from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.io_managers.champion import ChampionIOManager
-from mlops_assets.metadata import table_metadata
+from mlops_assets.metadata import list_names, table_metadata
 from mlops_assets.models.missing_values import MissingProposal, propose_where_known
 from mlops_assets.naming import CHAMPION_MODEL, INPUT_SAMPLES, MODEL_SIGNATURE, REJECTED_SAMPLES, ModelNames
 from mlops_assets.scoring.apply_contract import ContractResult, apply_contract
@@ -97,11 +97,11 @@ def sample_assets(
                 "rows_accepted": conformed.accepted.rows,
                 "rows_rejected": conformed.rejected.rows,
                 "inputs_uri": source.uri,
-                "row_key": ", ".join(source.row_key),
+                "row_key": list_names(source.row_key),
             }
             if conformed.ignored:
-                counts["ignored_columns"] = ", ".join(conformed.ignored)
-                context.log.info(f"Columns that the signature does not name: {', '.join(conformed.ignored)}")
+                counts["ignored_columns"] = list_names(conformed.ignored)
+                context.log.info(f"Columns that the signature does not name: {list_names(conformed.ignored)}")
 
             observe_inputs(context, names, inputs_settings, source, conformed.ignored, conformed.rows)
 

@@ -13,7 +13,7 @@ from mlops_assets.errors import SignatureError, TableError
 from mlops_assets.io_managers.champion import ChampionIOManager
 from mlops_assets.io_managers.inputs import InputsReader
 from mlops_assets.io_managers.run_partition import run_partition
-from mlops_assets.metadata import table_metadata
+from mlops_assets.metadata import list_names, table_metadata
 from mlops_assets.models.answers import answer_to_sign
 from mlops_assets.models.fitted_columns import select_fitted_columns
 from mlops_assets.models.loaded_model import LoadedModel
@@ -98,7 +98,7 @@ def sign(sample: "GraphSample", *, anew: bool = False) -> SignedBy:
         raise
     if not sample.passed_over:
         return signed
-    return replace(signed, origin=f"{signed.origin}; not fitted on: {', '.join(sample.passed_over)}")
+    return replace(signed, origin=f"{signed.origin}; not fitted on: {list_names(sample.passed_over)}")
 
 
 @dataclass

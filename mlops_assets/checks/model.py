@@ -7,7 +7,7 @@ import dagster as dg
 from mlops_assets.checks.failures import log_failure
 from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.io_managers.champion import ChampionIOManager
-from mlops_assets.metadata import pinned_model, quote_markdown
+from mlops_assets.metadata import pinned_model, quote_markdown, shorten_text
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.naming import CHAMPION_MODEL, REGISTRY, ModelNames
 from mlops_assets.resources.registry import MlflowRegistry
@@ -66,7 +66,7 @@ def champion_checks(names: ModelNames) -> dg.AssetChecksDefinition:
                 asset_key=key,
                 passed=False,
                 description=quote_markdown(str(error)),
-                metadata=metadata | {"error": str(error)},
+                metadata=metadata | {"error": shorten_text(str(error))},
             )
             yield log_failure(context, failed)
         signature = Model.load(str(registry.files(champion_model))).signature

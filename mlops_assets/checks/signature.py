@@ -7,7 +7,14 @@ import dagster as dg
 from mlops_assets.checks.failures import log_failure
 from mlops_assets.errors import ArtifactsMissingError, VersionNotFoundError
 from mlops_assets.journal.journal import Journal, champion_versions
-from mlops_assets.metadata import DIFFERENCE_COLUMNS, quote_markdown, table_metadata
+from mlops_assets.metadata import (
+    DIFFERENCE_COLUMNS,
+    MOST_TEXT,
+    list_names,
+    quote_markdown,
+    shorten_text,
+    table_metadata,
+)
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.signature_of_version import signature_of_version
 from mlops_assets.naming import CHAMPION_MODEL, MODEL_SIGNATURE, REGISTRY, ModelNames
@@ -59,11 +66,13 @@ def signature_checks(names: ModelNames, contract: ContractSettings) -> dg.AssetC
             passed=verdict.compatible,
             description=_describe(mode.value, list(verdict.differences), gone)
             if verdict.compatible
-            else quote_markdown(f"{verdict.report(f'version {champion_model.version}')}\n{_INCOMPATIBLE}"),
+            else quote_markdown(
+                f"{shorten_text(verdict.report(f'version {champion_model.version}'), MOST_TEXT // 2)}\n{_INCOMPATIBLE}"
+            ),
             metadata={
                 "mode": mode.value,
-                "compared_with": ", ".join(verdict.differences) or "(no earlier champion with a signature)",
-                "no_longer_in_the_registry": ", ".join(map(str, gone)) or "(none)",
+                "compared_with": list_names(verdict.differences, none="(no earlier champion with a signature)"),
+                "no_longer_in_the_registry": list_names(gone, none="(none)"),
                 "differences": table_metadata(verdict.rows(), DIFFERENCE_COLUMNS),
             },
         )
@@ -79,7 +88,7 @@ _INCOMPATIBLE = (
 
 
 def _describe(mode: str, compared: list[str], gone: list[int]) -> str:
-    lost = f"; no longer in the registry: {', '.join(map(str, gone))}" if gone else ""
+    lost = f"; no longer in the registry: {list_names(gone)}" if gone else ""
     if not compared:
         return f"Not compared: there is no earlier champion with a signature{lost}"
-    return f"{mode}: compatible with the signature of {', '.join(compared)}{lost}"
+    return f"{mode}: compatible with the signature of {list_names(compared)}{lost}"

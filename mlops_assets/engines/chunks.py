@@ -12,6 +12,7 @@ from mlops_assets.arrow.key_hash import key_hashes
 
 _TEXT_BYTES = 32
 _NESTED_BYTES = 256
+_CHUNK_BYTES, _MOST_BYTES, _LEAST_ROWS, _FEWEST_ROWS = 8 << 20, 64 << 20, 2_048, 64
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,15 @@ def _type_bytes(kind: pa.DataType) -> int:
         return _TEXT_BYTES
 
 
-def rows_within_bytes(schema: pa.Schema, size: int, least: int, most: int) -> int:
-    """How many rows of `schema` are about `size` bytes, within bounds."""
-    return max(least, min(most, size // bytes_per_row(schema)))
+def chunk_rows_of(schema: pa.Schema, most: int) -> int:
+    """How many rows of `schema` are one chunk: about 8 MiB, at most `most`, and of wide rows up to 64 MiB.
+
+    A chunk costs a fixed time per column, whatever the number of its rows: to hash it, to make a data frame of it, to
+    call the model. So a chunk of wide rows does not become ever shorter.
+    """
+    size = bytes_per_row(schema)
+    few = min(_LEAST_ROWS, _MOST_BYTES // size)
+    return min(most, max(_FEWEST_ROWS, few, _CHUNK_BYTES // size))
 
 
 def chunks(

@@ -13,16 +13,13 @@ from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.arrow.read_ahead import read_ahead
 from mlops_assets.arrow.views import rows_of
 from mlops_assets.engines.chunk_store import ChunkStore
-from mlops_assets.engines.chunks import Chunk, chunks, rows_within_bytes
+from mlops_assets.engines.chunks import Chunk, chunk_rows_of, chunks
 from mlops_assets.engines.work import Work
 from mlops_assets.errors import ConfigurationError, TableError
 from mlops_assets.strategies import Strategy
 
 PARTS = "parts"
 """`Provenance.extra` of a table whose rows came in parts: how many rows each has, separated by spaces."""
-
-# Small enough that a killed run loses little, large enough that what each chunk costs beside the work is not felt.
-CHUNK_BYTES = 8 << 20
 
 
 @dataclass(frozen=True)
@@ -51,8 +48,8 @@ class InputRows:
         most: int = 32_768,
         select: Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]] | None = None,
     ) -> "InputRows":
-        """With `chunk_rows` None: as many rows as are about 8 MiB, and no more than `most`."""
-        return cls(dataset, chunk_rows or rows_within_bytes(dataset.schema, CHUNK_BYTES, 64, most), select)
+        """With `chunk_rows` None: those of `chunk_rows_of`, and no more than `most`."""
+        return cls(dataset, chunk_rows or chunk_rows_of(dataset.schema, most), select)
 
     @property
     def row_key(self) -> tuple[str, ...]:

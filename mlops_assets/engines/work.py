@@ -13,6 +13,7 @@ import pyarrow as pa
 from mlops_assets.arrow.content_hash import hash_of
 from mlops_assets.models.process_cache import ProcessCache
 from mlops_assets.models.reference import ModelReference
+from mlops_assets.strategies import settings_of
 
 ChunkFunction = Callable[[pa.RecordBatch], pa.RecordBatch]
 
@@ -22,11 +23,23 @@ _preparing = Lock()
 
 # The kernels' sums may differ in the last bit from one release to the next.
 _KERNEL_LIBRARIES = ("numba", "numpy")
+# Flavors whose library is not installed under the flavor's own name.
 _DISTRIBUTIONS = {
     "sklearn": ("scikit-learn",),
     "xgboost": ("xgboost", "xgboost-cpu"),
+    "lightgbm": ("lightgbm",),
+    "catboost": ("catboost",),
+    "pytorch": ("torch",),
+    "tensorflow": ("tensorflow", "tensorflow-cpu"),
+    "keras": ("keras", "tensorflow", "torch", "jax"),
+    "onnx": ("onnx", "onnxruntime", "onnxruntime-gpu"),
+    "sentence_transformers": ("sentence-transformers", "torch"),
+    "transformers": ("transformers", "torch", "tensorflow"),
+    "spark": ("pyspark", "pyspark-client"),
     "python_function": ("numpy", "pandas", "scipy", "pyarrow"),
 }
+# What a custom Python model may hold.
+_IN_CUSTOM_MODELS = ("sklearn", "xgboost", "lightgbm", "catboost", "pytorch", "tensorflow", "statsmodels")
 
 
 class Work(ABC):
@@ -79,24 +92,26 @@ def identity_of(work: Work, reference: ModelReference, parts: Iterable[str], str
     Parameters
     ----------
     strategies
-        Objects whose classes may be the user's own: a change of their modules makes another identity.
+        Objects whose classes may be the user's own: a change of their modules or settings makes another identity.
     """
     classes = [
-        f"{type(each).__module__}.{type(each).__qualname__} {_module_digest(each.__class__)}" for each in strategies
+        f"{type(each).__module__}.{type(each).__qualname__} {_module_digest(each.__class__)}{settings_of(each) or ''}"
+        for each in strategies
     ]
     model = (reference.name, str(reference.version), reference.digest)
     version = str(work.RESULT_VERSION)
-    return hash_of(work.noun, version, *model, _versions(reference.flavors), *classes, *parts)
+    return hash_of(work.noun, version, *model, installed_versions(reference.flavors), *classes, *parts)
 
 
 @cache
-def _versions(flavors: tuple[str, ...]) -> str:
+def installed_versions(flavors: tuple[str, ...]) -> str:
     """The installed versions of the libraries that a model of these flavors, and our own kernels, compute with."""
     from importlib.metadata import PackageNotFoundError, version
 
     versions = []
+    libraries = [*flavors, *(_IN_CUSTOM_MODELS if set(flavors) <= {"python_function"} else ())]
     for name in sorted(
-        {*_KERNEL_LIBRARIES, *(name for flavor in flavors for name in _DISTRIBUTIONS.get(flavor, (flavor,)))}
+        {*_KERNEL_LIBRARIES, *(name for library in libraries for name in _DISTRIBUTIONS.get(library, (library,)))}
     ):
         try:
             versions.append(f"{name}={version(name)}")

@@ -6,13 +6,12 @@ Not `multiprocessing`: that imports the caller's main module again, which runs a
 import os
 import pickle
 import sys
-import traceback
 from contextlib import suppress
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 import pyarrow as pa
 
-from mlops_assets.errors import MlopsAssetsError, WorkerError, describe_cause
+from mlops_assets.engines.error_pickles import pickle_error
 
 DONE, FAILED = b"+", b"-"
 _LENGTH = 8
@@ -47,39 +46,6 @@ def deserialize_batch(data: bytes) -> pa.RecordBatch:
     """The batch that `serialize_batch` wrote, without copying."""
     with pa.ipc.open_stream(data) as reader:
         return reader.read_next_batch()
-
-
-class CauseInWorkerError(Exception):
-    """What an error had as its cause in another process: the name of its class, its message, and its traceback."""
-
-
-def pickle_error(error: Exception) -> bytes:
-    """An exception for another process: one of this package's with its cause, any other as its traceback."""
-    cause: BaseException | None = error
-    if isinstance(error, MlopsAssetsError):
-        cause = error.__cause__
-    else:
-        error = WorkerError(
-            f"A worker process failed with {describe_cause(error)}",
-            where="engine.workers",
-            fix="Read its traceback, the cause in the event log; report it where it is in mlops_assets",
-        )
-        error.add_note("".join(traceback.format_exception(cause)))
-    told = None
-    if cause is not None:
-        # The class itself may belong to a module that only the worker can import.
-        told = "".join(traceback.format_exception_only(cause)).strip(), "".join(traceback.format_exception(cause))
-    return pickle.dumps((error, told))
-
-
-def unpickle_error(data: bytes | pa.Buffer) -> Exception:
-    """What `pickle_error` wrote, with its cause."""
-    error, told = cast("tuple[Exception, tuple[str, str] | None]", pickle.loads(data))
-    if told is not None:
-        message, trace = told
-        error.__cause__ = CauseInWorkerError(message)
-        error.__cause__.add_note(trace)
-    return error
 
 
 def _serve(incoming: BinaryIO, outgoing: BinaryIO) -> None:

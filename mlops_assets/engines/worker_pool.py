@@ -7,6 +7,7 @@ import sys
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
+from typing import cast
 
 import pyarrow as pa
 
@@ -15,7 +16,6 @@ from mlops_assets.engines.worker import (
     deserialize_batch,
     read_frame,
     serialize_batch,
-    unpickle_error,
     write_frame,
 )
 from mlops_assets.errors import WorkerError
@@ -101,5 +101,5 @@ class WorkerPool:
                 fix="See the log; where memory ran out, use fewer workers or smaller batches. What was done is kept",
             )
         if answer[:1] == FAILED:
-            raise unpickle_error(answer[1:])
+            raise cast(Exception, pickle.loads(answer[1:]))
         return answer[1:]

@@ -154,10 +154,10 @@ def _with_types(inputs: "Schema | None", table: ExaminedTable, columns: frozense
     """The table read with the signature's types, in `columns` (None: where its own do not fit); None: it cannot be."""
     if inputs is None or not inputs.has_input_names():
         return None
-    types = {}
+    types, names = {}, set(table.table.schema.names)
     for spec in inputs.inputs:
         kind = _TYPES.get(getattr(getattr(spec, "type", None), "name", ""))
-        if kind is None or spec.name not in table.table.schema.names:
+        if kind is None or spec.name not in names:
             continue
         if spec.name in columns if columns is not None else _has_problem(spec, table):
             types[str(spec.name)] = kind
@@ -232,7 +232,8 @@ def _note_columns(inputs: "Schema | None", conformed: ContractResult, table: Exa
         notes.add("contract", "green", f"Columns that the model does not read: {_list(conformed.ignored)}")
     if inputs is None or not inputs.has_input_names():
         return
-    absent = [str(name) for name in inputs.input_names() if name not in table.table.schema.names]
+    names = set(table.table.schema.names)
+    absent = [str(name) for name in inputs.input_names() if name not in names]
     if absent:
         notes.add("contract", "yellow", f"Optional columns that the table does not have, and are null: {_list(absent)}")
 

@@ -29,6 +29,8 @@ _FIX = "Run again; docs/operate.md says how to make runs of one model wait for e
 Versions = Mapping[str | None, str | None]
 # Runs of other partitions may publish while one summarises them all: it reads them again.
 MOST_RETRIES, SECONDS_TO_WAIT = 5, 1.0
+# Steps may run on another machine, with another clock, than the one that has written when the run began.
+SECONDS_OF_SKEW, EVENTS_AT_ONCE = 3_600.0, 100
 
 
 @dataclass(frozen=True)
@@ -78,11 +80,7 @@ def note_read(
         # Read outside of a run, in a notebook for example.
         return
     seen = _SeenTable(context.asset_key, now(), now, several)
-    records = context.instance.get_records_for_run(step.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
-    for record in records.records:
-        materialization = record.event_log_entry.asset_materialization
-        if materialization is None or materialization.asset_key != seen.key:
-            continue
+    for materialization in _made_by_run(context.instance, step.run_id, seen):
         made, read = recorded(materialization), seen.versions.get(materialization.partition)
         if made is not None and read is not None and made != read:
             raise ConcurrentRunError(
@@ -91,6 +89,30 @@ def note_read(
                 fix=_FIX,
             )
     _steps.setdefault(step, []).append(seen)
+
+
+def _made_by_run(instance: dg.DagsterInstance, run_id: str, seen: _SeenTable) -> Iterator[dg.AssetMaterialization]:
+    """What a run has materialized of one asset: found by the asset and the run's time, not among all events of the run.
+
+    A step loads several tables and a run has events of every asset, so reading them all each time would be a square.
+    """
+    run = instance.get_run_record_by_id(run_id)
+    only = [partition for partition in seen.versions if partition is not None]
+    wanted = dg.AssetRecordsFilter(
+        seen.key,
+        asset_partitions=only if len(only) == 1 else None,
+        after_timestamp=None if run is None else run.create_timestamp.timestamp() - SECONDS_OF_SKEW,
+    )
+    cursor: str | None = None
+    while True:
+        found = instance.fetch_materializations(wanted, limit=EVENTS_AT_ONCE, cursor=cursor)
+        for record in found.records:
+            materialization = record.asset_materialization
+            if record.run_id == run_id and materialization is not None:
+                yield materialization
+        if not found.has_more:
+            return
+        cursor = found.cursor
 
 
 def note_published(context: dg.OutputContext, now: Callable[[], Versions]) -> None:

@@ -6,7 +6,7 @@ import dagster as dg
 from pydantic import Field
 
 from mlops_assets.errors import ContractError
-from mlops_assets.metadata import DIFFERENCE_COLUMNS, table_metadata
+from mlops_assets.metadata import DIFFERENCE_COLUMNS, shorten_text, table_metadata
 from mlops_assets.models.signature_of_version import compare_versions
 from mlops_assets.naming import REGISTRY, ModelNames
 from mlops_assets.resources.binding import job_with_defaults
@@ -42,7 +42,7 @@ def compatibility_job(
         registry: MlflowRegistry = getattr(context.resources, REGISTRY)
         name, verdict = compare_versions(registry.address(), names.model, config.old, config.new, config.mode)
         report = verdict.report(name)
-        context.log.info(report)
+        context.log.info(shorten_text(report))
         context.add_output_metadata(
             {"differences": table_metadata(verdict.rows(), DIFFERENCE_COLUMNS), "mode": verdict.mode.value}
         )

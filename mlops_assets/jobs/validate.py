@@ -22,7 +22,7 @@ from mlops_assets.errors import (
 )
 from mlops_assets.io_managers.champion import ChampionIOManager
 from mlops_assets.io_managers.tables import TableIOManager
-from mlops_assets.metadata import prefix_floats, strip_markup, table_metadata
+from mlops_assets.metadata import prefix_floats, shorten_text, strip_markup, table_metadata
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.signature_of_version import signature_of_version
 from mlops_assets.naming import INPUT_SAMPLES, NOTIFIER, REGISTRY, ModelNames
@@ -113,7 +113,7 @@ def validation_job(
                     )
             _write_tags(registry, names.model, verdict)
         title = f"{names.model}: version {verdict.version} {'passed' if verdict.passed else 'failed'} validation"
-        context.log.info(f"{title}: {verdict.reasons}")
+        context.log.info(f"{title}: {shorten_text(verdict.reasons)}")
         context.add_output_metadata(describe_verdict(verdict))
         deliver(getattr(context.resources, NOTIFIER), title, verdict.reasons, context.log)
 
@@ -132,7 +132,7 @@ def describe_verdict(verdict: "CandidateVerdict") -> dict[str, Any]:
     metadata: dict[str, Any] = {
         "version": verdict.version,
         "passed": verdict.passed,
-        "reasons": strip_markup(verdict.reasons),
+        "reasons": shorten_text(strip_markup(verdict.reasons)),
         "champion": verdict.champion or "(none)",
         "rows": verdict.rows,
         "rows_compared": verdict.compared_rows,

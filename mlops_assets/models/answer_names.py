@@ -47,11 +47,12 @@ def _text(name: object) -> str:
 
 
 def _numbered(texts: Sequence[str]) -> list[str]:
-    names: list[str] = []
+    names: dict[str, None] = {}
+    given, again = set(texts), dict.fromkeys(texts, 0)
     for text in texts:
-        name, again = text, 0
-        while name in names or (again and name in texts):
-            again += 1
-            name = f"{text}_{again}"
-        names.append(name)
-    return names
+        name = text
+        while name in names or (again[text] and name in given):
+            again[text] += 1
+            name = f"{text}_{again[text]}"
+        names[name] = None
+    return list(names)

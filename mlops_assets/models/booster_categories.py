@@ -41,22 +41,19 @@ def as_categories(frame: "pd.DataFrame", estimator: object) -> "pd.DataFrame":
     library = library_of(booster)
     if booster is None or library not in ("lightgbm", "xgboost"):
         return frame
-    places = trace_names(estimator, booster, list(frame.columns))
-    direct = booster is estimator
-    stored: Mapping[int, Any]
-    if library == "xgboost":
-        stored = read_xgboost_categories(booster)
-    else:
-        columns = [None if place is None else frame.iloc[:, place] for place in places]
-        stored = place_lightgbm_categories(booster, columns)
-    known = {places[column]: values for column, values in stored.items() if column < len(places)}
-    converted: dict[int, Any] = {}
-    for place, name in enumerate(frame.columns):
-        if place in known:
-            converted[place] = _to_categories(frame.iloc[:, place], pd.Index(known[place]), name, library)
-        elif direct and _is_text(frame.iloc[:, place]):
-            raise _no_categories(name, library)
-    return replace_columns(frame, converted)
+    known = _known_categories(frame, estimator, booster)
+    if booster is estimator:
+        for place, dtype in enumerate(frame.dtypes):
+            is_text = pd.api.types.is_object_dtype(dtype) or isinstance(dtype, pd.StringDtype)
+            if is_text and place not in known and _holds_text(frame.iloc[:, place]):
+                raise _no_categories(frame.columns[place], library)
+    return replace_columns(
+        frame,
+        {
+            place: _to_categories(frame.iloc[:, place], pd.Index(values), frame.columns[place], library)
+            for place, values in known.items()
+        },
+    )
 
 
 def to_codes(frame: "pd.DataFrame", estimator: object) -> "pd.DataFrame":
@@ -89,6 +86,25 @@ def name_rows(chosen: NDArray[np.bool_]) -> str:
     rows = (np.flatnonzero(chosen) + 1).tolist()
     named = ", ".join(map(str, rows[:_ROWS_NAMED])) + (", ..." if len(rows) > _ROWS_NAMED else "")
     return f"{len(rows)} of {len(chosen)} rows (number {named})"
+
+
+def _known_categories(frame: "pd.DataFrame", estimator: object, booster: Any) -> Mapping[int, Any]:
+    """Position in `frame` -> the categories that the booster keeps for the column."""
+    if library_of(booster) == "xgboost":
+        stored: Mapping[int, Any] = read_xgboost_categories(booster)
+        places = trace_names(estimator, booster, list(frame.columns)) if stored else []
+    elif getattr(getattr(booster, "booster_", booster), "pandas_categorical", None):
+        places = trace_names(estimator, booster, list(frame.columns))
+        columns = [None if place is None else frame.iloc[:, place] for place in places]
+        stored = place_lightgbm_categories(booster, columns)
+    else:
+        return {}
+    known = {}
+    for column, values in stored.items():
+        place = places[column] if column < len(places) else None
+        if place is not None:
+            known[place] = values
+    return known
 
 
 def _to_categories(column: "pd.Series", categories: "pd.Index", name: object, library: str) -> Any:
@@ -133,18 +149,15 @@ def replace_columns(frame: "pd.DataFrame", columns: Mapping[int, Any]) -> "pd.Da
     if not columns:
         return frame
     changed = pd.DataFrame(
-        {place: columns.get(place, frame.iloc[:, place]) for place in range(frame.shape[1])}, index=frame.index
+        {place: columns[place] if place in columns else frame.iloc[:, place] for place in range(frame.shape[1])},
+        index=frame.index,
     )
     changed.columns = frame.columns
     return changed
 
 
-def _is_text(column: "pd.Series") -> bool:
-    import pandas as pd
-
-    if pd.api.types.is_object_dtype(column.dtype):
-        return any(isinstance(value, str) for value in column)
-    return isinstance(column.dtype, pd.StringDtype)
+def _holds_text(column: "pd.Series") -> bool:
+    return any(isinstance(value, str) for value in column)
 
 
 def _no_categories(name: object, library: str) -> PredictionError:

@@ -40,7 +40,8 @@ def select_fitted_columns(model: LoadedModel, table: "pd.DataFrame") -> "pd.Data
     if remembered is not None:
         places = match_names(remembered, names)
         if places is None:
-            absent = [name for name in remembered if match_names([name], names) is None]
+            present = {*names, *(name.replace(" ", "_") for name in names)}
+            absent = [name for name in remembered if name not in present] or list(remembered)
             raise SignatureError(
                 "The model was fitted on columns that the table does not have: "
                 + ", ".join(f"{name!r}{did_you_mean(name, names)}" for name in absent[:_COLUMNS_SHOWN]),

@@ -2,7 +2,7 @@
 
 import re
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _MOST_LOADED = 4
 _LONGEST_CAUSE = 300
 _ABSENT_CLASS = re.compile(r"Can't get attribute '(\w+)' on <module '([\w.]+)'")
-LOADED_MODELS: ProcessCache[tuple[ModelReference, str], LoadedModel] = ProcessCache(_MOST_LOADED)
+LOADED_MODELS: ProcessCache[tuple[ModelReference, Hashable], LoadedModel] = ProcessCache(_MOST_LOADED)
 
 
 def load_native(folder: Path, reference: ModelReference) -> LoadedModel:
@@ -81,7 +81,7 @@ def load_by_flavor(folder: Path, reference: ModelReference) -> LoadedModel:
     return load_custom(folder, reference) if custom else load_native(folder, reference)
 
 
-def load_once(reference: ModelReference, strategy: str, load: Callable[[], LoadedModel]) -> LoadedModel:
+def load_once(reference: ModelReference, strategy: Hashable, load: Callable[[], LoadedModel]) -> LoadedModel:
     """`load()`, or what it returned earlier in this process for the same reference and strategy."""
     return LOADED_MODELS.get((reference, strategy), load)
 

@@ -1,5 +1,7 @@
 """Read YAML that somebody else wrote: bounded in size, depth and what its aliases expand to."""
 
+from copy import deepcopy
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +31,7 @@ def read_yaml(path: Path) -> Any:
     if len(raw) > LARGEST_FILE:
         raise RefusedYamlError(f"it is larger than {LARGEST_FILE // 2**20} MiB")
     try:
-        text = raw.decode("utf-8")
-        _check_size(text)
-        # The loader that MLflow uses: what it reads is what has been judged.
-        return yaml.safe_load(text)
+        return deepcopy(_parse(raw.decode("utf-8")))
     except RefusedYamlError:
         raise
     except (
@@ -46,6 +45,14 @@ def read_yaml(path: Path) -> Any:
     ) as error:
         # PyYAML's constructors raise whatever int(), datetime() and their like do.
         raise RefusedYamlError(f"it is not readable as YAML ({type(error).__name__})") from error
+
+
+@lru_cache(maxsize=4)
+def _parse(text: str) -> Any:
+    """By the text itself: a run asks for the same file half a dozen times, and thousands of columns take a second."""
+    _check_size(text)
+    # The loader that MLflow uses: what it reads is what has been judged.
+    return yaml.safe_load(text)
 
 
 def _check_size(text: str) -> None:

@@ -11,6 +11,7 @@ from mlops_assets.models.mlmodel import ModelDescription
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.registry import Registry
 from mlops_assets.models.trust import TrustPolicy
+from mlops_assets.strategies import settings_of
 
 
 class ModelLoader(Protocol):
@@ -52,6 +53,8 @@ class ModelSource:
     def load(self, reference: ModelReference) -> LoadedModel:
         """The pinned model, once per process: files fetched, verified, put before the trust policy, then loaded.
 
+        Once per reference, trust policy, and class and settings of the loader; where it came from is not shared.
+
         Raises
         ------
         DigestMismatchError, TrustError, ModelLoadError
@@ -63,4 +66,9 @@ class ModelSource:
             self.trust.check(ModelDescription.read(folder), reference)
             return replace(self.loader.load(folder, reference), source=self)
 
-        return load_once(reference, f"{type(self.loader).__qualname__} {self.loader!r} {self.trust!r}", fresh)
+        # A class that was defined anew, in a notebook for example, is another one of the same name. An object of which
+        # only its address is known stands for itself: it is kept, so that no other one gets that address.
+        settings = settings_of(self.loader)
+        loader = (type(self.loader), settings) if settings is not None else self.loader
+        model = load_once(reference, (loader, repr(self.trust)), fresh)
+        return model if model.source is self else replace(model, source=self)

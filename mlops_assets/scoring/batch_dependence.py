@@ -47,9 +47,12 @@ def measure_batch_dependence(score: ChunkFunction, sample: pa.Table) -> BatchDep
     cuts = [(0, third), (third, third), (2 * third, rows.num_rows - 2 * third)]
     pieces = [score(rows.slice(start, length)) for start, length in reversed(cuts)][::-1]
     different = np.zeros(rows.num_rows, dtype=bool)
+    names_of_pieces = [set(piece.schema.names) for piece in pieces]
     for name in whole.schema.names:
         column = whole.column(name)
-        columns_of_pieces = [piece.column(name) if name in piece.schema.names else None for piece in pieces]
+        columns_of_pieces = [
+            piece.column(name) if name in names else None for piece, names in zip(pieces, names_of_pieces, strict=True)
+        ]
         for (start, length), piece in zip(cuts, columns_of_pieces, strict=True):
             different[start : start + length] |= _differ(column, column.slice(start, length), piece)
     return BatchDependence(rows.num_rows, int(different.sum()))

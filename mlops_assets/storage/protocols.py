@@ -1,5 +1,6 @@
 """From a URL to fsspec's filesystem, or to the package that is missing for it."""
 
+import os
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -37,6 +38,7 @@ def open_filesystem(address: str, storage_options: Mapping[str, Any], uri: str) 
     if address.split("://", 1)[0] in EXTRAS:
         # What another process has written a second ago must be seen.
         options.setdefault("use_listings_cache", False)
+    _forget_filesystems_of_other_credentials()
     try:
         filesystem, path = fsspec.core.url_to_fs(address, **options)
     except ImportError as error:
@@ -60,6 +62,22 @@ def open_filesystem(address: str, storage_options: Mapping[str, Any], uri: str) 
             fix="Use a local path, or a URL whose protocol and storage_options are in fsspec's documentation",
         ) from error
     return filesystem, path
+
+
+# Where the stores' clients look for credentials and endpoints that storage_options do not name.
+_CREDENTIALS = ("AWS_", "GOOGLE_", "GCS_", "GCSFS_", "AZURE_", "FSSPEC_", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+_known_credentials: list[frozenset[tuple[str, str]]] = []
+
+
+def _forget_filesystems_of_other_credentials() -> None:
+    """fsspec keeps a filesystem under its options alone, and its client reads the environment once."""
+    from fsspec.registry import registry
+
+    now = frozenset((name, value) for name, value in os.environ.items() if name.upper().startswith(_CREDENTIALS))
+    if _known_credentials and _known_credentials[-1] != now:
+        for kind in list(registry.values()):
+            kind.clear_instance_cache()
+    _known_credentials[:] = [now]
 
 
 def _packages_of(protocol: str, error: ImportError) -> str:

@@ -50,8 +50,9 @@ class CsvFiles(FileFormat):
 
     def batches(self, file: Location, schema: pa.Schema, columns: Sequence[str], /) -> Iterator[pa.RecordBatch]:
         schema_of_file = self.schema(file)
-        names = [column for column in columns if column in schema_of_file.names] or schema_of_file.names[:1]
-        types = {name: schema.field(name).type if name in schema.names else pa.string() for name in names}
+        in_file, known = set(schema_of_file.names), set(schema.names)
+        names = [column for column in columns if column in in_file] or schema_of_file.names[:1]
+        types = {name: schema.field(name).type if name in known else pa.string() for name in names}
         rows = 0
         with open_text_file(file, self.name) as stream:
             explanation = self._explain(file, schema_of_file.names, rows)

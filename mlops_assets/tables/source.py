@@ -227,9 +227,9 @@ def _partition_fields(
 ) -> list[pa.Field]:
     """One field per ``name=value`` folder: text for CSV, else int64 where every folder's value is a plain integer."""
     names = list(dict.fromkeys(name for file in files for name in file.partition))
-    fields = []
+    fields, in_files = [], set(stored.names)
     for name in names:
-        if name in stored.names:
+        if name in in_files:
             raise TableError(
                 f"Column {name!r} is both in the files and in their folders' names",
                 where=files[0].location.uri,

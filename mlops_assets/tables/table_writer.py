@@ -13,7 +13,7 @@ from pyarrow import fs as arrow_fs
 
 from mlops_assets.arrow.plain_types import plain_batch, plain_schema
 from mlops_assets.arrow.views import first_of
-from mlops_assets.errors import TableError, describe_without_values
+from mlops_assets.errors import TableError, describe_without_values, list_some
 from mlops_assets.storage.location import Location, translate_os_errors
 
 STALE = timedelta(days=1)
@@ -178,12 +178,13 @@ def select_from(
         A column is not there.
     """
     if columns is not None:
-        missing = [name for name in columns if name not in dataset.schema.names]
+        present = set(dataset.schema.names)
+        missing = [name for name in columns if name not in present]
         if missing:
             raise TableError(
                 f"Columns {', '.join(map(repr, missing))} not in the table",
                 where=uri,
-                fix=f"Use its columns: {', '.join(map(repr, dataset.schema.names))}",
+                fix=f"Use its columns: {list_some(dataset.schema.names)}",
             )
         fields = [dataset.schema.field(name) for name in columns]
         dataset = dataset.replace_schema(pa.schema(fields, dataset.schema.metadata))

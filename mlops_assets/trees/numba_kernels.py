@@ -1,9 +1,12 @@
 """How this package compiles kernels with numba and runs them on all cores."""
 
+import hashlib
 import itertools
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numba as nb  # noqa: TID253
@@ -19,6 +22,15 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 _FAST: Any = {"contract", "reassoc", "nsz", "arcp"}
 
 
+@cache
+def sources_digest(folder: Path = Path(__file__).parent) -> str:
+    """SHA-256 (hex) over this package's modules, as they are when the first kernel is made."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.glob("*.py")):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
 def compile_inline(function: _F) -> _F:
     """Compile a part of a kernel: it is inlined, so that the compiler sees array shapes as constants."""
     return nb.njit(fastmath=_FAST, error_model="numpy", forceinline=True)(function)  # type: ignore[return-value]
@@ -28,7 +40,9 @@ def compile_kernel(function: _F, *, signatures: Any = None, fastmath: Any = _FAS
     """Compile a kernel on its first use; it runs without the interpreter's lock.
 
     The result is cached on disk beside its source, else in the user's cache folder (or in `NUMBA_CACHE_DIR`); where
-    nothing can be written, every process compiles it again.
+    nothing can be written, every process compiles it again. numba finds it under the time and size of the kernel's own
+    file, its processor and its own version; the kernel's name adds a digest of all files of this package, because a
+    kernel is compiled with functions and constants of others.
 
     Parameters
     ----------
@@ -37,6 +51,7 @@ def compile_kernel(function: _F, *, signatures: Any = None, fastmath: Any = _FAS
     fastmath
         What the compiler may do to arithmetic; False: nothing that changes a bit.
     """
+    function.__qualname__ = f"{function.__qualname__}_{sources_digest()[:16]}"
     options = {"nogil": True, "fastmath": fastmath, "error_model": "numpy"}
     try:
         kernel: _F = nb.njit(signatures, cache=True, **options)(function)

@@ -24,7 +24,8 @@ def measure_shift(old: pa.Table, new: pa.Table, columns: Sequence[str]) -> dict[
     ``max_abs_change``, ``mean_change`` and ``correlation`` (Pearson; left out where a side is constant), over the rows
     where both are finite.
     """
-    shared = [name for name in columns if name in old.schema.names and name in new.schema.names]
+    of_old, of_new = set(old.schema.names), set(new.schema.names)
+    shared = [name for name in columns if name in of_old and name in of_new]
     return {name: _measure_column(old.column(name), new.column(name)) for name in shared}
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlops_assets.engines.chunks import bytes_per_row, chunks, rows_within_bytes
+from mlops_assets.engines.chunks import bytes_per_row, chunk_rows_of, chunks
 
 
 def table(keys) -> pa.RecordBatch:
@@ -77,6 +77,14 @@ def test_another_value_is_another_content():
 def test_rows_by_bytes_follow_from_the_types():
     wide = pa.schema([(f"x{place}", pa.float64()) for place in range(1000)])
     assert bytes_per_row(wide) == 8000
-    assert rows_within_bytes(wide, 8 << 20, 64, 32_768) == (8 << 20) // 8000
-    assert rows_within_bytes(pa.schema([("x", pa.int8())]), 8 << 20, 64, 32_768) == 32_768
-    assert rows_within_bytes(pa.schema([("v", pa.list_(pa.float64(), 1_000_000))]), 8 << 20, 64, 32_768) == 64
+    assert chunk_rows_of(pa.schema([("x", pa.int8())]), 32_768) == 32_768
+    assert chunk_rows_of(pa.schema([(f"x{place}", pa.float64()) for place in range(100)]), 32_768) == 10_485
+    assert chunk_rows_of(pa.schema([("v", pa.list_(pa.float64(), 1_000_000))]), 32_768) == 64
+
+
+def test_chunks_of_wide_rows_do_not_become_ever_shorter():
+    """A chunk costs a time per column, whatever its rows."""
+    wide = pa.schema([(f"x{place}", pa.float64()) for place in range(3000)])
+    assert chunk_rows_of(wide, 32_768) == 2_048
+    assert chunk_rows_of(wide, 500) == 500
+    assert chunk_rows_of(pa.schema([(f"x{place}", pa.float64()) for place in range(30_000)]), 32_768) == 279

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.engines import local
 from mlops_assets.engines.chunk_store import ChunkStore
 from mlops_assets.engines.engine import InputRows, Run, stream_results
+from mlops_assets.engines.error_pickles import pickle_error
 from mlops_assets.engines.local import LocalEngine
 from mlops_assets.engines.work import OPEN_WORK, ChunkFunction, Work
 from mlops_assets.errors import ConfigurationError, PredictionError, WorkerError
@@ -155,6 +157,22 @@ def test_an_error_of_the_models_own_comes_back_with_its_traceback():
     with pytest.raises(WorkerError, match="ZeroDivisionError: not ours") as raised:
         done(Halved(name="unknown", unknown_at=500), 2)
     assert "in do" in raised.value.__notes__[0]
+
+
+def test_an_error_keeps_its_cause_on_the_way_from_a_worker():
+    def fail():
+        try:
+            {}["Smith"]
+        except KeyError as cause:
+            raise PredictionError("The model failed", where="m/1", fix="Mend it") from cause
+
+    with pytest.raises(PredictionError) as raised:
+        fail()
+    raised.value.row_keys = ("id=7",)
+    error = pickle.loads(pickle_error(raised.value))
+    assert (str(error), error.where, error.row_keys) == ("The model failed (m/1). Mend it.", "m/1", ("id=7",))
+    assert str(error.__cause__) == "KeyError: 'Smith'"
+    assert "in fail" in error.__cause__.__notes__[0]
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """Work on an Apache Spark cluster: chunks go out as rows of a table of tasks, results come back in their order."""
 
+import pickle
 import secrets
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -23,7 +24,7 @@ from mlops_assets.engines.spark.session import (
     translate_spark_error,
 )
 from mlops_assets.engines.spark.worker import ANSWERS_IN_SPARK, CHUNKS, ChunkTask
-from mlops_assets.engines.worker import deserialize_batch, serialize_batch, unpickle_error
+from mlops_assets.engines.worker import deserialize_batch, serialize_batch
 from mlops_assets.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -227,7 +228,7 @@ class _Jobs:
             results[number] = deserialize_batch(result)
             self._run.store_result(job.keys[number], results[number])
         if failed:
-            raise unpickle_error(failed[min(failed)])
+            raise cast(Exception, pickle.loads(failed[min(failed)]))
         return results
 
     def _answers(self, job: _Job) -> Iterator[tuple[int, bool, Any, str]]:

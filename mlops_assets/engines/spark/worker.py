@@ -17,8 +17,9 @@ from typing import Any
 import pyarrow as pa
 
 from mlops_assets.engines.engine import Run
+from mlops_assets.engines.error_pickles import pickle_error
 from mlops_assets.engines.work import ChunkFunction, open_work
-from mlops_assets.engines.worker import deserialize_batch, pickle_error, serialize_batch
+from mlops_assets.engines.worker import deserialize_batch, serialize_batch
 from mlops_assets.errors import ConfigurationError, WorkerError
 from mlops_assets.models.model_source import ModelLoader, ModelSource
 from mlops_assets.models.registry import Registry

@@ -58,7 +58,9 @@ def compare_ledgers(
         a row's outputs.
     """
     left, right = _Ledger(old), _Ledger(new)
-    features = [name for name in right.features if name in left.features]
+    left_features, right_features = set(left.features), set(right.features)
+    left_outputs, right_outputs = set(left.outputs), set(right.outputs)
+    features = [name for name in right.features if name in left_features]
     columns = [*row_key, "output", *(shap_column(name) for name in features)]
     shared = _shared_outputs(left, right)
     spaces = None if left.space is None or right.space is None else (left.space, right.space)
@@ -76,10 +78,10 @@ def compare_ledgers(
         tuple(_change(output, features, total, top_k, same_scale=same_scale) for output, total in sums.items()),
         sum(total.rows for total in sums.values()),
         spaces,
-        tuple(name for name in right.features if name not in left.features),
-        tuple(name for name in left.features if name not in right.features),
-        tuple(name for name in right.outputs if name not in left.outputs),
-        tuple(name for name in left.outputs if name not in right.outputs),
+        tuple(name for name in right.features if name not in left_features),
+        tuple(name for name in left.features if name not in right_features),
+        tuple(name for name in right.outputs if name not in left_outputs),
+        tuple(name for name in left.outputs if name not in right_outputs),
     )
 
 
@@ -87,8 +89,8 @@ def compare_rankings(old: pa.Table, new: pa.Table, *, top_k: int = 10) -> Explan
     """Compare two `model_explanations` tables: ranks, top and the sign of the mean; nothing per row."""
     before, after = _global(old), _global(new)
     shared = [output for output in after if output in before]
-    old_features = list(dict.fromkeys(name for means in before.values() for name in means))
-    new_features = list(dict.fromkeys(name for means in after.values() for name in means))
+    old_features = dict.fromkeys(name for means in before.values() for name in means)
+    new_features = dict.fromkeys(name for means in after.values() for name in means)
     changes = []
     for output in shared:
         features = [name for name in new_features if name in before[output] and name in after[output]]
@@ -142,7 +144,8 @@ class _Ledger:
 
 
 def _shared_outputs(left: _Ledger, right: _Ledger) -> list[str]:
-    shared = [output for output in right.outputs if output in left.outputs]
+    of_left = set(left.outputs)
+    shared = [output for output in right.outputs if output in of_left]
     if not shared and left.outputs and right.outputs:
         raise ExplanationError(
             f"The ledgers have no output in common: {left.outputs[:10]} and {right.outputs[:10]}", where=_WHERE

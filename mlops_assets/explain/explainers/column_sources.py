@@ -132,7 +132,8 @@ def _places(selection: Any, names: Sequence[Any], width: int) -> list[int]:
     chosen = list(selection)
     if chosen and all(isinstance(item, bool | np.bool_) for item in chosen):
         return [place for place, selected in enumerate(chosen) if selected]
-    return [names.index(item) if isinstance(item, str) else int(item) % width for item in chosen]
+    by_name = {name: place for place, name in reversed(list(enumerate(names)))}  # the first of equal names
+    return [by_name[item] if isinstance(item, str) else int(item) % width for item in chosen]
 
 
 def _columns(rows: Any, places: Sequence[int], flat: bool = False) -> Any:

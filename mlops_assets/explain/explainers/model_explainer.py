@@ -188,7 +188,8 @@ class ModelExplainer(Explainer):
         if set(prefixed) & set(answer.columns):
             names = prefixed
         missing = [name for name in names if name not in answer.columns]
-        unknown = [str(name) for name in answer.columns if name not in names]
+        wanted = set(names)
+        unknown = [str(name) for name in answer.columns if name not in wanted]
         if missing or unknown or not answer.columns.is_unique:
             raise ExplanationError(
                 f"The attributions lack the columns {missing[:20]} and have the unknown columns {unknown[:20]}"

@@ -30,6 +30,10 @@ EXPLAINED_ROWS = 2_048
 """Of one chunk, where the settings name no number: what a killed run loses is seconds of explaining."""
 
 
+LEDGER_BYTES = 128 << 20
+"""Of the attributions of one chunk: many classes times many columns make it shorter."""
+
+
 @dataclass(frozen=True)
 class ExplainedTable:
     """A ledger that is made while it is read.
@@ -117,7 +121,9 @@ def explain_table(
 
     def run_of(work: ExplainWork) -> Run:
         select = None if selection.every_row else work.select_rows
-        return Run(work, InputRows.of(samples, batch_rows, EXPLAINED_ROWS, select), store, log=log)
+        cells = max(1, len(work.explainer.features) * len(work.explainer.outputs))
+        most = max(1, min(EXPLAINED_ROWS, LEDGER_BYTES // (8 * cells)))
+        return Run(work, InputRows.of(samples, batch_rows, most, select), store, log=log)
 
     run, ready = run_of(work), None
     if work.explainer.may_be_passed_over:

@@ -13,7 +13,7 @@ from mlops_assets.arrow.key_hash import canonical, key_hashes
 from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.arrow.views import rows_of
 from mlops_assets.errors import ConfigurationError, ExplanationError
-from mlops_assets.explain.columns import OUTPUT, SPACE
+from mlops_assets.explain.columns import EXPLAINED_VALUE, OUTPUT, SPACE
 from mlops_assets.explain.labels import to_labels
 from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.explain.ledger.stored import StoredLedger, stored_name, todays_schema
@@ -60,16 +60,20 @@ def trace_joined_columns(
     predictions: pa.Schema, explanations: pa.Schema, row_key: Sequence[str]
 ) -> dict[str, tuple[str | None, str | None]]:
     """Each column of the joined table -> its columns in the two tables; None where it has none there."""
-    ledger = todays_schema(explanations).names
+    ledger, stored = todays_schema(explanations).names, set(explanations.names)
+    older = stored_name(EXPLAINED_VALUE, explanations)
     shared = {*row_key, *_MODEL}
     columns: dict[str, tuple[str | None, str | None]] = {name: (name, name) for name in row_key}
+    taken = {*ledger, *columns}
     for name in predictions.names:
         if name not in shared:
-            columns[_beside(name, {*ledger, *columns})] = (name, None)
+            beside = _beside(name, taken)
+            columns[beside] = (name, None)
+            taken.add(beside)
     for name in ledger:
         if name not in shared:
-            old = stored_name(name, explanations)
-            columns[name] = (None, old if old in explanations.names else None)
+            old = older if name == EXPLAINED_VALUE else name
+            columns[name] = (None, old if old in stored else None)
     return columns | {name: (name, name) for name in _MODEL}
 
 

@@ -66,5 +66,6 @@ def join_partitions(
         inputs_version=None,
         extra={**last.extra, PARTITIONS: json.dumps(keys, ensure_ascii=False)},
     )
+    summarised = set(keys)
     ledger = StoredLedger(tuple(partitions[key] for key in keys), source)
-    return ledger, tuple(key for key in partitions if key not in keys)
+    return ledger, tuple(key for key in partitions if key not in summarised)

@@ -1,5 +1,6 @@
 """A published ledger as it is read: one or several tables, of this release or of an earlier one."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -38,11 +39,13 @@ class StoredLedger:
     def schema(self) -> pa.Schema:
         """The columns of `rows`: those of all parts; one that a part lacks is null there."""
         schemas = [todays_schema(part.schema) for part in self.parts]
+        holders = Counter(name for schema in schemas for name in schema.names)
         fields: dict[str, pa.Field] = {}
         for schema in schemas:
             for field in schema:
-                nullable = field.nullable or any(field.name not in other.names for other in schemas)
-                fields.setdefault(field.name, field.with_nullable(nullable))
+                if field.name not in fields:
+                    nullable = field.nullable or holders[field.name] < len(schemas)
+                    fields[field.name] = field.with_nullable(nullable)
         place = list(fields).index(OUTPUT)
         return pa.schema(fields.values()).set(place, pa.field(OUTPUT, pa.string(), nullable=False))
 
@@ -56,7 +59,8 @@ class StoredLedger:
         """
         wanted = self.schema if columns is None else pa.schema([self.schema.field(name) for name in columns])
         for part in self.parts:
-            stored = {stored_name(name, part.schema) for name in wanted.names}
+            older = stored_name(EXPLAINED_VALUE, part.schema)
+            stored = {older if name == EXPLAINED_VALUE else name for name in wanted.names}
             space = None
             if SPACE in wanted.names and SPACE not in part.schema.names:
                 space = LedgerProvenance.of(Provenance.of(part.schema)).space

@@ -107,7 +107,8 @@ class LedgerSummary:
             It lacks the attributions of a feature, or comes from another model version than the batches before.
         """
         columns = [shap_column(feature) for feature in self.features]
-        missing = [name for name in columns if name not in ledger.schema.names]
+        present = set(ledger.schema.names)
+        missing = [name for name in columns if name not in present]
         if missing:
             raise ExplanationError(f"The ledger lacks the columns {missing[:20]}", where="sample_explanations")
         if ledger.num_rows == 0:

@@ -40,7 +40,7 @@ class ExplainWork(Work):
     """
 
     noun: ClassVar[str] = "explanations"
-    RESULT_VERSION: ClassVar[int] = 3
+    RESULT_VERSION: ClassVar[int] = 4
 
     model: LoadedModel
     signature: str
@@ -87,13 +87,18 @@ class ExplainWork(Work):
         return schema_for(self.key, self.explainer)
 
     def open(self) -> ChunkFunction:
-        schema = self.schema
+        names, explainer = self.key.names, self.explainer
 
         def explain(rows: pa.RecordBatch) -> pa.RecordBatch:
-            ledger = explain_rows(
-                rows, self.explainer, self.prepared.to_frame, self.key.names, self.model.reference, self.selection
+            ledger = list(
+                explain_rows(rows, explainer, self.prepared.to_frame, names, self.model.reference, self.selection)
             )
-            return join_batches([pa.RecordBatch.from_pylist([], schema), *ledger])
+            if ledger:
+                return join_batches(ledger)
+            # The key's types are those of these rows. The function outlives the table that it was opened for, and the
+            # identity that it is found under holds the key's names only.
+            none = schema_for(pa.schema([rows.schema.field(name) for name in names]), explainer)
+            return pa.RecordBatch.from_pylist([], none)
 
         return explain
 

@@ -3,13 +3,14 @@
 Types and names alone decide; everything that can never conform is found at once.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, cast
 
 import pyarrow as pa
 
-from mlops_assets.errors import did_you_mean
+from mlops_assets.errors import did_you_mean, suggest_names
 from mlops_assets.signatures.contract.arrow_types import arrow_type_of
 from mlops_assets.signatures.contract.column_converters import converter_for
 from mlops_assets.signatures.contract.declared_types import can_be_declared, chain, declared_converter
@@ -105,8 +106,9 @@ class Matching:
             asked |= set(names)
         else:
             asked |= {str(spec.name) for spec in specs.inputs}
-        for name in sorted(name for name in asked if names.count(name) > 1):
-            self.problems.append(f"the table has {names.count(name)} columns called {name!r}")
+        counts = Counter(names)
+        for name in sorted(name for name in asked if counts[name] > 1):
+            self.problems.append(f"the table has {counts[name]} columns called {name!r}")
         for name in self._row_key:
             if name not in names:
                 self.problems.append(f"row key column {name!r} is missing{did_you_mean(name, names)}")
@@ -117,6 +119,9 @@ class Matching:
 
     def _match_named(self, specs: "Schema") -> None:
         names = self._source.names
+        places = {name: place for place, name in reversed(list(enumerate(names)))}  # the first of equal names
+        absent = [str(spec.name) for spec in specs.inputs if spec.required and spec.name and spec.name not in places]
+        suggestions = dict(zip(absent, suggest_names(absent, names), strict=True))
         seen: set[str] = set()
         if specs.inputs and not any(spec.name in names for spec in specs.inputs) and not specs.required_input_names():
             # Optional as they all are, rows of nulls are not what anybody means.
@@ -127,10 +132,10 @@ class Matching:
                 self.problems.append(f"the signature's name {spec.name!r} is {fault}")
                 continue
             seen.add(spec.name)
-            if spec.name in names:
-                self._match(spec.name, names.index(spec.name), spec)
+            if spec.name in places:
+                self._match(spec.name, places[spec.name], spec)
             elif spec.required:
-                self.problems.append(f"column {spec.name!r} is missing{did_you_mean(spec.name, names)}")
+                self.problems.append(f"column {spec.name!r} is missing{suggestions[spec.name]}")
             else:
                 # Only columns can be optional, tensors never are.
                 kind = cast("ColSpec", spec).type

@@ -115,8 +115,9 @@ class Contract:
                 fix=delimiter_advice([name for name in source.names if name not in row_key])
                 or _conversion_advice(matching.convertible),
             )
+        in_key = set(row_key)
         keys = [MatchedColumn(name, source.get_field_index(name), None) for name in row_key]
-        self._columns = keys + [column for column in matching.columns if column.name not in row_key]
+        self._columns = keys + [column for column in matching.columns if column.name not in in_key]
         self._judged = matching.columns
         self.accepted_schema: pa.Schema = pa.schema(self._field(column) for column in self._columns)
         self.rejected_schema: pa.Schema = pa.schema([*source, pa.field(REASONS, REASONS_TYPE)])

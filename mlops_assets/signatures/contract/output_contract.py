@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from mlops_assets.errors import did_you_mean
+from mlops_assets.errors import suggest_names
 from mlops_assets.signatures.contract.column_matching import ContractPolicy, Matching
 
 if TYPE_CHECKING:
@@ -41,10 +41,11 @@ class OutputContract:
         problems = list(matching.problems)
         if outputs is not None and outputs.has_input_names():
             declared = [str(spec.name) for spec in outputs.inputs]
+            known = set(declared)
+            unknown = [name for name in produced.names if name not in known]
             problems += [
-                f"column {name!r} is not in the output signature{did_you_mean(name, declared)}"
-                for name in produced.names
-                if name not in declared
+                f"column {name!r} is not in the output signature{suggestion}"
+                for name, suggestion in zip(unknown, suggest_names(unknown, declared), strict=True)
             ]
         self.problems: tuple[str, ...] = tuple(problems)
 

@@ -19,7 +19,8 @@ Whatever MLflow itself writes (lists of specs, also as JSON strings) is read as 
 """
 
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -58,8 +59,8 @@ def signature_from_text(text: str, where: str | None = None) -> "ModelSignature"
 
     def mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Any, Any]:
         keys = [loader.construct_object(key) for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
+        for key, count in Counter(key for key in keys if isinstance(key, Hashable)).items():
+            if count > 1:
                 line = node.start_mark.line + 1
                 raise SignatureError(f"The key {key!r} occurs twice in the block from line {line}", where=where)
         return dict(loader.construct_mapping(node, deep=True))

@@ -3,6 +3,7 @@
 The null rows matter: whether a column is required is decided by them, and the head alone would miss them.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -148,8 +149,7 @@ def to_arrow(name: object, series: "pd.Series", faults: Faults) -> pa.Array | No
 
 def check_names(names: Iterable[object], faults: Faults) -> None:
     """Names must be non-empty text, each once: MLflow's JSON and its enforcement mistake all others."""
-    names = list(names)
-    for name in dict.fromkeys(names):
+    for name, count in Counter(names).items():
         if not isinstance(name, str):
             kind = type(name).__name__
             faults.messages.append(
@@ -157,8 +157,8 @@ def check_names(names: Iterable[object], faults: Faults) -> None:
             )
         elif not name:
             faults.messages.append("a column has the empty name '': MLflow takes it for its position; rename it")
-        elif names.count(name) > 1:
-            faults.messages.append(f"column name {name!r} occurs {names.count(name)} times")
+        elif count > 1:
+            faults.messages.append(f"column name {name!r} occurs {count} times")
 
 
 def _from_objects(name: object, cells: list[Any], faults: Faults) -> pa.Array | None:

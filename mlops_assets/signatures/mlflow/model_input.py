@@ -23,6 +23,16 @@ if TYPE_CHECKING:
 ModelInput: TypeAlias = "pd.DataFrame | np.ndarray | dict[str, np.ndarray]"
 
 
+# Types of MLflow's -> arrays that pandas takes as they are, while no value is null.
+_AS_THEY_ARE = {
+    "double": pa.DoubleArray,
+    "float": pa.FloatArray,
+    "long": pa.Int64Array,
+    "integer": pa.Int32Array,
+    "boolean": pa.BooleanArray,
+}
+
+
 def to_model_input(data: pa.Table | pa.RecordBatch, inputs: "Schema | None", row_key: Sequence[str] = ()) -> ModelInput:
     """Accepted rows as the model takes them.
 
@@ -90,15 +100,22 @@ def _frame(batch: pa.RecordBatch, inputs: "Schema", row_key: Sequence[str]) -> "
         names = _without(batch, row_key).schema.names
     plain: dict[str, pa.Array] = {}
     others: dict[str, pd.Series] = {}
+    columns = dict(zip(batch.schema.names, batch.columns, strict=True))
     for name, spec in zip(names, inputs.inputs, strict=True):
-        values = unwrap(batch.column(name))
+        values = columns[name]
+        if not values.null_count and type(values) is _AS_THEY_ARE.get(getattr(spec.type, "name", "")):
+            # Thousands of columns of numbers: nothing is asked of any of them.
+            plain[name] = values
+            continue
+        values = unwrap(values)
         series = _special_series(values, cast("ColSpec", spec))
         if series is None:
             plain[name] = values.cast(arrow_type_of(spec.type))
         else:
             others[name] = series
     # Arrow copies columns of one dtype into one block, which is the form that numpy and scikit-learn take without copy.
-    frame: pd.DataFrame = pa.RecordBatch.from_pydict(plain).to_pandas() if plain else pd.DataFrame()
+    in_blocks = pa.RecordBatch.from_arrays(list(plain.values()), names=list(plain))
+    frame: pd.DataFrame = in_blocks.to_pandas() if plain else pd.DataFrame()
     if not others:
         return frame
     rest = pd.DataFrame(others, index=pd.RangeIndex(batch.num_rows))

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.errors import SignatureError
@@ -62,6 +63,7 @@ def _as_text(part: Any) -> str | None:
     return json.dumps(part)
 
 
+@lru_cache(maxsize=8)
 def signature_hash(text: str) -> str:
     """SHA-256 (hex) of a canonical JSON; equal signatures have equal hashes whatever the layout of `text`."""
     canonical = signature_to_json(signature_from_json(text))

@@ -1,6 +1,7 @@
 """Publishing as a Delta table: each publish is one commit, and the versions before stay readable."""
 
 import secrets
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import ClassVar
@@ -158,8 +159,8 @@ def _digits(kind: pa.DataType) -> tuple[int, int]:
 
 
 def _clashing(names: Sequence[str]) -> list[str]:
-    lower = [name.lower() for name in names]
-    return [name for name in names if lower.count(name.lower()) > 1]
+    counts = Counter(name.lower() for name in names)
+    return [name for name in names if counts[name.lower()] > 1]
 
 
 def _delta_schema(stored: pa.Schema) -> pa.Schema:

@@ -131,7 +131,8 @@ def _storages(session: Session, schema: pa.Schema, target: Target) -> list[Stora
             where=target.where,
             fix="Give them other names",
         )
-    if missing := [name for name in target.key if name not in schema.names]:
+    names = set(schema.names)
+    if missing := [name for name in target.key if name not in names]:
         raise TableError(
             f"Columns {', '.join(map(repr, missing))} of the key are not among the rows'",
             where=target.where,
