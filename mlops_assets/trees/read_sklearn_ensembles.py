@@ -5,12 +5,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mlops_assets.trees.arrays import Floats
-from mlops_assets.trees.builder import TreeBuilder, name_boosted_outputs, unreadable
+from mlops_assets.trees.arrays import Floats, Space
+from mlops_assets.trees.builder import TreeBuilder, unreadable
 from mlops_assets.trees.ensemble import TreeEnsemble
 from mlops_assets.trees.read_sklearn import add_sklearn_tree, class_shares
 
 _TREES = ("DecisionTreeRegressor", "DecisionTreeClassifier", "ExtraTreeRegressor", "ExtraTreeClassifier")
+
+
+_ADABOOST_SPACES: dict[int, Space] = {1: "probability", 2: "log-odds"}
 
 
 def read_bagging(model: Any) -> TreeEnsemble | None:
@@ -63,11 +66,11 @@ def read_adaboost(model: Any) -> TreeEnsemble | None:
         winner = places[tree.value[:, 0, : len(places)].argmax(axis=1)]
         vote = np.where(winner[:, None] == np.arange(len(classes)), 1.0, -1.0 / others) * (weight / total)
         vote = vote[:, 1:] - vote[:, :1] if len(classes) == 2 else vote / others
-        add_sklearn_tree(builder, tree, vote if len(classes) > 1 else np.zeros_like(vote))
+        add_sklearn_tree(builder, tree, vote if len(classes) > 1 else np.full_like(vote, weight / total))
     return builder.build(
         offset=0.0,
-        outputs=name_boosted_outputs(classes, 1 if len(classes) == 2 else len(classes)),
-        space="log-odds" if len(classes) == 2 else "softmax margin",
+        outputs=classes[1:] if len(classes) == 2 else classes,
+        space=_ADABOOST_SPACES.get(len(classes), "softmax margin"),
         n_features=model.n_features_in_,
         float32_inputs=True,
     )

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from mlflow.pyfunc.model import PythonModel
 from sklearn.ensemble import RandomForestClassifier, StackingRegressor, VotingClassifier
-from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.svm import SVC, SVR
@@ -200,7 +200,7 @@ def test_classifiers_of_any_kind_are_explained_for_their_positive_class(
     [
         SVR(),
         MLPRegressor(hidden_layer_sizes=(8,), max_iter=50, random_state=0),
-        StackingRegressor([("a", LinearRegression())], cv=2),
+        StackingRegressor([("a", SVR())], cv=2),
     ],
     ids=lambda value: type(value).__name__,
 )

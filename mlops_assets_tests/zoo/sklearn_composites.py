@@ -240,6 +240,11 @@ CASES: tuple[Case, ...] = (
          "labels", lambda model, rows: np.column_stack([part.decision_function(rows) for part in model.estimators_])),
     case("chain of linear regressions", SEVERAL, "identity", mo.RegressorChain(l.Ridge(), order=[1, 0]), "numbers",
          "predict"),
+    case("chain of linear regressions behind scaled columns", SEVERAL, "identity", mo.RegressorChain(SCALED), "numbers",
+         "predict"),
+    sampled("AdaBoost of logistic regressions", NO_SUM, "probability",
+            "it adds up the votes of its parts, and those of a LogisticRegression are no sum of its columns",
+            e.AdaBoostClassifier(l.LogisticRegression(), n_estimators=3), "classes", "predict_proba"),
     sampled("chain of forests", NO_SUM, "identity",
             "its part '1' (RandomForestRegressor) takes the predictions of earlier parts as columns, "
             "and is not linear in them",

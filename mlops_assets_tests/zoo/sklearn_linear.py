@@ -115,6 +115,10 @@ CASES: tuple[Case, ...] = (
     case("linear SVC", SCORED, "margin", s.LinearSVC(random_state=0), "binary", "decision_function"),
     case("linear SVC, classes", SCORED, "margin", s.LinearSVC(random_state=0), "classes", "decision_function"),
     case("SVC with a linear kernel", SCORED, "margin", s.SVC(kernel="linear"), "binary", "decision_function"),
+    case("one-class SVM with a linear kernel", SCORED, "margin", s.OneClassSVM(kernel="linear"), "number",
+         "decision_function"),
+    case("one-class SVM by stochastic gradient descent", SCORED, "margin", l.SGDOneClassSVM(random_state=0), "number",
+         "decision_function"),
     case("ridge classifier", SCORED, "margin", l.RidgeClassifier(), "classes", "decision_function"),
     Case("logistic regression behind one-hot and scaled columns", LIBRARY, PROBABLE,
          partial(_mixed, l.LogisticRegression(), "classes", "decision_function"), "exact", "LinearExplainer",
@@ -123,5 +127,7 @@ CASES: tuple[Case, ...] = (
     bayes("Gaussian naive Bayes, classes", "softmax margin", b.GaussianNB(), "classes"),
     bayes("multinomial naive Bayes", "softmax margin", b.MultinomialNB(), "classes", _counts),
     bayes("complement naive Bayes", "log-odds", b.ComplementNB(), "binary", _counts),
+    Case("naive Bayes of one class", LIBRARY, BAYES, partial(fit, b.GaussianNB(), "one class", "predict_proba"),
+         "exact", "SumExplainer", "probability"),
     bayes("Bernoulli naive Bayes", "softmax margin", b.BernoulliNB(), "classes"),
 )  # fmt: skip

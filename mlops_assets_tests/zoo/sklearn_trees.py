@@ -197,6 +197,8 @@ CASES: tuple[Case, ...] = (
          referee=_bagged),
     case("AdaBoost, binary", "AdaBoost of trees: classification", "log-odds",
          e.AdaBoostClassifier(n_estimators=5, random_state=0), "binary", "decision_function"),
+    case("AdaBoost, one class", "AdaBoost of trees: classification", "probability",
+         e.AdaBoostClassifier(n_estimators=3, random_state=0), "one class", "predict_proba"),
     Case("AdaBoost, classes", LIBRARY, "AdaBoost of trees: classification", _vote, "exact", "TreeExplainer",
          "softmax margin"),
     Case("isolation forest", LIBRARY, "isolation forests: path length beyond that of an outlier",

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from mlops_assets.errors import NotApplicableError
+from mlops_assets.explain.explainers.affine import Affine, read_affine
 from mlops_assets.explain.explainers.decompose import Decomposer, Question
-from mlops_assets.explain.explainers.design import Design, unwrap
+from mlops_assets.explain.explainers.design import Design, last_estimator, unwrap
 from mlops_assets.explain.explainers.linear import linear_space, read_coefficients
 from mlops_assets.explain.explainers.parts import ColumnLeaf, PartsSum, Term, TreeLeaf, add, stack
 from mlops_assets.trees.arrays import Floats, Space
@@ -126,6 +127,15 @@ def multi_output(decomposer: Decomposer, asked: Question) -> PartsSum:
     return stack(require_one_space(parts))
 
 
+def adaboost(decomposer: Decomposer, asked: Question) -> PartsSum:
+    """Trees vote by their leaves; other parts by a winner that no sum says."""
+    model = asked.design.estimator
+    if read_ensemble(model) is None:
+        kind = type(model.estimators_[0]).__name__
+        raise NotApplicableError(f"it adds up the votes of its parts, and those of a {kind} are no sum of its columns")
+    return decomposer.leaf(asked)
+
+
 def regressor_chain(decomposer: Decomposer, asked: Question) -> PartsSum:
     """Each part is given the columns and what the parts before it predict: exact where it is linear in these."""
     design, model = asked.design, asked.design.estimator
@@ -134,18 +144,30 @@ def regressor_chain(decomposer: Decomposer, asked: Question) -> PartsSum:
         if place == 0:
             done.append(decomposer.part(design, "0", part, "prediction"))
             continue
-        try:
-            weights, intercept = read_coefficients(unwrap(part))
-        except NotApplicableError as error:
-            raise NotApplicableError(
-                f"its part '{place}' ({type(part).__name__}) takes the predictions of earlier parts as columns, and is "
-                "not linear in them"
-            ) from error
-        if linear_space(unwrap(part)) != "identity":
-            raise NotApplicableError(f"its part '{place}' ({type(part).__name__}) predicts the exponential of a sum")
+        affine = _read_line(part, place)
         width = len(design.sources)
-        own = linear_sum(decomposer, design, weights[:, :width], intercept, "identity")
-        earlier = [done[k].times(float(weight)) for k, weight in enumerate(weights[0, width:])]
+        own = linear_sum(decomposer, design, affine.weights[:width].T, affine.constant, "identity")
+        earlier = [done[k].times(float(weight)) for k, weight in enumerate(affine.weights[width:, 0])]
         done.append(add([own, *earlier]))
     order = [int(output) for output in model.order_]
     return stack([done[order.index(output)] for output in range(len(order))])
+
+
+def _read_line(part: Any, place: int) -> Affine:
+    """A regression, maybe behind scaled columns, as a linear function of what it is given."""
+    name, last = type(part).__name__, last_estimator(part)
+    refused = NotApplicableError(
+        f"its part '{place}' ({name}) takes the predictions of earlier parts as columns, and is not linear in them"
+    )
+    try:
+        weights, intercept = read_coefficients(last)
+    except NotApplicableError:
+        raise refused from None
+    if linear_space(last) != "identity":
+        raise NotApplicableError(f"its part '{place}' ({name}) predicts the exponential of a sum")
+    if unwrap(part) is last:
+        return Affine(weights.T, np.asarray(intercept))
+    affine = read_affine(part.predict, int(part.n_features_in_))
+    if affine is None:
+        raise refused
+    return affine

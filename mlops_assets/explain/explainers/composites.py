@@ -7,6 +7,7 @@ from mlops_assets.explain.explainers.composite_links import (
     transformed_target,
 )
 from mlops_assets.explain.explainers.composite_sums import (
+    adaboost,
     bagging,
     boosting,
     multi_output,
@@ -19,6 +20,7 @@ from mlops_assets.explain.explainers.decompose import Rule
 RULES: dict[str, Rule] = {
     "VotingRegressor": voting_regressor,
     "VotingClassifier": voting_classifier,
+    "AdaBoostClassifier": adaboost,
     "BaggingRegressor": bagging,
     "BaggingClassifier": bagging,
     "GradientBoostingRegressor": boosting,

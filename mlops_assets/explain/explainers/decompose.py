@@ -88,7 +88,7 @@ class Decomposer:
     def leaf(self, asked: Question) -> PartsSum:
         """An estimator that holds no others."""
         design, scale, estimator = asked.design, asked.scale, asked.design.estimator
-        leaf, space = self._trees(design, scale) or self._columns(design) or _constant(estimator) or (None, "identity")
+        leaf, space = self._trees(design, scale) or _constant(estimator) or self._columns(design) or (None, "identity")
         if leaf is None:
             raise NotApplicableError("it is neither trees, nor linear, nor a sum of such parts that is known here")
         if scale == "prediction" and space != ("probability" if hasattr(estimator, "classes_") else "identity"):
@@ -188,6 +188,8 @@ def _linear(weights: Floats) -> Callable[[Floats], Floats]:
 def _constant(estimator: Any) -> tuple[Leaf, Space] | None:
     """Models that answer the same for every row."""
     name = type(estimator).__name__
+    if len(np.atleast_1d(getattr(estimator, "classes_", ()))) == 1:
+        return ConstantLeaf(np.ones(1)), "probability"
     if name == "DummyRegressor":
         return ConstantLeaf(np.asarray(estimator.constant_, np.float64).ravel()), "identity"
     if name == "DummyClassifier" and estimator.strategy in ("prior", "most_frequent", "constant"):

@@ -22,7 +22,8 @@ _SPACE_ROWS = 8
 # What a linear predictor means, per family of scikit-learn estimators; each is checked on rows before it is trusted.
 _LOG_ODDS = ("LogisticRegression", "LogisticRegressionCV", "LinearDiscriminantAnalysis")
 _MARGIN = (
-    "LinearSVC", "SVC", "NuSVC", "RidgeClassifier", "RidgeClassifierCV", "Perceptron", "PassiveAggressiveClassifier",
+    "LinearSVC", "SVC", "NuSVC", "OneClassSVM", "SGDOneClassSVM",
+    "RidgeClassifier", "RidgeClassifierCV", "Perceptron", "PassiveAggressiveClassifier",
 )  # fmt: skip
 _LOG_LINK = ("PoissonRegressor", "GammaRegressor")
 
@@ -155,11 +156,14 @@ def read_coefficients(estimator: Any) -> tuple[Floats, Floats]:
     # One-against-one machines of several classes have coefficients per pair of classes.
     linear = linear and not (name in ("SVC", "NuSVC") and len(estimator.classes_) > 2)
     weights = getattr(estimator, "coef_", None) if linear else None
-    if weights is None or not hasattr(estimator, "intercept_"):
+    intercept = getattr(estimator, "intercept_", None)
+    if name == "SGDOneClassSVM" and hasattr(estimator, "offset_"):
+        intercept = -estimator.offset_
+    if weights is None or intercept is None:
         raise NotApplicableError(f"{name} is not a linear model of scikit-learn or XGBoost")
     weights = weights.toarray() if hasattr(weights, "toarray") else weights
     weights = np.atleast_2d(np.asarray(weights, dtype=np.float64))
-    intercept = np.asarray(estimator.intercept_, dtype=np.float64)
+    intercept = np.asarray(intercept, dtype=np.float64)
     if module.startswith("sklearn.cross_decomposition"):
         # Its intercept is that of centered columns.
         intercept = np.asarray(estimator.predict(np.zeros((1, weights.shape[1]))), dtype=np.float64).ravel()
