@@ -43,7 +43,8 @@ SPACES: Mapping[Space, SpaceText] = {
     "probability": SpaceText("probability", "probability, from 0 to 1: probability = value"),
     "margin": SpaceText(
         "decision score",
-        "a decision score, which is no probability and has no unit: its sign decides, or of several scores the largest",
+        "a score of the model's own, which is no probability and has no unit: of a classifier its sign decides, or of"
+        " several scores the largest; of a regression no formula leads back to the prediction",
     ),
 }
 

@@ -1,101 +1,174 @@
-"""Text columns as the categories of a data frame that a booster was fitted on.
+"""Columns of text or numbers as the categories of a data frame that a booster was fitted on.
 
-A signature knows text and no categories: a frame with pandas categories is signed as text, and comes back as text.
-XGBoost and LightGBM refuse text; both keep the categories that they were fitted on, and code a column by their names.
+A signature knows no categories: a frame with pandas categories is signed as what they name (text, whole numbers,
+doubles, booleans), and its rows come back as such. XGBoost and LightGBM keep the categories that they were fitted on
+and refuse anything else in these columns.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mlops_assets.errors import PredictionError
+from mlops_assets.models.inner_boosters import find_booster, library_of, trace_names
+from mlops_assets.models.lightgbm_categories import place_lightgbm_categories
+from mlops_assets.models.xgboost_categories import read_xgboost_categories
 
 if TYPE_CHECKING:
     import pandas as pd
 
+_ROWS_NAMED = 5
+
 
 def as_categories(frame: "pd.DataFrame", estimator: object) -> "pd.DataFrame":
-    """`frame` with its text columns as pandas categories, where `estimator` is a booster that was fitted on such.
+    """`frame` with pandas categories in the columns where the booster in `estimator` was fitted on such.
 
-    Missing values stay missing. Text that was no category in training is a missing value to LightGBM, as it is wherever
-    LightGBM is given a data frame.
+    The categories are those of the fitted booster, in its order, whatever rows are beside a row. Missing values stay
+    missing. A value that was no category in training is a missing value to LightGBM, as it is wherever LightGBM is
+    given a data frame. A column that is of categories already is coded by the booster's.
 
     Raises
     ------
     PredictionError
-        Text that was no category in training, for XGBoost: it refuses such rows.
+        A value that was no category in training, for XGBoost: it refuses such rows. Text in a column for which the
+        booster keeps no categories. Categories of which nothing says to which column they belong.
     """
     import pandas as pd
 
-    text = [name for name, dtype in frame.dtypes.items() if pd.api.types.is_object_dtype(dtype) or dtype == "string"]
-    known = _categories_of(estimator, list(frame.columns)) if text else {}
-    columns: dict[str, Any] = {}
-    for name in text:
-        if name not in known:
-            continue
-        strangers = ~(frame[name].isin(list(known[name])) | frame[name].isna())
-        if strangers.any() and _library(estimator) == "xgboost":
-            raise PredictionError(
-                f"The column {name!r} holds text in {int(strangers.sum())} of {len(frame)} rows that is none of the "
-                f"{len(known[name])} categories the model was fitted on",
-                fix="Train the model with these categories, or set values that mean nothing to null",
-            )
-        columns[str(name)] = pd.Categorical(frame[name], categories=list(known[name]))
-    return frame.assign(**columns) if columns else frame
+    booster = find_booster(estimator)
+    library = library_of(booster)
+    if booster is None or library not in ("lightgbm", "xgboost"):
+        return frame
+    known = _known_categories(frame, estimator, booster)
+    if booster is estimator:
+        for place, dtype in enumerate(frame.dtypes):
+            is_text = pd.api.types.is_object_dtype(dtype) or isinstance(dtype, pd.StringDtype)
+            if is_text and place not in known and _holds_text(frame.iloc[:, place]):
+                raise _no_categories(frame.columns[place], library)
+    return replace_columns(
+        frame,
+        {
+            place: _to_categories(frame.iloc[:, place], pd.Index(values), frame.columns[place], library)
+            for place, values in known.items()
+        },
+    )
 
 
-def _library(estimator: object) -> str:
-    return type(estimator).__module__.partition(".")[0]
+def to_codes(frame: "pd.DataFrame", estimator: object) -> "pd.DataFrame":
+    """`frame` with the number of each category in place of it, as the booster `estimator` counts them; NaN: missing.
 
+    Of another estimator, or without categories, `frame` itself.
 
-def _categories_of(estimator: Any, names: Sequence[object]) -> Mapping[object, Sequence[str]]:
-    """Column -> categories of text, in the order of the model's codes."""
-    library = _library(estimator)
-    if library == "xgboost":
-        return _xgboost_categories(estimator.get_booster() if hasattr(estimator, "get_booster") else estimator, names)
-    if library == "lightgbm":
-        return _lightgbm_categories(getattr(estimator, "booster_", estimator), names)
-    return {}
+    Raises
+    ------
+    PredictionError
+        See `as_categories`.
+    """
+    import pandas as pd
 
-
-def _xgboost_categories(booster: Any, names: Sequence[object]) -> Mapping[object, Sequence[str]]:
-    exported = getattr(booster, "get_categories", None)
-    if exported is None or "c" not in (booster.feature_types or ()):
-        return {}
-    columns = exported(export_to_arrow=True).to_arrow() or ()
-    return {
-        name: _ascii(categories, name)
-        for name, (_, categories) in zip(names, columns, strict=False)
-        if categories is not None and str(categories.type) in ("string", "large_string")
+    named = any(isinstance(dtype, pd.CategoricalDtype) for dtype in frame.dtypes)
+    if not named or library_of(estimator) not in ("lightgbm", "xgboost"):
+        return frame
+    coded = as_categories(frame, estimator)
+    codes = {
+        place: np.where(codes < 0, np.nan, codes.astype(np.float64))
+        for place, dtype in enumerate(coded.dtypes)
+        if isinstance(dtype, pd.CategoricalDtype)
+        for codes in [coded.iloc[:, place].cat.codes.to_numpy()]
     }
+    return replace_columns(coded, codes)
 
 
-def _ascii(categories: Any, name: object) -> Sequence[str]:
-    """XGBoost 3.2.0 counts characters where it stores bytes: names beyond ASCII are cut."""
-    try:
-        values: Sequence[str] = categories.to_pylist()
-    except UnicodeDecodeError:
-        values = ("\ufffd",)
-    if not all(value.isascii() for value in values):
+def name_rows(chosen: NDArray[np.bool_]) -> str:
+    """How many rows are chosen, and the first of them, counted from 1."""
+    rows = (np.flatnonzero(chosen) + 1).tolist()
+    named = ", ".join(map(str, rows[:_ROWS_NAMED])) + (", ..." if len(rows) > _ROWS_NAMED else "")
+    return f"{len(rows)} of {len(chosen)} rows (number {named})"
+
+
+def _known_categories(frame: "pd.DataFrame", estimator: object, booster: Any) -> Mapping[int, Any]:
+    """Position in `frame` -> the categories that the booster keeps for the column."""
+    if library_of(booster) == "xgboost":
+        stored: Mapping[int, Any] = read_xgboost_categories(booster)
+        places = trace_names(estimator, booster, list(frame.columns)) if stored else []
+    elif getattr(getattr(booster, "booster_", booster), "pandas_categorical", None):
+        places = trace_names(estimator, booster, list(frame.columns))
+        columns = [None if place is None else frame.iloc[:, place] for place in places]
+        stored = place_lightgbm_categories(booster, columns)
+    else:
+        return {}
+    known = {}
+    for column, values in stored.items():
+        place = places[column] if column < len(places) else None
+        if place is not None:
+            known[place] = values
+    return known
+
+
+def _to_categories(column: "pd.Series", categories: "pd.Index", name: object, library: str) -> Any:
+    import pandas as pd
+
+    if isinstance(column.dtype, pd.CategoricalDtype) and column.cat.categories.equals(categories):
+        return column.array
+    missing = column.isna().to_numpy(np.bool_)
+    codes = np.full(len(column), -1, np.int64)
+    codes[~missing] = _codes_of(column.array[~missing], categories)
+    strangers = (codes < 0) & ~missing
+    if strangers.any() and library == "xgboost":
         raise PredictionError(
-            f"XGBoost stored categories of the column {name!r} incompletely, because they hold letters beyond ASCII",
-            fix="Train the model on names in ASCII, or behind an encoder in a scikit-learn Pipeline",
+            f"The column {name!r} holds values in {name_rows(strangers)} that are none of the {len(categories)} "
+            "categories the model was fitted on",
+            fix="Train the model with these categories, or set values that mean nothing to null",
         )
-    return values
+    return pd.Categorical.from_codes(codes, categories=categories)
 
 
-def _lightgbm_categories(booster: Any, names: Sequence[object]) -> Mapping[object, Sequence[str]]:
-    """LightGBM keeps one list of categories for each categorical column, in the order of the columns."""
-    lists = getattr(booster, "pandas_categorical", None)
-    if not lists:
-        return {}
-    # Its dump says which columns these are: those whose values are listed.
-    infos = booster.dump_model(num_iteration=1)["feature_infos"]
-    categorical = [name for name in booster.feature_name() if (infos.get(name) or {}).get("values")]
-    if len(categorical) != len(lists):
-        return {}
-    places = {name: place for place, name in enumerate(booster.feature_name())}
-    return {
-        names[places[name]]: values
-        for name, values in zip(categorical, lists, strict=True)
-        if places[name] < len(names) and all(isinstance(value, str) for value in values)
-    }
+def _codes_of(given: Any, categories: "pd.Index") -> NDArray[np.int64]:
+    """The place of each value among the categories, -1 where it is none; equal numbers are equal in any type."""
+    import pandas as pd
+
+    given = np.asarray(given) if given.dtype.kind in "iufb" else np.asarray(given, dtype=object)
+    if categories.dtype.kind in "iufb" and given.dtype.kind in "Ob":
+        texts = [isinstance(value, str) for value in given]
+        if any(texts):
+            # Written as text: the signature calls the column so.
+            named = {str(value): place for place, value in enumerate(categories.tolist())}
+            return np.array([named.get(str(value), -1) for value in given], np.int64)
+    if categories.dtype.kind == "b":
+        places = {bool(value): place for place, value in enumerate(categories.tolist())}
+        return np.array([places.get(value, -1) for value in given], np.int64)
+    return np.asarray(categories.get_indexer(pd.Index(given).infer_objects()), np.int64)
+
+
+def replace_columns(frame: "pd.DataFrame", columns: Mapping[int, Any]) -> "pd.DataFrame":
+    """`frame` with the columns at these positions replaced; its index and names stay."""
+    import pandas as pd
+
+    if not columns:
+        return frame
+    changed = pd.DataFrame(
+        {place: columns[place] if place in columns else frame.iloc[:, place] for place in range(frame.shape[1])},
+        index=frame.index,
+    )
+    changed.columns = frame.columns
+    return changed
+
+
+def _holds_text(column: "pd.Series") -> bool:
+    return any(isinstance(value, str) for value in column)
+
+
+def _no_categories(name: object, library: str) -> PredictionError:
+    if library == "xgboost":
+        return PredictionError(
+            f"The column {name!r} is text, and the XGBoost model keeps no categories for it",
+            fix="Fit it on a DataFrame whose column is of pandas categories, with XGBoost 3.1 or newer (older ones "
+            "keep none), or sign and give it the numbers that it was fitted on",
+        )
+    return PredictionError(
+        f"The column {name!r} is text, and the LightGBM model keeps no categories for it",
+        fix="Fit it on a DataFrame whose column is of pandas categories, or sign and give it the numbers that it was "
+        "fitted on",
+    )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.errors import PredictionError, SignatureError, did_you_mean
+from mlops_assets.models.column_names import fitted_names, match_names
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.models.native_input import takes_text
 
@@ -37,9 +38,10 @@ def select_fitted_columns(model: LoadedModel, table: "pd.DataFrame") -> "pd.Data
         return table[[_only_text(model, table)]]
     remembered = fitted_names(model.native)
     if remembered is not None:
-        present = set(names)
-        absent = [name for name in remembered if name not in present]
-        if absent:
+        places = match_names(remembered, names)
+        if places is None:
+            present = {*names, *(name.replace(" ", "_") for name in names)}
+            absent = [name for name in remembered if name not in present] or list(remembered)
             raise SignatureError(
                 "The model was fitted on columns that the table does not have: "
                 + ", ".join(f"{name!r}{did_you_mean(name, names)}" for name in absent[:_COLUMNS_SHOWN]),
@@ -47,7 +49,7 @@ def select_fitted_columns(model: LoadedModel, table: "pd.DataFrame") -> "pd.Data
                 fix="Add or rename them in the table, and read them with "
                 f"`inputs: {{columns: [{_listed(remembered)}]}}`; columns of the row key are no inputs",
             )
-        return table[list(remembered)]
+        return table.iloc[:, places]
     width = _fitted_width(model.native)
     if width is not None and width != len(names):
         raise SignatureError(
@@ -58,28 +60,6 @@ def select_fitted_columns(model: LoadedModel, table: "pd.DataFrame") -> "pd.Data
             "its YAML, or log the model with an input_example",
         )
     return table
-
-
-def fitted_names(estimator: Any) -> tuple[str, ...] | None:
-    """The names of the columns that an estimator was fitted on; None where it was fitted without names."""
-    part: Any
-    for part in (estimator, getattr(estimator, "best_estimator_", None)):
-        names = getattr(part, "feature_names_in_", None)
-        if names is None:
-            # xgboost.Booster, catboost's models, lightgbm's Booster
-            names = getattr(part, "feature_names", None) or getattr(part, "feature_names_", None)
-        if names is None and callable(getattr(part, "feature_name", None)):
-            names = part.feature_name()
-        if names is not None and not callable(names) and len(names) and not _are_positions(names):
-            return tuple(str(name) for name in names)
-    return None
-
-
-def _are_positions(names: Sequence[object]) -> bool:
-    """LightGBM calls columns without names Column_0, CatBoost 0, XGBoost f0."""
-    return any(
-        all(str(name) == f"{prefix}{place}" for place, name in enumerate(names)) for prefix in ("Column_", "", "f")
-    )
 
 
 def _fitted_width(estimator: Any) -> int | None:

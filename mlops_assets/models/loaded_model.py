@@ -10,6 +10,7 @@ from mlops_assets.models.answers import read_answer
 from mlops_assets.models.native_input import optional_as_floats, to_native_input
 from mlops_assets.models.prediction_failure import call_model, count_rows, describe_failure
 from mlops_assets.models.reference import ModelReference
+from mlops_assets.models.xgboost_categories import asks_with_categories, predict_with_categories
 from mlops_assets.signatures.mlflow.text_names import own_names, with_text_names
 
 if TYPE_CHECKING:
@@ -125,6 +126,8 @@ class LoadedModel:
         def call(given: Any) -> Any:
             if method != "predict":
                 return ask(given)
+            if asks_with_categories(given, self.native):
+                return predict_with_categories(self.native, given, params or {})
             return self.pyfunc.predict(given, params=dict(params) if params else None)
 
         try:

@@ -5,17 +5,17 @@ and of a frame of text differs; this is the last step before a native model, for
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from mlops_assets.errors import PredictionError
-from mlops_assets.models.booster_categories import as_categories
+from mlops_assets.models.booster_categories import as_categories, replace_columns
+from mlops_assets.models.catboost_categories import find_categories
+from mlops_assets.models.inner_boosters import BOOSTERS, library_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# Their readers of data frames refuse Python objects, and take floats with NaN whatever the training data were.
-_BOOSTERS = ("xgboost", "lightgbm", "catboost")
 _VECTORIZERS = ("CountVectorizer", "TfidfVectorizer", "HashingVectorizer")
 
 
@@ -28,12 +28,13 @@ def to_native_input(rows: Any, estimator: object) -> Any:
       encoder that has NaN among its categories and not None.
     - Optional integers and booleans with missing values become floats with NaN for XGBoost, LightGBM, CatBoost and
       scikit-learn, whatever surrounds them; not where an encoder or imputer knows booleans as objects.
-    - For XGBoost and LightGBM, text becomes the categories of the data frame that the model was fitted on.
+    - What named a category becomes one of the data frame that XGBoost or LightGBM was fitted on, behind a preprocessing
+      as well.
 
     Raises
     ------
     PredictionError
-        A text model was given several columns.
+        A text model was given several columns; or a value is no category that its booster takes.
     """
     if not _is_frame(rows):
         return rows
@@ -45,12 +46,14 @@ def to_native_input(rows: Any, estimator: object) -> Any:
                 fix="Name the one in the model's YAML, `inputs: {columns: [...]}`, and sign the model for it alone",
             )
         return rows.iloc[:, 0]
-    library = type(estimator).__module__.partition(".")[0]
-    if library in _BOOSTERS:
+    library = library_of(estimator)
+    if library == "catboost":
+        return optional_as_floats(rows, find_categories(rows, estimator))
+    if library in BOOSTERS:
         return optional_as_floats(as_categories(rows, estimator))
     if library == "sklearn":
         rows = _optional_as_sklearn_takes_it(rows, estimator)
-        return _none_as_nan(rows) if _marks_text_with_nan(estimator) else rows
+        return as_categories(_none_as_nan(rows) if _marks_text_with_nan(estimator) else rows, estimator)
     return rows
 
 
@@ -91,11 +94,19 @@ def _is_frame(rows: Any) -> "TypeGuard[pd.DataFrame]":
     return isinstance(rows, pd.DataFrame)
 
 
-def optional_as_floats(frame: "pd.DataFrame") -> "pd.DataFrame":
-    """`frame` with optional numbers, booleans among objects, and columns of nothing as float64, missing ones as NaN."""
-    frame = floats_of(frame)
-    optional = [name for name, dtype in frame.dtypes.items() if dtype.kind == "O" and _are_booleans(frame[name])]
-    return frame.astype(dict.fromkeys(optional, "float64")) if optional else frame
+def optional_as_floats(frame: "pd.DataFrame", kept: "Mapping[int, pd.Series] | None" = None) -> "pd.DataFrame":
+    """`frame` with optional numbers, booleans among objects, and columns of nothing as float64, missing ones as NaN.
+
+    At the positions in `kept` are those columns instead, as they are.
+    """
+    import pandas as pd
+
+    converted = floats_of(frame)
+    columns: dict[int, Any] = dict(kept or {})
+    for place, dtype in enumerate(converted.dtypes):
+        if place not in columns and pd.api.types.is_object_dtype(dtype) and _are_booleans(converted.iloc[:, place]):
+            columns[place] = converted.iloc[:, place].astype("float64")
+    return replace_columns(converted, columns)
 
 
 def _optional_as_sklearn_takes_it(frame: "pd.DataFrame", estimator: object) -> "pd.DataFrame":

@@ -147,7 +147,7 @@ class PredictWork(Work):
     """
 
     noun: ClassVar[str] = "predictions"
-    RESULT_VERSION: ClassVar[int] = 3
+    RESULT_VERSION: ClassVar[int] = 4
 
     model: LoadedModel
     signature: str

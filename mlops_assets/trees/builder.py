@@ -103,6 +103,7 @@ def category_bits(categories: Iterable[int]) -> Words:
 
 def name_boosted_outputs(classes: Sequence[object] | None, width: int) -> list[object]:
     """One output per class; of two classes only the second. Unnamed outputs are counted from 0."""
-    if classes is None or len(classes) not in (2, width):
-        return list(range(width)) if classes is not None or width > 1 else ["0"]
-    return [classes[1]] if width == 1 else list(classes)
+    if classes is not None and len(classes) == 2 and width == 1:
+        return [classes[1]]
+    # Several labels of a row have the classes 0 and 1 each: these are no names of outputs.
+    return list(classes) if classes is not None and len(classes) == width else list(range(width))

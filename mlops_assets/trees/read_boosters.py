@@ -38,8 +38,6 @@ def read_lightgbm_model(model: Any) -> TreeEnsemble:
 
 def read_lightgbm(booster: Any, classes: Sequence[object] | None = None) -> TreeEnsemble:
     """A Booster, up to its best iteration where it has one (as `predict` does)."""
-    if getattr(booster, "pandas_categorical", None):
-        raise unreadable(booster, "it holds the categories of a DataFrame", "Train it on category codes")
     header, *trees = booster.model_to_string().split("\nend of trees")[0].split("\nTree=")
     about = _keys(header)
     width, n = int(about["num_tree_per_iteration"]), int(about["max_feature_idx"]) + 1
@@ -145,29 +143,31 @@ def read_xgboost(
         return None
     scale = gradient_booster.get("weight_drop")
     forest = gradient_booster.get("gbtree", gradient_booster)["model"]
-    if any(forest.get("cats", {}).get("enc", ())):
-        raise unreadable(booster, "it holds the categories of a DataFrame", "Train it on category codes")
     builder = TreeBuilder()
     for index, (tree, output) in enumerate(zip(forest["trees"], forest["tree_info"], strict=True)):
         _add_xgboost(builder, tree, output, scale[index] if scale else 1.0)
     objective = learner["objective"]["name"]
-    start = np.array(json.loads(about["base_score"]), np.float64).ravel()
     space = _xgboost_space(objective)
-    if objective in ("binary:logistic", "reg:logistic"):
-        start = np.log(start / (1 - start))
-    elif space == "log":
-        start = np.log(start)
     width = max(int(about["num_class"]), int(about["num_target"]), 1)
     if classes is None:
         classes = (0, 1) if space == "log-odds" and width == 1 else range(width) if width > 1 else None
     return builder.build(
-        offset=start,
+        offset=xgboost_offset(learner),
         outputs=name_boosted_outputs(classes, width),
         space=space,
         n_features=int(about["num_feature"]),
         float32_inputs=True,
         missing=missing,
     )
+
+
+def xgboost_offset(learner: Any) -> npt.NDArray[np.float64]:
+    """(outputs,) or (1,): the margin from which a model starts, from the `learner` of its JSON."""
+    start = np.array(json.loads(learner["learner_model_param"]["base_score"]), np.float64).ravel()
+    objective = learner["objective"]["name"]
+    if objective in ("binary:logistic", "reg:logistic"):
+        return np.log(start / (1 - start))
+    return np.log(start) if _xgboost_space(objective) == "log" else start
 
 
 def _add_xgboost(builder: TreeBuilder, tree: dict[str, Any], output: int, scale: float) -> None:

@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import pytest
-from catboost import CatBoostClassifier, CatBoostRegressor
+from catboost import CatBoostClassifier, CatBoostRegressor, Pool
 
 from mlops_assets.explain.explainers.choose import choose_explainer
 from mlops_assets.explain.explainers.explainer import ExplainConfig
@@ -77,3 +77,34 @@ def test_it_can_be_asked_for(people, tmp_path):
     trees = choose_explainer(loaded(model, tmp_path / "again"), list(numbers.columns), numbers)
     assert (chosen.KIND, trees.KIND) == ("NativeExplainer", "TreeExplainer")
     np.testing.assert_allclose(chosen.explain(numbers).values, trees.explain(numbers).values, atol=1e-9)
+
+
+def test_values_that_depend_on_the_rows_beside_are_not_taken(people, tmp_path):
+    model = CatBoostRegressor(
+        iterations=20,
+        depth=4,
+        verbose=0,
+        cat_features=["city"],
+        monotone_constraints={"age": 1},
+        allow_writing_files=False,
+    )
+    model.fit(people, people.age + 10 * (people.city == "Rome") + people.income)
+    data = {rows: Pool(people.head(rows), cat_features=["city"]) for rows in (3, 100)}
+    few, many = (model.get_feature_importance(pool, type="ShapValues")[:3] for pool in data.values())
+    assert np.abs(few - many).max() > 1e-6  # the reason: CatBoost weighs such trees by the rows that it is given
+    explainer = choose_explainer(loaded(model, tmp_path / "model"), list(people.columns), people)
+    assert explainer.KIND == "PermutationExplainer"
+    assert "CatBoost then gives a row other contributions beside other rows" in explainer.reason
+
+
+@pytest.mark.parametrize("policy", ["Depthwise", "Lossguide"])
+def test_leaf_wise_trees_are_read_because_catboost_s_own_values_may_not_add_up(policy, people, tmp_path):
+    numbers = people[["age", "income"]]
+    model = CatBoostRegressor(iterations=10, grow_policy=policy, verbose=0, allow_writing_files=False)
+    model.fit(numbers, numbers.age * numbers.income)
+    explainer = choose_explainer(loaded(model, tmp_path / "model"), list(numbers.columns), numbers)
+    assert explainer.KIND == "TreeExplainer"
+    found = explainer.explain(numbers)
+    np.testing.assert_allclose(found.base + found.values.sum(axis=1), model.predict(numbers)[:, None], atol=1e-9)
+    alone = explainer.explain(numbers.iloc[[7]])
+    np.testing.assert_array_equal(alone.values[0], found.values[7])

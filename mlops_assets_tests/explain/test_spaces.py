@@ -59,6 +59,10 @@ def _predict(model, rows):
     return np.asarray(model.predict(rows), float).reshape(len(rows), -1)
 
 
+def _raw(model, rows):
+    return np.asarray(model.predict(rows, raw_score=True)).reshape(len(rows), -1)
+
+
 def _decide(model, rows):
     return np.asarray(model.decision_function(rows)).reshape(len(rows), -1)
 
@@ -73,7 +77,7 @@ def _bst(model):
 
 
 # name -> (estimator, target, what it predicts, the space, the explainer)
-TREE, LINEAR, NATIVE, PERMUTATION = "TreeExplainer", "LinearExplainer", "NativeExplainer", "PermutationExplainer"
+TREE, LINEAR, PERMUTATION = "TreeExplainer", "LinearExplainer", "PermutationExplainer"
 SUM = "SumExplainer"
 CASES: dict[str, tuple[Any, str, Callable[..., Any], str, str]] = {
     "tree": (st.DecisionTreeClassifier(max_depth=3), "classes", _proba, "probability", TREE),
@@ -107,7 +111,9 @@ CASES: dict[str, tuple[Any, str, Callable[..., Any], str, str]] = {
         LGBMClassifier(**QUIET, objective=lambda y, p: (1 / (1 + np.exp(-p)) - y, np.ones(len(y)))), "binary",
         _predict, "identity", TREE,
     ),
-    "lightgbm, square root": (LGBMRegressor(**QUIET, reg_sqrt=True), "count", _predict, "identity", PERMUTATION),
+    "lightgbm, square root": (
+        LGBMRegressor(**QUIET, reg_sqrt=True), "count", _raw, "margin", TREE,
+    ),
     "lightgbm, ranker": (LGBMRanker(**QUIET), "binary", _predict, "identity", TREE),
     "xgboost": (XGBClassifier(**SMALL), "binary", _proba, "log-odds", TREE),
     "xgboost, classes": (XGBClassifier(**SMALL), "classes", _proba, "softmax margin", TREE),
@@ -126,12 +132,12 @@ CASES: dict[str, tuple[Any, str, Callable[..., Any], str, str]] = {
     "catboost, cross entropy": (
         CatBoostClassifier(**CAT, loss_function="CrossEntropy"), "binary", _proba, "log-odds", TREE,
     ),
-    "catboost, native": (
-        CatBoostClassifier(**CAT, grow_policy="Depthwise"), "classes", _proba, "softmax margin", NATIVE,
+    "catboost, depthwise": (
+        CatBoostClassifier(**CAT, grow_policy="Depthwise"), "classes", _proba, "softmax margin", TREE,
     ),
-    "catboost, native, ova": (
+    "catboost, depthwise, ova": (
         CatBoostClassifier(**CAT, grow_policy="Depthwise", loss_function="MultiClassOneVsAll"), "classes", _proba,
-        "log-odds", NATIVE,
+        "log-odds", TREE,
     ),
     "catboost, rmse": (CatBoostRegressor(**CAT), "number", _predict, "identity", TREE),
     "catboost, poisson": (CatBoostRegressor(**CAT, loss_function="Poisson"), "count", _predict, "log", TREE),
@@ -273,7 +279,7 @@ def test_attributions_of_a_probability(name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["lightgbm", "boosting, classes", "logistic", "catboost, native"])
+@pytest.mark.parametrize("name", ["lightgbm", "boosting, classes", "logistic", "catboost, depthwise"])
 def test_where_a_probability_cannot_be_had_the_advice_works(name: str) -> None:
     model = fitted(name)
     with pytest.raises(ExplanationError, match=r"no probability") as refused:

@@ -1,12 +1,17 @@
-"""Boosters that were fitted on pandas categories, given text."""
+"""Boosters that were fitted on pandas categories, given what these name."""
 
+import catboost
 import lightgbm
 import numpy as np
 import pandas as pd
 import pytest
 import xgboost
+from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import Pipeline
 
 from mlops_assets.errors import PredictionError
+from mlops_assets.models.column_names import match_names
 from mlops_assets.models.native_input import to_native_input
 
 random = np.random.default_rng(0)
@@ -45,7 +50,8 @@ def test_missing_text_stays_missing(model):
 
 def test_text_that_was_no_category_is_refused_by_its_column_for_xgboost():
     model = MODELS[1].fit(TRIPS, FARE)
-    with pytest.raises(PredictionError, match="'city' holds text in 1 of 300 rows that is none of the 3 categories"):
+    found = r"'city' holds values in 1 of 300 rows \(number 1\) that are none of the 3 categories"
+    with pytest.raises(PredictionError, match=found):
         to_native_input(TEXT.assign(city=TEXT["city"].where(TEXT.index > 0, "Paris")), model)
 
 
@@ -62,3 +68,136 @@ def test_names_beyond_ascii_which_xgboost_cuts_are_refused_and_lightgbm_takes_th
         to_native_input(text, MODELS[1].fit(cities, FARE))
     model = MODELS[0].fit(cities, FARE)
     assert model.predict(to_native_input(text, model)).tolist() == model.predict(cities).tolist()
+
+
+# --- which columns LightGBM's lists belong to -------------------------------------------------------------------------
+
+
+def kinds():
+    """A column of each kind of category, and what a signature makes of each."""
+    rng = np.random.default_rng(1)
+    named = pd.DataFrame(
+        {
+            "distance": rng.normal(size=200),
+            "rank": pd.Categorical(rng.choice(["lo", "mid", "hi"], 200), categories=["lo", "mid", "hi"], ordered=True),
+            "grade": pd.Categorical(rng.choice([10, 3, 7], 200)),
+            "seats": rng.integers(0, 3, 200),
+            "member": pd.Categorical(rng.choice([True, False], 200)),
+            "rate": pd.Categorical(rng.choice([0.5, 2.5], 200)),
+        }
+    )
+    given = named.astype({"rank": object, "grade": "int64", "member": bool, "rate": float})
+    return named, given
+
+
+@pytest.mark.parametrize("logged", ["model", "booster"])
+def test_each_kind_of_category_is_found_in_its_column(logged):
+    named, given = kinds()
+    fare = named["distance"] + named["rank"].cat.codes * 2 + named["grade"].cat.codes + named["member"].cat.codes
+    model = lightgbm.LGBMRegressor(n_estimators=5, verbose=-1, min_child_samples=5, cat_smooth=1).fit(named, fare)
+    model = model.booster_ if logged == "booster" else model
+    expected = model.predict(named)
+    for rows in (slice(None), slice(3, 4), slice(90, 20, -1)):
+        native = to_native_input(given.iloc[rows], model)
+        assert model.predict(native).tolist() == expected[rows].tolist()
+    assert native["seats"].dtype == np.int64
+
+
+@pytest.mark.parametrize("column", ["grade", "member"])
+def test_missing_values_among_numbers_and_booleans_stay_missing(column):
+    named, given = kinds()
+    holes = named.assign(**{column: named[column].where(named.index % 4 > 0)})
+    model = lightgbm.LGBMRegressor(n_estimators=5, verbose=-1, min_child_samples=5, cat_smooth=1)
+    model.fit(holes, named["distance"] + named[column].cat.codes)
+    optional = given[column].astype("boolean" if column == "member" else "Int64").where(named.index % 4 > 0)
+    for form in (optional, optional.astype(object).where(optional.notna(), None), optional.astype("Float64")):
+        native = to_native_input(given.assign(**{column: form}), model)
+        assert model.predict(native).tolist() == model.predict(holes).tolist()
+
+
+def test_a_value_that_was_no_category_is_missing_to_lightgbm():
+    named, given = kinds()
+    model = lightgbm.LGBMRegressor(n_estimators=5, verbose=-1, min_child_samples=5, cat_smooth=1)
+    model.fit(named, named["grade"].cat.codes)
+    strange = to_native_input(given.assign(grade=99), model)
+    assert strange["grade"].isna().all()
+    missing = named.assign(grade=pd.Categorical([None] * len(named), categories=named["grade"].cat.categories))
+    assert model.predict(strange).tolist() == model.predict(missing).tolist()
+
+
+def test_whole_numbers_that_were_no_category_are_refused_by_row_for_xgboost():
+    named, given = kinds()
+    model = xgboost.XGBRegressor(n_estimators=3, enable_categorical=True).fit(named[["grade"]], named["distance"])
+    grades = given[["grade"]].copy()
+    assert model.predict(to_native_input(grades, model)).tolist() == model.predict(named[["grade"]]).tolist()
+    grades.loc[[4, 9], "grade"] = 99
+    with pytest.raises(PredictionError, match=r"'grade' holds values in 2 of 200 rows \(number 5, 10\)"):
+        to_native_input(grades, model)
+
+
+@pytest.mark.parametrize("kind", [lightgbm.LGBMRegressor, xgboost.XGBRegressor])
+def test_text_for_a_model_of_numbers_is_refused_with_what_to_do(kind):
+    numbers = TRIPS.assign(city=TRIPS["city"].cat.codes, day=0)
+    model = kind(n_estimators=2).fit(numbers, FARE)
+    with pytest.raises(PredictionError, match=r"'city' is text, and the (LightGBM|XGBoost) model keeps no categories"):
+        to_native_input(TEXT, model)
+
+
+# --- names ------------------------------------------------------------------------------------------------------------
+
+
+def test_names_are_compared_as_lightgbm_writes_them():
+    assert match_names(["net_income", "age"], ["age", "net income"]) == [1, 0]
+    assert match_names(["a_b", "c"], ["a b", "c", "d"]) == [0, 1]
+    assert match_names(["a_b"], ["a_b", "a b"]) == [0]
+    assert match_names(["a_b_c"], ["a b_c", "a_b c"]) is None
+    assert match_names(["other"], ["a b"]) is None
+
+
+# --- CatBoost ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def stays():
+    rng = np.random.default_rng(2)
+    rows = pd.DataFrame(
+        {"nights": rng.normal(size=80), "city": rng.choice(["Oslo", "Rome"], 80), "stars": rng.integers(1, 5, 80)}
+    )
+    options = {"iterations": 3, "verbose": 0, "allow_writing_files": False, "cat_features": ["city", "stars"]}
+    return catboost.CatBoostRegressor(**options).fit(rows, rows["nights"] + rows["stars"]), rows
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA])
+def test_a_missing_category_is_refused_by_its_rows_for_catboost(stays, missing):
+    model, rows = stays
+    holes = rows.astype({"city": object})
+    holes.loc[[0, 6], "city"] = missing
+    with pytest.raises(PredictionError, match=r"'city' is missing in 2 of 80 rows \(number 1, 7\).*categorical"):
+        to_native_input(holes, model)
+
+
+@pytest.mark.parametrize("kind", ["Int64", "float64"])
+def test_optional_whole_numbers_reach_catboost_as_categories(stays, kind):
+    model, rows = stays
+    given = to_native_input(rows.astype({"stars": kind}), model)
+    assert model.predict(given).tolist() == model.predict(rows).tolist()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("library", ["lightgbm", "xgboost"])
+def test_categories_reach_a_booster_inside_other_estimators(library):
+    kind, options = {
+        "lightgbm": (lightgbm.LGBMRegressor, {"verbose": -1}),
+        "xgboost": (xgboost.XGBRegressor, {"enable_categorical": True}),
+    }[library]
+    columns = ColumnTransformer([("kept", "passthrough", ["city"])], remainder="passthrough")
+    pipeline = Pipeline(
+        [("columns", columns.set_output(transform="pandas")), ("model", kind(n_estimators=3, **options))]
+    )
+    for model in (
+        pipeline,
+        GridSearchCV(pipeline, {"model__n_estimators": [2, 3]}, cv=2),
+        TransformedTargetRegressor(kind(n_estimators=3, **options), func=np.arcsinh, inverse_func=np.sinh),
+    ):
+        model.fit(TRIPS, FARE)
+        assert model.predict(to_native_input(TEXT, model)).tolist() == model.predict(TRIPS).tolist()

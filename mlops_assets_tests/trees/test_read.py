@@ -399,15 +399,16 @@ def test_categories_that_are_not_numbers_are_read_by_their_codes():
 
 
 @pytest.mark.parametrize("library", ["lightgbm", "xgboost"])
-def test_categories_of_a_data_frame_are_refused(library):
+def test_categories_of_a_data_frame_are_read_by_their_codes(library):
     import pandas as pd
     from lightgbm import LGBMRegressor
     from xgboost import XGBRegressor
 
     frame = pd.DataFrame({"size": np.arange(50.0), "grade": pd.Categorical([3, 7] * 25)})
     chosen = LGBMRegressor(verbose=-1) if library == "lightgbm" else XGBRegressor(enable_categorical=True)
-    with pytest.raises(UnreadableTreesError, match=r"categories of a DataFrame.*category codes"):
-        read_ensemble(chosen.fit(frame, np.arange(50.0)))
+    model = chosen.fit(frame, np.arange(50.0) + 20 * (frame["grade"] == 7))
+    codes = np.column_stack([frame["size"], frame["grade"].cat.codes])
+    np.testing.assert_allclose(raw_margin(read_ensemble(model), codes)[:, 0], model.predict(frame), atol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["forest", "boosting", "histogram", "lightgbm", "xgboost", "catboost"])

@@ -2,10 +2,28 @@
 
 from collections import Counter
 
-from mlops_assets_tests.zoo import sklearn_composites, sklearn_histogram, sklearn_inputs, sklearn_linear, sklearn_trees
+from mlops_assets_tests.zoo import (
+    catboost_models,
+    lightgbm_models,
+    sklearn_composites,
+    sklearn_histogram,
+    sklearn_inputs,
+    sklearn_linear,
+    sklearn_trees,
+    xgboost_models,
+)
 from mlops_assets_tests.zoo.case import Case
 
-MODULES = (sklearn_trees, sklearn_histogram, sklearn_linear, sklearn_composites, sklearn_inputs)
+MODULES = (
+    sklearn_trees,
+    sklearn_histogram,
+    sklearn_linear,
+    sklearn_composites,
+    sklearn_inputs,
+    lightgbm_models,
+    xgboost_models,
+    catboost_models,
+)
 
 
 def all_cases() -> tuple[Case, ...]:

@@ -113,8 +113,14 @@ def save(fitted: Fitted, folder: Path) -> None:
 
 def as_signed(rows: pd.DataFrame) -> pd.DataFrame:
     """`rows` as a signature knows them: categories are what they name."""
-    categories = [name for name, dtype in rows.dtypes.items() if isinstance(dtype, pd.CategoricalDtype)]
-    return rows.assign(**{str(name): rows[name].astype(rows[name].cat.categories.dtype) for name in categories})
+    named = {str(name): _named(rows[name]) for name in rows if isinstance(rows[name].dtype, pd.CategoricalDtype)}
+    return rows.assign(**named)
+
+
+def _named(column: pd.Series) -> pd.Series:
+    kind = column.cat.categories.dtype
+    # Whole numbers of which some are missing are floats to pandas, unless they are asked for.
+    return column.astype("Int64" if kind.kind == "i" and column.isna().any() else kind)
 
 
 def _explain(case: Case, fitted: Fitted, asked: pd.DataFrame, model: Path, result: Result, problems: list[str]) -> None:

@@ -1,7 +1,7 @@
 """Whether an explained prediction is the one that was published, across the spaces in which models add up."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -116,6 +116,11 @@ def _compare(
             )
     if len(published) != 1 or space in ("identity", "log"):
         return None
+    if decision is None and space == "margin" and _are_scores(published, outputs):
+        return (
+            f"no formula leads from the margin of {', '.join(outputs)} back to {', '.join(published)}; it was compared"
+            " with the library's own margin when the explainer was chosen"
+        )
     if decision is not None and not decision.follows:
         return f"the model's labels do not follow from the {decision.of} that is explained"
     return _compare_labels(explained, next(iter(published.values())), outputs, space, decision)
@@ -158,12 +163,21 @@ def _compare_labels(
         scores = explained
     else:
         places = label_places(published, decision.labels)
+        if space == "margin" and decision.threshold is None:
+            decision = replace(decision, of="margin")  # of a score that leads to no probability the sign decides
         scores = to_response_scale(explained, space) if decision.of == "probability" else explained
     wrong = decision.misses(scores, places)
     rule = "the label that the scores imply"
     if decision.threshold is not None:
         rule += f" from {decision.threshold:.6g} on"
     return rule, int(wrong.sum()), float(wrong.mean()) if len(wrong) else 0.0
+
+
+def _are_scores(published: dict[str, pa.Array], outputs: Sequence[str]) -> bool:
+    """Whether a margin's published columns are numbers of a regression or scores, and not labels of classes."""
+    kinds = [column.type for column in published.values()]
+    numbers = all(pa.types.is_floating(kind) or pa.types.is_integer(kind) for kind in kinds)
+    return numbers and (set(outputs) <= set(published) or outputs[0].startswith("prediction"))
 
 
 def _numbers(published: dict[str, pa.Array], outputs: Sequence[str], space: Space, *, scores: bool) -> Floats | None:

@@ -1,14 +1,17 @@
 """Check on a few rows that an explainer explains the model that it was made for, before it is used."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 
 from mlops_assets.explain.decisions import Decision, label_places
-from mlops_assets.explain.explainers.answer_numbers import to_floats
+from mlops_assets.explain.explainers.answer_numbers import is_numeric, to_floats
 from mlops_assets.explain.explainers.decision_rule import read_decision
 from mlops_assets.explain.explainers.explainer import Explainer, ExplanationSubject
+from mlops_assets.explain.explainers.response import to_fitted_columns
 from mlops_assets.explain.spaces import to_response_scale
+from mlops_assets.models.answers import read_answer
 from mlops_assets.trees.arrays import Floats, Space
 from mlops_assets.trees.shap_few_rows import walk_quickly
 
@@ -91,11 +94,24 @@ def _margin_disagreement(
     if not gap <= _RELATIVE:
         return f"base and attributions miss the library's own margin by {gap:.2g} of its size"
     classes, model = subject.response.classes, subject.model
+    native: Any = model.native
     if classes is not None and model.native is not None:
         decision = read_decision(model, model.native, classes, additive, rows, "margin")
         if not decision.follows:
             return "the model's labels do not follow from its margin"
-    return None
+    if model.python_model is None or native is None:
+        return None
+    # A custom model may make something else of what the estimator inside it predicts.
+    answered = list(model.answer(rows).values())
+    inner = list(read_answer(native.predict(to_fitted_columns(rows, native)), len(rows)).values())
+    same = len(answered) == len(inner) and all(map(_are_same, answered, inner))
+    return None if same else "the model predicts something else than the estimator inside it"
+
+
+def _are_same(one: pa.Array, other: pa.Array) -> bool:
+    if is_numeric(one) and is_numeric(other):
+        return _gap(to_floats({"": one}), to_floats({"": other})) <= _RELATIVE
+    return bool(one.to_pylist() == other.to_pylist())
 
 
 def _answer_disagreement(subject: ExplanationSubject, rows: "pd.DataFrame", reported: Floats) -> str | None:

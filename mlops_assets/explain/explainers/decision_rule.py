@@ -56,6 +56,8 @@ def _named_thresholds(classifier: Any, classes: Sequence[Any], of: str) -> tuple
     """
     if len(classes) != 2:
         return ()
+    if getattr(classifier, "objective", None) == "binary:logitraw":
+        return (0.5,)  # XGBoost compares the log-odds with it, which it takes for a probability
     for _ in range(10):  # wrappers within wrappers
         steps = getattr(classifier, "steps", None)
         inner = steps[-1][1] if isinstance(steps, list) and steps else getattr(classifier, "best_estimator_", None)

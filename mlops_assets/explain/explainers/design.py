@@ -12,6 +12,8 @@ from mlops_assets.explain.explainers.category_codes import as_category_codes
 from mlops_assets.explain.explainers.column_sources import check_sources, trace_columns
 from mlops_assets.explain.explainers.explainer import ExplanationSubject
 from mlops_assets.explain.explainers.response import to_fitted_columns
+from mlops_assets.models.booster_categories import to_codes
+from mlops_assets.models.column_names import match_names
 from mlops_assets.models.native_input import floats_of
 from mlops_assets.trees.arrays import Floats
 from mlops_assets.trees.input_columns import Sources, roll_up
@@ -44,7 +46,7 @@ class Design:
     transform: "Callable[[pd.DataFrame], Any]"
 
     def matrix(self, data: Any) -> Floats:
-        """What the estimator is given, as (n, columns) float64.
+        """What the estimator is given, as (n, columns) float64; categories as the numbers that a booster has for them.
 
         Raises
         ------
@@ -61,7 +63,9 @@ class Design:
             return np.asarray(data.toarray(), dtype=np.float64)
         data = as_category_codes(self.estimator, data)
         try:
-            return np.asarray(floats_of(data) if hasattr(data, "dtypes") and data.ndim == 2 else data, dtype=np.float64)
+            if hasattr(data, "dtypes") and data.ndim == 2:
+                data = floats_of(to_codes(data, self.estimator))
+            return np.asarray(data, dtype=np.float64)
         except (TypeError, ValueError) as error:
             raise NotApplicableError("it takes columns that are not numeric") from error
 
@@ -184,9 +188,9 @@ def _order(estimator: Any, features: tuple[str, ...]) -> Sources:
         if catboost_names is not None and list(catboost_names) == [str(place) for place in range(len(features))]:
             return np.arange(len(features))
         names = catboost_names
-    if names is not None and set(names) <= set(features):
-        places = {name: place for place, name in enumerate(features)}
-        return np.array([places[name] for name in names], dtype=np.intp)
+    places = match_names(names, features) if names is not None else None
+    if places is not None:
+        return np.array(places, dtype=np.intp)
     width = getattr(estimator, "n_features_in_", len(features))
     if width == len(features):  # without names, or signed as an array or under other names: by position
         return np.arange(width)

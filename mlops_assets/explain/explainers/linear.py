@@ -5,8 +5,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 
 from mlops_assets.errors import NotApplicableError
+from mlops_assets.explain.explainers.agreement import settle_space
 from mlops_assets.explain.explainers.design import Design, read_design
 from mlops_assets.explain.explainers.explainer import Explainer, Explanation, ExplanationSubject
+from mlops_assets.explain.explainers.library_margins import ask_margin
+from mlops_assets.explain.explainers.linear_booster import LinearBooster, read_linear_booster
 from mlops_assets.explain.explainers.sampling import frame_digest
 from mlops_assets.trees.arrays import Floats, Space
 
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _CELLS = 2_000_000
+_SPACE_ROWS = 8
 
 # What a linear predictor means, per family of scikit-learn estimators; each is checked on rows before it is trusted.
 _LOG_ODDS = ("LogisticRegression", "LogisticRegressionCV", "LinearDiscriminantAnalysis")
@@ -25,7 +29,9 @@ _LOG_LINK = ("PoissonRegressor", "GammaRegressor")
 
 
 class LinearExplainer(Explainer):
-    """Exact interventional SHAP values of a scikit-learn linear model, alone or behind a traceable preprocessing.
+    """Exact interventional SHAP values of a linear model, alone or behind a traceable preprocessing.
+
+    Models of scikit-learn, and XGBoost's linear booster (`gblinear`).
 
     For a linear predictor ``b + sum_j w_j x_j`` they are ``w_j (x_j - E[x_j])`` with the expectation over the
     background (Lundberg and Lee 2017, corollary 1; Štrumbelj and Kononenko 2014).
@@ -39,8 +45,13 @@ class LinearExplainer(Explainer):
     def __init__(self, subject: ExplanationSubject) -> None:
         self._design: Design = read_design(subject)
         estimator = self._design.estimator
-        weights, intercept = read_coefficients(estimator)
-        self.space = linear_space(estimator)
+        self._booster = read_linear_booster(estimator)
+        if self._booster is None:
+            weights, intercept = read_coefficients(estimator)
+            self.space = linear_space(estimator)
+        else:
+            weights, intercept = self._booster.weights, self._booster.intercept
+            self.space, self.precision = self._settled(self._booster, subject), np.dtype(np.float32)
         self.features, self.outputs = subject.features, subject.response.outputs
         if weights.shape != (len(self.outputs), len(self._design.sources)):
             raise NotApplicableError(
@@ -50,7 +61,7 @@ class LinearExplainer(Explainer):
         self._weights = weights.T  # (columns, outputs)
         self.background = subject.background
         self.background_digest = frame_digest(subject.background)
-        self._mean = self._design.matrix(self._design.transform(subject.background)).mean(axis=0)
+        self._mean = self._matrix(self._design.transform(subject.background)).mean(axis=0)
         self._base = intercept + self._mean @ self._weights
         self.rows_per_call = max(1, _CELLS // max(1, self._weights.size))
         total = self._design.roll_up(np.abs(self._weights)[None])[0]
@@ -81,7 +92,7 @@ class LinearExplainer(Explainer):
 
     def _explain(self, columns: "pd.DataFrame") -> Explanation:
         data = self._design.transform(columns)
-        distance = self._design.matrix(data) - self._mean
+        distance = self._matrix(data) - self._mean
         values = self._design.roll_up(distance[:, :, None] * self._weights[None])
         base = np.broadcast_to(self._base, (len(columns), len(self.outputs))).copy()
         return Explanation(values, base, self._predict(data))
@@ -89,10 +100,24 @@ class LinearExplainer(Explainer):
     def _predict(self, data: Any) -> Floats:
         # The estimator's own arithmetic, so that the residual is a finding and no identity.
         estimator = self._design.estimator
+        if self._booster is not None:
+            margin = ask_margin(estimator, data)
+            assert margin is not None  # XGBoost gives its own
+            return margin
         ask = getattr(estimator, "decision_function", None) or estimator.predict
         predicted = np.asarray(ask(data), dtype=np.float64)
         predicted = predicted.reshape(predicted.shape[0], -1)
         return np.log(predicted) if self.space == "log" else predicted
+
+    def _matrix(self, data: Any) -> Floats:
+        matrix = self._design.matrix(data)
+        return matrix if self._booster is None else self._booster.clean(matrix)
+
+    def _settled(self, booster: LinearBooster, subject: ExplanationSubject) -> Space:
+        rows = subject.background.head(_SPACE_ROWS)
+        margin = ask_margin(self._design.estimator, self._design.transform(rows))
+        assert margin is not None  # XGBoost gives its own
+        return settle_space(booster.space, margin, subject.response.of(rows), subject.response.space)
 
     def _none(self) -> Floats:
         return np.zeros((0, len(self.outputs)))
@@ -135,7 +160,7 @@ def read_coefficients(estimator: Any) -> tuple[Floats, Floats]:
     if name == "SGDOneClassSVM" and hasattr(estimator, "offset_"):
         intercept = -estimator.offset_
     if weights is None or intercept is None:
-        raise NotApplicableError(f"{name} is not a linear model of scikit-learn")
+        raise NotApplicableError(f"{name} is not a linear model of scikit-learn or XGBoost")
     weights = weights.toarray() if hasattr(weights, "toarray") else weights
     weights = np.atleast_2d(np.asarray(weights, dtype=np.float64))
     intercept = np.asarray(intercept, dtype=np.float64)

@@ -9,10 +9,15 @@ from mlops_assets.errors import NotApplicableError
 from mlops_assets.explain.explainers.agreement import settle_space
 from mlops_assets.explain.explainers.design import Design, read_design
 from mlops_assets.explain.explainers.explainer import Explainer, Explanation, ExplanationSubject
-from mlops_assets.models.booster_categories import as_categories
+from mlops_assets.explain.explainers.library_margins import (
+    ask_margin,
+    xgboost_booster,
+    xgboost_iterations,
+    xgboost_matrix,
+)
 from mlops_assets.trees.arrays import Floats, Space
 from mlops_assets.trees.read_boosters import xgboost_space
-from mlops_assets.trees.read_catboost import catboost_space
+from mlops_assets.trees.read_catboost import catboost_space, counts_given_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,9 +29,8 @@ _SPACE_ROWS = 8
 class NativeExplainer(Explainer):
     """SHAP values from the library's own exact algorithm.
 
-    CatBoost (``ShapValues``), where categorical or non-symmetric splits keep its trees from `TreeExplainer`; XGBoost
-    (``pred_contribs``), where it takes pandas' own categories. Space: that of the model's objective, as
-    `TreeExplainer` has it.
+    CatBoost (``ShapValues``), where splits on categories, texts or embeddings keep its trees from `TreeExplainer`; and
+    XGBoost (``pred_contribs``) where it is asked for. Space: that of the model's objective, as `TreeExplainer` has it.
     """
 
     KIND: ClassVar[Literal["NativeExplainer"]] = "NativeExplainer"
@@ -37,7 +41,12 @@ class NativeExplainer(Explainer):
         library = type(estimator).__module__.partition(".")[0]
         if library not in _ASK:
             raise NotApplicableError(f"{type(estimator).__name__} computes no exact contributions itself")
-        self._contributions, self._raw = _ASK[library]
+        if library == "catboost" and counts_given_rows(estimator):
+            raise NotApplicableError(
+                "some of its leaves have a value and no training rows: CatBoost then gives a row other contributions "
+                "beside other rows"
+            )
+        self._contributions = _ASK[library]
         self.features, self.outputs = subject.features, subject.response.outputs
         self.space = self._settled(_SPACE_OF[library](estimator), subject)
         if library == "xgboost":
@@ -52,15 +61,17 @@ class NativeExplainer(Explainer):
 
     def _settled(self, claimed: Space, subject: ExplanationSubject) -> Space:
         rows = subject.background.head(_SPACE_ROWS)
-        raw = np.asarray(self._raw(self._design.estimator, self._design.transform(rows)), np.float64)
-        additive = raw.reshape(len(rows), -1)
-        return settle_space(claimed, additive, subject.response.of(rows), subject.response.space)
+        return settle_space(claimed, self.own_margin(rows), subject.response.of(rows), subject.response.space)
 
     def predict(self, inputs: "pd.DataFrame") -> Floats:
         if not len(inputs):
             return np.zeros((0, len(self.outputs)))
-        data = self._design.transform(self.columns(inputs))
-        return np.asarray(self._raw(self._design.estimator, data), np.float64).reshape(len(inputs), -1)
+        return self.own_margin(inputs)
+
+    def own_margin(self, inputs: "pd.DataFrame") -> Floats:
+        margin = ask_margin(self._design.estimator, self._design.transform(self.columns(inputs)))
+        assert margin is not None  # of both libraries
+        return margin
 
     def explain(self, inputs: "pd.DataFrame") -> Explanation:
         if not len(inputs):
@@ -76,45 +87,23 @@ class NativeExplainer(Explainer):
 def _catboost_contributions(model: Any, data: Any) -> Any:
     from catboost import Pool
 
-    pool = Pool(data, cat_features=model.get_cat_feature_indices())
+    pool = Pool(
+        data,
+        cat_features=model.get_cat_feature_indices(),
+        text_features=model.get_text_feature_indices(),
+        embedding_features=model.get_embedding_feature_indices(),
+    )
     return model.get_feature_importance(pool, type="ShapValues")
 
 
-def _catboost_raw(model: Any, data: Any) -> Any:
-    return model.predict(data, prediction_type="RawFormulaVal")
-
-
 def _xgboost_contributions(model: Any, data: Any) -> Any:
-    return _booster(model).predict(_matrix(model, data), pred_contribs=True, iteration_range=_iterations(model))
-
-
-def _xgboost_raw(model: Any, data: Any) -> Any:
-    return _booster(model).predict(_matrix(model, data), output_margin=True, iteration_range=_iterations(model))
-
-
-def _booster(model: Any) -> Any:
-    return model.get_booster() if hasattr(model, "get_booster") else model
-
-
-def _matrix(model: Any, data: Any) -> Any:
-    from xgboost import DMatrix
-
-    if hasattr(data, "dtypes") and data.ndim == 2:
-        data = as_categories(data, model)
-    return DMatrix(data, missing=getattr(model, "missing", np.nan), enable_categorical=True)
-
-
-def _iterations(model: Any) -> tuple[int, int]:
-    best = getattr(model, "best_iteration", None) if getattr(model, "early_stopping_rounds", None) else None
-    return (0, best + 1) if best is not None else (0, 0)
+    matrix = xgboost_matrix(model, data)
+    return xgboost_booster(model).predict(matrix, pred_contribs=True, iteration_range=xgboost_iterations(model))
 
 
 def _xgboost_space(model: Any) -> Space:
-    return xgboost_space(_booster(model))
+    return xgboost_space(xgboost_booster(model))
 
 
 _SPACE_OF: dict[str, Callable[[Any], Space]] = {"catboost": catboost_space, "xgboost": _xgboost_space}
-_ASK = {
-    "catboost": (_catboost_contributions, _catboost_raw),
-    "xgboost": (_xgboost_contributions, _xgboost_raw),
-}
+_ASK: dict[str, Callable[[Any, Any], Any]] = {"catboost": _catboost_contributions, "xgboost": _xgboost_contributions}

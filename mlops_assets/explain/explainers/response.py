@@ -14,6 +14,7 @@ from mlops_assets.explain.decisions import Decision, label_places
 from mlops_assets.explain.explainers.answer_numbers import choose_output, finite, flatten_lists, is_numeric, to_floats
 from mlops_assets.explain.explainers.decision_rule import read_decision
 from mlops_assets.models.answers import read_answer
+from mlops_assets.models.column_names import match_names
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.models.native_input import floats_of, to_native_input
 from mlops_assets.models.prediction_failure import call_model, describe_failure
@@ -151,10 +152,12 @@ def _classifier_response(model: LoadedModel, classifier: _Classifier, probe: "pd
             return finite(positive_class_scores(answer, len(classes)), len(rows), len(outputs))
 
         first = to_floats(model.answer(to_fitted_columns(probe, classifier, model), method="predict_proba"))
+        if _has_several_labels(model, first, probe):
+            return _labels_response(model, classifier, probe)
         if first.shape[1] != len(classes):
             return None  # scores of a loss of one's own (LightGBM): no probabilities, and not one per class
         # Some libraries call raw scores so (XGBoost with binary:logitraw).
-        are_probabilities = bool(((first >= 0) & (first <= 1)).all())
+        are_probabilities = bool(((first >= 0) & (first <= 1)).all()) and not _answers_with_scores(classifier)
         space: Space = "probability" if are_probabilities else "margin"
         scores = positive_class_scores(first, len(classes))
         decision = read_decision(model, classifier, classes, scores, probe, space)
@@ -182,6 +185,32 @@ def _classifier_response(model: LoadedModel, classifier: _Classifier, probe: "pd
     )
 
 
+def _has_several_labels(model: LoadedModel, first: Floats, probe: "pd.DataFrame") -> bool:
+    """Whether a row may have several labels at once: `predict` says of each whether its probability is above 0.5."""
+    if model.native is None or model.predict_fn != "predict":
+        return False
+    answer = model.answer(probe)
+    if not 1 < len(answer) == first.shape[1] or not all(is_numeric(column) for column in answer.values()):
+        return False
+    return bool((to_floats(answer) == (first > 0.5)).all())
+
+
+def _labels_response(model: LoadedModel, classifier: object, probe: "pd.DataFrame") -> Response:
+    outputs = tuple(f"{column}:1" for column in model.answer(probe))
+
+    def probabilities(rows: "pd.DataFrame") -> Floats:
+        answer = to_floats(model.answer(to_fitted_columns(rows, classifier, model), method="predict_proba"))
+        return finite(answer, len(rows), len(outputs))
+
+    return Response("probability", outputs, None, probabilities)
+
+
+def _answers_with_scores(classifier: Any) -> bool:
+    """Whether what a booster calls probabilities are raw scores: XGBoost's `binary:logitraw`, losses of one's own."""
+    objective = getattr(classifier, "objective_", None) or getattr(classifier, "objective", None)
+    return callable(objective) or objective == "binary:logitraw"
+
+
 def to_fitted_columns(
     rows: "pd.DataFrame", estimator: object, model: LoadedModel | None = None
 ) -> "pd.DataFrame | NDArray[Any]":
@@ -200,8 +229,9 @@ def to_fitted_columns(
         return floats_of(rows).to_numpy() if getattr(estimator, "n_features_in_", None) == rows.shape[1] else rows
     if names is None:
         return rows
-    if set(names) <= set(rows.columns):
-        return rows[list(names)]
+    places = match_names(names, list(rows.columns))
+    if places is not None:
+        return rows.iloc[:, places]
     # Signed as an array, or under other names: by position.
     return floats_of(rows).to_numpy() if len(names) == rows.shape[1] else rows
 

@@ -9,6 +9,7 @@ from mlops_assets.errors import NotApplicableError
 from mlops_assets.explain.explainers.agreement import settle_space
 from mlops_assets.explain.explainers.design import Design, read_design
 from mlops_assets.explain.explainers.explainer import Explainer, Explanation, ExplanationSubject
+from mlops_assets.explain.explainers.library_margins import ask_margin
 from mlops_assets.explain.explainers.multi_output import explained_classes
 from mlops_assets.explain.explainers.sampling import frame_digest
 from mlops_assets.explain.explainers.shap_trees import ShapTrees
@@ -91,6 +92,9 @@ class TreeExplainer(Explainer):
             if len(inputs)
             else np.zeros((0, len(self.outputs)))
         )
+
+    def own_margin(self, inputs: "pd.DataFrame") -> Floats | None:
+        return ask_margin(self._design.estimator, self._design.transform(self.columns(inputs)))
 
     def expect(self, rows: int) -> None:
         if self._interventional is None:
