@@ -101,9 +101,8 @@ def looked_up_in_loops(module: str) -> set[tuple[str, str]]:
                 isinstance(each, ast.Call)
                 and isinstance(each.func, ast.Attribute)
                 and "names" in ast.unparse(each.func)
-            ):
-                if each.func.attr in ("index", "count"):
-                    found.add((module, ast.unparse(each)))
+            ) and each.func.attr in ("index", "count"):
+                found.add((module, ast.unparse(each)))
     return found
 
 
