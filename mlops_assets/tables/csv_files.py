@@ -17,7 +17,7 @@ from mlops_assets.storage.location import Location
 from mlops_assets.tables.files import FileFormat
 from mlops_assets.tables.text_files import lines_of, open_text_file, with_compressed
 
-_BLOCK_BYTES = 8 << 20
+_BLOCK_BYTES, _MOST_BLOCK_BYTES, _BYTES_PER_COLUMN = 8 << 20, 64 << 20, 8 << 10
 _RAGGED = re.compile(r"Expected (\d+) columns, got (\d+)")
 _UNREADABLE = re.compile(r"In CSV column #(\d+): .*?(?:conversion error to ([^:]+): (invalid UTF8 data)?|$)")
 
@@ -57,7 +57,7 @@ class CsvFiles(FileFormat):
         with open_text_file(file, self.name) as stream:
             explanation = self._explain(file, schema_of_file.names, rows)
             with explanation:
-                reader = arrow_csv.open_csv(stream, **self._options(file, names, types))
+                reader = arrow_csv.open_csv(stream, **self._options(file, names, types, len(in_file)))
             while True:
                 with self._explain(file, names, rows):
                     try:
@@ -68,10 +68,16 @@ class CsvFiles(FileFormat):
                 yield batch
 
     def _options(
-        self, file: Location, columns: Sequence[str] | None = None, types: Mapping[str, pa.DataType] | None = None
+        self,
+        file: Location,
+        columns: Sequence[str] | None = None,
+        types: Mapping[str, pa.DataType] | None = None,
+        width: int = 0,
     ) -> dict[str, object]:
+        # A batch costs a time per column, whatever its rows: those of wide files are not ever shorter.
+        block_bytes = min(max(_BLOCK_BYTES, width * _BYTES_PER_COLUMN), _MOST_BLOCK_BYTES)
         return {
-            "read_options": arrow_csv.ReadOptions(block_size=_BLOCK_BYTES),
+            "read_options": arrow_csv.ReadOptions(block_size=block_bytes),
             "parse_options": arrow_csv.ParseOptions(delimiter=self._delimiter(file), newlines_in_values=True),
             "convert_options": arrow_csv.ConvertOptions(
                 include_columns=columns,
