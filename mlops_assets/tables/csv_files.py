@@ -46,8 +46,8 @@ class CsvFiles(FileFormat):
     null_values: tuple[str, ...] = ("",)
 
     def schema(self, file: Location) -> pa.Schema:
-        _refuse_separator_line(file)
         with open_text_file(file, self.name) as stream, self._explain(file, [], 0):
+            _refuse_separator_line(file)
             names = arrow_csv.open_csv(stream, **self._options(file)).schema.names
         return pa.schema([(name, self.types.get(name, pa.string())) for name in names])
 

@@ -41,7 +41,7 @@ def _plain(kind: pa.DataType) -> pa.DataType:
 
 
 def _is_list(kind: pa.DataType) -> bool:
-    return pat.is_list(kind) or pat.is_large_list(kind)
+    return bool(pat.is_list(kind) or pat.is_large_list(kind))
 
 
 def _promote_structs(first: pa.StructType, second: pa.StructType) -> pa.DataType | None:
