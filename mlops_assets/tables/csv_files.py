@@ -15,7 +15,7 @@ from pyarrow import csv as arrow_csv
 
 from mlops_assets.errors import TableError
 from mlops_assets.storage.location import Location
-from mlops_assets.tables.files import FileFormat
+from mlops_assets.tables.files import FileFormat, translate_read_errors
 from mlops_assets.tables.text_files import lines_of, open_text_file, with_compressed
 
 _BLOCK_BYTES = 8 << 20
@@ -46,8 +46,9 @@ class CsvFiles(FileFormat):
     null_values: tuple[str, ...] = ("",)
 
     def schema(self, file: Location) -> pa.Schema:
-        with open_text_file(file, self.name) as stream, self._explain(file, [], 0):
+        with translate_read_errors(file):
             _refuse_separator_line(file)
+        with open_text_file(file, self.name) as stream, self._explain(file, [], 0):
             names = arrow_csv.open_csv(stream, **self._options(file)).schema.names
         return pa.schema([(name, self.types.get(name, pa.string())) for name in names])
 
