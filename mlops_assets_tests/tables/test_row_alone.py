@@ -25,7 +25,7 @@ DAY = "2024-01-02"
 TEXTS = [DAY, "2024-01-02T10:11:12", "10:11", "NA", "null", "nan", "001", "1_000", "true", "1e400", "x", None]
 
 
-def verdicts(path, kind, scratch, required=False) -> dict[int, object]:
+def verdicts(path, kind, scratch, required=False) -> dict[int, str]:
     """By id: the accepted value as text, or ``refused``."""
     table = TableSource(Location.parse(str(path)), row_key=("id",)).open()
     schema = Schema([ColSpec(kind, "x", required=required)])
