@@ -191,7 +191,7 @@ def _common_schema(
         if common is None:
             common = schema
             continue
-        if schema.names == common.names and schema.types == common.types:
+        if schema.names == common.names and schema.types == common.types and _marks(schema) == _marks(common):
             continue
         for column in schema:
             at = common.get_field_index(column.name)
@@ -199,7 +199,10 @@ def _common_schema(
                 common = common.append(column)
                 continue
             earlier = common.field(at)
-            if pa.types.is_null(earlier.type):
+            several = reader.several_kinds(column.name)
+            if several is not None and several.metadata in (column.metadata, earlier.metadata):
+                common = common.set(at, several)
+            elif pa.types.is_null(earlier.type):
                 common = common.set(at, column)
             elif column.type != earlier.type and not pa.types.is_null(column.type):
                 if (kind := declared.get(column.name)) is not None:
@@ -218,6 +221,9 @@ def _common_schema(
                 if (both := promote(earlier.type, column.type)) is not None:
                     common = common.set(at, earlier.with_type(both))
                     continue
+                if several is not None:
+                    common = common.set(at, several)
+                    continue
                 raise TableError(
                     f"Column {column.name!r} is {column.type} here and {earlier.type} in the table's earlier files",
                     where=file.location.uri,
@@ -230,6 +236,10 @@ def _common_schema(
     if len(files) > 1:
         common = pa.schema([each.with_nullable(True) for each in common], common.metadata)
     return common, mixed
+
+
+def _marks(schema: pa.Schema) -> list[Mapping[bytes, bytes] | None]:
+    return [column.metadata for column in schema]
 
 
 def _partition_fields(
