@@ -48,20 +48,21 @@ class JsonLinesFiles(FileFormat):
 
     def schema(self, file: Location) -> pa.Schema:
         declared = pa.schema([(name, pa.string()) for name in sorted(self.declared)]) if self.declared else None
-        schema, several, refused = declared, frozenset[str](), None
+        schema, several, refused, doubtful, rows = declared, frozenset[str](), None, False, 0
         try:
             with self._open(file) as stream:
                 reader = _open_json(stream, declared)
                 schema = reader.schema
-                # All of it, for a type is no guess from a first block.
-                doubtful = any(any(map(_holds_large_floats, batch.columns)) for batch in reader)
+                for batch in reader:  # all of it: a type is no guess from a first block
+                    rows += batch.num_rows
+                    doubtful = doubtful or any(map(_holds_large_floats, batch.columns))
         except pa.ArrowInvalid as error:
-            doubtful, refused = True, error
-        if doubtful:
+            refused = error
+        if doubtful or refused is not None:
             with lines_of(file) as lines:
                 found = find_kinds(lines, self.declared)
             if found is None and refused is not None:
-                raise _explain(refused, file, schema, 0) from refused
+                raise _explain(refused, file, schema, rows) from refused
             if found is not None and (refused is not None or found[1]):
                 schema, several = found
         absent = self.declared - _members(file, self.declared) if self.declared else set()

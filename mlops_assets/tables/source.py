@@ -101,7 +101,7 @@ class TableSource:
         files = table_files(self.location, reader)
         declared = {name: arrow_type(kind, where=uri) for name, kind in self.types.items()}
         stored, mixed = _common_schema(files, reader, declared)
-        partitions = _partition_fields(files, stored, reader, self.types)
+        partitions = _partition_fields(files, stored)
         schema = pa.schema([*stored, *partitions], metadata=stored.metadata)
 
         rows_of_files: list[int] = []
@@ -126,7 +126,7 @@ class TableSource:
                 partition_base_dir=self.location.path if partitions else None,
             )
 
-        untyped = set(schema.names) if reader.name == "csv" else set()
+        untyped = set(schema.names) if reader.name == "csv" else {column.name for column in partitions}
         table = key_rows(
             schema,
             batches,
@@ -242,10 +242,8 @@ def _marks(schema: pa.Schema) -> list[Mapping[bytes, bytes] | None]:
     return [column.metadata for column in schema]
 
 
-def _partition_fields(
-    files: Sequence[TableFile], stored: pa.Schema, reader: FileFormat, types: Mapping[str, str]
-) -> list[pa.Field]:
-    """One field per ``name=value`` folder: text for CSV, else int64 where every folder's value is a plain integer."""
+def _partition_fields(files: Sequence[TableFile], stored: pa.Schema) -> list[pa.Field]:
+    """One field per ``name=value`` folder, as text: a type found in all values would change with another folder."""
     names = list(dict.fromkeys(name for file in files for name in file.partition))
     fields, in_files = [], set(stored.names)
     for name in names:
@@ -255,16 +253,8 @@ def _partition_fields(
                 where=files[0].location.uri,
                 fix="Rename one of them",
             )
-        values = [file.partition.get(name) for file in files]
-        whole = all(value is None or _is_whole(value) for value in values) and any(values)
-        as_text = reader.name == "csv" or name in types  # a declared type is given by the contract, row by row
-        fields.append(pa.field(name, pa.int64() if whole and not as_text else pa.string()))
+        fields.append(pa.field(name, pa.string()))
     return fields
-
-
-def _is_whole(text: str) -> bool:
-    digits = text.removeprefix("-")
-    return digits.isascii() and digits.isdigit() and str(int(text)) == text and -(2**63) <= int(text) < 2**63
 
 
 def _constant(file: TableFile, field: pa.Field) -> pa.Scalar:

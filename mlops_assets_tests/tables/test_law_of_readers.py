@@ -191,3 +191,22 @@ def test_rejected_rows_show_the_json_text(tmp_path):
         ("1, 2", "duplicate_key"),
         ('"a"', "not_parseable"),
     ]
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "jsonl", "csv"])
+def test_the_value_of_a_folder_does_not_depend_on_other_folders(tmp_path, suffix):
+    found = []
+    for at, value in enumerate(["12", "007", "x", "__HIVE_DEFAULT_PARTITION__"]):
+        folder = tmp_path / f"x={value}"
+        folder.mkdir()
+        if suffix == "parquet":
+            pq.write_table(pa.table({"id": [at]}), folder / "a.parquet")
+        else:
+            (folder / f"a.{suffix}").write_text(f'{{"id": {at}}}\n' if suffix == "jsonl" else f"id\n{at}\n")
+        found.append([verdicts(tmp_path, TARGETS[name], False, tmp_path) for name in ("long", "string")])
+    longs, strings = found[-1]
+    assert longs == {0: "12", 1: "7", 2: "refused", 3: "None"}
+    assert strings == {0: "'12'", 1: "'007'", 2: "'x'", 3: "None"}
+    for count, (some_longs, some_strings) in enumerate(found, 1):
+        assert some_longs == {at: longs[at] for at in range(count)}
+        assert some_strings == {at: strings[at] for at in range(count)}
