@@ -12,6 +12,7 @@ from mlops_assets.arrow.type_kinds import is_nested
 from mlops_assets.errors import TableError, describe_without_values
 from mlops_assets.storage.location import Location
 from mlops_assets.tables.files import FileFormat, looks_like, translate_read_errors
+from mlops_assets.tables.int96 import Unit, int96_columns, int96_unit
 
 _BUFFER_BYTES = 1 << 20
 """Column chunks are read through a buffer of this size; whole ones would make memory grow with the row group."""
@@ -27,17 +28,32 @@ class ParquetFiles(FileFormat):
     name = "parquet"
     extensions = (".parquet", ".pq", ".parq")
 
+    def __init__(self) -> None:
+        self.is_as_stored = True
+        """Whether Arrow by itself reads the files whose schemas were asked for to the same values."""
+
     def schema(self, file: Location) -> pa.Schema:
         with translate_read_errors(file), file.filesystem.open_input_file(file.path) as stream:
-            return self._open(stream, file).schema_arrow
+            parquet = self._open(stream, file)
+            columns = int96_columns(parquet)
+            if not columns:
+                return parquet.schema_arrow
+            self.is_as_stored = False
+            try:
+                with file.filesystem.open_input_file(file.path) as other:
+                    streams = {"ns": stream, "us": other}
+                    unit = int96_unit(lambda unit: self._open(streams[unit], file, unit), columns, file)
+                return self._open(stream, file, unit).schema_arrow
+            except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+                raise _unreadable(file, error) from error
 
     def is_without_rows(self, file: Location, /) -> bool:
         with translate_read_errors(file), file.filesystem.open_input_file(file.path) as stream:
             return bool(self._open(stream, file).metadata.num_rows == 0)
 
-    def batches(self, file: Location, _schema: pa.Schema, columns: Sequence[str], /) -> Iterator[pa.RecordBatch]:
+    def batches(self, file: Location, schema: pa.Schema, columns: Sequence[str], /) -> Iterator[pa.RecordBatch]:
         with translate_read_errors(file), file.filesystem.open_input_file(file.path) as stream:
-            parquet = self._open(stream, file)
+            parquet = self._open(stream, file, _unit_of(schema))
             names_in_file = set(parquet.schema_arrow.names)
             names = [column for column in columns if column in names_in_file]
             if not names:
@@ -56,7 +72,8 @@ class ParquetFiles(FileFormat):
                 raise _unreadable(file, error) from error
 
     @staticmethod
-    def _open(stream: pa.NativeFile, file: Location) -> pq.ParquetFile:
+    def _open(stream: pa.NativeFile, file: Location, int96: Unit = "us") -> pq.ParquetFile:
+        stream.seek(0)
         head = stream.read(512)
         if not head.startswith((b"PAR1", b"PARE")):
             what = looks_like(head) or "unknown bytes"
@@ -67,9 +84,16 @@ class ParquetFiles(FileFormat):
             )
         stream.seek(0)
         try:
-            return pq.ParquetFile(stream, buffer_size=_BUFFER_BYTES, pre_buffer=False)
+            return pq.ParquetFile(
+                stream, buffer_size=_BUFFER_BYTES, pre_buffer=False, coerce_int96_timestamp_unit=int96
+            )
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
             raise _unreadable(file, error) from error
+
+
+def _unit_of(schema: pa.Schema) -> Unit:
+    """What INT96 is read as: the table's schema was made of what its files need."""
+    return "ns" if any("timestamp[ns" in str(kind) for kind in schema.types) else "us"
 
 
 def scan_format() -> ds.ParquetFileFormat:

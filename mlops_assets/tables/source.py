@@ -135,7 +135,7 @@ class TableSource:
             columns=self.columns,
             limit=self.limit,
             text_columns=frozenset(untyped),
-            lazy=lazy if reader.name == "parquet" else None,
+            lazy=lazy if isinstance(reader, ParquetFiles) and reader.is_as_stored else None,
             parts=lambda: tuple(rows_of_files),
         )
         return declare_types(table, self.types)

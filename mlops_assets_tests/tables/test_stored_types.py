@@ -13,7 +13,7 @@ from mlflow.types import ColSpec, DataType, Schema
 from mlflow.types.schema import Array, Object, Property
 
 from mlops_assets.arrow.input_table import InputTable
-from mlops_assets.errors import ContractError
+from mlops_assets.errors import ContractError, TableError
 from mlops_assets.scoring.apply_contract import apply_contract
 from mlops_assets.signatures.contract.contract import ContractPolicy
 from mlops_assets.storage.location import Location
@@ -88,11 +88,34 @@ def test_times_of_day_and_durations_are_no_datetimes(tmp_path, values):
         verdicts(table, DataType.datetime, tmp_path)
 
 
+FAR = datetime(9999, 12, 31)
+
+
 def test_int96_beyond_the_years_of_nanoseconds_is_not_wrapped(tmp_path):
-    far = pa.array([datetime(3000, 1, 1)], pa.timestamp("us"))
-    pq.write_table(pa.table({"id": [0], "x": far}), tmp_path / "in.parquet", use_deprecated_int96_timestamps=True)
-    table = TableSource(Location.parse(str(tmp_path / "in.parquet")), row_key=("id",)).open()
-    assert verdicts(table, DataType.datetime, tmp_path) == [REFUSED]
+    values = pa.array([FAR, TIME], pa.timestamp("us"))
+    table = parquet(tmp_path / "in.parquet", values, use_deprecated_int96_timestamps=True)
+    assert table.reader().read_all()["x"].to_pylist() == [FAR, TIME]
+    assert table.dataset() is None
+    assert verdicts(table, DataType.datetime, tmp_path) == [REFUSED, pd.Timestamp(TIME)]
+
+
+def test_int96_nanoseconds_are_kept(tmp_path):
+    values = pa.array([None, 1, 10**18 + 1], pa.timestamp("ns"))
+    table = parquet(tmp_path / "in.parquet", values, use_deprecated_int96_timestamps=True)
+    assert verdicts(table, DataType.datetime, tmp_path) == [None, pd.Timestamp(1), pd.Timestamp(10**18 + 1)]
+
+
+def test_int96_that_no_type_holds_is_refused(tmp_path):
+    table = pa.table({"a": pa.array([FAR], pa.timestamp("us")), "b": pa.array([1], pa.timestamp("ns"))})
+    pq.write_table(table, tmp_path / "in.parquet", use_deprecated_int96_timestamps=True)
+    with pytest.raises(TableError, match=r"INT96 times \(columns 'a', 'b'\) with nanoseconds"):
+        TableSource(Location.parse(str(tmp_path / "in.parquet"))).open()
+
+
+def test_a_nested_int96_is_not_wrapped(tmp_path):
+    values = pa.array([[FAR], [TIME, None], None], pa.list_(pa.timestamp("us")))
+    table = parquet(tmp_path / "in.parquet", values, use_deprecated_int96_timestamps=True)
+    assert table.reader().read_all()["x"].to_pylist() == [[FAR], [TIME, None], None]
 
 
 DUCKDB = {
