@@ -38,8 +38,8 @@ def int96_unit(open_as: Callable[[Unit], pq.ParquetFile], columns: list[str], fi
                 far |= bool(np.any(np.abs(micros) > (2**63 - 1) // 1000))
                 if fine and far:
                     raise TableError(
-                        f"INT96 times (columns {list_some(columns)}) with nanoseconds, and some outside the years 1678 to "
-                        "2261: no type holds both",
+                        f"INT96 times (columns {list_some(columns)}) with nanoseconds, and some outside the years "
+                        "1678 to 2261: no type holds both",
                         where=file.uri,
                         fix="Write them as timestamps in microseconds",
                     )
