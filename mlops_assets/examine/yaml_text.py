@@ -121,13 +121,14 @@ def _trust(proposal: Proposal) -> list[str]:
     if proposal.code_execution is not None:
         return [
             f"  # Loading this model runs code that comes with it: {_one_line(proposal.code_execution)}.",
-            "  # Whoever can write to the registry can then run code here. If you trust them, remove the # below.",
+            "  # Whoever can write to the registry can then run code here. If you trust them, remove the # and the",
+            "  # blank after it below.",
             "  # trust: {allow_pickle: true}",
         ]
     if proposal.untrusted_types:
         return [
             "  # The model's files hold types that are not trusted here. Look each of them up; if they run nothing of",
-            "  # the model's, remove the # below.",
+            "  # the model's, remove the # and the blank after it below.",
             f"  # trust: {flow({'trusted_types': list(proposal.untrusted_types)})}",
         ]
     return []
