@@ -108,7 +108,9 @@ def test_tools_check_for_the_oldest_python_that_is_allowed():
 @pytest.mark.skipif(not find_spec("cyclonedx_py"), reason="needs the extra `release`")
 def test_the_list_of_dependencies_names_this_package_and_dagster(tmp_path):
     place = tmp_path / "sbom.json"
-    listed = re.search(r"^\.venv/bin/cyclonedx-py ((?:.*\\\n)?.*)$", (CHECKOUT / ".ci/release").read_text("utf-8"), re.M)
+    listed = re.search(
+        r"^\.venv/bin/cyclonedx-py ((?:.*\\\n)?.*)$", (CHECKOUT / ".ci/release").read_text("utf-8"), re.M
+    )
     assert listed, "the command of .ci/release"
     command = listed[1].replace("dist/sbom.json", str(place)).replace("$environment/bin/python", sys.executable)
     arguments = shlex.split(command.replace("\\\n", " "))

@@ -11,7 +11,13 @@ from sklearn.svm import SVR
 
 from mlops_assets.errors import ConfigurationError
 from mlops_assets.registry_component import RegistrySettings
-from mlops_assets.scaffold.examine_models import MOST_EXAMINED, RegistryExamination, RegistryRequest, examine_models, parse_tags
+from mlops_assets.scaffold.examine_models import (
+    MOST_EXAMINED,
+    RegistryExamination,
+    RegistryRequest,
+    examine_models,
+    parse_tags,
+)
 from mlops_assets.scaffold.registry_yaml import write_registry_yaml
 from mlops_assets_tests.scaffold.test_init import SRC
 
@@ -132,7 +138,9 @@ def test_a_model_with_settings_of_its_own_is_trusted_without_a_second_entry(own,
     text = write_registry_yaml(examination)
     untrusted = parse_yaml_with_source_position(text).value["attributes"]
     assert untrusted.get("models", {}) == dict.fromkeys(own, settings)
-    opened = uncomment(text, "trust:", *(() if own else ("models:",)), *(f"{name}: {{trust" for name in ("churn", "fraud")))
+    opened = uncomment(
+        text, "trust:", *(() if own else ("models:",)), *(f"{name}: {{trust" for name in ("churn", "fraud"))
+    )
     keys = [key.value for key, _ in models_node(opened).value]
     assert sorted(keys) == ["churn", "fraud"], "a duplicate key is kept by YAML's parser, and drops the first"
     models = parse_yaml_with_source_position(opened).value["attributes"]["models"]
