@@ -7,10 +7,10 @@ graph cannot do without and does the bare work: read the table, load the champio
 row with `shap`, write two Parquet files.
 
 *models*: a code location of that many models in a fresh process: *load* is `load_from_defs_folder`, *serve* what
-Dagster's code server does with the result before it answers (the repository, its jobs, its snapshot). *yaml* is a folder
-with a `defs.yaml` per model; *registry* is one `MlflowRegistryComponent` that knows its models already; *plain* is a code
-location in Python with as many assets, checks, jobs and sensors per model, of which the functions are empty: what Dagster
-itself costs. The last column divides by *plain* of the same run.
+Dagster's code server does with the result before it answers (the repository, its jobs, its snapshot). *yaml* is a
+folder with a `defs.yaml` per model; *registry* is one `MlflowRegistryComponent` that knows its models already; *plain*
+is a code location in Python with as many assets, checks, jobs and sensors per model, of which the functions are empty:
+what Dagster itself costs. The last column divides by *plain* of the same run.
 
 Seconds of the processor, user and system, of one process. Resident memory on Linux.
 """

@@ -80,7 +80,7 @@ def apply_settings(place: Path, settings: Mapping[str, Any]) -> int:
 
 
 def remove_comment_mark(line_of_output: str, folder: Path) -> int:
-    """Do what `init` says about a line of the YAML, which is found from `folder`; returns how many lines were edited."""
+    """Do what `init` says about a line of the YAML, from `folder`; returns how many lines were edited."""
     match = _COMMENTED.search(line_of_output)
     if match is None:
         return 0
