@@ -34,7 +34,7 @@ OTHER_WORDS = {
     "large_string", "large_binary", "mlops_assets", "input_example", "client_kwargs", "move_alias",
     # a model's own methods and attributes
     "predict_proba", "explain_samples", "explain_model", "explain_base", "explain_space", "feature_names_out",
-    "base_values", "native_importance", "predict_fn",
+    "base_values", "native_importance", "predict_fn", "categorical_feature",
     # of Dagster's project files, of MLflow's Python, of the command line
     "root_module", "load_from", "python_module", "python_package", "python_file", "autoload_defs_module",
     "save_model", "tracking_uri",

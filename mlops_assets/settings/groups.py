@@ -192,7 +192,10 @@ class ResumeSettings(SettingsGroup):
 
 
 # By name: their module imports NumPy. A test compares them.
-EXPLAINERS = ("ModelExplainer", "TreeExplainer", "LinearExplainer", "NativeExplainer", "PermutationExplainer")
+EXPLAINERS = (
+    *("ModelExplainer", "TreeExplainer", "LinearExplainer", "NativeExplainer", "SumExplainer"),
+    "PermutationExplainer",
+)
 
 
 class ExplainSettings(SettingsGroup):

@@ -5,6 +5,7 @@ declared type is read as text, and the contract parses it, row by row.
 """
 
 import csv
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,10 +15,11 @@ from pyarrow import csv as arrow_csv
 
 from mlops_assets.errors import TableError, describe_without_values
 from mlops_assets.storage.location import Location
-from mlops_assets.tables.files import FileFormat
+from mlops_assets.tables.files import FileFormat, translate_read_errors
 from mlops_assets.tables.text_files import lines_of, open_text_file, with_compressed
 
-_BLOCK_BYTES = 8 << 20
+_BLOCK_BYTES, _MOST_BLOCK_BYTES, _BYTES_PER_COLUMN = 8 << 20, 64 << 20, 8 << 10
+_SEPARATOR_LINE = re.compile(r'"?sep=(.)"?[\r\n]*', re.IGNORECASE)
 _RAGGED = re.compile(r"Expected (\d+) columns, got (\d+)")
 _UNREADABLE = re.compile(r"In CSV column #(\d+): .*?(?:conversion error to ([^:]+): (invalid UTF8 data)?|$)")
 
@@ -44,6 +46,8 @@ class CsvFiles(FileFormat):
     null_values: tuple[str, ...] = ("",)
 
     def schema(self, file: Location) -> pa.Schema:
+        with translate_read_errors(file):
+            _refuse_separator_line(file)
         with open_text_file(file, self.name) as stream, self._explain(file, [], 0):
             names = arrow_csv.open_csv(stream, **self._options(file)).schema.names
         return pa.schema([(name, self.types.get(name, pa.string())) for name in names])
@@ -57,7 +61,7 @@ class CsvFiles(FileFormat):
         with open_text_file(file, self.name) as stream:
             explanation = self._explain(file, schema_of_file.names, rows)
             with explanation:
-                reader = arrow_csv.open_csv(stream, **self._options(file, names, types))
+                reader = arrow_csv.open_csv(stream, **self._options(file, names, types, len(in_file)))
             while True:
                 with self._explain(file, names, rows):
                     try:
@@ -68,10 +72,16 @@ class CsvFiles(FileFormat):
                 yield batch
 
     def _options(
-        self, file: Location, columns: Sequence[str] | None = None, types: Mapping[str, pa.DataType] | None = None
+        self,
+        file: Location,
+        columns: Sequence[str] | None = None,
+        types: Mapping[str, pa.DataType] | None = None,
+        width: int = 0,
     ) -> dict[str, object]:
+        # A batch costs a time per column, whatever its rows: those of wide files are not ever shorter.
+        block_bytes = min(max(_BLOCK_BYTES, width * _BYTES_PER_COLUMN), _MOST_BLOCK_BYTES)
         return {
-            "read_options": arrow_csv.ReadOptions(block_size=_BLOCK_BYTES),
+            "read_options": arrow_csv.ReadOptions(block_size=block_bytes),
             "parse_options": arrow_csv.ParseOptions(delimiter=self._delimiter(file), newlines_in_values=True),
             "convert_options": arrow_csv.ConvertOptions(
                 include_columns=columns,
@@ -87,6 +97,18 @@ class CsvFiles(FileFormat):
 
     def _explain(self, file: Location, columns: Sequence[str], rows: int) -> "_ErrorExplanation":
         return _ErrorExplanation(file, self._delimiter(file), columns, rows)
+
+
+def _refuse_separator_line(file: Location) -> None:
+    """Refuse Excel's ``sep=;`` as a first line: read as the header, every column of the table would be missing."""
+    with lines_of(file) as text:
+        found = _SEPARATOR_LINE.fullmatch(text.readline(16))
+    if found:
+        raise TableError(
+            f"The first line is Excel's separator line sep={found[1]}, not the columns' names",
+            where=file.uri,
+            fix=f"Remove the line, and set `inputs: {{delimiter: {json.dumps(found[1])}}}`",
+        )
 
 
 @dataclass(frozen=True)

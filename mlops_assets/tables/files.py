@@ -53,6 +53,10 @@ class FileFormat(ABC):
             The file is not of this format.
         """
 
+    def is_without_rows(self, _file: Location, /) -> bool:
+        """Whether a file's own bookkeeping says that it has no rows; False where only reading would show it."""
+        return False
+
     @abstractmethod
     def batches(self, file: Location, schema: pa.Schema, columns: Sequence[str], /) -> Iterator[pa.RecordBatch]:
         """The rows of one file in order, with at least those of `columns` that it has; bounded memory.
@@ -171,8 +175,9 @@ def align_columns(
             columns.append(column if column.type == field.type else column.cast(field.type))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             raise TableError(
-                f"Column {field.name!r} is {column.type} here and {field.type} in the table's other files",
+                f"Column {field.name!r} is {column.type} here and {field.type} in the whole table, which cannot hold "
+                "every value of this file exactly",
                 where=file.uri,
-                fix="Write the files with one type",
+                fix="Write the files with one type, or declare the column's under inputs.types",
             ) from error
     return pa.RecordBatch.from_arrays(columns, schema=schema)

@@ -1,4 +1,8 @@
-"""JSON Lines as input: one object per line, with the types that Arrow finds unless others are given."""
+"""JSON Lines as input: one object per line, with the types that Arrow finds unless others are given.
+
+JSON has no dates: what stands in quotes is text, at any depth, whatever it looks like. Where a signature asks for a
+datetime, the contract reads it as ISO 8601, row by row.
+"""
 
 import json
 import re
@@ -7,9 +11,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import json as arrow_json
 
 from mlops_assets.errors import TableError, describe_without_values
+from mlops_assets.signatures.contract.column_matching import ISO_TEXT
 from mlops_assets.storage.location import Location
 from mlops_assets.tables.files import FileFormat
 from mlops_assets.tables.json_text import JsonValuesAsText
@@ -19,6 +25,7 @@ _BLOCK_BYTES = 32 << 20
 _CHANGED = re.compile(r"Column\(/?([^)]*)\) changed from (\S+) to (\S+)(?: in row (\d+))?")
 _UNCONVERTED = re.compile(r"Failed to convert JSON to ([^,]+),")
 _INVALID = re.compile(r"JSON parse error: (.*?)(?: in row (\d+))?$")
+_EXACT = 2**53
 _HOLDS_ANYTHING = "Give the column a type under types, for example string or double"
 
 
@@ -43,10 +50,11 @@ class JsonLinesFiles(FileFormat):
         with self._open(file) as stream:
             schema = self._reader(stream, declared, file).schema
         absent = self.declared - _members(file, self.declared) if self.declared else set()
-        return pa.schema([field for field in schema if field.name not in absent])
+        fields = (field.with_type(_times_as_text(field.type)) for field in schema if field.name not in absent)
+        return pa.schema([field.with_metadata(ISO_TEXT) if _holds_text(field.type) else field for field in fields])
 
     def batches(self, file: Location, schema: pa.Schema, _columns: Sequence[str], /) -> Iterator[pa.RecordBatch]:
-        rows = 0
+        rows, checked = 0, False
         with self._open(file) as stream:
             reader = self._reader(stream, schema, file)
             while True:
@@ -57,6 +65,9 @@ class JsonLinesFiles(FileFormat):
                 except pa.ArrowInvalid as error:
                     raise _explain(error, file, reader.schema, rows) from error
                 rows += batch.num_rows
+                if not checked and any(_holds_large_floats(column) for column in batch.columns):
+                    _refuse_rounded(file, self.declared)
+                    checked = True
                 yield batch
 
     @contextmanager
@@ -78,6 +89,50 @@ class JsonLinesFiles(FileFormat):
             )
         except pa.ArrowInvalid as error:
             raise _explain(error, file, schema, 0) from error
+
+
+def _times_as_text(kind: pa.DataType) -> pa.DataType:
+    """`kind` with text in place of the times that Arrow guesses from how all texts of a first block look."""
+    if pa.types.is_timestamp(kind):
+        return pa.string()
+    if pa.types.is_list(kind):
+        return pa.list_(kind.value_field.with_type(_times_as_text(kind.value_type)))
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(_times_as_text(field.type)) for field in kind])
+    return kind
+
+
+def _holds_text(kind: pa.DataType) -> bool:
+    return pa.types.is_string(kind) or any(_holds_text(kind.field(at).type) for at in range(kind.num_fields))
+
+
+def _holds_large_floats(values: pa.Array) -> bool:
+    """Whether a value is so large that it may have been an integer which no float holds."""
+    if pa.types.is_floating(values.type):
+        return bool(pc.any(pc.greater_equal(pc.abs(values), _EXACT)).as_py())
+    if pa.types.is_struct(values.type):
+        return any(map(_holds_large_floats, values.flatten()))
+    return pa.types.is_list(values.type) and _holds_large_floats(values.flatten())
+
+
+def _refuse_rounded(file: Location, declared: frozenset[str]) -> None:
+    """Refuse integers that Arrow rounds because their column holds fractions, or integers of more than 63 bits, too."""
+    with lines_of(file) as text:
+        for number, line in enumerate(text, 1):
+            row = json.loads(line) if line.strip() else {}
+            for name, value in row.items():
+                if name not in declared and any(
+                    isinstance(each, int)
+                    and abs(each) >= _EXACT
+                    and (abs(each) >= 1 << 1024 or int(float(each)) != each)
+                    for each in _numbers(value)
+                ):
+                    raise TableError(
+                        f"Column {name!r} holds an integer in line {number} that a double cannot hold exactly, and "
+                        "other numbers that are no int64",
+                        where=file.uri,
+                        fix=_HOLDS_ANYTHING,
+                    )
 
 
 def _members(file: Location, names: frozenset[str]) -> set[str]:

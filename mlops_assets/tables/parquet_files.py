@@ -31,6 +31,10 @@ class ParquetFiles(FileFormat):
         with translate_read_errors(file), file.filesystem.open_input_file(file.path) as stream:
             return self._open(stream, file).schema_arrow
 
+    def is_without_rows(self, file: Location, /) -> bool:
+        with translate_read_errors(file), file.filesystem.open_input_file(file.path) as stream:
+            return bool(self._open(stream, file).metadata.num_rows == 0)
+
     def batches(self, file: Location, _schema: pa.Schema, columns: Sequence[str], /) -> Iterator[pa.RecordBatch]:
         with translate_read_errors(file), file.filesystem.open_input_file(file.path) as stream:
             parquet = self._open(stream, file)

@@ -20,6 +20,7 @@ from mlops_assets.tables.files import FileFormat, TableFile, align_columns, tabl
 from mlops_assets.tables.json_lines_files import JsonLinesFiles
 from mlops_assets.tables.mixed_columns import refuse_inconvertible, share_columns
 from mlops_assets.tables.parquet_files import ParquetFiles, scan_format
+from mlops_assets.tables.promotion import promote
 
 __all__ = ["FORMATS", "InputTable", "TableFormat", "TableSource"]
 
@@ -207,6 +208,15 @@ def _common_schema(
                     refuse_inconvertible(column.name, column.type, kind, file.location)
                     mixed[column.name] = kind
                     common = common.set(at, earlier.with_type(pa.string()))
+                    continue
+                if reader.is_without_rows(file.location):
+                    continue
+                if reader.is_without_rows(met[column.name][1].location):
+                    met[column.name] = (column.type, file)
+                    common = common.set(at, column)
+                    continue
+                if (both := promote(earlier.type, column.type)) is not None:
+                    common = common.set(at, earlier.with_type(both))
                     continue
                 raise TableError(
                     f"Column {column.name!r} is {column.type} here and {earlier.type} in the table's earlier files",

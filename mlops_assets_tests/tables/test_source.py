@@ -92,8 +92,8 @@ class TestParquet:
 
     def test_files_that_disagree_on_a_type_are_named(self, tmp_path):
         pq.write_table(pa.table({"a": [1]}), tmp_path / "1.parquet")
-        pq.write_table(pa.table({"a": [1.5]}), tmp_path / "2.parquet")
-        assert "Column 'a' is double here and int64 in the table's earlier files" in refusal(tmp_path)
+        pq.write_table(pa.table({"a": ["b"]}), tmp_path / "2.parquet")
+        assert "Column 'a' is string here and int64 in the table's earlier files" in refusal(tmp_path)
         assert "2.parquet" in refusal(tmp_path)
 
     def test_dictionary_columns_come_plain(self, tmp_path):

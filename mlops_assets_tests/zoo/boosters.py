@@ -20,7 +20,7 @@ ONE_AGAINST_ALL = "boosting: one class against all, several labels"
 MARGIN = "boosting whose prediction is no known function of its sum"
 LINEAR = "linear boosting (`gblinear`)"
 CATEGORIES = "boosting on the categories of a DataFrame"
-TEXTS = "boosting on categories, texts and embeddings"
+TEXTS = "boosting on categories and texts"
 
 
 def categories(*kinds: str, missing: bool = False, seed: int = 0) -> pd.DataFrame:

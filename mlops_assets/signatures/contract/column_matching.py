@@ -21,6 +21,14 @@ from mlops_assets.signatures.contract.tensor_converters import tensor_converter
 if TYPE_CHECKING:
     from mlflow.types import ColSpec, Schema, TensorSpec
 
+ISO_TEXT = {b"text": b"iso"}
+"""Metadata of a source's text column whose format has no type for times (JSON): there, ISO 8601 text is a datetime."""
+
+
+def without_iso_mark(column: pa.Field) -> pa.Field:
+    """`column` as it is published: how it was read is no part of a table."""
+    return column.remove_metadata() if column.metadata == ISO_TEXT else column
+
 
 @dataclass(frozen=True)
 class ContractPolicy:
@@ -44,8 +52,9 @@ class ContractPolicy:
     text_columns: frozenset[str] = frozenset()
     types: Mapping[str, pa.DataType] = field(default_factory=dict, hash=False)
 
-    def reading(self, column: str) -> Reading:
-        return Reading(column in self.text_columns, self.parse_iso_datetimes, self.missing == "allow")
+    def reading(self, column: pa.Field) -> Reading:
+        iso = self.parse_iso_datetimes or (column.metadata or {}).items() >= ISO_TEXT.items()
+        return Reading(column.name in self.text_columns, iso, self.missing == "allow")
 
 
 @dataclass(frozen=True)
@@ -161,9 +170,10 @@ class Matching:
 
     def _match(self, name: str, index: int, spec: "ColSpec | TensorSpec") -> None:
 
-        source = self._source.field(index).type
+        column = self._source.field(index)
+        source = column.type
         try:
-            converter = self._converter(name, source, spec)
+            converter = self._converter(column, spec)
         except RefusedError as error:
             self.problems.append(f"column {name!r}: {error}")
             target = _scalar_type(spec)
@@ -174,10 +184,10 @@ class Matching:
             self.problems.append(f"row key column {name!r} is an input too and would be changed by its cast")
         self.columns.append(MatchedColumn(name, index, converter))
 
-    def _converter(self, name: str, source: pa.DataType, spec: "ColSpec | TensorSpec") -> Converter:
+    def _converter(self, column: pa.Field, spec: "ColSpec | TensorSpec") -> Converter:
         from mlflow.types import TensorSpec
 
-        reading = self._policy.reading(name)
+        name, source, reading = column.name, column.type, self._policy.reading(column)
         declared = declared_converter(source, self._policy.types[name]) if name in self._policy.types else None
         given = source if declared is None else declared.type
         if isinstance(spec, TensorSpec):

@@ -24,7 +24,7 @@ import numpy as np
 import pyarrow as pa
 
 from mlops_assets.errors import ContractError
-from mlops_assets.signatures.contract.column_matching import ContractPolicy, MatchedColumn, Matching
+from mlops_assets.signatures.contract.column_matching import ContractPolicy, MatchedColumn, Matching, without_iso_mark
 from mlops_assets.signatures.contract.delimiters import delimiter_advice
 from mlops_assets.signatures.contract.rejection_reasons import (
     REASONS,
@@ -120,7 +120,7 @@ class Contract:
         self._columns = keys + [column for column in matching.columns if column.name not in in_key]
         self._judged = matching.columns
         self.accepted_schema: pa.Schema = pa.schema(self._field(column) for column in self._columns)
-        self.rejected_schema: pa.Schema = pa.schema([*source, pa.field(REASONS, REASONS_TYPE)])
+        self.rejected_schema: pa.Schema = pa.schema([*map(without_iso_mark, source), pa.field(REASONS, REASONS_TYPE)])
         used = {column.source for column in (*keys, *matching.columns)}
         self.ignored_columns: tuple[str, ...] = tuple(f.name for i, f in enumerate(source) if i not in used)
 
@@ -163,7 +163,7 @@ class Contract:
     def _field(self, column: MatchedColumn) -> pa.Field:
         # A key keeps its source type, and so does everything where there is no signature.
         if column.converter is None:
-            return self._source.field(column.source)
+            return without_iso_mark(self._source.field(column.source))
         return pa.field(column.name, column.converter.type)
 
     def _values(self, column: MatchedColumn, batch: pa.RecordBatch, cast: dict[str, pa.Array]) -> pa.Array:

@@ -32,7 +32,7 @@ _FIRST_DAY, _LAST_DAY = np.datetime64("1677-09-22"), np.datetime64("2262-04-10")
 
 def empty_as_missing(values: pa.Array) -> pa.Array:
     """Text with null for ``""``: a CSV file has no other word for a missing value."""
-    values = pc.cast(values, pa.string())
+    values = values if pat.is_string(values.type) else pc.cast(values, pa.string())
     empty = pc.equal(values, "")
     return pc.if_else(empty, pa.scalar(None, pa.string()), values) if pc.any(empty).as_py() else values
 
@@ -44,7 +44,7 @@ def parse_text(values: pa.Array, target: pa.DataType) -> CastResult:
     the nearest float is taken, an integer that it does not hold is `not_exact`. boolean: ``true``, ``false`` (any
     case). datetime: see `parse_iso`. string: as it is.
     """
-    values = pc.cast(values, pa.string())
+    values = values if pat.is_string(values.type) else pc.cast(values, pa.string())
     if pat.is_string(target):
         return values, {}
     if pat.is_boolean(target):
