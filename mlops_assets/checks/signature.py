@@ -1,10 +1,11 @@
 """The check of the signature against those of earlier champions."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from mlops_assets.checks.failures import log_failure
+from mlops_assets.checks.failures import end_with_reasons
 from mlops_assets.errors import ArtifactsMissingError, VersionNotFoundError
 from mlops_assets.journal.journal import Journal, champion_versions
 from mlops_assets.metadata import DIFFERENCE_COLUMNS, quote_markdown, table_metadata
@@ -32,9 +33,10 @@ def signature_checks(names: ModelNames, contract: ContractSettings) -> dg.AssetC
         "_TRANSITIVE mode: it keeps what contract.compatibility promises. If it fails: move the alias back, or lower "
         "contract.compatibility.",
     )
+    @end_with_reasons
     def compatible(
         context: dg.AssetCheckExecutionContext, model_signature: str, champion_model: ModelReference
-    ) -> dg.AssetCheckResult:
+    ) -> Iterator[dg.AssetCheckResult]:
         from mlops_assets.signatures.compatibility.compatibility import CompatibilityMode, check_compatibility
         from mlops_assets.signatures.mlflow.signature_json import signature_from_json
 
@@ -55,7 +57,7 @@ def signature_checks(names: ModelNames, contract: ContractSettings) -> dg.AssetC
                 if not mode.transitive:
                     break
         verdict = check_compatibility(history, signature_from_json(model_signature), mode)
-        result = dg.AssetCheckResult(
+        yield dg.AssetCheckResult(
             passed=verdict.compatible,
             description=_describe(mode.value, list(verdict.differences), gone)
             if verdict.compatible
@@ -67,7 +69,6 @@ def signature_checks(names: ModelNames, contract: ContractSettings) -> dg.AssetC
                 "differences": table_metadata(verdict.rows(), DIFFERENCE_COLUMNS),
             },
         )
-        return log_failure(context, result)
 
     return compatible
 
