@@ -100,6 +100,13 @@ def test_what_is_right_is_made():
     assert MlflowModelComponent(**{**RIGHT, "inputs": settings}).inputs.row_key == ["id"]
 
 
+def test_a_path_where_a_group_is_asked_for():
+    with pytest.raises(
+        ConfigurationError, match=r"inputs: should be a group of keys, such as \{.*: \.\.\.\}; allowed: .*path"
+    ):
+        build_model_definitions("churn", inputs="customers.csv")
+
+
 def test_one_column_where_a_list_is_asked_for():
     with pytest.raises(ConfigurationError, match=r"row_key: should be a list; write \[name\] for one"):
         InputsSettings(path="x", row_key="id")

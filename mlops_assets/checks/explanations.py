@@ -62,7 +62,7 @@ def explanation_checks(names: ModelNames, explain: ExplainSettings) -> dg.AssetC
     )
     @end_with_reasons
     def explanations_are_sound(
-        context: dg.AssetCheckExecutionContext, sample_explanations: ds.Dataset, predictions: ds.Dataset
+        _context: dg.AssetCheckExecutionContext, sample_explanations: ds.Dataset, predictions: ds.Dataset
     ) -> Iterator[dg.AssetCheckResult]:
         source, published = Provenance.of(sample_explanations.schema), Provenance.of(predictions.schema)
         origin = LedgerProvenance.of(source)

@@ -38,7 +38,7 @@ def end_with_reasons(
     """
 
     @wraps(checks)
-    def checks_with_reasons(context: Context, *arguments: Arguments.args, **named: Arguments.kwargs) -> Results:
+    def checks_with_reasons(context: Context, /, *arguments: Arguments.args, **named: Arguments.kwargs) -> Results:
         blocking = {spec.name for spec in context.check_specs if spec.blocking}
         failed: list[tuple[str, dg.AssetCheckResult]] = []
         for result in checks(context, *arguments, **named):

@@ -62,7 +62,7 @@ def prediction_checks(names: ModelNames) -> dg.AssetChecksDefinition:
     )
     @end_with_reasons
     def predictions_are_sound(
-        context: dg.AssetCheckExecutionContext,
+        _context: dg.AssetCheckExecutionContext,
         predictions: ds.Dataset,
         input_samples: ds.Dataset,
         model_signature: str,

@@ -49,7 +49,7 @@ def sample_checks(names: ModelNames, root: Path) -> dg.AssetChecksDefinition:
     )
     @end_with_reasons
     def samples_are_usable(
-        context: dg.AssetCheckExecutionContext, input_samples: ds.Dataset
+        _context: dg.AssetCheckExecutionContext, input_samples: ds.Dataset
     ) -> Iterator[dg.AssetCheckResult]:
         rows = input_samples.count_rows()
         not_empty = dg.AssetCheckResult(
@@ -104,7 +104,7 @@ def rejection_checks(names: ModelNames) -> dg.AssetChecksDefinition:
     )
     @end_with_reasons
     def nothing_lost(
-        context: dg.AssetCheckExecutionContext, rejected_samples: ds.Dataset, input_samples: ds.Dataset
+        _context: dg.AssetCheckExecutionContext, rejected_samples: ds.Dataset, input_samples: ds.Dataset
     ) -> Iterator[dg.AssetCheckResult]:
         accepted, rejected = input_samples.count_rows(), rejected_samples.count_rows()
         read = int(Provenance.of(rejected_samples.schema).extra["rows_read"])

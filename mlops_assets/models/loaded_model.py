@@ -120,12 +120,30 @@ class LoadedModel:
         columns = [str(name) for name in getattr(inputs, "columns", ())]
         given = f" {len(inputs)} rows" if hasattr(inputs, "__len__") else ""
         named = f" of the columns {', '.join(columns[:_COLUMNS_NAMED])}{', ...' * (len(columns) > _COLUMNS_NAMED)}"
-        return PredictionError(
-            f"The model failed to predict{given}{named if columns else ''} with {type(error).__name__}",
-            where=self.reference.uri,
-            fix="Read the model's own message, the cause in the event log, and compare these columns and their types "
-            "with those it was trained on"
-            if self.signature is not None
-            else "It has no signature: name the columns it was trained on in its YAML, `inputs: {columns: [...]}`, "
-            "or log it with an input_example",
+        lacking = [str(name) for name in columns_with_nulls(inputs)]
+        without = (
+            f"; values are missing in {', '.join(lacking[:_COLUMNS_NAMED])}{', ...' * (len(lacking) > _COLUMNS_NAMED)}"
         )
+        fill = "Fill the missing values if the model takes none. " if lacking else ""
+        return PredictionError(
+            f"The model failed to predict{given}{named if columns else ''} with {type(error).__name__}"
+            f"{without if lacking else ''}",
+            where=self.reference.uri,
+            fix=fill
+            + (
+                "Read the model's own message, the cause in the event log, and compare these columns and their types "
+                "with those it was trained on"
+                if self.signature is not None
+                else "It has no signature: name the columns it was trained on in its YAML, `inputs: {columns: [...]}`, "
+                "or log it with an input_example"
+            ),
+        )
+
+
+def columns_with_nulls(inputs: Any) -> list[Any]:
+    """The columns of a DataFrame that lack values; none of what is no DataFrame."""
+    return (
+        [name for name, lacks in inputs.isna().any().items() if lacks]
+        if hasattr(inputs, "isna") and hasattr(inputs, "columns")
+        else []
+    )
