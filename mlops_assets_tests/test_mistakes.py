@@ -91,7 +91,7 @@ def test_values_are_not_shown():
     with pytest.raises(ConfigurationError) as refused:
         InputsSettings(path="x", storage_options="my-secret")
     assert "my-secret" not in str(refused.value)
-    assert "storage_options: should be a valid dictionary" in str(refused.value)
+    assert "storage_options: should be a group of keys, such as {key: value}" in str(refused.value)
 
 
 def test_what_is_right_is_made():
