@@ -56,7 +56,8 @@ def describe_failure(
     without = f"; values are missing in {_some(lacking)}" if lacking else ""
     fill = "Fill the missing values if the model takes none. " if lacking else ""
     return PredictionError(
-        f"The model failed to predict{rows}{named} {name_failure(error)}; {_types(given, signature, estimator)}{without}",
+        f"The model failed to predict{rows}{named} {name_failure(error)}; "
+        f"{_types(given, signature, estimator)}{without}",
         where=where,
         fix=advise(error) or fill + _advise_on_columns(signature),
     )
