@@ -17,6 +17,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
+FAST_TESTS = ("-q", "-n", "2", "-m", "not slow")
 
 
 def lower_bounds(project: dict) -> Iterator[str]:
@@ -29,6 +30,15 @@ def lower_bounds(project: dict) -> Iterator[str]:
         for specifier in requirement.specifier:
             if specifier.operator == ">=":
                 yield f"{requirement.name}=={specifier.version}"
+
+
+def split_arguments(arguments: list[str]) -> tuple[Path | None, list[str]]:
+    """The folder, and each argument of pytest as the shell passed it: `-m "not slow"` are two."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    ours, theirs = arguments[:end], arguments[end + 1 :]
+    if len(ours) > 1 or any(argument.startswith("-") for argument in ours):
+        sys.exit(f"{' '.join(ours)}: one folder at most; put the options of pytest behind --")
+    return (Path(ours[0]) if ours else None), theirs or list(FAST_TESTS)
 
 
 def main(folder: Path, pytest_arguments: list[str]) -> int:
@@ -45,6 +55,6 @@ def main(folder: Path, pytest_arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    ours, _, theirs = " ".join(sys.argv[1:]).partition("--")
+    chosen, for_pytest = split_arguments(sys.argv[1:])
     with tempfile.TemporaryDirectory() as temporary:
-        sys.exit(main(Path(ours.strip() or temporary).resolve(), theirs.split() or ["-q", "-n", "2", "-m", "not slow"]))
+        sys.exit(main((chosen or Path(temporary)).resolve(), for_pytest))

@@ -1,16 +1,23 @@
 """What is published: the same bytes from the same files, and metadata that are true."""
 
+import json
 import os
 import re
+import shlex
 import shutil
+import subprocess
+import sys
 import tomllib
 import zipfile
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from packaging.specifiers import SpecifierSet
 
 from mlops_assets_tests.newcomer.environment import CHECKOUT, build_wheel
+from mlops_assets_tests.oldest import FAST_TESTS, split_arguments
 
 PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text("utf-8"))["project"]
 BUILT_FROM = ("pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "mlops_assets")
@@ -95,6 +102,46 @@ def test_tools_check_for_the_oldest_python_that_is_allowed():
     oldest = minor_versions()[0]
     assert tool["mypy"]["python_version"] == oldest
     assert tool["ruff"]["target-version"] == f"py{oldest.replace('.', '')}"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not find_spec("cyclonedx_py"), reason="needs the extra `release`")
+def test_the_list_of_dependencies_names_this_package_and_dagster(tmp_path):
+    place = tmp_path / "sbom.json"
+    listed = re.search(
+        r"^\.venv/bin/cyclonedx-py ((?:.*\\\n)?.*)$", (CHECKOUT / ".ci/release").read_text("utf-8"), re.M
+    )
+    assert listed, "the command of .ci/release"
+    command = listed[1].replace("dist/sbom.json", str(place)).replace("$environment/bin/python", sys.executable)
+    arguments = shlex.split(command.replace("\\\n", " "))
+    subprocess.run([sys.executable, "-m", "cyclonedx_py", *arguments], check=True, cwd=CHECKOUT, timeout=300)
+    told = json.loads(place.read_text("utf-8"))
+    components = {component["name"]: component for component in told["components"]}
+    assert told["bomFormat"] == "CycloneDX"
+    assert told["metadata"]["component"]["name"] == "mlops-assets"
+    assert told["metadata"]["component"]["version"] == PROJECT["version"]
+    assert components["dagster"]["version"] == version("dagster")
+    needed = {entry["ref"]: entry.get("dependsOn", []) for entry in told["dependencies"]}
+    assert components["dagster"]["bom-ref"] in needed[told["metadata"]["component"]["bom-ref"]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "folder", "for_pytest"),
+    [
+        ([], None, list(FAST_TESTS)),
+        (["old"], "old", list(FAST_TESTS)),
+        (["a folder", "--", "-q", "-m", "not slow"], "a folder", ["-q", "-m", "not slow"]),
+        (["--", "-m", "not slow", "--", "file.py"], None, ["-m", "not slow", "--", "file.py"]),
+    ],
+)
+def test_the_command_for_old_versions_passes_each_argument_on_as_it_is(arguments, folder, for_pytest):
+    assert split_arguments(arguments) == (Path(folder) if folder else None, for_pytest)
+
+
+@pytest.mark.parametrize("arguments", [["-m", "not slow"], ["one", "two"]])
+def test_the_command_for_old_versions_refuses_what_it_would_pass_over(arguments):
+    with pytest.raises(SystemExit, match="behind --"):
+        split_arguments(arguments)
 
 
 def test_no_address_is_invented():

@@ -25,7 +25,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 def _run(chosen: argparse.Namespace) -> int:
     from mlops_assets.commands.progress import show_steps
     from mlops_assets.errors import ConfigurationError
-    from mlops_assets.examine.yaml_text import first_line
+    from mlops_assets.examine.yaml_text import first_line, trust_line
     from mlops_assets.scaffold.write_model import examine_for_project, write_model
     from mlops_assets.scaffold.write_project import find_or_plan_project
 
@@ -51,8 +51,13 @@ def _run(chosen: argparse.Namespace) -> int:
     for finding in (*model.examination.of("red")[1:], *model.examination.of("yellow")):
         print(f"  {finding.color}: {finding}")
     print("\nNext:")
-    red = model.examination.color == "red"
-    for line in _next_commands(project.root, model.names.explanations_job, red=red):
+    red = len(model.examination.of("red"))
+    if number := trust_line(model.text):
+        # As somebody would type it who has not changed the folder yet.
+        written_yaml = os.path.relpath(place / "defs.yaml")
+        print(f"  If you trust the model: in {written_yaml}, line {number}, remove the # and the blank after it")
+        red -= 1
+    for line in _next_commands(project.root, model.names.explanations_job, red=red > 0):
         print(f"  {line}")
     return 0
 

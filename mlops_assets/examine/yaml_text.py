@@ -11,6 +11,7 @@ from mlops_assets.examine.table import EXAMINED_ROWS
 COMPONENT = "mlops_assets.MlflowModelComponent"
 REPLACE = "# <- replace"
 PLACEHOLDER = "my_model"
+_TRUST = "  # trust: "
 _INPUTS = "path/to/table.parquet"
 
 
@@ -58,7 +59,18 @@ def first_line(examination: Examination) -> str:
     red = examination.of("red")
     if red:
         return f"Not ready: {red[0]}"
+    if examination.proposal.code_execution is not None or examination.proposal.untrusted_types:
+        return (
+            "Not ready: loading this model is not allowed yet. If you trust whoever can write to the registry, "
+            "remove the # before `trust:`, and this line; the rest was examined, and launches as it is."
+        )
     return f"Ready: the model and the table's first {EXAMINED_ROWS:,} rows were examined, and this launches as it is."
+
+
+def trust_line(text: str) -> int | None:
+    """The number of the line that extends trust once it is no comment any more; None: the model needs none."""
+    numbers = (number for number, line in enumerate(text.splitlines(), 1) if line.startswith(_TRUST))
+    return next(numbers, None)
 
 
 def _head(examination: Examination) -> list[str]:
@@ -121,14 +133,15 @@ def _trust(proposal: Proposal) -> list[str]:
     if proposal.code_execution is not None:
         return [
             f"  # Loading this model runs code that comes with it: {_one_line(proposal.code_execution)}.",
-            "  # Whoever can write to the registry can then run code here. If you trust them, remove the # below.",
-            "  # trust: {allow_pickle: true}",
+            "  # Whoever can write to the registry can then run code here. If you trust them, remove the # and the",
+            "  # blank after it below.",
+            f"{_TRUST}{{allow_pickle: true}}",
         ]
     if proposal.untrusted_types:
         return [
             "  # The model's files hold types that are not trusted here. Look each of them up; if they run nothing of",
-            "  # the model's, remove the # below.",
-            f"  # trust: {flow({'trusted_types': list(proposal.untrusted_types)})}",
+            "  # the model's, remove the # and the blank after it below.",
+            f"{_TRUST}{flow({'trusted_types': list(proposal.untrusted_types)})}",
         ]
     return []
 

@@ -79,11 +79,18 @@ def _models(examination: RegistryExamination) -> Iterator[str]:
         yield f"  #   {flow(examination.found[0]) if examination.found else 'churn'}: {{explain: {{sample: 10000}}}}"
         return
     yield "  models:  # what is different for some" if active else "  # models:  # what is different for some"
-    yield from (f"    {flow(name)}: {flow(dict(each))}" for name, each in active.items())
     if refused:
-        where = "below" if active else "before `models:` and below"
         yield "  #   Loading these runs code that comes with them, or makes types that are not trusted here:"
-        yield "  #   whoever can write to the registry can then run code here. If you trust them, remove the #"
-        yield f"  #   {where}."
+        yield "  #   whoever can write to the registry can then run code here. If you trust them, remove the # and the"
+        yield f"  #   blank after it {'where' if active else 'before `models:` and where'} `trust` is written."
+    for name, each in active.items():
+        if name not in refused:
+            yield f"    {flow(name)}: {flow(dict(each))}"
+            continue
+        # A line of its own: a second entry for this model would be a duplicate key.
+        yield f"    {flow(name)}:"
+        yield from (f"      {flow(key)}: {flow(value)}" for key, value in each.items())
+        yield f"      # trust: {flow(dict(refused[name]))}"
     for name, trust in refused.items():
-        yield f"  #   {flow(name)}: {flow({**active.get(name, {}), 'trust': dict(trust)})}"
+        if name not in active:
+            yield f"  #   {flow(name)}: {flow({'trust': dict(trust)})}"

@@ -171,8 +171,19 @@ class TableSource:
             raise TableError(
                 "The folder holds no files", where=self.location.uri, fix="Check the path, or put files there"
             )
+        if not formats and (unread := next(filter(is_spreadsheet, [self.location.name, *names]), None)) is not None:
+            raise ConfigurationError(
+                f"A spreadsheet is not read: {unread}",
+                where=self.location.uri,
+                fix="Save it as CSV or Parquet, and name that file; for example pandas.read_excel(...).to_parquet(...)",
+            )
         what = "There are files of several formats" if formats else "The extension does not show the table's format"
         raise ConfigurationError(what, where=self.location.uri, fix=f"Set format to one of {', '.join(FORMATS)}")
+
+
+def is_spreadsheet(name: str) -> bool:
+    """Of a file's name: no format that can be set makes it readable."""
+    return name.lower().endswith((".xlsx", ".xls", ".xlsm", ".xlsb", ".ods"))
 
 
 def _common_schema(

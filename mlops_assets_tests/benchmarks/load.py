@@ -6,10 +6,11 @@
 graph cannot do without and does the bare work: read the table, load the champion with MLflow, predict, explain every
 row with `shap`, write two Parquet files.
 
-*models*: a project folder with that many `defs.yaml`, in a fresh process: *load* is `load_from_defs_folder`, *serve*
-what Dagster's code server does with the result before it answers (the repository, its jobs, its snapshot). *plain* is a
-code location in Python with as many assets, checks, jobs and sensors per model, of which the functions are empty: what
-Dagster itself costs.
+*models*: a code location of that many models in a fresh process: *load* is `load_from_defs_folder`, *serve* what
+Dagster's code server does with the result before it answers (the repository, its jobs, its snapshot). *yaml* is a
+folder with a `defs.yaml` per model; *registry* is one `MlflowRegistryComponent` that knows its models already; *plain*
+is a code location in Python with as many assets, checks, jobs and sensors per model, of which the functions are empty:
+what Dagster itself costs. The last column divides by *plain* of the same run.
 
 Seconds of the processor, user and system, of one process. Resident memory on Linux.
 """
@@ -24,6 +25,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from mlops_assets_tests.benchmarks.registry_project import write_registry_component
+
+# Plain first: what the others are divided by.
+KINDS = ("plain", "yaml", "registry")
 PROJECT = """
 [tool.dg]
 directory_type = "project"
@@ -86,8 +91,8 @@ assert done.success
 """
 
 
-def write_project(folder: Path, models: int) -> None:
-    """A project with `models` folders, each with a `defs.yaml`."""
+def write_project(folder: Path, models: int, kind: str) -> None:
+    """A project with `models` folders, each with a `defs.yaml`, or with one for a registry of as many."""
     texts = {
         "pyproject.toml": PROJECT,
         "many/__init__.py": "",
@@ -95,11 +100,13 @@ def write_project(folder: Path, models: int) -> None:
         "many/defs/__init__.py": "",
         "many/defs/resources.py": RESOURCES,
     }
-    for number in range(models):
+    for number in range(models if kind == "yaml" else 0):
         texts[f"many/defs/model_{number:04d}/defs.yaml"] = MODEL.format(name=f"model_{number:04d}")
     for name, text in texts.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, "utf-8")
+    if kind == "registry":
+        write_registry_component(folder, "many", models)
 
 
 def resident() -> int:
@@ -108,17 +115,17 @@ def resident() -> int:
     return int(status.partition("VmRSS:")[2].split()[0]) * 1024
 
 
-def load_once(models: int, plain: bool) -> None:
+def load_once(models: int, kind: str) -> None:
     """Load a code location in this process and print what it cost."""
     from dagster._core.remote_representation.external_data import RepositorySnap
 
     import mlops_assets.model_definitions  # noqa: F401 - imported once, whatever number of models there is
 
     with tempfile.TemporaryDirectory() as folder:
-        write_project(Path(folder), models)
         sys.path.insert(0, folder)
+        write_project(Path(folder), models, kind)
         before, start = resident(), time.process_time()
-        if plain:
+        if kind == "plain":
             from mlops_assets_tests.benchmarks.plain_dagster import plain_definitions
 
             definitions = plain_definitions(models)
@@ -175,19 +182,19 @@ def print_demo(times: int) -> None:
 
 def print_models(numbers: list[int]) -> None:
     """The third part."""
-    print(f"\n{'models':>8}{'':>8}{'load':>10}{'serve':>10}{'each':>12}{'memory':>12}{'each':>12}")
+    print(f"\n{'models':>8}{'':>10}{'load':>10}{'serve':>10}{'each':>12}{'memory':>12}{'each':>12}{'ratio':>9}")
     for models in numbers:
-        for plain in (False, True):
+        empty = 0.0
+        for kind in KINDS:
             command = [sys.executable, "-m", __spec__.name if __spec__ else __name__, "--load", str(models)]
-            told = json.loads(
-                subprocess.run(
-                    [*command, *(["--plain"] if plain else [])], check=True, capture_output=True, text=True
-                ).stdout
-            )
+            done = subprocess.run([*command, "--kind", kind], check=True, capture_output=True, text=True)
+            told = json.loads(done.stdout)
+            seconds = told["load"] + told["serve"]
+            empty = empty or seconds
             print(
-                f"{models:>8}{'plain' if plain else '':>8}{told['load']:>8.2f} s{told['serve']:>8.2f} s"
-                f"{(told['load'] + told['serve']) / models * 1e3:>9.1f} ms{told['memory'] / 2**20:>8.0f} MiB"
-                f"{told['memory'] / models / 2**10:>8.0f} KiB",
+                f"{models:>8}{kind:>10}{told['load']:>8.2f} s{told['serve']:>8.2f} s"
+                f"{seconds / models * 1e3:>9.1f} ms{told['memory'] / 2**20:>8.0f} MiB"
+                f"{told['memory'] / models / 2**10:>8.0f} KiB{seconds / empty:>7.2f} x",
                 flush=True,
             )
 
@@ -198,13 +205,15 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--models", type=int, nargs="*", default=[1, 50, 100, 200])
     parser.add_argument("--times", type=int, default=5, help="fresh processes, of which the best counts")
     parser.add_argument("--load", type=int, help="only load so many models in this process, and print JSON")
-    parser.add_argument("--plain", action="store_true", help="with --load: plain Dagster instead")
+    parser.add_argument("--kind", choices=KINDS, default="yaml", help="with --load: what the code location holds")
+    parser.add_argument("--only-models", action="store_true", help="leave out imports and demo")
     options = parser.parse_args(arguments)
     if options.load:
-        load_once(options.load, options.plain)
+        load_once(options.load, options.kind)
         return
-    print_imports(options.times)
-    print_demo(min(options.times, 3))
+    if not options.only_models:
+        print_imports(options.times)
+        print_demo(min(options.times, 3))
     print_models(options.models)
 
 

@@ -16,6 +16,9 @@ def main() -> int:
     parser.add_argument(
         "--running-environment", action="store_true", help="do not install anything: the wheel, and what is there"
     )
+    parser.add_argument(
+        "--empty-folder", action="store_true", help="start without a project: mlops-assets init makes it"
+    )
     chosen = parser.parse_args()
     if unknown := sorted(set(chosen.models) - set(MODELS)):
         parser.error(f"no model {', '.join(unknown)}; there are {', '.join(MODELS)}")
@@ -26,7 +29,8 @@ def main() -> int:
         sessions = []
         models = tuple(chosen.models) or MODELS
         quick = chosen.running_environment
-        for session in play_all(make(folder / "environment", wheel), folder, models, quick=quick):
+        environment = make(folder / "environment", wheel)
+        for session in play_all(environment, folder, models, quick=quick, empty_folder=chosen.empty_folder):
             print(f"{'ok    ' if session.passed else 'FAILED'} {session.model}", flush=True)
             for command in session.commands:
                 print(f"         $ {command}")

@@ -13,6 +13,7 @@ import yaml
 _RAISED = re.compile(r"^(?:mlops_assets\.errors\.)(\w+(?:Error)): (.+)$", re.MULTILINE)
 _LOGGED = re.compile(r" - ERROR - .*? - ((?:[A-Z]|'')[^\n]*`[^\n]*)$", re.MULTILINE)
 _QUOTED = re.compile(r"`([^`]+)`")
+_COMMENTED = re.compile(r"in (\S+), line (\d+), remove the # and the blank after it")
 _PLACEHOLDER = re.compile(r"\.\.\.|<\w+>|\b[A-Z]{3,}\b(?!_)")
 
 
@@ -76,6 +77,18 @@ def apply_settings(place: Path, settings: Mapping[str, Any]) -> int:
     lines = _merge(text["attributes"], settings)
     place.write_text(yaml.safe_dump(text, sort_keys=False), "utf-8")
     return lines
+
+
+def remove_comment_mark(line_of_output: str, folder: Path) -> int:
+    """Do what `init` says about a line of the YAML, from `folder`; returns how many lines were edited."""
+    match = _COMMENTED.search(line_of_output)
+    if match is None:
+        return 0
+    place, number = folder / match[1], int(match[2]) - 1
+    lines = place.read_text("utf-8").splitlines(keepends=True)
+    lines[number] = lines[number].replace("# ", "", 1)
+    place.write_text("".join(lines), "utf-8")
+    return 1
 
 
 def _merge(into: dict[str, Any], settings: Mapping[str, Any]) -> int:

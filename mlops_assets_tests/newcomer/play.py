@@ -13,13 +13,17 @@ HERE = Path(__file__).parent
 MODELS = tuple(sorted(path.stem for path in (HERE / "models").glob("*.py") if path.stem != "__init__"))
 
 
-def prepare(environment: Environment, folder: Path, models: tuple[str, ...], *, quick: bool) -> Environment:
+def prepare(
+    environment: Environment, folder: Path, models: tuple[str, ...], *, quick: bool, empty_folder: bool = False
+) -> Environment:
     """Train and log the models months ago, and make the project: its root is ``folder/my-project``.
 
     Parameters
     ----------
     quick
         Do not have MLflow load each model in a process of its own to list its requirements.
+    empty_folder
+        Leave ``my-project`` empty but for the tables: ``mlops-assets init`` makes the project.
 
     Returns
     -------
@@ -36,7 +40,10 @@ def prepare(environment: Environment, folder: Path, models: tuple[str, ...], *, 
     )
     if trained.returncode:
         raise AssertionError(f"the models could not be trained:\n{trained.stderr[-4000:]}")
-    root = write_project(folder / "my-project")
+    root = folder / "my-project"
+    root.mkdir()
+    if not empty_folder:
+        write_project(root)
     (training / "data").rename(root / "data")
     # The project is installed in its environment, as `uv sync` or `pip install --editable .` does when it is made.
     paths = (known.variables.get("PYTHONPATH"), str(root / "src"))
@@ -44,10 +51,24 @@ def prepare(environment: Environment, folder: Path, models: tuple[str, ...], *, 
 
 
 def play_all(
-    environment: Environment, folder: Path, models: tuple[str, ...], *, quick: bool, by_hand: bool = False
+    environment: Environment,
+    folder: Path,
+    models: tuple[str, ...],
+    *,
+    quick: bool,
+    by_hand: bool = False,
+    empty_folder: bool = False,
 ) -> Iterator[Session]:
-    """One session after another, as they end; `by_hand`: with a YAML written by hand, not by ``mlops-assets init``."""
-    known = prepare(environment, folder, models, quick=quick)
+    """One session after another, as they end.
+
+    Parameters
+    ----------
+    by_hand
+        With a YAML written by hand, not by ``mlops-assets init``.
+    quick, empty_folder
+        As for `prepare`.
+    """
+    known = prepare(environment, folder, models, quick=quick, empty_folder=empty_folder)
     has_init = not by_hand and known.has_command("init")
     for model in models:
         expected = folder / "training" / "expected" / f"{model}.parquet"

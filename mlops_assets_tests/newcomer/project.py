@@ -65,7 +65,9 @@ def write_project(folder: Path) -> Path:
 
 
 def yaml_place(root: Path, model: str) -> Path:
-    return root / "src" / PACKAGE / "defs" / model / "defs.yaml"
+    """Below `src` as `create-dagster` has it, else as `mlops-assets init` does."""
+    source = root / "src" if (root / "src").is_dir() else root
+    return source / PACKAGE / "defs" / model / "defs.yaml"
 
 
 def write_yaml_by_hand(root: Path, model: str) -> int:

@@ -4,7 +4,13 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mlops_assets_tests.newcomer.advice import apply_settings, messages_of, read_advice, split_command
+from mlops_assets_tests.newcomer.advice import (
+    apply_settings,
+    messages_of,
+    read_advice,
+    remove_comment_mark,
+    split_command,
+)
 from mlops_assets_tests.newcomer.environment import Environment
 from mlops_assets_tests.newcomer.outcome import explanations_are_there, predictions_are_there
 from mlops_assets_tests.newcomer.project import write_yaml_by_hand, yaml_place
@@ -76,7 +82,10 @@ def _make_yaml(environment: Environment, root: Path, session: Session, *, has_in
         return
     # What init says cannot work is a message like any other.
     for line in done.stdout.splitlines():
-        if "red" in line.lower() and (advice := read_advice(line)):
+        if edited := remove_comment_mark(line, root):
+            session.messages.append(line.strip())
+            session.edited += edited
+        elif "red" in line.lower() and (advice := read_advice(line)):
             session.messages.append(line.strip())
             session.edited += apply_settings(yaml_place(root, model), advice.settings)
 

@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from mlops_assets_tests.newcomer.advice import apply_settings, messages_of, read_advice
+from mlops_assets_tests.newcomer.advice import apply_settings, messages_of, read_advice, remove_comment_mark
 from mlops_assets_tests.newcomer.environment import build_wheel, running_environment
 from mlops_assets_tests.newcomer.play import MODELS, play_all, table_of
 
@@ -29,6 +29,27 @@ def test_a_yaml_written_by_hand_takes_three_edits_where_the_model_wants_missing_
     assert session.passed, f"{table_of([session])}\n{session.problem}\n{session.messages}"
     assert session.edited == 3  # the model, the table, and `contract: {missing: allow}`
     assert "SimpleImputer" in session.messages[0]
+
+
+@pytest.mark.slow
+def test_init_makes_the_project_in_an_empty_folder_and_adds_a_second_model(tmp_path):
+    environment = running_environment(tmp_path / "environment", build_wheel(tmp_path / "wheel"))
+    models = ("sklearn_cloudpickle", "integer_columns")
+    pickled, plain = play_all(environment, tmp_path, models, quick=True, empty_folder=True)
+    assert pickled.passed, f"{table_of([pickled])}\n{pickled.problem}\n{pickled.messages}"
+    assert plain.passed, f"{table_of([plain])}\n{plain.problem}\n{plain.messages}"
+    assert pickled.edited == 1
+    assert "remove the # and the blank after it" in pickled.messages[0]
+    assert len([command for command in pickled.commands if command.startswith("dg launch")]) == 1
+
+
+def test_the_line_that_init_names_is_no_comment_any_more(tmp_path):
+    place = tmp_path / "defs.yaml"
+    place.write_text("attributes:\n  model: m\n  # trust: {allow_pickle: true}\n  # explain: {sample: 1}\n")
+    line = "  If you trust the model: in defs.yaml, line 3, remove the # and the blank after it"
+    assert remove_comment_mark(line, tmp_path) == 1
+    assert yaml.safe_load(place.read_text())["attributes"] == {"model": "m", "trust": {"allow_pickle": True}}
+    assert remove_comment_mark("Next:", tmp_path) == 0
 
 
 def test_the_first_setting_of_a_message_is_followed():

@@ -5,11 +5,19 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
+from dagster_shared.yaml_utils import parse_yaml_with_source_position
 from sklearn.linear_model import LinearRegression
 from sklearn.svm import SVR
 
 from mlops_assets.errors import ConfigurationError
-from mlops_assets.scaffold.examine_models import MOST_EXAMINED, RegistryRequest, examine_models, parse_tags
+from mlops_assets.registry_component import RegistrySettings
+from mlops_assets.scaffold.examine_models import (
+    MOST_EXAMINED,
+    RegistryExamination,
+    RegistryRequest,
+    examine_models,
+    parse_tags,
+)
 from mlops_assets.scaffold.registry_yaml import write_registry_yaml
 from mlops_assets_tests.scaffold.test_init import SRC
 
@@ -105,6 +113,53 @@ def test_trust_is_never_extended_and_the_line_that_does_it_works(registry, tmp_p
     assert "models" not in yaml.safe_load(text)["attributes"]
     opened = text.replace("# models:", "models:").replace("#   pickled:", "  pickled:")
     assert yaml.safe_load(opened)["attributes"]["models"] == {"pickled": {"trust": {"allow_pickle": True}}}
+
+
+def uncomment(text: str, *beginnings: str) -> str:
+    """As the YAML says and an editor does: without the # and the blank after it, on the lines that begin so."""
+    lines = text.splitlines()
+    return "\n".join(
+        line.replace("# ", "", 1) if line.lstrip().removeprefix("#").lstrip().startswith(beginnings) else line
+        for line in lines
+    )
+
+
+@pytest.mark.parametrize("own", [("churn",), ("churn", "fraud"), ()], ids=" ".join)
+def test_a_model_with_settings_of_its_own_is_trusted_without_a_second_entry(own, tmp_path):
+    settings = {"inputs": {"row_key": ["key"]}}
+    examination = RegistryExamination(
+        request=RegistryRequest(tmp_path, {}, "*", "data/{model}.parquet", ("key",), "tables/{model}"),
+        findings=(),
+        defaults={"inputs": {"path": "data/{model}.parquet"}, "outputs": {"path": "tables/{model}"}},
+        found=("churn", "fraud"),
+        models=dict.fromkeys(own, settings),
+        refused={"churn": {"allow_pickle": True}, "fraud": {"trusted_types": ["numpy.dtype"]}},
+    )
+    text = write_registry_yaml(examination)
+    untrusted = parse_yaml_with_source_position(text).value["attributes"]
+    assert untrusted.get("models", {}) == dict.fromkeys(own, settings)
+    opened = uncomment(
+        text, "trust:", *(() if own else ("models:",)), *(f"{name}: {{trust" for name in ("churn", "fraud"))
+    )
+    keys = [key.value for key, _ in models_node(opened).value]
+    assert sorted(keys) == ["churn", "fraud"], "a duplicate key is kept by YAML's parser, and drops the first"
+    models = parse_yaml_with_source_position(opened).value["attributes"]["models"]
+    rest = {name: settings if name in own else {} for name in ("churn", "fraud")}
+    assert models == {
+        "churn": {**rest["churn"], "trust": {"allow_pickle": True}},
+        "fraud": {**rest["fraud"], "trust": {"trusted_types": ["numpy.dtype"]}},
+    }
+    loaded = RegistrySettings.model_validate(
+        {key: value for key, value in yaml.safe_load(opened)["attributes"].items() if key != "defs_state"}
+    )
+    assert loaded.models == models
+
+
+def models_node(text: str) -> yaml.MappingNode:
+    """The YAML's own tree, in which a duplicate key is there twice."""
+    root = yaml.compose(text)
+    attributes = next(value for key, value in root.value if key.value == "attributes")
+    return next(value for key, value in attributes.value if key.value == "models")
 
 
 @pytest.mark.slow

@@ -347,6 +347,16 @@ class TestRefusals:
         assert "The file is empty (0 bytes)" in message
         assert (tmp_path / name).as_uri() in message
 
+    @pytest.mark.parametrize("name", ["a.xlsx", "a.XLS", "folder/a.ods"])
+    def test_a_spreadsheet(self, tmp_path, name):
+        """No format would make it readable, so none is proposed."""
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"PK\3\4")
+        message = refusal((tmp_path / name).parent if "/" in name else tmp_path / name)
+        assert "A spreadsheet is not read: a." in message
+        assert "Save it as CSV or Parquet" in message
+        assert "format" not in message
+
     @pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
     def test_blank_lines_alone(self, tmp_path, name):
         (tmp_path / name).write_text("\n\n")
