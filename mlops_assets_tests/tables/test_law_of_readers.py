@@ -15,8 +15,9 @@ from deltalake import write_deltalake
 from mlflow.types import ColSpec, DataType, Schema
 from mlflow.types.schema import Array, Map, Object, Property
 
+from mlops_assets.errors import ContractError
 from mlops_assets.scoring.apply_contract import apply_contract
-from mlops_assets.signatures.contract.contract import ContractPolicy
+from mlops_assets.signatures.contract.contract import Contract, ContractPolicy
 from mlops_assets.storage.location import Location
 from mlops_assets.tables.source import TableSource
 from mlops_assets.tables.sql.address import SqlAddress
@@ -210,3 +211,23 @@ def test_the_value_of_a_folder_does_not_depend_on_other_folders(tmp_path, suffix
     for count, (some_longs, some_strings) in enumerate(found, 1):
         assert some_longs == {at: longs[at] for at in range(count)}
         assert some_strings == {at: strings[at] for at in range(count)}
+
+
+def test_a_column_of_another_kind_is_converted_as_the_advice_says(tmp_path):
+    path = tmp_path / "in.jsonl"
+    write_json(path, [(0, "3"), (1, "0.5")])
+    assert verdicts(path, DataType.string, True, tmp_path) == {0: "refused", 1: "refused"}
+    table = TableSource(Location.parse(str(path)), row_key=("id",), types={"x": "string"}).open()
+    policy = ContractPolicy(types=table.types)
+    with apply_contract(table.raw, Schema([ColSpec("string", "x")]), policy, tmp_path) as result:
+        assert [row["x"] for row in result.accepted.reader().read_all().to_pylist()] == ["3", "0.5"]
+
+
+def test_a_key_of_several_kinds_and_a_model_without_signature_are_refused(tmp_path):
+    path = tmp_path / "in.jsonl"
+    path.write_text('{"id": 1, "x": 1}\n{"id": "a", "x": "b"}\n')
+    table = TableSource(Location.parse(str(path)), row_key=("id",)).open()
+    with pytest.raises(ContractError, match="row key column 'id' holds JSON values of several kinds"):
+        Contract(Schema([ColSpec("long", "x")]), table.schema, ("id",))
+    with pytest.raises(ContractError, match="column 'x' holds JSON values of several kinds"):
+        Contract(None, table.schema, ())
