@@ -18,7 +18,7 @@ _ADVICE: Mapping[Reason, str] = {
     Reason.SHAPE_MISMATCH: "these lists have another length than the signature's tensor: give each row the same length",
     Reason.UNEXPECTED_PROPERTY: "these objects hold properties that the signature does not name: leave them out of the"
     " table, or log the model with a signature that names them",
-    Reason.DUPLICATE_KEY: "these maps hold the same key twice: keep one entry",
+    Reason.DUPLICATE_KEY: "these maps or JSON objects hold the same key twice: keep one entry",
 }
 _ALLOW = "write `contract: {missing: allow}` into its YAML: these rows are then predicted and explained as they are"
 _MISSING_UNKNOWN = (
