@@ -30,14 +30,14 @@ def find_kinds(lines: Iterable[str], declared: frozenset[str]) -> tuple[pa.Schem
             continue
         try:
             row = parse_line(line)
+            if not isinstance(row, JsonObject):
+                return None
+            for name, value in row.items():
+                column = columns.setdefault(name, _Column(pa.null()))
+                if not column.several and name not in declared:
+                    _add(column, value)
         except (ValueError, RecursionError):
             return None
-        if not isinstance(row, JsonObject):
-            return None
-        for name, value in row.items():
-            column = columns.setdefault(name, _Column(pa.null()))
-            if not column.several and name not in declared:
-                _add(column, value)
         if len(row) < len(row.pairs):
             names = [name for name, _ in row.pairs]
             for name in row:

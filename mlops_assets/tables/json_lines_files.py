@@ -88,6 +88,7 @@ class JsonLinesFiles(FileFormat):
                 if not checked and any(_holds_large_floats(column) for column in batch.columns):
                     _refuse_rounded(file, self.declared | values)
                     checked = True
+                _refuse_other_bytes(batch, file)
                 yield batch
 
     @contextmanager
@@ -96,7 +97,7 @@ class JsonLinesFiles(FileFormat):
             if not self.declared and not values:
                 yield stream
                 return
-            with lines_of(file) as lines:
+            with lines_of(file, errors="surrogateescape") as lines:
                 yield pa.PythonFile(JsonValuesAsText(lines, self.declared, values), mode="r")
 
     @staticmethod
@@ -133,6 +134,19 @@ def _holds_large_floats(values: pa.Array) -> bool:
     if pa.types.is_struct(values.type):
         return any(map(_holds_large_floats, values.flatten()))
     return pa.types.is_list(values.type) and _holds_large_floats(values.flatten())
+
+
+def _refuse_other_bytes(batch: pa.RecordBatch, file: Location) -> None:
+    """Refuse text that is no UTF-8, which Arrow's JSON reader lets pass."""
+    for name, values in zip(batch.schema.names, batch.columns, strict=True):
+        try:
+            values.validate(full=True)
+        except pa.ArrowInvalid as error:
+            raise TableError(
+                f"Column {name!r} holds bytes that are not UTF-8, or half of a surrogate pair",
+                where=file.uri,
+                fix="Write the file again as UTF-8",
+            ) from error
 
 
 def _refuse_rounded(file: Location, declared: frozenset[str]) -> None:

@@ -49,7 +49,7 @@ class JsonValuesAsText(io.RawIOBase):
             line = next(self._lines, None)
             if line is None:
                 break
-            parts.append(self._rewrite(line).encode(errors="surrogatepass"))  # for the reader to refuse
+            parts.append(_encode(self._rewrite(line)))
             length += len(parts[-1])
         whole = b"".join(parts)
         if size < 0:
@@ -60,7 +60,7 @@ class JsonValuesAsText(io.RawIOBase):
     def _rewrite(self, line: str) -> str:
         try:
             row = parse_line(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             return line  # the reader says what is wrong with it
         if not isinstance(row, JsonObject):
             return line
@@ -70,6 +70,14 @@ class JsonValuesAsText(io.RawIOBase):
             given = [value for member, value in row.pairs if member == name]
             row[name] = None if given == [None] else ", ".join(map(_json, given))
         return json.dumps(row, ensure_ascii=False) + "\n"
+
+
+def _encode(line: str) -> bytes:
+    """The line with the bytes that it had, also where they are no UTF-8: whoever reads it says so."""
+    try:
+        return line.encode(errors="surrogateescape")
+    except UnicodeEncodeError:
+        return line.encode(errors="surrogatepass")
 
 
 def _text(value: object) -> str | None:

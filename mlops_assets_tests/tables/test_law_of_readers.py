@@ -15,7 +15,7 @@ from deltalake import write_deltalake
 from mlflow.types import ColSpec, DataType, Schema
 from mlflow.types.schema import Array, Map, Object, Property
 
-from mlops_assets.errors import ContractError
+from mlops_assets.errors import ContractError, TableError
 from mlops_assets.scoring.apply_contract import apply_contract
 from mlops_assets.signatures.contract.contract import Contract, ContractPolicy
 from mlops_assets.storage.location import Location
@@ -221,6 +221,15 @@ def test_a_column_of_another_kind_is_converted_as_the_advice_says(tmp_path):
     policy = ContractPolicy(types=table.types)
     with apply_contract(table.raw, Schema([ColSpec("string", "x")]), policy, tmp_path) as result:
         assert [row["x"] for row in result.accepted.reader().read_all().to_pylist()] == ["3", "0.5"]
+
+
+@pytest.mark.parametrize("text", [b'"\\ud800"', b'"\xff"'])
+@pytest.mark.parametrize("other", [b'"a"', b"1"])
+def test_text_that_is_no_unicode_is_refused(tmp_path, text, other):
+    path = tmp_path / "in.jsonl"
+    path.write_bytes(b'{"id": 0, "x": %s}\n{"id": 1, "x": %s}\n' % (other, text))
+    with pytest.raises(TableError, match=r"Column 'x' holds bytes|not valid JSON"):
+        verdicts(path, DataType.string, False, tmp_path)
 
 
 def test_a_key_of_several_kinds_and_a_model_without_signature_are_refused(tmp_path):
