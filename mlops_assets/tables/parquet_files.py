@@ -29,7 +29,22 @@ class ParquetFiles(FileFormat):
 
     def schema(self, file: Location) -> pa.Schema:
         with translate_read_errors(file), file.filesystem.open_input_file(file.path) as stream:
-            return self._open(stream, file).schema_arrow
+            return self._fragment(stream, file).physical_schema
+
+    def open_fragment(self, file: Location) -> ds.ParquetFileFragment:
+        """A local file that stays open, its footer read."""
+        with translate_read_errors(file):
+            return self._fragment(pa.OSFile(file.path), file)
+
+    def _fragment(self, stream: pa.NativeFile, file: Location) -> ds.ParquetFileFragment:
+        """Half the time of a `pq.ParquetFile`, which also builds the paths of all columns."""
+        self._check_head(stream, file)
+        try:
+            fragment = scan_format().make_fragment(stream)
+            fragment.ensure_complete_metadata()
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+            raise _unreadable(file, error) from error
+        return fragment
 
     def is_without_rows(self, file: Location, /) -> bool:
         with translate_read_errors(file), file.filesystem.open_input_file(file.path) as stream:
@@ -56,7 +71,7 @@ class ParquetFiles(FileFormat):
                 raise _unreadable(file, error) from error
 
     @staticmethod
-    def _open(stream: pa.NativeFile, file: Location) -> pq.ParquetFile:
+    def _check_head(stream: pa.NativeFile, file: Location) -> None:
         head = stream.read(512)
         if not head.startswith((b"PAR1", b"PARE")):
             what = looks_like(head) or "unknown bytes"
@@ -66,6 +81,9 @@ class ParquetFiles(FileFormat):
                 fix="Set format to what the file is, or write it as Parquet",
             )
         stream.seek(0)
+
+    def _open(self, stream: pa.NativeFile, file: Location) -> pq.ParquetFile:
+        self._check_head(stream, file)
         try:
             return pq.ParquetFile(stream, buffer_size=_BUFFER_BYTES, pre_buffer=False)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:

@@ -68,12 +68,12 @@ class ParquetWriter(TableWriter):
 
     def _dataset(self, target: Location) -> ds.Dataset:
         files = table_files(target, ParquetFiles())
-        schema = table_schema(ParquetFiles().schema(files[0].location))
         if target.is_local and len(files) == 1:
             # Opened once, so that one table is read to its end also when another one takes its place meanwhile: by its
             # path it would be opened at every scan, and the old footer's places sought in the new file.
-            form = scan_format()
-            return ds.FileSystemDataset([form.make_fragment(pa.OSFile(files[0].location.path))], schema, form)
+            fragment = ParquetFiles().open_fragment(files[0].location)
+            return ds.FileSystemDataset([fragment], table_schema(fragment.physical_schema), fragment.format)
+        schema = table_schema(ParquetFiles().schema(files[0].location))
         return ds.dataset(
             [file.location.path for file in files], schema=schema, format=scan_format(), filesystem=target.filesystem
         )
