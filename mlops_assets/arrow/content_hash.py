@@ -54,9 +54,16 @@ class ContentHash:
         self.rows = 0
         """Rows seen so far."""
         _feed(self._sha, len(self._schema).to_bytes(8, "little"))
-        for field in self._schema:
-            _feed(self._sha, field.name.encode())
-            _feed(self._sha, _type_text(field.type, field.name).encode())
+        texts: dict[pa.DataType, str] = {}
+        for name, kind in zip(self._schema.names, self._schema.types, strict=True):
+            # Few types in many columns; only of those without parts is the text decided by being equal.
+            text = texts.get(kind) if not kind.num_fields else None
+            if text is None:
+                text = _type_text(kind, name)
+                if not kind.num_fields:
+                    texts[kind] = text
+            _feed(self._sha, name.encode())
+            _feed(self._sha, text.encode())
 
     def update(self, batch: pa.RecordBatch) -> None:
         """Add the next rows.

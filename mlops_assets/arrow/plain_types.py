@@ -35,7 +35,13 @@ def plain_field(field: pa.Field) -> pa.Field:
 
 def plain_schema(schema: pa.Schema) -> pa.Schema:
     """`schema` with plain types; names, nullability and metadata stay."""
-    return pa.schema([plain_field(field) for field in schema], metadata=schema.metadata)
+    # Thousands of columns have few types: of those without parts each is looked at once.
+    kinds = schema.types
+    plain = {kind for kind in set(kinds) if not kind.num_fields and plain_type(kind) == kind}
+    if all(kind in plain for kind in kinds):
+        return schema
+    fields = [field if kind in plain else plain_field(field) for field, kind in zip(schema, kinds, strict=True)]
+    return pa.schema(fields, metadata=schema.metadata)
 
 
 def plain_array(array: pa.Array) -> pa.Array:

@@ -87,7 +87,9 @@ class Provenance:
 def with_provenance(reader: pa.RecordBatchReader, provenance: Provenance) -> pa.RecordBatchReader:
     """The same stream; its schema says where it comes from."""
     schema = reader.schema.with_metadata(provenance.to_metadata())
-    return pa.RecordBatchReader.from_batches(schema, (batch.cast(schema) for batch in reader))
+    return pa.RecordBatchReader.from_batches(
+        schema, (batch.replace_schema_metadata(schema.metadata) for batch in reader)
+    )
 
 
 def _ours(key: bytes) -> bool:

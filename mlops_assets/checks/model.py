@@ -9,6 +9,7 @@ from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.io_managers.champion import ChampionIOManager
 from mlops_assets.metadata import pinned_model, quote_markdown, shorten_text
 from mlops_assets.models.reference import ModelReference
+from mlops_assets.models.signature_of_version import signature_in_folder
 from mlops_assets.naming import CHAMPION_MODEL, REGISTRY, ModelNames
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.resources.retries import retry_when_unreachable
@@ -42,8 +43,6 @@ def champion_checks(names: ModelNames) -> dg.AssetChecksDefinition:
     def champion_is_usable(
         context: dg.AssetCheckExecutionContext, champion_model: ModelReference
     ) -> Iterator[dg.AssetCheckResult]:
-        from mlflow.models import Model
-
         registry: MlflowRegistry = getattr(context.resources, REGISTRY)
         store: ChampionIOManager = getattr(context.resources, names.champion_store)
         metadata = {
@@ -70,7 +69,7 @@ def champion_checks(names: ModelNames) -> dg.AssetChecksDefinition:
                 metadata=metadata | {"error": shorten_text(str(error))},
             )
             yield failed
-        signature = Model.load(str(registry.files(champion_model))).signature
+        signature = signature_in_folder(registry.files(champion_model))
         inputs = len(signature.inputs.inputs) if signature and signature.inputs else 0
         recorded = dg.AssetCheckResult(
             check_name="has_signature",

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import accumulate, islice, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,7 +48,8 @@ class ContractResult:
     parts
         How many of the accepted rows come from each file of the table; empty where there is only one file.
     lenient
-        The same contract with missing values allowed, where they are not: what advice is tried on before it is given.
+        Makes the same contract with missing values allowed, where they are not: what advice is tried on before it is
+        given.
     """
 
     accepted: Spool
@@ -58,7 +60,7 @@ class ContractResult:
     accepted_hash: str
     rejected_hash: str
     parts: tuple[int, ...] = ()
-    lenient: Contract | None = None
+    lenient: Callable[[], Contract] | None = None
 
     @property
     def rows(self) -> int:
@@ -103,8 +105,8 @@ class ContractResult:
             return None
         if not any(code == Reason.MISSING_VALUE for _, code in self.reasons):
             return 0
-        rows = self.rejected.reader()
-        saved = (self.lenient.apply(batch.drop_columns([REASONS])).accepted for batch in rows)
+        rows, lenient = self.rejected.reader(), self.lenient()
+        saved = (lenient.apply(batch.drop_columns([REASONS])).accepted for batch in rows)
         return sum(int(batch.num_rows) for batch in saved)
 
     def _describe_rejected(self, show_values: bool) -> Iterator[str]:
@@ -132,10 +134,11 @@ def apply_contract(
     TableError
         Row keys are missing or occur more than once; the table cannot be read.
     """
-    contract = Contract(inputs, table.schema, table.row_key, policy, where=table.uri)
-    lenient = None
-    if policy.missing == "reject":
-        lenient = Contract(inputs, table.schema, table.row_key, replace(policy, missing="allow"), where=table.uri)
+
+    def compile_contract(policy: ContractPolicy) -> Contract:
+        return Contract(inputs, table.schema, table.row_key, policy, where=table.uri)
+
+    contract = compile_contract(policy)
     key_schema = pa.schema([table.schema.field(name) for name in table.row_key])
     with (
         Spool(contract.accepted_schema, scratch) as accepted,
@@ -180,7 +183,7 @@ def apply_contract(
             accepted_hash.hexdigest(),
             rejected_hash.hexdigest(),
             _accepted_parts(table.parts(), accepted_after),
-            lenient,
+            partial(compile_contract, replace(policy, missing="allow")) if policy.missing == "reject" else None,
         )
 
 

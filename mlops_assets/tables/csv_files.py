@@ -19,6 +19,7 @@ from mlops_assets.tables.files import FileFormat, translate_read_errors
 from mlops_assets.tables.text_files import lines_of, open_text_file, with_compressed
 
 _BLOCK_BYTES, _MOST_BLOCK_BYTES, _BYTES_PER_COLUMN = 8 << 20, 64 << 20, 8 << 10
+_MOST_HEADER = 4 << 20
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?[\r\n]*', re.IGNORECASE)
 _RAGGED = re.compile(r"Expected (\d+) columns, got (\d+)")
 _UNREADABLE = re.compile(r"In CSV column #(\d+): .*?(?:conversion error to ([^:]+): (invalid UTF8 data)?|$)")
@@ -48,8 +49,7 @@ class CsvFiles(FileFormat):
     def schema(self, file: Location) -> pa.Schema:
         with translate_read_errors(file):
             _refuse_separator_line(file)
-        with open_text_file(file, self.name) as stream, self._explain(file, [], 0):
-            names = arrow_csv.open_csv(stream, **self._options(file)).schema.names
+        names = self._names(file)
         return pa.schema([(name, self.types.get(name, pa.string())) for name in names])
 
     def batches(self, file: Location, schema: pa.Schema, columns: Sequence[str], /) -> Iterator[pa.RecordBatch]:
@@ -70,6 +70,19 @@ class CsvFiles(FileFormat):
                         return
                 rows += batch.num_rows
                 yield batch
+
+    def _names(self, file: Location) -> list[str]:
+        """The header, as Arrow reads it: from its line alone, because it guesses types for a whole block."""
+        with open_text_file(file, self.name) as stream:
+            head = _first_line(stream, self._delimiter(file))
+        if head is not None:
+            try:
+                return list(arrow_csv.open_csv(pa.BufferReader(head), **self._options(file)).schema.names)
+            except pa.ArrowInvalid:
+                # The file has the same fault, and there it is explained.
+                pass
+        with open_text_file(file, self.name) as stream, self._explain(file, [], 0):
+            return list(arrow_csv.open_csv(stream, **self._options(file)).schema.names)
 
     def _options(
         self,
@@ -97,6 +110,20 @@ class CsvFiles(FileFormat):
 
     def _explain(self, file: Location, columns: Sequence[str], rows: int) -> "_ErrorExplanation":
         return _ErrorExplanation(file, self._delimiter(file), columns, rows)
+
+
+def _first_line(stream: pa.NativeFile, delimiter: str) -> bytes | None:
+    """The header's line alone, where it surely ends with its line: each field is quoted whole, or has no quote."""
+    mark = re.escape(delimiter.encode())
+    a_field = rb'(?:"(?:[^"\r\n]|"")*"|[^"\r\n' + mark + rb"]*)"
+    header = re.compile(rb"(?:\xef\xbb\xbf)?" + a_field + rb"(?:" + mark + a_field + rb")*\r?\n")
+    head = b""
+    while len(head) < _MOST_HEADER and (piece := stream.read(1 << 16)):
+        head += piece
+        line, end, _ = head.partition(b"\n")
+        if end:
+            return line + end if line.strip() and header.fullmatch(line + end) else None
+    return None
 
 
 def _refuse_separator_line(file: Location) -> None:

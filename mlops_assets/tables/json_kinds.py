@@ -1,6 +1,7 @@
 """A second look at a JSON Lines file that Arrow cannot read by itself: what kinds of values each column holds."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -39,9 +40,8 @@ def find_kinds(lines: Iterable[str], declared: frozenset[str]) -> tuple[pa.Schem
         except (ValueError, RecursionError):
             return None
         if len(row) < len(row.pairs):
-            names = [name for name, _ in row.pairs]
-            for name in row:
-                columns[name].several |= names.count(name) > 1
+            for name, count in Counter(name for name, _ in row.pairs).items():
+                columns[name].several |= count > 1
     several = frozenset(name for name, column in columns.items() if column.several or _rounds(column))
     text = several | declared
     schema = pa.schema([(name, pa.string() if name in text else column.kind) for name, column in columns.items()])

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -16,6 +17,9 @@ from mlops_assets.tables.int96 import Unit, int96_columns, int96_unit
 
 _BUFFER_BYTES = 1 << 20
 """Column chunks are read through a buffer of this size; whole ones would make memory grow with the row group."""
+
+_TAIL_BYTES, _LEAST_BYTES, _MOST_KEPT_BYTES = 8, 12, 4 << 20
+"""Of a file: the footer's length and the magic at its end; the two with a magic before them; a footer that is kept."""
 
 # What Arrow says of files whose bytes were changed or cut, and of those that it was built without the means to read.
 _DAMAGED = re.compile(
@@ -34,10 +38,13 @@ class ParquetFiles(FileFormat):
 
     def schema(self, file: Location) -> pa.Schema:
         with translate_read_errors(file), file.filesystem.open_input_file(file.path) as stream:
-            parquet = self._open(stream, file)
-            columns = int96_columns(parquet)
+            schema = self.schema_of(stream, file)
+            if not any(_holds_nanoseconds(kind) for kind in schema.types):
+                return schema
+            # Arrow reads INT96 as nanoseconds unless it is told otherwise.
+            columns = int96_columns(self._open(stream, file))
             if not columns:
-                return parquet.schema_arrow
+                return schema
             self.is_as_stored = False
             try:
                 with file.filesystem.open_input_file(file.path) as other:
@@ -46,6 +53,21 @@ class ParquetFiles(FileFormat):
                 return self._open(stream, file, unit).schema_arrow
             except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
                 raise _unreadable(file, error) from error
+
+    def schema_of(self, stream: pa.NativeFile, file: Location) -> pa.Schema:
+        """The schema of an open file; `stream` stands at its start afterwards.
+
+        A run looks at the same few tables a dozen times, and thousands of columns take a while: the footer's bytes say
+        whether it is the same.
+        """
+        self._check_head(stream, file)
+        footer = _footer(stream)
+        try:
+            return scan_format().inspect(stream) if footer is None else _schema_in(footer)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+            raise _unreadable(file, error) from error
+        finally:
+            stream.seek(0)
 
     def is_without_rows(self, file: Location, /) -> bool:
         with translate_read_errors(file), file.filesystem.open_input_file(file.path) as stream:
@@ -72,7 +94,7 @@ class ParquetFiles(FileFormat):
                 raise _unreadable(file, error) from error
 
     @staticmethod
-    def _open(stream: pa.NativeFile, file: Location, int96: Unit = "us") -> pq.ParquetFile:
+    def _check_head(stream: pa.NativeFile, file: Location) -> None:
         stream.seek(0)
         head = stream.read(512)
         if not head.startswith((b"PAR1", b"PARE")):
@@ -83,6 +105,9 @@ class ParquetFiles(FileFormat):
                 fix="Set format to what the file is, or write it as Parquet",
             )
         stream.seek(0)
+
+    def _open(self, stream: pa.NativeFile, file: Location, int96: Unit = "us") -> pq.ParquetFile:
+        self._check_head(stream, file)
         try:
             return pq.ParquetFile(
                 stream, buffer_size=_BUFFER_BYTES, pre_buffer=False, coerce_int96_timestamp_unit=int96
@@ -93,7 +118,31 @@ class ParquetFiles(FileFormat):
 
 def _unit_of(schema: pa.Schema) -> Unit:
     """What INT96 is read as: the table's schema was made of what its files need."""
-    return "ns" if any("timestamp[ns" in str(kind) for kind in schema.types) else "us"
+    return "ns" if any(map(_holds_nanoseconds, schema.types)) else "us"
+
+
+def _holds_nanoseconds(kind: pa.DataType) -> bool:
+    return "timestamp[ns" in str(kind)
+
+
+def _footer(stream: pa.NativeFile) -> bytes | None:
+    """The end of a file from its metadata on; None where it is long, encrypted or damaged."""
+    size = stream.size()
+    if size < _LEAST_BYTES:
+        return None
+    stream.seek(size - _TAIL_BYTES)
+    tail = stream.read(_TAIL_BYTES)
+    length = int.from_bytes(tail[:4], "little") + _TAIL_BYTES
+    if not tail.endswith(b"PAR1") or not _TAIL_BYTES < length <= min(size - len(b"PAR1"), _MOST_KEPT_BYTES):
+        return None
+    stream.seek(size - length)
+    return bytes(stream.read(length))
+
+
+@lru_cache(maxsize=8)
+def _schema_in(footer: bytes) -> pa.Schema:
+    """The schema in a footer; faster than by a `pq.ParquetFile`, which builds the paths of all columns."""
+    return scan_format().inspect(pa.BufferReader(b"PAR1" + footer))
 
 
 def scan_format() -> ds.ParquetFileFormat:

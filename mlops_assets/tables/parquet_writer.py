@@ -13,7 +13,7 @@ from mlops_assets.arrow.batching import fixed_batches
 from mlops_assets.arrow.type_kinds import is_text
 from mlops_assets.errors import TableError
 from mlops_assets.storage.location import Location
-from mlops_assets.tables.files import table_files
+from mlops_assets.tables.files import table_files, translate_read_errors
 from mlops_assets.tables.parquet_files import ParquetFiles, scan_format
 from mlops_assets.tables.table_writer import TableWriter, translate_write_errors
 
@@ -68,12 +68,15 @@ class ParquetWriter(TableWriter):
 
     def _dataset(self, target: Location) -> ds.Dataset:
         files = table_files(target, ParquetFiles())
-        schema = table_schema(ParquetFiles().schema(files[0].location))
         if target.is_local and len(files) == 1:
             # Opened once, so that one table is read to its end also when another one takes its place meanwhile: by its
             # path it would be opened at every scan, and the old footer's places sought in the new file.
-            form = scan_format()
-            return ds.FileSystemDataset([form.make_fragment(pa.OSFile(files[0].location.path))], schema, form)
+            form, file = scan_format(), files[0].location
+            with translate_read_errors(file):
+                stream = pa.OSFile(file.path)
+                stored = ParquetFiles().schema_of(stream, file)
+            return ds.FileSystemDataset([form.make_fragment(stream)], table_schema(stored), form)
+        schema = table_schema(ParquetFiles().schema(files[0].location))
         return ds.dataset(
             [file.location.path for file in files], schema=schema, format=scan_format(), filesystem=target.filesystem
         )

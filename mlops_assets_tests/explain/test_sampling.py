@@ -6,7 +6,9 @@ import pyarrow as pa
 import pytest
 
 from mlops_assets.explain.explainers.sampling import (
+    _GOLDEN,
     Reservoir,
+    _mix,
     draw_rows,
     frame_digest,
     position_hash,
@@ -86,3 +88,14 @@ def test_a_digest_follows_names_types_and_values() -> None:
     rows = pd.DataFrame({"a": [1, 2]})
     others = [rows.rename(columns={"a": "b"}), rows.astype("int32"), rows + 1, rows.iloc[::-1]]
     assert len({frame_digest(rows), *(frame_digest(other) for other in others)}) == 5
+
+
+def test_columns_of_one_type_have_the_hashes_of_columns_one_by_one() -> None:
+    frame = pd.DataFrame({"a": [1.5, np.nan, -0.0], "b": [2.0, np.inf, 0.0]})
+    whole = frame.fillna(0).replace(np.inf, 3)
+    for numbers in (frame, frame.astype("float32"), whole.astype("int64"), whole.astype("uint8")):
+        expected = np.full(3, 7, dtype=np.uint64)
+        for name in numbers.columns:
+            column = pd.util.hash_pandas_object(numbers[name], index=False, categorize=False).to_numpy(np.uint64)
+            expected = _mix(np.add(expected * _GOLDEN, column, dtype=np.uint64))
+        assert row_hash(7, numbers).tolist() == expected.tolist()

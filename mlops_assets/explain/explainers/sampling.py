@@ -27,18 +27,29 @@ def position_hash(seed: int, start: int, count: int) -> NDArray[np.uint64]:
 
 def row_hash(seed: int, rows: "pd.DataFrame") -> NDArray[np.uint64]:
     """A 64-bit number per row that follows from its values, its columns' order and the seed alone."""
-    import pandas as pd
-
     hashes = np.full(len(rows), seed & 0xFFFFFFFFFFFFFFFF, dtype=np.uint64)
     with np.errstate(over="ignore"):
-        for place in range(rows.shape[1]):
-            column = rows.iloc[:, place]
-            if column.dtype == object:
-                # Lists have no hash, and pandas hashes mixed types by what else is in the column: hash their texts.
-                column = column.map(lambda value: value if isinstance(value, str) else repr(value)).astype(object)
-            column_hashes = pd.util.hash_pandas_object(column, index=False, categorize=False).to_numpy(np.uint64)
+        for column_hashes in _column_hashes(rows):
             hashes = _mix(np.add(hashes * _GOLDEN, column_hashes, dtype=np.uint64))
     return hashes
+
+
+def _column_hashes(rows: "pd.DataFrame") -> Iterator[NDArray[np.uint64]]:
+    import pandas as pd
+
+    kinds = set(rows.dtypes)
+    if len(kinds) == 1 and all(isinstance(kind, np.dtype) and kind.kind in "fiu" for kind in kinds):
+        # The same hashes as column by column, of which there may be thousands.
+        values = np.ascontiguousarray(rows.to_numpy().T)
+        hashes = np.asarray(pd.util.hash_array(values.ravel(), categorize=False), dtype=np.uint64)
+        yield from hashes.reshape(values.shape)
+        return
+    for place in range(rows.shape[1]):
+        column = rows.iloc[:, place]
+        if column.dtype == object:
+            # Lists have no hash, and pandas hashes mixed types by what else is in the column: hash their texts.
+            column = column.map(lambda value: value if isinstance(value, str) else repr(value)).astype(object)
+        yield pd.util.hash_pandas_object(column, index=False, categorize=False).to_numpy(np.uint64)
 
 
 def _mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
@@ -111,7 +122,7 @@ def sample_fraction(batches: Iterable[pa.RecordBatch], fraction: float, seed: in
 def frame_digest(rows: "pd.DataFrame") -> str:
     """SHA-256 (hex) over column names, types and values."""
     digest = hashlib.sha256()
-    for name in rows.columns:
-        digest.update(f"{name}\0{rows[name].dtype}\0".encode())
+    for name, kind in zip(rows.columns, rows.dtypes, strict=True):
+        digest.update(f"{name}\0{kind}\0".encode())
     digest.update(row_hash(0, rows).tobytes())
     return digest.hexdigest()

@@ -131,7 +131,7 @@ class Matching:
         for name in sorted(name for name in asked if counts[name] > 1):
             self.problems.append(f"the table has {counts[name]} columns called {name!r}")
         for name in self._row_key:
-            if name in names and self._source.field(names.index(name)).metadata == JSON_VALUES:
+            if counts[name] == 1 and self._source.field(name).metadata == JSON_VALUES:
                 self.problems.append(f"row key column {name!r} {_SEVERAL_KINDS}")
             if name not in names:
                 self.problems.append(f"row key column {name!r} is missing{did_you_mean(name, names)}")

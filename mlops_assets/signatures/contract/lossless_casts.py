@@ -66,13 +66,10 @@ def missing_mask(values: pa.Array) -> Mask | None:
         mask = to_mask(values.is_null())
     if pat.is_floating(values.type):
         numbers = to_numpy(values, 0)
-        # The sum of numbers is NaN if one of them is (or for infinities of both signs): one pass, nothing allocated.
-        with np.errstate(over="ignore", invalid="ignore"):
-            suspicious = len(numbers) > 0 and not np.isfinite(np.add.reduce(numbers))
-        if suspicious:
+        # The least of numbers is NaN if one of them is: one pass, nothing allocated.
+        if len(numbers) and np.isnan(np.minimum.reduce(numbers)):
             not_a_number = np.isnan(numbers)
-            if not_a_number.any():
-                mask = not_a_number if mask is None else mask | not_a_number
+            mask = not_a_number if mask is None else mask | not_a_number
     return mask
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -60,8 +61,12 @@ class RefusedError(Exception):
     """A pair of types that the table refuses; the message names both, and the place inside a nested type."""
 
 
+@lru_cache(maxsize=1024)
 def scalar_converter(source: pa.DataType, target: pa.DataType, nullable: bool, reading: Reading) -> Converter:
-    """The converter of a scalar column to one of the Arrow types of the table; null and NaN pass only if `nullable`."""
+    """The converter of a scalar column to one of the Arrow types of the table; null and NaN pass only if `nullable`.
+
+    Kept, because a wide table has few pairs of types in many columns.
+    """
     how = conversion(source, target)
     text = how is ConversionKind.TEXT or how is ConversionKind.ISO
     if how is ConversionKind.REFUSED or (text and not (reading.text or (how is ConversionKind.ISO and reading.iso))):

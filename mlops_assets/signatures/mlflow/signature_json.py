@@ -30,8 +30,11 @@ def signature_to_json(signature: "ModelSignature") -> str:
     return json.dumps(canonical, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
+@lru_cache(maxsize=4)
 def signature_from_json(text: str, where: str | None = None) -> "ModelSignature":
     """The signature that `signature_to_json` wrote, or the ``signature`` block of an ``MLmodel`` file as JSON.
+
+    The steps of a run get the same object for the same text, which none of them changes.
 
     Raises
     ------
