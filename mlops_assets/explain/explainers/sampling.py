@@ -41,7 +41,8 @@ def _column_hashes(rows: "pd.DataFrame") -> Iterator[NDArray[np.uint64]]:
     if len(kinds) == 1 and all(isinstance(kind, np.dtype) and kind.kind in "fiu" for kind in kinds):
         # The same hashes as column by column, of which there may be thousands.
         values = np.ascontiguousarray(rows.to_numpy().T)
-        yield from pd.util.hash_array(values.ravel(), categorize=False).reshape(values.shape)
+        hashes: NDArray[np.uint64] = pd.util.hash_array(values.ravel(), categorize=False).astype(np.uint64, copy=False)
+        yield from hashes.reshape(values.shape)
         return
     for place in range(rows.shape[1]):
         column = rows.iloc[:, place]
