@@ -12,6 +12,7 @@ from mlops_assets.engines.local import LocalEngine as LocalEngine
 from mlops_assets.engines.spark.engine import SparkEngine as SparkEngine
 from mlops_assets.errors import AliasNotFoundError as AliasNotFoundError
 from mlops_assets.errors import ArtifactsMissingError as ArtifactsMissingError
+from mlops_assets.errors import CheckFailedError as CheckFailedError
 from mlops_assets.errors import ConcurrentRunError as ConcurrentRunError
 from mlops_assets.errors import ConfigurationError as ConfigurationError
 from mlops_assets.errors import ContractError as ContractError

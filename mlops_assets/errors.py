@@ -135,6 +135,10 @@ class NotificationError(MlopsAssetsError):
     """A message could not be delivered."""
 
 
+class CheckFailedError(MlopsAssetsError):
+    """A blocking check of an asset failed; the message holds what it found."""
+
+
 class WorkerError(MlopsAssetsError):
     """A process or machine that shared the work was lost, or could not begin."""
 

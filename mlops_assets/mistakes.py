@@ -90,6 +90,14 @@ def _describe(kind: str, message: str, value: object, path: Sequence[str], group
         return describe_unknown_key(path[-1], _keys(group))
     if kind == "missing":
         return "is required"
+    if kind == "dict_type":
+        return "should be a group of keys, such as {key: value}"
+    if kind in ("model_type", "model_attributes_type") and group is not None:
+        required = [field.alias or name for name, field in group.model_fields.items() if field.is_required()]
+        example = (required or list(_keys(group)))[0]
+        return f"should be a group of keys, such as {{{example}: ...}}; allowed: {', '.join(_keys(group))}"
+    if kind == "string_too_short":
+        return "should not be empty"
     if kind == "sequence_str":
         return "should be a list; write [name] for one"
     if kind == "literal_error":

@@ -68,6 +68,8 @@ class ModelStatus:
         Status, job, time and id of the model's last run; None: there was none.
     no_runs
         Why nothing is known of runs; None where it is.
+    job
+        The job that publishes all tables anew.
     """
 
     model: str
@@ -80,6 +82,7 @@ class ModelStatus:
     partitions: int | None
     last_run: tuple[str, str, datetime | None, str] | None
     no_runs: str | None
+    job: str
 
     @property
     def is_current(self) -> bool:
@@ -126,7 +129,7 @@ class ModelStatus:
         text.append(
             "All tables are the champion's, on the same rows."
             if self.is_current
-            else "NOT current: see above, and run the model's job."
+            else f"NOT current: see above. To publish all tables anew: dg launch --job {self.job}"
         )
         return "\n".join(text) + "\n"
 
@@ -173,6 +176,7 @@ def find_status(opened: ModelResources) -> ModelStatus:
         len(keys) if keys is not None else None,
         last_run,
         no_runs,
+        names.explanations_job,
     )
 
 

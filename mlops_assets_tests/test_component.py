@@ -206,3 +206,10 @@ def test_a_blocking_failure_stops_what_comes_after(iris, run):
     assert not done.checks["input_samples", "not_empty"].passed
     materialized = {event.asset_key.path[-1] for event in done.result.get_asset_materialization_events()}
     assert materialized == {"champion_model", "model_signature", "rejected_samples", "input_samples"}
+
+
+def test_a_blocking_failure_says_why_where_a_person_reads_it(iris, run):
+    """The error of the step, which the terminal, the run's page and a notification show, holds the check's reason."""
+    done = run(iris[0].head(0), row_key=None)
+    assert "The check not_empty failed (asset m/input_samples). No row was accepted." in done.error()
+    assert "the table that inputs names has no rows" in done.error()

@@ -91,13 +91,20 @@ def test_values_are_not_shown():
     with pytest.raises(ConfigurationError) as refused:
         InputsSettings(path="x", storage_options="my-secret")
     assert "my-secret" not in str(refused.value)
-    assert "storage_options: should be a valid dictionary" in str(refused.value)
+    assert "storage_options: should be a group of keys, such as {key: value}" in str(refused.value)
 
 
 def test_what_is_right_is_made():
     settings = InputsSettings(path="x", row_key=["id"])
     assert InputsSettings.model_validate(settings) is settings
     assert MlflowModelComponent(**{**RIGHT, "inputs": settings}).inputs.row_key == ["id"]
+
+
+def test_a_path_where_a_group_is_asked_for():
+    with pytest.raises(
+        ConfigurationError, match=r"inputs: should be a group of keys, such as \{.*: \.\.\.\}; allowed: .*path"
+    ):
+        build_model_definitions("churn", inputs="customers.csv")
 
 
 def test_one_column_where_a_list_is_asked_for():

@@ -9,7 +9,7 @@ import pyarrow.dataset as ds
 from mlops_assets.arrow.batching import first_rows
 from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.arrow.views import rows_of
-from mlops_assets.checks.failures import log_failure
+from mlops_assets.checks.failures import end_with_reasons
 from mlops_assets.explain.columns import EXPLAINED_VALUE
 from mlops_assets.explain.compare.stored_predictions import StoredAgreement, compare_with_stored
 from mlops_assets.explain.ledger.provenance import LedgerProvenance
@@ -60,15 +60,16 @@ def explanation_checks(names: ModelNames, explain: ExplainSettings) -> dg.AssetC
             PREDICTIONS: of_the_run(names, PREDICTIONS),
         },
     )
+    @end_with_reasons
     def explanations_are_sound(
-        context: dg.AssetCheckExecutionContext, sample_explanations: ds.Dataset, predictions: ds.Dataset
+        _context: dg.AssetCheckExecutionContext, sample_explanations: ds.Dataset, predictions: ds.Dataset
     ) -> Iterator[dg.AssetCheckResult]:
         source, published = Provenance.of(sample_explanations.schema), Provenance.of(predictions.schema)
         origin = LedgerProvenance.of(source)
-        yield log_failure(context, _keys(sample_explanations, predictions, source, origin, key))
+        yield _keys(sample_explanations, predictions, source, origin, key)
         ledger = StoredLedger.of(sample_explanations)
-        yield log_failure(context, _additive(ledger, source, origin, key, explain.additivity == "block"))
-        yield log_failure(context, _stored(ledger, predictions, source, published, origin, key))
+        yield _additive(ledger, source, origin, key, explain.additivity == "block")
+        yield _stored(ledger, predictions, source, published, origin, key)
 
     return explanations_are_sound
 

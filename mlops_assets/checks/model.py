@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from mlops_assets.checks.failures import log_failure
+from mlops_assets.checks.failures import end_with_reasons
 from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.io_managers.champion import ChampionIOManager
 from mlops_assets.metadata import pinned_model, quote_markdown, shorten_text
@@ -39,6 +39,7 @@ def champion_checks(names: ModelNames) -> dg.AssetChecksDefinition:
         ins={CHAMPION_MODEL: dg.AssetIn(key=key)},
         required_resource_keys={REGISTRY, names.champion_store},
     )
+    @end_with_reasons
     def champion_is_usable(
         context: dg.AssetCheckExecutionContext, champion_model: ModelReference
     ) -> Iterator[dg.AssetCheckResult]:
@@ -67,7 +68,7 @@ def champion_checks(names: ModelNames) -> dg.AssetChecksDefinition:
                 description=quote_markdown(str(error)),
                 metadata=metadata | {"error": shorten_text(str(error))},
             )
-            yield log_failure(context, failed)
+            yield failed
         signature = signature_in_folder(registry.files(champion_model))
         inputs = len(signature.inputs.inputs) if signature and signature.inputs else 0
         recorded = dg.AssetCheckResult(
@@ -81,6 +82,6 @@ def champion_checks(names: ModelNames) -> dg.AssetChecksDefinition:
             "or store one with the model's sign job",
             metadata=metadata,
         )
-        yield log_failure(context, recorded)
+        yield recorded
 
     return champion_is_usable

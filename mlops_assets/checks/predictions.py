@@ -9,7 +9,7 @@ import pyarrow.dataset as ds
 
 from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.arrow.views import rows_of
-from mlops_assets.checks.failures import TOGETHER_AGAIN, log_failure
+from mlops_assets.checks.failures import TOGETHER_AGAIN, end_with_reasons
 from mlops_assets.io_managers.run_partition import of_the_run
 from mlops_assets.metadata import quote_markdown, strip_markup, table_metadata
 from mlops_assets.naming import INPUT_SAMPLES, MODEL_SIGNATURE, PREDICTIONS, ModelNames
@@ -61,20 +61,18 @@ def prediction_checks(names: ModelNames) -> dg.AssetChecksDefinition:
             MODEL_SIGNATURE: dg.AssetIn(key=names.key(MODEL_SIGNATURE)),
         },
     )
+    @end_with_reasons
     def predictions_are_sound(
-        context: dg.AssetCheckExecutionContext,
+        _context: dg.AssetCheckExecutionContext,
         predictions: ds.Dataset,
         input_samples: ds.Dataset,
         model_signature: str,
     ) -> Iterator[dg.AssetCheckResult]:
         source = Provenance.of(predictions.schema)
-        for result in (
-            _one_row_per_input(predictions, input_samples, source, key),
-            _within_signature(predictions, model_signature, source, key),
-            _finite(predictions, source, key),
-            _same_in_any_batch(source, key),
-        ):
-            yield log_failure(context, result)
+        yield _one_row_per_input(predictions, input_samples, source, key)
+        yield _within_signature(predictions, model_signature, source, key)
+        yield _finite(predictions, source, key)
+        yield _same_in_any_batch(source, key)
 
     return predictions_are_sound
 

@@ -10,7 +10,7 @@ from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.arrow.spool import scratch_folder
 from mlops_assets.arrow.unique_keys import check_unique
 from mlops_assets.arrow.views import rows_of
-from mlops_assets.checks.failures import TOGETHER_AGAIN, log_failure
+from mlops_assets.checks.failures import TOGETHER_AGAIN, end_with_reasons
 from mlops_assets.errors import TableError
 from mlops_assets.io_managers.run_partition import of_the_run
 from mlops_assets.metadata import quote_markdown, strip_markup
@@ -47,8 +47,9 @@ def sample_checks(names: ModelNames, root: Path) -> dg.AssetChecksDefinition:
         ],
         ins={INPUT_SAMPLES: of_the_run(names, INPUT_SAMPLES)},
     )
+    @end_with_reasons
     def samples_are_usable(
-        context: dg.AssetCheckExecutionContext, input_samples: ds.Dataset
+        _context: dg.AssetCheckExecutionContext, input_samples: ds.Dataset
     ) -> Iterator[dg.AssetCheckResult]:
         rows = input_samples.count_rows()
         not_empty = dg.AssetCheckResult(
@@ -58,7 +59,7 @@ def sample_checks(names: ModelNames, root: Path) -> dg.AssetChecksDefinition:
             description=f"{rows} rows were accepted" if rows else _NO_ROW,
             metadata={"rows": rows},
         )
-        yield log_failure(context, not_empty)
+        yield not_empty
         row_key = Provenance.of(input_samples.schema).row_key
         problem = None
         with scratch_folder(state_folder(root) / "scratch") as scratch:
@@ -75,7 +76,7 @@ def sample_checks(names: ModelNames, root: Path) -> dg.AssetChecksDefinition:
             else f"The row key ({strip_markup(', '.join(row_key))}) of {rows} rows: none occurs twice",
             metadata={"row_key": ", ".join(row_key), "rows": rows},
         )
-        yield log_failure(context, keys_unique)
+        yield keys_unique
 
     return samples_are_usable
 
@@ -101,8 +102,9 @@ def rejection_checks(names: ModelNames) -> dg.AssetChecksDefinition:
             INPUT_SAMPLES: of_the_run(names, INPUT_SAMPLES),
         },
     )
+    @end_with_reasons
     def nothing_lost(
-        context: dg.AssetCheckExecutionContext, rejected_samples: ds.Dataset, input_samples: ds.Dataset
+        _context: dg.AssetCheckExecutionContext, rejected_samples: ds.Dataset, input_samples: ds.Dataset
     ) -> Iterator[dg.AssetCheckResult]:
         accepted, rejected = input_samples.count_rows(), rejected_samples.count_rows()
         read = int(Provenance.of(rejected_samples.schema).extra["rows_read"])
@@ -114,6 +116,6 @@ def rejection_checks(names: ModelNames) -> dg.AssetChecksDefinition:
             + ("" if read == accepted + rejected else f". {TOGETHER_AGAIN}"),
             metadata={"rows_read": read, "rows_accepted": accepted, "rows_rejected": rejected},
         )
-        yield log_failure(context, result)
+        yield result
 
     return nothing_lost

@@ -1,10 +1,11 @@
 """The check of the signature against those of earlier champions."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from mlops_assets.checks.failures import log_failure
+from mlops_assets.checks.failures import end_with_reasons
 from mlops_assets.errors import ArtifactsMissingError, VersionNotFoundError
 from mlops_assets.journal.journal import Journal, champion_versions
 from mlops_assets.metadata import (
@@ -29,7 +30,7 @@ def signature_checks(names: ModelNames, contract: ContractSettings) -> dg.AssetC
     """`compatible` (blocking): inputs, params and outputs keep what the configured mode promises."""
     key = names.key(MODEL_SIGNATURE)
 
-    @dg.asset_check(
+    @dg.asset_check(  # type: ignore[arg-type]  # Dagster runs generators as well; its annotation names one result.
         asset=key,
         name="compatible",
         blocking=True,
@@ -39,9 +40,10 @@ def signature_checks(names: ModelNames, contract: ContractSettings) -> dg.AssetC
         "_TRANSITIVE mode: it keeps what contract.compatibility promises. If it fails: move the alias back, or lower "
         "contract.compatibility.",
     )
+    @end_with_reasons
     def compatible(
         context: dg.AssetCheckExecutionContext, model_signature: str, champion_model: ModelReference
-    ) -> dg.AssetCheckResult:
+    ) -> Iterator[dg.AssetCheckResult]:
         from mlops_assets.signatures.compatibility.compatibility import CompatibilityMode, check_compatibility
         from mlops_assets.signatures.mlflow.signature_json import signature_from_json
 
@@ -62,7 +64,7 @@ def signature_checks(names: ModelNames, contract: ContractSettings) -> dg.AssetC
                 if not mode.transitive:
                     break
         verdict = check_compatibility(history, signature_from_json(model_signature), mode)
-        result = dg.AssetCheckResult(
+        yield dg.AssetCheckResult(
             passed=verdict.compatible,
             description=_describe(mode.value, list(verdict.differences), gone)
             if verdict.compatible
@@ -76,7 +78,6 @@ def signature_checks(names: ModelNames, contract: ContractSettings) -> dg.AssetC
                 "differences": table_metadata(verdict.rows(), DIFFERENCE_COLUMNS),
             },
         )
-        return log_failure(context, result)
 
     return compatible
 

@@ -131,5 +131,5 @@ def open_explanations(
             pinned.model.reference,
             accepted,
             count * len(explainer.outputs),
-            f"{explainer.KIND}, in units of {explainer.space}: {explainer.reason}",
+            f"{explainer.KIND}, on the scale of {explainer.space}: {explainer.reason}",
         )

@@ -50,7 +50,12 @@ class DirectSettings:
         if self.missing not in ("reject", "allow"):
             raise ConfigurationError(f"missing is {self.missing!r}", fix="Use reject or allow")
         most = self.max_rejected
-        if isinstance(most, bool) or not most >= 0 or (isinstance(most, float) and most > 1):
+        if (
+            not isinstance(most, int | float)
+            or isinstance(most, bool)
+            or not most >= 0
+            or (isinstance(most, float) and most > 1)
+        ):
             raise ConfigurationError(
                 f"max_rejected is {most!r}", fix="Use a count from 0 up, or a fraction from 0.0 to 1.0"
             )

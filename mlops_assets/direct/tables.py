@@ -17,6 +17,7 @@ from mlops_assets.tables.parquet_writer import ParquetWriter
 from mlops_assets.tables.source import TableSource
 from mlops_assets.tables.table_writer import TableWriter, Written
 
+_DATABASES = ("sqlite://", "postgresql://", "postgres://", "duckdb://")
 _WRITERS: Mapping[str, TableWriter] = {".parquet": ParquetWriter(), ".csv": PlainCsvWriter()}
 
 
@@ -31,6 +32,12 @@ def open_table(table: object, settings: DirectSettings, limit: int | None = None
     if limit is not None and limit < 0:
         raise ConfigurationError(f"limit is {limit}", fix="Use a number of rows from 0 up, or leave it out")
     if isinstance(table, str | PathLike):
+        if str(fspath(table)).startswith(_DATABASES):
+            raise ConfigurationError(
+                "A database is not read here",
+                where=str(fspath(table)).partition("://")[0] + "://",
+                fix="Write the table into a file first, or make a project: mlops-assets init --inputs URL --table NAME",
+            )
         return TableSource(
             Location.parse(str(fspath(table))),
             format=settings.format,

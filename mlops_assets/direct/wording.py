@@ -64,6 +64,7 @@ _SETTINGS: tuple[tuple[str, Replacement, Replacement], ...] = (
     (r"give the column's type under types", "give the column's type in types", "give the column's type with --types"),
     (r"(?:Mend|Correct) its type in types", "Correct its type in types", "Correct its type in --types"),
     (r"Set row_key: \[(\w+)\]", r'Pass row_key=["\1"]', r"Add --key \1"),
+    (r"add the columns to row_key", "add the columns to row_key", "add a --key for each of the columns"),
     (r"choose a row_key", "choose a row_key", "choose a --key"),
     (r"Set format to one of", "Set format to one of", "Set --format to one of"),
     (r"(?:Use )?predict_method: predict\b", 'Use method="predict"', "Use --method predict"),

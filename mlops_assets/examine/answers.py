@@ -86,7 +86,7 @@ def examine_explanations(
         notes.add(
             "explanations",
             "yellow" if slow else "green",
-            f"{explainer.KIND}, in units of {explainer.space}: {explainer.reason}; about {per_second:,.0f} rows a "
+            f"{explainer.KIND}, on the scale of {explainer.space}: {explainer.reason}; about {per_second:,.0f} rows a "
             f"second in one process, {_duration(seconds)} for {extent}",
             fix="Write `explain: {sample: 10000}` to explain a seeded sample" if slow else None,
         )

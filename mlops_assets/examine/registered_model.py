@@ -20,6 +20,7 @@ from mlops_assets.models.registry import Registry
 from mlops_assets.models.requirements import Mismatch, compare_requirements
 from mlops_assets.models.signature_of_version import signature_in_folder
 from mlops_assets.models.skops_files import import_skops
+from mlops_assets.models.trust import TrustPolicy
 from mlops_assets.state import state_folder
 
 _MISMATCHES_SHOWN = 8
@@ -131,10 +132,19 @@ def _examine_files(
     code, untrusted, model = find_code_execution(description), frozenset[str](), None
     with notes.report_errors("trust"):
         if code is None:
-            untrusted = request.trust.untrusted_types(description)
+            # Also those that were allowed for this examination: the YAML has to name them.
+            untrusted = TrustPolicy().untrusted_types(description)
         request.trust.check(description, reference)
-        allowed = "it runs code that comes with it, which was allowed here" if code else "nothing of it runs code"
-        notes.add("trust", "yellow" if code else "green", f"The model may be loaded: {allowed}")
+        if code or untrusted:
+            why = "runs code that comes with it" if code else f"makes {', '.join(sorted(untrusted))}"
+            notes.add(
+                "trust",
+                "yellow",
+                f"Loading the model {why}, which was allowed for this examination alone",
+                fix="Remove the # before `trust:` in the YAML to allow it for runs",
+            )
+        else:
+            notes.add("trust", "green", "The model may be loaded: nothing of it runs code")
         model = _load(ModelSource(registry, cache.root, FlavorLoader(), request.trust), reference, notes)
     predict_fn = description.flavors.get("python_function", {}).get("predict_fn", "predict")
     return ExaminedModel(

@@ -59,6 +59,11 @@ def first_line(examination: Examination) -> str:
     red = examination.of("red")
     if red:
         return f"Not ready: {red[0]}"
+    if examination.proposal.code_execution is not None or examination.proposal.untrusted_types:
+        return (
+            "Not ready: loading this model is not allowed yet. If you trust whoever can write to the registry, "
+            "remove the # before `trust:`, and this line; the rest was examined, and launches as it is."
+        )
     return f"Ready: the model and the table's first {EXAMINED_ROWS:,} rows were examined, and this launches as it is."
 
 

@@ -94,7 +94,7 @@ def read_published(place: Location, key: dg.AssetKey) -> str:
         raise TableError(
             f"The asset {key.to_user_string()} has not been materialized",
             where=place.uri,
-            fix="Materialize it first, or run the model's job",
+            fix="Materialize it first, or run the model's explanations job, `dg launch --job <name>_explanations_job`",
         )
     return place.read_text()
 

@@ -52,11 +52,22 @@ def describe_failure(
     columns = [str(name) for name in getattr(given, "columns", ())]
     rows = f" {count_rows(given)} rows" if count_rows(given) is not None else ""
     named = f" of the columns {_some(columns)}" if columns else ""
+    lacking = _columns_with_nulls(given)
+    without = f"; values are missing in {_some(lacking)}" if lacking else ""
+    fill = "Fill the missing values if the model takes none. " if lacking else ""
     return PredictionError(
-        f"The model failed to predict{rows}{named} {name_failure(error)}; {_types(given, signature, estimator)}",
+        f"The model failed to predict{rows}{named} {name_failure(error)}; "
+        f"{_types(given, signature, estimator)}{without}",
         where=where,
-        fix=advise(error) or _advise_on_columns(signature),
+        fix=advise(error) or fill + _advise_on_columns(signature),
     )
+
+
+def _columns_with_nulls(given: Any) -> list[str]:
+    """The columns of a DataFrame that lack values; none of what is no DataFrame."""
+    if not hasattr(given, "isna") or not hasattr(given, "columns"):
+        return []
+    return [str(name) for name, lacks in given.isna().any().items() if lacks]
 
 
 def count_rows(given: Any) -> int | None:

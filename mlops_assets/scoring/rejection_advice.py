@@ -13,11 +13,12 @@ _ADVICE: Mapping[Reason, str] = {
     Reason.OUT_OF_RANGE: "the signature's type has no such number or date: correct the values, or log the model with a"
     " signature of a larger type",
     Reason.NOT_PARSEABLE: "this text is no value of the signature's type: correct it (a number such as 1.5, true or"
-    " false, a date such as 2024-01-31)",
+    " false, a date such as 2024-01-31); values of another kind (a JSON number where text is asked for) are converted"
+    " where inputs.types declares the column's type",
     Reason.SHAPE_MISMATCH: "these lists have another length than the signature's tensor: give each row the same length",
     Reason.UNEXPECTED_PROPERTY: "these objects hold properties that the signature does not name: leave them out of the"
     " table, or log the model with a signature that names them",
-    Reason.DUPLICATE_KEY: "these maps hold the same key twice: keep one entry",
+    Reason.DUPLICATE_KEY: "these maps or JSON objects hold the same key twice: keep one entry",
 }
 _ALLOW = "write `contract: {missing: allow}` into its YAML: these rows are then predicted and explained as they are"
 _MISSING_UNKNOWN = (

@@ -39,10 +39,31 @@ class SettingsGroup(ReadableModel, dg.Model, dg.Resolvable):
         schema.__doc__ = cls.__doc__
         # The form of Dagster's UI knows fields by their names in YAML.
         order: list[JsonValue] = [field.alias or name for name, field in schema.model_fields.items()]
-        schema.model_config["json_schema_extra"] = {"title": cls.__name__, "ui:order": order}
+
+        def finish(shown: dict[str, Any]) -> None:
+            # A component is the attributes themselves; a group may also be text, a template of Dagster's.
+            kind = "object" if issubclass(cls, dg.Component) else ["object", "string"]
+            shown |= {"title": cls.__name__, "ui:order": order, "type": kind}
+            _name_the_keys(shown)
+
+        schema.model_config["json_schema_extra"] = finish
         schema.model_rebuild(force=True)
         cls._schema_of[cls] = schema
         return schema
+
+
+def _name_the_keys(schema: dict[str, Any]) -> None:
+    """A group or a template's text, as one schema with both types in place of `anyOf`.
+
+    ``dg check yaml`` then names the key that is wrong; of `anyOf` it says only "is not valid under any of the given
+    schemas".
+    """
+    text = {"type": "string"}
+    for field in schema.get("properties", {}).values():
+        match field.get("anyOf"):
+            case [{"$ref": group}, other] if other == text:
+                del field["anyOf"]
+                field["$ref"] = group
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,10 @@ class FileFormat(ABC):
         """Whether a file's own bookkeeping says that it has no rows; False where only reading would show it."""
         return False
 
+    def several_kinds(self, _name: str, /) -> pa.Field | None:
+        """The column that carries values of several kinds, for the contract to judge; None where a format has none."""
+        return None
+
     @abstractmethod
     def batches(self, file: Location, schema: pa.Schema, columns: Sequence[str], /) -> Iterator[pa.RecordBatch]:
         """The rows of one file in order, with at least those of `columns` that it has; bounded memory.

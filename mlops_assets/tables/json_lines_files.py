@@ -15,9 +15,10 @@ import pyarrow.compute as pc
 from pyarrow import json as arrow_json
 
 from mlops_assets.errors import TableError, describe_without_values
-from mlops_assets.signatures.contract.column_matching import ISO_TEXT
+from mlops_assets.signatures.contract.column_matching import ISO_TEXT, JSON_VALUES
 from mlops_assets.storage.location import Location
 from mlops_assets.tables.files import FileFormat
+from mlops_assets.tables.json_kinds import find_kinds
 from mlops_assets.tables.json_text import JsonValuesAsText
 from mlops_assets.tables.text_files import lines_of, open_text_file, with_compressed
 
@@ -36,8 +37,8 @@ class JsonLinesFiles(FileFormat):
     Attributes
     ----------
     declared
-        Columns whose type is declared: read as text, each value as it is written. The others have the type that the
-        first 32 MiB of a file show; a value that does not fit it later is an error that says so.
+        Columns whose type is declared: read as text, each value as it is written. The others have the type that all
+        their values have; where these are of several kinds, the column is the JSON text of each, for the contract.
     """
 
     name = "jsonl"
@@ -47,15 +48,34 @@ class JsonLinesFiles(FileFormat):
 
     def schema(self, file: Location) -> pa.Schema:
         declared = pa.schema([(name, pa.string()) for name in sorted(self.declared)]) if self.declared else None
-        with self._open(file) as stream:
-            schema = self._reader(stream, declared, file).schema
+        schema, several, refused, doubtful, rows = declared, frozenset[str](), None, False, 0
+        try:
+            with self._open(file) as stream:
+                reader = _open_json(stream, declared)
+                schema = reader.schema
+                for batch in reader:  # all of it: a type is no guess from a first block
+                    rows += batch.num_rows
+                    doubtful = doubtful or any(map(_holds_large_floats, batch.columns))
+        except pa.ArrowInvalid as error:
+            refused = error
+        if doubtful or refused is not None:
+            with lines_of(file) as lines:
+                found = find_kinds(lines, self.declared)
+            if found is None and refused is not None:
+                raise _explain(refused, file, schema, rows) from refused
+            if found is not None and (refused is not None or found[1]):
+                schema, several = found
         absent = self.declared - _members(file, self.declared) if self.declared else set()
-        fields = (field.with_type(_times_as_text(field.type)) for field in schema if field.name not in absent)
-        return pa.schema([field.with_metadata(ISO_TEXT) if _holds_text(field.type) else field for field in fields])
+        fields = (field.with_type(_times_as_text(field.type)) for field in schema or () if field.name not in absent)
+        return pa.schema([field.with_metadata(JSON_VALUES if field.name in several else ISO_TEXT) for field in fields])
+
+    def several_kinds(self, name: str, /) -> pa.Field | None:
+        return pa.field(name, pa.string(), metadata=JSON_VALUES)
 
     def batches(self, file: Location, schema: pa.Schema, _columns: Sequence[str], /) -> Iterator[pa.RecordBatch]:
         rows, checked = 0, False
-        with self._open(file) as stream:
+        values = frozenset(field.name for field in schema if field.metadata == JSON_VALUES)
+        with self._open(file, values) as stream:
             reader = self._reader(stream, schema, file)
             while True:
                 try:
@@ -66,29 +86,34 @@ class JsonLinesFiles(FileFormat):
                     raise _explain(error, file, reader.schema, rows) from error
                 rows += batch.num_rows
                 if not checked and any(_holds_large_floats(column) for column in batch.columns):
-                    _refuse_rounded(file, self.declared)
+                    _refuse_rounded(file, self.declared | values)
                     checked = True
+                _refuse_other_bytes(batch, file)
                 yield batch
 
     @contextmanager
-    def _open(self, file: Location) -> Iterator[pa.NativeFile]:
+    def _open(self, file: Location, values: frozenset[str] = frozenset()) -> Iterator[pa.NativeFile]:
         with open_text_file(file, self.name) as stream:
-            if not self.declared:
+            if not self.declared and not values:
                 yield stream
                 return
-            with lines_of(file) as lines:
-                yield pa.PythonFile(JsonValuesAsText(lines, self.declared), mode="r")
+            with lines_of(file, errors="surrogateescape") as lines:
+                yield pa.PythonFile(JsonValuesAsText(lines, self.declared, values), mode="r")
 
     @staticmethod
     def _reader(stream: pa.NativeFile, schema: pa.Schema | None, file: Location) -> "arrow_json.JSONStreamingReader":
         try:
-            return arrow_json.open_json(
-                stream,
-                read_options=arrow_json.ReadOptions(block_size=_BLOCK_BYTES),
-                parse_options=arrow_json.ParseOptions(explicit_schema=schema, newlines_in_values=False),
-            )
+            return _open_json(stream, schema)
         except pa.ArrowInvalid as error:
             raise _explain(error, file, schema, 0) from error
+
+
+def _open_json(stream: pa.NativeFile, schema: pa.Schema | None) -> "arrow_json.JSONStreamingReader":
+    return arrow_json.open_json(
+        stream,
+        read_options=arrow_json.ReadOptions(block_size=_BLOCK_BYTES),
+        parse_options=arrow_json.ParseOptions(explicit_schema=schema, newlines_in_values=False),
+    )
 
 
 def _times_as_text(kind: pa.DataType) -> pa.DataType:
@@ -102,10 +127,6 @@ def _times_as_text(kind: pa.DataType) -> pa.DataType:
     return kind
 
 
-def _holds_text(kind: pa.DataType) -> bool:
-    return pa.types.is_string(kind) or any(_holds_text(kind.field(at).type) for at in range(kind.num_fields))
-
-
 def _holds_large_floats(values: pa.Array) -> bool:
     """Whether a value is so large that it may have been an integer which no float holds."""
     if pa.types.is_floating(values.type):
@@ -113,6 +134,19 @@ def _holds_large_floats(values: pa.Array) -> bool:
     if pa.types.is_struct(values.type):
         return any(map(_holds_large_floats, values.flatten()))
     return pa.types.is_list(values.type) and _holds_large_floats(values.flatten())
+
+
+def _refuse_other_bytes(batch: pa.RecordBatch, file: Location) -> None:
+    """Refuse text that is no UTF-8, which Arrow's JSON reader lets pass."""
+    for name, values in zip(batch.schema.names, batch.columns, strict=True):
+        try:
+            values.validate(full=True)
+        except pa.ArrowInvalid as error:
+            raise TableError(
+                f"Column {name!r} holds bytes that are not UTF-8, or half of a surrogate pair",
+                where=file.uri,
+                fix="Write the file again as UTF-8",
+            ) from error
 
 
 def _refuse_rounded(file: Location, declared: frozenset[str]) -> None:

@@ -16,11 +16,28 @@ class _Decimal(float):
         return number
 
 
-class JsonValuesAsText(io.RawIOBase):
-    """A file whose lines are objects as in `lines`, except that the members in `columns` are text (or null)."""
+class JsonObject(dict[str, object]):
+    """An object that knows whether a member occurs twice; as a dict it has the last."""
 
-    def __init__(self, lines: Iterable[str], columns: frozenset[str]) -> None:
-        self._lines, self._columns = iter(lines), columns
+    def __init__(self, pairs: list[tuple[str, object]]) -> None:
+        super().__init__(pairs)
+        self.pairs = pairs
+
+
+def parse_line(line: str) -> object:
+    """A line's value, its objects as `JsonObject`; ValueError where it is not JSON."""
+    return json.loads(line, parse_float=_Decimal, object_pairs_hook=JsonObject)
+
+
+class JsonValuesAsText(io.RawIOBase):
+    """A file whose lines are objects as in `lines`, except for some members.
+
+    Those in `columns` are text: what stands in quotes, or the value as it is written. Those in `values` are the JSON
+    text of the value, with its quotes; of a member that an object has twice, both.
+    """
+
+    def __init__(self, lines: Iterable[str], columns: frozenset[str], values: frozenset[str] = frozenset()) -> None:
+        self._lines, self._columns, self._values = iter(lines), columns, values
         self._rest = b""
 
     def readable(self) -> bool:
@@ -32,7 +49,7 @@ class JsonValuesAsText(io.RawIOBase):
             line = next(self._lines, None)
             if line is None:
                 break
-            parts.append(self._rewrite(line).encode())
+            parts.append(_encode(self._rewrite(line)))
             length += len(parts[-1])
         whole = b"".join(parts)
         if size < 0:
@@ -42,14 +59,25 @@ class JsonValuesAsText(io.RawIOBase):
 
     def _rewrite(self, line: str) -> str:
         try:
-            row = json.loads(line, parse_float=_Decimal)
-        except ValueError:
+            row = parse_line(line)
+        except (ValueError, RecursionError):
             return line  # the reader says what is wrong with it
-        if not isinstance(row, dict):
+        if not isinstance(row, JsonObject):
             return line
         for name in self._columns & row.keys():
             row[name] = _text(row[name])
+        for name in self._values & row.keys():
+            given = [value for member, value in row.pairs if member == name]
+            row[name] = None if given == [None] else ", ".join(map(_json, given))
         return json.dumps(row, ensure_ascii=False) + "\n"
+
+
+def _encode(line: str) -> bytes:
+    """The line with the bytes that it had, also where they are no UTF-8: whoever reads it says so."""
+    try:
+        return line.encode(errors="surrogateescape")
+    except UnicodeEncodeError:
+        return line.encode(errors="surrogatepass")
 
 
 def _text(value: object) -> str | None:
@@ -60,3 +88,11 @@ def _text(value: object) -> str | None:
         whole = value.is_integer() and abs(value) < 2**53
         return str(int(value)) if whole else value.text
     return json.dumps(value, ensure_ascii=False)
+
+
+def _json(value: object) -> str:
+    if isinstance(value, JsonObject):
+        return "{" + ", ".join(f"{json.dumps(name)}: {_json(part)}" for name, part in value.pairs) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_json, value)) + "]"
+    return value.text if isinstance(value, _Decimal) else json.dumps(value, ensure_ascii=False)

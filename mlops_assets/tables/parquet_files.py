@@ -13,6 +13,7 @@ from mlops_assets.arrow.type_kinds import is_nested
 from mlops_assets.errors import TableError, describe_without_values
 from mlops_assets.storage.location import Location
 from mlops_assets.tables.files import FileFormat, looks_like, translate_read_errors
+from mlops_assets.tables.int96 import Unit, int96_columns, int96_unit
 
 _BUFFER_BYTES = 1 << 20
 """Column chunks are read through a buffer of this size; whole ones would make memory grow with the row group."""
@@ -31,12 +32,27 @@ class ParquetFiles(FileFormat):
     name = "parquet"
     extensions = (".parquet", ".pq", ".parq")
 
+    def __init__(self) -> None:
+        self.is_as_stored = True
+        """Whether Arrow by itself reads the files whose schemas were asked for to the same values."""
+
     def schema(self, file: Location) -> pa.Schema:
         with translate_read_errors(file), file.filesystem.open_input_file(file.path) as stream:
-            return self.schema_of(stream, file)
+            parquet = self._open(stream, file)
+            columns = int96_columns(parquet)
+            if not columns:
+                return parquet.schema_arrow
+            self.is_as_stored = False
+            try:
+                with file.filesystem.open_input_file(file.path) as other:
+                    streams = {"ns": stream, "us": other}
+                    unit = int96_unit(lambda unit: self._open(streams[unit], file, unit), columns, file)
+                return self._open(stream, file, unit).schema_arrow
+            except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+                raise _unreadable(file, error) from error
 
     def schema_of(self, stream: pa.NativeFile, file: Location) -> pa.Schema:
-        """The schema of an open file; `stream` stands at its start afterwards.
+        """The schema of an open file as a lazy dataset reads it; `stream` stands at its start afterwards.
 
         A run looks at the same few tables a dozen times, and thousands of columns take a while: the footer's bytes say
         whether it is the same.
@@ -54,9 +70,9 @@ class ParquetFiles(FileFormat):
         with translate_read_errors(file), file.filesystem.open_input_file(file.path) as stream:
             return bool(self._open(stream, file).metadata.num_rows == 0)
 
-    def batches(self, file: Location, _schema: pa.Schema, columns: Sequence[str], /) -> Iterator[pa.RecordBatch]:
+    def batches(self, file: Location, schema: pa.Schema, columns: Sequence[str], /) -> Iterator[pa.RecordBatch]:
         with translate_read_errors(file), file.filesystem.open_input_file(file.path) as stream:
-            parquet = self._open(stream, file)
+            parquet = self._open(stream, file, _unit_of(schema))
             names_in_file = set(parquet.schema_arrow.names)
             names = [column for column in columns if column in names_in_file]
             if not names:
@@ -76,6 +92,7 @@ class ParquetFiles(FileFormat):
 
     @staticmethod
     def _check_head(stream: pa.NativeFile, file: Location) -> None:
+        stream.seek(0)
         head = stream.read(512)
         if not head.startswith((b"PAR1", b"PARE")):
             what = looks_like(head) or "unknown bytes"
@@ -86,10 +103,12 @@ class ParquetFiles(FileFormat):
             )
         stream.seek(0)
 
-    def _open(self, stream: pa.NativeFile, file: Location) -> pq.ParquetFile:
+    def _open(self, stream: pa.NativeFile, file: Location, int96: Unit = "us") -> pq.ParquetFile:
         self._check_head(stream, file)
         try:
-            return pq.ParquetFile(stream, buffer_size=_BUFFER_BYTES, pre_buffer=False)
+            return pq.ParquetFile(
+                stream, buffer_size=_BUFFER_BYTES, pre_buffer=False, coerce_int96_timestamp_unit=int96
+            )
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
             raise _unreadable(file, error) from error
 
@@ -112,6 +131,11 @@ def _footer(stream: pa.NativeFile) -> bytes | None:
 def _schema_in(footer: bytes) -> pa.Schema:
     """The schema in a footer; faster than by a `pq.ParquetFile`, which builds the paths of all columns."""
     return scan_format().inspect(pa.BufferReader(b"PAR1" + footer))
+
+
+def _unit_of(schema: pa.Schema) -> Unit:
+    """What INT96 is read as: the table's schema was made of what its files need."""
+    return "ns" if any("timestamp[ns" in str(kind) for kind in schema.types) else "us"
 
 
 def scan_format() -> ds.ParquetFileFormat:

@@ -101,7 +101,7 @@ class TableSource:
         files = table_files(self.location, reader)
         declared = {name: arrow_type(kind, where=uri) for name, kind in self.types.items()}
         stored, mixed = _common_schema(files, reader, declared)
-        partitions = _partition_fields(files, stored, reader, self.types)
+        partitions = _partition_fields(files, stored)
         schema = pa.schema([*stored, *partitions], metadata=stored.metadata)
 
         rows_of_files: list[int] = []
@@ -126,7 +126,7 @@ class TableSource:
                 partition_base_dir=self.location.path if partitions else None,
             )
 
-        untyped = set(schema.names) if reader.name == "csv" else set()
+        untyped = set(schema.names) if reader.name == "csv" else {column.name for column in partitions}
         table = key_rows(
             schema,
             batches,
@@ -135,7 +135,7 @@ class TableSource:
             columns=self.columns,
             limit=self.limit,
             text_columns=frozenset(untyped),
-            lazy=lazy if reader.name == "parquet" else None,
+            lazy=lazy if isinstance(reader, ParquetFiles) and reader.is_as_stored else None,
             parts=lambda: tuple(rows_of_files),
         )
         return declare_types(table, self.types)
@@ -171,8 +171,19 @@ class TableSource:
             raise TableError(
                 "The folder holds no files", where=self.location.uri, fix="Check the path, or put files there"
             )
+        if not formats and (unread := next(filter(is_spreadsheet, [self.location.name, *names]), None)) is not None:
+            raise ConfigurationError(
+                f"A spreadsheet is not read: {unread}",
+                where=self.location.uri,
+                fix="Save it as CSV or Parquet, and name that file; for example pandas.read_excel(...).to_parquet(...)",
+            )
         what = "There are files of several formats" if formats else "The extension does not show the table's format"
         raise ConfigurationError(what, where=self.location.uri, fix=f"Set format to one of {', '.join(FORMATS)}")
+
+
+def is_spreadsheet(name: str) -> bool:
+    """Of a file's name: no format that can be set makes it readable."""
+    return name.lower().endswith((".xlsx", ".xls", ".xlsm", ".xlsb", ".ods"))
 
 
 def _common_schema(
@@ -191,7 +202,7 @@ def _common_schema(
         if common is None:
             common = schema
             continue
-        if schema.names == common.names and schema.types == common.types:
+        if schema.names == common.names and schema.types == common.types and _marks(schema) == _marks(common):
             continue
         for column in schema:
             at = common.get_field_index(column.name)
@@ -199,7 +210,10 @@ def _common_schema(
                 common = common.append(column)
                 continue
             earlier = common.field(at)
-            if pa.types.is_null(earlier.type):
+            several = reader.several_kinds(column.name)
+            if several is not None and several.metadata in (column.metadata, earlier.metadata):
+                common = common.set(at, several)
+            elif pa.types.is_null(earlier.type):
                 common = common.set(at, column)
             elif column.type != earlier.type and not pa.types.is_null(column.type):
                 if (kind := declared.get(column.name)) is not None:
@@ -218,6 +232,9 @@ def _common_schema(
                 if (both := promote(earlier.type, column.type)) is not None:
                     common = common.set(at, earlier.with_type(both))
                     continue
+                if several is not None:
+                    common = common.set(at, several)
+                    continue
                 raise TableError(
                     f"Column {column.name!r} is {column.type} here and {earlier.type} in the table's earlier files",
                     where=file.location.uri,
@@ -232,10 +249,12 @@ def _common_schema(
     return common, mixed
 
 
-def _partition_fields(
-    files: Sequence[TableFile], stored: pa.Schema, reader: FileFormat, types: Mapping[str, str]
-) -> list[pa.Field]:
-    """One field per ``name=value`` folder: text for CSV, else int64 where every folder's value is a plain integer."""
+def _marks(schema: pa.Schema) -> list[Mapping[bytes, bytes] | None]:
+    return [column.metadata for column in schema]
+
+
+def _partition_fields(files: Sequence[TableFile], stored: pa.Schema) -> list[pa.Field]:
+    """One field per ``name=value`` folder, as text: a type found in all values would change with another folder."""
     names = list(dict.fromkeys(name for file in files for name in file.partition))
     fields, in_files = [], set(stored.names)
     for name in names:
@@ -245,16 +264,8 @@ def _partition_fields(
                 where=files[0].location.uri,
                 fix="Rename one of them",
             )
-        values = [file.partition.get(name) for file in files]
-        whole = all(value is None or _is_whole(value) for value in values) and any(values)
-        as_text = reader.name == "csv" or name in types  # a declared type is given by the contract, row by row
-        fields.append(pa.field(name, pa.int64() if whole and not as_text else pa.string()))
+        fields.append(pa.field(name, pa.string()))
     return fields
-
-
-def _is_whole(text: str) -> bool:
-    digits = text.removeprefix("-")
-    return digits.isascii() and digits.isdigit() and str(int(text)) == text and -(2**63) <= int(text) < 2**63
 
 
 def _constant(file: TableFile, field: pa.Field) -> pa.Scalar:

@@ -45,10 +45,10 @@ def open_text_file(file: Location, format_name: str) -> Iterator[pa.NativeFile]:
 
 
 @contextmanager
-def lines_of(file: Location) -> Iterator[io.TextIOWrapper]:
-    """The file's text for a second look, with invalid bytes replaced; for finding what an error does not locate."""
+def lines_of(file: Location, errors: str = "replace") -> Iterator[io.TextIOWrapper]:
+    """The file's text for a second look, by default with invalid bytes replaced."""
     with (
         file.filesystem.open_input_stream(file.path, compression="detect") as stream,
-        io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace", newline="") as text,
+        io.TextIOWrapper(stream, encoding="utf-8-sig", errors=errors, newline="") as text,
     ):
         yield text

@@ -16,7 +16,7 @@ def test_the_project_is_found_before_and_after_its_first_run(project):
     done = command(deep, "status", "churn")
     assert done.returncode == 1
     assert "predictions          not published" in done.stdout
-    assert "NOT current" in done.stdout
+    assert "NOT current: see above. To publish all tables anew: dg launch --job churn_explanations_job" in done.stdout
     done = command(deep, "report", "churn")
     assert done.returncode == 1
     assert "has not been materialized" in done.stderr

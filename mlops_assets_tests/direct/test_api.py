@@ -39,6 +39,7 @@ def test_the_functions_do_not_import_dagster():
         ({"missing": "keep"}, "Use reject or allow"),
         ({"max_rejected": 1.5}, "fraction from 0.0 to 1.0"),
         ({"max_rejected": -1}, "max_rejected is -1"),
+        ({"max_rejected": "few"}, "max_rejected is 'few'"),
         ({"limit": -1}, "limit is -1"),
         ({"format": "csv"}, "the table is in memory"),
         ({"workers": 0}, "workers is 0"),

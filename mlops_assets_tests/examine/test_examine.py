@@ -7,6 +7,7 @@ import pytest
 import yaml
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, Schema
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -20,6 +21,10 @@ from mlops_assets.models.trust import TrustPolicy
 pytestmark = pytest.mark.slow
 
 READY = "# Ready: the model and the table's first 10,000 rows were examined, and this launches as it is."
+NOT_ALLOWED_YET = (
+    "# Not ready: loading this model is not allowed yet. If you trust whoever can write to the registry, remove the # "
+    "before `trust:`, and this line; the rest was examined, and launches as it is."
+)
 REQUIRED = ModelSignature(Schema([ColSpec("double", "age"), ColSpec("double", "income")]))
 
 
@@ -146,7 +151,7 @@ def test_text_for_datetimes_is_read_where_the_signature_asks_for_them(place):
     place.write(pd.DataFrame({"id": [1, 2], "day": ["2024-01-01", "2024-01-02T00:00:00"]}))
     examination = place.examine(trust=TrustPolicy(allow_pickle=True))
     text = write_yaml(examination)
-    assert text.splitlines()[0] == READY
+    assert text.splitlines()[0] == NOT_ALLOWED_YET
     assert yaml.safe_load(text)["attributes"]["contract"] == {"iso_datetimes": True}
     assert "  # trust: {allow_pickle: true}" in text
     written = place.launch(text, trust={"allow_pickle": True})
@@ -163,9 +168,17 @@ def test_zeros_and_ones_for_booleans_get_a_type(place):
     place.write(pd.DataFrame({"id": [1, 2, 3], "holiday": [0, 1, 1]}))
     examination = place.examine(trust=TrustPolicy(allow_pickle=True))
     text = write_yaml(examination)
-    assert text.splitlines()[0] == READY
+    assert text.splitlines()[0] == NOT_ALLOWED_YET
     assert yaml.safe_load(text)["attributes"]["inputs"]["types"] == {"holiday": "bool"}
     assert place.launch(text, trust={"allow_pickle": True})["answer"].tolist() == [0, 1, 1]
+
+
+class Doubled(BaseEstimator, TransformerMixin):
+    def fit(self, rows, target=None):
+        return self
+
+    def transform(self, rows):
+        return rows * 2
 
 
 class Flag(mlflow.pyfunc.PythonModel):
@@ -179,7 +192,7 @@ def test_zeros_and_ones_of_a_csv_file_are_booleans_where_the_signature_says_so(k
     place.registry.add_pyfunc(Flag(), name="churn", signature=signature)
     place.write(pd.DataFrame({"id": [1, 2, 3], "flag": [0, 1, 1]}), "data.csv")
     text = write_yaml(place.examine(inputs="data.csv", trust=TrustPolicy(allow_pickle=True)))
-    assert text.splitlines()[0] == READY, text
+    assert text.splitlines()[0] == NOT_ALLOWED_YET, text
     assert written in text
     assert place.launch(text, trust={"allow_pickle": True})["answer"].tolist() == numbers
 
@@ -328,3 +341,17 @@ def test_types_that_are_not_trusted_are_named_and_stay_commented_out(place):
     assert "not trusted" in text.splitlines()[0]
     assert "  # trust: {trusted_types: [" in text
     assert "trust" not in yaml.safe_load(text)["attributes"]
+
+
+def test_a_type_that_was_trusted_for_the_examination_alone_is_named_in_the_yaml(place):
+    """The YAML does not trust it, so it does not say that it launches; with the # removed it does."""
+    frame = customers()
+    unknown = ["mlops_assets_tests.examine.test_examine.Doubled"]
+    model = make_pipeline(Doubled(), LinearRegression()).fit(frame[["age"]], frame.age)
+    place.registry.add_sklearn(model, frame[["age"]], name="churn", skops_trusted_types=unknown)
+    place.write(frame)
+    text = write_yaml(place.examine(trust=TrustPolicy(trusted_types=frozenset(unknown))))
+    assert text.splitlines()[0] == NOT_ALLOWED_YET
+    allowed = text.replace("  # trust: {trusted_types", "  trust: {trusted_types")
+    assert yaml.safe_load(allowed)["attributes"]["trust"] == {"trusted_types": unknown}
+    assert len(place.launch(allowed)) == 60

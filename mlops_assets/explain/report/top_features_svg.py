@@ -7,7 +7,7 @@ from mlops_assets.explain.report.rendering import render
 from mlops_assets.explain.spaces import SPACES
 from mlops_assets.trees.arrays import Space
 
-_LEFT, _WIDTH, _STEP = 180, 230, 16
+_LEFT, _WIDTH, _STEP = 170, 120, 16
 
 
 def top_features_svg(features: Sequence[tuple[str, float]], space: Space, most_bytes: int) -> bytes:

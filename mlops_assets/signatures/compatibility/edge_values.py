@@ -12,9 +12,8 @@ import pyarrow as pa
 
 from mlops_assets.signatures.contract.arrow_types import arrow_type_of, tensor_type
 from mlops_assets.signatures.contract.column_converters import converter_for
-from mlops_assets.signatures.contract.column_matching import ContractPolicy
 from mlops_assets.signatures.contract.rejection_reasons import any_failure
-from mlops_assets.signatures.contract.scalar_converters import Converter, RefusedError
+from mlops_assets.signatures.contract.scalar_converters import Converter, Reading, RefusedError
 from mlops_assets.signatures.contract.tensor_converters import tensor_converter
 
 if TYPE_CHECKING:
@@ -101,7 +100,7 @@ def converter_to(spec: "ColSpec | TensorSpec", source: pa.DataType) -> Converter
     """
     from mlflow.types import TensorSpec
 
-    reading = ContractPolicy().reading("")
+    reading = Reading()
     if isinstance(spec, TensorSpec):
         return tensor_converter(source, spec, reading)
     return converter_for(source, spec.type, spec.required, reading)

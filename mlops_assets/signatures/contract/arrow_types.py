@@ -284,8 +284,8 @@ def conversions_as_markdown() -> str:
             ConversionKind.SAME: "unchanged",
             ConversionKind.WIDEN: "every value fits the wider type exactly",
             ConversionKind.CHECK: "each value is checked; a row whose value would change is rejected",
-            ConversionKind.TEXT: "parsed strictly, only in columns named as text (CSV)",
-            ConversionKind.ISO: "ISO 8601 text, by policy",
+            ConversionKind.TEXT: "parsed strictly, only in CSV and in the values of folders",
+            ConversionKind.ISO: "ISO 8601 text, by policy; always in JSON Lines",
             ConversionKind.REFUSED: "never",
         }
         for how in ConversionKind:

@@ -106,7 +106,8 @@ class _Builder:
 
     def _scalar(self, source: pa.DataType, target: "MlflowType", nullable: bool) -> Converter:
         # text_columns is for the cells of a CSV file; what is nested has types of its own.
-        return scalar_converter(source, arrow_type_of(target), nullable, Reading(iso=self.reading.iso))
+        reading = Reading(iso=self.reading.iso, json=self.reading.json)
+        return scalar_converter(source, arrow_type_of(target), nullable, reading)
 
     def _object(self, source: pa.DataType, target: "Object", required: bool) -> Converter:
         storage = storage_type(source)

@@ -4,16 +4,17 @@ Types and names alone decide; everything that can never conform is found at once
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, cast
 
 import pyarrow as pa
 
 from mlops_assets.errors import did_you_mean, suggest_names
-from mlops_assets.signatures.contract.arrow_types import arrow_type_of
+from mlops_assets.signatures.contract.arrow_types import arrow_type_of, tensor_type
 from mlops_assets.signatures.contract.column_converters import converter_for
 from mlops_assets.signatures.contract.declared_types import can_be_declared, chain, declared_converter
+from mlops_assets.signatures.contract.json_values import json_values_converter
 from mlops_assets.signatures.contract.rejection_reasons import REASONS
 from mlops_assets.signatures.contract.scalar_converters import Converter, Reading, RefusedError
 from mlops_assets.signatures.contract.tensor_converters import tensor_converter
@@ -22,12 +23,22 @@ if TYPE_CHECKING:
     from mlflow.types import ColSpec, Schema, TensorSpec
 
 ISO_TEXT = {b"text": b"iso"}
-"""Metadata of a source's text column whose format has no type for times (JSON): there, ISO 8601 text is a datetime."""
+"""Metadata of a JSON source's column: JSON has no type for times, so ISO 8601 text is a datetime, and a column has the
+type that its values have, so that a value of another kind is its row's matter."""
+JSON_VALUES = {b"text": b"json"}
+"""Metadata of a text column that holds the JSON text of each value, for they are of several kinds."""
 
 
 def without_iso_mark(column: pa.Field) -> pa.Field:
     """`column` as it is published: how it was read is no part of a table."""
-    return column.remove_metadata() if column.metadata == ISO_TEXT else column
+    return column.remove_metadata() if _is_json(column) else column
+
+
+def _is_json(column: pa.Field) -> bool:
+    return column.metadata in (ISO_TEXT, JSON_VALUES)
+
+
+_SEVERAL_KINDS = "holds JSON values of several kinds: write one, or declare its type under inputs.types"
 
 
 @dataclass(frozen=True)
@@ -53,8 +64,9 @@ class ContractPolicy:
     types: Mapping[str, pa.DataType] = field(default_factory=dict, hash=False)
 
     def reading(self, column: pa.Field) -> Reading:
-        iso = self.parse_iso_datetimes or (column.metadata or {}).items() >= ISO_TEXT.items()
-        return Reading(column.name in self.text_columns, iso, self.missing == "allow")
+        json = _is_json(column)
+        iso = self.parse_iso_datetimes or json
+        return Reading(column.name in self.text_columns, iso, self.missing == "allow", json)
 
 
 @dataclass(frozen=True)
@@ -119,6 +131,8 @@ class Matching:
         for name in sorted(name for name in asked if counts[name] > 1):
             self.problems.append(f"the table has {counts[name]} columns called {name!r}")
         for name in self._row_key:
+            if name in names and self._source.field(names.index(name)).metadata == JSON_VALUES:
+                self.problems.append(f"row key column {name!r} {_SEVERAL_KINDS}")
             if name not in names:
                 self.problems.append(f"row key column {name!r} is missing{did_you_mean(name, names)}")
         if REASONS in names:
@@ -190,21 +204,48 @@ class Matching:
         name, source, reading = column.name, column.type, self._policy.reading(column)
         declared = declared_converter(source, self._policy.types[name]) if name in self._policy.types else None
         given = source if declared is None else declared.type
-        if isinstance(spec, TensorSpec):
-            converter = tensor_converter(given, spec, reading)
-        else:
-            converter = converter_for(given, spec.type, spec.required, reading)
+
+        def converter_of(kind: pa.DataType) -> Converter:
+            if isinstance(spec, TensorSpec):
+                return tensor_converter(kind, spec, reading)
+            return converter_for(kind, spec.type, spec.required, reading)
+
+        as_text = column.metadata == JSON_VALUES
+        try:
+            if as_text and declared is None:
+                return _json_converter(spec, converter_of, as_text=True)
+            converter = converter_of(given)
+        except RefusedError:
+            if as_text or declared is not None or not _is_json(column):
+                raise
+            return _json_converter(spec, converter_of, as_text=False)
         return converter if declared is None else chain(declared, converter)
 
     def _unsigned(self, column: pa.Field, index: int) -> MatchedColumn:
         """A column of a model without signature: as it is, or as it is declared."""
         if column.name not in self._policy.types:
+            if column.metadata == JSON_VALUES:
+                self.problems.append(f"column {column.name!r} {_SEVERAL_KINDS}")
             return MatchedColumn(column.name, index, None)
         try:
             return MatchedColumn(column.name, index, declared_converter(column.type, self._policy.types[column.name]))
         except RefusedError as error:
             self.problems.append(f"column {column.name!r}: {error}")
             return MatchedColumn(column.name, index, None)
+
+
+def _json_converter(
+    spec: "ColSpec | TensorSpec", converter_of: Callable[[pa.DataType], Converter], *, as_text: bool
+) -> Converter:
+    from mlflow.types import TensorSpec
+
+    try:
+        if isinstance(spec, TensorSpec):
+            return json_values_converter(tensor_type(spec.type, spec.shape), converter_of, as_text=as_text)
+        result = arrow_type_of(spec.type)
+        return json_values_converter(result, converter_of, as_text=as_text, properties_of=spec.type)
+    except TypeError as error:
+        raise RefusedError(f"it {_SEVERAL_KINDS}: {error}") from error
 
 
 def _scalar_type(spec: "ColSpec | TensorSpec") -> pa.DataType | None:

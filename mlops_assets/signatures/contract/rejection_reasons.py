@@ -20,13 +20,13 @@ class Reason(StrEnum):
     OUT_OF_RANGE = "out_of_range"
     """The target type has no such number or date."""
     NOT_PARSEABLE = "not_parseable"
-    """The text is not a number, boolean or ISO 8601 date of the expected form."""
+    """The text is not a number, boolean or ISO 8601 date of the expected form, or a JSON value is of another kind."""
     SHAPE_MISMATCH = "shape_mismatch"
     """A list of another length than the tensor's shape asks for."""
     UNEXPECTED_PROPERTY = "unexpected_property"
     """An object holds a property that the signature does not name."""
     DUPLICATE_KEY = "duplicate_key"
-    """A map holds the same key twice."""
+    """A map, or an object of JSON, holds the same key twice."""
 
 
 Mask: TypeAlias = NDArray[np.bool_]

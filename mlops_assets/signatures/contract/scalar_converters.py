@@ -6,6 +6,7 @@ from functools import lru_cache
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.types as pat
 
 from mlops_assets.signatures.contract.arrow_types import ConversionKind, arrow_type_of, conversion, family_of
 from mlops_assets.signatures.contract.lossless_casts import CastResult, cast_checked, missing_mask, to_mask, unwrap
@@ -46,11 +47,14 @@ class Reading:
         ISO 8601 text becomes datetime.
     allow_missing
         Missing values pass although the signature requires a value, where MLflow can carry them.
+    json
+        Whether a number is stored as an integer or a double depends on the other rows, so both have one verdict.
     """
 
     text: bool = False
     iso: bool = False
     allow_missing: bool = False
+    json: bool = False
 
 
 class RefusedError(Exception):
@@ -67,6 +71,8 @@ def scalar_converter(source: pa.DataType, target: pa.DataType, nullable: bool, r
     text = how is ConversionKind.TEXT or how is ConversionKind.ISO
     if how is ConversionKind.REFUSED or (text and not (reading.text or (how is ConversionKind.ISO and reading.iso))):
         raise RefusedError(f"{source} cannot become {_name(target)}{_remedy(how)}")
+    if reading.json and pat.is_integer(source) and pat.is_floating(target) and target != pa.float64():
+        return _by_way_of_double(target, nullable)
     reads_text = reading.text and family_of(source) == "string"
 
     def convert(values: pa.Array) -> CastResult:
@@ -87,6 +93,19 @@ def scalar_converter(source: pa.DataType, target: pa.DataType, nullable: bool, r
         return cast, {**failures, Reason.MISSING_VALUE: absent}
 
     return Converter(target, convert, changes=reads_text or how is not ConversionKind.SAME)
+
+
+def _by_way_of_double(target: pa.DataType, nullable: bool) -> Converter:
+    """An integer as a narrower float that holds it, as it is in a column of doubles."""
+    narrow = scalar_converter(pa.float64(), target, nullable, Reading())
+
+    def convert(values: pa.Array) -> CastResult:
+        doubles, failures = cast_checked(unwrap(values), pa.float64())
+        cast, later = narrow.convert(doubles)
+        failed = any_failure(failures, len(cast))
+        return cast, merge_failures(failures, {reason: mask & ~failed for reason, mask in later.items()})
+
+    return Converter(target, convert, changes=True)
 
 
 def _remedy(how: ConversionKind) -> str:

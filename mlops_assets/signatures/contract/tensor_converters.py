@@ -4,7 +4,7 @@ A tensor's dtype is met by lossless casts only. Lists may be flat, in C order, w
 or nested once per dimension; Arrow's fixed-shape tensors must have the slice's shape.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -88,7 +88,7 @@ def _list_converter(source: pa.DataType, dtype: np.dtype, inner: tuple[int, ...]
     if depth not in (1, len(inner)):
         raise RefusedError(f"{source} cannot become a shape of {[-1, *inner]}: nested {depth} deep")
     lengths = inner if depth == len(inner) else (int(np.prod(inner)),)
-    element = _element(leaf, dtype, Reading(iso=reading.iso, allow_missing=reading.allow_missing))
+    element = _element(leaf, dtype, replace(reading, text=False))
     target = tensor_type(dtype, (-1, *inner)) if inner != (1,) else element.type
     unchanged = not element.changes and storage_type(source) == target
 

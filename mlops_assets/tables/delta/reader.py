@@ -84,7 +84,8 @@ def dataset_of(snapshot: DeltaVersion, schema: pa.Schema) -> ds.Dataset:
         )
     if not snapshot.files:
         return ds.dataset(schema.empty_table())
-    file_format = ds.ParquetFileFormat()
+    # Delta's times are microseconds; Spark may have stored them as INT96.
+    file_format = ds.ParquetFileFormat(coerce_int96_timestamp_unit="us")
     fragments = []
     for file in snapshot.files:
         expression = pc.scalar(True)
