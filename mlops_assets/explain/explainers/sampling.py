@@ -42,7 +42,7 @@ def _column_hashes(rows: "pd.DataFrame") -> Iterator[NDArray[np.uint64]]:
         # The same hashes as column by column, of which there may be thousands.
         values = np.ascontiguousarray(rows.to_numpy().T)
         hashes: NDArray[np.uint64] = pd.util.hash_array(values.ravel(), categorize=False).astype(np.uint64, copy=False)
-        yield from hashes.reshape(values.shape)
+        yield from np.split(hashes, values.shape[0])
         return
     for place in range(rows.shape[1]):
         column = rows.iloc[:, place]
