@@ -24,7 +24,6 @@ def location_of(path: Path) -> Location:
         (b'"a,x",b\n1,2\n', ["a,x", "b"]),
         (b'"a""x",b\n1,2\n', ['a"x', "b"]),
         (b"\n\na,b\n1,2\n", ["a", "b"]),
-        (b"a,b", ["a", "b"]),
         (b"a,b\r1,2\r", ["a", "b"]),
         (b'\xef\xbb\xbf"a",b\n1,2\n', ["a", "b"]),
     ],
