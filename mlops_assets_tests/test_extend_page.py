@@ -24,6 +24,9 @@ def strategies(tmp_path, monkeypatch):
     (tmp_path / "my_strategies.py").write_text("\n\n".join(SNIPPETS), "utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.chdir(tmp_path)
+    # Another test has a module of this name.
+    monkeypatch.delitem(sys.modules, "my_strategies", raising=False)
+    importlib.invalidate_caches()
     yield importlib.import_module("my_strategies")
     sys.modules.pop("my_strategies")
 

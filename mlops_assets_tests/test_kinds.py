@@ -160,8 +160,8 @@ def test_params_from_run_config(registry, run):
     assert done.table("predictions")["prediction"].tolist() == [13.0, 23.0]
     wrong = predicted({"fcator": 10})
     assert "did you mean 'factor'" in wrong.error()
-    assert "factor: double, offsets: long" in wrong.error()
-    assert "'factor' is not a double" in predicted({"factor": "ten"}).error()
+    assert "factor: double, offsets: list of long" in wrong.error()
+    assert "The value of param 'factor' is a str and not a double" in predicted({"factor": "ten"}).error()
 
 
 def test_every_column_type(registry, run, tmp_path):

@@ -4,9 +4,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from mlops_assets.errors import ConfigurationError
-from mlops_assets.settings.model import ModelSettings
+
+if TYPE_CHECKING:
+    from mlops_assets.settings.model import ModelSettings
 
 
 @dataclass
@@ -22,9 +25,9 @@ class OnlyModel:
     """
 
     model: str
-    settings: dict[str, ModelSettings] = field(default_factory=dict)
+    settings: "dict[str, ModelSettings]" = field(default_factory=dict)
 
-    def find(self) -> ModelSettings | None:
+    def find(self) -> "ModelSettings | None":
         """The settings of the model that is called so; None where the definitions were not made by the component.
 
         Raises
@@ -61,7 +64,7 @@ def is_one_model_loaded() -> bool:
     return _only.get() is not None
 
 
-def is_wanted(settings: ModelSettings) -> bool:
+def is_wanted(settings: "ModelSettings") -> bool:
     """Whether the definitions of a model are to be built; notes that there is this model."""
     only = _only.get()
     if only is None:

@@ -23,7 +23,8 @@ _TAIL_BYTES, _LEAST_BYTES, _MOST_KEPT_BYTES = 8, 12, 4 << 20
 
 # What Arrow says of files whose bytes were changed or cut, and of those that it was built without the means to read.
 _DAMAGED = re.compile(
-    r"magic bytes|[Cc]orrupt|Unexpected end|deserialize|not in dictionary bounds|base64|[Tt]runcated|EOF|out of bounds"
+    r"magic bytes|[Cc]orrupt|Unexpected end|deserialize|not in dictionary bounds|base64|[Tt]runcated|EOF|out of bounds|"
+    r"smaller than the minimum"
 )
 _NOT_BUILT = re.compile(r"not built|not supported|[Uu]nsupported|codec")
 

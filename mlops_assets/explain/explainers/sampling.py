@@ -41,8 +41,8 @@ def _column_hashes(rows: "pd.DataFrame") -> Iterator[NDArray[np.uint64]]:
     if len(kinds) == 1 and all(isinstance(kind, np.dtype) and kind.kind in "fiu" for kind in kinds):
         # The same hashes as column by column, of which there may be thousands.
         values = np.ascontiguousarray(rows.to_numpy().T)
-        hashes = np.asarray(pd.util.hash_array(values.ravel(), categorize=False), dtype=np.uint64)
-        yield from hashes.reshape(values.shape)
+        hashes: NDArray[np.uint64] = pd.util.hash_array(values.ravel(), categorize=False).astype(np.uint64, copy=False)
+        yield from np.split(hashes, values.shape[0])
         return
     for place in range(rows.shape[1]):
         column = rows.iloc[:, place]

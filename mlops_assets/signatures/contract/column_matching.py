@@ -14,6 +14,7 @@ from mlops_assets.errors import did_you_mean, suggest_names
 from mlops_assets.signatures.contract.arrow_types import arrow_type_of, tensor_type
 from mlops_assets.signatures.contract.column_converters import converter_for
 from mlops_assets.signatures.contract.declared_types import can_be_declared, chain, declared_converter
+from mlops_assets.signatures.contract.delimiters import find_other_delimiter
 from mlops_assets.signatures.contract.json_values import json_values_converter
 from mlops_assets.signatures.contract.rejection_reasons import REASONS
 from mlops_assets.signatures.contract.scalar_converters import Converter, Reading, RefusedError
@@ -146,8 +147,9 @@ class Matching:
         absent = [str(spec.name) for spec in specs.inputs if spec.required and spec.name and spec.name not in places]
         suggestions = dict(zip(absent, suggest_names(absent, names), strict=True))
         seen: set[str] = set()
-        if specs.inputs and not any(spec.name in names for spec in specs.inputs) and not specs.required_input_names():
-            # Optional as they all are, rows of nulls are not what anybody means.
+        columns = [name for name in self._source.names if name not in self._row_key]
+        if find_other_delimiter(columns) is not None and not any(spec.name in names for spec in specs.inputs):
+            # Optional as they may all be, rows of nulls are not what anybody means.
             self.problems.append("it has none of the signature's columns")
         for spec in specs.inputs:
             if not isinstance(spec.name, str) or not spec.name or spec.name in seen:
