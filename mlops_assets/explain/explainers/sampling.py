@@ -49,7 +49,7 @@ def _column_hashes(rows: "pd.DataFrame") -> Iterator[NDArray[np.uint64]]:
         if column.dtype == object:
             # Lists have no hash, and pandas hashes mixed types by what else is in the column: hash their texts.
             column = column.map(lambda value: value if isinstance(value, str) else repr(value)).astype(object)
-        yield pd.util.hash_pandas_object(column, index=False, categorize=False).to_numpy(np.uint64)
+        yield np.asarray(pd.util.hash_pandas_object(column, index=False, categorize=False), dtype=np.uint64)
 
 
 def _mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
