@@ -9,9 +9,12 @@ import pandas as pd
 import pytest
 from mlflow.models import ModelSignature, infer_signature
 from mlflow.types import ColSpec, Schema
+from sklearn.cluster import KMeans
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 ROWS = 60
 X = pd.DataFrame(np.random.default_rng(0).normal(size=(ROWS, 3)), columns=["age", "income", "debt"])
@@ -294,3 +297,29 @@ def test_optional_booleans_and_integers_are_missing_to_a_booster(registry, run, 
     assert done.success
     np.testing.assert_allclose(done.table("predictions")["prediction"], model.predict(floats), rtol=1e-12)
     assert done.metadata("sample_explanations")["explainer"] == "TreeExplainer"
+
+
+class Lists(mlflow.pyfunc.PythonModel):
+    def predict(self, context, model_input, params=None):
+        return [[{"word": "a"}] for _ in range(len(model_input))]
+
+
+def test_lists_of_objects_are_predicted_and_have_no_explanation(registry, run):
+    registry.add_pyfunc(Lists(), signature=infer_signature(X))
+    failed = run(X, **PICKLE)
+    assert not failed.success
+    assert "ExplanationError: The model returns struct<word: string>" in failed.error()
+    assert failed.table("predictions")["prediction"].map(len).eq(1).all()
+
+
+@pytest.mark.parametrize("wrapped", [False, True], ids=["alone", "pipeline"])
+def test_the_number_of_a_cluster_is_a_name(registry, run, wrapped):
+    clusters = KMeans(3, n_init=1, random_state=0)
+    model = (make_pipeline(StandardScaler(), clusters) if wrapped else clusters).fit(X)
+    registry.add_sklearn(model, X, serialization_format="cloudpickle", skops_trusted_types=None)
+    done = run(X, **PICKLE)
+    assert done.success
+    ledger = done.table("sample_explanations")
+    assert set(ledger["output"]) == {0, 1, 2}
+    assert set(ledger["space"]) == {"probability"}
+    assert all(check.passed for check in done.checks.values())

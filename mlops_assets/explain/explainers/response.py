@@ -252,7 +252,7 @@ def _prediction_response(model: LoadedModel, probe: "pd.DataFrame", output: str 
         return flatten_lists(answer if chosen is None else {chosen: answer[chosen]})
 
     first = ask(probe, answer)
-    if all(is_numeric(column) for column in first.values()):
+    if all(is_numeric(column) for column in first.values()) and not _numbers_clusters(model):
         outputs = (chosen,) if chosen is not None else ("prediction",) if len(first) == 1 else tuple(first)
 
         def numbers(rows: "pd.DataFrame") -> Floats:
@@ -260,8 +260,9 @@ def _prediction_response(model: LoadedModel, probe: "pd.DataFrame", output: str 
 
         return Response("identity", outputs, None, numbers, note)
     column = next(iter(first.values()))
-    labels = tuple(sorted(set(column.to_pylist()) - {None}, key=str))
-    if len(first) > 1 or not labels or len(labels) > _MOST_LABELS or not _may_be_labels(column.type):
+    may_be_labels = _may_be_labels(column.type) or is_numeric(column)
+    labels = tuple(sorted(set(column.to_pylist()) - {None}, key=str)) if may_be_labels else ()
+    if len(first) > 1 or not labels or len(labels) > _MOST_LABELS:
         types = ", ".join(dict.fromkeys(str(each.type) for each in first.values()))
         raise ExplanationError(
             f"The model returns {types} in {len(first)} columns, which are neither numbers nor class labels",
@@ -284,6 +285,13 @@ def _prediction_response(model: LoadedModel, probe: "pd.DataFrame", output: str 
         indicators,
         note,
     )
+
+
+def _numbers_clusters(model: LoadedModel) -> bool:
+    """Whether the model answers with the number of a cluster, which is a name and no quantity."""
+    from sklearn.base import BaseEstimator, is_clusterer
+
+    return isinstance(model.native, BaseEstimator) and bool(is_clusterer(model.native))
 
 
 def _may_be_labels(kind: pa.DataType) -> bool:
