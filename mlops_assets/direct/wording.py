@@ -48,6 +48,7 @@ _SETTINGS: tuple[tuple[str, Replacement, Replacement], ...] = (
     (r"(?:write )?`?contract: \{max_rejected: ([^}]*)\}`?", r"pass max_rejected=\1", r"add --max-rejected \1"),
     (r"(?:write )?`?contract: \{iso_datetimes: true\}`?", "pass iso_datetimes=True", "add --iso-datetimes"),
     (r"(?:[Ww]rite )?`inputs: \{types: (\{.*?\})\}`", _types, _types_option),
+    (r"set `inputs: \{delimiter: (\".*?\")\}`", r"pass delimiter=\1", r"add --delimiter \1"),
     (r"contract\.iso_datetimes: true", "iso_datetimes=True", "--iso-datetimes"),
     (r"`?inputs: \{columns: \[(.*?)\]\}`?", _columns, _columns_option),
     (r"(?:[Ww]rite )?`?predict: \{method: predict\}`?", 'Pass method="predict"', "Add --method predict"),

@@ -32,8 +32,8 @@ def find_categories(frame: "pd.DataFrame", model: Any) -> "dict[int, pd.Series]"
                 f"The column {frame.columns[place]!r} is missing in {name_rows(missing)}, and it is categorical: "
                 "CatBoost takes no missing category",
                 fix="Fill it with a text of its own (for example 'missing') before the model is trained and in the "
-                "table; or have such rows rejected, as many as `contract: {max_rejected: 0.01}` allows: by a signature "
-                "in which the column is required, without `contract: {missing: allow}`",
+                "table; or have such rows rejected, as many as contract.max_rejected allows, by a signature in which "
+                "the column is required and without contract.missing: allow",
             )
         columns[place] = _plain(column)
     return columns

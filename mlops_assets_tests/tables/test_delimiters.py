@@ -62,5 +62,7 @@ def test_doctor_finds_it(registry, tmp_path):
     request = ExaminationRequest("churn", "in.csv", root=tmp_path, row_key=("id",), tracking_uri=registry.uri)
     examined = examine(request)
     assert examined.proposal.delimiter == ";"
+    with pytest.raises(TableError, match='pass delimiter=";"'):
+        mlops_assets.score("churn", tmp_path / "in.csv", row_key="id", tracking_uri=registry.uri)
     scored = mlops_assets.score("churn", tmp_path / "in.csv", row_key="id", delimiter=";", tracking_uri=registry.uri)
     assert scored.num_rows == 20

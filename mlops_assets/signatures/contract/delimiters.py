@@ -25,5 +25,5 @@ def delimiter_advice(names: Sequence[str]) -> str | None:
     shown = '"\\t"' if found == "\t" else f'"{found}"'
     return (
         f"The table has one column, with {shown} in its name: if that separates the columns, set "
-        f"`inputs: {{delimiter: {shown}}}`, or --delimiter on the command line"
+        f"`inputs: {{delimiter: {shown}}}`"
     )
