@@ -1,6 +1,5 @@
 """From a model's answer to predictions, explanations and checks, and from its failure to a message: whole graphs."""
 
-import importlib
 import sys
 
 import mlflow.pyfunc
@@ -170,7 +169,7 @@ class Failing(mlflow.pyfunc.PythonModel):
         if self.how == "recursion":
             return self.predict(context, model_input)
         if self.how == "module":
-            importlib.import_module("absent_package")
+            raise ModuleNotFoundError("No module named 'absent_package'", name="absent_package")
         if self.how == "warning":
             raise DeprecationWarning("old")
         return model_input["salary"]
