@@ -1,13 +1,16 @@
 """What the modules of LightGBM's, XGBoost's and CatBoost's cases share."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mlops_assets.trees.arrays import Space
 from mlops_assets.trees.read import read_ensemble
+from mlops_assets_tests.zoo.case import Case, Fitted
 from mlops_assets_tests.zoo.data import ROWS, numbers, target
 from mlops_assets_tests.zoo.games import Game, ensemble_game
 
@@ -21,6 +24,34 @@ MARGIN = "boosting whose prediction is no known function of its sum"
 LINEAR = "linear boosting (`gblinear`)"
 CATEGORIES = "boosting on the categories of a DataFrame"
 TEXTS = "boosting on categories and texts"
+
+
+def case(
+    library: str,
+    fit: Callable[..., Fitted],
+    name: str,
+    family: str,
+    space: Space,
+    model: Callable[..., Any],
+    kind: str,
+    options: Mapping[str, Any] | None = None,
+    *,
+    explainer: str = "TreeExplainer",
+    quick: bool = False,
+    tolerance: float | None = None,
+    **more: Any,
+) -> Case:
+    """A case that is explained exactly; `fit` takes the model, the kind of target, the options and `more`."""
+    return Case(
+        f"{library} {name}",
+        library,
+        family,
+        partial(fit, model, kind, options or {}, **more),
+        explainer=explainer,
+        space=space,
+        quick=quick,
+        tolerance=tolerance,
+    )
 
 
 def categories(*kinds: str, missing: bool = False, seed: int = 0) -> pd.DataFrame:
@@ -76,6 +107,11 @@ def game_of(model: Any) -> Callable[[pd.DataFrame], Game]:
         return ensemble_game(ensemble.to_log_odds(), codes_of(rows))
 
     return game
+
+
+def game_where_read(model: Any) -> Callable[[pd.DataFrame], Game] | None:
+    """`game_of`; None where the model's trees are not read."""
+    return None if read_ensemble(model) is None else game_of(model)
 
 
 def split_contributions(answer: Any, rows: int, columns: int, scale: float = 1.0) -> tuple[Floats, Floats]:

@@ -14,7 +14,6 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from mlops_assets.trees.arrays import Space
 from mlops_assets_tests.zoo import boosters
 from mlops_assets_tests.zoo.boosters import categories, split_contributions, target_of
 from mlops_assets_tests.zoo.case import Case, Fitted
@@ -89,30 +88,7 @@ def softmax_loss(labels: NDArray[Any], scores: NDArray[Any]) -> tuple[Any, Any]:
     return shares - np.eye(scores.shape[1])[labels.astype(int)], np.full(scores.shape, 0.5)
 
 
-def case(
-    name: str,
-    family: str,
-    space: Space,
-    model: Callable[..., Any],
-    kind: str,
-    options: Mapping[str, Any] | None = None,
-    *,
-    explainer: str = "TreeExplainer",
-    quick: bool = False,
-    tolerance: float | None = None,
-    **more: Any,
-) -> Case:
-    """A case that is explained exactly."""
-    return Case(
-        f"LightGBM {name}",
-        LIBRARY,
-        family,
-        partial(fit, model, kind, options or {}, **more),
-        explainer=explainer,
-        space=space,
-        quick=quick,
-        tolerance=tolerance,
-    )
+case = partial(boosters.case, LIBRARY, fit)
 
 
 REGRESSIONS = tuple(

@@ -13,7 +13,6 @@ from sklearn.pipeline import Pipeline
 from xgboost import DMatrix, XGBClassifier, XGBRanker, XGBRegressor, XGBRFClassifier, XGBRFRegressor
 
 from mlops_assets.trees.arrays import Space
-from mlops_assets.trees.read import read_ensemble
 from mlops_assets_tests.zoo import boosters
 from mlops_assets_tests.zoo.boosters import categories, split_contributions, target_of
 from mlops_assets_tests.zoo.case import Case, Fitted
@@ -64,34 +63,11 @@ def referees(model: Any, frame: pd.DataFrame, *, own: bool = True) -> Fitted:
         frame,
         margin=margin,
         contributions=contributions if own else None,
-        game=None if read_ensemble(model) is None else boosters.game_of(model),
+        game=boosters.game_where_read(model),
     )
 
 
-def case(
-    name: str,
-    family: str,
-    space: Space,
-    model: Callable[..., Any],
-    kind: str,
-    options: Mapping[str, Any] | None = None,
-    *,
-    explainer: str = "TreeExplainer",
-    quick: bool = False,
-    tolerance: float | None = None,
-    **more: Any,
-) -> Case:
-    """A case that is explained exactly."""
-    return Case(
-        f"XGBoost {name}",
-        LIBRARY,
-        family,
-        partial(fit, model, kind, options or {}, **more),
-        explainer=explainer,
-        space=space,
-        quick=quick,
-        tolerance=tolerance,
-    )
+case = partial(boosters.case, LIBRARY, fit)
 
 
 LINKS: tuple[tuple[str, str, Space], ...] = (
