@@ -14,8 +14,8 @@ from mlops_assets.naming import REGISTRY, ModelNames
 from mlops_assets.resources.loaders import Loader
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.resources.retries import MOST_RETRIES, retry_when_unreachable
-from mlops_assets.settings.groups import TrustSettings
 from mlops_assets.settings.tables import OutputsSettings
+from mlops_assets.settings.trust import TrustSettings
 from mlops_assets.storage.location import Location
 
 

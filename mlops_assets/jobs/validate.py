@@ -31,8 +31,9 @@ from mlops_assets.resources.journal import ChampionJournal
 from mlops_assets.resources.notifier import deliver
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.resources.retries import retry_when_unreachable
-from mlops_assets.settings.groups import ContractSettings, ExplainSettings, PredictSettings, TrustSettings
+from mlops_assets.settings.groups import ContractSettings, ExplainSettings, PredictSettings
 from mlops_assets.settings.tables import InputsSettings
+from mlops_assets.settings.trust import TrustSettings
 
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature
