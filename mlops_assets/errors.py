@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import Protocol, Self, TypeVar
 
+from mlops_assets.redaction import redact
+
 _LONGEST_CAUSE = 300
 # A table may have thousands of columns, and a message names them; it is kept in an event log for ever.
 _LONGEST_SENTENCE = 4_000
@@ -38,11 +40,17 @@ class MlopsAssetsError(Exception):
     """Where these rows are among those that were given."""
 
     def __init__(self, what: str, *, where: str | None = None, fix: str | None = None) -> None:
+        what, where, fix = redact(what), where and redact(where), fix and redact(fix)
         self.what, self.where, self.fix = what, where, fix
         sentence = strip_ends(_shortened(what)) or type(self).__name__
         place = f" ({where.strip()})" if where and where.strip() else ""
         remedy = strip_ends(fix or "")
         super().__init__(" ".join(_with_full_stop(part) for part in (f"{sentence}{place}", remedy) if part))
+
+    def redact_text(self) -> None:
+        """Leave out what has become known as a secret since this error was made."""
+        self.what, self.where, self.fix = redact(self.what), self.where and redact(self.where), self.fix
+        self.args = tuple(redact(text) if isinstance(text, str) else text for text in self.args)
 
     def name_rows(self) -> Self:
         """This error with `row_keys`, if any, in its message: keys identify people, and are not for all logs."""
@@ -175,7 +183,7 @@ def describe_cause(error: BaseException) -> str:
     ('ValueError: too long', 'TimeoutError')
     """
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return strip_ends(f"{type(error).__name__}: {lines[0][:_LONGEST_CAUSE] if lines else ''}")
+    return strip_ends(f"{type(error).__name__}: {redact(lines[0])[:_LONGEST_CAUSE] if lines else ''}")
 
 
 def describe_without_values(error: BaseException) -> str:

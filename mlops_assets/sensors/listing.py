@@ -7,6 +7,7 @@ from typing import Any
 from pyarrow import fs as arrow_fs
 
 from mlops_assets.errors import MlopsAssetsError, TableError
+from mlops_assets.redaction import redact_chain
 from mlops_assets.storage.location import Location
 from mlops_assets.storage.store_errors import translate_errors
 from mlops_assets.tables.csv_files import CsvFiles
@@ -94,13 +95,12 @@ def listing(place: Location, table_format: str | None = None) -> list[tuple[str,
             return [("", _facts_of_file(place))]
     except MlopsAssetsError:
         raise
-    except Exception as error:
-        # Each file system has exceptions of its own.
+    except Exception as error:  # noqa: BLE001 - each file system has exceptions of its own
         raise TableError(
             f"The inputs cannot be listed: {getattr(error, 'strerror', None) or type(error).__name__}",
             where=place.uri,
             fix="Check the path, the permissions and the connection",
-        ) from error
+        ) from redact_chain(error)
 
 
 def token_of(files: Iterable[tuple[str, str]]) -> str:

@@ -11,6 +11,7 @@ from pydantic import Field, field_validator, model_validator
 
 from mlops_assets.errors import ConfigurationError
 from mlops_assets.naming import INPUTS, ModelNames
+from mlops_assets.redaction import show_address
 from mlops_assets.settings.described import SettingsGroup
 from mlops_assets.settings.environment import open_location
 from mlops_assets.storage.location import Location
@@ -142,6 +143,11 @@ class InputsSettings(SettingsGroup):
             raise ValueError("inputs.format, delimiter and storage_options are of files, and inputs is a database")
         _checked_database(self.database)
         return self
+
+    @property
+    def shown_path(self) -> str | None:
+        """`path` without user, password and query, for descriptions and metadata."""
+        return None if self.path is None else show_address(self.path)
 
     @property
     def is_read(self) -> bool:

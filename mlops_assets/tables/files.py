@@ -11,7 +11,8 @@ from urllib.parse import unquote
 import pyarrow as pa
 from pyarrow import fs as arrow_fs
 
-from mlops_assets.errors import TableError, describe_without_values
+from mlops_assets.errors import MlopsAssetsError, TableError, describe_without_values
+from mlops_assets.redaction import redact_chain
 from mlops_assets.storage.location import Location
 
 _PARTITION = re.compile(r"([^=/]+)=([^/]*)")
@@ -147,12 +148,16 @@ def translate_read_errors(file: Location) -> Iterator[None]:
     """Turn an operating system's refusal into an error that names the file."""
     try:
         yield
-    except OSError as error:
+    except (MlopsAssetsError, pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        raise
+    except Exception as error:
+        if file.is_local and not isinstance(error, OSError):
+            raise
         # Arrow's own OSErrors have no strerror.
-        reason = error.strerror or describe_without_values(error)
+        reason = getattr(error, "strerror", None) or describe_without_values(error)
         raise TableError(
             f"The file cannot be read: {reason}", where=file.uri, fix="Check that it is whole and that it may be read"
-        ) from error
+        ) from redact_chain(error)
 
 
 def align_columns(
