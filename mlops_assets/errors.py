@@ -7,11 +7,13 @@ only names, types, positions and row keys.
 import re
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from heapq import nlargest
 from typing import Protocol, Self, TypeVar
 
-from mlops_assets.redaction import redact
+from mlops_assets.redaction.text import redact
 
 _LONGEST_CAUSE = 300
+_LONGEST_COMPARED, _MOST_COMPARED = 200, 50
 # A table may have thousands of columns, and a message names them; it is kept in an event log for ever.
 _LONGEST_SENTENCE = 4_000
 
@@ -46,11 +48,6 @@ class MlopsAssetsError(Exception):
         place = f" ({where.strip()})" if where and where.strip() else ""
         remedy = strip_ends(fix or "")
         super().__init__(" ".join(_with_full_stop(part) for part in (f"{sentence}{place}", remedy) if part))
-
-    def redact_text(self) -> None:
-        """Leave out what has become known as a secret since this error was made."""
-        self.what, self.where, self.fix = redact(self.what), self.where and redact(self.where), self.fix
-        self.args = tuple(redact(text) if isinstance(text, str) else text for text in self.args)
 
     def name_rows(self) -> Self:
         """This error with `row_keys`, if any, in its message: keys identify people, and are not for all logs."""
@@ -200,8 +197,26 @@ def describe_without_values(error: BaseException) -> str:
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """`` (did you mean 'x'?)`` for the nearest known name, else an empty string."""
-    near = get_close_matches(name, list(known), n=1, cutoff=0.6)
+    near = get_close_matches(name, _candidates(name, known), n=1, cutoff=0.6)
     return f" (did you mean {near[0]!r}?)" if near else ""
+
+
+def _candidates(name: str, known: Iterable[str]) -> list[str]:
+    """Those of `known` that are worth a comparison, which takes the square of a name's length."""
+    if len(name) > _LONGEST_COMPARED:
+        return []
+    near = [each for each in known if abs(len(each) - len(name)) <= len(name)]
+    if len(near) <= _MOST_COMPARED:
+        return near
+    return nlargest(_MOST_COMPARED, near, lambda each: _shared_ends(name, each))
+
+
+def _shared_ends(one: str, other: str) -> int:
+    return _shared_start(one, other) + _shared_start(one[::-1], other[::-1])
+
+
+def _shared_start(one: str, other: str) -> int:
+    return next((at for at, (mine, its) in enumerate(zip(one, other, strict=False)) if mine != its), len(other))
 
 
 # A name is compared with every known one; of hundreds that are wrong, the first show what is the matter.

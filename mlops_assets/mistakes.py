@@ -11,7 +11,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from mlops_assets.errors import ConfigurationError, did_you_mean, strip_ends
-from mlops_assets.redaction import remember_variable, show_value
+from mlops_assets.redaction.text import remember_variable, show_value
 
 Settings = type[BaseModel]
 _SCALARS = frozenset({"str", "int", "float", "bool", "none", "bytes", "date", "datetime"})

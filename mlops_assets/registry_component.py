@@ -20,7 +20,7 @@ from mlops_assets.code_location.same_names import reserve_names, yaml_of
 from mlops_assets.errors import ConfigurationError, RegistryError
 from mlops_assets.model_definitions import model_definitions
 from mlops_assets.naming import REGISTRY, ModelNames
-from mlops_assets.redaction import conceal
+from mlops_assets.redaction.concealed import conceal
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.resources.shared import shared_defaults
 from mlops_assets.scaffold.registry_scaffolder import RegistryScaffolder

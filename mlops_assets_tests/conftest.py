@@ -22,7 +22,7 @@ from mlflow.models import ModelSignature, infer_signature
 
 from mlops_assets.errors import user_error
 from mlops_assets.models.trust import TRUSTED_TYPES
-from mlops_assets.redaction import KNOWN
+from mlops_assets.redaction.text import KNOWN
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.storage.location import Location
 from mlops_assets_tests.object_store import KEY, SECRET, Bucket, make_bucket, s3_server

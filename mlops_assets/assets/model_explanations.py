@@ -38,7 +38,7 @@ from mlops_assets.naming import (
     SAMPLE_EXPLANATIONS,
     ModelNames,
 )
-from mlops_assets.redaction import redact_errors
+from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.resources.tracking import MlflowTracking
 from mlops_assets.settings.tables import OutputsSettings
 

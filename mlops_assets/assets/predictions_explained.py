@@ -14,7 +14,7 @@ from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.explain.spaces import SPACES
 from mlops_assets.metadata import lineage_of_several
 from mlops_assets.naming import PREDICTIONS, PREDICTIONS_EXPLAINED, SAMPLE_EXPLANATIONS, ModelNames
-from mlops_assets.redaction import redact_errors
+from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.settings.tables import OutputsSettings
 
 CODE_VERSION = "1"

@@ -27,7 +27,7 @@ from mlops_assets.naming import (
     SAMPLE_EXPLANATIONS,
     ModelNames,
 )
-from mlops_assets.redaction import redact_errors
+from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.settings.groups import ExplainSettings
 from mlops_assets.settings.tables import OutputsSettings
 

@@ -18,7 +18,7 @@ from mlops_assets.io_managers.champion import ChampionIOManager
 from mlops_assets.metadata import list_names, table_metadata
 from mlops_assets.models.missing_values import MissingProposal, propose_where_known
 from mlops_assets.naming import CHAMPION_MODEL, INPUT_SAMPLES, MODEL_SIGNATURE, REJECTED_SAMPLES, ModelNames
-from mlops_assets.redaction import redact_errors
+from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.scoring.apply_contract import ContractResult, apply_contract
 from mlops_assets.settings.groups import ContractSettings
 from mlops_assets.settings.tables import InputsSettings, OutputsSettings

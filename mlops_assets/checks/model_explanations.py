@@ -19,7 +19,7 @@ from mlops_assets.journal.journal import Journal, champion_versions
 from mlops_assets.metadata import quote_markdown, table_metadata
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.naming import CHAMPION_MODEL, INPUT_SAMPLES, MODEL_EXPLANATIONS, REGISTRY, ModelNames
-from mlops_assets.redaction import redact_errors
+from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.settings.groups import ExplainSettings
 

@@ -13,7 +13,7 @@ from mlops_assets.checks.failures import TOGETHER_AGAIN, end_with_reasons
 from mlops_assets.io_managers.run_partition import of_the_run
 from mlops_assets.metadata import quote_markdown, strip_markup, table_metadata
 from mlops_assets.naming import INPUT_SAMPLES, MODEL_SIGNATURE, PREDICTIONS, ModelNames
-from mlops_assets.redaction import redact_errors
+from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.scoring.finite import OUTPUT_COLUMNS, find_not_finite
 from mlops_assets.scoring.key_agreement import compare_keys
 from mlops_assets.scoring.prediction_columns import model_output_columns

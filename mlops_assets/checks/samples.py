@@ -15,7 +15,7 @@ from mlops_assets.errors import TableError
 from mlops_assets.io_managers.run_partition import of_the_run
 from mlops_assets.metadata import quote_markdown, strip_markup
 from mlops_assets.naming import INPUT_SAMPLES, REJECTED_SAMPLES, ModelNames
-from mlops_assets.redaction import redact_errors
+from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.state import state_folder
 
 _NO_ROW = (

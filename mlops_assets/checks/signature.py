@@ -19,7 +19,7 @@ from mlops_assets.metadata import (
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.signature_of_version import signature_of_version
 from mlops_assets.naming import CHAMPION_MODEL, MODEL_SIGNATURE, REGISTRY, ModelNames
-from mlops_assets.redaction import redact_errors
+from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.settings.groups import ContractSettings
 

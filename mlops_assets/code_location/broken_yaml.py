@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from mlops_assets.errors import ConfigurationError
 from mlops_assets.mistakes import allowed_keys, describe_unknown_key
-from mlops_assets.redaction import redact_errors
+from mlops_assets.redaction.errors import redact_errors
 
 GROUP = "broken_definitions"
 ASSET = "broken_definition"

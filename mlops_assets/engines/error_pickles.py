@@ -4,7 +4,7 @@ import pickle
 import traceback
 
 from mlops_assets.errors import MlopsAssetsError, WorkerError, describe_cause
-from mlops_assets.redaction import redact_chain
+from mlops_assets.redaction.errors import redact_chain
 
 
 class CauseInWorkerError(Exception):

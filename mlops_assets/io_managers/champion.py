@@ -11,7 +11,7 @@ from mlops_assets.models.model_source import ModelSource
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.trust import TrustPolicy
 from mlops_assets.naming import REGISTRY, ModelNames
-from mlops_assets.redaction import redact_errors
+from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.resources.loaders import Loader
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.resources.retries import MOST_RETRIES, retry_when_unreachable

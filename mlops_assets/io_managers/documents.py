@@ -9,7 +9,7 @@ import dagster as dg
 
 from mlops_assets.errors import TableError
 from mlops_assets.io_managers.same_run import guard_switch, note_published, note_read
-from mlops_assets.redaction import redact_errors
+from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.settings.tables import OutputsSettings
 from mlops_assets.storage.location import Location
 

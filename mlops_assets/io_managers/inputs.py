@@ -11,7 +11,9 @@ from pydantic import Field
 from mlops_assets.arrow.input_table import InputTable
 from mlops_assets.arrow.views import as_type
 from mlops_assets.errors import ConfigurationError
-from mlops_assets.redaction import conceal, conceal_options, redact_errors, redact_methods, reveal, show_address
+from mlops_assets.redaction.addresses import show_address
+from mlops_assets.redaction.concealed import conceal, conceal_options, reveal
+from mlops_assets.redaction.errors import redact_errors, redact_methods
 from mlops_assets.settings.environment import from_environment, open_location
 from mlops_assets.settings.partitions import PartitionsSettings
 from mlops_assets.settings.tables import InputsSettings, database_setting

@@ -5,7 +5,7 @@ from typing import Any
 
 from mlops_assets.io_managers.sql import SqlIOManager
 from mlops_assets.io_managers.tables import CsvIOManager, DeltaIOManager, ParquetIOManager, TableIOManager
-from mlops_assets.redaction import conceal, conceal_options
+from mlops_assets.redaction.concealed import conceal, conceal_options
 from mlops_assets.settings.tables import OutputsSettings, database_setting
 from mlops_assets.strategies import build_strategy, by_kind
 

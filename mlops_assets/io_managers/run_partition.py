@@ -6,7 +6,7 @@ import dagster as dg
 
 from mlops_assets.errors import TableError
 from mlops_assets.naming import HasPartition, ModelNames
-from mlops_assets.redaction import redact_errors
+from mlops_assets.redaction.errors import redact_errors
 
 if TYPE_CHECKING:
     from dagster._core.storage.input_manager import InputManagerDefinition

@@ -17,7 +17,8 @@ from mlops_assets.errors import TableError
 from mlops_assets.io_managers.column_descriptions import describe_columns
 from mlops_assets.io_managers.same_run import guard_switch, note_published, note_read, refuse_replaced
 from mlops_assets.metadata import ALLOW_MISSING, SPACE, schema_metadata
-from mlops_assets.redaction import redact_errors, redact_methods, reveal
+from mlops_assets.redaction.concealed import reveal
+from mlops_assets.redaction.errors import redact_errors, redact_methods
 from mlops_assets.scoring.reason_text import format_reasons
 from mlops_assets.settings.environment import from_environment
 from mlops_assets.storage.location import Location

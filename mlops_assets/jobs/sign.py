@@ -13,7 +13,7 @@ from mlops_assets.models.model_uri import MODEL_URI_FORMS, AliasUri, VersionUri,
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.trust import TrustPolicy
 from mlops_assets.naming import REGISTRY, ModelNames
-from mlops_assets.redaction import redact_errors
+from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.resources.binding import initialize_resources, job_with_defaults
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.settings.groups import TrustSettings

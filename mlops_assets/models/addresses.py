@@ -4,7 +4,8 @@ import posixpath
 from collections.abc import Iterable
 from urllib.parse import unquote, urlsplit
 
-from mlops_assets.redaction import redact, secrets_in, show_address
+from mlops_assets.redaction.addresses import secrets_in, show_address
+from mlops_assets.redaction.text import redact
 
 
 def strip_credentials(address: str) -> str:

@@ -9,7 +9,7 @@ from mlops_assets.models.model_uri import LoggedUri
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.registry import Registry
 from mlops_assets.models.registry_errors import download_error, is_missing_resource, registry_error
-from mlops_assets.redaction import redact_chain
+from mlops_assets.redaction.errors import redact_chain
 
 
 def pin_logged(registry: Registry, uri: LoggedUri, cache: ModelCache) -> ModelReference:

@@ -31,7 +31,7 @@ from mlops_assets.models.registry_errors import (
     registry_error,
 )
 from mlops_assets.models.trust import Origin, TrustPolicy
-from mlops_assets.redaction import remember_address
+from mlops_assets.redaction.text import remember_address
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

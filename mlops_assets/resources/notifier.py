@@ -9,7 +9,8 @@ from pydantic import Field
 
 from mlops_assets.errors import MissingExtraError, MlopsAssetsError, NotificationError
 from mlops_assets.mistakes import ReadableModel
-from mlops_assets.redaction import conceal_receiver, redact, remember_settings, reveal
+from mlops_assets.redaction.concealed import conceal_receiver, reveal
+from mlops_assets.redaction.text import redact, remember_settings
 from mlops_assets.strategies import Strategy
 
 LOG = logging.getLogger("mlops_assets.notifier")

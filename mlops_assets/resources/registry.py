@@ -15,7 +15,7 @@ from mlops_assets.models.process_cache import ProcessCache
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.registry import Registry
 from mlops_assets.models.trust import TrustPolicy
-from mlops_assets.redaction import conceal, reveal
+from mlops_assets.redaction.concealed import conceal, reveal
 from mlops_assets.state import state_folder
 
 # With their clients, and so with the connections of those.

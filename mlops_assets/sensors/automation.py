@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 
 from mlops_assets.naming import CHAMPION_ALIAS, CHAMPION_MODEL, REGISTRY, ModelNames
-from mlops_assets.redaction import redact_errors
+from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.resources.journal import ChampionJournal
 from mlops_assets.resources.shared import shared_resource
 from mlops_assets.sensors.champion import champion_token, note_move, published_token

@@ -7,7 +7,7 @@ import dagster as dg
 
 from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.naming import INPUT_SAMPLES, PREDICTIONS, REGISTRY, ModelNames
-from mlops_assets.redaction import redact_errors
+from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.resources.journal import ChampionJournal
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.resources.shared import shared_resource

@@ -7,7 +7,7 @@ import dagster as dg
 
 from mlops_assets.errors import TableError
 from mlops_assets.naming import INPUT_SAMPLES, ModelNames
-from mlops_assets.redaction import redact_errors
+from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.sensors.listing import listing_token
 from mlops_assets.sensors.watch import evaluate_tick, last_run_key
 from mlops_assets.settings.sensors import LaunchingSensorSettings

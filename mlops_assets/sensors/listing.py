@@ -7,7 +7,7 @@ from typing import Any
 from pyarrow import fs as arrow_fs
 
 from mlops_assets.errors import MlopsAssetsError, TableError
-from mlops_assets.redaction import redact_chain
+from mlops_assets.redaction.errors import redact_chain
 from mlops_assets.storage.location import Location
 from mlops_assets.storage.store_errors import translate_errors
 from mlops_assets.tables.csv_files import CsvFiles

@@ -6,7 +6,7 @@ import dagster as dg
 
 from mlops_assets.errors import RegistryError, VersionNotFoundError
 from mlops_assets.naming import REGISTRY, ModelNames
-from mlops_assets.redaction import redact_errors
+from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.resources.shared import shared_resource
 from mlops_assets.sensors.moves import Memory

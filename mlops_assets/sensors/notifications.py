@@ -7,7 +7,7 @@ import dagster as dg
 
 from mlops_assets.metadata import COLUMN_SCHEMA, ROW_COUNT
 from mlops_assets.naming import MODEL_EXPLANATIONS, NOTIFIER, PREDICTIONS, ModelNames
-from mlops_assets.redaction import redact_errors
+from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.resources.notifier import deliver
 from mlops_assets.resources.shared import shared_resource
 from mlops_assets.sensors.run_events import concerns_model, first_line, read_materializations, step_failures

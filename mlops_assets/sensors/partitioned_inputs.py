@@ -8,7 +8,7 @@ import dagster as dg
 
 from mlops_assets.errors import ConfigurationError, TableError
 from mlops_assets.naming import INPUT_SAMPLES, ModelNames
-from mlops_assets.redaction import redact_errors
+from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.sensors.listing import extensions_of, listing, token_of
 from mlops_assets.sensors.moves import Memory
 from mlops_assets.sensors.partition_moves import PartitionMemory, decide_partitions

@@ -25,7 +25,7 @@ from mlops_assets.naming import (
     SAMPLE_EXPLANATIONS,
     ModelNames,
 )
-from mlops_assets.redaction import redact_errors
+from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.resources.shared import shared_resource
 from mlops_assets.resources.tracking import (

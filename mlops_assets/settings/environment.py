@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from mlops_assets.errors import ConfigurationError
-from mlops_assets.redaction import remember_variable, reveal
+from mlops_assets.redaction.concealed import reveal
+from mlops_assets.redaction.text import remember_variable
 from mlops_assets.storage.location import Location
 
 

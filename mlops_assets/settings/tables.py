@@ -11,7 +11,7 @@ from pydantic import Field, field_validator, model_validator
 
 from mlops_assets.errors import ConfigurationError
 from mlops_assets.naming import INPUTS, ModelNames
-from mlops_assets.redaction import show_address
+from mlops_assets.redaction.addresses import show_address
 from mlops_assets.settings.described import SettingsGroup
 from mlops_assets.settings.environment import open_location
 from mlops_assets.storage.location import Location

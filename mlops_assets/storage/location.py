@@ -15,10 +15,13 @@ import pyarrow as pa
 from pyarrow import fs as arrow_fs
 
 from mlops_assets.errors import ConfigurationError, TableError
-from mlops_assets.redaction import quote_user, redact_chain, remember_address, remember_options, show_address
+from mlops_assets.redaction.addresses import quote_user, show_address
+from mlops_assets.redaction.errors import redact_chain
+from mlops_assets.redaction.text import remember_address, remember_options
 from mlops_assets.storage.durability import flush_to_disk
 from mlops_assets.storage.locks import hold, is_held
 from mlops_assets.storage.object_stores import StoreHandler, create, is_object_store, sweep_uploads, upload
+from mlops_assets.storage.os_errors import translate_os_errors
 from mlops_assets.storage.protocols import open_filesystem
 from mlops_assets.storage.store_errors import translate_errors
 
@@ -162,7 +165,7 @@ class Location:
         if self.is_local:
             return arrow_fs.LocalFileSystem().get_file_info(self.path)
         filesystem = self.filesystem
-        with translate_errors(self.uri, "looked at"):
+        with translate_errors(self.uri, "listed"):
             return filesystem.get_file_info(self.path)
 
     def files(self, *, recursive: bool = True) -> tuple[str, ...]:
@@ -340,20 +343,6 @@ class Location:
         if written.tzinfo is None:
             written = written.replace(tzinfo=UTC)
         return max(datetime.now(UTC) - written, timedelta(0))
-
-
-@contextmanager
-def translate_os_errors(place: Location) -> Iterator[None]:
-    """Turn an operating system's refusal to write into an error that names the place."""
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise TableError(
-            f"The file cannot be written: {reason}",
-            where=place.uri,
-            fix="Check the disk's space and the permissions; what was there before is untouched",
-        ) from redact_chain(error)
 
 
 def _lock_of(draft: Location) -> Path:

@@ -13,7 +13,7 @@ import pyarrow as pa
 from pyarrow import fs as arrow_fs
 
 from mlops_assets.errors import ConcurrentRunError
-from mlops_assets.redaction import redact_chain
+from mlops_assets.redaction.errors import redact_chain
 from mlops_assets.storage.protocols import EXTRAS
 from mlops_assets.storage.store_errors import no_such_bucket, translate_errors
 

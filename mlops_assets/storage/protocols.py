@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mlops_assets.errors import ConfigurationError, MissingExtraError, describe_without_values
-from mlops_assets.redaction import redact_chain
+from mlops_assets.redaction.errors import redact_chain
 from mlops_assets.storage.store_errors import unknown_option
 
 # The object stores of `object_stores`, as fsspec calls them -> the extra of this package that brings the client.

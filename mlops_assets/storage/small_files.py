@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from mlops_assets.errors import TableError
-from mlops_assets.redaction import redact_chain
+from mlops_assets.redaction.errors import redact_chain
 from mlops_assets.storage.location import Location
 from mlops_assets.storage.store_errors import translate_errors
 

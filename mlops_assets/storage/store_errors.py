@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mlops_assets.errors import ConcurrentRunError, ConfigurationError, MlopsAssetsError, TableError, describe_cause
-from mlops_assets.redaction import redact_chain
+from mlops_assets.errors import ConcurrentRunError, ConfigurationError, MlopsAssetsError, TableError
+from mlops_assets.redaction.errors import redact_chain
 
 _CREDENTIALS = (
     "Set storage_options: {key: {env: NAME}, secret: {env: NAME}} of inputs or outputs, "
@@ -81,7 +81,7 @@ def translate_errors(uri: str, doing: str | None = None) -> Iterator[None]:
     except Exception as error:
         translation = store_error(error, uri)
         if translation is None and doing and not isinstance(error, _EXPECTED):
-            what = f"The place cannot be {doing}: {describe_cause(error)}"
+            what = f"The place cannot be {doing}: {type(error).__name__}"
             translation = TableError(what, where=uri, fix="Check the address, and that its server can be reached")
         if translation is None:
             raise

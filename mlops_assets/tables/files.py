@@ -12,7 +12,7 @@ import pyarrow as pa
 from pyarrow import fs as arrow_fs
 
 from mlops_assets.errors import MlopsAssetsError, TableError, describe_without_values
-from mlops_assets.redaction import redact_chain
+from mlops_assets.redaction.errors import redact_chain
 from mlops_assets.storage.location import Location
 
 _PARTITION = re.compile(r"([^=/]+)=([^/]*)")
@@ -154,7 +154,9 @@ def translate_read_errors(file: Location) -> Iterator[None]:
         if file.is_local and not isinstance(error, OSError):
             raise
         # Arrow's own OSErrors have no strerror.
-        reason = getattr(error, "strerror", None) or describe_without_values(error)
+        reason = type(error).__name__
+        if isinstance(error, OSError):
+            reason = error.strerror or describe_without_values(error)
         raise TableError(
             f"The file cannot be read: {reason}", where=file.uri, fix="Check that it is whole and that it may be read"
         ) from redact_chain(error)

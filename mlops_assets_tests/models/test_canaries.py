@@ -20,7 +20,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from mlops_assets.errors import MlopsAssetsError
-from mlops_assets.redaction import redact_chain
+from mlops_assets.redaction.errors import redact_chain
 from mlops_assets.resources.notifier import Notifier, deliver
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.resources.signers import Signer
@@ -256,7 +256,7 @@ class Talkative(Signer):
 def test_a_strategys_own_error_is_kept_without_what_the_variable_holds(run, registry, iris, monkeypatch, nothing_kept):
     registry.add_sklearn(LogisticRegression(max_iter=500).fit(*iris), iris[0], signature=None)
     monkeypatch.setenv("SIGNING_SERVICE", "CANARY-in-a-variable")
-    signer = dg.Definitions(resources={"m__signer": Talkative(token=dg.EnvVar("SIGNING_SERVICE"))})
+    signer = dg.Definitions(resources={"m_signer": Talkative(token=dg.EnvVar("SIGNING_SERVICE"))})
     done = run(iris[0], job="inference", extra=signer)
     assert not done.success
     assert "refused with ***" in done.error()

@@ -11,7 +11,7 @@ from typing import Any
 from pyarrow import fs as arrow_fs
 
 from mlops_assets.errors import ConcurrentRunError, ConfigurationError, MissingExtraError, TableError
-from mlops_assets.redaction import redact_chain
+from mlops_assets.redaction.errors import redact_chain
 from mlops_assets.storage.location import Location
 
 # fsspec's name of an option -> the name that deltalake's object store has for it.

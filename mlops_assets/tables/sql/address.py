@@ -7,7 +7,8 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from mlops_assets.errors import ConfigurationError, did_you_mean
-from mlops_assets.redaction import quote_user, remember_address, show_address, user_part
+from mlops_assets.redaction.addresses import quote_user, show_address, user_part
+from mlops_assets.redaction.text import remember_address
 
 _SCHEMES = {"postgresql": "postgresql", "postgres": "postgresql", "sqlite": "sqlite", "duckdb": "duckdb"}
 
