@@ -86,6 +86,7 @@ class InputsIOManager(InputsReader):
         default_factory=dict, description="Column -> Arrow type that its values are converted to."
     )
     delimiter: str | None = Field(default=None, description="CSV only; null: a comma, or a tab for .tsv.")
+    follow_links: bool = Field(default=False, description="Whether links in a folder may lead out of it.")
     storage_options: dict[str, Any] = Field(default_factory=dict, description="For fsspec.")
 
     @property
@@ -110,6 +111,7 @@ class InputsIOManager(InputsReader):
             limit=self.limit,
             types=self.types,
             delimiter=self.delimiter,
+            follow_links=self.follow_links,
             version=self.version,
             timestamp=self.timestamp,
         ).open()
@@ -170,6 +172,7 @@ def inputs_io_manager(
             version=inputs.version,
             timestamp=inputs.timestamp,
             delimiter=inputs.delimiter,
+            follow_links=inputs.follow_links,
             storage_options=conceal_options(inputs.storage_options or {}),
             **common,
         )

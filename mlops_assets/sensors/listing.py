@@ -8,6 +8,7 @@ from pyarrow import fs as arrow_fs
 
 from mlops_assets.errors import MlopsAssetsError, TableError
 from mlops_assets.redaction.errors import redact_chain
+from mlops_assets.storage.local_files import list_below
 from mlops_assets.storage.location import Location
 from mlops_assets.storage.store_errors import translate_errors
 from mlops_assets.tables.csv_files import CsvFiles
@@ -121,9 +122,9 @@ def _is_log_entry(name: str) -> bool:
 
 def _below(place: Location) -> Iterator[tuple[str, str]]:
     if place.is_local:
-        for info in place.filesystem.get_file_info(arrow_fs.FileSelector(place.path, recursive=True)):
-            if info.type == arrow_fs.FileType.File:
-                yield info.path[len(place.path) :].lstrip("/"), _local_facts(info)
+        for entry in list_below(place.path):
+            if entry.is_file and entry.facts is not None:
+                yield entry.name, f"{entry.facts.st_size} {entry.facts.st_mtime_ns}"
         return
     filesystem, path = place.remote()
     for file, info in filesystem.find(path, detail=True).items():

@@ -19,6 +19,7 @@ from mlops_assets.redaction.addresses import quote_user, show_address
 from mlops_assets.redaction.errors import redact_chain
 from mlops_assets.redaction.text import remember_address, remember_options
 from mlops_assets.storage.durability import flush_to_disk
+from mlops_assets.storage.local_files import list_below
 from mlops_assets.storage.locks import hold, is_held
 from mlops_assets.storage.object_stores import StoreHandler, create, is_object_store, sweep_uploads, upload
 from mlops_assets.storage.os_errors import translate_os_errors
@@ -162,14 +163,13 @@ class Location:
         return int(self._info().size)
 
     def _info(self) -> arrow_fs.FileInfo:
-        if self.is_local:
-            return arrow_fs.LocalFileSystem().get_file_info(self.path)
-        filesystem = self.filesystem
-        with translate_errors(self.uri, "listed"):
-            return filesystem.get_file_info(self.path)
+        with nullcontext() if self.is_local else translate_errors(self.uri, "listed"):
+            return self.filesystem.get_file_info(self.path)
 
     def files(self, *, recursive: bool = True) -> tuple[str, ...]:
         """Every file below this folder, hidden ones too, as sorted relative paths; empty when there is no folder."""
+        if self.is_local and recursive:
+            return tuple(sorted(entry.name for entry in list_below(self.path) if entry.is_file))
         if not self.is_local:
             self.remote()[0].invalidate_cache()
         selector = arrow_fs.FileSelector(self.path, recursive=recursive, allow_not_found=True)

@@ -26,7 +26,7 @@ _QUOTED = re.compile(r"""('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|`([^`]+)`""")
 
 _MOST_CHARACTERS, _MOST_TERMS, _DEEPEST = 100_000, 2_000, 50
 """Of a filter: what its parser and Arrow hold without trouble, and a person can still read."""
-_LEAST_INTEGER, _GREATEST_INTEGER = -(2**63), 2**64 - 1
+_GREATEST_INTEGER = 2**64 - 1
 
 Columns = Mapping[str, pa.Array]
 
@@ -163,7 +163,9 @@ class RowFilter:
             one, other = self._operand(left, columns, right), self._operand(right, columns, left)
             one, other = _typed(one, other), _typed(other, one)
             return _column(_COMPARISONS[type(operator)](one, other), rows)
-        except (pa.ArrowException, OverflowError, TypeError, ValueError) as error:
+        except OverflowError as error:
+            raise _too_large() from error
+        except (pa.ArrowException, TypeError, ValueError) as error:
             raise ConfigurationError(
                 f"The row filter compares a column with something of another type: {ast.unparse(left)} with"
                 f" {ast.unparse(right)}",
@@ -172,7 +174,11 @@ class RowFilter:
             ) from error
 
     def _operand(self, node: ast.expr, columns: Columns, other: ast.expr | None = None) -> Any:
-        return columns[self._name(node)] if isinstance(node, ast.Name) else pa.scalar(self._literal_for(other, node))
+        if isinstance(node, ast.Name):
+            return columns[self._name(node)]
+        value = self._literal_for(other, node)
+        kind = columns[self._name(other)].type if isinstance(other, ast.Name) else None
+        return pa.scalar(value, kind if _is_unsigned(kind, value) else None)
 
     def _literal_for(self, column: ast.expr | None, node: ast.expr) -> Any:
         """A literal as the column has it: outputs are names, and a class label is written as text or as it is."""
@@ -186,6 +192,8 @@ def _check_size(text: str) -> None:
     if len(text) > _MOST_CHARACTERS:
         raise _too_much(f"{len(text)} characters; {_MOST_CHARACTERS} is the most")
     outside = re.sub(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|`[^`]*`""", "", text)
+    if re.search(r"\d{4000}", outside):
+        raise _too_large()
     depth = deepest = 0
     for character in outside:
         depth += (character in "([{") - (character in ")]}")
@@ -212,16 +220,20 @@ def _check_shape(root: ast.expr) -> None:
 
 def _check_number(node: ast.expr) -> None:
     value = node.value if isinstance(node, ast.Constant) else None
-    if isinstance(value, int) and not _LEAST_INTEGER <= value <= _GREATEST_INTEGER:
-        raise ConfigurationError(
-            "The row filter holds an integer of more than 64 bits",
-            where=_WHERE,
-            fix="Write it with a decimal point, as a fraction, or compare with a smaller one",
-        )
+    if isinstance(value, int) and value > _GREATEST_INTEGER:
+        raise _too_large()
     if isinstance(value, str) and not value.isprintable() and any(0xD800 <= ord(each) <= 0xDFFF for each in value):
         raise ConfigurationError(
             "The row filter holds half of a surrogate pair, which no text can hold", where=_WHERE, fix="Correct it"
         )
+
+
+def _too_large() -> ConfigurationError:
+    return ConfigurationError(
+        "The row filter holds an integer that no column can hold",
+        where=_WHERE,
+        fix="Write one of 64 bits, or a fraction such as 1e30",
+    )
 
 
 def _too_much(what: str) -> ConfigurationError:
@@ -241,6 +253,11 @@ def _literal(node: ast.expr) -> Any:
     elif isinstance(node, ast.Constant) and (node.value is None or isinstance(node.value, int | float | str)):
         return node.value
     raise _refused(node)
+
+
+def _is_unsigned(kind: pa.DataType | None, value: object) -> bool:
+    """Whether a literal is an integer of a column's own type that Arrow would not find by itself."""
+    return kind == pa.uint64() and isinstance(value, int) and not isinstance(value, bool) and value >= 2**63
 
 
 def _typed(value: Any, other: Any) -> Any:
