@@ -67,6 +67,7 @@ _SETTINGS: tuple[tuple[str, Replacement, Replacement], ...] = (
     (r"Set row_key: \[(\w+)\]", r'Pass row_key=["\1"]', r"Add --key \1"),
     (r"add the columns to row_key", "add the columns to row_key", "add a --key for each of the columns"),
     (r"choose a row_key", "choose a row_key", "choose a --key"),
+    (r"set follow_links: true under inputs", "name the folder that it is in", "name the folder that it is in"),
     (r"Set format to one of", "Set format to one of", "Set --format to one of"),
     (r"(?:Use )?predict_method: predict\b", 'Use method="predict"', "Use --method predict"),
     (r"explain\.KIND", "explainer", "--explainer"),

@@ -9,6 +9,7 @@ from mlops_assets.models.model_uri import LoggedUri
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.registry import Registry
 from mlops_assets.models.registry_errors import download_error, is_missing_resource, registry_error
+from mlops_assets.redaction.errors import redact_chain
 
 
 def pin_logged(registry: Registry, uri: LoggedUri, cache: ModelCache) -> ModelReference:
@@ -30,8 +31,8 @@ def pin_logged(registry: Registry, uri: LoggedUri, cache: ModelCache) -> ModelRe
         if is_missing_resource(error):
             raise ModelNotFoundError(
                 f"There is no logged model {uri}", where=registry.where, fix="List those there are in MLflow's UI"
-            ) from error
-        raise registry_error(error, f"looking for {uri}", registry.where) from error
+            ) from redact_chain(error)
+        raise registry_error(error, f"looking for {uri}", registry.where) from redact_chain(error)
     with cache.open_download_folder() as folder:
         try:
             path = Path(
@@ -40,7 +41,7 @@ def pin_logged(registry: Registry, uri: LoggedUri, cache: ModelCache) -> ModelRe
                 )
             )
         except (MlflowException, OSError) as error:
-            raise download_error(error, f"downloading {uri}", model.artifact_location) from error
+            raise download_error(error, f"downloading {uri}", model.artifact_location) from redact_chain(error)
         description = ModelDescription.read(path)
         description.check_complete()
         digest = cache.add_folder(path)

@@ -7,6 +7,8 @@ from typing import Any
 
 import yaml
 
+from mlops_assets.plain_yaml import load_yaml
+
 # A signature of ten thousand columns takes 1 MB.
 LARGEST_FILE = 8 * 2**20
 DEEPEST = 32
@@ -52,7 +54,7 @@ def _parse(text: str) -> Any:
     """By the text itself: a run asks for the same file half a dozen times, and thousands of columns take a second."""
     _check_size(text)
     # The loader that MLflow uses: what it reads is what has been judged.
-    return yaml.safe_load(text)
+    return load_yaml(text)
 
 
 def _check_size(text: str) -> None:

@@ -31,6 +31,7 @@ from mlops_assets.models.registry_errors import (
     registry_error,
 )
 from mlops_assets.models.trust import Origin, TrustPolicy
+from mlops_assets.redaction.text import remember_address
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -84,6 +85,8 @@ class Registry:
     def __init__(self, tracking_uri: str, registry_uri: str | None = None, timeout: int = 10, retries: int = 1) -> None:
         self.tracking_uri = tracking_uri
         self.registry_uri = registry_uri or tracking_uri
+        for address in (self.tracking_uri, self.registry_uri):
+            remember_address(address)
         self.timeout, self.retries = timeout, retries
         self._clients: ProcessCache[str, MlflowClient] = ProcessCache()
 

@@ -12,6 +12,7 @@ import yaml
 
 from mlops_assets.errors import ModelLoadError, TrustError
 from mlops_assets.models.mlmodel import ModelDescription
+from mlops_assets.plain_yaml import load_yaml
 
 SUFFIX = ".skops"
 _ZIP = b"PK\x03\x04"
@@ -88,7 +89,7 @@ def list_types_in_mlmodel(folder: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="mlops-assets-") as scratch:
         copy = Path(scratch) / "model"
         copytree(folder, copy)
-        content = yaml.safe_load((copy / "MLmodel").read_text("utf-8"))
+        content = load_yaml((copy / "MLmodel").read_text("utf-8"))
         content["flavors"][description.flavor]["skops_trusted_types"] = sorted(needed.union(listed))
         (copy / "MLmodel").write_text(yaml.safe_dump(content), "utf-8")
         yield copy

@@ -11,6 +11,7 @@ from pydantic import Field, field_validator, model_validator
 
 from mlops_assets.errors import ConfigurationError
 from mlops_assets.naming import INPUTS, ModelNames
+from mlops_assets.redaction.addresses import show_address
 from mlops_assets.settings.described import SettingsGroup
 from mlops_assets.settings.environment import open_location
 from mlops_assets.storage.location import Location
@@ -122,6 +123,12 @@ class InputsSettings(SettingsGroup):
         description="CSV: the character between columns. Null: a comma, or a tab for .tsv files.",
         examples=[";"],
     )
+    follow_links: bool = Field(
+        default=False,
+        description="Whether links in a folder of files may lead out of the folder. The path itself may always be a "
+        "link; links inside the folder are followed.",
+        examples=[True],
+    )
     storage_options: dict[str, Any] | None = Field(
         default=None,
         description="Options for fsspec. Write secrets as {env: NAME_OF_VARIABLE}; they are read when a run starts.",
@@ -138,10 +145,17 @@ class InputsSettings(SettingsGroup):
             return self
         if (self.table is None) == (self.query is None):
             raise ValueError("inputs.database needs exactly one of `table` and `query`")
-        if self.format or self.delimiter or self.storage_options:
-            raise ValueError("inputs.format, delimiter and storage_options are of files, and inputs is a database")
+        if self.format or self.delimiter or self.storage_options or self.follow_links:
+            raise ValueError(
+                "inputs.format, delimiter, follow_links and storage_options are of files, and inputs is a database"
+            )
         _checked_database(self.database)
         return self
+
+    @property
+    def shown_path(self) -> str | None:
+        """`path` without user, password and query, for descriptions and metadata."""
+        return None if self.path is None else show_address(self.path)
 
     @property
     def is_read(self) -> bool:
