@@ -4,6 +4,7 @@ import struct
 from collections.abc import Callable
 
 import numpy as np
+import numpy.typing as npt
 
 from mlops_assets.trees.files.documents import (
     STREAMED,
@@ -17,7 +18,7 @@ from mlops_assets.trees.files.documents import (
 )
 from mlops_assets.trees.files.errors import NativeFileError
 
-_TYPES = {
+_TYPES: dict[bytes, npt.DTypeLike] = {
     b"i": np.dtype(">i1"),
     b"U": np.dtype(">u1"),
     b"I": np.dtype(">i2"),
@@ -103,9 +104,9 @@ class _Reader:
 
     def _typed(self) -> Numbers:
         mark = self._mark()
-        dtype = _TYPES.get(mark)
-        if dtype is None or self._mark() != b"#":
+        if mark not in _TYPES or self._mark() != b"#":
             raise self._error("has an array of an unknown type")
+        dtype: np.dtype[np.generic] = np.dtype(_TYPES[mark])
         count = self._length(dtype.itemsize)
         numbers = np.frombuffer(self.data, dtype, count, self.place)
         self.place += numbers.nbytes

@@ -132,7 +132,7 @@ class _Reader:
             numbers = parse(text, np.int64 if whole else np.float64, ",")
         except ValueError as error:
             raise NativeFileError("has an array with something else among its numbers", where=where) from error
-        if whole and numbers.size and int(np.abs(numbers).max()) >= 2**62:  # type: ignore[arg-type]  # whole numbers
+        if whole and numbers.size and int(np.abs(numbers).max()) >= 2**62:
             raise NativeFileError("has a whole number of more than 62 bits", where=where)
         self.limits.spend(numbers.nbytes // 8, where)
         return numbers

@@ -4,27 +4,26 @@ XGBoost's own reader (3.2, `src/tree/tree_model.cc`, `src/gbm/gbtree_model.cc`) 
 follows every index; its JSON parser recurses without a limit. A file in its deprecated binary format is not read here.
 """
 
-import re
 from dataclasses import dataclass, field
-from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 
 from mlops_assets.trees.arrays import Floats, Ints
 from mlops_assets.trees.files.columns import Column
-from mlops_assets.trees.files.documents import Document, Numbers, Texts, Value
+from mlops_assets.trees.files.documents import Document, Texts, Value
 from mlops_assets.trees.files.errors import NativeFileError, UncheckableFileError
 from mlops_assets.trees.files.json_text import check_depth
+from mlops_assets.trees.files.members import check_keys, get_floats, get_ints, get_number, get_object, is_empty
 from mlops_assets.trees.files.numbers import INT32, parse
 from mlops_assets.trees.files.ubjson import read_ubjson
+from mlops_assets.trees.files.xgboost_categories import check_categories
 from mlops_assets.trees.files.xgboost_json import read_json
 from mlops_assets.trees.files.xgboost_tree import COLUMNS, TreeReader
 
 # Each thread that predicts has a row of this width.
 _MOST_COLUMNS = 1 << 25
 _MOST_EMPTY_OUTPUTS = 10_000
-_WHOLE = re.compile(r"-?\d{1,10}")
 _LEARNER = {
     *("attributes", "cats", "feature_names", "feature_types", "gradient_booster", "learner_model_param", "objective")
 }
@@ -147,11 +146,11 @@ def _read_learner(learner: Document, trees: TreeReader, builders: dict[str, Colu
     if min(classes, targets) > 1:
         raise NativeFileError(f"has {classes} classes and {targets} targets", where=where)
     base_score = _read_scores(about.get("base_score"), outputs)
-    for name in ("feature_names", "feature_types"):
-        texts = learner.get(name)
-        count = texts.count if isinstance(texts, Texts) else 0 if _is_empty(texts) else -1
+    for part in ("feature_names", "feature_types"):
+        texts = learner.get(part)
+        count = texts.count if isinstance(texts, Texts) else 0 if is_empty(texts) else -1
         if count not in (0, columns):
-            raise NativeFileError(f"has {max(count, 0)} entries for {columns} columns", where=name)
+            raise NativeFileError(f"has {max(count, 0)} entries for {columns} columns", where=part)
     _check_attributes(learner.get("attributes"))
     objective = _check_objective(get_object(learner, "objective", "learner"), classes, targets)
     booster = get_object(learner, "gradient_booster", "learner")
@@ -170,10 +169,10 @@ def _read_learner(learner: Document, trees: TreeReader, builders: dict[str, Colu
     starts = _check_forest(model, trees, columns, outputs)
     scale = None
     if name == "dart":
-        scale = _get_floats(booster, "weight_drop", "gradient_booster")
+        scale = get_floats(booster, "weight_drop", "gradient_booster")
         if len(scale) != count:
             raise NativeFileError(f"has {len(scale)} weights for {count} trees", where="weight_drop")
-    _check_cats(model.get("cats", learner.get("cats")), columns)
+    check_categories(model.get("cats", learner.get("cats")), columns)
     built = {key: column.build() for key, column in builders.items()}
     return XgboostModel(
         objective,
@@ -268,56 +267,12 @@ def _read_linear(booster: Document, columns: int, outputs: int) -> Floats:
     rounds = model.get("boosted_rounds", 0)
     if not isinstance(rounds, int) or isinstance(rounds, bool) or not 0 <= rounds < INT32:
         raise NativeFileError("has a number of rounds that is none", where="boosted_rounds")
-    weights = _get_floats(model, "weights", "model")
+    weights = get_floats(model, "weights", "model")
     if len(weights) != (columns + 1) * outputs:
         raise NativeFileError(
             f"has {len(weights)} weights for {columns} columns and {outputs} outputs", where="weights"
         )
     return weights.reshape(columns + 1, outputs)
-
-
-def _check_cats(cats: Value, columns: int) -> None:
-    """The categories that columns had in training, behind which new data is encoded."""
-    where = "cats"
-    if cats is None:
-        return
-    if not isinstance(cats, dict):
-        raise NativeFileError("has categories that are no object", where=where)
-    check_keys(cats, {"enc", "feature_segments", "sorted_idx"}, where)
-    each = cats.get("enc")
-    encodings = each if isinstance(each, list) else []
-    if not isinstance(each, list) and not _is_empty(each):
-        raise NativeFileError("has categories that are no list", where=where)
-    if len(encodings) not in (0, columns):
-        raise NativeFileError(f"has categories of {len(encodings)} columns for {columns}", where=where)
-    sizes = np.array([_count_categories(encoding) for encoding in encodings], np.int64)
-    starts, order = get_ints(cats, "feature_segments", where), get_ints(cats, "sorted_idx", where)
-    expected = np.concatenate([[0], np.cumsum(sizes)])
-    if not (np.array_equal(starts, expected) or (not len(encodings) and not len(starts))):
-        raise NativeFileError("has categories in other places than it says", where="feature_segments")
-    if len(order) != sizes.sum():
-        raise NativeFileError("has an order of other categories", where="sorted_idx")
-    for start, size in zip(expected[:-1].tolist(), sizes.tolist(), strict=True):
-        if not np.array_equal(np.sort(order[start : start + size]), np.arange(size)):
-            raise NativeFileError("has an order that is none", where="sorted_idx")
-
-
-def _count_categories(encoding: Value) -> int:
-    if not isinstance(encoding, dict):
-        raise NativeFileError("has categories that are no object", where="enc")
-    check_keys(encoding, {"offsets", "values", "type"}, "enc")
-    values = encoding.get("values")
-    if not isinstance(values, np.ndarray) and not _is_empty(values):
-        raise NativeFileError("has categories that are no numbers", where="enc")
-    count = len(cast(Numbers, values))
-    if "offsets" not in encoding:
-        return count
-    offsets = get_ints(encoding, "offsets", "enc")
-    if not len(offsets) and not count:
-        return 0
-    if not len(offsets) or offsets[0] or offsets[-1] != count or (np.diff(offsets) < 0).any():
-        raise NativeFileError("has categories that overlap", where="enc, offsets")
-    return len(offsets) - 1
 
 
 def _compare_config(config: Value, learner: Document) -> None:
@@ -330,49 +285,3 @@ def _compare_config(config: Value, learner: Document) -> None:
     train = get_object(about, "learner_train_param", "Config")
     if booster.get("name") != other.get("name") or train.get("booster") != other.get("name"):
         raise NativeFileError("has another booster than its model", where="Config")
-
-
-def check_keys(document: Document, known: set[str], where: str) -> None:
-    """Raise `UncheckableFileError` where a document has more than these keys."""
-    unknown = sorted(set(document) - known)
-    if unknown:
-        raise UncheckableFileError(f"has {unknown[0][:40]!r}, which is not known here", where=where)
-
-
-def get_object(document: Document, key: str, where: str) -> Document:
-    """The object under a key."""
-    value = document.get(key)
-    if not isinstance(value, dict):
-        raise NativeFileError(f"lacks the object {key!r}", where=where or "the document")
-    return value
-
-
-def get_number(document: Document, key: str, where: str, low: int, high: int, default: int | None = None) -> int:
-    """A whole number in [low, high] that is written as text."""
-    value = document.get(key, None if default is None else str(default))
-    if not isinstance(value, str) or not _WHOLE.fullmatch(value) or not low <= int(value) <= high:
-        raise NativeFileError(f"has no {key!r} from {low} to {high}", where=where)
-    return int(value)
-
-
-def get_ints(document: Document, key: str, where: str) -> Ints:
-    """An array of whole numbers."""
-    value = document.get(key)
-    if _is_empty(value):
-        return np.zeros(0, np.int64)
-    if not isinstance(value, np.ndarray) or value.dtype.kind not in "iu":
-        raise NativeFileError("has something else where whole numbers belong", where=f"{where}, {key}")
-    return value.astype(np.int64)
-
-
-def _get_floats(document: Document, key: str, where: str) -> Floats:
-    value = document.get(key)
-    if _is_empty(value):
-        return np.zeros(0)
-    if not isinstance(value, np.ndarray):
-        raise NativeFileError("has something else where numbers belong", where=f"{where}, {key}")
-    return value.astype(np.float64)
-
-
-def _is_empty(value: Value) -> bool:
-    return isinstance(value, list | np.ndarray) and not len(value)

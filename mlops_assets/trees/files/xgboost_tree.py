@@ -101,7 +101,7 @@ class TreeReader:
         if "leaf_child_counts" in tree:
             _ints(tree, "leaf_child_counts", where, nodes)
         self._add_leaves(tree, right, is_leaf, nodes, width, deleted, where)
-        for key, values in {
+        fields: dict[str, npt.ArrayLike] = {
             "nodes": nodes,
             "left": left,
             "right": right,
@@ -110,7 +110,8 @@ class TreeReader:
             "default_left": default,
             "cover": _floats(tree, "sum_hessian", where, nodes),
             "categorical": categorical,
-        }.items():
+        }
+        for key, values in fields.items():
             self._columns[key].add(values)
         self.count += 1
 
@@ -173,7 +174,14 @@ class TreeReader:
         self._columns["categories"].add(categories)
 
     def _add_leaves(
-        self, tree: Document, right: Ints, is_leaf: npt.NDArray[np.bool_], nodes: int, width: int, deleted: int, where: str
+        self,
+        tree: Document,
+        right: Ints,
+        is_leaf: npt.NDArray[np.bool_],
+        nodes: int,
+        width: int,
+        deleted: int,
+        where: str,
     ) -> None:
         _floats(tree, "base_weights", where, nodes * width)
         if width == 1:
@@ -181,7 +189,9 @@ class TreeReader:
                 raise NativeFileError("has a leaf with a child", where=f"{where}, right_children")
             return
         if "leaf_weights" not in tree:
-            raise UncheckableFileError("has vectors in its leaves as XGBoost 2 wrote them", where=f"{where}, base_weights")
+            raise UncheckableFileError(
+                "has vectors in its leaves as XGBoost 2 wrote them", where=f"{where}, base_weights"
+            )
         leaves = int(is_leaf.sum())
         values = _floats(tree, "leaf_weights", where, leaves * width)
         if deleted or not np.array_equal(np.sort(right[is_leaf]), np.arange(leaves)):
