@@ -15,7 +15,22 @@ _ODD = (
     *(b"1.5", b"0x10", b"1_0", b"+1", b"01", b"1e5", b"null", b"true", b'""', b"[]", b"{}"),
 )
 _ODD_INTS = (0, 1, -1, 2, 3, 5, 7, 12, 100, 255, 256, 65535, 65536, 2**31 - 1, -(2**31), 2**32 - 1, 2**62, -(2**62))
-_ODD_VALUES: tuple[Any, ...] = (*_ODD_INTS, 0.5, 1e38, -1e300, True, None, "", "0", "-1", "999999999", "nan", [], {}, "x")
+_ODD_VALUES: tuple[Any, ...] = (
+    *_ODD_INTS,
+    0.5,
+    1e38,
+    -1e300,
+    True,
+    None,
+    "",
+    "0",
+    "-1",
+    "999999999",
+    "nan",
+    [],
+    {},
+    "x",
+)
 _DEEP = 200_000
 
 Mutate = Callable[[random.Random, bytes, Sequence[bytes]], bytes]
@@ -64,7 +79,9 @@ def mutate_numbers(chance: random.Random, data: bytes, _others: Sequence[bytes])
     if not places:
         return data
     changed = data
-    for found in sorted(chance.sample(places, min(len(places), chance.choice((1, 1, 1, 2, 5)))), key=lambda at: -at.start()):
+    for found in sorted(
+        chance.sample(places, min(len(places), chance.choice((1, 1, 1, 2, 5)))), key=lambda at: -at.start()
+    ):
         replaced = chance.choice(_ODD) if chance.random() < 0.7 else chance.choice(places)[0]
         changed = changed[: found.start()] + replaced + changed[found.end() :]
     return changed
@@ -190,6 +207,37 @@ def mutate_ubjson(chance: random.Random, data: bytes, others: Sequence[bytes]) -
     return write_ubjson(mutate_document(chance, json.loads(text)))
 
 
+def mutate_catboost(chance: random.Random, data: bytes, _others: Sequence[bytes]) -> bytes:
+    """Mostly where trees, features and statistics are: behind the texts, which take most of a small model."""
+    draw = chance.random()
+    if draw < 0.001:
+        return data.replace(b'{"', b'{"a":' + b"[" * _DEEP + b'"', 1)
+    if draw < 0.1:
+        return mutate_bytes(chance, data, ())
+    changed = bytearray(data)
+    start = max(data.rfind(b"FlabuffersModel_v1") + 20, len(data) - 1100) if draw < 0.8 else 8
+    for _ in range(chance.choice((1, 1, 2, 3))):
+        at = chance.randrange(start, len(changed) - 4)
+        kind = chance.randrange(6)
+        word = at - at % 4
+        if kind == 0:
+            changed[at] ^= 1 << chance.randrange(8)
+        elif kind == 1:
+            changed[at] = chance.choice((0, 1, 2, 4, 127, 128, 255))
+        elif kind == 2:
+            changed[word : word + 4] = (chance.choice(_ODD_INTS) & 0xFFFFFFFF).to_bytes(4, "little")
+        elif kind == 3:
+            other = chance.randrange(start, len(changed) - 4)
+            other -= other % 4
+            changed[word : word + 4] = changed[other : other + 4]
+        elif kind == 4:
+            number = int.from_bytes(changed[word : word + 4], "little") + chance.choice((-8, -4, -1, 1, 2, 4, 8))
+            changed[word : word + 4] = (number & 0xFFFFFFFF).to_bytes(4, "little")
+        else:
+            changed[at] = (changed[at] + chance.choice((1, 255))) & 255
+    return bytes(changed)
+
+
 _FLOATS = {"base_weights", "leaf_weights", "loss_changes", "split_conditions", "sum_hessian", "weights", "weight_drop"}
 _BYTES = {"default_left", "split_type"}
 _WORDS = {
@@ -205,7 +253,12 @@ def write_ubjson(value: Any, key: str = "") -> bytes:
         members = (_text(name) + write_ubjson(member, name) for name, member in value.items())
         return b"{" + b"".join(members) + b"}"
     if isinstance(value, list):
-        for names, mark, form in ((_FLOATS, b"d", ">f"), (_BYTES, b"U", ">B"), (_WORDS, b"l", ">i"), (_LONGS, b"L", ">q")):
+        for names, mark, form in (
+            (_FLOATS, b"d", ">f"),
+            (_BYTES, b"U", ">B"),
+            (_WORDS, b"l", ">i"),
+            (_LONGS, b"L", ">q"),
+        ):
             if key in names:
                 try:
                     body = b"".join(struct.pack(form, member) for member in value)
@@ -231,6 +284,6 @@ MUTATIONS: dict[str, Mutate] = {
     "lightgbm": mutate_lightgbm,
     "xgboost-json": mutate_json,
     "xgboost-ubjson": mutate_ubjson,
-    "catboost": mutate_bytes,
+    "catboost": mutate_catboost,
 }
 """Format -> its mutation."""

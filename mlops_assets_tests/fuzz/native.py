@@ -21,11 +21,12 @@ from typing import Any
 import numpy as np
 
 from mlops_assets.engines.worker import read_frame, write_frame
+from mlops_assets.trees.files.catboost_cbm import CatboostModel
 from mlops_assets.trees.files.check import NativeFileError, NativeModel, check_native_bytes
 from mlops_assets.trees.files.lightgbm_text import LightgbmModel
 from mlops_assets.trees.files.xgboost_model import XgboostModel
 from mlops_assets_tests.fuzz.mutations import MUTATIONS
-from mlops_assets_tests.fuzz.native_answers import answer_lightgbm, answer_xgboost
+from mlops_assets_tests.fuzz.native_answers import answer_catboost, answer_lightgbm, answer_xgboost
 from mlops_assets_tests.fuzz.native_seeds import SEEDS, rows_to_ask
 
 # Processor time of one file: in the reader, and in the library. The wall clock says nothing on a busy machine.
@@ -144,7 +145,7 @@ def _try(form: str, data: bytes, number: int, library: Library, outcome: Outcome
     if isinstance(said, str):
         outcome.faults.append((number, said))
         return
-    answers, error, seconds = said
+    answers, refusal, seconds = said
     if seconds > LONGEST_SECONDS:
         # The first file of a process pays the import.
         again = library.ask(data)
@@ -152,23 +153,25 @@ def _try(form: str, data: bytes, number: int, library: Library, outcome: Outcome
             outcome.faults.append((number, f"the library took {seconds:.1f} s"))
     if answers is None:
         outcome.counts["raised"] += 1
-        outcome.reasons[f"RAISED {error[:100]}"] += 1
+        outcome.reasons[f"RAISED {refusal[:100]}"] += 1
     elif not _agree(model, answers, outcome):
         outcome.faults.append((number, "the library answers otherwise than the arrays that were checked"))
 
 
 def _agree(model: NativeModel, answers: Any, outcome: Outcome) -> bool:
     rows = rows_to_ask()
-    columns = len(model.feature_names) if isinstance(model, LightgbmModel) else getattr(model, "columns", None)
-    if columns != rows.shape[1]:
-        return True
     with np.errstate(all="ignore"):
         if isinstance(model, LightgbmModel):
-            (expected, size), exact = answer_lightgbm(model, rows), 1e-12
+            known = answer_lightgbm(model, rows) if len(model.feature_names) == rows.shape[1] else None
+            exact = 1e-12
         elif isinstance(model, XgboostModel):
-            (expected, size), exact = answer_xgboost(model, rows), 3e-6
-        else:
+            known, exact = answer_xgboost(model, rows) if model.columns == rows.shape[1] else None, 3e-6
+        elif isinstance(model, CatboostModel):
+            inside = model.features.columns.max(initial=0) < rows.shape[1]
+            known, exact = answer_catboost(model, rows) if inside else None, 1e-12
+        if known is None:
             return True
+        expected, size = known
         outcome.counts["compared"] += 1
         # Sums beyond what the library's numbers hold are compared by nobody.
         far = ~(size < (1e37 if exact > 1e-9 else 1e300))

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlops_assets.trees.files.catboost_cbm import CatboostModel
 from mlops_assets.trees.files.lightgbm_text import LightgbmModel
 from mlops_assets.trees.files.xgboost_model import XgboostModel, XgboostTrees
 from mlops_assets.trees.read_boosters import xgboost_offset
@@ -30,7 +31,9 @@ def answer_lightgbm(model: LightgbmModel, rows: Answers) -> tuple[Answers, Answe
         chosen = -1 - ends
         value = model.leaf_value[leaf + chosen].copy()
         if model.linear[tree]:
-            starts = linear_at + np.concatenate([[0], np.cumsum(model.linear_counts[linear_leaf : linear_leaf + leaves])])
+            starts = linear_at + np.concatenate(
+                [[0], np.cumsum(model.linear_counts[linear_leaf : linear_leaf + leaves])]
+            )
             for row, at in enumerate(chosen):
                 terms = slice(starts[at], starts[at + 1])
                 inputs = rows[row, model.linear_feature[terms]]
@@ -108,3 +111,38 @@ def _goes_left_xgboost(
         valid = 0 <= value[place] < 1 << 24
         left[place] = not valid or int(value[place]) not in chosen
     return left
+
+
+def answer_catboost(model: CatboostModel, rows: Answers) -> tuple[Answers, Answers] | None:
+    """(rows, outputs): raw values, and the sum of what was added, without signs; None where it has categories."""
+    features = model.features
+    if features.one_hot or features.statistics:
+        return None
+    over = []
+    for column, missing, borders in zip(features.columns, features.missing, features.borders, strict=True):
+        value = rows[:, column].astype(np.float32)
+        lost = np.isnan(value)
+        value[lost] = -np.inf if missing == 1 else np.inf if missing == 2 else np.nan
+        over += [value > border for border in borders]
+    right = np.stack(over, axis=1) if over else np.zeros((len(rows), 1), bool)
+    answers, size = np.zeros((len(rows), model.outputs)), np.zeros((len(rows), model.outputs))
+    table = model.leaf_values.reshape(-1, model.outputs)
+    start = leaf = 0
+    for count in model.sizes.tolist():
+        if len(model.steps):
+            ends = np.full(len(rows), start)
+            while True:
+                goes = right[np.arange(len(rows)), np.minimum(model.splits[ends], right.shape[1] - 1)]
+                far = np.where(goes, model.steps["right"][ends], model.steps["left"][ends])
+                if not far.any():
+                    break
+                ends = ends + far
+            value = table[model.leaf_of_node[ends] // model.outputs]
+        else:
+            place = sum(
+                right[:, split].astype(int) << bit for bit, split in enumerate(model.splits[start : start + count])
+            )
+            value = table[leaf + place + np.zeros(len(rows), int)]
+            leaf += 1 << count
+        answers, size, start = answers + value, size + np.abs(value), start + count
+    return model.scale * answers + model.bias, np.abs(model.scale) * size + np.abs(model.bias)

@@ -115,5 +115,6 @@ SEEDS: dict[str, Callable[[], tuple[bytes, ...]]] = {
     "lightgbm": lightgbm_seeds,
     "xgboost-json": lambda: xgboost_seeds("json"),
     "xgboost-ubjson": lambda: xgboost_seeds("ubj"),
+    "catboost": catboost_seeds,
 }
 """Format -> its models."""

@@ -58,8 +58,10 @@ def ask_catboost(data: bytes, rows: Any) -> Any:
     columns: list[Any] = [rows[:, at % rows.shape[1]] for at in range(len(model.feature_names_))]
     categorical = model.get_cat_feature_indices()
     table = [
-        [str(int(value)) if at in categorical and value == value else str(value) if at in categorical else value
-         for at, value in enumerate(row)]
+        [
+            str(int(value)) if at in categorical and value == value else str(value) if at in categorical else value
+            for at, value in enumerate(row)
+        ]
         for row in zip(*columns, strict=True)
     ]
     pool = Pool(table, cat_features=categorical)
