@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from mlops_assets.errors import TrustError
 from mlops_assets.models.addresses import is_below
@@ -10,6 +11,7 @@ from mlops_assets.models.flavors import find_code_execution
 from mlops_assets.models.mlmodel import ModelDescription
 from mlops_assets.models.model_uri import VersionUri
 from mlops_assets.models.reference import ModelReference
+from mlops_assets.models.signed_files import SignedBy, check_signed
 from mlops_assets.models.skops_files import SUFFIX, find_untrusted_types
 from mlops_assets.models.trusted_types import TRUSTED_FUNCTIONS, TRUSTED_TYPES
 
@@ -64,6 +66,8 @@ class TrustPolicy:
         Tags, with their values, that the version must have in the registry when it is pinned.
     allowed_sources
         When given, the version's files must be at one of these addresses or below it.
+    signed_by
+        When given, the version's files must be signed by it (OpenSSF Model Signing), each of them.
     """
 
     allow_pickle: bool = False
@@ -72,6 +76,22 @@ class TrustPolicy:
     pinned_digests: Mapping[int, str] | None = None
     required_tags: Mapping[str, str] = field(default_factory=dict)
     allowed_sources: tuple[str, ...] | None = None
+    signed_by: SignedBy | None = None
+
+    def check_signed(self, folder: Path, where: str) -> None:
+        """The part that comes before any file of the version is parsed.
+
+        Raises
+        ------
+        TrustError, ConfigurationError, MissingExtraError
+            As `mlops_assets.models.signed_files.check_signed`.
+        """
+        if self.signed_by is not None:
+            check_signed(folder, self.signed_by, where)
+
+    def fingerprint(self) -> str:
+        """All that its verdicts depend on: its own fields, and the key that a path names."""
+        return repr(self) if self.signed_by is None else f"{self!r} {self.signed_by.fingerprint()}"
 
     def check(self, description: ModelDescription, reference: ModelReference) -> None:
         """Return if the model may be deserialized.
