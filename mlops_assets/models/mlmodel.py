@@ -1,6 +1,6 @@
 """What a model says of itself: its ``MLmodel`` file, read once, as plain data. Nothing is imported or deserialized.
 
-What is judged here is what is used: loaders get the text of `ModelDescription.to_mlmodel`, never the file that was read.
+What is judged here is what is used: loaders get `ModelDescription.to_mlmodel`, never the file that was read.
 """
 
 import posixpath

@@ -20,8 +20,8 @@ LONGEST_NUMBER = 200
 # Equal hashes of numbers can be chosen, those of text cannot.
 MOST_ODD_KEYS = 1_000
 
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+_FastLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_FastDumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _NUMBER_CHARACTERS = frozenset("0123456789:_.+-")
 
 
@@ -29,10 +29,46 @@ class RefusedYamlError(ValueError):
     """The file is not read; the message says why, without any of its content."""
 
 
-class _StrictLoader(_Loader):  # type: ignore[misc]  # which of PyYAML's loaders is there is known at run time
-    """PyYAML's safe loader, for a text whose size has been checked."""
+class _StrictLoader(yaml.SafeLoader):
+    """PyYAML's safe loader, which refuses what is too large before it builds anything of it.
 
-    odd_keys = 0
+    Nodes and characters are counted as if every alias were written out.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._nodes = self._characters = self._depth = self._odd_keys = 0
+        self._sizes: dict[int, tuple[int, int]] = {}
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        is_alias = self.check_event(yaml.AliasEvent)
+        nodes, characters = self._nodes, self._characters
+        self._depth += 1
+        if self._depth > DEEPEST and self.check_event(yaml.CollectionStartEvent):
+            raise RefusedYamlError(f"it is nested more than {DEEPEST} deep")
+        if self.check_event(yaml.ScalarEvent):
+            value = self.peek_event().value
+            _check_scalar(value)
+            self._count(1, len(value))
+        elif not is_alias:
+            self._count(1, 0)
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        if is_alias:
+            if id(node) not in self._sizes:
+                raise RefusedYamlError("one of its aliases refers to nothing, or to what it is a part of")
+            self._count(*self._sizes[id(node)])
+        else:
+            self._sizes[id(node)] = self._nodes - nodes, self._characters - characters
+        return node
+
+    def _count(self, nodes: int, characters: int) -> None:
+        self._nodes += nodes
+        self._characters += characters
+        if self._nodes > MOST_NODES:
+            raise RefusedYamlError(f"it holds more than {MOST_NODES} values once its aliases are expanded")
+        if self._characters > LARGEST_FILE:
+            raise RefusedYamlError(f"it is larger than {LARGEST_FILE // 2**20} MiB once its aliases are expanded")
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         mapping: dict[Hashable, Any] = {}
@@ -41,8 +77,8 @@ class _StrictLoader(_Loader):  # type: ignore[misc]  # which of PyYAML's loaders
         for key_node, value_node in node.value:
             key = self.construct_object(key_node, deep=deep)
             if not isinstance(key, str):
-                self.odd_keys += 1
-                if self.odd_keys > MOST_ODD_KEYS:
+                self._odd_keys += 1
+                if self._odd_keys > MOST_ODD_KEYS:
                     raise RefusedYamlError(f"more than {MOST_ODD_KEYS} of its keys are not text")
             mapping[key] = self.construct_object(value_node, deep=deep)
         return mapping
@@ -93,10 +129,10 @@ def write_yaml(content: Mapping[str, Any]) -> bytes:
     """
     try:
         text: str = yaml.dump(
-            dict(content), Dumper=_Dumper, allow_unicode=False, default_flow_style=False, sort_keys=False
+            dict(content), Dumper=_FastDumper, allow_unicode=False, default_flow_style=False, sort_keys=False
         )
         # NaN is the one value that is not itself.
-        same = text.isascii() and repr(yaml.load(text, Loader=_StrictLoader)) == repr(dict(content))  # noqa: S506 - safe
+        same = text.isascii() and repr(yaml.load(text, Loader=_FastLoader)) == repr(dict(content))
     except (yaml.YAMLError, ValueError, TypeError) as error:
         raise RefusedYamlError("it holds values that cannot be written as YAML") from error
     if not same:
@@ -107,41 +143,7 @@ def write_yaml(content: Mapping[str, Any]) -> bytes:
 @lru_cache(maxsize=4)
 def _parse(text: str) -> Any:
     """By the text itself: a run asks for the same file half a dozen times, and thousands of columns take a second."""
-    _check_size(text)
-    return yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a SafeLoader
-
-
-def _check_size(text: str) -> None:
-    """Count nodes and characters as if every alias were written out, without building any."""
-    open_nodes: list[tuple[str | None, int, int]] = []
-    sizes: dict[str, tuple[int, int]] = {}
-    total = characters = 0
-    for event in yaml.parse(text, Loader=_Loader):
-        size = length = 0
-        if isinstance(event, yaml.CollectionStartEvent):
-            open_nodes.append((event.anchor, total, characters))
-            total += 1
-        elif isinstance(event, yaml.CollectionEndEvent):
-            anchor, nodes_before, characters_before = open_nodes.pop()
-            if anchor is not None:
-                sizes[anchor] = total - nodes_before, characters - characters_before
-        elif isinstance(event, yaml.AliasEvent):
-            if event.anchor not in sizes:
-                raise RefusedYamlError("one of its aliases refers to nothing, or to what it is a part of")
-            size, length = sizes[event.anchor]
-        elif isinstance(event, yaml.ScalarEvent):
-            size, length = 1, len(event.value)
-            _check_scalar(event.value)
-            if event.anchor is not None:
-                sizes[event.anchor] = size, length
-        total += size
-        characters += length
-        if len(open_nodes) > DEEPEST:
-            raise RefusedYamlError(f"it is nested more than {DEEPEST} deep")
-        if total > MOST_NODES:
-            raise RefusedYamlError(f"it holds more than {MOST_NODES} values once its aliases are expanded")
-        if characters > LARGEST_FILE:
-            raise RefusedYamlError(f"it is larger than {LARGEST_FILE // 2**20} MiB once its aliases are expanded")
+    return yaml.load(text, Loader=_StrictLoader)
 
 
 def _check_scalar(value: str) -> None:
