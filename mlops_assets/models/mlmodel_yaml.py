@@ -47,7 +47,7 @@ class _StrictLoader(yaml.SafeLoader):
         if self._depth > DEEPEST and self.check_event(yaml.CollectionStartEvent):
             raise RefusedYamlError(f"it is nested more than {DEEPEST} deep")
         if self.check_event(yaml.ScalarEvent):
-            value = self.peek_event().value
+            value = self.peek_event().value  # type: ignore[no-untyped-call]
             _check_scalar(value)
             self._count(1, len(value))
         elif not is_alias:
