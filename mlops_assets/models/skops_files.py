@@ -1,18 +1,11 @@
 """skops files: which types they would make, found without making any."""
 
-import tempfile
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
-from shutil import copytree
-from typing import Any
-
-import yaml
 
 from mlops_assets.errors import ModelLoadError, TrustError
 from mlops_assets.models.mlmodel import ModelDescription
-from mlops_assets.plain_yaml import load_yaml
 
 SUFFIX = ".skops"
 _ZIP = b"PK\x03\x04"
@@ -69,27 +62,16 @@ def _check_archive(file: Path) -> None:
         raise TrustError(f"{file.name!r} expands to more than {_MOST_EXPANSION} times its size", fix=_RULE)
 
 
-@contextmanager
-def list_types_in_mlmodel(folder: Path) -> Iterator[Path]:
-    """`folder`, or a copy of it whose MLmodel lists every type that its skops files hold, where its own does not.
+def list_types(description: ModelDescription) -> frozenset[str] | None:
+    """Every type that the model's skops files hold, with those that its ``MLmodel`` lists; None where that lists all.
 
     MLflow loads what the model's own list names, and that list depends on the skops version that saved it: a forest
     saved with skops 0.14 does not load with 0.16. What may be loaded has been decided before, from this deployment's
     list; here it only must not fail for the other one.
     """
-    description = ModelDescription.read(folder)
-    settings: dict[str, Any] = dict(description.flavors.get(description.flavor, {}))
+    settings = description.flavors.get(description.flavor, {})
     listed = settings.get("skops_trusted_types") or []
     written = settings.get("serialization_format") == "skops"
     files = {path for path in description.paths().values() if written and path.endswith(SUFFIX)}
-    needed = frozenset[str]().union(*(find_untrusted_types(folder / path) for path in files)) if files else frozenset()
-    if needed <= set(listed):
-        yield folder
-        return
-    with tempfile.TemporaryDirectory(prefix="mlops-assets-") as scratch:
-        copy = Path(scratch) / "model"
-        copytree(folder, copy)
-        content = load_yaml((copy / "MLmodel").read_text("utf-8"))
-        content["flavors"][description.flavor]["skops_trusted_types"] = sorted(needed.union(listed))
-        (copy / "MLmodel").write_text(yaml.safe_dump(content), "utf-8")
-        yield copy
+    needed = frozenset[str]().union(*(find_untrusted_types(description.folder / path) for path in files))
+    return None if needed <= set(listed) else needed.union(listed)

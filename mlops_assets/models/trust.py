@@ -148,9 +148,13 @@ class TrustPolicy:
                 where=where,
                 fix="Have it validated and tagged in MLflow, then materialize champion_model again",
             )
-        if self.allowed_sources is not None and not any(is_below(origin.location, at) for at in self.allowed_sources):
+        self.check_place(origin.location, where)
+
+    def check_place(self, location: str, where: str) -> None:
+        """The part that needs nothing but the address of the files. Raises as `check`."""
+        if self.allowed_sources is not None and not any(is_below(location, at) for at in self.allowed_sources):
             raise TrustError(
-                f"The version's files are at {origin.location!r}, which is not allowed here",
+                f"The version's files are at {location!r}, which is not allowed here",
                 where=where,
                 fix=f"Allowed are {list(self.allowed_sources)}; extend `trust.allowed_sources` to change that",
             )
