@@ -1,8 +1,8 @@
 """YAML as plain data, without numbers that take for ever.
 
 PyYAML reads ``1:30`` as a number of base 60, in a time that grows with the square of its length; Python refuses
-integers of more digits than its own limit. A number of more characters than `LONGEST_NUMBER` is refused; all others are read as
-PyYAML's own safe loader reads them.
+integers of more digits than its own limit. A number of more characters than `LONGEST_NUMBER` is refused; all others are
+read as PyYAML's own safe loader reads them.
 """
 
 import re

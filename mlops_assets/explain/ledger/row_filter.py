@@ -205,7 +205,7 @@ def _check_size(text: str) -> None:
 def _check_shape(root: ast.expr) -> None:
     """Refuse what is too deep or too long to be evaluated; without recursion, as it may be deep."""
     terms, level = 0, [root]
-    for depth in range(_DEEPEST + 3):
+    for _ in range(_DEEPEST + 3):
         if not level:
             return
         terms += sum(isinstance(node, ast.Compare | ast.Constant | ast.Name) for node in level)
