@@ -9,7 +9,7 @@ from typing import Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from mlops_assets.errors import ConfigurationError, describe_cause, did_you_mean
+from mlops_assets.errors import ConfigurationError, MlopsAssetsError, describe_cause, did_you_mean
 from mlops_assets.mistakes import describe_mistakes
 
 _CORRECT = "Correct them in the model's YAML"
@@ -74,7 +74,7 @@ def build_strategy(
     Raises
     ------
     ConfigurationError
-        The class cannot be found, is no subclass, or does not take these arguments.
+        The class cannot be found, is no subclass, does not take these arguments, or fails when it is made.
     """
     arguments = dict(settings)
     kind = arguments.pop("KIND", None)
@@ -82,17 +82,41 @@ def build_strategy(
         raise ConfigurationError(
             f"A {base.__name__} needs KIND", fix=f"Use one of {sorted(kinds)}, or your own class as module.Class"
         )
-    chosen = kinds[kind] if kind in kinds else _import(base, kinds, kind)
+    chosen = find_strategy(base, kinds, kind)
     _check_names(chosen, arguments, kind, base.__name__)
     try:
         return chosen(**arguments)
     except ValidationError as error:
         mistakes = describe_mistakes(error, chosen) if issubclass(chosen, BaseModel) else [describe_cause(error)]
         raise ConfigurationError(f"{kind}: {'; '.join(mistakes)}", where=base.__name__, fix=_CORRECT) from error
-    except (TypeError, ValueError) as error:
+    except MlopsAssetsError:
+        raise
+    except Exception as error:
+        # A class of somebody's own, which may refuse a value of a setting or fail on anything else.
         raise ConfigurationError(
-            f"{kind} does not take these settings: {describe_cause(error)}", where=base.__name__, fix=_CORRECT
+            f"{kind} cannot be made: {describe_cause(error)}",
+            where=base.__name__,
+            fix="Correct its settings in the model's YAML, or the class itself where the cause lies there",
         ) from error
+
+
+def find_strategy(base: type[Kind], kinds: Mapping[str, type[Kind]], kind: str) -> type[Kind]:
+    """The class that `kind` names: one of `kinds`, or the dotted path to a subclass of `base`.
+
+    Raises
+    ------
+    ConfigurationError
+        The class cannot be found, is no subclass, or lacks a method that `base` leaves open.
+    """
+    chosen = kinds[kind] if kind in kinds else _import(base, kinds, kind)
+    missing = sorted(getattr(chosen, "__abstractmethods__", ()))
+    if missing:
+        raise ConfigurationError(
+            f"{kind} lacks what every {base.__name__} has: {', '.join(missing)}",
+            where=base.__name__,
+            fix=f"Write {'these methods' if len(missing) > 1 else 'this method'} into the class",
+        )
+    return chosen
 
 
 def _check_names(chosen: type[Strategy], arguments: Mapping[str, Any], kind: str, base: str) -> None:

@@ -14,7 +14,7 @@ from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.resources.retries import retry_when_unreachable
 from mlops_assets.resources.tracking import MlflowTracking
-from mlops_assets.settings.groups import TrustSettings
+from mlops_assets.settings.trust import TrustSettings
 
 # Rows of the journal on the asset's page, the latest first.
 SHOWN = 20

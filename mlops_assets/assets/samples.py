@@ -8,7 +8,8 @@ import dagster as dg
 import pyarrow as pa
 from pydantic import Field
 
-from mlops_assets.arrow.provenance import Provenance, with_provenance
+from mlops_assets.arrow.content_hash import hash_of
+from mlops_assets.arrow.provenance import PUBLISHED_TOGETHER, Provenance, with_provenance
 from mlops_assets.arrow.spool import Spool, scratch_folder
 from mlops_assets.assets.inputs import observe_inputs
 from mlops_assets.assets.streams import input_table
@@ -105,6 +106,7 @@ def sample_assets(
                 counts["ignored_columns"] = list_names(conformed.ignored)
                 context.log.info(f"Columns that the signature does not name: {list_names(conformed.ignored)}")
 
+            together = hash_of(conformed.accepted_hash, conformed.rejected_hash)
             observe_inputs(context, names, inputs_settings, source, conformed.ignored, conformed.rows)
 
             def result(
@@ -115,7 +117,7 @@ def sample_assets(
                     model=names.model,
                     signature_hash=signature_hash(model_signature),
                     data_version=content,
-                    extra={"rows_read": str(conformed.rows)} | parts,
+                    extra={"rows_read": str(conformed.rows), PUBLISHED_TOGETHER: together} | parts,
                 )
                 return dg.MaterializeResult(
                     asset_key=names.key(name),

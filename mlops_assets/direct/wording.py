@@ -70,6 +70,18 @@ _SETTINGS: tuple[tuple[str, Replacement, Replacement], ...] = (
     (r"set follow_links: true under inputs", "name the folder that it is in", "name the folder that it is in"),
     (r"Set format to one of", "Set format to one of", "Set --format to one of"),
     (r"(?:Use )?predict_method: predict\b", 'Use method="predict"', "Use --method predict"),
+    (
+        r", the cause in the event log",
+        ", the cause of this error",
+        ", which Python shows: mlops_assets.score() and explain() have it as the cause of their error",
+    ),
+    (
+        r"give the model fewer rows at once, `predict: \{batch_rows: \d+\}` or `explain: \{batch_rows: \d+\}`",
+        "pass a part of the table at a time",
+        "give it a part of the table at a time",
+    ),
+    (r"`explain: \{KIND: (\w+)\}`", r'explainer="\1"', r"--explainer \1"),
+    (r"Set explain\.KIND: (\w+)", r'Pass explainer="\1"', r"Add --explainer \1"),
     (r"explain\.KIND", "explainer", "--explainer"),
     (r"explain\.space", "space", "--space"),
     (r"explain\.output", "output", "--output"),

@@ -15,8 +15,8 @@ from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.resources.loaders import Loader
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.resources.retries import MOST_RETRIES, retry_when_unreachable
-from mlops_assets.settings.groups import TrustSettings
 from mlops_assets.settings.tables import OutputsSettings
+from mlops_assets.settings.trust import TrustSettings
 from mlops_assets.storage.location import Location
 
 
@@ -69,8 +69,11 @@ class ChampionIOManager(dg.IOManager):
         DigestMismatchError, TrustError, ModelLoadError
             In this order: the files changed, are not trusted, cannot be loaded.
         """
-        policy = trust or self.trust
-        return ModelSource(self.registry.address(), self.registry.cache.root, self.loader, policy).load(reference)
+        return self.source(trust).load(reference)
+
+    def source(self, trust: TrustPolicy | None = None) -> ModelSource:
+        """Where models are loaded from, under the store's own policy or `trust`; can be given to another process."""
+        return ModelSource(self.registry.address(), self.registry.cache.root, self.loader, trust or self.trust)
 
 
 def _attempts(context: dg.InputContext) -> int:

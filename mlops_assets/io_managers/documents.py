@@ -8,7 +8,7 @@ from pathlib import Path
 import dagster as dg
 
 from mlops_assets.errors import TableError
-from mlops_assets.io_managers.same_run import guard_switch, note_published, note_read
+from mlops_assets.io_managers.same_run import guard_switch, name_published, note_published, note_read
 from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.settings.tables import OutputsSettings
 from mlops_assets.storage.location import Location
@@ -41,7 +41,7 @@ class DocumentIOManager(dg.IOManager):
     @redact_errors
     def handle_output(self, context: dg.OutputContext, obj: str) -> None:
         place = self.place(context.asset_key)
-        with guard_switch(context, self.folder):
+        with name_published(context), guard_switch(context, self.folder):
             place.write_text_atomically(obj)
         note_published(context, lambda: {None: self.version_of(place.read_text())})
         shown = dg.MetadataValue.path(place.address) if place.is_local else dg.MetadataValue.text(place.uri)

@@ -15,7 +15,7 @@ from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.arrow.views import as_type, by_partition, concatenate
 from mlops_assets.errors import TableError
 from mlops_assets.io_managers.column_descriptions import describe_columns
-from mlops_assets.io_managers.same_run import guard_switch, note_published, note_read, refuse_replaced
+from mlops_assets.io_managers.same_run import guard_switch, name_published, note_published, note_read, refuse_replaced
 from mlops_assets.metadata import ALLOW_MISSING, SPACE, schema_metadata
 from mlops_assets.redaction.concealed import reveal
 from mlops_assets.redaction.errors import redact_errors, redact_methods
@@ -106,7 +106,8 @@ class TableIOManager(Strategy, dg.ConfigurableIOManager, ABC):
         partition = context.partition_key if context.has_asset_partitions else None
         asset = context.asset_key.path[-1]
         try:
-            written = self.publish(asset, obj, partition, guard_switch(context, self.folder))
+            with name_published(context):
+                written = self.publish(asset, obj, partition, guard_switch(context, self.folder))
         except (OSError, pa.ArrowInvalid):
             # A file that is replaced while it is read is no longer what its footer says.
             refuse_replaced(context)

@@ -16,8 +16,8 @@ from mlops_assets.naming import REGISTRY, ModelNames
 from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.resources.binding import initialize_resources, job_with_defaults
 from mlops_assets.resources.registry import MlflowRegistry
-from mlops_assets.settings.groups import TrustSettings
 from mlops_assets.settings.tables import InputsSettings
+from mlops_assets.settings.trust import TrustSettings
 
 
 def sign_job(

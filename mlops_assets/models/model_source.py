@@ -63,6 +63,7 @@ class ModelSource:
 
         def fresh() -> LoadedModel:
             folder = self.registry.fetch(reference, ModelCache(self.cache))
+            self.trust.check_signed(folder, reference.uri)
             self.trust.check(ModelDescription.read(folder), reference)
             return replace(self.loader.load(folder, reference), source=self)
 
@@ -70,5 +71,5 @@ class ModelSource:
         # only its address is known stands for itself: it is kept, so that no other one gets that address.
         settings = settings_of(self.loader)
         loader = (type(self.loader), settings) if settings is not None else self.loader
-        model = load_once(reference, (loader, repr(self.trust)), fresh)
+        model = load_once(reference, (loader, self.trust.fingerprint()), fresh)
         return model if model.source is self else replace(model, source=self)

@@ -174,6 +174,8 @@ class Registry:
         version = self.version(name, alias_or_version)
         with cache.open_download_folder() as folder:
             files, location = self._download(version, folder, trust)
+            if trust is not None:
+                trust.check_signed(files, f"{name!r} version {version.version}")
             description = ModelDescription.read(files)
             description.check_complete()
             digest = cache.add_folder(files)
@@ -230,6 +232,10 @@ class Registry:
         """
         path, _ = self._download(version, folder, part="MLmodel")
         return path.parent
+
+    def download(self, version: "ModelVersion", folder: Path) -> Path:
+        """A version's files, in a folder below `folder`; no file is parsed. Raises as `pin`."""
+        return self._download(version, folder)[0]
 
     def _download(
         self, version: "ModelVersion", folder: Path, trust: TrustPolicy | None = None, part: str = ""

@@ -18,11 +18,11 @@ from mlops_assets.settings.groups import (
     ResumeSettings,
     StrategySettings,
     TrackingSettings,
-    TrustSettings,
 )
 from mlops_assets.settings.partitions import PartitionsSettings
 from mlops_assets.settings.sensors import SensorsSettings
 from mlops_assets.settings.tables import InputsSettings, OutputsSettings
+from mlops_assets.settings.trust import TrustSettings
 from mlops_assets.storage.partition_paths import PathTemplate
 
 

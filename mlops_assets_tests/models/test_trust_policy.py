@@ -12,7 +12,7 @@ from mlops_assets.component import MlflowModelComponent
 from mlops_assets.errors import ConfigurationError, TrustError
 from mlops_assets.models.trust import Origin, TrustPolicy
 from mlops_assets.resources.defaults import default_resources
-from mlops_assets.settings.groups import TrustSettings
+from mlops_assets.settings.trust import TrustSettings
 from mlops_assets_tests.models.conftest import REFERENCE, edit_mlmodel, judge
 
 A, B = "a" * 64, "b" * 64

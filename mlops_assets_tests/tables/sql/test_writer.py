@@ -284,7 +284,11 @@ def test_a_full_sqlite_disk_is_called_that(tmp_path, monkeypatch):
 
 @each_kind
 def test_a_rollback_that_fails_does_not_hide_why(address):
-    with open_session(address, writing=True) as session, pytest.raises(KeyError) as caught, session.transaction():
-        session.execute("ROLLBACK")
-        raise KeyError("why")
+    def end_it_and_fail(session) -> None:
+        with session.transaction():
+            session.execute("ROLLBACK")
+            raise KeyError("why")
+
+    with open_session(address, writing=True) as session, pytest.raises(KeyError) as caught:
+        end_it_and_fail(session)
     assert caught.value.args == ("why",)
