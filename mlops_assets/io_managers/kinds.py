@@ -39,4 +39,6 @@ def tables_io_manager(outputs: OutputsSettings, root: Path) -> TableIOManager:
             "prefix": outputs.prefix or "",
             "root": str(root),
         }
+    if outputs.csv_formulas == "escape":
+        arguments["csv_formulas"] = outputs.csv_formulas
     return build_strategy(TableIOManager, FORMATS | KINDS, arguments)

@@ -221,9 +221,13 @@ class CsvIOManager(FileTableIOManager):
 
     KIND: ClassVar[Literal["CsvIOManager"]] = "CsvIOManager"
 
+    csv_formulas: Literal["keep", "escape"] = Field(
+        default="keep", description="escape: text that a spreadsheet would execute gets an apostrophe before it."
+    )
+
     @property
     def writer(self) -> TableWriter:
-        return CsvWriter()
+        return CsvWriter(escape_formulas=self.csv_formulas == "escape")
 
     def adapt_rows(self, reader: pa.RecordBatchReader) -> pa.RecordBatchReader:
         return format_reasons(reader)

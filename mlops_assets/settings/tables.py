@@ -214,6 +214,13 @@ class OutputsSettings(SettingsGroup):
         "report are still written below `path`).",
         examples=["delta"],
     )
+    csv_formulas: Literal["keep", "escape"] = Field(
+        default="keep",
+        description="With format csv: text that begins with = + - @, a tab or a carriage return, which spreadsheets "
+        "execute. keep: it is written as it is; escape: an apostrophe is written before it, and left out again when "
+        "this package reads the table. Numbers are never changed.",
+        examples=["escape"],
+    )
     database: str | EnvironmentSettings | None = Field(
         default=None,
         description="With format sql: postgresql://..., sqlite:///file, duckdb:///file, or {env: NAME_OF_VARIABLE}. A "
@@ -266,6 +273,8 @@ class OutputsSettings(SettingsGroup):
         given = [self.database, self.database_schema, self.prefix].count(None) < 3 or self.mode != "replace"
         if given and (self.format != "sql" or self.KIND is not None):
             raise ValueError("outputs.database, schema, mode and prefix need `format: sql`, and no KIND")
+        if self.csv_formulas == "escape" and (self.format != "csv" or self.KIND is not None):
+            raise ValueError("outputs.csv_formulas needs `format: csv`, and no KIND")
         _checked_database(self.database)
         return self
 
