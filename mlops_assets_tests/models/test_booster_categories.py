@@ -49,6 +49,7 @@ def of_text(model):
     return make_pipeline(make_column_transformer((OneHotEncoder(), ["city", "day"]), remainder="passthrough"), model)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "wrap",
     [
