@@ -7,6 +7,7 @@ import os
 import pickle
 import sys
 import time
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -70,11 +71,20 @@ def ask_catboost(data: bytes, rows: Any) -> Any:
     return answers
 
 
+def ask_onnx(data: bytes, rows: Any) -> Any:
+    """What the graph's first output is."""
+    onnxruntime = import_module("onnxruntime")
+
+    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    session.run(None, {session.get_inputs()[0].name: rows.astype(np.float32)})
+
+
 ASK = {
     "lightgbm": ask_lightgbm,
     "xgboost-json": ask_xgboost,
     "xgboost-ubjson": ask_xgboost,
     "catboost": ask_catboost,
+    "onnx": ask_onnx,
 }
 
 
