@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any, cast
 
 from mlops_assets.errors import MlopsAssetsError, RegistryUnreachableError
@@ -112,7 +113,8 @@ class RegistryConnection:
             self.translate_errors(doing, lambda error: download_error(error, doing, where), secrets_of(address.url)),
         ):
             check_place(address, self.tracking_uri, operation, [ArtifactAddress.parse(place) for place in places])
-            return fetch_files(address, folder / (address.name or "model"), self.tracking_uri, operation, part=part)
+            target = Path(mkdtemp(dir=folder)) / (address.name or "model")
+            return fetch_files(address, target, self.tracking_uri, operation, part=part)
 
     def add_files(self, address: ArtifactAddress, local: Path, doing: str) -> None:
         """Write a local file, or the files of a folder, into a folder of artifacts. Raises as `download_files`."""

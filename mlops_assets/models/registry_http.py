@@ -181,7 +181,7 @@ def _with_retries(
     backoff_factor: float,
     _backoff_jitter: float,
     retry_codes: frozenset[int],
-    _raise_on_status: bool = True,
+    raise_on_status: bool = True,
     **options: Any,
 ) -> requests.Response:
     """As MLflow's own, with the time of the operation as the limit of everything."""
@@ -192,9 +192,11 @@ def _with_retries(
         is_last = attempt == max_retries
         try:
             answer = send(operation, method, url, **options)
-            if answer.status_code not in retry_codes or is_last:
+            if answer.status_code not in retry_codes or (is_last and not raise_on_status):
                 return answer
             answer.close()
+            if is_last:
+                raise requests.exceptions.RetryError(f"{answer.status_code} Server Error, again and again")
         except requests.exceptions.RequestException:
             operation.deadline.check(operation.doing)
             if is_last:
