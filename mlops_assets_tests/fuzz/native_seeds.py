@@ -80,7 +80,11 @@ def xgboost_seeds(extension: str) -> tuple[bytes, ...]:
     """The same models as ``json`` or ``ubj``."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return tuple(bytes(model.get_booster().save_raw(extension)) for model in _xgboost_models())
+        models = _xgboost_models()
+    files = tuple(bytes(model.get_booster().save_raw(extension)) for model in models)
+    # What a pickled Booster holds: its configuration, and the model.
+    states = [bytes(model.get_booster().__getstate__()["handle"]) for model in models[:3]] if extension == "ubj" else []
+    return (*files, *states)
 
 
 @cache

@@ -35,7 +35,10 @@ def ask_xgboost(data: bytes, rows: Any) -> Any:
     import xgboost as xgb
 
     booster = xgb.Booster({"nthread": 1})
-    booster.load_model(bytearray(data))
+    if b"Config{" in data[:24]:
+        booster.__setstate__({"handle": bytearray(data)})
+    else:
+        booster.load_model(bytearray(data))
     width = booster.num_features()
     given = rows if width == rows.shape[1] else np.zeros((2, min(width, 1000)))
     matrix = xgb.DMatrix(given, nthread=1)
