@@ -31,7 +31,7 @@ from mlops_assets.models.registry_errors import (
     registry_error,
 )
 from mlops_assets.models.trust import Origin, TrustPolicy
-from mlops_assets.redaction.text import remember_address
+from mlops_assets.redaction.text import remember_addresses
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -83,10 +83,8 @@ class Registry:
     """
 
     def __init__(self, tracking_uri: str, registry_uri: str | None = None, timeout: int = 10, retries: int = 1) -> None:
-        self.tracking_uri = tracking_uri
-        self.registry_uri = registry_uri or tracking_uri
-        for address in (self.tracking_uri, self.registry_uri):
-            remember_address(address)
+        self.tracking_uri, self.registry_uri = tracking_uri, registry_uri or tracking_uri
+        remember_addresses(self.tracking_uri, self.registry_uri)
         self.timeout, self.retries = timeout, retries
         self._clients: ProcessCache[str, MlflowClient] = ProcessCache()
 
@@ -285,7 +283,7 @@ class Registry:
         explain
             Makes the error; None: `registry_error`.
         secrets
-            What must not be repeated, beside the secrets in the registry's own addresses.
+            What must not be repeated, beside what is known by value.
         """
         settings = {
             "MLFLOW_HTTP_REQUEST_MAX_RETRIES": str(self.retries),
@@ -305,8 +303,7 @@ class Registry:
                 if isinstance(translated, RegistryUnreachableError):
                     # A database may come back as another one; the next client looks for its tables.
                     self._clients.remove(self.registry_uri)
-                all_secrets = secrets | secrets_of(self.registry_uri) | secrets_of(self.tracking_uri)
-                raise translated from redact_error(error, all_secrets)
+                raise translated from redact_error(error, secrets)
 
     def _absent_model(self, error: Exception, name: str, doing: str) -> MlopsAssetsError:
         if not is_missing_resource(error):
