@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from mlops_assets.errors import ConfigurationError, MlopsAssetsError, describe_cause, did_you_mean
 from mlops_assets.mistakes import describe_mistakes
 
+_LONGEST_KIND = 300
 _CORRECT = "Correct them in the model's YAML"
 
 Kind = TypeVar("Kind", bound="Strategy")
@@ -139,6 +140,11 @@ def _check_names(chosen: type[Strategy], arguments: Mapping[str, Any], kind: str
 
 def _import(base: type[Kind], kinds: Mapping[str, type[Kind]], kind: str) -> type[Kind]:
     module, dot, name = kind.rpartition(".")
+    if len(kind) > _LONGEST_KIND or not all(part.isidentifier() for part in kind.split(".")):
+        raise ConfigurationError(
+            f"{kind[:_LONGEST_KIND]!r} is no name of a {base.__name__}",
+            fix=f"Use one of {sorted(kinds)}, or your own class as module.Class",
+        )
     if not dot:
         raise ConfigurationError(
             f"There is no {base.__name__} of KIND {kind!r}{did_you_mean(kind, kinds)}",
@@ -146,7 +152,7 @@ def _import(base: type[Kind], kinds: Mapping[str, type[Kind]], kind: str) -> typ
         )
     try:
         strategy = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
+    except Exception as error:
         raise ConfigurationError(
             f"The class {kind!r} cannot be imported ({describe_cause(error)})",
             where=base.__name__,

@@ -62,6 +62,12 @@ def remember_address(address: str) -> None:
     KNOWN.add(secrets_in(address))
 
 
+def remember_addresses(*addresses: str) -> None:
+    """`remember_address` for each."""
+    for address in addresses:
+        remember_address(address)
+
+
 def remember_receiver(address: str) -> None:
     """Hide an address that is itself a secret, such as a webhook's: whole, and each of its longer parts."""
     remember_address(address)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import dagster as dg
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from mlops_assets.errors import ConfigurationError
 from mlops_assets.naming import INPUTS, ModelNames
@@ -15,6 +15,7 @@ from mlops_assets.redaction.addresses import show_address
 from mlops_assets.settings.described import SettingsGroup
 from mlops_assets.settings.environment import open_location
 from mlops_assets.storage.location import Location
+from mlops_assets.tables.delimiter import check_delimiter
 from mlops_assets.tables.delta.log import parse_timestamp
 
 
@@ -179,6 +180,23 @@ class InputsSettings(SettingsGroup):
         """Whether the same version of the table is read whatever happens to it."""
         return self.version is not None or self.timestamp is not None
 
+    @field_validator("row_key", "columns")
+    @classmethod
+    def _each_once(cls, value: Sequence[str] | None, info: ValidationInfo) -> Sequence[str] | None:
+        if value is not None and len(set(value)) < len(value):
+            raise ValueError(f"inputs.{info.field_name} names a column twice")
+        return value
+
+    @field_validator("delimiter")
+    @classmethod
+    def _one_character(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                check_delimiter(value)
+            except ConfigurationError as error:
+                raise ValueError(f"inputs.{error}") from error
+        return value
+
     @field_validator("timestamp", mode="before")
     @classmethod
     def _time(cls, value: Any) -> Any:
@@ -283,8 +301,11 @@ class OutputsSettings(SettingsGroup):
     def _served(cls, value: str | None) -> str | None:
         if value is None:
             return None
-        address = urlsplit(value)
-        if address.scheme not in ("http", "https") or not address.hostname:
+        try:
+            address = urlsplit(value)
+        except ValueError as error:
+            raise ValueError(f"outputs.url is {value!r}, which is no address ({error})") from error
+        if address.scheme not in ("http", "https") or not address.hostname or " " in value:
             raise ValueError(f"outputs.url is {value!r}; write an address such as https://reports.example.com/churn")
         if address.username or address.password:
             raise ValueError("outputs.url holds a user or password, which everybody would see in Dagster; leave it out")

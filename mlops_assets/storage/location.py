@@ -62,12 +62,13 @@ class Location:
         Raises
         ------
         ConfigurationError
-            `text` is empty.
+            `text` is empty, or holds a character that no path can hold.
         """
         options = dict(storage_options or {})
         written = str(text).strip()
-        if not written:
-            raise ConfigurationError("A path is empty", fix="Give a local path or a URL")
+        if not written or re.search("[\0\ud800-\udbff]", written):
+            what = f"{written[:80]!r} holds what no path can hold" if written else "A path is empty"
+            raise ConfigurationError(what, fix="Give a local path or a URL")
         protocol = written.split("://", 1)[0] if "://" in written else None
         if protocol in ("file", "local"):
             return cls(os.path.normpath(Path(unquote(urlsplit(written).path)).absolute()), options)
@@ -218,8 +219,7 @@ class Location:
 
         For filesystems whose `pipe_file` knows ``mode="create"``; S3 and compatible stores need conditional writes.
         """
-        filesystem, path = self.remote()
-        return create(filesystem, path, data, self.uri)
+        return create(*self.remote(), data, self.uri)
 
     @contextmanager
     def open_draft(self, target: "Location | None" = None) -> Iterator[pa.NativeFile]:

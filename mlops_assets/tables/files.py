@@ -127,6 +127,8 @@ def refuse_large_schema(schema: pa.Schema, file: Location) -> None:
     """
     refuse_too_wide(len(schema), file)
     for field in schema:
+        if field.type.num_fields:
+            str(field.type)  # with the names of the fields inside, which may be no text
         if _depth(field.type) > DEEPEST:
             raise TableError(
                 f"Column {field.name!r} is nested more than {DEEPEST} levels deep",
@@ -151,6 +153,36 @@ def refuse_too_wide(columns: int, file: Location) -> None:
             where=file.uri,
             fix="Write a table of fewer columns, for example with lists in place of numbered columns",
         )
+
+
+def refuse_other_bytes(batch: pa.RecordBatch, file: Location) -> None:
+    """Refuse text that is no UTF-8, which Arrow's readers of JSON and Parquet let pass.
+
+    Raises
+    ------
+    TableError
+        Names the column.
+    """
+    for name, values in zip(batch.schema.names, batch.columns, strict=True):
+        try:
+            values.validate(full=True)
+        except pa.ArrowInvalid as error:
+            raise TableError(
+                f"Column {name!r} holds bytes that are not UTF-8, or half of a surrogate pair",
+                where=file.uri,
+                fix="Write the file again as UTF-8",
+            ) from error
+
+
+@contextmanager
+def refuse_other_names(place: Location) -> Iterator[None]:
+    """Turn what Python says of a column's name that is no UTF-8 into an error that says so."""
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        raise TableError(
+            "The name of a column holds bytes that are not UTF-8", where=place.uri, fix="Write the file again as UTF-8"
+        ) from error
 
 
 def refuse_special(location: Location) -> None:

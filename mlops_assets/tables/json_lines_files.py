@@ -16,7 +16,7 @@ from pyarrow import json as arrow_json
 from mlops_assets.errors import TableError, describe_without_values
 from mlops_assets.signatures.contract.column_matching import ISO_TEXT, JSON_VALUES
 from mlops_assets.storage.location import Location
-from mlops_assets.tables.files import FileFormat, refuse_too_wide
+from mlops_assets.tables.files import FileFormat, refuse_other_bytes, refuse_too_wide
 from mlops_assets.tables.json_depth import ShallowLines
 from mlops_assets.tables.json_kinds import find_kinds
 from mlops_assets.tables.json_text import JsonValuesAsText, parse_line
@@ -89,7 +89,7 @@ class JsonLinesFiles(FileFormat):
                 if not checked and any(_holds_large_floats(column) for column in batch.columns):
                     _refuse_rounded(file, self.declared | values)
                     checked = True
-                _refuse_other_bytes(batch, file)
+                refuse_other_bytes(batch, file)
                 yield batch
 
     @contextmanager
@@ -136,19 +136,6 @@ def _holds_large_floats(values: pa.Array) -> bool:
     if pa.types.is_struct(values.type):
         return any(map(_holds_large_floats, values.flatten()))
     return pa.types.is_list(values.type) and _holds_large_floats(values.flatten())
-
-
-def _refuse_other_bytes(batch: pa.RecordBatch, file: Location) -> None:
-    """Refuse text that is no UTF-8, which Arrow's JSON reader lets pass."""
-    for name, values in zip(batch.schema.names, batch.columns, strict=True):
-        try:
-            values.validate(full=True)
-        except pa.ArrowInvalid as error:
-            raise TableError(
-                f"Column {name!r} holds bytes that are not UTF-8, or half of a surrogate pair",
-                where=file.uri,
-                fix="Write the file again as UTF-8",
-            ) from error
 
 
 def _refuse_rounded(file: Location, declared: frozenset[str]) -> None:

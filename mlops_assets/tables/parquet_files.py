@@ -12,7 +12,7 @@ from mlops_assets.arrow.batching import BATCH_ROWS
 from mlops_assets.arrow.type_kinds import is_nested
 from mlops_assets.errors import TableError, describe_without_values
 from mlops_assets.storage.location import Location
-from mlops_assets.tables.files import DEEPEST, FileFormat, looks_like, translate_read_errors
+from mlops_assets.tables.files import DEEPEST, FileFormat, looks_like, refuse_other_bytes, translate_read_errors
 from mlops_assets.tables.int96 import Unit, int96_columns, int96_unit
 
 _BUFFER_BYTES = 1 << 20
@@ -90,7 +90,9 @@ class ParquetFiles(FileFormat):
                 # Rows without columns still count: a batch keeps its number of rows only with one column in it.
                 names = parquet.schema_arrow.names[:1]
             try:
-                yield from parquet.iter_batches(BATCH_ROWS, columns=names)
+                for batch in parquet.iter_batches(BATCH_ROWS, columns=names):
+                    refuse_other_bytes(batch, file)
+                    yield batch
             except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
                 if isinstance(error, pa.ArrowInvalid) and _has_nulls_in_fixed_size_lists(parquet, names):
                     # https://github.com/apache/arrow/issues/35692: it can be written, and not be read.
