@@ -8,8 +8,10 @@ from mlops_assets.errors import RegistryError
 from mlops_assets.models.artifact_address import ArtifactAddress
 
 _USER_INFO = re.compile(r"(?<=://)[^/@\s'\"]*@")
+# Bounded: without that, a page that repeats "?key" takes minutes.
 _SECRET_PARAMETER = re.compile(
-    r"(?i)([?&;][^=&\s'\"]*(?:password|passwd|pwd|secret|token|key|sig|signature|credential)[^=&\s'\"]*=)[^&\s'\"]+"
+    r"(?i)([?&;][^=&?;\s'\"]{0,100}(?:password|passwd|pwd|secret|token|key|sig|signature|credential)"
+    r"[^=&?;\s'\"]{0,100}=)[^&\s'\"]+"
 )
 
 
