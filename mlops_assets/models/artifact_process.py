@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mlops_assets.models.artifact_address import ArtifactAddress
-from mlops_assets.models.artifact_gate import Budget
+from mlops_assets.models.artifact_budget import Budget
 from mlops_assets.models.registry_limits import DEEPEST
 
 _SECONDS_BETWEEN = 0.25

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, cast
 from mlops_assets.errors import MlopsAssetsError, RegistryUnreachableError
 from mlops_assets.models.addresses import secrets_of, strip_credentials
 from mlops_assets.models.artifact_address import ArtifactAddress
-from mlops_assets.models.artifact_gate import add_file, add_folder, check_place, fetch_files
+from mlops_assets.models.artifact_gate import add_file, add_folder, fetch_files
+from mlops_assets.models.artifact_place import check_place
 from mlops_assets.models.bounded_client import BoundedClient, raise_own_errors
 from mlops_assets.models.environment import set_environment
 from mlops_assets.models.process_cache import ProcessCache

@@ -25,7 +25,7 @@ from mlops_assets.models.skops_files import list_types
 MLMODEL = "MLmodel"
 _lock = Lock()
 _roots: dict[tuple[int, Path], Path] = {}
-_folders: set[Path] = set()
+folders_of_this_process: set[Path] = set()
 
 
 class WorkingCopy:
@@ -43,7 +43,7 @@ class WorkingCopy:
     """
 
     def __init__(self, description: ModelDescription, beside: Path | None = None) -> None:
-        self._is_own = description.folder not in _folders
+        self._is_own = description.folder not in folders_of_this_process
         self._process = os.getpid()
         self.folder = _make(description, _root(beside)) if self._is_own else description.folder
 
@@ -61,7 +61,7 @@ class WorkingCopy:
 def _remove(folder: Path, process: int) -> None:
     # A forked process has the same objects, and not the same folders.
     if os.getpid() == process:
-        _folders.discard(folder)
+        folders_of_this_process.discard(folder)
         shutil.rmtree(folder.parent, ignore_errors=True)
 
 
@@ -89,7 +89,7 @@ def _make(description: ModelDescription, root: Path) -> Path:
     except BaseException:
         shutil.rmtree(scratch, ignore_errors=True)
         raise
-    _folders.add(folder)
+    folders_of_this_process.add(folder)
     return folder
 
 

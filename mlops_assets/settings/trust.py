@@ -78,8 +78,8 @@ class TrustSettings(SettingsGroup):
     )
     allowed_sources: Sequence[str] | None = Field(
         default=None,
-        description="Addresses below which a version's files must be stored. Null: anywhere on the registry's own host, "
-        "on its artifact_hosts, in buckets and in local folders.",
+        description="Addresses below which a version's files must be stored. Null: anywhere on the registry's own "
+        "host, on its artifact_hosts, in buckets and in local folders.",
         examples=[["s3://models/"]],
     )
     signatures: SignedBySettings | None = Field(
