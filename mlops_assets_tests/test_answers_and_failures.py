@@ -408,3 +408,13 @@ def test_whole_numbers_beyond_those_of_floats_are_explained(registry, run):
     done = run(X, **PICKLE)
     assert done.success
     assert set(done.table("sample_explanations")["explained_value"]) == {0.0, 2.0**63 + 2.0**11}
+
+
+def test_distances_to_the_clusters_are_numbers(registry, run):
+    model = KMeans(3, n_init=1, random_state=0).fit(X)
+    registry.add_sklearn(model, X, signature=ModelSignature(infer_signature(X).inputs), pyfunc_predict_fn="transform")
+    done = run(X, **PICKLE)
+    assert done.success
+    ledger = done.table("sample_explanations")
+    np.testing.assert_allclose(ledger["explained_value"].to_numpy().reshape(ROWS, 3), model.transform(X))
+    assert set(ledger["space"]) == {"identity"}

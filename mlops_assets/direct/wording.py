@@ -35,6 +35,11 @@ def _types_option(found: re.Match[str]) -> str:
 _SETTINGS: tuple[tuple[str, Replacement, Replacement], ...] = (
     (r"add `trust: \{allow_pickle: true\}` to the model's YAML", "pass allow_pickle=True", "add --allow-pickle"),
     (
+        r"add `trust: \{native_libraries: true\}` to the model's YAML",
+        "pass native_libraries=True",
+        "add --native-libraries",
+    ),
+    (
         r"may go into `trust: \{trusted_types: \[(.*?)\]\}` in the model's YAML",
         r"may be passed as trusted_types: \1",
         r"may be given with --trusted-type: \1",

@@ -98,7 +98,7 @@ def _pinned(registry: MlflowRegistry, target: str, trust: TrustPolicy) -> ModelR
         return registry.pin(uri.name, uri.alias, trust)
     if isinstance(uri, VersionUri):
         return registry.pin(uri.name, uri.version, trust)
-    return pin_logged(registry.address(), uri, registry.cache)
+    return pin_logged(registry.address(), uri, registry.cache, trust)
 
 
 def _is_signed(registry: MlflowRegistry, reference: ModelReference) -> bool:

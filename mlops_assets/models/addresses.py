@@ -1,9 +1,9 @@
 """Addresses of registries and artifacts: shown without their secrets, and compared by folder."""
 
-import posixpath
 from collections.abc import Iterable
-from urllib.parse import unquote, urlsplit
 
+from mlops_assets.errors import RegistryError
+from mlops_assets.models.artifact_address import ArtifactAddress
 from mlops_assets.redaction.addresses import secrets_in, show_address
 from mlops_assets.redaction.text import redact
 
@@ -41,27 +41,8 @@ def is_below(address: str, folder: str) -> bool:
     >>> is_below("s3://models/churn/../fraud", "s3://models/churn")
     False
     """
-    (scheme, host, path), (folder_scheme, folder_host, folder_path) = _parts(address), _parts(folder)
-    if (scheme, host) != (folder_scheme, folder_host) or ".." in path.split("/"):
+    try:
+        return ArtifactAddress.parse(address).is_below(ArtifactAddress.parse(folder))
+    except RegistryError:
+        # What is no address is below none.
         return False
-    parts, folder_parts = path.strip("/").split("/"), folder_path.strip("/").split("/")
-    return folder_parts == [""] or parts[: len(folder_parts)] == folder_parts
-
-
-def local_path(address: str) -> str | None:
-    """The path of a ``file:`` URL or a plain path; None for every other address."""
-    scheme, host, path = _parts(address)
-    return path if (scheme, host) == ("file", "") else None
-
-
-def _parts(address: str) -> tuple[str, str, str]:
-    """Scheme, host (with port, without user) and path, decoded once; a plain path is a ``file`` address."""
-    split = urlsplit(address)
-    if not split.scheme or len(split.scheme) == 1:  # one letter: a drive
-        return "file", "", posixpath.normpath(address) if ".." not in address else address
-    host = split.netloc.rpartition("@")[2].lower()
-    # A query belongs to the path here: no part of an address may be ignored when it is compared.
-    path = (
-        unquote(split.path) + (f"?{split.query}" if split.query else "") + (f"#{split.fragment}" * bool(split.fragment))
-    )
-    return split.scheme.lower(), "" if split.scheme.lower() == "file" and host == "localhost" else host, path

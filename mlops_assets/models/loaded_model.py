@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 from mlops_assets.errors import ConfigurationError, MlopsAssetsError, PredictionError
@@ -130,7 +131,11 @@ class LoadedModel:
 
         ask = self._method(method)
         given = self.with_own_names(inputs)
-        rows = to_native_input(given, self.native) if self.native is not None else given
+        rows = given
+        if self.native is not None:
+            # It looks into an estimator of any make.
+            prepare = partial(to_native_input, given, self.native)
+            rows = call_model(prepare, lambda error: self._failure(error, given))
 
         def call(rows: Any) -> Any:
             given = copy_rows(rows, self.native)

@@ -12,7 +12,7 @@ from mlops_assets.models.reference import ModelReference
 from mlops_assets.trees.files.check import NativeFileError, UncheckableFileError, check_native_bytes
 
 NATIVE_LIBRARIES = "trust: {native_libraries: true}"
-_LIBRARIES = {"lightgbm": "LightGBM", "xgboost": "XGBoost", "catboost": "CatBoost"}
+_LIBRARIES = {"lightgbm": "LightGBM", "xgboost": "XGBoost", "catboost": "CatBoost", "onnx": "ONNX"}
 _LONGEST_PROBE = 600
 _BOOSTER = "lightgbm.basic.Booster"
 # Digests of models that a process of their own has loaded and asked once.

@@ -238,6 +238,26 @@ def mutate_catboost(chance: random.Random, data: bytes, _others: Sequence[bytes]
     return bytes(changed)
 
 
+def mutate_onnx(chance: random.Random, data: bytes, _others: Sequence[bytes]) -> bytes:
+    """Mostly in the graph, between its name and the texts behind it, and mostly without a change of lengths."""
+    if chance.random() < 0.2:
+        return mutate_bytes(chance, data, ())
+    changed = bytearray(data)
+    start, end = data.find(b"TreeEnsemble") - 80, data.rfind(b"catboost_version_info")
+    for _ in range(chance.choice((1, 1, 2, 3))):
+        at = chance.randrange(max(start, 0), end if end > start else len(data))
+        kind = chance.randrange(4)
+        if kind == 0:
+            changed[at] ^= 1 << chance.randrange(8)
+        elif kind == 1:
+            changed[at] = chance.choice((0, 1, 2, 3, 4, 6, 7, 20, 127))
+        elif kind == 2:
+            changed[at] = (changed[at] + chance.choice((1, 255))) & 255
+        else:
+            changed[at] = changed[chance.randrange(max(start, 0), len(data))]
+    return bytes(changed)
+
+
 _FLOATS = {"base_weights", "leaf_weights", "loss_changes", "split_conditions", "sum_hessian", "weights", "weight_drop"}
 _BYTES = {"default_left", "split_type"}
 _WORDS = {
@@ -285,5 +305,6 @@ MUTATIONS: dict[str, Mutate] = {
     "xgboost-json": mutate_json,
     "xgboost-ubjson": mutate_ubjson,
     "catboost": mutate_catboost,
+    "onnx": mutate_onnx,
 }
 """Format -> its mutation."""

@@ -15,6 +15,7 @@ import sys
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +55,18 @@ class Outcome:
 
 
 class Library:
-    """A process with a format's library, started anew after each death."""
+    """A process with a format's library, started anew after each death.
+
+    Attributes
+    ----------
+    installed
+        Whether the library is there.
+    """
 
     def __init__(self, form: str) -> None:
         self._form = form
+        # ONNX Runtime is not among what the tests install: then only the reader is tried.
+        self.installed = form != "onnx" or find_spec("onnxruntime") is not None
         self._child: subprocess.Popen[bytes] | None = None
 
     def ask(self, data: bytes) -> tuple[Any, str, float] | str:
@@ -141,6 +150,8 @@ def _try(form: str, data: bytes, number: int, library: Library, outcome: Outcome
     if model is None:
         return
     outcome.counts["accepted"] += 1
+    if not library.installed:
+        return
     said = library.ask(data)
     if isinstance(said, str):
         outcome.faults.append((number, said))
@@ -169,6 +180,8 @@ def _agree(model: NativeModel, answers: Any, outcome: Outcome) -> bool:
         elif isinstance(model, CatboostModel):
             inside = model.features.columns.max(initial=0) < rows.shape[1]
             known, exact = answer_catboost(model, rows) if inside else None, 1e-12
+        else:
+            return True
         if known is None:
             return True
         expected, size = known

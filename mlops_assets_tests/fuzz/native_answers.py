@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from mlops_assets.trees.files.catboost_cbm import CatboostModel
 from mlops_assets.trees.files.lightgbm_text import LightgbmModel
+from mlops_assets.trees.files.onnx_trees import MODES, OnnxTrees
 from mlops_assets.trees.files.xgboost_model import XgboostModel, XgboostTrees
 from mlops_assets.trees.read_boosters import xgboost_offset
 
@@ -146,3 +147,23 @@ def answer_catboost(model: CatboostModel, rows: Answers) -> tuple[Answers, Answe
             leaf += 1 << count
         answers, size, start = answers + value, size + np.abs(value), start + count
     return model.scale * answers + model.bias, np.abs(model.scale) * size + np.abs(model.bias)
+
+
+def answer_onnx(model: OnnxTrees, rows: Answers) -> Answers:
+    """(rows, outputs): the sums of the trees, before any transformation."""
+    compare = {
+        **{b"BRANCH_LEQ": np.less_equal, b"BRANCH_LT": np.less, b"BRANCH_GTE": np.greater_equal},
+        **{b"BRANCH_GT": np.greater, b"BRANCH_EQ": np.equal, b"BRANCH_NEQ": np.not_equal},
+    }
+    answers = np.zeros((len(rows), model.outputs)) + (model.base_values if len(model.base_values) else 0)
+    given = rows.astype(np.float32)
+    for root in np.setdiff1d(np.arange(len(model.tree)), np.concatenate([model.yes, model.no])):
+        for row, values in enumerate(given):
+            at = root
+            while model.mode[at]:
+                value = values[model.feature[at]]
+                yes = compare[MODES[model.mode[at]]](value, model.value[at])
+                at = model.yes[at] if yes or (np.isnan(value) and model.missing_yes[at]) else model.no[at]
+            here = model.leaf == at
+            np.add.at(answers[row], model.output[here], model.weight[here])
+    return answers

@@ -80,7 +80,11 @@ def xgboost_seeds(extension: str) -> tuple[bytes, ...]:
     """The same models as ``json`` or ``ubj``."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return tuple(bytes(model.get_booster().save_raw(extension)) for model in _xgboost_models())
+        models = _xgboost_models()
+    files = tuple(bytes(model.get_booster().save_raw(extension)) for model in models)
+    # What a pickled Booster holds: its configuration, and the model.
+    states = [bytes(model.get_booster().__getstate__()["handle"]) for model in models[:3]] if extension == "ubj" else []
+    return (*files, *states)
 
 
 @cache
@@ -111,10 +115,32 @@ def catboost_seeds() -> tuple[bytes, ...]:
     return tuple(seeds)
 
 
+@cache
+def onnx_seeds() -> tuple[bytes, ...]:
+    """ONNX tree ensembles as CatBoost writes them: a regression, classes."""
+    from catboost import CatBoostClassifier, CatBoostRegressor
+
+    rows, target = _numbers()
+    few: dict[str, Any] = {"iterations": 3, "depth": 2, "verbose": 0, "allow_writing_files": False, "thread_count": 1}
+    models: list[Any] = [
+        CatBoostRegressor(**few).fit(rows, target),
+        CatBoostClassifier(**few).fit(rows, (target > 0).astype(int)),
+        CatBoostClassifier(**few).fit(rows, np.digitize(target, [-1, 0.5])),
+    ]
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "model.onnx"
+        seeds = []
+        for model in models:
+            model.save_model(str(path), format="onnx")
+            seeds.append(path.read_bytes())
+    return tuple(seeds)
+
+
 SEEDS: dict[str, Callable[[], tuple[bytes, ...]]] = {
     "lightgbm": lightgbm_seeds,
     "xgboost-json": lambda: xgboost_seeds("json"),
     "xgboost-ubjson": lambda: xgboost_seeds("ubj"),
     "catboost": catboost_seeds,
+    "onnx": onnx_seeds,
 }
 """Format -> its models."""

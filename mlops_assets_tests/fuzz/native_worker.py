@@ -7,6 +7,7 @@ import os
 import pickle
 import sys
 import time
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,10 @@ def ask_xgboost(data: bytes, rows: Any) -> Any:
     import xgboost as xgb
 
     booster = xgb.Booster({"nthread": 1})
-    booster.load_model(bytearray(data))
+    if b"Config{" in data[:24]:
+        booster.__setstate__({"handle": bytearray(data)})
+    else:
+        booster.load_model(bytearray(data))
     width = booster.num_features()
     given = rows if width == rows.shape[1] else np.zeros((2, min(width, 1000)))
     matrix = xgb.DMatrix(given, nthread=1)
@@ -70,11 +74,20 @@ def ask_catboost(data: bytes, rows: Any) -> Any:
     return answers
 
 
+def ask_onnx(data: bytes, rows: Any) -> Any:
+    """What the graph's first output is."""
+    onnxruntime = import_module("onnxruntime")
+
+    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    session.run(None, {session.get_inputs()[0].name: rows.astype(np.float32)})
+
+
 ASK = {
     "lightgbm": ask_lightgbm,
     "xgboost-json": ask_xgboost,
     "xgboost-ubjson": ask_xgboost,
     "catboost": ask_catboost,
+    "onnx": ask_onnx,
 }
 
 

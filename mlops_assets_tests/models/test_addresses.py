@@ -1,6 +1,6 @@
 import pytest
 
-from mlops_assets.models.addresses import is_below, local_path, redact_secrets, secrets_of, strip_credentials
+from mlops_assets.models.addresses import is_below, redact_secrets, secrets_of, strip_credentials
 
 
 @pytest.mark.parametrize(
@@ -79,13 +79,3 @@ def test_a_known_secret_is_replaced_wherever_it_is():
 )
 def test_below_means_by_whole_parts(address, folder, expected):
     assert is_below(address, folder) is expected
-
-
-def test_a_local_path_is_known_in_each_spelling():
-    assert [local_path(each) for each in ("/a/b", "file:///a/b%20c", "file:/a", "s3://a/b", "file://host/a")] == [
-        "/a/b",
-        "/a/b c",
-        "/a",
-        None,
-        None,
-    ]

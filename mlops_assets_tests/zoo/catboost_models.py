@@ -366,7 +366,15 @@ WRAPPED = (
         outcome="refused",
         reason="CatBoost takes no missing category",
     ),
-    Case("CatBoost texts", LIBRARY, boosters.TEXTS, texts, explainer=NATIVE, space="log-odds"),
+    Case(
+        "CatBoost texts",
+        LIBRARY,
+        boosters.TEXTS,
+        texts,
+        explainer=NATIVE,
+        space="log-odds",
+        native_libraries=True,
+    ),
 )
 
 CASES: tuple[Case, ...] = (*REGRESSIONS, *CLASSES, *SHAPES, *TABLES, *WRAPPED)

@@ -75,7 +75,8 @@ def _numbers_clusters(model: LoadedModel) -> bool:
     """Whether the model answers with the number of a cluster, which is a name and no quantity."""
     from sklearn.base import BaseEstimator, is_clusterer
 
-    return isinstance(model.native, BaseEstimator) and bool(is_clusterer(model.native))
+    labels = model.predict_fn == "predict"  # its `transform` gives distances
+    return labels and isinstance(model.native, BaseEstimator) and bool(is_clusterer(model.native))
 
 
 def _may_be_labels(kind: pa.DataType) -> bool:

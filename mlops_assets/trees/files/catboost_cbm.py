@@ -206,7 +206,8 @@ def _check_classes(value: bytes, outputs: int) -> None:
         found = json.loads(value)
     except (ValueError, RecursionError) as error:
         raise NativeFileError("has classes that are not JSON", where=where) from error
-    lists = [found.get(name) for name in ("class_names", "class_to_label")] if isinstance(found, dict) else [None]
-    for names in lists:
-        if not isinstance(names, list) or len(names) < max(outputs, 2):
-            raise NativeFileError(f"has no names for the classes of its {outputs} outputs", where=where)
+    lists = [found.get(name) for name in ("class_names", "class_to_label")] if isinstance(found, dict) else []
+    counts = [len(names) if isinstance(names, list) else -1 for names in lists]
+    enough = [count >= max(outputs, 2) for count in counts]
+    if not any(enough) or not all(fits or not count for fits, count in zip(enough, counts, strict=True)):
+        raise NativeFileError(f"has no names for the classes of its {outputs} outputs", where=where)

@@ -18,6 +18,9 @@ _CTR_TYPES = 6
 SPLIT = np.dtype([("index", "<i4"), ("value", "<i4")])
 
 
+StatisticBase = tuple[int, int, bytes, bytes, bytes]
+
+
 @dataclass(frozen=True)
 class Statistic:
     """A target statistic of one or several categorical features.
@@ -25,12 +28,13 @@ class Statistic:
     Attributes
     ----------
     base
-        What it is of: its type, categorical features, and splits of numbers and of categories.
+        What it is of: its type, the target's classes by which it counts, categorical features, and splits of numbers
+        and of categories.
     border
         The class border that it counts.
     """
 
-    base: tuple[int, bytes, bytes, bytes]
+    base: "StatisticBase"
     border: int
 
 
@@ -146,17 +150,17 @@ def read_features(trees: Table) -> BinFeatures:
     )
 
 
-def read_base(base: Table | None, where: str) -> tuple[int, bytes, bytes, bytes]:
+def read_base(base: Table | None, where: str) -> StatisticBase:
     """What a statistic is of."""
     if base is None:
         raise NativeFileError("has a statistic of nothing", where=where)
-    combination = base.check_fields(2).table(0, f"{where}, FeatureCombination")
+    combination = base.check_fields(3).table(0, f"{where}, FeatureCombination")
     kind = int(base.number(1, "byte"))
     if combination is None or not 0 <= kind < _CTR_TYPES:
         raise NativeFileError("has a statistic of nothing", where=where)
     combination.check_fields(3)
     parts = [combination.vector(field, form, where).tobytes() for field, form in ((0, "<i4"), (1, SPLIT), (2, SPLIT))]
-    return kind, parts[0], parts[1], parts[2]
+    return kind, int(base.number(2, "int")), parts[0], parts[1], parts[2]
 
 
 def _read_one_hot(feature: Table, used: set[int]) -> tuple[int, npt.NDArray[np.int32]]:
@@ -180,16 +184,16 @@ def _read_statistic(feature: Table) -> Statistic:
 
 
 def _check_base(
-    base: tuple[int, bytes, bytes, bytes],
+    base: StatisticBase,
     used: set[int],
     splits: set[tuple[int, bytes]],
     one_hot: list[tuple[int, npt.NDArray[np.int32]]],
     where: str,
 ) -> None:
-    if not set(np.frombuffer(base[1], "<i4").tolist()) <= used:
+    if not set(np.frombuffer(base[2], "<i4").tolist()) <= used:
         raise NativeFileError("has a statistic of a feature that is not there", where=where)
-    numbers = {(int(each["index"]), each["value"].tobytes()) for each in np.frombuffer(base[2], SPLIT)}
-    values = {(int(each["index"]), int(each["value"])) for each in np.frombuffer(base[3], SPLIT)}
+    numbers = {(int(each["index"]), each["value"].tobytes()) for each in np.frombuffer(base[3], SPLIT)}
+    values = {(int(each["index"]), int(each["value"])) for each in np.frombuffer(base[4], SPLIT)}
     known = {(index, int(value)) for index, each in one_hot for value in each}
     if not numbers <= splits or not values <= known:
         raise NativeFileError("has a statistic of a split that is not there", where=where)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mlops_assets.trees.files.catboost_features import BinFeatures, read_base
+from mlops_assets.trees.files.catboost_features import BinFeatures, StatisticBase, read_base
 from mlops_assets.trees.files.errors import NativeFileError
 from mlops_assets.trees.files.flatbuffer import Buffer
 
@@ -24,7 +24,7 @@ def check_statistics(data: bytes, features: BinFeatures) -> None:
     at, count = 4, int.from_bytes(data[:4], "little")
     if len(data) < 4 or count > len(data) // 8:
         raise NativeFileError("has more tables than bytes", where=where)
-    classes: dict[tuple[int, bytes, bytes, bytes], int] = {}
+    classes: dict[StatisticBase, int] = {}
     for number in range(count):
         size = int.from_bytes(data[at : at + 4], "little")
         if at + 4 > len(data) or not 8 <= size <= len(data) - at - 4:
@@ -46,7 +46,7 @@ def check_statistics(data: bytes, features: BinFeatures) -> None:
             raise NativeFileError("has a border of classes that are not there", where=where)
 
 
-def _check_table(data: bytes, where: str) -> tuple[tuple[int, bytes, bytes, bytes], int]:
+def _check_table(data: bytes, where: str) -> tuple[StatisticBase, int]:
     """What a table is of, and its number of classes."""
     table = Buffer(data, where).root().check_fields(5)
     base = read_base(table.table(0, where), where)

@@ -25,6 +25,7 @@ _HEADER = frozenset(
     b"monotone_constraints feature_infos tree_sizes".split()
 )
 _NEEDED = ("version", "num_class", "num_tree_per_iteration", "label_index", "max_feature_idx", "feature_names")
+_OBJECTIVE = re.compile(r"[a-z0-9_]+(?: [a-z_]+(?::[-+0-9.eE]+)?)*")
 _FEATURE_INFO = re.compile(rb"none|\[[-+.\deEinfa]+:[-+.\deEinfa]+\]|-?\d+(?::-?\d+)*")
 _PARAMETER = re.compile(rb'\[[a-z0-9_]+: [^"\\\x00-\x1f]*\]')
 _CATEGORIES = b"pandas_categorical:"
@@ -160,10 +161,10 @@ def _check_outputs(about: dict[str, bytes], trees: int, size: int) -> int:
         )
     if "objective" not in about:
         return classes
-    try:
-        name, *settings = about["objective"].decode("ascii").split(" ")
-    except UnicodeDecodeError as error:
-        raise NativeFileError("has an objective that is not ASCII", where="objective") from error
+    text = about["objective"].decode("utf-8", "replace")
+    if not _OBJECTIVE.fullmatch(text):
+        raise NativeFileError("has an objective that is no name with settings", where="objective")
+    name, *settings = text.split(" ")
     counts = [setting for setting in settings if setting.startswith("num_class")]
     if counts != ([f"num_class:{classes}"] if name in ("multiclass", "multiclassova") else []):
         raise NativeFileError(f"has an objective that is not for {classes} classes", where="objective")

@@ -136,12 +136,20 @@ def add_tree(columns: dict[str, Column], section: bytes, number: int, width: int
         columns["set_words"].add(np.diff(boundaries))
         columns["words"].add(ints("cat_threshold", int(boundaries[-1]), 0, 2**32 - 1))
     if linear:
-        columns["leaf_const"].add(floats("leaf_const", leaves))
+        columns["leaf_const"].add(_check_plain(floats("leaf_const", leaves), f"{where}, leaf_const"))
         counts = ints("num_features", leaves, 0, min(width, len(section)))
         columns["linear_counts"].add(counts)
         total = int(counts.sum())
         columns["linear_feature"].add(ints("leaf_features", total, 0, width - 1))
-        columns["linear_coefficient"].add(floats("leaf_coeff", total))
+        columns["linear_coefficient"].add(_check_plain(floats("leaf_coeff", total), f"{where}, leaf_coeff"))
+
+
+def _check_plain(numbers: Floats, where: str) -> Floats:
+    # LightGBM 4.7 reads these with std::stod, which throws at what no normal double holds, and nothing catches it.
+    size = np.abs(numbers)
+    if (np.isinf(size) | ((size > 0) & (size < np.finfo(np.float64).tiny))).any():
+        raise NativeFileError("has a number that is infinite or too small", where=where)
+    return numbers
 
 
 def _get(tree: dict[str, bytes], key: str, where: str) -> bytes:

@@ -26,6 +26,14 @@ def get_object(document: Document, key: str, where: str) -> Document:
     return value
 
 
+def get_text(document: Document, key: str, where: str) -> str:
+    """The text under a key."""
+    value = document.get(key)
+    if not isinstance(value, str):
+        raise NativeFileError(f"lacks the text {key!r}", where=where)
+    return value
+
+
 def get_number(document: Document, key: str, where: str, low: int, high: int, default: int | None = None) -> int:
     """A whole number in [low, high] that is written as text."""
     value = document.get(key, None if default is None else str(default))
@@ -57,3 +65,14 @@ def get_floats(document: Document, key: str, where: str) -> Floats:
 def is_empty(value: Value) -> bool:
     """Whether it is an array without elements."""
     return isinstance(value, list | np.ndarray) and not len(value)
+
+
+def is_same(one: Value, other: Value) -> bool:
+    """Whether two values are equal, arrays in them too."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return set(one) == set(other) and all(is_same(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(is_same(*pair) for pair in zip(one, other, strict=True))
+    if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
+        return isinstance(one, np.ndarray) and isinstance(other, np.ndarray) and np.array_equal(one, other)
+    return type(one) is type(other) and one == other

@@ -4,6 +4,7 @@ XGBoost's own reader (3.2, `src/tree/tree_model.cc`, `src/gbm/gbtree_model.cc`) 
 follows every index; its JSON parser recurses without a limit. A file in its deprecated binary format is not read here.
 """
 
+import re
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,7 +15,16 @@ from mlops_assets.trees.files.columns import Column
 from mlops_assets.trees.files.documents import Document, Texts, Value
 from mlops_assets.trees.files.errors import NativeFileError, UncheckableFileError
 from mlops_assets.trees.files.json_text import check_depth
-from mlops_assets.trees.files.members import check_keys, get_floats, get_ints, get_number, get_object, is_empty
+from mlops_assets.trees.files.members import (
+    check_keys,
+    get_floats,
+    get_ints,
+    get_number,
+    get_object,
+    get_text,
+    is_empty,
+    is_same,
+)
 from mlops_assets.trees.files.numbers import INT32, parse
 from mlops_assets.trees.files.ubjson import read_ubjson
 from mlops_assets.trees.files.xgboost_categories import check_categories
@@ -29,6 +39,7 @@ _LEARNER = {
 }
 _GBTREE = {"cats", "gbtree_model_param", "iteration_indptr", "tree_info", "trees"}
 _ATTRIBUTES_DEPTH = 8
+_LONG = re.compile(r"\d{17}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +137,8 @@ def read_xgboost(data: bytes) -> XgboostModel:
         document = get_object(document, "Model", "")
     check_keys(document, {"learner", "version"}, "the document")
     version = document.get("version")
-    if not isinstance(version, np.ndarray) or len(version) != 3 or version.dtype.kind not in "iu":
+    numbers = version.tolist() if isinstance(version, np.ndarray) else []
+    if len(numbers) != 3 or not all(isinstance(number, int) and 0 <= number < 1000 for number in numbers):
         raise NativeFileError("has no version of three numbers", where="version")
     learner = get_object(document, "learner", "")
     model = _read_learner(learner, trees, builders)
@@ -154,12 +166,12 @@ def _read_learner(learner: Document, trees: TreeReader, builders: dict[str, Colu
     _check_attributes(learner.get("attributes"))
     objective = _check_objective(get_object(learner, "objective", "learner"), classes, targets)
     booster = get_object(learner, "gradient_booster", "learner")
-    name = booster.get("name")
+    name = get_text(booster, "name", "gradient_booster")
     if name == "gblinear":
         weights = _read_linear(booster, columns, outputs)
         return XgboostModel(objective, columns, outputs, base_score, None, weights)
     if name not in ("gbtree", "dart"):
-        raise UncheckableFileError(f"has a booster {str(name)[:40]!r}", where="gradient_booster")
+        raise UncheckableFileError(f"has a booster {name[:40]!r}", where="gradient_booster")
     check_keys(booster, {"name", "gbtree", "weight_drop"} if name == "dart" else {"name", "model"}, "gradient_booster")
     inner = get_object(booster, "gbtree", "gradient_booster") if name == "dart" else booster
     check_keys(inner, {"name", "model"}, "gbtree")
@@ -221,6 +233,8 @@ def _read_scores(text: Value, outputs: int) -> Floats:
     if not isinstance(text, str) or not text.isascii() or not text:
         raise NativeFileError("has no base score", where=where)
     inside = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    if _LONG.search(inside):
+        raise NativeFileError("has a base score of more digits than XGBoost reads", where=where)
     try:
         scores = np.asarray(parse(inside.encode(), np.float64, ","), np.float64)
     except ValueError as error:
@@ -249,12 +263,12 @@ def _check_objective(objective: Document, classes: int, targets: int) -> str:
     if name.startswith("multi:"):
         settings = objective.get("softmax_multiclass_param")
         stated = settings.get("num_class") if isinstance(settings, dict) else None
-        if classes < 1 or stated != str(classes):
+        if classes < 1 or not isinstance(stated, str) or stated != str(classes):
             raise NativeFileError(f"has an objective that is not for {classes} classes", where=where)
     for key, setting in (("quantile_loss_param", "quantile_alpha"), ("expectile_loss_param", "expectile_alpha")):
         settings = objective.get(key)
         if isinstance(settings, dict) and setting in settings:
-            levels = str(settings[setting]).strip("[]()").split(",")
+            levels = get_text(settings, setting, key).strip("[]()").split(",")
             if len(levels) not in (1, targets):
                 raise NativeFileError(f"has {len(levels)} levels for {targets} targets", where=f"objective, {setting}")
     return name
@@ -272,16 +286,18 @@ def _read_linear(booster: Document, columns: int, outputs: int) -> Floats:
         raise NativeFileError(
             f"has {len(weights)} weights for {columns} columns and {outputs} outputs", where="weights"
         )
-    return weights.reshape(columns + 1, outputs)
+    with np.errstate(over="ignore"):
+        return weights.astype(np.float32).astype(np.float64).reshape(columns + 1, outputs)
 
 
 def _compare_config(config: Value, learner: Document) -> None:
     """A Booster's state says twice what its model is: both times the same."""
     about = get_object(get_object({"Config": config}, "Config", ""), "learner", "Config")
     for name in ("learner_model_param", "objective"):
-        if about.get(name) != learner.get(name):
+        if not is_same(about.get(name), learner.get(name)):
             raise NativeFileError(f"has another {name!r} than its model", where="Config")
     booster, other = get_object(about, "gradient_booster", "Config"), get_object(learner, "gradient_booster", "learner")
     train = get_object(about, "learner_train_param", "Config")
-    if booster.get("name") != other.get("name") or train.get("booster") != other.get("name"):
+    names = {get_text(part, key, "Config") for part, key in ((booster, "name"), (other, "name"), (train, "booster"))}
+    if len(names) > 1:
         raise NativeFileError("has another booster than its model", where="Config")

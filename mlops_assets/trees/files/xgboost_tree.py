@@ -72,7 +72,8 @@ class TreeReader:
         unknown = sorted(set(tree) - _KEYS)
         if unknown:
             raise UncheckableFileError(f"has {unknown[0][:40]!r}, which is not known here", where=where)
-        if tree.get("id", self.count) != self.count or isinstance(tree.get("id"), bool):
+        number = tree.get("id", self.count)
+        if not isinstance(number, int) or isinstance(number, bool) or number != self.count:
             raise NativeFileError("has another number", where=f"{where}, id")
         nodes, deleted, width = self._read_parameters(tree, where)
         left, right = (_ints(tree, key, where, nodes) for key in ("left_children", "right_children"))
@@ -146,7 +147,8 @@ class TreeReader:
         inside[0] = False
         if parents[0] not in (-1, _NO_NODE) or (parents[inside] != expected[inside]).any():
             raise NativeFileError("has a child that names another parent", where=f"{where}, parents")
-        if (parents < -1).any() or ((parents >= len(parents)) & (parents != _NO_NODE)).any():
+        # A node without a parent is a root to XGBoost, also among those that are deleted.
+        if (parents[1:] < 0).any() or (parents[1:] >= len(parents)).any():
             raise NativeFileError("has a parent that is none of its nodes", where=f"{where}, parents")
 
     def _add_categories(self, tree: Document, categorical: Ints, inner: Ints, where: str) -> None:
@@ -188,7 +190,7 @@ class TreeReader:
             if (right[is_leaf] != -1).any():
                 raise NativeFileError("has a leaf with a child", where=f"{where}, right_children")
             return
-        if "leaf_weights" not in tree:
+        if "leaf_weights" not in tree or not {"split_type", *_CATEGORIES} <= set(tree):
             raise UncheckableFileError(
                 "has vectors in its leaves as XGBoost 2 wrote them", where=f"{where}, base_weights"
             )
