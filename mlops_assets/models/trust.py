@@ -1,7 +1,7 @@
 """Decide from metadata alone whether a model may be deserialized. Runs before anything of the model is loaded."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from mlops_assets.models.model_uri import VersionUri
 from mlops_assets.models.native_files import check_native_files
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.signed_files import SignedBy, check_signed
-from mlops_assets.models.skops_files import SUFFIX, find_untrusted_types
+from mlops_assets.models.skops_files import SUFFIX, check_state, find_unknown_types
 from mlops_assets.models.trusted_types import TRUSTED_FUNCTIONS, TRUSTED_TYPES
 
 __all__ = ["TRUSTED_FUNCTIONS", "TRUSTED_TYPES", "Origin", "TrustPolicy"]
@@ -148,9 +148,13 @@ class TrustPolicy:
                 where=where,
                 fix="Have it validated and tagged in MLflow, then materialize champion_model again",
             )
-        if self.allowed_sources is not None and not any(is_below(origin.location, at) for at in self.allowed_sources):
+        self.check_place(origin.location, where)
+
+    def check_place(self, location: str, where: str) -> None:
+        """The part that needs nothing but the address of the files. Raises as `check`."""
+        if self.allowed_sources is not None and not any(is_below(location, at) for at in self.allowed_sources):
             raise TrustError(
-                f"The version's files are at {origin.location!r}, which is not allowed here",
+                f"The version's files are at {location!r}, which is not allowed here",
                 where=where,
                 fix=f"Allowed are {list(self.allowed_sources)}; extend `trust.allowed_sources` to change that",
             )
@@ -188,19 +192,20 @@ class TrustPolicy:
         Raises
         ------
         TrustError, ModelLoadError
-            As `find_untrusted_types`.
+            As `find_unknown_types`.
         """
-        return frozenset().union(*(refused for _, refused in self._refused_types(description)))
-
-    def _refused_types(self, description: ModelDescription) -> Iterator[tuple[str, frozenset[str]]]:
-        for relative in sorted({path for path in description.paths().values() if path.endswith(SUFFIX)}):
-            yield (
-                relative,
-                find_untrusted_types(description.folder / relative) - TRUSTED_TYPES - self.trusted_types,
-            )
+        files = (description.folder / relative for relative in _skops_files(description))
+        return frozenset().union(*map(find_unknown_types, files)) - self.trusted_types
 
     def _check_skops(self, description: ModelDescription, reference: ModelReference) -> None:
-        for relative, refused in self._refused_types(description):
+        for relative in _skops_files(description):
+            refused = check_state(
+                description.folder / relative,
+                relative,
+                self.trusted_types,
+                reference.uri,
+                native_libraries=self.native_libraries,
+            )
             if refused:
                 raise TrustError(
                     f"The model was not loaded, because {relative!r} holds types or functions that are not trusted "
@@ -209,6 +214,10 @@ class TrustPolicy:
                     fix="Look each of them up; those that run nothing of the model's may go into "
                     f"`trust: {{trusted_types: [{_listed(refused)}]}}` in the model's YAML",
                 )
+
+
+def _skops_files(description: ModelDescription) -> list[str]:
+    return sorted({path for path in description.paths().values() if path.endswith(SUFFIX)})
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field, model_validator
 
+from mlops_assets.errors import RegistryError
+from mlops_assets.models.artifact_address import ArtifactAddress
 from mlops_assets.settings.described import SettingsGroup
 
 if TYPE_CHECKING:
@@ -76,7 +78,8 @@ class TrustSettings(SettingsGroup):
     )
     allowed_sources: Sequence[str] | None = Field(
         default=None,
-        description="Addresses below which a version's files must be stored. Null: anywhere.",
+        description="Addresses below which a version's files must be stored. Null: anywhere on the registry's own host, "
+        "on its artifact_hosts, in buckets and in local folders.",
         examples=[["s3://models/"]],
     )
     signatures: SignedBySettings | None = Field(
@@ -99,8 +102,11 @@ class TrustSettings(SettingsGroup):
         for version, digest in (self.pinned_digests or {}).items():
             if version < 1 or not re.fullmatch("[0-9a-f]{64}", digest):
                 raise ValueError(f"trust.pinned_digests.{version}: a digest is 64 digits of 0-9 and a-f")
-        if not all(source.strip() for source in self.allowed_sources or ()):
-            raise ValueError("trust.allowed_sources: an address is empty")
+        for source in self.allowed_sources or ():
+            try:
+                ArtifactAddress.parse(source)
+            except RegistryError as error:
+                raise ValueError(f"trust.allowed_sources: {error.what}") from error
         return self
 
     def policy(self) -> "TrustPolicy":
