@@ -111,7 +111,7 @@ def test_leaf_wise_trees_are_read_because_catboost_s_own_values_may_not_add_up(p
 
 
 def test_interventional_values_of_several_outputs_are_asked_of_the_predictions(people, tmp_path):
-    """shap 0.51 reads beyond its arrays there, and the process may die; CatBoost's own values answer another question."""
+    """shap 0.51 reads beyond its arrays there, and the process may die; CatBoost's own values are path dependent."""
     numbers = people[["age", "income"]]
     labels = np.column_stack([numbers.age > 40, numbers.age > 60, numbers.income > 0]).astype(int)
     model = CatBoostClassifier(
