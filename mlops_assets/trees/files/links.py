@@ -36,7 +36,7 @@ def check_tree(left: Links, right: Links, is_leaf: npt.NDArray[np.bool_], where:
     near = ancestor == 0
     while far < count:
         ancestor, far = ancestor[ancestor], 2 * far
-    reached = ancestor == 0
+    reached: npt.NDArray[np.bool_] = np.equal(ancestor, 0)
     if not np.array_equal(near, reached):
         raise NativeFileError(f"has a path of more than {DEEPEST} nodes", where=where)
     return reached
