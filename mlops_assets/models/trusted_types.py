@@ -70,7 +70,7 @@ TRUSTED_OBJECTS = (
     | _below("xgboost.sklearn", "XGBClassifier", "XGBRFClassifier", "XGBRFRegressor", "XGBRanker", "XGBRegressor")
 )
 
-# With what has nodes of its own in a skops file: dicts, dtypes, random states, sparse matrices, and scikit-learn's trees.
+# With what has nodes of its own in a skops file: dicts, dtypes, random states, sparse matrices, scikit-learn's trees.
 TRUSTED_TYPES = (
     TRUSTED_FUNCTIONS
     | TRUSTED_OBJECTS

@@ -213,13 +213,8 @@ class _Judge:
             isinstance(each, Data) and isinstance(each.value, int | float) for each in arguments.items
         )
         state = value.state
-        empty = (isinstance(state, Items) and not state.items) or (isinstance(state, Entries) and not state.entries)
-        if (
-            find_unknown(value)
-            or not numbers
-            or not empty
-            or (isinstance(arguments, Items) and len(arguments.items) > _MOST_ARGUMENTS)
-        ):
+        held = state.items if isinstance(state, Items) else state.entries if isinstance(state, Entries) else [state]
+        if find_unknown(value) or not numbers or held:
             raise RefusedStateError("is a loss of other arguments than numbers", place)
 
     def _constructor(self, value: Instance, place: Place) -> None:
@@ -265,7 +260,6 @@ class _Judge:
 
 _NO_KEYS = {"object_", "number", "integer", "floating", "datetime64", "timedelta64"}
 _LONGEST_KEY = 400
-_MOST_ARGUMENTS = 4
 
 
 def _is_count(value: object) -> bool:

@@ -45,9 +45,10 @@ SCRIPT = textwrap.dedent(
             return
         if event == "open" and isinstance(arguments[0], str | bytes):
             path = os.fsdecode(arguments[0])
-            if not os.path.realpath(path).startswith(tuple(map(os.path.realpath, libraries))) and "mlops-assets-" not in path:
+            inside = os.path.realpath(path).startswith(tuple(map(os.path.realpath, libraries)))
+            if not inside and "mlops-assets-" not in path:
                 seen.append((event, path))
-        elif event.startswith(("socket.connect", "socket.bind", "subprocess.Popen", "os.system", "os.exec", "os.posix_spawn")):
+        elif event.startswith(("socket.connect", "socket.bind", "subprocess.Popen", "os.system", "os.exec", "os.po")):
             seen.append((event, str(arguments)[:100]))
 
 
