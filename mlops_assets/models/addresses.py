@@ -1,18 +1,11 @@
 """Addresses of registries and artifacts: shown without their secrets, and compared by folder."""
 
-import re
 from collections.abc import Iterable
-from urllib.parse import quote, unquote
 
 from mlops_assets.errors import RegistryError
 from mlops_assets.models.artifact_address import ArtifactAddress
-
-_USER_INFO = re.compile(r"(?<=://)[^/@\s'\"]*@")
-# Bounded: without that, a page that repeats "?key" takes minutes.
-_SECRET_PARAMETER = re.compile(
-    r"(?i)([?&;][^=&?;\s'\"]{0,100}(?:password|passwd|pwd|secret|token|key|sig|signature|credential)"
-    r"[^=&?;\s'\"]{0,100}=)[^&\s'\"]+"
-)
+from mlops_assets.redaction.addresses import secrets_in, show_address
+from mlops_assets.redaction.text import redact
 
 
 def strip_credentials(address: str) -> str:
@@ -25,31 +18,17 @@ def strip_credentials(address: str) -> str:
     >>> strip_credentials("sqlite:////srv/a@b/mlflow.db")
     'sqlite:////srv/a@b/mlflow.db'
     """
-    scheme, separator, rest = address.partition("://")
-    if not separator or (rest.startswith("/") and not scheme.startswith("sqlite")):
-        return address
-    if rest.startswith("/"):
-        return address.partition("?")[0]
-    # The last @ ends the user's part even where a password was not percent-encoded as it should be.
-    return f"{scheme}://{re.split('[?#]', rest.rpartition('@')[2])[0]}"
+    return show_address(address)
 
 
 def secrets_of(address: str) -> frozenset[str]:
-    """Every way in which the user's part of `address` may be spelled in somebody else's message."""
-    _, separator, rest = address.partition("://")
-    if not separator or rest.startswith("/") or "@" not in rest:
-        return frozenset()
-    user_info = rest.rpartition("@")[0]
-    password = user_info.partition(":")[2]
-    spellings = {text for written in (user_info, password) for text in (written, unquote(written), quote(written, ""))}
-    return frozenset(text for text in spellings if text)
+    """Every way in which the user's part and the query of `address` may be spelled in somebody else's message."""
+    return secrets_in(address)
 
 
 def redact_secrets(text: str, secrets: Iterable[str] = ()) -> str:
     """Somebody else's message with known secrets, and whatever looks like one in a URL, replaced by ``***``."""
-    for secret in sorted(secrets, key=len, reverse=True):
-        text = text.replace(secret, "***")
-    return _SECRET_PARAMETER.sub(r"\1***", _USER_INFO.sub("***@", text))
+    return redact(text, secrets)
 
 
 def is_below(address: str, folder: str) -> bool:

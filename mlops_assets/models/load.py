@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mlops_assets.errors import ConfigurationError, ModelLoadError
 from mlops_assets.models.loaded_model import LoadedModel
-from mlops_assets.models.mlmodel import ModelDescription
+from mlops_assets.models.mlmodel import PYFUNC, ModelDescription
 from mlops_assets.models.prediction_failure import advise, call_model, name_failure
 from mlops_assets.models.process_cache import ProcessCache
 from mlops_assets.models.reference import ModelReference
@@ -94,6 +94,13 @@ def _pyfunc(folder: Path, reference: ModelReference) -> "PyFuncModel":
     from mlflow.exceptions import MlflowException
 
     description = ModelDescription.read(folder)
+    if PYFUNC not in description.flavors:
+        raise ModelLoadError(
+            f"The model has no flavor {PYFUNC!r}, which says how it predicts",
+            where=where,
+            fix="Log it with MLflow's log_model, with a pyfunc_predict_fn that its estimator has: MLflow writes this "
+            "flavor for no other",
+        )
 
     def load() -> "PyFuncModel":
         copy = WorkingCopy(description)

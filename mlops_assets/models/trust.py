@@ -1,7 +1,7 @@
 """Decide from metadata alone whether a model may be deserialized. Runs before anything of the model is loaded."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -10,9 +10,10 @@ from mlops_assets.models.addresses import is_below
 from mlops_assets.models.flavors import find_code_execution
 from mlops_assets.models.mlmodel import ModelDescription
 from mlops_assets.models.model_uri import VersionUri
+from mlops_assets.models.native_files import check_native_files
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.signed_files import SignedBy, check_signed
-from mlops_assets.models.skops_files import SUFFIX, find_untrusted_types
+from mlops_assets.models.skops_files import SUFFIX, check_state, find_unknown_types
 from mlops_assets.models.trusted_types import TRUSTED_FUNCTIONS, TRUSTED_TYPES
 
 __all__ = ["TRUSTED_FUNCTIONS", "TRUSTED_TYPES", "Origin", "TrustPolicy"]
@@ -68,6 +69,9 @@ class TrustPolicy:
         When given, the version's files must be at one of these addresses or below it.
     signed_by
         When given, the version's files must be signed by it (OpenSSF Model Signing), each of them.
+    native_libraries
+        Load native files (LightGBM, XGBoost, CatBoost, ONNX) that cannot be checked, once a process of its own has
+        survived it. False by default.
     """
 
     allow_pickle: bool = False
@@ -77,6 +81,7 @@ class TrustPolicy:
     required_tags: Mapping[str, str] = field(default_factory=dict)
     allowed_sources: tuple[str, ...] | None = None
     signed_by: SignedBy | None = None
+    native_libraries: bool = False
 
     def check_signed(self, folder: Path, where: str) -> None:
         """The part that comes before any file of the version is parsed.
@@ -100,12 +105,15 @@ class TrustPolicy:
         ------
         TrustError
             It may not; the message names the reason and the line of YAML that would allow it, if one would.
+        ArtifactsMissingError
+            A file that a native library is to read is not there.
         """
         self.check_origin(Origin.of(reference))
         self.check_digest(reference)
         description.paths()
         self._check_flavor(description)
         if self.allow_pickle:
+            check_native_files(description, reference, self.native_libraries)
             return
         reason = find_code_execution(description)
         if reason:
@@ -115,6 +123,7 @@ class TrustPolicy:
                 fix=f"If you trust whoever can write to the registry, add `{ALLOW_PICKLE}` to the model's YAML",
             )
         self._check_skops(description, reference)
+        check_native_files(description, reference, self.native_libraries)
 
     def check_origin(self, origin: Origin) -> None:
         """The part that needs no file: version, tags and place. Asked again, of the reference, before each load.
@@ -183,19 +192,20 @@ class TrustPolicy:
         Raises
         ------
         TrustError, ModelLoadError
-            As `find_untrusted_types`.
+            As `find_unknown_types`.
         """
-        return frozenset().union(*(refused for _, refused in self._refused_types(description)))
-
-    def _refused_types(self, description: ModelDescription) -> Iterator[tuple[str, frozenset[str]]]:
-        for relative in sorted({path for path in description.paths().values() if path.endswith(SUFFIX)}):
-            yield (
-                relative,
-                find_untrusted_types(description.folder / relative) - TRUSTED_TYPES - self.trusted_types,
-            )
+        files = (description.folder / relative for relative in _skops_files(description))
+        return frozenset().union(*map(find_unknown_types, files)) - self.trusted_types
 
     def _check_skops(self, description: ModelDescription, reference: ModelReference) -> None:
-        for relative, refused in self._refused_types(description):
+        for relative in _skops_files(description):
+            refused = check_state(
+                description.folder / relative,
+                relative,
+                self.trusted_types,
+                reference.uri,
+                native_libraries=self.native_libraries,
+            )
             if refused:
                 raise TrustError(
                     f"The model was not loaded, because {relative!r} holds types or functions that are not trusted "
@@ -204,6 +214,10 @@ class TrustPolicy:
                     fix="Look each of them up; those that run nothing of the model's may go into "
                     f"`trust: {{trusted_types: [{_listed(refused)}]}}` in the model's YAML",
                 )
+
+
+def _skops_files(description: ModelDescription) -> list[str]:
+    return sorted({path for path in description.paths().values() if path.endswith(SUFFIX)})
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -16,6 +16,7 @@ from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.registry import Registry
 from mlops_assets.models.registry_limits import RegistryLimits
 from mlops_assets.models.trust import TrustPolicy
+from mlops_assets.redaction.concealed import conceal, reveal
 from mlops_assets.state import state_folder
 
 # With their clients, and so with the connections of those.
@@ -97,6 +98,12 @@ class MlflowRegistry(ReadableModel, dg.ConfigurableResource[Any]):
 
     _registry: Registry | None = PrivateAttr(default=None)
 
+    def __init__(self, **settings: Any) -> None:
+        # Dagster stores what a resource is configured with; a password in it belongs into a variable.
+        addresses = ("tracking_uri", "registry_uri")
+        concealed = {name: conceal(settings[name]) for name in addresses if isinstance(settings.get(name), str)}
+        super().__init__(**{**settings, **concealed})
+
     @property
     def state_folder(self) -> Path:
         """The folder of the embedded default and of the model cache."""
@@ -118,9 +125,10 @@ class MlflowRegistry(ReadableModel, dg.ConfigurableResource[Any]):
         One for all who name the same in a process: Dagster makes this resource anew for each tick of each sensor.
         """
         if self._registry is None:
-            tracking = self.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or self._embedded()
+            tracking = reveal(self.tracking_uri or "") or os.environ.get("MLFLOW_TRACKING_URI") or self._embedded()
             # A registry of the environment's does not belong to a tracking server of the settings'.
-            registry = self.registry_uri or (None if self.tracking_uri else os.environ.get("MLFLOW_REGISTRY_URI"))
+            of_environment = None if self.tracking_uri else os.environ.get("MLFLOW_REGISTRY_URI")
+            registry = reveal(self.registry_uri or "") or of_environment
             of_these = (tracking, registry, self.timeout, self.retries, self._limits())
             self._registry = _REGISTRIES.get(of_these, lambda: Registry(*of_these))
         return self._registry

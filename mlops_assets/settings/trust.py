@@ -89,6 +89,14 @@ class TrustSettings(SettingsGroup):
         examples=[{"key": "keys/models.pub.pem"}],
     )
 
+    native_libraries: bool = Field(
+        default=False,
+        description="Whether to load native model files (LightGBM, XGBoost, CatBoost, ONNX) that cannot be checked, "
+        "which are read by compiled code that a crafted file can crash or take over. True or false; a process of its "
+        "own tries such a file first. Files that can be checked load in either case.",
+        examples=[True],
+    )
+
     @model_validator(mode="after")
     def _digests_and_sources(self) -> "TrustSettings":
         for version, digest in (self.pinned_digests or {}).items():
@@ -112,5 +120,6 @@ class TrustSettings(SettingsGroup):
             pinned_digests=self.pinned_digests,
             required_tags=self.required_tags,
             allowed_sources=tuple(self.allowed_sources) if self.allowed_sources is not None else None,
+            native_libraries=self.native_libraries,
             signed_by=self.signatures.signed_by() if self.signatures is not None else None,
         )
