@@ -5,12 +5,13 @@ MLflow's clients in a process of its own, which is ended when a limit is reached
 """
 
 import os
+import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from mlops_assets.errors import TrustError
-from mlops_assets.models.artifact_address import ArtifactAddress
+from mlops_assets.models.artifact_address import SERVED, ArtifactAddress
 from mlops_assets.models.artifact_budget import Budget, write_blocks
 from mlops_assets.models.artifact_process import run_store
 from mlops_assets.models.digest import model_files
@@ -37,7 +38,7 @@ def fetch_files(
     budget = Budget(operation, str(address))
     if address.scheme == _LOCAL:
         _copy_folder(Path(address.path), target, budget, part)
-    elif address.scheme in ("http", "https", "mlflow-artifacts"):
+    elif address.scheme in SERVED:
         from mlops_assets.models.artifact_server import ArtifactServer
 
         ArtifactServer(address, tracking_uri, operation).download(target, budget, part)
@@ -52,9 +53,9 @@ def add_file(address: ArtifactAddress, file: Path, tracking_uri: str, operation:
         folder = Path(address.path) / part
         folder.mkdir(parents=True, exist_ok=True)
         draft = folder / f".{file.name}.{os.getpid()}.draft"
-        draft.write_bytes(file.read_bytes())
+        shutil.copyfile(file, draft)
         draft.replace(folder / file.name)
-    elif address.scheme in ("http", "https", "mlflow-artifacts"):
+    elif address.scheme in SERVED:
         from mlops_assets.models.artifact_server import ArtifactServer
 
         ArtifactServer(address, tracking_uri, operation).upload(file, part)
@@ -64,6 +65,9 @@ def add_file(address: ArtifactAddress, file: Path, tracking_uri: str, operation:
 
 def add_folder(address: ArtifactAddress, folder: Path, tracking_uri: str, operation: Operation) -> None:
     """Write all files of a local folder into the folder at `address`. Raises as `fetch_files`."""
+    if address.scheme not in (_LOCAL, *SERVED):
+        run_store("upload", address, folder, tracking_uri, Budget(operation, str(address)), "")
+        return
     for file in model_files(folder):
         part = file.parent.relative_to(folder).as_posix()
         add_file(address, file, tracking_uri, operation, part="" if part == "." else part)

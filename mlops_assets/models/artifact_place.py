@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from mlops_assets.errors import RegistryError, TrustError
-from mlops_assets.models.artifact_address import ArtifactAddress
+from mlops_assets.models.artifact_address import SERVED, ArtifactAddress
 from mlops_assets.models.registry_limits import Operation, origin_of
 
 API = "/api/2.0"
@@ -26,7 +26,7 @@ def check_place(
     peer = address.peer
     if peer is None or any(address.is_below(place) for place in allowed):
         return
-    if address.scheme in ("http", "https", "mlflow-artifacts") and is_own(address, tracking_uri, operation):
+    if address.scheme in SERVED and is_own(address, tracking_uri, operation):
         return
     if {peer, peer.rpartition(":")[0]} & {host.lower() for host in operation.limits.artifact_hosts}:
         return

@@ -1,15 +1,23 @@
 """Local folders are read like everything that a registry names: plain files alone, within limits, to their end."""
 
 import os
+import pickle
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mlops_assets.errors import ArtifactsMissingError, MlopsAssetsError, RegistryUnreachableError, TrustError
+from mlops_assets.errors import (
+    ArtifactsMissingError,
+    ConfigurationError,
+    MlopsAssetsError,
+    RegistryUnreachableError,
+    TrustError,
+)
 from mlops_assets.models.artifact_address import ArtifactAddress
 from mlops_assets.models.registry import Registry
 from mlops_assets.models.registry_limits import RegistryLimits
+from mlops_assets.resources.registry import MlflowRegistry
 
 
 @pytest.fixture
@@ -133,3 +141,25 @@ def test_a_store_that_does_not_end_is_ended(tmp_path, monkeypatch):
     )
     with pytest.raises(RegistryUnreachableError, match="took more than 2 seconds"):
         registry.download_files(ArtifactAddress.parse("ftp://127.0.0.1:1/m"), tmp_path, "downloading")
+
+
+def test_limits_come_from_the_settings_then_from_the_environment(monkeypatch):
+    monkeypatch.setenv("MLOPS_ASSETS_MAX_MODEL_FILES", "7")
+    monkeypatch.setenv("MLOPS_ASSETS_ARTIFACT_HOSTS", "Store.example, other:9000")
+    limits = MlflowRegistry(tracking_uri="http://127.0.0.1:1", max_answer_mib=3).address().limits
+    assert (limits.max_model_files, limits.max_answer_mib, limits.max_model_gib) == (7, 3, 32)
+    assert limits.artifact_hosts == ("store.example", "other:9000")
+    assert MlflowRegistry(tracking_uri="http://127.0.0.1:1", max_model_files=9).address().limits.max_model_files == 9
+
+
+@pytest.mark.parametrize("text", ["x", "0", "-1", "nan", "inf", "1e300", "9" * 5_000])
+@pytest.mark.parametrize("name", ["MAX_MODEL_GIB", "MAX_MODEL_FILES", "DOWNLOAD_TIMEOUT"])
+def test_a_variable_that_is_no_limit_is_named(monkeypatch, name, text):
+    monkeypatch.setenv(f"MLOPS_ASSETS_{name}", text)
+    with pytest.raises(ConfigurationError, match=f"MLOPS_ASSETS_{name} is"):
+        Registry("http://127.0.0.1:1")
+
+
+def test_a_registry_that_travels_keeps_its_limits():
+    limits = RegistryLimits(max_model_files=5, artifact_hosts=("a",))
+    assert pickle.loads(pickle.dumps(Registry("http://127.0.0.1:1", limits=limits))).limits == limits

@@ -1,11 +1,14 @@
 """The registry is a peer on a network: whatever it answers ends in an error of ours, in time, and leaks nothing."""
 
+import shutil
 import time
 import traceback
+from pathlib import Path
 
 import pytest
 
 from mlops_assets.errors import MlopsAssetsError, RegistryError, RegistryUnreachableError, TrustError
+from mlops_assets.models import registry_connection
 from mlops_assets.models.logged_models import pin_logged
 from mlops_assets.models.model_uri import LoggedModelUri, RunModelUri
 from mlops_assets.models.registry import Registry
@@ -133,6 +136,23 @@ def test_no_file_is_written_to_another_host(server, elsewhere, tmp_path):
     place = registry.place_of(registry.version("m", 1))
     assert "on another host" in failure(lambda: registry.add_files(place, tmp_path / "model.sig", "signing"))
     assert elsewhere.seen == []
+
+
+@pytest.mark.parametrize(("place", "allowed"), [("models/7/m", True), ("other/7/m", False), ("models-2/7/m", False)])
+def test_the_servers_artifact_root_is_allowed(server, cache, saved, monkeypatch, place, allowed):
+    """A server that does not serve files itself: its clients read them where it was started with."""
+    store = "abfss://box@account.dfs.core.windows.net"
+    server.answers[f"{API}/experiments/get"] = lambda handler: handler.say(
+        {"experiment": {"experiment_id": "0", "name": "Default", "artifact_location": f"{store}/models/0"}}
+    )
+    server.place = f"{store}/{place}"
+    monkeypatch.setattr(
+        registry_connection, "fetch_files", lambda _, target, *__, **___: Path(shutil.copytree(saved, target))
+    )
+    if allowed:
+        assert opened(server).pin("m", 1, cache).location == server.place
+    else:
+        assert "on another host" in failure(lambda: opened(server).pin("m", 1, cache), TrustError)
 
 
 # --- time ---
