@@ -32,6 +32,7 @@ def score(
     iso_datetimes: bool = False,
     max_rejected: int | float = 0,
     rejected: str | PathLike[str] | None = None,
+    show_values: bool = False,
     allow_pickle: bool = False,
     trusted_types: Sequence[str] = (),
     tracking_uri: str | None = None,
@@ -64,6 +65,8 @@ def score(
         Null or NaN in a required column: reject the row, or let the model see it. Read ISO 8601 text as datetimes.
     max_rejected, rejected
         Rows that may be refused: a count, or a fraction such as 0.01. Where they are written (.parquet or .csv).
+    show_values
+        Whether errors show refused values, and the first row keys where the model fails.
     allow_pickle, trusted_types
         Load models whose loading runs their own code. Further types to trust in skops files.
     tracking_uri, registry_uri
@@ -94,6 +97,7 @@ def score(
         iso_datetimes=iso_datetimes,
         max_rejected=max_rejected,
         rejected=fspath(rejected) if rejected is not None else None,
+        show_values=show_values,
         allow_pickle=allow_pickle,
         trusted_types=tuple(trusted_types),
         tracking_uri=tracking_uri,
@@ -130,6 +134,7 @@ def explain(
     iso_datetimes: bool = False,
     max_rejected: int | float = 0,
     rejected: str | PathLike[str] | None = None,
+    show_values: bool = False,
     allow_pickle: bool = False,
     trusted_types: Sequence[str] = (),
     tracking_uri: str | None = None,
@@ -148,7 +153,7 @@ def explain(
     seed, mode, background_rows, interactions, space, output
         See `ExplainConfig`.
     model, table, row_key, columns, types, format, delimiter, missing, iso_datetimes, max_rejected, rejected, \
-allow_pickle, trusted_types, tracking_uri, registry_uri, workers
+show_values, allow_pickle, trusted_types, tracking_uri, registry_uri, workers
         As for `score`.
 
     Returns
@@ -176,6 +181,7 @@ allow_pickle, trusted_types, tracking_uri, registry_uri, workers
         iso_datetimes=iso_datetimes,
         max_rejected=max_rejected,
         rejected=fspath(rejected) if rejected is not None else None,
+        show_values=show_values,
         allow_pickle=allow_pickle,
         trusted_types=tuple(trusted_types),
         tracking_uri=tracking_uri,
