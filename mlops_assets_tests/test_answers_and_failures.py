@@ -215,7 +215,7 @@ def test_the_functions_name_the_first_rows_where_values_may_be_shown(registry, w
     with pytest.raises(PredictionError) as hidden:
         work("m", rows, **given)
     assert "id=100" not in str(hidden.value)
-    with pytest.raises(ContractError, match=r"id=103 \(age: missing_value, it is nan\)"):
+    with pytest.raises(ContractError, match=r"id=103 \(age: missing_value, it is None\)"):
         work("m", rows.assign(age=rows["age"].where(rows["id"] != 103)), show_values=True, **given)
 
 

@@ -262,7 +262,7 @@ def _kinds_converter(
     except TypeError as error:
         raise RefusedError(f"it {_several_kinds(column) or 'holds values of another kind'}: {error}") from error
     if _mark(column) == "sql":
-        if stored := column.metadata[DECLARED].decode():
+        if stored := column.metadata.get(DECLARED, b"").decode():
             converter_of(pa.type_for_alias(stored))  # refused as a column of nothing else is
         return sql_values_converter(result, converter_of)
     if _mark(column) == "untyped":

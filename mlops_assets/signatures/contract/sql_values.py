@@ -2,16 +2,18 @@
 
 import re
 from collections.abc import Callable
+from decimal import Decimal
 
 import pyarrow as pa
 
-from mlops_assets.signatures.contract.json_values import kinds_converter
-from mlops_assets.signatures.contract.rejection_reasons import any_failure
+from mlops_assets.signatures.contract.json_values import UnfitJsonError, kinds_converter
+from mlops_assets.signatures.contract.rejection_reasons import Reason, any_failure
 from mlops_assets.signatures.contract.scalar_converters import Converter
 from mlops_assets.signatures.contract.text_parsing import parse_iso
 
-_LITERAL = re.compile(r"(?s)(x|DATE |TIMESTAMP )?'(.*)'")
+_LITERAL = re.compile(r"(?s)(x|DATE |TIMESTAMP |DECIMAL )?'(.*)'")
 _INTEGER = re.compile(r"-?[0-9]+")
+_MOST_DIGITS = 76
 _WORDS = {"TRUE": True, "FALSE": False}
 
 
@@ -41,6 +43,12 @@ def quoted_text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
+def numeric_literal(text: str) -> str:
+    """A number of any size as an SQL literal; NaN and infinities, which some databases have, as they are."""
+    number = Decimal(text)
+    return f"DECIMAL '{text}'" if number.is_finite() else repr(float(number))
+
+
 def time_of(text: str, *, date: bool) -> pa.Scalar | None:
     """ISO 8601 text as a date, else as a timestamp in microseconds or, where it is finer or has a zone, nanoseconds."""
     for kind in (pa.date32(), pa.timestamp("us"))[0 if date else 1 :]:
@@ -66,6 +74,18 @@ def _typed(text: object) -> tuple[object, pa.DataType]:
         return inner, pa.string()
     if kind == "x":
         return bytes.fromhex(inner), pa.binary()
+    if kind == "DECIMAL ":
+        return _typed_decimal(Decimal(inner))
     time = time_of(inner, date=kind == "DATE ")
     assert time is not None  # `literal_of` of the reader writes only what this reads
     return time.cast(pa.int32() if pa.types.is_date32(time.type) else pa.int64()).as_py(), time.type
+
+
+def _typed_decimal(number: Decimal) -> tuple[Decimal, pa.DataType]:
+    _, digits, exponent = number.as_tuple()
+    assert isinstance(exponent, int)  # finite
+    scale = max(0, -exponent)
+    precision = max(len(digits) + max(exponent, 0), scale, 1)
+    if precision > _MOST_DIGITS:
+        raise UnfitJsonError(Reason.OUT_OF_RANGE)
+    return number, (pa.decimal128 if precision <= 38 else pa.decimal256)(precision, scale)
