@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from mlflow.types import ColSpec, Schema
 
-from mlops_assets.errors import ConfigurationError, MissingExtraError, TableError
+from mlops_assets.errors import ConfigurationError, ContractError, MissingExtraError, TableError
 from mlops_assets.scoring.apply_contract import apply_contract
 from mlops_assets.signatures.contract.contract import ContractPolicy
 from mlops_assets.tables.sql.address import SqlAddress
@@ -236,13 +236,19 @@ def verdicts(source: SqlSource, kind: str, scratch: Path) -> dict[int, object]:
     schema = Schema([ColSpec(kind, "x", required=False)])
     with apply_contract(source.open(), schema, ContractPolicy(), scratch) as result:
         accepted = {row["id"]: row["x"] for row in result.accepted.reader().read_all().to_pylist()}
-        rejected = {row["id"]: row["reasons"][0]["code"] for row in result.rejected.reader().read_all().to_pylist()}
+        refused = result.rejected.reader().read_all().select(["id", "reasons"]).to_pylist()
+        rejected = {row["id"]: row["reasons"][0]["code"] for row in refused}
+        if rejected:  # each failure can be shown
+            with pytest.raises(ContractError, match="x: .*, it is "):
+                result.check_limit(0, "here", show_values=True)
     return accepted | rejected
 
 
 @pytest.mark.parametrize("url", ["duckdb"], indirect=True)
 def test_duckdb_types_that_arrow_would_narrow(address):
-    raw(address, "CREATE TABLE a (h HUGEINT, u UHUGEINT, at TIMETZ, bits BIT, big BIGNUM, e ENUM('x', 'y'), id UUID)")
+    raw(
+        address, "CREATE TABLE a (h HUGEINT, u UHUGEINT, zoned TIMETZ, bits BIT, big BIGNUM, e ENUM('x', 'y'), id UUID)"
+    )
     raw(
         address,
         f"INSERT INTO a VALUES ({2**127 - 1}, {2**128 - 1}, '01:02:03+02', '0101', '{10**60 + 1}', 'y', "
@@ -252,7 +258,7 @@ def test_duckdb_types_that_arrow_would_narrow(address):
         first, second = rows(source)
         assert (first["h"], first["u"]) == (Decimal(2**127 - 1), Decimal(2**128 - 1))
         assert (second["h"], second["u"]) == (Decimal(-3), Decimal(3))
-        assert (first["at"], first["bits"], first["big"]) == ("01:02:03+02", "0101", str(10**60 + 1))
+        assert (first["zoned"], first["bits"], first["big"]) == ("01:02:03+02", "0101", str(10**60 + 1))
         assert (first["e"], first["id"]) == ("y", "00000000-0000-0000-0000-000000000001")
 
 
@@ -300,3 +306,15 @@ def test_postgresql_types_that_the_driver_hands_over_as_others(address):
     for name, kind in {"cash": "money", "o": "oid", "amounts": r"numeric\[\]"}.items():
         with pytest.raises(TableError, match=rf"cannot be read: '{name}' \({kind}\).*\"{name}\"::text"):
             SqlSource(address, query=f"SELECT {name} FROM a").open()
+
+
+@pytest.mark.parametrize("url", ["duckdb"], indirect=True)
+def test_a_row_key_beyond_the_years_of_python_can_be_named(address, tmp_path):
+    raw(address, "CREATE TABLE a (id TIMESTAMP, x INTEGER)")
+    raw(address, "INSERT INTO a VALUES ('294000-01-01', 1), ('294000-01-01', 2)")
+    table = SqlSource(address, TableName("a"), row_key=("id",)).open()
+    with (
+        pytest.raises(TableError, match=r"9215576668800000000 \(timestamp\[us\]\)"),
+        apply_contract(table, Schema([ColSpec("long", "x")]), ContractPolicy(), tmp_path),
+    ):
+        pass
