@@ -4,13 +4,13 @@ import pyarrow as pa
 
 
 def python_value(value: pa.Scalar) -> object:
-    """The value; a description of a date, time or duration that Python's classes do not reach (the year 294000)."""
+    """The value; a description of what Python's classes do not hold: the year 294000, bytes that are no UTF-8."""
     try:
         return value.as_py()
     except (OverflowError, ValueError):
         kind = value.type
         if not pa.types.is_temporal(kind):
-            return f"a {kind} that holds times beyond Python's"
+            return f"a {kind} that Python cannot hold"
         ticks = value.cast(pa.int32() if kind.bit_width == 32 else pa.int64()).as_py()
         return f"{ticks} ({kind})"
 

@@ -57,6 +57,12 @@ class JsonLinesFiles(FileFormat):
                 try:
                     table = _read_json(block, self.declared)
                     is_added, count = kinds.add_table(table), table.num_rows
+                except RecursionError as error:
+                    raise TableError(
+                        f"A value after row {rows} is nested more deeply than Python follows",
+                        where=file.uri,
+                        fix="Write flatter values, or leave the column out of the file",
+                    ) from error
                 except pa.ArrowInvalid as error:
                     refused, is_added, count = error, False, sum(not line.isspace() for line in _lines_in(block))
                 if not is_added and not kinds.add_lines(_lines_in(block)) and refused is not None:

@@ -239,7 +239,7 @@ def verdicts(source: SqlSource, kind: str, scratch: Path) -> dict[int, object]:
         refused = result.rejected.reader().read_all().select(["id", "reasons"]).to_pylist()
         rejected = {row["id"]: row["reasons"][0]["code"] for row in refused}
         if rejected:  # each failure can be shown
-            with pytest.raises(ContractError, match="x: .*, it is "):
+            with pytest.raises(ContractError, match=r"x: .*, it is "):
                 result.check_limit(0, "here", show_values=True)
     return accepted | rejected
 
