@@ -9,13 +9,18 @@ import os
 import resource
 import signal
 import sys
+import threading
+from collections.abc import Mapping
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
 
 import dagster as dg
 
+import mlops_assets
 from mlops_assets.component import build_model_definitions
 from mlops_assets.errors import user_error
 from mlops_assets.resources.defaults import default_resources
@@ -52,6 +57,9 @@ def run_once(
     executor: str = "in_process",
     largest_file: int | None = None,
     killed_at: int | None = None,
+    outputs: dict[str, Any] | None = None,
+    killed_at_call: int | None = None,
+    environment: Mapping[str, str] | None = None,
     verdict: Path | None = None,
 ) -> None:
     """Run the explanations job on one table with one version; exits with 0 on success.
@@ -65,10 +73,21 @@ def run_once(
     killed_at
         The process kills itself at this one of its moments: those in which it opens, renames, makes or removes a file
         among the tables or in the state folder.
+    outputs
+        The settings of the tables' place; local Parquet files where it is left out, and moments are counted. Elsewhere
+        the moments are the calls of functions that publish tables: most of what a database does opens no file.
+    killed_at_call
+        As `killed_at`, of those.
+    environment
+        Variables that are set first.
     verdict
         Where the failures' messages are written, or how many such moments there were.
     """
-    moments = count_moments((str(root / "tables"), str(root / ".mlops_assets")), killed_at)
+    os.environ.update(environment or {})
+    if outputs is None:
+        moments = count_moments((str(root / "tables"), str(root / ".mlops_assets")), killed_at)
+    else:
+        moments = count_calls(killed_at_call)
     if largest_file is not None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
@@ -77,7 +96,7 @@ def run_once(
             "m",
             root,
             inputs={"path": inputs, "row_key": ["flower"]},
-            outputs={"path": "tables"},
+            outputs=outputs or {"path": "tables"},
             executor=executor,
             contract={"compatibility": "NONE"},
         ),
@@ -114,4 +133,20 @@ def count_moments(folders: tuple[str, ...], killed_at: int | None) -> list[int]:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     sys.addaudithook(hook)
+    return count
+
+
+def count_calls(killed_at: int | None) -> list[int]:
+    """Count calls of functions of the rooms that publish, in all threads, and die at a given one."""
+    count, package = [0], str(Path(mlops_assets.__file__).parent)
+    rooms = tuple(f"{package}/{room}/" for room in ("tables", "storage", "io_managers"))
+
+    def hook(frame: FrameType, event: str, _argument: object) -> None:
+        if event == "call" and frame.f_code.co_filename.startswith(rooms):
+            count[0] += 1
+            if count[0] == killed_at:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.setprofile(hook)
+    sys.setprofile(hook)
     return count

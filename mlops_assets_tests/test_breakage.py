@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import dagster as dg
 import numpy as np
 import pandas as pd
 import pytest
@@ -170,6 +171,8 @@ def test_a_full_disk_is_named_and_the_tables_stay(place, tmp_path):
     assert os.strerror(errno.EFBIG) in message
     assert "tables/sample_explanations.parquet" in message
     assert "Check the disk's space" in message
+    assert "m/sample_explanations is as it was before this run, and this run has published" in message
+    assert "'m/predictions'" in message
     after = contents(place.tables)
     assert set(after) == set(before)
     for name in ("sample_explanations.parquet", "model_explanations.parquet", "explanation_report.html"):
@@ -214,6 +217,41 @@ def test_a_run_whose_samples_were_replaced_fails_and_the_other_runs_tables_stand
     assert "Another run has replaced" in done.error()
     assert "m/input_samples" in done.error()
     assert contents(done.tables) == others[0]
+
+
+def check_alone(done, instance, asset: str) -> dict[str, dg.AssetCheckEvaluation]:
+    """The checks of one asset, run by themselves, as in the UI."""
+    keys = {key for key in checks_of(done.definitions) if key.asset_key.path[-1] == asset}
+    job = done.definitions.resolve_job_def("m_explanations_job")
+    quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+    result = job.get_subset(asset_selection=set(), asset_check_selection=keys).execute_in_process(
+        instance=instance, run_config=quiet, raise_on_error=False
+    )
+    return {check.check_name: check for check in result.get_asset_check_evaluations()}
+
+
+def checks_of(definitions: dg.Definitions) -> set[dg.AssetCheckKey]:
+    return {spec.key for each in definitions.asset_checks or () for spec in each.check_specs}
+
+
+def test_tables_that_two_runs_have_published_are_noticed_by_the_next_check(iris, run, tmp_path, instance):
+    """Each is whole, and as many rows as before: a disk was full between them."""
+    features, _ = iris
+    tables = tmp_path / "tables"
+    assert run(features, outputs={"path": str(tables)}).success
+    kept = {path: path.read_bytes() for path in tables.glob("*.parquet")}
+    other = features.copy()
+    other.iloc[3, 0] += 1
+    second = run(other, outputs={"path": str(tables)})
+    assert second.success
+    for name, check in (("rejected_samples", "nothing_lost"), ("predictions", "one_row_per_input")):
+        new = (tables / f"{name}.parquet").read_bytes()
+        (tables / f"{name}.parquet").write_bytes(kept[tables / f"{name}.parquet"])
+        result = check_alone(second, instance, name)[check]
+        assert not result.passed, name
+        assert "Materialize the whole family again" in result.description
+        (tables / f"{name}.parquet").write_bytes(new)
+        assert check_alone(second, instance, name)[check].passed
 
 
 def test_a_run_whose_pin_was_replaced_does_not_go_on_with_the_others(iris, registry, run, monkeypatch):

@@ -16,6 +16,8 @@ DIGEST = "mlops_assets.model_digest"
 SIGNATURE = "mlops_assets.signature_hash"
 INPUTS = "mlops_assets.inputs_version"
 DATA_VERSION = "mlops_assets.data_version"
+# A field of `Provenance.extra`: tables that one step makes say the same, so that one of them alone is noticed.
+PUBLISHED_TOGETHER = "published_together"
 RESERVED = (ROW_KEY, MODEL, MODEL_URI, DIGEST, SIGNATURE, INPUTS, DATA_VERSION)
 
 

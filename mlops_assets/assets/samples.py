@@ -8,7 +8,8 @@ import dagster as dg
 import pyarrow as pa
 from pydantic import Field
 
-from mlops_assets.arrow.provenance import Provenance, with_provenance
+from mlops_assets.arrow.content_hash import hash_of
+from mlops_assets.arrow.provenance import PUBLISHED_TOGETHER, Provenance, with_provenance
 from mlops_assets.arrow.spool import Spool, scratch_folder
 from mlops_assets.assets.inputs import observe_inputs
 from mlops_assets.assets.streams import input_table
@@ -18,6 +19,7 @@ from mlops_assets.io_managers.champion import ChampionIOManager
 from mlops_assets.metadata import list_names, table_metadata
 from mlops_assets.models.missing_values import MissingProposal, propose_where_known
 from mlops_assets.naming import CHAMPION_MODEL, INPUT_SAMPLES, MODEL_SIGNATURE, REJECTED_SAMPLES, ModelNames
+from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.scoring.apply_contract import ContractResult, apply_contract
 from mlops_assets.settings.groups import ContractSettings
 from mlops_assets.settings.tables import InputsSettings, OutputsSettings
@@ -79,6 +81,7 @@ def sample_assets(
             )
         },
     )
+    @redact_errors
     def samples(
         context: dg.AssetExecutionContext, config: SamplesConfig, model_signature: str, inputs: Any
     ) -> Iterator[dg.MaterializeResult[pa.RecordBatchReader]]:
@@ -103,6 +106,7 @@ def sample_assets(
                 counts["ignored_columns"] = list_names(conformed.ignored)
                 context.log.info(f"Columns that the signature does not name: {list_names(conformed.ignored)}")
 
+            together = hash_of(conformed.accepted_hash, conformed.rejected_hash)
             observe_inputs(context, names, inputs_settings, source, conformed.ignored, conformed.rows)
 
             def result(
@@ -113,7 +117,7 @@ def sample_assets(
                     model=names.model,
                     signature_hash=signature_hash(model_signature),
                     data_version=content,
-                    extra={"rows_read": str(conformed.rows)} | parts,
+                    extra={"rows_read": str(conformed.rows), PUBLISHED_TOGETHER: together} | parts,
                 )
                 return dg.MaterializeResult(
                     asset_key=names.key(name),

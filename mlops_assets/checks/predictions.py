@@ -13,6 +13,7 @@ from mlops_assets.checks.failures import TOGETHER_AGAIN, end_with_reasons
 from mlops_assets.io_managers.run_partition import of_the_run
 from mlops_assets.metadata import quote_markdown, strip_markup, table_metadata
 from mlops_assets.naming import INPUT_SAMPLES, MODEL_SIGNATURE, PREDICTIONS, ModelNames
+from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.scoring.finite import OUTPUT_COLUMNS, find_not_finite
 from mlops_assets.scoring.key_agreement import compare_keys
 from mlops_assets.scoring.prediction_columns import model_output_columns
@@ -31,8 +32,8 @@ def prediction_checks(names: ModelNames) -> dg.AssetChecksDefinition:
                 asset=key,
                 additional_deps=[names.key(INPUT_SAMPLES)],
                 blocking=True,
-                description="Compares the row keys of predictions and input_samples: each once, in order. If it fails: "
-                "materialize the whole family again.",
+                description="Compares the row keys of predictions and input_samples: each once, in order, and of the "
+                "rows that input_samples holds now. If it fails: materialize the whole family again.",
             ),
             dg.AssetCheckSpec(
                 "within_output_signature",
@@ -61,6 +62,7 @@ def prediction_checks(names: ModelNames) -> dg.AssetChecksDefinition:
             MODEL_SIGNATURE: dg.AssetIn(key=names.key(MODEL_SIGNATURE)),
         },
     )
+    @redact_errors
     @end_with_reasons
     def predictions_are_sound(
         _context: dg.AssetCheckExecutionContext,
@@ -82,12 +84,18 @@ def _one_row_per_input(
 ) -> dg.AssetCheckResult:
     key_columns = list(source.row_key)
     agreement = compare_keys(rows_of(input_samples, key_columns), rows_of(predictions, key_columns), source.row_key)
+    version = Provenance.of(input_samples.schema).data_version
+    same_rows = version is None or source.inputs_version is None or version == source.inputs_version
+    reasons = (
+        *([] if agreement.agrees else [_first_difference(agreement.first_difference)]),
+        *([] if same_rows else ["input_samples holds other values than those that were predicted"]),
+    )
     return dg.AssetCheckResult(
         check_name="one_row_per_input",
         asset_key=key,
-        passed=agreement.agrees,
+        passed=not reasons,
         description=f"{agreement.actual} predictions for {agreement.expected} input rows, key by key"
-        + ("" if agreement.agrees else f": {_first_difference(agreement.first_difference)}. {TOGETHER_AGAIN}"),
+        + (f": {', and '.join(reasons)}. {TOGETHER_AGAIN}" if reasons else ""),
         metadata={
             "input_rows": agreement.expected,
             "prediction_rows": agreement.actual,

@@ -6,7 +6,7 @@ from pathlib import Path
 import dagster as dg
 import pyarrow.dataset as ds
 
-from mlops_assets.arrow.provenance import Provenance
+from mlops_assets.arrow.provenance import PUBLISHED_TOGETHER, Provenance
 from mlops_assets.arrow.spool import scratch_folder
 from mlops_assets.arrow.unique_keys import check_unique
 from mlops_assets.arrow.views import rows_of
@@ -15,6 +15,7 @@ from mlops_assets.errors import TableError
 from mlops_assets.io_managers.run_partition import of_the_run
 from mlops_assets.metadata import quote_markdown, strip_markup
 from mlops_assets.naming import INPUT_SAMPLES, REJECTED_SAMPLES, ModelNames
+from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.state import state_folder
 
 _NO_ROW = (
@@ -47,6 +48,7 @@ def sample_checks(names: ModelNames, root: Path) -> dg.AssetChecksDefinition:
         ],
         ins={INPUT_SAMPLES: of_the_run(names, INPUT_SAMPLES)},
     )
+    @redact_errors
     @end_with_reasons
     def samples_are_usable(
         _context: dg.AssetCheckExecutionContext, input_samples: ds.Dataset
@@ -94,7 +96,8 @@ def rejection_checks(names: ModelNames) -> dg.AssetChecksDefinition:
                 additional_deps=[names.key(INPUT_SAMPLES)],
                 blocking=True,
                 description="Compares the number of rows that were read with those in input_samples and "
-                "rejected_samples: each row is in one of them. If it fails: materialize the whole family again.",
+                "rejected_samples: each row is in one of them, and both are of one run. If it fails: "
+                "materialize the whole family again.",
             )
         ],
         ins={
@@ -102,18 +105,24 @@ def rejection_checks(names: ModelNames) -> dg.AssetChecksDefinition:
             INPUT_SAMPLES: of_the_run(names, INPUT_SAMPLES),
         },
     )
+    @redact_errors
     @end_with_reasons
     def nothing_lost(
         _context: dg.AssetCheckExecutionContext, rejected_samples: ds.Dataset, input_samples: ds.Dataset
     ) -> Iterator[dg.AssetCheckResult]:
         accepted, rejected = input_samples.count_rows(), rejected_samples.count_rows()
-        read = int(Provenance.of(rejected_samples.schema).extra["rows_read"])
+        of_accepted, of_rejected = (Provenance.of(each.schema).extra for each in (input_samples, rejected_samples))
+        read = int(of_rejected["rows_read"])
+        # Tables of 0.1 do not say what they were published with.
+        same_run = of_accepted.get(PUBLISHED_TOGETHER) == of_rejected.get(PUBLISHED_TOGETHER)
+        passed = same_run and read == accepted + rejected
         result = dg.AssetCheckResult(
             check_name="nothing_lost",
             asset_key=key,
-            passed=read == accepted + rejected,
-            description=f"{read} rows were read: {accepted} are in input_samples, {rejected} in rejected_samples"
-            + ("" if read == accepted + rejected else f". {TOGETHER_AGAIN}"),
+            passed=passed,
+            description=(f"{read} rows were read: {accepted} are in input_samples, {rejected} in rejected_samples")
+            + ("" if same_run else ". The two tables are of different runs: one of the runs ended between them")
+            + ("" if passed else f". {TOGETHER_AGAIN}"),
             metadata={"rows_read": read, "rows_accepted": accepted, "rows_rejected": rejected},
         )
         yield result

@@ -10,6 +10,7 @@ from mlops_assets.commands.init import INIT
 from mlops_assets.commands.journal import JOURNAL
 from mlops_assets.commands.report import REPORT
 from mlops_assets.commands.score import SCORE
+from mlops_assets.commands.sign_model import SIGN_MODEL
 from mlops_assets.commands.status import STATUS
 from mlops_assets.commands.verify import EXPLAIN_RECEIPT, VERIFY
 
@@ -25,5 +26,6 @@ COMMANDS: tuple[Command, ...] = (
     EXPLAIN_RECEIPT,
     JOURNAL,
     COMPARE,
+    SIGN_MODEL,
     COMPLETION,
 )

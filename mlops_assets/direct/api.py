@@ -35,6 +35,7 @@ def score(
     show_values: bool = False,
     allow_pickle: bool = False,
     trusted_types: Sequence[str] = (),
+    native_libraries: bool = False,
     tracking_uri: str | None = None,
     registry_uri: str | None = None,
     workers: int | Literal["auto"] = "auto",
@@ -67,8 +68,9 @@ def score(
         Rows that may be refused: a count, or a fraction such as 0.01. Where they are written (.parquet or .csv).
     show_values
         Whether errors show refused values, and the first row keys where the model fails.
-    allow_pickle, trusted_types
-        Load models whose loading runs their own code. Further types to trust in skops files.
+    allow_pickle, trusted_types, native_libraries
+        Load models whose loading runs their own code. Further types to trust in skops files. Load native model files
+        that cannot be checked.
     tracking_uri, registry_uri
         MLflow's; None: those of `mlflow.set_tracking_uri` and the environment, else the project's embedded registry.
     workers
@@ -100,6 +102,7 @@ def score(
         show_values=show_values,
         allow_pickle=allow_pickle,
         trusted_types=tuple(trusted_types),
+        native_libraries=native_libraries,
         tracking_uri=tracking_uri,
         registry_uri=registry_uri,
         workers=workers,
@@ -137,6 +140,7 @@ def explain(
     show_values: bool = False,
     allow_pickle: bool = False,
     trusted_types: Sequence[str] = (),
+    native_libraries: bool = False,
     tracking_uri: str | None = None,
     registry_uri: str | None = None,
     workers: int | Literal["auto"] = "auto",
@@ -153,7 +157,7 @@ def explain(
     seed, mode, background_rows, interactions, space, output
         See `ExplainConfig`.
     model, table, row_key, columns, types, format, delimiter, missing, iso_datetimes, max_rejected, rejected, \
-show_values, allow_pickle, trusted_types, tracking_uri, registry_uri, workers
+show_values, allow_pickle, trusted_types, native_libraries, tracking_uri, registry_uri, workers
         As for `score`.
 
     Returns
@@ -184,6 +188,7 @@ show_values, allow_pickle, trusted_types, tracking_uri, registry_uri, workers
         show_values=show_values,
         allow_pickle=allow_pickle,
         trusted_types=tuple(trusted_types),
+        native_libraries=native_libraries,
         tracking_uri=tracking_uri,
         registry_uri=registry_uri,
         workers=workers,

@@ -25,7 +25,7 @@ class DirectSettings:
         Where refused rows are written; None: nowhere.
     show_values
         Whether errors show refused values, and the first row keys where the model fails.
-    allow_pickle, trusted_types
+    allow_pickle, trusted_types, native_libraries
         What the model may do when it is loaded; see `TrustPolicy`.
     tracking_uri, registry_uri
         MLflow's; None: those of the environment, else the project's embedded registry.
@@ -45,6 +45,7 @@ class DirectSettings:
     show_values: bool = False
     allow_pickle: bool = False
     trusted_types: tuple[str, ...] = ()
+    native_libraries: bool = False
     tracking_uri: str | None = None
     registry_uri: str | None = None
     workers: int | Literal["auto"] = "auto"
@@ -66,4 +67,8 @@ class DirectSettings:
     @property
     def trust(self) -> TrustPolicy:
         """The policy that decides whether the model is loaded."""
-        return TrustPolicy(allow_pickle=self.allow_pickle, trusted_types=frozenset(self.trusted_types))
+        return TrustPolicy(
+            allow_pickle=self.allow_pickle,
+            trusted_types=frozenset(self.trusted_types),
+            native_libraries=self.native_libraries,
+        )

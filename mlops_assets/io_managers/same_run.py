@@ -14,9 +14,10 @@ from weakref import WeakKeyDictionary
 
 import dagster as dg
 
-from mlops_assets.errors import ConcurrentRunError
-from mlops_assets.storage.location import Location, translate_os_errors
+from mlops_assets.errors import ConcurrentRunError, TableError, list_some, strip_ends
+from mlops_assets.storage.location import Location
 from mlops_assets.storage.locks import lock_file
+from mlops_assets.storage.os_errors import translate_os_errors
 
 if TYPE_CHECKING:
     from dagster._core.execution.context.system import StepExecutionContext
@@ -148,6 +149,44 @@ def refuse_replaced(context: dg.OutputContext) -> None:
         raise ConcurrentRunError(
             "Another run has replaced what this step was made from", where=_name(seen.key, changed[0]), fix=_FIX
         )
+
+
+@contextmanager
+def name_published(context: dg.OutputContext) -> Iterator[None]:
+    """Enclose a publish: where it fails, the error says which tables of this run are published already.
+
+    They and the table that failed are of different runs, until one succeeds.
+    """
+    try:
+        yield
+    except ConcurrentRunError:
+        raise
+    except TableError as error:
+        made = dict.fromkeys(_name(key, partition) for key, partition in _materialized(context))
+        if not made:
+            raise
+        asset = _name(context.asset_key, context.partition_key if context.has_asset_partitions else None)
+        remedy = (
+            f"{strip_ends(error.fix or 'Correct it')}, and run again: {asset} is as it was before this run, and this "
+            f"run has published {list_some(tuple(made))}"
+        )
+        raise type(error)(error.what, where=error.where, fix=remedy) from error.__cause__
+
+
+def _materialized(context: dg.OutputContext) -> Iterator[tuple[dg.AssetKey, str | None]]:
+    """What the run of this step has published of the same model so far."""
+    cursor: str | None = None
+    while True:
+        found = context.step_context.instance.get_records_for_run(
+            context.run_id, cursor, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION, limit=EVENTS_AT_ONCE
+        )
+        for record in found.records:
+            materialization = record.asset_materialization
+            if materialization is not None and materialization.asset_key.path[:-1] == context.asset_key.path[:-1]:
+                yield materialization.asset_key, materialization.partition
+        if not found.has_more:
+            return
+        cursor = found.cursor
 
 
 def _name(key: dg.AssetKey, partition: str | None) -> str:

@@ -26,13 +26,15 @@ from mlops_assets.metadata import prefix_floats, shorten_text, strip_markup, tab
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.signature_of_version import signature_of_version
 from mlops_assets.naming import INPUT_SAMPLES, NOTIFIER, REGISTRY, ModelNames
+from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.resources.binding import initialize_resources, job_with_defaults
 from mlops_assets.resources.journal import ChampionJournal
 from mlops_assets.resources.notifier import deliver
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.resources.retries import retry_when_unreachable
-from mlops_assets.settings.groups import ContractSettings, ExplainSettings, PredictSettings, TrustSettings
+from mlops_assets.settings.groups import ContractSettings, ExplainSettings, PredictSettings
 from mlops_assets.settings.tables import InputsSettings
+from mlops_assets.settings.trust import TrustSettings
 
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature
@@ -82,6 +84,9 @@ def validation_job(
 
         version: int = Field(description="Number of the registered version to try.", gt=0)
         rows: int = Field(default=1000, description="Rows of the inputs to try it on, at most.", gt=0)
+        minutes: float = Field(
+            default=60, description="Minutes after which the version has failed, whatever it still does.", gt=0
+        )
 
     needed = {names.champion_store, names.loader, names.journal, *(settings.inputs.readers(names) or (names.tables,))}
 
@@ -92,8 +97,9 @@ def validation_job(
         "explains, and how far its answers are from the champion's.",
         out=dg.Out(dg.Nothing),
     )
+    @redact_errors
     def validate_version(context: dg.OpExecutionContext, config: ValidationConfig) -> None:
-        from mlops_assets.validation.candidate import validate_candidate
+        from mlops_assets.validation.in_child import validate_in_child
         from mlops_assets.validation.verdict import TAG, CandidateVerdict, Finding
 
         registry: MlflowRegistry = getattr(context.resources, REGISTRY)
@@ -106,10 +112,11 @@ def validation_job(
             else:
                 champion = _champion(registry, names, alias_or_version, trust)
                 with initialize_resources(context, resources, needed) as model_resources:
-                    verdict = validate_candidate(
+                    verdict = validate_in_child(
                         candidate,
                         champion,
                         _trial(model_resources, names, alias_or_version, settings, candidate, champion, config.rows),
+                        config.minutes * 60,
                     )
             _write_tags(registry, names.model, verdict)
         title = f"{names.model}: version {verdict.version} {'passed' if verdict.passed else 'failed'} validation"
@@ -206,7 +213,7 @@ def _trial(
         dataset = tables.read(INPUT_SAMPLES)
         batches, schema, row_key = rows_of(dataset), dataset.schema, Provenance.of(dataset.schema).row_key
     return Trial(
-        load=lambda reference: store.load(reference, trust),
+        load=store.source(trust).load,
         rows=pa.Table.from_batches(first_rows(batches, most), schema),
         row_key=tuple(row_key),
         policy=settings.contract.policy(text_columns, types),

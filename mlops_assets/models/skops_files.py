@@ -1,22 +1,17 @@
-"""skops files: which types they would make, found without making any."""
+"""skops files: which types they would make and what these would hold, judged without making any."""
 
-import tempfile
-import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from shutil import copytree
-from typing import Any
-
-import yaml
 
 from mlops_assets.errors import ModelLoadError, TrustError
 from mlops_assets.models.mlmodel import ModelDescription
+from mlops_assets.models.skops import judge
+from mlops_assets.models.skops.paths import Place
+from mlops_assets.models.skops.refusal import RefusedStateError
+from mlops_assets.trees.files.check import NativeFileError, UncheckableFileError, check_native_bytes
 
 SUFFIX = ".skops"
-_ZIP = b"PK\x03\x04"
-# skops writes its archives uncompressed; one that grows a hundredfold is made to fill the memory.
-_MOST_EXPANSION = 100
 _RULE = "Register the model again with MLflow"
 
 
@@ -33,6 +28,8 @@ def import_skops() -> None:
 def find_untrusted_types(file: Path) -> frozenset[str]:
     """Types and functions in a skops file that skops does not trust by itself, as skops names them.
 
+    They are what skops has to be told to load, not what may be loaded: that is the policy's.
+
     Raises
     ------
     TrustError
@@ -44,7 +41,8 @@ def find_untrusted_types(file: Path) -> frozenset[str]:
         from skops.io import get_untrusted_types
     except ModuleNotFoundError as error:
         raise ModelLoadError("The model needs skops, which is not installed", fix='Run: pip install "skops"') from error
-    _check_archive(file)
+    # Our own reader first: skops visits shared nodes once for each way to them.
+    find_unknown_types(file)
     try:
         return frozenset(get_untrusted_types(file=file))
     except Exception as error:
@@ -54,41 +52,91 @@ def find_untrusted_types(file: Path) -> frozenset[str]:
         ) from error
 
 
-def _check_archive(file: Path) -> None:
-    with file.open("rb") as archive:
-        start = archive.read(len(_ZIP))
+def find_unknown_types(file: Path) -> frozenset[str]:
+    """Types and functions in a skops file that this package does not describe, as skops names them.
+
+    Raises
+    ------
+    TrustError
+        It is no skops file, or one made to harm its reader.
+    """
     try:
-        # A zip archive may follow anything, a pickle for example; then two readers see two files.
-        entries = zipfile.ZipFile(file).infolist() if start == _ZIP else None
-    except zipfile.BadZipFile:
-        entries = None
-    if entries is None:
-        raise TrustError(f"{file.name!r} is not a skops file", fix=_RULE)
-    if sum(entry.file_size for entry in entries) > _MOST_EXPANSION * max(file.stat().st_size, 1):
-        raise TrustError(f"{file.name!r} expands to more than {_MOST_EXPANSION} times its size", fix=_RULE)
+        return judge.find_unknown_types(file)
+    except RefusedStateError as error:
+        raise _refusal(error, file.name, "") from error
 
 
-@contextmanager
-def list_types_in_mlmodel(folder: Path) -> Iterator[Path]:
-    """`folder`, or a copy of it whose MLmodel lists every type that its skops files hold, where its own does not.
+def check_state(
+    file: Path, relative: str, trusted: frozenset[str], where: str, *, native_libraries: bool = False
+) -> frozenset[str]:
+    """Types and functions in a skops file that nobody trusts. Where there are none, every object's state was judged.
+
+    Parameters
+    ----------
+    relative
+        What messages call the file.
+    trusted
+        Names that the deployment trusts beyond what is described here.
+    native_libraries
+        Whether a booster within the file may be given to its library unchecked.
+
+    Raises
+    ------
+    TrustError
+        It is no skops file, one made to harm its reader, or an object in it holds what it should not: named with its
+        place, and the type to trust by name where that would allow it.
+    """
+    try:
+        return judge.judge_file(file, trusted, _booster_check(native_libraries))
+    except RefusedStateError as error:
+        raise _refusal(error, relative, where) from error
+
+
+def _booster_check(native_libraries: bool) -> Callable[[str, bytes, Place], None]:
+    """What judges a LightGBM or XGBoost model within a skops file by its own bytes, before its library reads them."""
+
+    def check_booster(library: str, content: bytes, place: Place) -> None:
+        try:
+            check_native_bytes(library, content)
+        except UncheckableFileError as error:
+            if not native_libraries:
+                raise RefusedStateError(
+                    f"cannot be checked: it {error} (`trust: {{native_libraries: true}}` allows that)", place
+                ) from error
+        except NativeFileError as error:
+            if not native_libraries:
+                raise RefusedStateError(f"is damaged or made to harm: it {error}", place) from error
+
+    return check_booster
+
+
+def _refusal(error: RefusedStateError, name: str, where: str) -> TrustError:
+    if not error.path:
+        return TrustError(f"{name!r} {error.what}", where=where, fix=_RULE)
+    fix = (
+        "Do not use this model: no library writes such a file. If it is yours, register it again with MLflow"
+        if error.allow is None
+        else "Register the model again with the installed versions, without this. If you know who made it and what "
+        f"this does, {error.allow} may go into `trust: {{trusted_types: [{error.allow}]}}` in the model's YAML: what "
+        "objects of this type hold is then not judged"
+    )
+    return TrustError(
+        f"The model was not loaded, because {name!r} holds what is not trusted here: `{error.path}` {error.what}",
+        where=where,
+        fix=fix,
+    )
+
+
+def list_types(description: ModelDescription) -> frozenset[str] | None:
+    """Every type that the model's skops files hold, with those that its ``MLmodel`` lists; None where that lists all.
 
     MLflow loads what the model's own list names, and that list depends on the skops version that saved it: a forest
     saved with skops 0.14 does not load with 0.16. What may be loaded has been decided before, from this deployment's
     list; here it only must not fail for the other one.
     """
-    description = ModelDescription.read(folder)
-    settings: dict[str, Any] = dict(description.flavors.get(description.flavor, {}))
+    settings = description.flavors.get(description.flavor, {})
     listed = settings.get("skops_trusted_types") or []
     written = settings.get("serialization_format") == "skops"
     files = {path for path in description.paths().values() if written and path.endswith(SUFFIX)}
-    needed = frozenset[str]().union(*(find_untrusted_types(folder / path) for path in files)) if files else frozenset()
-    if needed <= set(listed):
-        yield folder
-        return
-    with tempfile.TemporaryDirectory(prefix="mlops-assets-") as scratch:
-        copy = Path(scratch) / "model"
-        copytree(folder, copy)
-        content = yaml.safe_load((copy / "MLmodel").read_text("utf-8"))
-        content["flavors"][description.flavor]["skops_trusted_types"] = sorted(needed.union(listed))
-        (copy / "MLmodel").write_text(yaml.safe_dump(content), "utf-8")
-        yield copy
+    needed = frozenset[str]().union(*(find_untrusted_types(description.folder / path) for path in files))
+    return None if needed <= set(listed) else needed.union(listed)

@@ -12,6 +12,7 @@ from typing import Any, cast
 import numpy as np
 
 from mlops_assets.errors import TrustError
+from mlops_assets.models.estimator_structure import check_metric, find_disagreement
 
 _LEAF = -1
 _TREE = "sklearn.tree._tree.Tree"
@@ -68,7 +69,7 @@ def _reason(part: object) -> str | None:
         return _predictor(part)
     if kind.startswith(("sklearn.neighbors._kd_tree.KDTree", "sklearn.neighbors._ball_tree.BallTree")):
         return _neighbors(part)
-    return _columns(part)
+    return _columns(part) or find_disagreement(part)
 
 
 def _kind(part: object) -> str:
@@ -120,7 +121,10 @@ def _neighbors(tree: Any) -> str | None:
         return "points at rows that it does not have"
     if not _all(nodes["is_leaf"] == 0, 2 * positions + 2 < count):
         return "has a node whose child is none of its nodes"
-    return None
+    weights = tree.__getstate__()[12]
+    if weights is not None and np.shape(weights) != (rows,):
+        return "has arrays of different lengths"
+    return check_metric(tree.__getstate__()[11], data.shape[1])
 
 
 def _columns(part: object) -> str | None:

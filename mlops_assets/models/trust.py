@@ -1,16 +1,19 @@
 """Decide from metadata alone whether a model may be deserialized. Runs before anything of the model is loaded."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from mlops_assets.errors import TrustError
 from mlops_assets.models.addresses import is_below
 from mlops_assets.models.flavors import find_code_execution
 from mlops_assets.models.mlmodel import ModelDescription
 from mlops_assets.models.model_uri import VersionUri
+from mlops_assets.models.native_files import check_native_files
 from mlops_assets.models.reference import ModelReference
-from mlops_assets.models.skops_files import SUFFIX, find_untrusted_types
+from mlops_assets.models.signed_files import SignedBy, check_signed
+from mlops_assets.models.skops_files import SUFFIX, check_state, find_unknown_types
 from mlops_assets.models.trusted_types import TRUSTED_FUNCTIONS, TRUSTED_TYPES
 
 __all__ = ["TRUSTED_FUNCTIONS", "TRUSTED_TYPES", "Origin", "TrustPolicy"]
@@ -64,6 +67,11 @@ class TrustPolicy:
         Tags, with their values, that the version must have in the registry when it is pinned.
     allowed_sources
         When given, the version's files must be at one of these addresses or below it.
+    signed_by
+        When given, the version's files must be signed by it (OpenSSF Model Signing), each of them.
+    native_libraries
+        Load native files (LightGBM, XGBoost, CatBoost, ONNX) that cannot be checked, once a process of its own has
+        survived it. False by default.
     """
 
     allow_pickle: bool = False
@@ -72,6 +80,23 @@ class TrustPolicy:
     pinned_digests: Mapping[int, str] | None = None
     required_tags: Mapping[str, str] = field(default_factory=dict)
     allowed_sources: tuple[str, ...] | None = None
+    signed_by: SignedBy | None = None
+    native_libraries: bool = False
+
+    def check_signed(self, folder: Path, where: str) -> None:
+        """The part that comes before any file of the version is parsed.
+
+        Raises
+        ------
+        TrustError, ConfigurationError, MissingExtraError
+            As `mlops_assets.models.signed_files.check_signed`.
+        """
+        if self.signed_by is not None:
+            check_signed(folder, self.signed_by, where)
+
+    def fingerprint(self) -> str:
+        """All that its verdicts depend on: its own fields, and the key that a path names."""
+        return repr(self) if self.signed_by is None else f"{self!r} {self.signed_by.fingerprint()}"
 
     def check(self, description: ModelDescription, reference: ModelReference) -> None:
         """Return if the model may be deserialized.
@@ -80,12 +105,15 @@ class TrustPolicy:
         ------
         TrustError
             It may not; the message names the reason and the line of YAML that would allow it, if one would.
+        ArtifactsMissingError
+            A file that a native library is to read is not there.
         """
         self.check_origin(Origin.of(reference))
         self.check_digest(reference)
         description.paths()
         self._check_flavor(description)
         if self.allow_pickle:
+            check_native_files(description, reference, self.native_libraries)
             return
         reason = find_code_execution(description)
         if reason:
@@ -95,6 +123,7 @@ class TrustPolicy:
                 fix=f"If you trust whoever can write to the registry, add `{ALLOW_PICKLE}` to the model's YAML",
             )
         self._check_skops(description, reference)
+        check_native_files(description, reference, self.native_libraries)
 
     def check_origin(self, origin: Origin) -> None:
         """The part that needs no file: version, tags and place. Asked again, of the reference, before each load.
@@ -119,9 +148,13 @@ class TrustPolicy:
                 where=where,
                 fix="Have it validated and tagged in MLflow, then materialize champion_model again",
             )
-        if self.allowed_sources is not None and not any(is_below(origin.location, at) for at in self.allowed_sources):
+        self.check_place(origin.location, where)
+
+    def check_place(self, location: str, where: str) -> None:
+        """The part that needs nothing but the address of the files. Raises as `check`."""
+        if self.allowed_sources is not None and not any(is_below(location, at) for at in self.allowed_sources):
             raise TrustError(
-                f"The version's files are at {origin.location!r}, which is not allowed here",
+                f"The version's files are at {location!r}, which is not allowed here",
                 where=where,
                 fix=f"Allowed are {list(self.allowed_sources)}; extend `trust.allowed_sources` to change that",
             )
@@ -159,19 +192,20 @@ class TrustPolicy:
         Raises
         ------
         TrustError, ModelLoadError
-            As `find_untrusted_types`.
+            As `find_unknown_types`.
         """
-        return frozenset().union(*(refused for _, refused in self._refused_types(description)))
-
-    def _refused_types(self, description: ModelDescription) -> Iterator[tuple[str, frozenset[str]]]:
-        for relative in sorted({path for path in description.paths().values() if path.endswith(SUFFIX)}):
-            yield (
-                relative,
-                find_untrusted_types(description.folder / relative) - TRUSTED_TYPES - self.trusted_types,
-            )
+        files = (description.folder / relative for relative in _skops_files(description))
+        return frozenset().union(*map(find_unknown_types, files)) - self.trusted_types
 
     def _check_skops(self, description: ModelDescription, reference: ModelReference) -> None:
-        for relative, refused in self._refused_types(description):
+        for relative in _skops_files(description):
+            refused = check_state(
+                description.folder / relative,
+                relative,
+                self.trusted_types,
+                reference.uri,
+                native_libraries=self.native_libraries,
+            )
             if refused:
                 raise TrustError(
                     f"The model was not loaded, because {relative!r} holds types or functions that are not trusted "
@@ -180,6 +214,10 @@ class TrustPolicy:
                     fix="Look each of them up; those that run nothing of the model's may go into "
                     f"`trust: {{trusted_types: [{_listed(refused)}]}}` in the model's YAML",
                 )
+
+
+def _skops_files(description: ModelDescription) -> list[str]:
+    return sorted({path for path in description.paths().values() if path.endswith(SUFFIX)})
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -31,13 +31,9 @@ TRUSTED_FUNCTIONS = _below(
 # itself. To make one of them, by any of skops' ways (its constructor with any arguments, or __new__ and __setstate__
 # with any state), runs nothing that comes with the model. Of the tree structures skops says that their content, read
 # without bounds by compiled code, can crash a process: `structure.check_structure` looks at that content.
-TRUSTED_TYPES = (
-    TRUSTED_FUNCTIONS
-    | _below("collections", "OrderedDict", "defaultdict")
-    | _below("lightgbm.basic", "Booster")
+TRUSTED_OBJECTS = (
+    _below("lightgbm.basic", "Booster")
     | _below("lightgbm.sklearn", "LGBMClassifier", "LGBMRanker", "LGBMRegressor")
-    | _below("numpy", "dtype")
-    | _below("numpy.random.mtrand", "RandomState")
     | _below("scipy.interpolate._bsplines", "BSpline")
     | _below(
         "sklearn._loss.link", "HalfLogitLink", "IdentityLink", "Interval", "LogLink", "LogitLink", "MultinomialLogit"
@@ -58,12 +54,29 @@ TRUSTED_TYPES = (
         *("CompoundKernel", "ConstantKernel", "DotProduct", "ExpSineSquared", "Exponentiation", "Matern"),
         *("Product", "RBF", "RationalQuadratic", "Sum", "WhiteKernel"),
     )
+    | _below("sklearn.compose._column_transformer", "make_column_selector")
     | _below("sklearn.metrics._dist_metrics", *_DISTANCES)
+    | _below("sklearn.metrics._scorer", "_MultimetricScorer", "_PassthroughScorer", "_Scorer")
+    | _below(
+        "sklearn.model_selection._split",
+        *("GroupKFold", "KFold", "LeaveOneGroupOut", "LeaveOneOut", "PredefinedSplit", "ShuffleSplit"),
+        *("StratifiedGroupKFold", "StratifiedKFold", "StratifiedShuffleSplit", "TimeSeriesSplit"),
+    )
     | _below("sklearn.neighbors._ball_tree", "BallTree", "BallTree32", "BallTree64")
     | _below("sklearn.neighbors._kd_tree", "KDTree", "KDTree32", "KDTree64")
     | _below("sklearn.neural_network._stochastic_optimizers", "AdamOptimizer", "SGDOptimizer")
-    | _below("sklearn.tree._tree", "Tree")
-    | _below("sklearn.utils._bunch", "Bunch")
     | _below("xgboost.core", "Booster")
     | _below("xgboost.sklearn", "XGBClassifier", "XGBRFClassifier", "XGBRFRegressor", "XGBRanker", "XGBRegressor")
+)
+
+# With what is no object of a class: dicts, dtypes, random states, and the nodes of trees, which have nodes of their own
+# in a skops file.
+TRUSTED_TYPES = (
+    TRUSTED_FUNCTIONS
+    | TRUSTED_OBJECTS
+    | _below("collections", "OrderedDict", "defaultdict")
+    | _below("numpy", "dtype")
+    | _below("numpy.random.mtrand", "RandomState")
+    | _below("sklearn.tree._tree", "Tree")
+    | _below("sklearn.utils._bunch", "Bunch")
 )

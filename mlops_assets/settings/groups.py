@@ -1,7 +1,6 @@
 """The settings of one registered model, as they stand in its ``defs.yaml``. Unknown keys are refused."""
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -13,70 +12,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from mlops_assets.explain.explainers.explainer import ExplainConfig
-    from mlops_assets.models.trust import TrustPolicy
     from mlops_assets.signatures.contract.contract import ContractPolicy
 
 # A strategy: {KIND: Name or module.Class, ...its settings}
 StrategySettings = dict[str, Any]
-
-
-class TrustSettings(SettingsGroup):
-    """What models may do when they are loaded; see docs/trust.md."""
-
-    allow_pickle: bool = Field(
-        default=False,
-        description="Whether to load models whose loading runs code that comes with them (pickle, cloudpickle). True "
-        "or false; keep false unless you trust everybody who can write to the registry.",
-        examples=[True],
-    )
-    trusted_types: Sequence[str] = Field(
-        default=(),
-        description="Further types, as module.Class, that a skops file may contain.",
-        examples=[["my_package.transforms.Clip"]],
-    )
-    allowed_flavors: Sequence[str] | None = Field(
-        default=None,
-        description="The MLflow flavors that may be loaded. Null: every flavor.",
-        examples=[["sklearn", "lightgbm"]],
-    )
-    pinned_digests: dict[int, str] | None = Field(
-        default=None,
-        description="Version number -> SHA-256 of its files (64 hexadecimal digits), as the asset champion_model shows "
-        "it. When set, no other version loads. Null: every version.",
-        examples=[{3: "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"}],
-    )
-    required_tags: dict[str, str] = Field(
-        default_factory=dict,
-        description="Tags, with their values, that a model version must have in MLflow.",
-        examples=[{"mlops_assets.validation": "passed"}],
-    )
-    allowed_sources: Sequence[str] | None = Field(
-        default=None,
-        description="Addresses below which a version's files must be stored. Null: anywhere.",
-        examples=[["s3://models/"]],
-    )
-
-    @model_validator(mode="after")
-    def _digests_and_sources(self) -> "TrustSettings":
-        for version, digest in (self.pinned_digests or {}).items():
-            if version < 1 or not re.fullmatch("[0-9a-f]{64}", digest):
-                raise ValueError(f"trust.pinned_digests.{version}: a digest is 64 digits of 0-9 and a-f")
-        if not all(source.strip() for source in self.allowed_sources or ()):
-            raise ValueError("trust.allowed_sources: an address is empty")
-        return self
-
-    def policy(self) -> "TrustPolicy":
-        """The policy that these settings describe."""
-        from mlops_assets.models.trust import TrustPolicy
-
-        return TrustPolicy(
-            allow_pickle=self.allow_pickle,
-            trusted_types=frozenset(self.trusted_types),
-            allowed_flavors=frozenset(self.allowed_flavors) if self.allowed_flavors is not None else None,
-            pinned_digests=self.pinned_digests,
-            required_tags=self.required_tags,
-            allowed_sources=tuple(self.allowed_sources) if self.allowed_sources is not None else None,
-        )
 
 
 class ContractSettings(SettingsGroup):

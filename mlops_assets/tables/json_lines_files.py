@@ -5,9 +5,8 @@ datetime, the contract reads it as ISO 8601, row by row.
 """
 
 import io
-import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -17,9 +16,10 @@ from pyarrow import json as arrow_json
 from mlops_assets.errors import TableError, describe_without_values
 from mlops_assets.signatures.contract.column_matching import ISO_TEXT, JSON_VALUES
 from mlops_assets.storage.location import Location
-from mlops_assets.tables.files import FileFormat
+from mlops_assets.tables.files import FileFormat, refuse_other_bytes, refuse_too_wide
+from mlops_assets.tables.json_depth import ShallowLines
 from mlops_assets.tables.json_kinds import ColumnKinds, holds_large_floats
-from mlops_assets.tables.json_text import JsonValuesAsText
+from mlops_assets.tables.json_text import JsonValuesAsText, parse_line
 from mlops_assets.tables.text_files import lines_of, open_text_file, with_compressed
 
 _BLOCK_BYTES, _KIND_BYTES = 32 << 20, 4 << 20
@@ -57,17 +57,12 @@ class JsonLinesFiles(FileFormat):
                 try:
                     table = _read_json(block, self.declared)
                     is_added, count = kinds.add_table(table), table.num_rows
-                except RecursionError as error:
-                    raise TableError(
-                        f"A value after row {rows} is nested more deeply than Python follows",
-                        where=file.uri,
-                        fix="Write flatter values, or leave the column out of the file",
-                    ) from error
                 except pa.ArrowInvalid as error:
                     refused, is_added, count = error, False, sum(not line.isspace() for line in _lines_in(block))
                 if not is_added and not kinds.add_lines(_lines_in(block)) and refused is not None:
                     raise _explain(refused, file, None, rows) from refused
                 rows += count
+                refuse_too_wide(len(kinds.types()), file)
         absent = self.declared - rewritten.met if rewritten is not None else set()
         large = kinds.large()
         fields = [
@@ -105,7 +100,7 @@ class JsonLinesFiles(FileFormat):
                 if not checked and any(holds_large_floats(column) for column in batch.columns):
                     _refuse_rounded(file, self.declared | values)
                     checked = True
-                _refuse_other_bytes(batch, file)
+                refuse_other_bytes(batch, file)
                 yield batch
 
     @contextmanager
@@ -114,11 +109,12 @@ class JsonLinesFiles(FileFormat):
     ) -> Iterator[tuple[pa.NativeFile, JsonValuesAsText | None]]:
         with open_text_file(file, self.name) as stream:
             if not self.declared and not values:
-                yield stream, None
+                yield pa.PythonFile(ShallowLines(stream, file), mode="r"), None
                 return
             with lines_of(file, errors="surrogateescape") as lines:
                 rewritten = JsonValuesAsText(lines, self.declared, values)
-                yield pa.PythonFile(rewritten, mode="r"), rewritten
+                text = pa.PythonFile(rewritten, mode="r")
+                yield pa.PythonFile(ShallowLines(text, file), mode="r"), rewritten
 
     @staticmethod
     def _reader(stream: pa.NativeFile, schema: pa.Schema | None, file: Location) -> "arrow_json.JSONStreamingReader":
@@ -171,24 +167,11 @@ def _is_large(field: pa.Field) -> bool:
     return bool(_LARGE.items() <= (field.metadata or {}).items())
 
 
-def _refuse_other_bytes(batch: pa.RecordBatch, file: Location) -> None:
-    """Refuse text that is no UTF-8, which Arrow's JSON reader lets pass."""
-    for name, values in zip(batch.schema.names, batch.columns, strict=True):
-        try:
-            values.validate(full=True)
-        except pa.ArrowInvalid as error:
-            raise TableError(
-                f"Column {name!r} holds bytes that are not UTF-8, or half of a surrogate pair",
-                where=file.uri,
-                fix="Write the file again as UTF-8",
-            ) from error
-
-
 def _refuse_rounded(file: Location, declared: frozenset[str]) -> None:
     """Refuse integers that Arrow rounds because their column holds fractions, or integers of more than 63 bits, too."""
     with lines_of(file) as text:
         for number, line in enumerate(text, 1):
-            row = json.loads(line) if _SIXTEEN_DIGITS.search(line) else {}
+            row = _row(line) if _SIXTEEN_DIGITS.search(line) else {}
             for name, value in row.items():
                 if name not in declared and any(
                     isinstance(each, int)
@@ -247,11 +230,20 @@ def _column_that_is_not(kind: str, file: Location, schema: pa.Schema | None) -> 
     if len(suspects) > 1 and kind.startswith(("int", "uint")):
         with lines_of(file) as text:
             for line in text:
-                row = json.loads(line) if line.strip() else {}
+                row = _row(line)
                 for name in suspects:
                     if any(isinstance(value, float) or abs(value) >= 2**63 for value in _numbers(row.get(name))):
                         return f"Column {name!r}"
     return f"Column {suspects[0]!r}" if len(suspects) == 1 else f"One of the columns {', '.join(map(repr, suspects))}"
+
+
+def _row(line: str) -> Mapping[str, object]:
+    """A line's object; empty where it is none: whoever reads the rows says what is wrong."""
+    try:
+        row = parse_line(line)
+    except (ValueError, RecursionError):
+        return {}
+    return row if isinstance(row, dict) else {}
 
 
 def _numbers(value: object) -> Iterator[int | float]:
@@ -268,6 +260,6 @@ def _unexpected_column(file: Location, schema: pa.Schema | None) -> str:
     known = set(schema.names if schema else ())
     with lines_of(file) as text:
         for line in text:
-            if new := [name for name in (json.loads(line) if line.strip() else {}) if name not in known]:
+            if new := [name for name in _row(line) if name not in known]:
                 return f"Column {new[0]!r}"
     return "A nested field"

@@ -87,20 +87,33 @@ class _Comparison:
     explanations: ExplanationDiff | None = None
 
 
+class Progress:
+    """Hears of each question before it is asked, and of each finding; this one does nothing with it."""
+
+    def ask(self, name: str) -> None:
+        """`name` is asked next, which may be the last that is heard of this process."""
+
+    def find(self, finding: Finding) -> None:
+        """It was answered."""
+
+
 @dataclass
 class _Questions:
     """The questions asked so far."""
 
+    progress: Progress
     show_values: bool
     findings: list[Finding] = field(default_factory=list)
 
     def record(self, name: str, passed: bool | None, detail: str) -> None:
         self.findings.append(Finding(name, passed, " ".join(detail.split())))
+        self.progress.find(self.findings[-1])
 
     def ask(
         self, name: str, answer: Callable[[], _Answer], detail: str, passed_on_error: bool | None = False
     ) -> _Answer | None:
         """What `answer()` returns; None where it fails. Either is recorded, an error as `passed_on_error`."""
+        self.progress.ask(name)
         try:
             with named_rows(show_values=self.show_values):
                 value = answer()
@@ -117,7 +130,9 @@ class _Questions:
         return value
 
 
-def validate_candidate(candidate: ModelReference, champion: ModelReference | None, trial: Trial) -> CandidateVerdict:
+def validate_candidate(
+    candidate: ModelReference, champion: ModelReference | None, trial: Trial, progress: Progress | None = None
+) -> CandidateVerdict:
     """Try on the candidate everything that a run would do with it; write nothing.
 
     Findings say what the candidate fails. A failure of the champion does not count against the candidate: then the two
@@ -128,7 +143,7 @@ def validate_candidate(candidate: ModelReference, champion: ModelReference | Non
     RegistryUnreachableError
         There is no verdict; try again.
     """
-    questions = _Questions(trial.show_values)
+    questions = _Questions(progress or Progress(), trial.show_values)
 
     def verdict(rows: int = 0, comparison: _Comparison | None = None) -> CandidateVerdict:
         comparison = comparison or _Comparison()

@@ -124,6 +124,7 @@ def published(m) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 def test_a_good_candidate_passes_with_its_shift_and_its_explanations(model, add, registry, versions):
     m = model()
     assert m.materialize("m_explanations_job").success
@@ -149,6 +150,7 @@ def test_a_good_candidate_passes_with_its_shift_and_its_explanations(model, add,
     assert done.result.get_asset_materialization_events() == []
 
 
+@pytest.mark.slow
 def test_a_version_earns_the_tag_that_is_asked_of_champions(model, add, registry):
     """The champion of before has none: the first validation compares with it all the same."""
     done = Validation(model(trust={"required_tags": {TAG: "passed"}}), registry, add())
@@ -156,12 +158,14 @@ def test_a_version_earns_the_tag_that_is_asked_of_champions(model, add, registry
     assert done.metadata["champion"] == 1
 
 
+@pytest.mark.slow
 def test_a_candidate_without_a_signature_fails(model, add, registry):
     done = Validation(model(), registry, add(signature=None))
     assert done.verdict == "failed"
     assert done.reasons == "signature: it carries none"
 
 
+@pytest.mark.slow
 def test_an_incompatible_candidate_fails_with_the_difference(model, add, registry, versions):
     done = Validation(model(), registry, add(inputs=versions.assign(extra=1.0)))
     assert done.verdict == "failed"
@@ -170,6 +174,7 @@ def test_an_incompatible_candidate_fails_with_the_difference(model, add, registr
     assert done.findings["conforms"][0] == "no"
 
 
+@pytest.mark.slow
 def test_the_compatibility_mode_is_the_contracts(model, add, registry, versions):
     m = model(contract={"compatibility": "NONE"})
     done = Validation(m, registry, add(inputs=versions[["age", "sex"]]))
@@ -181,6 +186,7 @@ class Pickled:
     """Any Python object: enough to need a pickle."""
 
 
+@pytest.mark.slow
 def test_an_untrusted_candidate_fails_with_the_line_that_would_allow_it(model, add, registry, versions):
     import mlflow.pyfunc
 
@@ -198,6 +204,7 @@ def test_an_untrusted_candidate_fails_with_the_line_that_would_allow_it(model, a
     assert "allow_pickle: true" in done.reasons
 
 
+@pytest.mark.slow
 def test_a_candidate_that_raises_fails_without_the_datas_values(model, add, registry, versions):
     import mlflow.pyfunc
 
@@ -218,6 +225,7 @@ def test_a_candidate_that_raises_fails_without_the_datas_values(model, add, regi
         assert "the first rows are row number=0; row number=1" in shown.findings[question][1]
 
 
+@pytest.mark.slow
 def test_without_a_champion_the_comparison_is_left_out(model, add, registry):
     number = add()
     registry.client.delete_registered_model_alias("m", "Champion")
@@ -227,11 +235,13 @@ def test_without_a_champion_the_comparison_is_left_out(model, add, registry):
     assert done.metadata["champion"] == "(none)"
 
 
+@pytest.mark.slow
 def test_only_the_first_rows_are_tried(model, add, registry):
     done = Validation(model(), registry, add(), rows=11)
     assert done.metadata["rows"] == 11
 
 
+@pytest.mark.slow
 def test_the_verdict_is_told(model, add, registry):
     told: list[tuple[str, str]] = []
 
@@ -243,3 +253,51 @@ def test_the_verdict_is_told(model, add, registry):
     m.definitions.resources["notifier"] = Recorder()
     Validation(m, registry, add(signature=None))
     assert told == [("m: version 4 failed validation", "signature: it carries none")]
+
+
+def kill(context, model_input, params=None):
+    import os
+    import signal
+
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def leave(context, model_input, params=None):
+    import os
+
+    os._exit(0)
+
+
+def wait(context, model_input, params=None):
+    import time
+
+    time.sleep(600)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("deed", "minutes", "reason"),
+    [
+        (kill, 60, "predicts: the process that tried it was killed by SIGSEGV"),
+        (leave, 60, "predicts: the process that tried it ended by itself, with exit status 0"),
+        # On a busy machine it may not have come as far as to predict.
+        (wait, 0.2, "there was no answer within 0.2 minutes, and its process was ended"),
+    ],
+    ids=["killed", "left", "hangs"],
+)
+def test_a_candidate_that_takes_its_process_with_it_has_failed(model, add, registry, versions, deed, minutes, reason):
+    """The run goes on, the verdict is written, and what was asked before is in the report."""
+    import mlflow.pyfunc
+
+    class Dying(mlflow.pyfunc.PythonModel):
+        predict = deed
+
+    signature = infer_signature(versions, pd.DataFrame({"prediction": np.zeros(2)}))
+    number = registry.add_pyfunc(Dying(), signature=signature)
+    registry.client.set_registered_model_alias("m", "Champion", "1")
+    done = Validation(model(trust={"allow_pickle": True}), registry, number, minutes=minutes)
+    assert done.verdict == "failed"
+    assert done.reasons.endswith(reason)
+    if deed is not wait:
+        assert list(done.findings) == ["loads", "signature", "compatible", "conforms", "predicts"]
+    assert done.metadata["champion"] == 1
