@@ -16,6 +16,9 @@ from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+import mlops_assets
+from mlops_assets.errors import ContractError, PredictionError
+
 ROWS = 60
 X = pd.DataFrame(np.random.default_rng(0).normal(size=(ROWS, 3)), columns=["age", "income", "debt"])
 Y = (X["age"] + X["income"] / 2 + np.random.default_rng(1).normal(0, 0.6, ROWS) > 0.4).astype(int)
@@ -201,6 +204,20 @@ def test_the_first_rows_are_named_where_values_may_be_shown(registry, run):
     rows = X.assign(id=range(100, 100 + ROWS))
     failed = run(rows, row_key=["id"], job="inference", contract={"show_values": True}, **PICKLE)
     assert "the first rows are id=100; id=101; id=102; id=103; id=104" in failed.error()
+
+
+@pytest.mark.parametrize("work", [mlops_assets.score, mlops_assets.explain])
+def test_the_functions_name_the_first_rows_where_values_may_be_shown(registry, work):
+    registry.add_pyfunc(Failing("key"), signature=infer_signature(X))
+    rows = X.assign(id=range(100, 100 + ROWS))
+    given = {"row_key": "id", "tracking_uri": registry.uri, "allow_pickle": True, "workers": 1}
+    with pytest.raises(PredictionError, match="the first rows are id=100; id=101; id=102; id=103; id=104"):
+        work("m", rows, show_values=True, **given)
+    with pytest.raises(PredictionError) as hidden:
+        work("m", rows, **given)
+    assert "id=100" not in str(hidden.value)
+    with pytest.raises(ContractError, match=r"id=103 \(age: missing_value, it is None\)"):
+        work("m", rows.assign(age=rows["age"].where(rows["id"] != 103)), show_values=True, **given)
 
 
 class NotFinite(mlflow.pyfunc.PythonModel):

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import pyarrow as pa
 
+from mlops_assets.arrow.python_values import python_value
 from mlops_assets.errors import MlopsAssetsError
 
 ROWS_NAMED = 5
@@ -19,7 +20,8 @@ def describe_row_keys(
     chosen = range(rows.num_rows) if places is None else places
     names = list(row_key)
     return tuple(
-        ", ".join(f"{name}={rows.column(name)[place].as_py()!r}" for name in names) for place in chosen[:ROWS_NAMED]
+        ", ".join(f"{name}={python_value(rows.column(name)[place])!r}" for name in names)
+        for place in chosen[:ROWS_NAMED]
     )
 
 

@@ -52,6 +52,9 @@ def add_direct_arguments(parser: argparse.ArgumentParser) -> None:
         help="rows that may be refused: a count, or a fraction such as 0.01 (default: %(default)s)",
     )
     contract.add_argument("--rejected", metavar="PATH", help="write refused rows here, with the reasons")
+    contract.add_argument(
+        "--show-values", action="store_true", help="show refused values, and row keys where the model fails, in errors"
+    )
     model = parser.add_argument_group("the model")
     model.add_argument("--allow-pickle", action="store_true", help="load models whose loading runs their own code")
     model.add_argument(
@@ -127,6 +130,7 @@ def _settings(chosen: argparse.Namespace) -> "DirectSettings":
         iso_datetimes=chosen.iso_datetimes,
         max_rejected=_max_rejected(chosen.max_rejected),
         rejected=str(Path(chosen.rejected)) if chosen.rejected and "://" not in chosen.rejected else chosen.rejected,
+        show_values=chosen.show_values,
         allow_pickle=chosen.allow_pickle,
         trusted_types=tuple(chosen.trusted_type),
         native_libraries=chosen.native_libraries,

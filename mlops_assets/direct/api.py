@@ -32,6 +32,7 @@ def score(
     iso_datetimes: bool = False,
     max_rejected: int | float = 0,
     rejected: str | PathLike[str] | None = None,
+    show_values: bool = False,
     allow_pickle: bool = False,
     trusted_types: Sequence[str] = (),
     native_libraries: bool = False,
@@ -65,6 +66,8 @@ def score(
         Null or NaN in a required column: reject the row, or let the model see it. Read ISO 8601 text as datetimes.
     max_rejected, rejected
         Rows that may be refused: a count, or a fraction such as 0.01. Where they are written (.parquet or .csv).
+    show_values
+        Whether errors show refused values, and the first row keys where the model fails.
     allow_pickle, trusted_types, native_libraries
         Load models whose loading runs their own code. Further types to trust in skops files. Load native model files
         that cannot be checked.
@@ -96,6 +99,7 @@ def score(
         iso_datetimes=iso_datetimes,
         max_rejected=max_rejected,
         rejected=fspath(rejected) if rejected is not None else None,
+        show_values=show_values,
         allow_pickle=allow_pickle,
         trusted_types=tuple(trusted_types),
         native_libraries=native_libraries,
@@ -133,6 +137,7 @@ def explain(
     iso_datetimes: bool = False,
     max_rejected: int | float = 0,
     rejected: str | PathLike[str] | None = None,
+    show_values: bool = False,
     allow_pickle: bool = False,
     trusted_types: Sequence[str] = (),
     native_libraries: bool = False,
@@ -152,7 +157,7 @@ def explain(
     seed, mode, background_rows, interactions, space, output
         See `ExplainConfig`.
     model, table, row_key, columns, types, format, delimiter, missing, iso_datetimes, max_rejected, rejected, \
-allow_pickle, trusted_types, native_libraries, tracking_uri, registry_uri, workers
+show_values, allow_pickle, trusted_types, native_libraries, tracking_uri, registry_uri, workers
         As for `score`.
 
     Returns
@@ -180,6 +185,7 @@ allow_pickle, trusted_types, native_libraries, tracking_uri, registry_uri, worke
         iso_datetimes=iso_datetimes,
         max_rejected=max_rejected,
         rejected=fspath(rejected) if rejected is not None else None,
+        show_values=show_values,
         allow_pickle=allow_pickle,
         trusted_types=tuple(trusted_types),
         native_libraries=native_libraries,

@@ -82,6 +82,7 @@ def open_predictions(
             name=pinned.name,
             method=method,
             params=params,
+            show_values=settings.show_values,
         )
         yield DirectResult(
             with_provenance(scored.stream, scored.provenance),
@@ -121,6 +122,7 @@ def open_explanations(
             name=pinned.name,
             settings=config or ExplainConfig(),
             selection=selection or Selection(),
+            show_values=settings.show_values,
         )
         explainer, limit = explained.explainer, explained.work.selection.limit
         count = explained.rows if limit is None else min(explained.rows, limit)

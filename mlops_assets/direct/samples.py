@@ -77,6 +77,7 @@ def accept_rows(pinned: PinnedModel, table: InputTable, settings: DirectSettings
         conformed.check_limit(
             settings.max_rejected,
             where=table.uri,
+            show_values=settings.show_values,
             propose=lambda columns: propose_where_known(pinned.model, columns),
         )
         parts = {PARTS: " ".join(map(str, conformed.parts))} if conformed.parts else {}

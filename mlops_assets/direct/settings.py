@@ -23,6 +23,8 @@ class DirectSettings:
         Rows that may be refused: a count, or (a float) a fraction of all rows.
     rejected
         Where refused rows are written; None: nowhere.
+    show_values
+        Whether errors show refused values, and the first row keys where the model fails.
     allow_pickle, trusted_types, native_libraries
         What the model may do when it is loaded; see `TrustPolicy`.
     tracking_uri, registry_uri
@@ -40,6 +42,7 @@ class DirectSettings:
     iso_datetimes: bool = False
     max_rejected: int | float = 0
     rejected: str | None = None
+    show_values: bool = False
     allow_pickle: bool = False
     trusted_types: tuple[str, ...] = ()
     native_libraries: bool = False

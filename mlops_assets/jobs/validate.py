@@ -222,6 +222,7 @@ def _trial(
         params=settings.predict.params,
         method=settings.predict.method,
         explain=settings.explain.config(),
+        show_values=settings.contract.show_values,
     )
 
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 from mlops_assets.arrow.batching import first_rows
 from mlops_assets.arrow.content_hash import ContentHash
 from mlops_assets.arrow.input_table import InputTable
+from mlops_assets.arrow.python_values import python_values
 from mlops_assets.arrow.read_ahead import read_ahead
 from mlops_assets.arrow.spool import Spool
 from mlops_assets.arrow.unique_keys import KeyCheck
@@ -111,14 +112,22 @@ class ContractResult:
 
     def _describe_rejected(self, show_values: bool) -> Iterator[str]:
         for batch in self.rejected.reader():
-            for row in batch.slice(0, ROWS_SHOWN).to_pylist():
-                key = ", ".join(f"{name}={row[name]!r}" for name in self.row_key)
+            some = batch.slice(0, ROWS_SHOWN)
+            shown = dict(zip(some.schema.names, map(python_values, some.columns), strict=True)) if show_values else {}
+            keys = {name: python_values(some.column(name)) for name in self.row_key}
+            for at, reasons_of_row in enumerate(some.column(REASONS).to_pylist()):
+                key = ", ".join(f"{name}={values[at]!r}" for name, values in keys.items())
                 reasons = ", ".join(
                     f"{reason['column']}: {reason['code']}"
-                    + (f", it is {row.get(reason['column'])!r}" if show_values else "")
-                    for reason in row["reasons"]
+                    + (f", it is {_value_at(shown, reason['column'], at)!r}" if show_values else "")
+                    for reason in reasons_of_row
                 )
                 yield f"{key} ({reasons})"
+
+
+def _value_at(columns: Mapping[str, Sequence[object]], name: str, at: int) -> object:
+    """The value of a row; None where the table lacks the column."""
+    return columns[name][at] if name in columns else None
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlops_assets.arrow.python_values import python_value
 from mlops_assets.scoring.statistics import ColumnStatistics
 
 ROWS_LISTED = 20
@@ -58,4 +59,7 @@ def _list_rows(batch: pa.RecordBatch, columns: Sequence[str], row_key: Sequence[
             word = "null" if value is None else "NaN" if value != value else "infinity"
             found.setdefault(place, []).append(f"{name}: {word}")
     keys = batch.select(list(row_key))
-    return [keys.slice(place, 1).to_pylist()[0] | {OUTPUT_COLUMNS: ", ".join(found[place])} for place in sorted(found)]
+    return [
+        {name: python_value(keys.column(name)[place]) for name in row_key} | {OUTPUT_COLUMNS: ", ".join(found[place])}
+        for place in sorted(found)
+    ]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from mlops_assets.arrow.batching import fixed_batches
+from mlops_assets.arrow.python_values import python_values
 
 COMPARED_ROWS = 16_384
 
@@ -82,7 +83,7 @@ def compare_subset(
 
 def _key_rows(batches: Iterable[pa.RecordBatch], row_key: Sequence[str]) -> Iterator[tuple[object, ...]]:
     for batch in batches:
-        yield from zip(*(batch.column(name).to_pylist() for name in row_key), strict=True)
+        yield from zip(*(python_values(batch.column(name)) for name in row_key), strict=True)
 
 
 def _pair_up(

@@ -174,7 +174,9 @@ class _ErrorExplanation:
             raise TableError(what, where=self.file.uri, fix=fix) from error
         if "Empty CSV" in text:
             raise TableError(
-                "The file has no header line", where=self.file.uri, fix="Write the columns' names in its first line"
+                "The file has no header line, or nothing else and no line break after it",
+                where=self.file.uri,
+                fix="Write the columns' names in its first line, and end the line",
             ) from error
         if "straddl" in text or "out of sync" in text:
             raise TableError(

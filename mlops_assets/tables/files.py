@@ -64,6 +64,10 @@ class FileFormat(ABC):
         """The column that carries values of several kinds, for the contract to judge; None where a format has none."""
         return None
 
+    def promoted(self, first: pa.Field, _second: pa.Field, both: pa.DataType, /) -> pa.Field | None:
+        """The column of two files whose types one type holds; None: perhaps not every value."""
+        return first.with_type(both)
+
     @abstractmethod
     def batches(self, file: Location, schema: pa.Schema, columns: Sequence[str], /) -> Iterator[pa.RecordBatch]:
         """The rows of one file in order, with at least those of `columns` that it has; bounded memory.

@@ -4,13 +4,13 @@ JSON has no dates: what stands in quotes is text, at any depth, whatever it look
 datetime, the contract reads it as ISO 8601, row by row.
 """
 
+import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from pyarrow import json as arrow_json
 
 from mlops_assets.errors import TableError, describe_without_values
@@ -18,15 +18,18 @@ from mlops_assets.signatures.contract.column_matching import ISO_TEXT, JSON_VALU
 from mlops_assets.storage.location import Location
 from mlops_assets.tables.files import FileFormat, refuse_other_bytes, refuse_too_wide
 from mlops_assets.tables.json_depth import ShallowLines
-from mlops_assets.tables.json_kinds import find_kinds
+from mlops_assets.tables.json_kinds import ColumnKinds, holds_large_floats
 from mlops_assets.tables.json_text import JsonValuesAsText, parse_line
 from mlops_assets.tables.text_files import lines_of, open_text_file, with_compressed
 
-_BLOCK_BYTES = 32 << 20
+_BLOCK_BYTES, _KIND_BYTES = 32 << 20, 4 << 20
 _CHANGED = re.compile(r"Column\(/?([^)]*)\) changed from (\S+) to (\S+)(?: in row (\d+))?")
 _UNCONVERTED = re.compile(r"Failed to convert JSON to ([^,]+),")
 _INVALID = re.compile(r"JSON parse error: (.*?)(?: in row (\d+))?$")
+_LARGE = {b"large": b"integers"}
+"""Metadata of a column with an integer that a double may not hold."""
 _EXACT = 2**53
+_SIXTEEN_DIGITS = re.compile("[0-9]{16}")
 _HOLDS_ANYTHING = "Give the column a type under types, for example string or double"
 
 
@@ -47,28 +50,36 @@ class JsonLinesFiles(FileFormat):
     declared: frozenset[str] = frozenset()
 
     def schema(self, file: Location) -> pa.Schema:
-        declared = pa.schema([(name, pa.string()) for name in sorted(self.declared)]) if self.declared else None
-        schema, several, refused, doubtful, rows = declared, frozenset[str](), None, False, 0
-        try:
-            with self._open(file) as stream:
-                reader = _open_json(stream, declared)
-                schema = reader.schema
-                refuse_too_wide(len(schema), file)
-                for batch in reader:  # all of it: a type is no guess from a first block
-                    rows += batch.num_rows
-                    doubtful = doubtful or any(map(_holds_large_floats, batch.columns))
-        except pa.ArrowInvalid as error:
-            refused = error
-        if doubtful or refused is not None:
-            with lines_of(file) as lines:
-                found = find_kinds(lines, self.declared)
-            if found is None and refused is not None:
-                raise _explain(refused, file, schema, rows) from refused
-            if found is not None and (refused is not None or found[1]):
-                schema, several = found
-        absent = self.declared - _members(file, self.declared) if self.declared else set()
-        fields = (field.with_type(_times_as_text(field.type)) for field in schema or () if field.name not in absent)
-        return pa.schema([field.with_metadata(JSON_VALUES if field.name in several else ISO_TEXT) for field in fields])
+        kinds, rows = ColumnKinds(self.declared), 0
+        with self._open(file) as (stream, rewritten):
+            for block in _line_blocks(stream, file):  # all of them: a type is no guess from a first block
+                refused = None
+                try:
+                    table = _read_json(block, self.declared)
+                    is_added, count = kinds.add_table(table), table.num_rows
+                except pa.ArrowInvalid as error:
+                    refused, is_added, count = error, False, sum(not line.isspace() for line in _lines_in(block))
+                if not is_added and not kinds.add_lines(_lines_in(block)) and refused is not None:
+                    raise _explain(refused, file, None, rows) from refused
+                rows += count
+                refuse_too_wide(len(kinds.types()), file)
+        absent = self.declared - rewritten.met if rewritten is not None else set()
+        large = kinds.large()
+        fields = [
+            pa.field(name, pa.string(), metadata=JSON_VALUES)
+            if kind is None
+            else pa.field(name, kind, metadata=ISO_TEXT | (_LARGE if name in large else {}))
+            for name, kind in kinds.types().items()
+            if name not in absent
+        ]
+        return pa.schema(fields)
+
+    def promoted(self, first: pa.Field, second: pa.Field, both: pa.DataType, /) -> pa.Field | None:
+        """None: an integer that a double may not hold is in one file, and fractions are in another."""
+        large = [field.type for field in (first, second) if _is_large(field)]
+        if any(kind != both for kind in large):
+            return None
+        return pa.field(first.name, both, metadata=ISO_TEXT | (_LARGE if large else {}))
 
     def several_kinds(self, name: str, /) -> pa.Field | None:
         return pa.field(name, pa.string(), metadata=JSON_VALUES)
@@ -76,7 +87,7 @@ class JsonLinesFiles(FileFormat):
     def batches(self, file: Location, schema: pa.Schema, _columns: Sequence[str], /) -> Iterator[pa.RecordBatch]:
         rows, checked = 0, False
         values = frozenset(field.name for field in schema if field.metadata == JSON_VALUES)
-        with self._open(file, values) as stream:
+        with self._open(file, values) as (stream, _):
             reader = self._reader(stream, schema, file)
             while True:
                 try:
@@ -86,21 +97,24 @@ class JsonLinesFiles(FileFormat):
                 except pa.ArrowInvalid as error:
                     raise _explain(error, file, reader.schema, rows) from error
                 rows += batch.num_rows
-                if not checked and any(_holds_large_floats(column) for column in batch.columns):
+                if not checked and any(holds_large_floats(column) for column in batch.columns):
                     _refuse_rounded(file, self.declared | values)
                     checked = True
                 refuse_other_bytes(batch, file)
                 yield batch
 
     @contextmanager
-    def _open(self, file: Location, values: frozenset[str] = frozenset()) -> Iterator[pa.NativeFile]:
+    def _open(
+        self, file: Location, values: frozenset[str] = frozenset()
+    ) -> Iterator[tuple[pa.NativeFile, JsonValuesAsText | None]]:
         with open_text_file(file, self.name) as stream:
             if not self.declared and not values:
-                yield pa.PythonFile(ShallowLines(stream, file), mode="r")
+                yield pa.PythonFile(ShallowLines(stream, file), mode="r"), None
                 return
             with lines_of(file, errors="surrogateescape") as lines:
-                text = pa.PythonFile(JsonValuesAsText(lines, self.declared, values), mode="r")
-                yield pa.PythonFile(ShallowLines(text, file), mode="r")
+                rewritten = JsonValuesAsText(lines, self.declared, values)
+                text = pa.PythonFile(rewritten, mode="r")
+                yield pa.PythonFile(ShallowLines(text, file), mode="r"), rewritten
 
     @staticmethod
     def _reader(stream: pa.NativeFile, schema: pa.Schema | None, file: Location) -> "arrow_json.JSONStreamingReader":
@@ -118,31 +132,46 @@ def _open_json(stream: pa.NativeFile, schema: pa.Schema | None) -> "arrow_json.J
     )
 
 
-def _times_as_text(kind: pa.DataType) -> pa.DataType:
-    """`kind` with text in place of the times that Arrow guesses from how all texts of a first block look."""
-    if pa.types.is_timestamp(kind):
-        return pa.string()
-    if pa.types.is_list(kind):
-        return pa.list_(kind.value_field.with_type(_times_as_text(kind.value_type)))
-    if pa.types.is_struct(kind):
-        return pa.struct([field.with_type(_times_as_text(field.type)) for field in kind])
-    return kind
+def _read_json(block: bytes, declared: frozenset[str]) -> pa.Table:
+    schema = pa.schema([(name, pa.string()) for name in sorted(declared)]) if declared else None
+    return arrow_json.read_json(
+        pa.BufferReader(block),
+        read_options=arrow_json.ReadOptions(block_size=len(block) + 1, use_threads=False),
+        parse_options=arrow_json.ParseOptions(explicit_schema=schema, newlines_in_values=False),
+    )
 
 
-def _holds_large_floats(values: pa.Array) -> bool:
-    """Whether a value is so large that it may have been an integer which no float holds."""
-    if pa.types.is_floating(values.type):
-        return bool(pc.any(pc.greater_equal(pc.abs(values), _EXACT)).as_py())
-    if pa.types.is_struct(values.type):
-        return any(map(_holds_large_floats, values.flatten()))
-    return pa.types.is_list(values.type) and _holds_large_floats(values.flatten())
+def _line_blocks(stream: pa.NativeFile, file: Location) -> Iterator[bytes]:
+    """The bytes of a stream in blocks of whole lines, without those that are blank."""
+    rest, rows = b"", 0
+    while piece := stream.read(_KIND_BYTES):
+        head, end, tail = piece.rpartition(b"\n")
+        if end:
+            block, rest = rest + head + end, tail
+            rows += block.count(b"\n")
+            if block.strip():
+                yield block
+        else:
+            rest += piece
+        if len(rest) > _BLOCK_BYTES:
+            raise _too_long(file, rows)
+    if rest.strip():
+        yield rest
+
+
+def _lines_in(block: bytes) -> Iterator[str]:
+    return io.StringIO(block.decode("utf-8-sig", errors="replace"), newline="\n")
+
+
+def _is_large(field: pa.Field) -> bool:
+    return bool(_LARGE.items() <= (field.metadata or {}).items())
 
 
 def _refuse_rounded(file: Location, declared: frozenset[str]) -> None:
     """Refuse integers that Arrow rounds because their column holds fractions, or integers of more than 63 bits, too."""
     with lines_of(file) as text:
         for number, line in enumerate(text, 1):
-            row = _row(line)
+            row = _row(line) if _SIXTEEN_DIGITS.search(line) else {}
             for name, value in row.items():
                 if name not in declared and any(
                     isinstance(each, int)
@@ -156,17 +185,6 @@ def _refuse_rounded(file: Location, declared: frozenset[str]) -> None:
                         where=file.uri,
                         fix=_HOLDS_ANYTHING,
                     )
-
-
-def _members(file: Location, names: frozenset[str]) -> set[str]:
-    """Those of `names` that some line has; reading ends when all were met."""
-    met: set[str] = set()
-    with lines_of(file) as text:
-        for line in text:
-            if met == names:
-                break
-            met |= names & _row(line).keys()
-    return met
 
 
 def _explain(error: pa.ArrowInvalid, file: Location, schema: pa.Schema | None, rows: int) -> TableError:
@@ -193,15 +211,17 @@ def _explain(error: pa.ArrowInvalid, file: Location, schema: pa.Schema | None, r
         what = f"A line is not valid JSON{at}: {invalid[1].rstrip('.')}"
         return TableError(what, where=file.uri, fix="Write one JSON object per line")
     if "straddl" in text:
-        return TableError(
-            f"A line after row {rows} is longer than {_BLOCK_BYTES >> 20} MiB",
-            where=file.uri,
-            fix="Write shorter lines",
-        )
+        return _too_long(file, rows)
     return TableError(
         f"The file cannot be parsed as JSON Lines, after row {rows}; Arrow says {describe_without_values(error)}",
         where=file.uri,
         fix="Write one JSON object per line",
+    )
+
+
+def _too_long(file: Location, rows: int) -> TableError:
+    return TableError(
+        f"A line after row {rows} is longer than {_BLOCK_BYTES >> 20} MiB", where=file.uri, fix="Write shorter lines"
     )
 
 

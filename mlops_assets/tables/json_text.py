@@ -2,7 +2,12 @@
 
 import io
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
+
+_SIMPLE = r'"[^"\\\x00-\x1f]*"|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null'
+
+Replace = Callable[[str], str | None]
 
 _MOST_DIGITS = 400
 
@@ -51,6 +56,14 @@ class JsonValuesAsText(io.RawIOBase):
     def __init__(self, lines: Iterable[str], columns: frozenset[str], values: frozenset[str] = frozenset()) -> None:
         self._lines, self._columns, self._values = iter(lines), columns, values
         self._rest = b""
+        self._members: list[tuple[str, re.Pattern[str], str, Replace]] = [
+            (f'"{name}"', re.compile(rf'("{re.escape(name)}"\s*:\s*)({_SIMPLE})(?=\s*[,}}])'), name, replace)
+            for names, replace in ((sorted(columns), _simple_text), (sorted(values - columns), _simple_json))
+            for name in names
+        ]
+        self._are_plain = not any(set(name) & set('"\\{') or name < " " for name in columns | values)
+        self.met: set[str] = set()
+        """The members of `columns` and `values` that some line had, of the lines that were read."""
 
     def readable(self) -> bool:
         return True
@@ -70,18 +83,60 @@ class JsonValuesAsText(io.RawIOBase):
         return whole[:size]
 
     def _rewrite(self, line: str) -> str:
+        rewritten = self._rewrite_simple(line) if self._are_plain else None
+        return self._rewrite_any(line) if rewritten is None else rewritten
+
+    def _rewrite_simple(self, line: str) -> str | None:
+        """A line of one object without nested ones and escapes, in which a quoted name before a colon is a member.
+
+        None where it is not as simple as that.
+        """
+        if "\\" in line or line.count("{") != 1:
+            return None
+        for quoted, member, name, replace in self._members:
+            count = line.count(quoted)
+            if not count:
+                continue
+            found = member.search(line) if count == 1 else None
+            text = replace(found[2]) if found is not None else None
+            if found is None or text is None:
+                return None
+            self.met.add(name)
+            line = f"{line[: found.start(2)]}{text}{line[found.end(2) :]}"
+        return line
+
+    def _rewrite_any(self, line: str) -> str:
         try:
             row = parse_line(line)
         except (ValueError, RecursionError):
             return line  # the reader says what is wrong with it
         if not isinstance(row, JsonObject):
             return line
+        self.met |= (self._columns | self._values) & row.keys()
         for name in self._columns & row.keys():
             row[name] = _text(row[name])
         for name in self._values & row.keys():
             given = [value for member, value in row.pairs if member == name]
             row[name] = None if given == [None] else ", ".join(map(_json, given))
         return json.dumps(row, ensure_ascii=False) + "\n"
+
+
+def _simple_text(given: str) -> str | None:
+    """The JSON of `_text` of a value without parts; None where that takes a parser."""
+    if given[0] == '"' or given == "null":
+        return given
+    if given in ("true", "false") or (given.lstrip("-").isdigit() and given != "-0"):
+        return f'"{given}"'
+    return f'"{_text(_Decimal(given))}"' if given != "-0" else None
+
+
+def _simple_json(given: str) -> str | None:
+    """The JSON of `_json` of a value without parts; None where that takes a parser."""
+    if given == "null":
+        return given
+    if given[0] == '"':
+        return f'"\\"{given[1:-1]}\\""'
+    return f'"{given}"' if given != "-0" else None
 
 
 def _encode(line: str) -> bytes:
@@ -98,7 +153,8 @@ def _text(value: object) -> str | None:
     if isinstance(value, _Decimal):
         # 3.0 is the integer 3 to JSON.
         whole = value.is_integer() and abs(value) < 2**53
-        return str(int(value)) if whole else value.text
+        sign = "-" if not value and value.text.startswith("-") else ""
+        return f"{sign}{int(value)}" if whole else value.text
     return json.dumps(value, ensure_ascii=False)
 
 

@@ -226,7 +226,9 @@ def _common_schema(
                 common = common.set(at, several)
             elif pa.types.is_null(earlier.type):
                 common = common.set(at, column)
-            elif column.type != earlier.type and not pa.types.is_null(column.type):
+            elif column.type == earlier.type:
+                common = common.set(at, reader.promoted(earlier, column, column.type) or earlier)
+            elif not pa.types.is_null(column.type):
                 if (kind := declared.get(column.name)) is not None:
                     first, first_file = met[column.name]
                     refuse_inconvertible(column.name, first, kind, first_file.location)
@@ -240,8 +242,9 @@ def _common_schema(
                     met[column.name] = (column.type, file)
                     common = common.set(at, column)
                     continue
-                if (both := promote(earlier.type, column.type)) is not None:
-                    common = common.set(at, earlier.with_type(both))
+                both = promote(earlier.type, column.type)
+                if both is not None and (promoted := reader.promoted(earlier, column, both)) is not None:
+                    common = common.set(at, promoted)
                     continue
                 if several is not None:
                     common = common.set(at, several)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
 
+from mlops_assets.arrow.row_keys import named_rows, rows_in_errors
 from mlops_assets.errors import ContractError, MlopsAssetsError, RegistryUnreachableError
 from mlops_assets.explain.compare.changes import ExplanationDiff
 from mlops_assets.explain.compare.two_versions import ExplainedVersion, compare_explanations
@@ -51,6 +52,8 @@ class Trial:
         How predictions are made.
     explain
         How explanations are made.
+    show_values
+        Whether findings name the first row keys where a model fails.
     """
 
     load: Callable[[ModelReference], LoadedModel]
@@ -62,6 +65,7 @@ class Trial:
     params: Mapping[str, Any] = field(default_factory=dict)
     method: PredictMethod = "predict"
     explain: ExplainConfig = field(default_factory=ExplainConfig)
+    show_values: bool = False
 
 
 @dataclass(frozen=True)
@@ -98,6 +102,7 @@ class _Questions:
     """The questions asked so far."""
 
     progress: Progress
+    show_values: bool
     findings: list[Finding] = field(default_factory=list)
 
     def record(self, name: str, passed: bool | None, detail: str) -> None:
@@ -110,7 +115,8 @@ class _Questions:
         """What `answer()` returns; None where it fails. Either is recorded, an error as `passed_on_error`."""
         self.progress.ask(name)
         try:
-            value = answer()
+            with named_rows(show_values=self.show_values):
+                value = answer()
         except RegistryUnreachableError:
             raise
         except MlopsAssetsError as error:
@@ -137,7 +143,7 @@ def validate_candidate(
     RegistryUnreachableError
         There is no verdict; try again.
     """
-    questions = _Questions(progress or Progress())
+    questions = _Questions(progress or Progress(), trial.show_values)
 
     def verdict(rows: int = 0, comparison: _Comparison | None = None) -> CandidateVerdict:
         comparison = comparison or _Comparison()
@@ -217,7 +223,9 @@ def _predict(model: LoadedModel, signature: "ModelSignature", rows: pa.Table, tr
 def _explain(model: LoadedModel, signature: "ModelSignature", rows: pa.Table, trial: Trial) -> bool:
     """Explain a few rows, as a run would explain all of them."""
     prepared = prepare_for_rows(model, signature.inputs, trial.row_key, rows, trial.explain)
-    prepared.explainer.explain(prepared.to_frame(rows.slice(0, _EXPLAINED_ROWS).combine_chunks()))
+    some = rows.slice(0, _EXPLAINED_ROWS).combine_chunks()
+    with rows_in_errors(some, trial.row_key):
+        prepared.explainer.explain(prepared.to_frame(some))
     return True
 
 

@@ -219,6 +219,10 @@ def test_a_candidate_that_raises_fails_without_the_datas_values(model, add, regi
     assert done.verdict == "failed"
     assert done.findings["predicts"][0] == "no"
     assert "canary-9" not in done.reasons
+    assert "row number" not in done.reasons
+    shown = Validation(model(trust={"allow_pickle": True}, contract={"show_values": True}), registry, number)
+    for question in ("predicts", "explains"):
+        assert "the first rows are row number=0; row number=1" in shown.findings[question][1]
 
 
 @pytest.mark.slow

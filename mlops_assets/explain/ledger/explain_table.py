@@ -126,8 +126,10 @@ def explain_table(
         most = max(1, min(EXPLAINED_ROWS, LEDGER_BYTES // (8 * cells)))
         return Run(work, InputRows.of(samples, batch_rows, most, select), store, log=log)
 
-    run, ready = run_of(work), None
-    if work.explainer.may_be_passed_over:
+    ready = None
+    with named_rows(show_values=show_values):
+        run, may_be_passed_over = run_of(work), work.explainer.may_be_passed_over
+    if may_be_passed_over:
         # It may fail on any row, and no table is explained in two ways: all rows are, before the first is handed on.
         try:
             with named_rows(show_values=show_values):

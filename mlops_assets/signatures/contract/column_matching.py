@@ -15,9 +15,10 @@ from mlops_assets.signatures.contract.arrow_types import arrow_type_of, tensor_t
 from mlops_assets.signatures.contract.column_converters import converter_for
 from mlops_assets.signatures.contract.declared_types import can_be_declared, chain, declared_converter
 from mlops_assets.signatures.contract.delimiters import find_other_delimiter
-from mlops_assets.signatures.contract.json_values import json_values_converter
+from mlops_assets.signatures.contract.json_values import json_values_converter, kinds_converter
 from mlops_assets.signatures.contract.rejection_reasons import REASONS
 from mlops_assets.signatures.contract.scalar_converters import Converter, Reading, RefusedError
+from mlops_assets.signatures.contract.sql_values import sql_values_converter
 from mlops_assets.signatures.contract.tensor_converters import tensor_converter
 
 if TYPE_CHECKING:
@@ -28,18 +29,31 @@ ISO_TEXT = {b"text": b"iso"}
 type that its values have, so that a value of another kind is its row's matter."""
 JSON_VALUES = {b"text": b"json"}
 """Metadata of a text column that holds the JSON text of each value, for they are of several kinds."""
+SQL_VALUES = {b"text": b"sql"}
+"""Metadata of a text column that holds each value as an SQL literal, for they are of several kinds."""
+UNTYPED = {b"text": b"untyped"}
+"""Metadata of a database's column without a type of its own: it has the type that its values have."""
+DECLARED = b"declared"
+"""Key of the metadata of a column of SQL literals: the Arrow type that the database declares, or nothing."""
 
 
 def without_iso_mark(column: pa.Field) -> pa.Field:
     """`column` as it is published: how it was read is no part of a table."""
-    return column.remove_metadata() if _is_json(column) else column
+    return column.remove_metadata() if _mark(column) is not None else column
 
 
-def _is_json(column: pa.Field) -> bool:
-    return column.metadata in (ISO_TEXT, JSON_VALUES)
+def _mark(column: pa.Field) -> str | None:
+    """How the column was read: ``iso``, ``json``, ``sql`` or ``untyped``; None: with a type of its own."""
+    mark = (column.metadata or {}).get(b"text")
+    return None if mark is None else str(mark, "ascii")
 
 
-_SEVERAL_KINDS = "holds JSON values of several kinds: write one, or declare its type under inputs.types"
+def _several_kinds(column: pa.Field) -> str | None:
+    """What is wrong with a column of several kinds where one is needed; None: it has one."""
+    if _mark(column) not in ("json", "sql"):
+        return None
+    what = "JSON values" if _mark(column) == "json" else "values"
+    return f"holds {what} of several kinds: write one, or declare its type under inputs.types"
 
 
 @dataclass(frozen=True)
@@ -65,9 +79,10 @@ class ContractPolicy:
     types: Mapping[str, pa.DataType] = field(default_factory=dict, hash=False)
 
     def reading(self, column: pa.Field) -> Reading:
-        json = _is_json(column)
-        iso = self.parse_iso_datetimes or json
-        return Reading(column.name in self.text_columns, iso, self.missing == "allow", json)
+        mark = _mark(column)
+        iso = self.parse_iso_datetimes or mark in ("iso", "json")
+        by_rows = mark is not None and not (column.metadata or {}).get(DECLARED)
+        return Reading(column.name in self.text_columns, iso, self.missing == "allow", by_rows)
 
 
 @dataclass(frozen=True)
@@ -132,8 +147,8 @@ class Matching:
         for name in sorted(name for name in asked if counts[name] > 1):
             self.problems.append(f"the table has {counts[name]} columns called {name!r}")
         for name in self._row_key:
-            if counts[name] == 1 and self._source.field(name).metadata == JSON_VALUES:
-                self.problems.append(f"row key column {name!r} {_SEVERAL_KINDS}")
+            if counts[name] == 1 and (several := _several_kinds(self._source.field(name))) is not None:
+                self.problems.append(f"row key column {name!r} {several}")
             if name not in names:
                 self.problems.append(f"row key column {name!r} is missing{did_you_mean(name, names)}")
         if REASONS in names:
@@ -212,22 +227,22 @@ class Matching:
                 return tensor_converter(kind, spec, reading)
             return converter_for(kind, spec.type, spec.required, reading)
 
-        as_text = column.metadata == JSON_VALUES
+        mark = _mark(column)
         try:
-            if as_text and declared is None:
-                return _json_converter(spec, converter_of, as_text=True)
+            if declared is None and mark in ("json", "sql"):
+                return _kinds_converter(column, spec, converter_of)
             converter = converter_of(given)
         except RefusedError:
-            if as_text or declared is not None or not _is_json(column):
+            if declared is not None or mark not in ("iso", "untyped"):
                 raise
-            return _json_converter(spec, converter_of, as_text=False)
+            return _kinds_converter(column, spec, converter_of)
         return converter if declared is None else chain(declared, converter)
 
     def _unsigned(self, column: pa.Field, index: int) -> MatchedColumn:
         """A column of a model without signature: as it is, or as it is declared."""
         if column.name not in self._policy.types:
-            if column.metadata == JSON_VALUES:
-                self.problems.append(f"column {column.name!r} {_SEVERAL_KINDS}")
+            if (several := _several_kinds(column)) is not None:
+                self.problems.append(f"column {column.name!r} {several}")
             return MatchedColumn(column.name, index, None)
         try:
             return MatchedColumn(column.name, index, declared_converter(column.type, self._policy.types[column.name]))
@@ -236,18 +251,26 @@ class Matching:
             return MatchedColumn(column.name, index, None)
 
 
-def _json_converter(
-    spec: "ColSpec | TensorSpec", converter_of: Callable[[pa.DataType], Converter], *, as_text: bool
+def _kinds_converter(
+    column: pa.Field, spec: "ColSpec | TensorSpec", converter_of: Callable[[pa.DataType], Converter]
 ) -> Converter:
+    """Of a column whose values have kinds of their own: JSON values or their text, SQL literals."""
     from mlflow.types import TensorSpec
 
     try:
-        if isinstance(spec, TensorSpec):
-            return json_values_converter(tensor_type(spec.type, spec.shape), converter_of, as_text=as_text)
-        result = arrow_type_of(spec.type)
-        return json_values_converter(result, converter_of, as_text=as_text, properties_of=spec.type)
+        result = tensor_type(spec.type, spec.shape) if isinstance(spec, TensorSpec) else arrow_type_of(spec.type)
     except TypeError as error:
-        raise RefusedError(f"it {_SEVERAL_KINDS}: {error}") from error
+        raise RefusedError(f"it {_several_kinds(column) or 'holds values of another kind'}: {error}") from error
+    if _mark(column) == "sql":
+        if stored := column.metadata.get(DECLARED, b"").decode():
+            converter_of(pa.type_for_alias(stored))  # refused as a column of nothing else is
+        return sql_values_converter(result, converter_of)
+    if _mark(column) == "untyped":
+        return kinds_converter(result, converter_of, lambda value: (value, pa.null() if value is None else column.type))
+    as_text = _mark(column) == "json"
+    if isinstance(spec, TensorSpec):
+        return json_values_converter(result, converter_of, as_text=as_text)
+    return json_values_converter(result, converter_of, as_text=as_text, properties_of=spec.type)
 
 
 def _scalar_type(spec: "ColSpec | TensorSpec") -> pa.DataType | None:

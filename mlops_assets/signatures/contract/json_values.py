@@ -54,6 +54,34 @@ def json_values_converter(
     RefusedError
         Not even a null can become `result`.
     """
+
+    def typed(given: object) -> tuple[JsonValue, pa.DataType]:
+        value: JsonValue = _parsed(given) if as_text else given  # type: ignore[arg-type, assignment]  # of JSON
+        value = _filled(value, properties_of)
+        return value, json_type(value)
+
+    return kinds_converter(result, converter_of, typed)
+
+
+def kinds_converter(
+    result: pa.DataType,
+    converter_of: Callable[[pa.DataType], Converter],
+    typed: Callable[[object], tuple[object, pa.DataType]],
+) -> Converter:
+    """The converter of a column whose values have types of their own.
+
+    Parameters
+    ----------
+    result, converter_of
+        As for `json_values_converter`.
+    typed
+        A stored value -> what it is, and the type of a column that holds it alone; `UnfitJsonError` where none does.
+
+    Raises
+    ------
+    RefusedError
+        Not even a null can become `result`.
+    """
     if _holds_any(result):
         raise RefusedError("values of several kinds cannot become what the signature leaves open")
     converter_of(pa.null())
@@ -69,11 +97,10 @@ def json_values_converter(
 
     def convert(values: pa.Array) -> "CastResult":
         failures: dict[Reason, Mask] = {}
-        lots: dict[pa.DataType, tuple[list[int], list[JsonValue]]] = {}
+        lots: dict[pa.DataType, tuple[list[int], list[object]]] = {}
         for row, given in enumerate(values.to_pylist()):
             try:
-                value = _filled(_parsed(given) if as_text else given, properties_of)
-                kind = json_type(value)
+                value, kind = typed(given)
             except UnfitJsonError as error:
                 _fail(failures, error.reason, [row], len(values))
                 continue

@@ -42,7 +42,7 @@ def cast_checked(values: pa.Array, target: pa.DataType) -> CastResult:
     """`values` as `target`, where the table says same, widen or check."""
     source = values.type
     if source == target:
-        return values, {}
+        return _without_not_a_time(values) if pat.is_timestamp(source) and source.unit == "ns" else _unicode(values)
     if pat.is_null(source):
         return pa.nulls(len(values), target), {}
     return _cast_for(source, target)(values, target)
@@ -98,7 +98,38 @@ def _name_failures(failures: dict[Reason, Mask]) -> Failures:
 
 
 def _same_family(values: pa.Array, target: pa.DataType) -> CastResult:
+    if pat.is_string(target):
+        # A checked cast would refuse all rows for one whose bytes are no text.
+        return _unicode(pc.cast(values, target, safe=False))
     return pc.cast(values, target), {}
+
+
+def _unicode(values: pa.Array) -> CastResult:
+    """Text without that whose bytes are no UTF-8: neither Python nor a model can read it."""
+    if not pat.is_string(values.type):
+        return values, {}
+    try:
+        values.validate(full=True)
+    except pa.ArrowInvalid:
+        bad = np.array([not _is_unicode(value) for value in pc.cast(values, pa.binary()).to_pylist()], dtype=bool)
+        return null_out(values, bad), {Reason.NOT_PARSEABLE: bad}
+    return values, {}
+
+
+def _is_unicode(value: bytes | None) -> bool:
+    try:
+        return value is None or value.decode() is not None
+    except UnicodeDecodeError:
+        return False
+
+
+def _without_not_a_time(values: pa.Array) -> CastResult:
+    """Nanoseconds without the least, which is NaT to numpy and pandas."""
+    least = pc.equal(values.cast(pa.int64()), -(2**63))
+    if not pc.any(least).as_py():
+        return values, {}
+    beyond = to_mask(least)
+    return null_out(values, beyond), {Reason.OUT_OF_RANGE: beyond}
 
 
 @lru_cache(maxsize=64)

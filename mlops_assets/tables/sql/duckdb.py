@@ -13,7 +13,7 @@ from mlops_assets.arrow.plain_types import plain_batch, plain_schema
 from mlops_assets.arrow.type_kinds import is_bytes, is_text
 from mlops_assets.errors import MissingExtraError, TableError
 from mlops_assets.tables.sql.address import SqlAddress
-from mlops_assets.tables.sql.names import TableName
+from mlops_assets.tables.sql.names import TableName, quoted
 from mlops_assets.tables.sql.session import LOCK_SECONDS, MissingDatabaseError, Session, Values, refusal_error
 from mlops_assets.tables.sql.storage import Cast, PlainText, Storage, Ticks
 from mlops_assets.tables.sql.type_alignment import align_types
@@ -25,6 +25,9 @@ _INTEGERS = {
     **{pa.uint8(): "UTINYINT", pa.uint16(): "USMALLINT", pa.uint32(): "UINTEGER", pa.uint64(): "UBIGINT"},
 }
 _TIMESTAMPS = {"s": "TIMESTAMP_S", "ms": "TIMESTAMP_MS", "us": "TIMESTAMP", "ns": "TIMESTAMP_NS"}
+# 39 digits, which DuckDB hands over as 38 and wraps.
+_HUGE, _WHOLE = ("HUGEINT", "UHUGEINT"), pa.decimal256(39, 0)
+_AS_TEXT_ONLY = ("TIME WITH TIME ZONE", "BIT", "BIGNUM", "VARINT", "VARIANT")
 _INCOMING = "mlops_assets_incoming"
 
 
@@ -78,14 +81,31 @@ class DuckdbSession(Session):
 
     def stream(self, sql: str, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         # Not execute(), which holds the whole result before it hands it on.
-        reader = self._connection.sql(sql).to_arrow_reader(BATCH_ROWS)
+        reader = self._readable(sql).to_arrow_reader(BATCH_ROWS)
         plain = plain_schema(reader.schema)
         for batch in reader:
             yield align_types(plain_batch(batch, plain), schema, self.where())
 
     def describe(self, sql: str, declared: TableName | None, types: Mapping[str, pa.DataType]) -> pa.Schema:
-        schema = plain_schema(self._connection.sql(f"SELECT * FROM ({sql}\n) LIMIT 0").to_arrow_reader(1).schema)
-        return pa.schema([(field.name, types.get(field.name, field.type)) for field in schema])
+        relation = self._connection.sql(f"SELECT * FROM ({sql}\n) LIMIT 0")
+        schema = plain_schema(self._readable(f"SELECT * FROM ({sql}\n) LIMIT 0").to_arrow_reader(1).schema)
+        kinds = {
+            field.name: _WHOLE if str(stored) in _HUGE else field.type
+            for field, stored in zip(schema, relation.types, strict=True)
+        }
+        return pa.schema([(field.name, types.get(field.name, kinds[field.name])) for field in schema])
+
+    def _readable(self, sql: str) -> Any:
+        """The relation of a query, as text what Arrow would narrow or encode in its own way."""
+        relation = self._connection.sql(sql)
+        as_text = [str(kind) in _HUGE or str(kind) in _AS_TEXT_ONLY for kind in relation.types]
+        if not any(as_text) or len(set(relation.columns)) < len(relation.columns):
+            return relation
+        chosen = [
+            f"CAST({quoted(name)} AS VARCHAR) AS {quoted(name)}" if is_text else quoted(name)
+            for name, is_text in zip(relation.columns, as_text, strict=True)
+        ]
+        return relation.project(", ".join(chosen))
 
     def load(self, table: TableName, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> None:
         self._connection.register(_INCOMING, pa.RecordBatchReader.from_batches(schema, batches))

@@ -10,6 +10,8 @@ import pyarrow.compute as pc
 
 from mlops_assets.arrow.type_kinds import is_bytes, is_text
 from mlops_assets.errors import MissingExtraError, TableError
+from mlops_assets.signatures.contract.column_matching import SQL_VALUES
+from mlops_assets.signatures.contract.sql_values import numeric_literal
 from mlops_assets.tables.sql.address import SqlAddress
 from mlops_assets.tables.sql.names import TableName, quoted
 from mlops_assets.tables.sql.session import LOCK_SECONDS, Session, Values, refusal_error
@@ -29,6 +31,9 @@ _READ = re.compile(
     r"(smallint|integer|bigint|real|double precision|boolean|text|character.*|bytea|date|json|jsonb"
     r"|timestamp.*|time(\(\d\))? without time zone)(\[\])?|numeric(\(.*\))?"
 )
+
+# Types that the driver has another one for: cents, signed numbers, lists without their dimensions or of its own type.
+_MISNAMED = re.compile(r"(money|oid|xid8?|cid|reg\w+)(\[\])?|numeric\[\]|.*of several dimensions")
 
 
 class PostgresqlSession(Session):
@@ -92,44 +97,72 @@ class PostgresqlSession(Session):
                 except (OSError, pa.ArrowException):
                     # A query that fails while its rows come; the message may quote one.
                     raise refusal_error("PostgreSQL stopped the query", self.where(), None) from None
-                yield align_types(batch, schema, self.where())
+                yield align_types(_with_literals(batch, schema), schema, self.where())
 
     def describe(self, sql: str, declared: TableName | None, types: Mapping[str, pa.DataType]) -> pa.Schema:
         with self._connection.cursor() as cursor:
             described = cursor.adbc_execute_schema(sql)
         kinds = {field.name: types.get(field.name) or _arrow_type_of(field) for field in described}
-        open_ended = [field.name for field in described if kinds[field.name] is None and _is_numeric(field.type)]
-        if open_ended:
-            kinds |= self._types_by_digits(sql, open_ended)
+        odd = self._misnamed(sql, described)
+        kinds |= dict.fromkeys(odd)
+        numerics = [field.name for field in described if _is_numeric(field.type) and field.name not in types]
+        fields = {field.name: field for field in self._numeric_fields(sql, numerics, kinds)} if numerics else {}
+        kinds |= {name: field.type for name, field in fields.items()}
         if unknown := [name for name, kind in kinds.items() if kind is None]:
-            listed = ", ".join(f"{name!r} ({_name_of(described.field(name).type)})" for name in unknown)
+            listed = ", ".join(
+                f"{name!r} ({odd.get(name) or _name_of(described.field(name).type)})" for name in unknown
+            )
             raise TableError(
                 f"Columns of a type that cannot be read: {listed}",
                 where=self.where(declared),
                 fix=f"Leave them out, or cast them in a query: {quoted(unknown[0])}::text",
             )
-        return pa.schema([(field.name, kinds[field.name]) for field in described])
+        return pa.schema([fields.get(field.name, pa.field(field.name, kinds[field.name])) for field in described])
 
-    def _types_by_digits(self, sql: str, names: list[str]) -> dict[str, pa.DataType]:
-        """Numerics declared without precision and scale: as many digits as they have in all rows."""
+    def _misnamed(self, sql: str, described: pa.Schema) -> dict[str, str]:
+        """Column -> the type of PostgreSQL that the driver hands over as another: money as cents, oid with a sign."""
+        suspects = [field for field in described if _is_suspect(field.type)]
+        if not suspects or len(set(described.names)) < len(described):
+            return {}
+        asked = ", ".join(
+            f"pg_typeof(query.{quoted(field.name)})::text"
+            + (
+                f" || CASE WHEN (SELECT max(array_ndims({quoted(field.name)})) FROM ({sql}\n) AS rows) > 1 "
+                "THEN ' of several dimensions' ELSE '' END"
+                if pa.types.is_list(field.type)
+                else ""
+            )
+            for field in suspects
+        )
+        found: dict[str, str] = {}
+        (names,) = self.rows(f"SELECT {asked} FROM (VALUES (1)) AS one LEFT JOIN ({sql}\n) AS query ON false")
+        for field, name in zip(suspects, map(str, names), strict=True):
+            if _MISNAMED.fullmatch(name):
+                found[field.name] = name
+        return found
+
+    def _numeric_fields(self, sql: str, names: list[str], kinds: Mapping[str, pa.DataType | None]) -> list[pa.Field]:
+        """Numerics as decimals: as many digits as are declared, or as they have in all rows.
+
+        Where no decimal holds all rows (NaN, infinity, too many digits), each value is a literal, for the contract.
+        """
         asked = ", ".join(
             f"coalesce(max(scale({quoted(name)})), 0), "
-            f"coalesce(max(length(trunc(abs(nullif({quoted(name)}, 'NaN')))::text)), 1)"
+            f"coalesce(max(length(trunc(abs({_finite(name)}))::text)), 1), "
+            f"coalesce(bool_or({quoted(name)}::text IN ('NaN', 'Infinity', '-Infinity')), false)::int"
             for name in names
         )
-        digits = iter(self.rows(f"SELECT {asked} FROM ({sql}\n) AS numbers")[0])
-        types = {}
+        found = iter(self.rows(f"SELECT {asked} FROM ({sql}\n) AS numbers")[0])
+        fields = []
         for name in names:
-            scale, whole = (int(str(next(digits))) for _ in range(2))
-            if scale + whole > _MOST_DIGITS:
-                raise TableError(
-                    f"Column {name!r} holds numbers of {scale + whole} digits, and Arrow has {_MOST_DIGITS} at most",
-                    where=self.where(),
-                    fix=f"Round or cast it in a query: round({quoted(name)}, 10), {quoted(name)}::float8",
-                )
-            kind = pa.decimal128 if scale + whole <= 38 else pa.decimal256
-            types[name] = kind(scale + whole, scale)
-        return types
+            scale, whole, special = (int(str(next(found))) for _ in range(3))
+            kind = kinds[name]
+            if special or (kind is None and scale + whole > _MOST_DIGITS):
+                fields.append(pa.field(name, pa.string(), metadata=SQL_VALUES))
+                continue
+            decimal = pa.decimal128 if scale + whole <= 38 else pa.decimal256
+            fields.append(pa.field(name, kind or decimal(scale + whole, scale)))
+        return fields
 
     def load(self, table: TableName, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> None:
         with self._connection.cursor() as cursor:
@@ -212,8 +245,25 @@ class _Text(Cast):
         return super().encode(array)
 
 
+def _finite(name: str) -> str:
+    return f"CASE WHEN {quoted(name)}::text NOT IN ('NaN', 'Infinity', '-Infinity') THEN {quoted(name)} END"
+
+
+def _with_literals(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """`batch` with SQL literals where `schema` has them: of numerics, which the driver hands over as text."""
+    for at, field in enumerate(schema):
+        if field.metadata == SQL_VALUES:
+            texts = [value and numeric_literal(value) for value in batch.column(at).storage.to_pylist()]
+            batch = batch.set_column(at, field, pa.array(texts, pa.string()))
+    return batch
+
+
 def _name_of(kind: pa.DataType) -> str:
     return str(kind.type_name) if isinstance(kind, pa.OpaqueType) else str(kind)
+
+
+def _is_suspect(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_list(kind))
 
 
 def _is_numeric(kind: pa.DataType) -> bool:

@@ -1,8 +1,8 @@
 """SQLite, through Python's own driver.
 
 Not through ADBC's, which writes NaN as null, refuses decimals and what is beyond 63 bits, and takes a column's type
-from the first rows it meets. SQLite has five kinds of values and any of them may occur in any column, so a column is
-read by its recorded Arrow type, by its declared type, or by what is in it.
+from the first rows it meets. A column is read by its recorded Arrow type, by its declared type, or by what is in it;
+see `sqlite_values`.
 """
 
 import sqlite3
@@ -19,16 +19,18 @@ from mlops_assets.errors import TableError
 from mlops_assets.tables.sql.address import SqlAddress
 from mlops_assets.tables.sql.names import TableName, quoted
 from mlops_assets.tables.sql.session import LOCK_SECONDS, MissingDatabaseError, Session, Values, refusal_error
+from mlops_assets.tables.sql.sqlite_values import (
+    arrow_type_of,
+    contents_of,
+    field_of,
+    literals_field,
+    to_arrow,
+    untyped_field,
+)
 from mlops_assets.tables.sql.storage import Cast, IsoText, PlainText, Storage, Ticks, TimeText
 
 _ROWS = 16_384
-_DECLARED = {
-    "BOOLEAN": pa.bool_(),
-    "BOOL": pa.bool_(),
-    "DATE": pa.date32(),
-    "DATETIME": pa.timestamp("us"),
-    "TIMESTAMP": pa.timestamp("us"),
-}
+_COLUMNS = 100
 
 
 class SqliteSession(Session):
@@ -84,7 +86,7 @@ class SqliteSession(Session):
             arrays = []
             for field, column in zip(schema, zip(*rows, strict=True), strict=True):
                 try:
-                    arrays.append(_any_as_text(column) if field.metadata else _array(column, field.type))
+                    arrays.append(to_arrow(column, field))
                 except (pa.ArrowException, ValueError, TypeError, OverflowError):
                     raise TableError(
                         f"Column {field.name!r} holds a value that is not {field.type}, after row {rows_done}",
@@ -97,39 +99,45 @@ class SqliteSession(Session):
     def describe(self, sql: str, declared: TableName | None, types: Mapping[str, pa.DataType]) -> pa.Schema:
         names = [column[0] for column in self._connection.execute(f"SELECT * FROM ({sql}\n) LIMIT 0").description]
         declarations = (self.columns(declared) or {}) if declared is not None else {}
-        kinds = {name: types.get(name) or _arrow_type_of(declarations.get(name, "")) for name in names}
-        unknown = [name for name, kind in kinds.items() if kind is None]
-        if unknown and len(set(names)) == len(names):
-            kinds |= self._types_by_content(sql, unknown)
-        return pa.schema(
-            pa.field(name, pa.string(), metadata=_ANY_KIND)
-            if kinds[name] == pa.null()
-            else pa.field(name, kinds[name] or pa.string())
+        if len(set(names)) < len(names):
+            return pa.schema([(name, pa.string()) for name in names])  # refused by whoever asked for it
+        kinds = {name: arrow_type_of(declarations.get(name, "")) for name in names if name not in types}
+        holds = self._contents(sql, list(kinds))
+        fields = {name: field_of(name, kind, holds[name]) for name, kind in kinds.items()}
+        fields |= {
+            name: untyped_field(name) if pa.types.is_null(types[name]) else pa.field(name, types[name])
             for name in names
-        )
+            if name in types
+        }
+        times = [name for name in kinds if pa.types.is_temporal(fields[name].type)]
+        fields |= {name: literals_field(name, kinds[name]) for name in self._misread(sql, [fields[at] for at in times])}
+        return pa.schema([fields[name] for name in names])
 
-    def _types_by_content(self, sql: str, names: list[str]) -> dict[str, pa.DataType]:
-        """Types by the values' kinds in all rows: a first block would decide for rows that it has not seen."""
-        counts = ", ".join(
-            f"coalesce(max(typeof({quoted(name)}) = '{kind}'), 0)"
-            for name in names
-            for kind in ("integer", "real", "text", "blob")
-        )
-        flags = iter(self.rows(f"SELECT {counts} FROM ({sql}\n)")[0])
-        types = {}
-        for name in names:
-            integer, real, text, blob = (bool(next(flags)) for _ in range(4))
-            if [integer or real, text, blob].count(True) > 1:
-                raise TableError(
-                    f"Column {name!r} holds values of several kinds (numbers, text, bytes)",
-                    where=self.where(),
-                    fix=f"Cast it in a query, or set types: {{{name}: string}} if it can be read as that",
-                )
-            if text or blob:
-                types[name] = pa.string() if text else pa.binary()
-            else:
-                types[name] = pa.float64() if real else pa.int64() if integer else pa.string()
-        return types
+    def _contents(self, sql: str, names: list[str]) -> dict[str, int]:
+        """What kinds of values each column holds in all rows: a first block would decide for rows unseen."""
+        holds: dict[str, int] = {}
+        # SQLite has limits on the columns of a result and on the length of a statement.
+        for start in range(0, len(names), _COLUMNS):
+            some = names[start : start + _COLUMNS]
+            (found,) = self.rows(f"SELECT {', '.join(map(contents_of, some))} FROM ({sql}\n)")
+            holds |= {name: int(str(bits)) for name, bits in zip(some, found, strict=True)}
+        return holds
+
+    def _misread(self, sql: str, fields: list[pa.Field]) -> set[str]:
+        """Those of the columns of dates and times that hold a text which is none."""
+        misread: set[str] = set()
+        for start in range(0, len(fields), _COLUMNS):
+            some = fields[start : start + _COLUMNS]
+            cursor = self._connection.execute(
+                f"SELECT {', '.join(quoted(field.name) for field in some)} FROM ({sql}\n)"
+            )
+            while rows := cursor.fetchmany(_ROWS):
+                for field, column in zip(some, zip(*rows, strict=True), strict=True):
+                    try:
+                        to_arrow(column, field)
+                    except pa.ArrowInvalid:
+                        misread.add(field.name)
+        return misread
 
     def load(self, table: TableName, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> None:
         insert = f"INSERT INTO {table.sql} VALUES ({', '.join('?' * len(schema))})"
@@ -228,52 +236,3 @@ def _values(column: pa.Array) -> list[Any]:
         # SQLite would store NaN as null.
         return ["NaN" if value is not None and value != value else value for value in values]
     return values
-
-
-_ANY_KIND = {"kind": "any"}
-"""Marks a column of a schema that is to be read as text, whatever its values are."""
-
-
-def _any_as_text(values: tuple[Any, ...]) -> pa.Array:
-    return pa.array([_text_of(value) for value in values], pa.string())
-
-
-def _text_of(value: object) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, bytes):
-        return f"x'{value.hex()}'"
-    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
-        return str(int(value))
-    return str(value)
-
-
-def _array(values: tuple[Any, ...], kind: pa.DataType) -> pa.Array:
-    if pa.types.is_floating(kind):
-        return pa.array([float(value) if value == "NaN" else value for value in values], pa.float64()).cast(kind)
-    if pa.types.is_boolean(kind):
-        if not set(values) <= {0, 1, None}:
-            raise ValueError("neither 0 nor 1")
-        return pa.array([None if value is None else bool(value) for value in values], kind)
-    if is_text(kind) or is_bytes(kind) or pa.types.is_integer(kind):
-        allowed = str if is_text(kind) else bytes if is_bytes(kind) else (int, str)
-        if not all(value is None or isinstance(value, allowed) for value in values):
-            raise TypeError("of another kind")
-        if pa.types.is_integer(kind):
-            values = tuple(None if value is None else int(value) for value in values)
-        return pa.array(values, kind)
-    return pa.array([None if value is None else str(value) for value in values], pa.string()).cast(kind)
-
-
-def _arrow_type_of(declared: str) -> pa.DataType | None:
-    """The Arrow type of a declared type, by SQLite's own rules of affinity; None: its values decide."""
-    name = declared.upper().partition("(")[0].strip()
-    if name in _DECLARED:
-        return _DECLARED[name]
-    if "INT" in name:
-        return pa.int64()
-    if any(part in name for part in ("CHAR", "CLOB", "TEXT")):
-        return pa.string()
-    if "BLOB" in name:
-        return pa.binary()
-    return pa.float64() if any(part in name for part in ("REAL", "FLOA", "DOUB")) else None

@@ -4,11 +4,15 @@ import datetime
 import sys
 import traceback
 from decimal import Decimal
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from mlflow.types import ColSpec, Schema
 
-from mlops_assets.errors import ConfigurationError, MissingExtraError, TableError
+from mlops_assets.errors import ConfigurationError, ContractError, MissingExtraError, TableError
+from mlops_assets.scoring.apply_contract import apply_contract
+from mlops_assets.signatures.contract.contract import ContractPolicy
 from mlops_assets.tables.sql.address import SqlAddress
 from mlops_assets.tables.sql.connect import open_session
 from mlops_assets.tables.sql.names import TableName
@@ -107,21 +111,20 @@ def test_sqlite_columns_have_the_type_of_all_their_values(address):
     assert read.schema.types[1:] == [pa.bool_(), pa.timestamp("us"), pa.date32(), pa.float64(), pa.int64()]
     assert read["at"].to_pylist() == [datetime.datetime(2026, 1, 2, 3, 4, 5, 500000), None]
     assert read["free"].to_pylist() == [1.0, 2.5]
-    with pytest.raises(TableError, match=r"Column 'mixed' holds values of several kinds"):
-        SqlSource(address, TableName("a")).open()
-    as_text = SqlSource(address, TableName("a"), columns=("mixed", "price"), types={"price": "decimal128(5, 2)"})
-    with pytest.raises(TableError, match=r"Column 'mixed' holds values of several kinds"):
-        as_text.open()
+    several = SqlSource(address, TableName("a"), columns=("mixed",)).open()
+    assert several.reader().read_all()["mixed"].to_pylist() == ["1", "'x'"]  # for the contract, row by row
     priced = SqlSource(address, TableName("a"), columns=("price",), types={"price": "decimal128(5, 2)"})
     assert [row["price"] for row in rows(priced)] == [Decimal("1.00"), Decimal("2.00")]
 
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
-def test_a_sqlite_value_of_another_kind_is_told_by_its_column(address):
+def test_a_sqlite_value_that_changes_while_it_is_read_is_told_by_its_column(address):
     raw(address, "CREATE TABLE a (age INTEGER)")
-    raw(address, "INSERT INTO a VALUES (1), ('secret')")
+    raw(address, "INSERT INTO a VALUES (1)")
+    found = SqlSource(address, TableName("a")).open()
+    raw(address, "INSERT INTO a VALUES ('secret')")
     with pytest.raises(TableError, match=r"Column 'age' holds a value that is not int64, after row 0") as error:
-        rows(SqlSource(address, TableName("a")))
+        found.reader().read_all()
     assert "secret" not in everything(error.value)
 
 
@@ -226,3 +229,92 @@ def test_addresses(tmp_path):
     assert (told.uri, told.has_password) == ("postgresql://h:5432/d", True)
     assert not SqlAddress.parse("postgresql://me@h/d").has_password
     assert SqlAddress.parse("postgresql://h/d?password=x").has_password
+
+
+def verdicts(source: SqlSource, kind: str, scratch: Path) -> dict[int, object]:
+    """By id: the accepted value, or the code for which its row is rejected."""
+    schema = Schema([ColSpec(kind, "x", required=False)])
+    with apply_contract(source.open(), schema, ContractPolicy(), scratch) as result:
+        accepted = {row["id"]: row["x"] for row in result.accepted.reader().read_all().to_pylist()}
+        refused = result.rejected.reader().read_all().select(["id", "reasons"]).to_pylist()
+        rejected = {row["id"]: row["reasons"][0]["code"] for row in refused}
+        if rejected:  # each failure can be shown
+            with pytest.raises(ContractError, match=r"x: .*, it is "):
+                result.check_limit(0, "here", show_values=True)
+    return accepted | rejected
+
+
+@pytest.mark.parametrize("url", ["duckdb"], indirect=True)
+def test_duckdb_types_that_arrow_would_narrow(address):
+    raw(
+        address, "CREATE TABLE a (h HUGEINT, u UHUGEINT, zoned TIMETZ, bits BIT, big BIGNUM, e ENUM('x', 'y'), id UUID)"
+    )
+    raw(
+        address,
+        f"INSERT INTO a VALUES ({2**127 - 1}, {2**128 - 1}, '01:02:03+02', '0101', '{10**60 + 1}', 'y', "
+        "'00000000-0000-0000-0000-000000000001'), (-3, 3, NULL, NULL, NULL, NULL, NULL)",
+    )
+    for source in (SqlSource(address, TableName("a")), SqlSource(address, query="SELECT * FROM a")):
+        first, second = rows(source)
+        assert (first["h"], first["u"]) == (Decimal(2**127 - 1), Decimal(2**128 - 1))
+        assert (second["h"], second["u"]) == (Decimal(-3), Decimal(3))
+        assert (first["zoned"], first["bits"], first["big"]) == ("01:02:03+02", "0101", str(10**60 + 1))
+        assert (first["e"], first["id"]) == ("y", "00000000-0000-0000-0000-000000000001")
+
+
+@pytest.mark.parametrize("url", ["duckdb"], indirect=True)
+def test_duckdb_values_beyond_the_signature_reject_their_row(address, tmp_path):
+    raw(address, "CREATE TABLE a (id INTEGER, x UHUGEINT)")
+    raw(address, f"INSERT INTO a VALUES (0, 3), (1, {2**128 - 1}), (2, {2**63})")
+    source = SqlSource(address, TableName("a"), row_key=("id",))
+    assert verdicts(source, "long", tmp_path) == {0: 3, 1: "out_of_range", 2: "out_of_range"}
+    raw(address, "CREATE TABLE b (id INTEGER, x TIMESTAMP)")
+    raw(address, "INSERT INTO b VALUES (0, '2024-01-02'), (1, 'infinity'), (2, '294000-01-01')")
+    found = verdicts(SqlSource(address, TableName("b"), row_key=("id",)), "datetime", tmp_path)
+    assert (str(found[0]), found[1], found[2]) == ("2024-01-02 00:00:00", "out_of_range", "out_of_range")
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("declared", ["NUMERIC", "NUMERIC(12, 2)"])
+def test_postgresql_numerics_that_are_no_decimals_reject_their_row(address, tmp_path, declared):
+    raw(address, f"CREATE TABLE a (id INTEGER, x {declared})")
+    raw(address, "INSERT INTO a VALUES (0, 1.5), (1, 'NaN'), (2, NULL), (3, 12345678.25)")
+    source = SqlSource(address, TableName("a"), row_key=("id",))
+    found = verdicts(source, "double", tmp_path)
+    assert (found[0], str(found[1]), found[2], found[3]) == (1.5, "nan", None, 12345678.25)
+    assert verdicts(source, "long", tmp_path) == {0: "not_exact", 1: None, 2: None, 3: "not_exact"}
+    if declared == "NUMERIC":
+        raw(address, "INSERT INTO a VALUES (4, 'Infinity'), (5, 1e100), (6, 1e-70), (7, 12345678901234567.5)")
+        found = verdicts(source, "double", tmp_path)
+        assert [found[at] for at in (0, 3, 4, 6)] == [1.5, 12345678.25, float("inf"), 1e-70]
+        assert (found[5], found[7]) == ("out_of_range", "not_exact")
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_postgresql_types_that_the_driver_hands_over_as_others(address):
+    raw(address, "CREATE TYPE mood AS ENUM ('sad', 'happy')")
+    raw(address, "CREATE TABLE a (cash MONEY, o OID, m INT[][], bits BIT(4), at TIMETZ, feels mood, amounts NUMERIC[])")
+    raw(
+        address,
+        "INSERT INTO a VALUES (1234.56, 4294967295, '{{1,2},{3,4}}', B'0101', '01:02:03+02', 'happy', '{1.5,2}')",
+    )
+    kept = ("cash", "o", "bits", "at", "feels", "amounts")
+    (row,) = rows(SqlSource(address, TableName("a"), columns=kept))
+    assert [row[name] for name in kept] == ["$1,234.56", "4294967295", "0101", "01:02:03+02", "happy", "{1.5,2}"]
+    with pytest.raises(TableError, match=r"cannot be read: 'm' \(integer\[\] of several dimensions\)"):
+        SqlSource(address, TableName("a"), columns=("m",)).open()
+    for name, kind in {"cash": "money", "o": "oid", "amounts": r"numeric\[\]"}.items():
+        with pytest.raises(TableError, match=rf"cannot be read: '{name}' \({kind}\).*\"{name}\"::text"):
+            SqlSource(address, query=f"SELECT {name} FROM a").open()
+
+
+@pytest.mark.parametrize("url", ["duckdb"], indirect=True)
+def test_a_row_key_beyond_the_years_of_python_can_be_named(address, tmp_path):
+    raw(address, "CREATE TABLE a (id TIMESTAMP, x INTEGER)")
+    raw(address, "INSERT INTO a VALUES ('294000-01-01', 1), ('294000-01-01', 2)")
+    table = SqlSource(address, TableName("a"), row_key=("id",)).open()
+    with (
+        pytest.raises(TableError, match=r"9215576668800000000 \(timestamp\[us\]\)"),
+        apply_contract(table, Schema([ColSpec("long", "x")]), ContractPolicy(), tmp_path),
+    ):
+        pass
