@@ -7,9 +7,13 @@ only names, types, positions and row keys.
 import re
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from heapq import nlargest
 from typing import Protocol, Self, TypeVar
 
+from mlops_assets.redaction.text import redact
+
 _LONGEST_CAUSE = 300
+_LONGEST_COMPARED, _MOST_COMPARED = 200, 50
 # A table may have thousands of columns, and a message names them; it is kept in an event log for ever.
 _LONGEST_SENTENCE = 4_000
 
@@ -38,6 +42,7 @@ class MlopsAssetsError(Exception):
     """Where these rows are among those that were given."""
 
     def __init__(self, what: str, *, where: str | None = None, fix: str | None = None) -> None:
+        what, where, fix = redact(what), where and redact(where), fix and redact(fix)
         self.what, self.where, self.fix = what, where, fix
         sentence = strip_ends(_shortened(what)) or type(self).__name__
         place = f" ({where.strip()})" if where and where.strip() else ""
@@ -175,7 +180,7 @@ def describe_cause(error: BaseException) -> str:
     ('ValueError: too long', 'TimeoutError')
     """
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return strip_ends(f"{type(error).__name__}: {lines[0][:_LONGEST_CAUSE] if lines else ''}")
+    return strip_ends(f"{type(error).__name__}: {redact(lines[0])[:_LONGEST_CAUSE] if lines else ''}")
 
 
 def describe_without_values(error: BaseException) -> str:
@@ -192,8 +197,26 @@ def describe_without_values(error: BaseException) -> str:
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """`` (did you mean 'x'?)`` for the nearest known name, else an empty string."""
-    near = get_close_matches(name, list(known), n=1, cutoff=0.6)
+    near = get_close_matches(name, _candidates(name, known), n=1, cutoff=0.6)
     return f" (did you mean {near[0]!r}?)" if near else ""
+
+
+def _candidates(name: str, known: Iterable[str]) -> list[str]:
+    """Those of `known` that are worth a comparison, which takes the square of a name's length."""
+    if len(name) > _LONGEST_COMPARED:
+        return []
+    near = [each for each in known if abs(len(each) - len(name)) <= len(name)]
+    if len(near) <= _MOST_COMPARED:
+        return near
+    return nlargest(_MOST_COMPARED, near, lambda each: _shared_ends(name, each))
+
+
+def _shared_ends(one: str, other: str) -> int:
+    return _shared_start(one, other) + _shared_start(one[::-1], other[::-1])
+
+
+def _shared_start(one: str, other: str) -> int:
+    return next((at for at, (mine, its) in enumerate(zip(one, other, strict=False)) if mine != its), len(other))
 
 
 # A name is compared with every known one; of hundreds that are wrong, the first show what is the matter.

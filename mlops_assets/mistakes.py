@@ -11,6 +11,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from mlops_assets.errors import ConfigurationError, did_you_mean, strip_ends
+from mlops_assets.redaction.text import remember_variable, show_value
 
 Settings = type[BaseModel]
 _SCALARS = frozenset({"str", "int", "float", "bool", "none", "bytes", "date", "datetime"})
@@ -32,6 +33,8 @@ class ReadableModel(BaseModel):
     """
 
     def __init__(self, **values: Any) -> None:
+        for value in values.values():
+            _remember_variables(value)
         if _making.get():
             super().__init__(**values)
             return
@@ -45,6 +48,12 @@ class ReadableModel(BaseModel):
             ) from error
         finally:
             _making.reset(token)
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, object]]:
+        for name, value in super().__repr_args__():
+            yield name, show_value(name or "", value)
+
+    __str__ = BaseModel.__repr__
 
     @classmethod
     def _refuse_unknown(cls, values: Mapping[str, object]) -> None:
@@ -106,6 +115,16 @@ def _describe(kind: str, message: str, value: object, path: Sequence[str], group
             did_you_mean(value, words) if isinstance(value, str) else ""
         )
     return strip_ends(message.removeprefix("Value error, ").replace("Input should", "should"))
+
+
+def _remember_variables(value: object) -> None:
+    """Names of environment variables that Dagster reads for a resource (`dg.EnvVar`): they may hold secrets."""
+    name = getattr(value, "env_var_name", None)
+    if isinstance(name, str):
+        remember_variable(name)
+    elif isinstance(value, list | tuple):
+        for part in value:
+            _remember_variables(part)
 
 
 def _is_tag(loc: Sequence[str | int], at: int) -> bool:

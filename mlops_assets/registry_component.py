@@ -20,6 +20,7 @@ from mlops_assets.code_location.same_names import reserve_names, yaml_of
 from mlops_assets.errors import ConfigurationError, RegistryError
 from mlops_assets.model_definitions import model_definitions
 from mlops_assets.naming import REGISTRY, ModelNames
+from mlops_assets.redaction.concealed import conceal
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.resources.shared import shared_defaults
 from mlops_assets.scaffold.registry_scaffolder import RegistryScaffolder
@@ -96,7 +97,7 @@ class MlflowRegistryComponent(dg.StateBackedComponent, RegistrySettings):
     def defs_state_config(self) -> DefsStateConfig:
         # Quoted, so that no two filters have one key: a tag's value may hold a comma or an equals sign.
         chosen = ",".join(f"{quote(name)}={quote(value)}" for name, value in sorted(self.tags.items()))
-        where = self.registry_uri or self.tracking_uri or "MLflow"
+        where = conceal(self.registry_uri or self.tracking_uri or "MLflow")
         key = f"MlflowRegistryComponent[{quote(where, safe=':/')},{chosen},{quote(self.pattern or '')}]"
         return DefsStateConfig.from_args(self.defs_state, default_key=key)
 

@@ -9,9 +9,10 @@ from typing import Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from mlops_assets.errors import ConfigurationError, describe_cause, did_you_mean
+from mlops_assets.errors import ConfigurationError, MlopsAssetsError, describe_cause, did_you_mean
 from mlops_assets.mistakes import describe_mistakes
 
+_LONGEST_KIND = 300
 _CORRECT = "Correct them in the model's YAML"
 
 Kind = TypeVar("Kind", bound="Strategy")
@@ -74,7 +75,7 @@ def build_strategy(
     Raises
     ------
     ConfigurationError
-        The class cannot be found, is no subclass, or does not take these arguments.
+        The class cannot be found, is no subclass, does not take these arguments, or fails when it is made.
     """
     arguments = dict(settings)
     kind = arguments.pop("KIND", None)
@@ -82,17 +83,41 @@ def build_strategy(
         raise ConfigurationError(
             f"A {base.__name__} needs KIND", fix=f"Use one of {sorted(kinds)}, or your own class as module.Class"
         )
-    chosen = kinds[kind] if kind in kinds else _import(base, kinds, kind)
+    chosen = find_strategy(base, kinds, kind)
     _check_names(chosen, arguments, kind, base.__name__)
     try:
         return chosen(**arguments)
     except ValidationError as error:
         mistakes = describe_mistakes(error, chosen) if issubclass(chosen, BaseModel) else [describe_cause(error)]
         raise ConfigurationError(f"{kind}: {'; '.join(mistakes)}", where=base.__name__, fix=_CORRECT) from error
-    except (TypeError, ValueError) as error:
+    except MlopsAssetsError:
+        raise
+    except Exception as error:
+        # A class of somebody's own, which may refuse a value of a setting or fail on anything else.
         raise ConfigurationError(
-            f"{kind} does not take these settings: {describe_cause(error)}", where=base.__name__, fix=_CORRECT
+            f"{kind} cannot be made: {describe_cause(error)}",
+            where=base.__name__,
+            fix="Correct its settings in the model's YAML, or the class itself where the cause lies there",
         ) from error
+
+
+def find_strategy(base: type[Kind], kinds: Mapping[str, type[Kind]], kind: str) -> type[Kind]:
+    """The class that `kind` names: one of `kinds`, or the dotted path to a subclass of `base`.
+
+    Raises
+    ------
+    ConfigurationError
+        The class cannot be found, is no subclass, or lacks a method that `base` leaves open.
+    """
+    chosen = kinds[kind] if kind in kinds else _import(base, kinds, kind)
+    missing = sorted(getattr(chosen, "__abstractmethods__", ()))
+    if missing:
+        raise ConfigurationError(
+            f"{kind} lacks what every {base.__name__} has: {', '.join(missing)}",
+            where=base.__name__,
+            fix=f"Write {'these methods' if len(missing) > 1 else 'this method'} into the class",
+        )
+    return chosen
 
 
 def _check_names(chosen: type[Strategy], arguments: Mapping[str, Any], kind: str, base: str) -> None:
@@ -115,6 +140,11 @@ def _check_names(chosen: type[Strategy], arguments: Mapping[str, Any], kind: str
 
 def _import(base: type[Kind], kinds: Mapping[str, type[Kind]], kind: str) -> type[Kind]:
     module, dot, name = kind.rpartition(".")
+    if len(kind) > _LONGEST_KIND or not all(part.isidentifier() for part in kind.split(".")):
+        raise ConfigurationError(
+            f"{kind[:_LONGEST_KIND]!r} is no name of a {base.__name__}",
+            fix=f"Use one of {sorted(kinds)}, or your own class as module.Class",
+        )
     if not dot:
         raise ConfigurationError(
             f"There is no {base.__name__} of KIND {kind!r}{did_you_mean(kind, kinds)}",
@@ -122,7 +152,7 @@ def _import(base: type[Kind], kinds: Mapping[str, type[Kind]], kind: str) -> typ
         )
     try:
         strategy = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
+    except Exception as error:
         raise ConfigurationError(
             f"The class {kind!r} cannot be imported ({describe_cause(error)})",
             where=base.__name__,

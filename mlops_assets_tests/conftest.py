@@ -22,6 +22,7 @@ from mlflow.models import ModelSignature, infer_signature
 
 from mlops_assets.errors import user_error
 from mlops_assets.models.trust import TRUSTED_TYPES
+from mlops_assets.redaction.text import KNOWN
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.storage.location import Location
 from mlops_assets_tests.object_store import KEY, SECRET, Bucket, make_bucket, s3_server
@@ -97,6 +98,13 @@ class LocalRegistry:
         shutil.rmtree(saved, ignore_errors=True)
         mlflow.pyfunc.save_model(saved, python_model=model, signature=signature, pip_requirements=["mlflow"], **kw)
         return self.add(saved, name)
+
+
+@pytest.fixture(autouse=True)
+def no_known_secrets():
+    """What one test calls a secret is a word in the messages of another."""
+    yield
+    KNOWN.clear()
 
 
 @pytest.fixture(autouse=True)

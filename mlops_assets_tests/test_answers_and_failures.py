@@ -12,6 +12,7 @@ from sklearn.cluster import KMeans
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
+from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -322,3 +323,98 @@ def test_the_number_of_a_cluster_is_a_name(registry, run, wrapped):
     assert set(ledger["output"]) == {0, 1, 2}
     assert set(ledger["space"]) == {"probability"}
     assert all(check.passed for check in done.checks.values())
+
+
+class InPlace(mlflow.pyfunc.PythonModel):
+    """It works on the rows that it is given, as a script does that reads its table anew each time."""
+
+    def predict(self, context, model_input, params=None):
+        model_input["age"] *= 10
+        model_input.fillna(0.0, inplace=True)
+        model_input.columns = ["a", "b", "c"]
+        return model_input["a"] + model_input["b"]
+
+
+class ExplainedInPlace(InPlace):
+    def explain_samples(self, inputs):
+        inputs -= MEANS
+        inputs["age"] *= 10
+        inputs["debt"] = 0.0
+        return inputs.assign(base_value=MEANS["age"] * 10 + MEANS["income"])
+
+
+MEANS = X.mean()
+
+
+@pytest.mark.parametrize("model", [InPlace(), ExplainedInPlace()], ids=["predict", "explain_samples"])
+def test_a_model_may_change_the_rows_that_it_is_given(registry, run, model):
+    registry.add_pyfunc(model, signature=infer_signature(X))
+    done = run(X, **PICKLE)
+    assert done.success
+    np.testing.assert_allclose(done.table("predictions")["prediction"], X["age"] * 10 + X["income"])
+    ledger = done.table("sample_explanations")
+    np.testing.assert_allclose(ledger["shap_age"], (X["age"] - MEANS["age"]) * 10, atol=1e-9)
+    np.testing.assert_allclose(ledger["shap_income"], X["income"] - MEANS["income"], atol=1e-9)
+    np.testing.assert_allclose(ledger["shap_debt"], 0.0, atol=1e-9)
+    assert stored(done)[0].passed
+
+
+@pytest.mark.parametrize("estimator", [LinearRegression(), KNeighborsRegressor()], ids=["exact", "sampled"])
+def test_transformers_may_work_in_place(registry, run, estimator):
+    ledgers = []
+    for copies in (True, False):
+        model = make_pipeline(StandardScaler(copy=copies), estimator).fit(X.copy(), X["age"] * 2 + X["debt"])
+        registry.add_sklearn(model, X.copy(), **CLOUDPICKLE)
+        done = run(X, **PICKLE)
+        assert done.success
+        np.testing.assert_allclose(done.table("predictions")["prediction"], model.predict(X.copy()))
+        ledgers.append(done.table("sample_explanations").drop(columns=["model_version", "model_digest"]))
+    pd.testing.assert_frame_equal(*ledgers)
+
+
+class PolarsCategories(mlflow.pyfunc.PythonModel):
+    def predict(self, context, model_input, params=None):
+        polars = pytest.importorskip("polars")
+        labels = np.where(model_input["age"] > 0, "old", "young")
+        return polars.DataFrame({"label": labels}, schema={"label": polars.Categorical})
+
+
+def test_categories_of_polars_are_labels(registry, run):
+    registry.add_pyfunc(PolarsCategories(), signature=infer_signature(X))
+    done = run(X, **PICKLE)
+    assert done.success
+    assert done.table("predictions")["label"].tolist() == np.where(X["age"] > 0, "old", "young").tolist()
+    assert stored(done)[0].passed
+
+
+class Unreadable(mlflow.pyfunc.PythonModel):
+    def predict(self, context, model_input, params=None):
+        return (1 / 0 for _ in range(len(model_input)))
+
+
+def test_an_answer_that_cannot_be_read_is_no_failure_of_the_prediction(registry, run):
+    registry.add_pyfunc(Unreadable(), signature=infer_signature(X))
+    failed = run(X, job="inference", **PICKLE)
+    assert "The model's answer, a builtins.generator, cannot be read with ZeroDivisionError" in failed.error()
+
+
+class LargeNumbers(mlflow.pyfunc.PythonModel):
+    def predict(self, context, model_input, params=None):
+        return np.where(model_input["age"] > 0, 2**63 + 2**11, 0).astype(np.uint64)
+
+
+def test_whole_numbers_beyond_those_of_floats_are_explained(registry, run):
+    registry.add_pyfunc(LargeNumbers(), signature=infer_signature(X))
+    done = run(X, **PICKLE)
+    assert done.success
+    assert set(done.table("sample_explanations")["explained_value"]) == {0.0, 2.0**63 + 2.0**11}
+
+
+def test_distances_to_the_clusters_are_numbers(registry, run):
+    model = KMeans(3, n_init=1, random_state=0).fit(X)
+    registry.add_sklearn(model, X, signature=ModelSignature(infer_signature(X).inputs), pyfunc_predict_fn="transform")
+    done = run(X, **PICKLE)
+    assert done.success
+    ledger = done.table("sample_explanations")
+    np.testing.assert_allclose(ledger["explained_value"].to_numpy().reshape(ROWS, 3), model.transform(X))
+    assert set(ledger["space"]) == {"identity"}

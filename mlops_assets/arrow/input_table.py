@@ -111,7 +111,7 @@ def key_rows(
         A column is asked for that is not there, two have one name, or `row_number` is taken.
     """
     _refuse_duplicates(schema, uri)
-    index = _pandas_index(schema)
+    index = _pandas_index(schema, uri, needed=not row_key)
     shown = {name: index.get(name, name) for name in schema.names}
     available = list(shown.values())
     if row_key:
@@ -163,16 +163,25 @@ def _types_of(schema: pa.Schema, names: Sequence[str]) -> list[pa.DataType]:
     return [schema.field(name).type for name in names]
 
 
-def _pandas_index(schema: pa.Schema) -> dict[str, str]:
+def _pandas_index(schema: pa.Schema, uri: str, *, needed: bool) -> dict[str, str]:
     """The columns that hold a pandas index, as ``{stored name: name to show}``; a RangeIndex is not stored in columns.
 
     An index without a name is shown as pandas' ``reset_index`` would: ``index``, or ``level_0``, ``level_1``, ... ;
-    under its stored name where another column has that one.
+    under its stored name where another column has that one. Unreadable metadata is an error where an index is needed.
     """
     text = (schema.metadata or {}).get(b"pandas")
     if text is None:
         return {}
-    described = json.loads(text).get("index_columns", [])
+    try:
+        described = list(json.loads(text).get("index_columns", []))
+    except (ValueError, RecursionError, TypeError, AttributeError) as error:
+        if not needed:
+            return {}
+        raise TableError(
+            f"The pandas metadata of the file, which names its index, cannot be read ({type(error).__name__})",
+            where=uri,
+            fix="Set row_key to the columns that identify a row",
+        ) from error
     names = set(schema.names)
     stored = [name for name in described if isinstance(name, str) and name in names]
     shown = {}

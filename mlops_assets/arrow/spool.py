@@ -12,8 +12,9 @@ from types import TracebackType
 import pyarrow as pa
 
 from mlops_assets.arrow.read_ahead import read_ahead
-from mlops_assets.storage.location import Location, translate_os_errors
+from mlops_assets.storage.location import Location
 from mlops_assets.storage.locks import hold, is_held
+from mlops_assets.storage.os_errors import translate_os_errors
 
 _LOCK = ".alive"
 

@@ -10,6 +10,7 @@ from mlops_assets.journal.journal import Journal
 from mlops_assets.metadata import DIGEST_SHOWN, pinned_model, table_metadata
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.naming import CHAMPION_MODEL, REGISTRY, ModelNames
+from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.resources.retries import retry_when_unreachable
 from mlops_assets.resources.tracking import MlflowTracking
@@ -48,6 +49,7 @@ def champion_model_asset(
         kinds={"mlflow", "json"},
         code_version="1",
     )
+    @redact_errors
     def champion_model(
         context: dg.AssetExecutionContext, config: ChampionConfig
     ) -> dg.MaterializeResult[ModelReference]:

@@ -18,7 +18,7 @@ def inputs_asset_spec(settings: ModelSettings) -> dg.AssetSpec:
     """`inputs` of one model, as far as its YAML says what it is: nothing is read."""
     names, inputs = settings.names, settings.inputs
     key = f"the row key is {', '.join(inputs.row_key)}" if inputs.row_key else "its index or row number is the row key"
-    place = inputs.path or _database_place(inputs)
+    place = inputs.shown_path or _database_place(inputs)
     return dg.AssetSpec(
         inputs.asset_key(names),
         description=f"The table that {names.model} scores: one row per case; {key}. External: somebody else writes "
@@ -27,7 +27,7 @@ def inputs_asset_spec(settings: ModelSettings) -> dg.AssetSpec:
         group_name=names.group,
         kinds={"sql" if inputs.database else inputs.format or "table"},
         partitions_def=settings.partitions_def,
-        metadata={"path": inputs.path} if inputs.path else _database_metadata(inputs),
+        metadata={"path": place} if inputs.path else _database_metadata(inputs),
     )
 
 

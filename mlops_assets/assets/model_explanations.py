@@ -38,6 +38,7 @@ from mlops_assets.naming import (
     SAMPLE_EXPLANATIONS,
     ModelNames,
 )
+from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.resources.tracking import MlflowTracking
 from mlops_assets.settings.tables import OutputsSettings
 
@@ -124,6 +125,7 @@ def model_explanations_assets(
             },
             **common,
         )
+        @redact_errors
         def model_explanations(
             context: dg.AssetExecutionContext,
             sample_explanations: ds.Dataset,
@@ -143,6 +145,7 @@ def model_explanations_assets(
         },
         **common,
     )
+    @redact_errors
     def model_explanations_of_partitions(
         context: dg.AssetExecutionContext,
         champion_model: ModelReference,

@@ -24,6 +24,7 @@ from mlops_assets.metadata import (
 )
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.naming import CHAMPION_MODEL, INPUT_SAMPLES, MODEL_SIGNATURE, PREDICTIONS, ModelNames
+from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.scoring.prediction_columns import model_output_columns
 from mlops_assets.scoring.score_table import CODE_VERSION, score_table
 from mlops_assets.scoring.statistics import ColumnStatistics
@@ -83,6 +84,7 @@ def predictions_asset(
         kinds={"mlflow", outputs.format},
         code_version=CODE_VERSION,
     )
+    @redact_errors
     def predictions(
         context: dg.AssetExecutionContext,
         config: PredictConfig,

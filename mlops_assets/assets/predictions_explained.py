@@ -14,6 +14,7 @@ from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.explain.spaces import SPACES
 from mlops_assets.metadata import lineage_of_several
 from mlops_assets.naming import PREDICTIONS, PREDICTIONS_EXPLAINED, SAMPLE_EXPLANATIONS, ModelNames
+from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.settings.tables import OutputsSettings
 
 CODE_VERSION = "1"
@@ -44,6 +45,7 @@ def predictions_explained_asset(
         kinds={"shap", outputs.format},
         code_version=CODE_VERSION,
     )
+    @redact_errors
     def predictions_explained(
         predictions: ds.Dataset, sample_explanations: ds.Dataset
     ) -> dg.MaterializeResult[pa.RecordBatchReader]:

@@ -27,6 +27,7 @@ from mlops_assets.naming import (
     SAMPLE_EXPLANATIONS,
     ModelNames,
 )
+from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.settings.groups import ExplainSettings
 from mlops_assets.settings.tables import OutputsSettings
 
@@ -115,6 +116,7 @@ def sample_explanations_assets(
         pool=names.pool,
         partitions_def=partitions,
     )
+    @redact_errors
     def sample_explanations(
         context: dg.AssetExecutionContext,
         config: ExplainRunConfig,

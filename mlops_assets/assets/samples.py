@@ -19,6 +19,7 @@ from mlops_assets.io_managers.champion import ChampionIOManager
 from mlops_assets.metadata import list_names, table_metadata
 from mlops_assets.models.missing_values import MissingProposal, propose_where_known
 from mlops_assets.naming import CHAMPION_MODEL, INPUT_SAMPLES, MODEL_SIGNATURE, REJECTED_SAMPLES, ModelNames
+from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.scoring.apply_contract import ContractResult, apply_contract
 from mlops_assets.settings.groups import ContractSettings
 from mlops_assets.settings.tables import InputsSettings, OutputsSettings
@@ -80,6 +81,7 @@ def sample_assets(
             )
         },
     )
+    @redact_errors
     def samples(
         context: dg.AssetExecutionContext, config: SamplesConfig, model_signature: str, inputs: Any
     ) -> Iterator[dg.MaterializeResult[pa.RecordBatchReader]]:

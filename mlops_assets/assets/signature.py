@@ -20,6 +20,7 @@ from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.signature_of_version import SIGNING_ROWS
 from mlops_assets.naming import CHAMPION_MODEL, MODEL_SIGNATURE, REGISTRY, ModelNames
+from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.resources.retries import retry_when_unreachable
 from mlops_assets.resources.signers import SignedBy, Signer
@@ -48,6 +49,7 @@ def model_signature_asset(
         kinds={"mlflow", "json"},
         code_version="1",
     )
+    @redact_errors
     def model_signature(context: dg.AssetExecutionContext, champion_model: ModelReference) -> dg.MaterializeResult[str]:
         """The columns and types that the champion takes and returns: the contract on the data.
 

@@ -19,6 +19,7 @@ from mlops_assets.explain.spaces import SPACES
 from mlops_assets.io_managers.run_partition import of_the_run
 from mlops_assets.metadata import quote_markdown, table_metadata
 from mlops_assets.naming import PREDICTIONS, SAMPLE_EXPLANATIONS, ModelNames
+from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.scoring.key_agreement import compare_keys, compare_subset
 from mlops_assets.scoring.prediction_columns import model_output_columns
 from mlops_assets.settings.groups import ExplainSettings
@@ -60,6 +61,7 @@ def explanation_checks(names: ModelNames, explain: ExplainSettings) -> dg.AssetC
             PREDICTIONS: of_the_run(names, PREDICTIONS),
         },
     )
+    @redact_errors
     @end_with_reasons
     def explanations_are_sound(
         _context: dg.AssetCheckExecutionContext, sample_explanations: ds.Dataset, predictions: ds.Dataset

@@ -11,6 +11,7 @@ from mlops_assets.metadata import pinned_model, quote_markdown, shorten_text
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.signature_of_version import signature_in_folder
 from mlops_assets.naming import CHAMPION_MODEL, REGISTRY, ModelNames
+from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.resources.retries import retry_when_unreachable
 
@@ -39,6 +40,7 @@ def champion_checks(names: ModelNames) -> dg.AssetChecksDefinition:
         ins={CHAMPION_MODEL: dg.AssetIn(key=key)},
         required_resource_keys={REGISTRY, names.champion_store},
     )
+    @redact_errors
     @end_with_reasons
     def champion_is_usable(
         context: dg.AssetCheckExecutionContext, champion_model: ModelReference

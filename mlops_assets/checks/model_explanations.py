@@ -19,6 +19,7 @@ from mlops_assets.journal.journal import Journal, champion_versions
 from mlops_assets.metadata import quote_markdown, table_metadata
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.naming import CHAMPION_MODEL, INPUT_SAMPLES, MODEL_EXPLANATIONS, REGISTRY, ModelNames
+from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.settings.groups import ExplainSettings
 
@@ -48,6 +49,7 @@ def model_explanations_checks(names: ModelNames, explain: ExplainSettings) -> dg
         description="Explains the same rows with this champion and with the one before, and compares the rankings of "
         "features (nDCG, 1 is equal). If it fails: read the table of changes. A warning.",
     )
+    @redact_errors
     def like_the_previous_champion(
         context: dg.AssetCheckExecutionContext, champion_model: LoadedModel, input_samples: ds.Dataset
     ) -> dg.AssetCheckResult:

@@ -13,6 +13,7 @@ from mlops_assets.checks.failures import TOGETHER_AGAIN, end_with_reasons
 from mlops_assets.io_managers.run_partition import of_the_run
 from mlops_assets.metadata import quote_markdown, strip_markup, table_metadata
 from mlops_assets.naming import INPUT_SAMPLES, MODEL_SIGNATURE, PREDICTIONS, ModelNames
+from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.scoring.finite import OUTPUT_COLUMNS, find_not_finite
 from mlops_assets.scoring.key_agreement import compare_keys
 from mlops_assets.scoring.prediction_columns import model_output_columns
@@ -61,6 +62,7 @@ def prediction_checks(names: ModelNames) -> dg.AssetChecksDefinition:
             MODEL_SIGNATURE: dg.AssetIn(key=names.key(MODEL_SIGNATURE)),
         },
     )
+    @redact_errors
     @end_with_reasons
     def predictions_are_sound(
         _context: dg.AssetCheckExecutionContext,

@@ -15,6 +15,7 @@ from mlops_assets.errors import TableError
 from mlops_assets.io_managers.run_partition import of_the_run
 from mlops_assets.metadata import quote_markdown, strip_markup
 from mlops_assets.naming import INPUT_SAMPLES, REJECTED_SAMPLES, ModelNames
+from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.state import state_folder
 
 _NO_ROW = (
@@ -47,6 +48,7 @@ def sample_checks(names: ModelNames, root: Path) -> dg.AssetChecksDefinition:
         ],
         ins={INPUT_SAMPLES: of_the_run(names, INPUT_SAMPLES)},
     )
+    @redact_errors
     @end_with_reasons
     def samples_are_usable(
         _context: dg.AssetCheckExecutionContext, input_samples: ds.Dataset
@@ -103,6 +105,7 @@ def rejection_checks(names: ModelNames) -> dg.AssetChecksDefinition:
             INPUT_SAMPLES: of_the_run(names, INPUT_SAMPLES),
         },
     )
+    @redact_errors
     @end_with_reasons
     def nothing_lost(
         _context: dg.AssetCheckExecutionContext, rejected_samples: ds.Dataset, input_samples: ds.Dataset

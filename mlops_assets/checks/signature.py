@@ -19,6 +19,7 @@ from mlops_assets.metadata import (
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.signature_of_version import signature_of_version
 from mlops_assets.naming import CHAMPION_MODEL, MODEL_SIGNATURE, REGISTRY, ModelNames
+from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.settings.groups import ContractSettings
 
@@ -40,6 +41,7 @@ def signature_checks(names: ModelNames, contract: ContractSettings) -> dg.AssetC
         "_TRANSITIVE mode: it keeps what contract.compatibility promises. If it fails: move the alias back, or lower "
         "contract.compatibility.",
     )
+    @redact_errors
     @end_with_reasons
     def compatible(
         context: dg.AssetCheckExecutionContext, model_signature: str, champion_model: ModelReference

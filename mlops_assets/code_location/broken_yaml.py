@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from mlops_assets.errors import ConfigurationError
 from mlops_assets.mistakes import allowed_keys, describe_unknown_key
+from mlops_assets.redaction.errors import redact_errors
 
 GROUP = "broken_definitions"
 ASSET = "broken_definition"
@@ -61,6 +62,7 @@ class Broken(dg.Component):
             metadata={"file": self.file, "line": self.line or 0, "reason": self.reason},
             kinds={"yaml"},
         )
+        @redact_errors
         def fail() -> None:
             raise ConfigurationError(self.reason, where=self.where, fix=_FIX)
 

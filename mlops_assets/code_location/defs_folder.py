@@ -28,6 +28,7 @@ from dagster.components.core.defs_module import (
 from mlops_assets.code_location.broken_yaml import Broken, describe_broken
 from mlops_assets.code_location.only_model import is_one_model_loaded
 from mlops_assets.errors import ConfigurationError
+from mlops_assets.plain_yaml import holds_endless_number
 
 # `dg check defs` and `dagster definitions validate` set it, so that code can tell that it is being checked.
 VALIDATION = "DAGSTER_IS_DEFS_VALIDATION_CLI"
@@ -102,6 +103,8 @@ class _Tree(ComponentTree):
 
     def _get_filesystem_decl(self) -> ComponentDecl[Any]:
         try:
+            for path in self.defs_module_path.rglob("*.yaml"):
+                _refuse_endless_numbers(ComponentPath.from_path(path.parent))
             return super()._get_filesystem_decl()
         except Exception:  # noqa: BLE001 - looked at again file by file: what is broken is noted, the rest raises again
             place = ComponentPath.from_path(self.defs_module_path)
@@ -115,6 +118,7 @@ class _Tree(ComponentTree):
         place = ComponentPath.from_path(context.path)
         if _is_yaml(place):
             try:
+                _refuse_endless_numbers(place)
                 return build_filesystem_component_decl_from_context(context)
             except Exception as error:  # noqa: BLE001 - noted, and reported by the component in its place
                 noted = self._note(place, error)
@@ -152,6 +156,15 @@ class _Tree(ComponentTree):
         document = getattr(self._declarations().get(place), "source_tree", None)
         self.broken_components[place] = describe_broken(error, file, self.project_root, folder, document)
         return self.broken_components[place]
+
+
+def _refuse_endless_numbers(place: ComponentPath) -> None:
+    """Dagster's reader of YAML takes the square of a number's length."""
+    file = find_defs_or_component_yaml(place.file_path)
+    if file is not None and holds_endless_number(file.read_text("utf-8", errors="replace")):
+        raise ConfigurationError(
+            "A number has too many parts between colons", where=str(file), fix="Write it in quotes, if it is a text"
+        )
 
 
 def _is_yaml(place: ComponentLoc) -> TypeGuard[ComponentPath]:

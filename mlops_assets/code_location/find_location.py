@@ -176,9 +176,11 @@ def _dg_project(folder: Path, project: Mapping[str, Any], file: Path) -> CodeLoc
 def _workspace(file: Path) -> Iterator[CodeLocation]:
     import yaml
 
+    from mlops_assets.plain_yaml import load_yaml
+
     try:
-        content = yaml.safe_load(file.read_text("utf-8"))
-    except (yaml.YAMLError, OSError, UnicodeDecodeError) as error:
+        content = load_yaml(file.read_text("utf-8"))
+    except (yaml.YAMLError, OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         raise ConfigurationError(
             f"The workspace cannot be read ({type(error).__name__})", where=str(file), fix="Correct the file"
         ) from error

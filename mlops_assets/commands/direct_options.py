@@ -58,6 +58,9 @@ def add_direct_arguments(parser: argparse.ArgumentParser) -> None:
         "--trusted-type", action="append", default=[], metavar="TYPE", help="a further type to trust in skops files"
     )
     model.add_argument(
+        "--native-libraries", action="store_true", help="load native model files (LightGBM, ...) that cannot be checked"
+    )
+    model.add_argument(
         "--tracking-uri", metavar="URI", help="MLflow's (default: MLFLOW_TRACKING_URI, else the project's registry)"
     )
     model.add_argument("--registry-uri", metavar="URI", help="MLflow's (default: MLFLOW_REGISTRY_URI)")
@@ -126,6 +129,7 @@ def _settings(chosen: argparse.Namespace) -> "DirectSettings":
         rejected=str(Path(chosen.rejected)) if chosen.rejected and "://" not in chosen.rejected else chosen.rejected,
         allow_pickle=chosen.allow_pickle,
         trusted_types=tuple(chosen.trusted_type),
+        native_libraries=chosen.native_libraries,
         tracking_uri=chosen.tracking_uri,
         registry_uri=chosen.registry_uri,
         workers=int(chosen.workers) if chosen.workers.isdigit() else chosen.workers,

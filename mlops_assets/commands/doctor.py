@@ -25,6 +25,9 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--trusted-type", action="append", default=[], metavar="TYPE", help="a further type to trust in skops files"
     )
+    parser.add_argument(
+        "--native-libraries", action="store_true", help="examine a model of native files that cannot be checked"
+    )
     parser.add_argument("--json", action="store_true", help="print findings, settings and YAML as JSON")
 
 
@@ -54,7 +57,11 @@ def _examine(chosen: argparse.Namespace) -> "WrittenModel":
 
     known = find_code_locations(Path.cwd())
     root = known[0].folder if len(known) == 1 else project_root()
-    trust = TrustPolicy(allow_pickle=chosen.allow_pickle, trusted_types=frozenset(chosen.trusted_type))
+    trust = TrustPolicy(
+        allow_pickle=chosen.allow_pickle,
+        trusted_types=frozenset(chosen.trusted_type),
+        native_libraries=chosen.native_libraries,
+    )
     # The names of other YAMLs do not count: this may be the YAML of one of them.
     return examine_for_project(replace(request_of(chosen, root), trust=trust), None, "")
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mlops_assets.models.artifact_address import ArtifactAddress
 from mlops_assets.models.trust import TRUSTED_TYPES
 from mlops_assets.resources.registry import MlflowRegistry
 
@@ -110,6 +111,7 @@ def _log_model(client: "MlflowClient", registry: MlflowRegistry, model: Path) ->
     else:
         experiment_id = experiment.experiment_id
     logged = client.create_logged_model(experiment_id=experiment_id, name=MODEL)
-    client.log_model_artifacts(logged.model_id, str(model))
+    place = ArtifactAddress.parse(str(logged.artifact_location))
+    registry.address().add_files(place, model, "storing the demo's model")
     client.finalize_logged_model(logged.model_id, "READY")
     return str(client.get_logged_model(logged.model_id).artifact_location)

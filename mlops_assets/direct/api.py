@@ -34,6 +34,7 @@ def score(
     rejected: str | PathLike[str] | None = None,
     allow_pickle: bool = False,
     trusted_types: Sequence[str] = (),
+    native_libraries: bool = False,
     tracking_uri: str | None = None,
     registry_uri: str | None = None,
     workers: int | Literal["auto"] = "auto",
@@ -64,8 +65,9 @@ def score(
         Null or NaN in a required column: reject the row, or let the model see it. Read ISO 8601 text as datetimes.
     max_rejected, rejected
         Rows that may be refused: a count, or a fraction such as 0.01. Where they are written (.parquet or .csv).
-    allow_pickle, trusted_types
-        Load models whose loading runs their own code. Further types to trust in skops files.
+    allow_pickle, trusted_types, native_libraries
+        Load models whose loading runs their own code. Further types to trust in skops files. Load native model files
+        that cannot be checked.
     tracking_uri, registry_uri
         MLflow's; None: those of `mlflow.set_tracking_uri` and the environment, else the project's embedded registry.
     workers
@@ -96,6 +98,7 @@ def score(
         rejected=fspath(rejected) if rejected is not None else None,
         allow_pickle=allow_pickle,
         trusted_types=tuple(trusted_types),
+        native_libraries=native_libraries,
         tracking_uri=tracking_uri,
         registry_uri=registry_uri,
         workers=workers,
@@ -132,6 +135,7 @@ def explain(
     rejected: str | PathLike[str] | None = None,
     allow_pickle: bool = False,
     trusted_types: Sequence[str] = (),
+    native_libraries: bool = False,
     tracking_uri: str | None = None,
     registry_uri: str | None = None,
     workers: int | Literal["auto"] = "auto",
@@ -148,7 +152,7 @@ def explain(
     seed, mode, background_rows, interactions, space, output
         See `ExplainConfig`.
     model, table, row_key, columns, types, format, delimiter, missing, iso_datetimes, max_rejected, rejected, \
-allow_pickle, trusted_types, tracking_uri, registry_uri, workers
+allow_pickle, trusted_types, native_libraries, tracking_uri, registry_uri, workers
         As for `score`.
 
     Returns
@@ -178,6 +182,7 @@ allow_pickle, trusted_types, tracking_uri, registry_uri, workers
         rejected=fspath(rejected) if rejected is not None else None,
         allow_pickle=allow_pickle,
         trusted_types=tuple(trusted_types),
+        native_libraries=native_libraries,
         tracking_uri=tracking_uri,
         registry_uri=registry_uri,
         workers=workers,

@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from shutil import copytree
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -12,8 +11,8 @@ from mlops_assets.direct.registry import find_registry, work_folder
 from mlops_assets.direct.settings import DirectSettings
 from mlops_assets.errors import AliasNotFoundError, ConfigurationError
 from mlops_assets.models.answers import answer_to_sign
+from mlops_assets.models.artifact_address import ArtifactAddress
 from mlops_assets.models.cache import ModelCache
-from mlops_assets.models.digest import check_links
 from mlops_assets.models.fitted_columns import select_fitted_columns
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.models.logged_models import pin_logged
@@ -110,7 +109,7 @@ def open_model(text: str, settings: DirectSettings) -> PinnedModel:
     cache = ModelCache(work_folder() / "cache" / "models")
     if isinstance(address, Path):
         registry = Registry(address.as_uri())
-        reference = _pin_folder(address, cache)
+        reference = _pin_folder(registry, address, cache)
     else:
         registry = find_registry(settings.tracking_uri, settings.registry_uri)
         reference = _pin(address, registry, cache, settings)
@@ -150,7 +149,7 @@ def _pin(
     if isinstance(address, VersionUri):
         return registry.pin(address.name, address.version, cache, settings.trust)
     if not isinstance(address, AliasUri):
-        return pin_logged(registry, address, cache)
+        return pin_logged(registry, address, cache, settings.trust)
     try:
         return registry.pin(address.name, address.alias, cache, settings.trust)
     except AliasNotFoundError as error:
@@ -160,12 +159,10 @@ def _pin(
         ) from error
 
 
-def _pin_folder(folder: Path, cache: ModelCache) -> ModelReference:
+def _pin_folder(registry: Registry, folder: Path, cache: ModelCache) -> ModelReference:
     """A saved model that is not registered: version 0."""
-    check_links(folder)
     with cache.open_download_folder() as scratch:
-        files = scratch / "files"
-        copytree(folder, files)
+        files = registry.download_files(ArtifactAddress.parse(folder.as_uri()), scratch, f"copying {folder}")
         description = ModelDescription.read(files)
         description.check_complete()
         digest = cache.add_folder(files)

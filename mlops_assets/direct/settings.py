@@ -23,7 +23,7 @@ class DirectSettings:
         Rows that may be refused: a count, or (a float) a fraction of all rows.
     rejected
         Where refused rows are written; None: nowhere.
-    allow_pickle, trusted_types
+    allow_pickle, trusted_types, native_libraries
         What the model may do when it is loaded; see `TrustPolicy`.
     tracking_uri, registry_uri
         MLflow's; None: those of the environment, else the project's embedded registry.
@@ -42,6 +42,7 @@ class DirectSettings:
     rejected: str | None = None
     allow_pickle: bool = False
     trusted_types: tuple[str, ...] = ()
+    native_libraries: bool = False
     tracking_uri: str | None = None
     registry_uri: str | None = None
     workers: int | Literal["auto"] = "auto"
@@ -63,4 +64,8 @@ class DirectSettings:
     @property
     def trust(self) -> TrustPolicy:
         """The policy that decides whether the model is loaded."""
-        return TrustPolicy(allow_pickle=self.allow_pickle, trusted_types=frozenset(self.trusted_types))
+        return TrustPolicy(
+            allow_pickle=self.allow_pickle,
+            trusted_types=frozenset(self.trusted_types),
+            native_libraries=self.native_libraries,
+        )

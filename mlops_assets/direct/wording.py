@@ -35,6 +35,11 @@ def _types_option(found: re.Match[str]) -> str:
 _SETTINGS: tuple[tuple[str, Replacement, Replacement], ...] = (
     (r"add `trust: \{allow_pickle: true\}` to the model's YAML", "pass allow_pickle=True", "add --allow-pickle"),
     (
+        r"add `trust: \{native_libraries: true\}` to the model's YAML",
+        "pass native_libraries=True",
+        "add --native-libraries",
+    ),
+    (
         r"may go into `trust: \{trusted_types: \[(.*?)\]\}` in the model's YAML",
         r"may be passed as trusted_types: \1",
         r"may be given with --trusted-type: \1",
@@ -67,8 +72,21 @@ _SETTINGS: tuple[tuple[str, Replacement, Replacement], ...] = (
     (r"Set row_key: \[(\w+)\]", r'Pass row_key=["\1"]', r"Add --key \1"),
     (r"add the columns to row_key", "add the columns to row_key", "add a --key for each of the columns"),
     (r"choose a row_key", "choose a row_key", "choose a --key"),
+    (r"set follow_links: true under inputs", "name the folder that it is in", "name the folder that it is in"),
     (r"Set format to one of", "Set format to one of", "Set --format to one of"),
     (r"(?:Use )?predict_method: predict\b", 'Use method="predict"', "Use --method predict"),
+    (
+        r", the cause in the event log",
+        ", the cause of this error",
+        ", which Python shows: mlops_assets.score() and explain() have it as the cause of their error",
+    ),
+    (
+        r"give the model fewer rows at once, `predict: \{batch_rows: \d+\}` or `explain: \{batch_rows: \d+\}`",
+        "pass a part of the table at a time",
+        "give it a part of the table at a time",
+    ),
+    (r"`explain: \{KIND: (\w+)\}`", r'explainer="\1"', r"--explainer \1"),
+    (r"Set explain\.KIND: (\w+)", r'Pass explainer="\1"', r"Add --explainer \1"),
     (r"explain\.KIND", "explainer", "--explainer"),
     (r"explain\.space", "space", "--space"),
     (r"explain\.output", "output", "--output"),

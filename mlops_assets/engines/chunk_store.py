@@ -13,8 +13,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from mlops_assets.arrow.content_hash import hash_of
-from mlops_assets.storage.location import Location, translate_os_errors
+from mlops_assets.storage.location import Location
 from mlops_assets.storage.locks import hold, is_held
+from mlops_assets.storage.os_errors import translate_os_errors
 
 _IN_USE = "in_use"
 _COLLECTED = "collected"

@@ -4,14 +4,16 @@ import pickle
 import traceback
 
 from mlops_assets.errors import MlopsAssetsError, WorkerError, describe_cause
+from mlops_assets.redaction.errors import redact_chain
 
 
 class CauseInWorkerError(Exception):
     """What an error had as its cause in another process: the name of its class, its message, and its traceback."""
 
 
-def pickle_error(error: Exception) -> bytes:
+def pickle_error(error: BaseException) -> bytes:
     """An exception for another process: one of this package's with its cause, any other as its traceback."""
+    error = redact_chain(error)
     cause: BaseException | None = error
     if isinstance(error, MlopsAssetsError):
         cause = error.__cause__
@@ -32,14 +34,14 @@ def pickle_error(error: Exception) -> bytes:
 class _ErrorWithCause:
     """Is read from its pickle as the error, with the cause that pickling would lose."""
 
-    def __init__(self, error: Exception, told: tuple[str, str] | None) -> None:
+    def __init__(self, error: BaseException, told: tuple[str, str] | None) -> None:
         self._parts = error, told
 
     def __reduce__(self) -> tuple[object, ...]:
         return _restore_cause, self._parts
 
 
-def _restore_cause(error: Exception, told: tuple[str, str] | None) -> Exception:
+def _restore_cause(error: BaseException, told: tuple[str, str] | None) -> BaseException:
     if told is not None:
         message, trace = told
         error.__cause__ = CauseInWorkerError(message)

@@ -38,8 +38,8 @@ _DISTRIBUTIONS = {
     "spark": ("pyspark", "pyspark-client"),
     "python_function": ("numpy", "pandas", "scipy", "pyarrow"),
 }
-# What a custom Python model may hold.
-_IN_CUSTOM_MODELS = ("sklearn", "xgboost", "lightgbm", "catboost", "pytorch", "tensorflow", "statsmodels")
+# What a custom Python model, or a pipeline of scikit-learn, may hold.
+_IN_OTHER_MODELS = ("sklearn", "xgboost", "lightgbm", "catboost", "pytorch", "tensorflow", "statsmodels")
 
 
 class Work(ABC):
@@ -109,7 +109,7 @@ def installed_versions(flavors: tuple[str, ...]) -> str:
     from importlib.metadata import PackageNotFoundError, version
 
     versions = []
-    libraries = [*flavors, *(_IN_CUSTOM_MODELS if set(flavors) <= {"python_function"} else ())]
+    libraries = [*flavors, *(_IN_OTHER_MODELS if set(flavors) <= {"python_function", "sklearn"} else ())]
     for name in sorted(
         {*_KERNEL_LIBRARIES, *(name for library in libraries for name in _DISTRIBUTIONS.get(library, (library,)))}
     ):

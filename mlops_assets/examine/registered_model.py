@@ -103,9 +103,7 @@ def _find_version(registry: Registry, name: str, wanted: str | int, notes: Notes
     try:
         registry.version(name, wanted)
     except AliasNotFoundError as error:
-        with registry.translate_errors(f"looking for versions of {name!r}"):
-            found = registry.client.search_model_versions(f"name = '{name}'")
-        versions = [int(version.version) for version in found]
+        versions = registry.newest_versions(name)
         aliases = sorted(registry.model(name).aliases)
         fix = f"Name one that it has, {name}@{aliases[0]}, or set it: " if aliases else "Set it: "
         newest = f"MlflowClient().set_registered_model_alias({name!r}, {wanted!r}, {max(versions, default=1)})"

@@ -11,6 +11,7 @@ from mlops_assets.models.model_source import ModelSource
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.trust import TrustPolicy
 from mlops_assets.naming import REGISTRY, ModelNames
+from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.resources.loaders import Loader
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.resources.retries import MOST_RETRIES, retry_when_unreachable
@@ -29,6 +30,7 @@ class ChampionIOManager(dg.IOManager):
     def __init__(self, folder: Location, registry: MlflowRegistry, loader: Loader, trust: TrustPolicy) -> None:
         self.folder, self.registry, self.loader, self.trust = folder, registry, loader, trust
 
+    @redact_errors
     def handle_output(self, context: dg.OutputContext, obj: ModelReference) -> None:
         place = self.folder.child(f"{context.asset_key.path[-1]}.json")
         with guard_switch(context, self.folder):
@@ -46,6 +48,7 @@ class ChampionIOManager(dg.IOManager):
         """
         return ModelReference.from_json(read_published(self.folder.child(f"{key.path[-1]}.json"), key))
 
+    @redact_errors
     def load_input(self, context: dg.InputContext) -> ModelReference | LoadedModel:
 
         def read() -> ModelReference:
@@ -102,6 +105,7 @@ def champion_io_manager(
         required_resource_keys={REGISTRY, names.loader},
         description="The champion: a JSON reference, loaded on demand.",
     )
+    @redact_errors
     def build(context: dg.InitResourceContext) -> ChampionIOManager:
         return ChampionIOManager(
             outputs.location(root),

@@ -9,6 +9,7 @@ import dagster as dg
 
 from mlops_assets.errors import TableError
 from mlops_assets.io_managers.same_run import guard_switch, name_published, note_published, note_read
+from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.settings.tables import OutputsSettings
 from mlops_assets.storage.location import Location
 
@@ -37,6 +38,7 @@ class DocumentIOManager(dg.IOManager):
         """Where the document of an asset is."""
         return self.folder.child(f"{key.path[-1]}{self.extension}")
 
+    @redact_errors
     def handle_output(self, context: dg.OutputContext, obj: str) -> None:
         place = self.place(context.asset_key)
         with name_published(context), guard_switch(context, self.folder):
@@ -50,6 +52,7 @@ class DocumentIOManager(dg.IOManager):
             metadata["report"] = dg.MetadataValue.url(f"{self.served_at.rstrip('/')}/{name}")
         context.add_output_metadata(metadata)
 
+    @redact_errors
     def load_input(self, context: dg.InputContext) -> str:
         place = self.place(context.asset_key)
 
@@ -66,6 +69,7 @@ class SignatureIOManager(DocumentIOManager):
     def __init__(self, folder: Location) -> None:
         super().__init__(folder, ".json", _signature_version)
 
+    @redact_errors
     def handle_output(self, context: dg.OutputContext, obj: str) -> None:
         json.loads(obj)
         super().handle_output(context, obj)
@@ -103,6 +107,7 @@ def signature_io_manager(outputs: OutputsSettings, root: Path) -> dg.IOManagerDe
     """The signature's IO manager of one model."""
 
     @dg.io_manager(description="The signature, as MLflow's JSON.")
+    @redact_errors
     def build(_context: dg.InitResourceContext) -> SignatureIOManager:
         return SignatureIOManager(outputs.location(root))
 
@@ -113,6 +118,7 @@ def report_io_manager(outputs: OutputsSettings, root: Path) -> dg.IOManagerDefin
     """The report's IO manager of one model."""
 
     @dg.io_manager(description="The explanation report, as one HTML file.")
+    @redact_errors
     def build(_context: dg.InitResourceContext) -> DocumentIOManager:
         return DocumentIOManager(outputs.location(root), ".html", report_version, outputs.url)
 

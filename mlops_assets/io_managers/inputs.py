@@ -11,6 +11,9 @@ from pydantic import Field
 from mlops_assets.arrow.input_table import InputTable
 from mlops_assets.arrow.views import as_type
 from mlops_assets.errors import ConfigurationError
+from mlops_assets.redaction.addresses import show_address
+from mlops_assets.redaction.concealed import conceal, conceal_options, reveal
+from mlops_assets.redaction.errors import redact_errors, redact_methods
 from mlops_assets.settings.environment import from_environment, open_location
 from mlops_assets.settings.partitions import PartitionsSettings
 from mlops_assets.settings.tables import InputsSettings, database_setting
@@ -23,6 +26,10 @@ class InputsReader(dg.ConfigurableIOManager, ABC):
     """Reads the inputs as a stream. Loads what the consumer annotates; without an annotation an `InputTable`, which
     knows the row key.
     """
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        redact_methods(cls, "handle_output", "load_input")
 
     @property
     @abstractmethod
@@ -41,6 +48,7 @@ class InputsReader(dg.ConfigurableIOManager, ABC):
             The inputs are partitioned, and no partition is asked for; or its key cannot be part of the path.
         """
 
+    @redact_errors
     def load_input(self, context: dg.InputContext) -> object:
         partitions = context.asset_partition_keys if context.has_asset_partitions else None
         if partitions is not None and len(partitions) != 1:
@@ -56,6 +64,7 @@ class InputsReader(dg.ConfigurableIOManager, ABC):
         lazy = table.dataset()
         return as_type(lazy if lazy is not None else ds.InMemoryDataset(table.reader()), annotation)
 
+    @redact_errors
     def handle_output(self, context: dg.OutputContext, obj: object) -> None:
         raise dg.DagsterInvariantViolationError("Inputs are external: this IO manager only reads")
 
@@ -77,21 +86,23 @@ class InputsIOManager(InputsReader):
         default_factory=dict, description="Column -> Arrow type that its values are converted to."
     )
     delimiter: str | None = Field(default=None, description="CSV only; null: a comma, or a tab for .tsv.")
+    follow_links: bool = Field(default=False, description="Whether links in a folder may lead out of it.")
     storage_options: dict[str, Any] = Field(default_factory=dict, description="For fsspec.")
 
     @property
     def place(self) -> str:
-        return self.path
+        return show_address(reveal(self.path))
 
     def open(self, partition: str | None = None) -> InputTable:
-        template = PathTemplate(self.path, self.key_format)
+        address = reveal(self.path)
+        template = PathTemplate(address, self.key_format)
         if partition is None and template.is_partitioned:
             raise ConfigurationError(
                 "The inputs are partitioned, and this run has no partition",
-                where=self.path,
+                where=self.place,
                 fix="Launch it with a partition",
             )
-        path = self.path if partition is None else template.path(partition)
+        path = address if partition is None else template.path(partition)
         return TableSource(
             location=open_location(path, self.storage_options),
             format=cast(TableFormat | None, self.format),
@@ -100,6 +111,7 @@ class InputsIOManager(InputsReader):
             limit=self.limit,
             types=self.types,
             delimiter=self.delimiter,
+            follow_links=self.follow_links,
             version=self.version,
             timestamp=self.timestamp,
         ).open()
@@ -154,13 +166,14 @@ def inputs_io_manager(
     }
     if inputs.path:
         return InputsIOManager(
-            path=Location.parse(inputs.path, base=root).address,
+            path=conceal(Location.parse(inputs.path, base=root).address),
             key_format=partitioning.template(inputs.path).key_format if partitioning else None,
             format=inputs.format,
             version=inputs.version,
             timestamp=inputs.timestamp,
             delimiter=inputs.delimiter,
-            storage_options=inputs.storage_options or {},
+            follow_links=inputs.follow_links,
+            storage_options=conceal_options(inputs.storage_options or {}),
             **common,
         )
     if inputs.database:

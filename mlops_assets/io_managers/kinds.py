@@ -5,6 +5,7 @@ from typing import Any
 
 from mlops_assets.io_managers.sql import SqlIOManager
 from mlops_assets.io_managers.tables import CsvIOManager, DeltaIOManager, ParquetIOManager, TableIOManager
+from mlops_assets.redaction.concealed import conceal, conceal_options
 from mlops_assets.settings.tables import OutputsSettings, database_setting
 from mlops_assets.strategies import build_strategy, by_kind
 
@@ -27,8 +28,8 @@ def tables_io_manager(outputs: OutputsSettings, root: Path) -> TableIOManager:
     """
     arguments: dict[str, Any] = {
         "KIND": outputs.KIND or outputs.format,
-        "path": outputs.address(root),
-        "storage_options": outputs.storage_options or {},
+        "path": conceal(outputs.address(root)),
+        "storage_options": conceal_options(outputs.storage_options or {}),
     }
     if outputs.database is not None:
         arguments |= {
@@ -38,4 +39,6 @@ def tables_io_manager(outputs: OutputsSettings, root: Path) -> TableIOManager:
             "prefix": outputs.prefix or "",
             "root": str(root),
         }
+    if outputs.csv_formulas == "escape":
+        arguments["csv_formulas"] = outputs.csv_formulas
     return build_strategy(TableIOManager, FORMATS | KINDS, arguments)

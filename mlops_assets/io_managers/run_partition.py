@@ -6,6 +6,7 @@ import dagster as dg
 
 from mlops_assets.errors import TableError
 from mlops_assets.naming import HasPartition, ModelNames
+from mlops_assets.redaction.errors import redact_errors
 
 if TYPE_CHECKING:
     from dagster._core.storage.input_manager import InputManagerDefinition
@@ -34,6 +35,7 @@ def reader_of_the_run(names: ModelNames) -> "InputManagerDefinition":
     @dg.input_manager(
         required_resource_keys={names.tables}, description="Reads the partition of the run from the tables."
     )
+    @redact_errors
     def read(context: dg.InputContext) -> object:
         tables: TableIOManager = getattr(context.resources, names.tables)
         return tables.load(context, [_partition_of_the_run(context)] if context.has_asset_partitions else None)

@@ -15,8 +15,9 @@ from weakref import WeakKeyDictionary
 import dagster as dg
 
 from mlops_assets.errors import ConcurrentRunError, TableError, list_some, strip_ends
-from mlops_assets.storage.location import Location, translate_os_errors
+from mlops_assets.storage.location import Location
 from mlops_assets.storage.locks import lock_file
+from mlops_assets.storage.os_errors import translate_os_errors
 
 if TYPE_CHECKING:
     from dagster._core.execution.context.system import StepExecutionContext

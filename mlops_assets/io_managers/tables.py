@@ -17,6 +17,8 @@ from mlops_assets.errors import TableError
 from mlops_assets.io_managers.column_descriptions import describe_columns
 from mlops_assets.io_managers.same_run import guard_switch, name_published, note_published, note_read, refuse_replaced
 from mlops_assets.metadata import ALLOW_MISSING, SPACE, schema_metadata
+from mlops_assets.redaction.concealed import reveal
+from mlops_assets.redaction.errors import redact_errors, redact_methods
 from mlops_assets.scoring.reason_text import format_reasons
 from mlops_assets.settings.environment import from_environment
 from mlops_assets.storage.location import Location
@@ -45,10 +47,14 @@ class TableIOManager(Strategy, dg.ConfigurableIOManager, ABC):
         default_factory=dict, description="For fsspec; {env: NAME} is read from the environment when a run starts."
     )
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        redact_methods(cls, "handle_output", "load_input")
+
     @property
     def folder(self) -> Location:
         """The place that `path` names."""
-        return Location.parse(self.path, storage_options=from_environment(self.storage_options))
+        return Location.parse(reveal(self.path), storage_options=from_environment(self.storage_options))
 
     def place(self, name: str) -> Location:
         """Where a small file of this name belongs."""
@@ -95,6 +101,7 @@ class TableIOManager(Strategy, dg.ConfigurableIOManager, ABC):
             published = self.published_partitions(asset, [key for key in partitions if key is not None])
         return {key: Provenance.of(self.read(asset, key).schema).data_version for key in published}
 
+    @redact_errors
     def handle_output(self, context: dg.OutputContext, obj: object) -> None:
         partition = context.partition_key if context.has_asset_partitions else None
         asset = context.asset_key.path[-1]
@@ -117,6 +124,7 @@ class TableIOManager(Strategy, dg.ConfigurableIOManager, ABC):
             }
         )
 
+    @redact_errors
     def load_input(self, context: dg.InputContext) -> object:
         return self.load(context, context.asset_partition_keys if context.has_asset_partitions else None)
 
@@ -213,9 +221,13 @@ class CsvIOManager(FileTableIOManager):
 
     KIND: ClassVar[Literal["CsvIOManager"]] = "CsvIOManager"
 
+    csv_formulas: Literal["keep", "escape"] = Field(
+        default="keep", description="escape: text that a spreadsheet would execute gets an apostrophe before it."
+    )
+
     @property
     def writer(self) -> TableWriter:
-        return CsvWriter()
+        return CsvWriter(escape_formulas=self.csv_formulas == "escape")
 
     def adapt_rows(self, reader: pa.RecordBatchReader) -> pa.RecordBatchReader:
         return format_reasons(reader)

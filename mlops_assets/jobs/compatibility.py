@@ -9,6 +9,7 @@ from mlops_assets.errors import ContractError
 from mlops_assets.metadata import DIFFERENCE_COLUMNS, shorten_text, table_metadata
 from mlops_assets.models.signature_of_version import compare_versions
 from mlops_assets.naming import REGISTRY, ModelNames
+from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.resources.binding import job_with_defaults
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.settings.groups import ContractSettings
@@ -38,6 +39,7 @@ def compatibility_job(
         description="Compares two versions' signatures, reading their MLmodel files alone.",
         out=dg.Out(dg.Nothing),
     )
+    @redact_errors
     def compare_signatures(context: dg.OpExecutionContext, config: CompatibilityConfig) -> None:
         registry: MlflowRegistry = getattr(context.resources, REGISTRY)
         name, verdict = compare_versions(registry.address(), names.model, config.old, config.new, config.mode)

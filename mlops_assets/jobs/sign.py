@@ -13,6 +13,7 @@ from mlops_assets.models.model_uri import MODEL_URI_FORMS, AliasUri, VersionUri,
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.trust import TrustPolicy
 from mlops_assets.naming import REGISTRY, ModelNames
+from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.resources.binding import initialize_resources, job_with_defaults
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.settings.tables import InputsSettings
@@ -49,6 +50,7 @@ def sign_job(
         description="Asks the model's signer and stores the signature; an existing one only with overwrite.",
         out=dg.Out(dg.Nothing),
     )
+    @redact_errors
     def sign_model(context: dg.OpExecutionContext, config: SignConfig) -> None:
         from mlops_assets.models.signing import sign_model as store
         from mlops_assets.signatures.mlflow.signature_json import describe
@@ -96,7 +98,7 @@ def _pinned(registry: MlflowRegistry, target: str, trust: TrustPolicy) -> ModelR
         return registry.pin(uri.name, uri.alias, trust)
     if isinstance(uri, VersionUri):
         return registry.pin(uri.name, uri.version, trust)
-    return pin_logged(registry.address(), uri, registry.cache)
+    return pin_logged(registry.address(), uri, registry.cache, trust)
 
 
 def _is_signed(registry: MlflowRegistry, reference: ModelReference) -> bool:

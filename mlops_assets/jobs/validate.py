@@ -26,6 +26,7 @@ from mlops_assets.metadata import prefix_floats, shorten_text, strip_markup, tab
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.signature_of_version import signature_of_version
 from mlops_assets.naming import INPUT_SAMPLES, NOTIFIER, REGISTRY, ModelNames
+from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.resources.binding import initialize_resources, job_with_defaults
 from mlops_assets.resources.journal import ChampionJournal
 from mlops_assets.resources.notifier import deliver
@@ -96,6 +97,7 @@ def validation_job(
         "explains, and how far its answers are from the champion's.",
         out=dg.Out(dg.Nothing),
     )
+    @redact_errors
     def validate_version(context: dg.OpExecutionContext, config: ValidationConfig) -> None:
         from mlops_assets.validation.in_child import validate_in_child
         from mlops_assets.validation.verdict import TAG, CandidateVerdict, Finding

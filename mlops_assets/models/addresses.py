@@ -1,14 +1,11 @@
 """Addresses of registries and artifacts: shown without their secrets, and compared by folder."""
 
-import posixpath
-import re
 from collections.abc import Iterable
-from urllib.parse import quote, unquote, urlsplit
 
-_USER_INFO = re.compile(r"(?<=://)[^/@\s'\"]*@")
-_SECRET_PARAMETER = re.compile(
-    r"(?i)([?&;][^=&\s'\"]*(?:password|passwd|pwd|secret|token|key|sig|signature|credential)[^=&\s'\"]*=)[^&\s'\"]+"
-)
+from mlops_assets.errors import RegistryError
+from mlops_assets.models.artifact_address import ArtifactAddress
+from mlops_assets.redaction.addresses import secrets_in, show_address
+from mlops_assets.redaction.text import redact
 
 
 def strip_credentials(address: str) -> str:
@@ -21,31 +18,17 @@ def strip_credentials(address: str) -> str:
     >>> strip_credentials("sqlite:////srv/a@b/mlflow.db")
     'sqlite:////srv/a@b/mlflow.db'
     """
-    scheme, separator, rest = address.partition("://")
-    if not separator or (rest.startswith("/") and not scheme.startswith("sqlite")):
-        return address
-    if rest.startswith("/"):
-        return address.partition("?")[0]
-    # The last @ ends the user's part even where a password was not percent-encoded as it should be.
-    return f"{scheme}://{re.split('[?#]', rest.rpartition('@')[2])[0]}"
+    return show_address(address)
 
 
 def secrets_of(address: str) -> frozenset[str]:
-    """Every way in which the user's part of `address` may be spelled in somebody else's message."""
-    _, separator, rest = address.partition("://")
-    if not separator or rest.startswith("/") or "@" not in rest:
-        return frozenset()
-    user_info = rest.rpartition("@")[0]
-    password = user_info.partition(":")[2]
-    spellings = {text for written in (user_info, password) for text in (written, unquote(written), quote(written, ""))}
-    return frozenset(text for text in spellings if text)
+    """Every way in which the user's part and the query of `address` may be spelled in somebody else's message."""
+    return secrets_in(address)
 
 
 def redact_secrets(text: str, secrets: Iterable[str] = ()) -> str:
     """Somebody else's message with known secrets, and whatever looks like one in a URL, replaced by ``***``."""
-    for secret in sorted(secrets, key=len, reverse=True):
-        text = text.replace(secret, "***")
-    return _SECRET_PARAMETER.sub(r"\1***", _USER_INFO.sub("***@", text))
+    return redact(text, secrets)
 
 
 def is_below(address: str, folder: str) -> bool:
@@ -58,27 +41,8 @@ def is_below(address: str, folder: str) -> bool:
     >>> is_below("s3://models/churn/../fraud", "s3://models/churn")
     False
     """
-    (scheme, host, path), (folder_scheme, folder_host, folder_path) = _parts(address), _parts(folder)
-    if (scheme, host) != (folder_scheme, folder_host) or ".." in path.split("/"):
+    try:
+        return ArtifactAddress.parse(address).is_below(ArtifactAddress.parse(folder))
+    except RegistryError:
+        # What is no address is below none.
         return False
-    parts, folder_parts = path.strip("/").split("/"), folder_path.strip("/").split("/")
-    return folder_parts == [""] or parts[: len(folder_parts)] == folder_parts
-
-
-def local_path(address: str) -> str | None:
-    """The path of a ``file:`` URL or a plain path; None for every other address."""
-    scheme, host, path = _parts(address)
-    return path if (scheme, host) == ("file", "") else None
-
-
-def _parts(address: str) -> tuple[str, str, str]:
-    """Scheme, host (with port, without user) and path, decoded once; a plain path is a ``file`` address."""
-    split = urlsplit(address)
-    if not split.scheme or len(split.scheme) == 1:  # one letter: a drive
-        return "file", "", posixpath.normpath(address) if ".." not in address else address
-    host = split.netloc.rpartition("@")[2].lower()
-    # A query belongs to the path here: no part of an address may be ignored when it is compared.
-    path = (
-        unquote(split.path) + (f"?{split.query}" if split.query else "") + (f"#{split.fragment}" * bool(split.fragment))
-    )
-    return split.scheme.lower(), "" if split.scheme.lower() == "file" and host == "localhost" else host, path

@@ -9,6 +9,7 @@ import pyarrow as pa
 from mlops_assets.errors import PredictionError
 
 _KINDS_SHOWN = 4
+_LONGEST_FLOAT = 8  # bytes; Arrow has no longer ones
 
 
 def to_array(name: str, values: Any) -> pa.Array:
@@ -55,6 +56,10 @@ def _convert(values: Any) -> Any:
 
 
 def _plain(values: np.ndarray) -> np.ndarray:
+    if values.dtype.kind == "T":  # NumPy's own text of any length, of which Arrow 25 knows nothing
+        return values.astype(object)
+    if values.dtype.kind == "f" and values.dtype.itemsize > _LONGEST_FLOAT:
+        return values.astype(np.float64)
     if not values.dtype.isnative:
         values = values.astype(values.dtype.newbyteorder("="))
     return np.ascontiguousarray(values)

@@ -3,7 +3,7 @@
 Predictions, explanations, validation, checks and receipts read a model's answer here and nowhere else.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, ValuesView
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -132,36 +132,51 @@ def _columns(raw: Any, given: "pd.Index", names: Sequence[str], method: str) -> 
     if isinstance(raw, pd.Index):
         return [(None, raw.to_series(index=pd.RangeIndex(len(raw))))]
     if (fields := fields_of(raw)) is not None:
-        return [(name, _column_of_mapping(values, rows)) for name, values in fields.items()]
+        return [(name, _column_of_mapping(name, values, rows)) for name, values in fields.items()]
     if isinstance(raw, pa.RecordBatch):
         raw = pa.Table.from_batches([raw])
     if isinstance(raw, pa.Array | pa.ChunkedArray):
         return [(None, raw)]
+    if isinstance(raw, pd.api.extensions.ExtensionArray):
+        return [(None, pd.Series(raw))]
     if hasattr(raw, "toarray"):
         raw = raw.toarray()
+    if hasattr(raw, "to_arrow"):
+        raw = raw.to_arrow()  # polars: Arrow 25 reads no dictionaries within its stream's structs
+        if isinstance(raw, pa.Array | pa.ChunkedArray):
+            return [(None, raw)]
     if hasattr(raw, "__arrow_c_stream__"):
         return list(_of_stream(raw))
-    if isinstance(raw, Iterator):
+    if isinstance(raw, Iterator | ValuesView):
         raw = list(raw)
     if isinstance(raw, set | frozenset):
         raise PredictionError("The model returned a set, which has no order", fix=_ONE_PER_ROW)
     if isinstance(raw, tuple) and raw and all(hasattr(part, "__array__") and np.ndim(part) for part in raw):
-        return [(None, part) for part in raw]
+        return [(None, _without_inner(part)) for part in raw]
     if isinstance(raw, list | tuple):
         return _of_list(list(raw), rows, names, method)
     return list(_of_array(_as_array(raw), rows, names, type(raw).__name__))
 
 
-def _column_of_mapping(values: Any, rows: int) -> Any:
-    if isinstance(values, Iterator):
+def _column_of_mapping(name: object, values: Any, rows: int) -> Any:
+    if isinstance(values, Iterator | ValuesView):
         return list(values)
     # Text has a length, and is one value all the same.
-    return _of_one_row(values, rows) if isinstance(values, str | bytes) or np.ndim(values) == 0 else values
+    if isinstance(values, str | bytes) or np.ndim(values) == 0:
+        return _of_one_row(values, rows, f"output column {str(name)!r}")
+    return _without_inner(values)
 
 
-def _of_one_row(value: Any, rows: int) -> list[Any]:
+def _without_inner(values: Any) -> Any:
+    """An array (rows, 1) as one (rows,): as neural networks and transposed results have it."""
+    return values[:, 0] if isinstance(values, np.ndarray) and values.ndim == 2 and values.shape[1] == 1 else values
+
+
+def _of_one_row(value: Any, rows: int, where: str | None = None) -> list[Any]:
     if rows != 1:
-        raise PredictionError(f"The model returned a single {type(value).__name__} for {rows} rows", fix=_ONE_PER_ROW)
+        raise PredictionError(
+            f"The model returned a single {type(value).__name__} for {rows} rows", where=where, fix=_ONE_PER_ROW
+        )
     return [value]
 
 
@@ -193,7 +208,18 @@ def _of_list(values: list[Any], rows: int, names: Sequence[str], method: str) ->
         return [(None, [value[place] for value in values]) for place in range(len(names))]
     if rows == 1 and len(values) == len(names) > 1:
         return [(None, [value]) for value in values]
+    if values and len(values) != rows:
+        _refuse_turned(values, rows)
     return [(None, values)]
+
+
+def _refuse_turned(values: list[Any], rows: int) -> None:
+    """A list of one array per output. Of as many rows as outputs it could not be told from one array per row."""
+    if all(isinstance(part, np.ndarray) and part.ndim and len(part) == rows for part in values):
+        raise PredictionError(
+            f"The model returned a list of {len(values)} arrays of {rows} values for {rows} rows",
+            fix="Return one array per output as a tuple, tuple(answer), or a row per row: np.column_stack(answer)",
+        )
 
 
 def _prefix(method: str) -> str:

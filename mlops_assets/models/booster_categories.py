@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlops_assets.errors import PredictionError
-from mlops_assets.models.inner_boosters import find_booster, library_of, trace_names
+from mlops_assets.models.inner_boosters import find_boosters, library_of, trace_names
 from mlops_assets.models.lightgbm_categories import place_lightgbm_categories
 from mlops_assets.models.xgboost_categories import read_xgboost_categories
 
@@ -37,11 +37,18 @@ def as_categories(frame: "pd.DataFrame", estimator: object) -> "pd.DataFrame":
     """
     import pandas as pd
 
-    booster = find_booster(estimator)
-    library = library_of(booster)
-    if booster is None or library not in ("lightgbm", "xgboost"):
+    # Several boosters in one estimator (a vote, one for each target or fold) were fitted on the same columns: the first
+    # that keeps categories stands for all.
+    booster: Any = None
+    known: Mapping[int, Any] = {}
+    for part in find_boosters(estimator):
+        if library_of(part) in ("lightgbm", "xgboost"):
+            booster, known = part, _known_categories(frame, estimator, part)
+        if known:
+            break
+    if booster is None:
         return frame
-    known = _known_categories(frame, estimator, booster)
+    library = library_of(booster)
     if booster is estimator:
         for place, dtype in enumerate(frame.dtypes):
             is_text = pd.api.types.is_object_dtype(dtype) or isinstance(dtype, pd.StringDtype)

@@ -1,8 +1,6 @@
 """Downloaded model versions, one folder per digest. MLflow has no such cache and leaks its temporary folders."""
 
-import os
-import stat
-import sys
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,8 +8,17 @@ from pathlib import Path
 from mlops_assets.arrow.spool import scratch_folder
 from mlops_assets.errors import DigestMismatchError, TrustError
 from mlops_assets.models.digest import WRITTEN_AFTER_DOWNLOAD, compute_digest
+from mlops_assets.models.private_folder import make_private_folder
 
-_INCOMING = "incoming"
+_INCOMING, _WORKING = "incoming", "working"
+
+
+_ENTRY = re.compile("[0-9a-f]{64}")
+
+
+def working_folder(folder: Path) -> Path | None:
+    """Where the model in `folder` is put together to be loaded, where that is an entry of a cache."""
+    return folder.parent / _WORKING if _ENTRY.fullmatch(folder.name) else None
 
 
 class ModelCache:
@@ -25,6 +32,11 @@ class ModelCache:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+
+    @property
+    def working(self) -> Path:
+        """Where models are put together to be loaded; see `mlops_assets.models.working_copy`."""
+        return self.root / _WORKING
 
     @contextmanager
     def open_download_folder(self) -> Iterator[Path]:
@@ -88,14 +100,4 @@ class ModelCache:
             return None
 
     def _private_root(self) -> None:
-        self.root.parent.mkdir(parents=True, exist_ok=True)
-        self.root.mkdir(mode=0o700, exist_ok=True)
-        if sys.platform == "win32":
-            return
-        status = self.root.lstat()
-        if stat.S_ISLNK(status.st_mode) or status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) & 0o022:
-            raise TrustError(
-                "The model cache can be written by somebody else, who could exchange a model before it is loaded",
-                where=str(self.root),
-                fix="Make the folder yours alone (chmod 700), or set MLOPS_ASSETS_HOME to a folder of your own",
-            )
+        make_private_folder(self.root)

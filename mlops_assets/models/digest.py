@@ -37,19 +37,6 @@ def model_files(folder: Path) -> list[Path]:
     return files
 
 
-def check_links(folder: Path) -> None:
-    """Raise `TrustError` if a link below `folder` leads out of it; for a place whose links a copy would follow."""
-    root = folder.resolve()
-    for path in folder.rglob("*"):
-        if path.is_symlink() and (path.is_dir() or not path.resolve().is_relative_to(root)):
-            raise TrustError(
-                f"The model's {path.relative_to(folder).as_posix()!r} is a link "
-                f"{'to a folder' if path.resolve().is_relative_to(root) else 'that leads out of the model'}",
-                where=folder.name,
-                fix="Register the model again with plain files",
-            )
-
-
 def compute_digest(folder: Path) -> str:
     """SHA-256 (hex) over each file's relative path and content, in order of path.
 

@@ -13,16 +13,21 @@ def library_of(estimator: object) -> str:
     return type(estimator).__module__.partition(".")[0]
 
 
-def find_booster(estimator: object) -> Any | None:
-    """The booster that an estimator ends in: itself, the last step of a pipeline, the best of a search, one of several.
-
-    Several boosters in one estimator (a vote, one for each target or fold) were fitted on the same columns: the first
-    of them stands for all.
+def find_boosters(estimator: object) -> Iterator[Any]:
+    """The fitted boosters that an estimator ends in: itself, the last step of a pipeline, the best of a search, and
+    those of a vote, a stack, a calibration, and one for each target or fold.
     """
     for part in _ends(estimator, set()):
-        if library_of(part) in BOOSTERS:
-            return part
-    return None
+        if library_of(part) in BOOSTERS and _is_fitted(part):
+            yield part
+
+
+def _is_fitted(booster: Any) -> bool:
+    """False of what only says how the others were to be fitted, as a MultiOutputRegressor keeps it."""
+    for name in ("__sklearn_is_fitted__", "is_fitted"):
+        if hasattr(booster, name):
+            return bool(getattr(booster, name)())
+    return True
 
 
 def trace_names(estimator: object, booster: Any, given: Sequence[object]) -> list[int | None]:
@@ -34,9 +39,10 @@ def trace_names(estimator: object, booster: Any, given: Sequence[object]) -> lis
     names = fitted_names(booster)
     if not _has_steps(estimator):
         matched = match_names(names, given) if names is not None else None
-        if matched is None:
-            return list(range(len(given))) if booster is estimator or names is None else []
-        return list(matched)
+        if matched is not None:
+            return list(matched)
+        if booster is estimator or names is None:
+            return list(range(len(given)))
     places: dict[str, int] = {str(name).replace(" ", "_"): place for place, name in enumerate(given)}
     found: list[int | None] = []
     for name in names or ():
@@ -61,8 +67,10 @@ def _ends(estimator: Any, seen: set[int]) -> Iterator[Any]:
         yield from _ends(getattr(estimator, name, None), seen)
     for name in ("calibrated_classifiers_", "estimators_"):
         several = getattr(estimator, name, None)
-        for part in list(several)[:1] if isinstance(several, list) else []:
-            yield from _ends(part, seen)
+        # A forest has hundreds of trees, and no booster.
+        if isinstance(several, list) and several and not type(several[0]).__module__.startswith("sklearn.tree"):
+            for part in several:
+                yield from _ends(part, seen)
 
 
 def _has_steps(estimator: object) -> bool:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from mlops_assets.errors import ConfigurationError, ModelLoadError
 from mlops_assets.models.loaded_model import LoadedModel
-from mlops_assets.models.mlmodel import ModelDescription
+from mlops_assets.models.mlmodel import PYFUNC, ModelDescription
 from mlops_assets.models.prediction_failure import advise, call_model, name_failure
 from mlops_assets.models.process_cache import ProcessCache
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.requirements import install_command, is_installed, list_requirements
 from mlops_assets.models.sklearn_methods import load_with_method
-from mlops_assets.models.skops_files import list_types_in_mlmodel
 from mlops_assets.models.structure import check_structure
+from mlops_assets.models.working_copy import WorkingCopy
 from mlops_assets.signatures.mlflow.enforcement import stop_enforcing_inputs
 
 if TYPE_CHECKING:
@@ -94,16 +94,28 @@ def _pyfunc(folder: Path, reference: ModelReference) -> "PyFuncModel":
     from mlflow.exceptions import MlflowException
 
     description = ModelDescription.read(folder)
+    if PYFUNC not in description.flavors:
+        raise ModelLoadError(
+            f"The model has no flavor {PYFUNC!r}, which says how it predicts",
+            where=where,
+            fix="Log it with MLflow's log_model, with a pyfunc_predict_fn that its estimator has: MLflow writes this "
+            "flavor for no other",
+        )
 
     def load() -> "PyFuncModel":
-        with list_types_in_mlmodel(folder) as complete:
+        copy = WorkingCopy(description)
+        try:
             try:
                 # MLflow's own comparison of versions would follow the `-r` lines of the model's requirements.txt.
-                model: PyFuncModel = mlflow.pyfunc.load_model(str(complete), suppress_warnings=True)
+                model: PyFuncModel = mlflow.pyfunc.load_model(str(copy.folder), suppress_warnings=True)
             except (AttributeError, MlflowException) as error:
                 if description.loader_module != "mlflow.sklearn" or description.predict_fn not in str(error):
                     raise
-                model = load_with_method(complete, description.predict_fn)
+                model = load_with_method(copy.folder, description.predict_fn)
+        except BaseException:
+            copy.remove()
+            raise
+        copy.keep_for(model)
         return model
 
     return call_model(load, lambda error: _load_error(error, folder, where))

@@ -3,12 +3,20 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 from mlops_assets.errors import ConfigurationError, MlopsAssetsError, PredictionError
 from mlops_assets.models.answers import read_answer
-from mlops_assets.models.native_input import optional_as_floats, to_native_input
-from mlops_assets.models.prediction_failure import call_model, count_rows, describe_failure
+from mlops_assets.models.native_input import copy_rows, optional_as_floats, to_native_input
+from mlops_assets.models.prediction_failure import (
+    advise,
+    call_model,
+    count_rows,
+    describe_failure,
+    describe_place,
+    name_failure,
+)
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.xgboost_categories import asks_with_categories, predict_with_categories
 from mlops_assets.signatures.mlflow.text_names import own_names, with_text_names
@@ -110,6 +118,8 @@ class LoadedModel:
     def predict(self, inputs: Any, params: Mapping[str, Any] | None = None, method: PredictMethod = "predict") -> Any:
         """What the model says of `inputs` (a pandas DataFrame, an ndarray or what its signature takes), unaltered.
 
+        `inputs` stay as they are, whatever the model does to the rows that it is given.
+
         Raises
         ------
         ConfigurationError
@@ -121,9 +131,14 @@ class LoadedModel:
 
         ask = self._method(method)
         given = self.with_own_names(inputs)
-        rows = to_native_input(given, self.native) if self.native is not None else given
+        rows = given
+        if self.native is not None:
+            # It looks into an estimator of any make.
+            prepare = partial(to_native_input, given, self.native)
+            rows = call_model(prepare, lambda error: self._failure(error, given))
 
-        def call(given: Any) -> Any:
+        def call(rows: Any) -> Any:
+            given = copy_rows(rows, self.native)
             if method != "predict":
                 return ask(given)
             if asks_with_categories(given, self.native):
@@ -171,7 +186,7 @@ class LoadedModel:
         def read() -> "dict[str, pa.Array]":
             return read_answer(raw, count_rows(inputs) or 0, names, method, classes, index, asked)
 
-        return call_model(read, lambda error: self._failure(error, inputs))
+        return call_model(read, lambda error: self._unreadable(error, raw))
 
     def _method(self, method: PredictMethod) -> Callable[[Any], Any]:
         if method == "predict":
@@ -184,6 +199,15 @@ class LoadedModel:
                 fix="Write `predict: {method: predict}` into its YAML, or set predict_method: predict in the Launchpad",
             )
         return cast(Callable[[Any], Any], probabilities)
+
+    def _unreadable(self, error: BaseException, answer: object) -> PredictionError:
+        # The library's message may quote a value.
+        kind = f"{type(answer).__module__.partition('.')[0]}.{type(answer).__name__}"
+        return PredictionError(
+            f"The model's answer, a {kind}, cannot be read {name_failure(error)} ({describe_place(error)})",
+            where=self.reference.uri,
+            fix=advise(error) or "Return a NumPy array, a pandas Series or DataFrame, or a list",
+        )
 
     def _failure(self, error: BaseException, inputs: Any) -> MlopsAssetsError:
         return describe_failure(error, inputs, self.reference.uri, self.signature, self.inner)

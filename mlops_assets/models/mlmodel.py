@@ -1,19 +1,33 @@
-"""What a model says of itself: its ``MLmodel`` file, read as plain data. Nothing is imported or deserialized."""
+"""What a model says of itself: its ``MLmodel`` file, read once, as plain data. Nothing is imported or deserialized.
+
+What is judged here is what is used: loaders get `ModelDescription.to_mlmodel`, never the file that was read.
+"""
 
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from mlops_assets.errors import ArtifactsMissingError, TrustError
 from mlops_assets.models.digest import WRITTEN_AFTER_DOWNLOAD
-from mlops_assets.models.mlmodel_yaml import RefusedYamlError, read_yaml
+from mlops_assets.models.mlmodel_yaml import RefusedYamlError, read_yaml, write_yaml
 
 # Keys under a flavor whose value is a path inside the model's folder.
 _PATH_KEYS = ("model_path", "data", "pickled_model", "python_model", "model_code_path", "code", "model_data", "path")
 _EXAMPLE_PATH_KEYS = ("artifact_path", "serving_input_path")
 PYFUNC = "python_function"
+# What loading needs. MLflow makes attributes of every other key, which may have the name of a method; and it would read
+# the input example, fetch the prompts and resolve the resources that a file names.
+_KEYS_TO_LOAD = (
+    *("artifact_path", "flavors", "is_signature_from_type_hint", "metadata", "mlflow_version", "model_id"),
+    *("model_size_bytes", "model_uuid", "run_id", "signature", "type_hint_from_example", "utc_time_created"),
+)
+_KEYS_TO_REGISTER = (
+    *_KEYS_TO_LOAD,
+    *("auth_policy", "databricks_runtime", "env_vars", "prompts", "resources", "saved_input_example_info"),
+)
+_REGISTER_AGAIN = "Register the model again with MLflow"
 
 
 @dataclass(frozen=True)
@@ -29,13 +43,16 @@ class ModelDescription:
     model_id
         MLflow's id of the logged model, where it has one.
     input_example
-        What it says of the example that MLflow reads when it loads the model.
+        What it says of an example of its input.
+    content
+        All that it says.
     """
 
     folder: Path
     flavors: Mapping[str, Mapping[str, Any]]
     model_id: str | None
     input_example: Mapping[str, Any] = field(default_factory=dict)
+    content: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def read(cls, folder: Path) -> "ModelDescription":
@@ -55,7 +72,7 @@ class ModelDescription:
             content = read_yaml(path)
         except RefusedYamlError as error:
             raise TrustError(
-                f"The MLmodel file was not read: {error}", where=folder.name, fix="Register the model again with MLflow"
+                f"The MLmodel file was not read: {error}", where=folder.name, fix=_REGISTER_AGAIN
             ) from error
         if not isinstance(content, dict):
             content = {}
@@ -65,11 +82,43 @@ class ModelDescription:
             or not flavors
             or not all(isinstance(name, str) and isinstance(value, dict) for name, value in flavors.items())
         ):
-            raise TrustError(
-                "The MLmodel file names no flavors", where=folder.name, fix="Register the model again with MLflow"
-            )
+            raise TrustError("The MLmodel file names no flavors", where=folder.name, fix=_REGISTER_AGAIN)
         model_id, example = content.get("model_id"), content.get("saved_input_example_info")
-        return cls(folder, flavors, str(model_id) if model_id else None, example if isinstance(example, dict) else {})
+        return cls(
+            folder,
+            flavors,
+            str(model_id) if model_id else None,
+            example if isinstance(example, dict) else {},
+            content,
+        )
+
+    def content_to_register(self) -> dict[str, Any]:
+        """What it says under MLflow's own keys."""
+        return {key: self.content[key] for key in _KEYS_TO_REGISTER if key in self.content}
+
+    def to_mlmodel(self, skops_types: Iterable[str] | None = None) -> bytes:
+        """The ``MLmodel`` that loaders get: what was judged, written anew in ASCII, and nothing else.
+
+        Parameters
+        ----------
+        skops_types
+            When given, the list of types that MLflow lets the model's own flavor load.
+
+        Raises
+        ------
+        TrustError
+            It holds what no ``MLmodel`` holds.
+        """
+        content = {key: self.content[key] for key in _KEYS_TO_LOAD if key in self.content}
+        flavors = {name: dict(settings) for name, settings in self.flavors.items()}
+        if skops_types is not None:
+            flavors[self.flavor]["skops_trusted_types"] = sorted(skops_types)
+        try:
+            return write_yaml(content | {"flavors": flavors})
+        except RefusedYamlError as error:
+            raise TrustError(
+                f"The MLmodel file was not used: {error}", where=self.folder.name, fix=_REGISTER_AGAIN
+            ) from error
 
     @property
     def loader_module(self) -> str | None:

@@ -11,6 +11,7 @@ from mlops_assets.models.mlmodel import ModelDescription
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.registry import Registry
 from mlops_assets.models.trust import TrustPolicy
+from mlops_assets.models.working_copy import WorkingCopy
 from mlops_assets.strategies import settings_of
 
 
@@ -62,10 +63,19 @@ class ModelSource:
         """
 
         def fresh() -> LoadedModel:
-            folder = self.registry.fetch(reference, ModelCache(self.cache))
+            cache = ModelCache(self.cache)
+            folder = self.registry.fetch(reference, cache)
             self.trust.check_signed(folder, reference.uri)
-            self.trust.check(ModelDescription.read(folder), reference)
-            return replace(self.loader.load(folder, reference), source=self)
+            description = ModelDescription.read(folder)
+            self.trust.check(description, reference)
+            copy = WorkingCopy(description, cache.working)
+            try:
+                model = self.loader.load(copy.folder, reference)
+            except BaseException:
+                copy.remove()
+                raise
+            copy.keep_for(model.pyfunc)
+            return replace(model, source=self)
 
         # A class that was defined anew, in a notebook for example, is another one of the same name. An object of which
         # only its address is known stands for itself: it is kept, so that no other one gets that address.

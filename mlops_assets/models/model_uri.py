@@ -7,7 +7,7 @@ MODEL_URI_FORMS = "runs:/<run id>/<model name>, models:/m-<id>, models:/<name>/<
 
 _LOGGED = re.compile(r"models:/(?P<model_id>m-[0-9a-f]{32})")
 _RUN = re.compile(r"runs:/(?P<run_id>[^/]+)/(?P<name>.+)")
-_VERSION = re.compile(r"models:/(?P<name>[^/@]+)/(?P<version>[0-9]+)")
+_VERSION = re.compile(r"models:/(?P<name>[^/@]+)/(?P<version>[0-9]{1,10})")
 _ALIAS = re.compile(r"models:/(?P<name>[^/@]+)@(?P<alias>.+)")
 
 

@@ -6,6 +6,7 @@ and of a frame of text differs; this is the last step before a native model, for
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from mlops_assets.errors import PredictionError
@@ -55,6 +56,21 @@ def to_native_input(rows: Any, estimator: object) -> Any:
         rows = _optional_as_sklearn_takes_it(rows, estimator)
         return as_categories(_none_as_nan(rows) if _marks_text_with_nan(estimator) else rows, estimator)
     return rows
+
+
+def copy_rows(rows: Any, estimator: object = None) -> Any:
+    """A copy of rows for a model to work on: other people's code, and scikit-learn's ``copy=False``, works in place.
+
+    Boosters leave what they are given as it is: `rows` itself for those.
+    """
+    if library_of(estimator) in BOOSTERS:
+        return rows
+    if isinstance(rows, dict):
+        return {name: copy_rows(value) for name, value in rows.items()}
+    if isinstance(rows, list):
+        return deepcopy(rows)
+    copy = getattr(rows, "copy", None)
+    return copy() if callable(copy) else rows
 
 
 def takes_text(estimator: object) -> bool:

@@ -1,9 +1,8 @@
 """Ask an MLflow registry for a version, once, and fetch its files. An explicit client, no global state."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mlops_assets.errors import (
     AliasNotFoundError,
@@ -12,33 +11,30 @@ from mlops_assets.errors import (
     DigestMismatchError,
     MlopsAssetsError,
     ModelNotFoundError,
-    RegistryUnreachableError,
     VersionNotFoundError,
     did_you_mean,
 )
-from mlops_assets.models.addresses import local_path, secrets_of, strip_credentials
+from mlops_assets.models.addresses import strip_credentials
+from mlops_assets.models.artifact_address import ArtifactAddress
 from mlops_assets.models.cache import ModelCache
-from mlops_assets.models.digest import check_links, compute_digest
-from mlops_assets.models.environment import set_environment
+from mlops_assets.models.digest import compute_digest
+from mlops_assets.models.logged_place import find_place
 from mlops_assets.models.mlmodel import ModelDescription
-from mlops_assets.models.process_cache import ProcessCache
 from mlops_assets.models.reference import ModelReference
+from mlops_assets.models.registry_answers import check_model, check_version, list_shortly, version_number
+from mlops_assets.models.registry_connection import RegistryConnection
 from mlops_assets.models.registry_errors import (
     RESTORE,
-    download_error,
     is_missing_resource,
-    redact_error,
     registry_error,
 )
 from mlops_assets.models.trust import Origin, TrustPolicy
 
 if TYPE_CHECKING:
-    from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 
 # Registered models that one request asks for.
 _PAGE = 500
-_DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 
 
 def check_alias_or_version(alias_or_version: str | int) -> None:
@@ -68,46 +64,8 @@ def check_alias_or_version(alias_or_version: str | int) -> None:
         )
 
 
-class Registry:
-    """Read access to one MLflow registry.
-
-    Parameters
-    ----------
-    tracking_uri, registry_uri
-        As MLflow takes them; the registry defaults to the tracking server.
-    timeout
-        Seconds that one HTTP request may take.
-    retries
-        How often a failed request is repeated. MLflow's own default (7, with backoff) blocks for four minutes.
-    """
-
-    def __init__(self, tracking_uri: str, registry_uri: str | None = None, timeout: int = 10, retries: int = 1) -> None:
-        self.tracking_uri = tracking_uri
-        self.registry_uri = registry_uri or tracking_uri
-        self.timeout, self.retries = timeout, retries
-        self._clients: ProcessCache[str, MlflowClient] = ProcessCache()
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        # Another process connects by itself.
-        return type(self), (self.tracking_uri, self.registry_uri, self.timeout, self.retries)
-
-    @property
-    def client(self) -> "MlflowClient":
-        """The client, made on first use; the same for all threads, until the registry once did not answer."""
-        return self._clients.get(self.registry_uri, self._connect)
-
-    def _connect(self) -> "MlflowClient":
-        with self.translate_errors(f"opening {self.where}"):
-            from mlflow import MlflowClient
-
-            for uri in dict.fromkeys((self.registry_uri, self.tracking_uri)):
-                _try_database(uri)
-            return MlflowClient(tracking_uri=self.tracking_uri, registry_uri=self.registry_uri)
-
-    @property
-    def where(self) -> str:
-        """The registry's address without user, password and query."""
-        return strip_credentials(self.registry_uri)
+class Registry(RegistryConnection):
+    """Read access to one MLflow registry: models, versions, and their files. See `RegistryConnection`."""
 
     def model(self, name: str) -> "RegisteredModel":
         """The registered model with its aliases.
@@ -119,16 +77,20 @@ class Registry:
         """
         doing = f"looking for model {name!r}"
         with self.translate_errors(doing, lambda error: self._absent_model(error, name, doing)):
-            return self.client.get_registered_model(name)
+            return check_model(self.client.get_registered_model(name), self.where)
 
     def models(self) -> "list[RegisteredModel]":
         """Every registered model, by name. Raises `RegistryUnreachableError`."""
         with self.translate_errors("looking for registered models"):
             page = self.client.search_registered_models(max_results=_PAGE)
             models = list(page)
-            while page.token:
+            tokens = set()
+            while page.token and page.token not in tokens:
+                tokens.add(page.token)
                 page = self.client.search_registered_models(max_results=_PAGE, page_token=page.token)
                 models += page
+        for model in models:
+            check_model(model, self.where)
         return sorted(models, key=lambda model: model.name)
 
     def version(self, name: str, alias_or_version: str | int) -> "ModelVersion":
@@ -146,8 +108,18 @@ class Registry:
         doing = f"looking for {name!r} {kind} {alias_or_version!r}"
         with self.translate_errors(doing, lambda error: self._absent_version(error, name, alias_or_version, doing)):
             if isinstance(alias_or_version, int):
-                return self.client.get_model_version(name, str(alias_or_version))
-            return self.client.get_model_version_by_alias(name, alias_or_version)
+                version = self.client.get_model_version(name, str(alias_or_version))
+            else:
+                version = self.client.get_model_version_by_alias(name, alias_or_version)
+        return check_version(version, name, self.where)
+
+    def newest_versions(self, name: str) -> list[int]:
+        """Numbers of the model's versions, the newest first; of very many, some of the newest."""
+        with self.translate_errors(f"looking for versions of {name!r}"):
+            page = self.client.search_model_versions(
+                f"name = '{name}'", max_results=_PAGE, order_by=["version_number DESC"]
+            )
+        return [version_number(version.version, self.where) for version in page]
 
     def pin(
         self, name: str, alias_or_version: str | int, cache: ModelCache, trust: TrustPolicy | None = None
@@ -178,7 +150,7 @@ class Registry:
             digest = cache.add_folder(files)
         reference = ModelReference(
             name=name,
-            version=int(version.version),
+            version=version_number(version.version, self.where),
             alias=alias_or_version if isinstance(alias_or_version, str) else None,
             digest=digest,
             flavors=tuple(sorted(description.flavors)),
@@ -207,7 +179,9 @@ class Registry:
             return cached
         with cache.open_download_folder() as folder:
             version = self.version(reference.name, reference.version)
-            files, _ = self._download(version, folder)
+            # It was judged when it was pinned.
+            pinned = (reference.location,) if reference.location else ()
+            files, _ = self._download(version, folder, places=pinned)
             digest = compute_digest(files)
             if digest != reference.digest:
                 raise DigestMismatchError(
@@ -235,82 +209,48 @@ class Registry:
         return self._download(version, folder)[0]
 
     def _download(
-        self, version: "ModelVersion", folder: Path, trust: TrustPolicy | None = None, part: str = ""
+        self,
+        version: "ModelVersion",
+        folder: Path,
+        trust: TrustPolicy | None = None,
+        part: str = "",
+        places: Iterable[str] = (),
     ) -> tuple[Path, str]:
         """What was fetched (the model's folder, or `part` of it), and from where."""
-        name, number = version.name, str(version.version)
+        name, number = version.name, version_number(version.version, self.where)
         doing = f"downloading {name!r} version {number}"
-        with self.translate_errors(doing):
-            # `models:/` URIs would go through MLflow's global registry setting; the resolved place does not.
-            uri = self.client.get_model_version_download_uri(name, number)
-        location = strip_credentials(uri)
+        address = self.place_of(version)
+        location = str(address)
         if trust is not None:
-            trust.check_origin(Origin(name, int(number), location, version.tags))
-        local = local_path(uri)
-        if local is not None:
-            # A copy would follow links, out of the model too.
-            check_links(Path(local))
-        with self.translate_errors(doing, lambda error: download_error(error, doing, location), secrets_of(uri)):
-            from mlflow.artifacts import download_artifacts
-
-            path = Path(
-                download_artifacts(
-                    artifact_uri=f"{uri.rstrip('/')}/{part}" if part else uri,
-                    dst_path=str(folder),
-                    tracking_uri=self.tracking_uri,
-                )
-            )
+            trust.check_origin(Origin(name, number, location, version.tags))
+            places = (*places, *(trust.allowed_sources or ()))
+        path = self.download_files(address, folder, doing, part=part, places=places)
         if not (path if part else path / "MLmodel").is_file():
             raise ArtifactsMissingError(
                 f"Model {name!r} version {number} has no MLmodel file", where=location, fix=RESTORE
             )
         return path, location
 
-    @contextmanager
-    def translate_errors(
-        self,
-        doing: str,
-        explain: Callable[[Exception], MlopsAssetsError] | None = None,
-        secrets: frozenset[str] = frozenset(),
-    ) -> Iterator[None]:
-        """Bound MLflow's retries for the calls inside, and turn its errors into ours, without their secrets.
+    def place_of(self, version: "ModelVersion") -> ArtifactAddress:
+        """Where a version's files are.
 
-        Parameters
-        ----------
-        doing
-            For the message: ``looking for 'churn' version 3``.
-        explain
-            Makes the error; None: `registry_error`.
-        secrets
-            What must not be repeated, beside the secrets in the registry's own addresses.
+        Raises
+        ------
+        RegistryError
+            It names itself, another that names it, or no place.
         """
-        settings = {
-            "MLFLOW_HTTP_REQUEST_MAX_RETRIES": str(self.retries),
-            "MLFLOW_HTTP_REQUEST_TIMEOUT": str(self.timeout),
-            # A server may ask to be left alone for an hour; a sensor's tick has a minute.
-            "MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER": "false",
-            "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-            "PGCONNECT_TIMEOUT": str(self.timeout),
-        }
-        with set_environment(settings):
-            try:
-                yield
-            except MlopsAssetsError:
-                raise
-            except Exception as error:  # noqa: BLE001 - drivers and cloud clients have errors of their own
-                translated = explain(error) if explain else registry_error(error, doing, self.where)
-                if isinstance(translated, RegistryUnreachableError):
-                    # A database may come back as another one; the next client looks for its tables.
-                    self._clients.remove(self.registry_uri)
-                all_secrets = secrets | secrets_of(self.registry_uri) | secrets_of(self.tracking_uri)
-                raise translated from redact_error(error, all_secrets)
+        doing = f"downloading {version.name!r} version {version.version}"
+        with self.translate_errors(doing):
+            # `models:/` URIs would go through MLflow's global registry setting; the resolved place does not.
+            text = self.client.get_model_version_download_uri(version.name, str(version.version))
+            return find_place(self.client, text, f"models:/{version.name}/{version.version}")
 
     def _absent_model(self, error: Exception, name: str, doing: str) -> MlopsAssetsError:
         if not is_missing_resource(error):
             return registry_error(error, doing, self.where)
         with self.translate_errors(doing):
             names = sorted(model.name for model in self.client.search_registered_models(max_results=100))
-        listing = ", ".join(repr(each) for each in names[:10]) or "none at all"
+        listing = list_shortly(map(repr, names)) or "none at all"
         return ModelNotFoundError(
             f"There is no registered model {name!r}{did_you_mean(name, names)}",
             where=self.where,
@@ -321,7 +261,7 @@ class Registry:
         if not is_missing_resource(error):
             return registry_error(error, doing, self.where)
         aliases: Mapping[str, str] = self.model(name).aliases
-        listing = ", ".join(f"{alias} -> {version}" for alias, version in sorted(aliases.items())) or "none"
+        listing = list_shortly(f"{alias} -> {version}" for alias, version in sorted(aliases.items())) or "none"
         if isinstance(alias_or_version, int):
             return VersionNotFoundError(
                 f"Model {name!r} has no version {alias_or_version}; its aliases are: {listing}",
@@ -334,17 +274,3 @@ class Registry:
             where=self.where,
             fix="Set it in MLflow's UI or with MlflowClient.set_registered_model_alias; aliases are case-sensitive",
         )
-
-
-def _try_database(uri: str) -> None:
-    """One attempt to connect: MLflow would try ten times over, for a hundred seconds."""
-    if not uri.startswith(_DATABASES):
-        return
-    from mlflow.store.db.utils import create_sqlalchemy_engine
-    from sqlalchemy import inspect
-
-    engine = create_sqlalchemy_engine(uri)
-    try:
-        inspect(engine)
-    finally:
-        engine.dispose()

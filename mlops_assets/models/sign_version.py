@@ -100,11 +100,8 @@ def sign_version(
 
 
 def _add_file(registry: Registry, version: "ModelVersion", file: Path) -> None:
-    with registry.translate_errors(f"writing {file.name} to {version.name!r} version {version.version}"):
-        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-
-        uri = registry.client.get_model_version_download_uri(version.name, str(version.version))
-        get_artifact_repository(uri, tracking_uri=registry.tracking_uri).log_artifact(str(file))
+    doing = f"writing {file.name} to {version.name!r} version {version.version}"
+    registry.add_files(registry.place_of(version), file, doing)
 
 
 def sign_folder(

@@ -4,9 +4,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlops_assets.errors import SignatureError
+from mlops_assets.errors import SignatureError, TrustError
 from mlops_assets.models.mlmodel import ModelDescription
-from mlops_assets.models.mlmodel_yaml import read_yaml
 from mlops_assets.models.registry import Registry
 from mlops_assets.signatures.mlflow.text_names import with_text_names
 
@@ -42,12 +41,21 @@ def signature_in_folder(folder: Path) -> "ModelSignature | None":
     ArtifactsMissingError, TrustError
         There is no such file, or it is not what MLflow writes.
     """
-    from mlflow.models import Model
+    from mlflow.models import ModelSignature
 
     # What was examined is what MLflow gets; its own reader takes a second for the text of ten thousand columns.
-    ModelDescription.read(folder)
-    signature: ModelSignature | None = Model.from_dict(read_yaml(folder / "MLmodel")).signature
-    return None if signature is None else with_text_names(signature)
+    recorded = ModelDescription.read(folder).content.get("signature")
+    if not isinstance(recorded, dict):
+        return None
+    try:
+        return with_text_names(ModelSignature.from_dict(recorded))
+    except Exception as error:
+        # A stranger wrote it: MLflow, its JSON and its types each raise their own.
+        raise TrustError(
+            f"The signature in the MLmodel file is none ({type(error).__name__})",
+            where=folder.name,
+            fix="Register the model again with MLflow",
+        ) from error
 
 
 def compare_versions(registry: Registry, name: str, old: str, new: str, mode: str) -> "tuple[str, Compatibility]":

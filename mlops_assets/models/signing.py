@@ -3,8 +3,7 @@
 The signature lives in the ``MLmodel`` file only. A logged model that no registered version uses is signed in place. A
 registered version never changes: its files are copied to a logged model of their own, with the signature, and become a
 new version. Everything goes through the client that is given; MLflow's global tracking and registry settings are
-neither read nor set (`mlflow.artifacts.download_artifacts` is called with a resolved location and the client's own
-tracking URI, because `MlflowClient` has no download of a model's files).
+neither read nor set.
 """
 
 import tempfile
@@ -15,16 +14,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlparse
 
-from mlops_assets.errors import RegistryError, SignatureError
+from mlops_assets.errors import SignatureError
+from mlops_assets.models.artifact_address import ArtifactAddress
+from mlops_assets.models.bounded_client import BoundedClient
+from mlops_assets.models.logged_place import find_logged_model
+from mlops_assets.models.mlmodel import ModelDescription
 from mlops_assets.models.model_uri import (
     MODEL_URI_FORMS,
     AliasUri,
     LoggedModelUri,
-    LoggedUri,
     VersionUri,
     parse_model_uri,
 )
-from mlops_assets.models.registry_errors import download_error
+from mlops_assets.models.registry import Registry
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -76,7 +78,7 @@ def sign_model(
     Parameters
     ----------
     client
-        Where the model is.
+        Where the model is. What is asked of it is within the limits of its registry.
     target
         ``runs:/<run id>/<model name>`` or ``models:/m-<id>``: a logged model. ``models:/<name>/<version>``,
         ``models:/<name>@<alias>`` or (name, version): a registered version, of which a new version with files of its
@@ -97,24 +99,28 @@ def sign_model(
     uri = VersionUri(*target) if isinstance(target, tuple) else parse_model_uri(target)
     if uri is None:
         raise SignatureError(f"{target!r} names no model", fix=f"Use {MODEL_URI_FORMS}")
-    if isinstance(uri, VersionUri):
-        version = client.get_model_version(uri.name, str(uri.version))
-        return _sign_version(client, version, signature, overwrite, move_alias)
-    if isinstance(uri, AliasUri):
-        version = client.get_model_version_by_alias(uri.name, uri.alias)
-        return _sign_version(client, version, signature, overwrite, move_alias)
-    model = find_logged_model(client, uri)
-    if move_alias is not None:
+    if move_alias is not None and not isinstance(uri, VersionUri | AliasUri):
         raise SignatureError(
             "A logged model has no alias", where=str(uri), fix="Leave move_alias out, or sign a registered version"
         )
-    return _sign_logged(client, model, signature, overwrite)
+    registry = _registry_of(client)
+    # One operation a call: files are copied in between.
+    if isinstance(uri, VersionUri | AliasUri):
+        version = registry.version(uri.name, uri.version if isinstance(uri, VersionUri) else uri.alias)
+        return _sign_version(registry, version, signature, overwrite, move_alias)
+    with registry.translate_errors(f"looking for {uri}"):
+        model = find_logged_model(registry.client, uri)
+    return _sign_logged(registry, model, signature, overwrite)
 
 
-def _sign_logged(client: "MlflowClient", model: "LoggedModel", signature: "ModelSignature", overwrite: bool) -> Signed:
+def _sign_logged(registry: Registry, model: "LoggedModel", signature: "ModelSignature", overwrite: bool) -> Signed:
     where = str(LoggedModelUri(model.model_id))
     sources = (where, model.artifact_location)
-    versions = [v for source in sources for v in client.search_model_versions(f"source_path = '{source}'")]
+    doing = f"signing {where}"
+    with registry.translate_errors(doing):
+        client = registry.client
+        versions = [v for source in sources for v in client.search_model_versions(f"source_path = '{source}'")]
+        place = ArtifactAddress.parse(model.artifact_location)
     if versions:
         users = ", ".join(sorted(f"{version.name} version {version.version}" for version in versions))
         raise SignatureError(
@@ -123,21 +129,22 @@ def _sign_logged(client: "MlflowClient", model: "LoggedModel", signature: "Model
             fix="Sign the registered version instead: that makes a new one",
         )
     with tempfile.TemporaryDirectory() as folder:
-        _download(client, f"{model.artifact_location}/MLmodel", folder, where)
-        description, previous = _unsigned(Path(folder), overwrite, where)
+        mlmodel = registry.download_files(place, Path(folder), doing, part="MLmodel")
+        description, previous = _unsigned(mlmodel.parent, overwrite, where)
         description.signature = signature
-        description.save(str(Path(folder) / "MLmodel"))
-        client.log_model_artifacts(model.model_id, folder)
+        description.save(str(mlmodel))
+        registry.add_files(place, mlmodel, doing)
     return Signed(model.model_id, None, None, previous, None)
 
 
 def _sign_version(
-    client: "MlflowClient", version: "ModelVersion", signature: "ModelSignature", overwrite: bool, alias: str | None
+    registry: Registry, version: "ModelVersion", signature: "ModelSignature", overwrite: bool, alias: str | None
 ) -> Signed:
     where = str(VersionUri(version.name, int(version.version)))
-    with tempfile.TemporaryDirectory() as scratch:
-        location = client.get_model_version_download_uri(version.name, str(version.version))
-        folder = _download(client, location, scratch, where)
+    doing = f"signing {where}"
+    client = registry.client
+    with tempfile.TemporaryDirectory() as scratch, registry.translate_errors(doing):
+        folder = registry.download(version, Path(scratch))
         description, previous = _unsigned(folder, overwrite, where)
         # Written by MLflow when it loads a registered version; it names the old one.
         (folder / "registered_model_meta").unlink(missing_ok=True)
@@ -147,20 +154,21 @@ def _sign_version(
             if description.artifact_path is not None:
                 description.artifact_path = model.artifact_location
             description.save(str(folder / "MLmodel"))
-            client.log_model_artifacts(model.model_id, str(folder))
+            registry.add_files(ArtifactAddress.parse(model.artifact_location), folder, doing)
     # A store without a server resolves models:/m-<id>, and a model_id without run, through MLflow's global tracking URI
     # (a known gap of its SqlAlchemyStore); a server resolves them itself, and wants them.
     remote = urlparse(client.tracking_uri).scheme in ("http", "https", "databricks")
-    new_version = client.create_model_version(
-        version.name,
-        source=str(LoggedModelUri(model.model_id)) if remote else model.artifact_location,
-        run_id=version.run_id or None,
-        tags=dict(version.tags),
-        description=version.description or None,
-        model_id=model.model_id if remote else None,
-    )
-    if alias is not None:
-        client.set_registered_model_alias(version.name, alias, str(new_version.version))
+    with registry.translate_errors(doing):
+        new_version = client.create_model_version(
+            version.name,
+            source=str(LoggedModelUri(model.model_id)) if remote else model.artifact_location,
+            run_id=version.run_id or None,
+            tags=dict(version.tags),
+            description=version.description or None,
+            model_id=model.model_id if remote else None,
+        )
+        if alias is not None:
+            client.set_registered_model_alias(version.name, alias, str(new_version.version))
     return Signed(model.model_id, version.name, int(new_version.version), previous, alias)
 
 
@@ -202,10 +210,8 @@ def _unsigned(folder: Path, overwrite: bool, where: str) -> "tuple[Model, ModelS
     """What the ``MLmodel`` file says, and the signature in it, which must not be there unless it may be replaced."""
     from mlflow.models import Model
 
-    path = folder / "MLmodel"
-    if not path.is_file():
-        raise RegistryError("The model has no MLmodel file", where=where, fix="Restore its artifacts, or log it again")
-    description = Model.load(str(path))
+    # What is registered anew is what was judged: MLflow would read the file in the encoding of the locale.
+    description = Model.from_dict(ModelDescription.read(folder).content_to_register())
     previous: ModelSignature | None = description.signature
     if previous is None:
         return description, None
@@ -220,33 +226,7 @@ def _unsigned(folder: Path, overwrite: bool, where: str) -> "tuple[Model, ModelS
     return description, previous
 
 
-def find_logged_model(client: "MlflowClient", uri: LoggedUri) -> "LoggedModel":
-    """The logged model that `uri` names; in a run the last one of its name.
-
-    Raises
-    ------
-    RegistryError
-        The run logged none of that name; the message lists those it did.
-    """
-    if isinstance(uri, LoggedModelUri):
-        return client.get_logged_model(uri.model_id)
-    experiment = client.get_run(uri.run_id).info.experiment_id
-    logged = client.search_logged_models([experiment], filter_string=f"source_run_id = '{uri.run_id}'")
-    models = [model for model in logged if model.name == uri.name]
-    if not models:
-        known = ", ".join(sorted(model.name for model in logged)) or "none"
-        raise RegistryError(
-            f"The run logged no model {uri.name!r}", where=str(uri), fix=f"Its logged models are: {known}"
-        )
-    # A run may log the same name again; the last one is what runs:/ means.
-    return max(models, key=lambda model: model.creation_timestamp)
-
-
-def _download(client: "MlflowClient", uri: str, folder: str, where: str) -> Path:
-    from mlflow.artifacts import download_artifacts
-    from mlflow.exceptions import MlflowException
-
-    try:
-        return Path(download_artifacts(artifact_uri=uri, dst_path=folder, tracking_uri=client.tracking_uri))
-    except (MlflowException, OSError) as error:
-        raise download_error(error, f"downloading {where}", uri) from error
+def _registry_of(client: "MlflowClient | BoundedClient") -> Registry:
+    if isinstance(client, BoundedClient) and isinstance(client.registry, Registry):
+        return client.registry
+    return Registry(client.tracking_uri, client._registry_uri)  # noqa: SLF001 - MLflow 3.17 has no public way to ask

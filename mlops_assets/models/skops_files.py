@@ -1,19 +1,15 @@
 """skops files: which types they would make and what these would hold, judged without making any."""
 
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from shutil import copytree
-from typing import Any
-
-import yaml
 
 from mlops_assets.errors import ModelLoadError, TrustError
 from mlops_assets.models.mlmodel import ModelDescription
 from mlops_assets.models.skops import judge
 from mlops_assets.models.skops.paths import Place
 from mlops_assets.models.skops.refusal import RefusedStateError
+from mlops_assets.trees.files.check import NativeFileError, UncheckableFileError, check_native_bytes
 
 SUFFIX = ".skops"
 _RULE = "Register the model again with MLflow"
@@ -70,7 +66,9 @@ def find_unknown_types(file: Path) -> frozenset[str]:
         raise _refusal(error, file.name, "") from error
 
 
-def check_state(file: Path, relative: str, trusted: frozenset[str], where: str) -> frozenset[str]:
+def check_state(
+    file: Path, relative: str, trusted: frozenset[str], where: str, *, native_libraries: bool = False
+) -> frozenset[str]:
     """Types and functions in a skops file that nobody trusts. Where there are none, every object's state was judged.
 
     Parameters
@@ -79,6 +77,8 @@ def check_state(file: Path, relative: str, trusted: frozenset[str], where: str) 
         What messages call the file.
     trusted
         Names that the deployment trusts beyond what is described here.
+    native_libraries
+        Whether a booster within the file may be given to its library unchecked.
 
     Raises
     ------
@@ -87,21 +87,27 @@ def check_state(file: Path, relative: str, trusted: frozenset[str], where: str) 
         place, and the type to trust by name where that would allow it.
     """
     try:
-        return judge.judge_file(file, trusted, check_booster)
+        return judge.judge_file(file, trusted, _booster_check(native_libraries))
     except RefusedStateError as error:
         raise _refusal(error, relative, where) from error
 
 
-def check_booster(library: str, content: bytes, place: Place) -> None:
-    """Judge a LightGBM or XGBoost model within a skops file by its own bytes, before its library reads them.
+def _booster_check(native_libraries: bool) -> Callable[[str, bytes, Place], None]:
+    """What judges a LightGBM or XGBoost model within a skops file by its own bytes, before its library reads them."""
 
-    Parameters
-    ----------
-    library
-        ``lightgbm`` (the text format) or ``xgboost`` (the serialized state of a `Booster`: UBJSON or JSON of the
-        model and its configuration).
-    """
-    # Where the readers of native files take over.
+    def check_booster(library: str, content: bytes, place: Place) -> None:
+        try:
+            check_native_bytes(library, content)
+        except UncheckableFileError as error:
+            if not native_libraries:
+                raise RefusedStateError(
+                    f"cannot be checked: it {error} (`trust: {{native_libraries: true}}` allows that)", place
+                ) from error
+        except NativeFileError as error:
+            if not native_libraries:
+                raise RefusedStateError(f"is damaged or made to harm: it {error}", place) from error
+
+    return check_booster
 
 
 def _refusal(error: RefusedStateError, name: str, where: str) -> TrustError:
@@ -121,27 +127,16 @@ def _refusal(error: RefusedStateError, name: str, where: str) -> TrustError:
     )
 
 
-@contextmanager
-def list_types_in_mlmodel(folder: Path) -> Iterator[Path]:
-    """`folder`, or a copy of it whose MLmodel lists every type that its skops files hold, where its own does not.
+def list_types(description: ModelDescription) -> frozenset[str] | None:
+    """Every type that the model's skops files hold, with those that its ``MLmodel`` lists; None where that lists all.
 
     MLflow loads what the model's own list names, and that list depends on the skops version that saved it: a forest
     saved with skops 0.14 does not load with 0.16. What may be loaded has been decided before, from this deployment's
     list; here it only must not fail for the other one.
     """
-    description = ModelDescription.read(folder)
-    settings: dict[str, Any] = dict(description.flavors.get(description.flavor, {}))
+    settings = description.flavors.get(description.flavor, {})
     listed = settings.get("skops_trusted_types") or []
     written = settings.get("serialization_format") == "skops"
     files = {path for path in description.paths().values() if written and path.endswith(SUFFIX)}
-    needed = frozenset[str]().union(*(find_untrusted_types(folder / path) for path in files)) if files else frozenset()
-    if needed <= set(listed):
-        yield folder
-        return
-    with tempfile.TemporaryDirectory(prefix="mlops-assets-") as scratch:
-        copy = Path(scratch) / "model"
-        copytree(folder, copy)
-        content = yaml.safe_load((copy / "MLmodel").read_text("utf-8"))
-        content["flavors"][description.flavor]["skops_trusted_types"] = sorted(needed.union(listed))
-        (copy / "MLmodel").write_text(yaml.safe_dump(content), "utf-8")
-        yield copy
+    needed = frozenset[str]().union(*(find_untrusted_types(description.folder / path) for path in files))
+    return None if needed <= set(listed) else needed.union(listed)

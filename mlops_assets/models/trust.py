@@ -10,6 +10,7 @@ from mlops_assets.models.addresses import is_below
 from mlops_assets.models.flavors import find_code_execution
 from mlops_assets.models.mlmodel import ModelDescription
 from mlops_assets.models.model_uri import VersionUri
+from mlops_assets.models.native_files import check_native_files
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.signed_files import SignedBy, check_signed
 from mlops_assets.models.skops_files import SUFFIX, check_state, find_unknown_types
@@ -68,6 +69,9 @@ class TrustPolicy:
         When given, the version's files must be at one of these addresses or below it.
     signed_by
         When given, the version's files must be signed by it (OpenSSF Model Signing), each of them.
+    native_libraries
+        Load native files (LightGBM, XGBoost, CatBoost, ONNX) that cannot be checked, once a process of its own has
+        survived it. False by default.
     """
 
     allow_pickle: bool = False
@@ -77,6 +81,7 @@ class TrustPolicy:
     required_tags: Mapping[str, str] = field(default_factory=dict)
     allowed_sources: tuple[str, ...] | None = None
     signed_by: SignedBy | None = None
+    native_libraries: bool = False
 
     def check_signed(self, folder: Path, where: str) -> None:
         """The part that comes before any file of the version is parsed.
@@ -100,12 +105,15 @@ class TrustPolicy:
         ------
         TrustError
             It may not; the message names the reason and the line of YAML that would allow it, if one would.
+        ArtifactsMissingError
+            A file that a native library is to read is not there.
         """
         self.check_origin(Origin.of(reference))
         self.check_digest(reference)
         description.paths()
         self._check_flavor(description)
         if self.allow_pickle:
+            check_native_files(description, reference, self.native_libraries)
             return
         reason = find_code_execution(description)
         if reason:
@@ -115,6 +123,7 @@ class TrustPolicy:
                 fix=f"If you trust whoever can write to the registry, add `{ALLOW_PICKLE}` to the model's YAML",
             )
         self._check_skops(description, reference)
+        check_native_files(description, reference, self.native_libraries)
 
     def check_origin(self, origin: Origin) -> None:
         """The part that needs no file: version, tags and place. Asked again, of the reference, before each load.
@@ -139,9 +148,13 @@ class TrustPolicy:
                 where=where,
                 fix="Have it validated and tagged in MLflow, then materialize champion_model again",
             )
-        if self.allowed_sources is not None and not any(is_below(origin.location, at) for at in self.allowed_sources):
+        self.check_place(origin.location, where)
+
+    def check_place(self, location: str, where: str) -> None:
+        """The part that needs nothing but the address of the files. Raises as `check`."""
+        if self.allowed_sources is not None and not any(is_below(location, at) for at in self.allowed_sources):
             raise TrustError(
-                f"The version's files are at {origin.location!r}, which is not allowed here",
+                f"The version's files are at {location!r}, which is not allowed here",
                 where=where,
                 fix=f"Allowed are {list(self.allowed_sources)}; extend `trust.allowed_sources` to change that",
             )
@@ -186,7 +199,13 @@ class TrustPolicy:
 
     def _check_skops(self, description: ModelDescription, reference: ModelReference) -> None:
         for relative in _skops_files(description):
-            refused = check_state(description.folder / relative, relative, self.trusted_types, reference.uri)
+            refused = check_state(
+                description.folder / relative,
+                relative,
+                self.trusted_types,
+                reference.uri,
+                native_libraries=self.native_libraries,
+            )
             if refused:
                 raise TrustError(
                     f"The model was not loaded, because {relative!r} holds types or functions that are not trusted "

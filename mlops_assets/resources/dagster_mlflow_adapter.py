@@ -6,6 +6,7 @@ import dagster as dg
 
 from mlops_assets.errors import ConfigurationError
 from mlops_assets.naming import REGISTRY, ModelNames
+from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.resources.tracking import tracking_resource
 from mlops_assets.settings.groups import TrackingSettings
@@ -41,6 +42,7 @@ def dagster_mlflow_resource(model: str, experiment: str | None = None) -> dg.Res
     @dg.resource(
         required_resource_keys={REGISTRY}, description=f"dagster-mlflow, in the MLflow runs of {model}; see tracking."
     )
+    @redact_errors
     def mlflow_resource(context: dg.InitResourceContext) -> Iterator[object]:
         import mlflow
         from dagster_mlflow import mlflow_tracking

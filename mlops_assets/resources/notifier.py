@@ -9,6 +9,8 @@ from pydantic import Field
 
 from mlops_assets.errors import MissingExtraError, MlopsAssetsError, NotificationError
 from mlops_assets.mistakes import ReadableModel
+from mlops_assets.redaction.concealed import conceal_receiver, reveal
+from mlops_assets.redaction.text import redact, remember_settings
 from mlops_assets.strategies import Strategy
 
 LOG = logging.getLogger("mlops_assets.notifier")
@@ -55,6 +57,12 @@ class AppriseNotifier(Notifier):
         examples=[["json://hooks.example.com/runs"]],
     )
 
+    def __init__(self, **settings: Any) -> None:
+        # Dagster stores what a resource is configured with; these belong into variables.
+        if isinstance(urls := settings.get("urls"), list | tuple):
+            settings["urls"] = [conceal_receiver(url) if isinstance(url, str) else url for url in urls]
+        super().__init__(**settings)
+
     def notify(self, title: str, message: str) -> None:
         try:
             from apprise import Apprise, NotifyFormat
@@ -63,7 +71,7 @@ class AppriseNotifier(Notifier):
                 "AppriseNotifier needs the package apprise", fix='Run: pip install "mlops-assets[apprise]"'
             ) from error
         sender = Apprise()
-        refused = sum(not sender.add(url) for url in self.urls)
+        refused = sum(not sender.add(reveal(url)) for url in self.urls)
         # The URLs hold tokens, so a message counts them and does not show them.
         if refused:
             raise NotificationError(f"Apprise does not understand {refused} of {len(self.urls)} URLs")
@@ -74,10 +82,11 @@ class AppriseNotifier(Notifier):
 
 def deliver(notifier: Notifier, title: str, message: str, log: logging.Logger) -> None:
     """Send a message; every error is logged and goes no further, because the run is over and its result is final."""
+    remember_settings({name: getattr(notifier, name) for name in type(notifier).model_fields})
     try:
         notifier.notify(title, message)
     except MlopsAssetsError as error:
-        log.error(f"The notifier {type(notifier).__name__} failed: {error}")
+        log.error(f"The notifier {type(notifier).__name__} failed: {redact(str(error))}")
     except Exception as error:  # noqa: BLE001 - a notifier is anybody's code, and must not fail what it reports on
         # Foreign messages often quote the URL that was called, with its token.
         log.error(

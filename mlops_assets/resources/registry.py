@@ -14,11 +14,13 @@ from mlops_assets.models.cache import ModelCache
 from mlops_assets.models.process_cache import ProcessCache
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.registry import Registry
+from mlops_assets.models.registry_limits import RegistryLimits
 from mlops_assets.models.trust import TrustPolicy
+from mlops_assets.redaction.concealed import conceal, reveal
 from mlops_assets.state import state_folder
 
 # With their clients, and so with the connections of those.
-_REGISTRIES: ProcessCache[tuple[str, str | None, int, int], Registry] = ProcessCache()
+_REGISTRIES: ProcessCache[tuple[str, str | None, int, int, RegistryLimits], Registry] = ProcessCache()
 
 
 class MlflowRegistry(ReadableModel, dg.ConfigurableResource[Any]):
@@ -47,6 +49,46 @@ class MlflowRegistry(ReadableModel, dg.ConfigurableResource[Any]):
     )
     timeout: int = Field(default=10, description="Seconds that one request may take.", gt=0, examples=[30])
     retries: int = Field(default=1, description="How often a failed request is repeated.", ge=0, examples=[3])
+    artifact_hosts: list[str] | None = Field(
+        default=None,
+        description="Hosts (host or host:port) that model files may be fetched from, beside the registry's own and "
+        "those of trust.allowed_sources. None of them gets credentials. Null: MLOPS_ASSETS_ARTIFACT_HOSTS (with "
+        "commas), else none.",
+        examples=[["store.example:9000"]],
+    )
+    operation_timeout: int | None = Field(
+        default=None,
+        description="Seconds that one operation on the registry may take in all, with every page of a search and every "
+        "retry. Null: MLOPS_ASSETS_OPERATION_TIMEOUT, else 45, or as long as timeout and retries ask for.",
+        gt=0,
+        examples=[120],
+    )
+    download_timeout: int | None = Field(
+        default=None,
+        description="Seconds that fetching the files of one model may take in all. Null: "
+        "MLOPS_ASSETS_DOWNLOAD_TIMEOUT, else 3600.",
+        gt=0,
+        examples=[600],
+    )
+    max_answer_mib: int | None = Field(
+        default=None,
+        description="MiB that the registry may answer with in one operation. Null: MLOPS_ASSETS_MAX_ANSWER_MIB, "
+        "else 64.",
+        gt=0,
+        examples=[256],
+    )
+    max_model_gib: float | None = Field(
+        default=None,
+        description="GiB that the files of one model may have. Null: MLOPS_ASSETS_MAX_MODEL_GIB, else 32.",
+        gt=0,
+        examples=[100],
+    )
+    max_model_files: int | None = Field(
+        default=None,
+        description="How many files and folders one model may have. Null: MLOPS_ASSETS_MAX_MODEL_FILES, else 10000.",
+        gt=0,
+        examples=[100000],
+    )
     state: str | None = Field(
         default=None,
         description="Folder of the embedded default and of the model cache. Null: MLOPS_ASSETS_HOME, else "
@@ -55,6 +97,12 @@ class MlflowRegistry(ReadableModel, dg.ConfigurableResource[Any]):
     )
 
     _registry: Registry | None = PrivateAttr(default=None)
+
+    def __init__(self, **settings: Any) -> None:
+        # Dagster stores what a resource is configured with; a password in it belongs into a variable.
+        addresses = ("tracking_uri", "registry_uri")
+        concealed = {name: conceal(settings[name]) for name in addresses if isinstance(settings.get(name), str)}
+        super().__init__(**{**settings, **concealed})
 
     @property
     def state_folder(self) -> Path:
@@ -77,10 +125,11 @@ class MlflowRegistry(ReadableModel, dg.ConfigurableResource[Any]):
         One for all who name the same in a process: Dagster makes this resource anew for each tick of each sensor.
         """
         if self._registry is None:
-            tracking = self.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or self._embedded()
+            tracking = reveal(self.tracking_uri or "") or os.environ.get("MLFLOW_TRACKING_URI") or self._embedded()
             # A registry of the environment's does not belong to a tracking server of the settings'.
-            registry = self.registry_uri or (None if self.tracking_uri else os.environ.get("MLFLOW_REGISTRY_URI"))
-            of_these = (tracking, registry, self.timeout, self.retries)
+            of_environment = None if self.tracking_uri else os.environ.get("MLFLOW_REGISTRY_URI")
+            registry = reveal(self.registry_uri or "") or of_environment
+            of_these = (tracking, registry, self.timeout, self.retries, self._limits())
             self._registry = _REGISTRIES.get(of_these, lambda: Registry(*of_these))
         return self._registry
 
@@ -98,6 +147,16 @@ class MlflowRegistry(ReadableModel, dg.ConfigurableResource[Any]):
         if not uri.startswith(("http://", "https://")):
             return None
         return f"{uri.rstrip('/')}/#/models/{quote(reference.name, safe='')}/versions/{reference.version}"
+
+    def _limits(self) -> RegistryLimits:
+        return RegistryLimits.of_settings(
+            artifact_hosts=None if self.artifact_hosts is None else tuple(self.artifact_hosts),
+            operation_timeout=self.operation_timeout,
+            download_timeout=self.download_timeout,
+            max_answer_mib=self.max_answer_mib,
+            max_model_gib=self.max_model_gib,
+            max_model_files=self.max_model_files,
+        )
 
     def _embedded(self) -> str:
         self.state_folder.mkdir(parents=True, exist_ok=True)

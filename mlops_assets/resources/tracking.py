@@ -19,6 +19,8 @@ from pydantic import Field
 from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.mistakes import ReadableModel
 from mlops_assets.models.addresses import strip_credentials
+from mlops_assets.models.artifact_address import ArtifactAddress
+from mlops_assets.models.registry import Registry
 from mlops_assets.naming import ModelNames
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.settings.groups import TrackingSettings
@@ -123,7 +125,7 @@ class MlflowTracking(ReadableModel, dg.ConfigurableResource[Any]):
         with registry.address().translate_errors(f"recording run {record.run_id}"):
             run = self.find_or_create(registry, record.run_id, record.job, record.started)
             if run.data.tags.get(RECORDED_TAG) != record.status:
-                _write(registry.address().client, run, record)
+                _write(registry.address(), run, record)
             return self.link(registry, run)
 
     def find_or_create(self, registry: MlflowRegistry, run_id: str, job: str, started: int | None = None) -> "Run":
@@ -183,9 +185,10 @@ class MlflowTracking(ReadableModel, dg.ConfigurableResource[Any]):
         return str(experiment.experiment_id)
 
 
-def _write(client: "MlflowClient", run: "Run", record: FinishedRun) -> None:
+def _write(registry: Registry, run: "Run", record: FinishedRun) -> None:
     from mlflow.entities import Metric
 
+    client = registry.client
     run_id = run.info.run_id
     metrics = [Metric(name, value, record.ended, 0) for name, value in record.metrics.items()]
     for start in range(0, len(metrics), MAX_METRICS):
@@ -197,7 +200,9 @@ def _write(client: "MlflowClient", run: "Run", record: FinishedRun) -> None:
         for name, content in record.files.items():
             path = Path(folder) / name
             path.write_bytes(content)
-            client.log_artifact(run_id, str(path))
+            registry.add_files(
+                ArtifactAddress.parse(str(run.info.artifact_uri)), path, f"recording run {record.run_id}"
+            )
     # The status last: a run that has it is recorded completely.
     client.set_terminated(run_id, status=record.status, end_time=record.ended)
     client.set_tag(run_id, RECORDED_TAG, record.status)

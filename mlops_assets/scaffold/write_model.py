@@ -127,10 +127,12 @@ def used_names(defs_folder: Path) -> Iterator[str]:
     """What jobs are named after in the YAMLs of a defs folder, as the start of their names."""
     import yaml
 
+    from mlops_assets.plain_yaml import PlainLoader
+
     for file in sorted(path for name in _YAML_NAMES for path in defs_folder.rglob(name)):
         try:
-            documents = list(yaml.safe_load_all(file.read_text("utf-8")))
-        except (yaml.YAMLError, OSError, UnicodeDecodeError):
+            documents = list(yaml.load_all(file.read_text("utf-8"), PlainLoader))
+        except (yaml.YAMLError, OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError):
             continue  # `dg check yaml` reports it
         for document in documents:
             if isinstance(document, dict) and document.get("type") in _COMPONENTS:

@@ -147,7 +147,7 @@ class PredictWork(Work):
     """
 
     noun: ClassVar[str] = "predictions"
-    RESULT_VERSION: ClassVar[int] = 4
+    RESULT_VERSION: ClassVar[int] = 5
 
     model: LoadedModel
     signature: str

@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 
 from mlops_assets.naming import CHAMPION_ALIAS, CHAMPION_MODEL, REGISTRY, ModelNames
+from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.resources.journal import ChampionJournal
 from mlops_assets.resources.shared import shared_resource
 from mlops_assets.sensors.champion import champion_token, note_move, published_token
@@ -97,6 +98,7 @@ def _alias_report(
         minimum_interval_seconds=settings.interval_seconds,
         description=f"Reports each move of {names.model}@{alias} to Dagster; launches nothing.",
     )
+    @redact_errors
     def champion_report(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         with shared_resource(context, REGISTRY, defaults) as registry:
             return evaluate_tick(
@@ -121,8 +123,9 @@ def _inputs_report(
         name=f"{names.slug}_inputs_report",
         default_status=settings.default_status,
         minimum_interval_seconds=settings.interval_seconds,
-        description=f"Reports to Dagster when files of {inputs.path} change; launches nothing.",
+        description=f"Reports to Dagster when files of {inputs.shown_path} change; launches nothing.",
     )
+    @redact_errors
     def inputs_report(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         return evaluate_tick(
             context,

@@ -7,6 +7,7 @@ import dagster as dg
 
 from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.naming import INPUT_SAMPLES, PREDICTIONS, REGISTRY, ModelNames
+from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.resources.journal import ChampionJournal
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.resources.shared import shared_resource
@@ -45,6 +46,7 @@ def champion_sensor(
         description=f"Launches {job.name} each time {names.model}@{alias} points at another version, once per move. "
         "Switch it on to follow promotions and rollbacks.",
     )
+    @redact_errors
     def champion(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         with shared_resource(context, REGISTRY, defaults) as registry:
             return evaluate_tick(

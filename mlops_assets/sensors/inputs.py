@@ -7,6 +7,7 @@ import dagster as dg
 
 from mlops_assets.errors import TableError
 from mlops_assets.naming import INPUT_SAMPLES, ModelNames
+from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.sensors.listing import listing_token
 from mlops_assets.sensors.watch import evaluate_tick, last_run_key
 from mlops_assets.settings.sensors import LaunchingSensorSettings
@@ -29,15 +30,17 @@ def inputs_sensor(
     were made. Files should be switched into place whole; one that grows over several ticks is read again after each.
     """
     name = names.inputs_sensor
+    shown = inputs_settings.shown_path
 
     @dg.sensor(
         name=name,
         job=job,
         default_status=settings.default_status,
         minimum_interval_seconds=settings.interval_seconds,
-        description=f"Launches {job.name} when files of {inputs_settings.path} appear or change. Switch it on to score "
+        description=f"Launches {job.name} when files of {shown} appear or change. Switch it on to score "
         "new data as it arrives.",
     )
+    @redact_errors
     def inputs(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         return evaluate_tick(
             context,

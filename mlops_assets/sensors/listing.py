@@ -7,6 +7,8 @@ from typing import Any
 from pyarrow import fs as arrow_fs
 
 from mlops_assets.errors import MlopsAssetsError, TableError
+from mlops_assets.redaction.errors import redact_chain
+from mlops_assets.storage.local_files import list_below
 from mlops_assets.storage.location import Location
 from mlops_assets.storage.store_errors import translate_errors
 from mlops_assets.tables.csv_files import CsvFiles
@@ -94,13 +96,12 @@ def listing(place: Location, table_format: str | None = None) -> list[tuple[str,
             return [("", _facts_of_file(place))]
     except MlopsAssetsError:
         raise
-    except Exception as error:
-        # Each file system has exceptions of its own.
+    except Exception as error:  # noqa: BLE001 - each file system has exceptions of its own
         raise TableError(
             f"The inputs cannot be listed: {getattr(error, 'strerror', None) or type(error).__name__}",
             where=place.uri,
             fix="Check the path, the permissions and the connection",
-        ) from error
+        ) from redact_chain(error)
 
 
 def token_of(files: Iterable[tuple[str, str]]) -> str:
@@ -121,9 +122,9 @@ def _is_log_entry(name: str) -> bool:
 
 def _below(place: Location) -> Iterator[tuple[str, str]]:
     if place.is_local:
-        for info in place.filesystem.get_file_info(arrow_fs.FileSelector(place.path, recursive=True)):
-            if info.type == arrow_fs.FileType.File:
-                yield info.path[len(place.path) :].lstrip("/"), _local_facts(info)
+        for entry in list_below(place.path):
+            if entry.is_file and entry.facts is not None:
+                yield entry.name, f"{entry.facts.st_size} {entry.facts.st_mtime_ns}"
         return
     filesystem, path = place.remote()
     for file, info in filesystem.find(path, detail=True).items():

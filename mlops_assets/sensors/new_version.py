@@ -6,6 +6,7 @@ import dagster as dg
 
 from mlops_assets.errors import RegistryError, VersionNotFoundError
 from mlops_assets.naming import REGISTRY, ModelNames
+from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.resources.shared import shared_resource
 from mlops_assets.sensors.moves import Memory
@@ -35,6 +36,7 @@ def new_version_sensor(
         description=f"Launches {names.validation_job} for each newly registered version of {names.model}; the verdict "
         "is written to the version's tags in MLflow. Switch it on to judge candidates before a promotion.",
     )
+    @redact_errors
     def new_version(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         memory = Memory.read(context.cursor)
         if memory.wait > 0:

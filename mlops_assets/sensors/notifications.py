@@ -7,6 +7,7 @@ import dagster as dg
 
 from mlops_assets.metadata import COLUMN_SCHEMA, ROW_COUNT
 from mlops_assets.naming import MODEL_EXPLANATIONS, NOTIFIER, PREDICTIONS, ModelNames
+from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.resources.notifier import deliver
 from mlops_assets.resources.shared import shared_resource
 from mlops_assets.sensors.run_events import concerns_model, first_line, read_materializations, step_failures
@@ -52,6 +53,7 @@ def notification_sensors(
         description=f"Reports each successful run of {names.name} through the resource `notifier`: rows and columns of "
         "the predictions, the first features.",
     )
+    @redact_errors
     def success(context: dg.RunStatusSensorContext) -> None:
         if concerns(context):
             title = f"{names.name}: {_describe_job(context)} succeeded"
@@ -66,6 +68,7 @@ def notification_sensors(
         description=f"Reports each failed run of {names.name} through the resource `notifier`: the step, and the first "
         "line of the error.",
     )
+    @redact_errors
     def failure(context: dg.RunFailureSensorContext) -> None:
         if concerns(context):
             title = f"{names.name}: {_describe_job(context)} failed"

@@ -8,6 +8,7 @@ import dagster as dg
 
 from mlops_assets.errors import ConfigurationError, TableError
 from mlops_assets.naming import INPUT_SAMPLES, ModelNames
+from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.sensors.listing import extensions_of, listing, token_of
 from mlops_assets.sensors.moves import Memory
 from mlops_assets.sensors.partition_moves import PartitionMemory, decide_partitions
@@ -38,15 +39,17 @@ def partitioned_inputs_sensor(
     list, dynamic ones are added when their files appear. At most `MOST_A_TICK` runs a tick.
     """
     name, partitions = names.inputs_sensor, partitioning.definition(names.slug)
+    shown = inputs_settings.shown_path
 
     @dg.sensor(
         name=name,
         job=job,
         default_status=settings.default_status,
         minimum_interval_seconds=settings.interval_seconds,
-        description=f"Launches {job.name} for the partitions of {inputs_settings.path} whose files appear or change. "
+        description=f"Launches {job.name} for the partitions of {shown} whose files appear or change. "
         "Switch it on to score new data as it arrives.",
     )
+    @redact_errors
     def inputs(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         memory = PartitionMemory.read(context.cursor)
         if memory.attempts.wait > 0:

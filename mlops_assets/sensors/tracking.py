@@ -25,6 +25,7 @@ from mlops_assets.naming import (
     SAMPLE_EXPLANATIONS,
     ModelNames,
 )
+from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.resources.shared import shared_resource
 from mlops_assets.resources.tracking import (
@@ -88,6 +89,7 @@ def tracking_sensor(
         description=f"Records each finished run of {names.model} in MLflow: status, counts, metrics, and the report. "
         "Keep it on: MLflow runs stay open without it.",
     )
+    @redact_errors
     def tracking(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         cursor = TrackingCursor.read(context.cursor, datetime.now(UTC).timestamp())
         if cursor.wait > 0:

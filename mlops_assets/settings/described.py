@@ -1,13 +1,15 @@
 """Groups of settings whose YAML schema keeps the words of their fields."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
-from typing import Any, ClassVar, get_type_hints
+from typing import Any, ClassVar, Self, get_type_hints
 
 import dagster as dg
-from pydantic import BaseModel, JsonValue, TypeAdapter
+from pydantic import BaseModel, JsonValue, TypeAdapter, model_validator
 
+from mlops_assets.errors import ConfigurationError
 from mlops_assets.mistakes import ReadableModel
+from mlops_assets.settings.plain_values import find_odd_value, refuse_odd_keys
 from mlops_assets.strategies import Strategy
 
 
@@ -15,6 +17,23 @@ class SettingsGroup(ReadableModel, dg.Model, dg.Resolvable):
     """A group of keys in a model's YAML; unknown keys are refused."""
 
     _schema_of: ClassVar[dict[type, type[BaseModel]]] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain_values(cls, values: Any) -> Any:
+        if isinstance(values, Mapping):
+            fields = {field.alias or name: field for name, field in cls.model_fields.items()}
+            if (mistake := find_odd_value(values, fields)) is not None:
+                raise ValueError(mistake)
+        return values
+
+    @classmethod
+    def model_validate(cls, obj: Any, **options: Any) -> Self:
+        try:
+            refuse_odd_keys(obj)
+        except ValueError as error:
+            raise ConfigurationError(str(error), where=cls.__name__, fix="Write each key as text") from error
+        return super().model_validate(obj, **options)
 
     @classmethod
     def model(cls) -> type[BaseModel]:

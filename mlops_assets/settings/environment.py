@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from mlops_assets.errors import ConfigurationError
+from mlops_assets.redaction.concealed import reveal
+from mlops_assets.redaction.text import remember_variable
 from mlops_assets.storage.location import Location
 
 
 def from_environment(options: Mapping[str, Any] | None, where: str = "storage_options") -> dict[str, Any]:
-    """Storage options with each ``{env: NAME}`` replaced by that variable's value, now.
+    """Storage options with each ``{env: NAME}`` replaced by that variable's value, now, and what was concealed.
 
     Called when a table is opened and never at definition time, so that no secret reaches the repository snapshot.
 
@@ -29,8 +31,11 @@ def from_environment(options: Mapping[str, Any] | None, where: str = "storage_op
                     fix="Set it where the run starts, for example in the project's .env",
                 )
             resolved[key] = os.environ[value["env"]]
+            remember_variable(value["env"])
+        elif isinstance(value, Mapping):
+            resolved[key] = from_environment(value, where)
         else:
-            resolved[key] = from_environment(value, where) if isinstance(value, Mapping) else value
+            resolved[key] = reveal(value) if isinstance(value, str) else value
     return resolved
 
 
@@ -44,4 +49,4 @@ def open_location(path: str, storage_options: Mapping[str, Any] | None, base: Pa
     ConfigurationError
         A variable is not set, or the URL's protocol is unknown.
     """
-    return Location.parse(path, base=base, storage_options=from_environment(storage_options))
+    return Location.parse(reveal(path), base=base, storage_options=from_environment(storage_options))

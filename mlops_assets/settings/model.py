@@ -38,13 +38,18 @@ class ModelSettings(SettingsGroup):
 
     # `model` in YAML: on the class that name belongs to dg.Resolvable.
     registered_model: str = Field(
-        alias="model", description="Name of the registered model in MLflow.", min_length=1, examples=["churn"]
+        alias="model",
+        description="Name of the registered model in MLflow.",
+        min_length=1,
+        max_length=256,
+        examples=["churn"],
     )
     name: str | None = Field(
         default=None,
         description="What asset keys, jobs, sensors and the group are named after. Null: the registered model's name. "
         "Set it where two YAMLs score the same model: a champion and a challenger, or one model on two tables.",
         min_length=1,
+        max_length=200,
         examples=["churn_challenger"],
     )
     alias_or_version: Annotated[
@@ -143,6 +148,16 @@ class ModelSettings(SettingsGroup):
         description="Dagster owners of the assets: team:name or an e-mail address.",
         examples=[["team:risk", "ann@example.com"]],
     )
+
+    @field_validator("owners")
+    @classmethod
+    def _check_owners(cls, value: Sequence[str]) -> Sequence[str]:
+        for owner in value:
+            try:
+                dg.AssetSpec("any", owners=[owner])
+            except dg.DagsterError as error:
+                raise ValueError(f"owners holds {owner!r}; write an e-mail address, or team:name") from error
+        return value
 
     @field_validator("alias_or_version")
     @classmethod

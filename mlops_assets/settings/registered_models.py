@@ -15,6 +15,7 @@ import yaml
 
 from mlops_assets.errors import ConfigurationError, did_you_mean
 from mlops_assets.naming import ModelNames
+from mlops_assets.plain_yaml import load_yaml
 
 TAG_PREFIX = "mlops_assets.settings."
 # What a tag may set. No strategies, no trust, no outputs, no options of storage.
@@ -138,8 +139,8 @@ def _settings_of_tags(model: RegisteredModelTags, allowed_inputs: Sequence[str])
                 + ", ".join(TAG_SETTINGS),
             )
         try:
-            value = yaml.safe_load(text)
-        except (yaml.YAMLError, RecursionError, ValueError) as error:
+            value = load_yaml(text)
+        except (yaml.YAMLError, RecursionError, ValueError, TypeError, LookupError, AttributeError) as error:
             raise ConfigurationError(
                 f"The value of the tag {tag} is not YAML", where=f"registered model {model.name!r}", fix="Correct it"
             ) from error

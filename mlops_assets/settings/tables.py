@@ -7,13 +7,15 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import dagster as dg
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from mlops_assets.errors import ConfigurationError
 from mlops_assets.naming import INPUTS, ModelNames
+from mlops_assets.redaction.addresses import show_address
 from mlops_assets.settings.described import SettingsGroup
 from mlops_assets.settings.environment import open_location
 from mlops_assets.storage.location import Location
+from mlops_assets.tables.delimiter import check_delimiter
 from mlops_assets.tables.delta.log import parse_timestamp
 
 
@@ -122,6 +124,12 @@ class InputsSettings(SettingsGroup):
         description="CSV: the character between columns. Null: a comma, or a tab for .tsv files.",
         examples=[";"],
     )
+    follow_links: bool = Field(
+        default=False,
+        description="Whether links in a folder of files may lead out of the folder. The path itself may always be a "
+        "link; links inside the folder are followed.",
+        examples=[True],
+    )
     storage_options: dict[str, Any] | None = Field(
         default=None,
         description="Options for fsspec. Write secrets as {env: NAME_OF_VARIABLE}; they are read when a run starts.",
@@ -138,10 +146,17 @@ class InputsSettings(SettingsGroup):
             return self
         if (self.table is None) == (self.query is None):
             raise ValueError("inputs.database needs exactly one of `table` and `query`")
-        if self.format or self.delimiter or self.storage_options:
-            raise ValueError("inputs.format, delimiter and storage_options are of files, and inputs is a database")
+        if self.format or self.delimiter or self.storage_options or self.follow_links:
+            raise ValueError(
+                "inputs.format, delimiter, follow_links and storage_options are of files, and inputs is a database"
+            )
         _checked_database(self.database)
         return self
+
+    @property
+    def shown_path(self) -> str | None:
+        """`path` without user, password and query, for descriptions and metadata."""
+        return None if self.path is None else show_address(self.path)
 
     @property
     def is_read(self) -> bool:
@@ -164,6 +179,23 @@ class InputsSettings(SettingsGroup):
     def is_pinned(self) -> bool:
         """Whether the same version of the table is read whatever happens to it."""
         return self.version is not None or self.timestamp is not None
+
+    @field_validator("row_key", "columns")
+    @classmethod
+    def _each_once(cls, value: Sequence[str] | None, info: ValidationInfo) -> Sequence[str] | None:
+        if value is not None and len(set(value)) < len(value):
+            raise ValueError(f"inputs.{info.field_name} names a column twice")
+        return value
+
+    @field_validator("delimiter")
+    @classmethod
+    def _one_character(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                check_delimiter(value)
+            except ConfigurationError as error:
+                raise ValueError(f"inputs.{error}") from error
+        return value
 
     @field_validator("timestamp", mode="before")
     @classmethod
@@ -199,6 +231,13 @@ class OutputsSettings(SettingsGroup):
         description="How tables are written: parquet, csv, delta, or sql (into `database`; small files such as the "
         "report are still written below `path`).",
         examples=["delta"],
+    )
+    csv_formulas: Literal["keep", "escape"] = Field(
+        default="keep",
+        description="With format csv: text that begins with = + - @, a tab or a carriage return, which spreadsheets "
+        "execute. keep: it is written as it is; escape: an apostrophe is written before it, and left out again when "
+        "this package reads the table. Numbers are never changed.",
+        examples=["escape"],
     )
     database: str | EnvironmentSettings | None = Field(
         default=None,
@@ -252,6 +291,8 @@ class OutputsSettings(SettingsGroup):
         given = [self.database, self.database_schema, self.prefix].count(None) < 3 or self.mode != "replace"
         if given and (self.format != "sql" or self.KIND is not None):
             raise ValueError("outputs.database, schema, mode and prefix need `format: sql`, and no KIND")
+        if self.csv_formulas == "escape" and (self.format != "csv" or self.KIND is not None):
+            raise ValueError("outputs.csv_formulas needs `format: csv`, and no KIND")
         _checked_database(self.database)
         return self
 
@@ -260,8 +301,11 @@ class OutputsSettings(SettingsGroup):
     def _served(cls, value: str | None) -> str | None:
         if value is None:
             return None
-        address = urlsplit(value)
-        if address.scheme not in ("http", "https") or not address.hostname:
+        try:
+            address = urlsplit(value)
+        except ValueError as error:
+            raise ValueError(f"outputs.url is {value!r}, which is no address ({error})") from error
+        if address.scheme not in ("http", "https") or not address.hostname or " " in value:
             raise ValueError(f"outputs.url is {value!r}; write an address such as https://reports.example.com/churn")
         if address.username or address.password:
             raise ValueError("outputs.url holds a user or password, which everybody would see in Dagster; leave it out")

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field, model_validator
 
+from mlops_assets.errors import RegistryError
+from mlops_assets.models.artifact_address import ArtifactAddress
 from mlops_assets.settings.described import SettingsGroup
 
 if TYPE_CHECKING:
@@ -79,7 +81,8 @@ class TrustSettings(SettingsGroup):
     )
     allowed_sources: Sequence[str] | None = Field(
         default=None,
-        description="Addresses below which a version's files must be stored. Null: anywhere.",
+        description="Addresses below which a version's files must be stored. Null: anywhere on the registry's own "
+        "host, on its artifact_hosts, in buckets and in local folders.",
         examples=[["s3://models/"]],
     )
     signatures: SignedBySettings | None = Field(
@@ -89,13 +92,24 @@ class TrustSettings(SettingsGroup):
         examples=[{"key": "keys/models.pub.pem"}],
     )
 
+    native_libraries: bool = Field(
+        default=False,
+        description="Whether to load native model files (LightGBM, XGBoost, CatBoost, ONNX) that cannot be checked, "
+        "which are read by compiled code that a crafted file can crash or take over. True or false; a process of its "
+        "own tries such a file first. Files that can be checked load in either case.",
+        examples=[True],
+    )
+
     @model_validator(mode="after")
     def _digests_and_sources(self) -> "TrustSettings":
         for version, digest in (self.pinned_digests or {}).items():
             if version < 1 or not re.fullmatch("[0-9a-f]{64}", digest):
                 raise ValueError(f"trust.pinned_digests.{version}: a digest is 64 digits of 0-9 and a-f")
-        if not all(source.strip() for source in self.allowed_sources or ()):
-            raise ValueError("trust.allowed_sources: an address is empty")
+        for source in self.allowed_sources or ():
+            try:
+                ArtifactAddress.parse(source)
+            except RegistryError as error:
+                raise ValueError(f"trust.allowed_sources: {error.what}") from error
         return self
 
     def policy(self) -> "TrustPolicy":
@@ -109,5 +123,6 @@ class TrustSettings(SettingsGroup):
             pinned_digests=self.pinned_digests,
             required_tags=self.required_tags,
             allowed_sources=tuple(self.allowed_sources) if self.allowed_sources is not None else None,
+            native_libraries=self.native_libraries,
             signed_by=self.signatures.signed_by() if self.signatures is not None else None,
         )

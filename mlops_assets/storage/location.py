@@ -4,7 +4,7 @@ import os
 import re
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
@@ -15,9 +15,14 @@ import pyarrow as pa
 from pyarrow import fs as arrow_fs
 
 from mlops_assets.errors import ConfigurationError, TableError
+from mlops_assets.redaction.addresses import quote_user, show_address
+from mlops_assets.redaction.errors import redact_chain
+from mlops_assets.redaction.text import remember_address, remember_options
 from mlops_assets.storage.durability import flush_to_disk
+from mlops_assets.storage.local_files import list_below
 from mlops_assets.storage.locks import hold, is_held
 from mlops_assets.storage.object_stores import StoreHandler, create, is_object_store, sweep_uploads, upload
+from mlops_assets.storage.os_errors import translate_os_errors
 from mlops_assets.storage.protocols import open_filesystem
 from mlops_assets.storage.store_errors import translate_errors
 
@@ -25,7 +30,7 @@ LOCK_SUFFIX = ".lock"
 """At the end of a draft's name: the name of its lock file."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Location:
     """A place, local or remote; nothing has to exist there yet.
 
@@ -38,7 +43,15 @@ class Location:
     """
 
     address: str
-    storage_options: Mapping[str, Any] = field(default_factory=dict, repr=False, hash=False)
+    storage_options: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        if not self.is_local:
+            remember_address(self.address)
+            remember_options(self.storage_options)
+
+    def __repr__(self) -> str:
+        return f"Location({self.uri!r})"
 
     @classmethod
     def parse(
@@ -49,17 +62,20 @@ class Location:
         Raises
         ------
         ConfigurationError
-            `text` is empty.
+            `text` is empty, or holds a character that no path can hold.
         """
         options = dict(storage_options or {})
         written = str(text).strip()
-        if not written:
-            raise ConfigurationError("A path is empty", fix="Give a local path or a URL")
+        if not written or re.search("[\0\ud800-\udbff]", written):
+            what = f"{written[:80]!r} holds what no path can hold" if written else "A path is empty"
+            raise ConfigurationError(what, fix="Give a local path or a URL")
         protocol = written.split("://", 1)[0] if "://" in written else None
         if protocol in ("file", "local"):
             return cls(os.path.normpath(Path(unquote(urlsplit(written).path)).absolute()), options)
         if protocol is not None or "::" in written:
-            return cls(written if written.endswith("://") else written.rstrip("/"), options)
+            remember_address(written)
+            address = "::".join(map(quote_user, written.split("::")))
+            return cls(address if address.endswith("://") else address.rstrip("/"), options)
         return cls(os.path.normpath(((base or Path.cwd()) / Path(written).expanduser()).absolute()), options)
 
     @property
@@ -68,15 +84,16 @@ class Location:
 
     @property
     def name(self) -> str:
-        """The last part of the path."""
-        return PurePosixPath(self.path).name
+        """The last part of the path; of a web address without its query."""
+        path = self.path
+        return PurePosixPath(show_address(path) if path.startswith(("http://", "https://")) else path).name
 
     @property
     def uri(self) -> str:
-        """``file:///...`` or the URL, without any credentials."""
+        """``file:///...`` or the URL, without user, password and query, which may be a signature."""
         if self.is_local:
             return Path(self.address).as_uri()
-        return re.sub(r"://[^/@]*@", "://", self.address)
+        return show_address(self.address)
 
     @property
     def path(self) -> str:
@@ -137,22 +154,29 @@ class Location:
         """File, Directory or NotFound, as it is now."""
         if not self.is_local:
             self.remote()[0].invalidate_cache()
-        return self.filesystem.get_file_info(self.path).type
+        return self._info().type
 
     def exists(self) -> bool:
         return bool(self.kind() != arrow_fs.FileType.NotFound)
 
     def size(self) -> int:
         """Bytes of a file."""
-        return int(self.filesystem.get_file_info(self.path).size)
+        return int(self._info().size)
+
+    def _info(self) -> arrow_fs.FileInfo:
+        with nullcontext() if self.is_local else translate_errors(self.uri, "listed"):
+            return self.filesystem.get_file_info(self.path)
 
     def files(self, *, recursive: bool = True) -> tuple[str, ...]:
         """Every file below this folder, hidden ones too, as sorted relative paths; empty when there is no folder."""
+        if self.is_local and recursive:
+            return tuple(sorted(entry.name for entry in list_below(self.path) if entry.is_file))
         if not self.is_local:
             self.remote()[0].invalidate_cache()
         selector = arrow_fs.FileSelector(self.path, recursive=recursive, allow_not_found=True)
         try:
-            infos = self.filesystem.get_file_info(selector)
+            with nullcontext() if self.is_local else translate_errors(self.uri, "listed"):
+                infos = self.filesystem.get_file_info(selector)
         except NotADirectoryError:
             return ()
         start = len(self.path.strip("/"))
@@ -179,7 +203,7 @@ class Location:
             with self.filesystem.open_input_stream(self.path, compression=None) as stream:
                 return bytes(stream.read())
         except FileNotFoundError as error:
-            raise TableError("No such file", where=self.uri, fix="Check the path") from error
+            raise TableError("No such file", where=self.uri, fix="Check the path") from redact_chain(error)
 
     def write_text_atomically(self, text: str) -> None:
         """Replace the file by `text` (UTF-8): a reader sees the old file or the new one, never a part."""
@@ -195,8 +219,7 @@ class Location:
 
         For filesystems whose `pipe_file` knows ``mode="create"``; S3 and compatible stores need conditional writes.
         """
-        filesystem, path = self.remote()
-        return create(filesystem, path, data, self.uri)
+        return create(*self.remote(), data, self.uri)
 
     @contextmanager
     def open_draft(self, target: "Location | None" = None) -> Iterator[pa.NativeFile]:
@@ -320,20 +343,6 @@ class Location:
         if written.tzinfo is None:
             written = written.replace(tzinfo=UTC)
         return max(datetime.now(UTC) - written, timedelta(0))
-
-
-@contextmanager
-def translate_os_errors(place: Location) -> Iterator[None]:
-    """Turn an operating system's refusal to write into an error that names the place."""
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise TableError(
-            f"The file cannot be written: {reason}",
-            where=place.uri,
-            fix="Check the disk's space and the permissions; what was there before is untouched",
-        ) from error
 
 
 def _lock_of(draft: Location) -> Path:

@@ -13,6 +13,7 @@ import pyarrow as pa
 from pyarrow import fs as arrow_fs
 
 from mlops_assets.errors import ConcurrentRunError
+from mlops_assets.redaction.errors import redact_chain
 from mlops_assets.storage.protocols import EXTRAS
 from mlops_assets.storage.store_errors import no_such_bucket, translate_errors
 
@@ -66,7 +67,7 @@ class StoreHandler(arrow_fs.FSSpecHandler):  # type: ignore[misc]  # pyarrow is 
         try:
             self.fs.info(path.partition("/")[0])
         except FileNotFoundError as error:
-            raise no_such_bucket(uri) from error
+            raise no_such_bucket(uri) from redact_chain(error)
         except PermissionError:
             # Whoever may read objects need not be allowed to look at their bucket.
             return

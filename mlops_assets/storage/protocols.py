@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mlops_assets.errors import ConfigurationError, MissingExtraError, describe_without_values
+from mlops_assets.redaction.errors import redact_chain
 from mlops_assets.storage.store_errors import unknown_option
 
 # The object stores of `object_stores`, as fsspec calls them -> the extra of this package that brings the client.
@@ -46,21 +47,21 @@ def open_filesystem(address: str, storage_options: Mapping[str, Any], uri: str) 
             f"{protocol}:// needs a package that is not installed",
             where=uri,
             fix=f"Run: pip install {_packages_of(protocol, error)}",
-        ) from error
+        ) from redact_chain(error)
     except TypeError as error:
-        raise (unknown_option(error, uri) or error) from error
+        raise (unknown_option(error, uri) or error) from redact_chain(error)
     except ValueError as error:
         if protocol in fsspec.available_protocols():
             raise ConfigurationError(
                 f"{protocol}:// cannot be opened with these storage_options ({describe_without_values(error)})",
                 where=uri,
                 fix="Compare their names and values with the documentation of fsspec's filesystem",
-            ) from error
+            ) from redact_chain(error)
         raise ConfigurationError(
             f"{protocol}:// is not a protocol that fsspec can open",
             where=uri,
             fix="Use a local path, or a URL whose protocol and storage_options are in fsspec's documentation",
-        ) from error
+        ) from redact_chain(error)
     return filesystem, path
 
 

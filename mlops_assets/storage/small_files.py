@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from mlops_assets.errors import TableError
+from mlops_assets.redaction.errors import redact_chain
 from mlops_assets.storage.location import Location
 from mlops_assets.storage.store_errors import translate_errors
 
@@ -27,5 +28,5 @@ def read_all(places: Sequence[Location]) -> list[bytes]:
                 with translate_errors(place.uri):
                     raise data
             except FileNotFoundError as error:
-                raise TableError("No such file", where=place.uri, fix="Check the path") from error
+                raise TableError("No such file", where=place.uri, fix="Check the path") from redact_chain(error)
     return [bytes(data) for data in contents]

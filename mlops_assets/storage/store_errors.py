@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from mlops_assets.errors import ConcurrentRunError, ConfigurationError, MlopsAssetsError, TableError
+from mlops_assets.redaction.errors import redact_chain
 
 _CREDENTIALS = (
     "Set storage_options: {key: {env: NAME}, secret: {env: NAME}} of inputs or outputs, "
@@ -46,12 +47,20 @@ _NO_ANSWER = re.compile(
     r"EndpointConnectionError|Timeout|ClientConnect|ConnectionClosed|ConnectionError|ServerDisconnected|SSLError"
     r"|ServiceRequestError|ProxyConnection|ConnectionRefused|ConnectionReset"
 )
+_EXPECTED = (FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError, MemoryError)
 _CLIENTS = ("botocore", "aiobotocore", "s3fs", "aiohttp", "gcsfs", "google", "azure", "adlfs", "ossfs")
 
 
 @contextmanager
-def translate_errors(uri: str) -> Iterator[None]:
+def translate_errors(uri: str, doing: str | None = None) -> Iterator[None]:
     """Turn what the client of an object store raises into an error that names `uri`.
+
+    Parameters
+    ----------
+    uri
+        The address as it may be shown.
+    doing
+        What cannot be done to the place, such as ``listed``: an error of any other kind is then one that says so.
 
     A `FileNotFoundError` for an object, a `FileExistsError` and an error of another kind pass unchanged.
 
@@ -71,9 +80,12 @@ def translate_errors(uri: str) -> Iterator[None]:
         raise
     except Exception as error:
         translation = store_error(error, uri)
+        if translation is None and doing and not isinstance(error, _EXPECTED):
+            what = f"The place cannot be {doing}: {type(error).__name__}"
+            translation = TableError(what, where=uri, fix="Check the address, and that its server can be reached")
         if translation is None:
             raise
-        raise translation from error
+        raise translation from redact_chain(error)
 
 
 def store_error(error: BaseException, uri: str) -> MlopsAssetsError | None:
@@ -90,7 +102,7 @@ def store_error(error: BaseException, uri: str) -> MlopsAssetsError | None:
         if isinstance(error, FileExistsError):
             return None
         return ConcurrentRunError("The object was replaced while it was in use", where=uri, fix="Run again")
-    if isinstance(error, FileNotFoundError | FileExistsError | NotADirectoryError | IsADirectoryError):
+    if isinstance(error, _EXPECTED):
         return None
     if code in _NOT_ACCEPTED:
         return TableError(f"The store does not accept the credentials: {code}", where=uri, fix=_CREDENTIALS)

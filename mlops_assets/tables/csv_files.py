@@ -15,7 +15,7 @@ from pyarrow import csv as arrow_csv
 
 from mlops_assets.errors import TableError, describe_without_values
 from mlops_assets.storage.location import Location
-from mlops_assets.tables.files import FileFormat, translate_read_errors
+from mlops_assets.tables.files import FileFormat, refuse_too_wide, translate_read_errors
 from mlops_assets.tables.text_files import lines_of, open_text_file, with_compressed
 
 _BLOCK_BYTES, _MOST_BLOCK_BYTES, _BYTES_PER_COLUMN = 8 << 20, 64 << 20, 8 << 10
@@ -75,6 +75,8 @@ class CsvFiles(FileFormat):
         """The header, as Arrow reads it: from its line alone, because it guesses types for a whole block."""
         with open_text_file(file, self.name) as stream:
             head = _first_line(stream, self._delimiter(file))
+        if head is not None:
+            refuse_too_wide(head.count(self._delimiter(file).encode()), file)
         if head is not None:
             try:
                 return list(arrow_csv.open_csv(pa.BufferReader(head), **self._options(file)).schema.names)

@@ -17,6 +17,14 @@ from mlops_assets.arrow.type_kinds import is_text
 from mlops_assets.errors import TableError
 from mlops_assets.storage.location import Location
 from mlops_assets.storage.locks import lock_folder
+from mlops_assets.tables.csv_formulas import (
+    escape_batch,
+    escape_names,
+    is_escaped,
+    mark_escaped,
+    restore_dataset,
+    without_mark,
+)
 from mlops_assets.tables.table_writer import TableWriter, translate_write_errors
 
 _BLOCK_BYTES = 16 << 20
@@ -28,14 +36,24 @@ class CsvWriter(TableWriter):
 
     The types' file is named after the CSV's content and is there before the CSV is: at every moment the CSV that is
     read has its own. Text is always in quotes, so an empty text (``""``) and a null (nothing) stay apart.
+
+    Parameters
+    ----------
+    escape_formulas
+        Whether text that a spreadsheet would execute is written with an apostrophe before it; it is read back without.
     """
 
     extension: ClassVar[str] = ".csv"
+
+    def __init__(self, *, escape_formulas: bool = False) -> None:
+        self._escapes = escape_formulas
 
     def _write_rows(
         self, batches: Iterable[pa.RecordBatch], schema: pa.Schema, sink: pa.NativeFile, target: Location
     ) -> tuple[int, str]:
         written = pa.schema([field.with_type(_in_utc(field.type)) for field in schema])
+        if self._escapes:
+            written = escape_names(written)
         rows, hashed = 0, _Hashed(sink)
         with ExitStack() as stack:
             with translate_write_errors(target):
@@ -43,7 +61,8 @@ class CsvWriter(TableWriter):
             for batch in batches:
                 _refuse_giants(batch, target)
                 with translate_write_errors(target):
-                    writer.write_batch(batch.cast(written))
+                    shown = escape_batch(batch) if self._escapes else batch
+                    writer.write_batch(shown.cast(written))
                 rows += batch.num_rows
         return rows, hashed.sha.hexdigest()
 
@@ -52,7 +71,8 @@ class CsvWriter(TableWriter):
             # Another writer's clean-up must not meet the moment between our types and our CSV.
             switch.enter_context(lock_folder(Path(target.address).parent))
         sidecar = _sidecar(target, content)
-        sidecar.write_bytes_atomically(schema.serialize().to_pybytes())
+        recorded = mark_escaped(schema) if self._escapes else schema
+        sidecar.write_bytes_atomically(recorded.serialize().to_pybytes())
         return sidecar.name
 
     def _after_switch(self, target: Location, companion: str) -> None:
@@ -66,7 +86,8 @@ class CsvWriter(TableWriter):
                     old.remove()
 
     def _dataset(self, target: Location) -> ds.Dataset:
-        schema = _recorded_schema(target)
+        recorded = _recorded_schema(target)
+        schema = escape_names(recorded) if is_escaped(recorded) else recorded
         file_format = ds.CsvFileFormat(
             # A row of one null is an empty line.
             arrow_csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=len(schema) > 1),
@@ -77,7 +98,8 @@ class CsvWriter(TableWriter):
                 arrow_csv.ReadOptions(block_size=_BLOCK_BYTES),
             ),
         )
-        return ds.dataset([target.path], schema=schema, format=file_format, filesystem=target.filesystem)
+        dataset = ds.dataset([target.path], schema=schema, format=file_format, filesystem=target.filesystem)
+        return restore_dataset(dataset, without_mark(recorded)) if is_escaped(recorded) else dataset
 
     def _can_hold(self, kind: pa.DataType) -> bool:
         of = pa.types

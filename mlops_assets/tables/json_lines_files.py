@@ -4,9 +4,8 @@ JSON has no dates: what stands in quotes is text, at any depth, whatever it look
 datetime, the contract reads it as ISO 8601, row by row.
 """
 
-import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -17,9 +16,10 @@ from pyarrow import json as arrow_json
 from mlops_assets.errors import TableError, describe_without_values
 from mlops_assets.signatures.contract.column_matching import ISO_TEXT, JSON_VALUES
 from mlops_assets.storage.location import Location
-from mlops_assets.tables.files import FileFormat
+from mlops_assets.tables.files import FileFormat, refuse_other_bytes, refuse_too_wide
+from mlops_assets.tables.json_depth import ShallowLines
 from mlops_assets.tables.json_kinds import find_kinds
-from mlops_assets.tables.json_text import JsonValuesAsText
+from mlops_assets.tables.json_text import JsonValuesAsText, parse_line
 from mlops_assets.tables.text_files import lines_of, open_text_file, with_compressed
 
 _BLOCK_BYTES = 32 << 20
@@ -53,6 +53,7 @@ class JsonLinesFiles(FileFormat):
             with self._open(file) as stream:
                 reader = _open_json(stream, declared)
                 schema = reader.schema
+                refuse_too_wide(len(schema), file)
                 for batch in reader:  # all of it: a type is no guess from a first block
                     rows += batch.num_rows
                     doubtful = doubtful or any(map(_holds_large_floats, batch.columns))
@@ -88,17 +89,18 @@ class JsonLinesFiles(FileFormat):
                 if not checked and any(_holds_large_floats(column) for column in batch.columns):
                     _refuse_rounded(file, self.declared | values)
                     checked = True
-                _refuse_other_bytes(batch, file)
+                refuse_other_bytes(batch, file)
                 yield batch
 
     @contextmanager
     def _open(self, file: Location, values: frozenset[str] = frozenset()) -> Iterator[pa.NativeFile]:
         with open_text_file(file, self.name) as stream:
             if not self.declared and not values:
-                yield stream
+                yield pa.PythonFile(ShallowLines(stream, file), mode="r")
                 return
             with lines_of(file, errors="surrogateescape") as lines:
-                yield pa.PythonFile(JsonValuesAsText(lines, self.declared, values), mode="r")
+                text = pa.PythonFile(JsonValuesAsText(lines, self.declared, values), mode="r")
+                yield pa.PythonFile(ShallowLines(text, file), mode="r")
 
     @staticmethod
     def _reader(stream: pa.NativeFile, schema: pa.Schema | None, file: Location) -> "arrow_json.JSONStreamingReader":
@@ -136,24 +138,11 @@ def _holds_large_floats(values: pa.Array) -> bool:
     return pa.types.is_list(values.type) and _holds_large_floats(values.flatten())
 
 
-def _refuse_other_bytes(batch: pa.RecordBatch, file: Location) -> None:
-    """Refuse text that is no UTF-8, which Arrow's JSON reader lets pass."""
-    for name, values in zip(batch.schema.names, batch.columns, strict=True):
-        try:
-            values.validate(full=True)
-        except pa.ArrowInvalid as error:
-            raise TableError(
-                f"Column {name!r} holds bytes that are not UTF-8, or half of a surrogate pair",
-                where=file.uri,
-                fix="Write the file again as UTF-8",
-            ) from error
-
-
 def _refuse_rounded(file: Location, declared: frozenset[str]) -> None:
     """Refuse integers that Arrow rounds because their column holds fractions, or integers of more than 63 bits, too."""
     with lines_of(file) as text:
         for number, line in enumerate(text, 1):
-            row = json.loads(line) if line.strip() else {}
+            row = _row(line)
             for name, value in row.items():
                 if name not in declared and any(
                     isinstance(each, int)
@@ -176,11 +165,7 @@ def _members(file: Location, names: frozenset[str]) -> set[str]:
         for line in text:
             if met == names:
                 break
-            try:
-                row = json.loads(line) if line.strip() else {}
-            except ValueError:
-                return set(names)  # reading the rows says what is wrong
-            met |= names & row.keys() if isinstance(row, dict) else set()
+            met |= names & _row(line).keys()
     return met
 
 
@@ -225,11 +210,20 @@ def _column_that_is_not(kind: str, file: Location, schema: pa.Schema | None) -> 
     if len(suspects) > 1 and kind.startswith(("int", "uint")):
         with lines_of(file) as text:
             for line in text:
-                row = json.loads(line) if line.strip() else {}
+                row = _row(line)
                 for name in suspects:
                     if any(isinstance(value, float) or abs(value) >= 2**63 for value in _numbers(row.get(name))):
                         return f"Column {name!r}"
     return f"Column {suspects[0]!r}" if len(suspects) == 1 else f"One of the columns {', '.join(map(repr, suspects))}"
+
+
+def _row(line: str) -> Mapping[str, object]:
+    """A line's object; empty where it is none: whoever reads the rows says what is wrong."""
+    try:
+        row = parse_line(line)
+    except (ValueError, RecursionError):
+        return {}
+    return row if isinstance(row, dict) else {}
 
 
 def _numbers(value: object) -> Iterator[int | float]:
@@ -246,6 +240,6 @@ def _unexpected_column(file: Location, schema: pa.Schema | None) -> str:
     known = set(schema.names if schema else ())
     with lines_of(file) as text:
         for line in text:
-            if new := [name for name in (json.loads(line) if line.strip() else {}) if name not in known]:
+            if new := [name for name in _row(line) if name not in known]:
                 return f"Column {new[0]!r}"
     return "A nested field"

@@ -4,6 +4,8 @@ import io
 import json
 from collections.abc import Iterable
 
+_MOST_DIGITS = 400
+
 
 class _Decimal(float):
     """A number with a point or an exponent, that knows how it was written."""
@@ -26,7 +28,17 @@ class JsonObject(dict[str, object]):
 
 def parse_line(line: str) -> object:
     """A line's value, its objects as `JsonObject`; ValueError where it is not JSON."""
-    return json.loads(line, parse_float=_Decimal, object_pairs_hook=JsonObject)
+    try:
+        return json.loads(line, parse_float=_Decimal, object_pairs_hook=JsonObject)
+    except json.JSONDecodeError:
+        raise
+    except ValueError:
+        # Python makes no integers of more than 4300 digits.
+        return json.loads(line, parse_float=_Decimal, parse_int=_read_integer, object_pairs_hook=JsonObject)
+
+
+def _read_integer(text: str) -> "int | _Decimal":
+    return int(text) if len(text) <= _MOST_DIGITS else _Decimal(text)
 
 
 class JsonValuesAsText(io.RawIOBase):

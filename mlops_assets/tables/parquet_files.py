@@ -12,7 +12,7 @@ from mlops_assets.arrow.batching import BATCH_ROWS
 from mlops_assets.arrow.type_kinds import is_nested
 from mlops_assets.errors import TableError, describe_without_values
 from mlops_assets.storage.location import Location
-from mlops_assets.tables.files import FileFormat, looks_like, translate_read_errors
+from mlops_assets.tables.files import DEEPEST, FileFormat, looks_like, refuse_other_bytes, translate_read_errors
 from mlops_assets.tables.int96 import Unit, int96_columns, int96_unit
 
 _BUFFER_BYTES = 1 << 20
@@ -20,6 +20,13 @@ _BUFFER_BYTES = 1 << 20
 
 _TAIL_BYTES, _LEAST_BYTES, _MOST_KEPT_BYTES = 8, 12, 4 << 20
 """Of a file: the footer's length and the magic at its end; the two with a magic before them; a footer that is kept."""
+
+_MOST_FOOTER_BYTES = 1 << 30
+"""Of text in a footer: a limit of Arrow's, which by default is a tenth of it."""
+# What Arrow says of footers that are larger than its limits: more text or more entries in a list; and of schemas that
+# its check of flatbuffers finds too deep, or damaged.
+_TOO_LARGE = re.compile(r"[Ee]xceeded size limit|MaxMessageSize")
+_TOO_DEEP = "Invalid flatbuffers message"
 
 # What Arrow says of files whose bytes were changed or cut, and of those that it was built without the means to read.
 _DAMAGED = re.compile(
@@ -83,7 +90,9 @@ class ParquetFiles(FileFormat):
                 # Rows without columns still count: a batch keeps its number of rows only with one column in it.
                 names = parquet.schema_arrow.names[:1]
             try:
-                yield from parquet.iter_batches(BATCH_ROWS, columns=names)
+                for batch in parquet.iter_batches(BATCH_ROWS, columns=names):
+                    refuse_other_bytes(batch, file)
+                    yield batch
             except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
                 if isinstance(error, pa.ArrowInvalid) and _has_nulls_in_fixed_size_lists(parquet, names):
                     # https://github.com/apache/arrow/issues/35692: it can be written, and not be read.
@@ -111,7 +120,11 @@ class ParquetFiles(FileFormat):
         self._check_head(stream, file)
         try:
             return pq.ParquetFile(
-                stream, buffer_size=_BUFFER_BYTES, pre_buffer=False, coerce_int96_timestamp_unit=int96
+                stream,
+                buffer_size=_BUFFER_BYTES,
+                pre_buffer=False,
+                coerce_int96_timestamp_unit=int96,
+                thrift_string_size_limit=_MOST_FOOTER_BYTES,
             )
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
             raise _unreadable(file, error) from error
@@ -152,7 +165,8 @@ def scan_format() -> ds.ParquetFileFormat:
     Arrow's default keeps every byte that it has fetched until a file is read to its end: two gigabytes of memory for
     two gigabytes of file.
     """
-    return ds.ParquetFileFormat(default_fragment_scan_options=ds.ParquetFragmentScanOptions(pre_buffer=False))
+    options = ds.ParquetFragmentScanOptions(pre_buffer=False, thrift_string_size_limit=_MOST_FOOTER_BYTES)
+    return ds.ParquetFileFormat(default_fragment_scan_options=options)
 
 
 def _has_nulls_in_fixed_size_lists(parquet: pq.ParquetFile, names: Sequence[str]) -> bool:
@@ -187,6 +201,19 @@ def _unreadable(file: Location, error: Exception) -> TableError:
             f"The Parquet file uses what the installed pyarrow lacks: {describe_without_values(error)}",
             where=file.uri,
             fix="Write it with another codec or encoding, such as compression='zstd'",
+        )
+    if _TOO_LARGE.search(text):
+        return TableError(
+            f"The Parquet file's footer holds more than {_MOST_FOOTER_BYTES >> 30} GiB of text, or more than a million "
+            "columns or row groups",
+            where=file.uri,
+            fix="Write it with less metadata, fewer columns or larger row groups",
+        )
+    if _TOO_DEEP in text:
+        return TableError(
+            f"A column is nested more than {DEEPEST} levels deep, or the schema in the footer is damaged",
+            where=file.uri,
+            fix=f"Write lists and structs inside each other in at most {DEEPEST} levels",
         )
     if _DAMAGED.search(text):
         return TableError(

@@ -14,9 +14,17 @@ from mlops_assets.arrow.type_names import arrow_type
 from mlops_assets.errors import ConfigurationError, TableError, did_you_mean
 from mlops_assets.storage.location import Location
 from mlops_assets.tables.csv_files import CsvFiles
+from mlops_assets.tables.delimiter import check_delimiter
 from mlops_assets.tables.delta.log import is_delta
 from mlops_assets.tables.delta.reader import delta_table
-from mlops_assets.tables.files import FileFormat, TableFile, align_columns, table_files
+from mlops_assets.tables.files import (
+    FileFormat,
+    TableFile,
+    align_columns,
+    refuse_large_schema,
+    refuse_other_names,
+    table_files,
+)
 from mlops_assets.tables.json_lines_files import JsonLinesFiles
 from mlops_assets.tables.mixed_columns import refuse_inconvertible, share_columns
 from mlops_assets.tables.parquet_files import ParquetFiles, scan_format
@@ -51,6 +59,8 @@ class TableSource:
         Of CSV: one character; None is a comma (a tab for ``.tsv``).
     null_values
         Of CSV: what is read as null where it is not in quotes.
+    follow_links
+        Whether links in the folder may lead out of it; the location itself may always be one.
     version, timestamp
         Of a Delta table: the version's number, or a time at which it was the newest. None: the newest.
     """
@@ -63,6 +73,7 @@ class TableSource:
     types: Mapping[str, str] = field(default_factory=dict, hash=False)
     delimiter: str | None = None
     null_values: tuple[str, ...] = ("",)
+    follow_links: bool = False
     version: int | None = None
     timestamp: str | None = None
 
@@ -78,10 +89,8 @@ class TableSource:
             raise ConfigurationError(
                 f"limit is {self.limit}", where=where, fix="Use a number of rows from 0 up, or null"
             )
-        if self.delimiter is not None and (len(self.delimiter) != 1 or not self.delimiter.isascii()):
-            raise ConfigurationError(
-                f"delimiter is {self.delimiter!r}", where=where, fix='Use one ASCII character, for example ";" or "\\t"'
-            )
+        if self.delimiter is not None:
+            check_delimiter(self.delimiter, where)
 
     def open(self) -> InputTable:
         """The table; only schemas (footers, headers, a first block of JSON) are read until its batches are.
@@ -98,9 +107,10 @@ class TableSource:
         if self.format == "delta" or (self.format is None and is_delta(self.location)):
             return self._delta()
         reader = self._reader()
-        files = table_files(self.location, reader)
+        files = table_files(self.location, reader, follow_links=self.follow_links)
         declared = {name: arrow_type(kind, where=uri) for name, kind in self.types.items()}
-        stored, mixed = _common_schema(files, reader, declared)
+        with refuse_other_names(self.location):
+            stored, mixed = _common_schema(files, reader, declared)
         partitions = _partition_fields(files, stored)
         schema = pa.schema([*stored, *partitions], metadata=stored.metadata)
 
@@ -198,6 +208,7 @@ def _common_schema(
     met: dict[str, tuple[pa.DataType, TableFile]] = {}
     for file in files:
         schema = reader.schema(file.location)
+        refuse_large_schema(schema, file.location)
         met = {column.name: (column.type, file) for column in schema if not pa.types.is_null(column.type)} | met
         if common is None:
             common = schema

@@ -14,7 +14,8 @@ from pyarrow import fs as arrow_fs
 from mlops_assets.arrow.plain_types import plain_batch, plain_schema
 from mlops_assets.arrow.views import first_of
 from mlops_assets.errors import TableError, describe_without_values, list_some
-from mlops_assets.storage.location import Location, translate_os_errors
+from mlops_assets.storage.location import Location
+from mlops_assets.storage.os_errors import translate_os_errors
 
 STALE = timedelta(days=1)
 

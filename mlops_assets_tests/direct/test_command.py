@@ -74,6 +74,19 @@ def test_a_failure_leaves_the_file_that_was_there(files, tmp_path, capsys):
         ("Write `predict: {method: predict}` into its YAML", 'Pass method="predict"', "Add --method predict"),
         ("raise contract.max_rejected", "raise max_rejected", "raise --max-rejected"),
         ("inputs.types does", "types does", "--types does"),
+        ("Set explain.KIND: Sum, or", 'Pass explainer="Sum", or', "Add --explainer Sum, or"),
+        ("`explain: {KIND: Sum}` needs", 'explainer="Sum" needs', "--explainer Sum needs"),
+        (
+            "Read its message, the cause in the event log",
+            "Read its message, the cause of this error",
+            "Read its message, which Python shows: mlops_assets.score() and explain() have it as the cause of their "
+            "error",
+        ),
+        (
+            "out: give the model fewer rows at once, `predict: {batch_rows: 1000}` or `explain: {batch_rows: 100}`",
+            "out: pass a part of the table at a time",
+            "out: give it a part of the table at a time",
+        ),
         ("the column types is an int", "the column types is an int", "the column types is an int"),
     ],
 )

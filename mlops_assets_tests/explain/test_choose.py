@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from mlflow.pyfunc.model import PythonModel
 from sklearn.compose import TransformedTargetRegressor
@@ -14,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from mlops_assets.errors import ConfigurationError, ExplanationError
 from mlops_assets.explain.explainers.choose import choose_explainer
 from mlops_assets.explain.explainers.explainer import ExplainConfig, Explainer, Explanation, ExplanationSubject
+from mlops_assets.explain.ledger.ledger import explain_batches
 from mlops_assets.models.loaded_model import LoadedModel
 
 from .conftest import REFERENCE, Save
@@ -34,6 +36,21 @@ class Nothing(Explainer):
     def explain(self, inputs: pd.DataFrame) -> Explanation:
         none = np.zeros((len(inputs), 1))
         return Explanation(np.zeros((len(inputs), len(self.features), 1)), none, none)
+
+
+class Broken(Nothing):
+    """A user's own strategy that fails."""
+
+    def __init__(self, subject: ExplanationSubject) -> None:
+        raise ValueError(f"no reference for {subject.background.iloc[0, 0]!r}")
+
+
+class Flat(Nothing):
+    """A user's own strategy that forgets the outputs."""
+
+    def explain(self, inputs: pd.DataFrame) -> Explanation:
+        none = np.zeros(len(inputs))
+        return Explanation(np.zeros((len(inputs), len(self.features))), none, none)
 
 
 class Doubled:
@@ -196,3 +213,25 @@ def test_a_missing_column_is_named(save: Save, numbers: pd.DataFrame) -> None:
 def test_settings_out_of_range_are_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match=next(iter(settings))):
         ExplainConfig(**settings)
+
+
+def test_an_explainer_of_ones_own_that_fails_is_named_with_the_place_and_without_values(
+    save: Save, numbers: pd.DataFrame
+) -> None:
+    model = save(LinearRegression().fit(numbers, numbers["age"]), numbers)
+    config = ExplainConfig(KIND=f"{__name__}.Broken")
+    with pytest.raises(ExplanationError, match=r"it raised ValueError \(in __init__\(\) of") as raised:
+        choose_explainer(model, numbers.columns, numbers, config)
+    assert "no reference for" not in str(raised.value)
+    cause = raised.value.__cause__
+    assert cause is not None
+    assert isinstance(cause.__cause__, ValueError)
+
+
+def test_attributions_of_another_shape_are_refused(save: Save, numbers: pd.DataFrame) -> None:
+    model = save(LinearRegression().fit(numbers, numbers["age"]), numbers)
+    explainer = choose_explainer(model, numbers.columns, numbers, ExplainConfig(KIND=f"{__name__}.Flat"))
+    batch = pa.RecordBatch.from_pandas(numbers.head(3).assign(id=[1, 2, 3]))
+    shape = rf"Flat gives values of the shape \(3, {numbers.shape[1]}\) for 3 rows"
+    with pytest.raises(ExplanationError, match=shape):
+        list(explain_batches([batch], explainer, pa.RecordBatch.to_pandas, ["id"], REFERENCE))

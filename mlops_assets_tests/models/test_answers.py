@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pytest
 from scipy.sparse import csr_matrix
@@ -45,6 +46,7 @@ def generated() -> Iterator[float]:
         np.array(VALUES)[:, None],
         np.array(VALUES, dtype=">f8"),
         np.array(VALUES, dtype=object),
+        np.array(VALUES, dtype=np.longdouble),
         csr_matrix(np.array(VALUES)[:, None]),
         pd.Series(VALUES, name="age"),
         pd.Series(VALUES, dtype="Float64"),
@@ -60,6 +62,9 @@ def generated() -> Iterator[float]:
         [np.float64(value) for value in VALUES],
         pa.array(VALUES),
         pa.chunked_array([VALUES[:1], VALUES[1:]]),
+        pl.Series("age", VALUES),
+        dict(enumerate(VALUES)).values(),
+        {"prediction": np.array(VALUES)[:, None]},
         generated(),
     ],
     ids=lambda raw: type(raw).__name__,
@@ -148,7 +153,9 @@ def test_an_index_that_names_rows_twice_is_refused() -> None:
         (TWO[:3], r"array of shape \(3, 2\) for 4 rows"),
         (TWO.T, r"array of shape \(2, 4\) for 4 rows. Return its transpose"),
         ({"score": VALUES[:2]}, r"returned 2 values for 4 rows \(output column 'score'\)"),
-        ({"score": VALUES, "model": "v1"}, "returned a single str for 4 rows"),
+        ({"score": VALUES, "model": "v1"}, r"returned a single str for 4 rows \(output column 'model'\)"),
+        (dict(enumerate(VALUES)), r"returned a single float for 4 rows \(output column '0'\)"),
+        ([TWO[:, 0], TWO[:, 1]], r"a list of 2 arrays of 4 values for 4 rows. .* as a tuple, tuple\(answer\)"),
         ((VALUES[:2], VALUES[2:]), "returned 2 values for 4 rows"),
         (0.5, "a single float for 4 rows"),
         ("text", "a single str for 4 rows"),
@@ -223,3 +230,20 @@ def test_probabilities_are_named_by_their_classes() -> None:
 def test_tensors_are_lists_of_a_fixed_size() -> None:
     array = read_answer(np.arange(12).reshape(2, 3, 2), 2)["prediction"]
     assert array.to_pylist() == [[0, 1, 2, 3, 4, 5], [6, 7, 8, 9, 10, 11]]
+
+
+def test_categories_and_text_of_every_library_are_their_values() -> None:
+    labels = ["low", "high", "low", "high"]
+    raws = [
+        pl.DataFrame({"label": labels}, schema={"label": pl.Categorical}),
+        pl.DataFrame({"label": labels}, schema={"label": pl.Enum(["low", "high"])}),
+        pd.DataFrame({"label": pd.Categorical(labels)}),
+        {"label": np.array(labels, dtype=np.dtypes.StringDType())},
+    ]
+    assert [read(raw) for raw in raws] == [{"label": labels}] * 4
+
+
+def test_optional_numbers_are_missing_whether_a_series_holds_them_or_not() -> None:
+    optional = pd.array([1, None, 3, 4], dtype="Int64")
+    for raw in (optional, pd.Series(optional), pd.DataFrame({"prediction": optional})):
+        assert read_answer(raw, 4)["prediction"].equals(pa.array([1, None, 3, 4], pa.int64()))

@@ -6,9 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import xgboost
-from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import ColumnTransformer, TransformedTargetRegressor, make_column_transformer
+from sklearn.ensemble import RandomForestRegressor, StackingRegressor, VotingRegressor
 from sklearn.model_selection import GridSearchCV
-from sklearn.pipeline import Pipeline
+from sklearn.multioutput import MultiOutputRegressor
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from mlops_assets.errors import PredictionError
 from mlops_assets.models.column_names import match_names
@@ -38,6 +42,39 @@ def test_text_is_predicted_as_the_categories_are_whatever_rows_are_beside_it(mod
         given = to_native_input(TEXT.iloc[rows], model)
         assert model.predict(given).tolist() == expected[rows].tolist()
         assert list(given["city"].cat.categories) == ["Bergen", "Oslo", "Tromso"]
+
+
+def of_text(model):
+    """Behind columns of zeros and ones."""
+    return make_pipeline(make_column_transformer((OneHotEncoder(), ["city", "day"]), remainder="passthrough"), model)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda model: MultiOutputRegressor(model),
+        lambda model: TransformedTargetRegressor(MultiOutputRegressor(model), transformer=StandardScaler()),
+        lambda model: GridSearchCV(MultiOutputRegressor(model), {"estimator__n_estimators": [3, 5]}, cv=2),
+        lambda model: StackingRegressor([("forest", of_text(RandomForestRegressor(3))), ("model", model)], cv=2),
+        lambda model: VotingRegressor([("forest", of_text(RandomForestRegressor(3))), ("model", model)]),
+        lambda model: VotingRegressor([("one", MODELS[0]), ("two", MODELS[1])]),
+        lambda model: VotingRegressor([("one", MODELS[1]), ("two", MODELS[0])]),
+    ],
+    ids=["targets", "scaled targets", "search", "stack", "after a forest", "lightgbm first", "xgboost first"],
+)
+@pytest.mark.parametrize("model", MODELS, ids=["lightgbm", "xgboost"])
+def test_boosters_in_models_of_models_get_their_categories(wrap, model):
+    several = wrap(model)
+    targets = np.column_stack([FARE, -FARE]) if "MultiOutput" in repr(several) else FARE
+    several.fit(TRIPS, targets)
+    assert several.predict(to_native_input(TEXT, several)).tolist() == several.predict(TRIPS).tolist()
+
+
+def test_a_calibrated_booster_gets_its_categories():
+    model = CalibratedClassifierCV(lightgbm.LGBMClassifier(n_estimators=5, verbose=-1), ensemble=False, cv=2)
+    model.fit(TRIPS, FARE > 3)
+    assert model.predict_proba(to_native_input(TEXT, model)).tolist() == model.predict_proba(TRIPS).tolist()
 
 
 @pytest.mark.parametrize("model", MODELS, ids=["lightgbm", "xgboost"])

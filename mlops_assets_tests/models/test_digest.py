@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlops_assets.errors import TrustError
-from mlops_assets.models.digest import check_links, compute_digest
+from mlops_assets.models.digest import compute_digest
 
 
 def write(folder, files):
@@ -93,26 +93,3 @@ def test_a_pipe_has_no_digest_and_is_not_waited_for(tmp_path):
     os.mkfifo(write(tmp_path, FILES) / "pipe")
     with pytest.raises(TrustError, match=r"'pipe' is not a plain file"):
         compute_digest(tmp_path)
-
-
-def test_a_link_to_a_sibling_may_be_copied(tmp_path):
-    write(tmp_path, FILES)
-    (tmp_path / "same.skops").symlink_to("model.skops")
-    check_links(tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("target", "reason"),
-    [
-        ("/etc/hostname", "leads out"),
-        ("../outside", "leads out"),
-        ("data", "link to a folder"),
-        (".", "link to a folder"),
-    ],
-)
-def test_a_link_out_or_to_a_folder_may_not_be_copied(tmp_path, target, reason):
-    folder = write(tmp_path / "model", FILES)
-    (tmp_path / "outside").write_text("secret")
-    (folder / "data/linked").symlink_to(target if target.startswith("/") else f"../{target}")
-    with pytest.raises(TrustError, match=f"'data/linked' is a .*{reason}"):
-        check_links(folder)

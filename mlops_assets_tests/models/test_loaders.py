@@ -6,6 +6,7 @@ import threading
 import lightgbm
 import mlflow.lightgbm
 import mlflow.pyfunc
+import mlflow.sklearn
 import mlflow.xgboost
 import numpy as np
 import pandas as pd
@@ -235,6 +236,15 @@ def test_a_module_that_the_installed_version_lacks(saved):
     edit_mlmodel(saved, lambda content: content["flavors"]["python_function"].update(loader_module="sklearn.no_such"))
     with pytest.raises(ModelLoadError, match=r"'sklearn.no_such', which its package does not have.*\"scikit-learn\""):
         load_custom(saved, REFERENCE)
+
+
+def test_a_model_without_a_way_to_predict(tmp_path, iris):
+    folder = tmp_path / "model"
+    model = LogisticRegression().fit(iris[0], iris[1])
+    mlflow.sklearn.save_model(model, folder, pyfunc_predict_fn="no_such_method", pip_requirements=["scikit-learn"])
+    for load in (load_by_flavor, load_native, load_custom):
+        with pytest.raises(ModelLoadError, match=r"has no flavor 'python_function'.* with a pyfunc_predict_fn that"):
+            load(folder, REFERENCE)
 
 
 def test_an_error_of_the_models_own_code_is_reported(tmp_path):

@@ -1,7 +1,9 @@
 """Canaries: a password in an address of the registry or of artifacts never reaches an error, an event or a file."""
 
 import json
+import shutil
 import traceback
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -71,13 +73,18 @@ def test_the_place_of_artifacts_is_shown_without_it(source, registry, asked, cac
 
 def test_a_reference_holds_none(registry, asked, cache, saved, monkeypatch):
     """The stored reference and the asset's metadata come from it."""
-    import mlflow.artifacts
+    from mlops_assets.models import registry_connection
+
+    def copy(address, target, *_, **__):
+        assert address.url == f"sftp://user:{CANARY}@host/models/1"
+        return Path(shutil.copytree(saved, target))
 
     registry.client.create_registered_model("m")
-    registry.client.create_model_version("m", source=f"s3://key:{CANARY}@bucket/models/1?sig={CANARY}")
-    monkeypatch.setattr(mlflow.artifacts, "download_artifacts", lambda **asked_for: str(saved))
-    pinned = asked.pin("m", 1, cache)
-    assert (pinned.source, pinned.location) == ("s3://bucket/models/1", "s3://bucket/models/1")
+    registry.client.create_model_version("m", source=f"sftp://user:{CANARY}@host/models/1")
+    monkeypatch.setattr(registry_connection, "fetch_files", copy)
+    monkeypatch.setenv("MLOPS_ASSETS_ARTIFACT_HOSTS", "host")
+    pinned = Registry(registry.uri).pin("m", 1, cache)
+    assert (pinned.source, pinned.location) == ("sftp://host/models/1", "sftp://host/models/1")
     assert CANARY not in pinned.to_json()
 
 

@@ -107,10 +107,10 @@ def test_a_reference_without_a_place_is_judged_by_its_source(saved):
 
 def test_nothing_is_fetched_from_elsewhere(registry, asked, cache, saved, monkeypatch):
     """The registry's entry alone must not make us read another folder, or ask another host."""
-    import mlflow.artifacts
+    from mlops_assets.models import registry_connection
 
     registry.add(saved)
-    monkeypatch.setattr(mlflow.artifacts, "download_artifacts", lambda **_: pytest.fail("something was downloaded"))
+    monkeypatch.setattr(registry_connection, "fetch_files", lambda *_, **__: pytest.fail("something was downloaded"))
     with pytest.raises(TrustError, match=r"not allowed here"):
         asked.pin("m", 1, cache, TrustPolicy(allowed_sources=("s3://models",)))
 

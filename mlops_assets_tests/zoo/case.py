@@ -80,6 +80,8 @@ class Case:
         Part of the fast tests.
     settings
         Of `ExplainConfig`, where they are not the defaults.
+    native_libraries
+        Its file cannot be checked, and is loaded all the same.
     """
 
     name: str
@@ -93,3 +95,4 @@ class Case:
     tolerance: float | None = None
     quick: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
+    native_libraries: bool = False

@@ -210,6 +210,16 @@ SHAPES = (
         rows=partial(numbers, missing=True, columns=7),
     ),
     case(
+        "depthwise, missing, several labels",
+        boosters.ONE_AGAINST_ALL,
+        "log-odds",
+        CatBoostClassifier,
+        "labels",
+        {"grow_policy": "Depthwise", "loss_function": "MultiLogloss"},
+        rows=partial(numbers, missing=True, columns=7),
+        own=False,
+    ),
+    case(
         "leaf-wise, one against all",
         boosters.ONE_AGAINST_ALL,
         "log-odds",
@@ -356,7 +366,15 @@ WRAPPED = (
         outcome="refused",
         reason="CatBoost takes no missing category",
     ),
-    Case("CatBoost texts", LIBRARY, boosters.TEXTS, texts, explainer=NATIVE, space="log-odds"),
+    Case(
+        "CatBoost texts",
+        LIBRARY,
+        boosters.TEXTS,
+        texts,
+        explainer=NATIVE,
+        space="log-odds",
+        native_libraries=True,
+    ),
 )
 
 CASES: tuple[Case, ...] = (*REGRESSIONS, *CLASSES, *SHAPES, *TABLES, *WRAPPED)

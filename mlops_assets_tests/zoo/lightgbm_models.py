@@ -9,8 +9,10 @@ import numpy as np
 import pandas as pd
 from lightgbm import LGBMClassifier, LGBMRanker, LGBMRegressor
 from numpy.typing import NDArray
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
 from sklearn.model_selection import GridSearchCV
+from sklearn.multioutput import MultiOutputRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -409,6 +411,22 @@ def behind(search: bool = False, scaled: bool = False) -> Fitted:
     )
 
 
+def part_of(wrap: Callable[[Any], Any], kind: str) -> Fitted:
+    """Categories that a model made of several models hands to its boosters."""
+    rows = categories("text", "whole")
+    known = target_of(rows, "number")
+    labels = np.column_stack([known, -known]) if kind == "numbers" else target_of(rows, kind)
+    model = wrap((LGBMClassifier if kind == "binary" else LGBMRegressor)(**{**FEW, **GROUPED})).fit(rows, labels)
+
+    def margin(asked: pd.DataFrame) -> NDArray[np.float64]:
+        if kind != "binary":
+            return np.asarray(model.predict(asked), np.float64).reshape(len(asked), -1)
+        probability = model.predict_proba(asked)
+        return np.asarray(np.log(probability[:, 1:] / probability[:, :1]))
+
+    return Fitted(model, rows, margin=margin)
+
+
 def linear_leaves() -> Fitted:
     """Linear models in the leaves: no sum of constants, so no path-dependent values."""
     rows = numbers(columns=7)
@@ -460,6 +478,22 @@ WRAPPED = (
         partial(behind, search=True),
         explainer="TreeExplainer",
         space="identity",
+    ),
+    Case(
+        "LightGBM categories in several regressions",
+        LIBRARY,
+        boosters.CATEGORIES,
+        partial(part_of, MultiOutputRegressor, "numbers"),
+        explainer="SumExplainer",
+        space="identity",
+    ),
+    Case(
+        "LightGBM categories in one sigmoid",
+        LIBRARY,
+        boosters.CATEGORIES,
+        partial(part_of, lambda model: CalibratedClassifierCV(model, ensemble=False, cv=2), "binary"),
+        explainer="SumExplainer",
+        space="log-odds",
     ),
     Case(
         "LightGBM train, best iteration",

@@ -124,7 +124,7 @@ def _named(column: pd.Series) -> pd.Series:
 
 
 def _explain(case: Case, fitted: Fitted, asked: pd.DataFrame, model: Path, result: Result, problems: list[str]) -> None:
-    settings = DirectSettings(missing="allow", allow_pickle=True, workers=1)
+    settings = DirectSettings(missing="allow", allow_pickle=True, native_libraries=case.native_libraries, workers=1)
     table = open_table(pa.Table.from_pandas(as_signed(asked), preserve_index=False), settings)
     pinned = open_model(str(model), settings)
     with accept_rows(pinned, table, settings) as accepted:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from catboost import CatBoostRegressor
 from lightgbm import LGBMRegressor
 from sklearn import ensemble as e
 from sklearn import linear_model as l
@@ -227,6 +228,9 @@ CASES: tuple[Case, ...] = (
          lambda model, judged, asked: forest(model.regressor_, judged)),
     case("target as it is, Poisson boosting", TARGETS, "log",
          TransformedTargetRegressor(e.HistGradientBoostingRegressor(loss="poisson", max_iter=3)), "count", "log"),
+    case("target in tens, Poisson regression", TARGETS, "log",
+         TransformedTargetRegressor(l.PoissonRegressor(), func=lambda y: y / 10, inverse_func=lambda y: y * 10),
+         "count", "log"),
     sampled("root of the target", NO_SUM, "identity",
             "its target is transformed back by square, which is neither linear nor an exponential",
             TransformedTargetRegressor(REGRESSOR(), func=np.sqrt, inverse_func=np.square), "positive", "predict"),
@@ -262,6 +266,9 @@ CASES: tuple[Case, ...] = (
     sampled("several sigmoids", NO_SUM, "probability",
             "it averages the probabilities of 3 calibrated classifiers, each of them a sigmoid of a sum",
             CalibratedClassifierCV(LinearSVC(random_state=0), cv=3), "binary", "predict_proba"),
+    sampled("several isotonic calibrations", NO_SUM, "probability",
+            "its calibration (isotonic, 2 classes) makes no link of a sum",
+            CalibratedClassifierCV(LinearSVC(random_state=0), method="isotonic", cv=3), "binary", "predict_proba"),
     sampled("isotonic calibration", NO_SUM, "probability",
             "its calibration (isotonic, 2 classes) makes no link of a sum",
             CalibratedClassifierCV(LinearSVC(random_state=0), method="isotonic", ensemble=False), "binary",
@@ -342,9 +349,13 @@ CASES: tuple[Case, ...] = (
          e.VotingRegressor([("xgboost", XGBRegressor(n_estimators=3, max_depth=3)),
                             ("lightgbm", LGBMRegressor(n_estimators=3, verbose=-1)),
                             ("histogram", BOOSTING())]), "number", "predict"),
+    case("voting regression of CatBoost and a linear booster", AVERAGES, "identity",
+         e.VotingRegressor([("linear", XGBRegressor(n_estimators=3, booster="gblinear")),
+                            ("catboost", CatBoostRegressor(iterations=3, depth=3, verbose=0,
+                                                           allow_writing_files=False))]), "number", "predict"),
     case("a constant", "dummies", "identity", DummyRegressor(), "number", "predict"),
     case("the classes' shares", "dummies", "probability", DummyClassifier(), "classes", "predict_proba"),
-    sampled("chain of classifiers", NO_SUM, "probability", "each of its parts takes the labels of earlier parts",
+    sampled("chain of classifiers", NO_SUM, "probability", "each of its parts takes the predictions of earlier parts",
             mo.ClassifierChain(l.LogisticRegression()), "labels", "predict_proba"),
     sampled("nearest neighbours, labels", OTHERS, "probability", "KNeighborsClassifier is not made of trees",
             KNeighborsClassifier(), "labels", "predict_proba"),

@@ -129,5 +129,6 @@ CASES: tuple[Case, ...] = (
     bayes("complement naive Bayes", "log-odds", b.ComplementNB(), "binary", _counts),
     Case("naive Bayes of one class", LIBRARY, BAYES, partial(fit, b.GaussianNB(), "one class", "predict_proba"),
          "exact", "SumExplainer", "probability"),
+    bayes("categorical naive Bayes", "log-odds", b.CategoricalNB(), "binary", _counts),
     bayes("Bernoulli naive Bayes", "softmax margin", b.BernoulliNB(), "classes"),
 )  # fmt: skip

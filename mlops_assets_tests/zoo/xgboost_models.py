@@ -380,6 +380,17 @@ LINEAR = (
         booster=True,
         rows=SEVEN,
     ),
+    case(
+        "linear, softmax, Booster",
+        boosters.LINEAR,
+        "softmax margin",
+        XGBClassifier,
+        "class codes",
+        {"booster": "gblinear", "objective": "multi:softmax"},
+        own=False,
+        explainer="LinearExplainer",
+        booster=True,
+    ),
 )
 
 CODED: Mapping[str, Any] = {"enable_categorical": True}

@@ -9,7 +9,7 @@ from mlops_assets.explain.decisions import Decision, label_places
 from mlops_assets.explain.explainers.answer_numbers import is_numeric, to_floats
 from mlops_assets.explain.explainers.decision_rule import read_decision
 from mlops_assets.explain.explainers.explainer import Explainer, ExplanationSubject
-from mlops_assets.explain.explainers.response import to_fitted_columns
+from mlops_assets.explain.explainers.fitted_rows import to_fitted_columns
 from mlops_assets.explain.spaces import to_response_scale
 from mlops_assets.models.answers import read_answer
 from mlops_assets.trees.arrays import Floats, Space
@@ -45,6 +45,19 @@ def settle_space(claimed: Space, additive: Floats, expected: Floats, response: S
     return "identity" if not links and _agrees(additive, expected) else claimed
 
 
+def name_outputs(subject: ExplanationSubject, space: Space, width: int) -> tuple[str, ...]:
+    """The outputs of an explainer that adds up `width` numbers per row in `space`.
+
+    A Booster answers with numbers of which nothing but its objective says that they are of classes. It knows no labels:
+    the positive class is 1, several are numbered.
+    """
+    response = subject.response
+    unnamed = response.classes is None and response.space == "identity"
+    if unnamed and space in ("log-odds", "softmax margin", "probability"):
+        return ("1",) if width == 1 else tuple(str(place) for place in range(width))
+    return response.outputs
+
+
 def _agrees(numbers: Floats, expected: Floats) -> bool:
     return numbers.shape == expected.shape and _gap(numbers, expected) <= _RELATIVE
 
@@ -64,6 +77,8 @@ def find_disagreement(explainer: Explainer, subject: ExplanationSubject, rows: "
     with walk_quickly():
         explanation = explainer.explain(rows)
     additive = explanation.base + explanation.values.sum(axis=1)
+    if additive.shape[1] != len(explainer.outputs):
+        return f"it has {additive.shape[1]} outputs, of which {len(explainer.outputs)} have a name"
     if explainer.space == "margin" and subject.response.space != "margin":
         own = explainer.own_margin(rows)
         if own is not None:

@@ -46,9 +46,12 @@ def is_numeric(column: pa.Array) -> bool:
 
 
 def to_floats(columns: Mapping[str, pa.Array]) -> Floats:
-    """(n, columns) of numeric columns, float64; null is NaN."""
+    """(n, columns) of numeric columns, float64; null is NaN. Whole numbers beyond 2**53 are rounded."""
     return np.column_stack(
-        [np.asarray(pc.cast(column, pa.float64()).to_numpy(zero_copy_only=False)) for column in columns.values()]
+        [
+            np.asarray(pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False))
+            for column in columns.values()
+        ]
     )
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +18,8 @@ from mlops_assets.explain.explainers.model_importance import read_model_importan
 from mlops_assets.explain.explainers.multi_output import read_special_response
 from mlops_assets.explain.explainers.native import NativeExplainer
 from mlops_assets.explain.explainers.permutation import EXACT_FEATURES, PermutationExplainer
-from mlops_assets.explain.explainers.response import class_output_names, read_response
+from mlops_assets.explain.explainers.read_response import read_response
+from mlops_assets.explain.explainers.response import class_output_names
 from mlops_assets.explain.explainers.sampling import draw_positions
 from mlops_assets.explain.explainers.sum import SumExplainer
 from mlops_assets.explain.explainers.trees import TreeExplainer
@@ -27,7 +27,7 @@ from mlops_assets.explain.labels import label_type
 from mlops_assets.explain.spaces import SPACES
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.models.prediction_failure import call_model, describe_place
-from mlops_assets.strategies import build_strategy, by_kind
+from mlops_assets.strategies import by_kind, find_strategy
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -121,16 +121,16 @@ def choose_explainer(
 def _asked_for(kind: str, subject: ExplanationSubject) -> Explainer:
     # As a variable, because mypy takes a literal abstract class for one to be called (mypy issue 4717).
     base: type[Explainer] = Explainer
-    exact = next((each for each in _EXACT if kind == each.KIND), None)
+    chosen = find_strategy(base, KINDS, kind)
     failures: list[str] = []
-    for candidate in [subject] if exact is None else _with_estimators(subject):
+    cause: BaseException | None = None
+    for candidate in _with_estimators(subject) if chosen in _EXACT else [subject]:
         try:
-            settings = {"KIND": kind, "subject": candidate}
-            make = partial(build_strategy, base, KINDS, settings) if exact is None else partial(exact, candidate)
-            explainer = call_model(make, _failed)
+            explainer = _make(chosen, candidate)
             difference = _find_disagreement(explainer, subject) if isinstance(explainer, _EXACT) else None
         except NotApplicableError as error:
             failures.append(f"{kind} cannot explain this model: {error.what}")
+            cause = error
             continue
         if difference is None:
             explainer.reason = f"asked for by explain.KIND; {explainer.reason}"
@@ -140,7 +140,7 @@ def _asked_for(kind: str, subject: ExplanationSubject) -> Explainer:
         "; ".join(dict.fromkeys(failures)),
         where=subject.model.reference.uri,
         fix="Leave explain.KIND out to have one chosen",
-    )
+    ) from cause
 
 
 def _first_that_fits(subject: ExplanationSubject, own_failure: str) -> Explainer:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlops_assets.errors import NotApplicableError
+from mlops_assets.models.native_input import copy_rows
 from mlops_assets.trees.input_columns import Sources
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def trace_columns(transformer: Any, rows: Any, sources: Sources) -> tuple[Any, S
         for _, step in transformer.steps:
             rows, sources = trace_columns(step, rows, sources)
         return rows, sources
-    result = transformer.transform(rows)
+    result = transformer.transform(copy_rows(rows))  # it may have copy=False
     if result.ndim == 1:
         result = result.reshape(-1, 1)
     if _is(transformer, "ColumnTransformer"):

@@ -64,9 +64,20 @@ def _bernoulli(estimator: Any) -> tuple[Functions, Floats]:
     return functions, np.asarray(estimator.class_log_prior_, np.float64)
 
 
+def _categorical(estimator: Any) -> tuple[Functions, Floats]:
+    tables = [table.T for table in estimator.feature_log_prob_]  # per column (categories, classes)
+
+    def functions(X: Floats) -> Floats:
+        codes = X.astype(np.intp).T
+        return np.stack([table[column] for table, column in zip(tables, codes, strict=True)], axis=1)
+
+    return functions, np.asarray(estimator.class_log_prior_, np.float64)
+
+
 _READERS: dict[str, Callable[[Any], tuple[Functions, Floats]]] = {
     "GaussianNB": _gaussian,
     "MultinomialNB": _multinomial,
     "ComplementNB": _complement,
     "BernoulliNB": _bernoulli,
+    "CategoricalNB": _categorical,
 }

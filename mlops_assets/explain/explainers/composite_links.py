@@ -26,8 +26,9 @@ def transformed_target(decomposer: Decomposer, asked: Question) -> PartsSum:
     affine = read_affine(back, inner.outputs)
     if affine is not None and inner.space == "identity":
         return inner.map(affine.weights, affine.constant)
-    if affine is not None and inner.space == "log" and _is_identity(affine):
-        return inner
+    factors = None if affine is None or inner.space != "log" else _factors(affine)
+    if factors is not None:
+        return inner.times(1.0, np.log(factors))
     exponential = read_exponential(back, inner.outputs) if inner.space == "identity" else None
     if exponential is not None:
         return inner.map(exponential.weights, exponential.constant, "log")
@@ -39,36 +40,39 @@ def transformed_target(decomposer: Decomposer, asked: Question) -> PartsSum:
     )
 
 
-def _is_identity(affine: Affine) -> bool:
-    return bool((affine.weights == np.eye(len(affine.constant))).all() and not affine.constant.any())
+def _factors(affine: Affine) -> Floats | None:
+    """(outputs,): the positive numbers by which each output is multiplied; None where that is not all."""
+    factors = np.diagonal(affine.weights)
+    only = (affine.weights == np.diag(factors)).all() and not affine.constant.any()
+    return factors if only and (factors > 0).all() else None
 
 
 def calibrated(decomposer: Decomposer, asked: Question) -> PartsSum:
     """The sigmoid, or the softmax at another temperature, of what one classifier decides by."""
     design, model = asked.design, asked.design.estimator
-    calibrated, method = model.calibrated_classifiers_, model.method
-    if len(calibrated) > 1:
-        raise NotApplicableError(
-            f"it averages the probabilities of {len(calibrated)} calibrated classifiers, each of them a {method} of a "
-            "sum; ensemble=False has one"
-        )
+    method, classes = model.method, len(model.classes_)
     if asked.scale == "prediction":
         raise NotApplicableError("its probabilities are no sum: they are calibrated")
-    (only,) = calibrated
-    part, classes = only.estimator, len(model.classes_)
-    has_decision = hasattr(part, "decision_function")
-    inner = decomposer.part(design, "estimator", part, "decision" if has_decision else "prediction")
-    if method == "sigmoid" and classes == 2:
-        (sigmoid,) = only.calibrators
+    first, *others = model.calibrated_classifiers_
+    has_decision = hasattr(first.estimator, "decision_function")
+    inner = decomposer.part(design, "estimator", first.estimator, "decision" if has_decision else "prediction")
+    by_sigmoid, by_temperature = method == "sigmoid" and classes == 2, method == "temperature" and has_decision
+    if not by_sigmoid and not by_temperature:
+        raise NotApplicableError(
+            f"its calibration ({method}, {classes} classes) makes no link of a sum: only a sigmoid of two classes does "
+            "so, and a temperature of a decision function"
+        )
+    if others:
+        raise NotApplicableError(
+            f"it averages the probabilities of {1 + len(others)} calibrated classifiers, each of them a {method} of a "
+            "sum; ensemble=False has one"
+        )
+    if by_sigmoid:
+        (sigmoid,) = first.calibrators
         score = inner if inner.outputs == 1 else inner.choose([1])
         return score.times(-float(sigmoid.a_), -float(sigmoid.b_), "log-odds")
-    if method == "temperature" and has_decision:
-        beta = float(only.calibrators[0].beta_)
-        return inner.times(2 * beta, 0.0, "log-odds") if classes == 2 else inner.times(beta, 0.0, "softmax margin")
-    raise NotApplicableError(
-        f"its calibration ({method}, {classes} classes) makes no link of a sum: only a sigmoid of two classes does, "
-        "and a temperature of a decision function"
-    )
+    beta = float(first.calibrators[0].beta_)
+    return inner.times(2 * beta, 0.0, "log-odds") if classes == 2 else inner.times(beta, 0.0, "softmax margin")
 
 
 def stacking(decomposer: Decomposer, asked: Question) -> PartsSum:

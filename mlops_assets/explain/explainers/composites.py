@@ -38,7 +38,7 @@ RULES: dict[str, Rule] = {
 
 REFUSED: dict[str, str] = {
     "AdaBoostRegressor": "it predicts the weighted median of its parts' predictions, which is no sum",
-    "ClassifierChain": "each of its parts takes the labels of earlier parts as columns",
+    "ClassifierChain": "each of its parts takes the predictions of earlier parts as columns",
     "OneVsOneClassifier": "it counts the votes of one classifier per pair of classes, which are no sum",
     "OutputCodeClassifier": "it looks for the nearest code among the votes of its parts, which is no sum",
 }

@@ -16,6 +16,7 @@ from mlops_assets.errors import NotApplicableError
 from mlops_assets.explain.explainers.columnwise import read_naive_bayes
 from mlops_assets.explain.explainers.design import Design, enter_pipelines
 from mlops_assets.explain.explainers.linear import linear_space, read_coefficients
+from mlops_assets.explain.explainers.linear_booster import read_linear_booster
 from mlops_assets.explain.explainers.parts import ColumnLeaf, ConstantLeaf, Leaf, PartsSum, Term, TreeLeaf
 from mlops_assets.trees.arrays import Floats, Space
 from mlops_assets.trees.errors import UnreadableTreesError
@@ -91,7 +92,7 @@ class Decomposer:
         leaf, space = self._trees(design, scale) or _constant(estimator) or self._columns(design) or (None, "identity")
         if leaf is None:
             raise NotApplicableError("it is neither trees, nor linear, nor a sum of such parts that is known here")
-        if scale == "prediction" and space != ("probability" if hasattr(estimator, "classes_") else "identity"):
+        if scale == "prediction" and space != ("probability" if _is_classifier(estimator) else "identity"):
             raise NotApplicableError(f"what it predicts is no sum: it adds up in {space}")
         single = type(estimator).__module__.startswith("xgboost")
         precision: np.dtype[np.floating] = np.dtype(np.float32 if single else np.float64)
@@ -117,6 +118,11 @@ class Decomposer:
         if bayes is not None:
             space: Space = "log-odds" if len(estimator.classes_) == 2 else "softmax margin"
             return ColumnLeaf(*bayes, self.matrix(design)), space
+        booster = read_linear_booster(estimator)
+        if booster is not None:
+            linear = _linear(booster.weights.T)
+            leaf = ColumnLeaf(lambda X: linear(booster.clean(X)), booster.intercept, self.matrix(design))
+            return leaf, booster.space
         try:
             weights, intercept = read_coefficients(estimator)
         except NotApplicableError:
@@ -164,7 +170,7 @@ def _named(name: str, estimator: Any) -> Iterator[None]:
 def _say(asked: Question, space: Space, rows: "pd.DataFrame") -> Floats | None:
     """What the estimator says of rows on the scale that is asked for; None where it has no method for it."""
     estimator, scale = asked.design.estimator, asked.scale
-    is_classifier = hasattr(estimator, "classes_")
+    is_classifier = _is_classifier(estimator)
     if scale == "decision":
         method = "decision_function"
     elif scale == "prediction":
@@ -179,6 +185,12 @@ def _say(asked: Question, space: Space, rows: "pd.DataFrame") -> Floats | None:
         answer = np.concatenate(answer, axis=1)
     answer = np.asarray(answer, np.float64)
     return answer.reshape(len(rows), -1)
+
+
+def _is_classifier(estimator: Any) -> bool:
+    """Whether it has classes: a regressor of CatBoost has a list of none."""
+    classes = getattr(estimator, "classes_", None)
+    return classes is not None and len(classes) > 0
 
 
 def _linear(weights: Floats) -> Callable[[Floats], Floats]:

@@ -11,7 +11,7 @@ from mlops_assets.errors import NotApplicableError
 from mlops_assets.explain.explainers.category_codes import as_category_codes
 from mlops_assets.explain.explainers.column_sources import check_sources, trace_columns
 from mlops_assets.explain.explainers.explainer import ExplanationSubject
-from mlops_assets.explain.explainers.response import to_fitted_columns
+from mlops_assets.explain.explainers.fitted_rows import to_fitted_columns
 from mlops_assets.models.booster_categories import to_codes
 from mlops_assets.models.column_names import match_names
 from mlops_assets.models.native_input import floats_of

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 
 from mlops_assets.errors import NotApplicableError
-from mlops_assets.explain.explainers.agreement import settle_space
+from mlops_assets.explain.explainers.agreement import name_outputs, settle_space
 from mlops_assets.explain.explainers.design import Design, read_design
 from mlops_assets.explain.explainers.explainer import Explainer, Explanation, ExplanationSubject
 from mlops_assets.explain.explainers.library_margins import ask_margin
@@ -52,7 +52,8 @@ class LinearExplainer(Explainer):
         else:
             weights, intercept = self._booster.weights, self._booster.intercept
             self.space, self.precision = self._settled(self._booster, subject), np.dtype(np.float32)
-        self.features, self.outputs = subject.features, subject.response.outputs
+        self.features = subject.features
+        self.outputs = name_outputs(subject, self.space, len(weights))
         if weights.shape != (len(self.outputs), len(self._design.sources)):
             raise NotApplicableError(
                 f"its coefficients have the shape {weights.shape} for {len(self.outputs)} outputs and"

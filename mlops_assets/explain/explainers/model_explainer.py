@@ -114,7 +114,7 @@ class ModelExplainer(Explainer):
         # Numbered otherwise than from 0, so that an index that is lost does not look like the inputs'.
         rows = rows.set_axis(range(_FIRST_LABEL, _FIRST_LABEL + len(rows)))
         answer, base = call_model(
-            lambda: read_own_answer(self._model.explain_samples(rows), len(rows), self.outputs), self._failure
+            lambda: read_own_answer(self._model.explain_samples(rows.copy()), len(rows), self.outputs), self._failure
         )
         frames = answer if isinstance(answer, list) else []
         index_lost = any(not _has_index_of(frame, rows) for frame in frames)
@@ -136,7 +136,7 @@ class ModelExplainer(Explainer):
     def _own_base(self, rows: "pd.DataFrame") -> Any:
         def ask() -> Any:
             base = getattr(self._model, "explain_base", None)
-            return np.reshape(base(rows), (len(rows), -1)) if callable(base) else base
+            return np.reshape(base(rows.copy()), (len(rows), -1)) if callable(base) else base
 
         return call_model(ask, partial(self._failure, name="explain_base"))
 
@@ -190,11 +190,13 @@ class ModelExplainer(Explainer):
         missing = [name for name in names if name not in answer.columns]
         wanted = set(names)
         unknown = [str(name) for name in answer.columns if name not in wanted]
-        if missing or unknown or not answer.columns.is_unique:
+        twice = [str(name) for name in answer.columns[answer.columns.duplicated()]]
+        if missing or unknown or twice:
+            wrong = [f"have several columns called {', '.join(dict.fromkeys(twice))}"] * bool(twice)
+            if missing or unknown:
+                wrong.append(f"lack the columns {missing[:20]} and have the unknown columns {unknown[:20]}")
             raise ExplanationError(
-                f"The attributions lack the columns {missing[:20]} and have the unknown columns {unknown[:20]}"
-                + (f"; {self._why_not}" if self._why_not else "")
-                + ("" if answer.columns.is_unique else "; two columns have one name"),
+                f"The attributions {' and '.join(wrong)}" + (f"; {self._why_not}" if self._why_not and unknown else ""),
                 where=self._where,
                 fix="Return one column per input column, and optionally base_value",
             )
@@ -227,7 +229,14 @@ class ModelExplainer(Explainer):
         if values.dtype == object and all(isinstance(value, int | float | np.number) for value in values.flat):
             values = values.astype(np.float64)
         if values.dtype.kind not in "biuf":
-            raise ExplanationError(f"The attributions are {values.dtype}, not numbers", where=self._where)
+            kinds = {type(value).__name__ for value in values.ravel().tolist()}
+            raise ExplanationError(
+                f"explain_samples() returned a single {', '.join(kinds)}"
+                if values.ndim == 0
+                else f"The attributions hold {' and '.join(sorted(kinds))}, not numbers alone",
+                where=self._where,
+                fix="Return one number per row and input column",
+            )
         values = values.astype(np.float64)
         if names and not np.isfinite(values).all():
             bad = sorted({names[place] for place in np.nonzero(~np.isfinite(values))[1].tolist()})

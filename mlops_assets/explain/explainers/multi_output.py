@@ -7,7 +7,8 @@ import numpy as np
 
 from mlops_assets.errors import ExplanationError
 from mlops_assets.explain.explainers.design import last_estimator
-from mlops_assets.explain.explainers.response import Response, to_fitted_columns
+from mlops_assets.explain.explainers.fitted_rows import to_fitted_columns
+from mlops_assets.explain.explainers.response import Response
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.trees.arrays import Floats
 from mlops_assets.trees.read_sklearn_ensembles import inlier_path_length, path_length

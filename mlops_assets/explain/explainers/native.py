@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 
 from mlops_assets.errors import NotApplicableError
-from mlops_assets.explain.explainers.agreement import settle_space
+from mlops_assets.explain.explainers.agreement import name_outputs, settle_space
 from mlops_assets.explain.explainers.design import Design, read_design
 from mlops_assets.explain.explainers.explainer import Explainer, Explanation, ExplanationSubject
 from mlops_assets.explain.explainers.library_margins import (
@@ -39,6 +39,8 @@ class NativeExplainer(Explainer):
         self._design: Design = read_design(subject)
         estimator = self._design.estimator
         library = type(estimator).__module__.partition(".")[0]
+        if subject.config.mode == "interventional":
+            raise NotApplicableError("its library's contributions are path dependent only")
         if library not in _ASK:
             raise NotApplicableError(f"{type(estimator).__name__} computes no exact contributions itself")
         if library == "catboost" and counts_given_rows(estimator):
@@ -47,8 +49,10 @@ class NativeExplainer(Explainer):
                 "beside other rows"
             )
         self._contributions = _ASK[library]
-        self.features, self.outputs = subject.features, subject.response.outputs
-        self.space = self._settled(_SPACE_OF[library](estimator), subject)
+        self.features = subject.features
+        margin = self.own_margin(subject.background.head(_SPACE_ROWS))
+        self.space = self._settled(_SPACE_OF[library](estimator), margin, subject)
+        self.outputs = name_outputs(subject, self.space, margin.shape[1])
         if library == "xgboost":
             self.precision = np.dtype(np.float32)
         self.rows_per_call = max(64, _CELLS // max(1, len(self._design.sources) * len(self.outputs)))
@@ -59,9 +63,9 @@ class NativeExplainer(Explainer):
             }
         self.reason = f"{type(estimator).__name__} computes its exact contributions itself"
 
-    def _settled(self, claimed: Space, subject: ExplanationSubject) -> Space:
-        rows = subject.background.head(_SPACE_ROWS)
-        return settle_space(claimed, self.own_margin(rows), subject.response.of(rows), subject.response.space)
+    def _settled(self, claimed: Space, margin: Floats, subject: ExplanationSubject) -> Space:
+        answers = subject.response.of(subject.background.head(_SPACE_ROWS))
+        return settle_space(claimed, margin, answers, subject.response.space)
 
     def predict(self, inputs: "pd.DataFrame") -> Floats:
         if not len(inputs):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 
 from mlops_assets.errors import NotApplicableError
-from mlops_assets.explain.explainers.agreement import settle_space
+from mlops_assets.explain.explainers.agreement import name_outputs, settle_space
 from mlops_assets.explain.explainers.design import Design, read_design
 from mlops_assets.explain.explainers.explainer import Explainer, Explanation, ExplanationSubject
 from mlops_assets.explain.explainers.library_margins import ask_margin
@@ -53,14 +53,10 @@ class TreeExplainer(Explainer):
             self._interventional = ShapTrees(estimator, probe)
             # shap computes these: results of one of its releases are not those of another.
             self.variant = f"shap {version('shap')}"
-        self.features, self.outputs = subject.features, subject.response.outputs
+        self.features = subject.features
         width = len(self._trees.outputs)
         self.space = self._settled(subject, probe)
-        # A Booster answers with numbers of which nothing but its objective says that they are of classes.
-        unnamed = subject.response.classes is None and subject.response.space == "identity"
-        if unnamed and self.space in ("log-odds", "softmax margin", "probability"):
-            # A Booster knows no labels: the positive class is 1, several are numbered.
-            self.outputs = ("1",) if width == 1 else tuple(str(place) for place in range(width))
+        self.outputs = name_outputs(subject, self.space, width)
         # Forests hold both classes of a binary output; the positive one is explained.
         self._chosen: slice | list[int] | None = None
         if width == 2 and len(self.outputs) == 1:

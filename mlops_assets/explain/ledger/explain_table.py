@@ -21,7 +21,8 @@ from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.explain.ledger.selection import Selection
 from mlops_assets.explain.ledger.work import ExplainWork
 from mlops_assets.models.loaded_model import LoadedModel
-from mlops_assets.storage.location import Location, translate_os_errors
+from mlops_assets.storage.location import Location
+from mlops_assets.storage.os_errors import translate_os_errors
 
 CODE_VERSION = "2"
 """Part of the data version of a ledger, and Dagster's code version of its asset."""

@@ -151,6 +151,7 @@ def explain_rows(
         part = rows.slice(start, explainer.rows_per_call)
         with rows_in_errors(part, row_key):
             explanation = call_model(partial(explainer.explain, to_frame(part)), partial(_failure, explainer, part))
+            _require_shapes(explanation, explainer, part.num_rows)
         ledger = _ledger(part, explanation, explainer, row_key, reference)
         if selection.row_filter is not None:
             ledger = ledger.filter(selection.row_filter.mask(_filter_columns(part, ledger, explainer, row_key)))
@@ -159,13 +160,28 @@ def explain_rows(
 
 
 def _failure(explainer: Explainer, rows: pa.RecordBatch, error: BaseException) -> ExplanationError:
+    is_last = explainer.KIND == "PermutationExplainer"
+    other = "" if is_last else "; `explain: {KIND: PermutationExplainer}` needs nothing but predictions"
     return ExplanationError(
         f"{explainer.KIND} failed to explain {rows.num_rows} rows {name_failure(error)}",
         where="sample_explanations",
-        fix=advise(error)
-        or "Read the library's own message, the cause in the event log; `explain: {KIND: PermutationExplainer}` needs "
-        "nothing but predictions",
+        fix=advise(error) or "Read the library's own message, the cause in the event log" + other,
     )
+
+
+def _require_shapes(explanation: Explanation, explainer: Explainer, rows: int) -> None:
+    """An explainer may be anybody's."""
+    features, outputs = len(explainer.features), len(explainer.outputs)
+    expected = {"values": (rows, features, outputs), "base": (rows, outputs), "prediction": (rows, outputs)}
+    for name, shape in expected.items():
+        found = np.shape(getattr(explanation, name))
+        if found != shape:
+            raise ExplanationError(
+                f"{explainer.KIND} gives {name} of the shape {found} for {rows} rows, {features} features and "
+                f"{outputs} outputs",
+                where="sample_explanations",
+                fix=f"Return {name} of the shape {shape} from explain(), or name other features or outputs",
+            )
 
 
 def _ledger(

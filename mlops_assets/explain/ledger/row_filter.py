@@ -24,6 +24,10 @@ _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
 # Texts first, so that a backtick inside one is left alone.
 _QUOTED = re.compile(r"""('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|`([^`]+)`""")
 
+_MOST_CHARACTERS, _MOST_TERMS, _DEEPEST = 100_000, 2_000, 50
+"""Of a filter: what its parser and Arrow hold without trouble, and a person can still read."""
+_GREATEST_INTEGER = 2**64 - 1
+
 Columns = Mapping[str, pa.Array]
 
 
@@ -41,18 +45,26 @@ class RowFilter:
     Raises
     ------
     ConfigurationError
-        It is not an expression, or contains anything but comparisons, ``and``, ``or``, ``not``, columns and literals.
+        It is not an expression, contains anything but comparisons, ``and``, ``or``, ``not``, columns and literals, or
+        is beyond a limit: 100,000 characters, 2,000 terms, 50 levels of parentheses and ``not``, integers of 64 bits.
     """
 
     def __init__(self, text: str) -> None:
         self.text = text
+        _check_size(text)
         self._quoted: dict[str, str] = {}
         try:
             tree = ast.parse(_QUOTED.sub(self._hide, text).strip(), mode="eval")
+        except RecursionError as error:
+            raise _too_much(f"more than {_DEEPEST} levels of parentheses and `not`") from error
+        except MemoryError as error:
+            # What CPython's parser says of an expression that is nested too deep.
+            raise _too_much(f"more than {_DEEPEST} levels of parentheses and `not`") from error
         except (SyntaxError, ValueError) as error:
             raise ConfigurationError(
                 f"The row filter is no expression ({error.args[0]})", where=_WHERE, fix=f"Write {_ALLOWED}"
             ) from error
+        _check_shape(tree.body)
         self.columns: frozenset[str] = frozenset(
             self._name(node) for node in ast.walk(tree) if isinstance(node, ast.Name)
         )
@@ -151,7 +163,9 @@ class RowFilter:
             one, other = self._operand(left, columns, right), self._operand(right, columns, left)
             one, other = _typed(one, other), _typed(other, one)
             return _column(_COMPARISONS[type(operator)](one, other), rows)
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
+        except OverflowError as error:
+            raise _too_large() from error
+        except (pa.ArrowException, TypeError, ValueError) as error:
             raise ConfigurationError(
                 f"The row filter compares a column with something of another type: {ast.unparse(left)} with"
                 f" {ast.unparse(right)}",
@@ -160,13 +174,74 @@ class RowFilter:
             ) from error
 
     def _operand(self, node: ast.expr, columns: Columns, other: ast.expr | None = None) -> Any:
-        return columns[self._name(node)] if isinstance(node, ast.Name) else pa.scalar(self._literal_for(other, node))
+        if isinstance(node, ast.Name):
+            return columns[self._name(node)]
+        value = self._literal_for(other, node)
+        kind = columns[self._name(other)].type if isinstance(other, ast.Name) else None
+        return pa.scalar(value, kind if _is_unsigned(kind, value) else None)
 
     def _literal_for(self, column: ast.expr | None, node: ast.expr) -> Any:
         """A literal as the column has it: outputs are names, and a class label is written as text or as it is."""
         value = _literal(node)
         named = isinstance(column, ast.Name) and self._name(column) == OUTPUT and value is not None
         return str(value) if named else value
+
+
+def _check_size(text: str) -> None:
+    """Refuse before it is parsed what a parser may not survive."""
+    if len(text) > _MOST_CHARACTERS:
+        raise _too_much(f"{len(text)} characters; {_MOST_CHARACTERS} is the most")
+    outside = re.sub(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|`[^`]*`""", "", text)
+    if re.search(r"\d{4000}", outside):
+        raise _too_large()
+    depth = deepest = 0
+    for character in outside:
+        depth += (character in "([{") - (character in ")]}")
+        deepest = max(deepest, depth)
+    if deepest > _DEEPEST or max(map(len, re.findall(r"(?:\bnot\b\s*|[-+~]\s*)+", outside)), default=0) > 5 * _DEEPEST:
+        raise _too_much(f"more than {_DEEPEST} levels of parentheses, signs and `not`")
+
+
+def _check_shape(root: ast.expr) -> None:
+    """Refuse what is too deep or too long to be evaluated; without recursion, as it may be deep."""
+    terms, level = 0, [root]
+    for _ in range(_DEEPEST + 3):
+        if not level:
+            return
+        terms += sum(isinstance(node, ast.Compare | ast.Constant | ast.Name) for node in level)
+        if terms > 3 * _MOST_TERMS:
+            raise _too_much(f"more than {_MOST_TERMS} terms")
+        for node in level:
+            _check_number(node)
+        level = [child for node in level for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]
+    if level:
+        raise _too_much(f"more than {_DEEPEST} levels of parentheses and `not`")
+
+
+def _check_number(node: ast.expr) -> None:
+    value = node.value if isinstance(node, ast.Constant) else None
+    if isinstance(value, int) and value > _GREATEST_INTEGER:
+        raise _too_large()
+    if isinstance(value, str) and not value.isprintable() and any(0xD800 <= ord(each) <= 0xDFFF for each in value):
+        raise ConfigurationError(
+            "The row filter holds half of a surrogate pair, which no text can hold", where=_WHERE, fix="Correct it"
+        )
+
+
+def _too_large() -> ConfigurationError:
+    return ConfigurationError(
+        "The row filter holds an integer that no column can hold",
+        where=_WHERE,
+        fix="Write one of 64 bits, or a fraction such as 1e30",
+    )
+
+
+def _too_much(what: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"The row filter is too long: {what}",
+        where=_WHERE,
+        fix="Write a shorter one: `column in (1, 2, 3)` in place of many comparisons joined by or",
+    )
 
 
 def _literal(node: ast.expr) -> Any:
@@ -178,6 +253,11 @@ def _literal(node: ast.expr) -> Any:
     elif isinstance(node, ast.Constant) and (node.value is None or isinstance(node.value, int | float | str)):
         return node.value
     raise _refused(node)
+
+
+def _is_unsigned(kind: pa.DataType | None, value: object) -> bool:
+    """Whether a literal is an integer of a column's own type that Arrow would not find by itself."""
+    return kind == pa.uint64() and isinstance(value, int) and not isinstance(value, bool) and value >= 2**63
 
 
 def _typed(value: Any, other: Any) -> Any:

@@ -40,7 +40,7 @@ class ExplainWork(Work):
     """
 
     noun: ClassVar[str] = "explanations"
-    RESULT_VERSION: ClassVar[int] = 4
+    RESULT_VERSION: ClassVar[int] = 5
 
     model: LoadedModel
     signature: str

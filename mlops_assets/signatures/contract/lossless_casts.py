@@ -6,6 +6,7 @@ and a NaN on its way to a type that has none, is null in the result. No result d
 
 from collections.abc import Callable
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -100,6 +101,7 @@ def _same_family(values: pa.Array, target: pa.DataType) -> CastResult:
     return pc.cast(values, target), {}
 
 
+@lru_cache(maxsize=64)
 def integer_limits(target: pa.DataType) -> tuple[int, int]:
     """The integers that `target` holds exactly and all of them: its range, or ±2^53, 2^24, 2^11 for floats."""
     if pat.is_integer(target):

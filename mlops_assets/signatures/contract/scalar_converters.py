@@ -11,7 +11,7 @@ import pyarrow.types as pat
 from mlops_assets.signatures.contract.arrow_types import ConversionKind, arrow_type_of, conversion, family_of
 from mlops_assets.signatures.contract.lossless_casts import CastResult, cast_checked, missing_mask, to_mask, unwrap
 from mlops_assets.signatures.contract.rejection_reasons import Reason, any_failure, merge_failures
-from mlops_assets.signatures.contract.text_parsing import empty_as_missing, parse_iso, parse_text
+from mlops_assets.signatures.contract.text_parsing import parse_csv_text, parse_iso
 
 Convert = Callable[[pa.Array], CastResult]
 
@@ -78,7 +78,7 @@ def scalar_converter(source: pa.DataType, target: pa.DataType, nullable: bool, r
     def convert(values: pa.Array) -> CastResult:
         values = unwrap(values)
         if reads_text:
-            cast, failures = parse_text(empty_as_missing(values), target)
+            cast, failures = parse_csv_text(values, target)
         elif how is ConversionKind.ISO:
             cast, failures = parse_iso(values)
         else:

@@ -58,6 +58,12 @@ def parse_text(values: pa.Array, target: pa.DataType) -> CastResult:
     return _parse_float(values, target)
 
 
+def parse_csv_text(values: pa.Array, target: pa.DataType) -> CastResult:
+    """`parse_text` of cells in which ``""`` is a missing value as well."""
+    numbers = _cast_small_numbers(values, target) if pat.is_string(values.type) else None
+    return (numbers, {}) if numbers is not None else parse_text(empty_as_missing(values), target)
+
+
 def _parse_boolean(values: pa.Array) -> CastResult:
     words = pc.utf8_lower(values)
     unknown = to_mask(pc.invert(pc.is_in(words, pa.array(["true", "false"])))) & to_mask(values.is_valid())
@@ -85,18 +91,28 @@ def _parse_long(values: pa.Array) -> CastResult:
     return parsed, {Reason.NOT_PARSEABLE: unknown, Reason.OUT_OF_RANGE: beyond}
 
 
+def _cast_small_numbers(values: pa.Array, target: pa.DataType) -> pa.Array | None:
+    """Text as float32 or float64, where each value is a number that needs no second look; else None.
+
+    NaN, infinities (1e999 among them), large integers and empty text need one.
+    """
+    if not (pat.is_float64(target) or pat.is_float32(target)):
+        return None
+    try:
+        numbers = pc.cast(values, target)
+    except pa.ArrowInvalid:
+        return None
+    _, high = integer_limits(target)
+    magnitude = np.abs(to_numpy(numbers, 0))
+    return numbers if bool((magnitude < high).all()) else None
+
+
 def _parse_float(values: pa.Array, target: pa.DataType) -> CastResult:
+    numbers = _cast_small_numbers(values, target)
+    if numbers is not None:
+        return numbers, {}
     reader = pa.float32() if pat.is_float32(target) else pa.float64()
     _, high = integer_limits(target)
-    try:
-        numbers = pc.cast(values, reader)
-    except pa.ArrowInvalid:
-        numbers = None
-    # Small finite numbers need no second look; NaN, infinities (1e999 among them) and large integers do.
-    if numbers is not None and not pat.is_float16(target):
-        magnitude = np.abs(to_numpy(numbers, 0))
-        if bool((magnitude < high).all()):
-            return numbers, {}
     present = to_mask(values.is_valid())
     infinite = to_mask(pc.match_substring_regex(values, _INFINITY))
     absent = to_mask(pc.match_substring_regex(values, _NAN))

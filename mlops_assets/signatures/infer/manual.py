@@ -54,7 +54,9 @@ def signature_from_text(text: str, where: str | None = None) -> "ModelSignature"
     """
     import yaml
 
-    class Loader(yaml.SafeLoader):
+    from mlops_assets.plain_yaml import PlainLoader
+
+    class Loader(PlainLoader):
         """YAML's own loader lets the last of two equal keys win."""
 
     def mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Any, Any]:
@@ -73,6 +75,11 @@ def signature_from_text(text: str, where: str | None = None) -> "ModelSignature"
         place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         problem = getattr(error, "problem", error)
         raise SignatureError(f"The signature is not YAML: {problem}{place}", where=where) from error
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
+        # PyYAML's constructors raise whatever int(), datetime() and their like do.
+        raise SignatureError(
+            f"The signature is not YAML that can be read: {type(error).__name__}", where=where
+        ) from error
     return signature_from_dict(content, where)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from pyarrow import fs as arrow_fs
 
 from mlops_assets.errors import ConcurrentRunError, ConfigurationError, MissingExtraError, TableError
+from mlops_assets.redaction.errors import redact_chain
 from mlops_assets.storage.location import Location
 
 # fsspec's name of an option -> the name that deltalake's object store has for it.
@@ -50,7 +51,7 @@ def deltalake() -> Any:
     except ModuleNotFoundError as error:
         raise MissingExtraError(
             "Delta tables need the package deltalake", fix='Run: pip install "mlops-assets[delta]"'
-        ) from error
+        ) from redact_chain(error)
 
 
 def table_url(place: Location) -> str:
@@ -142,7 +143,7 @@ def _reason(error: Exception, place: Location) -> str:
     return text.strip().partition("\n")[0][:_MOST_OF_A_REASON]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class StoredFile(Location):
     """A file of a remote Delta table, through deltalake's own object store: fsspec's package need not be there.
 

@@ -13,7 +13,8 @@ from pyarrow import fs as arrow_fs
 from mlops_assets.arrow.plain_types import plain_batch, plain_schema
 from mlops_assets.arrow.provenance import PREFIX
 from mlops_assets.errors import TableError
-from mlops_assets.storage.location import Location, translate_os_errors
+from mlops_assets.storage.location import Location
+from mlops_assets.storage.os_errors import translate_os_errors
 from mlops_assets.tables.delta.log import commit, has_table, open_version, refers_to
 from mlops_assets.tables.delta.reader import dataset_of, table_schema_of
 from mlops_assets.tables.delta.store import file_in, table_url

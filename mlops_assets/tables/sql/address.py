@@ -4,9 +4,11 @@ import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import unquote
 
 from mlops_assets.errors import ConfigurationError, did_you_mean
+from mlops_assets.redaction.addresses import quote_user, show_address, user_part
+from mlops_assets.redaction.text import remember_address
 
 _SCHEMES = {"postgresql": "postgresql", "postgres": "postgresql", "sqlite": "sqlite", "duckdb": "duckdb"}
 
@@ -34,7 +36,8 @@ class SqlAddress:
         """The database that a URL names, as SQLAlchemy writes them.
 
         ``sqlite:///tables.db`` is relative to `base` (default: the working folder), ``sqlite:////data/tables.db`` is
-        absolute; so with ``duckdb:///``. ``postgresql://user:password@host:5432/database?sslmode=require`` is libpq's.
+        absolute; so with ``duckdb:///``. ``postgresql://user:password@host:5432/database?sslmode=require`` is libpq's;
+        a password may hold ``/``, ``#`` and ``@`` as they are.
         A driver's name (``postgresql+psycopg2``) is left out of account.
 
         Raises
@@ -51,7 +54,9 @@ class SqlAddress:
                 fix="Write postgresql://..., sqlite:///file or duckdb:///file",
             )
         if kind == "postgresql":
-            return cls(kind, f"postgresql://{rest}", _shown(urlsplit(f"postgresql://{rest}")))
+            url = f"postgresql://{rest}"
+            remember_address(url)
+            return cls(kind, quote_user(url), show_address(url))
         path = unquote(rest.partition("?")[0])
         if not path.startswith("/") or path == "/" or path == "/:memory:":
             raise ConfigurationError(
@@ -66,10 +71,5 @@ class SqlAddress:
         """Whether the URL holds a password."""
         if self.kind != "postgresql":
             return False
-        split = urlsplit(self.place)
-        return bool(split.password) or bool(re.search(r"(^|&)(password|sslpassword)=", split.query))
-
-
-def _shown(url: SplitResult) -> str:
-    place = url.netloc.rpartition("@")[2]
-    return f"postgresql://{place}{url.path}"
+        _, found, password = user_part(self.place).partition(":")
+        return bool(found and password != "@") or bool(re.search(r"[?&](ssl)?password=", self.place))

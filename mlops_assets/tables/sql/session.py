@@ -138,9 +138,16 @@ class Session(ABC):
         try:
             yield
             self.end("COMMIT")
-        except BaseException:
-            self.end("ROLLBACK")
+        except BaseException as error:
+            self._roll_back(error)
             raise
+
+    def _roll_back(self, why: BaseException) -> None:
+        """End a transaction that has failed; `why` is what is reported, whatever becomes of this."""
+        try:
+            self.end("ROLLBACK")
+        except Exception as error:  # noqa: BLE001 - the database may have ended it itself, as SQLite does on a full disk
+            why.add_note(f"The transaction could not be rolled back either ({type(error).__name__}).")
 
     def end(self, how: str) -> None:
         self.execute(how)

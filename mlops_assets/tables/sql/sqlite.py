@@ -69,6 +69,11 @@ class SqliteSession(Session):
     def rows(self, sql: str, values: Values = ()) -> list[tuple[object, ...]]:
         return self._connection.execute(sql, _bind(values)).fetchall()
 
+    def end(self, how: str) -> None:
+        # On a full disk SQLite has rolled back already, and would say that it cannot.
+        if how != "ROLLBACK" or self._connection.in_transaction:
+            self.execute(how)
+
     def begin(self, *, writing: bool) -> None:
         self._connection.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
 
@@ -153,6 +158,8 @@ class SqliteSession(Session):
         try:
             yield
         except sqlite3.Error as error:
+            if (space := _space_error(error, where)) is not None:
+                raise space from None
             raise refusal_error("SQLite refuses", where, _message_of(error)) from None
 
     def native(self, kind: pa.DataType) -> Storage | None:
@@ -179,6 +186,26 @@ class SqliteSession(Session):
         if pa.types.is_duration(kind):
             return Ticks("INTEGER", kind, pa.int64())
         return None
+
+
+def _space_error(error: sqlite3.Error, where: str) -> TableError | None:
+    """The error for a disk that is full or fails; None for any other."""
+    # The lower byte is the primary result code: https://www.sqlite.org/rescode.html
+    code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+    if code == sqlite3.SQLITE_FULL:
+        return TableError(
+            "There is no space left on the disk for the SQLite database, or the database has reached its size limit",
+            where=where,
+            fix="Free space there and in the folder for temporary files (SQLITE_TMPDIR, else TMPDIR), then run again; "
+            "the published tables are as they were",
+        )
+    if code == sqlite3.SQLITE_IOERR:
+        return TableError(
+            f"The disk of the SQLite database fails: {getattr(error, 'sqlite_errorname', 'SQLITE_IOERR')}",
+            where=where,
+            fix="Check the disk's space, its quota and its health; the published tables are as they were",
+        )
+    return None
 
 
 def _message_of(error: sqlite3.Error) -> str | None:

@@ -260,3 +260,35 @@ def test_a_killed_writer_leaves_the_table_as_it_was(address, url):
     assert pairs(address) == [(1, 1.0), (2, 1.0)]
     write(rows_of(table([3]), "v2"), Target(address, T))
     assert pairs(address) == [(3, 1.0)]
+
+
+def test_a_full_sqlite_disk_is_called_that(tmp_path, monkeypatch):
+    """SQLite has rolled back by itself, and would say that it cannot roll back."""
+    from mlops_assets.tables.sql.sqlite import SqliteSession
+
+    address = SqlAddress.parse("sqlite:///t.db", tmp_path)
+    write(rows_of(table([1, 2])), Target(address, T))
+    begin = SqliteSession.begin
+
+    def on_a_small_disk(self, *, writing: bool) -> None:
+        self.execute("PRAGMA max_page_count = 20")
+        begin(self, writing=writing)
+
+    monkeypatch.setattr(SqliteSession, "begin", on_a_small_disk)
+    many = table(list(range(50_000)), note=["x" * 50] * 50_000)
+    with pytest.raises(TableError, match=r"no space left on the disk .* Free space .* as they were"):
+        write(rows_of(many, "v2"), Target(address, T))
+    monkeypatch.undo()
+    assert back(address)["id"].to_pylist() == [1, 2]
+
+
+@each_kind
+def test_a_rollback_that_fails_does_not_hide_why(address):
+    def end_it_and_fail(session) -> None:
+        with session.transaction():
+            session.execute("ROLLBACK")
+            raise KeyError("why")
+
+    with open_session(address, writing=True) as session, pytest.raises(KeyError) as caught:
+        end_it_and_fail(session)
+    assert caught.value.args == ("why",)

@@ -1,0 +1,1 @@
+"""The one place where addresses and foreign errors become text: without the secrets in them."""

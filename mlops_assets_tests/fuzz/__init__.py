@@ -1,0 +1,1 @@
+"""Attacks that are generated: files that a stranger may have written."""
