@@ -109,3 +109,62 @@ def looked_up_in_loops(module: str) -> set[tuple[str, str]]:
 def test_no_list_of_columns_is_searched_for_every_column():
     """What that costs grows with the square of the columns: make a set or a dict before the loop."""
     assert {found for module in MODULES for found in looked_up_in_loops(module)} <= FEW
+
+
+GATE = {
+    "mlops_assets.models.artifact_process",
+    "mlops_assets.models.artifact_server",
+    "mlops_assets.models.bounded_client",
+    "mlops_assets.models.registry_connection",
+    "mlops_assets.models.registry_http",
+}
+# A user's own logging through dagster-mlflow, which is asked for by name.
+BESIDE_THE_GATE = {("mlops_assets.resources.dagster_mlflow_adapter", "mlflow.end_run")}
+CALLS_OF_MLFLOW = {
+    *("MlflowClient", "get_artifact_repository", "http_request", "call_endpoint", "register_model"),
+    *("download_artifacts", "list_artifacts", "log_artifact", "log_artifacts", "log_model_artifacts", "load_text"),
+    *("set_tracking_uri", "set_registry_uri", "start_run", "end_run", "log_model", "urlopen", "urlretrieve"),
+}
+
+
+def calls_beside_the_gate(source: str) -> set[str]:
+    """What reaches a registry, its files or another host without the limits of `mlops_assets.models`."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            module = node.module if isinstance(node, ast.ImportFrom) else None
+            names = [f"{module}.{alias.name}" if module else alias.name for alias in node.names]
+            found |= {
+                name
+                for name in names
+                if name.startswith(("mlflow.artifacts", "mlflow.tracking", "mlflow.store", "requests", "urllib3"))
+                or name.startswith(("urllib.request", "http.client", "httpx", "aiohttp", "boto3"))
+            }
+        if isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            if called.rpartition(".")[2] in CALLS_OF_MLFLOW:
+                found.add(called)
+    return found
+
+
+def test_every_call_to_a_registry_goes_through_the_gate():
+    """The registry is a peer on a network: hosts, bytes, files and time are bounded in one place."""
+    found = {
+        (module, call)
+        for module, path in MODULES.items()
+        if module not in GATE
+        for call in calls_beside_the_gate(path.read_text("utf-8"))
+    }
+    assert found == BESIDE_THE_GATE
+
+
+def test_a_call_beside_the_gate_is_noticed():
+    for source in (
+        "from mlflow.artifacts import download_artifacts",
+        "import mlflow.artifacts",
+        "MlflowClient(tracking_uri=x)",
+        "mlflow.artifacts.download_artifacts(x)",
+        "client.log_artifact(run, path)",
+        "import requests",
+    ):
+        assert calls_beside_the_gate(source), source

@@ -17,8 +17,9 @@ _CONTAINERS = frozenset({"abfs", "abfss", "b2", "r2", "wasb", "wasbs"})
 _LOGINS = frozenset({"ftp", "sftp"})
 _WITHOUT_HOST = frozenset({"dbfs", "hdfs", "mlflow-artifacts", "models", "runs", "viewfs"})
 _HOST_KEEPS_CASE = frozenset({"hdfs", "viewfs"})
-# The server decodes the path of a request; object stores take it as it is.
-_DECODED = frozenset({"http", "https", "mlflow-artifacts"})
+# It decodes the path of a request; object stores take it as it is.
+SERVED = frozenset({"http", "https", "mlflow-artifacts"})
+"""What an MLflow server serves."""
 # The address names a bucket or a volume; which server is asked is the deployment's own setting.
 _WITHOUT_PEER = frozenset({"dbfs", "file", "gs", "s3"})
 
@@ -73,7 +74,7 @@ class ArtifactAddress:
                 raise _refusal("is a file on another host")
             return cls("file", "", _local(_decode(path)))
         host, user = _authority(scheme, authority)
-        return cls(scheme, host, _remote(_decode(path) if scheme in _DECODED else path), user)
+        return cls(scheme, host, _remote(_decode(path) if scheme in SERVED else path), user)
 
     def __str__(self) -> str:
         """Without user and password; `parse` makes the same value of it."""
@@ -110,7 +111,7 @@ class ArtifactAddress:
         return path.split("/") if path else []
 
     def _written(self, authority: str) -> str:
-        path = quote(self.path, safe="/:@ ~!$&'()*+,;=") if self.scheme in _DECODED else self.path
+        path = quote(self.path, safe="/:@ ~!$&'()*+,;=") if self.scheme in SERVED else self.path
         return f"{self.scheme}:{f'//{authority}' if authority else ''}{path}"
 
 

@@ -5,146 +5,20 @@ MLflow's clients in a process of its own, which is ended when a limit is reached
 """
 
 import os
+import shutil
 import stat
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from mlops_assets.errors import RegistryError, TrustError
-from mlops_assets.models.artifact_address import ArtifactAddress
+from mlops_assets.errors import TrustError
+from mlops_assets.models.artifact_address import SERVED, ArtifactAddress
+from mlops_assets.models.artifact_budget import Budget, write_blocks
+from mlops_assets.models.artifact_process import run_store
 from mlops_assets.models.digest import model_files
-from mlops_assets.models.registry_limits import DEEPEST, LONGEST_NAME, Operation, advise_raising, origin_of
+from mlops_assets.models.registry_limits import Operation
 
 _BLOCK = 2**20
 _LOCAL = "file"
-
-
-@dataclass
-class Budget:
-    """What the files of one model may still take."""
-
-    operation: Operation
-    where: str
-    bytes: int = 0
-    entries: int = 0
-
-    def add_entry(self, path: str) -> str:
-        """Count a file or folder; its path, relative to the model's folder, which no stranger leads out of it.
-
-        Raises
-        ------
-        TrustError
-            There are too many, or the path is none that a model has.
-        """
-        parts = path.split("/")
-        if (
-            not path.isprintable()
-            or len(path) > LONGEST_NAME
-            or {"", ".", ".."} & set(parts)
-            or {"\\", ":"} & set(path)
-            or any(len(os.fsencode(part)) > 255 for part in parts)
-        ):
-            raise TrustError(
-                f"A file of the model has a name that is not accepted: {path[:100]!r}",
-                where=self.where,
-                fix="Register the model again with plain names: no .., colon or backslash, nothing unprintable, "
-                f"{LONGEST_NAME} characters at most",
-            )
-        if len(parts) > DEEPEST:
-            raise TrustError(
-                f"The model's folders are nested more than {DEEPEST} deep",
-                where=self.where,
-                fix="Register the model again without them",
-            )
-        self.entries += 1
-        most = self.operation.limits.max_model_files
-        if self.entries > most:
-            raise TrustError(
-                f"The model has more than {most:,} files", where=self.where, fix=advise_raising("max_model_files")
-            )
-        return path
-
-    def add_bytes(self, count: int) -> None:
-        """Count bytes. Raises `TrustError` when there are too many, and `RegistryUnreachableError` when time is up."""
-        self.bytes += count
-        most = self.operation.limits.max_model_gib
-        if self.bytes > most * 2**30:
-            raise TrustError(
-                f"The model's files have more than {most:g} GiB", where=self.where, fix=advise_raising("max_model_gib")
-            )
-        self.operation.deadline.check(self.operation.doing)
-
-
-def check_place(
-    address: ArtifactAddress, tracking_uri: str, operation: Operation, allowed: Iterable[ArtifactAddress] = ()
-) -> None:
-    """Return if `address` is on a host that files may be fetched from.
-
-    Those are: the registry's own, those of `RegistryLimits.artifact_hosts`, and whatever is below one of `allowed`.
-
-    Raises
-    ------
-    TrustError
-        It is on another host. Nothing has been asked of that.
-    """
-    peer = address.peer
-    if peer is None or any(address.is_below(place) for place in allowed):
-        return
-    if address.scheme in ("http", "https", "mlflow-artifacts") and is_own(address, tracking_uri, operation):
-        return
-    if {peer, peer.rpartition(":")[0]} & {host.lower() for host in operation.limits.artifact_hosts}:
-        return
-    raise TrustError(
-        f"The model's files are on another host, {peer!r}, which was not asked for them",
-        where=str(address),
-        fix="If you trust that host, name it: artifact_hosts of the resource mlflow_registry "
-        f"(MlflowRegistry(artifact_hosts=[{peer!r}])), or MLOPS_ASSETS_ARTIFACT_HOSTS={peer}; it gets no credentials",
-    )
-
-
-def is_own(address: ArtifactAddress, tracking_uri: str, operation: Operation) -> bool:
-    """Whether an address is the tracking server's own, which is sent its credentials."""
-    service, _ = split_service(address, tracking_uri)
-    own = f"{tracking_uri.rstrip('/')}{API}"
-    return origin_of(service) in operation.origins and path_of(service) == path_of(own)
-
-
-API = "/api/2.0"
-ENDPOINT = "/mlflow-artifacts/artifacts"
-
-
-def split_service(address: ArtifactAddress, tracking_uri: str) -> tuple[str, str]:
-    """The address of the service that serves an artifact, without user; and the artifact's path there.
-
-    Raises
-    ------
-    RegistryError
-        No MLflow server serves such an address.
-    """
-    if address.scheme == "mlflow-artifacts":
-        tracking = urlsplit(tracking_uri)
-        if tracking.scheme not in ("http", "https"):
-            raise RegistryError(
-                "The model's files are served by a tracking server, and none is named",
-                where=str(address),
-                fix="Set MLFLOW_TRACKING_URI to the http(s) address of the server",
-            )
-        host = address.host or tracking.netloc.rpartition("@")[2]
-        return f"{tracking.scheme}://{host}{tracking.path.rstrip('/')}{API}", address.path.strip("/")
-    before, separator, path = address.path.partition(ENDPOINT)
-    if not separator:
-        raise RegistryError(
-            f"This is no address of files that an MLflow server serves: {ENDPOINT} is not in it",
-            where=str(address),
-            fix="Register the model again from a folder, an object store, or through the server (mlflow-artifacts:)",
-        )
-    return f"{address.scheme}://{address.host}{before}", path.strip("/")
-
-
-def path_of(url: str) -> str:
-    """The path of a URL."""
-    return urlsplit(url).path.rstrip("/")
 
 
 def fetch_files(
@@ -164,13 +38,11 @@ def fetch_files(
     budget = Budget(operation, str(address))
     if address.scheme == _LOCAL:
         _copy_folder(Path(address.path), target, budget, part)
-    elif address.scheme in ("http", "https", "mlflow-artifacts"):
+    elif address.scheme in SERVED:
         from mlops_assets.models.artifact_server import ArtifactServer
 
         ArtifactServer(address, tracking_uri, operation).download(target, budget, part)
     else:
-        from mlops_assets.models.artifact_process import run_store
-
         run_store("download", address, target, tracking_uri, budget, part)
     return target / part if part else target
 
@@ -181,20 +53,21 @@ def add_file(address: ArtifactAddress, file: Path, tracking_uri: str, operation:
         folder = Path(address.path) / part
         folder.mkdir(parents=True, exist_ok=True)
         draft = folder / f".{file.name}.{os.getpid()}.draft"
-        draft.write_bytes(file.read_bytes())
+        shutil.copyfile(file, draft)
         draft.replace(folder / file.name)
-    elif address.scheme in ("http", "https", "mlflow-artifacts"):
+    elif address.scheme in SERVED:
         from mlops_assets.models.artifact_server import ArtifactServer
 
         ArtifactServer(address, tracking_uri, operation).upload(file, part)
     else:
-        from mlops_assets.models.artifact_process import run_store
-
         run_store("upload", address, file, tracking_uri, Budget(operation, str(address)), part)
 
 
 def add_folder(address: ArtifactAddress, folder: Path, tracking_uri: str, operation: Operation) -> None:
     """Write all files of a local folder into the folder at `address`. Raises as `fetch_files`."""
+    if address.scheme not in (_LOCAL, *SERVED):
+        run_store("upload", address, folder, tracking_uri, Budget(operation, str(address)), "")
+        return
     for file in model_files(folder):
         part = file.parent.relative_to(folder).as_posix()
         add_file(address, file, tracking_uri, operation, part="" if part == "." else part)
@@ -241,14 +114,6 @@ def _copy_file(source: Path, target: Path, budget: Budget, root: Path) -> None:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise _refuse_kind(name, root)
         write_blocks(iter(lambda: file.read(_BLOCK), b""), target, budget)
-
-
-def write_blocks(blocks: Iterable[bytes], target: Path, budget: Budget) -> None:
-    """Write a new file, counting its bytes."""
-    with target.open("xb") as copy:
-        for block in blocks:
-            budget.add_bytes(len(block))
-            copy.write(block)
 
 
 def _refuse_link(name: str, link: Path, root: Path) -> TrustError:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mlops_assets.models.artifact_address import ArtifactAddress
-from mlops_assets.models.artifact_gate import Budget
+from mlops_assets.models.artifact_budget import Budget
 from mlops_assets.models.registry_limits import DEEPEST
 
 _SECONDS_BETWEEN = 0.25
@@ -34,7 +34,7 @@ class TooManyFilesError(Exception):
 
 
 def run_store(action: str, address: ArtifactAddress, local: Path, tracking_uri: str, budget: Budget, part: str) -> None:
-    """Download into the folder `local`, or upload the file `local`.
+    """Download into the folder `local`, or upload the file or folder `local`.
 
     Raises
     ------
@@ -127,7 +127,7 @@ def answer_question(question: dict[str, Any]) -> None:
     store = get_artifact_repository(question["url"], tracking_uri=question["tracking_uri"])
     local, part = Path(question["local"]), question["part"]
     if question["action"] == "upload":
-        store.log_artifact(str(local), part or None)
+        (store.log_artifacts if local.is_dir() else store.log_artifact)(str(local), part or None)
         return
     if part:
         _fetch(store, part, local)

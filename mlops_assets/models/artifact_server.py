@@ -6,7 +6,8 @@ from urllib.parse import quote
 
 from mlops_assets.errors import RegistryError
 from mlops_assets.models.artifact_address import ArtifactAddress
-from mlops_assets.models.artifact_gate import API, ENDPOINT, Budget, is_own, split_service, write_blocks
+from mlops_assets.models.artifact_budget import Budget, write_blocks
+from mlops_assets.models.artifact_place import API, ENDPOINT, is_own, split_service
 from mlops_assets.models.registry_http import read_blocks, send_without_credentials
 from mlops_assets.models.registry_limits import Operation
 

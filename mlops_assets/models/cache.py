@@ -1,5 +1,6 @@
 """Downloaded model versions, one folder per digest. MLflow has no such cache and leaks its temporary folders."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,14 @@ from mlops_assets.models.digest import WRITTEN_AFTER_DOWNLOAD, compute_digest
 from mlops_assets.models.private_folder import make_private_folder
 
 _INCOMING, _WORKING = "incoming", "working"
+
+
+_ENTRY = re.compile("[0-9a-f]{64}")
+
+
+def working_folder(folder: Path) -> Path | None:
+    """Where the model in `folder` is put together to be loaded, where that is an entry of a cache."""
+    return folder.parent / _WORKING if _ENTRY.fullmatch(folder.name) else None
 
 
 class ModelCache:

@@ -43,7 +43,23 @@ def _is_safe(folder: Path) -> bool:
     if status.st_uid not in (_SYSTEM, os.geteuid()):
         return False
     # The mode of a link says nothing; what it leads to is looked at by itself.
-    return stat.S_ISLNK(status.st_mode) or not mode & 0o022 or bool(mode & stat.S_ISVTX)
+    if stat.S_ISLNK(status.st_mode) or mode & stat.S_ISVTX:
+        return True
+    return not mode & 0o002 and (not mode & 0o020 or is_own_group(status.st_gid))
+
+
+def is_own_group(group: int) -> bool:
+    """Whether nobody else is in a group: the system's, or the one of this user's own name that many systems make."""
+    if group == _SYSTEM:
+        return True
+    import grp
+    import pwd
+
+    try:
+        user, named = pwd.getpwuid(os.geteuid()), grp.getgrgid(group)
+    except KeyError:
+        return False
+    return named.gr_name == user.pw_name and set(named.gr_mem) <= {user.pw_name}
 
 
 def _refusal(folder: Path, at: Path) -> TrustError:

@@ -2,14 +2,16 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any, cast
 
-from mlops_assets.errors import MlopsAssetsError, RegistryUnreachableError
+from mlops_assets.errors import MlopsAssetsError, RegistryError, RegistryUnreachableError
 from mlops_assets.models.addresses import secrets_of, strip_credentials
-from mlops_assets.models.artifact_address import ArtifactAddress
-from mlops_assets.models.artifact_gate import add_file, add_folder, check_place, fetch_files
+from mlops_assets.models.artifact_address import SERVED, ArtifactAddress
+from mlops_assets.models.artifact_gate import add_file, add_folder, fetch_files
+from mlops_assets.models.artifact_place import check_place
 from mlops_assets.models.bounded_client import BoundedClient, raise_own_errors
 from mlops_assets.models.environment import set_environment
 from mlops_assets.models.process_cache import ProcessCache
@@ -112,7 +114,8 @@ class RegistryConnection:
             self.open_operation(doing, is_transfer=True) as operation,
             self.translate_errors(doing, lambda error: download_error(error, doing, where), secrets_of(address.url)),
         ):
-            check_place(address, self.tracking_uri, operation, [ArtifactAddress.parse(place) for place in places])
+            allowed = [ArtifactAddress.parse(place) for place in places]
+            check_place(address, self.tracking_uri, operation, [*allowed, *self._artifact_root(address)])
             target = Path(mkdtemp(dir=folder)) / (address.name or "model")
             return fetch_files(address, target, self.tracking_uri, operation, part=part)
 
@@ -123,8 +126,25 @@ class RegistryConnection:
             self.open_operation(doing, is_transfer=True) as operation,
             self.translate_errors(doing, lambda error: registry_error(error, doing, where), secrets_of(address.url)),
         ):
-            check_place(address, self.tracking_uri, operation)
+            check_place(address, self.tracking_uri, operation, self._artifact_root(address))
             (add_folder if local.is_dir() else add_file)(address, local, self.tracking_uri, operation)
+
+    def _artifact_root(self, address: ArtifactAddress) -> list[ArtifactAddress]:
+        """The folder of the tracking server's artifacts, where `address` is on a store's host: Azure, FTP, HDFS, ...
+
+        It is that of the first experiment, which is set when the server starts and cannot be changed by its users.
+        """
+        if address.peer is None or address.scheme in SERVED:
+            return []
+        try:
+            with self.translate_errors("looking for the server's artifact root"):
+                first = ArtifactAddress.parse(str(self.client.get_experiment("0").artifact_location))
+        except RegistryUnreachableError:
+            raise
+        except RegistryError:
+            # It was deleted, or its place is none: then nothing is below it.
+            return []
+        return [replace(first, path=first.path.rpartition("/")[0])]
 
     @contextmanager
     def open_operation(self, doing: str, *, is_transfer: bool = False) -> Iterator[Operation]:

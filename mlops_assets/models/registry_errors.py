@@ -36,6 +36,8 @@ _STATUS = re.compile(r"failed with error code (\d{3})|\b(\d{3}) (?:Client|Server
 _TRANSIENT = {408, 429, 500, 502, 503, 504}
 _TRANSIENT_CODES = {"TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED"}
 _LONGEST_MESSAGE = 2_000
+# What is left of it is far behind the end of what is shown.
+_MOST_SEARCHED = 20_000
 
 
 class MlflowError(Exception):
@@ -44,7 +46,7 @@ class MlflowError(Exception):
 
 def redact_error(error: BaseException, secrets: Iterable[str]) -> MlflowError:
     """`error` as a cause that can be kept in an event log for ever; the original may hold a password."""
-    text = redact_secrets(str(error), secrets)[:_LONGEST_MESSAGE]
+    text = redact_secrets(str(error)[:_MOST_SEARCHED], secrets)[:_LONGEST_MESSAGE]
     return MlflowError(f"{type(error).__name__}: {text}").with_traceback(error.__traceback__)
 
 

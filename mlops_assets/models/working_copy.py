@@ -16,7 +16,8 @@ from pathlib import Path
 from threading import Lock
 
 from mlops_assets.arrow.spool import scratch_folder
-from mlops_assets.errors import ModelLoadError
+from mlops_assets.errors import ModelLoadError, TrustError
+from mlops_assets.models.cache import working_folder
 from mlops_assets.models.digest import model_files
 from mlops_assets.models.mlmodel import ModelDescription
 from mlops_assets.models.private_folder import make_private_folder
@@ -25,7 +26,7 @@ from mlops_assets.models.skops_files import list_types
 MLMODEL = "MLmodel"
 _lock = Lock()
 _roots: dict[tuple[int, Path], Path] = {}
-_folders: set[Path] = set()
+folders_of_this_process: set[Path] = set()
 
 
 class WorkingCopy:
@@ -39,12 +40,14 @@ class WorkingCopy:
     description
         What was judged. A model that is a working copy already is not copied again.
     beside
-        A private folder on the file system of the model's files. None: that of temporary files.
+        A private folder on the file system of the model's files. None: that of the cache which the files are in, else
+        that of temporary files.
     """
 
     def __init__(self, description: ModelDescription, beside: Path | None = None) -> None:
-        self._is_own = description.folder not in _folders
+        self._is_own = description.folder not in folders_of_this_process
         self._process = os.getpid()
+        beside = beside or working_folder(description.folder)
         self.folder = _make(description, _root(beside)) if self._is_own else description.folder
 
     def keep_for(self, owner: object) -> None:
@@ -61,7 +64,7 @@ class WorkingCopy:
 def _remove(folder: Path, process: int) -> None:
     # A forked process has the same objects, and not the same folders.
     if os.getpid() == process:
-        _folders.discard(folder)
+        folders_of_this_process.discard(folder)
         shutil.rmtree(folder.parent, ignore_errors=True)
 
 
@@ -89,7 +92,7 @@ def _make(description: ModelDescription, root: Path) -> Path:
     except BaseException:
         shutil.rmtree(scratch, ignore_errors=True)
         raise
-    _folders.add(folder)
+    folders_of_this_process.add(folder)
     return folder
 
 
@@ -120,11 +123,22 @@ def _root(beside: Path | None) -> Path:
     with _lock:
         root = _roots.get((os.getpid(), beside))
         if root is None or not root.is_dir():
-            make_private_folder(beside)
+            where = _private(beside)
             stack = ExitStack()
-            root = _roots[os.getpid(), beside] = stack.enter_context(scratch_folder(beside))
+            root = _roots[os.getpid(), beside] = stack.enter_context(scratch_folder(where))
             atexit.register(_close, stack, os.getpid())
         return root
+
+
+def _private(folder: Path) -> Path:
+    try:
+        make_private_folder(folder)
+    except TrustError:
+        if folder.parent != Path(tempfile.gettempdir()).absolute():
+            raise
+        # Somebody else was first to make a folder of this name: another one will do.
+        return Path(tempfile.mkdtemp(prefix=f"{folder.name}-"))
+    return folder
 
 
 def _close(stack: ExitStack, process: int) -> None:

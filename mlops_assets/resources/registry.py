@@ -52,8 +52,8 @@ class MlflowRegistry(ReadableModel, dg.ConfigurableResource[Any]):
     artifact_hosts: list[str] | None = Field(
         default=None,
         description="Hosts (host or host:port) that model files may be fetched from, beside the registry's own and "
-        "those of trust.allowed_sources. None of them is sent credentials. Null: MLOPS_ASSETS_ARTIFACT_HOSTS (separated "
-        "by commas), else none.",
+        "those of trust.allowed_sources. None of them gets credentials. Null: MLOPS_ASSETS_ARTIFACT_HOSTS (with "
+        "commas), else none.",
         examples=[["store.example:9000"]],
     )
     operation_timeout: int | None = Field(
@@ -65,14 +65,15 @@ class MlflowRegistry(ReadableModel, dg.ConfigurableResource[Any]):
     )
     download_timeout: int | None = Field(
         default=None,
-        description="Seconds that fetching the files of one model may take in all. Null: MLOPS_ASSETS_DOWNLOAD_TIMEOUT, "
-        "else 3600.",
+        description="Seconds that fetching the files of one model may take in all. Null: "
+        "MLOPS_ASSETS_DOWNLOAD_TIMEOUT, else 3600.",
         gt=0,
         examples=[600],
     )
     max_answer_mib: int | None = Field(
         default=None,
-        description="MiB that the registry may answer with in one operation. Null: MLOPS_ASSETS_MAX_ANSWER_MIB, else 64.",
+        description="MiB that the registry may answer with in one operation. Null: MLOPS_ASSETS_MAX_ANSWER_MIB, "
+        "else 64.",
         gt=0,
         examples=[256],
     )

@@ -1,11 +1,14 @@
 """The registry is a peer on a network: whatever it answers ends in an error of ours, in time, and leaks nothing."""
 
+import shutil
 import time
 import traceback
+from pathlib import Path
 
 import pytest
 
 from mlops_assets.errors import MlopsAssetsError, RegistryError, RegistryUnreachableError, TrustError
+from mlops_assets.models import registry_connection
 from mlops_assets.models.logged_models import pin_logged
 from mlops_assets.models.model_uri import LoggedModelUri, RunModelUri
 from mlops_assets.models.registry import Registry
@@ -40,9 +43,6 @@ def credentials(monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", PASSWORD)
 
 
-pytestmark = pytest.mark.fast
-
-
 def opened(server, **limits):
     return Registry(server.plain_uri, timeout=SECONDS, retries=0, limits=limits.pop("limits", LIMITS))
 
@@ -65,6 +65,7 @@ def failure(ask, expected=MlopsAssetsError):
     return str(caught.value)
 
 
+@pytest.mark.fast
 def test_a_registry_that_behaves_is_used(server, cache):
     pinned = opened(server).pin("m", 1, cache)
     assert (cache.root / pinned.digest / "model.skops").is_file()
@@ -85,6 +86,7 @@ def test_another_host_is_not_asked_and_gets_no_credentials(server, elsewhere, ca
     assert elsewhere.seen == []
 
 
+@pytest.mark.fast
 def test_another_host_that_is_allowed_gets_no_credentials(server, elsewhere, cache, tmp_path, monkeypatch):
     (tmp_path / ".netrc").write_text(f"default login user password {PASSWORD}\n")
     monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
@@ -126,6 +128,7 @@ def test_a_redirect_is_not_followed(server, elsewhere, cache, endpoint):
     assert elsewhere.seen == []
 
 
+@pytest.mark.fast
 def test_no_file_is_written_to_another_host(server, elsewhere, tmp_path):
     server.place = f"{elsewhere.plain_uri}{FILES}/m"
     (tmp_path / "model.sig").write_text("x")
@@ -133,6 +136,23 @@ def test_no_file_is_written_to_another_host(server, elsewhere, tmp_path):
     place = registry.place_of(registry.version("m", 1))
     assert "on another host" in failure(lambda: registry.add_files(place, tmp_path / "model.sig", "signing"))
     assert elsewhere.seen == []
+
+
+@pytest.mark.parametrize(("place", "allowed"), [("models/7/m", True), ("other/7/m", False), ("models-2/7/m", False)])
+def test_the_servers_artifact_root_is_allowed(server, cache, saved, monkeypatch, place, allowed):
+    """A server that does not serve files itself: its clients read them where it was started with."""
+    store = "abfss://box@account.dfs.core.windows.net"
+    server.answers[f"{API}/experiments/get"] = lambda handler: handler.say(
+        {"experiment": {"experiment_id": "0", "name": "Default", "artifact_location": f"{store}/models/0"}}
+    )
+    server.place = f"{store}/{place}"
+    monkeypatch.setattr(
+        registry_connection, "fetch_files", lambda _, target, *__, **___: Path(shutil.copytree(saved, target))
+    )
+    if allowed:
+        assert opened(server).pin("m", 1, cache).location == server.place
+    else:
+        assert "on another host" in failure(lambda: opened(server).pin("m", 1, cache), TrustError)
 
 
 # --- time ---
@@ -210,6 +230,7 @@ def test_pages_that_are_too_large_together(server):
     assert "max_answer_mib" in failure(opened(server).models, RegistryError)
 
 
+@pytest.mark.fast
 def test_an_endless_file_is_cut_off(server, cache):
     server.answers["/m/model.skops"] = endless(b"PK", b"x" * 2**16)
     message = failure(lambda: opened(server).pin("m", 1, cache), TrustError)
@@ -245,13 +266,15 @@ def listing(*files):
     return lambda handler: handler.say({"files": list(files)})
 
 
+@pytest.mark.fast
 def test_endless_folders(server, cache):
     server.answers[FILES] = listing({"path": "a", "is_dir": True})
     assert "nested more than 32 deep" in failure(lambda: opened(server).pin("m", 1, cache), TrustError)
 
 
 def test_too_many_files(server, cache):
-    server.answers[FILES] = listing(*({"path": f"f{n}", "is_dir": n % 2 == 0} for n in range(60)))
+    files = [{"path": f"f{n}", "is_dir": False} for n in range(60)]
+    server.answers[FILES] = lambda handler: handler.say({"files": files} if handler.query("path") else b"x")
     assert "max_model_files" in failure(lambda: opened(server).pin("m", 1, cache), TrustError)
 
 
@@ -370,6 +393,7 @@ def test_places_that_are_none(server, cache, place):
 OTHERS = ["models:/m-" + digit * 32 for digit in "0123456789"]
 
 
+@pytest.mark.fast
 def test_a_version_that_names_itself(server, cache):
     server.place = "models:/m/1"
     assert "back to itself" in failure(lambda: opened(server).pin("m", 1, cache), RegistryError)
