@@ -17,6 +17,7 @@ from mlops_assets.models.environment import set_environment
 from mlops_assets.models.process_cache import ProcessCache
 from mlops_assets.models.registry_errors import download_error, redact_error, registry_error
 from mlops_assets.models.registry_limits import CURRENT, Deadline, Operation, RegistryLimits
+from mlops_assets.redaction.addresses import quote_user
 from mlops_assets.redaction.text import remember_addresses
 
 if TYPE_CHECKING:
@@ -48,8 +49,8 @@ class RegistryConnection:
         retries: int = 1,
         limits: RegistryLimits | None = None,
     ) -> None:
-        self.tracking_uri = tracking_uri
-        self.registry_uri = registry_uri or tracking_uri
+        self.tracking_uri = quote_user(tracking_uri)
+        self.registry_uri = quote_user(registry_uri or tracking_uri)
         remember_addresses(self.tracking_uri, self.registry_uri)
         self.timeout, self.retries = timeout, retries
         self.limits = limits or RegistryLimits.of_settings()

@@ -247,7 +247,7 @@ class Talkative(Signer):
 
     variable: str
 
-    def sign(self, sample, context):
+    def sign(self, inputs, outputs=None, params=None):
         token = os.environ[self.variable]
         try:
             raise KeyError({"Authorization": f"Bearer {token}"})
