@@ -104,16 +104,22 @@ def _centers(_part: object, state: State) -> str | None:
 
 
 def _spline(_part: object, state: State) -> str | None:
-    knots, degree = np.asarray(state.get("t")), state.get("k")
-    weights = np.asarray(state.get("c"))
+    # scipy 1.17 keeps as `_t` and `_c` what older versions keep as `t` and `c`.
+    knots, degree = np.asarray(state.get("_t", state.get("t"))), state.get("k")
+    weights = np.asarray(state.get("_c", state.get("c")))
     if type(degree) is not int and not isinstance(degree, np.integer):
         return "has a degree that is no number"
     if not 0 <= degree <= _MOST_DEGREE or knots.ndim != 1 or len(knots) < 2 * degree + 2:
         return "has a degree that its knots do not allow"
-    if knots.dtype.kind != "f" or not np.all(np.isfinite(knots)) or np.any(np.diff(knots) < 0):
+    if knots.dtype != np.float64 or not np.all(np.isfinite(knots)) or np.any(np.diff(knots) < 0):
         return "has knots that do not ascend"
     axis = state.get("axis", 0)
-    if type(axis) is not int or weights.ndim < 1 or not 0 <= axis < weights.ndim or weights.dtype.kind not in "fc":
+    if (
+        type(axis) is not int
+        or weights.ndim < 1
+        or not 0 <= axis < weights.ndim
+        or weights.dtype not in (np.float64, np.complex128)
+    ):
         return "has weights that are no array of numbers"
     return "has fewer weights than knots" if weights.shape[0] < len(knots) - degree - 1 else None
 

@@ -56,7 +56,8 @@ TRUSTED_OBJECTS = (
     )
     | _below("sklearn.compose._column_transformer", "make_column_selector")
     | _below("sklearn.metrics._dist_metrics", *_DISTANCES)
-    | _below("sklearn.metrics._scorer", "_MultimetricScorer", "_PassthroughScorer", "_Scorer")
+    | _below("sklearn.metrics._scorer", "_CurveScorer", "_MultimetricScorer", "_PassthroughScorer", "_Scorer")
+    | _below("sklearn.multiclass", "_ConstantPredictor")
     | _below(
         "sklearn.model_selection._split",
         *("GroupKFold", "KFold", "LeaveOneGroupOut", "LeaveOneOut", "PredefinedSplit", "ShuffleSplit"),
@@ -69,14 +70,15 @@ TRUSTED_OBJECTS = (
     | _below("xgboost.sklearn", "XGBClassifier", "XGBRFClassifier", "XGBRFRegressor", "XGBRanker", "XGBRegressor")
 )
 
-# With what is no object of a class: dicts, dtypes, random states, and the nodes of trees, which have nodes of their own
-# in a skops file.
+# With what has nodes of its own in a skops file: dicts, dtypes, random states, sparse matrices, scikit-learn's trees.
 TRUSTED_TYPES = (
     TRUSTED_FUNCTIONS
     | TRUSTED_OBJECTS
     | _below("collections", "OrderedDict", "defaultdict")
     | _below("numpy", "dtype")
     | _below("numpy.random.mtrand", "RandomState")
+    | _below("scipy.sparse._csr", "csr_array", "csr_matrix")
+    | _below("scipy.sparse._csc", "csc_array", "csc_matrix")
     | _below("sklearn.tree._tree", "Tree")
     | _below("sklearn.utils._bunch", "Bunch")
 )

@@ -21,7 +21,9 @@ _USER_INFO = re.compile(
     r"(?<=://)(?:[^/?#@\s'\":]*:(?!\d*(?:[/?#\s'\"]|$))[^\s'\"<>]*@|[^/?#@\s'\"]*@)"
 )
 _PARAMETER = re.compile(
-    r"(?i)([?&;][^=&\s'\"]*(?:pass|pwd|secret|token|key|sig|signature|credential|auth)[^=&\s'\"]*=)[^&\s'\"<>]+"
+    # Bounded: without that, a page that repeats "?key" takes minutes.
+    r"(?i)([?&;][^=&?;\s'\"]{0,100}(?:pass|pwd|secret|token|key|sig|signature|credential|auth)"
+    r"[^=&?;\s'\"]{0,100}=)[^&\s'\"<>]+"
 )
 _ASSIGNMENT = re.compile(r"(?i)\b((?:ssl)?password|passwd|pwd)(\s*=\s*)('[^']*'|[^\s'\"&;,)]+)")
 _HEADER = re.compile(r"(?i)\b(Basic|Bearer)\s+(?=[A-Za-z0-9._~+/=-]*[0-9+/=._-])[A-Za-z0-9._~+/=-]{8,}")

@@ -57,7 +57,10 @@ class TrustSettings(SettingsGroup):
     )
     trusted_types: Sequence[str] = Field(
         default=(),
-        description="Further types, as module.Class, that a skops file may contain.",
+        description="Further types and functions, as module.Name, that a skops file may contain. What objects of these "
+        "types hold is not judged, so name only those whose code you know: whoever can write to the registry chooses "
+        "their attributes and parameters. A scikit-learn type named here may have any parameter, as a vectorizer that "
+        "opens the files that its rows name.",
         examples=[["my_package.transforms.Clip"]],
     )
     allowed_flavors: Sequence[str] | None = Field(

@@ -5,6 +5,7 @@ reports. What is shown: output, Python's log, and the command lines of all proce
 """
 
 import logging
+import os
 import re
 import sqlite3
 import threading
@@ -244,20 +245,21 @@ def test_the_registrys_password_is_not_in_the_chain_of_causes(run, registry, iri
 class Talkative(Signer):
     """A signer of a user's own, whose service repeats the token that it was called with."""
 
-    token: str
+    variable: str
 
-    def sign(self, sample):
+    def sign(self, sample, context):
+        token = os.environ[self.variable]
         try:
-            raise KeyError({"Authorization": f"Bearer {self.token}"})
+            raise KeyError({"Authorization": f"Bearer {token}"})
         except KeyError as error:
-            raise ValueError(f"refused with {self.token}") from error
+            raise ValueError(f"refused with {token}") from error
 
 
 def test_a_strategys_own_error_is_kept_without_what_the_variable_holds(run, registry, iris, monkeypatch, nothing_kept):
     registry.add_sklearn(LogisticRegression(max_iter=500).fit(*iris), iris[0], signature=None)
-    monkeypatch.setenv("SIGNING_SERVICE", "CANARY-in-a-variable")
-    signer = dg.Definitions(resources={"m_signer": Talkative(token=dg.EnvVar("SIGNING_SERVICE"))})
-    done = run(iris[0], job="inference", extra=signer)
+    monkeypatch.setenv("SIGNING_TOKEN", "CANARY-in-a-variable")
+    signer = {"KIND": f"{__name__}.Talkative", "variable": "SIGNING_TOKEN"}
+    done = run(iris[0], job="inference", signer=signer)
     assert not done.success
     assert "refused with ***" in done.error()
 

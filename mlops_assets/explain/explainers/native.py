@@ -39,6 +39,8 @@ class NativeExplainer(Explainer):
         self._design: Design = read_design(subject)
         estimator = self._design.estimator
         library = type(estimator).__module__.partition(".")[0]
+        if subject.config.mode == "interventional":
+            raise NotApplicableError("its library's contributions are path dependent only")
         if library not in _ASK:
             raise NotApplicableError(f"{type(estimator).__name__} computes no exact contributions itself")
         if library == "catboost" and counts_given_rows(estimator):

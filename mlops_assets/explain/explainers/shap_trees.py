@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from mlops_assets.errors import NotApplicableError, describe_without_values
+from mlops_assets.models.inner_boosters import library_of
 from mlops_assets.trees.arrays import Floats
 
 
@@ -25,6 +26,9 @@ class ShapTrees:
     """
 
     def __init__(self, estimator: Any, background: Floats | None) -> None:
+        if library_of(estimator) == "catboost" and np.ndim(estimator.get_scale_and_bias()[1]):
+            # shap 0.51 takes each output's value for a leaf of its own, and reads beyond its arrays.
+            raise NotApplicableError("shap does not read CatBoost models of several outputs")
         import shap
 
         # shap 0.51 exports its exceptions nowhere else.

@@ -42,6 +42,8 @@ def list_parameters(kind: type) -> tuple[str, ...]:
 
 def is_of_class(kind: type, name: str) -> bool:
     """Whether the class has an attribute of this name that does something: an object's own would take its place."""
+    if name.startswith("__") and name.endswith("__"):
+        return True
     for base in kind.__mro__:
         if name in vars(base):
             member = vars(base)[name]

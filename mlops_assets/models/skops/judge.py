@@ -7,7 +7,15 @@ from pathlib import Path
 from mlops_assets.models.skops.archive import Archive, open_archive
 from mlops_assets.models.skops.arrays import read_array
 from mlops_assets.models.skops.attributes import is_of_class, list_attributes
-from mlops_assets.models.skops.known import NAMED_TUPLES, TREE, find_class, find_unknown, is_function, is_type
+from mlops_assets.models.skops.known import (
+    NAMED_TUPLES,
+    TREE,
+    find_class,
+    find_unknown,
+    is_function,
+    is_made_of_state,
+    is_type,
+)
 from mlops_assets.models.skops.nodes import Schema
 from mlops_assets.models.skops.parameters import find_fault
 from mlops_assets.models.skops.paths import Place
@@ -85,6 +93,9 @@ class _Judge:
         self._check_booster = check_booster
 
     def check(self, value: Value, place: Place) -> None:
+        if not isinstance(value, Instance | Named) and is_made_of_state(value.name):
+            # skops would call the class with what the node holds, which a name that is trusted must not allow.
+            raise RefusedStateError(f"is to be made by calling {value.name}, which is only made of its state", place)
         match value:
             case Array() if value.name != "numpy.ndarray":
                 # The type is called with the array: numpy.void(10**12) would be as many bytes.
@@ -137,6 +148,8 @@ class _Judge:
             self._constructor(value, place)
         elif value.loader == "TreeNode":
             self._tree(value, place)
+        elif value.name == TREE:
+            raise RefusedStateError("is a tree without its parts", place)
         elif find_unknown(value):
             return  # trusted by name
         elif value.name.startswith(_LISTED_STATES):
@@ -200,8 +213,8 @@ class _Judge:
             isinstance(each, Data) and isinstance(each.value, int | float) for each in arguments.items
         )
         state = value.state
-        empty = (isinstance(state, Items) and not state.items) or (isinstance(state, Entries) and not state.entries)
-        if not numbers or not empty or (isinstance(arguments, Items) and len(arguments.items) > _MOST_ARGUMENTS):
+        held = state.items if isinstance(state, Items) else state.entries if isinstance(state, Entries) else [state]
+        if find_unknown(value) or not numbers or held:
             raise RefusedStateError("is a loss of other arguments than numbers", place)
 
     def _constructor(self, value: Instance, place: Place) -> None:
@@ -210,7 +223,7 @@ class _Judge:
             if isinstance(arguments, Items) and len(arguments.items) == 1 and isinstance(arguments.items[0], Items):
                 return
             raise RefusedStateError("is a frozenset of what is no list", place)
-        if not find_unknown(value):
+        if is_made_of_state(value.name):
             raise RefusedStateError(
                 f"is to be made by calling {value.name} with arguments of the file's, and {value.name} is only made "
                 "of its state",
@@ -247,7 +260,6 @@ class _Judge:
 
 _NO_KEYS = {"object_", "number", "integer", "floating", "datetime64", "timedelta64"}
 _LONGEST_KEY = 400
-_MOST_ARGUMENTS = 4
 
 
 def _is_count(value: object) -> bool:

@@ -166,6 +166,11 @@ def _is_known(value: Value) -> bool:
     return False
 
 
+def is_made_of_state(name: str) -> bool:
+    """Whether objects of this name are restored from a state, and their class is never called."""
+    return name == TREE or name in list_objects()
+
+
 def is_type(name: str) -> bool:
     """Whether a name is that of a type that a value may name."""
     return name in _TYPES

@@ -8,7 +8,7 @@ from mlops_assets.trees.files.errors import NativeFileError
 Links = npt.NDArray[np.integer]
 
 # A path's length squared is what the libraries' SHAP allocates, and each of its nodes is a frame on their stack.
-DEEPEST = 2_000
+DEEPEST = 2_048
 
 
 def check_tree(left: Links, right: Links, is_leaf: npt.NDArray[np.bool_], where: str) -> npt.NDArray[np.bool_]:
@@ -27,11 +27,16 @@ def check_tree(left: Links, right: Links, is_leaf: npt.NDArray[np.bool_], where:
     parents = np.bincount(children, minlength=count)
     if parents[0] or parents.max() > 1:
         raise NativeFileError("has a node with two parents", where=where)
-    level, reached = np.zeros(1, np.int64), np.zeros(count, np.bool_)
-    for _ in range(DEEPEST):
-        reached[level] = True
-        level = level[~is_leaf[level]]
-        if not len(level):
-            return reached
-        level = np.concatenate([left[level], right[level]])
-    raise NativeFileError(f"has a path of more than {DEEPEST} nodes", where=where)
+    ancestor = np.arange(count)
+    ancestor[children] = np.concatenate([inner, inner])
+    # Each round looks twice as far up as the one before; node 0 is its own ancestor.
+    far = 1
+    while far < DEEPEST:
+        ancestor, far = ancestor[ancestor], 2 * far
+    near = ancestor == 0
+    while far < count:
+        ancestor, far = ancestor[ancestor], 2 * far
+    reached: npt.NDArray[np.bool_] = np.equal(ancestor, 0)
+    if not np.array_equal(near, reached):
+        raise NativeFileError(f"has a path of more than {DEEPEST} nodes", where=where)
+    return reached
