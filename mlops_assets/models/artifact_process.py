@@ -127,7 +127,10 @@ def answer_question(question: dict[str, Any]) -> None:
     store = get_artifact_repository(question["url"], tracking_uri=question["tracking_uri"])
     local, part = Path(question["local"]), question["part"]
     if question["action"] == "upload":
-        (store.log_artifacts if local.is_dir() else store.log_artifact)(str(local), part or None)
+        if local.is_dir():
+            store.log_artifacts(str(local), part or None)  # type: ignore[no-untyped-call]
+        else:
+            store.log_artifact(str(local), part or None)
         return
     if part:
         _fetch(store, part, local)
