@@ -128,7 +128,7 @@ def answer_question(question: dict[str, Any]) -> None:
     local, part = Path(question["local"]), question["part"]
     if question["action"] == "upload":
         if local.is_dir():
-            store.log_artifacts(str(local), part or None)  # type: ignore[no-untyped-call]
+            store.log_artifacts(str(local), part or None)
         else:
             store.log_artifact(str(local), part or None)
         return
