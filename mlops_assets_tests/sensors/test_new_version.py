@@ -1,6 +1,7 @@
 """New versions: what asks for a validation, and what a validation finds and writes back."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -301,3 +302,25 @@ def test_a_candidate_that_takes_its_process_with_it_has_failed(model, add, regis
     if deed is not wait:
         assert list(done.findings) == ["loads", "signature", "compatible", "conforms", "predicts"]
     assert done.metadata["champion"] == 1
+
+
+@pytest.mark.slow
+def test_a_native_file_that_would_never_let_its_library_end_gets_a_verdict_without_being_loaded(
+    model, add, registry, versions, tmp_path
+):
+    import lightgbm
+    import mlflow.lightgbm
+
+    data = lightgbm.Dataset(versions, versions.iloc[:, 0])
+    booster = lightgbm.train({"verbose": -1, "objective": "regression", "min_data_in_leaf": 1}, data, 1)
+    signature = infer_signature(versions, pd.DataFrame({"prediction": np.zeros(2)}))
+    mlflow.lightgbm.save_model(booster, tmp_path / "m", signature=signature, pip_requirements=["lightgbm"])
+    file = tmp_path / "m" / "model.lgb"
+    # The root is its own child; as many characters, so that `tree_sizes` still holds.
+    text = file.read_text()
+    file.write_text(re.sub(r"(?<=left_child=)-?\d+", lambda found: f"{0:<{len(found[0])}}", text, count=1))
+    number = registry.add(tmp_path / "m", alias=None)
+    registry.client.set_registered_model_alias("m", "Champion", "1")
+    done = Validation(model(), registry, number)
+    assert done.verdict == "failed"
+    assert "made to harm: it has a node with two parents" in done.reasons
