@@ -1,6 +1,7 @@
 """Objects of trusted types with a state that would open files, run code, or read beyond arrays: refused by name."""
 
 import io
+import json
 import re
 import time
 import zipfile
@@ -241,6 +242,7 @@ def test_a_booster_is_no_function(loader, tmp_path):
             judge(bad, tmp_path, trusted)
 
 
+@pytest.mark.slow
 def test_a_booster_has_its_model_within_the_file(tmp_path):
     for model, name in (
         (lightgbm.LGBMClassifier(n_estimators=1, verbose=-1), "_handle"),
@@ -252,6 +254,7 @@ def test_a_booster_has_its_model_within_the_file(tmp_path):
             judge(change(model, lambda schema, name=name: put(find(schema, "Booster"), name, data(None))), tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", ["input_model", "forcedsplits_filename", "machine_list_filename", "config"])
 def test_parameters_of_lightgbm_that_name_files(key, tmp_path):
     model = lightgbm.LGBMClassifier(n_estimators=1, verbose=-1).fit(X, Y)
@@ -431,3 +434,16 @@ def test_a_function_of_protocol_0_has_one_name(tmp_path):
 
 def test_a_pipeline_is_what_it_was(forest, tmp_path):
     assert type(loads(change(Pipeline([("s", StandardScaler())]).fit(X), lambda schema: None))) is Pipeline
+
+
+@pytest.mark.slow
+def test_a_booster_within_the_file_is_checked_as_its_own_file_would_be(tmp_path):
+    model = lightgbm.LGBMClassifier(n_estimators=1, verbose=-1).fit(X, Y)
+
+    def edit(schema):
+        booster = find(schema, "Booster")
+        text = json.loads(booster["content"]["content"]["_handle"]["content"])
+        put(booster, "_handle", data(re.sub(r"split_feature=\d+", "split_feature=99999", text)))
+
+    with pytest.raises(TrustError, match=r"`_Booster._handle` is damaged or made to harm"):
+        judge(change(model, edit), tmp_path)
