@@ -56,6 +56,7 @@ def test_headings_are_how_messages_begin():
 def test_settings_on_the_page_exist():
     from mlops_assets_tests.test_messages import GROUPS, dotted, exists, yaml_paths
 
-    named = [path for path in (*dotted(PAGE), *yaml_paths(PAGE)) if path[0] in GROUPS]
+    # Not the page trust.md.
+    named = [path for path in (*dotted(PAGE), *yaml_paths(PAGE)) if path[0] in GROUPS and path[1:] != ["md"]]
     assert len(named) > 8
     assert [path for path in named if not exists(path)] == [["inputs", "pth"]], "the mistake that is shown"

@@ -37,7 +37,9 @@ OTHER_WORDS = {
     "base_values", "native_importance", "predict_fn", "categorical_feature",
     # of Dagster's project files, of MLflow's Python, of the command line
     "root_module", "load_from", "python_module", "python_package", "python_file", "autoload_defs_module",
-    "save_model", "tracking_uri",
+    "save_model", "log_model", "pyfunc_predict_fn", "tracking_uri",
+    # the resource of the registry and its own settings
+    "mlflow_registry", "artifact_hosts",
 }  # fmt: skip
 
 

@@ -34,6 +34,7 @@ TRUSTED_FUNCTIONS = _below(
 TRUSTED_OBJECTS = (
     _below("lightgbm.basic", "Booster")
     | _below("lightgbm.sklearn", "LGBMClassifier", "LGBMRanker", "LGBMRegressor")
+    | _below("sklearn.utils._metadata_requests", "MetadataRequest", "MethodMetadataRequest")
     | _below("scipy.interpolate._bsplines", "BSpline")
     | _below(
         "sklearn._loss.link", "HalfLogitLink", "IdentityLink", "Interval", "LogLink", "LogitLink", "MultinomialLogit"

@@ -52,7 +52,8 @@ def _mistake(key: str, value: object, field: FieldInfo) -> str | None:
     if isinstance(value, int) and abs(value) > GREATEST:
         return f"should be a number of at most {GREATEST}"
     if isinstance(value, Mapping):
-        odd = [inner for inner in value if not isinstance(inner, str)]
+        keys = (str, int) if int in _kinds_of(field.annotation) else str
+        odd = [inner for inner in value if not isinstance(inner, keys)]
         return f"has the key {odd[0]!r}, which is no text" if odd else None
     if isinstance(value, Sequence):
         texts = (_mistake_in_text(key, part) for part in value if isinstance(part, str))

@@ -106,6 +106,8 @@ class TrustSettings(SettingsGroup):
             if version < 1 or not re.fullmatch("[0-9a-f]{64}", digest):
                 raise ValueError(f"trust.pinned_digests.{version}: a digest is 64 digits of 0-9 and a-f")
         for source in self.allowed_sources or ():
+            if not source.strip():
+                raise ValueError("trust.allowed_sources: an address is empty")
             try:
                 ArtifactAddress.parse(source)
             except RegistryError as error:

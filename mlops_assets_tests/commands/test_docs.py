@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from mlops_assets_tests.commands.conftest import command
+from mlops_assets_tests.models.test_signed_models import write_key
 
 pytestmark = pytest.mark.slow
 
@@ -20,6 +21,7 @@ def blocks(page: str, language: str) -> list[str]:
 def test_the_commands_of_their_page(project):
     project.run()
     (project.root / "customers.parquet").write_bytes((project.root / "data" / "customers.parquet").read_bytes())
+    write_key(project.root, "private.pem")
     lines = [line for block in blocks("commands.md", "bash") for line in block.splitlines()]
     assert len(lines) > 8
     for line in lines:

@@ -3,6 +3,7 @@
 import dataclasses
 import dis
 import inspect
+import sys
 from collections.abc import Iterator
 from functools import cache
 from types import CodeType
@@ -12,6 +13,8 @@ from typing import Any
 _SET_ELSEWHERE = frozenset(
     {"n_features_in_", "feature_names_in_", "_sklearn_version", "_sklearn_output_config", "_n_features_out", "classes_"}
 )
+# Whose attributes are set by name, from the list of this name in their module.
+_SET_BY_NAME = {"sklearn.utils._metadata_requests.MetadataRequest": "SIMPLE_METHODS"}
 
 
 @cache
@@ -22,6 +25,9 @@ def list_attributes(kind: type) -> frozenset[str]:
         for member in vars(base).values():
             for code in _codes(member):
                 names.update(_stored(code))
+    listed = _SET_BY_NAME.get(f"{kind.__module__}.{kind.__qualname__}")
+    if listed is not None:
+        names.update(getattr(sys.modules[kind.__module__], listed, ()))
     if dataclasses.is_dataclass(kind):
         names.update(field.name for field in dataclasses.fields(kind))
     return frozenset(names)

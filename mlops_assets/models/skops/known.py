@@ -96,6 +96,8 @@ _PARTS = {
 @cache
 def list_objects() -> frozenset[str]:
     """Classes whose objects are described: scikit-learn's estimators, what they are made of, lightgbm's, xgboost's."""
+    # Estimators that scikit-learn lists only where somebody has imported this before.
+    from sklearn.experimental import enable_halving_search_cv, enable_iterative_imputer  # noqa: F401
     from sklearn.utils import all_estimators
 
     names = {f"{kind.__module__}.{kind.__name__}" for _, kind in all_estimators()}
