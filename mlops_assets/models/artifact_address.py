@@ -74,7 +74,10 @@ class ArtifactAddress:
                 raise _refusal("is a file on another host")
             return cls("file", "", _local(_decode(path)))
         host, user = _authority(scheme, authority)
-        return cls(scheme, host, _remote(_decode(path) if scheme in SERVED else path), user)
+        opened = _remote(_decode(path) if scheme in SERVED else path)
+        if not host and opened.startswith("//"):
+            raise _refusal("has a path that begins with two slashes, after which some would read a host")
+        return cls(scheme, host, opened, user)
 
     def __str__(self) -> str:
         """Without user and password; `parse` makes the same value of it."""

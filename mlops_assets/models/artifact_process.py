@@ -124,7 +124,7 @@ def answer_question(question: dict[str, Any]) -> None:
     """In the process: read or write the store. Raises whatever its client raises."""
     from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-    store = get_artifact_repository(question["url"], tracking_uri=question["tracking_uri"])
+    store: Any = get_artifact_repository(question["url"], tracking_uri=question["tracking_uri"])
     local, part = Path(question["local"]), question["part"]
     if question["action"] == "upload":
         if local.is_dir():

@@ -54,7 +54,7 @@ class RegistryConnection:
         remember_addresses(self.tracking_uri, self.registry_uri)
         self.timeout, self.retries = timeout, retries
         self.limits = limits or RegistryLimits.of_settings()
-        self._clients: ProcessCache[str, MlflowClient] = ProcessCache()
+        self._clients: ProcessCache[str, BoundedClient] = ProcessCache()
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Another process connects by itself.
@@ -66,9 +66,9 @@ class RegistryConnection:
 
         Each of its calls is within the registry's limits; see `BoundedClient`.
         """
-        return cast("MlflowClient", BoundedClient(self._clients.get(self.registry_uri, self._connect), self))
+        return cast("MlflowClient", self._clients.get(self.registry_uri, self._connect))
 
-    def _connect(self) -> "MlflowClient":
+    def _connect(self) -> BoundedClient:
         with self.translate_errors(f"opening {self.where}"):
             from mlflow import MlflowClient
 
@@ -77,7 +77,7 @@ class RegistryConnection:
             install()
             for uri in dict.fromkeys((self.registry_uri, self.tracking_uri)):
                 _try_database(uri)
-            return MlflowClient(tracking_uri=self.tracking_uri, registry_uri=self.registry_uri)
+            return BoundedClient(MlflowClient(tracking_uri=self.tracking_uri, registry_uri=self.registry_uri), self)
 
     @property
     def where(self) -> str:

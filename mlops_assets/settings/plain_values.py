@@ -11,6 +11,8 @@ GREATEST, LONGEST_TEXT = 2**63 - 1, 10_000
 """Of the numbers and of the texts in settings, filters and queries left out."""
 # Written over several lines, or made of characters that are no text.
 _FREE = frozenset({"query", "where", "delimiter", "output"})
+# The registry's own names, which MLflow takes whatever they are made of.
+_GIVEN = frozenset({"model"})
 _NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
 _NO_LINE = re.compile("[\t\n\r\u2028\u2029]")
 _KIND = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
@@ -62,7 +64,7 @@ def _mistake(key: str, value: object, field: FieldInfo) -> str | None:
 
 
 def _mistake_in_text(key: str, text: str) -> str | None:
-    if _NO_TEXT.search(text) or (key not in _FREE and _NO_LINE.search(text)):
+    if key not in _GIVEN and (_NO_TEXT.search(text) or (key not in _FREE and _NO_LINE.search(text))):
         return "should be text without control characters and line breaks"
     if key not in _FREE and len(text) > LONGEST_TEXT:
         return f"has {len(text)} characters, and {LONGEST_TEXT} is the most"
