@@ -27,7 +27,8 @@ def test_a_seed_makes_the_same_files():
 @pytest.mark.slow
 @pytest.mark.parametrize("form", sorted(SEEDS))
 def test_what_is_accepted_does_no_harm(form):
-    outcome = fuzz(form, 20_000, seed=0)
+    """As many as CI has the time for; `python -m mlops_assets_tests.fuzz.native --files 20000` makes more."""
+    outcome = fuzz(form, 5_000, seed=0)
     assert outcome.faults == []
     # Not all is refused, which would be easy.
-    assert outcome.counts["accepted"] > 1_500
+    assert outcome.counts["accepted"] > 300

@@ -125,7 +125,7 @@ def test_names_that_no_model_has(model, tmp_path, name):
 @pytest.mark.slow
 @pytest.mark.parametrize("url", ["ftp://127.0.0.1:1/m", "unknown://127.0.0.1/m", "sftp://user:CANARY@127.0.0.1:1/m"])
 def test_other_stores_are_read_in_a_process_that_reports_its_errors(tmp_path, url):
-    registry = Registry("sqlite:///nowhere.db", limits=RegistryLimits(artifact_hosts=("127.0.0.1",)))
+    registry = Registry(f"sqlite:///{tmp_path / 'nowhere.db'}", limits=RegistryLimits(artifact_hosts=("127.0.0.1",)))
     with pytest.raises(MlopsAssetsError) as caught:
         registry.download_files(ArtifactAddress.parse(url), tmp_path, "downloading")
     assert "CANARY" not in str(caught.value)
@@ -137,7 +137,7 @@ def test_a_store_that_does_not_end_is_ended(tmp_path, monkeypatch):
     (tmp_path / "sitecustomize.py").write_text("import time\ntime.sleep(600)\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     registry = Registry(
-        "sqlite:///nowhere.db", limits=RegistryLimits(artifact_hosts=("127.0.0.1",), download_timeout=2)
+        f"sqlite:///{tmp_path / 'nowhere.db'}", limits=RegistryLimits(artifact_hosts=("127.0.0.1",), download_timeout=2)
     )
     with pytest.raises(RegistryUnreachableError, match="took more than 2 seconds"):
         registry.download_files(ArtifactAddress.parse("ftp://127.0.0.1:1/m"), tmp_path, "downloading")
