@@ -1,6 +1,5 @@
 """Worker processes of this machine, each driven by a thread of this one."""
 
-import os
 import pickle
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from typing import cast
 
 import pyarrow as pa
 
+from mlops_assets.child_process import child_environment
 from mlops_assets.engines.worker import (
     FAILED,
     deserialize_batch,
@@ -39,7 +39,7 @@ class WorkerPool:
 
     def __init__(self, count: int, work: bytes, cores: int) -> None:
         self._work = work
-        self._environment = {name: str(max(1, cores // count)) for name in _THREADS} | dict(os.environ)
+        self._environment = {name: str(max(1, cores // count)) for name in _THREADS} | child_environment()
         self._local = threading.local()
         self._processes: list[subprocess.Popen[bytes]] = []
         self._threads = ThreadPoolExecutor(count, thread_name_prefix="worker")
@@ -79,7 +79,7 @@ class WorkerPool:
             [sys.executable, "-m", "mlops_assets.engines.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=self._environment | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            env=self._environment,
         )
         self._processes.append(process)
         self._ask(process, pickle.dumps((sys.path, self._work)))

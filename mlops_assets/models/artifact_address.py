@@ -168,3 +168,20 @@ def _refusal(reason: str) -> RegistryError:
         f"The address of the model's files {reason}",
         fix="Register the model again from a plain address: the folder's path, or scheme://host/folder",
     )
+
+
+def is_below(address: str, folder: str) -> bool:
+    """Whether `address` is `folder` or is in it: by whole path parts, scheme and host included.
+
+    Examples
+    --------
+    >>> is_below("s3://models/churn/1", "s3://models/churn"), is_below("s3://models/churn-2/1", "s3://models/churn")
+    (True, False)
+    >>> is_below("s3://models/churn/../fraud", "s3://models/churn")
+    False
+    """
+    try:
+        return ArtifactAddress.parse(address).is_below(ArtifactAddress.parse(folder))
+    except RegistryError:
+        # What is no address is below none.
+        return False

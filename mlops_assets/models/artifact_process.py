@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from mlops_assets.child_process import child_environment
 from mlops_assets.models.artifact_address import ArtifactAddress
 from mlops_assets.models.artifact_budget import Budget
 from mlops_assets.models.registry_limits import DEEPEST
@@ -62,7 +63,7 @@ def run_store(action: str, address: ArtifactAddress, local: Path, tracking_uri: 
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        env=child_environment(),
     )
     try:
         answer = _wait(process, json.dumps(question).encode(), local if action == "download" else None, budget)

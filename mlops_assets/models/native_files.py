@@ -1,11 +1,10 @@
 """Native model files (LightGBM, XGBoost, CatBoost, ONNX): checked by our own readers before their library sees them."""
 
-import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
 
+from mlops_assets.child_process import child_environment, signal_name
 from mlops_assets.errors import ArtifactsMissingError, TrustError
 from mlops_assets.models.mlmodel import PYFUNC, ModelDescription
 from mlops_assets.models.reference import ModelReference
@@ -94,13 +93,14 @@ def _probe(folder: Path, reference: ModelReference) -> None:
     if reference.digest in _PROBED:
         return
     command = [sys.executable, "-m", "mlops_assets.models.native_probe", str(folder)]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     try:
-        done = subprocess.run(command, env=environment, capture_output=True, timeout=_LONGEST_PROBE, check=False)
+        done = subprocess.run(
+            command, env=child_environment(), capture_output=True, timeout=_LONGEST_PROBE, check=False
+        )
     except subprocess.TimeoutExpired as error:
         raise _death(f"did not end within {_LONGEST_PROBE} seconds", reference) from error
     if done.returncode < 0:
-        raise _death(f"was killed by {signal.Signals(-done.returncode).name}", reference)
+        raise _death(f"was killed by {signal_name(done.returncode)}", reference)
     if done.returncode not in (0, 3):
         last = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
         raise _death(f"ended with exit status {done.returncode} ({last[:200]!r})", reference)

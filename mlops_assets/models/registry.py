@@ -14,7 +14,6 @@ from mlops_assets.errors import (
     VersionNotFoundError,
     did_you_mean,
 )
-from mlops_assets.models.addresses import strip_credentials
 from mlops_assets.models.artifact_address import ArtifactAddress
 from mlops_assets.models.cache import ModelCache
 from mlops_assets.models.digest import compute_digest
@@ -29,6 +28,7 @@ from mlops_assets.models.registry_errors import (
     registry_error,
 )
 from mlops_assets.models.trust import Origin, TrustPolicy
+from mlops_assets.redaction.addresses import show_address
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion, RegisteredModel
@@ -156,7 +156,7 @@ class Registry(RegistryConnection):
             flavors=tuple(sorted(description.flavors)),
             run_id=version.run_id or None,
             model_id=description.model_id,
-            source=strip_credentials(str(version.source)),
+            source=show_address(str(version.source)),
             location=location,
             tags=tuple(
                 sorted((tag, value) for tag, value in version.tags.items() if trust and tag in trust.required_tags)

@@ -8,7 +8,6 @@ from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any, cast
 
 from mlops_assets.errors import MlopsAssetsError, RegistryError, RegistryUnreachableError
-from mlops_assets.models.addresses import secrets_of, strip_credentials
 from mlops_assets.models.artifact_address import SERVED, ArtifactAddress
 from mlops_assets.models.artifact_gate import add_file, add_folder, fetch_files
 from mlops_assets.models.artifact_place import check_place
@@ -17,7 +16,7 @@ from mlops_assets.models.environment import set_environment
 from mlops_assets.models.process_cache import ProcessCache
 from mlops_assets.models.registry_errors import download_error, redact_error, registry_error
 from mlops_assets.models.registry_limits import CURRENT, Deadline, Operation, RegistryLimits
-from mlops_assets.redaction.addresses import quote_user
+from mlops_assets.redaction.addresses import quote_user, secrets_in, show_address
 from mlops_assets.redaction.text import remember_addresses
 
 if TYPE_CHECKING:
@@ -82,7 +81,7 @@ class RegistryConnection:
     @property
     def where(self) -> str:
         """The registry's address without user, password and query."""
-        return strip_credentials(self.registry_uri)
+        return show_address(self.registry_uri)
 
     def download_files(
         self,
@@ -112,7 +111,7 @@ class RegistryConnection:
         where = str(address)
         with (
             self.open_operation(doing, is_transfer=True) as operation,
-            self.translate_errors(doing, lambda error: download_error(error, doing, where), secrets_of(address.url)),
+            self.translate_errors(doing, lambda error: download_error(error, doing, where), secrets_in(address.url)),
         ):
             allowed = [ArtifactAddress.parse(place) for place in places]
             check_place(address, self.tracking_uri, operation, [*allowed, *self._artifact_root(address)])
@@ -124,7 +123,7 @@ class RegistryConnection:
         where = str(address)
         with (
             self.open_operation(doing, is_transfer=True) as operation,
-            self.translate_errors(doing, lambda error: registry_error(error, doing, where), secrets_of(address.url)),
+            self.translate_errors(doing, lambda error: registry_error(error, doing, where), secrets_in(address.url)),
         ):
             check_place(address, self.tracking_uri, operation, self._artifact_root(address))
             (add_folder if local.is_dir() else add_file)(address, local, self.tracking_uri, operation)
@@ -203,7 +202,7 @@ class RegistryConnection:
                 if isinstance(translated, RegistryUnreachableError):
                     # A database may come back as another one; the next client looks for its tables.
                     self._clients.remove(self.registry_uri)
-                all_secrets = secrets | secrets_of(self.registry_uri) | secrets_of(self.tracking_uri)
+                all_secrets = secrets | secrets_in(self.registry_uri) | secrets_in(self.tracking_uri)
                 raise translated from redact_error(error, all_secrets)
 
 

@@ -10,7 +10,7 @@ from mlops_assets.errors import (
     RegistryError,
     RegistryUnreachableError,
 )
-from mlops_assets.models.addresses import redact_secrets
+from mlops_assets.redaction.text import redact
 
 CHECK_SERVER = "Check that the server runs and that MLFLOW_TRACKING_URI and MLFLOW_REGISTRY_URI are right"
 RESTORE = "Restore the artifacts, or register the model again and move the alias"
@@ -46,7 +46,7 @@ class MlflowError(Exception):
 
 def redact_error(error: BaseException, secrets: Iterable[str]) -> MlflowError:
     """`error` as a cause that can be kept in an event log for ever; the original may hold a password."""
-    text = redact_secrets(str(error)[:_MOST_SEARCHED], secrets)[:_LONGEST_MESSAGE]
+    text = redact(str(error)[:_MOST_SEARCHED], secrets)[:_LONGEST_MESSAGE]
     return MlflowError(f"{type(error).__name__}: {text}").with_traceback(error.__traceback__)
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlops_assets.errors import ConfigurationError, RegistryError, TrustError
+from mlops_assets.errors import ConfigurationError, RegistryError, TrustError, describe_cause
 from mlops_assets.models.digest import compute_digest, model_files
 from mlops_assets.models.registry import Registry
-from mlops_assets.models.signed_files import SIGNATURE_FILE, first_line, needs_model_signing
+from mlops_assets.models.signed_files import SIGNATURE_FILE, needs_model_signing
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
@@ -145,7 +145,7 @@ def sign_folder(
     except Exception as error:
         # OSError, ValueError, TypeError, UnsupportedAlgorithm, ...: of the file, of PEM, of the key.
         raise ConfigurationError(
-            f"The key or certificate cannot be used to sign ({type(error).__name__}: {first_line(error)})",
+            f"The key or certificate cannot be used to sign ({describe_cause(error)})",
             where=", ".join(str(path) for path in (private_key, certificate, *chain) if path is not None),
             fix="Give PEM files of an elliptic-curve key, made for example with: "
             "openssl ecparam -name prime256v1 -genkey -noout -out private.pem",

@@ -17,7 +17,7 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from mlops_assets.errors import ConfigurationError, MissingExtraError, TrustError
+from mlops_assets.errors import ConfigurationError, MissingExtraError, TrustError, describe_cause
 from mlops_assets.models.digest import model_files
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def _verifier(signed_by: SignedBy, pem: Path) -> "verifying.Config":
         # ValueError, UnsupportedAlgorithm, AttributeError for a key that is no elliptic curve's, ...
         raise ConfigurationError(
             f"The {'public key' if signed_by.kind == 'key' else 'certificate'} of `trust.signatures` cannot be used "
-            f"({type(error).__name__}: {first_line(error)})",
+            f"({describe_cause(error)})",
             fix="Give the PEM of an elliptic-curve public key (P-256, P-384, P-521) under `key`, or of certificates "
             "under `certificate`",
         ) from error
@@ -159,14 +159,15 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _reason(error: Exception) -> str:
-    said = first_line(error)
+    cause = describe_cause(error)
+    said = cause.partition(": ")[2]
     if said.startswith("Signature mismatch"):
         return f"The files are not those that were signed: {said.partition(': ')[2]}"
     if type(error).__name__ == "InvalidSignature":  # of cryptography, which model-signing brings
         return f"{SIGNATURE_FILE} was not made with the key of `trust.signatures`, or was altered"
     if isinstance(error, json.JSONDecodeError | binascii.Error | KeyError | AttributeError | IndexError):
         return f"{SIGNATURE_FILE} is not a signature of OpenSSF Model Signing ({type(error).__name__})"
-    return f"{SIGNATURE_FILE} was not accepted by model-signing ({type(error).__name__}: {said})"
+    return f"{SIGNATURE_FILE} was not accepted by model-signing ({cause})"
 
 
 @contextmanager
@@ -191,8 +192,3 @@ def _resign() -> str:
 def _listed(names: Sequence[str]) -> str:
     more = len(names) - _MOST_NAMED
     return ", ".join(repr(name) for name in names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
-
-
-def first_line(error: Exception) -> str:
-    """What a library says of its error, at most 300 characters."""
-    return next(iter(str(error).splitlines()), "")[:300]

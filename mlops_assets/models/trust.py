@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mlops_assets.errors import TrustError
-from mlops_assets.models.addresses import is_below
+from mlops_assets.models.artifact_address import is_below
 from mlops_assets.models.flavors import find_code_execution
 from mlops_assets.models.mlmodel import ModelDescription
 from mlops_assets.models.model_uri import VersionUri

@@ -18,10 +18,10 @@ from pydantic import Field
 
 from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.mistakes import ReadableModel
-from mlops_assets.models.addresses import strip_credentials
 from mlops_assets.models.artifact_address import ArtifactAddress
 from mlops_assets.models.registry import Registry
 from mlops_assets.naming import ModelNames
+from mlops_assets.redaction.addresses import show_address
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.settings.groups import TrackingSettings
 
@@ -157,7 +157,7 @@ class MlflowTracking(ReadableModel, dg.ConfigurableResource[Any]):
 
     def link(self, registry: MlflowRegistry, run: "Run") -> TrackedRun:
         """An MLflow run's id and page; the address without user and password."""
-        uri = strip_credentials(registry.address().tracking_uri)
+        uri = show_address(registry.address().tracking_uri)
         page = f"{uri.rstrip('/')}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}"
         return TrackedRun(run.info.run_id, page if _is_server(uri) else None)
 

@@ -5,7 +5,6 @@
 
 import os
 import pickle
-import signal
 import subprocess
 import sys
 import threading
@@ -13,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import BinaryIO, cast
 
+from mlops_assets.child_process import child_environment, signal_name
 from mlops_assets.engines.error_pickles import pickle_error
 from mlops_assets.engines.worker import read_frame, write_frame
 from mlops_assets.models.reference import ModelReference
@@ -40,7 +40,7 @@ def validate_in_child(
         question = pickle.dumps((candidate, champion, trial))
     except (pickle.PicklingError, AttributeError, TypeError):
         return validate_candidate(candidate, champion, trial)
-    progress = _Told()
+    progress = _Reported()
     with _start_child() as child:
         # PIPE was asked for, so both are there.
         assert child.stdin is not None
@@ -78,7 +78,7 @@ def validate_in_child(
     )
 
 
-class _Told:
+class _Reported:
     """What the child has reported so far."""
 
     def __init__(self) -> None:
@@ -105,7 +105,7 @@ def _start_child() -> "Iterator[subprocess.Popen[bytes]]":
         [sys.executable, "-m", "mlops_assets.validation.in_child"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        env=child_environment(),
     )
     try:
         yield child
@@ -117,10 +117,7 @@ def _start_child() -> "Iterator[subprocess.Popen[bytes]]":
 def _describe_end(status: int) -> str:
     if status >= 0:
         return f"ended by itself, with exit status {status}"
-    try:
-        name = signal.Signals(-status).name
-    except ValueError:
-        name = f"signal {-status}"
+    name = signal_name(status)
     memory = "; its memory may have run out" if name == "SIGKILL" else ""
     return f"was killed by {name}{memory}"
 

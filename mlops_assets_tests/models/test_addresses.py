@@ -1,6 +1,8 @@
 import pytest
 
-from mlops_assets.models.addresses import is_below, redact_secrets, secrets_of, strip_credentials
+from mlops_assets.models.artifact_address import is_below
+from mlops_assets.redaction.addresses import secrets_in, show_address
+from mlops_assets.redaction.text import redact
 
 
 @pytest.mark.parametrize(
@@ -21,13 +23,13 @@ from mlops_assets.models.addresses import is_below, redact_secrets, secrets_of, 
     ],
 )
 def test_an_address_is_shown_without_its_secrets(address, shown):
-    assert strip_credentials(address) == shown
+    assert show_address(address) == shown
 
 
 def test_every_spelling_of_a_password_is_known():
-    assert secrets_of("http://user:p%40ss@host") >= {"p%40ss", "p@ss", "user:p%40ss", "user:p@ss"}
-    assert secrets_of("sqlite:////a@b") == frozenset()
-    assert secrets_of("http://u:host/x@y") >= {"host/x"}  # not percent-encoded as it should be
+    assert secrets_in("http://user:p%40ss@host") >= {"p%40ss", "p@ss", "user:p%40ss", "user:p@ss"}
+    assert secrets_in("sqlite:////a@b") == frozenset()
+    assert secrets_in("http://u:host/x@y") >= {"host/x"}  # not percent-encoded as it should be
 
 
 @pytest.mark.parametrize(
@@ -42,13 +44,13 @@ def test_every_spelling_of_a_password_is_known():
     ],
 )
 def test_what_looks_like_a_secret_in_a_message_is_replaced(message):
-    cleaned = redact_secrets(message)
+    cleaned = redact(message)
     assert "CANARY" not in cleaned
     assert "***" in cleaned
 
 
 def test_a_known_secret_is_replaced_wherever_it_is():
-    assert redact_secrets("login as CANARY/x failed", {"CANARY/x"}) == "login as *** failed"
+    assert redact("login as CANARY/x failed", {"CANARY/x"}) == "login as *** failed"
 
 
 @pytest.mark.parametrize(
