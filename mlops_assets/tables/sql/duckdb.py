@@ -69,6 +69,10 @@ class DuckdbSession(Session):
     def close(self) -> None:
         self._connection.close()
 
+    def forbid_other_files(self) -> None:
+        # A view is SQL of whoever made the database: read_csv('/etc/passwd').
+        self._connection.execute("SET enable_external_access = false")
+
     def execute(self, sql: str, values: Values = ()) -> None:
         self._connection.execute(sql, list(values))
 
@@ -139,6 +143,12 @@ class DuckdbSession(Session):
         try:
             yield
         except self._error as error:
+            if "disabled by configuration" in str(error):
+                raise TableError(
+                    "A view of the database reads files or addresses outside of it, which no view may",
+                    where=where,
+                    fix="Write its rows into a table, or set inputs.query to SQL of your own that reads them",
+                ) from None
             message = str(error).splitlines()[0] if isinstance(error, self._errors_without_data) else None
             raise refusal_error("DuckDB refuses", where, message) from None
 

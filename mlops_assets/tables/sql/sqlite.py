@@ -33,6 +33,9 @@ _ROWS = 16_384
 _COLUMNS = 100
 
 
+_LONGEST_VALUE = 256 << 20
+
+
 class SqliteSession(Session):
     kind = "sqlite"
     text = "TEXT"
@@ -55,6 +58,9 @@ class SqliteSession(Session):
                 timeout=LOCK_SECONDS,
                 check_same_thread=False,
             )
+            # Views are SQL of whoever made the database: they get no functions beside plain ones, and no huge values.
+            self._connection.execute("PRAGMA trusted_schema = OFF")
+            self._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE)
             self._connection.execute("SELECT 1 FROM sqlite_master LIMIT 1")
             self._connection.execute("PRAGMA temp_store = FILE")
         except (sqlite3.Error, OSError) as error:
