@@ -1,4 +1,4 @@
-"""Small Parquet files of large rows: as many rows are decoded at a time as fit, and what was made to fill is refused."""
+"""Small Parquet files of large rows: so many are decoded at a time as fit, and what is made to fill is refused."""
 
 import numpy as np
 import pyarrow as pa

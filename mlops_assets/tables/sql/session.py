@@ -44,6 +44,7 @@ class Session(ABC):
     @abstractmethod
     def close(self) -> None: ...
 
+    @abstractmethod
     def forbid_other_files(self) -> None:
         """Let views of the database, which may be a stranger's, read nothing outside of it."""
 

@@ -58,9 +58,6 @@ class SqliteSession(Session):
                 timeout=LOCK_SECONDS,
                 check_same_thread=False,
             )
-            # Views are SQL of whoever made the database: they get no functions beside plain ones, and no huge values.
-            self._connection.execute("PRAGMA trusted_schema = OFF")
-            self._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE)
             self._connection.execute("SELECT 1 FROM sqlite_master LIMIT 1")
             self._connection.execute("PRAGMA temp_store = FILE")
         except (sqlite3.Error, OSError) as error:
@@ -70,6 +67,11 @@ class SqliteSession(Session):
 
     def close(self) -> None:
         self._connection.close()
+
+    def forbid_other_files(self) -> None:
+        # Views are SQL of whoever made the database: they get no functions beside plain ones, and no huge values.
+        self._connection.execute("PRAGMA trusted_schema = OFF")
+        self._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE)
 
     def execute(self, sql: str, values: Values = ()) -> None:
         self._connection.execute(sql, _bind(values))
