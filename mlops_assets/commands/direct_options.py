@@ -117,6 +117,7 @@ def _counted(
 def _settings(chosen: argparse.Namespace) -> "DirectSettings":
     from mlops_assets.code_location.env_file import load_env_file
     from mlops_assets.direct.settings import DirectSettings
+    from mlops_assets.models.model_uri import whole_number
     from mlops_assets.state import project_root
 
     load_env_file(project_root())
@@ -136,7 +137,7 @@ def _settings(chosen: argparse.Namespace) -> "DirectSettings":
         native_libraries=chosen.native_libraries,
         tracking_uri=chosen.tracking_uri,
         registry_uri=chosen.registry_uri,
-        workers=int(chosen.workers) if chosen.workers.isdigit() else chosen.workers,
+        workers=whole_number(chosen.workers),
     )
 
 

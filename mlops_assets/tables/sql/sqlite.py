@@ -5,6 +5,7 @@ from the first rows it meets. A column is read by its recorded Arrow type, by it
 see `sqlite_values`.
 """
 
+import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -45,7 +46,7 @@ class SqliteSession(Session):
     def __init__(self, address: SqlAddress, *, writing: bool) -> None:
         super().__init__(address)
         path = Path(address.place)
-        if not writing and not path.exists():
+        if not writing and not os.path.exists(path):  # noqa: PTH110 - a name that is too long is none
             raise MissingDatabaseError(address.uri)
         try:
             if writing:
