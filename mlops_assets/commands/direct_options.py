@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, cast
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -137,7 +137,7 @@ def _settings(chosen: argparse.Namespace) -> "DirectSettings":
         native_libraries=chosen.native_libraries,
         tracking_uri=chosen.tracking_uri,
         registry_uri=chosen.registry_uri,
-        workers=whole_number(chosen.workers),
+        workers=cast("int | Literal['auto']", whole_number(chosen.workers)),  # judged with the other settings
     )
 
 
