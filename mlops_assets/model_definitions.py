@@ -33,6 +33,7 @@ from mlops_assets.naming import (
     INPUT_SAMPLES,
     MODEL_EXPLANATIONS,
     MODEL_SIGNATURE,
+    MODEL_TAG,
     PREDICTIONS,
     PREDICTIONS_EXPLAINED,
     REJECTED_SAMPLES,
@@ -134,7 +135,7 @@ def _job(
         selection=dg.AssetSelection.assets(*(names.key(asset) for asset in assets)),
         executor_def=dg.in_process_executor if in_process else dg.multiprocess_executor,
         description=description,
-        tags={"mlops_assets/model": names.slug},
+        tags={MODEL_TAG: names.slug},
     )
 
 

@@ -24,6 +24,9 @@ REPORT_FILE = f"{EXPLANATION_REPORT}.html"
 # Resources that all models of a code location share.
 REGISTRY, NOTIFIER = "mlflow_registry", "notifier"
 
+# The tag of all runs of a model's jobs; its value is the model's slug.
+MODEL_TAG = "mlops_assets/model"
+
 
 class HasPartition(Protocol):
     """What the contexts of assets, ops and checks know of their run's partition."""

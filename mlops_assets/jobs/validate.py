@@ -25,7 +25,7 @@ from mlops_assets.io_managers.tables import TableIOManager
 from mlops_assets.metadata import prefix_floats, shorten_text, strip_markup, table_metadata
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.signature_of_version import signature_of_version
-from mlops_assets.naming import INPUT_SAMPLES, NOTIFIER, REGISTRY, ModelNames
+from mlops_assets.naming import INPUT_SAMPLES, MODEL_TAG, NOTIFIER, REGISTRY, ModelNames
 from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.resources.binding import initialize_resources, job_with_defaults
 from mlops_assets.resources.journal import ChampionJournal
@@ -130,7 +130,7 @@ def validation_job(
         f"Tries a version of {names.model} beside the champion and writes the verdict to the version's tags in MLflow; "
         "published tables are not touched. Set `version` in the Launchpad. Run it before you move the alias.",
         defaults,
-        tags={"mlops_assets/model": names.slug},
+        tags={MODEL_TAG: names.slug},
     )
 
 
