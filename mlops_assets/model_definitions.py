@@ -33,6 +33,7 @@ from mlops_assets.naming import (
     INPUT_SAMPLES,
     MODEL_EXPLANATIONS,
     MODEL_SIGNATURE,
+    MODEL_TAG,
     PREDICTIONS,
     PREDICTIONS_EXPLAINED,
     REJECTED_SAMPLES,
@@ -134,7 +135,7 @@ def _job(
         selection=dg.AssetSelection.assets(*(names.key(asset) for asset in assets)),
         executor_def=dg.in_process_executor if in_process else dg.multiprocess_executor,
         description=description,
-        tags={"mlops_assets/model": names.slug},
+        tags={MODEL_TAG: names.slug},
     )
 
 
@@ -145,11 +146,12 @@ def _jobs_beside_the_graph(
 ) -> list[dg.JobDefinition]:
     names, alias_or_version = settings.names, settings.alias_or_version
     inputs, trust, contract = settings.inputs, settings.trust, settings.contract
+    silent_seconds = settings.sensors.dead_runs.silent_seconds
     tried = ValidationSettings(inputs, trust, contract, settings.predict, settings.explain)
     return [
-        sign_job(names, alias_or_version, inputs, trust, settings.partitions_def, resources, defaults),
-        compatibility_job(names, alias_or_version, contract, defaults),
-        validation_job(names, alias_or_version, tried, resources, defaults),
+        sign_job(names, alias_or_version, inputs, trust, settings.partitions_def, resources, defaults, silent_seconds),
+        compatibility_job(names, alias_or_version, contract, defaults, silent_seconds),
+        validation_job(names, alias_or_version, tried, resources, defaults, silent_seconds),
     ]
 
 
@@ -175,6 +177,7 @@ def _resources(settings: ModelSettings, signer: Signer, root: Path) -> dict[str,
             root,
             in_process=settings.executor == "in_process",
             partitioned=PARTITIONED if settings.partitioning else (),
+            silent_seconds=settings.sensors.dead_runs.silent_seconds,
         ),
         names.tables_of_the_run: reader_of_the_run(names),
         names.signer: signer,
