@@ -1,4 +1,4 @@
-"""Which runs are ended because their process is gone, on a real instance, with real processes; the clock is the test's."""
+"""Which runs are ended because their process is gone: on a real instance, with real processes, by the test's clock."""
 
 import contextlib
 import json
@@ -112,10 +112,9 @@ def watch(tmp_path) -> Iterator[Watch]:
             process.communicate()
 
 
-def somewhere(run: str = "", **process: object) -> Liveness:
+def somewhere(run: str) -> Liveness:
     """The life of a process on another machine."""
     identity = replace(own_identity(), host="elsewhere", boot="b", namespace="n", pid=4)
-    identity = replace(identity, **process)
     return Liveness("m", identity, replace(identity, pid=3), None, None, f"mlops_assets/heartbeat/{run}", BOUND)
 
 
