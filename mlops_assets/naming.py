@@ -182,6 +182,11 @@ class ModelNames:
         return f"{self.slug}_validation_job"
 
     @property
+    def retention_job(self) -> str:
+        """Deletes old runs."""
+        return f"{self.slug}_retention_job"
+
+    @property
     def sign_job(self) -> str:
         """Gives a model without a signature one."""
         return f"{self.slug}_sign_job"
