@@ -21,6 +21,9 @@ BACKGROUND = "sample_explanations_background"
 EXPLANATION_REPORT = "explanation_report"
 REPORT_FILE = f"{EXPLANATION_REPORT}.html"
 
+# Of all runs of a model's jobs: the start of the jobs' names.
+MODEL_TAG = "mlops_assets/model"
+
 # Resources that all models of a code location share.
 REGISTRY, NOTIFIER = "mlflow_registry", "notifier"
 
@@ -180,6 +183,11 @@ class ModelNames:
     def validation_job(self) -> str:
         """Tries a version beside the champion."""
         return f"{self.slug}_validation_job"
+
+    @property
+    def retention_job(self) -> str:
+        """Deletes old runs."""
+        return f"{self.slug}_retention_job"
 
     @property
     def sign_job(self) -> str:

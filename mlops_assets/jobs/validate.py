@@ -29,6 +29,7 @@ from mlops_assets.naming import INPUT_SAMPLES, MODEL_TAG, NOTIFIER, REGISTRY, Mo
 from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.resources.binding import initialize_resources, job_with_defaults
 from mlops_assets.resources.journal import ChampionJournal
+from mlops_assets.resources.liveness import executed_alive
 from mlops_assets.resources.notifier import deliver
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.resources.retries import retry_when_unreachable
@@ -72,6 +73,7 @@ def validation_job(
     settings: ValidationSettings,
     resources: Mapping[str, dg.ResourceDefinition],
     defaults: Mapping[str, dg.ResourceDefinition],
+    silent_seconds: float,
 ) -> dg.JobDefinition:
     """`<model>_validation_job`: tries a version beside the champion and writes the verdict to the version's tags.
 
@@ -98,6 +100,7 @@ def validation_job(
         out=dg.Out(dg.Nothing),
     )
     @redact_errors
+    @executed_alive(names.name, silent_seconds)
     def validate_version(context: dg.OpExecutionContext, config: ValidationConfig) -> None:
         from mlops_assets.validation.in_child import validate_in_child
         from mlops_assets.validation.verdict import TAG, CandidateVerdict, Finding

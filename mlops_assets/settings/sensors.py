@@ -62,6 +62,22 @@ class LaunchingSensorSettings(RepeatingSensorSettings):
     )
 
 
+class DeadRunsSettings(SettingsGroup):
+    """When a run whose process cannot be seen counts as dead."""
+
+    silent_minutes: float = Field(
+        default=15,
+        description="Minutes without a heartbeat after which a run counts as dead whose process cannot be seen, "
+        "because it is on another machine. Longer than a run may be suspended or kept from running.",
+        gt=1,
+        examples=[60],
+    )
+
+    @property
+    def silent_seconds(self) -> float:
+        return self.silent_minutes * 60
+
+
 class SensorsSettings(SettingsGroup):
     """The model's sensors. Those that launch runs are stopped until they are switched on, here or in the UI."""
 
@@ -94,4 +110,10 @@ class SensorsSettings(SettingsGroup):
         default_factory=ReportingSensorSettings,
         description="Only with `tracking`: records finished runs in MLflow.",
         examples=[{"interval_seconds": 60}],
+    )
+    dead_runs: DeadRunsSettings = Field(
+        default_factory=DeadRunsSettings,
+        description="The sensor that fails runs whose process is gone. It always runs, and can be switched off in the "
+        "UI; YAML files of one code location share it.",
+        examples=[{"silent_minutes": 60}],
     )
