@@ -73,7 +73,7 @@ def champion_sensor(
                     act=lambda request: _runs(instance, names, partitions, request),
                     retries=settings.retries,
                     tell=alert_stale(context, names, defaults),
-                    defer=lambda: UNDER_WAY if is_under_way(instance, names, name) else "",
+                    defer=lambda: UNDER_WAY if is_under_way(instance, names, name, now()) else "",
                     noticed=lambda token: note_move(context, journal, alias, token),
                 ),
             )
@@ -93,7 +93,8 @@ def champion_situation(
     mixed = "several versions or inputs" if tables.are_there else ""
     return Situation(
         settled=False,
-        running=is_under_way(instance, names, sensor_name) or any(is_unfinished(run, now()) for run in runs.values()),
+        running=is_under_way(instance, names, sensor_name, now())
+        or any(is_unfinished(run, now()) for run in runs.values()),
         canceled=bool(of_status(runs, dg.DagsterRunStatus.CANCELED)),
         published=plain_token(published) if published is not None and not is_same(published, token) else mixed,
         failure=describe_ends(instance, runs.values()),

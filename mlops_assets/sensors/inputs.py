@@ -98,7 +98,8 @@ def inputs_situation(
         return Situation(None)
     return Situation(
         settled=False,
-        running=is_under_way(instance, names, sensor_name) or any(is_unfinished(run, now()) for run in runs.values()),
+        running=is_under_way(instance, names, sensor_name, now())
+        or any(is_unfinished(run, now()) for run in runs.values()),
         canceled=bool(of_status(runs, dg.DagsterRunStatus.CANCELED)),
         published=f"the files {plain_token(published)}" if published else "other files" if tables.are_there else "",
         failure=describe_ends(instance, runs.values()),
@@ -119,7 +120,7 @@ def published_listing(
 
 
 def _reason_to_wait(instance: dg.DagsterInstance, names: ModelNames, sensor_name: str) -> str:
-    if is_under_way(instance, names, sensor_name):
+    if is_under_way(instance, names, sensor_name, now()):
         return UNDER_WAY
     if instance.schedule_storage is None:
         # In memory: nothing ticks by itself.

@@ -13,6 +13,8 @@ SENSOR_TAG, RUN_KEY_TAG, MOVE_TAG = "dagster/sensor_name", "dagster/run_key", "m
 WILL_RETRY_TAG, RETRIED_TAG = "dagster/will_retry", "dagster/auto_retry_run_id"
 # Seconds after which a retry that Dagster announced is no longer waited for.
 LONGEST_RETRY = 3600.0
+# Seconds after which a run that was made and not launched is given up.
+LONGEST_LAUNCH = 600.0
 
 # Dagster's own name for materializations that no job defines: automation, backfills, by hand in the UI.
 _NO_JOB = "__ASSET_JOB"
@@ -38,21 +40,28 @@ def read_asked(instance: dg.DagsterInstance, subject: str) -> Asked:
     return Asked.of_keys(subject, run_keys(instance, f"{subject}:"))
 
 
-def is_under_way(instance: dg.DagsterInstance, names: ModelNames, sensor_name: str) -> bool:
+def is_under_way(instance: dg.DagsterInstance, names: ModelNames, sensor_name: str, now: float) -> bool:
     """Whether a run that makes the model's tables is queued or at work: of its jobs, or of no job.
 
     A run that this sensor has asked for and that was never launched does not count: Dagster launches it when it is
     asked for again.
     """
     jobs = (names.inference_job, names.explanations_job)
-    of_jobs = instance.get_runs(dg.RunsFilter(tags={MODEL_TAG: names.slug}, statuses=_UNFINISHED))
-    of_no_job = instance.get_runs(dg.RunsFilter(job_name=_NO_JOB, statuses=_UNFINISHED))
+    of_jobs = instance.get_run_records(dg.RunsFilter(tags={MODEL_TAG: names.slug}, statuses=_UNFINISHED))
+    of_no_job = instance.get_run_records(dg.RunsFilter(job_name=_NO_JOB, statuses=_UNFINISHED))
     keys = {names.key(asset) for asset in (PREDICTIONS, SAMPLE_EXPLANATIONS, MODEL_EXPLANATIONS)}
     return any(
-        run.status != dg.DagsterRunStatus.NOT_STARTED or run.tags.get(SENSOR_TAG) != sensor_name
-        for run in of_jobs
-        if run.job_name in jobs
-    ) or any(not keys.isdisjoint(run.asset_selection or ()) for run in of_no_job)
+        is_unfinished(record, now) and not _waits_to_be_asked_for(record.dagster_run, sensor_name)
+        for record in of_jobs
+        if record.dagster_run.job_name in jobs
+    ) or any(
+        is_unfinished(record, now) and not keys.isdisjoint(record.dagster_run.asset_selection or ())
+        for record in of_no_job
+    )
+
+
+def _waits_to_be_asked_for(run: dg.DagsterRun, sensor_name: str) -> bool:
+    return run.status == dg.DagsterRunStatus.NOT_STARTED and run.tags.get(SENSOR_TAG) == sensor_name
 
 
 def last_runs(instance: dg.DagsterInstance, move: str) -> dict[str | None, dg.RunRecord]:
@@ -74,16 +83,15 @@ def newest_of_moves(instance: dg.DagsterInstance, moves: Sequence[str]) -> dict[
 
 
 def is_unfinished(record: dg.RunRecord, now: float) -> bool:
-    """Whether a run has not ended, or Dagster is about to retry it."""
-    run = record.dagster_run
+    """Whether a run has not ended, or Dagster is about to retry it.
+
+    One that was made and not launched for `LONGEST_LAUNCH` seconds never will be: whoever made it has died.
+    """
+    run, age = record.dagster_run, now - record.update_timestamp.timestamp()
     if run.status in _UNFINISHED:
-        return True
+        return run.status != dg.DagsterRunStatus.NOT_STARTED or age < LONGEST_LAUNCH
     is_announced = run.tags.get(WILL_RETRY_TAG) == "true" and RETRIED_TAG not in run.tags
-    return (
-        run.status == dg.DagsterRunStatus.FAILURE
-        and is_announced
-        and now - record.update_timestamp.timestamp() < LONGEST_RETRY
-    )
+    return run.status == dg.DagsterRunStatus.FAILURE and is_announced and age < LONGEST_RETRY
 
 
 def describe_ends(instance: dg.DagsterInstance, records: Iterable[dg.RunRecord]) -> str:

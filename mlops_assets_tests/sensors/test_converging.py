@@ -317,3 +317,16 @@ def test_a_version_that_got_its_verdict_is_asked_for_no_more(daemon, registry, v
     registry.client.set_model_version_tag("m", "4", "mlops_assets.validation", "passed")
     assert [days.tick(NEW_VERSION, minutes=60) for _ in range(3)] == [[], [], []]
     assert '"waiting": {}' in days.m.cursors[NEW_VERSION]
+
+
+def test_a_run_that_was_made_and_never_launched_is_given_up(daemon, registry):
+    days = daemon()
+    days.tick(CHAMPION)
+    champion(registry, 2)
+    (request,) = days.m.tick(CHAMPION).run_requests
+    job = days.m.definitions.resolve_job_def("m_inference_job")
+    run = days.m.instance.create_run_for_job(job, tags={**request.tags, MODEL_TAG: "m"})
+    days.clock.now = days.m.instance.get_run_record_by_id(run.run_id).update_timestamp.timestamp()
+    assert days.tick(CHAMPION, minutes=5) == []
+    (again,) = days.tick(CHAMPION, minutes=10)
+    assert again.success
