@@ -25,6 +25,7 @@ from mlops_assets.models.registry_answers import (
     check_model,
     check_version,
     list_shortly,
+    time_of_registration,
     version_number,
 )
 from mlops_assets.models.registry_connection import RegistryConnection
@@ -169,6 +170,7 @@ class Registry(RegistryConnection):
             tags=tuple(
                 sorted((tag, value) for tag, value in version.tags.items() if trust and tag in trust.required_tags)
             ),
+            registered=time_of_registration(version),
         )
         if trust is not None:
             trust.check_digest(reference)
