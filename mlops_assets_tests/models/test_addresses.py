@@ -75,6 +75,10 @@ def test_whatever_a_web_address_ends_with_is_known(address):
     assert "CANARY1" in secrets_in(address)
 
 
+def test_a_password_with_a_hash_makes_no_secret_of_the_host():
+    assert not any("host" in secret or "path" in secret for secret in secrets_in("https://u:a/b#c;d@host/path?sig=e"))
+
+
 def test_a_known_secret_is_replaced_wherever_it_is():
     assert redact("login as CANARY/x failed", {"CANARY/x"}) == "login as *** failed"
 
