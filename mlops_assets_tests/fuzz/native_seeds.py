@@ -22,6 +22,7 @@ def _numbers() -> tuple[np.ndarray[Any, np.dtype[np.float64]], np.ndarray[Any, n
     return rows, target
 
 
+@cache
 def rows_to_ask() -> np.ndarray[Any, np.dtype[np.float64]]:
     """Rows that go both ways at most splits, missing and odd values among them."""
     random = np.random.default_rng(1)
@@ -30,6 +31,7 @@ def rows_to_ask() -> np.ndarray[Any, np.dtype[np.float64]]:
     rows[8:10, :3] = np.nan
     rows[10, :3] = 0
     rows[11, :3] = [1e30, -1e30, 1e-36]
+    rows.flags.writeable = False
     return rows
 
 
