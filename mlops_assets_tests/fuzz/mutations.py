@@ -152,7 +152,7 @@ def mutate_lightgbm(chance: random.Random, data: bytes, others: Sequence[bytes])
 
 @lru_cache(maxsize=100)
 def _parse(text: bytes) -> bytes:
-    """A document and its members' places, pickled: what is unpacked from it is a copy of both, in a third of the time."""
+    """A document and its members' places, pickled: what is unpacked from it is a copy of both."""
     value = json.loads(text)
     places: list[tuple[Any, Any]] = []
     waiting = [value]

@@ -72,7 +72,7 @@ class _EndedError(Exception):
 
 
 class Library:
-    """A process with a format's library, started anew after each death. It works while the next files are made and read.
+    """A process with a library, started anew after each death. It works while the next files are made and read.
 
     Attributes
     ----------
