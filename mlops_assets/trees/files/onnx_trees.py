@@ -123,6 +123,11 @@ def read_tree_ensemble(operator: str, attributes: Mapping[str, NodeAttribute], c
         raise NativeFileError("has a value in a node that is no leaf", where=f"{prefix}_nodeids")
     if len(output) and (output.min() < 0 or output.max() >= outputs):
         raise NativeFileError(f"has a value for none of its {outputs} outputs", where=f"{prefix}_ids")
+    pairs = np.sort(leaf.astype(np.int64) * outputs + output)
+    if (pairs[1:] == pairs[:-1]).any():
+        # The standard adds both; ONNX Runtime 1.32 takes the first, where there is one output.
+        raise NativeFileError("has two values of a leaf for one output", where=f"{prefix}_nodeids")
+    del pairs
     base = _floats(attributes, "base_values", None, optional=True)
     if len(base) not in ((0, 1, outputs) if classifies and outputs == 2 else (0, outputs)):
         raise NativeFileError(f"has {len(base)} base values for {outputs} outputs", where="base_values")

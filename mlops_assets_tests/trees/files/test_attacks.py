@@ -202,3 +202,7 @@ def test_onnx_columns_operators_and_branches():
     place = data.index(b"nodes_truenodeids") + len(b"nodes_truenodeids") + 1
     with pytest.raises(NativeFileError, match=r"names a node that is not there|two parents"):
         check_native_bytes("onnx", at(data, place, b"\x7f"))
+    # The standard adds both values, a library takes one: what is checked would not be what is used.
+    place = data.index(b"target_nodeids") + len(b"target_nodeids") + 1
+    with pytest.raises(NativeFileError, match=r"two values of a leaf for one output"):
+        check_native_bytes("onnx", at(data, place + 2, data[place : place + 1]))
