@@ -21,11 +21,11 @@ BACKGROUND = "sample_explanations_background"
 EXPLANATION_REPORT = "explanation_report"
 REPORT_FILE = f"{EXPLANATION_REPORT}.html"
 
-# Of all runs of a model's jobs: the start of the jobs' names.
-MODEL_TAG = "mlops_assets/model"
-
 # Resources that all models of a code location share.
 REGISTRY, NOTIFIER = "mlflow_registry", "notifier"
+
+# The tag of all runs of a model's jobs; its value is the model's slug.
+MODEL_TAG = "mlops_assets/model"
 
 
 class HasPartition(Protocol):

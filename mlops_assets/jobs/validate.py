@@ -14,7 +14,7 @@ from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.arrow.views import rows_of
 from mlops_assets.errors import (
     AliasNotFoundError,
-    ArtifactsMissingError,
+    ModelNotFoundError,
     RegistryError,
     RegistryUnreachableError,
     TrustError,
@@ -110,7 +110,10 @@ def validation_job(
         with retry_when_unreachable(context.retry_number):
             try:
                 candidate = registry.pin(names.model, config.version, trust)
-            except (TrustError, ArtifactsMissingError) as error:
+            except (ModelNotFoundError, VersionNotFoundError, RegistryUnreachableError):
+                # There is nothing to write a verdict on, or nobody to write it to.
+                raise
+            except (TrustError, RegistryError) as error:
                 verdict = CandidateVerdict(config.version, None, None, (Finding("loads", False, str(error)),))
             else:
                 champion = _champion(registry, names, alias_or_version, trust)

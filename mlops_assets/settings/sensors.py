@@ -38,7 +38,20 @@ class ReportingSensorSettings(SensorSettings):
     )
 
 
-class LaunchingSensorSettings(SensorSettings):
+class RepeatingSensorSettings(SensorSettings):
+    """A sensor that asks again for a run that failed."""
+
+    retries: int = Field(
+        default=3,
+        description="How often a run is asked for again where the one that was asked for did not do what it was to do: "
+        "after 1, 4, 16 and then every 60 minutes. After that an alert `stale` is sent, once.",
+        ge=0,
+        le=100,
+        examples=[5],
+    )
+
+
+class LaunchingSensorSettings(RepeatingSensorSettings):
     """A sensor that launches one of the model's jobs."""
 
     job: Literal["explanations", "inference"] = Field(
@@ -78,13 +91,13 @@ class SensorsSettings(SettingsGroup):
         description="Launches a run when input files appear or change.",
         examples=[{"status": "RUNNING", "job": "inference"}],
     )
-    new_version: SensorSettings = Field(
-        default_factory=SensorSettings,
+    new_version: RepeatingSensorSettings = Field(
+        default_factory=RepeatingSensorSettings,
         description="Validates each newly registered version without touching the published tables.",
         examples=[{"status": "RUNNING"}],
     )
-    automation: SensorSettings = Field(
-        default_factory=SensorSettings,
+    automation: RepeatingSensorSettings = Field(
+        default_factory=RepeatingSensorSettings,
         description="Only with `automation`: evaluates the automation conditions of the assets.",
         examples=[{"status": "RUNNING"}],
     )
