@@ -16,7 +16,7 @@ from dagster._core.events import EngineEventData
 from dagster._core.test_utils import create_run_for_test
 
 from mlops_assets.component import build_model_definitions
-from mlops_assets.process_identity import own_identity
+from mlops_assets.process_identity import existed_at, own_identity
 from mlops_assets.resources.liveness import FOLDER, LIVENESS, Liveness
 from mlops_assets.sensors import dead_runs
 from mlops_assets.sensors.run_signs import SECONDS_OF_GRACE, SECONDS_WITHOUT_SIGN, write_silences
@@ -198,7 +198,7 @@ def test_elsewhere_a_run_lives_as_long_as_its_heartbeat_does(watch):
     life = somewhere(run)
     watch.show(run, life)
     watch.lead(run, life.process.pid)
-    for _ in range(100):
+    for _ in range(int(BOUND / 20) + 5):
         watch.beat(run, life)
         watch.look()
     watch.look(int(BOUND / 20) - 2)
@@ -277,6 +277,15 @@ def test_a_run_that_died_before_it_showed_life_is_dead_after_a_while(watch, stat
     assert watch.status(run) == status
     watch.look(4)
     assert watch.status(run) == FAILURE
+
+
+def test_a_run_that_shows_no_life_lives_while_the_process_exists_that_dagster_started_for_it(watch):
+    """As of a release that showed none, or while it imports."""
+    run = watch.create_run()
+    watch.lead(run, os.getpid())
+    watch.look(10, seconds=SECONDS_WITHOUT_SIGN)
+    assert watch.status(run) == STARTED
+    assert not existed_at(os.getpid(), 0.0), "the number was another process's then"
 
 
 @pytest.mark.parametrize(("keys", "status"), [(["m/predictions"], FAILURE), (["m/predictions", "other"], STARTED)])
