@@ -162,6 +162,10 @@ class PredictWork(Work):
         return identity_of(self, self.model.reference, parts, self.model.strategies)
 
     @property
+    def doing(self) -> str:
+        return "predicting"
+
+    @property
     def is_sequential(self) -> bool:
         # Histogram boosting's threads wait for each other after every tree of every batch, and spin while one of them
         # has lost its core to another process; beside other work that doubles the processor time. Predicting changes
