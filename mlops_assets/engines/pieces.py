@@ -88,15 +88,16 @@ class Cutter:
         """Say what the whole work costs, once, where that is known and not little; `workers` share it."""
         if self._announced or self._grain is None or not self.speed.is_known:
             return
-        self._announced = True
+        self._announced, self.workers = True, workers
         seconds, per_row = self.seconds_left, self._run.work.cost_of_row
         if seconds < _LEAST_ANNOUNCED:
             return
-        left = max(0, self._run.expected - self._run.tally.rows)
+        left, limit = max(0, self._run.expected - self._run.tally.rows), self._limit()
+        pieces = f", in pieces of about {limit:,} rows" if limit < self._run.rows.chunk_rows else ""
         processes = "process" if workers == 1 else "processes"
         self._run.log(
             f"{self._run.work.doing.capitalize()} takes about {duration_text(seconds / workers)} on {workers} "
-            f"{processes}: {left:,} rows{f' x {per_row}' if per_row else ''}, in pieces of about {self._limit():,} rows"
+            f"{processes}: {left:,} rows{f' x {per_row}' if per_row else ''}{pieces}"
         )
 
     def _limit(self) -> int:

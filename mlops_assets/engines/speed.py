@@ -12,6 +12,7 @@ ONE_CORE = 1.5
 OBSERVED_SECONDS = 1.0
 # One call that is as long says enough by itself.
 _LONG_SECONDS = 5.0
+_TELLING = 1.5
 
 
 @dataclass
@@ -79,10 +80,14 @@ class Speed:
     def is_known(self) -> bool:
         """Whether enough was seen to say what the rest will take."""
         with self._lock:
-            return bool(self._calls) and (
-                max(seconds for _, seconds in self._calls) >= _LONG_SECONDS
-                or (self._count > 1 and self.seconds >= OBSERVED_SECONDS)
-            )
+            if not self._calls:
+                return False
+            (most, longest), (fewest, shortest) = max(self._calls), min(self._calls)
+            if longest >= _LONG_SECONDS:
+                return True
+            # Calls that take the same time for twice the rows say nothing of the rows.
+            telling = most < 2 * fewest or longest >= _TELLING * shortest
+            return telling and self._count > 1 and self.seconds >= OBSERVED_SECONDS
 
     @property
     def keeps_one_core(self) -> bool:

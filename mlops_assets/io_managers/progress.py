@@ -67,14 +67,19 @@ def _partition(context: dg.OpExecutionContext | dg.AssetExecutionContext | dg.Ou
     return context.partition_key if context.has_partition_key else None
 
 
-def progress_of(context: Context, asset: dg.AssetKey | None = None) -> AbstractContextManager[None]:
-    """Within it, what long work says of its progress is reported by a `DagsterListener`."""
+def progress_of(
+    context: Context, asset: dg.AssetKey | None = None, *, take_over: bool = False
+) -> AbstractContextManager[None]:
+    """Within it, what long work says of its progress is reported by a `DagsterListener`.
+
+    `take_over`: also of a stream that the asset's function has begun to read; see `report_to`.
+    """
     try:
         _ = context.log
     except dg.DagsterInvariantViolationError:
         # Outside of a run, in a notebook for example, there is no log.
         return nullcontext()
-    return report_to(DagsterListener(context, asset))
+    return report_to(DagsterListener(context, asset), take_over=take_over)
 
 
 def report_progress(asset: dg.AssetKey | None = None) -> Callable[[Function], Function]:

@@ -107,7 +107,7 @@ class TableIOManager(Strategy, dg.ConfigurableIOManager, ABC):
         partition = context.partition_key if context.has_asset_partitions else None
         asset = context.asset_key.path[-1]
         try:
-            with name_published(context), progress_of(context, context.asset_key):
+            with name_published(context), progress_of(context, context.asset_key, take_over=True):
                 written = self.publish(asset, obj, partition, guard_switch(context, self.folder))
         except (OSError, pa.ArrowInvalid):
             # A file that is replaced while it is read is no longer what its footer says.

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
+from weakref import WeakKeyDictionary
 
 from mlops_assets.progress.stage import Progress, Rows, Stage, Total
 
@@ -86,6 +87,7 @@ class Reporter:
     def begin(self, stage: Stage, *, behind: bool = False) -> None:
         """It goes on from now; `behind` all others, so that it is heard of only where no other one goes on."""
         with self._changed:
+            _owners[stage] = self
             opened = _Open(stage, self.clock() + self._listener.pause(0, None))
             self._open.insert(0 if behind else len(self._open), opened)
             if self._background and self._thread is None:
@@ -118,13 +120,14 @@ class Reporter:
                     return left
             return self._show(top)
 
-    def close(self) -> None:
-        """Nothing is reported any more."""
+    def close(self) -> tuple[Stage, ...]:
+        """Nothing is reported any more; the stages that still go on, the outermost first."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
         if self._thread is not None:
             self._thread.join()
+        return tuple(each.stage for each in self._open)
 
     def _show(self, top: _Open) -> float:
         pause = FIRST_SECONDS
@@ -155,21 +158,34 @@ class Reporter:
                     self._changed.wait(None if top is None else max(0.0, top.due - self.clock()))
 
 
+# Who is told of a stage that goes on.
+_owners: "WeakKeyDictionary[Stage, Reporter]" = WeakKeyDictionary()
 _reporter: ContextVar[Reporter | None] = ContextVar("mlops_assets_reporter", default=None)
+_unfinished: ContextVar[tuple[Stage, ...]] = ContextVar("mlops_assets_unfinished", default=())
 
 
 @contextmanager
-def report_to(listener: Listener | Reporter) -> Iterator[None]:
-    """Within it, `listener` hears of the stages that are tracked."""
+def report_to(listener: Listener | Reporter, *, take_over: bool = False) -> Iterator[None]:
+    """Within it, `listener` hears of the stages that are tracked.
+
+    Parameters
+    ----------
+    take_over
+        Also of those that the listener before left unfinished: a stream that is begun in one place and read in another.
+    """
     reporter = listener if isinstance(listener, Reporter) else Reporter(listener)
-    before = _reporter.get()
+    before, unfinished = _reporter.get(), _unfinished.get()
     _reporter.set(reporter)
+    _unfinished.set(())
+    for stage in unfinished if take_over else ():
+        if stage in _owners:
+            reporter.begin(stage)
     try:
         yield
     finally:
         # Not `reset`: a generator may be closed in another context than it began in.
         _reporter.set(before)
-        reporter.close()
+        _unfinished.set(reporter.close())
 
 
 @contextmanager
@@ -194,9 +210,9 @@ def track(
     try:
         yield stage
     except BaseException:
-        reporter.end(stage, failed=True)
+        _owners.pop(stage).end(stage, failed=True)
         raise
-    reporter.end(stage)
+    _owners.pop(stage).end(stage)
 
 
 def counted_items(items: Sequence[Item], doing: str, unit: str) -> Iterator[Item]:

@@ -45,19 +45,21 @@ def rate_text(rate: float, unit: str) -> str:
 
 
 def duration_text(seconds: float) -> str:
-    """A duration, in its two greatest units.
+    """A duration, in one or two units: no more exact than one in a hundred.
 
     Examples
     --------
-    >>> duration_text(45), duration_text(200), duration_text(12_010), duration_text(187_200)
-    ('45 s', '3 min 20 s', '3 h 20 min', '2 d 4 h')
+    >>> duration_text(45), duration_text(200), duration_text(1_190), duration_text(12_010), duration_text(187_200)
+    ('45 s', '3 min 20 s', '20 min', '3 h 20 min', '2 d 4 h')
     """
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
-    if whole < 3_600:
+    if whole < 600:
         return _two(whole, 60, "min", 1, "s")
     whole = round(whole / 60)
+    if whole < 60:
+        return f"{whole} min"
     if whole < 1_440:
         return _two(whole, 60, "h", 1, "min")
     return _two(round(whole / 60), 24, "d", 1, "h")

@@ -195,6 +195,32 @@ def test_a_report_that_fails_fails_nothing_and_is_warned_of(caplog):
     assert "Progress could not be reported" in caplog.text
 
 
+def test_a_stream_that_is_begun_in_one_place_is_heard_of_where_it_is_read():
+    clock = Clock()
+    first, second, other = Lines(clock), Lines(clock), Lines(clock)
+
+    def stream():
+        with track("predicting", 100) as stage:
+            for _ in range(100):
+                clock.now += 1
+                stage.advance()
+                yield 1
+
+    def follow(lines, rows, **options):
+        reporter = Reporter(lines, clock, background=False)
+        with report_to(reporter, **options):
+            for _ in rows:
+                reporter.tick()
+
+    rows = stream()
+    follow(first, (next(rows) for _ in range(5)))
+    follow(second, rows, take_over=True)
+    follow(other, range(100), take_over=True)
+    assert first.shown == other.shown == other.ended == []
+    assert second.shown[0][1] == "predicting: 15 of 100 rows (15 %), 1.0 rows/s, about 1 min 25 s left"
+    assert second.ended == ["predicting: 100 of 100 rows in 1 min 40 s, 1.0 rows/s"]
+
+
 def test_nobody_listens():
     with track("predicting", 10) as stage:
         stage.advance(10)
