@@ -10,11 +10,11 @@ import pytest
 from mlflow.models import infer_signature
 from sklearn.neural_network import MLPRegressor
 
+import mlops_assets
 from mlops_assets.engines import pieces
+from mlops_assets.explain.explainers.permutation import PermutationExplainer
 from mlops_assets.progress import report
-from mlops_assets_tests.test_resume import bytes_of
-
-RESULTS = ("predictions", "sample_explanations")
+from mlops_assets.scoring import score_table
 
 
 def wide(count: int, columns: int = 8) -> pd.DataFrame:
@@ -23,10 +23,10 @@ def wide(count: int, columns: int = 8) -> pd.DataFrame:
 
 
 class Slow(mlflow.pyfunc.PythonModel):
-    """A hundredth of a second for each call."""
+    """Costly where it is asked about few rows: five thousandths of a second for each; else a hundredth for a call."""
 
     def predict(self, context, model_input, params=None):
-        time.sleep(0.01)
+        time.sleep(0.005 * len(model_input) if len(model_input) < 30 else 0.01)
         return model_input["x0"] + 2 * model_input["x1"]
 
 
@@ -45,17 +45,23 @@ def lines_of(instance, done):
 def test_a_run_says_how_far_it_is_in_its_log_and_on_its_assets(run, slow, instance, monkeypatch):
     monkeypatch.setattr(report, "FIRST_SECONDS", 0.2)
     monkeypatch.setattr(pieces, "_LEAST_ANNOUNCED", 0.5)
+    monkeypatch.setattr(pieces, "PIECE_SECONDS", 0.05)
+    monkeypatch.setattr(score_table, "PIECE_SECONDS", 0.0001)
+    monkeypatch.setattr("mlops_assets.engines.speed.OBSERVED_SECONDS", 0.03)
     done = run(
         wide(400),
         row_key=["id"],
         trust={"allow_pickle": True},
-        predict={"batch_rows": 4},
         explain={"background_rows": 4},
         engine={"KIND": "LocalEngine", "workers": 1},
     )
     assert done.success
     lines = lines_of(instance, done)
     predicting = [line for line in lines if line.startswith("predicting: ")]
+    # Without that a chunk is all 400 rows.
+    assert done.metadata("predictions")["work"]["chunks_computed"] > 40
+    rows = wide(400)
+    assert done.table("predictions")["x0"].to_numpy() == pytest.approx(rows.x0 + 2 * rows.x1, abs=1e-12)
     explaining = [line for line in lines if line.startswith("explaining: ")]
     assert "of 400 rows (" in predicting[0]
     assert " left" in predicting[1]
@@ -80,32 +86,40 @@ def test_a_run_says_how_far_it_is_in_its_log_and_on_its_assets(run, slow, instan
 
 
 @pytest.mark.slow
-def test_costly_explanations_have_the_same_bytes_however_they_are_cut_and_by_whomever(run, registry, monkeypatch):
+def test_costly_explanations_have_the_same_bytes_however_they_are_cut_and_by_whomever(registry, monkeypatch):
     """By a model of matrices, whose answer about a row has other bits beside other rows."""
     rows = wide(60)
     features = rows.drop(columns="id")
     model = MLPRegressor(hidden_layer_sizes=(64,), max_iter=20, random_state=1).fit(features, features.x0 * features.x1)
     registry.add_sklearn(model, features)
 
-    def explained(**settings):
-        done = run(
+    def explained(workers):
+        table = mlops_assets.explain(
+            "m",
             rows,
-            row_key=["id"],
-            resume={"enabled": False},
-            explain={"background_rows": 5, "KIND": "PermutationExplainer"},
-            **settings,
+            row_key="id",
+            explainer="PermutationExplainer",
+            background_rows=5,
+            allow_pickle=True,
+            tracking_uri=registry.uri,
+            workers=workers,
         )
-        assert done.success
-        return bytes_of(done, *RESULTS), done.metadata("sample_explanations")["work"]
+        return b"".join(batch.serialize().to_pybytes() for batch in table.combine_chunks().to_batches())
 
-    here = {"engine": {"KIND": "LocalEngine", "workers": 1}}
-    whole, work = explained(**here)
+    whole = explained(1)
     monkeypatch.setattr(pieces, "PIECE_SECONDS", 1e-9)
     # Enough is known at once, so that every row is a piece.
     monkeypatch.setattr("mlops_assets.engines.speed.OBSERVED_SECONDS", 0.0)
-    cut, work_of_cut = explained(**here)
-    assert work_of_cut["chunks_computed"] > 50 > work["chunks_computed"]
-    assert cut == whole
-    beside, work = explained(engine={"KIND": "LocalEngine", "workers": 2})
-    assert (work["workers"], work["rows_computed"]) == (2, 60)
-    assert beside == whole
+    monkeypatch.setattr("mlops_assets.engines.speed._TELLING", 0.0)
+    explain, calls = PermutationExplainer.explain, []
+
+    def count(self, inputs):
+        calls.append(len(inputs))
+        return explain(self, inputs)
+
+    monkeypatch.setattr(PermutationExplainer, "explain", count)
+    assert explained(1) == whole
+    assert sum(calls) == 60 < len(calls) + 10
+    calls.clear()
+    assert explained(2) == whole
+    assert sum(calls) < 60
