@@ -18,11 +18,10 @@ _BAR = 24
 
 
 class TerminalListener:
-    """One line that is overwritten: the stage that goes on, else what `show` was given last."""
+    """One line that is overwritten: the stage that goes on, or what was begun before there was one."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._step = ""
         self._lock = threading.Lock()
 
     def pause(self, reports: int, progress: Progress | None) -> float:
@@ -32,23 +31,24 @@ class TerminalListener:
         self._draw(draw_bar(progress))
 
     def end(self, progress: Progress, reports: int) -> None:
-        if reports:
-            self._draw(self._step)
+        """The next stage is drawn in its place."""
+
+    def note(self, line: str) -> None:
+        self._draw(line, end="\n")
 
     def begin(self, step: str) -> None:
         """What is done, until something of it is counted."""
-        self._step = f"{step} ..."
-        self._draw(self._step)
+        self._draw(f"{step} ...")
 
     def erase(self) -> None:
         """Leave nothing of it."""
         self._draw("")
 
-    def _draw(self, line: str) -> None:
+    def _draw(self, line: str, end: str = "") -> None:
         # A line that is broken could not be overwritten.
         room = max(_FEWEST_COLUMNS, get_terminal_size().columns - 1)
         with self._lock:
-            print(f"{_ERASE}{line[:room]}", end="", file=self._stream, flush=True)
+            print(f"{_ERASE}{line if end else line[:room]}", end=end, file=self._stream, flush=True)
 
 
 class LinesListener:
@@ -62,6 +62,9 @@ class LinesListener:
 
     def show(self, progress: Progress, report: int) -> None:
         print(progress, file=self._stream, flush=True)
+
+    def note(self, line: str) -> None:
+        print(line, file=self._stream, flush=True)
 
     def end(self, progress: Progress, reports: int) -> None:
         if reports:

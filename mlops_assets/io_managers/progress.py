@@ -39,6 +39,9 @@ class DagsterListener:
         if self._asset is not None and report % _LINES_PER_OBSERVATION == 0:
             self._observe(self._asset, progress)
 
+    def note(self, line: str) -> None:
+        self._context.log.info(line)
+
     def end(self, progress: Progress, reports: int) -> None:
         if reports:
             self._context.log.info(str(progress))

@@ -33,6 +33,9 @@ class Listener(Protocol):
     def show(self, progress: Progress, report: int) -> None:
         """A stage goes on; `report` counts those of this stage, from 0."""
 
+    def note(self, line: str) -> None:
+        """What else there is to say, from the thread that says it."""
+
     def end(self, progress: Progress, reports: int) -> None:
         """A stage that has had so many reports is done; not called for one that failed."""
 
@@ -119,6 +122,11 @@ class Reporter:
                 if (left := top.due - self.clock()) > 0:
                     return left
             return self._show(top)
+
+    def note(self, line: str) -> None:
+        """Tell the listener of something beside its stages."""
+        with self._telling, self._warn_of_failure():
+            self._listener.note(line)
 
     def close(self) -> tuple[Stage, ...]:
         """Nothing is reported any more; the stages that still go on, the outermost first."""
@@ -213,6 +221,13 @@ def track(
         _owners.pop(stage).end(stage, failed=True)
         raise
     _owners.pop(stage).end(stage)
+
+
+def say(line: str) -> None:
+    """A line for whoever listens, such as what work will cost; nobody needs to."""
+    reporter = _reporter.get()
+    if reporter is not None:
+        reporter.note(line)
 
 
 def counted_items(items: Sequence[Item], doing: str, unit: str) -> Iterator[Item]:

@@ -42,6 +42,8 @@ class Progress:
         Since the stage began.
     rate
         So many in a second lately; None: none is done.
+    waiting
+        Seconds since the last of them was done.
     ended
         Nothing is left to do.
     """
@@ -53,6 +55,7 @@ class Progress:
     share: float | None
     seconds: float
     rate: float | None
+    waiting: float = 0.0
     ended: bool = False
 
     @property
@@ -66,7 +69,7 @@ class Progress:
     def seconds_left(self) -> float | None:
         """Until the end, at the rate of late; None: not known."""
         if self.total is not None:
-            return max(self.total - self.done, 0) / self.rate if self.rate else None
+            return max(0.0, (self.total - self.done) / self.rate - self.waiting) if self.rate else None
         return self.seconds * (1 - self.share) / self.share if self.share else None
 
     @property
@@ -128,12 +131,14 @@ class Stage:
         self._done = 0
         self._start = clock()
         self._marks = deque([(self._start, 0)], maxlen=_MARKS)
+        self._last = self._start
 
     def advance(self, count: int = 1) -> None:
         """So many more are done."""
         now = self._clock()
         with self._lock:
             self._done += count
+            self._last = now
             if now - self._marks[-1][0] >= max(_SHORTEST_MARK, (now - self._start) / (2 * _MARKS)):
                 self._marks.append((now, self._done))
 
@@ -155,11 +160,15 @@ class Stage:
         """How far it is."""
         now = self._clock()
         with self._lock:
-            done = self._done
+            done, last = self._done, self._last
             since, before = self._marks[0]
-        rate = (done - before) / (now - since) if done > before and now > since else None
+        # What takes long is done in pieces: while one is worked on, the rate is that of those before it, unless it
+        # takes twice as long as they took.
+        waiting = min(now - last, 2 * (last - since))
+        seconds = now - since - waiting
+        rate = (done - before) / seconds if done > before and seconds > 0 else None
         if callable(self._total):
             self._total = self._total()
         total = self._total
         share = self._share() if self._share is not None and total is None else None
-        return Progress(self.doing, self.unit, done, total, share, now - self._start, rate, ended)
+        return Progress(self.doing, self.unit, done, total, share, now - self._start, rate, waiting, ended)

@@ -57,22 +57,22 @@ class FilesRead:
         sizes = self._sizes
         if sizes is None or not sum(sizes):
             return None
-        at = self._at
-        return (sum(sizes[:at]) + min(self._position(), sizes[at])) / sum(sizes)
+        at, position = self._at, self._position()
+        if position is None and not at:
+            return None
+        return (sum(sizes[:at]) + min(position or 0, sizes[at])) / sum(sizes)
 
     @cached_property
     def _sizes(self) -> list[int] | None:
         try:
-            sizes = [file.size() for file in self._files]
+            return [file.size() for file in self._files]
         except TableError:
             return None
-        return None if None in sizes else [size for size in sizes if size is not None]
 
-    def _position(self) -> int:
+    def _position(self) -> int | None:
+        """Bytes of the present file; None: a stream that only goes on has no position, nor has a closed one."""
         stream = self._stream
         try:
-            # Of a compressed file it is that of the text, which is longer.
-            return 0 if stream is None or isinstance(stream, pa.CompressedInputStream) else int(stream.tell())
+            return None if stream is None else int(stream.tell())
         except (ValueError, OSError):
-            # It was closed meanwhile.
-            return 0
+            return None

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from mlops_assets.arrow.read_ahead import read_ahead
-from mlops_assets.progress.report import FIRST_SECONDS, Reporter, counted_items, log_pause, report_to, track
+from mlops_assets.progress.report import FIRST_SECONDS, Reporter, counted_items, log_pause, report_to, say, track
 from mlops_assets.progress.stage import Stage
 from mlops_assets_tests.progress.clock import Clock
 from mlops_assets_tests.waiting import LONGEST_SECONDS
@@ -28,6 +28,9 @@ class Lines:
 
     def show(self, progress, report):
         self.shown.append((self.clock(), str(progress)))
+
+    def note(self, line):
+        self.shown.append((self.clock(), line))
 
     def end(self, progress, reports):
         if reports:
@@ -219,6 +222,28 @@ def test_a_stream_that_is_begun_in_one_place_is_heard_of_where_it_is_read():
     assert first.shown == other.shown == other.ended == []
     assert second.shown[0][1] == "predicting: 15 of 100 rows (15 %), 1.0 rows/s, about 1 min 25 s left"
     assert second.ended == ["predicting: 100 of 100 rows in 1 min 40 s, 1.0 rows/s"]
+
+
+def test_the_rate_does_not_fall_while_a_piece_is_worked_on_and_the_rest_counts_down():
+    clock = Clock()
+    stage = Stage("predicting", 1_000, "rows", None, clock)
+    for _ in range(5):
+        clock.now += 10
+        stage.advance(100)
+    clock.now += 8
+    progress = stage.progress()
+    assert progress.rate == pytest.approx(10.0)
+    assert progress.seconds_left == pytest.approx(42.0)
+    clock.now += 1_000
+    assert stage.progress().rate < 1.0
+
+
+def test_a_line_is_said_to_whoever_listens():
+    lines = Lines(Clock())
+    say("nobody hears it")
+    with report_to(lines):
+        say("it takes 3 h")
+    assert lines.shown == [(0, "it takes 3 h")]
 
 
 def test_nobody_listens():
