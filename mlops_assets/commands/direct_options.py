@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, cast
 
 if TYPE_CHECKING:
     from mlops_assets.direct.results import DirectResult
@@ -100,6 +100,7 @@ def write_result(
 def _settings(chosen: argparse.Namespace) -> "DirectSettings":
     from mlops_assets.code_location.env_file import load_env_file
     from mlops_assets.direct.settings import DirectSettings
+    from mlops_assets.models.model_uri import whole_number
     from mlops_assets.state import project_root
 
     load_env_file(project_root())
@@ -119,7 +120,7 @@ def _settings(chosen: argparse.Namespace) -> "DirectSettings":
         native_libraries=chosen.native_libraries,
         tracking_uri=chosen.tracking_uri,
         registry_uri=chosen.registry_uri,
-        workers=int(chosen.workers) if chosen.workers.isdigit() else chosen.workers,
+        workers=cast("int | Literal['auto']", whole_number(chosen.workers)),  # judged with the other settings
     )
 
 

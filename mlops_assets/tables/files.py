@@ -295,6 +295,12 @@ def translate_read_errors(file: Location) -> Iterator[None]:
         yield
     except (MlopsAssetsError, pa.ArrowInvalid, pa.ArrowNotImplementedError):
         raise
+    except MemoryError as error:
+        raise TableError(
+            "The file's rows do not fit into memory once they are decoded",
+            where=file.uri,
+            fix="Write shorter texts and lists, leave columns out with inputs.columns, or give the process more memory",
+        ) from error
     except Exception as error:
         if file.is_local and not isinstance(error, OSError):
             raise

@@ -8,12 +8,12 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from mlops_assets.arrow.batching import BATCH_ROWS
 from mlops_assets.arrow.type_kinds import is_nested
 from mlops_assets.errors import TableError, describe_without_values
 from mlops_assets.storage.location import Location
 from mlops_assets.tables.files import DEEPEST, FileFormat, looks_like, refuse_other_bytes, translate_read_errors
 from mlops_assets.tables.int96 import Unit, int96_columns, int96_unit
+from mlops_assets.tables.parquet_batches import rows_at_a_time
 
 _BUFFER_BYTES = 1 << 20
 """Column chunks are read through a buffer of this size; whole ones would make memory grow with the row group."""
@@ -100,7 +100,9 @@ class ParquetFiles(FileFormat):
                 # Rows without columns still count: a batch keeps its number of rows only with one column in it.
                 names = parquet.schema_arrow.names[:1]
             try:
-                for batch in parquet.iter_batches(BATCH_ROWS, columns=names):
+                with file.filesystem.open_input_file(file.path) as other:
+                    rows = rows_at_a_time(parquet, other, names, file)
+                for batch in parquet.iter_batches(rows, columns=names):
                     refuse_other_bytes(batch, file)
                     yield batch
             except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
