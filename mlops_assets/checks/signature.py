@@ -7,6 +7,7 @@ import dagster as dg
 
 from mlops_assets.checks.failures import end_with_reasons
 from mlops_assets.errors import ArtifactsMissingError, VersionNotFoundError
+from mlops_assets.io_managers.progress import report_progress
 from mlops_assets.journal.journal import Journal, champion_versions
 from mlops_assets.metadata import (
     DIFFERENCE_COLUMNS,
@@ -36,12 +37,13 @@ def signature_checks(names: ModelNames, contract: ContractSettings) -> dg.AssetC
         name="compatible",
         blocking=True,
         additional_ins={CHAMPION_MODEL: dg.AssetIn(key=names.key(CHAMPION_MODEL))},
-        required_resource_keys={REGISTRY, names.journal},
+        required_resource_keys={REGISTRY, names.journal, names.run_lock},
         description="Compares the signature with that of the champion before it, or of all earlier ones in a "
         "_TRANSITIVE mode: it keeps what contract.compatibility promises. If it fails: move the alias back, or lower "
         "contract.compatibility.",
     )
     @redact_errors
+    @report_progress()
     @end_with_reasons
     def compatible(
         context: dg.AssetCheckExecutionContext, model_signature: str, champion_model: ModelReference
