@@ -79,6 +79,7 @@ def model_definitions(
     ConfigurationError
         A strategy's KIND cannot be found, or does not take its settings.
     """
+    settings = settings.model_copy(update={"trust": settings.trust.below(root)})
     names = settings.names
     signer = build_strategy(Signer, SIGNERS, settings.signer)
     resources = resource_definitions(_resources(settings, signer, root))
