@@ -130,7 +130,7 @@ def test_missing_inputs_ask_for_no_run_nor_does_their_return(model, versions, tm
     (tmp_path / "inputs.parquet").rename(tmp_path / "away")
     done = m.tick(SENSOR)
     assert done.run_requests == []
-    assert done.skip_message.startswith("TableError: There are no input files")
+    assert done.skip_message == "m/inputs: no files are there, so nothing is to be done"
     (tmp_path / "away").rename(tmp_path / "inputs.parquet")
     assert m.keys(SENSOR) == []
     versions.head(5).to_parquet(tmp_path / "inputs.parquet")
