@@ -1,0 +1,59 @@
+"""`python -m mlops_assets_tests.simulation --histories 1000 --seed 1`: random histories, one after the other."""
+
+import argparse
+import sys
+import time
+import traceback
+
+from mlops_assets_tests.simulation.history import Event, Outcome, make_history, make_stage, play, shorten
+from mlops_assets_tests.simulation.world import Stage, silence
+
+
+def attempt(events: list[Event], stage: Stage) -> Outcome:
+    """The outcome; an error of the simulator's own counts as a violation, so that it is shortened as well."""
+    try:
+        return play(events, stage)
+    except Exception as error:  # noqa: BLE001
+        text = traceback.format_exc()
+        return Outcome((f"{type(error).__name__}: {error}",), (text,))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m mlops_assets_tests.simulation", description=__doc__)
+    parser.add_argument("--histories", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=1, help="of the first history")
+    parser.add_argument("--length", type=int, default=12, help="events in each")
+    parser.add_argument("--log", action="store_true", help="print what happened in each")
+    parser.add_argument("--keep-going", action="store_true", help="also after a history that fails")
+    arguments = parser.parse_args()
+    silence()
+    stage, began, failed = make_stage(), time.monotonic(), 0
+    for seed in range(arguments.seed, arguments.seed + arguments.histories):
+        events = make_history(seed, arguments.length)
+        outcome = attempt(events, stage)
+        if arguments.log:
+            print(*outcome.log, sep="\n")
+        if outcome.holds:
+            continue
+        failed += 1
+        kind = outcome.violations[0].split(":")[0][:40]
+
+        def fails(part: object, kind: str = kind) -> bool:
+            found = attempt(list(part), stage).violations  # type: ignore[call-overload]
+            return any(each.startswith(kind) for each in found)
+
+        short = shorten(events, fails)
+        outcome = attempt(short, stage)
+        print(f"\nseed {seed} fails: {', '.join(outcome.violations)}")
+        print(f"shortened: {'  '.join(map(str, short))}")
+        print(*(f"    {line}" for line in outcome.log), sep="\n", flush=True)
+        if not arguments.keep_going:
+            break
+    seconds = time.monotonic() - began
+    done = seed - arguments.seed + 1
+    print(f"{done} histories in {seconds:.0f} s ({seconds / done:.2f} s each), {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
