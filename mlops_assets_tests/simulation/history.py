@@ -1,5 +1,8 @@
 """Play a history, and shorten one that fails."""
 
+import atexit
+import os
+import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,7 +10,7 @@ from pathlib import Path
 
 from mlops_assets_tests.simulation.events import Event, make_history
 from mlops_assets_tests.simulation.invariants import check_all, check_convergence
-from mlops_assets_tests.simulation.world import Stage, World
+from mlops_assets_tests.simulation.world import Stage, World, quick_schemas
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class Outcome:
 def play(events: Sequence[Event], stage: Stage) -> Outcome:
     """All events in order, all invariants after each; it ends with the first that is violated."""
     world = World(stage)
-    with world.clock.installed(), world.seams.installed():
+    with world.clock.installed(), world.seams.installed(), quick_schemas():
         for event in events:
             event.happen(world)
             check_all(world)
@@ -53,8 +56,13 @@ def shorten(events: Sequence[Event], fails: Callable[[Sequence[Event]], bool]) -
         size = max(1, size // 2)
 
 
-def make_stage() -> Stage:
-    return Stage(Path(tempfile.mkdtemp(prefix="simulation-")))
+def make_stage(folder: Path | None = None) -> Stage:
+    """In memory where the system has a folder for that: what a disk would lose is simulated."""
+    memory = Path("/dev/shm")
+    place = memory if folder is None and memory.is_dir() and os.access(memory, os.W_OK) else folder
+    stage = Stage(Path(tempfile.mkdtemp(prefix="simulation-", dir=place)))
+    atexit.register(shutil.rmtree, stage.root.parent, ignore_errors=True)
+    return stage
 
 
 __all__ = ["Event", "Outcome", "make_history", "make_stage", "play", "shorten"]

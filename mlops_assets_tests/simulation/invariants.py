@@ -156,7 +156,9 @@ def differences(world: World) -> Iterator[str]:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())} if folder.is_dir() else {}
+    """Every published file."""
+    paths = sorted(folder.iterdir()) if folder.is_dir() else []
+    return {path.name: path.read_bytes() for path in paths if not path.name.startswith(".")}
 
 
 def check_convergence(world: World) -> None:
@@ -172,12 +174,13 @@ def check_convergence(world: World) -> None:
     world.restart()
     world.work()
     wrong: list[str] = []
-    for number in range(QUIET_TICKS):
+    ticks = QUIET_TICKS if RECONCILES or not world.failures else 3
+    for number in range(ticks):
         world.tick_all()
         world.work()
         check_all(world)
         wrong = list(differences(world))
-        if not wrong and number >= 2:
+        if not wrong and number >= 1:
             break
     if wrong and (RECONCILES or not world.failures):
         for text in wrong:
@@ -185,9 +188,8 @@ def check_convergence(world: World) -> None:
     if wrong or world.expected_version() is None or not world.files.get(world.yaml.folder):
         return
     launched = len(world.seen.launched)
-    for _ in range(3):
-        world.tick_all()
-        world.work()
+    world.tick_all()
+    world.work()
     if len(world.seen.launched) != launched:
         world.violate(f"runs without a cause: {[each.key for each in world.seen.launched[launched:]]}")
     before = contents(world.root / "tables")

@@ -200,13 +200,12 @@ class Seams:
             yield
 
     def _replacements(self) -> Iterator[tuple[Any, str, Any]]:
-        flush, filesystem, held = location.flush_to_disk, Location.filesystem, locks._remove_and_release
+        filesystem, held = Location.filesystem, locks._remove_and_release
         ask = BoundedClient.__getattr__
         store_event, add_run = InMemoryEventLogStorage.store_event, InMemoryRunStorage.add_run
 
         def flush_to_disk(path: str) -> None:
             self.point(f"flush {Path(path).name}")
-            flush(path)
             with self.outside():
                 self.disk.flush(path)
 

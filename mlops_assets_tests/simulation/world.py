@@ -3,7 +3,8 @@
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -97,7 +98,7 @@ class Stage:
         """A job; without its checks where nothing is explained, for they take half of a run's time."""
         if (yaml, name) not in self._jobs:
             job = self.definitions(yaml).resolve_job_def(name)
-            if not yaml.explains:
+            if not yaml.explains and not name.endswith("validation_job"):
                 keys = set(job.asset_layer.selected_asset_keys)
                 job = job.get_subset(asset_selection=keys, asset_check_selection=set())
             self._jobs[yaml, name] = job
@@ -141,6 +142,7 @@ class World:
         self.stale_answers: dict[tuple[str, tuple[Any, ...]], Any] = {}
         self.lying = False
         self.failures = 0
+        self.said: dict[str, str] = {}
         self.disturbed = False
         (stage.root / "data/a").mkdir(parents=True)
         self.note_inputs()
@@ -181,7 +183,7 @@ class World:
 
     # -- Dagster ----------------------------------------------------------------------------------------------------
 
-    def tick(self, sensor: str, plan: Plan | None = None, *, dies: str | None = None, nested: bool = False) -> None:
+    def tick(self, sensor: str, plan: Plan | None = None, *, dies: str | None = None) -> None:
         """One evaluation of a sensor, and what the daemon makes of it.
 
         Parameters
@@ -210,8 +212,10 @@ class World:
                 self.old_cursors.append((sensor, self.cursors.get(sensor)))
                 self.cursors[sensor] = done.cursor
                 requests = done.run_requests or []
-                told = f"asks for {[each.run_key for each in requests]}" if requests else done.skip_message
-                self.say(f"{'  while a run works: ' if nested else ''}tick of {sensor}: {told}")
+                said = f"asks for {[each.run_key for each in requests]}" if requests else str(done.skip_message)
+                if requests or self.said.get(sensor) != said:
+                    self.say(f"tick of {sensor}: {said}")
+                self.said[sensor] = said
             except WouldWait:
                 raise
             except Exception as error:  # noqa: BLE001 - the daemon logs whatever a sensor raises, and goes on
@@ -229,16 +233,19 @@ class World:
                 self.seen.dropped.append((made, existing[0].run_id))
                 self.say(f"{key} was asked for before: no run")
                 continue
-            run = existing[0] if existing else self.create_run(job_name, {**request.tags, SENSOR_TAG: sensor, KEY_TAG: key})
+            tags = {**request.tags, SENSOR_TAG: sensor, KEY_TAG: key}
+            run = existing[0] if existing else self.create_run(job_name, tags, request.run_config)
             if not existing:
                 self.seen.launched.append(made)
             if launches and run.run_id not in [each.run_id for each in self.queue]:
                 self.queue.append(run)
 
-    def create_run(self, job_name: str, tags: Mapping[str, str], **parents: str) -> dg.DagsterRun:
+    def create_run(
+        self, job_name: str, tags: Mapping[str, str], config: Mapping[str, Any] | None = None, **parents: str
+    ) -> dg.DagsterRun:
         job = self.stage.job(self.yaml, job_name)
         return self.instance.create_run_for_job(
-            job_def=job, run_config=QUIET, tags={**job.run_tags, **tags}, asset_selection=None, **parents
+            job_def=job, run_config={**QUIET, **(config or {})}, tags={**job.run_tags, **tags}, **parents
         )
 
     def execute(self, run: dg.DagsterRun, plan: Plan | None = None) -> Process:
@@ -291,6 +298,30 @@ class World:
 
     def cursor_fields(self, sensor: str) -> dict[str, Any]:
         return json.loads(self.cursors.get(sensor) or "{}")
+
+
+@contextmanager
+def quick_schemas() -> Iterator[None]:
+    """Dagster derives the schema of each resource anew for each run and tick: a fifth of a history's time."""
+    from dagster._config.pythonic_config import config, resource
+
+    real, known = config.infer_schema_from_config_class, dict[object, Any]()
+
+    def derive(
+        kind: Any, description: str | None = None, fields_to_omit: set[str] | None = None, **more: Any
+    ) -> Any:
+        if more:
+            return real(kind, description, fields_to_omit, **more)
+        key = (kind, description, frozenset(fields_to_omit or ()))
+        if key not in known:
+            known[key] = real(kind, description, fields_to_omit)
+        return known[key]
+
+    with (
+        mock.patch.object(config, "infer_schema_from_config_class", derive),
+        mock.patch.object(resource, "infer_schema_from_config_class", derive),
+    ):
+        yield
 
 
 def silence() -> None:
