@@ -214,11 +214,14 @@ class Seams:
             return filesystem.__get__(place)
 
         def remove_and_release(lock: Any, path: Path) -> None:
-            if self.processes and self.processes[-1].dead:
+            try:
+                if self.processes and self.processes[-1].dead:
+                    raise Killed
+                held(lock, path)
+            except Killed:
                 # The operating system drops a dead process's locks, and leaves its files.
                 lock.release(force=True)
-                return
-            held(lock, path)
+                raise
 
         def file_lock(path: Path) -> Any:
             return _PatientLock(path, thread_local=False)

@@ -183,7 +183,7 @@ class World:
 
     # -- Dagster ----------------------------------------------------------------------------------------------------
 
-    def tick(self, sensor: str, plan: Plan | None = None, *, dies: str | None = None) -> None:
+    def tick(self, sensor: str, plan: Plan | None = None, *, dies: str | None = None) -> Process:
         """One evaluation of a sensor, and what the daemon makes of it.
 
         Parameters
@@ -223,6 +223,7 @@ class World:
         if process.dead:
             self.say(f"tick of {sensor} died")
             self.restart()
+        return process
 
     def _submit(self, sensor: str, job_name: str, requests: list[dg.RunRequest], *, launches: bool) -> None:
         for request in requests:
@@ -235,7 +236,7 @@ class World:
                 continue
             tags = {**request.tags, SENSOR_TAG: sensor, KEY_TAG: key}
             run = existing[0] if existing else self.create_run(job_name, tags, request.run_config)
-            if not existing:
+            if (sensor, key) not in [(each.sensor, each.key) for each in self.seen.launched]:
                 self.seen.launched.append(made)
             if launches and run.run_id not in [each.run_id for each in self.queue]:
                 self.queue.append(run)
