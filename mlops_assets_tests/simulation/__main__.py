@@ -4,6 +4,7 @@ import argparse
 import sys
 import time
 import traceback
+from collections import Counter
 
 from mlops_assets_tests.simulation import invariants
 from mlops_assets_tests.simulation.history import Event, Outcome, make_history, make_stage, play, shorten
@@ -30,13 +31,14 @@ def main() -> int:
     arguments = parser.parse_args()
     invariants.RECONCILES = invariants.RECONCILES or arguments.reconciles
     silence()
-    stage, failed = make_stage(), 0
+    stage, failed, ends = make_stage(), 0, Counter[str]()
     began, worked = time.monotonic(), time.process_time()
     for seed in range(arguments.seed, arguments.seed + arguments.histories):
         events = make_history(seed, arguments.length)
         outcome = attempt(events, stage)
         if arguments.log:
             print(*outcome.log, sep="\n")
+        ends[outcome.end] += 1
         if outcome.holds:
             continue
         failed += 1
@@ -56,6 +58,7 @@ def main() -> int:
     seconds, worked = time.monotonic() - began, time.process_time() - worked
     done = seed - arguments.seed + 1
     print(f"{done} histories in {seconds:.0f} s ({worked / done:.2f} s of a processor each), {failed} failed")
+    print(", ".join(f"{count} {end or 'failed'}" for end, count in ends.most_common()))
     return 1 if failed else 0
 
 

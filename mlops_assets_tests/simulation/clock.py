@@ -22,7 +22,7 @@ class Clock:
     @contextmanager
     def installed(self) -> Iterator[None]:
         """In place of the real one, in every module of this package that has one and in Dagster."""
-        import dagster._time
+        from dagster import _time as dagster_time
 
         clock = self
 
@@ -36,7 +36,7 @@ class Clock:
             {**vars(real_time), "time": lambda: clock.now, "monotonic": lambda: clock.now, "sleep": clock.advance}
         )
         with mock.patch.multiple(
-            dagster._time,
+            dagster_time,
             _mockable_get_current_timestamp=lambda: clock.now,
             _mockable_get_current_datetime=lambda: SimulatedDatetime.now(real_datetime.UTC),
         ):

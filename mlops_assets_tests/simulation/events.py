@@ -8,13 +8,12 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-import dagster as dg
-
-from mlops_assets_tests.simulation.models import VARIANTS, accepted, make_rows, write_rows
+from mlops_assets_tests.simulation.models import VARIANTS, make_rows, write_rows
 from mlops_assets_tests.simulation.seams import WouldWait
 from mlops_assets_tests.simulation.world import KEY_TAG, SENSORS, Plan, World
 
 HOUR = 3_600.0
+LANDED = 1_700_000_000
 # A run has about 250 points, a tick of a sensor about 30.
 POINTS_OF_RUN, POINTS_OF_TICK = 250, 30
 
@@ -46,6 +45,7 @@ def promote(world: World, choice: int) -> None:
     versions = sorted(world.registry.variants)
     if versions:
         world.registry.set_alias(world.yaml.alias, versions[choice % len(versions)])
+        world.note_change()
 
 
 def challenge(world: World, choice: int) -> None:
@@ -58,11 +58,13 @@ def challenge(world: World, choice: int) -> None:
 def remove_alias(world: World) -> None:
     if world.expected_version() is not None:
         world.registry.set_alias(world.yaml.alias, None)
+        world.note_change()
 
 
 def register_anew(world: World, *variants: int) -> None:
     """The model is deleted, and one of the same name is registered, between two ticks."""
     world.registry.delete()
+    world.note_change()
     for variant in variants:
         register(world, variant)
     if variants:
@@ -71,6 +73,7 @@ def register_anew(world: World, *variants: int) -> None:
 
 def delete_model(world: World) -> None:
     world.registry.delete()
+    world.note_change()
 
 
 # -- files
@@ -81,8 +84,8 @@ def land(world: World, file: int, seed: int) -> None:
     rows = make_rows(file, seed)
     write_rows(rows, world.path_of(world.yaml.folder, file))
     # Rewriting within one tick of the file system's clock is no change that anybody could see.
-    world.mtime = getattr(world, "mtime", 1_700_000_000) + 1
-    os.utime(world.path_of(world.yaml.folder, file), (world.mtime, world.mtime))
+    world.stamp += 1
+    os.utime(world.path_of(world.yaml.folder, file), (LANDED + world.stamp,) * 2)
     world.files.setdefault(world.yaml.folder, {})[file] = rows
     world.broken.discard((world.yaml.folder, file))
     world.note_inputs()
@@ -92,6 +95,7 @@ def remove_file(world: World, file: int) -> None:
     if world.files.get(world.yaml.folder, {}).pop(file, None) is not None:
         world.path_of(world.yaml.folder, file).unlink()
         world.broken.discard((world.yaml.folder, file))
+        world.stamp += 1
         world.note_inputs()
 
 
@@ -101,6 +105,8 @@ def half_write(world: World, file: int, seed: int) -> None:
     write_rows(make_rows(file, seed), path)
     path.write_bytes(path.read_bytes()[: 40 + seed % 200])
     world.files.setdefault(world.yaml.folder, {})[file] = {}
+    world.stamp += 1
+    world.note_change()
     world.broken.add((world.yaml.folder, file))
 
 
@@ -123,6 +129,7 @@ def other_folder(world: World, alike: int) -> None:
             facts = world.path_of(before, file).stat()
             os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns))
             world.files.setdefault(world.yaml.folder, {})[file] = other
+    world.stamp += 1
     world.note_inputs()
     world.restart()
 
@@ -130,6 +137,7 @@ def other_folder(world: World, alike: int) -> None:
 def other_alias(world: World, *_: int) -> None:
     """`alias_or_version` is edited."""
     world.yaml = replace(world.yaml, alias="Challenger" if world.yaml.alias == "Champion" else "Champion")
+    world.note_change()
     world.restart()
 
 
@@ -189,6 +197,10 @@ def run_failing_long(world: World, first: int, length: int, kind: int) -> None:
 
 def meanwhile(world: World, point: int, choice: int, first: int, second: int) -> None:
     """While a run works, something else happens."""
+    _meanwhile(world, point, choice, first, second)
+
+
+def _meanwhile(world: World, point: int | tuple[str, int], choice: int, first: int, second: int) -> None:
     inner = (
         Event("promote", (first,)),
         Event("land", (first % 3, second)),
@@ -224,7 +236,9 @@ def reexecute(world: World, choice: int) -> None:
         old = runs[choice % len(runs)]
         tags = {name: value for name, value in old.tags.items() if not name.startswith(".dagster")}
         tags |= {"dagster/parent_run_id": old.run_id, "dagster/root_run_id": old.root_run_id or old.run_id}
-        world.execute(world.create_run(old.job_name, tags, parent_run_id=old.run_id, root_run_id=old.root_run_id or old.run_id))
+        world.execute(
+            world.create_run(old.job_name, tags, parent_run_id=old.run_id, root_run_id=old.root_run_id or old.run_id)
+        )
 
 
 def hold_queue(world: World) -> None:
@@ -252,6 +266,7 @@ def restart(world: World) -> None:
 
 def reset_cursor(world: World, sensor: int, garbled: int) -> None:
     world.cursors[SENSORS[sensor % 2]] = "garbled {" if garbled % 2 else None
+    world.meddled.add(SENSORS[sensor % 2])
 
 
 def old_cursor(world: World, choice: int) -> None:
@@ -259,6 +274,7 @@ def old_cursor(world: World, choice: int) -> None:
     if world.old_cursors:
         sensor, cursor = world.old_cursors[choice % len(world.old_cursors)]
         world.cursors[sensor] = cursor
+        world.meddled.add(sensor)
 
 
 # -- what is away, for some ticks
@@ -284,6 +300,36 @@ def stale_registry(world: World, ticks: int) -> None:
 _FATES: tuple[str, ...] = ("fail", "kill", "cut")
 
 
+# Moments that matter: parts of the names of points.
+MOMENTS = (
+    "ask", "os.rename", "flush", ".mlops_assets.lock", ".mlops_assets.switch", ".mlops_assets.run",
+    "store ASSET_MATERIALIZATION", "00000", "part-", "predictions", "input_samples", "champion_model", "add run",
+)  # fmt: skip
+
+
+def run_broken_at(world: World, moment: int, number: int, fate: int) -> None:
+    """As `run_broken`, at one of the moments that matter."""
+    _tick_and_work(world, {(MOMENTS[moment % len(MOMENTS)], number): _FATES[fate % len(_FATES)]})
+
+
+def meanwhile_at(world: World, moment: int, number: int, choice: int, first: int, second: int) -> None:
+    """As `meanwhile`, at one of the moments that matter."""
+    _meanwhile(world, (MOMENTS[moment % len(MOMENTS)], number), choice, first, second)
+
+
+def switch_executor(world: World) -> None:
+    """The YAML's `executor` is edited: runs of several processes do not take turns."""
+    other = "in_process" if world.yaml.executor == "multiprocess" else "multiprocess"
+    world.yaml = replace(world.yaml, executor=other)
+    world.restart()
+
+
+def explain(world: World) -> None:
+    """All assets are asked for, with their checks."""
+    world.yaml = replace(world.yaml, explains=True)
+    world.restart()
+
+
 def _tick_and_work(world: World, plan: Plan) -> None:
     """A tick whose first run has this plan; a run by hand where nothing is asked for."""
     world.tick_all()
@@ -304,13 +350,13 @@ EVENTS: dict[str, Callable[..., None]] = {
         register, promote, challenge, remove_alias, register_anew, delete_model, land, remove_file, half_write,
         empty_folder, other_folder, other_alias, wait, jump, tick, tick_and_die, tick_broken, tick_only, run_broken,
         run_failing_long, meanwhile, rival, reexecute, hold_queue, release_queue, cancel, restart, reset_cursor,
-        old_cursor, outage, stale_registry,
+        old_cursor, outage, stale_registry, run_broken_at, meanwhile_at, switch_executor, explain,
     )
 }  # fmt: skip
 
 
-def make_history(seed: int, length: int = 12) -> list[Event]:
-    """The events of one seed."""
+def make_history(seed: int, length: int = 12, focus: tuple[str, ...] = ()) -> list[Event]:
+    """The events of one seed; those of a kind in `focus` come more often."""
     chance = random.Random(seed)
     number = chance.randrange
     kinds: list[tuple[int, Callable[[], Event]]] = [
@@ -332,9 +378,11 @@ def make_history(seed: int, length: int = 12) -> list[Event]:
         (2, lambda: Event("tick_and_die", (number(2), number(3)))),
         (2, lambda: Event("tick_broken", (number(2), 1 + number(POINTS_OF_TICK), number(3)))),
         (1, lambda: Event("tick_only", (number(2),))),
-        (4, lambda: Event("run_broken", (1 + number(POINTS_OF_RUN), number(3)))),
+        (3, lambda: Event("run_broken", (1 + number(POINTS_OF_RUN), number(3)))),
         (1, lambda: Event("run_failing_long", (1 + number(POINTS_OF_RUN), number(60), number(3)))),
-        (3, lambda: Event("meanwhile", (1 + number(POINTS_OF_RUN), number(6), number(4), number(1000)))),
+        (2, lambda: Event("meanwhile", (1 + number(POINTS_OF_RUN), number(6), number(4), number(1000)))),
+        (3, lambda: Event("meanwhile_at", (number(13), number(6), number(6), number(4), number(1000)))),
+        (3, lambda: Event("run_broken_at", (number(13), number(6), number(3)))),
         (2, lambda: Event("reexecute", (number(6),))),
         (1, lambda: Event("hold_queue")),
         (1, lambda: Event("release_queue")),
@@ -345,16 +393,12 @@ def make_history(seed: int, length: int = 12) -> list[Event]:
         (1, lambda: Event("outage", (number(3), 1 + number(4)))),
         (1, lambda: Event("stale_registry", (1 + number(3),))),
     ]
-    weights = [weight for weight, _ in kinds]
+    weights = [weight * (10 if make().kind in focus else 1) for weight, make in kinds]
     start = [Event("register", (number(VARIANTS),)), Event("land", (0, number(1000))), Event("promote", (0,))]
     chance.shuffle(start)
     start = start[: 2 + number(2)]
+    if number(5) == 0:
+        start.append(Event("switch_executor"))
+    if number(16) == 0:
+        start.append(Event("explain"))
     return start + [make() for _, make in chance.choices(kinds, weights, k=length - len(start))]
-
-
-def rows_that_count(world: World) -> int:
-    return len(accepted(world.inputs()))
-
-
-def is_finished(status: dg.DagsterRunStatus) -> bool:
-    return status in (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlops_assets_tests.simulation.events import Event, make_history
-from mlops_assets_tests.simulation.invariants import check_all, check_convergence
+from mlops_assets_tests.simulation.invariants import Invariants, check_all, check_convergence
 from mlops_assets_tests.simulation.world import Stage, World, quick_schemas
 
 
@@ -19,7 +19,7 @@ class Outcome:
 
     violations: tuple[str, ...]
     log: tuple[str, ...]
-    points: int = 0
+    end: str = ""
 
     @property
     def holds(self) -> bool:
@@ -28,7 +28,7 @@ class Outcome:
 
 def play(events: Sequence[Event], stage: Stage) -> Outcome:
     """All events in order, all invariants after each; it ends with the first that is violated."""
-    world = World(stage)
+    world = World(stage, Invariants())
     with world.clock.installed(), world.seams.installed(), quick_schemas():
         for event in events:
             event.happen(world)
@@ -37,7 +37,7 @@ def play(events: Sequence[Event], stage: Stage) -> Outcome:
                 break
         else:
             check_convergence(world)
-    return Outcome(tuple(world.seen.violations), tuple(world.seen.log))
+    return Outcome(tuple(world.seen.violations), tuple(world.seen.log), world.end)
 
 
 def shorten(events: Sequence[Event], fails: Callable[[Sequence[Event]], bool]) -> list[Event]:

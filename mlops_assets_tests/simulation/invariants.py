@@ -9,12 +9,62 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from mlops_assets_tests.simulation.models import Rows, accepted, predict
-from mlops_assets_tests.simulation.world import CHAMPION, INPUTS, World
+from mlops_assets_tests.simulation.world import INPUTS, NEW_VERSION, TOLD, Request, World
 
 # Whether runs that failed are made up for. Until they are, a history in which one did need not converge.
 RECONCILES = False
-QUIET_TICKS = 45
+# Quiet ticks until the tables are right, and how far apart: sensors look again after 32 ticks, ask again after hours.
+QUIET_TICKS, QUIET_SECONDS = 45, 900.0
 TABLES = ("input_samples", "rejected_samples", "predictions")
+
+
+class Invariants:
+    """What is judged at the very moment."""
+
+    def run_succeeded(self, world: World) -> None:
+        """What a run that ended well has published is its own: one version, one input, one after the other."""
+        if world.running:
+            # Inside of another one: allowed only where runs do not take turns.
+            names = world.running[0].names
+            published = any("os.rename" in name and "parquet" in name for name in names)
+            if world.yaml.executor == "in_process" and published and "store PIPELINE_SUCCESS" not in names:
+                world.violate("two runs of one model wrote at the same time")
+            return
+        missing = [
+            name
+            for name in ("champion_model.json", *(f"{each}.parquet" for each in TABLES))
+            if not (world.root / "tables" / name).exists()
+        ]
+        if missing:
+            world.violate(f"a run has ended well and not published {', '.join(missing)}")
+            return
+        pinned = json.loads((world.root / "tables/champion_model.json").read_text())
+        schema = pq.read_schema(world.root / "tables/predictions.parquet").metadata
+        samples = pq.read_schema(world.root / "tables/input_samples.parquet").metadata
+        rejected = pq.read_schema(world.root / "tables/rejected_samples.parquet").metadata
+        if schema[b"mlops_assets.model_digest"].decode() != pinned["digest"]:
+            world.violate("a run has published predictions of another version than it has pinned")
+        if schema[b"mlops_assets.inputs_version"] != samples[b"mlops_assets.data_version"]:
+            world.violate("a run has published predictions of other samples than it has published")
+        together = b"mlops_assets.published_together"
+        if samples[together] != rejected[together]:
+            world.violate("a run has published samples and rejected rows that do not belong together")
+
+    def ticked(self, world: World, sensor: str, said: str) -> None:
+        """Only what fails is looked at more rarely."""
+        if RECONCILES and sensor == INPUTS and "Backing off" in said and sensor not in world.troubled:
+            world.violate(f"{sensor} backs off, and nothing has failed")
+
+    def asked(self, world: World, request: Request) -> None:
+        """Nobody asks without a cause: something has moved since this sensor asked last, or tables are not right."""
+        before = [each for each in world.seen.launched if each.sensor == request.sensor]
+        if request.sensor == NEW_VERSION or world.lying or request.sensor in world.meddled or not before:
+            world.meddled.discard(request.sensor)
+            return
+        has_moved = before[-1].key == request.key or before[-1].truth != request.truth
+        is_judged = world.expected_version() is not None and world.files.get(world.yaml.folder) and not world.broken
+        if is_judged and not has_moved and not list(differences(world)):
+            world.violate(f"a run without a cause: {request.key} after {before[-1].key}")
 
 
 def check_tables(world: World) -> None:
@@ -115,10 +165,13 @@ def check_requests(world: World) -> None:
     for key in set(keys):
         if keys.count(key) > 1:
             world.violate(f"{key} was launched twice")
-    for request, _ in world.seen.dropped:
+    for request in world.seen.dropped:
         of_sensor = [each for each in world.seen.launched if each.sensor == request.sensor]
-        if of_sensor and of_sensor[-1].key != request.key:
+        of_key = [each for each in of_sensor if each.key == request.key]
+        if request.sensor != NEW_VERSION and of_sensor and of_sensor[-1].key != request.key:
             world.violate(f"the request {request.key} was dropped: the key was used before {of_sensor[-1].key}")
+        elif of_key and of_key[-1].truth != request.truth and request.sensor != NEW_VERSION:
+            world.violate(f"the request {request.key} was dropped: the key was used for another state")
     world.seen.dropped.clear()
 
 
@@ -171,21 +224,28 @@ def check_convergence(world: World) -> None:
         world.files[folder].pop(file, None)
     world.broken.clear()
     world.note_inputs()
+    # What was told of an outage is over.
+    TOLD[:] = [each for each in TOLD if "cannot be looked at" not in each]
     world.restart()
     world.work()
     wrong: list[str] = []
     ticks = QUIET_TICKS if RECONCILES or not world.failures else 3
     for number in range(ticks):
+        world.clock.advance(QUIET_SECONDS)
         world.tick_all()
         world.work()
         check_all(world)
         wrong = list(differences(world))
-        if not wrong and number >= 1:
+        if (not wrong and number >= 1) or any("stale" in each for each in TOLD):
             break
-    if wrong and (RECONCILES or not world.failures):
+    if not world.files.get(world.yaml.folder) or world.expected_version() is None:
+        world.end = "nothing to publish"
+        return
+    world.end = "converged" if not wrong else "people were told" if TOLD else "not made up for"
+    if world.end == "not made up for" and (RECONCILES or not world.failures):
         for text in wrong:
             world.violate(f"not converged after {QUIET_TICKS} quiet ticks: {text}")
-    if wrong or world.expected_version() is None or not world.files.get(world.yaml.folder):
+    if wrong:
         return
     launched = len(world.seen.launched)
     world.tick_all()
@@ -218,6 +278,3 @@ def check_all(world: World) -> None:
     check_tables(world)
     check_journal(world)
     check_requests(world)
-
-
-__all__ = ["CHAMPION", "INPUTS", "check_all", "check_convergence"]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from mlops_assets_tests.simulation.events import land, register
-from mlops_assets_tests.simulation.invariants import check_all, check_leftovers, differences
+from mlops_assets_tests.simulation.invariants import Invariants, check_all, check_leftovers, differences
 from mlops_assets_tests.simulation.world import CHAMPION, INPUTS, NEW_VERSION, Stage, World, quick_schemas
 
 FATES = ("fail", "kill", "cut")
@@ -18,7 +18,7 @@ LIVES = 12
 
 def begin(stage: Stage, *, explains: bool = False, publishes: bool = True) -> World:
     """Two versions of a model, the first one published."""
-    world = World(stage)
+    world = World(stage, Invariants())
     world.yaml = replace(world.yaml, explains=explains)
     with world.clock.installed(), world.seams.installed(), quick_schemas():
         register(world, 0)
@@ -35,6 +35,7 @@ def begin(stage: Stage, *, explains: bool = False, publishes: bool = True) -> Wo
 def turn(world: World, number: int) -> None:
     """The world's other state: another champion, another file."""
     world.registry.set_alias("Champion", 2 if number % 2 else 1)
+    world.note_change()
     land(world, 0, number)
 
 

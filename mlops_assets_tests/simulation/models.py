@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from mlflow import MlflowClient
 
-FEATURES = ("a", "b")
+from mlops_assets.validation.verdict import TAG
+
 VARIANTS = 4
 MODEL = "m"
 Rows = Mapping[int, tuple[float | None, float | None]]
@@ -77,12 +78,15 @@ class SimulatedRegistry:
         save_variants(self.saved)
         # Version -> variant, of the model as it is registered now.
         self.variants: dict[int, int] = {}
+        # Version -> how many versions were registered before it, of whatever model of this name.
+        self.serials: dict[int, int] = {}
         self._registered = 0
 
     def clear(self) -> None:
         if self.variants or self.exists():
             self.delete()
         shutil.rmtree(self.folder, ignore_errors=True)
+        self._registered = 0
 
     def exists(self) -> bool:
         return bool(self.client.search_registered_models(f"name = '{MODEL}'"))
@@ -96,6 +100,7 @@ class SimulatedRegistry:
         shutil.copytree(self.saved / str(variant), place)
         number = int(self.client.create_model_version(MODEL, source=place.as_uri()).version)
         self.variants[number] = variant
+        self.serials[number] = self._registered
         return number
 
     def delete(self) -> None:
@@ -103,6 +108,12 @@ class SimulatedRegistry:
         if self.exists():
             self.client.delete_registered_model(MODEL)
         self.variants.clear()
+        self.serials.clear()
+
+    def judge(self, version: int) -> None:
+        """Give a version a verdict, where it is still there."""
+        if version in self.variants:
+            self.client.set_model_version_tag(MODEL, str(version), TAG, "passed")
 
     def set_alias(self, alias: str, version: int | None) -> None:
         if version is None:

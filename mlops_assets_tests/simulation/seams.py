@@ -48,6 +48,9 @@ UNREAD = frozenset(
     }
 )
 
+Fate = str | Callable[[], None]
+Plan = Mapping[int | tuple[str, int], Fate]
+
 
 class Killed(BaseException):
     """The process ends here; nothing of it runs any more."""
@@ -72,15 +75,31 @@ class Process:
     Parameters
     ----------
     plan
-        Point -> what happens there: ``fail``, ``kill``, ``cut`` (the power), or a callable that is called.
+        Point -> what happens there: ``fail``, ``kill``, ``cut`` (the power), or a callable that is called. A point is
+        a number, or a part of its name and how many of these come before it.
     """
 
-    def __init__(self, plan: Mapping[int, str | Callable[[], None]] | None = None) -> None:
+    def __init__(self, plan: Plan | None = None) -> None:
         self.plan = dict(plan or {})
         self.points = 0
         self.dead = False
         self.names: list[str] = []
         self.failed: list[str] = []
+
+    def reach(self, name: str) -> Fate | None:
+        """What happens at the next point."""
+        self.points += 1
+        self.names.append(name)
+        for at in list(self.plan):
+            if isinstance(at, int):
+                if at == self.points:
+                    return self.plan.pop(at)
+            elif at[0] in name:
+                fate = self.plan.pop(at)
+                if at[1] == 0:
+                    return fate
+                self.plan[at[0], at[1] - 1] = fate
+        return None
 
 
 class Disk:
@@ -135,7 +154,7 @@ class Seams:
         self._main = threading.main_thread()
 
     @contextmanager
-    def process(self, plan: Mapping[int, str | Callable[[], None]] | None = None) -> Iterator[Process]:
+    def process(self, plan: Plan | None = None) -> Iterator[Process]:
         """What is inside is one process. It ends by `Killed`, which is not raised any further, or well."""
         process = Process(plan)
         self.processes.append(process)
@@ -164,9 +183,7 @@ class Seams:
             raise Killed
         if threading.current_thread() is not self._main:
             return
-        process.points += 1
-        process.names.append(name)
-        fate = process.plan.pop(process.points, None)
+        fate = process.reach(name)
         if fate == "cut":
             with self.outside():
                 self.disk.cut()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Literal, Protocol
 from unittest import mock
 
 import dagster as dg
@@ -15,17 +15,17 @@ import dagster as dg
 from mlops_assets.component import build_model_definitions
 from mlops_assets.models import process_cache, working_copy
 from mlops_assets.resources.defaults import default_resources
+from mlops_assets.resources.notifier import Notifier
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets_tests.simulation.clock import Clock
 from mlops_assets_tests.simulation.models import MODEL, Rows, SimulatedRegistry, merge
-from mlops_assets_tests.simulation.seams import Killed, Process, Seams, WouldWait
+from mlops_assets_tests.simulation.seams import Killed, Plan, Process, Seams, WouldWait
 
 START = 1_800_000_000.0
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 CHAMPION, INPUTS, NEW_VERSION = "m_champion_sensor", "m_inputs_sensor", "m_new_version_sensor"
 SENSORS = (INPUTS, CHAMPION, NEW_VERSION)
 SENSOR_TAG, KEY_TAG = "dagster/sensor_name", "dagster/run_key"
-Plan = Mapping[int, str | Callable[[], None]]
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,8 @@ class Request:
 
     sensor: str
     key: str
-    tags: dict[str, str]
-    token: str | None
+    # What was there when it was asked for: more than a token says.
+    truth: object
 
 
 @dataclass
@@ -57,9 +57,24 @@ class History:
     # (version, digest's variant) pairs that were ever registered.
     versions: set[tuple[int, int]] = field(default_factory=set)
     launched: list[Request] = field(default_factory=list)
-    dropped: list[tuple[Request, str]] = field(default_factory=list)
+    dropped: list[Request] = field(default_factory=list)
+    # What people were told since the world changed last.
+    told: list[str] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
+
+
+TOLD: list[str] = []
+
+
+class CapturingNotifier(Notifier):
+    """Keeps what people are told."""
+
+    KIND: ClassVar[Literal["CapturingNotifier"]] = "CapturingNotifier"
+
+    def notify(self, title: str, message: str) -> None:
+        if message.startswith((f"{MODEL}@", f"{MODEL}/inputs")):
+            TOLD.append(f"{title}: {message}")
 
 
 class Stage:
@@ -90,7 +105,10 @@ class Stage:
                     executor=yaml.executor,
                     sensors={"champion": launching, "inputs": launching},
                 ),
-                dg.Definitions(resources=default_resources(self.root) | {"mlflow_registry": resource}),
+                dg.Definitions(
+                    resources=default_resources(self.root)
+                    | {"mlflow_registry": resource, "notifier": CapturingNotifier()}
+                ),
             )
         return self._definitions[yaml]
 
@@ -120,10 +138,24 @@ def forget_everything() -> None:
     working_copy._roots.clear()  # noqa: SLF001
 
 
+class Judge(Protocol):
+    """Who watches a world while things happen."""
+
+    def run_succeeded(self, world: "World") -> None:
+        """Called at the end of each such run."""
+
+    def ticked(self, world: "World", sensor: str, said: str) -> None:
+        """Called after each tick, with what it said."""
+
+    def asked(self, world: "World", request: Request) -> None:
+        """Called for each run that a sensor asks for, before it is made."""
+
+
 class World:
     """One history's deployment, and what can happen to it."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, judge: Judge) -> None:
+        self.judge = judge
         stage.clear()
         self.stage, self.registry, self.instance = stage, stage.registry, stage.instance
         self.yaml = Yaml()
@@ -136,12 +168,20 @@ class World:
         self.queue: list[dg.DagsterRun] = []
         # Runs whose process died: the instance takes them for started until somebody looks.
         self.dead_runs: list[str] = []
+        self.stamp = 0
         self.files: dict[str, dict[int, Rows]] = {}
         self.broken: set[tuple[str, int]] = set()
         self.held = False
         self.stale_answers: dict[tuple[str, tuple[Any, ...]], Any] = {}
         self.lying = False
         self.failures = 0
+        self.changes = 0
+        self.end = ""
+        # Sensors whose cursor somebody has changed, and those that a fault has hit since they last succeeded.
+        self.meddled: set[str] = set()
+        self.troubled: set[str] = set()
+        self.running: list[Process] = []
+        TOLD.clear()
         self.said: dict[str, str] = {}
         self.disturbed = False
         (stage.root / "data/a").mkdir(parents=True)
@@ -166,6 +206,21 @@ class World:
     def note_inputs(self) -> None:
         """Remember what the landing folder holds now: a run may have read it."""
         self.seen.snapshots.append(self.inputs())
+        self.note_change()
+
+    def note_change(self) -> None:
+        """The champion or the inputs are others now: what people were told before is of another state."""
+        self.changes += 1
+        TOLD.clear()
+
+    def truth(self, sensor: str) -> object:
+        """What a sensor should see: two states that differ are never the same run's business."""
+        if sensor == INPUTS:
+            return self.yaml.folder, self.stamp
+        if sensor == CHAMPION:
+            version = self.expected_version()
+            return self.yaml.alias, version, self.registry.serials.get(version or 0)
+        return self.registry.serials
 
     def inputs(self) -> Rows:
         """All rows of the landing folder."""
@@ -216,6 +271,11 @@ class World:
                 if requests or self.said.get(sensor) != said:
                     self.say(f"tick of {sensor}: {said}")
                 self.said[sensor] = said
+                if process.failed or self.seams.away or self.lying:
+                    self.troubled.add(sensor)
+                elif "Backing off" not in said:
+                    self.troubled.discard(sensor)
+                self.judge.ticked(self, sensor, said)
             except WouldWait:
                 raise
             except Exception as error:  # noqa: BLE001 - the daemon logs whatever a sensor raises, and goes on
@@ -228,13 +288,16 @@ class World:
     def _submit(self, sensor: str, job_name: str, requests: list[dg.RunRequest], *, launches: bool) -> None:
         for request in requests:
             key = request.run_key or ""
-            made = Request(sensor, key, dict(request.tags), key.rpartition(":")[2])
+            made = Request(sensor, key, dict(self.registry.serials) if sensor == NEW_VERSION else self.truth(sensor))
             existing = self.instance.get_runs(filters=dg.RunsFilter(tags={SENSOR_TAG: sensor, KEY_TAG: key}))
             if existing and existing[0].status != dg.DagsterRunStatus.NOT_STARTED:
-                self.seen.dropped.append((made, existing[0].run_id))
+                if not self.lying:
+                    self.seen.dropped.append(made)
                 self.say(f"{key} was asked for before: no run")
                 continue
             tags = {**request.tags, SENSOR_TAG: sensor, KEY_TAG: key}
+            with self.seams.outside():
+                self.judge.asked(self, made)
             run = existing[0] if existing else self.create_run(job_name, tags, request.run_config)
             if (sensor, key) not in [(each.sensor, each.key) for each in self.seen.launched]:
                 self.seen.launched.append(made)
@@ -253,6 +316,7 @@ class World:
         """The run, in a process of its own."""
         job = self.stage.job(self.yaml, run.job_name)
         with self.seams.process(plan) as process:
+            self.running.append(process)
             try:
                 with mock.patch.object(self.instance, "create_run_for_job", return_value=run):
                     job.execute_in_process(
@@ -262,7 +326,12 @@ class World:
                 raise
             except Exception as error:  # noqa: BLE001 - what ends a run before Dagster can note it
                 self.say(f"run {run.tags.get(KEY_TAG)} broke: {type(error).__name__}: {error}")
+            finally:
+                self.running.remove(process)
         status = self.instance.get_run_by_id(run.run_id).status
+        if status == dg.DagsterRunStatus.SUCCESS:
+            with self.seams.outside():
+                self.judge.run_succeeded(self)
         if process.dead:
             self.dead_runs.append(run.run_id)
             forget_everything()
@@ -278,10 +347,16 @@ class World:
         while self.queue:
             run = self.queue.pop(0)
             if run.job_name.endswith("validation_job"):
-                self.instance.report_run_failed(run, "not simulated")
+                self._validate(run)
                 continue
             self.execute(run, plan)
             plan = None
+
+    def _validate(self, run: dg.DagsterRun) -> None:
+        """A verdict, without the child process that a validation really starts."""
+        (op,) = run.run_config["ops"].values()
+        self.registry.judge(op["config"]["version"])
+        self.instance.report_run_failed(run, "Only its verdict is simulated")
 
     def restart(self) -> None:
         """Daemon, code server and runs end and start again; whoever watches finds the dead runs."""
@@ -308,9 +383,7 @@ def quick_schemas() -> Iterator[None]:
 
     real, known = config.infer_schema_from_config_class, dict[object, Any]()
 
-    def derive(
-        kind: Any, description: str | None = None, fields_to_omit: set[str] | None = None, **more: Any
-    ) -> Any:
+    def derive(kind: Any, description: str | None = None, fields_to_omit: set[str] | None = None, **more: Any) -> Any:
         if more:
             return real(kind, description, fields_to_omit, **more)
         key = (kind, description, frozenset(fields_to_omit or ()))
