@@ -8,11 +8,13 @@ from pydantic import BaseModel
 
 from mlops_assets.code_location.only_model import is_wanted
 from mlops_assets.code_location.same_names import reserve_names
+from mlops_assets.code_location.shared_sensors import with_shared_sensors
 from mlops_assets.engines.kinds import ENGINES
 from mlops_assets.model_definitions import model_definitions
 from mlops_assets.resources.loaders import LOADERS
 from mlops_assets.resources.signers import SIGNERS
 from mlops_assets.scaffold.scaffolder import ModelScaffolder
+from mlops_assets.sensors.dead_runs import dead_runs_sensor
 from mlops_assets.settings.described import strategy_schema
 from mlops_assets.settings.model import ModelSettings
 from mlops_assets.state import project_root
@@ -63,7 +65,7 @@ class MlflowModelComponent(dg.Component, ModelSettings):
             return dg.Definitions()
         root = Path(context.project_root)
         with reserve_names(self, root, context):
-            return self.definitions(root)
+            return with_shared_sensors(model_definitions(self, root), context)
 
     def definitions(self, root: Path | None = None) -> dg.Definitions:
         """The same without a component context, to be merged into your own `dg.Definitions`.
@@ -82,7 +84,8 @@ class MlflowModelComponent(dg.Component, ModelSettings):
             A strategy's KIND cannot be found.
         """
         is_wanted(self)
-        return model_definitions(self, root or project_root())
+        own = dg.Definitions(sensors=[dead_runs_sensor(self.names)])
+        return dg.Definitions.merge(model_definitions(self, root or project_root()), own)
 
 
 def build_model_definitions(model: str, root: Path | None = None, **settings: Any) -> dg.Definitions:

@@ -34,7 +34,7 @@ class ReadableModel(BaseModel):
 
     def __init__(self, **values: Any) -> None:
         for value in values.values():
-            _remember_variables(value)
+            remember_variables(value)
         if _making.get():
             super().__init__(**values)
             return
@@ -117,14 +117,15 @@ def _describe(kind: str, message: str, value: object, path: Sequence[str], group
     return strip_ends(message.removeprefix("Value error, ").replace("Input should", "should"))
 
 
-def _remember_variables(value: object) -> None:
+def remember_variables(value: object, *, is_receiver: bool = False) -> None:
     """Names of environment variables that Dagster reads for a resource (`dg.EnvVar`): they may hold secrets."""
     name = getattr(value, "env_var_name", None)
     if isinstance(name, str):
-        remember_variable(name)
-    elif isinstance(value, list | tuple):
-        for part in value:
-            _remember_variables(part)
+        remember_variable(name, is_receiver=is_receiver)
+        return
+    parts = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
+    for part in parts:
+        remember_variables(part, is_receiver=is_receiver)
 
 
 def _is_tag(loc: Sequence[str | int], at: int) -> bool:

@@ -24,6 +24,7 @@ from mlops_assets.io_managers.inputs import inputs_io_manager
 from mlops_assets.io_managers.kinds import tables_io_manager
 from mlops_assets.io_managers.run_partition import reader_of_the_run
 from mlops_assets.jobs.compatibility import compatibility_job
+from mlops_assets.jobs.retention import retention_job, retention_schedule
 from mlops_assets.jobs.sign import sign_job
 from mlops_assets.jobs.validate import ValidationSettings, validation_job
 from mlops_assets.naming import (
@@ -33,6 +34,7 @@ from mlops_assets.naming import (
     INPUT_SAMPLES,
     MODEL_EXPLANATIONS,
     MODEL_SIGNATURE,
+    MODEL_TAG,
     PREDICTIONS,
     PREDICTIONS_EXPLAINED,
     REJECTED_SAMPLES,
@@ -95,10 +97,12 @@ def model_definitions(
         f"Scores the inputs with the champion of {names.model} and explains every row: all tables and the report.",
     )
     checks = all_checks(names, settings.contract, settings.explain, root)
+    cleaning = _retention(settings)
     return dg.Definitions(
         assets=[*bind_resources(_assets(settings, signer, root), resources, defaults), *_external_assets(settings)],
         asset_checks=bind_resources(checks, resources, defaults),
-        jobs=[inference, explanations, *_jobs_beside_the_graph(settings, resources, defaults)],
+        jobs=[inference, explanations, *_jobs_beside_the_graph(settings, resources, defaults), *(cleaning.jobs or ())],
+        schedules=cleaning.schedules,
         sensors=all_sensors(settings, root, inference, explanations, resources, defaults),
     )
 
@@ -134,7 +138,7 @@ def _job(
         selection=dg.AssetSelection.assets(*(names.key(asset) for asset in assets)),
         executor_def=dg.in_process_executor if in_process else dg.multiprocess_executor,
         description=description,
-        tags={"mlops_assets/model": names.slug},
+        tags={MODEL_TAG: names.slug},
     )
 
 
@@ -145,12 +149,21 @@ def _jobs_beside_the_graph(
 ) -> list[dg.JobDefinition]:
     names, alias_or_version = settings.names, settings.alias_or_version
     inputs, trust, contract = settings.inputs, settings.trust, settings.contract
+    silent_seconds = settings.sensors.dead_runs.silent_seconds
     tried = ValidationSettings(inputs, trust, contract, settings.predict, settings.explain)
     return [
-        sign_job(names, alias_or_version, inputs, trust, settings.partitions_def, resources, defaults),
-        compatibility_job(names, alias_or_version, contract, defaults),
-        validation_job(names, alias_or_version, tried, resources, defaults),
+        sign_job(names, alias_or_version, inputs, trust, settings.partitions_def, resources, defaults, silent_seconds),
+        compatibility_job(names, alias_or_version, contract, defaults, silent_seconds),
+        validation_job(names, alias_or_version, tried, resources, defaults, silent_seconds),
     ]
+
+
+def _retention(settings: ModelSettings) -> dg.Definitions:
+    """What deletes old runs, where the settings ask for it."""
+    if settings.retention is None:
+        return dg.Definitions()
+    job = retention_job(settings.names, settings.retention, settings.sensors.dead_runs.silent_seconds)
+    return dg.Definitions(jobs=[job], schedules=[retention_schedule(job, settings.retention)])
 
 
 def _external_assets(settings: ModelSettings) -> list[dg.AssetSpec]:
@@ -175,6 +188,7 @@ def _resources(settings: ModelSettings, signer: Signer, root: Path) -> dict[str,
             root,
             in_process=settings.executor == "in_process",
             partitioned=PARTITIONED if settings.partitioning else (),
+            silent_seconds=settings.sensors.dead_runs.silent_seconds,
         ),
         names.tables_of_the_run: reader_of_the_run(names),
         names.signer: signer,

@@ -24,6 +24,9 @@ REPORT_FILE = f"{EXPLANATION_REPORT}.html"
 # Resources that all models of a code location share.
 REGISTRY, NOTIFIER = "mlflow_registry", "notifier"
 
+# The tag of all runs of a model's jobs; its value is the model's slug.
+MODEL_TAG = "mlops_assets/model"
+
 
 class HasPartition(Protocol):
     """What the contexts of assets, ops and checks know of their run's partition."""
@@ -177,6 +180,11 @@ class ModelNames:
     def validation_job(self) -> str:
         """Tries a version beside the champion."""
         return f"{self.slug}_validation_job"
+
+    @property
+    def retention_job(self) -> str:
+        """Deletes old runs."""
+        return f"{self.slug}_retention_job"
 
     @property
     def sign_job(self) -> str:

@@ -17,6 +17,7 @@ from mlops_assets.code_location.broken_yaml import Broken
 from mlops_assets.code_location.defs_folder import VALIDATION
 from mlops_assets.code_location.only_model import is_wanted
 from mlops_assets.code_location.same_names import reserve_names, yaml_of
+from mlops_assets.code_location.shared_sensors import with_shared_sensors
 from mlops_assets.errors import ConfigurationError, RegistryError
 from mlops_assets.model_definitions import model_definitions
 from mlops_assets.naming import REGISTRY, ModelNames
@@ -158,7 +159,8 @@ class MlflowRegistryComponent(dg.StateBackedComponent, RegistrySettings):
             raise ConfigurationError("\n".join(map(str, broken)))
         for each in broken:
             LOG.error("A registered model cannot be defined, the others are: %s", each)
-        return dg.Definitions.merge(*definitions, *(each.build_defs(context) for each in broken))
+        merged = dg.Definitions.merge(*definitions, *(each.build_defs(context) for each in broken))
+        return with_shared_sensors(merged, context) if definitions else merged
 
     def _define(self, model: RegisteredModelTags, root: Path, context: dg.ComponentLoadContext) -> dg.Definitions:
         settings = self._settings(model)

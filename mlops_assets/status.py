@@ -12,7 +12,14 @@ from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.code_location.model_resources import ModelResources
 from mlops_assets.io_managers.tables import FileTableIOManager, TableIOManager
 from mlops_assets.models.model_uri import VersionUri, parse_model_uri
-from mlops_assets.naming import INPUT_SAMPLES, MODEL_EXPLANATIONS, PREDICTIONS, REJECTED_SAMPLES, SAMPLE_EXPLANATIONS
+from mlops_assets.naming import (
+    INPUT_SAMPLES,
+    MODEL_EXPLANATIONS,
+    MODEL_TAG,
+    PREDICTIONS,
+    REJECTED_SAMPLES,
+    SAMPLE_EXPLANATIONS,
+)
 from mlops_assets.resources.registry import MlflowRegistry
 
 TABLES = (INPUT_SAMPLES, REJECTED_SAMPLES, PREDICTIONS, SAMPLE_EXPLANATIONS, MODEL_EXPLANATIONS)
@@ -217,7 +224,7 @@ def _last_run(opened: ModelResources) -> tuple[tuple[str, str, datetime | None, 
         return None, "unknown: DAGSTER_HOME is not set"
     if not Path(home).is_dir():
         return None, f"unknown: DAGSTER_HOME is {home}, where there is no folder"
-    tags = {"mlops_assets/model": opened.names.slug}
+    tags = {MODEL_TAG: opened.names.slug}
     with dg.DagsterInstance.get() as instance:
         records = instance.get_run_records(dg.RunsFilter(tags=tags), limit=1)
     if not records:

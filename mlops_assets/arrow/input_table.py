@@ -37,6 +37,8 @@ class InputTable:
         The table before its columns were converted to declared types, row key apart; None where none are declared.
     types
         The declared types of columns that are not in the row key.
+    listing
+        Which files there were before it was opened, as one token; None where nobody looked.
     """
 
     schema: pa.Schema
@@ -48,6 +50,7 @@ class InputTable:
     _parts: Callable[[], tuple[int, ...]] | None = field(default=None, repr=False)
     raw: "InputTable | None" = field(default=None, repr=False)
     types: Mapping[str, pa.DataType] = field(default_factory=dict, hash=False)
+    listing: str | None = None
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The rows in order, in batches of 1 to 65,536; every call starts anew, save for a stream that cannot.

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from mlops_assets.journal.entry import COLUMNS
 from mlops_assets.journal.journal import Journal
-from mlops_assets.metadata import DIGEST_SHOWN, pinned_model, table_metadata
+from mlops_assets.metadata import DIGEST_SHOWN, REGISTERED, pinned_model, table_metadata
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.naming import CHAMPION_MODEL, REGISTRY, ModelNames
 from mlops_assets.redaction.errors import redact_errors
@@ -80,6 +80,8 @@ def champion_model_asset(
             "mlflow_run_id": reference.run_id or "(none)",
             "journal": table_metadata([entry.to_row() for entry in journal.entries()[: -SHOWN - 1 : -1]], COLUMNS),
         }
+        if reference.registered is not None:
+            metadata[REGISTERED] = dg.MetadataValue.timestamp(reference.registered / 1000)
         page = mlflow_registry.page(reference)
         if page:
             metadata["mlflow_page"] = dg.MetadataValue.url(page)

@@ -16,7 +16,8 @@ from mlops_assets.assets.streams import input_table
 from mlops_assets.engines.engine import PARTS
 from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.io_managers.champion import ChampionIOManager
-from mlops_assets.metadata import list_names, table_metadata
+from mlops_assets.io_managers.inputs import list_files
+from mlops_assets.metadata import INPUTS_LISTING, list_names, table_metadata
 from mlops_assets.models.missing_values import MissingProposal, propose_where_known
 from mlops_assets.naming import CHAMPION_MODEL, INPUT_SAMPLES, MODEL_SIGNATURE, REJECTED_SAMPLES, ModelNames
 from mlops_assets.redaction.errors import redact_errors
@@ -106,11 +107,17 @@ def sample_assets(
                 counts["ignored_columns"] = list_names(conformed.ignored)
                 context.log.info(f"Columns that the signature does not name: {list_names(conformed.ignored)}")
 
+            # From which files the rows are: nobody knows where files came or went meanwhile, or rows were left out.
+            is_whole = table.listing is not None and config.limit is None
+            if is_whole and list_files(inputs_settings.location(root), inputs_settings.format) == table.listing:
+                listed: dict[str, Any] = {INPUTS_LISTING: table.listing}
+            else:
+                listed = {}
             together = hash_of(conformed.accepted_hash, conformed.rejected_hash)
             observe_inputs(context, names, inputs_settings, source, conformed.ignored, conformed.rows)
 
             def result(
-                name: str, spool: Spool, content: str, parts: dict[str, str]
+                name: str, spool: Spool, content: str, parts: dict[str, str], more: dict[str, Any]
             ) -> dg.MaterializeResult[pa.RecordBatchReader]:
                 provenance = Provenance(
                     row_key=source.row_key,
@@ -122,11 +129,11 @@ def sample_assets(
                 return dg.MaterializeResult(
                     asset_key=names.key(name),
                     value=with_provenance(spool.reader(), provenance),
-                    metadata=counts | _reasons(conformed),
+                    metadata=counts | _reasons(conformed) | more,
                     data_version=dg.DataVersion(content),
                 )
 
-            yield result(REJECTED_SAMPLES, conformed.rejected, conformed.rejected_hash, {})
+            yield result(REJECTED_SAMPLES, conformed.rejected, conformed.rejected_hash, {}, {})
             conformed.check_limit(
                 contract.max_rejected,
                 where=source.uri,
@@ -135,7 +142,7 @@ def sample_assets(
             )
             # Where files end, work is cut into chunks: tomorrow's run finds those of today's files again.
             parts = {PARTS: " ".join(map(str, conformed.parts))} if conformed.parts else {}
-            yield result(INPUT_SAMPLES, conformed.accepted, conformed.accepted_hash, parts)
+            yield result(INPUT_SAMPLES, conformed.accepted, conformed.accepted_hash, parts, listed)
 
     return samples
 

@@ -43,7 +43,7 @@ def model_signature_asset(
         ins={CHAMPION_MODEL: dg.AssetIn(key=names.key(CHAMPION_MODEL))},
         deps=[inputs.asset_key(names)] if reads_inputs else [],
         io_manager_key=names.signature_store,
-        required_resource_keys={REGISTRY, *signing_resources(names, inputs)},
+        required_resource_keys={REGISTRY, names.run_lock, *signing_resources(names, inputs)},
         pool=names.pool,
         group_name=names.group,
         kinds={"mlflow", "json"},

@@ -60,6 +60,7 @@ def explanation_checks(names: ModelNames, explain: ExplainSettings) -> dg.AssetC
             SAMPLE_EXPLANATIONS: of_the_run(names, SAMPLE_EXPLANATIONS),
             PREDICTIONS: of_the_run(names, PREDICTIONS),
         },
+        required_resource_keys={names.run_lock},
     )
     @redact_errors
     @end_with_reasons

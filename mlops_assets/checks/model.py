@@ -38,7 +38,7 @@ def champion_checks(names: ModelNames) -> dg.AssetChecksDefinition:
             ),
         ],
         ins={CHAMPION_MODEL: dg.AssetIn(key=key)},
-        required_resource_keys={REGISTRY, names.champion_store},
+        required_resource_keys={REGISTRY, names.champion_store, names.run_lock},
     )
     @redact_errors
     @end_with_reasons

@@ -45,7 +45,7 @@ def model_explanations_checks(names: ModelNames, explain: ExplainSettings) -> dg
             CHAMPION_MODEL: dg.AssetIn(key=names.key(CHAMPION_MODEL)),
             INPUT_SAMPLES: of_the_run(names, INPUT_SAMPLES),
         },
-        required_resource_keys={REGISTRY, names.journal, names.champion_store},
+        required_resource_keys={REGISTRY, names.journal, names.champion_store, names.run_lock},
         description="Explains the same rows with this champion and with the one before, and compares the rankings of "
         "features (nDCG, 1 is equal). If it fails: read the table of changes. A warning.",
     )

@@ -61,6 +61,7 @@ def prediction_checks(names: ModelNames) -> dg.AssetChecksDefinition:
             INPUT_SAMPLES: of_the_run(names, INPUT_SAMPLES),
             MODEL_SIGNATURE: dg.AssetIn(key=names.key(MODEL_SIGNATURE)),
         },
+        required_resource_keys={names.run_lock},
     )
     @redact_errors
     @end_with_reasons

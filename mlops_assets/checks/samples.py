@@ -47,6 +47,7 @@ def sample_checks(names: ModelNames, root: Path) -> dg.AssetChecksDefinition:
             ),
         ],
         ins={INPUT_SAMPLES: of_the_run(names, INPUT_SAMPLES)},
+        required_resource_keys={names.run_lock},
     )
     @redact_errors
     @end_with_reasons
@@ -104,6 +105,7 @@ def rejection_checks(names: ModelNames) -> dg.AssetChecksDefinition:
             REJECTED_SAMPLES: of_the_run(names, REJECTED_SAMPLES),
             INPUT_SAMPLES: of_the_run(names, INPUT_SAMPLES),
         },
+        required_resource_keys={names.run_lock},
     )
     @redact_errors
     @end_with_reasons

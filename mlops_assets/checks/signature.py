@@ -36,7 +36,7 @@ def signature_checks(names: ModelNames, contract: ContractSettings) -> dg.AssetC
         name="compatible",
         blocking=True,
         additional_ins={CHAMPION_MODEL: dg.AssetIn(key=names.key(CHAMPION_MODEL))},
-        required_resource_keys={REGISTRY, names.journal},
+        required_resource_keys={REGISTRY, names.journal, names.run_lock},
         description="Compares the signature with that of the champion before it, or of all earlier ones in a "
         "_TRANSITIVE mode: it keeps what contract.compatibility promises. If it fails: move the alias back, or lower "
         "contract.compatibility.",

@@ -1,6 +1,7 @@
 """The reader of the external table that is to be scored."""
 
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,7 +11,7 @@ from pydantic import Field
 
 from mlops_assets.arrow.input_table import InputTable
 from mlops_assets.arrow.views import as_type
-from mlops_assets.errors import ConfigurationError
+from mlops_assets.errors import ConfigurationError, TableError
 from mlops_assets.redaction.addresses import show_address
 from mlops_assets.redaction.concealed import conceal, conceal_options, reveal
 from mlops_assets.redaction.errors import redact_errors, redact_methods
@@ -19,6 +20,7 @@ from mlops_assets.settings.partitions import PartitionsSettings
 from mlops_assets.settings.tables import InputsSettings, database_setting
 from mlops_assets.storage.location import Location
 from mlops_assets.storage.partition_paths import PathTemplate
+from mlops_assets.tables.listing import listing_token
 from mlops_assets.tables.source import TableFormat, TableSource
 
 
@@ -102,9 +104,11 @@ class InputsIOManager(InputsReader):
                 where=self.place,
                 fix="Launch it with a partition",
             )
-        path = address if partition is None else template.path(partition)
-        return TableSource(
-            location=open_location(path, self.storage_options),
+        location = open_location(address if partition is None else template.path(partition), self.storage_options)
+        # Before anything is opened: a file that comes later is not in it.
+        listing = list_files(location, self.format) if partition is None else None
+        table = TableSource(
+            location=location,
             format=cast(TableFormat | None, self.format),
             row_key=tuple(self.row_key) if self.row_key else None,
             columns=tuple(self.columns) if self.columns else None,
@@ -115,6 +119,15 @@ class InputsIOManager(InputsReader):
             version=self.version,
             timestamp=self.timestamp,
         ).open()
+        return replace(table, listing=listing)
+
+
+def list_files(place: Location, table_format: str | None) -> str | None:
+    """`listing_token`; None where the files cannot be listed, which no run needs: it reads them, or says why not."""
+    try:
+        return listing_token(place, table_format)
+    except TableError:
+        return None
 
 
 class SqlInputsIOManager(InputsReader):

@@ -8,9 +8,10 @@ from pydantic import Field
 from mlops_assets.errors import ContractError
 from mlops_assets.metadata import DIFFERENCE_COLUMNS, shorten_text, table_metadata
 from mlops_assets.models.signature_of_version import compare_versions
-from mlops_assets.naming import REGISTRY, ModelNames
+from mlops_assets.naming import MODEL_TAG, REGISTRY, ModelNames
 from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.resources.binding import job_with_defaults
+from mlops_assets.resources.liveness import executed_alive
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.settings.groups import ContractSettings
 
@@ -20,6 +21,7 @@ def compatibility_job(
     alias_or_version: str | int,
     contract: ContractSettings,
     defaults: Mapping[str, dg.ResourceDefinition],
+    silent_seconds: float,
 ) -> dg.JobDefinition:
     """`<model>_compatibility_job`: fails when the new version is not compatible with the old one."""
 
@@ -40,6 +42,7 @@ def compatibility_job(
         out=dg.Out(dg.Nothing),
     )
     @redact_errors
+    @executed_alive(names.name, silent_seconds)
     def compare_signatures(context: dg.OpExecutionContext, config: CompatibilityConfig) -> None:
         registry: MlflowRegistry = getattr(context.resources, REGISTRY)
         name, verdict = compare_versions(registry.address(), names.model, config.old, config.new, config.mode)
@@ -62,4 +65,5 @@ def compatibility_job(
         f"Compares the signatures of two versions of {names.model} and fails where the new one may not take the old "
         "one's place. Set `new` in the Launchpad. Run it as the gate of a promotion.",
         defaults,
+        tags={MODEL_TAG: names.slug},
     )

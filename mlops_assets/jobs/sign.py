@@ -12,9 +12,10 @@ from mlops_assets.models.logged_models import pin_logged
 from mlops_assets.models.model_uri import MODEL_URI_FORMS, AliasUri, VersionUri, parse_model_uri
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.trust import TrustPolicy
-from mlops_assets.naming import REGISTRY, ModelNames
+from mlops_assets.naming import MODEL_TAG, REGISTRY, ModelNames
 from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.resources.binding import initialize_resources, job_with_defaults
+from mlops_assets.resources.liveness import executed_alive
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.settings.tables import InputsSettings
 from mlops_assets.settings.trust import TrustSettings
@@ -28,6 +29,7 @@ def sign_job(
     partitions: "dg.PartitionsDefinition[str] | None",
     resources: Mapping[str, dg.ResourceDefinition],
     defaults: Mapping[str, dg.ResourceDefinition],
+    silent_seconds: float,
 ) -> dg.JobDefinition:
     """`<model>_sign_job`: the model's signer signs a logged model in place, or a registered version as a new one."""
     separator = "@" if isinstance(alias_or_version, str) else "/"
@@ -51,6 +53,7 @@ def sign_job(
         out=dg.Out(dg.Nothing),
     )
     @redact_errors
+    @executed_alive(names.name, silent_seconds)
     def sign_model(context: dg.OpExecutionContext, config: SignConfig) -> None:
         from mlops_assets.models.signing import sign_model as store
         from mlops_assets.signatures.mlflow.signature_json import describe
@@ -87,6 +90,7 @@ def sign_job(
         f"Gives {names.model} a signature where it has none, as a new version; a registered version is never changed. "
         "Run it once for a model that was logged without an input_example.",
         defaults,
+        tags={MODEL_TAG: names.slug},
     )
 
 

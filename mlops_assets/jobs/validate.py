@@ -14,7 +14,7 @@ from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.arrow.views import rows_of
 from mlops_assets.errors import (
     AliasNotFoundError,
-    ArtifactsMissingError,
+    ModelNotFoundError,
     RegistryError,
     RegistryUnreachableError,
     TrustError,
@@ -25,10 +25,11 @@ from mlops_assets.io_managers.tables import TableIOManager
 from mlops_assets.metadata import prefix_floats, shorten_text, strip_markup, table_metadata
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.signature_of_version import signature_of_version
-from mlops_assets.naming import INPUT_SAMPLES, NOTIFIER, REGISTRY, ModelNames
+from mlops_assets.naming import INPUT_SAMPLES, MODEL_TAG, NOTIFIER, REGISTRY, ModelNames
 from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.resources.binding import initialize_resources, job_with_defaults
 from mlops_assets.resources.journal import ChampionJournal
+from mlops_assets.resources.liveness import executed_alive
 from mlops_assets.resources.notifier import deliver
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.resources.retries import retry_when_unreachable
@@ -72,6 +73,7 @@ def validation_job(
     settings: ValidationSettings,
     resources: Mapping[str, dg.ResourceDefinition],
     defaults: Mapping[str, dg.ResourceDefinition],
+    silent_seconds: float,
 ) -> dg.JobDefinition:
     """`<model>_validation_job`: tries a version beside the champion and writes the verdict to the version's tags.
 
@@ -98,6 +100,7 @@ def validation_job(
         out=dg.Out(dg.Nothing),
     )
     @redact_errors
+    @executed_alive(names.name, silent_seconds)
     def validate_version(context: dg.OpExecutionContext, config: ValidationConfig) -> None:
         from mlops_assets.validation.in_child import validate_in_child
         from mlops_assets.validation.verdict import TAG, CandidateVerdict, Finding
@@ -107,7 +110,10 @@ def validation_job(
         with retry_when_unreachable(context.retry_number):
             try:
                 candidate = registry.pin(names.model, config.version, trust)
-            except (TrustError, ArtifactsMissingError) as error:
+            except (ModelNotFoundError, VersionNotFoundError, RegistryUnreachableError):
+                # There is nothing to write a verdict on, or nobody to write it to.
+                raise
+            except (TrustError, RegistryError) as error:
                 verdict = CandidateVerdict(config.version, None, None, (Finding("loads", False, str(error)),))
             else:
                 champion = _champion(registry, names, alias_or_version, trust)
@@ -130,7 +136,7 @@ def validation_job(
         f"Tries a version of {names.model} beside the champion and writes the verdict to the version's tags in MLflow; "
         "published tables are not touched. Set `version` in the Launchpad. Run it before you move the alias.",
         defaults,
-        tags={"mlops_assets/model": names.slug},
+        tags={MODEL_TAG: names.slug},
     )
 
 

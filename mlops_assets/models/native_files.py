@@ -1,21 +1,15 @@
 """Native model files (LightGBM, XGBoost, CatBoost, ONNX): checked by our own readers before their library sees them."""
 
-import subprocess
-import sys
-from pathlib import Path
-
-from mlops_assets.child_process import child_environment, signal_name
 from mlops_assets.errors import ArtifactsMissingError, TrustError
 from mlops_assets.models.mlmodel import PYFUNC, ModelDescription
+from mlops_assets.models.native_trial import try_model
 from mlops_assets.models.reference import ModelReference
+from mlops_assets.models.working_copy import WorkingCopy
 from mlops_assets.trees.files.check import NativeFileError, UncheckableFileError, check_native_bytes
 
 NATIVE_LIBRARIES = "trust: {native_libraries: true}"
 _LIBRARIES = {"lightgbm": "LightGBM", "xgboost": "XGBoost", "catboost": "CatBoost", "onnx": "ONNX"}
-_LONGEST_PROBE = 600
 _BOOSTER = "lightgbm.basic.Booster"
-# Digests of models that a process of their own has loaded and asked once.
-_PROBED: set[str] = set()
 
 
 def check_native_files(description: ModelDescription, reference: ModelReference, native_libraries: bool) -> None:
@@ -46,7 +40,22 @@ def check_native_files(description: ModelDescription, reference: ModelReference,
         except NativeFileError as error:
             if not native_libraries:
                 raise _refusal(error, f"{_LIBRARIES[library]} file {relative!r}", library, reference) from error
-            _probe(description.folder, reference)
+            death = _try(description, reference)
+            if death:
+                raise TrustError(
+                    f"The model was not loaded, because the process that tried it first {death}",
+                    where=reference.uri,
+                    fix="Do not use this model: its file is not what its library can read",
+                ) from error
+
+
+def _try(description: ModelDescription, reference: ModelReference) -> str | None:
+    # MLflow reads MLmodel there too: it gets what was judged.
+    copy = WorkingCopy(description)
+    try:
+        return try_model(copy.folder, reference.digest)
+    finally:
+        copy.remove()
 
 
 def _is_native(description: ModelDescription, library: str) -> bool:
@@ -85,31 +94,4 @@ def _refusal(error: NativeFileError, file: str, library: str, reference: ModelRe
         f"The model was not loaded, because its {file} is damaged or made to harm: it {error.what}",
         where=where,
         fix=f"Register the model again from its source. If you know where the file is from and trust it, {allow}",
-    )
-
-
-def _probe(folder: Path, reference: ModelReference) -> None:
-    """Load the model and predict once, in a process that may die of it."""
-    if reference.digest in _PROBED:
-        return
-    command = [sys.executable, "-m", "mlops_assets.models.native_probe", str(folder)]
-    try:
-        done = subprocess.run(
-            command, env=child_environment(), capture_output=True, timeout=_LONGEST_PROBE, check=False
-        )
-    except subprocess.TimeoutExpired as error:
-        raise _death(f"did not end within {_LONGEST_PROBE} seconds", reference) from error
-    if done.returncode < 0:
-        raise _death(f"was killed by {signal_name(done.returncode)}", reference)
-    if done.returncode not in (0, 3):
-        last = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
-        raise _death(f"ended with exit status {done.returncode} ({last[:200]!r})", reference)
-    _PROBED.add(reference.digest)
-
-
-def _death(what: str, reference: ModelReference) -> TrustError:
-    return TrustError(
-        f"The model was not loaded, because the process that tried it first {what}",
-        where=reference.uri,
-        fix="Do not use this model: its file is not what its library can read",
     )

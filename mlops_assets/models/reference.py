@@ -29,6 +29,9 @@ class ModelReference:
         Where the files were fetched from. No credentials.
     tags
         Those of the version's tags that the trust policy asks for, as they were when it was pinned, sorted by name.
+    registered
+        When MLflow registered the version, in milliseconds since 1970; None where it does not say. A number is given
+        anew after the version was deleted.
     """
 
     name: str
@@ -41,6 +44,7 @@ class ModelReference:
     source: str
     location: str = ""
     tags: tuple[tuple[str, str], ...] = ()
+    registered: int | None = None
 
     @property
     def uri(self) -> str:

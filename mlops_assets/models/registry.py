@@ -20,7 +20,13 @@ from mlops_assets.models.digest import compute_digest
 from mlops_assets.models.logged_place import find_place
 from mlops_assets.models.mlmodel import ModelDescription
 from mlops_assets.models.reference import ModelReference
-from mlops_assets.models.registry_answers import check_model, check_version, list_shortly, version_number
+from mlops_assets.models.registry_answers import (
+    check_model,
+    check_version,
+    list_shortly,
+    time_of_registration,
+    version_number,
+)
 from mlops_assets.models.registry_connection import RegistryConnection
 from mlops_assets.models.registry_errors import (
     RESTORE,
@@ -161,6 +167,7 @@ class Registry(RegistryConnection):
             tags=tuple(
                 sorted((tag, value) for tag, value in version.tags.items() if trust and tag in trust.required_tags)
             ),
+            registered=time_of_registration(version),
         )
         if trust is not None:
             trust.check_digest(reference)

@@ -42,6 +42,7 @@ def check_version(version: "ModelVersion", name: str, where: str) -> "ModelVersi
     if version.name != name:
         raise _refusal(f"a version of another model, {str(version.name)[:50]!r}", where)
     version_number(version.version, where)
+    _check_time(version.creation_timestamp, where)
     _check_length("source", version.source, LONGEST_ADDRESS, where)
     _check_length("run", version.run_id, LONGEST_NAME, where)
     _check_length("description", version.description, _LONGEST_TEXT, where)
@@ -60,9 +61,16 @@ def check_model(model: "RegisteredModel", where: str) -> "RegisteredModel":
     _check_pairs("aliases", {alias: str(number) for alias, number in model.aliases.items()}, where)
     for number in model.aliases.values():
         version_number(number, where)
+    _check_time(model.creation_timestamp, where)
     for version in model.latest_versions or ():
         version_number(version.version, where)
+        _check_time(version.creation_timestamp, where)
     return model
+
+
+def time_of_registration(version: "ModelVersion") -> int | None:
+    """When a version was registered, in milliseconds since 1970; None where the registry does not say."""
+    return int(version.creation_timestamp) if version.creation_timestamp else None
 
 
 def list_shortly(names: Iterable[str]) -> str:
@@ -78,6 +86,12 @@ def _check_pairs(what: str, pairs: Mapping[str, str] | None, where: str) -> None
     for key, value in (pairs or {}).items():
         _check_length(what, key, LONGEST_NAME, where)
         _check_length(what, value, _LONGEST_TEXT, where)
+
+
+def _check_time(value: object, where: str) -> None:
+    is_time = value is None or (isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63)
+    if not is_time:
+        raise _refusal(f"the time {str(value)[:50]!r}", where)
 
 
 def _check_length(what: str, text: object, most: int, where: str) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mlops_assets.errors import ModelLoadError, TrustError
 from mlops_assets.models.mlmodel import ModelDescription
+from mlops_assets.models.native_trial import try_booster
 from mlops_assets.models.skops import judge
 from mlops_assets.models.skops.paths import Place
 from mlops_assets.models.skops.refusal import RefusedStateError
@@ -78,7 +79,8 @@ def check_state(
     trusted
         Names that the deployment trusts beyond what is described here.
     native_libraries
-        Whether a booster within the file may be given to its library unchecked.
+        Whether a booster within the file that cannot be checked may be given to its library, once a process of its own
+        has survived it.
 
     Raises
     ------
@@ -98,13 +100,18 @@ def _booster_check(native_libraries: bool) -> Callable[[str, bytes, Place], None
     def check_booster(library: str, content: bytes, place: Place) -> None:
         try:
             check_native_bytes(library, content)
-        except UncheckableFileError as error:
-            if not native_libraries:
+        except NativeFileError as error:
+            if native_libraries:
+                death = try_booster(library, content)
+                if death:
+                    raise RefusedStateError(
+                        f"harms its library: the process that tried it first {death}", place
+                    ) from error
+            elif isinstance(error, UncheckableFileError):
                 raise RefusedStateError(
                     f"cannot be checked: it {error} (`trust: {{native_libraries: true}}` allows that)", place
                 ) from error
-        except NativeFileError as error:
-            if not native_libraries:
+            else:
                 raise RefusedStateError(f"is damaged or made to harm: it {error}", place) from error
 
     return check_booster

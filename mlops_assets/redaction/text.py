@@ -30,11 +30,11 @@ _HEADER = re.compile(r"(?i)\b(Basic|Bearer)\s+(?=[A-Za-z0-9._~+/=-]*[0-9+/=._-])
 
 
 class _Known:
-    """The secrets of this process, by value; and the names of the variables that settings read."""
+    """The secrets of this process, by value; and the names of the variables that settings read: True, a receiver's."""
 
     def __init__(self) -> None:
         self.values: dict[str, None] = {}
-        self.variables: dict[str, None] = {}
+        self.variables: dict[str, bool] = {}
 
     def add(self, values: Iterable[str]) -> None:
         for value in values:
@@ -54,9 +54,15 @@ def remember_secret(value: str) -> None:
     KNOWN.add(spellings(value))
 
 
-def remember_variable(name: str) -> None:
-    """Hide what the environment variable holds when a message is made; nothing is read now."""
-    KNOWN.variables[name] = None
+def remember_variable(name: str, *, is_receiver: bool = False) -> None:
+    """Hide what the environment variable holds when a message is made; nothing is read now.
+
+    Parameters
+    ----------
+    is_receiver
+        It holds an address that is itself a secret; see `remember_receiver`.
+    """
+    KNOWN.variables[name] = is_receiver or KNOWN.variables.get(name, False)
 
 
 def remember_address(address: str) -> None:
@@ -72,11 +78,7 @@ def remember_addresses(*addresses: str) -> None:
 
 def remember_receiver(address: str) -> None:
     """Hide an address that is itself a secret, such as a webhook's: whole, and each of its longer parts."""
-    remember_address(address)
-    _, _, rest = address.partition("://")
-    for part in (address, rest, *re.split(r"[/?&=@:#]", rest)):
-        if len(part) >= _LEAST_PIECE and not re.fullmatch(r"[0-9.]+|localhost", part):
-            remember_secret(part)
+    KNOWN.add(_of_receiver(address))
 
 
 def remember_options(options: Mapping[str, Any]) -> None:
@@ -97,6 +99,9 @@ def remember_settings(settings: Mapping[str, Any]) -> None:
         for part in value if isinstance(value, list | tuple) else [value]:
             if isinstance(part, Mapping):
                 remember_settings(part)
+            elif getattr(part, "env_var_name", None) is not None:
+                # Dagster's name of a variable is text, and no secret.
+                continue
             elif isinstance(part, str) and (revealed := part):
                 if "://" in revealed:
                     remember_receiver(revealed)
@@ -135,7 +140,9 @@ def _in_environment() -> Iterator[str]:
             continue
         if "://" in value:
             yield from secrets_in(value)
-        if name in KNOWN.variables or is_secret_name(name):
+        if KNOWN.variables.get(name):
+            yield from _of_receiver(value)
+        elif name in KNOWN.variables or is_secret_name(name):
             yield from _of_variable(value)
 
 
@@ -147,6 +154,15 @@ def _of_variable(value: str) -> set[str]:
     # The path of a webhook is its password.
     parts = value.partition("://")[2].split("/")[1:]
     return {spelling for part in parts if len(part) >= LEAST_TOKEN for spelling in spellings(part)}
+
+
+def _of_receiver(address: str) -> set[str]:
+    secrets = set(secrets_in(address))
+    _, _, rest = address.partition("://")
+    for part in (address, rest, *re.split(r"[/?&=@:#]", rest)):
+        if len(part) >= _LEAST_PIECE and not re.fullmatch(r"[0-9.]+|localhost", part):
+            secrets |= spellings(part)
+    return secrets
 
 
 @functools.lru_cache(maxsize=8)

@@ -8,7 +8,7 @@ import dagster as dg
 from pydantic import Field
 
 from mlops_assets.errors import MissingExtraError, MlopsAssetsError, NotificationError
-from mlops_assets.mistakes import ReadableModel
+from mlops_assets.mistakes import ReadableModel, remember_variables
 from mlops_assets.redaction.concealed import conceal_receiver, reveal
 from mlops_assets.redaction.text import redact, remember_settings
 from mlops_assets.strategies import Strategy
@@ -18,6 +18,12 @@ LOG = logging.getLogger("mlops_assets.notifier")
 
 class Notifier(Strategy, ReadableModel, dg.ConfigurableResource[Any], ABC):
     """Sends messages to people. To use your own, give an instance of your subclass as the resource ``notifier``."""
+
+    def __init__(self, **settings: Any) -> None:
+        # Before Dagster makes it: what a subclass does then may fail, with its service's address in the message.
+        remember_variables(settings, is_receiver=True)
+        remember_settings(settings)
+        super().__init__(**settings)
 
     @abstractmethod
     def notify(self, title: str, message: str) -> None:

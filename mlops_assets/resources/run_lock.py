@@ -9,6 +9,7 @@ import dagster as dg
 from pydantic import Field
 
 from mlops_assets.naming import ModelNames
+from mlops_assets.resources.liveness import show_life
 from mlops_assets.settings.environment import open_location
 from mlops_assets.settings.tables import OutputsSettings
 from mlops_assets.storage.locks import lock_file
@@ -25,9 +26,14 @@ class RunLock(dg.ConfigurableResource[Any]):
     process of its own cannot hold anything for the whole run, and there is no lock that an object store knows. There a
     pool of Dagster's makes runs wait, and `mlops_assets.io_managers.same_run` refuses mixtures in any case.
 
-    At its start a run removes the hidden files of killed writers.
+    At its start a run removes the hidden files of killed writers. Every step of the model requires this resource, so
+    that its process shows that it lives.
     """
 
+    model: str = Field(description="What the model's assets are named after.")
+    silent_seconds: float = Field(
+        description="How long no heartbeat may come before a run on another machine counts as dead."
+    )
     path: str = Field(description="Folder or fsspec URL of the tables.")
     storage_options: dict[str, Any] = Field(default_factory=dict, description="For fsspec.")
     jobs: list[str] = Field(default_factory=list, description="The jobs whose runs take turns.")
@@ -38,6 +44,8 @@ class RunLock(dg.ConfigurableResource[Any]):
         folder = open_location(self.path, self.storage_options)
         run, log = context.run, context.log
         with ExitStack() as stack:
+            # Before the lock: a run that waits for another one lives as well.
+            stack.enter_context(show_life(context.instance, run, self.model, self.silent_seconds))
             if run is not None and run.job_name in self.jobs and folder.is_local:
                 waiting = f"Another run writes the tables in {folder.uri}; this one waits for it to end"
                 lock = Path(folder.address) / lock_name(run.tags.get(PARTITION_TAG))
@@ -60,7 +68,13 @@ def lock_name(partition: str | None) -> str:
 
 
 def run_lock(
-    names: ModelNames, outputs: OutputsSettings, root: Path, *, in_process: bool, partitioned: Sequence[str]
+    names: ModelNames,
+    outputs: OutputsSettings,
+    root: Path,
+    *,
+    in_process: bool,
+    partitioned: Sequence[str],
+    silent_seconds: float,
 ) -> RunLock:
     """The lock of one model's runs.
 
@@ -70,8 +84,12 @@ def run_lock(
         Whether a run is one process; otherwise no process lives as long as the run, and nothing is locked.
     partitioned
         The assets that have a folder of partitions.
+    silent_seconds
+        How long no heartbeat may come before a run on another machine counts as dead.
     """
     return RunLock(
+        model=names.name,
+        silent_seconds=silent_seconds,
         path=outputs.address(root),
         storage_options=outputs.storage_options or {},
         jobs=[names.inference_job, names.explanations_job] if in_process else [],

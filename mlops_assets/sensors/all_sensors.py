@@ -46,9 +46,11 @@ def all_sensors(
     if settings.inputs.path:
         job = jobs[groups.inputs.job]
         if settings.partitioning is None:
-            sensors.append(inputs_sensor(names, groups.inputs, settings.inputs, root, job))
+            sensors.append(inputs_sensor(names, groups.inputs, settings.inputs, root, job, defaults))
         else:
             sensors.append(
-                partitioned_inputs_sensor(names, groups.inputs, settings.inputs, settings.partitioning, root, job)
+                partitioned_inputs_sensor(
+                    names, groups.inputs, settings.inputs, settings.partitioning, root, job, defaults
+                )
             )
     return sensors

@@ -10,13 +10,20 @@ from mlops_assets.naming import CHAMPION_ALIAS, CHAMPION_MODEL, REGISTRY, ModelN
 from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.resources.journal import ChampionJournal
 from mlops_assets.resources.shared import shared_resource
-from mlops_assets.sensors.champion import champion_token, note_move, published_token
-from mlops_assets.sensors.inputs import inputs_token, was_scored
-from mlops_assets.sensors.watch import evaluate_tick
-from mlops_assets.settings.sensors import SensorSettings
+from mlops_assets.sensors.alerts import alert_stale
+from mlops_assets.sensors.champion import champion_situation, champion_token, note_move
+from mlops_assets.sensors.inputs import inputs_situation, inputs_token, published_listing
+from mlops_assets.sensors.moves import Asked
+from mlops_assets.sensors.published import PublishedTables
+from mlops_assets.sensors.watch import Request, Watch, evaluate_tick
+from mlops_assets.settings.sensors import RepeatingSensorSettings
 from mlops_assets.settings.tables import InputsSettings
 
 MOVE = "move"
+# All that is automated: the whole graph.
+JOB = "explanations"
+
+Defaults = Mapping[str, dg.ResourceDefinition]
 
 
 def with_conditions(names: ModelNames, assets: Sequence[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
@@ -62,11 +69,11 @@ def alias_asset_spec(names: ModelNames, alias: str) -> dg.AssetSpec:
 def automation_sensors(
     names: ModelNames,
     alias: str,
-    settings: SensorSettings,
+    settings: RepeatingSensorSettings,
     inputs: InputsSettings,
     journal: ChampionJournal,
     root: Path,
-    defaults: Mapping[str, dg.ResourceDefinition],
+    defaults: Defaults,
 ) -> list[dg.SensorDefinition]:
     """The evaluation of the family's conditions, and reports of the alias and of the input files to start it."""
     sensors: list[dg.SensorDefinition] = [
@@ -80,15 +87,15 @@ def automation_sensors(
         ),
         _alias_report(names, alias, settings, journal, defaults),
     ]
-    return [*sensors, _inputs_report(names, settings, inputs, root)] if inputs.path else sensors
+    return [*sensors, _inputs_report(names, settings, inputs, root, defaults)] if inputs.path else sensors
 
 
 def _alias_report(
     names: ModelNames,
     alias: str,
-    settings: SensorSettings,
+    settings: RepeatingSensorSettings,
     journal: ChampionJournal,
-    defaults: Mapping[str, dg.ResourceDefinition],
+    defaults: Defaults,
 ) -> dg.SensorDefinition:
     key = names.key(CHAMPION_ALIAS)
 
@@ -100,22 +107,29 @@ def _alias_report(
     )
     @redact_errors
     def champion_report(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        instance, subject, sensor = context.instance, f"{names.model}@{alias}", f"{names.slug}_champion_report"
         with shared_resource(context, REGISTRY, defaults) as registry:
             return evaluate_tick(
                 context,
-                f"{names.model}@{alias}",
-                look=lambda: champion_token(registry, names.model, alias),
-                last_key=lambda: last_move(context.instance, key),
-                published=lambda _: published_token(context.instance, names),
-                act=lambda move, token: report(key, move, token),
-                noticed=lambda token: note_move(context, journal, alias, token),
+                Watch(
+                    subject,
+                    look=lambda: champion_token(registry, names.model, alias),
+                    asked=lambda: last_reported(instance, subject, key),
+                    published=lambda _: PublishedTables.read(instance, names, JOB).champion,
+                    situation=lambda token, move: champion_situation(instance, names, JOB, sensor, token, move),
+                    act=lambda request: report(key, request),
+                    retries=settings.retries,
+                    tell=alert_stale(context, names, defaults),
+                    noticed=lambda token: note_move(context, journal, alias, token),
+                    slack=2.0 * settings.interval_seconds,
+                ),
             )
 
     return champion_report
 
 
 def _inputs_report(
-    names: ModelNames, settings: SensorSettings, inputs: InputsSettings, root: Path
+    names: ModelNames, settings: RepeatingSensorSettings, inputs: InputsSettings, root: Path, defaults: Defaults
 ) -> dg.SensorDefinition:
     key = inputs.asset_key(names)
 
@@ -127,26 +141,43 @@ def _inputs_report(
     )
     @redact_errors
     def inputs_report(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        instance, subject, sensor = context.instance, f"{names.name}/inputs", f"{names.slug}_inputs_report"
+
+        def asked() -> Asked:
+            return last_reported(instance, subject, key)
+
         return evaluate_tick(
             context,
-            f"{names.name}/inputs",
-            look=lambda: inputs_token(inputs, root),
-            last_key=lambda: last_move(context.instance, key),
-            published=lambda token: token if was_scored(context.instance, names) else None,
-            act=lambda move, token: report(key, move, token),
+            Watch(
+                subject,
+                look=lambda: inputs_token(inputs, root),
+                asked=asked,
+                published=lambda token: published_listing(instance, names, token, asked),
+                situation=lambda token, move: inputs_situation(instance, names, JOB, sensor, token, move),
+                act=lambda request: report(key, request),
+                retries=settings.retries,
+                tell=alert_stale(context, names, defaults),
+                forgets=False,
+                slack=2.0 * settings.interval_seconds,
+            ),
         )
 
     return inputs_report
 
 
-def report(key: dg.AssetKey, move: str, token: str) -> dg.AssetMaterialization:
-    """The event that says what an external asset is now; it carries its move, so that none is reported twice."""
-    return dg.AssetMaterialization(key, metadata={"is": token, MOVE: move}, tags={"dagster/data_version": token})
+def report(key: dg.AssetKey, request: Request) -> dg.AssetMaterialization:
+    """The event that says what an external asset is now; it carries its move, so that none is reported twice.
+
+    Reported again, it makes Dagster renew what is behind it again.
+    """
+    return dg.AssetMaterialization(
+        key, metadata={"is": request.token, MOVE: request.key}, tags={"dagster/data_version": request.token}
+    )
 
 
-def last_move(instance: dg.DagsterInstance, key: dg.AssetKey) -> str | None:
+def last_reported(instance: dg.DagsterInstance, subject: str, key: dg.AssetKey) -> Asked:
     """The move that was reported last of an external asset."""
     event = instance.get_latest_materialization_event(key)
     materialization = event.asset_materialization if event else None
     move = materialization.metadata.get(MOVE) if materialization else None
-    return str(move.value) if move else None
+    return Asked.of_keys(subject, [str(move.value)] if move else [])

@@ -1,23 +1,30 @@
-"""The champion sensor: a run each time the alias moves."""
+"""The champion sensor: a run each time the alias moves, and again where that run did not come to anything."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from mlops_assets.errors import MlopsAssetsError
-from mlops_assets.naming import INPUT_SAMPLES, PREDICTIONS, REGISTRY, ModelNames
+from mlops_assets.errors import AliasNotFoundError, MlopsAssetsError
+from mlops_assets.models.registry_answers import time_of_registration
+from mlops_assets.naming import INPUT_SAMPLES, REGISTRY, ModelNames
 from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.resources.journal import ChampionJournal
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.resources.shared import shared_resource
-from mlops_assets.sensors.watch import evaluate_tick, last_run_key, run_of_partition
+from mlops_assets.sensors.alerts import alert_stale
+from mlops_assets.sensors.moves import is_same, plain_token, version_token
+from mlops_assets.sensors.published import PublishedTables
+from mlops_assets.sensors.reconcile import Situation
+from mlops_assets.sensors.requests import describe_ends, is_under_way, is_unfinished, last_runs, of_status, read_asked
+from mlops_assets.sensors.watch import Request, Watch, evaluate_tick, now, run_of_move, run_of_partition
 from mlops_assets.settings.sensors import LaunchingSensorSettings
 
 if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 SEEN_TAG = "mlops_assets/champion_seen"
+UNDER_WAY = "a run that will use it is under way"
 
 
 def champion_sensor(
@@ -32,9 +39,10 @@ def champion_sensor(
     """Launches `job` on every move of the alias: promotion, rollback, deleted and set again. One registry call a tick.
 
     The run reads the alias itself when it starts, once. First sight of a champion launches a run, unless the published
-    predictions are this version's already. A reset cursor is restored from the last run that this sensor launched: it
-    repeats nothing, also no run that failed. While the registry does not answer, or knows no such model, ticks are
-    skipped, ever more rarely, and nothing is forgotten. With partitions: a run for each of `partitions_to_rescore`.
+    tables are this version's already, or a run is under way. Where the tables are not the champion's although a run was
+    asked for, it is asked for again (see `reconcile`), and at last people are told. A reset cursor is restored from the
+    runs that were asked for: no key is used twice. While the registry does not answer, or knows no such model, ticks
+    are skipped, ever more rarely, and nothing is forgotten. With partitions: a run for each of `partitions_to_rescore`.
     """
     name = names.champion_sensor
 
@@ -48,30 +56,82 @@ def champion_sensor(
     )
     @redact_errors
     def champion(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        instance, subject = context.instance, f"{names.model}@{alias}"
         with shared_resource(context, REGISTRY, defaults) as registry:
             return evaluate_tick(
                 context,
-                f"{names.model}@{alias}",
-                look=lambda: champion_token(registry, names.model, alias),
-                last_key=lambda: last_run_key(context.instance, name),
-                published=lambda _: published_token(context.instance, names),
-                act=lambda key, token: _runs(context.instance, names, partitions, key, {SEEN_TAG: token}),
-                noticed=lambda token: note_move(context, journal, alias, token),
+                Watch(
+                    subject,
+                    look=lambda: champion_token(registry, names.model, alias),
+                    asked=lambda: read_asked(instance, subject),
+                    published=lambda _: PublishedTables.read(instance, names, settings.job).champion,
+                    situation=lambda token, move: (
+                        champion_situation(instance, names, settings.job, name, token, move)
+                        if partitions is None
+                        else situation_of_partitions(instance, move)
+                    ),
+                    act=lambda request: _runs(instance, names, partitions, request),
+                    retries=settings.retries,
+                    tell=alert_stale(context, names, defaults),
+                    defer=lambda: UNDER_WAY if is_under_way(instance, names, name, now()) else "",
+                    noticed=lambda token: note_move(context, journal, alias, token),
+                ),
             )
 
     return champion
+
+
+def champion_situation(
+    instance: dg.DagsterInstance, names: ModelNames, job: str, sensor_name: str, token: str, move: str
+) -> Situation:
+    """Whether the tables that `job` publishes are made by the version that `token` says, on one and the same input."""
+    tables = PublishedTables.read(instance, names, job)
+    published = tables.champion
+    if published is not None and is_same(published, token) and tables.are_of_one_input:
+        return Situation(True)
+    runs = last_runs(instance, move)
+    mixed = "several versions or inputs" if tables.are_there else ""
+    return Situation(
+        settled=False,
+        running=is_under_way(instance, names, sensor_name, now())
+        or any(is_unfinished(run, now()) for run in runs.values()),
+        canceled=bool(of_status(runs, dg.DagsterRunStatus.CANCELED)),
+        published=plain_token(published) if published is not None and not is_same(published, token) else mixed,
+        failure=describe_ends(instance, runs.values()),
+    )
+
+
+def situation_of_partitions(instance: dg.DagsterInstance, move: str) -> Situation:
+    """Whether the runs that a move asked for, one per partition, have succeeded; True where it asked for none."""
+    runs = last_runs(instance, move)
+    ended_well = of_status(runs, dg.DagsterRunStatus.SUCCESS)
+    if len(ended_well) == len(runs):
+        return Situation(True)
+    unfinished = [partition for partition, run in runs.items() if is_unfinished(run, now())]
+    return Situation(
+        settled=False,
+        running=bool(unfinished),
+        canceled=bool(of_status(runs, dg.DagsterRunStatus.CANCELED)),
+        published=f"another version in {len(runs) - len(ended_well)} of {len(runs)} partitions",
+        failure=describe_ends(instance, runs.values()),
+    )
 
 
 def _runs(
     instance: dg.DagsterInstance,
     names: ModelNames,
     partitions: "dg.PartitionsDefinition[str] | None",
-    key: str,
-    tags: dict[str, str],
+    request: Request,
 ) -> dg.RunRequest | list[dg.RunRequest]:
+    tags = {SEEN_TAG: plain_token(request.token)}
     if partitions is None:
-        return dg.RunRequest(run_key=key, tags=tags)
-    return [run_of_partition(key, partition, tags) for partition in partitions_to_rescore(instance, names, partitions)]
+        return run_of_move(request, tags)
+    if request.is_first:
+        keys = partitions_to_rescore(instance, names, partitions)
+    else:
+        failed = of_status(last_runs(instance, request.move), dg.DagsterRunStatus.FAILURE)
+        keys = [partition for partition in failed if partition is not None]
+    return [run_of_partition(request, partition, tags) for partition in keys]
 
 
 def partitions_to_rescore(
@@ -85,28 +145,25 @@ def partitions_to_rescore(
 
 
 def champion_token(registry: MlflowRegistry, model: str, alias: str) -> str | None:
-    """``v<version>`` that the alias points at, None where the model has no such alias; one registry call.
+    """The version that the alias points at, see `version_token`; None where the model has no such alias.
+
+    One registry call, and a second one where there is no such alias.
 
     Raises
     ------
     RegistryError
         The registry does not answer, or has no such model.
     """
-    version = registry.address().model(model).aliases.get(alias)
-    return None if version is None else f"v{int(version)}"
-
-
-def published_token(instance: dg.DagsterInstance, names: ModelNames) -> str | None:
-    """``v<version>`` that made the published predictions, as their last materialization says."""
-    event = instance.get_latest_materialization_event(names.key(PREDICTIONS))
-    materialization = event.asset_materialization if event else None
-    version = materialization.metadata.get("model_version") if materialization else None
-    return f"v{version.value}" if version else None
+    try:
+        version = registry.address().version(model, alias)
+    except AliasNotFoundError:
+        return None
+    return version_token(int(version.version), time_of_registration(version))
 
 
 def note_move(context: dg.SensorEvaluationContext, journal: ChampionJournal, alias: str, token: str | None) -> None:
     """Put a move into the journal; a journal that cannot be written is logged and holds up no run."""
     try:
-        journal.open().note(alias, int(token.removeprefix("v")) if token else None, None, "sensor")
+        journal.open().note(alias, int(plain_token(token).removeprefix("v")) if token else None, None, "sensor")
     except (MlopsAssetsError, OSError) as error:
         context.log.error(f"The move could not be noted in the journal: {type(error).__name__}: {error}")

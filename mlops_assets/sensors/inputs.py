@@ -1,5 +1,6 @@
-"""The inputs sensor: a run when input files appear or change."""
+"""The inputs sensor: a run when input files appear or change, and again where that run did not come to anything."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,10 +9,23 @@ import dagster as dg
 from mlops_assets.errors import TableError
 from mlops_assets.naming import INPUT_SAMPLES, ModelNames
 from mlops_assets.redaction.errors import redact_errors
-from mlops_assets.sensors.listing import listing_token
-from mlops_assets.sensors.watch import evaluate_tick, last_run_key
+from mlops_assets.sensors.alerts import alert_stale
+from mlops_assets.sensors.champion import UNDER_WAY
+from mlops_assets.sensors.moves import Asked, is_same, plain_token
+from mlops_assets.sensors.published import PublishedTables
+from mlops_assets.sensors.reconcile import Situation
+from mlops_assets.sensors.requests import (
+    describe_ends,
+    is_under_way,
+    is_unfinished,
+    last_runs,
+    of_status,
+    read_asked,
+)
+from mlops_assets.sensors.watch import Watch, evaluate_tick, now, run_of_move
 from mlops_assets.settings.sensors import LaunchingSensorSettings
 from mlops_assets.settings.tables import InputsSettings
+from mlops_assets.tables.listing import listing_token, may_be_empty
 
 if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
@@ -23,11 +37,14 @@ def inputs_sensor(
     inputs_settings: InputsSettings,
     root: Path,
     job: "UnresolvedAssetJobDefinition",
+    defaults: Mapping[str, dg.ResourceDefinition],
 ) -> dg.SensorDefinition:
     """Launches `job` when the listing of the input files changes: names, sizes, times or entity tags.
 
-    The first tick launches a run only where nothing was ever scored: nobody knows from which listing published tables
-    were made. Files should be switched into place whole; one that grows over several ticks is read again after each.
+    Tables know from which files they were made. Where these are not the ones that are there, a run is asked for, at
+    first sight too, and again if it fails (see `reconcile`). The champion sensor, where it is on, goes first: the run
+    of the first champion reads these files as well. An empty folder is nothing to run on, and no error. Files should be
+    switched into place whole; one that grows over several ticks is read again after each.
     """
     name = names.inputs_sensor
     shown = inputs_settings.shown_path
@@ -42,16 +59,75 @@ def inputs_sensor(
     )
     @redact_errors
     def inputs(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        instance, subject = context.instance, f"{names.name}/inputs"
+
+        def asked() -> Asked:
+            return read_asked(instance, subject)
+
         return evaluate_tick(
             context,
-            f"{names.name}/inputs",
-            look=lambda: inputs_token(inputs_settings, root),
-            last_key=lambda: last_run_key(context.instance, name),
-            published=lambda token: token if was_scored(context.instance, names) else None,
-            act=lambda key, _: dg.RunRequest(run_key=key),
+            Watch(
+                subject,
+                look=lambda: inputs_token(inputs_settings, root),
+                asked=asked,
+                published=lambda token: published_listing(instance, names, token, asked),
+                situation=lambda token, move: inputs_situation(instance, names, settings.job, name, token, move),
+                act=lambda request: run_of_move(request, {}),
+                retries=settings.retries,
+                tell=alert_stale(context, names, defaults),
+                defer=lambda: _reason_to_wait(instance, names, name),
+                forgets=False,
+            ),
         )
 
     return inputs
+
+
+def inputs_situation(
+    instance: dg.DagsterInstance, names: ModelNames, job: str, sensor_name: str, token: str, move: str
+) -> Situation:
+    """Whether the tables that `job` publishes are made from the files that `token` says."""
+    tables = PublishedTables.read(instance, names, job)
+    published = tables.listing
+    if tables.are_there and tables.are_of_one_input and published is not None and is_same(published, token):
+        return Situation(True)
+    runs = last_runs(instance, move)
+    failed = of_status(runs, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
+    if tables.are_there and tables.are_of_one_input and published is None and not failed:
+        # A run by hand that left rows out, or one of an earlier release.
+        return Situation(None)
+    return Situation(
+        settled=False,
+        running=is_under_way(instance, names, sensor_name, now())
+        or any(is_unfinished(run, now()) for run in runs.values()),
+        canceled=bool(of_status(runs, dg.DagsterRunStatus.CANCELED)),
+        published=f"the files {plain_token(published)}" if published else "other files" if tables.are_there else "",
+        failure=describe_ends(instance, runs.values()),
+    )
+
+
+def published_listing(
+    instance: dg.DagsterInstance, names: ModelNames, token: str | None, asked: Callable[[], Asked]
+) -> str | None:
+    """The listing that the published rows were read from.
+
+    `token` where rows are published, nobody knows theirs, and nothing was ever asked for.
+    """
+    listing = PublishedTables.read(instance, names, "inference").listing
+    if listing is None and was_scored(instance, names) and not asked().moves:
+        return token
+    return listing
+
+
+def _reason_to_wait(instance: dg.DagsterInstance, names: ModelNames, sensor_name: str) -> str:
+    if is_under_way(instance, names, sensor_name, now()):
+        return UNDER_WAY
+    if instance.schedule_storage is None:
+        # In memory: nothing ticks by itself.
+        return ""
+    states = instance.all_instigator_state()
+    is_on = any(state.instigator_name == names.champion_sensor and state.is_running for state in states)
+    return "the run of the champion sensor will read it" if is_on else ""
 
 
 def was_scored(instance: dg.DagsterInstance, names: ModelNames) -> bool:
@@ -59,17 +135,18 @@ def was_scored(instance: dg.DagsterInstance, names: ModelNames) -> bool:
     return instance.get_latest_materialization_event(names.key(INPUT_SAMPLES)) is not None
 
 
-def inputs_token(settings: InputsSettings, root: Path) -> str:
-    """The listing of the model's input files; see `listing_token`.
+def inputs_token(settings: InputsSettings, root: Path) -> str | None:
+    """The listing of the model's input files, see `listing_token`; None: there are none yet.
 
     Raises
     ------
     TableError
-        There are none, or they cannot be listed. A store that is away may look like an empty one, so this is never
-        taken for a change.
+        They cannot be listed, or their folder is not there.
     """
     place = settings.location(root)
     token = listing_token(place, settings.format)
-    if token is None:
-        raise TableError("There are no input files", where=place.uri, fix="Put files there, or correct inputs.path")
+    if token is None and not may_be_empty(place):
+        raise TableError(
+            "There is no folder of input files", where=place.uri, fix="Make it, mount it, or correct inputs.path"
+        )
     return token

@@ -1,20 +1,27 @@
 """Has what a sensor watches moved, and what is it to do? Pure decisions; no dagster here.
 
-A sensor's watch is reduced to one token: ``v3`` for an alias that points at version 3, a digest for a folder of files,
-None where there is nothing. Each change of the token that leads to something is a *move*, moves are counted, and the
-run key is a function of the count and the token alone. Dagster lets a run key through once for ever, so
+A sensor's watch is reduced to one token: ``v3#1700000000000`` for an alias that points at version 3, registered then; a
+digest for a folder of files; None where there is nothing. Each change of the token that leads to something is a
+*move*, moves are counted, and the run key is a function of the count and the token alone. Dagster lets a run key
+through once for ever, so
 
 - a tick that is repeated with its old cursor asks for the same run again, and gets it once;
 - a rollback has a count of its own, so it is never mistaken for the earlier run of the same version;
-- a lost or unreadable cursor is restored from the key of the last run that the sensor launched.
+- a lost, unreadable or old cursor is restored from the keys of all runs that were ever asked for: no key is used twice.
+
+Whether a request came to anything is decided by `reconcile`.
 """
 
 import json
+import re
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 
-SHAPE = 1
+SHAPE, EARLIER_SHAPE = 3, 1
 # After this many failed attempts in a row, one tick in LONGEST_WAIT + 1 looks again.
 LONGEST_WAIT = 31
+# Of a token: what the cursors of earlier releases do not have comes behind it.
+REFINEMENT = "#"
 
 
 @dataclass(frozen=True)
@@ -33,6 +40,12 @@ class Memory:
         Attempts to look that failed, in a row.
     wait
         Ticks to let pass before the next attempt.
+    asked
+        How many runs were asked for since the tables were last as they should be; 0: they are, or none was.
+    since
+        When that was last seen or asked for: seconds since 1970.
+    told
+        A person was told that the tables are not as they should be, or that nothing answers.
     """
 
     known: bool = False
@@ -40,20 +53,35 @@ class Memory:
     moves: int = 0
     failures: int = 0
     wait: int = 0
+    asked: int = 0
+    since: float = 0.0
+    told: bool = False
 
     @classmethod
     def read(cls, cursor: str | None) -> "Memory":
         """The memory in a cursor; an empty one for None, for other shapes and for text that is none at all.
 
-        An empty memory is safe: `decide` restores it from the sensor's last run, or looks at what is published.
+        An empty memory is safe: it is restored from the runs that were asked for, or from what is published.
         """
         try:
             fields = json.loads(cursor or "")
         except ValueError:
             return cls()
-        if not isinstance(fields, dict) or fields.pop("shape", None) != SHAPE:
+        shape = fields.pop("shape", None) if isinstance(fields, dict) else None
+        if shape == EARLIER_SHAPE and isinstance(fields.get("moves"), int):
+            fields |= {"asked": min(fields["moves"], 1), "since": 0.0, "told": False}
+        elif shape != SHAPE:
             return cls()
-        kinds = {"known": bool, "seen": str | None, "moves": int, "failures": int, "wait": int}
+        kinds = {
+            "known": bool,
+            "seen": str | None,
+            "moves": int,
+            "failures": int,
+            "wait": int,
+            "asked": int,
+            "since": int | float,
+            "told": bool,
+        }
         if set(fields) != set(kinds) or not all(isinstance(fields[name], kind) for name, kind in kinds.items()):
             return cls()
         return cls(**fields)
@@ -70,11 +98,41 @@ class Memory:
         failures = self.failures + 1
         return replace(self, failures=failures, wait=ticks_to_wait(failures))
 
+    @property
+    def recovery(self) -> str:
+        """What the first tick that gets an answer says of those before it that got none."""
+        return f"It answers again, after {self.failures} failed attempts. " if self.failures else ""
+
 
 def ticks_to_wait(failures: int) -> int:
     """How many ticks pass before the next attempt, after so many failures in a row."""
     # The power is bounded, because a cursor may say that there were very many failures.
     return int(min(2 ** min(failures - 1, 10) - 1, LONGEST_WAIT))
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was ever asked for on behalf of a subject, as the keys of all runs say.
+
+    Attributes
+    ----------
+    moves
+        The highest count.
+    token
+        Of that move; None: nothing was asked for.
+    again
+        How often a run was asked for again for that move.
+    """
+
+    moves: int = 0
+    token: str | None = None
+    again: int = 0
+
+    @classmethod
+    def of_keys(cls, subject: str, keys: Iterable[str]) -> "Asked":
+        """The highest of the keys that are this subject's: runs are re-executed and retried under the key they had."""
+        moves = [move for key in keys if (move := _parse(subject, key))]
+        return max(moves, key=lambda move: (move.moves, move.again), default=cls())
 
 
 @dataclass(frozen=True)
@@ -91,16 +149,26 @@ class Decision:
         Why, for a person.
     moved
         The token has changed since it was last seen (also where nothing is left to run on).
+    tell
+        What a person is to be told, as the reason says; None: nothing.
     """
 
     memory: Memory
     run_key: str | None
     reason: str
     moved: bool
+    tell: str | None = None
 
 
-def decide(subject: str, memory: Memory, token: str | None, last_key: str | None, published: str | None) -> Decision:
-    """Decide on what was seen.
+def has_moved(memory: Memory, token: str | None) -> bool:
+    """Whether the token is another one than the memory's."""
+    return not memory.known or not is_same(memory.seen, token)
+
+
+def decide(
+    subject: str, memory: Memory, token: str | None, asked: Asked, published: str | None, *, defer: str, now: float
+) -> Decision:
+    """Decide on a token that has moved, or is seen for the first time.
 
     Parameters
     ----------
@@ -110,54 +178,107 @@ def decide(subject: str, memory: Memory, token: str | None, last_key: str | None
         What the cursor said.
     token
         What is there now; None: nothing.
-    last_key
-        The key of the last run that this sensor launched; used only where `memory` knows nothing.
+    asked
+        What was ever asked for.
     published
-        The token that the published tables stem from; likewise. First sight of what is already published asks for no
-        run.
+        The token that the published tables stem from. First sight of what is already published asks for no run.
+    defer
+        Why a first sight asks for no run yet: one that will do is under way. Empty: none is.
+    now
+        Seconds since 1970.
     """
-    recovered = f"It answers again, after {memory.failures} failed attempts. " if memory.failures else ""
-    memory = replace(memory, failures=0, wait=0)
+    said, memory = memory.recovery, replace(memory, failures=0, wait=0, told=False)
     if not memory.known:
-        return _first_sight(subject, memory, token, last_key, published, recovered)
-    if token == memory.seen:
-        return Decision(memory, None, f"{recovered}{_still(subject, token)}", False)
+        return _first_sight(subject, memory, token, asked, published, said, defer, now)
     if token is None:
-        return Decision(
-            replace(memory, seen=None),
-            None,
-            f"{recovered}{subject} was {memory.seen} and is gone: nothing to run",
-            True,
-        )
-    return _fire(subject, memory, token, f"{recovered}{subject} moved from {memory.seen or 'nothing'} to {token}")
+        gone = f"{said}{subject} was {_shown(memory.seen)} and is gone: nothing to run"
+        return Decision(replace(memory, seen=None, asked=0, since=now), None, gone, True)
+    if asked.moves > memory.moves + 1 and is_same(asked.token, token):
+        # An old cursor has come back: for what is there now, a run was asked for.
+        reason = f"{said}{subject} is {_shown(token)}, for which the last run was requested"
+        return Decision(_restored(memory, token, asked, now), None, reason, False)
+    return _fire(
+        subject, memory, token, asked, f"{said}{subject} moved from {_shown(memory.seen)} to {_shown(token)}", now
+    )
 
 
 def _first_sight(
-    subject: str, memory: Memory, token: str | None, last_key: str | None, published: str | None, recovered: str
+    subject: str,
+    memory: Memory,
+    token: str | None,
+    asked: Asked,
+    published: str | None,
+    said: str,
+    defer: str,
+    now: float,
 ) -> Decision:
-    moves, requested = _parsed(subject, last_key)
-    memory = replace(memory, known=True, seen=token, moves=moves)
+    memory = replace(memory, known=True, seen=token, moves=asked.moves, asked=0, since=now)
     if token is None:
-        return Decision(memory, None, f"{recovered}{_still(subject, token)}", False)
-    if token == requested:
-        return Decision(memory, None, f"{recovered}{subject} is {token}, for which the last run was requested", False)
-    if token == published:
-        return Decision(memory, None, f"{recovered}{subject} is {token}, from which the tables were made", False)
-    return _fire(subject, memory, token, f"{recovered}First sight of {subject}: {token}")
+        return Decision(memory, None, f"{said}{describe_rest(subject, token)}", False)
+    if is_same(asked.token, token):
+        reason = f"{said}{subject} is {_shown(token)}, for which the last run was requested"
+        return Decision(_restored(memory, token, asked, now), None, reason, False)
+    if is_same(published, token):
+        return Decision(memory, None, f"{said}{subject} is {_shown(token)}, from which the tables were made", False)
+    if defer:
+        return Decision(memory, None, f"{said}First sight of {subject}: {_shown(token)}; {defer}", False)
+    return _fire(subject, memory, token, asked, f"{said}First sight of {subject}: {_shown(token)}", now)
 
 
-def _fire(subject: str, memory: Memory, token: str, reason: str) -> Decision:
-    moves = memory.moves + 1
-    return Decision(replace(memory, seen=token, moves=moves), f"{subject}:{moves}:{token}", reason, True)
+def _restored(memory: Memory, token: str, asked: Asked, now: float) -> Memory:
+    return replace(memory, seen=token, moves=asked.moves, asked=asked.again + 1, since=now)
 
 
-def _parsed(subject: str, key: str | None) -> tuple[int, str | None]:
-    """The count and the token of a run key of this subject; (0, None) for every other text."""
-    if key is None or not key.startswith(f"{subject}:"):
-        return 0, None
-    count, separator, token = key.removeprefix(f"{subject}:").partition(":")
-    return (int(count), token) if separator and count.isascii() and count.isdigit() else (0, None)
+def _fire(subject: str, memory: Memory, token: str, asked: Asked, reason: str, now: float) -> Decision:
+    moves = next_count(memory, token, asked)
+    fired = replace(memory, seen=token, moves=moves, asked=1, since=now, told=False)
+    return Decision(fired, run_key(subject, moves, token), reason, True)
 
 
-def _still(subject: str, token: str | None) -> str:
-    return f"{subject} is still {token}" if token else f"{subject}: nothing there"
+def next_count(memory: Memory, token: str, asked: Asked) -> int:
+    """The count of the next move: one that no run has, unless a run has it because this very tick is repeated."""
+    count = memory.moves + 1
+    is_repeated_tick = asked.moves == count and is_same(asked.token, token)
+    return count if is_repeated_tick else max(count, asked.moves + 1)
+
+
+def run_key(subject: str, moves: int, token: str, again: int = 0) -> str:
+    """The key of a move's run, or of the `again`-th that is asked for in its place."""
+    return f"{subject}:{moves}:{plain_token(token)}" + (f":again{again}" if again else "")
+
+
+def is_same(token: str | None, other: str | None) -> bool:
+    """Whether two tokens say the same, as far as both say something: earlier releases said less."""
+    if token is None or other is None:
+        return token is other
+    (one, one_more), (two, two_more) = (each.partition(REFINEMENT)[::2] for each in (token, other))
+    return one == two and (one_more == two_more or not one_more or not two_more)
+
+
+def version_token(version: int, registered: int | None) -> str:
+    """The token of a version, with the milliseconds since 1970 at which it was registered, where that is known."""
+    return f"v{version}" + (f"{REFINEMENT}{registered}" if registered is not None else "")
+
+
+def plain_token(token: str) -> str:
+    """A token without what tells two of one name apart, for a person and for tags."""
+    return token.partition(REFINEMENT)[0]
+
+
+def describe_rest(subject: str, token: str | None) -> str:
+    """That nothing has moved, for a person."""
+    return f"{subject} is still {_shown(token)}" if token else f"{subject}: nothing there"
+
+
+def _shown(token: str | None) -> str:
+    return plain_token(token) if token else "nothing"
+
+
+def _parse(subject: str, key: str) -> Asked | None:
+    """The move of a run key of this subject, whatever its partition; None for every other text."""
+    if not key.startswith(f"{subject}:"):
+        return None
+    found = re.fullmatch(
+        r"([0-9]{1,18}):([^:\[\]]+)(?::again([0-9]{1,9}))?(?:\[.*\])?", key.removeprefix(f"{subject}:"), re.DOTALL
+    )
+    return Asked(int(found[1]), found[2], int(found[3] or 0)) if found else None

@@ -1,6 +1,6 @@
 """The inputs sensor of partitioned inputs: a run for each partition whose files appear or change."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,20 +9,33 @@ import dagster as dg
 from mlops_assets.errors import ConfigurationError, TableError
 from mlops_assets.naming import INPUT_SAMPLES, ModelNames
 from mlops_assets.redaction.errors import redact_errors
-from mlops_assets.sensors.listing import extensions_of, listing, token_of
+from mlops_assets.sensors.alerts import alert_stale
 from mlops_assets.sensors.moves import Memory
-from mlops_assets.sensors.partition_moves import PartitionMemory, decide_partitions
-from mlops_assets.sensors.watch import skip_after_failure, skip_while_waiting
+from mlops_assets.sensors.partition_moves import (
+    MOST_A_TICK,
+    Outcome,
+    PartitionDecision,
+    PartitionMemory,
+    asked_by_partition,
+    decide_partitions,
+    move_of,
+    reconcile_partitions,
+)
+from mlops_assets.sensors.requests import MOVE_TAG, describe_ends, is_unfinished, newest_of_moves, run_keys
+from mlops_assets.sensors.watch import now, skip_and_tell, skip_while_waiting
 from mlops_assets.settings.partitions import PartitionsSettings
 from mlops_assets.settings.sensors import LaunchingSensorSettings
 from mlops_assets.settings.tables import InputsSettings
 from mlops_assets.storage.location import Location
 from mlops_assets.storage.partition_paths import PathTemplate
+from mlops_assets.tables.listing import extensions_of, listing, may_be_empty, token_of
 
 if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 TOKEN_LENGTH = 16
+# Partitions that a message names.
+MOST_TOLD = 5
 
 
 def partitioned_inputs_sensor(
@@ -32,11 +45,13 @@ def partitioned_inputs_sensor(
     partitioning: PartitionsSettings,
     root: Path,
     job: "UnresolvedAssetJobDefinition",
+    defaults: Mapping[str, dg.ResourceDefinition],
 ) -> dg.SensorDefinition:
     """Launches `job` for exactly the partitions whose listing changed: names, sizes, times or entity tags.
 
     A partition that was never scored is new. Time partitions wait until their time is over, static ones must be in the
-    list, dynamic ones are added when their files appear. At most `MOST_A_TICK` runs a tick.
+    list, dynamic ones are added when their files appear. At most `MOST_A_TICK` runs a tick. A partition whose run has
+    failed is asked for again, `settings.retries` times; then people are told.
     """
     name, partitions = names.inputs_sensor, partitioning.definition(names.slug)
     shown = inputs_settings.shown_path
@@ -51,29 +66,80 @@ def partitioned_inputs_sensor(
     )
     @redact_errors
     def inputs(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        memory = PartitionMemory.read(context.cursor)
+        instance, subject = context.instance, f"{names.name}/inputs"
+        memory, tell = PartitionMemory.read(context.cursor), alert_stale(context, names, defaults)
         if memory.attempts.wait > 0:
             return _skipped(skip_while_waiting(memory.attempts), memory)
         try:
             tokens = partition_tokens(inputs_settings, partitioning, root)
         except (TableError, ConfigurationError) as error:
-            return _skipped(skip_after_failure(memory.attempts, error), memory)
+            return _skipped(skip_and_tell(memory.attempts, error, subject, tell), memory)
         dynamic = partitions if isinstance(partitions, dg.DynamicPartitionsDefinition) else None
         if dynamic is None:
             tokens = {key: token for key, token in tokens.items() if partitions.has_partition_key(key)}
-        scored = context.instance.get_materialized_partitions(names.key(INPUT_SAMPLES))
-        decision = decide_partitions(f"{names.name}/inputs", memory, tokens, scored)
-        cursor = decision.memory.to_cursor()
+        scored = instance.get_materialized_partitions(names.key(INPUT_SAMPLES))
+        decision = decide_partitions(
+            subject, memory, tokens, scored, lambda: asked_by_partition(subject, run_keys(instance, subject)), now()
+        )
+        outcomes = _outcomes(instance, subject, memory, decision)
+        made_up = reconcile_partitions(
+            subject, decision.memory, outcomes, MOST_A_TICK - len(decision.runs), settings.retries, now()
+        )
+        if made_up.given_up:
+            report = _describe_given_up(subject, made_up.given_up)
+            context.log.warning(report)
+            tell(report)
+        cursor = made_up.memory.to_cursor()
         context.log.info(decision.reason)
-        if not decision.runs:
+        keys = {**decision.runs, **made_up.runs}
+        if not keys:
             return dg.SensorResult(skip_reason=decision.reason, cursor=cursor)
         return dg.SensorResult(
-            run_requests=[dg.RunRequest(run_key=key, partition_key=each) for each, key in decision.runs.items()],
-            dynamic_partitions_requests=_additions(context.instance, dynamic, list(decision.runs)),
+            run_requests=[
+                dg.RunRequest(
+                    run_key=key,
+                    partition_key=each,
+                    tags={MOVE_TAG: move_of(subject, each, made_up.memory.seen[each][0])},
+                )
+                for each, key in keys.items()
+            ],
+            dynamic_partitions_requests=_additions(instance, dynamic, list(keys)),
             cursor=cursor,
         )
 
     return inputs
+
+
+def _outcomes(
+    instance: dg.DagsterInstance, subject: str, memory: PartitionMemory, decision: PartitionDecision
+) -> dict[str, Outcome]:
+    """How the runs stand that were asked for before this tick."""
+    waiting = [each for each in memory.waiting if each not in decision.runs]
+    moves = {each: move_of(subject, each, decision.memory.seen[each][0]) for each in waiting}
+    records = newest_of_moves(instance, list(moves.values()))
+    outcomes = {}
+    for partition, move in moves.items():
+        record = records.get(move)
+        if record is None:
+            outcomes[partition] = Outcome()
+            continue
+        status = record.dagster_run.status
+        outcomes[partition] = Outcome(
+            succeeded=status == dg.DagsterRunStatus.SUCCESS,
+            running=is_unfinished(record, now()),
+            canceled=status == dg.DagsterRunStatus.CANCELED,
+            failure=describe_ends(instance, [record]),
+        )
+    return outcomes
+
+
+def _describe_given_up(subject: str, given_up: Mapping[str, str]) -> str:
+    shown = "; ".join(f"{partition}: {end}" for partition, end in list(given_up.items())[:MOST_TOLD])
+    more = f"; and {len(given_up) - MOST_TOLD} more" if len(given_up) > MOST_TOLD else ""
+    return (
+        f"{subject}: the tables of {len(given_up)} partition{'s' * (len(given_up) > 1)} are not made from the files "
+        f"that are there, and nothing more is asked for until these change: launch the job by hand. {shown}{more}"
+    )
 
 
 def partition_tokens(settings: InputsSettings, partitioning: PartitionsSettings, root: Path) -> dict[str, str]:
@@ -82,7 +148,7 @@ def partition_tokens(settings: InputsSettings, partitioning: PartitionsSettings,
     Raises
     ------
     TableError
-        The file system does not answer, or nothing is there: a store that is away may look like an empty one.
+        The file system does not answer, or the folder of all of them is not there.
     """
     place = settings.location(root)
     template: PathTemplate = partitioning.template(place.address)
@@ -99,10 +165,10 @@ def partition_tokens(settings: InputsSettings, partitioning: PartitionsSettings,
             if folder.child(name).address == partition_address or name.lower().endswith(extensions)
         ]
         if counted:
-            tokens[key] = token_of((each, facts[each]) for each in counted)[:TOKEN_LENGTH]
-    if not tokens:
+            tokens[key] = token_of(((each, facts[each]) for each in counted), TOKEN_LENGTH)
+    if not tokens and not may_be_empty(folder):
         raise TableError(
-            "There are no input files of any partition", where=place.uri, fix="Put files there, or correct inputs.path"
+            "There is no folder of input files", where=place.uri, fix="Make it, mount it, or correct inputs.path"
         )
     return tokens
 
@@ -119,5 +185,5 @@ def _additions(
 
 def _skipped(result: dg.SensorResult, memory: PartitionMemory) -> dg.SensorResult:
     """`result` of the attempt, with the partitions that were seen kept in its cursor."""
-    cursor = PartitionMemory(memory.seen, Memory.read(result.cursor)).to_cursor()
+    cursor = PartitionMemory(memory.seen, Memory.read(result.cursor), memory.waiting).to_cursor()
     return dg.SensorResult(skip_reason=result.skip_reason, cursor=cursor)

@@ -1,14 +1,18 @@
-"""One tick of a sensor that watches something: `moves` within Dagster."""
+"""One tick of a sensor that watches something: `moves` and `reconcile` within Dagster."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import dagster as dg
 
 from mlops_assets.errors import RegistryError, TableError
-from mlops_assets.sensors.moves import Memory, decide
+from mlops_assets.sensors.moves import Asked, Memory, decide, has_moved, run_key
+from mlops_assets.sensors.reconcile import Situation, reconcile, report_silence
+from mlops_assets.sensors.requests import MOVE_TAG
 
-SENSOR_TAG, RUN_KEY_TAG, MOVE_TAG = "dagster/sensor_name", "dagster/run_key", "mlops_assets/move"
+Action = dg.RunRequest | Sequence[dg.RunRequest] | dg.AssetMaterialization
 
 
 class RetryState(Protocol):
@@ -27,55 +31,125 @@ class RetryState(Protocol):
     def to_cursor(self) -> str: ...
 
 
-def evaluate_tick(
-    context: dg.SensorEvaluationContext,
-    subject: str,
-    look: Callable[[], str | None],
-    last_key: Callable[[], str | None],
-    published: Callable[[str | None], str | None],
-    act: Callable[[str, str], dg.RunRequest | Sequence[dg.RunRequest] | dg.AssetMaterialization],
-    noticed: Callable[[str | None], None] | None = None,
-) -> dg.SensorResult:
-    """Look, decide, and act where something moved.
+@dataclass(frozen=True)
+class Request:
+    """What is asked for.
 
-    Parameters
+    Attributes
+    ----------
+    key
+        The run key.
+    move
+        The key of the move that it is for: the same as `key`, unless it is asked for again.
+    token
+        What is there.
+    """
+
+    key: str
+    move: str
+    token: str
+
+    @property
+    def is_first(self) -> bool:
+        """Whether nothing was asked for before, for this move."""
+        return self.key == self.move
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What one sensor watches, and what it does about it.
+
+    Attributes
     ----------
     subject
         What is watched; see `decide`.
     look
-        Gives the token; raises RegistryError or TableError when it cannot. Called at most once.
-    last_key
-        The key that this sensor acted under last.
+        Gives the token; raises RegistryError or TableError when it cannot. Called at most once a tick.
+    asked
+        What was ever asked for; called only where something is asked for, or the cursor knows nothing.
     published
-        Gives the token that the published tables stem from, given the one that was seen; like `last_key` called only
-        where the cursor knows nothing.
+        The token that the published tables stem from, given the one that was seen; called only at first sight.
+    situation
+        How the published tables stand beside the token, given the key of its move; called where nothing has moved.
     act
-        What to do, given the key and the token: launch a run (or one per partition, see `run_of_partition`), or report
-        an event.
+        What to do: launch a run (or one per partition, see `run_of_partition`), or report an event.
+    retries
+        How often a run is asked for again.
+    tell
+        Tells people something.
+    defer
+        Why a first sight asks for no run yet; empty: no reason. See `decide`.
     noticed
         Called with the token on each move, before anything is done.
+    forgets
+        Whether what is gone is forgotten, so that its return is a move.
+    slack
+        Seconds that may pass between what `act` does and the start of a run.
     """
+
+    subject: str
+    look: Callable[[], str | None]
+    asked: Callable[[], Asked]
+    published: Callable[[str | None], str | None]
+    situation: Callable[[str, str], Situation]
+    act: Callable[[Request], Action]
+    retries: int
+    tell: Callable[[str], None]
+    defer: Callable[[], str] = str
+    noticed: Callable[[str | None], None] | None = None
+    forgets: bool = True
+    slack: float = 0.0
+
+
+def now() -> float:
+    """Seconds since 1970."""
+    return time.time()
+
+
+def evaluate_tick(context: dg.SensorEvaluationContext, watch: Watch) -> dg.SensorResult:
+    """Look, decide, and act where something moved, or where what was asked for has not come about."""
     memory = Memory.read(context.cursor)
     if context.cursor and memory == Memory():
-        context.log.warning("The cursor cannot be read; it is restored from what this sensor did last")
+        context.log.warning("The cursor cannot be read; it is restored from what was asked for last")
     if memory.wait > 0:
         return skip_while_waiting(memory)
     try:
-        token = look()
+        token = watch.look()
     except (RegistryError, TableError) as error:
-        return skip_after_failure(memory, error)
-    if memory.known:
-        decision = decide(subject, memory, token, None, None)
+        return skip_and_tell(memory, error, watch.subject, watch.tell)
+    if token is None and not watch.forgets:
+        told = memory.told and not memory.failures
+        rested = replace(memory, failures=0, wait=0, told=told)
+        return _skip(rested, f"{memory.recovery}{watch.subject}: no files are there, so nothing is to be done")
+    if has_moved(memory, token):
+        decision = decide(
+            watch.subject,
+            memory,
+            token,
+            watch.asked(),
+            None if memory.known else watch.published(token),
+            defer="" if memory.known else watch.defer(),
+            now=now(),
+        )
     else:
-        decision = decide(subject, memory, token, last_key(), published(token))
-    if decision.moved and noticed is not None:
-        noticed(token)
+        move = run_key(watch.subject, memory.moves, token or "")
+        situation = Situation(None) if token is None else watch.situation(token, move)
+        asked = watch.asked() if situation.settled is False else Asked()
+        decision = reconcile(
+            watch.subject, memory, token, situation, asked, retries=watch.retries, slack=watch.slack, now=now()
+        )
+    if decision.moved and watch.noticed is not None:
+        watch.noticed(token)
+    if decision.tell is not None:
+        context.log.warning(decision.reason)
+        watch.tell(decision.reason)
     if decision.run_key is None:
         if memory.failures:
             context.log.info(decision.reason)
         return _skip(decision.memory, decision.reason)
     context.log.info(decision.reason)
-    action, cursor = act(decision.run_key, token or ""), decision.memory.to_cursor()
+    move = run_key(watch.subject, decision.memory.moves, token or "")
+    action, cursor = watch.act(Request(decision.run_key, move, token or "")), decision.memory.to_cursor()
     if isinstance(action, dg.AssetMaterialization):
         return dg.SensorResult(asset_events=[action], cursor=cursor, skip_reason=decision.reason)
     requests = [action] if isinstance(action, dg.RunRequest) else list(action)
@@ -84,9 +158,16 @@ def evaluate_tick(
     return dg.SensorResult(run_requests=requests, cursor=cursor)
 
 
-def run_of_partition(key: str, partition: str, tags: Mapping[str, str]) -> dg.RunRequest:
-    """One of the runs that a move asks for, one per partition; `key` is the move's."""
-    return dg.RunRequest(run_key=f"{key}[{partition}]", partition_key=partition, tags={**tags, MOVE_TAG: key})
+def run_of_move(request: Request, tags: Mapping[str, str]) -> dg.RunRequest:
+    """The run that a move asks for."""
+    return dg.RunRequest(run_key=request.key, tags={**tags, MOVE_TAG: request.move})
+
+
+def run_of_partition(request: Request, partition: str, tags: Mapping[str, str]) -> dg.RunRequest:
+    """One of the runs that a move asks for, one per partition."""
+    return dg.RunRequest(
+        run_key=f"{request.key}[{partition}]", partition_key=partition, tags={**tags, MOVE_TAG: request.move}
+    )
 
 
 def skip_while_waiting(memory: RetryState) -> dg.SensorResult:
@@ -97,13 +178,21 @@ def skip_while_waiting(memory: RetryState) -> dg.SensorResult:
 def skip_after_failure(memory: RetryState, error: Exception) -> dg.SensorResult:
     """A tick whose attempt failed: skipped with the reason, and the next attempt put off."""
     after = memory.after_failure()
-    return _skip(after, f"{type(error).__name__}: {error} Next attempt after {after.wait} further ticks.")
+    return _skip(after, f"{_describe(error)} Next attempt after {after.wait} further ticks.")
 
 
-def last_run_key(instance: dg.DagsterInstance, sensor_name: str) -> str | None:
-    """The key of the last run that a sensor launched; None: there is none."""
-    runs = instance.get_runs(filters=dg.RunsFilter(tags={SENSOR_TAG: sensor_name}), limit=1)
-    return runs[0].tags.get(MOVE_TAG) or runs[0].tags.get(RUN_KEY_TAG) if runs else None
+def skip_and_tell(memory: Memory, error: Exception, subject: str, tell: Callable[[str], None]) -> dg.SensorResult:
+    """As `skip_after_failure`; people are told once when it has happened too often."""
+    after = memory.after_failure()
+    report = report_silence(subject, after, _describe(error))
+    if report is not None:
+        tell(report)
+        after = replace(after, told=True)
+    return _skip(after, f"{_describe(error)} Next attempt after {after.wait} further ticks.")
+
+
+def _describe(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 def _skip(memory: RetryState, reason: str) -> dg.SensorResult:

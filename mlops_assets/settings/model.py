@@ -20,6 +20,7 @@ from mlops_assets.settings.groups import (
     TrackingSettings,
 )
 from mlops_assets.settings.partitions import PartitionsSettings
+from mlops_assets.settings.retention import RetentionSettings
 from mlops_assets.settings.sensors import SensorsSettings
 from mlops_assets.settings.tables import InputsSettings, OutputsSettings
 from mlops_assets.settings.trust import TrustSettings
@@ -136,6 +137,11 @@ class ModelSettings(SettingsGroup):
         default_factory=TrackingSettings,
         description="Whether runs are recorded in MLflow.",
         examples=[{"enabled": True}],
+    )
+    retention: RetentionSettings | None = Field(
+        default=None,
+        description="Which runs of the model are kept. Null: all, for ever.",
+        examples=[{"runs": 1000}],
     )
     executor: Literal["in_process", "multiprocess"] = Field(
         default="in_process",

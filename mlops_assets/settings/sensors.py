@@ -38,7 +38,20 @@ class ReportingSensorSettings(SensorSettings):
     )
 
 
-class LaunchingSensorSettings(SensorSettings):
+class RepeatingSensorSettings(SensorSettings):
+    """A sensor that asks again for a run that failed."""
+
+    retries: int = Field(
+        default=3,
+        description="How often a run is asked for again where the one that was asked for did not do what it was to do: "
+        "after 1, 4, 16 and then every 60 minutes. After that an alert `stale` is sent, once.",
+        ge=0,
+        le=100,
+        examples=[5],
+    )
+
+
+class LaunchingSensorSettings(RepeatingSensorSettings):
     """A sensor that launches one of the model's jobs."""
 
     job: Literal["explanations", "inference"] = Field(
@@ -47,6 +60,22 @@ class LaunchingSensorSettings(SensorSettings):
         "predictions).",
         examples=["inference"],
     )
+
+
+class DeadRunsSettings(SettingsGroup):
+    """When a run whose process cannot be seen counts as dead."""
+
+    silent_minutes: float = Field(
+        default=15,
+        description="Minutes without a heartbeat after which a run counts as dead whose process cannot be seen, "
+        "because it is on another machine. Longer than a run may be suspended or kept from running.",
+        gt=1,
+        examples=[60],
+    )
+
+    @property
+    def silent_seconds(self) -> float:
+        return self.silent_minutes * 60
 
 
 class SensorsSettings(SettingsGroup):
@@ -62,13 +91,13 @@ class SensorsSettings(SettingsGroup):
         description="Launches a run when input files appear or change.",
         examples=[{"status": "RUNNING", "job": "inference"}],
     )
-    new_version: SensorSettings = Field(
-        default_factory=SensorSettings,
+    new_version: RepeatingSensorSettings = Field(
+        default_factory=RepeatingSensorSettings,
         description="Validates each newly registered version without touching the published tables.",
         examples=[{"status": "RUNNING"}],
     )
-    automation: SensorSettings = Field(
-        default_factory=SensorSettings,
+    automation: RepeatingSensorSettings = Field(
+        default_factory=RepeatingSensorSettings,
         description="Only with `automation`: evaluates the automation conditions of the assets.",
         examples=[{"status": "RUNNING"}],
     )
@@ -81,4 +110,10 @@ class SensorsSettings(SettingsGroup):
         default_factory=ReportingSensorSettings,
         description="Only with `tracking`: records finished runs in MLflow.",
         examples=[{"interval_seconds": 60}],
+    )
+    dead_runs: DeadRunsSettings = Field(
+        default_factory=DeadRunsSettings,
+        description="The sensor that fails runs whose process is gone. It always runs, and can be switched off in the "
+        "UI; YAML files of one code location share it.",
+        examples=[{"silent_minutes": 60}],
     )

@@ -10,12 +10,14 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import BinaryIO, cast
 
 from mlops_assets.child_process import child_environment, signal_name
 from mlops_assets.engines.error_pickles import pickle_error
 from mlops_assets.engines.worker import read_frame, write_frame
 from mlops_assets.models.reference import ModelReference
+from mlops_assets.redaction.text import redact
 from mlops_assets.validation.candidate import Progress, Trial, validate_candidate
 from mlops_assets.validation.verdict import CandidateVerdict, Finding
 
@@ -54,7 +56,8 @@ def validate_in_child(
             while (frame := read_frame(child.stdout)) is not None:  # type: ignore[arg-type]
                 kind, content = frame[:1], frame[1:]
                 if kind == _VERDICT:
-                    return cast(CandidateVerdict, pickle.loads(content))
+                    verdict = cast(CandidateVerdict, pickle.loads(content))
+                    return replace(verdict, findings=tuple(map(_redact_finding, verdict.findings)))
                 if kind == _ERROR and not progress.ready:
                     # The trial cannot be read there: nothing of the model has run yet.
                     return validate_candidate(candidate, champion, trial)
@@ -92,11 +95,16 @@ class _Reported:
         elif kind == _ASKED:
             self.asked = content.decode()
         else:
-            self.findings.append(cast(Finding, pickle.loads(content)))
+            self.findings.append(_redact_finding(cast(Finding, pickle.loads(content))))
 
     def end(self, child: "subprocess.Popen[bytes]") -> None:
         self.ended = True
         child.kill()
+
+
+def _redact_finding(finding: Finding) -> Finding:
+    """Which variables hold secrets is known here: the child has their values alone, as settings."""
+    return replace(finding, detail=redact(finding.detail))
 
 
 @contextmanager

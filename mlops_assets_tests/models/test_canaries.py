@@ -7,10 +7,8 @@ reports. What is shown: output, Python's log, and the command lines of all proce
 import logging
 import os
 import re
-import sqlite3
 import threading
 import traceback
-import zlib
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -20,17 +18,23 @@ import dagster as dg
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from mlops_assets.errors import MlopsAssetsError
+from mlops_assets.cli import main
+from mlops_assets.errors import MlopsAssetsError, ModelLoadError
+from mlops_assets.models.registry import Registry
+from mlops_assets.models.sign_version import sign_folder, sign_version
 from mlops_assets.redaction.errors import redact_chain
+from mlops_assets.resources.loaders import Loader
 from mlops_assets.resources.notifier import Notifier, deliver
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.resources.signers import Signer
 from mlops_assets.settings.environment import from_environment
 from mlops_assets.tables.sql.address import SqlAddress
 from mlops_assets.tables.sql.connect import open_session
+from mlops_assets_tests.canaries import CANARY, excerpt
+from mlops_assets_tests.canaries import instance as instance
+from mlops_assets_tests.canaries import nothing_kept as nothing_kept
+from mlops_assets_tests.models.test_signed_models import write_key
 
-# With what ends a password in a URL, where a parser takes it at its word.
-CANARY = "CANARY/7f3a#9c@CANARY1"
 SIGNATURE = "CANARYsignature00000000"
 SIGNED = f"X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential={SIGNATURE}&X-Amz-Signature={SIGNATURE}&v=CANARYxyz"
 
@@ -80,44 +84,6 @@ def serve() -> Iterator:
     for server in servers:
         server.shutdown()
         server.server_close()
-
-
-@pytest.fixture
-def instance(tmp_path) -> Iterator[dg.DagsterInstance]:
-    """Dagster's databases on disk, to be searched."""
-    folder = tmp_path / "dagster"
-    folder.mkdir()
-    with dg.DagsterInstance.local_temp(str(folder)) as on_disk:
-        yield on_disk
-
-
-def kept(folder: Path) -> str:
-    """All that a folder's files hold, Dagster's compressed snapshots unpacked."""
-    texts = []
-    for path in folder.rglob("*"):
-        if path.is_file():
-            texts.append(path.read_bytes().decode("latin-1"))
-            if path.name == "runs.db":
-                with sqlite3.connect(path) as database:
-                    bodies = database.execute("SELECT snapshot_body FROM snapshots").fetchall()
-                assert bodies
-                texts += [zlib.decompress(body).decode() for (body,) in bodies]
-    return "\n".join(texts)
-
-
-def excerpt(text: str) -> list[str]:
-    return [text[max(0, found.start() - 150) : found.end() + 40] for found in re.finditer("CANARY", text)][:5]
-
-
-@pytest.fixture
-def nothing_kept(tmp_path, capfd, caplog) -> Iterator:
-    """At the end, the canary is in no file, no line of output and no log."""
-    caplog.set_level(logging.INFO)
-    made: list[Path] = []
-    yield made
-    output = capfd.readouterr()
-    for text in (output.out, output.err, caplog.text, kept(tmp_path / "dagster"), *map(kept, made)):
-        assert excerpt(text) == []
 
 
 def table_of(inputs) -> bytes:
@@ -230,8 +196,10 @@ def test_a_password_reaches_the_database_as_it_was_written():
     assert encoded.place == "postgresql://me:p%40ss@db/tables"
 
 
-def test_the_registrys_password_is_not_in_the_chain_of_causes(run, registry, iris, nothing_kept):
+def test_the_registrys_password_is_not_in_the_chain_of_causes(run, registry, iris, nothing_kept, monkeypatch):
     """Of the sign job, whose logged models are looked up beside the registry's own calls, and of the others."""
+    # Each step is tried three times, twenty seconds apart.
+    monkeypatch.setattr("mlops_assets.resources.retries.SECONDS_TO_WAIT", 0)
     registry.resource = MlflowRegistry(
         tracking_uri=f"http://user:{CANARY}@127.0.0.1:1", state=str(registry.folder / "state"), retries=0, timeout=1
     )
@@ -262,6 +230,69 @@ def test_a_strategys_own_error_is_kept_without_what_the_variable_holds(run, regi
     done = run(iris[0], job="inference", signer=signer)
     assert not done.success
     assert "refused with ***" in done.error()
+
+
+class TalkativeLoader(Loader):
+    """A loader of a user's own, whose service repeats the ticket that it was called with."""
+
+    ticket: str
+
+    def load(self, folder, reference):
+        raise ModelLoadError(f"refused with {self.ticket}")
+
+
+def test_a_verdict_is_written_without_secrets(run, registry, saved, iris, monkeypatch, nothing_kept):
+    """Of a version whose files cannot be fetched, whose address is none, and whose loader repeats a secret, in another
+    process.
+    """
+    registry.add(saved)
+    for source in (f"ftp://user:{CANARY}@127.0.0.1:1/models", "http://user:CANARYpassword@127.0.0.1:1/models"):
+        registry.client.create_model_version("m", source=source)
+    monkeypatch.setenv("LOADER_SETTING", "CANARY-in-a-variable")
+    loader = {"KIND": f"{__name__}.TalkativeLoader", "ticket": dg.EnvVar("LOADER_SETTING")}
+    reasons = []
+    for version in (1, 2, 3):
+        done = run(iris[0], job="validation", loader=loader, config={"m__validate": {"config": {"version": version}}})
+        assert done.success
+        tags = registry.client.get_model_version("m", str(version)).tags
+        assert tags["mlops_assets.validation"] == "failed"
+        reasons.append(tags["mlops_assets.validation_reasons"])
+    assert excerpt("".join(reasons)) == []
+    assert "refused with ***" in reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("address", "source"),
+    [
+        (f"http://user:{CANARY}@127.0.0.1:1", None),
+        (f"postgresql+nodriver://user:{CANARY}@127.0.0.1:1/mlflow", None),
+        (None, f"ftp://user:{quote(CANARY, '')}@127.0.0.1:1/models"),
+        (None, f"wasbs://box@account.blob.core.windows.net/models?sig={CANARY}"),
+    ],
+)
+def test_signing_that_fails_shows_no_secret(address, source, registry, asked, tmp_path, monkeypatch, capfd):
+    """In no message, cause or context; at the command line neither."""
+    write_key(tmp_path, "key.pem")
+    if source:
+        registry.client.create_registered_model("m")
+        registry.client.create_model_version("m", source=source)
+    with pytest.raises(MlopsAssetsError) as caught:
+        sign_version(Registry(address, timeout=1, retries=0) if address else asked, "m", 1, tmp_path / "key.pem")
+    assert excerpt("".join(traceback.format_exception(caught.value))) == []
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address or registry.uri)
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    monkeypatch.chdir(tmp_path)
+    assert main(["sign-model", "m", "1", "--key", "key.pem"]) == 1
+    output = capfd.readouterr()
+    assert excerpt(output.out + output.err) == []
+
+
+@pytest.mark.parametrize("password", ["CANARY-of-another-key", None])
+def test_a_keys_password_is_not_in_what_signing_raises(password, saved, tmp_path):
+    key = write_key(tmp_path, "encrypted.pem", password=b"CANARY-of-this-key")
+    with pytest.raises(MlopsAssetsError, match="cannot be used to sign") as caught:
+        sign_folder(saved, key, password)
+    assert excerpt("".join(traceback.format_exception(caught.value))) == []
 
 
 class Paging(Notifier):

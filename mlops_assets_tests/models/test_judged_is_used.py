@@ -4,8 +4,12 @@ import builtins
 import gc
 import io
 import json
+import os
+import subprocess
+import sys
 from contextlib import suppress
 from pathlib import Path
+from shutil import which
 from urllib.parse import unquote, urlsplit
 
 import mlflow.pyfunc
@@ -24,6 +28,7 @@ from mlops_assets.models.mlmodel import ModelDescription
 from mlops_assets.models.mlmodel_yaml import RefusedYamlError, parse_yaml, write_yaml
 from mlops_assets.models.working_copy import WorkingCopy
 from mlops_assets_tests.models.conftest import REFERENCE, edit_mlmodel, judge
+from mlops_assets_tests.waiting import LONGEST_SECONDS
 
 ENCODINGS = ["utf-8", "latin-1", "cp1252", "ascii", "cp1251", "euc_jp", "mac_roman"]
 
@@ -70,6 +75,61 @@ def test_a_comment_that_is_none_in_another_encoding_runs_nothing(saved, marker, 
     loaded = load_by_flavor(saved, REFERENCE)
     assert len(loaded.predict(iris[0])) == len(iris[0])
     assert not marker.exists()
+
+
+UNDER_A_LOCALE = """
+import json, locale, sys
+from contextlib import suppress
+from pathlib import Path
+
+import mlflow.pyfunc
+import pandas as pd
+from mlflow.exceptions import MlflowException
+
+from mlops_assets.models.load import load_by_flavor
+from mlops_assets_tests.models.conftest import REFERENCE, judge
+
+folder, marker = Path(sys.argv[1]), Path(sys.argv[2])
+locale.setlocale(locale.LC_ALL, "")
+judge(folder)
+answers = load_by_flavor(folder, REFERENCE).predict(pd.read_parquet(sys.argv[3]))
+found = {"encoding": open(folder / "MLmodel").encoding, "rows": len(answers), "ours ran it": marker.exists()}
+# MLflow alone, afterwards.
+with suppress(MlflowException, UnicodeDecodeError):
+    mlflow.pyfunc.load_model(str(folder))
+print(json.dumps(found | {"MLflow ran it": marker.exists()}))
+"""
+
+
+@pytest.mark.slow
+def test_a_process_under_a_latin_1_locale_runs_nothing_of_the_model(saved, marker, iris, tmp_path):
+    """Nothing is simulated: the C library's own locale, which is compiled here where the machine has the sources.
+    Elsewhere the locale is C, which is ASCII: MLflow alone is harmless there, so that only our part is tried.
+    """
+    second_flavors(saved, marker)
+    iris[0].to_parquet(tmp_path / "rows.parquet")
+    name = "en_US.ISO-8859-1"
+    command = ["localedef", "-i", "en_US", "-f", "ISO-8859-1", str(tmp_path / name)]
+    compiled = which("localedef") is not None and subprocess.run(command, capture_output=True).returncode == 0
+    environment = {key: value for key, value in os.environ.items() if key != "LANG" and not key.startswith("LC_")} | {
+        **{"LC_ALL": name if compiled else "C", "LOCPATH": str(tmp_path)},
+        **{"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    }
+    files = [str(each) for each in (saved, marker, tmp_path / "rows.parquet")]
+    done = subprocess.run(
+        [sys.executable, "-X", "utf8=0", "-c", UNDER_A_LOCALE, *files],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=LONGEST_SECONDS,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1]) == {
+        "encoding": "ISO-8859-1" if compiled else "ANSI_X3.4-1968",
+        "rows": len(iris[0]),
+        "ours ran it": False,
+        "MLflow ran it": compiled,
+    }
 
 
 def test_what_loaders_get_is_what_was_judged_and_nothing_that_mlflow_would_ask_for(saved):

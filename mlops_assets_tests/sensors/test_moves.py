@@ -3,14 +3,26 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlops_assets.sensors.moves import LONGEST_WAIT, Memory, decide
+from mlops_assets.sensors.moves import LONGEST_WAIT, Asked, Decision, Memory, decide, has_moved, is_same
+from mlops_assets.sensors.reconcile import FAILURES_TO_TELL, Situation, reconcile, report_silence
 
 SUBJECT = "m@Champion"
+NOW = 1_000_000.0
+UNKNOWN = Situation(None)
+
+
+def decided(memory, token, launched=(), published=None, *, situation=UNKNOWN, now=NOW, retries=3) -> Decision:
+    """What a tick decides, with all that was ever launched and how the tables stand."""
+    asked = Asked.of_keys(SUBJECT, launched)
+    if has_moved(memory, token):
+        return decide(SUBJECT, memory, token, asked, published, defer="", now=now)
+    return reconcile(SUBJECT, memory, token, situation, asked, retries=retries, slack=0, now=now)
 
 
 class Daemon:
@@ -22,8 +34,7 @@ class Daemon:
 
     def tick(self, token: str | None, *, published: str | None = None, keep_cursor: bool = True) -> str | None:
         """One tick; `keep_cursor=False` kills the daemon after it launched the run, before it stored the cursor."""
-        last = self.launched[-1] if self.launched else None
-        decision = decide(SUBJECT, Memory.read(self.cursor), token, last, published)
+        decision = decided(Memory.read(self.cursor), token, self.launched, published)
         if keep_cursor:
             self.cursor = decision.memory.to_cursor()
         if decision.run_key is not None and decision.run_key not in self.launched:
@@ -109,13 +120,20 @@ def test_other_cursors_are_an_empty_memory(cursor):
 
 
 def test_a_cursor_survives_its_text():
-    memory = Memory(True, "v12", 7, 2, 1)
+    memory = Memory(True, "v12", 7, 2, 1, 3, 1e9, True)
     assert Memory.read(memory.to_cursor()) == memory
-    assert len(memory.to_cursor()) < 120
+    assert len(memory.to_cursor()) < 160
+
+
+def test_a_cursor_of_an_earlier_release_is_understood():
+    cursor = '{"shape": 1, "known": true, "seen": "v1", "moves": 2, "failures": 0, "wait": 0}'
+    assert Memory.read(cursor) == Memory(True, "v1", 2, asked=1)
+    same = decided(Memory.read(cursor), "v1#1700000000000", situation=Situation(True))
+    assert (same.run_key, same.memory.seen) == (None, "v1#1700000000000")
 
 
 def test_a_move_after_a_restored_cursor_gets_a_key_of_its_own():
-    decision = decide(SUBJECT, Memory(), "v4", "m@Champion:17:v3", None)
+    decision = decided(Memory(), "v4", ["m@Champion:17:v3"])
     assert decision.run_key == "m@Champion:18:v4"
 
 
@@ -123,7 +141,7 @@ def test_a_move_after_a_restored_cursor_gets_a_key_of_its_own():
     "key", ["other@Champion:17:v4", "m@Champion:x:v4", "m@Champion", "nonsense", "m@Champion:²:v4"]
 )
 def test_a_key_of_another_kind_restores_nothing(key):
-    assert decide(SUBJECT, Memory(), "v4", key, None).run_key == "m@Champion:1:v4"
+    assert decided(Memory(), "v4", [key]).run_key == "m@Champion:1:v4"
 
 
 def test_failures_back_off_by_doubling_and_stop_at_the_longest_wait():
@@ -137,27 +155,148 @@ def test_failures_back_off_by_doubling_and_stop_at_the_longest_wait():
 
 def test_after_failures_nothing_is_forgotten_and_recovery_is_said():
     memory = Memory(True, "v1", 1).after_failure().after_failure().after_wait()
-    same = decide(SUBJECT, memory, "v1", None, None)
+    same = decided(memory, "v1")
     assert (same.run_key, same.reason) == (None, "It answers again, after 2 failed attempts. m@Champion is still v1")
     assert same.memory == Memory(True, "v1", 1)
-    moved = decide(SUBJECT, memory, "v2", None, None)
+    moved = decided(memory, "v2")
     assert moved.run_key == "m@Champion:2:v2"
     assert moved.reason.startswith("It answers again, after 2 failed attempts.")
 
 
 def test_the_cursor_is_plain_json():
     assert json.loads(Memory(True, None, 2).to_cursor()) == {
-        "shape": 1,
+        "shape": 3,
         "known": True,
         "seen": None,
         "moves": 2,
         "failures": 0,
         "wait": 0,
+        "asked": 0,
+        "since": 0.0,
+        "told": False,
     }
+
+
+@pytest.mark.parametrize(
+    ("launched", "key"),
+    [
+        # A re-executed old run is the newest: the highest count counts.
+        (["m@Champion:1:v1", "m@Champion:3:v3", "m@Champion:2:v2", "m@Champion:2:v2"], "m@Champion:4:v2"),
+        # The alias setting was changed and changed back: other subjects' runs lie between.
+        (["m@Champion:5:v1", "m@Other:6:v9"], "m@Champion:6:v2"),
+        # A run of one partition, and one that was asked for again.
+        (["m@Champion:5:v1[2026-01-01]", "m@Champion:4:v2:again2"], "m@Champion:6:v2"),
+    ],
+)
+def test_no_key_is_used_twice_after_a_lost_cursor(launched, key):
+    assert decided(Memory(), "v2", launched).run_key == key
+
+
+def test_no_key_is_used_twice_after_an_old_cursor_has_come_back():
+    launched = [f"m@Champion:{count}:v{count % 3}" for count in range(1, 10)]
+    old = Memory(True, "v2", 5)
+    # Count 6 belongs to v0 and has run; it is not what is asked for now.
+    assert decided(old, "v1", launched).run_key == "m@Champion:10:v1"
+    # For v0 the last run was asked for: nothing is, unless that run has come to nothing.
+    adopted = decided(old, "v0", launched)
+    assert (adopted.run_key, adopted.memory.moves) == (None, 9)
+    later = decided(adopted.memory, "v0", launched, situation=Situation(False), now=NOW + 61)
+    assert later.run_key == "m@Champion:9:v0:again1"
+
+
+def test_a_model_registered_anew_under_the_same_number_is_a_move():
+    first = decided(Memory(), "v1#1000")
+    assert first.run_key == "m@Champion:1:v1"
+    assert decided(first.memory, "v1#2000", [first.run_key]).run_key == "m@Champion:2:v1"
+
+
+def test_tokens_are_the_same_as_far_as_both_say_something():
+    assert is_same("v1", "v1#5")
+    assert not is_same("v1#4", "v1#5")
+    assert not is_same("v1", "v11#5")
+    assert not is_same("v1", None)
+    assert is_same(None, None)
+
+
+def test_a_run_that_came_to_nothing_is_asked_for_again_with_growing_pauses_and_then_a_person_is_told_once():
+    stale = Situation(False, failure="run 12345678 failed")
+    decision, now, asked, told = decided(Memory(), "v1"), NOW, [], []
+    keys = [decision.run_key]
+    for _ in range(200):
+        now += 60
+        decision = decided(decision.memory, "v1", keys, situation=stale, now=now)
+        if decision.run_key:
+            keys.append(decision.run_key)
+            asked.append((now - NOW) / 60)
+        if decision.tell:
+            told.append((decision.tell, decision.reason))
+    assert keys == ["m@Champion:1:v1", *(f"m@Champion:1:v1:again{number}" for number in (1, 2, 3))]
+    assert asked == [1, 5, 21]
+    ((kind, reason),) = told
+    assert kind == "stale"
+    assert "4 runs asked for, run 12345678 failed" in reason
+    # Told, until it moves; and what moves is asked for as ever.
+    assert decided(decision.memory, "v2", keys, situation=stale, now=now).run_key == "m@Champion:2:v2"
+
+
+def test_a_run_under_way_is_waited_for_and_the_pause_counts_from_its_end():
+    asked = decided(Memory(), "v1")
+    running = Situation(False, running=True)
+    hour = decided(asked.memory, "v1", situation=running, now=NOW + 3600)
+    assert hour.run_key is None
+    assert decided(hour.memory, "v1", situation=Situation(False), now=NOW + 3630).run_key is None
+    again = decided(hour.memory, "v1", ["m@Champion:1:v1"], situation=Situation(False), now=NOW + 3661)
+    assert again.run_key == "m@Champion:1:v1:again1"
+
+
+def test_what_a_person_canceled_is_not_asked_for_again_and_is_told_once():
+    asked = decided(Memory(), "v1")
+    canceled = decided(asked.memory, "v1", situation=Situation(False, canceled=True), now=NOW + 600)
+    assert (canceled.run_key, canceled.tell) == (None, "stale")
+    assert "canceled" in canceled.reason
+    after = decided(canceled.memory, "v1", situation=Situation(False, canceled=True), now=NOW + 6000)
+    assert (after.run_key, after.tell) == (None, None)
+
+
+def test_tables_that_somebody_replaced_are_a_request_of_their_own():
+    asked = decided(Memory(), "v1")
+    settled = decided(asked.memory, "v1", situation=Situation(True), now=NOW + 60)
+    replaced = decided(settled.memory, "v1", [asked.run_key], situation=Situation(False, published="v2"), now=NOW + 600)
+    assert replaced.run_key == "m@Champion:2:v1"
+
+
+def test_a_repeated_tick_asks_again_under_the_same_key():
+    asked = decided(Memory(), "v1")
+    late = {"situation": Situation(False), "now": NOW + 61}
+    first = decided(asked.memory, "v1", ["m@Champion:1:v1"], **late)
+    repeated = decided(asked.memory, "v1", ["m@Champion:1:v1", first.run_key], **late)
+    assert repeated.run_key == first.run_key == "m@Champion:1:v1:again1"
+
+
+def test_a_clock_that_was_set_back_puts_nothing_off_for_long():
+    asked = decided(Memory(), "v1", now=NOW + 1e6)
+    back = decided(asked.memory, "v1", situation=Situation(False), now=NOW)
+    assert back.run_key is None
+    assert decided(back.memory, "v1", situation=Situation(False), now=NOW + 61).run_key is not None
+
+
+def test_a_person_is_told_once_that_nothing_answers():
+    memory, told = Memory(True, "v1", 1), []
+    for _ in range(20):
+        memory = memory.after_failure()
+        report = report_silence(SUBJECT, memory, "RegistryUnreachableError: away")
+        if report:
+            told.append((memory.failures, report))
+            memory = replace(memory, told=True)
+    ((failures, report),) = told
+    assert failures == FAILURES_TO_TELL
+    assert "RegistryUnreachableError: away" in report
+    assert not decided(memory, "v1").memory.told
 
 
 @pytest.mark.slow
 def test_decisions_do_not_import_dagster():
-    code = "import sys, mlops_assets.sensors.moves, mlops_assets.sensors.listing; print('dagster' in sys.modules)"
+    pure = "mlops_assets.sensors.moves, mlops_assets.sensors.reconcile, mlops_assets.sensors.partition_moves"
+    code = f"import sys, {pure}, mlops_assets.sensors.versions; print('dagster' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

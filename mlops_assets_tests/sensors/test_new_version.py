@@ -12,45 +12,56 @@ from sklearn.linear_model import LinearRegression, Ridge
 
 from mlops_assets.resources.notifier import Notifier
 from mlops_assets.sensors.moves import Memory
-from mlops_assets.sensors.versions import MOST, new_versions
+from mlops_assets.sensors.versions import MOST, Newest, VersionMemory, new_versions
 
 SENSOR = "m_new_version_sensor"
 TAG, REASONS = "mlops_assets.validation", "mlops_assets.validation_reasons"
 
 
 def test_the_first_tick_takes_what_is_there_for_known():
-    found = new_versions("m", Memory(), 7, None)
+    found = new_versions("m", VersionMemory(), Newest(7), None)
     assert found.versions == ()
-    assert new_versions("m", found.memory, 8, None).versions == (8,)
+    assert new_versions("m", found.memory, Newest(8), None).versions == (8,)
 
 
 def test_every_version_since_the_last_tick_is_new():
-    assert new_versions("m", Memory(True, "7"), 10, None).versions == (8, 9, 10)
+    assert new_versions("m", VersionMemory(7), Newest(10), None).versions == (8, 9, 10)
 
 
-def test_a_lost_cursor_is_restored_from_the_last_request():
-    assert new_versions("m", Memory(), 9, 7).versions == (8, 9)
+def test_a_lost_cursor_is_restored_from_the_highest_request():
+    assert new_versions("m", VersionMemory(), Newest(9), 7).versions == (8, 9)
 
 
-def test_a_model_registered_anew_counts_from_its_newest_version():
-    found = new_versions("m", Memory(True, "7"), 2, None)
-    assert found.versions == ()
-    assert new_versions("m", found.memory, 3, None).versions == (3,)
+def test_all_versions_of_a_model_registered_anew_are_new():
+    memory = new_versions("m", VersionMemory(), Newest(7, 100, 10), None).memory
+    assert new_versions("m", memory, Newest(2, 300, 200), None).versions == (1, 2)
+    assert new_versions("m", memory, Newest(9, 300, 200), None).versions == tuple(range(1, 10))
+
+
+def test_a_version_that_got_the_number_of_a_deleted_one_is_new():
+    memory = new_versions("m", VersionMemory(), Newest(7, 100, 10), None).memory
+    assert new_versions("m", memory, Newest(7, 100, 10), None).versions == ()
+    assert new_versions("m", memory, Newest(7, 101, 10), None).versions == (7,)
+    fewer = new_versions("m", memory, Newest(6, 90, 10), None)
+    assert fewer.versions == ()
+    assert new_versions("m", fewer.memory, Newest(7, 101, 10), None).versions == (7,)
 
 
 def test_the_first_version_of_a_model_without_any_is_new():
-    found = new_versions("m", Memory(), None, None)
-    assert new_versions("m", found.memory, 1, None).versions == (1,)
+    found = new_versions("m", VersionMemory(), Newest(0), None)
+    assert new_versions("m", found.memory, Newest(1), None).versions == (1,)
 
 
 def test_many_at_once_are_spread_over_ticks():
-    first = new_versions("m", Memory(True, "0"), MOST + 3, None)
+    first = new_versions("m", VersionMemory(0), Newest(MOST + 3, 5), None)
     assert first.versions == tuple(range(1, MOST + 1))
-    assert new_versions("m", first.memory, MOST + 3, None).versions == (MOST + 1, MOST + 2, MOST + 3)
+    assert new_versions("m", first.memory, Newest(MOST + 3, 5), None).versions == (MOST + 1, MOST + 2, MOST + 3)
 
 
-def test_a_garbled_number_in_the_cursor_asks_for_nothing_old():
-    assert new_versions("m", Memory(True, "seven"), 9, None).versions == ()
+def test_cursors_of_an_earlier_release_are_understood_and_garbled_ones_ask_for_nothing_old():
+    assert VersionMemory.read(Memory(True, "7").to_cursor()).handled == 7
+    for cursor in (None, "", "[]", "nonsense", Memory(True, "seven").to_cursor()):
+        assert new_versions("m", VersionMemory.read(cursor), Newest(9), None).versions == ()
 
 
 @pytest.fixture

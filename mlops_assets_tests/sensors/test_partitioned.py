@@ -6,14 +6,28 @@ import os
 import dagster as dg
 import pytest
 
-from mlops_assets.sensors.partition_moves import MOST_A_TICK, PartitionMemory, decide_partitions
+from mlops_assets.sensors.partition_moves import (
+    MOST_A_TICK,
+    Outcome,
+    PartitionMemory,
+    asked_by_partition,
+    decide_partitions,
+    reconcile_partitions,
+)
 
 INPUTS, CHAMPION = "m_inputs_sensor", "m_champion_sensor"
 DAILY = {"type": "daily", "start": "2024-01-01", "end": "2024-02-01"}
 
 
-def decided(memory, tokens, scored=()):
-    return decide_partitions("m/inputs", memory, tokens, scored)
+NOW = 1_000_000.0
+
+
+def decided(memory, tokens, scored=(), launched=(), now=NOW):
+    return decide_partitions("m/inputs", memory, tokens, scored, lambda: asked_by_partition("m/inputs", launched), now)
+
+
+def made_up(memory, outcomes, now, most=MOST_A_TICK):
+    return reconcile_partitions("m/inputs", memory, outcomes, most, 2, now)
 
 
 def test_new_and_changed_partitions_are_asked_for_once():
@@ -42,6 +56,43 @@ def test_partitions_that_go_and_come_back_unchanged_ask_for_nothing():
     memory = decided(PartitionMemory(), {"a": "1", "b": "1"}).memory
     memory = decided(memory, {"b": "1"}).memory
     assert decided(memory, {"a": "1", "b": "1"}).runs == {}
+
+
+def test_no_key_is_used_twice_and_nothing_is_lost_with_a_cursor():
+    launched = ["m/inputs[a]:1:>1", "m/inputs[a]:2:1>2", "m/inputs[b]:1:>1", "m/inputs[a]:1:>1"]
+    lost = decided(
+        PartitionMemory(), {"a": "3", "b": "1", "c": "1", "d": "1"}, scored={"a", "b", "d"}, launched=launched
+    )
+    # a has changed since it was asked for, b was asked for, c is new, of d nobody knows.
+    assert lost.runs == {"a": "m/inputs[a]:3:>3", "c": "m/inputs[c]:1:>1"}
+    old = PartitionMemory({"a": (1, "1")})
+    assert decided(old, {"a": "1"}, launched=launched).runs == {}
+    assert decided(PartitionMemory({"a": (0, "0")}), {"a": "2"}, launched=launched).runs == {}
+    assert decided(PartitionMemory({"a": (0, "0")}), {"a": "7"}, launched=launched).runs == {"a": "m/inputs[a]:3:0>7"}
+
+
+def test_a_partition_whose_run_came_to_nothing_is_asked_for_again_and_then_given_up():
+    memory, now, runs, told = decided(PartitionMemory(), {"a": "1", "b": "1"}).memory, NOW, [], []
+    failed, well = Outcome(failure="run 1 failed"), Outcome(succeeded=True)
+    for _ in range(60):
+        now += 60
+        outcomes = {"a": failed, "b": well}
+        again = made_up(memory, {each: outcomes[each] for each in memory.waiting}, now)
+        memory = PartitionMemory.read(again.memory.to_cursor())
+        runs += again.runs.values()
+        told += again.given_up.items()
+    assert runs == ["m/inputs[a]:1:>1:again1", "m/inputs[a]:1:>1:again2"]
+    assert told == [("a", "run 1 failed")]
+    assert memory.waiting == {}
+    assert asked_by_partition("m/inputs", runs)["a"].again == 2
+
+
+def test_a_partition_at_work_is_waited_for_and_a_canceled_one_given_up():
+    memory = decided(PartitionMemory(), {"a": "1", "b": "1"}).memory
+    hour = made_up(memory, {"a": Outcome(running=True), "b": Outcome(canceled=True)}, NOW + 3600)
+    assert (hour.runs, list(hour.given_up)) == ({}, ["b"])
+    assert made_up(hour.memory, {"a": Outcome()}, NOW + 3630).runs == {}
+    assert list(made_up(hour.memory, {"a": Outcome()}, NOW + 3661).runs) == ["a"]
 
 
 def test_a_large_folder_is_taken_in_portions():

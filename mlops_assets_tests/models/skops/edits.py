@@ -16,11 +16,13 @@ Node = dict[str, Any]
 NUMBERS = iter(range(10**12, 10**13))
 
 
-def judge(content: bytes, folder: Path, trusted: frozenset[str] = frozenset()) -> frozenset[str]:
+def judge(
+    content: bytes, folder: Path, trusted: frozenset[str] = frozenset(), *, native_libraries: bool = False
+) -> frozenset[str]:
     """The verdict on a file of these bytes: what nobody trusts by name, or a TrustError."""
     file = folder / "model.skops"
     file.write_bytes(content)
-    return check_state(file, "model.skops", trusted, "models:/m/1")
+    return check_state(file, "model.skops", trusted, "models:/m/1", native_libraries=native_libraries)
 
 
 def unpack(model: object) -> tuple[Node, dict[str, bytes]]:

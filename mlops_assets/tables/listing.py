@@ -1,7 +1,9 @@
 """Which files an input table is made of, as one token that changes when they do. Their content is not read."""
 
 import hashlib
+import os
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 from pyarrow import fs as arrow_fs
@@ -41,6 +43,9 @@ _REMOTE_FACTS = (
 
 def listing_token(place: Location, table_format: str | None) -> str | None:
     """A digest over the files' names, sizes and times or entity tags; None when there is no file.
+
+    Behind a ``#`` comes one over what tells two files of one name, size and time apart: of local files the number and
+    the time of the last change that the file system gave them, of others their address.
 
     The files are those that the reader counts: the file itself, or those below the folder that have the format's
     extension and no ``.`` or ``_`` in front of their name.
@@ -104,12 +109,26 @@ def listing(place: Location, table_format: str | None = None) -> list[tuple[str,
         ) from redact_chain(error)
 
 
-def token_of(files: Iterable[tuple[str, str]]) -> str:
-    """One digest over files and the facts about them."""
-    total = hashlib.sha256()
+def token_of(files: Iterable[tuple[str, str]], length: int = 32) -> str:
+    """One digest over files and the facts about them, of so many characters; what follows a ``#`` has its own."""
+    total, identity = hashlib.sha256(), hashlib.sha256()
     for name, facts in files:
-        total.update(f"{len(name)} {name} {facts}\n".encode())
-    return total.hexdigest()[:32]
+        plain, _, more = facts.partition("#")
+        total.update(f"{len(name)} {name} {plain}\n".encode())
+        identity.update(f"{more}\n".encode())
+    return f"{total.hexdigest()[:length]}#{identity.hexdigest()[:8]}"
+
+
+def may_be_empty(place: Location) -> bool:
+    """Whether no file there is nothing to worry about: an empty folder, a file still to come, a prefix of a store.
+
+    False for a local folder that is not there: its path may be wrong, or its disk is not mounted.
+    """
+    if not place.is_local or Path(place.path).is_dir():
+        return True
+    path = Path(place.path)
+    is_file = path.suffix.lower() in {extension for known in EXTENSIONS.values() for extension in known}
+    return is_file and path.parent.is_dir()
 
 
 def _counts(name: str) -> bool:
@@ -124,23 +143,24 @@ def _below(place: Location) -> Iterator[tuple[str, str]]:
     if place.is_local:
         for entry in list_below(place.path):
             if entry.is_file and entry.facts is not None:
-                yield entry.name, f"{entry.facts.st_size} {entry.facts.st_mtime_ns}"
+                yield entry.name, _local_facts(entry.facts)
         return
     filesystem, path = place.remote()
     for file, info in filesystem.find(path, detail=True).items():
-        yield file.strip("/")[len(path.strip("/")) :].lstrip("/"), _remote_facts(info)
+        yield file.strip("/")[len(path.strip("/")) :].lstrip("/"), _remote_facts(info, place)
 
 
 def _facts_of_file(place: Location) -> str:
     if place.is_local:
-        return _local_facts(place.filesystem.get_file_info(place.path))
+        return _local_facts(Path(place.path).stat())
     filesystem, path = place.remote()
-    return _remote_facts(filesystem.info(path))
+    return _remote_facts(filesystem.info(path), place)
 
 
-def _local_facts(info: arrow_fs.FileInfo) -> str:
-    return f"{info.size} {info.mtime_ns}"
+def _local_facts(facts: os.stat_result) -> str:
+    return f"{facts.st_size} {facts.st_mtime_ns}#{facts.st_ino} {facts.st_ctime_ns}"
 
 
-def _remote_facts(info: dict[str, Any]) -> str:
-    return " ".join(f"{name}={info[name]}" for name in _REMOTE_FACTS if info.get(name) is not None)
+def _remote_facts(info: dict[str, Any], place: Location) -> str:
+    facts = " ".join(f"{name}={info[name]}" for name in _REMOTE_FACTS if info.get(name) is not None)
+    return f"{facts}#{place.uri}"

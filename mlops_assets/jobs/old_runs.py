@@ -1,0 +1,158 @@
+"""Which runs of a model may be deleted, and which something still needs."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+
+from mlops_assets.naming import ModelNames
+
+FINISHED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
+UNFINISHED = tuple(status for status in dg.DagsterRunStatus if status not in FINISHED)
+# Sensors that report and record runs, and Dagster's retries, have seen a run by then.
+LEAST_AGE = timedelta(hours=1)
+PAGE = 200
+SENSOR_TAG, RUN_KEY_TAG, PARTITION_TAG = "dagster/sensor_name", "dagster/run_key", "dagster/partition"
+BACKFILL_TAG = "dagster/backfill"
+# What Dagster calls a backfill that has not ended.
+GOING_ON = ("REQUESTED", "CANCELING", "FAILING")
+# Dagster's name for runs of assets that no job defines.
+ASSET_JOB = "__ASSET_JOB"
+
+
+@dataclass
+class Needed:
+    """The runs of a model that something needs, whatever their age.
+
+    Attributes
+    ----------
+    runs
+        Run -> why.
+    counts
+        The highest count of each kind of run key that is kept: sensors continue from it.
+    """
+
+    runs: dict[str, str] = field(default_factory=dict)
+    counts: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def keep(self, run_ids: Iterable[str | None], why: str) -> None:
+        for run_id in run_ids:
+            if run_id:
+                self.runs.setdefault(run_id, why)
+
+
+def find_needed(instance: dg.DagsterInstance, names: ModelNames) -> Needed:
+    """What is still shown or used of a model: the last materialization and observation of each asset and partition, and
+    what unfinished runs repeat."""
+    needed = Needed()
+    keys = [key for key in instance.get_asset_keys() if key.path[0] == names.prefix]
+    for record in instance.get_asset_records(keys) if keys else ():
+        entry = record.asset_entry
+        needed.keep([entry.last_run_id], "its last run")
+        events = (entry.last_materialization_record, entry.last_observation_record)
+        needed.keep([event.run_id for event in events if event], "the last materialization of an asset")
+    for key in keys:
+        needed.keep(_runs_of_partitions(instance, key), "the last materialization of a partition")
+    for run in instance.get_runs(dg.RunsFilter(statuses=list(UNFINISHED))):
+        needed.keep([run.run_id, run.parent_run_id, run.root_run_id], "an unfinished run")
+    return needed
+
+
+def jobs_of(names: ModelNames, own: str) -> list[str]:
+    """The jobs whose runs are this model's: those of this package, and what is materialized without a job."""
+    jobs = [names.inference_job, names.explanations_job, names.validation_job, names.sign_job, names.compatibility_job]
+    return [*jobs, own, ASSET_JOB]
+
+
+def find_old_runs(
+    instance: dg.DagsterInstance, names: ModelNames, job: str, keep: int, needed: Needed, now: datetime
+) -> Iterator[dg.DagsterRun]:
+    """The finished runs of a job that may be deleted, oldest first: beyond the newest `keep` and what is needed."""
+    ours = dg.RunsFilter(job_name=job, statuses=list(FINISHED))
+    newest = _newest(instance, names, ours, keep)
+    needed.keep((run.run_id for run in newest), "one of the newest")
+    for run in newest:
+        _note_count(needed.counts, run)
+    succeeded = dg.RunsFilter(job_name=job, statuses=[dg.DagsterRunStatus.SUCCESS])
+    needed.keep((run.run_id for run in _newest(instance, names, succeeded, 1)), "the last that succeeded")
+    if len(newest) < keep:
+        return
+    oldest_kept = newest[-1].run_id if newest else None
+    cursor = None
+    while page := instance.get_run_records(ours, limit=PAGE, cursor=cursor, ascending=True):
+        cursor = page[-1].dagster_run.run_id
+        for record in page:
+            run = record.dagster_run
+            if run.run_id == oldest_kept:
+                return
+            ended = record.end_time or record.update_timestamp.timestamp()
+            too_young = now - datetime.fromtimestamp(ended, UTC) < LEAST_AGE
+            if _is_of(names, run) and not too_young and not _is_needed(instance, run, needed):
+                yield run
+
+
+def _newest(instance: dg.DagsterInstance, names: ModelNames, runs: dg.RunsFilter, count: int) -> list[dg.DagsterRun]:
+    """The newest runs of the model; runs of assets without a job are those of all models together."""
+    found, cursor = list[dg.DagsterRun](), None
+    while len(found) < count and (page := instance.get_runs(runs, cursor=cursor, limit=PAGE)):
+        cursor = page[-1].run_id
+        found += [run for run in page if _is_of(names, run)]
+    return found[:count]
+
+
+def _is_of(names: ModelNames, run: dg.DagsterRun) -> bool:
+    """Whether all that a run without a job was about are assets of the model; others belong to it by their job."""
+    if run.job_name != ASSET_JOB:
+        return True
+    planned = {*(run.asset_selection or ()), *(check.asset_key for check in run.asset_check_selection or ())}
+    return bool(planned) and all(key.path[0] == names.prefix for key in planned)
+
+
+def _is_needed(instance: dg.DagsterInstance, run: dg.DagsterRun, needed: Needed) -> bool:
+    if run.run_id in needed.runs:
+        return True
+    backfill_id = run.tags.get(BACKFILL_TAG)
+    backfill = instance.get_backfill(backfill_id) if backfill_id else None
+    if backfill is not None and backfill.status.value in GOING_ON:
+        return True
+    counted = _count_of(run)
+    if counted is None:
+        return False
+    subject, count = counted
+    if subject not in needed.counts:
+        # Of one partition among thousands, none may be among the newest runs of the job.
+        tags = {name: run.tags[name] for name in (SENSOR_TAG, PARTITION_TAG) if name in run.tags}
+        for other in instance.get_runs(dg.RunsFilter(tags=tags), limit=PAGE):
+            _note_count(needed.counts, other)
+    return count >= needed.counts.get(subject, 0)
+
+
+def _note_count(counts: dict[tuple[str, str], int], run: dg.DagsterRun) -> None:
+    counted = _count_of(run)
+    if counted is not None:
+        subject, count = counted
+        counts[subject] = max(count, counts.get(subject, 0))
+
+
+def _count_of(run: dg.DagsterRun) -> tuple[tuple[str, str], int] | None:
+    """What the key of a sensor's run counts, and how far: ``m@Champion:3:v7``, ``m/v7:1690000000000``."""
+    sensor, key = run.tags.get(SENSOR_TAG), run.tags.get(RUN_KEY_TAG, "")
+    found = re.match(r"(?P<subject>.+?):(?P<count>\d+):|(?P<model>.+)/v(?P<version>\d+):", key, re.DOTALL)
+    if sensor is None or found is None:
+        return None
+    subject = found["subject"] or found["model"]
+    return (sensor, f"{subject}[{run.tags.get(PARTITION_TAG, '')}]"), int(found["count"] or found["version"])
+
+
+def _runs_of_partitions(instance: dg.DagsterInstance, key: dg.AssetKey) -> Iterator[str]:
+    """The run of each partition's last materialization."""
+    latest: Mapping[str, int] = instance.event_log_storage.get_latest_storage_id_by_partition(
+        key, dg.DagsterEventType.ASSET_MATERIALIZATION
+    )
+    ids = sorted(latest.values())
+    for start in range(0, len(ids), PAGE):
+        some = ids[start : start + PAGE]
+        records = instance.fetch_materializations(dg.AssetRecordsFilter(key, storage_ids=some), limit=len(some))
+        yield from (record.run_id for record in records.records)
