@@ -5,8 +5,8 @@ import sys
 import time
 import traceback
 from collections import Counter
+from collections.abc import Sequence
 
-from mlops_assets_tests.simulation import invariants
 from mlops_assets_tests.simulation.history import Event, Outcome, make_history, make_stage, play, shorten
 from mlops_assets_tests.simulation.world import Stage, silence
 
@@ -20,6 +20,19 @@ def attempt(events: list[Event], stage: Stage) -> Outcome:
         return Outcome((f"{type(error).__name__}: {error}",), (text,))
 
 
+def describe_failure(seed: int, events: list[Event], outcome: Outcome, stage: Stage) -> str:
+    """What failed, the shortest part of the history that fails in the same way, and what happens in that."""
+    kind = outcome.violations[0].split(":")[0][:40]
+
+    def fails(part: Sequence[Event]) -> bool:
+        return any(each.startswith(kind) for each in attempt(list(part), stage).violations)
+
+    short = shorten(events, fails)
+    outcome = attempt(short, stage)
+    lines = [f"seed {seed} fails: {', '.join(outcome.violations)}", f"shortened: {'  '.join(map(str, short))}"]
+    return "\n".join(["", *lines, *(f"    {line}" for line in outcome.log)])
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m mlops_assets_tests.simulation", description=__doc__)
     parser.add_argument("--histories", type=int, default=100)
@@ -27,9 +40,7 @@ def main() -> int:
     parser.add_argument("--length", type=int, default=12, help="events in each")
     parser.add_argument("--log", action="store_true", help="print what happened in each")
     parser.add_argument("--keep-going", action="store_true", help="also after a history that fails")
-    parser.add_argument("--reconciles", action="store_true", help="demand convergence after failed runs as well")
     arguments = parser.parse_args()
-    invariants.RECONCILES = invariants.RECONCILES or arguments.reconciles
     silence()
     stage, failed, ends = make_stage(), 0, Counter[str]()
     began, worked = time.monotonic(), time.process_time()
@@ -42,17 +53,7 @@ def main() -> int:
         if outcome.holds:
             continue
         failed += 1
-        kind = outcome.violations[0].split(":")[0][:40]
-
-        def fails(part: object, kind: str = kind) -> bool:
-            found = attempt(list(part), stage).violations  # type: ignore[call-overload]
-            return any(each.startswith(kind) for each in found)
-
-        short = shorten(events, fails)
-        outcome = attempt(short, stage)
-        print(f"\nseed {seed} fails: {', '.join(outcome.violations)}")
-        print(f"shortened: {'  '.join(map(str, short))}")
-        print(*(f"    {line}" for line in outcome.log), sep="\n", flush=True)
+        print(describe_failure(seed, events, outcome, stage), flush=True)
         if not arguments.keep_going:
             break
     seconds, worked = time.monotonic() - began, time.process_time() - worked

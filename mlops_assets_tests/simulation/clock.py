@@ -40,7 +40,7 @@ class Clock:
             _mockable_get_current_timestamp=lambda: clock.now,
             _mockable_get_current_datetime=lambda: SimulatedDatetime.now(real_datetime.UTC),
         ):
-            patches = []
+            patches: list[Any] = []
             for name, module in list(sys.modules.items()):
                 if not name.startswith("mlops_assets."):
                     continue

@@ -4,12 +4,14 @@ Train, land, promote, score (and explain), roll back: states of the world altern
 publish anew. After each disturbance the tables are whole; one undisturbed run later they are those of the champion.
 """
 
+import argparse
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 
 from mlops_assets_tests.simulation.events import land, register
 from mlops_assets_tests.simulation.invariants import Invariants, check_all, check_leftovers, differences
-from mlops_assets_tests.simulation.world import CHAMPION, INPUTS, NEW_VERSION, Stage, World, quick_schemas
+from mlops_assets_tests.simulation.world import CHAMPION, INPUTS, NEW_VERSION, Stage, World, quick_schemas, silence
 
 FATES = ("fail", "kill", "cut")
 # Dagster's records of a world's runs make each next run slower.
@@ -77,14 +79,16 @@ def disturb_tick(world: World, number: int, sensor: str, point: int, fate: str) 
 
 
 def sweep(stage: Stage, stride: int = 1, offset: int = 0, *, explains: bool = False) -> Iterator[tuple[str, list[str]]]:
-    """Disturb every `stride`-th point of a run, each with one of the fates by turns; what was violated, each time."""
-    world, number, count = begin(stage, explains=explains), 0, 10_000
-    point = 1 + offset
-    while point <= count:
+    """Disturb every `stride`-th point of a run with the fates by turns, `offset` being the first's; what was violated.
+
+    With a stride of 1 three offsets are all points with all fates.
+    """
+    world, number, point = begin(stage, explains=explains), 0, 1
+    while True:
         if number % LIVES == LIVES - 1:
             world = begin(stage, explains=explains)
         number += 1
-        fate = FATES[(point + offset) % len(FATES)] if stride > 1 else FATES[offset % len(FATES)]
+        fate = FATES[(number + offset) % len(FATES)]
         reached = disturb_run(world, number, point, fate)
         if reached < point:
             return
@@ -104,3 +108,29 @@ def sweep_ticks(stage: Stage, fates: tuple[str, ...] = FATES) -> Iterator[tuple[
                 if disturb_tick(world, point, sensor, point, fate) < point:
                     break
                 yield f"{sensor}, {fate} at point {point}", world.seen.violations
+
+
+def main() -> int:
+    """Every point of a run and of a tick, with every fate."""
+    from mlops_assets_tests.simulation.history import make_stage
+
+    parser = argparse.ArgumentParser(prog="python -m mlops_assets_tests.simulation.life", description=__doc__)
+    parser.add_argument("--stride", type=int, default=1, help="only each such point of a run")
+    parser.add_argument("--explain", action="store_true", help="runs of all assets, with their checks")
+    arguments = parser.parse_args()
+    silence()
+    stage, count, failed = make_stage(), 0, 0
+    sweeps = [sweep_ticks(stage), *(sweep(stage, arguments.stride, at, explains=arguments.explain) for at in range(3))]
+    for each in sweeps:
+        for what, violations in each:
+            count += 1
+            if violations:
+                failed += 1
+                print(f"{what}: {violations}", flush=True)
+                violations.clear()
+    print(f"{count} disturbances, {failed} with consequences")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

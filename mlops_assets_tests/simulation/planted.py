@@ -25,7 +25,6 @@ from mlops_assets.sensors import champion, inputs, moves, watch
 from mlops_assets.storage import location
 from mlops_assets.storage.location import Location
 from mlops_assets.tables.table_writer import TableWriter
-from mlops_assets_tests.simulation import invariants
 from mlops_assets_tests.simulation.history import Outcome, make_history, make_stage, play
 from mlops_assets_tests.simulation.world import Stage, silence
 
@@ -193,7 +192,9 @@ def _counts_from_the_cursor(_: Any) -> Any:
 
 FAULTS = (
     Fault("a table's rename is dropped", ((Location, "move_to", _no_rename_of("predictions.parquet")),)),
-    Fault("the rename of rejected rows is dropped", ((Location, "move_to", _no_rename_of("rejected_samples.parquet")),)),
+    Fault(
+        "the rename of rejected rows is dropped", ((Location, "move_to", _no_rename_of("rejected_samples.parquet")),)
+    ),
     Fault("nothing is flushed", ((Location, "move_to", _never_flush),), ("run_broken", "run_broken_at")),
     Fault("the file is flushed after the switch", ((Location, "move_to", _switch_before_flush),), ("run_broken_at",)),
     Fault("tables are written in place", ((Location, "open_draft", _in_place),), ("run_broken_at", "run_broken")),
@@ -215,7 +216,10 @@ FAULTS = (
     Fault("leftovers stay", ((run_lock, "sweep_folder", lambda _: lambda *arguments: ()),), ("run_broken",)),
     Fault(
         "mixtures are not refused",
-        ((same_run, "refuse_replaced", lambda _: lambda context: None), (same_run, "note_read", lambda _: _note_nothing)),
+        (
+            (same_run, "refuse_replaced", lambda _: lambda context: None),
+            (same_run, "note_read", lambda _: _note_nothing),
+        ),
         ("meanwhile_at", "switch_executor", "meanwhile"),
     ),
     Fault(
@@ -229,7 +233,11 @@ FAULTS = (
         ("meanwhile", "meanwhile_at", "register"),
     ),
     Fault("the sensor asks a stale cache", ((champion, "champion_token", _stale),), ("promote", "tick")),
-    Fault("a failed look is taken for an empty registry", ((champion, "champion_token", _failure_is_nothing),), ("outage", "tick", "tick_broken")),
+    Fault(
+        "a failed look is taken for an empty registry",
+        ((champion, "champion_token", _failure_is_nothing),),
+        ("outage", "tick", "tick_broken"),
+    ),
     Fault("files are compared by their names", ((inputs, "inputs_token", _names_alone),)),
     Fault("a run key is used again", ((moves, "next_count", _reuses_keys),), ("promote", "tick")),
     Fault(
@@ -237,10 +245,20 @@ FAULTS = (
         ((moves, "next_count", _counts_from_the_cursor),),
         ("old_cursor", "reset_cursor", "promote", "tick"),
     ),
-    Fault("what failed is not asked for again", ((watch, "reconcile", lambda _: _rest),), ("run_broken", "run_broken_at")),
-    Fault("one failure backs off for a day", ((moves, "ticks_to_wait", lambda _: lambda failures: 1_440),), ("outage", "tick_broken")),
-    Fault("an empty folder is an error", ((inputs, "may_be_empty", lambda _: lambda place: False),), ("empty_folder", "tick")),
-)  # fmt: skip
+    Fault(
+        "what failed is not asked for again", ((watch, "reconcile", lambda _: _rest),), ("run_broken", "run_broken_at")
+    ),
+    Fault(
+        "one failure backs off for a day",
+        ((moves, "ticks_to_wait", lambda _: lambda failures: 1_440),),
+        ("outage", "tick_broken"),
+    ),
+    Fault(
+        "an empty folder is an error",
+        ((inputs, "may_be_empty", lambda _: lambda place: False),),
+        ("empty_folder", "tick"),
+    ),
+)
 
 
 def _note_nothing(*arguments: Any, **options: Any) -> None:
@@ -253,7 +271,6 @@ def _rest(subject: str, memory: Any, token: Any, *arguments: Any, **options: Any
 
 def main() -> int:
     silence()
-    invariants.RECONCILES = True
     stage, missed = make_stage(), 0
     wanted = sys.argv[1:]
     for number, fault in enumerate(FAULTS, 1):

@@ -217,7 +217,7 @@ class Seams:
             yield
 
     def _replacements(self) -> Iterator[tuple[Any, str, Any]]:
-        filesystem, held = Location.filesystem, locks._remove_and_release
+        filesystem, held = Location.filesystem, locks._remove_and_release  # noqa: SLF001 - our own, to be replaced
         ask = BoundedClient.__getattr__
         store_event, add_run = InMemoryEventLogStorage.store_event, InMemoryRunStorage.add_run
 

@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -261,7 +261,7 @@ class World:
                     done = definition.evaluate_tick(context)
                 if dies == "evaluated":
                     raise Killed
-                self._submit(sensor, definition.job_name, done.run_requests or [], launches=dies != "created")
+                self._submit(sensor, str(definition.job_name), done.run_requests or [], launches=dies != "created")
                 if dies is not None:
                     raise Killed
                 self.old_cursors.append((sensor, self.cursors.get(sensor)))
@@ -285,7 +285,7 @@ class World:
             self.restart()
         return process
 
-    def _submit(self, sensor: str, job_name: str, requests: list[dg.RunRequest], *, launches: bool) -> None:
+    def _submit(self, sensor: str, job_name: str, requests: Sequence[dg.RunRequest], *, launches: bool) -> None:
         for request in requests:
             key = request.run_key or ""
             made = Request(sensor, key, dict(self.registry.serials) if sensor == NEW_VERSION else self.truth(sensor))
@@ -305,7 +305,7 @@ class World:
                 self.queue.append(run)
 
     def create_run(
-        self, job_name: str, tags: Mapping[str, str], config: Mapping[str, Any] | None = None, **parents: str
+        self, job_name: str, tags: Mapping[str, str], config: Mapping[str, Any] | None = None, **parents: Any
     ) -> dg.DagsterRun:
         job = self.stage.job(self.yaml, job_name)
         return self.instance.create_run_for_job(
@@ -335,7 +335,7 @@ class World:
         if process.dead:
             self.dead_runs.append(run.run_id)
             forget_everything()
-        if status != dg.DagsterRunStatus.SUCCESS:
+        if status != dg.DagsterRunStatus.SUCCESS or process.failed or process.dead:
             self.failures += 1
         self.say(f"run {run.tags.get(KEY_TAG) or '(by hand)'}: {'killed' if process.dead else status.value}")
         return process
