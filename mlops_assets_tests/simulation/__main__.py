@@ -50,6 +50,8 @@ def main() -> int:
         if arguments.log:
             print(*outcome.log, sep="\n")
         ends[outcome.end] += 1
+        if sum(ends.values()) % 25 == 0:
+            print(f"{sum(ends.values())} histories", file=sys.stderr, flush=True)
         if outcome.holds:
             continue
         failed += 1

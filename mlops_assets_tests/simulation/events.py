@@ -106,6 +106,7 @@ def half_write(world: World, file: int, seed: int) -> None:
     path.write_bytes(path.read_bytes()[: 40 + seed % 200])
     world.files.setdefault(world.yaml.folder, {})[file] = {}
     world.stamp += 1
+    os.utime(path, (LANDED + world.stamp,) * 2)
     world.note_change()
     world.broken.add((world.yaml.folder, file))
 

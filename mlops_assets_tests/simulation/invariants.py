@@ -169,11 +169,8 @@ def check_requests(world: World) -> None:
         if keys.count(key) > 1:
             world.violate(f"{key} was launched twice")
     for request in world.seen.dropped:
-        of_sensor = [each for each in world.seen.launched if each.sensor == request.sensor]
-        of_key = [each for each in of_sensor if each.key == request.key]
-        if request.sensor != NEW_VERSION and of_sensor and of_sensor[-1].key != request.key:
-            world.violate(f"the request {request.key} was dropped: the key was used before {of_sensor[-1].key}")
-        elif of_key and of_key[-1].truth != request.truth and request.sensor != NEW_VERSION:
+        of_key = [each for each in world.seen.launched if (each.sensor, each.key) == (request.sensor, request.key)]
+        if of_key and of_key[-1].truth != request.truth and request.sensor != NEW_VERSION:
             world.violate(f"the request {request.key} was dropped: the key was used for another state")
     world.seen.dropped.clear()
 

@@ -1,4 +1,4 @@
-"""Random histories, the first half: see also `test_points.py`. More of them: `python -m mlops_assets_tests.simulation`."""
+"""Random histories, the first half of them; many more: `python -m mlops_assets_tests.simulation`."""
 
 import pytest
 

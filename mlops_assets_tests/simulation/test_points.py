@@ -1,4 +1,4 @@
-"""Each touch of the world fails, is the last one, or loses its power; planted faults are found; more random histories."""
+"""Each touch of the world fails, is the last, or loses its power; planted faults; the other half of the histories."""
 
 import pytest
 
