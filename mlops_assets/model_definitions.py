@@ -138,7 +138,8 @@ def _job(
         selection=dg.AssetSelection.assets(*(names.key(asset) for asset in assets)),
         executor_def=dg.in_process_executor if in_process else dg.multiprocess_executor,
         description=description,
-        tags={MODEL_TAG: names.slug},
+        # Dagster's automatic retry would go on with the champion of the run that failed.
+        tags={MODEL_TAG: names.slug, "dagster/retry_strategy": "ALL_STEPS"},
     )
 
 

@@ -17,7 +17,7 @@ from mlops_assets.sensors.moves import is_same, plain_token, version_token
 from mlops_assets.sensors.published import PublishedTables
 from mlops_assets.sensors.reconcile import Situation
 from mlops_assets.sensors.requests import describe_ends, is_under_way, is_unfinished, last_runs, of_status, read_asked
-from mlops_assets.sensors.watch import Request, Watch, evaluate_tick, now, run_of_move, run_of_partition
+from mlops_assets.sensors.watch import Look, Request, Watch, evaluate_tick, now, run_of_move, run_of_partition
 from mlops_assets.settings.sensors import LaunchingSensorSettings
 
 if TYPE_CHECKING:
@@ -64,11 +64,11 @@ def champion_sensor(
                     subject,
                     look=lambda: champion_token(registry, names.model, alias),
                     asked=lambda: read_asked(instance, subject),
-                    published=lambda _: PublishedTables.read(instance, names, settings.job).champion,
-                    situation=lambda token, move: (
-                        champion_situation(instance, names, settings.job, name, token, move)
+                    published=lambda _: PublishedTables.read(instance, names, settings.job, all_of_them=False).champion,
+                    situation=lambda look: (
+                        champion_situation(instance, names, settings.job, name, look)
                         if partitions is None
-                        else situation_of_partitions(instance, move)
+                        else situation_of_partitions(instance, look.move)
                     ),
                     act=lambda request: _runs(instance, names, partitions, request),
                     retries=settings.retries,
@@ -82,21 +82,21 @@ def champion_sensor(
 
 
 def champion_situation(
-    instance: dg.DagsterInstance, names: ModelNames, job: str, sensor_name: str, token: str, move: str
+    instance: dg.DagsterInstance, names: ModelNames, job: str, sensor_name: str, look: Look
 ) -> Situation:
-    """Whether the tables that `job` publishes are made by the version that `token` says, on one and the same input."""
-    tables = PublishedTables.read(instance, names, job)
+    """Whether the tables that `job` publishes are made by the version that was seen, on one and the same input."""
+    tables = PublishedTables.read(instance, names, job, all_of_them=look.was_asked)
     published = tables.champion
-    if published is not None and is_same(published, token) and tables.are_of_one_input:
+    if published is not None and is_same(published, look.token) and tables.are_of_one_input:
         return Situation(True)
-    runs = last_runs(instance, move)
+    runs = last_runs(instance, look.move)
     mixed = "several versions or inputs" if tables.are_there else ""
     return Situation(
         settled=False,
         running=is_under_way(instance, names, sensor_name, now())
         or any(is_unfinished(run, now()) for run in runs.values()),
         canceled=bool(of_status(runs, dg.DagsterRunStatus.CANCELED)),
-        published=plain_token(published) if published is not None and not is_same(published, token) else mixed,
+        published=plain_token(published) if published is not None and not is_same(published, look.token) else mixed,
         failure=describe_ends(instance, runs.values()),
     )
 

@@ -119,7 +119,7 @@ def _read_signs(
 ) -> tuple[Signs | None, str]:
     """What a run has shown, and all of it in one text; None for a run that is none of this package's."""
     records = instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.ENGINE_EVENT).records
-    lives, workers = list[Liveness](), set[int]()
+    lives, workers = list[Liveness](), dict[int, float]()
     for record in records:
         event = record.event_log_entry.dagster_event
         if event is None:
@@ -128,7 +128,7 @@ def _read_signs(
         if LIVENESS in metadata:
             lives.append(Liveness.from_json(str(metadata[LIVENESS].value)))
         elif event.step_key is None and (pid := str(metadata["pid"].value) if "pid" in metadata else "").isdigit():
-            workers.add(int(pid))
+            workers[int(pid)] = record.event_log_entry.timestamp
     planned = {*(run.asset_selection or ()), *(key.asset_key for key in run.asset_check_selection or ())}
     whole = MODEL_TAG in run.tags or (bool(planned) and owns(planned))
     if not lives and not whole:

@@ -22,7 +22,7 @@ from mlops_assets.sensors.requests import (
     of_status,
     read_asked,
 )
-from mlops_assets.sensors.watch import Watch, evaluate_tick, now, run_of_move
+from mlops_assets.sensors.watch import Look, Watch, evaluate_tick, now, run_of_move
 from mlops_assets.settings.sensors import LaunchingSensorSettings
 from mlops_assets.settings.tables import InputsSettings
 from mlops_assets.tables.listing import listing_token, may_be_empty
@@ -71,7 +71,7 @@ def inputs_sensor(
                 look=lambda: inputs_token(inputs_settings, root),
                 asked=asked,
                 published=lambda token: published_listing(instance, names, token, asked),
-                situation=lambda token, move: inputs_situation(instance, names, settings.job, name, token, move),
+                situation=lambda look: inputs_situation(instance, names, settings.job, name, look),
                 act=lambda request: run_of_move(request, {}),
                 retries=settings.retries,
                 tell=alert_stale(context, names, defaults),
@@ -84,14 +84,14 @@ def inputs_sensor(
 
 
 def inputs_situation(
-    instance: dg.DagsterInstance, names: ModelNames, job: str, sensor_name: str, token: str, move: str
+    instance: dg.DagsterInstance, names: ModelNames, job: str, sensor_name: str, look: Look
 ) -> Situation:
-    """Whether the tables that `job` publishes are made from the files that `token` says."""
-    tables = PublishedTables.read(instance, names, job)
+    """Whether the tables that `job` publishes are made from the files that were seen."""
+    tables = PublishedTables.read(instance, names, job, all_of_them=look.was_asked)
     published = tables.listing
-    if tables.are_there and tables.are_of_one_input and published is not None and is_same(published, token):
+    if tables.are_there and tables.are_of_one_input and published is not None and is_same(published, look.token):
         return Situation(True)
-    runs = last_runs(instance, move)
+    runs = last_runs(instance, look.move)
     failed = of_status(runs, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
     if tables.are_there and tables.are_of_one_input and published is None and not failed:
         # A run by hand that left rows out, or one of an earlier release.
@@ -147,6 +147,8 @@ def inputs_token(settings: InputsSettings, root: Path) -> str | None:
     token = listing_token(place, settings.format)
     if token is None and not may_be_empty(place):
         raise TableError(
-            "There is no folder of input files", where=place.uri, fix="Make it, mount it, or correct inputs.path"
+            "There are no input files, nor a folder for them",
+            where=place.uri,
+            fix="Make it, mount it, or correct inputs.path",
         )
     return token

@@ -99,6 +99,11 @@ class Memory:
         return replace(self, failures=failures, wait=ticks_to_wait(failures))
 
     @property
+    def is_waiting(self) -> bool:
+        """Whether a run was asked for, or put off, and the tables were not yet as they should be."""
+        return bool(self.asked or self.since)
+
+    @property
     def recovery(self) -> str:
         """What the first tick that gets an answer says of those before it that got none."""
         return f"It answers again, after {self.failures} failed attempts. " if self.failures else ""
@@ -219,7 +224,8 @@ def _first_sight(
         reason = f"{said}{subject} is {_shown(token)}, for which the last run was requested"
         return Decision(_restored(memory, token, asked, now), None, reason, False)
     if is_same(published, token):
-        return Decision(memory, None, f"{said}{subject} is {_shown(token)}, from which the tables were made", False)
+        made = f"{said}{subject} is {_shown(token)}, from which the tables were made"
+        return Decision(replace(memory, since=0.0), None, made, False)
     if defer:
         return Decision(memory, None, f"{said}First sight of {subject}: {_shown(token)}; {defer}", False)
     return _fire(subject, memory, token, asked, f"{said}First sight of {subject}: {_shown(token)}", now)

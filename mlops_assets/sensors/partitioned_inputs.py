@@ -168,7 +168,7 @@ def partition_tokens(settings: InputsSettings, partitioning: PartitionsSettings,
             tokens[key] = token_of(((each, facts[each]) for each in counted), TOKEN_LENGTH)
     if not tokens and not may_be_empty(folder):
         raise TableError(
-            "There is no folder of input files", where=place.uri, fix="Make it, mount it, or correct inputs.path"
+            "There is no folder of input files", where=folder.uri, fix="Make it, mount it, or correct inputs.path"
         )
     return tokens
 

@@ -1,6 +1,6 @@
 """From what the published tables were made, as the last materialization of each says."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import dagster as dg
@@ -27,28 +27,39 @@ class PublishedTables:
 
     Attributes
     ----------
-    job
-        The job whose tables they are: ``inference`` or ``explanations``.
+    tables
+        The tables that are looked at.
     """
 
     names: ModelNames
-    job: str
+    tables: Sequence[str]
     materializations: Mapping[str, dg.AssetMaterialization]
 
     @classmethod
-    def read(cls, instance: dg.DagsterInstance, names: ModelNames, job: str) -> "PublishedTables":
-        """One question to the instance."""
+    def read(
+        cls, instance: dg.DagsterInstance, names: ModelNames, job: str, *, all_of_them: bool = True
+    ) -> "PublishedTables":
+        """One question to the instance.
+
+        Parameters
+        ----------
+        job
+            The job whose tables are looked at: ``inference`` or ``explanations``.
+        all_of_them
+            Also those that were never published; the predictions are looked at in any case.
+        """
         assets = (CHAMPION_MODEL, INPUT_SAMPLES, *TABLES[job])
         entries = [record.asset_entry for record in instance.get_asset_records([names.key(each) for each in assets])]
         by_key = {entry.asset_key: entry.last_materialization for entry in entries}
         last = {asset: event for asset in assets if (event := by_key.get(names.key(asset))) is not None}
         made = {asset: event.asset_materialization for asset, event in last.items()}
-        return cls(names, job, {asset: event for asset, event in made.items() if event is not None})
+        known = {asset: event for asset, event in made.items() if event is not None}
+        return cls(names, [table for table in TABLES[job] if all_of_them or table in (PREDICTIONS, *known)], known)
 
     @property
     def are_there(self) -> bool:
-        """Whether all of the job's tables were ever published."""
-        return all(table in self.materializations for table in TABLES[self.job])
+        """Whether all of the tables were ever published."""
+        return all(table in self.materializations for table in self.tables)
 
     @property
     def champion(self) -> str | None:
@@ -56,7 +67,7 @@ class PublishedTables:
 
         Without the time of its registration where the run that pinned it did not record that.
         """
-        made = {self._champion_of(table) for table in TABLES[self.job] if table != MODEL_EXPLANATIONS}
+        made = {self._champion_of(table) for table in self.tables if table != MODEL_EXPLANATIONS}
         return made.pop() if self.are_there and len(made) == 1 else None
 
     @property
@@ -68,7 +79,7 @@ class PublishedTables:
     @property
     def are_of_one_input(self) -> bool:
         """Whether each was made from what is published of the table before it, as far as that is recorded."""
-        return all(self._is_of(table, MADE_FROM[table]) for table in TABLES[self.job])
+        return all(self._is_of(table, MADE_FROM[table]) for table in self.tables)
 
     def _champion_of(self, table: str) -> str | None:
         version, digest = self._metadata(table, "model_version"), self._metadata(table, "model_digest")

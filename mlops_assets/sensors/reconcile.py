@@ -24,6 +24,7 @@ PAUSES = (60.0, 240.0, 960.0, 3600.0)
 DEFERRED = 120.0
 # After this many attempts to look that failed in a row, a person is told.
 FAILURES_TO_TELL = 6
+_UNLIKE = "the published tables are not made from it"
 
 
 @dataclass(frozen=True)
@@ -87,19 +88,19 @@ def reconcile(
     given_up = situation.canceled or memory.asked > retries
     if given_up:
         if memory.told:
-            return Decision(memory, None, f"{rest}; the tables are not, and a person was told", False)
+            return Decision(memory, None, f"{rest}; {_UNLIKE}, and people were told", False)
         return Decision(replace(memory, told=True), None, _report(subject, memory, token, situation), False, "stale")
     left = pause_after(memory.asked) + slack - (now - memory.since)
     if left > 0:
-        return Decision(memory, None, f"{rest}; the tables are not: a run is asked for in {left:.0f} s", False)
+        return Decision(memory, None, f"{rest}; {_UNLIKE}: a run is asked for in {left:.0f} s", False)
     if memory.asked == 0:
         moves = next_count(memory, token, asked)
         after = replace(memory, moves=moves, asked=1, since=now)
-        return Decision(after, run_key(subject, moves, token), f"{rest}; the tables are not", False)
+        return Decision(after, run_key(subject, moves, token), f"{rest}; {_UNLIKE}", False)
     again = memory.asked
     if asked.moves == memory.moves and asked.again > again:
         again = asked.again + 1
-    reason = f"{rest}; the tables are not: asking again, {again} of {retries}"
+    reason = f"{rest}; {_UNLIKE}: asking again, {again} of {retries}"
     return Decision(
         replace(memory, asked=again + 1, since=now), run_key(subject, memory.moves, token, again), reason, False
     )

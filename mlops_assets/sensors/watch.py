@@ -32,6 +32,25 @@ class RetryState(Protocol):
 
 
 @dataclass(frozen=True)
+class Look:
+    """What was seen where nothing has moved.
+
+    Attributes
+    ----------
+    token
+        What is there.
+    move
+        The key of its move.
+    was_asked
+        Whether a run was asked for or waited for, so that all of its tables are to be there.
+    """
+
+    token: str
+    move: str
+    was_asked: bool
+
+
+@dataclass(frozen=True)
 class Request:
     """What is asked for.
 
@@ -70,7 +89,7 @@ class Watch:
     published
         The token that the published tables stem from, given the one that was seen; called only at first sight.
     situation
-        How the published tables stand beside the token, given the key of its move; called where nothing has moved.
+        How the published tables stand beside what was seen; called where nothing has moved.
     act
         What to do: launch a run (or one per partition, see `run_of_partition`), or report an event.
     retries
@@ -91,7 +110,7 @@ class Watch:
     look: Callable[[], str | None]
     asked: Callable[[], Asked]
     published: Callable[[str | None], str | None]
-    situation: Callable[[str, str], Situation]
+    situation: Callable[[Look], Situation]
     act: Callable[[Request], Action]
     retries: int
     tell: Callable[[str], None]
@@ -132,8 +151,8 @@ def evaluate_tick(context: dg.SensorEvaluationContext, watch: Watch) -> dg.Senso
             now=now(),
         )
     else:
-        move = run_key(watch.subject, memory.moves, token or "")
-        situation = Situation(None) if token is None else watch.situation(token, move)
+        look = Look(token or "", run_key(watch.subject, memory.moves, token or ""), memory.is_waiting)
+        situation = Situation(None) if token is None else watch.situation(look)
         asked = watch.asked() if situation.settled is False else Asked()
         decision = reconcile(
             watch.subject, memory, token, situation, asked, retries=watch.retries, slack=watch.slack, now=now()

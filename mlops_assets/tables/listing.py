@@ -26,6 +26,8 @@ EXTENSIONS = {
     # Of a Delta table the log alone is looked at: rows may go without a data file's coming.
     "delta": (".json",),
 }
+# Stores that know no folders: nothing under a prefix is as good as an empty folder.
+_WITH_PREFIXES = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "oss", "memory"})
 # What object stores call the identity and the age of an object's content.
 _REMOTE_FACTS = (
     "size",
@@ -120,11 +122,14 @@ def token_of(files: Iterable[tuple[str, str]], length: int = 32) -> str:
 
 
 def may_be_empty(place: Location) -> bool:
-    """Whether no file there is nothing to worry about: an empty folder, a file still to come, a prefix of a store.
+    """Whether no file there is nothing to worry about: an empty folder, a file still to come, a prefix of a bucket.
 
-    False for a local folder that is not there: its path may be wrong, or its disk is not mounted.
+    False for a local folder that is not there: its path may be wrong, or its disk is not mounted. False for servers
+    that have no prefixes: one that is away looks like one without the file.
     """
-    if not place.is_local or Path(place.path).is_dir():
+    if not place.is_local:
+        return place.address.partition("://")[0] in _WITH_PREFIXES
+    if Path(place.path).is_dir():
         return True
     path = Path(place.path)
     is_file = path.suffix.lower() in {extension for known in EXTENSIONS.values() for extension in known}

@@ -7,6 +7,7 @@ import dagster as dg
 import pytest
 
 from mlops_assets.errors import ConfigurationError
+from mlops_assets.sensors.moves import plain_token
 
 REPORT, INPUTS = "m_champion_report", "m_inputs_report"
 WHOLE = {
@@ -43,7 +44,7 @@ class Automation:
         events = self.model.tick(sensor).asset_events
         for event in events:
             self.model.instance.report_runless_asset_event(event)
-        return [event.tags["dagster/data_version"] for event in events]
+        return [plain_token(event.tags["dagster/data_version"]) for event in events]
 
     def run(self, names: set[str]) -> dg.ExecuteInProcessResult:
         job = self.model.definitions.resolve_implicit_global_asset_job_def()

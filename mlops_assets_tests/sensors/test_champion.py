@@ -124,7 +124,7 @@ def test_no_such_model_is_skipped_backs_off_and_never_fires(model, registry, mov
     m.tick(SENSOR)
     done = m.tick(SENSOR)
     assert done.run_requests == []
-    assert done.skip_message == "It answers again, after 3 failed attempts. m@Champion is still v1"
+    assert done.skip_message.startswith("It answers again, after 3 failed attempts. m@Champion is still v1")
     assert json.loads(done.cursor)["failures"] == 0
 
 

@@ -215,7 +215,7 @@ def test_an_empty_landing_folder_is_no_error(daemon, versions, tmp_path):
 
 def test_a_folder_that_is_not_there_is_an_error_that_backs_off_and_is_told_once(daemon, versions, tmp_path):
     days = daemon(inputs={"path": "landing", "format": "parquet"})
-    assert days.m.tick(INPUTS).skip_message.startswith("TableError: There is no folder of input files")
+    assert days.m.tick(INPUTS).skip_message.startswith("TableError: There are no input files, nor a folder for them")
     for _ in range(100):
         days.tick(INPUTS)
     ((title, message),) = TOLD

@@ -1,6 +1,5 @@
 """New versions: what asks for a validation, and what a validation finds and writes back."""
 
-import json
 import re
 
 import numpy as np
@@ -108,7 +107,7 @@ def test_no_such_model_is_skipped_and_backs_off(model, registry):
     m.tick(SENSOR)
     registry.client.rename_registered_model("m", "elsewhere")
     assert m.tick(SENSOR).skip_message.startswith("ModelNotFoundError")
-    assert json.loads(m.tick(SENSOR).cursor)["failures"] == 2
+    assert VersionMemory.read(m.tick(SENSOR).cursor).attempts.failures == 2
     assert m.tick(SENSOR).skip_message.startswith("Backing off")
 
 
