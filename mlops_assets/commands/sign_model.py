@@ -29,16 +29,19 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _run(chosen: argparse.Namespace) -> int:
     from mlops_assets.code_location.model_resources import open_registry
+    from mlops_assets.commands.progress import show_progress
     from mlops_assets.models.sign_version import sign_version
 
-    with open_registry(chosen.module) as registry:
+    password = _password(chosen.key)
+    with show_progress() as show, open_registry(chosen.module) as registry:
+        show("signing the version")
         version = int(chosen.version) if chosen.version.isdigit() else chosen.version
         signed = sign_version(
             registry.address(),
             chosen.model,
             version,
             chosen.key,
-            password=_password(chosen.key),
+            password=password,
             certificate=chosen.certificate,
             chain=tuple(chosen.chain),
             overwrite=chosen.overwrite,
