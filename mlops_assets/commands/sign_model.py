@@ -38,6 +38,7 @@ def _run(chosen: argparse.Namespace) -> int:
     from mlops_assets.models.model_uri import whole_number
     from mlops_assets.models.sign_version import sign_version
 
+    password = _password(chosen.key)
     with show_progress() as show, _open_registry(chosen.module) as registry:
         show("signing the version")
         version = whole_number(chosen.version)
