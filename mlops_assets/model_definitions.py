@@ -79,6 +79,7 @@ def model_definitions(
     ConfigurationError
         A strategy's KIND cannot be found, or does not take its settings.
     """
+    settings = settings.model_copy(update={"trust": settings.trust.below(root)})
     names = settings.names
     signer = build_strategy(Signer, SIGNERS, settings.signer)
     resources = resource_definitions(_resources(settings, signer, root))
@@ -138,7 +139,8 @@ def _job(
         selection=dg.AssetSelection.assets(*(names.key(asset) for asset in assets)),
         executor_def=dg.in_process_executor if in_process else dg.multiprocess_executor,
         description=description,
-        tags={MODEL_TAG: names.slug},
+        # Dagster's automatic retry would go on with the champion of the run that failed.
+        tags={MODEL_TAG: names.slug, "dagster/retry_strategy": "ALL_STEPS"},
     )
 
 

@@ -8,6 +8,9 @@ from enum import Enum, auto
 from functools import lru_cache
 from pathlib import Path
 
+# Seconds by which two readings of the clock may differ: of the start of the machine, and of an event.
+CLOCK_TOLERANCE = 60.0
+
 
 class Trace(Enum):
     """What this process can see of another."""
@@ -72,6 +75,18 @@ def look_for(process: ProcessIdentity) -> Trace:
         return Trace.ENDED
     # Linux keeps the number of a zombie, until its parent asks for it.
     return Trace.ENDED if sys.platform == "linux" else Trace.ALIVE
+
+
+def existed_at(pid: int, time: float) -> bool:
+    """Whether a process of this number exists here, and may have been there at a time in seconds since 1970.
+
+    Where the operating system does not say when it was started: whether there is one.
+    """
+    started, lines = _started(pid), _read("/proc/stat").splitlines()
+    booted = next((line.split()[1] for line in lines if line.startswith("btime ")), None)
+    if started and booted is not None:
+        return int(booted) + int(started) / os.sysconf("SC_CLK_TCK") <= time + CLOCK_TOLERANCE
+    return look_for(_identity(pid)) is Trace.ALIVE
 
 
 def _identity(pid: int) -> ProcessIdentity:

@@ -13,6 +13,7 @@ from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 
 from mlops_assets.component import build_model_definitions
+from mlops_assets.jobs.retention import delete_run
 from mlops_assets.resources.defaults import default_resources
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets_tests.conftest import LocalRegistry
@@ -67,9 +68,17 @@ def test_a_family_runs_on_postgresql(server, tmp_path, empty_database, monkeypat
         assert all(check.passed for check in result.get_asset_check_evaluations())
         event = instance.get_latest_materialization_event(dg.AssetKey(["m", "predictions"]))
         assert event.run_id == result.run_id
+        beats = rows(server("dagster"), "SELECT value FROM kvs WHERE key LIKE 'mlops_assets/heartbeat/%'")
+        assert [str(beat).split()[0] for (beat,) in beats] == [result.run_id]
     predictions = pd.read_parquet(tmp_path / "tables" / "predictions.parquet")
     assert predictions["prediction"].tolist() == model.predict(features).tolist()
     assert rows(server("dagster"), "SELECT status FROM runs") == [("SUCCESS",)]
+    with dg.DagsterInstance.get() as instance:
+        assert delete_run(instance, result.run_id) == 0, "no file is its own"
+    assert rows(server("dagster"), "SELECT count(*) FROM runs UNION ALL SELECT count(*) FROM event_logs") == [
+        (0,),
+        (0,),
+    ]
     assert rows(server("mlflow"), "SELECT name, version FROM model_versions") == [("m", 1)]
 
 

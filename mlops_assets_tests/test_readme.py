@@ -184,7 +184,7 @@ def test_instance_snippets_are_what_dagster_takes(text, tmp_path, monkeypatch):
     (tmp_path / "dagster.yaml").write_text(yaml.safe_dump(settings))
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
     with dg.DagsterInstance.get() as instance:
-        assert instance.run_monitoring_enabled
+        assert instance.run_monitoring_enabled == (storage is None)
 
 
 @pytest.mark.parametrize("text", [text for text in YAML if text.startswith("type:")])

@@ -3,10 +3,16 @@
 import argparse
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mlops_assets.commands.command import Command
 from mlops_assets.commands.options import add_model, add_module
+
+if TYPE_CHECKING:
+    from mlops_assets.models.registry import Registry
 
 _PASSWORD = "MLOPS_ASSETS_KEY_PASSWORD"
 
@@ -28,18 +34,20 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(chosen: argparse.Namespace) -> int:
-    from mlops_assets.code_location.model_resources import open_registry
+    from mlops_assets.commands.progress import show_progress
     from mlops_assets.models.model_uri import whole_number
     from mlops_assets.models.sign_version import sign_version
 
-    with open_registry(chosen.module) as registry:
+    password = _password(chosen.key)
+    with show_progress() as show, _open_registry(chosen.module) as registry:
+        show("signing the version")
         version = whole_number(chosen.version)
         signed = sign_version(
-            registry.address(),
+            registry,
             chosen.model,
             version,
             chosen.key,
-            password=_password(chosen.key),
+            password=password,
             certificate=chosen.certificate,
             chain=tuple(chosen.chain),
             overwrite=chosen.overwrite,
@@ -51,6 +59,20 @@ def _run(chosen: argparse.Namespace) -> int:
             "its files: materialize champion_model again"
         )
     return 0
+
+
+@contextmanager
+def _open_registry(module: str | None) -> Iterator["Registry"]:
+    """That of the project. Whoever answers for a model may have none: then the one that the environment names."""
+    from mlops_assets.code_location.find_location import find_code_locations
+    from mlops_assets.code_location.model_resources import open_registry
+    from mlops_assets.direct.registry import find_registry
+
+    if module is None and not find_code_locations(Path.cwd()):
+        yield find_registry()
+        return
+    with open_registry(module) as resource:
+        yield resource.address()
 
 
 def _password(key: Path) -> str | None:

@@ -8,13 +8,14 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from mlops_assets.naming import ModelNames
+from mlops_assets.resources.run_lock import PARTITION_TAG
+from mlops_assets.sensors.requests import RUN_KEY_TAG, SENSOR_TAG
 
 FINISHED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
 UNFINISHED = tuple(status for status in dg.DagsterRunStatus if status not in FINISHED)
 # Sensors that report and record runs, and Dagster's retries, have seen a run by then.
 LEAST_AGE = timedelta(hours=1)
 PAGE = 200
-SENSOR_TAG, RUN_KEY_TAG, PARTITION_TAG = "dagster/sensor_name", "dagster/run_key", "dagster/partition"
 BACKFILL_TAG = "dagster/backfill"
 # What Dagster calls a backfill that has not ended.
 GOING_ON = ("REQUESTED", "CANCELING", "FAILING")

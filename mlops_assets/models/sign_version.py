@@ -145,7 +145,7 @@ def sign_folder(
     except Exception as error:
         # OSError, ValueError, TypeError, UnsupportedAlgorithm, ...: of the file, of PEM, of the key.
         raise ConfigurationError(
-            f"The key or certificate cannot be used to sign ({describe_cause(error)})",
+            f"The key or certificate cannot be used to sign ({_describe(error)})",
             where=", ".join(str(path) for path in (private_key, certificate, *chain) if path is not None),
             fix="Give PEM files of an elliptic-curve key, made for example with: "
             "openssl ecparam -name prime256v1 -genkey -noout -out private.pem",
@@ -154,6 +154,13 @@ def sign_folder(
         signature = Path(scratch) / SIGNATURE_FILE
         config.sign(folder, signature)
         return signature.read_bytes()
+
+
+def _describe(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    # Of an RSA key, for example (model-signing 1.1.1, cryptography 46).
+    return "no elliptic-curve key" if isinstance(error, AttributeError) else describe_cause(error)
 
 
 def is_encrypted(private_key: Path) -> bool:

@@ -10,14 +10,14 @@ import binascii
 import hashlib
 import json
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from mlops_assets.errors import ConfigurationError, MissingExtraError, TrustError, describe_cause
+from mlops_assets.errors import ConfigurationError, MissingExtraError, TrustError, describe_cause, list_some
 from mlops_assets.models.digest import model_files
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ SIGN = "mlops-assets sign-model"
 _PEM = "-----BEGIN"
 # A bundle has about 200 bytes per file of the model.
 _LARGEST_SIGNATURE = 16 * 2**20
-_MOST_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -109,11 +108,11 @@ def check_signed(folder: Path, signed_by: SignedBy, where: str) -> None:
                 verifier.verify(folder, signature)
         except Exception as error:
             # A stranger may have written the bundle: JSON, base64, X.509 and OpenSSL each raise their own.
-            raise TrustError(_reason(error), where=where, fix=_resign()) from error
+            raise TrustError(_reason(error, folder), where=where, fix=_resign()) from error
     # A signer may leave files out, git's for example: what is not signed is not accepted beside what is.
     unsigned = sorted(names - _signed_names(signature))
     if unsigned:
-        raise TrustError(f"Files are not covered by the signature: {_listed(unsigned)}", where=where, fix=_resign())
+        raise TrustError(f"Files are not covered by the signature: {list_some(unsigned)}", where=where, fix=_resign())
 
 
 def _verifier(signed_by: SignedBy, pem: Path) -> "verifying.Config":
@@ -146,9 +145,32 @@ def _verifier(signed_by: SignedBy, pem: Path) -> "verifying.Config":
 
 def _signed_names(signature: Path) -> set[str]:
     """The files that a bundle lists; of one that was verified before."""
+    return set(_signed_digests(signature))
+
+
+def _signed_digests(signature: Path) -> dict[str, str]:
     bundle = json.loads(signature.read_bytes(), object_pairs_hook=_unique)
     statement = json.loads(base64.b64decode(bundle["dsseEnvelope"]["payload"]))
-    return {str(each["name"]) for each in statement["predicate"]["resources"]}
+    return {str(each["name"]): str(each.get("digest")) for each in statement["predicate"]["resources"]}
+
+
+def _differences(folder: Path) -> str:
+    """What became of the files since a bundle that was verified was made."""
+    signed = _signed_digests(folder / SIGNATURE_FILE)
+    files = {path.relative_to(folder).as_posix(): path for path in model_files(folder)}
+    files.pop(SIGNATURE_FILE, None)
+    changed = [name for name in sorted(files) if name in signed and _hash(files[name]) != signed[name]]
+    found = {
+        "changed": changed,
+        "added": sorted(set(files) - set(signed)),
+        "removed": sorted(set(signed) - set(files)),
+    }
+    return "; ".join(f"{what} {list_some(names)}" for what, names in found.items() if names)
+
+
+def _hash(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -158,12 +180,14 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return dict(pairs)
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, folder: Path) -> str:
     cause = describe_cause(error)
     said = cause.partition(": ")[2]
     if said.startswith("Signature mismatch"):
-        return f"The files are not those that were signed: {said.partition(': ')[2]}"
-    if type(error).__name__ == "InvalidSignature":  # of cryptography, which model-signing brings
+        return f"The files are not those that were signed: {_differences(folder) or said.partition(': ')[2]}"
+    if (
+        said.startswith("Key mismatch") or type(error).__name__ == "InvalidSignature"
+    ):  # of cryptography, which model-signing brings
         return f"{SIGNATURE_FILE} was not made with the key of `trust.signatures`, or was altered"
     if isinstance(error, json.JSONDecodeError | binascii.Error | KeyError | AttributeError | IndexError):
         return f"{SIGNATURE_FILE} is not a signature of OpenSSF Model Signing ({type(error).__name__})"
@@ -187,8 +211,3 @@ def _resign() -> str:
         "Find out who changed the version or its signature; if it was meant, have it signed again: "
         f"{SIGN} MODEL VERSION --key PRIVATE_KEY --overwrite"
     )
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = len(names) - _MOST_NAMED
-    return ", ".join(repr(name) for name in names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")

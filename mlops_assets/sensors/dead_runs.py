@@ -119,16 +119,20 @@ def _read_signs(
 ) -> tuple[Signs | None, str]:
     """What a run has shown, and all of it in one text; None for a run that is none of this package's."""
     records = instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.ENGINE_EVENT).records
-    lives, workers = list[Liveness](), set[int]()
+    lives, workers = list[Liveness](), dict[int, float]()
     for record in records:
         event = record.event_log_entry.dagster_event
         if event is None:
             continue
         metadata = event.engine_event_data.metadata
         if LIVENESS in metadata:
-            lives.append(Liveness.from_json(str(metadata[LIVENESS].value)))
+            try:
+                lives.append(Liveness.from_json(str(metadata[LIVENESS].value)))
+            except (ValueError, TypeError, KeyError):
+                # Of another release: what it means is not known here.
+                return None, ""
         elif event.step_key is None and (pid := str(metadata["pid"].value) if "pid" in metadata else "").isdigit():
-            workers.add(int(pid))
+            workers[int(pid)] = record.event_log_entry.timestamp
     planned = {*(run.asset_selection or ()), *(key.asset_key for key in run.asset_check_selection or ())}
     whole = MODEL_TAG in run.tags or (bool(planned) and owns(planned))
     if not lives and not whole:

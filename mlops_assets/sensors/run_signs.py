@@ -1,10 +1,10 @@
 """Is the process of a run gone? Decided from what the run has shown of itself; no dagster here."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from mlops_assets.process_identity import ProcessIdentity, Trace, look_for, own_identity
+from mlops_assets.process_identity import ProcessIdentity, Trace, existed_at, look_for, own_identity
 from mlops_assets.resources.liveness import SECONDS_BETWEEN_BEATS, Liveness
 from mlops_assets.storage.locks import is_held
 
@@ -59,13 +59,13 @@ class Signs:
     lives
         Of each process that executes or has executed steps.
     workers
-        Numbers of the processes that Dagster's own events name as the run's.
+        Numbers of the processes that Dagster's own events name as the run's, and the times of these events.
     whole
         All that the run does are steps of this package's: none of them keeps quiet for long.
     """
 
     lives: Sequence[Liveness]
-    workers: Collection[int]
+    workers: Mapping[int, float]
     whole: bool
 
 
@@ -89,6 +89,9 @@ def find(signs: Signs) -> Finding:
     still writes.
     """
     if not signs.lives:
+        if any(existed_at(pid, time) for pid, time in signs.workers.items()):
+            # A run of a release that showed nothing, or whose imports take long.
+            return Finding(False, None, "a process exists that Dagster may have started for it")
         reason = "no process has shown that it executes the run"
         return Finding(False, SECONDS_WITHOUT_SIGN if signs.whole else None, reason, may_wait=True)
     traces = {life: trace_life(life) for life in signs.lives}

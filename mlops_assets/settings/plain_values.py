@@ -11,6 +11,8 @@ GREATEST, LONGEST_TEXT = 2**63 - 1, 10_000
 """Of the numbers and of the texts in settings, filters and queries left out."""
 # Written over several lines, or made of characters that are no text.
 _FREE = frozenset({"query", "where", "delimiter", "output"})
+# Paths, or the text of a PEM file, which has lines.
+_PEM = frozenset({"key", "certificate"})
 # The registry's own names, which MLflow takes whatever they are made of.
 _GIVEN = frozenset({"model"})
 _NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
@@ -64,9 +66,10 @@ def _mistake(key: str, value: object, field: FieldInfo) -> str | None:
 
 
 def _mistake_in_text(key: str, text: str) -> str | None:
-    if key not in _GIVEN and (_NO_TEXT.search(text) or (key not in _FREE and _NO_LINE.search(text))):
+    is_free = key in _FREE or (key in _PEM and text.lstrip().startswith("-----BEGIN"))
+    if key not in _GIVEN and (_NO_TEXT.search(text) or (not is_free and _NO_LINE.search(text))):
         return "should be text without control characters and line breaks"
-    if key not in _FREE and len(text) > LONGEST_TEXT:
+    if not is_free and len(text) > LONGEST_TEXT:
         return f"has {len(text)} characters, and {LONGEST_TEXT} is the most"
     if key == "KIND" and not _KIND.fullmatch(text):
         return "should be a name such as Name, or your own class as module.Class"

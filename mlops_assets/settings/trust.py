@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import Field, model_validator
@@ -20,14 +21,14 @@ class SignedBySettings(SettingsGroup):
 
     key: str | None = Field(
         default=None,
-        description="The public key that signs: the path of a PEM file, or its text. An elliptic curve: P-256, "
-        "P-384 or P-521.",
+        description="The public key that signs: the path of a PEM file, relative to the project's folder, or "
+        "its text. An elliptic curve: P-256, P-384 or P-521.",
         examples=["keys/models.pub.pem"],
     )
     certificate: str | None = Field(
         default=None,
-        description="The certificates below which a signer's certificate must be issued: the path of a PEM file, or "
-        "its text. Every signer that they certify is accepted.",
+        description="The certificates below which a signer's certificate must be issued: the path of a PEM file, "
+        "relative to the project's folder, or its text. Every signer that they certify is accepted.",
         examples=["keys/model_signers_ca.pem"],
     )
 
@@ -39,11 +40,19 @@ class SignedBySettings(SettingsGroup):
             raise ValueError("trust.signatures: the path is empty")
         return self
 
+    def below(self, root: Path) -> "SignedBySettings":
+        """The same, with a relative path that starts at `root`, whatever the working directory is."""
+        return SignedBySettings(key=_join(root, self.key), certificate=_join(root, self.certificate))
+
     def signed_by(self) -> "SignedBy":
         """The value that these settings describe."""
         from mlops_assets.models.signed_files import SignedBy
 
         return SignedBy("key", self.key) if self.key is not None else SignedBy("certificate", self.certificate or "")
+
+
+def _join(root: Path, pem: str | None) -> str | None:
+    return pem if pem is None or "-----BEGIN" in pem else str(root / Path(pem).expanduser())
 
 
 class TrustSettings(SettingsGroup):
@@ -113,6 +122,12 @@ class TrustSettings(SettingsGroup):
             except RegistryError as error:
                 raise ValueError(f"trust.allowed_sources: {error.what}") from error
         return self
+
+    def below(self, root: Path) -> "TrustSettings":
+        """The same, with relative paths that start at `root`."""
+        if self.signatures is None:
+            return self
+        return self.model_copy(update={"signatures": self.signatures.below(root)})
 
     def policy(self) -> "TrustPolicy":
         """The policy that these settings describe."""

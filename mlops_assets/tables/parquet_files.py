@@ -1,7 +1,7 @@
 """Parquet as input."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 
 import pyarrow as pa
@@ -78,10 +78,20 @@ class ParquetFiles(FileFormat):
             stream.seek(0)
 
     def is_without_rows(self, file: Location, /) -> bool:
-        with translate_read_errors(file), file.filesystem.open_input_file(file.path) as stream:
-            return bool(self._open(stream, file).metadata.num_rows == 0)
+        return self.count_rows(file) == 0
 
-    def batches(self, file: Location, schema: pa.Schema, columns: Sequence[str], /) -> Iterator[pa.RecordBatch]:
+    def count_rows(self, file: Location, /) -> int:
+        with translate_read_errors(file), file.filesystem.open_input_file(file.path) as stream:
+            return int(self._open(stream, file).metadata.num_rows)
+
+    def batches(
+        self,
+        file: Location,
+        schema: pa.Schema,
+        columns: Sequence[str],
+        _watch: Callable[[pa.NativeFile], None] = lambda _stream: None,
+        /,
+    ) -> Iterator[pa.RecordBatch]:
         with translate_read_errors(file), file.filesystem.open_input_file(file.path) as stream:
             parquet = self._open(stream, file, _unit_of(schema))
             names_in_file = set(parquet.schema_arrow.names)

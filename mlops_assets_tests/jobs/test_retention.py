@@ -100,6 +100,7 @@ def test_what_is_shown_used_or_counted_from_is_kept(home):
     shown = home.run(FAILURE, asset="predictions")
     partitions = [home.run(FAILURE, asset="input_samples", partition=day) for day in ("1", "1", "2", "3")]
     highest = home.run(FAILURE, tags=tags | {"dagster/run_key": "m@Champion:12:v9"})
+    again = home.run(FAILURE, tags=tags | {"dagster/run_key": "m@Champion:12:v9:again2"})
     lower = home.run(FAILURE, tags=tags | {"dagster/run_key": "m@Champion:9:v8"})
     versions = [
         home.run(FAILURE, job="m_validation_job", tags={"dagster/sensor_name": "n", "dagster/run_key": f"m/v{each}:17"})
@@ -112,7 +113,7 @@ def test_what_is_shown_used_or_counted_from_is_kept(home):
     newest = [home.run(FAILURE) for _ in range(2)]
     home.run(FAILURE, asset="input_samples", partition="3")
     done = home.clean()
-    assert home.kept(succeeded, shown, highest, repeated, others) == [True] * 5
+    assert home.kept(succeeded, shown, highest, again, repeated, others) == [True] * 6
     assert home.kept(*partitions) == [False, True, True, False]
     assert home.kept(*versions) == [True, False, True, True], "the highest, and the two newest of the job"
     assert home.kept(lower, old, newest[0]) == [False, False, False]

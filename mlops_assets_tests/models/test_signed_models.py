@@ -1,6 +1,7 @@
 """`trust.signatures`: a version loads only with exactly the files that a trusted key has signed."""
 
 import datetime
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from mlops_assets.models.model_source import ModelSource
 from mlops_assets.models.sign_version import sign_folder, sign_version
 from mlops_assets.models.signed_files import SIGNATURE_FILE, SignedBy, check_signed
 from mlops_assets.models.trust import TrustPolicy
+from mlops_assets.settings.trust import TrustSettings
 
 WHERE = "models:/churn/1"
 
@@ -115,11 +117,22 @@ def swap(folder: Path) -> None:
     second.write_bytes(one)
 
 
-@pytest.mark.parametrize("alter", [change, add, add_for_git, remove, rename, swap], ids=lambda alter: alter.__name__)
+CHANGES = {
+    change: "changed 'requirements.txt'",
+    add: "added 'code.py'",
+    add_for_git: r"added '\.git/model\.skops'|not covered by the signature: '\.git/model\.skops'",
+    remove: "removed 'requirements.txt'",
+    rename: "added 'other.txt'; removed 'requirements.txt'",
+    swap: "changed 'conda.yaml', 'requirements.txt'",
+}
+
+
+@pytest.mark.parametrize("alter", CHANGES, ids=lambda alter: alter.__name__)
 def test_any_change_since_then_is_refused(signed, key, alter):
     alter(signed)
     with pytest.raises(TrustError, match=r"not those that were signed|not covered by the signature") as refused:
         check_signed(signed, public(key), WHERE)
+    assert re.search(CHANGES[alter], str(refused.value))
     assert WHERE in str(refused.value)
     assert "sign-model" in str(refused.value)
 
@@ -298,6 +311,25 @@ def test_a_key_that_is_exchanged_at_the_same_path_counts_at_once(version, asked,
     write_key(tmp_path, key.name)
     with pytest.raises(TrustError, match=r"model\.sig was not"):
         source.load(pinned)
+
+
+def test_the_key_is_found_from_the_projects_folder_wherever_the_process_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path.parent)
+    (tmp_path / "keys").mkdir()
+    key = write_key(tmp_path / "keys", "models.pem")
+    settings = TrustSettings(signatures={"key": "keys/models.pem.pub"})
+    assert settings.below(tmp_path).policy().signed_by == public(key)
+    text = Path(f"{key}.pub").read_text()
+    assert TrustSettings(signatures={"key": text}).below(tmp_path).policy().signed_by == SignedBy("key", text)
+
+
+def test_the_command_needs_no_project(version, registry, key, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", registry.uri)
+    monkeypatch.delenv("MLFLOW_REGISTRY_URI", raising=False)
+    monkeypatch.chdir(tmp_path)
+    assert main(["sign-model", "churn", "1", "--key", str(key)]) == 0
+    assert "Signed churn version 1" in capsys.readouterr().out
+    check_signed(version, public(key), WHERE)
 
 
 @pytest.mark.slow

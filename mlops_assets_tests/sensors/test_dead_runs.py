@@ -13,9 +13,10 @@ from pathlib import Path
 import dagster as dg
 import pytest
 from dagster._core.events import EngineEventData
+from dagster._core.test_utils import create_run_for_test
 
 from mlops_assets.component import build_model_definitions
-from mlops_assets.process_identity import own_identity
+from mlops_assets.process_identity import existed_at, own_identity
 from mlops_assets.resources.liveness import FOLDER, LIVENESS, Liveness
 from mlops_assets.sensors import dead_runs
 from mlops_assets.sensors.run_signs import SECONDS_OF_GRACE, SECONDS_WITHOUT_SIGN, write_silences
@@ -65,6 +66,12 @@ class Watch:
         child = int(process.stdout.readline())
         self.lead(run, process.pid)
         return process, child
+
+    def end_process(self, run: str) -> None:
+        """As if a process of this machine had executed the run, and ended: its number is another's now."""
+        mine = own_identity()
+        self.show(run, replace(somewhere(run), process=replace(mine, started="1")))
+        self.lead(run, mine.pid)
 
     def lead(self, run: str, pid: int) -> None:
         """What Dagster reports of a run's process."""
@@ -157,9 +164,7 @@ def test_a_forked_child_that_holds_the_lock_does_not_keep_a_dead_run_alive(watch
 
 def test_a_canceled_run_whose_process_is_gone_ends_as_canceled(watch):
     run = watch.create_run()
-    process, _ = watch.start_process(run)
-    process.kill()
-    process.wait(LONGEST_SECONDS)
+    watch.end_process(run)
     watch.instance.report_run_canceling(watch.instance.get_run_by_id(run))
     watch.look(2)
     assert watch.status(run) == CANCELED
@@ -167,19 +172,14 @@ def test_a_canceled_run_whose_process_is_gone_ends_as_canceled(watch):
 
 def test_a_number_that_was_given_to_another_process_is_not_the_run(watch):
     run = watch.create_run()
-    mine = own_identity()
-    life = replace(somewhere(run), process=replace(mine, started="1"))
-    watch.show(run, life)
-    watch.lead(run, mine.pid)
+    watch.end_process(run)
     watch.look(2)
     assert watch.status(run) == FAILURE
 
 
 def test_a_run_that_ends_between_two_looks_keeps_its_own_result(watch, monkeypatch):
     run = watch.create_run()
-    process, _ = watch.start_process(run)
-    process.kill()
-    process.wait(LONGEST_SECONDS)
+    watch.end_process(run)
     watch.look()
     find = dead_runs.find
 
@@ -198,7 +198,7 @@ def test_elsewhere_a_run_lives_as_long_as_its_heartbeat_does(watch):
     life = somewhere(run)
     watch.show(run, life)
     watch.lead(run, life.process.pid)
-    for _ in range(100):
+    for _ in range(int(BOUND / 20) + 5):
         watch.beat(run, life)
         watch.look()
     watch.look(int(BOUND / 20) - 2)
@@ -277,6 +277,31 @@ def test_a_run_that_died_before_it_showed_life_is_dead_after_a_while(watch, stat
     assert watch.status(run) == status
     watch.look(4)
     assert watch.status(run) == FAILURE
+
+
+def test_a_run_that_shows_no_life_lives_while_the_process_exists_that_dagster_started_for_it(watch):
+    """As of a release that showed none, or while it imports."""
+    run = watch.create_run()
+    watch.lead(run, os.getpid())
+    watch.look(10, seconds=SECONDS_WITHOUT_SIGN)
+    assert watch.status(run) == STARTED
+    assert not existed_at(os.getpid(), 0.0), "the number was another process's then"
+
+
+@pytest.mark.parametrize(("keys", "status"), [(["m/predictions"], FAILURE), (["m/predictions", "other"], STARTED)])
+def test_of_runs_without_a_job_those_are_watched_that_are_about_this_packages_assets(watch, keys, status):
+    selection = frozenset(map(dg.AssetKey.from_user_string, keys))
+    run = create_run_for_test(watch.instance, "__ASSET_JOB", status=STARTED, asset_selection=selection).run_id
+    watch.look(6, seconds=SECONDS_WITHOUT_SIGN)
+    assert watch.status(run) == status
+
+
+def test_what_another_release_shows_of_a_run_is_no_proof_of_its_death(watch):
+    run = watch.create_run()
+    event = EngineEventData({LIVENESS: dg.MetadataValue.text('{"folder": null, "more": 1}')})
+    watch.instance.report_engine_event("A process", watch.instance.get_run_by_id(run), event)
+    watch.look(6, seconds=SECONDS_WITHOUT_SIGN)
+    assert watch.status(run) == STARTED
 
 
 def test_other_peoples_runs_are_left_alone(watch):
