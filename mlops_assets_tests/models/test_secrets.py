@@ -156,5 +156,6 @@ def test_json_of_a_reference_is_all_there_is(registry, run, saved, iris):
     done = run(iris[0], job="inference")
     stored = json.loads((done.tables / "champion_model.json").read_text())
     assert set(stored) == {
-        *("name", "version", "alias", "digest", "flavors", "run_id", "model_id", "source", "location", "tags")
+        *("name", "version", "alias", "digest", "flavors", "run_id", "model_id", "source", "location", "tags"),
+        "registered",
     }
