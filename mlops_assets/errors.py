@@ -4,6 +4,7 @@ One base class, so that a caller can tell this package's verdicts from defects. 
 only names, types, positions and row keys.
 """
 
+import json
 import re
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
@@ -220,7 +221,9 @@ def _shared_start(one: str, other: str) -> int:
 
 
 # A name is compared with every known one; of hundreds that are wrong, the first show what is the matter.
-_MOST_SUGGESTIONS, _MOST_LISTED = 20, 50
+_MOST_SUGGESTIONS, _MOST_LISTED, _MOST_IN_YAML = 20, 50, 20
+# What YAML does not read as anything but text: words that mean a truth value or nothing are quoted.
+_PLAIN_NAME = re.compile(r"(?!(?i:y|n|yes|no|on|off|true|false|null|nan|inf)\Z)[^\W\d][\w.]{0,199}")
 
 
 def suggest_names(unknown: Sequence[str], known: Sequence[str]) -> list[str]:
@@ -238,6 +241,23 @@ def list_some(names: Sequence[str]) -> str:
     """Names as they are quoted: all of some tens, the first of many and how many more there are."""
     more = len(names) - _MOST_LISTED
     return ", ".join(map(repr, names[:_MOST_LISTED])) + (f" and {more} more" if more > 0 else "")
+
+
+def list_for_yaml(names: Iterable[object]) -> str:
+    """Names that somebody else chose, as items of a YAML list on one line: all of a few, else the first ones and dots.
+
+    Examples
+    --------
+    >>> print(list_for_yaml(["age", "pkg.Type", "a, b"]))
+    age, pkg.Type, "a, b"
+    """
+    texts = [str(name) for name in names]
+    shown = [text if _PLAIN_NAME.fullmatch(text) else _quote(text[:200]) for text in texts[:_MOST_IN_YAML]]
+    return ", ".join([*shown, *(["..."] if len(texts) > _MOST_IN_YAML else [])])
+
+
+def _quote(text: str) -> str:
+    return json.dumps(text, ensure_ascii=not text.isprintable())
 
 
 class RecordedError(Protocol):

@@ -12,6 +12,7 @@ import pyarrow.dataset as ds
 from mlops_assets.arrow.batching import BATCH_ROWS, split_batches
 from mlops_assets.arrow.plain_types import plain_batch, plain_schema
 from mlops_assets.errors import TableError, list_some, list_with_suggestions
+from mlops_assets.progress.report import track
 from mlops_assets.signatures.contract.delimiters import delimiter_advice
 
 ROW_NUMBER = "row_number"
@@ -92,6 +93,8 @@ def key_rows(
     text_columns: frozenset[str] = frozenset(),
     lazy: Callable[[pa.Schema], ds.Dataset] | None = None,
     parts: Callable[[], tuple[int, ...]] | None = None,
+    count: Callable[[], int | None] | None = None,
+    share: Callable[[], float | None] | None = None,
 ) -> InputTable:
     """An `InputTable` over rows that a callback reads.
 
@@ -107,6 +110,10 @@ def key_rows(
         What to hand on beside the key; None is everything.
     limit
         At most so many rows, from the start.
+    count
+        The number of rows by the table's own bookkeeping; None where that does not say.
+    share
+        The part of the table that `batches` has read the last time, from 0 to 1.
 
     Raises
     ------
@@ -144,19 +151,25 @@ def key_rows(
         fields = [pa.field(ROW_NUMBER, pa.int64(), nullable=False), *fields]
     result = pa.schema(fields)
 
+    def expected() -> int | None:
+        rows = None if count is None else count()
+        return rows if rows is None or limit is None else min(rows, limit)
+
     def opened() -> Iterator[pa.RecordBatch]:
-        position = 0
-        for batch in split_batches(batches(stored), BATCH_ROWS):
-            if limit is not None and position >= limit:
-                return
-            taken = batch if limit is None else batch.slice(0, limit - position)
-            arrays = plain_batch(taken.select(stored), plain).columns
-            if generated:
-                arrays = [pa.array(np.arange(position, position + taken.num_rows, dtype=np.int64)), *arrays]
-            keyed_batch = pa.RecordBatch.from_arrays(arrays, schema=result)
-            _refuse_null_keys(keyed_batch, key, position, uri)
-            position += taken.num_rows
-            yield keyed_batch
+        with track("reading the inputs", expected, share=share) as stage:
+            position = 0
+            for batch in split_batches(batches(stored), BATCH_ROWS):
+                if limit is not None and position >= limit:
+                    return
+                taken = batch if limit is None else batch.slice(0, limit - position)
+                arrays = plain_batch(taken.select(stored), plain).columns
+                if generated:
+                    arrays = [pa.array(np.arange(position, position + taken.num_rows, dtype=np.int64)), *arrays]
+                keyed_batch = pa.RecordBatch.from_arrays(arrays, schema=result)
+                _refuse_null_keys(keyed_batch, key, position, uri)
+                position += taken.num_rows
+                yield keyed_batch
+                stage.advance(taken.num_rows)
 
     as_stored = not generated and limit is None and stored == selected and plain.types == _types_of(schema, stored)
     return InputTable(result, key, text_columns & set(selected), uri, opened, lazy if as_stored else None, parts)

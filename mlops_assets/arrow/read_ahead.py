@@ -3,6 +3,7 @@
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
+from contextvars import copy_context
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -15,7 +16,6 @@ class _BackgroundReader(Generic[Item]):
         self._changed = threading.Condition()
         self._ended = self._closed = False
         self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._read, name="ahead", daemon=True)
 
     def _read(self) -> None:
         iterator = iter(self._items)
@@ -41,7 +41,9 @@ class _BackgroundReader(Generic[Item]):
                     self._changed.notify_all()
 
     def __iter__(self) -> Iterator[Item]:
-        self._thread.start()
+        # In the context of whoever reads: what is tracked in the thread is reported to the same listener.
+        thread = threading.Thread(target=copy_context().run, args=(self._read,), name="ahead", daemon=True)
+        thread.start()
         try:
             while True:
                 with self._changed:
@@ -59,7 +61,7 @@ class _BackgroundReader(Generic[Item]):
                 self._closed = True
                 self._ready.clear()
                 self._changed.notify_all()
-            self._thread.join()
+            thread.join()
 
 
 def read_ahead(items: Iterable[Item], depth: int = 2) -> Iterator[Item]:

@@ -5,7 +5,7 @@ import secrets
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -100,7 +100,9 @@ def scratch_folder(root: Path) -> Iterator[Path]:
         with hold(folder / _LOCK):
             yield folder
     finally:
-        shutil.rmtree(folder)
+        # Whoever cleans up the disk may have been faster.
+        with suppress(FileNotFoundError):
+            shutil.rmtree(folder)
 
 
 def _sweep(root: Path) -> None:

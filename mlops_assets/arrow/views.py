@@ -10,6 +10,7 @@ import pyarrow.dataset as ds
 
 from mlops_assets.arrow.batching import BATCH_ROWS, first_rows
 from mlops_assets.errors import TableError
+from mlops_assets.progress.report import track
 
 
 def as_type(dataset: ds.Dataset, annotation: object) -> Any:
@@ -21,13 +22,18 @@ def as_type(dataset: ds.Dataset, annotation: object) -> Any:
     """
     annotation = _unwrap(annotation)
     if annotation is pa.Table:
-        return dataset.to_table()
+        return _read_whole(dataset)
     if annotation is pa.RecordBatchReader:
         return dataset.scanner(batch_size=BATCH_ROWS, batch_readahead=2, fragment_readahead=1).to_reader()
     if _is_pandas_dataframe(annotation):
         # Without its metadata: a stored pandas index would otherwise take the row key out of the columns.
-        return dataset.to_table().to_pandas(ignore_metadata=True)
+        return _read_whole(dataset).to_pandas(ignore_metadata=True)
     return dataset
+
+
+def _read_whole(dataset: ds.Dataset) -> pa.Table:
+    with track("reading a table into memory", unit=""):
+        return dataset.to_table()
 
 
 def rows_of(
@@ -41,11 +47,16 @@ def rows_of(
     names = None if columns is None else list(columns)
     # Who asks for small batches wants the first of them: what is read ahead is decoded for nothing.
     ahead = {"batch_readahead": 2 if batch_rows == BATCH_ROWS else 0, "fragment_readahead": 1}
-    for fragment in dataset.get_fragments():
-        pieces = fragment.split_by_row_group() if isinstance(fragment, ds.ParquetFileFragment) else [fragment]
-        for piece in pieces:
-            scanner = piece.scanner(schema=dataset.schema, columns=names, batch_size=batch_rows, **ahead)
-            yield from (batch for batch in scanner.to_batches() if batch.num_rows)
+    # Whoever works on the rows says so itself; what only looks at them, such as a check, is heard of by this.
+    with track("reading rows", lambda: int(dataset.count_rows()), behind=True) as stage:
+        for fragment in dataset.get_fragments():
+            pieces = fragment.split_by_row_group() if isinstance(fragment, ds.ParquetFileFragment) else [fragment]
+            for piece in pieces:
+                scanner = piece.scanner(schema=dataset.schema, columns=names, batch_size=batch_rows, **ahead)
+                for batch in scanner.to_batches():
+                    if batch.num_rows:
+                        yield batch
+                        stage.advance(batch.num_rows)
 
 
 def first_of(dataset: ds.Dataset, count: int) -> pa.Table:

@@ -5,6 +5,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
+from mlops_assets.io_managers.progress import report_progress
 from mlops_assets.journal.entry import COLUMNS
 from mlops_assets.journal.journal import Journal
 from mlops_assets.metadata import DIGEST_SHOWN, REGISTERED, pinned_model, table_metadata
@@ -50,6 +51,7 @@ def champion_model_asset(
         code_version="1",
     )
     @redact_errors
+    @report_progress(names.key(CHAMPION_MODEL))
     def champion_model(
         context: dg.AssetExecutionContext, config: ChampionConfig
     ) -> dg.MaterializeResult[ModelReference]:

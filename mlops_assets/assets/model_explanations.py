@@ -17,6 +17,7 @@ from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.explain.ledger.stored import StoredLedger
 from mlops_assets.explain.spaces import SPACES
 from mlops_assets.io_managers.documents import report_version
+from mlops_assets.io_managers.progress import report_progress
 from mlops_assets.metadata import (
     ALLOW_MISSING,
     SPACE,
@@ -126,6 +127,7 @@ def model_explanations_assets(
             **common,
         )
         @redact_errors
+        @report_progress(names.key(MODEL_EXPLANATIONS))
         def model_explanations(
             context: dg.AssetExecutionContext,
             sample_explanations: ds.Dataset,
@@ -146,6 +148,7 @@ def model_explanations_assets(
         **common,
     )
     @redact_errors
+    @report_progress(names.key(MODEL_EXPLANATIONS))
     def model_explanations_of_partitions(
         context: dg.AssetExecutionContext,
         champion_model: ModelReference,

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from mlops_assets.arrow.provenance import with_provenance
 from mlops_assets.assets.engine_and_store import EngineAndStore
+from mlops_assets.io_managers.progress import report_progress
 from mlops_assets.metadata import (
     EXACT_STATISTICS,
     MOST_NAME,
@@ -85,6 +86,7 @@ def predictions_asset(
         code_version=CODE_VERSION,
     )
     @redact_errors
+    @report_progress(names.key(PREDICTIONS))
     def predictions(
         context: dg.AssetExecutionContext,
         config: PredictConfig,

@@ -12,11 +12,11 @@ from pydantic import Field
 
 from mlops_assets.arrow.provenance import Provenance, with_provenance
 from mlops_assets.assets.engine_and_store import EngineAndStore
-from mlops_assets.assets.progress import with_progress
 from mlops_assets.explain.columns import interaction_column, shap_column
 from mlops_assets.explain.ledger.explain_table import CODE_VERSION, explain_table
 from mlops_assets.explain.ledger.selection import Selection
 from mlops_assets.explain.spaces import SPACES
+from mlops_assets.io_managers.progress import report_progress
 from mlops_assets.metadata import lineage_metadata, list_names, pinned_model, work_metadata
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.naming import (
@@ -117,6 +117,7 @@ def sample_explanations_assets(
         partitions_def=partitions,
     )
     @redact_errors
+    @report_progress(names.key(SAMPLE_EXPLANATIONS))
     def sample_explanations(
         context: dg.AssetExecutionContext,
         config: ExplainRunConfig,
@@ -144,8 +145,7 @@ def sample_explanations_assets(
             yield _background(names, explainer.background, explainer.background_digest, provenance)
 
         def ledger() -> Iterator[pa.RecordBatch]:
-            whole = explained.rows * len(explainer.outputs)
-            yield from with_progress(explained.batches(), context.log, "explained", whole)
+            yield from explained.batches()
             context.add_asset_metadata(
                 work_metadata(explained.run.tally.as_metadata()), asset_key=names.key(SAMPLE_EXPLANATIONS)
             )

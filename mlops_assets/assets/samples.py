@@ -17,6 +17,7 @@ from mlops_assets.engines.engine import PARTS
 from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.io_managers.champion import ChampionIOManager
 from mlops_assets.io_managers.inputs import list_files
+from mlops_assets.io_managers.progress import report_progress
 from mlops_assets.metadata import INPUTS_LISTING, list_names, table_metadata
 from mlops_assets.models.missing_values import MissingProposal, propose_where_known
 from mlops_assets.naming import CHAMPION_MODEL, INPUT_SAMPLES, MODEL_SIGNATURE, REJECTED_SAMPLES, ModelNames
@@ -83,6 +84,7 @@ def sample_assets(
         },
     )
     @redact_errors
+    @report_progress(names.key(INPUT_SAMPLES))
     def samples(
         context: dg.AssetExecutionContext, config: SamplesConfig, model_signature: str, inputs: Any
     ) -> Iterator[dg.MaterializeResult[pa.RecordBatchReader]]:

@@ -12,6 +12,7 @@ from mlops_assets.assets.streams import input_table
 from mlops_assets.errors import SignatureError, TableError
 from mlops_assets.io_managers.champion import ChampionIOManager
 from mlops_assets.io_managers.inputs import InputsReader
+from mlops_assets.io_managers.progress import report_progress
 from mlops_assets.io_managers.run_partition import run_partition
 from mlops_assets.metadata import list_names, table_metadata
 from mlops_assets.models.answers import answer_to_sign
@@ -50,6 +51,7 @@ def model_signature_asset(
         code_version="1",
     )
     @redact_errors
+    @report_progress(names.key(MODEL_SIGNATURE))
     def model_signature(context: dg.AssetExecutionContext, champion_model: ModelReference) -> dg.MaterializeResult[str]:
         """The columns and types that the champion takes and returns: the contract on the data.
 

@@ -16,6 +16,7 @@ from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.explain.ledger.residuals import judge_residuals
 from mlops_assets.explain.ledger.stored import StoredLedger
 from mlops_assets.explain.spaces import SPACES
+from mlops_assets.io_managers.progress import report_progress
 from mlops_assets.io_managers.run_partition import of_the_run
 from mlops_assets.metadata import quote_markdown, table_metadata
 from mlops_assets.naming import PREDICTIONS, SAMPLE_EXPLANATIONS, ModelNames
@@ -63,6 +64,7 @@ def explanation_checks(names: ModelNames, explain: ExplainSettings) -> dg.AssetC
         required_resource_keys={names.run_lock},
     )
     @redact_errors
+    @report_progress()
     @end_with_reasons
     def explanations_are_sound(
         _context: dg.AssetCheckExecutionContext, sample_explanations: ds.Dataset, predictions: ds.Dataset

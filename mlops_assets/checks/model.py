@@ -7,6 +7,7 @@ import dagster as dg
 from mlops_assets.checks.failures import end_with_reasons
 from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.io_managers.champion import ChampionIOManager
+from mlops_assets.io_managers.progress import report_progress
 from mlops_assets.metadata import pinned_model, quote_markdown, shorten_text
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.signature_of_version import signature_in_folder
@@ -41,6 +42,7 @@ def champion_checks(names: ModelNames) -> dg.AssetChecksDefinition:
         required_resource_keys={REGISTRY, names.champion_store, names.run_lock},
     )
     @redact_errors
+    @report_progress()
     @end_with_reasons
     def champion_is_usable(
         context: dg.AssetCheckExecutionContext, champion_model: ModelReference

@@ -14,6 +14,7 @@ from mlops_assets.explain.compare.changes import ExplanationDiff
 from mlops_assets.explain.compare.two_versions import ExplainedVersion, compare_explanations
 from mlops_assets.explain.explainers.sampling import Reservoir
 from mlops_assets.io_managers.champion import ChampionIOManager
+from mlops_assets.io_managers.progress import report_progress
 from mlops_assets.io_managers.run_partition import of_the_run
 from mlops_assets.journal.journal import Journal, champion_versions
 from mlops_assets.metadata import quote_markdown, table_metadata
@@ -50,6 +51,7 @@ def model_explanations_checks(names: ModelNames, explain: ExplainSettings) -> dg
         "features (nDCG, 1 is equal). If it fails: read the table of changes. A warning.",
     )
     @redact_errors
+    @report_progress()
     def like_the_previous_champion(
         context: dg.AssetCheckExecutionContext, champion_model: LoadedModel, input_samples: ds.Dataset
     ) -> dg.AssetCheckResult:

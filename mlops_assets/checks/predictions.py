@@ -10,6 +10,7 @@ import pyarrow.dataset as ds
 from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.arrow.views import rows_of
 from mlops_assets.checks.failures import TOGETHER_AGAIN, end_with_reasons
+from mlops_assets.io_managers.progress import report_progress
 from mlops_assets.io_managers.run_partition import of_the_run
 from mlops_assets.metadata import quote_markdown, strip_markup, table_metadata
 from mlops_assets.naming import INPUT_SAMPLES, MODEL_SIGNATURE, PREDICTIONS, ModelNames
@@ -64,6 +65,7 @@ def prediction_checks(names: ModelNames) -> dg.AssetChecksDefinition:
         required_resource_keys={names.run_lock},
     )
     @redact_errors
+    @report_progress()
     @end_with_reasons
     def predictions_are_sound(
         _context: dg.AssetCheckExecutionContext,

@@ -12,6 +12,7 @@ from mlops_assets.arrow.unique_keys import check_unique
 from mlops_assets.arrow.views import rows_of
 from mlops_assets.checks.failures import TOGETHER_AGAIN, end_with_reasons
 from mlops_assets.errors import TableError
+from mlops_assets.io_managers.progress import report_progress
 from mlops_assets.io_managers.run_partition import of_the_run
 from mlops_assets.metadata import quote_markdown, strip_markup
 from mlops_assets.naming import INPUT_SAMPLES, REJECTED_SAMPLES, ModelNames
@@ -50,6 +51,7 @@ def sample_checks(names: ModelNames, root: Path) -> dg.AssetChecksDefinition:
         required_resource_keys={names.run_lock},
     )
     @redact_errors
+    @report_progress()
     @end_with_reasons
     def samples_are_usable(
         _context: dg.AssetCheckExecutionContext, input_samples: ds.Dataset
@@ -108,6 +110,7 @@ def rejection_checks(names: ModelNames) -> dg.AssetChecksDefinition:
         required_resource_keys={names.run_lock},
     )
     @redact_errors
+    @report_progress()
     @end_with_reasons
     def nothing_lost(
         _context: dg.AssetCheckExecutionContext, rejected_samples: ds.Dataset, input_samples: ds.Dataset

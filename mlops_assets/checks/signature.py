@@ -7,6 +7,7 @@ import dagster as dg
 
 from mlops_assets.checks.failures import end_with_reasons
 from mlops_assets.errors import ArtifactsMissingError, VersionNotFoundError
+from mlops_assets.io_managers.progress import report_progress
 from mlops_assets.journal.journal import Journal, champion_versions
 from mlops_assets.metadata import (
     DIFFERENCE_COLUMNS,
@@ -42,6 +43,7 @@ def signature_checks(names: ModelNames, contract: ContractSettings) -> dg.AssetC
         "contract.compatibility.",
     )
     @redact_errors
+    @report_progress()
     @end_with_reasons
     def compatible(
         context: dg.AssetCheckExecutionContext, model_signature: str, champion_model: ModelReference

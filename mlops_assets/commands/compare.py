@@ -16,9 +16,11 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _run(chosen: argparse.Namespace) -> int:
     from mlops_assets.code_location.model_resources import open_registry
+    from mlops_assets.commands.progress import show_progress
     from mlops_assets.models.signature_of_version import compare_versions
 
-    with open_registry(chosen.module) as registry:
+    with show_progress() as show, open_registry(chosen.module) as registry:
+        show("reading the signatures")
         name, verdict = compare_versions(registry.address(), chosen.model, chosen.old, chosen.new, chosen.mode)
     print(verdict.report(name), end="")
     return 0 if verdict.compatible else 1

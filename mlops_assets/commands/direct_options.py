@@ -2,14 +2,12 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, cast
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from mlops_assets.direct.results import DirectResult
     from mlops_assets.direct.settings import DirectSettings
 
@@ -76,12 +74,10 @@ def write_result(
     open_result: "Callable[[DirectSettings], AbstractContextManager[DirectResult]]",
 ) -> int:
     """Make the result, write it, and say what was done; refused rows are counted on stderr."""
-    from mlops_assets.commands.progress import show_rows, show_steps
+    from mlops_assets.commands.progress import show_progress
 
-    with show_steps() as show, show_rows(verb) as advance:
+    with show_progress() as show:
         show("loading the model, and checking the rows")
-        import pyarrow as pa
-
         from mlops_assets.direct.tables import find_writer, write_table
         from mlops_assets.direct.wording import name_settings
 
@@ -91,10 +87,7 @@ def write_result(
             if settings.rejected is not None:
                 find_writer(settings.rejected, chosen.inputs)
             with open_result(settings) as result:
-                stream = pa.RecordBatchReader.from_batches(
-                    result.stream.schema, _counted(result.stream, result.rows, advance)
-                )
-                written = write_table(stream, chosen.out, chosen.inputs)
+                written = write_table(result.stream, chosen.out, chosen.inputs)
     accepted, reference = result.accepted, result.reference
     if accepted.rejected:
         where = f"; they are in {settings.rejected}" if settings.rejected else ""
@@ -104,19 +97,10 @@ def write_result(
     return 0
 
 
-def _counted(
-    batches: "pa.RecordBatchReader", total: int, advance: Callable[[int, int | None], None]
-) -> "Iterator[pa.RecordBatch]":
-    done = 0
-    for batch in batches:
-        yield batch
-        done += batch.num_rows
-        advance(done, total)
-
-
 def _settings(chosen: argparse.Namespace) -> "DirectSettings":
     from mlops_assets.code_location.env_file import load_env_file
     from mlops_assets.direct.settings import DirectSettings
+    from mlops_assets.models.model_uri import whole_number
     from mlops_assets.state import project_root
 
     load_env_file(project_root())
@@ -136,7 +120,7 @@ def _settings(chosen: argparse.Namespace) -> "DirectSettings":
         native_libraries=chosen.native_libraries,
         tracking_uri=chosen.tracking_uri,
         registry_uri=chosen.registry_uri,
-        workers=int(chosen.workers) if chosen.workers.isdigit() else chosen.workers,
+        workers=cast("int | Literal['auto']", whole_number(chosen.workers)),  # judged with the other settings
     )
 
 

@@ -32,9 +32,9 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(chosen: argparse.Namespace) -> int:
-    from mlops_assets.commands.progress import show_steps
+    from mlops_assets.commands.progress import show_progress
 
-    with show_steps() as show:
+    with show_progress() as show:
         show("examining")
         model = _examine(chosen)
     if chosen.json:

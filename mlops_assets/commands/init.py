@@ -23,7 +23,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(chosen: argparse.Namespace) -> int:
-    from mlops_assets.commands.progress import show_steps
+    from mlops_assets.commands.progress import show_progress
     from mlops_assets.errors import ConfigurationError
     from mlops_assets.examine.yaml_text import first_line, trust_line
     from mlops_assets.scaffold.write_model import examine_for_project, write_model
@@ -33,7 +33,7 @@ def _run(chosen: argparse.Namespace) -> int:
     if folder.exists() and not folder.is_dir():
         raise ConfigurationError("This is a file, not a folder", where=str(folder), fix="Name a folder")
     project = find_or_plan_project(folder)
-    with show_steps() as show:
+    with show_progress() as show:
         show("examining")
         model = examine_for_project(request_of(chosen, project.root), project.defs_folder, "challenger")
     place = project.defs_folder / (model.names.slug if chosen.model or chosen.name else "my_model")

@@ -1,61 +1,112 @@
-"""Progress on a terminal: one line on stderr that is overwritten, and gone at the end."""
+"""Progress of a command on stderr: on a terminal one line, overwritten and gone at the end; else plain lines."""
 
 import sys
-import time
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from shutil import get_terminal_size
+from typing import TextIO
+
+from mlops_assets.progress.report import log_pause, report_to
+from mlops_assets.progress.stage import Progress
+from mlops_assets.progress.words import duration_text, rate_text
 
 _ERASE = "\r\x1b[K"
-_EVERY_SECONDS = 0.1
+_EVERY_SECONDS = 0.2
+_FEWEST_COLUMNS = 20
 _BAR = 24
 
 
+class TerminalListener:
+    """One line that is overwritten: the stage that goes on, or what was begun before there was one."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._lock = threading.Lock()
+
+    def pause(self, reports: int, progress: Progress | None) -> float:
+        return _EVERY_SECONDS
+
+    def show(self, progress: Progress, report: int) -> None:
+        self._draw(draw_bar(progress))
+
+    def end(self, progress: Progress, reports: int) -> None:
+        """The next stage is drawn in its place."""
+
+    def note(self, line: str) -> None:
+        self._draw(line, end="\n")
+
+    def begin(self, step: str) -> None:
+        """What is done, until something of it is counted."""
+        self._draw(f"{step} ...")
+
+    def erase(self) -> None:
+        """Leave nothing of it."""
+        self._draw("")
+
+    def _draw(self, line: str, end: str = "") -> None:
+        # A line that is broken could not be overwritten.
+        room = max(_FEWEST_COLUMNS, get_terminal_size().columns - 1)
+        with self._lock:
+            print(f"{_ERASE}{line if end else line[:room]}", end=end, file=self._stream, flush=True)
+
+
+class LinesListener:
+    """Plain lines, as in a run's log: the first after ten seconds, then ever fewer."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def pause(self, reports: int, progress: Progress | None) -> float:
+        return log_pause(reports, progress)
+
+    def show(self, progress: Progress, report: int) -> None:
+        print(progress, file=self._stream, flush=True)
+
+    def note(self, line: str) -> None:
+        print(line, file=self._stream, flush=True)
+
+    def end(self, progress: Progress, reports: int) -> None:
+        if reports:
+            print(progress, file=self._stream, flush=True)
+
+
 @contextmanager
-def show_steps() -> Iterator[Callable[[str], None]]:
-    """Yields a function that shows what is being done; it does nothing where stderr is not a terminal."""
+def show_progress() -> Iterator[Callable[[str], None]]:
+    """Within it, long work is shown on stderr; yields a function that says what is being done, for a terminal alone."""
     if not sys.stderr.isatty():
-        yield lambda _step: None
+        with report_to(LinesListener(sys.stderr)):
+            yield lambda _step: None
         return
-
-    def show(step: str) -> None:
-        print(f"{_ERASE}{step} ...", end="", file=sys.stderr, flush=True)
-
+    terminal = TerminalListener(sys.stderr)
     try:
-        yield show
+        with report_to(terminal):
+            yield terminal.begin
     finally:
-        print(_ERASE, end="", file=sys.stderr, flush=True)
+        terminal.erase()
 
 
-@contextmanager
-def show_rows(verb: str) -> Iterator[Callable[[int, int | None], None]]:
-    """Yields a function of rows done and rows in all (None: unknown), which draws a bar ten times a second at most."""
-    with show_steps() as show:
-        start = drawn = time.monotonic()
-
-        def advance(done: int, total: int | None) -> None:
-            nonlocal drawn
-            now = time.monotonic()
-            if now - drawn < _EVERY_SECONDS and done != total:
-                return
-            drawn = now
-            rate = done / max(now - start, 1e-9)
-            show(f"{draw_bar(done, total)} {verb}, {rate:,.0f} rows/s")
-
-        yield advance
-
-
-def draw_bar(done: int, total: int | None) -> str:
-    """Rows done as a bar with numbers.
+def draw_bar(progress: Progress) -> str:
+    """How far a stage is, as a bar with numbers.
 
     Examples
     --------
-    >>> draw_bar(50, 200)
-    '[######------------------]  25% 50 of 200 rows'
-    >>> draw_bar(50, None)
-    '50 rows'
+    >>> draw_bar(Progress("predicting", "rows", 50, 200, None, 10.0, 5.0))
+    '[######------------------]  25 % predicting: 50 of 200 rows, 5.0 rows/s, about 30 s left'
+    >>> draw_bar(Progress("reading the inputs", "rows", 50, None, None, 10.0, 5.0))
+    'reading the inputs: 50 rows, 5.0 rows/s'
+    >>> draw_bar(Progress("loading models:/churn/3", "", 0, None, None, 12.0, None))
+    'loading models:/churn/3: 12 s'
     """
-    if not total:
-        return f"{done:,} rows"
-    part = min(done / total, 1.0)
-    filled = int(part * _BAR)
-    return f"[{'#' * filled}{'-' * (_BAR - filled)}] {part:4.0%} {done:,} of {total:,} rows"
+    if not progress.unit:
+        return f"{progress.doing}: {duration_text(progress.seconds)}"
+    bar = ""
+    if progress.part is not None:
+        filled = int(progress.part * _BAR)
+        bar = f"[{'#' * filled}{'-' * (_BAR - filled)}] {100 * progress.part:3.0f} % "
+    parts = [progress.quantity]
+    if progress.rate:
+        parts.append(rate_text(progress.rate, progress.unit))
+    if progress.seconds_left is not None:
+        parts.append(f"about {duration_text(progress.seconds_left)} left")
+    return f"{bar}{progress.doing}: {', '.join(parts)}"

@@ -14,10 +14,15 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _run(chosen: argparse.Namespace) -> int:
     from mlops_assets.code_location.model_resources import open_model
+    from mlops_assets.commands.progress import show_progress
     from mlops_assets.io_managers.documents import read_published
     from mlops_assets.naming import EXPLANATION_REPORT
 
-    with open_model(chosen.module, chosen.model, lambda names: {names.report_store}) as opened:
+    with (
+        show_progress() as show,
+        open_model(chosen.module, chosen.model, lambda names: {names.report_store}) as opened,
+    ):
+        show("reading the report")
         key = opened.names.key(EXPLANATION_REPORT)
         place = opened.resources[opened.names.report_store].place(key)
         text = read_published(place, key)

@@ -29,10 +29,11 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _run(chosen: argparse.Namespace) -> int:
     from mlops_assets.code_location.model_resources import open_registry
+    from mlops_assets.models.model_uri import whole_number
     from mlops_assets.models.sign_version import sign_version
 
     with open_registry(chosen.module) as registry:
-        version = int(chosen.version) if chosen.version.isdigit() else chosen.version
+        version = whole_number(chosen.version)
         signed = sign_version(
             registry.address(),
             chosen.model,

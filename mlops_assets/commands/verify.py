@@ -16,9 +16,9 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(chosen: argparse.Namespace) -> int:
-    from mlops_assets.commands.progress import show_steps
+    from mlops_assets.commands.progress import show_progress
 
-    with show_steps() as show:
+    with show_progress() as show:
         show("loading the definitions")
         from mlops_assets.models.skops_files import import_skops
 

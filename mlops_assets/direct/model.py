@@ -1,11 +1,12 @@
 """A model as a person names it, pinned and loaded."""
 
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from mlops_assets.direct.registry import find_registry, work_folder
 from mlops_assets.direct.settings import DirectSettings
@@ -33,7 +34,7 @@ from mlops_assets.models.skops_files import import_skops
 
 DEFAULT_ALIAS = "Champion"
 FORMS = f"churn, churn@Champion, churn/3, {MODEL_URI_FORMS}, or the folder of a saved model"
-_VERSION = re.compile(r"(?P<name>[^/@:]+)/(?P<version>[0-9]+)")
+_VERSION = re.compile(r"(?P<name>[^/@:]+)/(?P<version>[0-9]{1,10})")
 _ALIAS = re.compile(r"(?P<name>[^/@:]+)@(?P<alias>.+)")
 _NAME = re.compile(r"[^/@:]+")
 
@@ -72,9 +73,11 @@ def parse_model(text: str) -> ModelAddress:
     >>> parse_model("churn"), parse_model("churn/3")
     (AliasUri(name='churn', alias='Champion'), VersionUri(name='churn', version=3))
     """
-    path = Path(unquote(urlsplit(text).path)) if text.startswith("file:") else Path(text).expanduser()
+    # What no file can be called is none: pathlib raises for a user that is none, and for a name that is too long.
+    written = unquote(re.split("[?#]", text)[0].removeprefix("file:").removeprefix("//"))
+    path = Path(written if text.startswith("file:") else os.path.expanduser(text))  # noqa: PTH111
     is_path = text.startswith(("file:", ".", "~")) or "/" in text or path.is_absolute()
-    if is_path and (path / "MLmodel").is_file():
+    if is_path and os.path.isfile(path / "MLmodel"):  # noqa: PTH113
         return path.absolute()
     if uri := parse_model_uri(text):
         return _checked(uri) if isinstance(uri, AliasUri) else uri
@@ -84,7 +87,7 @@ def parse_model(text: str) -> ModelAddress:
         return _checked(AliasUri(match["name"], match["alias"]))
     if _NAME.fullmatch(text) and not text.startswith((".", "~")):
         return AliasUri(text, DEFAULT_ALIAS)
-    if text and path.is_dir():
+    if text and os.path.isdir(path):  # noqa: PTH112
         raise ConfigurationError(
             "The folder holds no model: it has no MLmodel file",
             where=str(path),
@@ -135,7 +138,7 @@ def make_signature(model: LoadedModel, sample: Callable[[], Any]) -> str:
 
 
 def _checked(uri: AliasUri) -> AliasUri:
-    if uri.alias.isdigit():
+    if uri.alias.isascii() and uri.alias.isdigit():
         raise ConfigurationError(f"{uri.alias!r} is not an alias", fix=f"For the version write {uri.name}/{uri.alias}")
     return uri
 

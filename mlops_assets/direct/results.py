@@ -19,6 +19,7 @@ from mlops_assets.explain.ledger.explain_table import explain_table
 from mlops_assets.explain.ledger.selection import Selection
 from mlops_assets.models.loaded_model import PredictMethod
 from mlops_assets.models.reference import ModelReference
+from mlops_assets.progress.report import say
 from mlops_assets.scoring.score_table import score_table
 
 
@@ -83,6 +84,7 @@ def open_predictions(
             method=method,
             params=params,
             show_values=settings.show_values,
+            log=say,
         )
         yield DirectResult(
             with_provenance(scored.stream, scored.provenance),
@@ -123,6 +125,7 @@ def open_explanations(
             settings=config or ExplainConfig(),
             selection=selection or Selection(),
             show_values=settings.show_values,
+            log=say,
         )
         explainer, limit = explained.explainer, explained.work.selection.limit
         count = explained.rows if limit is None else min(explained.rows, limit)

@@ -1,6 +1,8 @@
 """Where work is done: an engine takes rows and work, and hands on the results in the rows' order."""
 
 import pickle
+import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -16,6 +18,8 @@ from mlops_assets.engines.chunk_store import ChunkStore
 from mlops_assets.engines.chunks import Chunk, chunk_rows_of, chunks
 from mlops_assets.engines.work import Work
 from mlops_assets.errors import ConfigurationError, TableError
+from mlops_assets.progress.report import track
+from mlops_assets.progress.stage import Stage
 from mlops_assets.strategies import Strategy
 
 PARTS = "parts"
@@ -34,11 +38,15 @@ class InputRows:
         Picks rows of the table's stream; None: all rows. Cuts between parts are then unknown.
     chunk_rows
         About so many rows are one chunk: what is worked on at once, and found again later.
+    selected
+        How many rows are picked, where that is known.
     """
 
     dataset: ds.Dataset
     chunk_rows: int
     select: Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]] | None = None
+    selected: int | None = None
+    _looked_at: list[int] = field(default_factory=lambda: [0], repr=False, compare=False)
 
     @classmethod
     def of(
@@ -47,9 +55,10 @@ class InputRows:
         chunk_rows: int | None = None,
         most: int = 32_768,
         select: Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]] | None = None,
+        selected: int | None = None,
     ) -> "InputRows":
         """With `chunk_rows` None: those of `chunk_rows_of`, and no more than `most`."""
-        return cls(dataset, chunk_rows or chunk_rows_of(dataset.schema, most), select)
+        return cls(dataset, chunk_rows or chunk_rows_of(dataset.schema, most), select, selected)
 
     @property
     def row_key(self) -> tuple[str, ...]:
@@ -62,6 +71,16 @@ class InputRows:
         return int(self.dataset.count_rows())
 
     @property
+    def expected(self) -> int | None:
+        """Rows that will be worked on; None: only looking at them shows which."""
+        return self.count if self.select is None else self.selected
+
+    @property
+    def share(self) -> float:
+        """The part of the table that was looked at, from 0 to 1."""
+        return self._looked_at[0] / self.count if self.count else 1.0
+
+    @property
     def parts(self) -> tuple[int, ...]:
         """Rows of each part of the table; empty where it has none, or where rows are selected."""
         counts = Provenance.of(self.dataset.schema).extra.get(PARTS, "") if self.select is None else ""
@@ -69,8 +88,14 @@ class InputRows:
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The rows in order, a few batches in memory at most."""
-        stream = rows_of(self.dataset)
+        stream = self._look_at(rows_of(self.dataset))
         return stream if self.select is None else (batch for batch in self.select(stream) if batch.num_rows)
+
+    def _look_at(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        self._looked_at[0] = 0
+        for batch in batches:
+            yield batch
+            self._looked_at[0] += batch.num_rows
 
     def chunks(self) -> Iterator[Chunk]:
         """The rows cut into chunks, read and hashed in a thread of their own."""
@@ -79,7 +104,10 @@ class InputRows:
 
 @dataclass
 class Tally:
-    """What an engine did, filled while its results are read."""
+    """What an engine did, filled while its results are read; from any thread.
+
+    Chunks that are cut because they take long count as so many as they are cut into.
+    """
 
     chunks_computed: int = 0
     chunks_reused: int = 0
@@ -89,19 +117,30 @@ class Tally:
     """Worker processes beside this one."""
     store_failed: bool = False
     """Results could not be kept for the next run."""
+    stage: Stage | None = field(default=None, repr=False, compare=False)
+    """Hears of every row that is done."""
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+
+    @property
+    def rows(self) -> int:
+        """Rows whose results are there."""
+        return self.rows_computed + self.rows_reused
 
     def add(self, rows: int, *, reused: bool) -> None:
         """Count one chunk."""
-        if reused:
-            self.chunks_reused += 1
-            self.rows_reused += rows
-        else:
-            self.chunks_computed += 1
-            self.rows_computed += rows
+        with self._lock:
+            if reused:
+                self.chunks_reused += 1
+                self.rows_reused += rows
+            else:
+                self.chunks_computed += 1
+                self.rows_computed += rows
+        if self.stage is not None:
+            self.stage.advance(rows)
 
     def as_metadata(self) -> dict[str, int | bool]:
         """By name, for an asset's metadata."""
-        return dict(vars(self))
+        return {name: value for name, value in vars(self).items() if isinstance(value, int)}
 
 
 @dataclass(frozen=True)
@@ -118,6 +157,8 @@ class Run:
         What was done.
     log
         Takes one line for the log.
+    clock
+        Seconds, from any start: how long work takes.
     """
 
     work: Work
@@ -125,6 +166,13 @@ class Run:
     store: ChunkStore | None = None
     tally: Tally = field(default_factory=Tally)
     log: Callable[[str], None] = lambda _line: None
+    clock: Callable[[], float] = time.perf_counter
+
+    @property
+    def expected(self) -> int:
+        """Rows that will be worked on, at most."""
+        rows = self.rows.expected
+        return self.rows.count if rows is None else rows
 
     def find_result(self, key: str, rows: int) -> pa.RecordBatch | None:
         """The result under this key, counted as reused; None where there is none."""
@@ -198,9 +246,10 @@ class Engine(Strategy, ABC):
 
 def stream_results(engine: Engine, run: Run) -> Iterator[pa.RecordBatch]:
     """`engine.results(run)` in a thread of its own, while the caller writes; old chunks are collected afterwards."""
-    if run.store is None:
-        yield from read_ahead(engine.results(run))
-        return
-    with run.store.mark_in_use():
-        yield from read_ahead(engine.results(run))
-    run.store.collect_if_due()
+    with track(run.work.doing, lambda: run.rows.expected, share=lambda: run.rows.share) as run.tally.stage:
+        if run.store is None:
+            yield from read_ahead(engine.results(run))
+            return
+        with run.store.mark_in_use():
+            yield from read_ahead(engine.results(run))
+        run.store.collect_if_due()

@@ -1,7 +1,6 @@
 """Work in this process, or in several beside it when the model keeps one core busy and others idle."""
 
 import os
-import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,18 +10,15 @@ from typing import Any, ClassVar, Literal, cast
 
 import pyarrow as pa
 
-from mlops_assets.engines.chunk_store import ChunkStore
-from mlops_assets.engines.chunks import Chunk
 from mlops_assets.engines.engine import Engine, Run
+from mlops_assets.engines.pieces import Cutter, Piece
+from mlops_assets.engines.speed import OBSERVED_SECONDS
 from mlops_assets.engines.work import open_work
 from mlops_assets.engines.worker_pool import WorkerPool
 from mlops_assets.errors import ConfigurationError
 
 # A worker imports the model's libraries and loads the model before it is of any use.
 MIN_SECONDS_LEFT = 20.0
-# Above it the model has threads of its own at work: more processes would only take the cores from each other.
-ONE_CORE = 1.5
-OBSERVED_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -55,77 +51,79 @@ class LocalEngine(Engine):
             )
 
     def results(self, run: Run) -> Iterator[pa.RecordBatch]:
-        cores = available_cores()
+        cores, cutter = available_cores(), Cutter(run)
         # A generator, whose type does not say that it can be closed.
         with closing(cast(Any, run.rows.chunks())) as chunks:
-            if self.workers != "auto" and self.workers > 1:
-                yield from _in_processes(run, chunks, self.workers, cores)
+            pieces = cutter.pieces(chunks)
+            if run.work.grain is not None:
+                yield from self._by_cost(run, cutter, pieces, cores)
+            elif self.workers != "auto" and self.workers > 1:
+                yield from _in_processes(run, cutter, pieces, self.workers, cores)
             elif run.work.is_sequential or cores == 1:
-                monitor = _LoadMonitor(run, cores) if self.workers == "auto" else None
-                for chunk in chunks:
-                    yield _process_chunk(run, chunk, monitor)
-                    if monitor and monitor.is_worth_processes():
-                        run.log(f"The model keeps one of {cores} cores busy: {cores} processes share what is left")
-                        yield from _in_processes(run, chunks, cores, cores)
+                decided = self.workers != "auto" or cores == 1
+                for piece in pieces:
+                    yield _do_here(run, cutter, piece)
+                    if not decided and cutter.speed.seconds >= OBSERVED_SECONDS:
+                        decided = True
+                        if _is_worth_processes(run, cutter):
+                            run.log(f"The model keeps one of {cores} cores busy: {cores} processes share what is left")
+                            yield from _in_processes(run, cutter, pieces, cores, cores)
             else:
-                yield from _in_threads(run, chunks, cores)
+                yield from _in_threads(run, cutter, pieces, cores)
+
+    def _by_cost(self, run: Run, cutter: Cutter, pieces: Iterator[Piece], cores: int) -> Iterator[pa.RecordBatch]:
+        """A few rows here, which show what the rest costs; then the rest, by as many processes as it is worth."""
+        for piece in pieces:
+            yield _do_here(run, cutter, piece)
+            if not cutter.speed.is_known:
+                continue
+            workers = self.workers
+            if workers == "auto":
+                workers = cores if cores > 1 and _is_worth_processes(run, cutter) else 1
+            cutter.announce(workers)
+            if workers > 1:
+                yield from _in_processes(run, cutter, pieces, workers, cores)
 
 
-class _LoadMonitor:
-    """Measures how many cores the model keeps busy, and how much of its work is left."""
-
-    def __init__(self, run: Run, cores: int) -> None:
-        self._run, self._cores = run, cores
-        self._seconds = self._thread = self._process = 0.0
-        self._rows = 0
-        # The first call imports, compiles and fills caches: it is not representative.
-        self._warm = False
-        self._decided = cores == 1
-
-    def do(self, rows: pa.RecordBatch) -> pa.RecordBatch:
-        """Do the work and measure it."""
-        wall, thread, process = time.perf_counter(), time.thread_time(), time.process_time()
-        result = open_work(self._run.work)(rows)
-        if self._warm:
-            self._seconds += time.perf_counter() - wall
-            # Both count processor time, which a busy machine does not change.
-            self._thread += time.thread_time() - thread
-            self._process += time.process_time() - process
-            self._rows += rows.num_rows
-        self._warm = True
-        return result
-
-    def is_worth_processes(self) -> bool:
-        """True once, if ever: when enough was seen."""
-        if self._decided or self._seconds < OBSERVED_SECONDS:
-            return False
-        self._decided = True
-        tally = self._run.tally
-        rows_left = self._run.rows.count - tally.rows_computed - tally.rows_reused
-        one_core = self._process < self._thread * ONE_CORE
-        return one_core and rows_left * self._seconds / self._rows > MIN_SECONDS_LEFT and self._run.is_picklable
+def _is_worth_processes(run: Run, cutter: Cutter) -> bool:
+    return cutter.speed.keeps_one_core and cutter.seconds_left > MIN_SECONDS_LEFT and run.is_picklable
 
 
-def _process_chunk(run: Run, chunk: Chunk, monitor: _LoadMonitor | None) -> pa.RecordBatch:
-    key = ChunkStore.key(run.work.identity, chunk.content)
-    result = run.find_result(key, chunk.rows.num_rows)
-    if result is None:
-        result = monitor.do(chunk.rows) if monitor else open_work(run.work)(chunk.rows)
-        run.count_and_store(key, chunk.rows.num_rows, result)
+def _do_here(run: Run, cutter: Cutter, piece: Piece) -> pa.RecordBatch:
+    if piece.result is not None:
+        return piece.result
+    result = cutter.speed.measure(open_work(run.work), piece.rows)
+    cutter.store(piece, result)
     return result
 
 
-def _in_processes(run: Run, chunks: Iterator[Chunk], workers: int, cores: int) -> Iterator[pa.RecordBatch]:
-    run.tally.workers = workers
-    with WorkerPool(workers, run.pickle_work(), cores) as pool:
-        yield from _in_order(run, chunks, pool.submit, 2 * workers)
+def _in_processes(
+    run: Run, cutter: Cutter, pieces: Iterator[Piece], workers: int, cores: int
+) -> Iterator[pa.RecordBatch]:
+    run.tally.workers = cutter.workers = workers
+    with WorkerPool(workers, run.pickle_work(), cores, run.clock) as pool:
+
+        def submit(piece: Piece) -> Future[pa.RecordBatch]:
+            def finish(result: pa.RecordBatch, seconds: float) -> None:
+                cutter.speed.note(piece.rows.num_rows, seconds)
+                cutter.store(piece, result)
+
+            return pool.submit(piece.rows, finish)
+
+        yield from _in_order(pieces, submit, 2 * workers)
 
 
-def _in_threads(run: Run, chunks: Iterator[Chunk], threads: int) -> Iterator[pa.RecordBatch]:
+def _in_threads(run: Run, cutter: Cutter, pieces: Iterator[Piece], threads: int) -> Iterator[pa.RecordBatch]:
     """Each thread with a chunk of its own, instead of all of the library's threads sharing one chunk."""
     do = open_work(run.work)
+
+    def do_and_store(piece: Piece) -> pa.RecordBatch:
+        result = do(piece.rows)
+        cutter.store(piece, result)
+        return result
+
     with ThreadPoolExecutor(threads, "chunk", initializer=_limit_threads) as pool:
-        yield from _in_order(run, chunks, lambda rows: pool.submit(do, rows), 2 * threads)
+        yield from _in_order(pieces, lambda piece: pool.submit(do_and_store, piece), 2 * threads)
 
 
 def _limit_threads() -> None:
@@ -136,22 +134,17 @@ def _limit_threads() -> None:
 
 
 def _in_order(
-    run: Run, chunks: Iterator[Chunk], submit: Callable[[pa.RecordBatch], Future[pa.RecordBatch]], most: int
+    pieces: Iterator[Piece], submit: Callable[[Piece], Future[pa.RecordBatch]], most: int
 ) -> Iterator[pa.RecordBatch]:
-    """At most `most` chunks are in flight: enough that no worker waits for this process to read the next one."""
-    waiting: deque[tuple[Chunk, str, Future[pa.RecordBatch] | pa.RecordBatch]] = deque()
+    """At most `most` pieces are in flight: enough that no worker waits for this process to read the next one."""
+    waiting: deque[Future[pa.RecordBatch] | pa.RecordBatch] = deque()
 
     def take_first() -> pa.RecordBatch:
-        chunk, key, result = waiting.popleft()
-        if isinstance(result, Future):
-            result = result.result()
-            run.count_and_store(key, chunk.rows.num_rows, result)
-        return result
+        result = waiting.popleft()
+        return result.result() if isinstance(result, Future) else result
 
-    for chunk in chunks:
-        key = ChunkStore.key(run.work.identity, chunk.content)
-        stored = run.find_result(key, chunk.rows.num_rows)
-        waiting.append((chunk, key, submit(chunk.rows) if stored is None else stored))
+    for piece in pieces:
+        waiting.append(submit(piece) if piece.result is None else piece.result)
         while len(waiting) >= most:
             yield take_first()
     while waiting:

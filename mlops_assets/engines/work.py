@@ -48,12 +48,29 @@ class Work(ABC):
     A result follows from the chunk's rows and `identity` alone: results are kept and found again under these two.
     """
 
-    noun: ClassVar[str]
+    noun: ClassVar[str] = "results"
     """What is made, for messages: predictions."""
     RESULT_VERSION: ClassVar[int]
     """Part of the identity. Raise it with a change of this package's code that changes results, so that those kept by
     earlier code are not found again; `mlops_assets_tests.engines.result_versions` reports when that may be forgotten.
     """
+
+    @property
+    def doing(self) -> str:
+        """What is done, for messages: predicting."""
+        return f"making {self.noun}"
+
+    @property
+    def grain(self) -> int | None:
+        """Into how few rows, counted from a chunk's first, the work may be cut: their results have the same bits as
+        those of the whole chunk. None: a chunk is not cut, whatever it costs.
+        """
+        return None
+
+    @property
+    def cost_of_row(self) -> str:
+        """What one row costs, for a message: 800 predictions of the model; empty: not known."""
+        return ""
 
     @property
     def is_sequential(self) -> bool:

@@ -4,6 +4,8 @@ import pickle
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import cast
@@ -37,8 +39,8 @@ class WorkerPool:
         compete for them.
     """
 
-    def __init__(self, count: int, work: bytes, cores: int) -> None:
-        self._work = work
+    def __init__(self, count: int, work: bytes, cores: int, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._work, self._clock = work, clock
         self._environment = {name: str(max(1, cores // count)) for name in _THREADS} | child_environment()
         self._local = threading.local()
         self._processes: list[subprocess.Popen[bytes]] = []
@@ -58,21 +60,26 @@ class WorkerPool:
             process.kill()
             process.communicate()
 
-    def submit(self, rows: pa.RecordBatch) -> "Future[pa.RecordBatch]":
+    def submit(self, rows: pa.RecordBatch, finish: Callable[[pa.RecordBatch, float], None]) -> "Future[pa.RecordBatch]":
         """The result for one chunk, as soon as a worker is free.
+
+        `finish` is called when it is there, in a thread of the pool, with it and the seconds that it took.
 
         Raises
         ------
         MlopsAssetsError
             From the future: what the work raised there; `WorkerError` when the process was lost.
         """
-        return self._threads.submit(self._do, rows)
+        return self._threads.submit(self._do, rows, finish)
 
-    def _do(self, rows: pa.RecordBatch) -> pa.RecordBatch:
+    def _do(self, rows: pa.RecordBatch, finish: Callable[[pa.RecordBatch, float], None]) -> pa.RecordBatch:
         process: subprocess.Popen[bytes] | None = getattr(self._local, "process", None)
         if process is None:
             process = self._local.process = self._start()
-        return deserialize_batch(self._ask(process, serialize_batch(rows)))
+        began = self._clock()
+        result = deserialize_batch(self._ask(process, serialize_batch(rows)))
+        finish(result, self._clock() - began)
+        return result
 
     def _start(self) -> "subprocess.Popen[bytes]":
         process = subprocess.Popen(

@@ -5,6 +5,7 @@ from pathlib import Path
 import dagster as dg
 
 from mlops_assets.io_managers.documents import read_published
+from mlops_assets.io_managers.progress import progress_of
 from mlops_assets.io_managers.same_run import guard_switch, note_published, note_read
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.models.model_source import ModelSource
@@ -58,7 +59,7 @@ class ChampionIOManager(dg.IOManager):
         reference = read()
         if context.dagster_type.typing_type is not LoadedModel:
             return reference
-        with retry_when_unreachable(_attempts(context)):
+        with progress_of(context), retry_when_unreachable(_attempts(context)):
             return self.load(reference)
 
     def load(self, reference: ModelReference, trust: TrustPolicy | None = None) -> LoadedModel:

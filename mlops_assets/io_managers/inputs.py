@@ -12,6 +12,7 @@ from pydantic import Field
 from mlops_assets.arrow.input_table import InputTable
 from mlops_assets.arrow.views import as_type
 from mlops_assets.errors import ConfigurationError, TableError
+from mlops_assets.io_managers.progress import progress_of
 from mlops_assets.redaction.addresses import show_address
 from mlops_assets.redaction.concealed import conceal, conceal_options, reveal
 from mlops_assets.redaction.errors import redact_errors, redact_methods
@@ -59,12 +60,13 @@ class InputsReader(dg.ConfigurableIOManager, ABC):
                 where=self.place,
                 fix="Launch a run per partition, as a backfill does",
             )
-        table = self.open(partitions[0] if partitions else None)
-        annotation = context.dagster_type.typing_type
-        if annotation in (Any, InputTable):
-            return table
-        lazy = table.dataset()
-        return as_type(lazy if lazy is not None else ds.InMemoryDataset(table.reader()), annotation)
+        with progress_of(context):
+            table = self.open(partitions[0] if partitions else None)
+            annotation = context.dagster_type.typing_type
+            if annotation in (Any, InputTable):
+                return table
+            lazy = table.dataset()
+            return as_type(lazy if lazy is not None else ds.InMemoryDataset(table.reader()), annotation)
 
     @redact_errors
     def handle_output(self, context: dg.OutputContext, obj: object) -> None:

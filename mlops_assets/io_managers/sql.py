@@ -18,6 +18,7 @@ from mlops_assets.explain.labels import outputs_as_text
 from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.io_managers.tables import TableIOManager, table_reader
 from mlops_assets.naming import MODEL_EXPLANATIONS, PREDICTIONS, PREDICTIONS_EXPLAINED, SAMPLE_EXPLANATIONS
+from mlops_assets.progress.report import track
 from mlops_assets.settings.environment import from_environment
 from mlops_assets.state import state_folder
 from mlops_assets.storage.location import Location
@@ -137,8 +138,9 @@ class SqlIOManager(TableIOManager):
         target = self._target(asset, Provenance.of(schema), partition)
         check_storable(schema, target)
         with scratch_folder(self._scratch_root) as folder, Spool(schema, folder) as spool:
-            for batch in reader:
-                spool.write(plain_batch(batch, schema))
+            with track(f"putting rows aside for {target.name}", behind=True) as stage:
+                for batch in stage.count_batches(reader):
+                    spool.write(plain_batch(batch, schema))
             publication = write(spool, target, switch_guard)
         return Written(f"{target.address.uri}#{target.name}", publication.rows, publication.schema, None)
 

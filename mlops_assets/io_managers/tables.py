@@ -15,6 +15,7 @@ from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.arrow.views import as_type, by_partition, concatenate
 from mlops_assets.errors import TableError
 from mlops_assets.io_managers.column_descriptions import describe_columns
+from mlops_assets.io_managers.progress import progress_of
 from mlops_assets.io_managers.same_run import guard_switch, name_published, note_published, note_read, refuse_replaced
 from mlops_assets.metadata import ALLOW_MISSING, SPACE, schema_metadata
 from mlops_assets.redaction.concealed import reveal
@@ -106,7 +107,7 @@ class TableIOManager(Strategy, dg.ConfigurableIOManager, ABC):
         partition = context.partition_key if context.has_asset_partitions else None
         asset = context.asset_key.path[-1]
         try:
-            with name_published(context):
+            with name_published(context), progress_of(context, context.asset_key, take_over=True):
                 written = self.publish(asset, obj, partition, guard_switch(context, self.folder))
         except (OSError, pa.ArrowInvalid):
             # A file that is replaced while it is read is no longer what its footer says.
@@ -126,7 +127,8 @@ class TableIOManager(Strategy, dg.ConfigurableIOManager, ABC):
 
     @redact_errors
     def load_input(self, context: dg.InputContext) -> object:
-        return self.load(context, context.asset_partition_keys if context.has_asset_partitions else None)
+        with progress_of(context):
+            return self.load(context, context.asset_partition_keys if context.has_asset_partitions else None)
 
     def load(self, context: dg.InputContext, partitions: Sequence[str] | None) -> object:
         """What the consumer annotates, of these partitions; None: the table is not partitioned."""

@@ -6,6 +6,7 @@ import dagster as dg
 from pydantic import Field
 
 from mlops_assets.errors import ContractError
+from mlops_assets.io_managers.progress import report_progress
 from mlops_assets.metadata import DIFFERENCE_COLUMNS, shorten_text, table_metadata
 from mlops_assets.models.signature_of_version import compare_versions
 from mlops_assets.naming import MODEL_TAG, REGISTRY, ModelNames
@@ -43,6 +44,7 @@ def compatibility_job(
     )
     @redact_errors
     @executed_alive(names.name, silent_seconds)
+    @report_progress()
     def compare_signatures(context: dg.OpExecutionContext, config: CompatibilityConfig) -> None:
         registry: MlflowRegistry = getattr(context.resources, REGISTRY)
         name, verdict = compare_versions(registry.address(), names.model, config.old, config.new, config.mode)

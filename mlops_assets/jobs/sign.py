@@ -7,6 +7,7 @@ from pydantic import Field
 
 from mlops_assets.assets.signature import SIGNATURE_COLUMNS, GraphSample, sign, signing_resources
 from mlops_assets.errors import SignatureError
+from mlops_assets.io_managers.progress import report_progress
 from mlops_assets.metadata import table_metadata
 from mlops_assets.models.logged_models import pin_logged
 from mlops_assets.models.model_uri import MODEL_URI_FORMS, AliasUri, VersionUri, parse_model_uri
@@ -54,6 +55,7 @@ def sign_job(
     )
     @redact_errors
     @executed_alive(names.name, silent_seconds)
+    @report_progress()
     def sign_model(context: dg.OpExecutionContext, config: SignConfig) -> None:
         from mlops_assets.models.signing import sign_model as store
         from mlops_assets.signatures.mlflow.signature_json import describe

@@ -21,6 +21,7 @@ from mlops_assets.errors import (
     VersionNotFoundError,
 )
 from mlops_assets.io_managers.champion import ChampionIOManager
+from mlops_assets.io_managers.progress import report_progress
 from mlops_assets.io_managers.tables import TableIOManager
 from mlops_assets.metadata import prefix_floats, shorten_text, strip_markup, table_metadata
 from mlops_assets.models.reference import ModelReference
@@ -101,6 +102,7 @@ def validation_job(
     )
     @redact_errors
     @executed_alive(names.name, silent_seconds)
+    @report_progress()
     def validate_version(context: dg.OpExecutionContext, config: ValidationConfig) -> None:
         from mlops_assets.validation.in_child import validate_in_child
         from mlops_assets.validation.verdict import TAG, CandidateVerdict, Finding

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mlops_assets.errors import TrustError
 from mlops_assets.models.registry_limits import DEEPEST, LONGEST_NAME, Operation, advise_raising
+from mlops_assets.progress.stage import Stage
 
 
 @dataclass
@@ -15,6 +16,7 @@ class Budget:
 
     operation: Operation
     where: str
+    stage: Stage | None = None
     bytes: int = 0
     entries: int = 0
 
@@ -57,6 +59,8 @@ class Budget:
     def add_bytes(self, count: int) -> None:
         """Count bytes. Raises `TrustError` when there are too many, and `RegistryUnreachableError` when time is up."""
         self.bytes += count
+        if self.stage is not None:
+            self.stage.reach(self.bytes)
         most = self.operation.limits.max_model_gib
         if self.bytes > most * 2**30:
             raise TrustError(

@@ -16,6 +16,7 @@ from mlops_assets.models.artifact_budget import Budget, write_blocks
 from mlops_assets.models.artifact_process import run_store
 from mlops_assets.models.digest import model_files
 from mlops_assets.models.registry_limits import Operation
+from mlops_assets.progress.report import track
 
 _BLOCK = 2**20
 _LOCAL = "file"
@@ -35,15 +36,16 @@ def fetch_files(
         The time is up.
     """
     target.mkdir(parents=True)
-    budget = Budget(operation, str(address))
-    if address.scheme == _LOCAL:
-        _copy_folder(Path(address.path), target, budget, part)
-    elif address.scheme in SERVED:
-        from mlops_assets.models.artifact_server import ArtifactServer
+    with track("fetching the model's files", unit="bytes") as stage:
+        budget = Budget(operation, str(address), stage)
+        if address.scheme == _LOCAL:
+            _copy_folder(Path(address.path), target, budget, part)
+        elif address.scheme in SERVED:
+            from mlops_assets.models.artifact_server import ArtifactServer
 
-        ArtifactServer(address, tracking_uri, operation).download(target, budget, part)
-    else:
-        run_store("download", address, target, tracking_uri, budget, part)
+            ArtifactServer(address, tracking_uri, operation).download(target, budget, part)
+        else:
+            run_store("download", address, target, tracking_uri, budget, part)
     return target / part if part else target
 
 

@@ -92,7 +92,7 @@ def _wait(process: "subprocess.Popen[bytes]", question: bytes, folder: Path | No
 
 def _count(folder: Path, budget: Budget, *, final: bool) -> None:
     """Measure what is there against the limits."""
-    now = Budget(budget.operation, budget.where)
+    now = Budget(budget.operation, budget.where)  # without its stage, which would see the count start anew
     for parent, folders, files in os.walk(folder):
         for name in (*folders, *files):
             path = Path(parent) / name
@@ -103,6 +103,8 @@ def _count(folder: Path, budget: Budget, *, final: bool) -> None:
                 except FileNotFoundError:
                     if final:
                         raise
+    if budget.stage is not None:
+        budget.stage.reach(now.bytes)
 
 
 def _raise_error(answer: bytes, status: int, budget: Budget) -> None:

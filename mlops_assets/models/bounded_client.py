@@ -1,19 +1,34 @@
 """MLflow's client, each of whose calls is one bounded operation on the registry."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from contextvars import copy_context
+from threading import Thread
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from mlops_assets.errors import MlopsAssetsError
+from mlops_assets.models.registry_limits import Operation
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 
-class OpensOperations(Protocol):
-    """A registry that bounds what is asked of it."""
+Answer = TypeVar("Answer")
 
-    def open_operation(self, doing: str) -> AbstractContextManager[object]: ...
+
+class OpensOperations(Protocol):
+    """A registry that bounds what is asked of it.
+
+    Attributes
+    ----------
+    waits_for_ever
+        Whether what MLflow asks it with knows no end of its own: Databricks' client, and drivers of databases.
+    """
+
+    @property
+    def waits_for_ever(self) -> bool: ...
+
+    def open_operation(self, doing: str) -> AbstractContextManager[Operation]: ...
 
 
 class BoundedClient:
@@ -33,10 +48,39 @@ class BoundedClient:
             raise AttributeError(f"{name} would pass by the registry's limits")
 
         def call(*arguments: Any, **options: Any) -> Any:
-            with self.registry.open_operation(f"calling {name}"), raise_own_errors():
+            with self.registry.open_operation(f"calling {name}") as operation, raise_own_errors():
+                if self.registry.waits_for_ever:
+                    return call_until(operation, lambda: attribute(*arguments, **options))
                 return attribute(*arguments, **options)
 
         return call
+
+
+def call_until(operation: Operation, function: Callable[[], Answer]) -> Answer:
+    """`function()` in a thread, which is left alone at the operation's deadline: it ends when its peer does.
+
+    Raises
+    ------
+    RegistryUnreachableError
+        The time is up.
+    """
+    operation.deadline.check(operation.doing)
+    context, answers, errors = copy_context(), list[Answer](), list[BaseException]()
+
+    def work() -> None:
+        try:
+            answers.append(context.run(function))
+        except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
+            errors.append(error)
+
+    thread = Thread(target=work, daemon=True, name=f"registry: {operation.doing}")
+    thread.start()
+    thread.join(operation.deadline.remaining)
+    for error in errors:
+        raise error
+    for answer in answers:
+        return answer
+    raise operation.deadline.error(operation.doing)
 
 
 @contextmanager

@@ -4,11 +4,15 @@ import hashlib
 import os
 import stat
 from pathlib import Path
+from typing import IO
 
 from mlops_assets.errors import TrustError
+from mlops_assets.progress.report import track
+from mlops_assets.progress.stage import Stage
 
 # MLflow writes this file beside the model after a download, so it is not part of what was registered.
 WRITTEN_AFTER_DOWNLOAD = "registered_model_meta"
+_BLOCK = 2**20
 
 
 def model_files(folder: Path) -> list[Path]:
@@ -49,9 +53,19 @@ def compute_digest(folder: Path) -> str:
         See `model_files`.
     """
     total = hashlib.sha256()
-    for path in model_files(folder):
-        with path.open("rb") as file:
-            content = hashlib.file_digest(file, "sha256").digest()
-        name = os.fsencode(path.relative_to(folder).as_posix())
-        total.update(len(name).to_bytes(8, "big") + name + content)
+    files = model_files(folder)
+    with track("hashing the model's files", sum(path.stat().st_size for path in files), "bytes") as stage:
+        for path in files:
+            with path.open("rb") as file:
+                content = _hash_content(file, stage)
+            name = os.fsencode(path.relative_to(folder).as_posix())
+            total.update(len(name).to_bytes(8, "big") + name + content)
     return total.hexdigest()
+
+
+def _hash_content(file: IO[bytes], stage: Stage) -> bytes:
+    content = hashlib.sha256()
+    while block := file.read(_BLOCK):
+        content.update(block)
+        stage.advance(len(block))
+    return content.digest()

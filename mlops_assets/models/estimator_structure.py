@@ -11,6 +11,7 @@ import numpy as np
 
 _TREE = "sklearn.tree._tree.Tree"
 _MOST_DEGREE = 100
+_MOST_COLUMNS = 10_000_000
 _CLASSIFYING = ("SVC", "NuSVC")
 _DISAGREE = "and its arrays do not agree on the number of columns"
 State = Mapping[str, Any]
@@ -78,9 +79,11 @@ def _support_vectors(part: object, state: State) -> str | None:
     counts, count = np.asarray(state["_n_support"]), len(support)
     classes = len(state["classes_"]) if type(part).__name__ in _CLASSIFYING else 2
     pairs = classes * (classes - 1) // 2
-    if state.get("kernel") == "precomputed":
+    kernel, is_sparse = state.get("kernel"), bool(state.get("_sparse", False))
+    if not isinstance(kernel, str) or kernel == "precomputed":
+        # Rows are then looked up by their number, and libsvm takes such a number from sparse rows as it is.
         rows = state["shape_fit_"][0]
-        if columns != rows or not np.all((support >= 0) & (support < rows)):
+        if is_sparse or (isinstance(kernel, str) and columns != rows) or not np.all((support >= 0) & (support < rows)):
             return "points at rows that it does not have"
     elif vectors.shape != (count, columns):
         return "and its support vectors do not agree on their number or columns"
@@ -88,10 +91,13 @@ def _support_vectors(part: object, state: State) -> str | None:
     if counts.shape != (classes,) or np.any(counts < 0) or summed != count:
         return "and its support vectors do not agree on their classes"
     for name, shape in {"_dual_coef_": (max(classes - 1, 1), count), "_intercept_": (pairs,)}.items():
-        if np.shape(state[name]) != shape:
+        held = state[name]
+        # Where it is sparse, its data are read as if every element were there.
+        if np.shape(held) != shape or (hasattr(held, "nnz") and (not is_sparse or held.nnz != shape[0] * count)):
             return f"has {name.strip('_')!r} for other support vectors"
+    needed = bool(state.get("_effective_probability", False))
     for name in ("_probA", "_probB"):
-        if np.shape(state[name]) not in ((0,), (pairs,)):
+        if np.shape(state[name]) != (pairs,) and (needed or np.shape(state[name]) != (0,)):
             return "has probabilities for other classes"
     return None
 
@@ -237,8 +243,44 @@ def _polynomials(_part: object, state: State) -> str | None:
     outputs = 1
     for step in range(1, int(most) + 1):
         outputs = outputs * (int(columns) + step) // step
-        if outputs > 10_000_000:
+        if outputs > _MOST_COLUMNS:
             return "makes more columns than fit into memory"
+    return None
+
+
+def _sketch(_part: object, state: State) -> str | None:
+    degree, columns = state.get("degree", 1), state.get("n_components", 1)
+    return "makes more columns than fit into memory" if int(degree) * int(columns) > _MOST_COLUMNS else None
+
+
+def _splines(_part: object, state: State) -> str | None:
+    splines = state.get("bsplines_")
+    if splines is None:
+        return None
+    made = sum(np.shape(vars(each).get("_c", vars(each).get("c")))[-1] for each in splines)
+    return None if 0 < int(state["n_features_out_"]) <= made else "makes more columns than its splines"
+
+
+def _agglomeration(_part: object, state: State) -> str | None:
+    labels = state.get("labels_")
+    if labels is None:
+        return None
+    # A table as long as the largest label is made for each row.
+    labels = np.asarray(labels)
+    if labels.dtype.kind not in "iu" or labels.shape != (state.get("n_features_in_"),):
+        return _DISAGREE
+    return None if np.all((labels >= 0) & (labels < len(labels))) else "has groups that it does not have"
+
+
+def _voting(_part: object, state: State) -> str | None:
+    if "estimators_" not in state:
+        return None
+    # The votes are counted in a table as long as the largest answer, which is the number of a class.
+    count = len(state["classes_"])
+    for each in state["estimators_"]:
+        answers = np.asarray(getattr(each, "classes_", np.arange(count)))
+        if answers.dtype.kind not in "iub" or np.any(answers < 0) or np.any(answers >= count):
+            return "has a vote for classes that it does not have"
     return None
 
 
@@ -255,4 +297,8 @@ _CHECKS: dict[str, Callable[[object, State], str | None]] = {
     "sklearn.ensemble._hist_gradient_boosting.gradient_boosting.BaseHistGradientBoosting": _histograms,
     "sklearn.preprocessing._encoders.OneHotEncoder": _one_hot,
     "sklearn.preprocessing._polynomial.PolynomialFeatures": _polynomials,
+    "sklearn.preprocessing._polynomial.SplineTransformer": _splines,
+    "sklearn.kernel_approximation.PolynomialCountSketch": _sketch,
+    "sklearn.cluster._feature_agglomeration.AgglomerationTransform": _agglomeration,
+    "sklearn.ensemble._voting.VotingClassifier": _voting,
 }

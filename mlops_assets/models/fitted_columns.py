@@ -1,9 +1,8 @@
 """Which columns of a table a model without signature was fitted on, as the fitted model itself remembers them."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from mlops_assets.errors import PredictionError, SignatureError, did_you_mean
+from mlops_assets.errors import PredictionError, SignatureError, did_you_mean, list_for_yaml
 from mlops_assets.models.column_names import fitted_names, match_names
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.models.native_input import takes_text
@@ -47,14 +46,14 @@ def select_fitted_columns(model: LoadedModel, table: "pd.DataFrame") -> "pd.Data
                 + ", ".join(f"{name!r}{did_you_mean(name, names)}" for name in absent[:_COLUMNS_SHOWN]),
                 where=model.reference.uri,
                 fix="Add or rename them in the table, and read them with "
-                f"`inputs: {{columns: [{_listed(remembered)}]}}`; columns of the row key are no inputs",
+                f"`inputs: {{columns: [{list_for_yaml(remembered)}]}}`; columns of the row key are no inputs",
             )
         return table.iloc[:, places]
     width = _fitted_width(model.native)
     if width is not None and width != len(names):
         raise SignatureError(
             f"The model was fitted on {width} columns without names, and the table has {len(names)} beside its row key:"
-            f" {_listed(names)}",
+            f" {list_for_yaml(names)}",
             where=model.reference.uri,
             fix=f"List the {width} columns, in the order in which it was fitted, as `inputs: {{columns: [...]}}` in "
             "its YAML, or log the model with an input_example",
@@ -84,8 +83,10 @@ def _only_text(model: LoadedModel, table: "pd.DataFrame") -> str:
     texts = [str(name) for name in table.columns if _is_text(table[name])]
     if len(texts) == 1:
         return texts[0]
-    found = f"has {len(texts)}: {_listed(texts)}" if texts else f"has none among {_listed(list(table.columns))}"
-    choice = f"inputs: {{columns: [{texts[0]}]}}" if texts else "inputs: {columns: [...]}"
+    found = (
+        f"has {len(texts)}: {list_for_yaml(texts)}" if texts else f"has none among {list_for_yaml(list(table.columns))}"
+    )
+    choice = f"inputs: {{columns: [{list_for_yaml(texts[:1])}]}}" if texts else "inputs: {columns: [...]}"
     raise SignatureError(
         f"The model takes one column of text, and the table {found}",
         where=model.reference.uri,
@@ -97,8 +98,3 @@ def _is_text(column: "pd.Series") -> bool:
     import pandas as pd
 
     return pd.api.types.infer_dtype(column, skipna=True) == "string"
-
-
-def _listed(names: Sequence[object]) -> str:
-    more = ", ..." if len(names) > _COLUMNS_SHOWN else ""
-    return ", ".join(str(name) for name in names[:_COLUMNS_SHOWN]) + more

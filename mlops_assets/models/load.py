@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from mlops_assets.errors import ConfigurationError, ModelLoadError
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.models.mlmodel import PYFUNC, ModelDescription
+from mlops_assets.models.parallel_work import limit_parallel_work
 from mlops_assets.models.prediction_failure import advise, call_model, name_failure
 from mlops_assets.models.process_cache import ProcessCache
 from mlops_assets.models.reference import ModelReference
@@ -51,6 +52,7 @@ def load_native(folder: Path, reference: ModelReference) -> LoadedModel:
             fix="Use `loader: {KIND: CustomLoader}`, or leave `loader` out",
         ) from error
     check_structure(native, where=reference.uri)
+    limit_parallel_work(native)
     return LoadedModel(reference, pyfunc, native=native, recorded=stop_enforcing_inputs(pyfunc))
 
 
@@ -71,7 +73,9 @@ def load_custom(folder: Path, reference: ModelReference) -> LoadedModel:
         # MLflow's way to say that the flavor is not a Python model; predicting works all the same.
         python_model = None
         with suppress(NotImplementedError):
-            check_structure(pyfunc.get_raw_model(), where=reference.uri)
+            native = pyfunc.get_raw_model()
+            check_structure(native, where=reference.uri)
+            limit_parallel_work(native)
     return LoadedModel(reference, pyfunc, python_model=python_model, recorded=stop_enforcing_inputs(pyfunc))
 
 

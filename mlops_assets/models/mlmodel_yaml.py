@@ -11,6 +11,8 @@ from typing import Any
 
 import yaml
 
+from mlops_assets.plain_yaml import PlainLoader
+
 # A signature of ten thousand columns takes 1 MB.
 LARGEST_FILE = 8 * 2**20
 DEEPEST = 32
@@ -29,8 +31,8 @@ class RefusedYamlError(ValueError):
     """The file is not read; the message says why, without any of its content."""
 
 
-class _StrictLoader(yaml.SafeLoader):
-    """PyYAML's safe loader, which refuses what is too large before it builds anything of it.
+class _StrictLoader(PlainLoader):
+    """The loader of settings, which refuses what is too large before it builds anything of it.
 
     Nodes and characters are counted as if every alias were written out.
     """

@@ -12,6 +12,7 @@ from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.registry import Registry
 from mlops_assets.models.trust import TrustPolicy
 from mlops_assets.models.working_copy import WorkingCopy
+from mlops_assets.progress.report import track
 from mlops_assets.strategies import settings_of
 
 
@@ -70,7 +71,8 @@ class ModelSource:
             self.trust.check(description, reference)
             copy = WorkingCopy(description, cache.working)
             try:
-                model = self.loader.load(copy.folder, reference)
+                with track(f"loading {reference.uri}", unit=""):
+                    model = self.loader.load(copy.folder, reference)
             except BaseException:
                 copy.remove()
                 raise

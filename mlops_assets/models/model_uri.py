@@ -8,6 +8,7 @@ MODEL_URI_FORMS = "runs:/<run id>/<model name>, models:/m-<id>, models:/<name>/<
 _LOGGED = re.compile(r"models:/(?P<model_id>m-[0-9a-f]{32})")
 _RUN = re.compile(r"runs:/(?P<run_id>[^/]+)/(?P<name>.+)")
 _VERSION = re.compile(r"models:/(?P<name>[^/@]+)/(?P<version>[0-9]{1,10})")
+_NUMBER = re.compile(r"[0-9]{1,10}")
 _ALIAS = re.compile(r"models:/(?P<name>[^/@]+)@(?P<alias>.+)")
 
 
@@ -77,3 +78,14 @@ def parse_model_uri(text: str) -> LoggedUri | RegisteredUri | None:
     if match := _ALIAS.fullmatch(text):
         return AliasUri(match["name"], match["alias"])
     return None
+
+
+def whole_number(text: str) -> int | str:
+    """The number that `text` writes; `text` itself where it writes none, or one of more digits than anything has.
+
+    Examples
+    --------
+    >>> whole_number("12"), whole_number("Champion"), whole_number("\N{SUPERSCRIPT TWO}")
+    (12, 'Champion', '²')
+    """
+    return int(text) if _NUMBER.fullmatch(text) else text

@@ -21,6 +21,7 @@ from mlops_assets.models.logged_place import find_place
 from mlops_assets.models.mlmodel import ModelDescription
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.registry_answers import (
+    LARGEST_VERSION,
     check_model,
     check_version,
     list_shortly,
@@ -59,8 +60,10 @@ def check_alias_or_version(alias_or_version: str | int) -> None:
             fix="Give an alias as text (Champion) or a version as a number (3)",
         )
     if isinstance(alias_or_version, int):
-        if alias_or_version < 1:
-            raise ConfigurationError(f"{alias_or_version} is not a model version", fix="Versions start at 1")
+        if not 1 <= alias_or_version <= LARGEST_VERSION:
+            # Python writes no number of more than 4,300 digits.
+            number = alias_or_version if abs(alias_or_version) <= 10**20 else "A number of so many digits"
+            raise ConfigurationError(f"{number} is not a model version", fix=f"Versions are 1 to {LARGEST_VERSION}")
     elif not alias_or_version.strip():
         raise ConfigurationError("alias_or_version is empty", fix="Give an alias (Champion) or a version (3)")
     elif alias_or_version.strip().isdigit():

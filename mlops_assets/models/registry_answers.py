@@ -10,7 +10,7 @@ from mlops_assets.models.registry_limits import LONGEST_NAME
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 
-_LARGEST_VERSION = 2**31 - 1
+LARGEST_VERSION = 2**31 - 1
 _LONGEST_TEXT = 200_000
 _MOST_TAGS = 10_000
 _MOST_LISTED = 10
@@ -26,7 +26,7 @@ def version_number(value: object, where: str) -> int:
         It is none.
     """
     text = str(value)
-    if not (text.isascii() and text.isdigit() and len(text) <= 10 and 1 <= int(text) <= _LARGEST_VERSION):
+    if not (text.isascii() and text.isdigit() and len(text) <= 10 and 1 <= int(text) <= LARGEST_VERSION):
         raise _refusal(f"a version with the number {text[:50]!r}", where)
     return int(text)
 

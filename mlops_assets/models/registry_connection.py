@@ -11,7 +11,7 @@ from mlops_assets.errors import MlopsAssetsError, RegistryError, RegistryUnreach
 from mlops_assets.models.artifact_address import SERVED, ArtifactAddress
 from mlops_assets.models.artifact_gate import add_file, add_folder, fetch_files
 from mlops_assets.models.artifact_place import check_place
-from mlops_assets.models.bounded_client import BoundedClient, raise_own_errors
+from mlops_assets.models.bounded_client import BoundedClient, call_until, raise_own_errors
 from mlops_assets.models.environment import set_environment
 from mlops_assets.models.process_cache import ProcessCache
 from mlops_assets.models.registry_errors import download_error, redact_error, registry_error
@@ -22,6 +22,8 @@ from mlops_assets.redaction.text import remember_addresses
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+# What `registry_http` bounds, and what is on this machine.
+_BOUNDED = ("http://", "https://", "file:", "sqlite:")
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 
 
@@ -74,9 +76,20 @@ class RegistryConnection:
             from mlops_assets.models.registry_http import install
 
             install()
-            for uri in dict.fromkeys((self.registry_uri, self.tracking_uri)):
-                _try_database(uri)
-            return BoundedClient(MlflowClient(tracking_uri=self.tracking_uri, registry_uri=self.registry_uri), self)
+
+            def connect() -> "MlflowClient":
+                for uri in dict.fromkeys((self.registry_uri, self.tracking_uri)):
+                    _try_database(uri)
+                return MlflowClient(tracking_uri=self.tracking_uri, registry_uri=self.registry_uri)
+
+            with self.open_operation(f"opening {self.where}") as operation:
+                return BoundedClient(call_until(operation, connect) if self.waits_for_ever else connect(), self)
+
+    @property
+    def waits_for_ever(self) -> bool:
+        """Whether MLflow asks with what knows no end of its own: Databricks' client, and drivers of databases."""
+        uris = (self.registry_uri, self.tracking_uri)
+        return _is_databricks(uris) or any("://" in uri and not uri.startswith(_BOUNDED) for uri in uris)
 
     @property
     def where(self) -> str:
@@ -191,6 +204,9 @@ class RegistryConnection:
             "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
             "PGCONNECT_TIMEOUT": str(self.timeout),
         }
+        if _is_databricks((self.registry_uri, self.tracking_uri)):
+            # So that a thread that nobody waits for any more ends as well.
+            settings["MLFLOW_DATABRICKS_ENDPOINT_HTTP_RETRY_TIMEOUT"] = str(self.limits.operation_timeout)
         with set_environment(settings):
             try:
                 with self.open_operation(doing), raise_own_errors():
@@ -204,6 +220,10 @@ class RegistryConnection:
                     self._clients.remove(self.registry_uri)
                 all_secrets = secrets | secrets_in(self.registry_uri) | secrets_in(self.tracking_uri)
                 raise translated from redact_error(error, all_secrets)
+
+
+def _is_databricks(uris: Iterable[str]) -> bool:
+    return any(uri.partition(":")[0] in ("databricks", "databricks-uc", "uc") for uri in uris)
 
 
 def _try_database(uri: str) -> None:

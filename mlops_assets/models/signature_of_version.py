@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from mlops_assets.errors import SignatureError, TrustError
 from mlops_assets.models.mlmodel import ModelDescription
+from mlops_assets.models.model_uri import whole_number
 from mlops_assets.models.registry import Registry
 from mlops_assets.signatures.mlflow.text_names import with_text_names
 
@@ -75,7 +76,7 @@ def compare_versions(registry: Registry, name: str, old: str, new: str, mode: st
     judged = CompatibilityMode.of(mode)
     labels, signatures = [], []
     for text in (old, new):
-        version = int(registry.version(name, int(text) if text.isdigit() else text).version)
+        version = int(registry.version(name, whole_number(text)).version)
         labels.append(f"{name} version {version}")
         signatures.append(signature_of_version(registry, name, version))
     if signatures == [None, None]:

@@ -10,14 +10,14 @@ import binascii
 import hashlib
 import json
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from mlops_assets.errors import ConfigurationError, MissingExtraError, TrustError, describe_cause
+from mlops_assets.errors import ConfigurationError, MissingExtraError, TrustError, describe_cause, list_some
 from mlops_assets.models.digest import model_files
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ SIGN = "mlops-assets sign-model"
 _PEM = "-----BEGIN"
 # A bundle has about 200 bytes per file of the model.
 _LARGEST_SIGNATURE = 16 * 2**20
-_MOST_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -113,7 +112,7 @@ def check_signed(folder: Path, signed_by: SignedBy, where: str) -> None:
     # A signer may leave files out, git's for example: what is not signed is not accepted beside what is.
     unsigned = sorted(names - _signed_names(signature))
     if unsigned:
-        raise TrustError(f"Files are not covered by the signature: {_listed(unsigned)}", where=where, fix=_resign())
+        raise TrustError(f"Files are not covered by the signature: {list_some(unsigned)}", where=where, fix=_resign())
 
 
 def _verifier(signed_by: SignedBy, pem: Path) -> "verifying.Config":
@@ -187,8 +186,3 @@ def _resign() -> str:
         "Find out who changed the version or its signature; if it was meant, have it signed again: "
         f"{SIGN} MODEL VERSION --key PRIVATE_KEY --overwrite"
     )
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = len(names) - _MOST_NAMED
-    return ", ".join(repr(name) for name in names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")

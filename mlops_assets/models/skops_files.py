@@ -1,5 +1,6 @@
 """skops files: which types they would make and what these would hold, judged without making any."""
 
+import hashlib
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +14,9 @@ from mlops_assets.models.skops.refusal import RefusedStateError
 from mlops_assets.trees.files.check import NativeFileError, UncheckableFileError, check_native_bytes
 
 SUFFIX = ".skops"
+# SHA-256 of the files whose schema this process has read to its end: the way to a load reads none twice.
+_JUDGED: set[str] = set()
+_MOST_JUDGED = 1_000
 _RULE = "Register the model again with MLflow"
 
 
@@ -43,7 +47,8 @@ def find_untrusted_types(file: Path) -> frozenset[str]:
     except ModuleNotFoundError as error:
         raise ModelLoadError("The model needs skops, which is not installed", fix='Run: pip install "skops"') from error
     # Our own reader first: skops visits shared nodes once for each way to them.
-    find_unknown_types(file)
+    if _hash(file) not in _JUDGED:
+        find_unknown_types(file)
     try:
         return frozenset(get_untrusted_types(file=file))
     except Exception as error:
@@ -88,10 +93,20 @@ def check_state(
         It is no skops file, one made to harm its reader, or an object in it holds what it should not: named with its
         place, and the type to trust by name where that would allow it.
     """
+    digest = _hash(file)
     try:
-        return judge.judge_file(file, trusted, _booster_check(native_libraries))
+        unknown = judge.judge_file(file, trusted, _booster_check(native_libraries))
     except RefusedStateError as error:
         raise _refusal(error, relative, where) from error
+    if len(_JUDGED) >= _MOST_JUDGED:
+        _JUDGED.clear()
+    _JUDGED.add(digest)
+    return unknown
+
+
+def _hash(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def _booster_check(native_libraries: bool) -> Callable[[str, bytes, Place], None]:

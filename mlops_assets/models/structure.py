@@ -43,7 +43,7 @@ def check_structure(model: object, where: str) -> None:
     TrustError
         A child, a feature or an index is outside of its array.
     """
-    for part in _parts(model):
+    for part in walk_parts(model):
         try:
             reason = _reason(part)
         except (AttributeError, KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
@@ -115,6 +115,10 @@ def _neighbors(tree: Any) -> str | None:
     rows, count = len(data), len(nodes)
     start, end = nodes["idx_start"], nodes["idx_end"]
     positions = np.arange(count)
+    # Two bounds for each node of a k-d tree, one centre for each of a ball tree.
+    sides = 2 if "KDTree" in type(tree).__name__ else 1
+    if tree.__getstate__()[6] != count or bounds.ndim != 3 or bounds.shape[0] != sides:
+        return "has arrays of different lengths"
     if not count or index.shape != (rows,) or bounds.shape[1] != count or bounds.shape[2] != data.shape[1]:
         return "has arrays of different lengths"
     if not np.all((index >= 0) & (index < rows)) or not np.all((start >= 0) & (start <= end) & (end <= rows)):
@@ -153,7 +157,7 @@ def _all(where: "np.ndarray[Any, Any]", holds: "np.ndarray[Any, Any]") -> bool:
     return bool(np.all(holds[where]))
 
 
-def _parts(model: object) -> Iterator[object]:
+def walk_parts(model: object) -> Iterator[object]:
     """Every object that can be reached from `model` by attributes and containers, each once."""
     waiting, seen = [model], {id(model)}
     while waiting:

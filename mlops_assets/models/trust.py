@@ -1,11 +1,10 @@
 """Decide from metadata alone whether a model may be deserialized. Runs before anything of the model is loaded."""
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from mlops_assets.errors import TrustError
+from mlops_assets.errors import TrustError, list_for_yaml
 from mlops_assets.models.artifact_address import is_below
 from mlops_assets.models.flavors import find_code_execution
 from mlops_assets.models.mlmodel import ModelDescription
@@ -19,8 +18,6 @@ from mlops_assets.models.trusted_types import TRUSTED_FUNCTIONS, TRUSTED_TYPES
 __all__ = ["TRUSTED_FUNCTIONS", "TRUSTED_TYPES", "Origin", "TrustPolicy"]
 
 ALLOW_PICKLE = "trust: {allow_pickle: true}"
-_MOST_NAMED = 10
-_DOTTED_NAME = re.compile(r"[A-Za-z_][\w.]{0,199}")
 
 
 @dataclass(frozen=True)
@@ -207,21 +204,15 @@ class TrustPolicy:
                 native_libraries=self.native_libraries,
             )
             if refused:
+                names = list_for_yaml(sorted(refused))
                 raise TrustError(
                     f"The model was not loaded, because {relative!r} holds types or functions that are not trusted "
-                    f"here: {_listed(refused)}",
+                    f"here: {names}" + (f" ({len(refused)} in all)" if names.endswith("...") else ""),
                     where=reference.uri,
                     fix="Look each of them up; those that run nothing of the model's may go into "
-                    f"`trust: {{trusted_types: [{_listed(refused)}]}}` in the model's YAML",
+                    f"`trust: {{trusted_types: [{names}]}}` in the model's YAML",
                 )
 
 
 def _skops_files(description: ModelDescription) -> list[str]:
     return sorted({path for path in description.paths().values() if path.endswith(SUFFIX)})
-
-
-def _listed(names: Iterable[str]) -> str:
-    """Names that somebody else chose, on one line: what is no dotted name is quoted, a long list is cut."""
-    each = sorted(names)
-    shown = [name if _DOTTED_NAME.fullmatch(name) else repr(name[:200]) for name in each[:_MOST_NAMED]]
-    return ", ".join(shown) + (f", and {len(each) - _MOST_NAMED} more" if len(each) > _MOST_NAMED else "")

@@ -11,7 +11,7 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from threading import Lock
 
@@ -143,4 +143,6 @@ def _private(folder: Path) -> Path:
 
 def _close(stack: ExitStack, process: int) -> None:
     if os.getpid() == process:
-        stack.close()
+        # The process is ending: what cannot be removed now, the next one removes.
+        with suppress(OSError):
+            stack.close()

@@ -135,12 +135,14 @@ def secrets_in(address: str) -> frozenset[str]:
                 continue
             for value in (password or user, f"{user}:{password}" if password else ""):
                 secrets |= spellings(value)
-        _, asked, query = part.partition("?")
-        if not asked or "://" not in part or "=" not in query:
+        is_web = part.lower().startswith(WEB)
+        # A web address may have its token in a fragment or behind a semicolon, or be all token after the question mark.
+        asked, query, *_ = *re.split("[?#;]" if is_web else "[?]", part, maxsplit=1), ""
+        if not query or "://" not in asked or ("=" not in query and not is_web):
             continue
         secrets |= spellings(query)
-        for name, _, value in (pair.partition("=") for pair in re.split("[&;#]", query)):
-            if is_secret_name(name) or len(value) >= LEAST_TOKEN or part.lower().startswith(WEB):
+        for name, _, value in (pair.partition("=") for pair in re.split("[?&;#]", query)):
+            if is_secret_name(name) or len(value) >= LEAST_TOKEN or is_web:
                 secrets |= spellings(value)
     return frozenset(secrets)
 
@@ -160,13 +162,13 @@ def spellings(value: str) -> set[str]:
 
 def _show_one(address: str) -> str:
     scheme, separator, rest = address.partition("://")
-    if not separator or (rest.startswith("/") and not scheme.startswith("sqlite")):
+    if not separator or (rest.startswith("/") and not scheme.startswith(("sqlite", "duckdb"))):
         return address
     if rest.startswith("/"):
         return address.partition("?")[0]
     rest = rest[len(user_part(address)) :]
     if address.lower().startswith(WEB) or _is_database(scheme):
-        return f"{scheme}://{re.split('[?#]', rest)[0]}"
+        return f"{scheme}://{re.split('[?#;]', rest)[0]}"
     # In an object store a question mark may be part of a name.
     return f"{scheme}://{re.split(r'[?][^/?]*=', rest)[0]}"
 

@@ -22,10 +22,19 @@ _USER_INFO = re.compile(
 )
 _PARAMETER = re.compile(
     # Bounded: without that, a page that repeats "?key" takes minutes.
-    r"(?i)([?&;][^=&?;\s'\"]{0,100}(?:pass|pwd|secret|token|key|sig|signature|credential|auth)"
+    r"(?i)([?&;][^=&?;\s'\"]{0,100}(?:pass|pwd|secret|token|key|sig|signature|credential|auth|sas|code|jwt|hmac|session|assertion|ticket)"
     r"[^=&?;\s'\"]{0,100}=)[^&\s'\"<>]+"
 )
-_ASSIGNMENT = re.compile(r"(?i)\b((?:ssl)?password|passwd|pwd)(\s*=\s*)('[^']*'|[^\s'\"&;,)]+)")
+_SECRET = (
+    r"(?:password|passwd|pwd|secret[_-]?access[_-]?key|account[_-]?key|api[_-]?key|(?:client|app)[_-]?secret|"
+    r"(?:access|refresh|session|bearer|id)[_-]?token|shared[_-]?access[_-]?signature|(?:private|secret)[_-]?key)"
+)
+_ASSIGNMENT = re.compile(rf"(?i)\b([\w-]{{0,40}}{_SECRET})(\s*=\s*)('[^']*'|[^\s'\"&;,)]+)")
+# As JSON, Python and headers write it; in prose, a colon is followed by a word.
+_ENTRY = re.compile(
+    rf"(?i)([\"'][\w-]{{0,40}}{_SECRET}[\"']\s*:\s*)(\"[^\"]*\"|'[^']*')|"
+    rf"\b([\w-]{{0,40}}{_SECRET}\s*:\s*)(?=[^\s'\"{{}}\[\],;]*[0-9+/=])[^\s'\"{{}}\[\],;]{{6,}}"
+)
 _HEADER = re.compile(r"(?i)\b(Basic|Bearer)\s+(?=[A-Za-z0-9._~+/=-]*[0-9+/=._-])[A-Za-z0-9._~+/=-]{8,}")
 
 
@@ -118,7 +127,13 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
         text = _USER_INFO.sub(f"{HIDDEN}@", text)
     if "=" in text:
         text = _ASSIGNMENT.sub(rf"\1\2{HIDDEN}", _PARAMETER.sub(rf"\1{HIDDEN}", text))
+    if ":" in text:
+        text = _ENTRY.sub(_hide_entry, text)
     return _HEADER.sub(rf"\1 {HIDDEN}", text)
+
+
+def _hide_entry(found: "re.Match[str]") -> str:
+    return f"{found[1]}{found[2][0]}{HIDDEN}{found[2][0]}" if found[1] else f"{found[3]}{HIDDEN}"
 
 
 def show_value(name: str, value: object) -> object:

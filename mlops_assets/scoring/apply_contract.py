@@ -20,6 +20,7 @@ from mlops_assets.arrow.spool import Spool
 from mlops_assets.arrow.unique_keys import KeyCheck
 from mlops_assets.errors import ContractError
 from mlops_assets.models.missing_values import MissingProposal
+from mlops_assets.progress.report import track
 from mlops_assets.scoring.rejection_advice import advise
 from mlops_assets.signatures.contract.contract import Contract, ContractPolicy, RowVerdict
 from mlops_assets.signatures.contract.rejection_reasons import REASONS, Reason
@@ -182,7 +183,8 @@ def apply_contract(
             reasons.update(verdict.reasons)
             rows_read += rows
             accepted_after[rows_read] = accepted.rows
-        key_check.finish(key_spool.reader)
+        with track("looking for repeated row keys", unit=""):
+            key_check.finish(key_spool.reader)
         yield ContractResult(
             accepted,
             rejected,

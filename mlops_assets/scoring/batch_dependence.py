@@ -9,6 +9,7 @@ from mlops_assets.arrow.batching import join_batches
 from mlops_assets.engines.work import ChunkFunction
 
 LEAST_ROWS, MOST_ROWS = 6, 96
+FEW_ROWS = 4
 # What another order of summation does to a number; a model that looks at its batch is off by far more.
 _RELATIVE = {2: 2e-2, 4: 1e-4, 8: 1e-7}
 
@@ -56,6 +57,19 @@ def measure_batch_dependence(score: ChunkFunction, sample: pa.Table) -> BatchDep
         for (start, length), piece in zip(cuts, columns_of_pieces, strict=True):
             different[start : start + length] |= _differ(column, column.slice(start, length), piece)
     return BatchDependence(rows.num_rows, int(different.sum()))
+
+
+def has_same_bits_alone(score: ChunkFunction, sample: pa.Table) -> bool:
+    """Whether a few rows have the same predictions, bit for bit, at once and as one row and the others.
+
+    That one row is multiplied by other routines than several is where libraries of linear algebra differ first.
+    """
+    if sample.num_rows < 2:
+        return False
+    rows = join_batches(sample.slice(0, FEW_ROWS).to_batches())
+    whole, first, others = score(rows), score(rows.slice(0, 1)), score(rows.slice(1))
+    same_types = first.schema == others.schema == whole.schema
+    return same_types and bool(pa.concat_batches([first, others]).equals(whole))
 
 
 def _differ(whole: pa.Array, one: pa.Array, other: pa.Array | None) -> np.ndarray:

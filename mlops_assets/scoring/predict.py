@@ -144,6 +144,8 @@ class PredictWork(Work):
         As in `Scorer`.
     rows
         About how many rows there will be. Results do not depend on it; whether the model is accelerated does.
+    may_be_cut
+        A prediction was found to have the same bits in any company, and is costly: chunks may be cut by that cost.
     """
 
     noun: ClassVar[str] = "predictions"
@@ -155,11 +157,20 @@ class PredictWork(Work):
     params: Mapping[str, Any] = field(default_factory=dict)
     method: PredictMethod = "predict"
     rows: int = 0
+    may_be_cut: bool = False
 
     @cached_property
     def identity(self) -> str:
         parts = (self.signature, *self.row_key, json.dumps(self.params, sort_keys=True, default=str), self.method)
         return identity_of(self, self.model.reference, parts, self.model.strategies)
+
+    @property
+    def doing(self) -> str:
+        return "predicting"
+
+    @property
+    def grain(self) -> int | None:
+        return 1 if self.may_be_cut else None
 
     @property
     def is_sequential(self) -> bool:

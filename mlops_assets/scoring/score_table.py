@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
@@ -14,8 +14,16 @@ from mlops_assets.arrow.row_keys import named_rows, with_named_rows
 from mlops_assets.arrow.views import first_of
 from mlops_assets.engines.chunk_store import ChunkStore
 from mlops_assets.engines.engine import Engine, InputRows, Run, stream_results
+from mlops_assets.engines.pieces import PIECE_SECONDS
+from mlops_assets.engines.speed import Speed
 from mlops_assets.models.loaded_model import LoadedModel, PredictMethod
-from mlops_assets.scoring.batch_dependence import MOST_ROWS, measure_batch_dependence
+from mlops_assets.progress.report import track
+from mlops_assets.scoring.batch_dependence import (
+    MOST_ROWS,
+    BatchDependence,
+    has_same_bits_alone,
+    measure_batch_dependence,
+)
 from mlops_assets.scoring.predict import PredictWork, Scorer
 from mlops_assets.scoring.provenance import PredictionsProvenance
 
@@ -51,6 +59,18 @@ class ScoredTable:
     def data_version(self) -> str:
         """A hash of the model's digest, the signature, the rows and the params."""
         return self.provenance.data_version or ""
+
+
+def _try_on_few_rows(work: PredictWork, rows: InputRows) -> tuple[PredictWork, BatchDependence]:
+    """How the predictions of the first rows depend on their batch; and the work, to be cut where a chunk is costly."""
+    sample = first_of(rows.dataset, MOST_ROWS)
+    speed = Speed()
+    dependence = measure_batch_dependence(lambda batch: speed.measure(work.scorer.score, batch), sample)
+    # Without declared types those of the first few rows would be the table's.
+    declares_outputs = work.scorer.outputs is not None
+    if declares_outputs and speed.per_row * min(rows.count, rows.chunk_rows) > 2 * PIECE_SECONDS:
+        work = replace(work, may_be_cut=has_same_bits_alone(work.scorer.score, sample))
+    return work, dependence
 
 
 def score_table(
@@ -98,9 +118,9 @@ def score_table(
     given = validate_params(dict(params or {}), signature_from_json(signature).params, where=reference.uri)
     rows = InputRows.of(samples, batch_rows, PREDICTED_ROWS)
     work = PredictWork(model, signature, source.row_key, given, method, rows.count)
+    with named_rows(show_values=show_values), track("predicting a few rows", unit=""):
+        work, dependence = _try_on_few_rows(work, rows)
     run = Run(work, rows, store, log=log)
-    with named_rows(show_values=show_values):
-        dependence = measure_batch_dependence(work.scorer.score, first_of(samples, MOST_ROWS))
     provenance = Provenance(
         row_key=source.row_key,
         model=name,

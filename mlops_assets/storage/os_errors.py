@@ -1,11 +1,15 @@
 """An operating system's refusals in plain words."""
 
+import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from mlops_assets.errors import TableError
+from mlops_assets.errors import ConfigurationError, TableError
 from mlops_assets.redaction.errors import redact_chain
+
+_LONGEST = 300
 
 
 class Place(Protocol):
@@ -27,3 +31,15 @@ def translate_os_errors(place: Place) -> Iterator[None]:
             where=place.uri,
             fix="Check the disk's space and the permissions; what was there before is untouched",
         ) from redact_chain(error)
+
+
+@contextmanager
+def translate_name_errors(place: Place) -> Iterator[None]:
+    """Turn an operating system's refusal of a name into an error of its path; other errors pass unchanged."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENAMETOOLONG, errno.ELOOP):
+            raise
+        what = f"The path cannot be looked up: {os.strerror(error.errno)}"
+        raise ConfigurationError(what, where=place.uri[:_LONGEST], fix="Correct the path") from None

@@ -5,9 +5,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from mlops_assets.errors import ConfigurationError, MissingExtraError, describe_without_values
+from mlops_assets.errors import ConfigurationError, MissingExtraError, TableError, describe_without_values
 from mlops_assets.redaction.errors import redact_chain
-from mlops_assets.storage.store_errors import unknown_option
+from mlops_assets.storage.store_errors import store_error, unknown_option
 
 # The object stores of `object_stores`, as fsspec calls them -> the extra of this package that brings the client.
 EXTRAS = {
@@ -31,6 +31,8 @@ def open_filesystem(address: str, storage_options: Mapping[str, Any], uri: str) 
         The protocol's package is not installed.
     ConfigurationError
         fsspec does not know the protocol, or its filesystem one of the options.
+    TableError
+        It connects at once, and cannot.
     """
     import fsspec.core
 
@@ -49,7 +51,14 @@ def open_filesystem(address: str, storage_options: Mapping[str, Any], uri: str) 
             fix=f"Run: pip install {_packages_of(protocol, error)}",
         ) from redact_chain(error)
     except TypeError as error:
-        raise (unknown_option(error, uri) or error) from redact_chain(error)
+        raise (
+            unknown_option(error, uri)
+            or ConfigurationError(
+                f"{protocol}:// cannot be opened with these storage_options ({describe_without_values(error)})",
+                where=uri,
+                fix="Compare their names and values with the documentation of fsspec's filesystem",
+            )
+        ) from redact_chain(error)
     except ValueError as error:
         if protocol in fsspec.available_protocols():
             raise ConfigurationError(
@@ -61,6 +70,15 @@ def open_filesystem(address: str, storage_options: Mapping[str, Any], uri: str) 
             f"{protocol}:// is not a protocol that fsspec can open",
             where=uri,
             fix="Use a local path, or a URL whose protocol and storage_options are in fsspec's documentation",
+        ) from redact_chain(error)
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 - each client has errors of its own
+        # Some connect when they are made (FTP, GitHub), or open the archive that the address names.
+        what = f"The place cannot be opened: {type(error).__name__}"
+        raise (
+            store_error(error, uri)
+            or TableError(what, where=uri, fix="Check the address, and that its server can be reached")
         ) from redact_chain(error)
     return filesystem, path
 

@@ -7,7 +7,7 @@ declared type is read as text, and the contract parses it, row by row.
 import csv
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -52,7 +52,14 @@ class CsvFiles(FileFormat):
         names = self._names(file)
         return pa.schema([(name, self.types.get(name, pa.string())) for name in names])
 
-    def batches(self, file: Location, schema: pa.Schema, columns: Sequence[str], /) -> Iterator[pa.RecordBatch]:
+    def batches(
+        self,
+        file: Location,
+        schema: pa.Schema,
+        columns: Sequence[str],
+        watch: Callable[[pa.NativeFile], None] = lambda _stream: None,
+        /,
+    ) -> Iterator[pa.RecordBatch]:
         schema_of_file = self.schema(file)
         in_file, known = set(schema_of_file.names), set(schema.names)
         names = [column for column in columns if column in in_file] or schema_of_file.names[:1]
@@ -62,6 +69,7 @@ class CsvFiles(FileFormat):
             explanation = self._explain(file, schema_of_file.names, rows)
             with explanation:
                 reader = arrow_csv.open_csv(stream, **self._options(file, names, types, len(in_file)))
+            watch(stream)
             while True:
                 with self._explain(file, names, rows):
                     try:

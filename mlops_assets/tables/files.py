@@ -2,7 +2,7 @@
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -68,11 +68,23 @@ class FileFormat(ABC):
         """The column of two files whose types one type holds; None: perhaps not every value."""
         return first.with_type(both)
 
+    def count_rows(self, _file: Location, /) -> int | None:
+        """How many rows a file's own bookkeeping says that it has; None where only reading would show it."""
+        return None
+
     @abstractmethod
-    def batches(self, file: Location, schema: pa.Schema, columns: Sequence[str], /) -> Iterator[pa.RecordBatch]:
+    def batches(
+        self,
+        file: Location,
+        schema: pa.Schema,
+        columns: Sequence[str],
+        watch: Callable[[pa.NativeFile], None] = lambda _stream: None,
+        /,
+    ) -> Iterator[pa.RecordBatch]:
         """The rows of one file in order, with at least those of `columns` that it has; bounded memory.
 
-        `schema` is the whole table's: what the formats without types of their own read the columns as.
+        `schema` is the whole table's: what the formats without types of their own read the columns as. `watch` is given
+        the stream that is read, where its position says how much of the file that is.
         """
 
 
@@ -283,6 +295,12 @@ def translate_read_errors(file: Location) -> Iterator[None]:
         yield
     except (MlopsAssetsError, pa.ArrowInvalid, pa.ArrowNotImplementedError):
         raise
+    except MemoryError as error:
+        raise TableError(
+            "The file's rows do not fit into memory once they are decoded",
+            where=file.uri,
+            fix="Write shorter texts and lists, leave columns out with inputs.columns, or give the process more memory",
+        ) from error
     except Exception as error:
         if file.is_local and not isinstance(error, OSError):
             raise

@@ -1,6 +1,8 @@
-"""How deep the lines of a JSON Lines file are nested, before Arrow reads them: it dies of what is too deep."""
+"""How deep the lines of a JSON Lines file are nested, and how wide they are together, before Arrow reads them."""
 
 import re
+import secrets
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +13,9 @@ from mlops_assets.tables.files import DEEPEST
 
 LONGEST_LINE = 32 << 20
 _PIECE = 8 << 20
+# Of what is parsed at once; and how many of its lines are looked at, of the longest and of any.
+_MOST_CELLS, _LOOKED_AT = 1 << 28, 100
+_NAME = re.compile(rb'"((?:[^"\\]|\\.)*)"\s*:')
 _TOKENS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[{]|[\]}]', re.DOTALL)
 _OPENERS = np.zeros(256, np.uint8)
 _OPENERS[[ord("{"), ord("[")]] = 1
@@ -72,7 +77,26 @@ class ShallowLines:
         opened = np.add.reduceat(_OPENERS[codes], starts, dtype=np.int64)
         for at in np.flatnonzero(opened > DEEPEST).tolist():
             self._check_line(data[starts[at] : ends[at]], self._lines + at + 1)
+        self._check_cells(data, starts, ends)
         self._lines += len(ends)
+
+    def _check_cells(self, data: bytes, starts: "np.ndarray[Any, Any]", ends: "np.ndarray[Any, Any]") -> None:
+        """Each name is a column of all lines: a megabyte of lines of other names each would be thirty gigabytes."""
+        if data.count(b":") * len(ends) <= _MOST_CELLS:
+            return
+        longest = np.argsort(starts - ends, kind="stable")[:_LOOKED_AT]
+        chance = [secrets.randbelow(len(ends)) for _ in range(_LOOKED_AT)]
+        names = [_names(data[starts[at] : ends[at]]) for at in [*longest.tolist(), *chance]]
+        most, different = max(map(len, names)), len(set().union(*names))
+        if different > 2 * most:
+            different = len(_names(data))
+        if different * len(ends) > _MOST_CELLS:
+            raise TableError(
+                f"The {len(ends):,} lines after line {self._lines} have {different:,} different names, each of which "
+                f"is a column of them all: more than {_MOST_CELLS:,} values at once",
+                where=self._file.uri,
+                fix="Write the names as values, in a list of objects with a name and a value each",
+            )
 
     def _check_line(self, line: bytes, number: int) -> None:
         if line.count(b"{") + line.count(b"[") <= DEEPEST:
@@ -87,3 +111,7 @@ class ShallowLines:
                     where=self._file.uri,
                     fix=f"Write objects and lists inside each other in at most {DEEPEST} levels",
                 )
+
+
+def _names(text: bytes) -> set[bytes]:
+    return set(_NAME.findall(text))

@@ -6,7 +6,7 @@ datetime, the contract reads it as ISO 8601, row by row.
 
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -84,10 +84,17 @@ class JsonLinesFiles(FileFormat):
     def several_kinds(self, name: str, /) -> pa.Field | None:
         return pa.field(name, pa.string(), metadata=JSON_VALUES)
 
-    def batches(self, file: Location, schema: pa.Schema, _columns: Sequence[str], /) -> Iterator[pa.RecordBatch]:
+    def batches(
+        self,
+        file: Location,
+        schema: pa.Schema,
+        _columns: Sequence[str],
+        watch: Callable[[pa.NativeFile], None] = lambda _stream: None,
+        /,
+    ) -> Iterator[pa.RecordBatch]:
         rows, checked = 0, False
         values = frozenset(field.name for field in schema if field.metadata == JSON_VALUES)
-        with self._open(file, values) as (stream, _):
+        with self._open(file, values, watch) as (stream, _):
             reader = self._reader(stream, schema, file)
             while True:
                 try:
@@ -105,13 +112,18 @@ class JsonLinesFiles(FileFormat):
 
     @contextmanager
     def _open(
-        self, file: Location, values: frozenset[str] = frozenset()
+        self,
+        file: Location,
+        values: frozenset[str] = frozenset(),
+        watch: Callable[[pa.NativeFile], None] = lambda _stream: None,
     ) -> Iterator[tuple[pa.NativeFile, JsonValuesAsText | None]]:
         with open_text_file(file, self.name) as stream:
             if not self.declared and not values:
+                watch(stream)
                 yield pa.PythonFile(ShallowLines(stream, file), mode="r"), None
                 return
             with lines_of(file, errors="surrogateescape") as lines:
+                watch(lines.buffer)
                 rewritten = JsonValuesAsText(lines, self.declared, values)
                 text = pa.PythonFile(rewritten, mode="r")
                 yield pa.PythonFile(ShallowLines(text, file), mode="r"), rewritten

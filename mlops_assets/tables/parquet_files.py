@@ -1,19 +1,19 @@
 """Parquet as input."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from mlops_assets.arrow.batching import BATCH_ROWS
 from mlops_assets.arrow.type_kinds import is_nested
 from mlops_assets.errors import TableError, describe_without_values
 from mlops_assets.storage.location import Location
 from mlops_assets.tables.files import DEEPEST, FileFormat, looks_like, refuse_other_bytes, translate_read_errors
 from mlops_assets.tables.int96 import Unit, int96_columns, int96_unit
+from mlops_assets.tables.parquet_batches import rows_at_a_time
 
 _BUFFER_BYTES = 1 << 20
 """Column chunks are read through a buffer of this size; whole ones would make memory grow with the row group."""
@@ -78,10 +78,20 @@ class ParquetFiles(FileFormat):
             stream.seek(0)
 
     def is_without_rows(self, file: Location, /) -> bool:
-        with translate_read_errors(file), file.filesystem.open_input_file(file.path) as stream:
-            return bool(self._open(stream, file).metadata.num_rows == 0)
+        return self.count_rows(file) == 0
 
-    def batches(self, file: Location, schema: pa.Schema, columns: Sequence[str], /) -> Iterator[pa.RecordBatch]:
+    def count_rows(self, file: Location, /) -> int:
+        with translate_read_errors(file), file.filesystem.open_input_file(file.path) as stream:
+            return int(self._open(stream, file).metadata.num_rows)
+
+    def batches(
+        self,
+        file: Location,
+        schema: pa.Schema,
+        columns: Sequence[str],
+        _watch: Callable[[pa.NativeFile], None] = lambda _stream: None,
+        /,
+    ) -> Iterator[pa.RecordBatch]:
         with translate_read_errors(file), file.filesystem.open_input_file(file.path) as stream:
             parquet = self._open(stream, file, _unit_of(schema))
             names_in_file = set(parquet.schema_arrow.names)
@@ -90,7 +100,9 @@ class ParquetFiles(FileFormat):
                 # Rows without columns still count: a batch keeps its number of rows only with one column in it.
                 names = parquet.schema_arrow.names[:1]
             try:
-                for batch in parquet.iter_batches(BATCH_ROWS, columns=names):
+                with file.filesystem.open_input_file(file.path) as other:
+                    rows = rows_at_a_time(parquet, other, names, file)
+                for batch in parquet.iter_batches(rows, columns=names):
                     refuse_other_bytes(batch, file)
                     yield batch
             except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:

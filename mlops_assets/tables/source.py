@@ -12,6 +12,7 @@ from mlops_assets.arrow.declared_types import declare_types
 from mlops_assets.arrow.input_table import InputTable, key_rows
 from mlops_assets.arrow.type_names import arrow_type
 from mlops_assets.errors import ConfigurationError, TableError, did_you_mean
+from mlops_assets.progress.report import counted_items
 from mlops_assets.storage.location import Location
 from mlops_assets.tables.csv_files import CsvFiles
 from mlops_assets.tables.delimiter import check_delimiter
@@ -29,6 +30,7 @@ from mlops_assets.tables.json_lines_files import JsonLinesFiles
 from mlops_assets.tables.mixed_columns import refuse_inconvertible, share_columns
 from mlops_assets.tables.parquet_files import ParquetFiles, scan_format
 from mlops_assets.tables.promotion import promote
+from mlops_assets.tables.reading import FilesRead
 
 __all__ = ["FORMATS", "InputTable", "TableFormat", "TableSource"]
 
@@ -115,14 +117,16 @@ class TableSource:
         schema = pa.schema([*stored, *partitions], metadata=stored.metadata)
 
         rows_of_files: list[int] = []
+        read = FilesRead([file.location for file in files], reader.count_rows)
 
         def batches(wanted: Sequence[str]) -> Iterator[pa.RecordBatch]:
             result = pa.schema([schema.field(name) for name in wanted])
             rows_of_files.clear()
-            for file in files:
+            for number, file in enumerate(files):
+                read.begin(number)
                 rows_of_files.append(0)
                 constants = {column.name: _constant(file, column) for column in partitions}
-                for batch in reader.batches(file.location, schema, wanted):
+                for batch in reader.batches(file.location, schema, wanted, read.watch):
                     rows_of_files[-1] += batch.num_rows
                     yield align_columns(share_columns(batch, mixed), result, constants, file.location)
 
@@ -147,6 +151,8 @@ class TableSource:
             text_columns=frozenset(untyped),
             lazy=lazy if isinstance(reader, ParquetFiles) and reader.is_as_stored else None,
             parts=lambda: tuple(rows_of_files),
+            count=read.count,
+            share=read.share,
         )
         return declare_types(table, self.types)
 
@@ -206,7 +212,7 @@ def _common_schema(
     common: pa.Schema | None = None
     mixed: dict[str, pa.DataType] = {}
     met: dict[str, tuple[pa.DataType, TableFile]] = {}
-    for file in files:
+    for file in counted_items(files, "looking at the columns of the files", "files"):
         schema = reader.schema(file.location)
         refuse_large_schema(schema, file.location)
         met = {column.name: (column.type, file) for column in schema if not pa.types.is_null(column.type)} | met

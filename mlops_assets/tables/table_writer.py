@@ -14,6 +14,7 @@ from pyarrow import fs as arrow_fs
 from mlops_assets.arrow.plain_types import plain_batch, plain_schema
 from mlops_assets.arrow.views import first_of
 from mlops_assets.errors import TableError, describe_without_values, list_some
+from mlops_assets.progress.report import track
 from mlops_assets.storage.location import Location
 from mlops_assets.storage.os_errors import translate_os_errors
 
@@ -97,7 +98,8 @@ class TableWriter(ABC):
         plain = (plain_batch(batch, schema) for batch in reader)
         with ExitStack() as switch:
             with target.open_draft() as sink:
-                rows, content = self._write_rows(plain, schema, sink, target)
+                with track(f"writing {target.name}", behind=True) as stage:
+                    rows, content = self._write_rows(stage.count_batches(plain), schema, sink, target)
                 size = sink.tell()
                 if switch_guard is not None:
                     switch.enter_context(switch_guard)

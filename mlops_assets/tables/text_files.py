@@ -40,7 +40,7 @@ def open_text_file(file: Location, format_name: str) -> Iterator[pa.NativeFile]:
                 where=file.uri,
                 fix="Set format to what the file is, or write it again as UTF-8 text of that format",
             )
-        with file.filesystem.open_input_stream(file.path, compression="detect") as stream:
+        with _open(file) as stream:
             yield stream
 
 
@@ -48,7 +48,14 @@ def open_text_file(file: Location, format_name: str) -> Iterator[pa.NativeFile]:
 def lines_of(file: Location, errors: str = "replace") -> Iterator[io.TextIOWrapper]:
     """The file's text for a second look, by default with invalid bytes replaced."""
     with (
-        file.filesystem.open_input_stream(file.path, compression="detect") as stream,
+        _open(file) as stream,
         io.TextIOWrapper(stream, encoding="utf-8-sig", errors=errors, newline="") as text,
     ):
         yield text
+
+
+def _open(file: Location) -> pa.NativeFile:
+    """The file's bytes, decompressed by its extension; the position of a local one that is not says what was read."""
+    if file.is_local and not file.name.lower().endswith(COMPRESSED):
+        return file.filesystem.open_input_file(file.path)
+    return file.filesystem.open_input_stream(file.path, compression="detect")

@@ -17,6 +17,7 @@ from mlops_assets.child_process import child_environment, signal_name
 from mlops_assets.engines.error_pickles import pickle_error
 from mlops_assets.engines.worker import read_frame, write_frame
 from mlops_assets.models.reference import ModelReference
+from mlops_assets.progress.report import track
 from mlops_assets.redaction.text import redact
 from mlops_assets.validation.candidate import Progress, Trial, validate_candidate
 from mlops_assets.validation.verdict import CandidateVerdict, Finding
@@ -43,7 +44,7 @@ def validate_in_child(
     except (pickle.PicklingError, AttributeError, TypeError):
         return validate_candidate(candidate, champion, trial)
     progress = _Reported()
-    with _start_child() as child:
+    with _start_child() as child, track(f"trying version {candidate.version}", unit="questions") as stage:
         # PIPE was asked for, so both are there.
         assert child.stdin is not None
         assert child.stdout is not None
@@ -64,6 +65,8 @@ def validate_in_child(
                 if kind == _ERROR:
                     raise cast(Exception, pickle.loads(content))
                 progress.hear(kind, content)
+                if kind == _FOUND:
+                    stage.advance()
         finally:
             timer.cancel()
         reason = (

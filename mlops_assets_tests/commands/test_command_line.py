@@ -1,10 +1,12 @@
 """The command line itself: light, documented, completed by shells."""
 
 import gc
+import io
 import re
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +15,9 @@ import pytest
 from mlops_assets.cli import main
 from mlops_assets.commands.all_commands import COMMANDS
 from mlops_assets.commands.completion import words_of
-from mlops_assets.commands.progress import draw_bar, show_rows, show_steps
+from mlops_assets.commands.progress import LinesListener, TerminalListener, show_progress
+from mlops_assets.progress.report import Reporter, report_to, track
+from mlops_assets_tests.progress.clock import Clock
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 
@@ -82,18 +86,45 @@ def test_bash_completes(typed, proposed, capsys, tmp_path):
     assert done.stdout.split() == proposed
 
 
-def test_progress_is_for_terminals(capsys, monkeypatch):
-    with show_steps() as show, show_rows("scored") as advance:
+def _run_for_a_minute(listener):
+    """A stage of 100 rows, of which one is done in a second, up to 60; what is due is reported each half second."""
+    clock = Clock()
+    reporter = Reporter(listener, clock, background=False)
+    with suppress(KeyboardInterrupt), report_to(reporter), track("predicting", 100) as stage:
+        for _ in range(60):
+            clock.now += 1
+            stage.advance()
+            reporter.tick()
+        raise KeyboardInterrupt
+
+
+def test_on_a_terminal_there_is_one_line_that_is_overwritten(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    terminal = io.StringIO()
+    _run_for_a_minute(TerminalListener(terminal))
+    assert "\n" not in terminal.getvalue()
+    lines = terminal.getvalue().split("\r\x1b[K")[1:]
+    assert len(lines) == 60
+    assert lines[24] == "[######------------------]  25 % predicting: 25 of 100 rows, 1.0 rows/s, about 1 min 15 s left"
+
+
+def test_elsewhere_there_are_few_plain_lines():
+    file = io.StringIO()
+    _run_for_a_minute(LinesListener(file))
+    assert file.getvalue().splitlines() == [
+        f"predicting: {done} of 100 rows ({done} %), 1.0 rows/s, about {left} left"
+        for done, left in ((10, "1 min 30 s"), (20, "1 min 20 s"), (30, "1 min 10 s"), (40, "1 min"), (50, "50 s"))
+    ] + ["predicting: 60 of 100 rows (60 %), 1.0 rows/s, about 40 s left"]
+
+
+def test_what_is_done_is_shown_on_terminals_alone_and_nothing_of_it_stays(capsys, monkeypatch):
+    with show_progress() as show:
         show("loading")
-        advance(1, 2)
     assert capsys.readouterr().err == ""
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    with show_rows("scored") as advance:
-        advance(2, 2)
-    told = capsys.readouterr().err
-    assert "100% 2 of 2 rows scored" in told
-    assert told.endswith("\r\x1b[K")
-    assert draw_bar(1, 4) == "[######------------------]  25% 1 of 4 rows"
+    with show_progress() as show:
+        show("loading")
+    assert capsys.readouterr().err == "\r\x1b[Kloading ...\r\x1b[K"
 
 
 def test_a_command_looks_for_garbage_less_often_and_leaves_python_as_it_was(monkeypatch):

@@ -38,6 +38,8 @@ WITHOUT_RESULTS = (
     "tables",
     "journal",
     "state",
+    # What is said meanwhile.
+    "progress",
 )
 # ... except how a model is deserialized and asked, and its answer read.
 WITH_RESULTS = (

@@ -13,8 +13,9 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.svm import SVC, SVR
 
 from mlops_assets.explain.explainers.choose import choose_explainer
-from mlops_assets.explain.explainers.explainer import ExplainConfig, Explainer
+from mlops_assets.explain.explainers.explainer import ExplainConfig, Explainer, Explanation
 from mlops_assets.explain.explainers.permutation import PermutationExplainer, _Masked
+from mlops_assets.explain.explainers.same_bits import has_same_bits_alone
 
 from .conftest import Save
 
@@ -253,3 +254,32 @@ def test_walks_are_what_is_used_beyond_six_columns(save: Save) -> None:
     assert isinstance(explainer, PermutationExplainer)
     assert not explainer.exact
     assert "sampled" in explainer.reason
+
+
+@pytest.mark.parametrize("columns", [3, 9])
+def test_a_row_has_the_same_bits_alone_though_the_model_has_not(save: Save, columns: int) -> None:
+    rows = _wide(columns).astype(np.float64)
+    model = MLPRegressor(hidden_layer_sizes=(100,), max_iter=5, random_state=1).fit(rows, rows.x0)
+    explainer = _explainer(save, model, rows, KIND="PermutationExplainer", permutations=1, background_rows=7)
+    assert explainer.same_bits_alone
+    assert has_same_bits_alone(explainer, rows)
+    whole, alone = explainer.explain(rows), [explainer.explain(rows.iloc[[row]]) for row in range(len(rows))]
+    for part in ("values", "base", "prediction", "error"):
+        assert np.concatenate([getattr(one, part) for one in alone]).tobytes() == getattr(whole, part).tobytes()
+    assert whole.prediction[:, 0] == pytest.approx(model.predict(rows))
+
+
+def test_bits_that_depend_on_the_other_rows_are_seen(save: Save) -> None:
+    rows = _wide(40).astype(np.float64)
+    model = MLPRegressor(hidden_layer_sizes=(100,), max_iter=5, random_state=1).fit(rows, rows.x0)
+    explainer = _explainer(save, model, rows, KIND="PermutationExplainer", permutations=1, background_rows=2)
+
+    class Together(PermutationExplainer):
+        def explain(self, inputs: pd.DataFrame) -> Explanation:
+            numbers = np.asarray(inputs.to_numpy() @ np.linspace(0.1, 1, 40 * 50).reshape(40, 50)).sum(axis=1)
+            numbers = numbers[:, None] + inputs.to_numpy().mean()
+            return Explanation(np.zeros((len(inputs), 40, 1)), numbers, numbers)
+
+    assert has_same_bits_alone(explainer, rows)
+    explainer.__class__ = Together
+    assert not has_same_bits_alone(explainer, rows)

@@ -1,10 +1,12 @@
 """Seeded mutations of model files, of their bytes and of their structure."""
 
 import json
+import pickle
 import random
 import re
 import struct
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 _NUMBER = re.compile(rb"-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
@@ -73,9 +75,14 @@ def mutate_bytes(chance: random.Random, data: bytes, _others: Sequence[bytes]) -
     return bytes(changed)
 
 
+@lru_cache(maxsize=100)
+def _find_numbers(data: bytes) -> list[re.Match[bytes]]:
+    return list(_NUMBER.finditer(data))
+
+
 def mutate_numbers(chance: random.Random, data: bytes, _others: Sequence[bytes]) -> bytes:
     """Put other numbers where numbers are."""
-    places = list(_NUMBER.finditer(data))
+    places = _find_numbers(data)
     if not places:
         return data
     changed = data
@@ -143,8 +150,10 @@ def mutate_lightgbm(chance: random.Random, data: bytes, others: Sequence[bytes])
     return resize(changed) if chance.random() < 0.8 else changed
 
 
-def mutate_document(chance: random.Random, value: Any) -> Any:
-    """Change members of plain values: other numbers, members gone or repeated, arrays longer or shorter."""
+@lru_cache(maxsize=100)
+def _parse(text: bytes) -> bytes:
+    """A document and its members' places, pickled: what is unpacked from it is a copy of both."""
+    value = json.loads(text)
     places: list[tuple[Any, Any]] = []
     waiting = [value]
     while waiting:
@@ -153,6 +162,12 @@ def mutate_document(chance: random.Random, value: Any) -> Any:
         for key, member in members:
             places.append((now, key))
             waiting.append(member)
+    return pickle.dumps((value, places))
+
+
+def mutate_document(chance: random.Random, text: bytes) -> Any:
+    """Change members of a JSON document: other numbers, members gone or repeated, arrays longer or shorter."""
+    value, places = pickle.loads(_parse(text))
     for _ in range(chance.choice((1, 1, 1, 2, 4))):
         holder, key = chance.choice(places)
         if (isinstance(holder, dict) and key not in holder) or (isinstance(holder, list) and key >= len(holder)):
@@ -193,7 +208,7 @@ def mutate_json(chance: random.Random, data: bytes, others: Sequence[bytes]) -> 
         return mutate_bytes(chance, data, others)
     if draw < 0.6:
         return mutate_numbers(chance, data, others)
-    return json.dumps(mutate_document(chance, json.loads(data)), separators=(",", ":")).encode()
+    return json.dumps(mutate_document(chance, data), separators=(",", ":")).encode()
 
 
 def mutate_ubjson(chance: random.Random, data: bytes, others: Sequence[bytes]) -> bytes:
@@ -204,7 +219,7 @@ def mutate_ubjson(chance: random.Random, data: bytes, others: Sequence[bytes]) -
     if draw < 0.5:
         return mutate_bytes(chance, data, others)
     text = chance.choice([other for other in others if other[:2] == b'{"'])
-    return write_ubjson(mutate_document(chance, json.loads(text)))
+    return write_ubjson(mutate_document(chance, text))
 
 
 def mutate_catboost(chance: random.Random, data: bytes, _others: Sequence[bytes]) -> bytes:
@@ -274,14 +289,14 @@ def write_ubjson(value: Any, key: str = "") -> bytes:
         return b"{" + b"".join(members) + b"}"
     if isinstance(value, list):
         for names, mark, form in (
-            (_FLOATS, b"d", ">f"),
-            (_BYTES, b"U", ">B"),
-            (_WORDS, b"l", ">i"),
-            (_LONGS, b"L", ">q"),
+            (_FLOATS, b"d", "f"),
+            (_BYTES, b"U", "B"),
+            (_WORDS, b"l", "i"),
+            (_LONGS, b"L", "q"),
         ):
             if key in names:
                 try:
-                    body = b"".join(struct.pack(form, member) for member in value)
+                    body = struct.pack(f">{len(value)}{form}", *value)
                 except (struct.error, OverflowError):
                     break
                 return b"[$" + mark + b"#L" + struct.pack(">q", len(value)) + body

@@ -149,14 +149,14 @@ def answer_catboost(model: CatboostModel, rows: Answers) -> tuple[Answers, Answe
     return model.scale * answers + model.bias, np.abs(model.scale) * size + np.abs(model.bias)
 
 
-def answer_onnx(model: OnnxTrees, rows: Answers) -> Answers:
-    """(rows, outputs): the sums of the trees, before any transformation."""
+def answer_onnx(model: OnnxTrees, rows: Answers) -> tuple[Answers, Answers]:
+    """(rows, outputs): the sums of the trees, before any transformation; and of what was added, without signs."""
     compare = {
         **{b"BRANCH_LEQ": np.less_equal, b"BRANCH_LT": np.less, b"BRANCH_GTE": np.greater_equal},
         **{b"BRANCH_GT": np.greater, b"BRANCH_EQ": np.equal, b"BRANCH_NEQ": np.not_equal},
     }
     answers = np.zeros((len(rows), model.outputs)) + (model.base_values if len(model.base_values) else 0)
-    given = rows.astype(np.float32)
+    size, given = np.abs(answers), rows.astype(np.float32)
     for root in np.setdiff1d(np.arange(len(model.tree)), np.concatenate([model.yes, model.no])):
         for row, values in enumerate(given):
             at = root
@@ -166,4 +166,5 @@ def answer_onnx(model: OnnxTrees, rows: Answers) -> Answers:
                 at = model.yes[at] if yes or (np.isnan(value) and model.missing_yes[at]) else model.no[at]
             here = model.leaf == at
             np.add.at(answers[row], model.output[here], model.weight[here])
-    return answers
+            np.add.at(size[row], model.output[here], np.abs(model.weight[here]))
+    return answers, size

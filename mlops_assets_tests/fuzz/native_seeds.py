@@ -22,6 +22,7 @@ def _numbers() -> tuple[np.ndarray[Any, np.dtype[np.float64]], np.ndarray[Any, n
     return rows, target
 
 
+@cache
 def rows_to_ask() -> np.ndarray[Any, np.dtype[np.float64]]:
     """Rows that go both ways at most splits, missing and odd values among them."""
     random = np.random.default_rng(1)
@@ -30,6 +31,7 @@ def rows_to_ask() -> np.ndarray[Any, np.dtype[np.float64]]:
     rows[8:10, :3] = np.nan
     rows[10, :3] = 0
     rows[11, :3] = [1e30, -1e30, 1e-36]
+    rows.flags.writeable = False
     return rows
 
 
@@ -40,13 +42,13 @@ def lightgbm_seeds() -> tuple[bytes, ...]:
 
     rows, target = _numbers()
     few: dict[str, Any] = {
-        **{"n_estimators": 3, "num_leaves": 5, "min_child_samples": 5, "verbose": -1, "n_jobs": 1, "cat_smooth": 1},
+        **{"n_estimators": 2, "num_leaves": 5, "min_child_samples": 5, "verbose": -1, "n_jobs": 1, "cat_smooth": 1},
         **{"min_data_per_group": 5, "max_cat_to_onehot": 1},
     }
     frame = pd.DataFrame(rows, columns=list("abcd")).assign(d=lambda given: given["d"].astype("category"))
     models = [
         lgb.LGBMClassifier(**few).fit(rows, target > 0),
-        lgb.LGBMClassifier(**{**few, "n_estimators": 2}).fit(rows, np.digitize(target, [-1, 0.5])),
+        lgb.LGBMClassifier(**{**few, "n_estimators": 1}).fit(rows, np.digitize(target, [-1, 0.5])),
         lgb.LGBMRegressor(**few).fit(rows, target, categorical_feature=[3]),
         lgb.LGBMRegressor(**few).fit(frame, target),
         lgb.LGBMRegressor(**few, linear_tree=True).fit(np.nan_to_num(rows), target),
@@ -61,12 +63,12 @@ def _xgboost_models() -> list[Any]:
     import xgboost as xgb
 
     rows, target = _numbers()
-    few: dict[str, Any] = {"n_estimators": 3, "max_depth": 2, "n_jobs": 1}
+    few: dict[str, Any] = {"n_estimators": 2, "max_depth": 2, "n_jobs": 1}
     several = np.stack([target, -target], axis=1)
     frame = pd.DataFrame(rows, columns=list("abcd")).assign(d=lambda given: given["d"].astype(int).astype("category"))
     return [
         xgb.XGBClassifier(**few).fit(rows, target > 0),
-        xgb.XGBClassifier(**{**few, "n_estimators": 2}).fit(rows, np.digitize(target, [-1, 0.5])),
+        xgb.XGBClassifier(**{**few, "n_estimators": 1}).fit(rows, np.digitize(target, [-1, 0.5])),
         xgb.XGBRegressor(**few, enable_categorical=True, max_cat_to_onehot=1).fit(frame, target),
         xgb.XGBRegressor(**few, multi_strategy="multi_output_tree").fit(rows, several),
         xgb.XGBRegressor(**few, booster="dart", rate_drop=0.5).fit(rows, target),
@@ -95,7 +97,7 @@ def catboost_seeds() -> tuple[bytes, ...]:
     rows, target = _numbers()
     frame = pd.DataFrame(rows, columns=list("abcd")).assign(d=lambda given: given["d"].astype(int).astype(str))
     few: dict[str, Any] = {
-        **{"iterations": 3, "depth": 2, "verbose": 0, "allow_writing_files": False, "thread_count": 1},
+        **{"iterations": 2, "depth": 2, "verbose": 0, "allow_writing_files": False, "thread_count": 1},
         "random_seed": 0,
     }
     models: list[Any] = [
@@ -121,7 +123,7 @@ def onnx_seeds() -> tuple[bytes, ...]:
     from catboost import CatBoostClassifier, CatBoostRegressor
 
     rows, target = _numbers()
-    few: dict[str, Any] = {"iterations": 3, "depth": 2, "verbose": 0, "allow_writing_files": False, "thread_count": 1}
+    few: dict[str, Any] = {"iterations": 2, "depth": 2, "verbose": 0, "allow_writing_files": False, "thread_count": 1}
     models: list[Any] = [
         CatBoostRegressor(**few).fit(rows, target),
         CatBoostClassifier(**few).fit(rows, (target > 0).astype(int)),

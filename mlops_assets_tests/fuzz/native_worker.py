@@ -75,11 +75,14 @@ def ask_catboost(data: bytes, rows: Any) -> Any:
 
 
 def ask_onnx(data: bytes, rows: Any) -> Any:
-    """What the graph's first output is."""
+    """The graph's first output: of a regression, what it predicts; of classes, their labels."""
     onnxruntime = import_module("onnxruntime")
 
-    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
-    session.run(None, {session.get_inputs()[0].name: rows.astype(np.float32)})
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    answers = session.run(None, {session.get_inputs()[0].name: rows.astype(np.float32)})
+    return np.asarray(answers[0], np.float64).reshape(len(rows), -1)
 
 
 ASK = {

@@ -16,6 +16,9 @@ from mlops_assets.redaction.text import redact
         ("wasbs://box@account/models?sig=CANARY#x", "wasbs://account/models"),
         ("sqlite:////srv/a@b/mlflow.db", "sqlite:////srv/a@b/mlflow.db"),
         ("sqlite:////srv/mlflow.db?token=CANARY", "sqlite:////srv/mlflow.db"),
+        ("duckdb:////srv/tables.db?token=CANARY", "duckdb:////srv/tables.db"),
+        ("https://h/x.csv;jsessionid=CANARY", "https://h/x.csv"),
+        ("https://h/x.csv#access_token=CANARY", "https://h/x.csv"),
         ("file:///srv/models/1", "file:///srv/models/1"),
         ("/srv/models/1", "/srv/models/1"),
         ("models:/m-1", "models:/m-1"),
@@ -41,12 +44,35 @@ def test_every_spelling_of_a_password_is_known():
         "https://x.blob/y?sv=1&sig=CANARY",
         "?X-Amz-Signature=CANARY",
         "?access_token=CANARY",
+        "abfss://box@account/x?sas=CANARY",
+        "https://h/x?code=CANARY",
+        "https://h/x?jwt=CANARY",
+        "aws_secret_access_key=CANARY",
+        "AccountKey=CANARY;EndpointSuffix=core",
+        "client_secret=CANARY",
+        "pgpassword=CANARY",
+        "'aws_secret_access_key': 'CANARY'",
+        '{"password": "CANARY", "user": "u"}',
+        "X-Api-Key: CANARY1",
     ],
 )
 def test_what_looks_like_a_secret_in_a_message_is_replaced(message):
     cleaned = redact(message)
     assert "CANARY" not in cleaned
     assert "***" in cleaned
+
+
+@pytest.mark.parametrize(
+    "message",
+    ["the database has a password: set MLFLOW_TRACKING_PASSWORD", "password: {env: DB}", "row_key: id, api keys: 5"],
+)
+def test_words_about_secrets_stay(message):
+    assert redact(message) == message
+
+
+@pytest.mark.parametrize("address", ["https://h/x?CANARY1", "https://h/x#token=CANARY1", "https://h/x;sid=CANARY1"])
+def test_whatever_a_web_address_ends_with_is_known(address):
+    assert "CANARY1" in secrets_in(address)
 
 
 def test_a_known_secret_is_replaced_wherever_it_is():

@@ -2,12 +2,20 @@
 
 import numpy as np
 import pytest
-from sklearn.cluster import KMeans, MiniBatchKMeans
+from scipy.sparse import csr_matrix
+from sklearn.cluster import FeatureAgglomeration, KMeans, MiniBatchKMeans
 from sklearn.datasets import load_iris
 from sklearn.dummy import DummyRegressor
-from sklearn.ensemble import GradientBoostingClassifier, GradientBoostingRegressor, HistGradientBoostingClassifier
+from sklearn.ensemble import (
+    GradientBoostingClassifier,
+    GradientBoostingRegressor,
+    HistGradientBoostingClassifier,
+    VotingClassifier,
+)
+from sklearn.kernel_approximation import PolynomialCountSketch
 from sklearn.linear_model import Ridge
 from sklearn.multioutput import MultiOutputRegressor
+from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor, RadiusNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, PolynomialFeatures, SplineTransformer, StandardScaler
@@ -18,6 +26,7 @@ from mlops_assets.errors import TrustError
 from mlops_assets.models.structure import check_structure
 
 X, Y = load_iris(return_X_y=True)
+SPARSE = csr_matrix(X)
 CODES = np.column_stack([np.arange(150) % 5, np.arange(150) % 3])
 CATEGORIES = np.column_stack([np.arange(150) % 5, X])
 
@@ -32,6 +41,16 @@ def set_spline(**values):
 
 def change(name, edit):
     return lambda model: model.__dict__.__setitem__(name, edit(model.__dict__[name]))
+
+
+def set_tree(position, edit):
+    def tamper(model):
+        tree = model.__dict__["_tree"]
+        state = list(tree.__getstate__())
+        state[position] = edit(state[position])
+        tree.__setstate__(tuple(state))
+
+    return tamper
 
 
 SOUND = [
@@ -54,6 +73,11 @@ SOUND = [
     HistGradientBoostingClassifier(max_iter=2, categorical_features=[0]).fit(CATEGORIES, Y),
     OneHotEncoder(drop="first", min_frequency=35).fit(CODES),
     PolynomialFeatures(3).fit(X),
+    SVC(kernel=np.matmul).fit(np.eye(4), [0, 1, 0, 1]),
+    FeatureAgglomeration(2).fit(X),
+    PolynomialCountSketch(n_components=5).fit(X),
+    SplineTransformer(include_bias=False).fit(X),
+    VotingClassifier([("a", GaussianNB()), ("b", SVC())]).fit(X, Y == 0),
 ]
 
 
@@ -132,6 +156,44 @@ def test_fitted_models_pass(model):
             "groups of categories",
         ),
         (lambda: PolynomialFeatures(3).fit(X), set_value(_max_degree=10**6), "more columns than fit into memory"),
+        (
+            lambda: SVC().fit(SPARSE, Y),
+            change("_dual_coef_", lambda old: csr_matrix(old.shape)),
+            "for other support vectors",
+        ),
+        (
+            lambda: SVR().fit(SPARSE, Y),
+            change("_dual_coef_", lambda old: csr_matrix(old.shape)),
+            "for other support vectors",
+        ),
+        (lambda: SVC().fit(SPARSE, Y), set_value(_effective_probability=True), "probabilities for other classes"),
+        (
+            lambda: SVC().fit(SPARSE, Y),
+            set_value(kernel="precomputed", shape_fit_=(4, 4), support_=np.zeros(0, "i4")),
+            "points at rows",
+        ),
+        (lambda: SVC().fit(X, Y), set_value(kernel=np.add, shape_fit_=(4, 4)), "points at rows"),
+        (
+            lambda: FeatureAgglomeration(2).fit(X),
+            change("labels_", lambda old: old + 2 * 10**9),
+            "groups that it does not have",
+        ),
+        (lambda: PolynomialCountSketch().fit(X), set_value(n_components=10**9), "more columns than fit into memory"),
+        (lambda: SplineTransformer().fit(X), set_value(n_features_out_=10**9), "more columns than its splines"),
+        (
+            lambda: VotingClassifier([("a", GaussianNB())]).fit(X, Y),
+            lambda model: model.estimators_[0].__dict__.update(classes_=np.array([0, 1, 2 * 10**9])),
+            "vote for classes",
+        ),
+        *(
+            (
+                lambda algorithm=algorithm: KNeighborsClassifier(algorithm=algorithm).fit(X, Y),
+                set_tree(position, change_part),
+                "arrays of different lengths",
+            )
+            for algorithm in ("kd_tree", "ball_tree")
+            for position, change_part in ((3, lambda old: np.asarray(old)[:0]), (6, lambda old: old // 2))
+        ),
     ],
 )
 def test_what_disagrees_is_refused(make, tamper, reason):

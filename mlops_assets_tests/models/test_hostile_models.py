@@ -123,7 +123,7 @@ def test_a_long_list_of_names_is_cut(attempt, marker):
         content = [part | {"__class__": f"T{number}", "__module__": "hostile"} for number in range(40)]
         hostile.skops_schema(folder, lambda old: {**schema, "content": content, "protocol": old["protocol"]})
 
-    with pytest.raises(TrustError, match=r", and 31 more"):
+    with pytest.raises(TrustError, match=r"not trusted here: .*, \.\.\. \(41 in all\)"):
         attempt(many)
 
 

@@ -1,21 +1,26 @@
 """The registry is a peer on a network: whatever it answers ends in an error of ours, in time, and leaks nothing."""
 
 import shutil
+import threading
 import time
 import traceback
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from mlops_assets.errors import MlopsAssetsError, RegistryError, RegistryUnreachableError, TrustError
 from mlops_assets.models import registry_connection
+from mlops_assets.models.bounded_client import BoundedClient
 from mlops_assets.models.logged_models import pin_logged
 from mlops_assets.models.model_uri import LoggedModelUri, RunModelUri
 from mlops_assets.models.registry import Registry
-from mlops_assets.models.registry_limits import RegistryLimits
+from mlops_assets.models.registry_connection import RegistryConnection
+from mlops_assets.models.registry_limits import CURRENT, RegistryLimits
 from mlops_assets.models.signature_of_version import signature_of_version
 from mlops_assets.models.trust import TrustPolicy
 from mlops_assets_tests.models.hostile_registry import API, FILES, PASSWORD, hostile_registry
+from mlops_assets_tests.waiting import LONGEST_SECONDS, wait_for
 
 # How long each way may take, whatever the server does; a busy machine is slow by itself.
 SECONDS, LONGEST = 1, 30
@@ -428,3 +433,42 @@ def test_logged_models_that_are_none(server, cache, answer):
 def test_a_run_that_is_none(server, cache):
     server.answers[f"{API}/runs/get"] = lambda handler: handler.say({"run": {"info": {}}})
     failure(lambda: pin_logged(opened(server), RunModelUri("r", "m"), cache))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("registry_uri", ["databricks", "databricks-uc"])
+def test_the_client_of_databricks_is_given_no_more_time(registry_uri, monkeypatch):
+    """It has a way of its own to the network, which knows no deadline."""
+    with hostile_registry() as server:
+        monkeypatch.setenv("DATABRICKS_HOST", server.plain_uri)
+        monkeypatch.setenv("DATABRICKS_TOKEN", "a-token-of-the-test")
+        monkeypatch.setattr(server, "answer_to", lambda _path: lambda handler: handler.drip())
+        limits = RegistryLimits(operation_timeout=1)
+        registry = Registry("databricks", registry_uri, timeout=1, retries=0, limits=limits)
+        with pytest.raises(RegistryUnreachableError, match=r"took more than 1 seconds .*raise operation_timeout"):
+            registry.model("catalog.schema.m")
+        # Whatever it was doing meanwhile: it is this server that it asks. Its thread ends with an answer.
+        wait_for(lambda: server.seen, "a request")
+        monkeypatch.undo()
+        server.closing.set()
+        for thread in threading.enumerate():
+            if thread.name.startswith("registry: "):
+                thread.join(LONGEST_SECONDS)
+                assert not thread.is_alive()
+
+
+def test_what_a_client_without_an_end_answers_or_raises_is_passed_on():
+    registry = RegistryConnection("databricks", timeout=1)
+
+    class Client:
+        def answer(self, value: int) -> tuple[int, bool]:
+            # The operation that it belongs to is known where it runs.
+            return value, CURRENT.get() is not None
+
+        def fail(self) -> None:
+            raise KeyError("asked")
+
+    client = BoundedClient(cast(Any, Client()), registry)
+    assert client.answer(3) == (3, True)
+    with pytest.raises(KeyError, match="asked"):
+        client.fail()

@@ -26,6 +26,7 @@ from mlops_assets.models.artifact_place import ENDPOINT, split_service
 from mlops_assets.models.load import load_by_flavor
 from mlops_assets.models.mlmodel import ModelDescription
 from mlops_assets.models.mlmodel_yaml import RefusedYamlError, parse_yaml, write_yaml
+from mlops_assets.models.skops import judge as judge_room
 from mlops_assets.models.working_copy import WorkingCopy
 from mlops_assets_tests.models.conftest import REFERENCE, edit_mlmodel, judge
 from mlops_assets_tests.waiting import LONGEST_SECONDS
@@ -162,6 +163,29 @@ def test_the_copy_lives_as_long_as_the_model(saved):
     del loaded
     gc.collect()
     assert not folder.exists()
+
+
+def test_the_way_to_a_load_reads_a_skops_file_once(saved, monkeypatch):
+    read: list[Path] = []
+    schema = judge_room.Schema
+
+    def count(archive):
+        read.append(archive)
+        return schema(archive)
+
+    monkeypatch.setattr(judge_room, "Schema", count)
+    judge(saved)
+    load_by_flavor(saved, REFERENCE)
+    assert len(read) == 1
+
+
+def test_a_cache_that_is_gone_at_the_end_of_the_process_is_no_error(tmp_path):
+    code = (
+        "import shutil, sys; from pathlib import Path; from mlops_assets.models import working_copy; "
+        "working_copy._root(Path(sys.argv[1]) / 'working'); shutil.rmtree(sys.argv[1])"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "cache")], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 texts = st.text(st.characters(codec="utf-8"), max_size=20)

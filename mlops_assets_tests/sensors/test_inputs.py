@@ -124,14 +124,17 @@ def test_a_tick_repeated_with_the_old_cursor_asks_for_the_same_run(model, versio
     assert m.keys(SENSOR) == [first]
 
 
-def test_missing_inputs_ask_for_no_run_nor_does_their_return(model, versions, tmp_path):
+def test_missing_inputs_ask_for_no_run_and_what_comes_in_their_place_is_read(model, versions, tmp_path):
+    """Also a file of the same size and times: whoever moved it may have changed it."""
     m = model()
     m.tick(SENSOR)
     (tmp_path / "inputs.parquet").rename(tmp_path / "away")
     done = m.tick(SENSOR)
     assert done.run_requests == []
     assert done.skip_message == "m/inputs: no files are there, so nothing is to be done"
+    assert m.keys(SENSOR) == []
     (tmp_path / "away").rename(tmp_path / "inputs.parquet")
+    assert len(m.keys(SENSOR)) == 1
     assert m.keys(SENSOR) == []
     versions.head(5).to_parquet(tmp_path / "inputs.parquet")
     assert len(m.keys(SENSOR)) == 1

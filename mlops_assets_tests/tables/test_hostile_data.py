@@ -80,6 +80,21 @@ def test_brackets_in_text_are_no_levels(text, tmp_path):
     assert read(path).num_rows == 2
 
 
+def test_lines_of_other_names_each_are_refused_before_they_are_a_table(tmp_path):
+    """60,000 lines of a name each, less than a megabyte, are 3.6 billion values."""
+    (tmp_path / "x.jsonl").write_text("".join(f'{{"k{at}": 1}}\n' for at in range(60_000)))
+    with pytest.raises(TableError, match=r"60,000 lines after line 0 have 60,000 different names"):
+        read(tmp_path / "x.jsonl")
+    (tmp_path / "y.jsonl").write_text("{" + ", ".join(f'"k{at}": 1' for at in range(9_000)) + "}\n" + "{}\n" * 50_000)
+    with pytest.raises(TableError, match=r"50,001 lines after line 0 have 9,000 different names"):
+        read(tmp_path / "y.jsonl")
+
+
+def test_many_lines_of_the_same_names_are_read(tmp_path):
+    (tmp_path / "x.jsonl").write_text('{"a": 1, "b": "x: y"}\n' * 50_000)
+    assert read(tmp_path / "x.jsonl").num_rows == 50_000
+
+
 @pytest.mark.parametrize("number", ["9" * 5_000, "-" + "9" * 5_000, "1e999999", "9" * 50])
 def test_numbers_that_no_type_holds_are_text_for_the_contract(number, tmp_path):
     path = tmp_path / "x.jsonl"

@@ -175,6 +175,11 @@ class Explainer(Strategy, ABC):
         Pairs of `features` whose interaction values `explain` gives; the strongest first.
     rows_per_call
         How many rows `explain` should be given at once.
+    same_bits_alone
+        Whether what `explain` returns for a row has the same bits whatever rows are passed with it. Then costly work
+        is cut between any two rows, else between calls of `rows_per_call`. None: it is tried on a few rows.
+    cost_of_row
+        What one row costs, for a message: ``800 predictions of the model``.
     output_type
         The type of the class labels that `outputs` names, for the ledger; set by `choose_explainer`.
     variant
@@ -197,6 +202,8 @@ class Explainer(Strategy, ABC):
     sampled: bool = False
     interaction_pairs: tuple[tuple[str, str], ...] = ()
     rows_per_call: int = 4096
+    same_bits_alone: bool | None = None
+    cost_of_row: str = ""
     variant: str = ""
     may_be_passed_over: bool = False
     output_type: pa.DataType = pa.string()

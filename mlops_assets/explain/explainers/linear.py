@@ -65,6 +65,7 @@ class LinearExplainer(Explainer):
         self._mean = self._matrix(self._design.transform(subject.background)).mean(axis=0)
         self._base = intercept + self._mean @ self._weights
         self.rows_per_call = max(1, _CELLS // max(1, self._weights.size))
+        self.same_bits_alone = False
         total = self._design.roll_up(np.abs(self._weights)[None])[0]
         self.native_importance = {
             output: dict(zip(self.features, total[:, place].tolist(), strict=True))

@@ -56,6 +56,7 @@ class NativeExplainer(Explainer):
         if library == "xgboost":
             self.precision = np.dtype(np.float32)
         self.rows_per_call = max(64, _CELLS // max(1, len(self._design.sources) * len(self.outputs)))
+        self.same_bits_alone = False
         importance = self._design.importance()
         if importance is not None:
             self.native_importance = {

@@ -58,6 +58,7 @@ class SumExplainer(Explainer):
             self.background_digest = frame_digest(subject.background)
         widest = max(len(term.design.sources) * term.leaf.outputs for term in parts.terms)
         self.rows_per_call = max(64, _CELLS // max(1, widest))
+        self.same_bits_alone = False
         self.reason = f"{type(design.estimator).__name__} is a sum of {_describe(parts)}: exact, part by part"
         self._job_rows: int | None = None
         self._decide = self._library_margin(subject.background.head(_PROOF_ROWS))

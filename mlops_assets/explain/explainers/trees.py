@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _CELLS = 1_000_000
+_VISITS = 2_000_000  # by one call; about two seconds
 _SPACE_ROWS = 8
 
 
@@ -75,6 +76,12 @@ class TreeExplainer(Explainer):
                 output: dict(zip(self.features, importance, strict=True)) for output in self.outputs
             }
         self.rows_per_call = max(64, _CELLS // max(1, probe.shape[1] * width))
+        self.same_bits_alone = False
+        if self._interventional is not None:
+            # Each row is compared with each background row, in each tree.
+            visits = max(1, len(subject.background) * len(self._trees.roots))
+            self.rows_per_call = max(1, min(self.rows_per_call, _VISITS // visits))
+            self.cost_of_row = f"{visits:,} paths of two rows through a tree"
         self.reason = f"{type(estimator).__name__} is made of trees: exact, {subject.config.mode.replace('_', ' ')}"
         self._job_rows: int | None = None
         self._pairs: tuple[tuple[int, int], ...] = ()

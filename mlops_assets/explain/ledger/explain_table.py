@@ -118,13 +118,14 @@ def explain_table(
     key = pa.schema([samples.schema.field(column) for column in source.row_key])
     count = samples.count_rows()
     rows = count if selection.limit is None else min(count, selection.limit)
+    selected = selection.count_of(count)
     work = ExplainWork(model, signature, key, pool, settings, selection, rows)
 
     def run_of(work: ExplainWork) -> Run:
         select = None if selection.every_row else work.select_rows
         cells = max(1, len(work.explainer.features) * len(work.explainer.outputs))
         most = max(1, min(EXPLAINED_ROWS, LEDGER_BYTES // (8 * cells)))
-        return Run(work, InputRows.of(samples, batch_rows, most, select), store, log=log)
+        return Run(work, InputRows.of(samples, batch_rows, most, select, selected), store, log=log)
 
     ready = None
     with named_rows(show_values=show_values):

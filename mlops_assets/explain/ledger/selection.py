@@ -65,6 +65,14 @@ class Selection:
         """The selected rows are the first ones of the table, without a gap."""
         return self.sample is None and self.where is None
 
+    def count_of(self, rows: int) -> int | None:
+        """How many of so many rows are chosen, a fraction of them about; None: the filter shows it."""
+        if self.where is not None:
+            return None
+        if self.sample is not None:
+            rows = min(rows, self.sample) if isinstance(self.sample, int) else round(rows * self.sample)
+        return rows if self.limit is None else min(rows, self.limit)
+
     def __str__(self) -> str:
         """The selection in words, for metadata and reports."""
         words = []

@@ -11,6 +11,7 @@ import pyarrow as pa
 from mlops_assets.arrow.batching import join_batches
 from mlops_assets.engines.work import ChunkFunction, Work, identity_of
 from mlops_assets.explain.explainers.explainer import ExplainConfig, Explainer
+from mlops_assets.explain.explainers.same_bits import TRIED_ROWS, has_same_bits_alone
 from mlops_assets.explain.explainers.setup import PreparedExplainer, prepare_explainer
 from mlops_assets.explain.ledger.ledger import explain_rows, make_row_mask, schema_for
 from mlops_assets.explain.ledger.selection import Selection
@@ -40,7 +41,7 @@ class ExplainWork(Work):
     """
 
     noun: ClassVar[str] = "explanations"
-    RESULT_VERSION: ClassVar[int] = 5
+    RESULT_VERSION: ClassVar[int] = 6
 
     model: LoadedModel
     signature: str
@@ -82,6 +83,22 @@ class ExplainWork(Work):
         return self.prepared.explainer
 
     @property
+    def doing(self) -> str:
+        return "explaining"
+
+    @cached_property
+    def grain(self) -> int | None:
+        explainer = self.explainer
+        alone = explainer.same_bits_alone
+        if alone is None:
+            alone = has_same_bits_alone(explainer, self.prepared.to_frame(self.background.slice(0, TRIED_ROWS)))
+        return 1 if alone else explainer.rows_per_call
+
+    @property
+    def cost_of_row(self) -> str:
+        return self.explainer.cost_of_row
+
+    @property
     def schema(self) -> pa.Schema:
         """Of the ledger."""
         return schema_for(self.key, self.explainer)
@@ -111,4 +128,5 @@ class ExplainWork(Work):
         # The identity is this process's: another process compares it with its own, to see that it runs the same code.
         state = {**self.__dict__, "identity": self.identity}
         state.pop("prepared", None)
+        state.pop("grain", None)
         return state

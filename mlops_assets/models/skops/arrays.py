@@ -15,6 +15,7 @@ _MAGIC = b"\x93NUMPY"
 _Header: TypeAlias = Callable[[io.BytesIO], tuple[tuple[int, ...], bool, "np.dtype[Any]"]]
 _HEADERS: dict[tuple[int, int], _Header] = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 _KINDS = "biufcSUMmV"
+_SCALARS = "biufU"
 _MOST_DIMENSIONS = 32
 # Arrays without an element may still have a long dimension, which loops over rows would count.
 _LONGEST_EMPTY = 1 << 20
@@ -66,6 +67,16 @@ def read_array(content: bytes, path: object) -> "np.ndarray[Any, Any]":
     read_header(content, path)
     array: np.ndarray[Any, Any] = np.load(io.BytesIO(content), allow_pickle=False)
     return array
+
+
+def read_scalar(content: bytes, path: object) -> str | int | float | bool | None:
+    """The one number or text of a checked array without dimensions; None where Python has no such value."""
+    array = read_array(content, path)
+    if array.dtype.kind not in _SCALARS:
+        return None
+    value = array.item()
+    # A long double stays NumPy's own.
+    return value if isinstance(value, str | int | float) else float(value)
 
 
 def check_sparse(content: bytes, path: object) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from mlops_assets.models.skops.archive import Archive
-from mlops_assets.models.skops.arrays import check_sparse, read_header
+from mlops_assets.models.skops.arrays import check_sparse, read_header, read_scalar
 from mlops_assets.models.skops.paths import Place
 from mlops_assets.models.skops.refusal import RefusedStateError, quote
 from mlops_assets.models.skops.values import (
@@ -171,8 +171,10 @@ class Schema:
 
     def array(self, state: dict[str, Any], place: Place) -> "_Read":
         if state.get("type") == "numpy":
-            dtype, shape, _ = read_header(self._archive.read(state.get("file"), place), place)
-            return Array(dtype=dtype, shape=shape, member=state["file"]), []
+            content = self._archive.read(state.get("file"), place)
+            dtype, shape, _ = read_header(content, place)
+            scalar = read_scalar(content, place) if shape == () else None
+            return Array(dtype=dtype, shape=shape, member=state["file"], scalar=scalar), []
         if state.get("type") != "json":
             raise RefusedStateError("has an array of an unknown kind", place)
         value = ObjectArray()

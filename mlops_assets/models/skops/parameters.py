@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from mlops_assets.models.skops.values import Data, Entries, Items, Value
+from mlops_assets.models.skops.values import Array, Data, Entries, Items, Value
 
 _MOST_THREADS = 1024
 _MOST_ITERATIONS = 100_000
@@ -28,11 +28,20 @@ Rule = Callable[[Value], str | None]
 
 def find_fault(kind: type, name: str, value: Value) -> str | None:
     """What is wrong with the value of a parameter or attribute, or None."""
-    for rule in _rules(kind, name):
-        fault = rule(value)
+    rules = _rules(kind, name)
+    plain = _plain(value) if rules else value
+    for rule in rules:
+        fault = rule(plain)
         if fault:
             return fault
     return None
+
+
+def _plain(value: Value) -> Value:
+    """NumPy's numbers and text as Python's: scikit-learn takes one for the other."""
+    if isinstance(value, Items):
+        return Items(value.name, value.kind, [_plain(each) for each in value.items])
+    return Data(value.name, value.scalar) if isinstance(value, Array) and value.scalar is not None else value
 
 
 @cache
@@ -80,6 +89,14 @@ def _at_most(most: float, what: str) -> Rule:
             return None
         number = _number(value)
         return None if number is not None and abs(number) <= most else f"is {_text(value)}: {what}"
+
+    return rule
+
+
+def _at_least(least: float, most: float, what: str) -> Rule:
+    def rule(value: Value) -> str | None:
+        number = _number(value)
+        return None if number is not None and least <= number <= most else f"is {_text(value)}: {what}"
 
     return rule
 
@@ -184,7 +201,8 @@ _iterations = _at_most(_MOST_ITERATIONS, "the work would not end")
 
 _ANYWHERE: dict[str, Rule] = {
     "n_jobs": _threads,
-    "_n_threads": _threads,
+    # OpenMP takes what is less than one for a very large number.
+    "_n_threads": _at_least(1, _MOST_THREADS, "no machine has so many threads"),
     "memory": _memory,
     "_other_params": _no_paths,
     "kwargs": _no_paths,

@@ -43,11 +43,18 @@ class Entries(Value):
 
 @dataclass(eq=False)
 class Array(Value):
-    """An array (or one number) of bytes that are in the file, checked: as long as dtype and shape say, no objects."""
+    """An array (or one number) of bytes that are in the file, checked: as long as dtype and shape say, no objects.
+
+    Attributes
+    ----------
+    scalar
+        Where it is one number or text: that, as Python has it. Parameters may be NumPy's numbers as well as Python's.
+    """
 
     dtype: "np.dtype[Any]" = field(default_factory=lambda: np.dtype("f8"))
     shape: tuple[int, ...] = ()
     member: str = ""
+    scalar: Scalar = None
 
 
 @dataclass(eq=False)

@@ -14,6 +14,7 @@ from mlops_assets.tables.delta.log import DataFile, DeltaVersion, open_version
 from mlops_assets.tables.files import align_columns
 from mlops_assets.tables.parquet_files import ParquetFiles
 from mlops_assets.tables.parquet_writer import TYPES, table_schema
+from mlops_assets.tables.reading import FilesRead
 
 
 def delta_table(
@@ -37,9 +38,12 @@ def delta_table(
     snapshot = open_version(place, version, timestamp)
     schema = table_schema_of(snapshot)
 
+    read = FilesRead([file.location for file in snapshot.files], ParquetFiles().count_rows)
+
     def batches(wanted: Sequence[str]) -> Iterator[pa.RecordBatch]:
         result = pa.schema([schema.field(name) for name in wanted])
-        for file in snapshot.files:
+        for number, file in enumerate(snapshot.files):
+            read.begin(number)
             _refuse_vacuumed(file, snapshot)
             for batch in _without_deleted(ParquetFiles().batches(file.location, schema, wanted), file, snapshot):
                 yield align_columns(batch, result, file.partition, file.location)
@@ -55,6 +59,9 @@ def delta_table(
         columns=columns,
         limit=limit,
         lazy=None if snapshot.deleted else lazy,
+        # Rows that were deleted are still in their files.
+        count=None if snapshot.deleted else read.count,
+        share=read.share,
     )
 
 

@@ -63,7 +63,8 @@ class SqlAddress:
                 f"A {kind} database must be a file",
                 fix=f"Write {kind}:///tables.db, or {kind}:////data/tables.db for an absolute path",
             )
-        file = os.path.normpath(((base or Path.cwd()) / Path(path[1:]).expanduser()).absolute())
+        home = os.path.expanduser(path[1:])  # noqa: PTH111 - pathlib's raises for a user that is none
+        file = os.path.normpath(((base or Path.cwd()) / home).absolute())
         return cls(kind, file, f"{kind}:///{file}")
 
     @property

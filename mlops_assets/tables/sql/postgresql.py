@@ -68,6 +68,9 @@ class PostgresqlSession(Session):
     def close(self) -> None:
         self._connection.close()
 
+    def forbid_other_files(self) -> None:
+        """A server reads files with its own rights, not with this machine's."""
+
     def execute(self, sql: str, values: Values = ()) -> None:
         with self._connection.cursor() as cursor:
             cursor.execute(sql, tuple(values) or None)

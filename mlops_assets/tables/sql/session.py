@@ -45,6 +45,10 @@ class Session(ABC):
     def close(self) -> None: ...
 
     @abstractmethod
+    def forbid_other_files(self) -> None:
+        """Let views of the database, which may be a stranger's, read nothing outside of it."""
+
+    @abstractmethod
     def execute(self, sql: str, values: Values = ()) -> None:
         """Run a statement; `values` are bound to its ``$1``, ``$2``, ..."""
 

@@ -1,5 +1,6 @@
 """Input tables in a database: a table, a view, or what a query returns."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +17,12 @@ from mlops_assets.tables.sql.names import RESERVED, TableName, quoted
 from mlops_assets.tables.sql.publications import Publications
 from mlops_assets.tables.sql.session import Session
 from mlops_assets.tables.sql.storage import Storage
+
+# What a query of the deployment's own opens files with, in DuckDB; no view of the database gets to do so otherwise.
+_OPENS_FILES = re.compile(
+    r"\b(?:read_\w+|\w+_scan|glob|attach|copy|load|install|httpfs)\b|\b(?:from|join)\s+'|['\"][^'\"]*(?:\.\w+|[/:])[^'\"]*['\"]",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -73,9 +80,11 @@ class SqlSource:
         with (
             open_session(self.address, writing=False) as session,
             session.translate_errors(self.uri),
-            session.transaction(),
         ):
-            yield session
+            if self.query is None or not _OPENS_FILES.search(self.query):
+                session.forbid_other_files()
+            with session.transaction():
+                yield session
 
     def _look_up(self, session: Session, types: Mapping[str, pa.DataType]) -> "_TableLookup":
         if self.table is None:

@@ -12,6 +12,7 @@ from mlops_assets.arrow.batching import fixed_batches
 from mlops_assets.arrow.content_hash import ContentHash
 from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.errors import MlopsAssetsError, TableError
+from mlops_assets.progress.report import counted, track
 from mlops_assets.tables.sql.address import SqlAddress
 from mlops_assets.tables.sql.connect import open_session
 from mlops_assets.tables.sql.names import PARTITION, PUBLICATION, RESERVED, ROW, TableName, quoted, refuse_names
@@ -116,9 +117,10 @@ def write(
             record = Publications(session, target.name.schema)
             record.create()
             _prepare_table(session, record, columns, target, publication)
-            _delete_replaced_rows(session, record, stage, target, number)
-            _insert_rows(session, stage, columns, target, number)
-            record.record(publication)
+            with track(f"moving {staged:,} rows into {target.name}", unit=""):
+                _delete_replaced_rows(session, record, stage, target, number)
+                _insert_rows(session, stage, columns, target, number)
+                record.record(publication)
         return publication
 
 
@@ -153,7 +155,7 @@ def _stage_rows(
 
     def encode_batches() -> Iterator[pa.RecordBatch]:
         nonlocal rows_done
-        for batch in fixed_batches(rows.reader(), _ROWS):
+        for batch in stage_rows.count_batches(fixed_batches(rows.reader(), _ROWS)):
             arrays = [
                 _encode(storage, column, name, target)
                 for storage, column, name in zip(storages, batch.columns, batch.schema.names, strict=True)
@@ -171,12 +173,13 @@ def _stage_rows(
             failures.append(error)
             raise
 
-    try:
-        session.load(stage, schema, note_failures())
-    finally:
-        # A driver that pulls the rows reports their failure by an error of its own.
-        if failures:
-            raise failures[0] from None
+    with track(f"loading rows for {target.name}", getattr(rows, "rows", None)) as stage_rows:
+        try:
+            session.load(stage, schema, note_failures())
+        finally:
+            # A driver that pulls the rows reports their failure by an error of its own.
+            if failures:
+                raise failures[0] from None
     return stage, rows_done
 
 
@@ -328,6 +331,6 @@ def _integer(session: Session) -> str:
 
 def _hash_content(rows: RereadableRows) -> str:
     digest = ContentHash(rows.schema)
-    for batch in rows.reader():
+    for batch in counted(rows.reader(), "hashing rows"):
         digest.update(batch)
     return digest.hexdigest()

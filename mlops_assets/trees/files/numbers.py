@@ -1,6 +1,8 @@
 """Numbers from text, whole lines at a time, and nothing that two readers could read differently."""
 
 import re
+import warnings
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -57,12 +59,30 @@ def _split(text: bytes, dtype: npt.DTypeLike, where: str, count: int | None) -> 
 
 def parse(text: bytes, dtype: npt.DTypeLike, separator: str) -> npt.NDArray[np.generic]:
     """All numbers of `text`; ValueError where something of it is none."""
-    # NumPy up to 2.2 warns of what it cannot read, and returns what came before it.
-    import warnings
+    if _raises_by_itself():
+        return np.fromstring(text, dtype, sep=separator)
+    return _parse_strictly(text, dtype, separator)
 
+
+def _parse_strictly(text: bytes, dtype: npt.DTypeLike, separator: str) -> npt.NDArray[np.generic]:
+    # NumPy up to 2.2 warns of what it cannot read, and returns what came before it.
     with warnings.catch_warnings():
         warnings.simplefilter("error", DeprecationWarning)
         try:
             return np.fromstring(text, dtype, sep=separator)
         except DeprecationWarning as error:
             raise ValueError(str(error)) from error
+
+
+@cache
+def _raises_by_itself() -> bool:
+    """Whether the installed NumPy refuses what it cannot read: to change filters of warnings for each line takes longer
+    than to read it.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        try:
+            np.fromstring(b"1 x", np.int64, sep=" ")
+        except ValueError:
+            return True
+    return False

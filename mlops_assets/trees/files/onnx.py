@@ -6,14 +6,15 @@ ONNX Runtime takes the columns and the ids of nodes as the file gives them. Besi
 """
 
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from mlops_assets.trees.arrays import Ints
 from mlops_assets.trees.files.errors import NativeFileError, UncheckableFileError
-from mlops_assets.trees.files.onnx_trees import OnnxTrees, read_tree_ensemble
-from mlops_assets.trees.files.protobuf import BYTES, FIXED32, VARINT, read_fields, unpack_varints
+from mlops_assets.trees.files.onnx_trees import OnnxTrees, WholeNumbers, read_tree_ensemble
+from mlops_assets.trees.files.protobuf import BYTES, FIXED32, VARINT, Field, read_fields, unpack_varints
 
 _PASSED_ON = ("Cast", "Identity", "ZipMap")
 _ENSEMBLES = ("TreeEnsembleRegressor", "TreeEnsembleClassifier")
@@ -23,13 +24,20 @@ _UNKNOWN_IN_MODEL = {20: "training", 25: "functions", 26: "devices"}
 _UNKNOWN_IN_GRAPH = {5: "initializers", 14: "quantization", 15: "sparse initializers"}
 _UNKNOWN_IN_ATTRIBUTE = {5: "a tensor", 6: "a graph", 10: "tensors", 11: "graphs", 14: "a type", 21: "a reference"}
 _MOST_COLUMNS = 1 << 25
+# Of a graph: its nodes and inputs; of a node: its inputs, outputs and attributes; of an attribute: the pieces that its
+# numbers come in. Converters write a handful of each. Each piece is an object, and a look at all that follows it.
+_MOST_PARTS = 64
+# Bytes that are taken apart at once.
+_WINDOW = 1 << 16
+
+Part = TypeVar("Part")
 
 
 @dataclass
 class Attribute:
     """An attribute of a node: what it holds of each kind."""
 
-    ints: list[Ints] = field(default_factory=list)
+    ints: list[WholeNumbers] = field(default_factory=list)
     floats: list[npt.NDArray[np.float32]] = field(default_factory=list)
     strings: bytearray = field(default_factory=bytearray)
     lengths: list[int] = field(default_factory=list)
@@ -77,11 +85,13 @@ def _read_graph(data: bytes, start: int, end: int) -> OnnxTrees:
             node = _read_node(data, part.start, part.end, f"node {len(nodes)}")
             if node.domain not in _DOMAINS or node.operator not in (*_PASSED_ON, *_ENSEMBLES):
                 raise UncheckableFileError(f"has the operator {node.operator[:60]!r}", where=f"node {len(nodes)}")
-            nodes.append(node)
+            _add(nodes, node, "the graph")
         elif part.number == 11:
             name, width = _read_input(data, part.start, part.end)
             if name in widths:
                 raise NativeFileError("has an input twice", where="the graph's input")
+            if len(widths) == _MOST_PARTS:
+                raise NativeFileError(f"has more than {_MOST_PARTS} inputs", where="the graph's input")
             widths[name] = width
     ensembles = [node for node in nodes if node.operator in _ENSEMBLES]
     if len(ensembles) != 1:
@@ -102,6 +112,12 @@ def _read_graph(data: bytes, start: int, end: int) -> OnnxTrees:
     return trees
 
 
+def _add(parts: list[Part], part: Part, where: str) -> None:
+    if len(parts) == _MOST_PARTS:
+        raise NativeFileError(f"has more than {_MOST_PARTS} of what converters write a few", where=where)
+    parts.append(part)
+
+
 def _check_labels(node: _Node, outputs: int) -> None:
     found = [node.attributes[name] for name in ("classlabels_int64s", "classlabels_strings") if name in node.attributes]
     counts = [sum(map(len, each.ints)) + len(each.lengths) for each in found]
@@ -114,9 +130,9 @@ def _read_input(data: bytes, start: int, end: int) -> tuple[bytes, int | None]:
     names, shapes = list[bytes](), list[list[int | None]]()
     for part in read_fields(data, start, end, "input"):
         if part.number == 1 and part.wire == BYTES:
-            names.append(data[part.start : part.end])
+            _add(names, data[part.start : part.end], "the graph's input")
         elif part.number == 2 and part.wire == BYTES:
-            shapes.append(_read_shape(data, part.start, part.end))
+            _add(shapes, _read_shape(data, part.start, part.end), "the graph's input")
     if len(names) != 1 or len(shapes) != 1:
         raise NativeFileError("has an input without one name and one type", where="the graph's input")
     return names[0], shapes[0][1] if len(shapes[0]) == 2 else None
@@ -125,15 +141,21 @@ def _read_input(data: bytes, start: int, end: int) -> tuple[bytes, int | None]:
 def _read_shape(data: bytes, start: int, end: int) -> list[int | None]:
     """The dimensions of a TypeProto; None where one is open."""
     for number in (1, 2):  # tensor type, then its shape
-        inner = [part for part in read_fields(data, start, end, "type") if part.number == number]
+        inner = list[Field]()
+        for part in read_fields(data, start, end, "type"):
+            if part.number == number:
+                _add(inner, part, "type")
         if len(inner) != 1 or inner[0].wire != BYTES:
             return []
         start, end = inner[0].start, inner[0].end
     dimensions = list[int | None]()
     for part in read_fields(data, start, end, "shape"):
         if part.number == 1 and part.wire == BYTES:
-            values = [each.value for each in read_fields(data, part.start, part.end, "shape") if each.number == 1]
-            dimensions.append(values[0] if len(values) == 1 else None)
+            values = list[int]()
+            for each in read_fields(data, part.start, part.end, "shape"):
+                if each.number == 1:
+                    _add(values, each.value, "shape")
+            _add(dimensions, values[0] if len(values) == 1 else None, "shape")
     return dimensions
 
 
@@ -143,9 +165,9 @@ def _read_node(data: bytes, start: int, end: int, where: str) -> _Node:
         if part.wire != BYTES:
             raise NativeFileError("has a number where a text belongs", where=where)
         if part.number == 1:
-            node.inputs.append(data[part.start : part.end])
+            _add(node.inputs, data[part.start : part.end], where)
         elif part.number == 2:
-            node.outputs.append(data[part.start : part.end])
+            _add(node.outputs, data[part.start : part.end], where)
         elif part.number == 4:
             node.operator = data[part.start : part.end].decode("ascii", "replace")
         elif part.number == 7:
@@ -155,6 +177,8 @@ def _read_node(data: bytes, start: int, end: int, where: str) -> _Node:
             if name in node.attributes:
                 raise NativeFileError(f"has {name[:40]!r} twice", where=where)
             node.attributes[name] = attribute
+            if len(node.attributes) > _MOST_PARTS:
+                raise NativeFileError(f"has more than {_MOST_PARTS} attributes", where=where)
     return node
 
 
@@ -187,7 +211,7 @@ def _read_floats(data: bytes, start: int, end: int, wire: int, after: int, to: A
     if wire == BYTES:
         if (after - start) % 4:
             raise NativeFileError("has a part of a number", where=where)
-        to.floats.append(np.frombuffer(data, "<f4", (after - start) // 4, start))
+        _add(to.floats, np.frombuffer(data, "<f4", (after - start) // 4, start), where)
         return after
     if wire != FIXED32:
         raise NativeFileError("has something else among its numbers", where=where)
@@ -195,31 +219,53 @@ def _read_floats(data: bytes, start: int, end: int, wire: int, after: int, to: A
     raw = np.frombuffer(data, np.uint8, (end - first) // 5 * 5, first).reshape(-1, 5)
     other = np.flatnonzero(raw[:, 0] != data[first])
     count = int(other[0]) if len(other) else len(raw)
-    to.floats.append(np.ascontiguousarray(raw[:count, 1:]).view("<f4").ravel())
+    _add(to.floats, np.ascontiguousarray(raw[:count, 1:]).view("<f4").ravel(), where)
     return first + 5 * count
 
 
 def _read_ints(data: bytes, start: int, end: int, wire: int, after: int, to: Attribute, where: str) -> int:
     """Where the run of whole numbers ends."""
     if wire == BYTES:
-        to.ints.append(unpack_varints(data, start, after, where))
+        _add(to.ints, _shorten(unpack_varints(data, start, after, where)), where)
         return after
     if wire != VARINT:
         raise NativeFileError("has something else among its numbers", where=where)
-    first = start - 1
-    raw = np.frombuffer(data, np.uint8, end - first, first)
+    first = at = start - 1
+    pieces = list[Ints]()
+    while at < end:
+        numbers, size, goes_on = _read_window(data, at, min(at + _WINDOW, end), data[first], where)
+        at += size
+        pieces.append(numbers)
+        if not goes_on:
+            break
+    if at == first:
+        raise NativeFileError("has something else among its numbers", where=where)
+    _add(to.ints, _shorten(np.concatenate(pieces)), where)
+    return at
+
+
+def _shorten(numbers: Ints) -> WholeNumbers:
+    """In four bytes each, where they fit: the file has two or three for most."""
+    fits = not len(numbers) or (numbers.min() >= -(2**31) and numbers.max() < 2**31)
+    return numbers.astype(np.int32) if fits else numbers
+
+
+def _read_window(data: bytes, start: int, end: int, tag: int, where: str) -> tuple[Ints, int, bool]:
+    """The whole numbers at the beginning of ``data[start:end]``, each with its tag before it; how many bytes these are,
+    and whether the run may go on behind them.
+    """
+    raw = np.frombuffer(data, np.uint8, end - start, start)
     stops = np.flatnonzero(raw < 128)
-    # Each number has its tag before it: every other one of what ends here is the tag, one byte long.
+    # Every other one of what ends here is the tag, one byte long.
     begins = np.concatenate([[0], stops[:-1] + 1])
     pairs = len(stops) // 2
-    tags = (raw[begins[: 2 * pairs : 2]] == data[first]) & (stops[: 2 * pairs : 2] == begins[: 2 * pairs : 2])
+    tags = (raw[begins[: 2 * pairs : 2]] == tag) & (stops[: 2 * pairs : 2] == begins[: 2 * pairs : 2])
     other = np.flatnonzero(~tags)
     count = int(other[0]) if len(other) else pairs
     if not count:
-        raise NativeFileError("has something else among its numbers", where=where)
+        return np.zeros(0, np.int64), 0, False
     stop = int(stops[2 * count - 1]) + 1
     keep = np.ones(stop, np.bool_)
     keep[begins[: 2 * count : 2]] = False
     numbers = raw[:stop][keep].tobytes()
-    to.ints.append(unpack_varints(numbers, 0, len(numbers), where))
-    return first + stop
+    return unpack_varints(numbers, 0, len(numbers), where), stop, not len(other)

@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from mlops_assets.trees.arrays import Ints
+from mlops_assets.trees.arrays import Indices, Ints
 from mlops_assets.trees.files.errors import NativeFileError, UncheckableFileError
 from mlops_assets.trees.files.links import DEEPEST
+
+WholeNumbers = Indices | Ints
+"""In four bytes each, where all of an array fit."""
 
 MODES = (b"LEAF", b"BRANCH_LEQ", b"BRANCH_LT", b"BRANCH_GTE", b"BRANCH_GT", b"BRANCH_EQ", b"BRANCH_NEQ")
 _TRANSFORMS = (b"NONE", b"SOFTMAX", b"LOGISTIC", b"SOFTMAX_ZERO", b"PROBIT")
@@ -27,7 +30,7 @@ _CLASSIFIER = {
 class NodeAttribute(Protocol):
     """What an attribute holds."""
 
-    ints: list[Ints]
+    ints: list[WholeNumbers]
     floats: list[npt.NDArray[np.float32]]
     strings: bytearray
     lengths: list[int]
@@ -62,15 +65,15 @@ class OnnxTrees:
 
     columns: int
     outputs: int
-    tree: Ints
-    feature: Ints
+    tree: WholeNumbers
+    feature: WholeNumbers
     value: npt.NDArray[np.float32]
     mode: npt.NDArray[np.int8]
-    yes: Ints
-    no: Ints
+    yes: WholeNumbers
+    no: WholeNumbers
     missing_yes: npt.NDArray[np.bool_]
-    leaf: Ints
-    output: Ints
+    leaf: WholeNumbers
+    output: WholeNumbers
     weight: npt.NDArray[np.float32]
     base_values: npt.NDArray[np.float32]
     aggregate: bytes
@@ -107,7 +110,7 @@ def read_tree_ensemble(operator: str, attributes: Mapping[str, NodeAttribute], c
     if np.isnan(value[inner]).any():
         raise NativeFileError("has a threshold that is no number", where="nodes_values")
     places = _Places(tree, node)
-    follow = [np.where(inner, -2, -1) for _ in range(2)]
+    follow = [np.full(count, -1, np.int32) for _ in range(2)]
     for at, ids, name in ((0, yes, "nodes_truenodeids"), (1, no, "nodes_falsenodeids")):
         follow[at][inner] = places.find(tree[inner], ids[inner], name)
     _check_links(tree, follow[0], follow[1], inner)
@@ -120,6 +123,11 @@ def read_tree_ensemble(operator: str, attributes: Mapping[str, NodeAttribute], c
         raise NativeFileError("has a value in a node that is no leaf", where=f"{prefix}_nodeids")
     if len(output) and (output.min() < 0 or output.max() >= outputs):
         raise NativeFileError(f"has a value for none of its {outputs} outputs", where=f"{prefix}_ids")
+    pairs = np.sort(leaf.astype(np.int64) * outputs + output)
+    if (pairs[1:] == pairs[:-1]).any():
+        # The standard adds both; ONNX Runtime 1.32 takes the first, where there is one output.
+        raise NativeFileError("has two values of a leaf for one output", where=f"{prefix}_nodeids")
+    del pairs
     base = _floats(attributes, "base_values", None, optional=True)
     if len(base) not in ((0, 1, outputs) if classifies and outputs == 2 else (0, outputs)):
         raise NativeFileError(f"has {len(base)} base values for {outputs} outputs", where="base_values")
@@ -145,27 +153,31 @@ def read_tree_ensemble(operator: str, attributes: Mapping[str, NodeAttribute], c
 class _Places:
     """Where each pair of a tree's id and a node's id is."""
 
-    def __init__(self, tree: Ints, node: Ints) -> None:
+    def __init__(self, tree: WholeNumbers, node: WholeNumbers) -> None:
         if len(tree) and (tree.min() < 0 or tree.max() >= 2**31 or node.min() < 0 or node.max() >= 2**31):
             raise NativeFileError("has an id that is none", where="nodes_nodeids")
-        key = tree << 31 | node
-        self._order = np.argsort(key, kind="stable")
+        key = _key(tree, node)
+        self._order = np.argsort(key, kind="stable").astype(np.int32)
         self._keys = key[self._order]
         if (np.diff(self._keys) == 0).any():
             raise NativeFileError("has two nodes of one id", where="nodes_nodeids")
 
-    def find(self, tree: Ints, node: Ints, where: str) -> Ints:
+    def find(self, tree: WholeNumbers, node: WholeNumbers, where: str) -> WholeNumbers:
         """The places of nodes."""
         if len(tree) and (tree.min() < 0 or tree.max() >= 2**31 or node.min() < 0 or node.max() >= 2**31):
             raise NativeFileError("names a node that is not there", where=where)
-        key = tree << 31 | node
+        key = _key(tree, node)
         at = np.minimum(np.searchsorted(self._keys, key), len(self._keys) - 1)
         if (self._keys[at] != key).any():
             raise NativeFileError("names a node that is not there", where=where)
-        return np.asarray(self._order[at], np.int64)
+        return self._order[at]
 
 
-def _check_links(tree: Ints, yes: Ints, no: Ints, inner: npt.NDArray[np.bool_]) -> None:
+def _key(tree: WholeNumbers, node: WholeNumbers) -> npt.NDArray[np.int64]:
+    return tree.astype(np.int64) << 31 | node
+
+
+def _check_links(tree: WholeNumbers, yes: WholeNumbers, no: WholeNumbers, inner: npt.NDArray[np.bool_]) -> None:
     """One root in each tree, one parent for each other node, and paths that end."""
     where = "nodes_truenodeids and nodes_falsenodeids"
     parents = np.bincount(np.concatenate([yes[inner], no[inner]]), minlength=len(tree))
@@ -201,11 +213,14 @@ def _outputs(attributes: Mapping[str, NodeAttribute], classifies: bool) -> int:
     return counts[0]
 
 
-def _ints(attributes: Mapping[str, NodeAttribute], name: str, count: int | None, optional: bool = False) -> Ints:
+def _ints(
+    attributes: Mapping[str, NodeAttribute], name: str, count: int | None, optional: bool = False
+) -> WholeNumbers:
     found = attributes.get(name)
-    numbers = np.concatenate(found.ints) if found is not None and found.ints else np.zeros(0, np.int64)
+    pieces = found.ints if found is not None and found.ints else [np.zeros(0, np.int32)]
+    numbers = cast(WholeNumbers, np.concatenate(pieces))
     if optional and not len(numbers):
-        return np.zeros(count or 0, np.int64)
+        return np.zeros(count or 0, np.int32)
     if count is not None and len(numbers) != count:
         raise NativeFileError(f"has {len(numbers)} numbers where {count} belong", where=name)
     return numbers

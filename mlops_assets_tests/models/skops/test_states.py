@@ -11,6 +11,7 @@ import lightgbm
 import numpy as np
 import pytest
 import xgboost
+from sklearn.cluster import KMeans
 from sklearn.datasets import load_iris
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
@@ -126,6 +127,31 @@ def test_work_that_would_not_end(tmp_path):
     model = PolynomialFeatures(2).fit(X)
     with pytest.raises(TrustError, match=r"`degree` is 1000000000: the work would not end"):
         judge(change(model, lambda schema: put(schema, "degree", data(10**9))), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("make", "attribute", "value", "reason"),
+    [
+        (
+            lambda: HashingVectorizer(n_features=8).fit(TEXTS),
+            "n_features",
+            0,
+            "is 0, which scikit-learn does not allow",
+        ),
+        (lambda: PolynomialFeatures(2).fit(X), "degree", 10**9, "the work would not end"),
+        (lambda: LogisticRegression().fit(X, Y), "n_jobs", 10**6, "no machine has so many threads"),
+        (lambda: KMeans(2, n_init=1).fit(X), "_n_threads", -5, "no machine has so many threads"),
+        (lambda: CountVectorizer().fit(TEXTS), "input", "filename", "would open files"),
+    ],
+)
+def test_a_number_or_text_of_numpys_is_judged_as_pythons(make, attribute, value, reason, tmp_path):
+    """A hash modulo NumPy's zero killed the process."""
+    number = {**named(f"numpy.{np.array(value).dtype.name}"), "__loader__": "NdArrayNode", "type": "numpy", "file": "n"}
+    if isinstance(value, str):
+        number |= {"__class__": "str_"}
+    bad = change(make(), lambda schema: put(schema, attribute, number), {"n": array(value)})
+    with pytest.raises(TrustError, match=rf"{attribute}` {reason}|{attribute}` is .*{reason}"):
+        judge(bad, tmp_path)
 
 
 def test_histogram_boosting_that_claims_to_be_still_fitted(tmp_path):

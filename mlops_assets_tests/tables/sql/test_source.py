@@ -318,3 +318,22 @@ def test_a_row_key_beyond_the_years_of_python_can_be_named(address, tmp_path):
         apply_contract(table, Schema([ColSpec("long", "x")]), ContractPolicy(), tmp_path),
     ):
         pass
+
+
+@pytest.mark.parametrize("url", ["duckdb"], indirect=True)
+def test_a_view_of_a_database_reads_no_file_beside_it(address, tmp_path):
+    """A view is SQL of whoever made the database; a query is the deployment's own."""
+    (tmp_path / "secret.csv").write_text("s\nhidden\n")
+    raw(address, f"CREATE VIEW a AS SELECT * FROM read_csv('{tmp_path / 'secret.csv'}')")
+    for source in (SqlSource(address, TableName("a")), SqlSource(address, query="SELECT * FROM a WHERE s = 'hidden'")):
+        with pytest.raises(TableError, match=r"A view of the database reads files .*inputs\.query to SQL of your own"):
+            rows(source)
+    own = f"SELECT s FROM read_csv('{tmp_path / 'secret.csv'}')"
+    assert rows(SqlSource(address, query=own)) == [{"row_number": 0, "s": "hidden"}]
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+def test_a_view_of_a_huge_value_is_refused(address):
+    raw(address, "CREATE VIEW a AS SELECT zeroblob(900000000) AS z")
+    with pytest.raises(TableError, match="too big"):
+        rows(SqlSource(address, TableName("a")))

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from mlops_assets.trees.files.check import NativeFileError, check_native_bytes
+from mlops_assets.trees.files.onnx import _read_attribute
 from mlops_assets_tests.fuzz.native_seeds import lightgbm_seeds
 
 
@@ -23,7 +24,7 @@ def measure(kind: str, data: bytes) -> tuple[float, float]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["lightgbm", "json", "ubj", "catboost"])
+@pytest.mark.parametrize("kind", ["lightgbm", "json", "ubj", "catboost", "onnx"])
 def test_a_large_model_is_read_in_little_time_and_memory(kind, tmp_path):
     random = np.random.default_rng(0)
     rows = random.normal(size=(8000, 10))
@@ -33,12 +34,13 @@ def test_a_large_model_is_read_in_little_time_and_memory(kind, tmp_path):
 
         model = lgb.LGBMRegressor(n_estimators=300, num_leaves=255, min_child_samples=5, verbose=-1, n_jobs=1)
         data = model.fit(rows, target).booster_.model_to_string().encode()
-    elif kind == "catboost":
+    elif kind in ("catboost", "onnx"):
         from catboost import CatBoostRegressor
 
-        model = CatBoostRegressor(iterations=300, depth=8, verbose=0, allow_writing_files=False, thread_count=1)
-        model.fit(rows, target).save_model(str(tmp_path / "model.cbm"))
-        data = (tmp_path / "model.cbm").read_bytes()
+        iterations, form = (300, "cbm") if kind == "catboost" else (60, "onnx")
+        model = CatBoostRegressor(iterations=iterations, depth=8, verbose=0, allow_writing_files=False, thread_count=1)
+        model.fit(rows, target).save_model(str(tmp_path / "model"), format=form)
+        data = (tmp_path / "model").read_bytes()
     else:
         import xgboost as xgb
 
@@ -87,3 +89,36 @@ def test_a_file_of_the_shortest_numbers_takes_no_more_than_four_times_its_size()
     sizes = " ".join(str(len(each)) for each in many)
     _, times = measure("lightgbm", f"{head}\ntree_sizes={sizes}\n\n{''.join(many)}end of trees\n".encode())
     assert times < 4
+
+
+def field(number: int, wire: int, content: bytes) -> bytes:
+    """A field of Protocol Buffers: its tag, and its content behind its length where it has one."""
+    return bytes([number << 3 | wire]) + (bytes([len(content)]) if wire == 2 else b"") + content
+
+
+@pytest.mark.parametrize(
+    "repeated",
+    [
+        field(7, 5, bytes(4)) + field(8, 0, b"\1"),
+        field(7, 2, bytes(4)),
+        field(8, 2, b"\1"),
+    ],
+)
+def test_numbers_of_onnx_in_many_pieces_are_not_collected(repeated):
+    """Each piece was an array of its own, and a look at all of the attribute behind it: a minute for 200 KiB."""
+    attribute = field(1, 2, b"nodes_values") + repeated * 10_000
+    start = time.process_time()
+    with pytest.raises(NativeFileError, match=r"has more than 64 .*node 0"):
+        _read_attribute(attribute, 0, len(attribute), "node 0")
+    assert time.process_time() - start < 1
+
+
+def test_parts_of_an_onnx_graph_are_counted():
+    node = b"\x0a\x0e" + field(1, 2, b"a") + field(2, 2, b"b") + field(4, 2, b"Cast") + field(1, 2, b"")
+    graph = node * 1_000
+    with pytest.raises(NativeFileError, match=r"has more than 64 .*the graph"):
+        check_native_bytes("onnx", b"\x3a" + _varint(len(graph)) + graph)
+
+
+def _varint(number: int) -> bytes:
+    return bytes([number & 127 | 128]) + _varint(number >> 7) if number > 127 else bytes([number])

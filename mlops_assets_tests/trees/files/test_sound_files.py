@@ -47,7 +47,7 @@ def test_catboost():
 
 @pytest.mark.slow
 def test_onnx_gives_what_the_same_model_gives_as_cbm():
-    answers = answer_onnx(check_native_bytes("onnx", onnx_seeds()[0]), ROWS)
+    answers, _ = answer_onnx(check_native_bytes("onnx", onnx_seeds()[0]), ROWS)
     assert answers.shape == (len(ROWS), 1)
     model = check_native_bytes("onnx", onnx_seeds()[2])
     assert (model.columns, model.outputs, model.transform) == (4, 3, b"SOFTMAX")

@@ -1,0 +1,1 @@
+"""How far long work is: counted where it is done, reported to whoever listens."""
