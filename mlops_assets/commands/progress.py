@@ -107,6 +107,6 @@ def draw_bar(progress: Progress) -> str:
     parts = [progress.quantity]
     if progress.rate:
         parts.append(rate_text(progress.rate, progress.unit))
-    if progress.seconds_left is not None:
+    if progress.seconds_left:
         parts.append(f"about {duration_text(progress.seconds_left)} left")
     return f"{bar}{progress.doing}: {', '.join(parts)}"

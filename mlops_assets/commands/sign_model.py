@@ -34,17 +34,20 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(chosen: argparse.Namespace) -> int:
+    from mlops_assets.commands.progress import show_progress
     from mlops_assets.models.model_uri import whole_number
     from mlops_assets.models.sign_version import sign_version
 
-    with _open_registry(chosen.module) as registry:
+    password = _password(chosen.key)
+    with show_progress() as show, _open_registry(chosen.module) as registry:
+        show("signing the version")
         version = whole_number(chosen.version)
         signed = sign_version(
             registry,
             chosen.model,
             version,
             chosen.key,
-            password=_password(chosen.key),
+            password=password,
             certificate=chosen.certificate,
             chain=tuple(chosen.chain),
             overwrite=chosen.overwrite,

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from mlops_assets.engines.chunk_store import ChunkStore
 from mlops_assets.engines.chunks import Chunk
-from mlops_assets.engines.engine import Run
+from mlops_assets.engines.engine import Run, Tally
 from mlops_assets.engines.speed import Speed
 from mlops_assets.progress.words import duration_text
 
@@ -56,6 +56,11 @@ class Cutter:
         self._begun = 0
         self._announced = False
         self._marked: set[str] = set()
+
+    @property
+    def tally(self) -> Tally:
+        """What was done."""
+        return self._run.tally
 
     @property
     def seconds_left(self) -> float:

@@ -284,6 +284,15 @@ def _voting(_part: object, state: State) -> str | None:
     return None
 
 
+def _dummy(_part: object, state: State) -> str | None:
+    outputs, held = state.get("n_outputs_"), state.get("constant_", state.get("class_prior_"))
+    if outputs is None or held is None:
+        return None
+    # A constant has a column for each output; of several outputs, each has its list of probabilities.
+    several = np.size(held) if "constant_" in state else len(held) if isinstance(held, list) else 1
+    return None if outputs == several else "and its answers do not agree on their number"
+
+
 def _kind(part: object) -> str:
     return f"{type(part).__module__}.{type(part).__qualname__}"
 
@@ -301,4 +310,6 @@ _CHECKS: dict[str, Callable[[object, State], str | None]] = {
     "sklearn.kernel_approximation.PolynomialCountSketch": _sketch,
     "sklearn.cluster._feature_agglomeration.AgglomerationTransform": _agglomeration,
     "sklearn.ensemble._voting.VotingClassifier": _voting,
+    "sklearn.dummy.DummyRegressor": _dummy,
+    "sklearn.dummy.DummyClassifier": _dummy,
 }

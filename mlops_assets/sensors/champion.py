@@ -16,7 +16,7 @@ from mlops_assets.sensors.alerts import alert_stale
 from mlops_assets.sensors.moves import is_same, plain_token, version_token
 from mlops_assets.sensors.published import PublishedTables
 from mlops_assets.sensors.reconcile import Situation
-from mlops_assets.sensors.requests import describe_ends, is_under_way, is_unfinished, last_runs, of_status, read_asked
+from mlops_assets.sensors.requests import is_under_way, last_runs, of_status, read_asked, unsettled
 from mlops_assets.sensors.watch import Look, Request, Watch, evaluate_tick, now, run_of_move, run_of_partition
 from mlops_assets.settings.sensors import LaunchingSensorSettings
 
@@ -89,16 +89,11 @@ def champion_situation(
     published = tables.champion
     if published is not None and is_same(published, look.token) and tables.are_of_one_input:
         return Situation(True)
-    runs = last_runs(instance, look.move)
-    mixed = "several versions or inputs" if tables.are_there else ""
-    return Situation(
-        settled=False,
-        running=is_under_way(instance, names, sensor_name, now())
-        or any(is_unfinished(run, now()) for run in runs.values()),
-        canceled=bool(of_status(runs, dg.DagsterRunStatus.CANCELED)),
-        published=plain_token(published) if published is not None and not is_same(published, look.token) else mixed,
-        failure=describe_ends(instance, runs.values()),
-    )
+    made_from = "several versions or inputs" if tables.are_there else ""
+    if published is not None and not is_same(published, look.token):
+        made_from = plain_token(published)
+    under_way = is_under_way(instance, names, sensor_name, now())
+    return unsettled(instance, last_runs(instance, look.move), now(), published=made_from, under_way=under_way)
 
 
 def situation_of_partitions(instance: dg.DagsterInstance, move: str) -> Situation:
@@ -107,14 +102,8 @@ def situation_of_partitions(instance: dg.DagsterInstance, move: str) -> Situatio
     ended_well = of_status(runs, dg.DagsterRunStatus.SUCCESS)
     if len(ended_well) == len(runs):
         return Situation(True)
-    unfinished = [partition for partition, run in runs.items() if is_unfinished(run, now())]
-    return Situation(
-        settled=False,
-        running=bool(unfinished),
-        canceled=bool(of_status(runs, dg.DagsterRunStatus.CANCELED)),
-        published=f"another version in {len(runs) - len(ended_well)} of {len(runs)} partitions",
-        failure=describe_ends(instance, runs.values()),
-    )
+    made_from = f"another version in {len(runs) - len(ended_well)} of {len(runs)} partitions"
+    return unsettled(instance, runs, now(), published=made_from)
 
 
 def _runs(

@@ -126,7 +126,11 @@ def _read_signs(
             continue
         metadata = event.engine_event_data.metadata
         if LIVENESS in metadata:
-            lives.append(Liveness.from_json(str(metadata[LIVENESS].value)))
+            try:
+                lives.append(Liveness.from_json(str(metadata[LIVENESS].value)))
+            except (ValueError, TypeError, KeyError):
+                # Of another release: what it means is not known here.
+                return None, ""
         elif event.step_key is None and (pid := str(metadata["pid"].value) if "pid" in metadata else "").isdigit():
             workers[int(pid)] = record.event_log_entry.timestamp
     planned = {*(run.asset_selection or ()), *(key.asset_key for key in run.asset_check_selection or ())}

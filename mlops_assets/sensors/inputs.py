@@ -14,14 +14,7 @@ from mlops_assets.sensors.champion import UNDER_WAY
 from mlops_assets.sensors.moves import Asked, is_same, plain_token
 from mlops_assets.sensors.published import PublishedTables
 from mlops_assets.sensors.reconcile import Situation
-from mlops_assets.sensors.requests import (
-    describe_ends,
-    is_under_way,
-    is_unfinished,
-    last_runs,
-    of_status,
-    read_asked,
-)
+from mlops_assets.sensors.requests import is_under_way, last_runs, of_status, read_asked, unsettled
 from mlops_assets.sensors.watch import Look, Watch, evaluate_tick, now, run_of_move
 from mlops_assets.settings.sensors import LaunchingSensorSettings
 from mlops_assets.settings.tables import InputsSettings
@@ -96,14 +89,9 @@ def inputs_situation(
     if tables.are_there and tables.are_of_one_input and published is None and not failed:
         # A run by hand that left rows out, or one of an earlier release.
         return Situation(None)
-    return Situation(
-        settled=False,
-        running=is_under_way(instance, names, sensor_name, now())
-        or any(is_unfinished(run, now()) for run in runs.values()),
-        canceled=bool(of_status(runs, dg.DagsterRunStatus.CANCELED)),
-        published=f"the files {plain_token(published)}" if published else "other files" if tables.are_there else "",
-        failure=describe_ends(instance, runs.values()),
-    )
+    made_from = f"the files {plain_token(published)}" if published else "other files" if tables.are_there else ""
+    under_way = is_under_way(instance, names, sensor_name, now())
+    return unsettled(instance, runs, now(), published=made_from, under_way=under_way)
 
 
 def published_listing(

@@ -237,7 +237,9 @@ def _restored(memory: Memory, token: str, asked: Asked, now: float) -> Memory:
 
 def _fire(subject: str, memory: Memory, token: str, asked: Asked, reason: str, now: float) -> Decision:
     moves = next_count(memory, token, asked)
-    fired = replace(memory, seen=token, moves=moves, asked=1, since=now, told=False)
+    # A tick that is repeated with an old cursor: what was asked for again since then counts.
+    before = asked.again if asked.moves == moves else 0
+    fired = replace(memory, seen=token, moves=moves, asked=before + 1, since=now, told=False)
     return Decision(fired, run_key(subject, moves, token), reason, True)
 
 

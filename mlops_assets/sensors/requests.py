@@ -6,6 +6,7 @@ import dagster as dg
 
 from mlops_assets.naming import MODEL_EXPLANATIONS, MODEL_TAG, PREDICTIONS, SAMPLE_EXPLANATIONS, ModelNames
 from mlops_assets.sensors.moves import Asked
+from mlops_assets.sensors.reconcile import Situation
 from mlops_assets.sensors.run_events import first_line, step_failures
 
 SENSOR_TAG, RUN_KEY_TAG, MOVE_TAG = "dagster/sensor_name", "dagster/run_key", "mlops_assets/move"
@@ -118,3 +119,32 @@ def _describe_end(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str:
     ends = instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.RUN_FAILURE).records
     texts = [event.message for each in ends if (event := each.event_log_entry.dagster_event) is not None]
     return f"failed: {first_line(texts[-1])}" if texts else "failed"
+
+
+def unsettled(
+    instance: dg.DagsterInstance,
+    runs: Mapping[str | None, dg.RunRecord],
+    now: float,
+    *,
+    published: str,
+    under_way: bool = False,
+) -> Situation:
+    """The situation of tables that are not made from what is watched.
+
+    Parameters
+    ----------
+    runs
+        The newest runs of the move, see `last_runs`.
+    published
+        What the tables are made from, for a person.
+    under_way
+        Whether another run is, see `is_under_way`.
+    """
+    failed = of_status(runs, dg.DagsterRunStatus.FAILURE)
+    return Situation(
+        settled=False,
+        running=under_way or any(is_unfinished(run, now) for run in runs.values()),
+        canceled=bool(of_status(runs, dg.DagsterRunStatus.CANCELED)) and not failed,
+        published=published,
+        failure=describe_ends(instance, runs.values()),
+    )

@@ -1,15 +1,13 @@
 """The place of a table or a small file: a local path or any fsspec URL, and how it is replaced whole."""
 
-import os
 import re
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
 from typing import Any
-from urllib.parse import unquote
 
 import pyarrow as pa
 from pyarrow import fs as arrow_fs
@@ -20,19 +18,15 @@ from mlops_assets.redaction.errors import redact_chain
 from mlops_assets.redaction.text import remember_address, remember_options
 from mlops_assets.storage.durability import flush_to_disk
 from mlops_assets.storage.local_files import list_below
+from mlops_assets.storage.local_paths import absolute_path, is_path, path_of_url
 from mlops_assets.storage.locks import hold, is_held
 from mlops_assets.storage.object_stores import StoreHandler, create, is_object_store, sweep_uploads, upload
-from mlops_assets.storage.os_errors import translate_name_errors, translate_os_errors
+from mlops_assets.storage.os_errors import translate_lookup_errors, translate_os_errors
 from mlops_assets.storage.protocols import open_filesystem
 from mlops_assets.storage.store_errors import translate_errors
 
 LOCK_SUFFIX = ".lock"
 """At the end of a draft's name: the name of its lock file."""
-
-
-def _is_path(text: str) -> bool:
-    """Whether every reader can name such a file: Arrow names them in UTF-8."""
-    return not re.search("[\0\ud800-\udfff]", text)
 
 
 @dataclass(frozen=True, repr=False)
@@ -71,24 +65,16 @@ class Location:
         """
         options = dict(storage_options or {})
         written = str(text).strip()
-        if not written or not _is_path(written):
+        if not written or not is_path(written):
             what = f"{written[:80]!r} holds what no path can hold" if written else "A path is empty"
             raise ConfigurationError(what, fix="Give a local path or a URL")
-        protocol = written.split("://", 1)[0] if "://" in written else None
-        if protocol in ("file", "local"):
-            path = unquote(re.split("[?#]", written.partition("://")[2].removeprefix("localhost"))[0])
-            if not path.startswith("/") or not _is_path(path):
-                raise ConfigurationError(
-                    f"{written[:80]!r} names no file of this machine", fix="Write file:///absolute/path, or the path"
-                )
-            return cls(os.path.normpath(path), options)
-        if protocol is not None or "::" in written:
+        if written.startswith(("file://", "local://")):
+            return cls(path_of_url(written), options)
+        if "://" in written or "::" in written:
             remember_address(written)
             address = "::".join(map(quote_user, written.split("::")))
             return cls(address if address.endswith("://") else address.rstrip("/"), options)
-        # Not pathlib's, which raises for a user that is none.
-        home = os.path.expanduser(written)  # noqa: PTH111
-        return cls(os.path.normpath(((base or Path.cwd()) / home).absolute()), options)
+        return cls(absolute_path(written, base), options)
 
     @property
     def is_local(self) -> bool:
@@ -166,11 +152,9 @@ class Location:
         """File, Directory or NotFound, as it is now."""
         if not self.is_local:
             self.remote()[0].invalidate_cache()
-        try:
+        with suppress(NotADirectoryError):  # of what would be below a remote file
             return self._info().type
-        except NotADirectoryError:
-            # A remote file, asked for what is below it.
-            return arrow_fs.FileType.NotFound
+        return arrow_fs.FileType.NotFound
 
     def exists(self) -> bool:
         return bool(self.kind() != arrow_fs.FileType.NotFound)
@@ -180,11 +164,8 @@ class Location:
         return int(self._info().size)
 
     def _info(self) -> arrow_fs.FileInfo:
-        with self._listing():
+        with translate_lookup_errors(self):
             return self.filesystem.get_file_info(self.path)
-
-    def _listing(self) -> AbstractContextManager[None]:
-        return translate_name_errors(self) if self.is_local else translate_errors(self.uri, "listed")
 
     def files(self, *, recursive: bool = True) -> tuple[str, ...]:
         """Every file below this folder, hidden ones too, as sorted relative paths; empty when there is no folder."""
@@ -194,7 +175,7 @@ class Location:
             self.remote()[0].invalidate_cache()
         selector = arrow_fs.FileSelector(self.path, recursive=recursive, allow_not_found=True)
         try:
-            with self._listing():
+            with translate_lookup_errors(self):
                 infos = self.filesystem.get_file_info(selector)
         except NotADirectoryError:
             return ()

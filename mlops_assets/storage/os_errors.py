@@ -8,6 +8,7 @@ from typing import Protocol
 
 from mlops_assets.errors import ConfigurationError, TableError
 from mlops_assets.redaction.errors import redact_chain
+from mlops_assets.storage.store_errors import translate_errors
 
 _LONGEST = 300
 
@@ -17,6 +18,9 @@ class Place(Protocol):
 
     @property
     def uri(self) -> str: ...
+
+    @property
+    def is_local(self) -> bool: ...
 
 
 @contextmanager
@@ -34,8 +38,12 @@ def translate_os_errors(place: Place) -> Iterator[None]:
 
 
 @contextmanager
-def translate_name_errors(place: Place) -> Iterator[None]:
-    """Turn an operating system's refusal of a name into an error of its path; other errors pass unchanged."""
+def translate_lookup_errors(place: Place) -> Iterator[None]:
+    """Turn what refuses to look at a place into an error that names it; of a local one, only what refuses its name."""
+    if not place.is_local:
+        with translate_errors(place.uri, "listed"):
+            yield
+        return
     try:
         yield
     except OSError as error:

@@ -5,7 +5,7 @@ import pytest
 from scipy.sparse import csr_matrix
 from sklearn.cluster import FeatureAgglomeration, KMeans, MiniBatchKMeans
 from sklearn.datasets import load_iris
-from sklearn.dummy import DummyRegressor
+from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import (
     GradientBoostingClassifier,
     GradientBoostingRegressor,
@@ -53,6 +53,22 @@ def set_tree(position, edit):
     return tamper
 
 
+BOTH = np.column_stack([Y, Y])
+DUMMIES = [
+    (DummyRegressor, "mean", None, Y),
+    (DummyRegressor, "median", None, BOTH),
+    (DummyRegressor, "constant", 3, Y),
+    (DummyRegressor, "constant", [3, 4], BOTH),
+    *(
+        (DummyClassifier, how, None, y)
+        for how in ("prior", "stratified", "uniform", "most_frequent")
+        for y in (Y, BOTH)
+    ),
+    (DummyClassifier, "constant", 1, Y),
+    (DummyClassifier, "constant", [1, 2], BOTH),
+]
+
+
 SOUND = [
     SVC().fit(X, Y),
     SVC(probability=True).fit(X, Y == 0),
@@ -75,6 +91,7 @@ SOUND = [
     PolynomialFeatures(3).fit(X),
     SVC(kernel=np.matmul).fit(np.eye(4), [0, 1, 0, 1]),
     FeatureAgglomeration(2).fit(X),
+    *(kind(strategy=how, constant=c).fit(X, y) for kind, how, c, y in DUMMIES),
     PolynomialCountSketch(n_components=5).fit(X),
     SplineTransformer(include_bias=False).fit(X),
     VotingClassifier([("a", GaussianNB()), ("b", SVC())]).fit(X, Y == 0),
@@ -179,6 +196,8 @@ def test_fitted_models_pass(model):
             "groups that it does not have",
         ),
         (lambda: PolynomialCountSketch().fit(X), set_value(n_components=10**9), "more columns than fit into memory"),
+        (lambda: DummyRegressor().fit(X, Y), set_value(n_outputs_=9_000_000), "answers do not agree"),
+        (lambda: DummyClassifier().fit(X, Y), set_value(n_outputs_=9_000_000), "answers do not agree"),
         (lambda: SplineTransformer().fit(X), set_value(n_features_out_=10**9), "more columns than its splines"),
         (
             lambda: VotingClassifier([("a", GaussianNB())]).fit(X, Y),

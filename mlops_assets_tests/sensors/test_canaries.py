@@ -43,6 +43,8 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "automation": {"inputs": PRESIGNED, "automation": "eager"},
 }
 REPORTS = ("m_success_notification", "m_failure_notification")
+# It asks Dagster alone.
+DEAD_RUNS = "m_dead_runs"
 ORIGIN = InProcessCodeLocationOrigin(LoadableTargetOrigin(executable_path=sys.executable, python_file="location.py"))
 # Dagster's own, without any code of this package.
 FOREIGN = "m_automation"
@@ -101,7 +103,7 @@ def test_a_tick_that_cannot_reach_registry_or_inputs(family, location, nothing_k
     skipped = {}
     for sensor in sensors_of(definitions):
         done = location.tick(definitions, sensor)
-        if sensor not in REPORTS and "tracking" not in sensor:
+        if sensor not in (*REPORTS, DEAD_RUNS) and "tracking" not in sensor:
             skipped[sensor] = done.skip_message
     assert len(skipped) == 3
     assert all("Next attempt after" in message for message in skipped.values())
@@ -135,6 +137,7 @@ def test_a_tick_that_another_librarys_error_ends(family, location, monkeypatch, 
     monkeypatch.setattr("mlops_assets.sensors.tracking._finished_runs", fail)
     monkeypatch.setattr("mlops_assets.sensors.notifications.read_materializations", fail)
     monkeypatch.setattr("mlops_assets.sensors.notifications.step_failures", fail)
+    monkeypatch.setattr("mlops_assets.sensors.dead_runs.read_silences", fail)
     for sensor in sensors_of(definitions):
         done = location.tick(definitions, sensor, cursors.get(sensor))
         text = dg.serialize_value(done)

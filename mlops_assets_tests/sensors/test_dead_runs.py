@@ -296,6 +296,14 @@ def test_of_runs_without_a_job_those_are_watched_that_are_about_this_packages_as
     assert watch.status(run) == status
 
 
+def test_what_another_release_shows_of_a_run_is_no_proof_of_its_death(watch):
+    run = watch.create_run()
+    event = EngineEventData({LIVENESS: dg.MetadataValue.text('{"folder": null, "more": 1}')})
+    watch.instance.report_engine_event("A process", watch.instance.get_run_by_id(run), event)
+    watch.look(6, seconds=SECONDS_WITHOUT_SIGN)
+    assert watch.status(run) == STARTED
+
+
 def test_other_peoples_runs_are_left_alone(watch):
     @dg.job
     def somebody_elses() -> None: ...

@@ -265,6 +265,15 @@ def test_tables_that_somebody_replaced_are_a_request_of_their_own():
     assert replaced.run_key == "m@Champion:2:v1"
 
 
+def test_an_old_cursor_goes_on_behind_what_was_asked_for_again():
+    old = decided(Memory(), "v1").memory
+    launched = ["m@Champion:1:v1", "m@Champion:2:v2", "m@Champion:2:v2:again1"]
+    repeated = decided(old, "v2", launched)
+    assert repeated.run_key == "m@Champion:2:v2"
+    later = decided(repeated.memory, "v2", launched, situation=Situation(False), now=NOW + 300)
+    assert later.run_key == "m@Champion:2:v2:again2"
+
+
 def test_a_repeated_tick_asks_again_under_the_same_key():
     asked = decided(Memory(), "v1")
     late = {"situation": Situation(False), "now": NOW + 61}

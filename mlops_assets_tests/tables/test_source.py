@@ -10,9 +10,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from mlops_assets.errors import ConfigurationError, MlopsAssetsError, TableError
+from mlops_assets.progress.report import Reporter, report_to
 from mlops_assets.storage.location import Location
 from mlops_assets.tables import csv_files, json_lines_files
 from mlops_assets.tables.source import TableSource
+from mlops_assets_tests.progress.clock import Clock
+from mlops_assets_tests.progress.test_report import Lines
 
 
 def source(path, **settings) -> TableSource:
@@ -461,3 +464,31 @@ def test_opening_reads_no_rows(tmp_path):
     before = pa.total_allocated_bytes()
     source(tmp_path / "big.parquet").open()
     assert pa.total_allocated_bytes() - before < 1 << 20
+
+
+@pytest.mark.parametrize(
+    ("suffix", "first", "last"),
+    [
+        ("csv", "0 rows (33 % of the input)", "200 rows (100 % of the input)"),
+        ("jsonl", "0 rows (33 % of the input)", "200 rows (100 % of the input)"),
+        ("csv.gz", "0 rows so far, the total is not known", "200 rows (67 % of the input)"),
+        ("parquet", "0 of 300 rows (0 %)", "200 of 300 rows (67 %)"),
+    ],
+)
+def test_whoever_reads_says_how_much_by_what_the_files_say_of_themselves(tmp_path, suffix, first, last):
+    write = {"csv": "to_csv", "csv.gz": "to_csv", "parquet": "to_parquet", "jsonl": "to_json"}[suffix]
+    options = {"orient": "records", "lines": True} if suffix == "jsonl" else {"index": False}
+    for number in range(3):
+        frame = pd.DataFrame({"a": np.arange(1000, 1100)})
+        getattr(frame, write)(tmp_path / f"{number}.{suffix}", **options)
+    clock = Clock()
+    lines = Lines(clock)
+    table = TableSource(Location.parse(tmp_path)).open()
+    reporter = Reporter(lines, clock, background=False)
+    with report_to(reporter):
+        for _ in table.batches():
+            clock.now += 10
+            reporter.tick()
+    texts = [text for _, text in lines.shown]
+    assert texts[0].startswith("reading the inputs: " + first)
+    assert texts[2].startswith("reading the inputs: " + last)

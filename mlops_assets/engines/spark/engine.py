@@ -6,14 +6,13 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 import pyarrow as pa
 
-from mlops_assets.engines.chunk_store import ChunkStore
-from mlops_assets.engines.chunks import Chunk
 from mlops_assets.engines.engine import Engine, Run
+from mlops_assets.engines.pieces import Cutter, Piece
 from mlops_assets.engines.spark.address import SparkAddress
 from mlops_assets.engines.spark.session import (
     cancel_jobs,
@@ -24,6 +23,7 @@ from mlops_assets.engines.spark.session import (
     translate_spark_error,
 )
 from mlops_assets.engines.spark.worker import ANSWERS_IN_SPARK, CHUNKS, ChunkTask
+from mlops_assets.engines.work import open_work
 from mlops_assets.engines.worker import deserialize_batch, serialize_batch
 from mlops_assets.errors import ConfigurationError
 
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 # each with enough chunks that this is not felt.
 JOBS = 8
 MOST_CHUNKS_OF_A_JOB = 128
+# Pieces of chunks take about ten seconds each.
+MOST_PIECES_OF_A_JOB = 16
 
 
 @dataclass(frozen=True)
@@ -133,17 +135,26 @@ class SparkEngine(Engine):
     def results(self, run: Run) -> Iterator[pa.RecordBatch]:
         task = ChunkTask.of(run)
         session = open_session(self.address, self.start_seconds)
+        cutter = Cutter(run)
         run.log(f"Work on the Spark cluster at {self.address.where}")
         bytes_of_a_job = self.in_flight_mib * 2**20 / JOBS
         # A generator, whose type does not say that it can be closed.
         with (
             closing(cast(Any, run.rows.chunks())) as chunks,
-            closing(_Jobs(session, self.address, run, task)) as jobs,
+            closing(_Jobs(session, self.address, cutter, task)) as jobs,
         ):
             job = _Job()
-            for chunk in chunks:
-                job.add(chunk, run)
-                if job.bytes >= bytes_of_a_job or len(job.rows) >= MOST_CHUNKS_OF_A_JOB:
+            for piece in cutter.pieces(chunks):
+                if piece.mark is not None and piece.result is None and not cutter.speed.is_known:
+                    # The few rows that show how to cut the rest are done here.
+                    result = cutter.speed.measure(open_work(run.work), piece.rows)
+                    cutter.store(piece, result)
+                    cutter.announce(1)
+                    job.add(replace(piece, result=result))
+                    continue
+                job.add(piece)
+                most = MOST_PIECES_OF_A_JOB if piece.mark is not None else MOST_CHUNKS_OF_A_JOB
+                if job.bytes >= bytes_of_a_job or len(job.rows) >= most:
                     jobs.start(job)
                     job = _Job()
                 while len(jobs.waiting) > JOBS:
@@ -155,25 +166,22 @@ class SparkEngine(Engine):
 
 @dataclass
 class _Job:
-    """Consecutive chunks: those to do, and the results of those that were done before."""
+    """Consecutive pieces: those to do, and the results of those that were done before."""
 
-    keys: list[str] = field(default_factory=list)
-    counts: list[int] = field(default_factory=list)
+    pieces: list[Piece] = field(default_factory=list)
     kept: dict[int, pa.RecordBatch] = field(default_factory=dict)
     rows: dict[int, pa.Buffer] = field(default_factory=dict)
     bytes: int = 0
 
-    def add(self, chunk: Chunk, run: Run) -> None:
-        number, key = len(self.keys), ChunkStore.key(run.work.identity, chunk.content)
-        self.keys.append(key)
-        self.counts.append(chunk.rows.num_rows)
-        kept = run.find_result(key, chunk.rows.num_rows)
-        if kept is None:
-            self.rows[number] = serialize_batch(chunk.rows)
+    def add(self, piece: Piece) -> None:
+        number = len(self.pieces)
+        self.pieces.append(replace(piece, result=None))
+        if piece.result is None:
+            self.rows[number] = serialize_batch(piece.rows)
             self.bytes += self.rows[number].size
         else:
-            self.kept[number] = kept
-            self.bytes += kept.nbytes
+            self.kept[number] = piece.result
+            self.bytes += piece.result.nbytes
 
     def table(self) -> pa.Table:
         """One row per chunk to do."""
@@ -184,8 +192,8 @@ class _Job:
 class _Jobs:
     """Jobs under way, their results in order."""
 
-    def __init__(self, session: "SparkSession", address: SparkAddress, run: Run, task: ChunkTask) -> None:
-        self._session, self._address, self._run, self._task = session, address, run, task
+    def __init__(self, session: "SparkSession", address: SparkAddress, cutter: Cutter, task: ChunkTask) -> None:
+        self._session, self._address, self._cutter, self._task = session, address, cutter, task
         self._tag = f"mlops_assets-{secrets.token_hex(8)}"
         self._workers: set[str] = set()
         self._closing = False
@@ -193,7 +201,7 @@ class _Jobs:
         self.waiting: deque[tuple[_Job, Future[dict[int, pa.RecordBatch]]]] = deque()
 
     def start(self, job: _Job) -> None:
-        if job.keys:
+        if job.pieces:
             self.waiting.append((job, self._threads.submit(self._compute, job)))
 
     def take_first(self) -> Iterator[pa.RecordBatch]:
@@ -201,10 +209,8 @@ class _Jobs:
         job, future = self.waiting[0]
         results = future.result()
         self.waiting.popleft()
-        self._run.tally.workers = len(self._workers)
-        for number, count in enumerate(job.counts):
-            if number not in job.kept:
-                self._run.tally.add(count, reused=False)
+        self._cutter.tally.workers = len(self._workers)
+        for number in range(len(job.pieces)):
             yield results[number]
 
     def close(self) -> None:
@@ -226,7 +232,7 @@ class _Jobs:
                 failed[number] = result
                 continue
             results[number] = deserialize_batch(result)
-            self._run.store_result(job.keys[number], results[number])
+            self._cutter.store(job.pieces[number], results[number])
         if failed:
             raise cast(Exception, pickle.loads(failed[min(failed)]))
         return results

@@ -1,6 +1,5 @@
 """Where a database is: a URL, and how it may be shown."""
 
-import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +8,7 @@ from urllib.parse import unquote
 from mlops_assets.errors import ConfigurationError, did_you_mean
 from mlops_assets.redaction.addresses import quote_user, show_address, user_part
 from mlops_assets.redaction.text import remember_address
+from mlops_assets.storage.local_paths import absolute_path
 
 _SCHEMES = {"postgresql": "postgresql", "postgres": "postgresql", "sqlite": "sqlite", "duckdb": "duckdb"}
 
@@ -63,8 +63,7 @@ class SqlAddress:
                 f"A {kind} database must be a file",
                 fix=f"Write {kind}:///tables.db, or {kind}:////data/tables.db for an absolute path",
             )
-        home = os.path.expanduser(path[1:])  # noqa: PTH111 - pathlib's raises for a user that is none
-        file = os.path.normpath(((base or Path.cwd()) / home).absolute())
+        file = absolute_path(path[1:], base)
         return cls(kind, file, f"{kind}:///{file}")
 
     @property

@@ -1,0 +1,53 @@
+"""Each touch of the world fails, is the last, or loses its power; planted faults; the other half of the histories."""
+
+import pytest
+
+from mlops_assets_tests.simulation.history import make_history, play
+from mlops_assets_tests.simulation.life import sweep, sweep_ticks
+from mlops_assets_tests.simulation.planted import FAULTS, find
+from mlops_assets_tests.simulation.test_histories import check_histories
+
+# All of a run's points take half an hour: `python -m mlops_assets_tests.simulation.life`.
+STRIDE = 19
+# Those that are found within a few histories; all: `python -m mlops_assets_tests.simulation.planted`.
+QUICKLY_FOUND = (
+    "a table's rename is dropped",
+    "nothing is flushed",
+    "a rejected row is dropped",
+    "the journal forgets the version before",
+    "an empty folder is an error",
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", [151, 201, 251])
+def test_whatever_happens_tables_become_the_champions_or_people_are_told(stage, first):
+    check_histories(stage, first)
+
+
+@pytest.mark.slow
+def test_a_run_disturbed_at_any_point_leaves_whole_tables_and_the_next_one_mends_all(stage):
+    disturbed = dict(sweep(stage, STRIDE))
+    assert len(disturbed) > 200 / STRIDE
+    assert {what: violations for what, violations in disturbed.items() if violations} == {}
+
+
+@pytest.mark.slow
+def test_a_tick_disturbed_at_any_point_asks_for_one_run(stage):
+    disturbed = dict(sweep_ticks(stage, ("kill",)))
+    assert len(disturbed) > 25
+    assert {what: violations for what, violations in disturbed.items() if violations} == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", QUICKLY_FOUND)
+def test_a_planted_fault_is_found(stage, name):
+    (fault,) = [fault for fault in FAULTS if fault.name == name]
+    seeds, outcome = find(fault, stage, most=25)
+    assert outcome is not None, f"not found in {seeds} histories"
+
+
+@pytest.mark.slow
+def test_a_history_is_the_same_each_time(stage):
+    first, second = (play(make_history(3), stage) for _ in range(2))
+    assert first == second
