@@ -109,6 +109,12 @@ def test_the_published_rows_are_those_of_before(family, registry, run):
     check(family, {table: described(path) for table, path in paths.items() if path.exists()})
 
 
+def without_times(cursor: dict[str, Any]) -> dict[str, Any]:
+    """A cursor without what is different each time: when things were registered, seen, and where a file lies."""
+    kept = {name: value for name, value in cursor.items() if name != "since" and not name.endswith("registered")}
+    return {name: value.partition("#")[0] if name == "seen" and value else value for name, value in kept.items()}
+
+
 @pytest.mark.fast
 def test_the_sensors_remember_what_they_remembered_before(registry, run, instance):
     from mlops_assets_tests.sensors.conftest import Model
@@ -124,5 +130,5 @@ def test_the_sensors_remember_what_they_remembered_before(registry, run, instanc
     for sensor in ("champion", "inputs", "new_version"):
         first = model.tick(f"m_{sensor}_sensor")
         keys = [request.run_key for request in first.run_requests or []]
-        found[sensor] = {"cursor": json.loads(first.cursor), "run_keys": keys}
+        found[sensor] = {"cursor": without_times(json.loads(first.cursor)), "run_keys": keys}
     check("sensors", found)

@@ -137,8 +137,9 @@ def secrets_in(address: str) -> frozenset[str]:
                 secrets |= spellings(value)
         is_web = part.lower().startswith(WEB)
         # A web address may have its token in a fragment or behind a semicolon, or be all token after the question mark.
-        plain = part.replace(user_part(part), "", 1) if is_web else part
-        asked, query, *_ = *re.split("[?#;]" if is_web else "[?]", plain, maxsplit=1), ""
+        # Behind the user's part, whose password may hold any of these.
+        bare = part.replace(user_part(part), "", 1)
+        asked, query, *_ = *re.split("[?#;]" if is_web else "[?]", bare, maxsplit=1), ""
         if not query or "://" not in asked or ("=" not in query and not is_web):
             continue
         secrets |= spellings(query)

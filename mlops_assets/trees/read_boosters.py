@@ -166,8 +166,17 @@ def xgboost_offset(learner: Any) -> npt.NDArray[np.float64]:
     start = np.array(json.loads(learner["learner_model_param"]["base_score"]), np.float64).ravel()
     objective = learner["objective"]["name"]
     if objective in ("binary:logistic", "reg:logistic"):
-        return np.log(start / (1 - start))
+        return _log_odds(start)
     return np.log(start) if _xgboost_space(objective) == "log" else start
+
+
+def _log_odds(start: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    # XGBoost 3.2 moves a base score of all or nothing away from there, in single precision.
+    single, edge = start.astype(np.float32), np.float32(1e-6)
+    clipped = np.clip(single, edge, 1 - edge)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        at_the_edge = -np.log(1 / clipped - 1)
+        return np.where((single < edge) | (single >= 1 - edge), at_the_edge, np.log(start / (1 - start)))
 
 
 def _add_xgboost(builder: TreeBuilder, tree: dict[str, Any], output: int, scale: float) -> None:

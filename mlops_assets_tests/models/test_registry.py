@@ -54,6 +54,7 @@ def test_an_alias_is_resolved_to_a_version_and_its_files(registry, asked, cache,
         source=place(registry).as_uri(),
         location=place(registry).as_uri(),
         tags=(),
+        registered=registry.client.get_model_version("m", "1").creation_timestamp,
     )
     assert pinned.uri == "models:/m/1"
 

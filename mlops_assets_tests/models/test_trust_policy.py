@@ -8,8 +8,8 @@ import lightgbm
 import mlflow.lightgbm
 import pytest
 
-from mlops_assets.component import MlflowModelComponent
 from mlops_assets.errors import ConfigurationError, TrustError
+from mlops_assets.model_definitions import model_definitions
 from mlops_assets.models.trust import Origin, TrustPolicy
 from mlops_assets.resources.defaults import default_resources
 from mlops_assets.settings.trust import TrustSettings
@@ -215,9 +215,9 @@ def test_versions_are_numbers_in_yaml_too(tmp_path, monkeypatch):
     )
     monkeypatch.syspath_prepend(str(tmp_path))
     seen = []
-    built = MlflowModelComponent.definitions
     monkeypatch.setattr(
-        MlflowModelComponent, "definitions", lambda self, *rest: (seen.append(self.trust), built(self, *rest))[1]
+        "mlops_assets.component.model_definitions",
+        lambda settings, root: (seen.append(settings.trust), model_definitions(settings, root))[1],
     )
     try:
         dg.Definitions.merge(

@@ -107,7 +107,8 @@ def test_a_tick_that_cannot_reach_registry_or_inputs(family, location, nothing_k
             skipped[sensor] = done.skip_message
     assert len(skipped) == 3
     assert all("Next attempt after" in message for message in skipped.values())
-    assert any("http://***@127.0.0.1:1" in message or "127.0.0.1:1" in message for message in skipped.values())
+    # What is no secret stays: a password that is not percent-encoded does not take the host with it.
+    assert any("(http://127.0.0.1:1)" in message for message in skipped.values())
 
 
 @pytest.mark.parametrize("family", FAMILIES)

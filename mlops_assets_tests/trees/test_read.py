@@ -4,11 +4,13 @@ import json
 
 import numpy as np
 import pytest
+import xgboost
 
 from mlops_assets.trees.errors import UnreadableTreesError
 from mlops_assets.trees.margin import raw_margin
 from mlops_assets.trees.margin_kernel import compiled_margin
 from mlops_assets.trees.read import read_ensemble
+from mlops_assets.trees.read_boosters import xgboost_offset
 from mlops_assets.trees.shap_kernel import tree_shap
 from mlops_assets_tests.trees.test_shap_kernel import by_subsets
 
@@ -433,3 +435,18 @@ def test_reading_imports_neither_numba_nor_shap():
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == []
+
+
+@pytest.mark.parametrize("start", ["1E-320", "0", "1E-7", "1E-6", "5E-1", "9.99999E-1", "1"])
+def test_a_base_score_of_all_or_nothing_is_moved_away_from_there_as_xgboost_does(start):
+    rows = np.random.default_rng(0).normal(size=(60, 2))
+    model = xgboost.XGBClassifier(n_estimators=1, max_depth=1).fit(rows, rows[:, 0] > 0).get_booster()
+    document = json.loads(bytes(model.save_raw("json")))
+    document["learner"]["learner_model_param"]["base_score"] = f"[{start}]"
+    changed = xgboost.Booster(model_file=bytearray(json.dumps(document).encode()))
+    moved = changed.predict(xgboost.DMatrix(rows), output_margin=True)
+    document["learner"]["learner_model_param"]["base_score"] = "[5E-1]"
+    plain = xgboost.Booster(model_file=bytearray(json.dumps(document).encode()))
+    expected = moved - plain.predict(xgboost.DMatrix(rows), output_margin=True)
+    document["learner"]["learner_model_param"]["base_score"] = f"[{start}]"
+    np.testing.assert_allclose(xgboost_offset(document["learner"]), expected[:1], atol=1e-5)
