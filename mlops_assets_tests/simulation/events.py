@@ -58,12 +58,14 @@ def challenge(world: World, choice: int) -> None:
 def remove_alias(world: World) -> None:
     if world.expected_version() is not None:
         world.registry.set_alias(world.yaml.alias, None)
+        world.removals += 1
         world.note_change()
 
 
 def register_anew(world: World, *variants: int) -> None:
     """The model is deleted, and one of the same name is registered, between two ticks."""
     world.registry.delete()
+    world.removals += 1
     world.note_change()
     for variant in variants:
         register(world, variant)
@@ -73,6 +75,7 @@ def register_anew(world: World, *variants: int) -> None:
 
 def delete_model(world: World) -> None:
     world.registry.delete()
+    world.removals += 1
     world.note_change()
 
 

@@ -22,6 +22,8 @@ from unittest import mock
 
 from dagster._core.storage.event_log.in_memory import InMemoryEventLogStorage
 from dagster._core.storage.runs.in_memory import InMemoryRunStorage
+from dagster._core.storage.runs.schema import RunsTable
+from dagster._time import get_current_datetime
 from filelock import FileLock, Timeout
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import OperationalError
@@ -263,7 +265,12 @@ class Seams:
 
         def keep_run(storage: InMemoryRunStorage, run: Any, *more: Any) -> Any:
             self.point("add run", "database")
-            return add_run(storage, run, *more)
+            added = add_run(storage, run, *more)
+            with storage.connect() as connection:
+                # Else the database's own clock says when.
+                changed = RunsTable.update().where(RunsTable.c.run_id == run.run_id)
+                connection.execute(changed.values(update_timestamp=get_current_datetime().replace(tzinfo=None)))
+            return added
 
         yield working_copy, "atexit", SimpleNamespace(register=lambda *_: None)
         yield location, "flush_to_disk", flush_to_disk

@@ -5,7 +5,7 @@ import pytest
 from mlops_assets_tests.simulation.__main__ import describe_failure
 from mlops_assets_tests.simulation.history import make_history, play, shorten
 
-AT_ONCE, LENGTH = 50, 9
+AT_ONCE, LENGTH = 50, 8
 
 
 def check_histories(stage, first: int) -> None:

@@ -175,6 +175,8 @@ class World:
         self.stale_answers: dict[tuple[str, tuple[Any, ...]], Any] = {}
         self.lying = False
         self.failures = 0
+        # How often the alias was taken away: set again, it is a move, whatever it points at.
+        self.removals = 0
         self.changes = 0
         self.end = ""
         # Sensors whose cursor somebody has changed, and those that a fault has hit since they last succeeded.
@@ -219,7 +221,7 @@ class World:
             return self.yaml.folder, self.stamp
         if sensor == CHAMPION:
             version = self.expected_version()
-            return self.yaml.alias, version, self.registry.serials.get(version or 0)
+            return self.yaml.alias, version, self.registry.serials.get(version or 0), self.removals
         return self.registry.serials
 
     def inputs(self) -> Rows:
