@@ -88,7 +88,8 @@ def is_unfinished(record: dg.RunRecord, now: float) -> bool:
 
     One that was made and not launched for `LONGEST_LAUNCH` seconds never will be: whoever made it has died.
     """
-    run, age = record.dagster_run, now - record.update_timestamp.timestamp()
+    # A clock that was set back makes a run of the future, which is as old as it is far away.
+    run, age = record.dagster_run, abs(now - record.update_timestamp.timestamp())
     if run.status in _UNFINISHED:
         return run.status != dg.DagsterRunStatus.NOT_STARTED or age < LONGEST_LAUNCH
     is_announced = run.tags.get(WILL_RETRY_TAG) == "true" and RETRIED_TAG not in run.tags
