@@ -334,8 +334,10 @@ class World:
         if status == dg.DagsterRunStatus.SUCCESS:
             with self.seams.outside():
                 self.judge.run_succeeded(self)
-        if process.dead:
+        if process.dead or not self.instance.get_run_by_id(run.run_id).is_finished:
+            # Whatever ended its process without a word in Dagster's storage.
             self.dead_runs.append(run.run_id)
+        if process.dead:
             forget_everything()
         if status != dg.DagsterRunStatus.SUCCESS or process.failed or process.dead:
             self.failures += 1
