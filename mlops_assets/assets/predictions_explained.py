@@ -12,7 +12,6 @@ from mlops_assets.arrow.provenance import Provenance, with_provenance
 from mlops_assets.explain.ledger.joined import join_explanations, trace_joined_columns
 from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.explain.spaces import SPACES
-from mlops_assets.io_managers.progress import report_progress
 from mlops_assets.metadata import lineage_of_several
 from mlops_assets.naming import PREDICTIONS, PREDICTIONS_EXPLAINED, SAMPLE_EXPLANATIONS, ModelNames
 from mlops_assets.redaction.errors import redact_errors
@@ -47,7 +46,6 @@ def predictions_explained_asset(
         code_version=CODE_VERSION,
     )
     @redact_errors
-    @report_progress(names.key(PREDICTIONS_EXPLAINED))
     def predictions_explained(
         predictions: ds.Dataset, sample_explanations: ds.Dataset
     ) -> dg.MaterializeResult[pa.RecordBatchReader]:
