@@ -276,7 +276,7 @@ def test_a_run_whose_pin_was_replaced_does_not_go_on_with_the_others(iris, regis
 def test_inputs_that_are_replaced_while_they_are_read_are_read_as_they_were(iris, run, tmp_path, monkeypatch):
     """Switched into place whole, as they should be: the rows are the old ones or the new ones, never some of each."""
     features, model = iris
-    monkeypatch.setattr("mlops_assets.tables.parquet_files.BATCH_ROWS", 10)
+    monkeypatch.setattr("mlops_assets.tables.parquet_batches.BATCH_ROWS", 10)
     features.to_parquet(tmp_path / "in.parquet")
     apply, batches = Contract.apply, []
 

@@ -100,8 +100,8 @@ class ParquetFiles(FileFormat):
                 # Rows without columns still count: a batch keeps its number of rows only with one column in it.
                 names = parquet.schema_arrow.names[:1]
             try:
-                with file.filesystem.open_input_file(file.path) as other:
-                    rows = rows_at_a_time(parquet, other, names, file)
+                # Of the file that is open: another one may have taken its place.
+                rows = rows_at_a_time(parquet, stream, names, file)
                 for batch in parquet.iter_batches(rows, columns=names):
                     refuse_other_bytes(batch, file)
                     yield batch

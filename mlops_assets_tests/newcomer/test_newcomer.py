@@ -5,18 +5,21 @@ import yaml
 
 from mlops_assets_tests.newcomer.advice import apply_settings, messages_of, read_advice, remove_comment_mark
 from mlops_assets_tests.newcomer.environment import build_wheel, running_environment
-from mlops_assets_tests.newcomer.play import MODELS, play_all, table_of
+from mlops_assets_tests.newcomer.play import play_all, table_of
+
+# A minute each. Two others and one by hand are played below; all: `python -m mlops_assets_tests.newcomer`.
+PLAYED = ("explaining_wrapper", "no_signature", "xgboost_categories")
 
 
 @pytest.fixture(scope="module")
 def sessions(tmp_path_factory):
     folder = tmp_path_factory.mktemp("newcomer")
     environment = running_environment(folder / "environment", build_wheel(folder / "wheel"))
-    return {session.model: session for session in play_all(environment, folder, MODELS, quick=True)}
+    return {session.model: session for session in play_all(environment, folder, PLAYED, quick=True)}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", PLAYED)
 def test_each_kind_of_model_ends_in_predictions_and_explanations(model, sessions):
     session = sessions[model]
     assert session.passed, f"{table_of([session])}\n{session.problem}\n{session.messages}"

@@ -1,4 +1,4 @@
-"""Random histories, the first half of 180; as many as one likes: `python -m mlops_assets_tests.simulation`."""
+"""Random histories, the first half of 300; as many as one likes: `python -m mlops_assets_tests.simulation`."""
 
 import pytest
 
@@ -16,7 +16,7 @@ def check_histories(stage, first: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("first", [1, 31, 61])
+@pytest.mark.parametrize("first", [1, 51, 101])
 def test_whatever_happens_tables_become_the_champions_or_people_are_told(stage, first):
     check_histories(stage, first)
 

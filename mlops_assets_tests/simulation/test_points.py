@@ -18,7 +18,7 @@ QUICKLY_FOUND = (
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("first", [91, 121, 151])
+@pytest.mark.parametrize("first", [151, 201, 251])
 def test_whatever_happens_tables_become_the_champions_or_people_are_told(stage, first):
     check_histories(stage, first)
 
