@@ -9,18 +9,14 @@ import dagster as dg
 
 from mlops_assets.naming import ModelNames
 from mlops_assets.resources.run_lock import PARTITION_TAG
-from mlops_assets.sensors.requests import RUN_KEY_TAG, SENSOR_TAG
+from mlops_assets.sensors.requests import FINISHED, NO_JOB, RUN_KEY_TAG, SENSOR_TAG, UNFINISHED
 
-FINISHED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
-UNFINISHED = tuple(status for status in dg.DagsterRunStatus if status not in FINISHED)
 # Sensors that report and record runs, and Dagster's retries, have seen a run by then.
 LEAST_AGE = timedelta(hours=1)
 PAGE = 200
 BACKFILL_TAG = "dagster/backfill"
 # What Dagster calls a backfill that has not ended.
 GOING_ON = ("REQUESTED", "CANCELING", "FAILING")
-# Dagster's name for runs of assets that no job defines.
-ASSET_JOB = "__ASSET_JOB"
 
 
 @dataclass
@@ -56,7 +52,7 @@ def find_needed(instance: dg.DagsterInstance, names: ModelNames) -> Needed:
         needed.keep([event.run_id for event in events if event], "the last materialization of an asset")
     for key in keys:
         needed.keep(_runs_of_partitions(instance, key), "the last materialization of a partition")
-    for run in instance.get_runs(dg.RunsFilter(statuses=list(UNFINISHED))):
+    for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)):
         needed.keep([run.run_id, run.parent_run_id, run.root_run_id], "an unfinished run")
     return needed
 
@@ -64,7 +60,7 @@ def find_needed(instance: dg.DagsterInstance, names: ModelNames) -> Needed:
 def jobs_of(names: ModelNames, own: str) -> list[str]:
     """The jobs whose runs are this model's: those of this package, and what is materialized without a job."""
     jobs = [names.inference_job, names.explanations_job, names.validation_job, names.sign_job, names.compatibility_job]
-    return [*jobs, own, ASSET_JOB]
+    return [*jobs, own, NO_JOB]
 
 
 def find_old_runs(
@@ -105,7 +101,7 @@ def _newest(instance: dg.DagsterInstance, names: ModelNames, runs: dg.RunsFilter
 
 def _is_of(names: ModelNames, run: dg.DagsterRun) -> bool:
     """Whether all that a run without a job was about are assets of the model; others belong to it by their job."""
-    if run.job_name != ASSET_JOB:
+    if run.job_name != NO_JOB:
         return True
     planned = {*(run.asset_selection or ()), *(check.asset_key for check in run.asset_check_selection or ())}
     return bool(planned) and all(key.path[0] == names.prefix for key in planned)

@@ -5,6 +5,7 @@ nothing moves, a tick compares what is published with what should be, and asks f
 so many times, and then it tells a person, once.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from mlops_assets.errors import strip_ends
@@ -57,7 +58,7 @@ def reconcile(
     memory: Memory,
     token: str | None,
     situation: Situation,
-    asked: Asked,
+    asked: Callable[[], Asked],
     *,
     retries: int,
     slack: float,
@@ -68,7 +69,7 @@ def reconcile(
     Parameters
     ----------
     asked
-        What was ever asked for, see `decide`; looked at only where a run is asked for.
+        Gives what was ever asked for, see `decide`; called only where a run is asked for.
     retries
         How often a run is asked for again.
     slack
@@ -94,12 +95,12 @@ def reconcile(
     if left > 0:
         return Decision(memory, None, f"{rest}; {_UNLIKE}: a run is asked for in {left:.0f} s", False)
     if memory.asked == 0:
-        moves = next_count(memory, token, asked)
+        moves = next_count(memory, token, asked())
         after = replace(memory, moves=moves, asked=1, since=now)
         return Decision(after, run_key(subject, moves, token), f"{rest}; {_UNLIKE}", False)
-    again = memory.asked
-    if asked.moves == memory.moves and asked.again > again:
-        again = asked.again + 1
+    again, before = memory.asked, asked()
+    if before.moves == memory.moves and before.again > again:
+        again = before.again + 1
     reason = f"{rest}; {_UNLIKE}: asking again, {again} of {retries}"
     return Decision(
         replace(memory, asked=again + 1, since=now), run_key(subject, memory.moves, token, again), reason, False

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import dagster as dg
 
 from mlops_assets.naming import MODEL_EXPLANATIONS, MODEL_TAG, PREDICTIONS, SAMPLE_EXPLANATIONS, ModelNames
+from mlops_assets.resources.run_lock import PARTITION_TAG
 from mlops_assets.sensors.moves import Asked
 from mlops_assets.sensors.reconcile import Situation
 from mlops_assets.sensors.run_events import first_line, step_failures
@@ -18,16 +19,11 @@ LONGEST_RETRY = 3600.0
 LONGEST_LAUNCH = 600.0
 
 # Dagster's own name for materializations that no job defines: automation, backfills, by hand in the UI.
-_NO_JOB = "__ASSET_JOB"
+NO_JOB = "__ASSET_JOB"
 # Moves that one question asks for.
 _AT_ONCE = 200
-_UNFINISHED = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
+FINISHED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
+UNFINISHED = [status for status in dg.DagsterRunStatus if status not in FINISHED]
 
 
 def run_keys(instance: dg.DagsterInstance, prefix: str) -> list[str]:
@@ -48,8 +44,8 @@ def is_under_way(instance: dg.DagsterInstance, names: ModelNames, sensor_name: s
     asked for again.
     """
     jobs = (names.inference_job, names.explanations_job)
-    of_jobs = instance.get_run_records(dg.RunsFilter(tags={MODEL_TAG: names.slug}, statuses=_UNFINISHED))
-    of_no_job = instance.get_run_records(dg.RunsFilter(job_name=_NO_JOB, statuses=_UNFINISHED))
+    of_jobs = instance.get_run_records(dg.RunsFilter(tags={MODEL_TAG: names.slug}, statuses=UNFINISHED))
+    of_no_job = instance.get_run_records(dg.RunsFilter(job_name=NO_JOB, statuses=UNFINISHED))
     keys = {names.key(asset) for asset in (PREDICTIONS, SAMPLE_EXPLANATIONS, MODEL_EXPLANATIONS)}
     return any(
         is_unfinished(record, now) and not _waits_to_be_asked_for(record.dagster_run, sensor_name)
@@ -70,7 +66,7 @@ def last_runs(instance: dg.DagsterInstance, move: str) -> dict[str | None, dg.Ru
     records = instance.get_run_records(dg.RunsFilter(tags={MOVE_TAG: move}))
     newest: dict[str | None, dg.RunRecord] = {}
     for record in records:
-        newest.setdefault(record.dagster_run.tags.get("dagster/partition"), record)
+        newest.setdefault(record.dagster_run.tags.get(PARTITION_TAG), record)
     return newest
 
 
@@ -90,7 +86,7 @@ def is_unfinished(record: dg.RunRecord, now: float) -> bool:
     """
     # A clock that was set back makes a run of the future, which is as old as it is far away.
     run, age = record.dagster_run, abs(now - record.update_timestamp.timestamp())
-    if run.status in _UNFINISHED:
+    if run.status in UNFINISHED:
         return run.status != dg.DagsterRunStatus.NOT_STARTED or age < LONGEST_LAUNCH
     is_announced = run.tags.get(WILL_RETRY_TAG) == "true" and RETRIED_TAG not in run.tags
     return run.status == dg.DagsterRunStatus.FAILURE and is_announced and age < LONGEST_RETRY

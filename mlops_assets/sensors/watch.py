@@ -153,9 +153,8 @@ def evaluate_tick(context: dg.SensorEvaluationContext, watch: Watch) -> dg.Senso
     else:
         look = Look(token or "", run_key(watch.subject, memory.moves, token or ""), memory.is_waiting)
         situation = Situation(None) if token is None else watch.situation(look)
-        asked = watch.asked() if situation.settled is False else Asked()
         decision = reconcile(
-            watch.subject, memory, token, situation, asked, retries=watch.retries, slack=watch.slack, now=now()
+            watch.subject, memory, token, situation, watch.asked, retries=watch.retries, slack=watch.slack, now=now()
         )
     if decision.moved and watch.noticed is not None:
         watch.noticed(token)
@@ -196,8 +195,7 @@ def skip_while_waiting(memory: RetryState) -> dg.SensorResult:
 
 def skip_after_failure(memory: RetryState, error: Exception) -> dg.SensorResult:
     """A tick whose attempt failed: skipped with the reason, and the next attempt put off."""
-    after = memory.after_failure()
-    return _skip(after, f"{_describe(error)} Next attempt after {after.wait} further ticks.")
+    return _put_off(memory.after_failure(), error)
 
 
 def skip_and_tell(memory: Memory, error: Exception, subject: str, tell: Callable[[str], None]) -> dg.SensorResult:
@@ -207,6 +205,10 @@ def skip_and_tell(memory: Memory, error: Exception, subject: str, tell: Callable
     if report is not None:
         tell(report)
         after = replace(after, told=True)
+    return _put_off(after, error)
+
+
+def _put_off(after: RetryState, error: Exception) -> dg.SensorResult:
     return _skip(after, f"{_describe(error)} Next attempt after {after.wait} further ticks.")
 
 

@@ -46,6 +46,13 @@ class Daemon:
                 runs.append(self.m.materialize(job, tags=tags, **(request.run_config or {})))
         return runs
 
+    def start_promoted(self, registry) -> dg.DagsterRun:
+        """Version 2 promoted, and the run that is asked for at work."""
+        champion(registry, 2)
+        (request,) = self.m.tick(CHAMPION).run_requests
+        job = self.m.definitions.resolve_job_def("m_inference_job")
+        return self.m.instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED, tags=request.tags)
+
     def published(self) -> str | None:
         return PublishedTables.read(self.m.instance, ModelNames("m"), "inference").champion
 
@@ -259,10 +266,7 @@ def test_files_are_asked_for_after_all_where_the_run_under_way_did_not_read_them
 def test_a_canceled_run_is_not_asked_for_again_and_told_once(daemon, registry):
     days = daemon()
     days.tick(CHAMPION)
-    champion(registry, 2)
-    (request,) = days.m.tick(CHAMPION).run_requests
-    job = days.m.definitions.resolve_job_def("m_inference_job")
-    run = days.m.instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED, tags=request.tags)
+    run = days.start_promoted(registry)
     days.m.instance.report_run_canceled(run)
     for _ in range(10):
         assert days.tick(CHAMPION, minutes=30) == []
@@ -273,10 +277,7 @@ def test_a_canceled_run_is_not_asked_for_again_and_told_once(daemon, registry):
 def test_a_retry_that_dagster_announced_is_waited_for(daemon, registry):
     days = daemon()
     days.tick(CHAMPION)
-    champion(registry, 2)
-    (request,) = days.m.tick(CHAMPION).run_requests
-    job = days.m.definitions.resolve_job_def("m_inference_job")
-    run = days.m.instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED, tags=request.tags)
+    run = days.start_promoted(registry)
     days.m.instance.report_run_failed(run)
     days.m.instance.add_run_tags(run.run_id, {"dagster/will_retry": "true"})
     days.clock.now = days.m.instance.get_run_record_by_id(run.run_id).update_timestamp.timestamp() + 60

@@ -22,7 +22,7 @@ def decided(memory, token, launched=(), published=None, *, situation=UNKNOWN, no
     asked = Asked.of_keys(SUBJECT, launched)
     if has_moved(memory, token):
         return decide(SUBJECT, memory, token, asked, published, defer="", now=now)
-    return reconcile(SUBJECT, memory, token, situation, asked, retries=retries, slack=0, now=now)
+    return reconcile(SUBJECT, memory, token, situation, lambda: asked, retries=retries, slack=0, now=now)
 
 
 class Daemon:
