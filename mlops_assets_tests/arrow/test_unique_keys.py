@@ -125,7 +125,7 @@ def test_hashes_go_to_files_and_come_back(tmp_path, monkeypatch):
 
 
 def test_more_duplicates_than_are_verified_are_still_counted(tmp_path, monkeypatch):
-    monkeypatch.setattr(unique_keys, "_VERIFIED_HASHES", 10)
+    monkeypatch.setattr(unique_keys, "MOST_VERIFIED", 10)
     ids = np.concatenate([np.random.default_rng(0).permutation(500)] * 2)
     assert "500 rows repeat" in (refusal(pa.table({"id": ids}), tmp_path, rows=100) or "")
 
