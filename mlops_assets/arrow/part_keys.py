@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlops_assets.arrow.hash_files import ALL_HASHES, places_between, read_between
-from mlops_assets.arrow.key_hash import canonical, is_ordered, key_hashes, strictly_increasing
+from mlops_assets.arrow.key_hash import canonical, key_hashes, strictly_increasing
 from mlops_assets.arrow.unique_keys import MOST_VERIFIED, KeyCounts, count_keys, refuse_repeated
 from mlops_assets.storage.location import Location
 from mlops_assets.storage.os_errors import translate_os_errors
@@ -196,8 +196,6 @@ def needs_merge(reports: Sequence[KeyReport]) -> bool:
         return False
     ends = pa.concat_tables([pa.ipc.open_stream(part.ends).read_all() for part in parts]).combine_chunks()
     columns = [column.combine_chunks() for column in ends.columns]
-    if not all(is_ordered(column.type) for column in columns):
-        return True
     numbered = pa.table([column.take(pa.array(np.arange(0, len(column), 2))) for column in columns], _names(columns))
     order = pc.sort_indices(numbered, [(name, "ascending") for name in numbered.column_names])
     rows = [at for part in order.to_pylist() for at in (2 * part, 2 * part + 1)[: parts[part].rows]]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlops_assets.arrow import part_hash
+from mlops_assets.arrow import hash_blocks
 from mlops_assets.arrow.content_hash import ContentHash
 from mlops_assets.arrow.key_hash import key_hashes
 from mlops_assets.arrow.part_hash import PartDigest, PartHash, TableHash, boundaries, hash_boundary, table_hash
@@ -21,9 +21,9 @@ from mlops_assets_tests.arrow.test_content_hash import EVERY_KIND
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
     """Blocks of about four rows, of eight at most: tables of some dozen rows have every kind of boundary."""
-    monkeypatch.setattr(part_hash, "SPREAD", 4)
-    monkeypatch.setattr(part_hash, "LEAST_SPREAD", 4)
-    monkeypatch.setattr(part_hash, "LONGEST", 2)
+    monkeypatch.setattr(hash_blocks, "SPREAD", 4)
+    monkeypatch.setattr(hash_blocks, "LEAST_SPREAD", 4)
+    monkeypatch.setattr(hash_blocks, "LONGEST", 2)
 
 
 def pieces(table: pa.Table, cuts: Sequence[int]) -> list[pa.Table]:
@@ -143,7 +143,7 @@ def test_hashes_of_keys_that_are_known_are_not_made_again(monkeypatch):
     table = numbers(40)
     expected = hash_of_stream(table)
     known = key_hashes([table["id"].combine_chunks()], ["id"])
-    monkeypatch.setattr(part_hash, "key_hashes", lambda *_: pytest.fail("the keys were hashed again"))
+    monkeypatch.setattr(hash_blocks, "key_hashes", lambda *_: pytest.fail("the keys were hashed again"))
     content, part = TableHash(table.schema, ["id"]), PartHash(table.schema, ["id"])
     for each in (content, part):
         each.update(table.to_batches()[0], known)
@@ -258,7 +258,7 @@ def test_wide_rows_make_shorter_blocks_and_no_row_is_too_wide(monkeypatch):
     double = pa.float64()
 
     def spread(**columns: Any) -> int:
-        return part_hash.spread_of(pa.schema(list(columns.items())))
+        return hash_blocks.spread_of(pa.schema(list(columns.items())))
 
     assert spread(id=pa.int64()) == spread(text=pa.string()) == spread(nothing=pa.null()) == 4096
     assert spread(**{f"x{number}": double for number in range(1000)}) == 1024
