@@ -5,7 +5,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from mlops_assets.errors import AliasNotFoundError, TableError, VersionNotFoundError
+from mlops_assets.errors import AliasNotFoundError, ModelNotFoundError, TableError, VersionNotFoundError, strip_ends
 from mlops_assets.naming import INPUT_SAMPLES, REGISTRY, ModelNames
 from mlops_assets.resources.shared import shared_resource
 from mlops_assets.settings.tables import InputsSettings
@@ -18,12 +18,12 @@ def reason_without_champion(
     alias_or_version: str | int,
     defaults: Mapping[str, dg.ResourceDefinition],
 ) -> str:
-    """Why nothing can be scored: the model has no such alias or version; empty where it has. One registry call.
+    """Why nothing can be scored: there is no such model, alias or version; empty where there is. One registry call.
 
     Raises
     ------
     RegistryError
-        The registry does not answer, or has no such model.
+        The registry does not answer.
     """
     with shared_resource(context, REGISTRY, defaults) as registry:
         try:
@@ -32,6 +32,8 @@ def reason_without_champion(
             return f"{names.model} has no champion: no version has the alias {alias_or_version}"
         except VersionNotFoundError:
             return f"{names.model} has no version {alias_or_version}"
+        except ModelNotFoundError as error:
+            return strip_ends(str(error))
     return ""
 
 
