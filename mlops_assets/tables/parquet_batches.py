@@ -25,8 +25,19 @@ _DICTIONARIES = {"PLAIN_DICTIONARY", "RLE_DICTIONARY"}
 _TEXT, _EACH = "BYTE_ARRAY", 16
 
 
-def rows_at_a_time(parquet: pq.ParquetFile, stream: pa.NativeFile, names: Sequence[str], file: Location) -> int:
+def rows_at_a_time(
+    parquet: pq.ParquetFile,
+    stream: pa.NativeFile,
+    names: Sequence[str],
+    file: Location,
+    groups: range | None = None,
+) -> int:
     """So many rows of every row group as fit into `MOST_BATCH_BYTES`, at least one, by the columns of these names.
+
+    Parameters
+    ----------
+    groups
+        The row groups that are read; None: all of them.
 
     Numbers are as long as they look, and do not count.
 
@@ -40,7 +51,8 @@ def rows_at_a_time(parquet: pq.ParquetFile, stream: pa.NativeFile, names: Sequen
     leaves = [(at, column) for at, column in enumerate(columns) if column.path.partition(".")[0] in chosen]
     watched = [at for at, column in leaves if column.physical_type == _TEXT or column.max_repetition_level > 0]
     rows, total, by_dictionary = BATCH_ROWS, 0.0, []
-    for group in range(parquet.metadata.num_row_groups):
+    chosen_groups = range(parquet.metadata.num_row_groups) if groups is None else groups
+    for group in chosen_groups:
         count, bytes_of_row = parquet.metadata.row_group(group).num_rows, 0.0
         for at in watched if count else ():
             chunk = _Chunk(parquet, stream, group, at)
