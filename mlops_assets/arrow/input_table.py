@@ -265,6 +265,15 @@ def _pandas_index(schema: pa.Schema, uri: str, *, needed: bool) -> dict[str, str
     return shown
 
 
+def keep_index_names(schema: pa.Schema) -> pa.Schema:
+    """`schema` with no metadata of its own but the names by which `key_rows` finds a pandas index.
+
+    The rest may be long, and says how many rows the file has that it comes from.
+    """
+    index = list(_pandas_index(schema, "", needed=False))
+    return schema.with_metadata({b"pandas": json.dumps({"index_columns": index}).encode()} if index else None)
+
+
 def _refuse_duplicates(schema: pa.Schema, uri: str) -> None:
     if twice := sorted(name for name, count in Counter(schema.names).items() if count > 1):
         names = ", ".join(map(repr, twice))

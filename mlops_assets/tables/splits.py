@@ -5,13 +5,13 @@ import pickle
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import partial
 from itertools import accumulate, groupby
+from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.dataset as ds
 
-from mlops_assets.arrow.input_table import ROW_NUMBER, InputTable
+from mlops_assets.arrow.input_table import ROW_NUMBER, InputTable, keep_index_names
 from mlops_assets.tables.files import FileFormat
 from mlops_assets.tables.part_size import Piece, group_pieces
 from mlops_assets.tables.reading_plan import FilePart, ReadingPlan
@@ -20,6 +20,8 @@ SPLIT_VERSION = 1
 """Goes up with every change of what reading a split gives."""
 _REQUESTS = 16
 """To a store at a time."""
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -83,30 +85,31 @@ def plan_splits(plan: ReadingPlan, table: InputTable) -> tuple[Split, ...] | Non
     if plan.limit is not None:
         return None
     generated = table.row_key == (ROW_NUMBER,) and ROW_NUMBER not in plan.schema.names
-    files = _look_up(plan)
+    files = _for_each_file(plan, lambda part: _PlannedFile.look_up(part, plan.reader))
     if generated and any(piece.rows is None for file in files for piece in file.pieces):
         return None
-    pieces = ((piece, (file, number)) for file in files for number, piece in enumerate(file.pieces))
+    pieces = ((piece, (at, number)) for at, file in enumerate(files) for number, piece in enumerate(file.pieces))
     groups = list(group_pieces(pieces))
     if len(groups) < 2:
         return None
+    facts = _for_each_file(plan, FilePart.look_up_facts)
     settings, splits = _settings(plan, table), []
+    sent = replace(plan, schema=keep_index_names(plan.schema))
     first: int | None = 0
     for number, group in enumerate(groups):
         parts = tuple(
-            file.cut([number for _, number in numbers])
-            for file, numbers in groupby((each for _, each in group), key=lambda each: each[0])
+            replace(files[at].cut([number for _, number in numbers]), facts=facts[at])
+            for at, numbers in groupby((each for _, each in group), key=lambda each: each[0])
         )
         known = [piece.rows for piece, _ in group if piece.rows is not None]
         rows = sum(known) if len(known) == len(group) else None
         identity = _identity(settings, parts, first if generated else None)
-        cut = replace(plan, parts=parts, first_row=first or 0, rows=rows)
-        splits.append(Split(number, identity, rows, first, cut))
+        splits.append(Split(number, identity, rows, first, replace(sent, parts=parts, first_row=first or 0, rows=rows)))
         first = None if first is None or rows is None else first + rows
     return tuple(splits) if _can_be_sent(splits[0]) else None
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class _PlannedFile:
     """A file, and what it can be cut into.
 
@@ -124,9 +127,8 @@ class _PlannedFile:
 
     @classmethod
     def look_up(cls, part: FilePart, reader: FileFormat) -> "_PlannedFile":
-        facts = part.look_up_facts()
         found = reader.pieces(part.location)
-        known = replace(part, facts=facts, digest=found.digest)
+        known = replace(part, digest=found.digest)
         rows = [piece.rows for piece in found.pieces if piece.rows is not None]
         if len(rows) < len(found.pieces):
             return cls(known, found.pieces, ())
@@ -143,8 +145,7 @@ class _PlannedFile:
         return replace(self.part, pieces=pieces, live=live)
 
 
-def _look_up(plan: ReadingPlan) -> list[_PlannedFile]:
-    look_up = partial(_PlannedFile.look_up, reader=plan.reader)
+def _for_each_file(plan: ReadingPlan, look_up: Callable[[FilePart], Found]) -> list[Found]:
     if all(part.location.is_local for part in plan.parts):
         return list(map(look_up, plan.parts))
     with ThreadPoolExecutor(_REQUESTS, "splits") as pool:
@@ -153,12 +154,14 @@ def _look_up(plan: ReadingPlan) -> list[_PlannedFile]:
 
 def _settings(plan: ReadingPlan, table: InputTable) -> bytes:
     """All that decides about rows beside the files."""
+    schema = keep_index_names(plan.schema)
     described = [
         SPLIT_VERSION,
         pa.__version__,
         plan.reader.name,
         plan.reader.settings(),
-        *(_describe_columns(schema) for schema in (plan.schema, table.schema)),
+        *(_describe_columns(each) for each in (schema, table.schema)),
+        sorted((schema.metadata or {}).items()),
         table.row_key,
         sorted(table.text_columns),
         sorted((name, str(kind)) for name, kind in plan.mixed.items()),
@@ -169,7 +172,6 @@ def _settings(plan: ReadingPlan, table: InputTable) -> bytes:
 
 
 def _describe_columns(schema: pa.Schema) -> list[tuple[object, ...]]:
-    """Without the schema's own metadata, in which pandas writes how many rows the first file has."""
     return [(field.name, str(field.type), field.nullable, sorted((field.metadata or {}).items())) for field in schema]
 
 
