@@ -268,7 +268,7 @@ def _put_right(world: World) -> None:
 def _check_bytes(world: World) -> None:
     """A run on the same inputs and version changes no byte."""
     before = contents(world.root / "tables")
-    run = world.create_run(f"m_{'explanations' if world.yaml.explains else 'inference'}_job", {})
+    run = world.create_run(world.whole_job, {})
     world.execute(run)
     after = contents(world.root / "tables")
     for name in sorted({*before, *after}):

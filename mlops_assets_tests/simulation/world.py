@@ -197,6 +197,11 @@ class World:
     def root(self) -> Path:
         return self.stage.root
 
+    @property
+    def whole_job(self) -> str:
+        """The job that a person starts by hand."""
+        return "m_explanations_job" if self.yaml.explains else "m_inference_job"
+
     def say(self, text: str) -> None:
         self.seen.log.append(f"{self.clock.now - START:>9.0f}s {text}")
 
