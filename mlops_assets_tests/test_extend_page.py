@@ -39,6 +39,8 @@ def test_a_model_uses_them_all(strategies, registry, run, tmp_path):
     registry.add_sklearn(model, frame, signature=None)
     settings = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)[0])
     settings["outputs"]["path"] = "tables"
+    # Each process pays its imports.
+    settings["engine"]["processes"] = 1
     frame.to_parquet(tmp_path / "inputs.parquet")
     done = run({"path": "inputs.parquet", "columns": list("abc")}, **settings)
     assert done.success
@@ -68,10 +70,10 @@ def test_the_notifier_writes(strategies, tmp_path):
 
 
 def test_a_setting_that_is_not_allowed_is_refused(strategies, run):
-    with pytest.raises(mlops_assets.ConfigurationError, match="pause_seconds is -1"):
+    with pytest.raises(mlops_assets.ConfigurationError, match="processes is 0"):
         run(
             {"path": "x.parquet"},
-            engine={"KIND": "my_strategies.PacedEngine", "pause_seconds": -1},
+            engine={"KIND": "my_strategies.PoolEngine", "processes": 0},
         )
 
 
