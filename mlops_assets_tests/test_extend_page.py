@@ -1,6 +1,8 @@
 """The examples of docs/extend.md, as one module, in the real graph."""
 
 import importlib
+import multiprocessing
+import os
 import re
 import sys
 from pathlib import Path
@@ -13,6 +15,7 @@ import yaml
 from sklearn.linear_model import LinearRegression
 
 import mlops_assets
+from mlops_assets_tests.engines.squares import squares
 
 PAGE = (Path(__file__).parent.parent / "docs" / "extend.md").read_text("utf-8")
 SNIPPETS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
@@ -39,8 +42,8 @@ def test_a_model_uses_them_all(strategies, registry, run, tmp_path):
     registry.add_sklearn(model, frame, signature=None)
     settings = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)[0])
     settings["outputs"]["path"] = "tables"
-    # Each process pays its imports.
-    settings["engine"]["processes"] = 1
+    # Each of its processes pays the imports again for every asset: it has a test of its own.
+    assert settings.pop("engine") == {"KIND": "my_strategies.PoolEngine", "processes": 2}
     frame.to_parquet(tmp_path / "inputs.parquet")
     done = run({"path": "inputs.parquet", "columns": list("abc")}, **settings)
     assert done.success
@@ -62,6 +65,18 @@ def test_a_model_uses_them_all(strategies, registry, run, tmp_path):
     assert "nightly" in (tmp_path / "loaded_models.log").read_text("utf-8")
     columns = done.metadata("model_signature")["signature"].records
     assert [record.data["required"] for record in columns if record.data["part"] == "input"] == [False] * 3
+
+
+@pytest.mark.slow
+def test_the_engine_runs_tasks_reports_them_and_stops(strategies, tmp_path):
+    engine, before = strategies.PoolEngine(), set(multiprocessing.active_children())
+    ends = list(engine.run_tasks(squares(tmp_path, range(6))))
+    assert sorted((end.number, end.report.square) for end in ends) == [(number, number**2) for number in range(6)]
+    assert os.getpid() not in {end.report.process for end in ends}
+    for fault, error in (("own", mlops_assets.PredictionError), ("dies", mlops_assets.WorkerError)):
+        with pytest.raises(error):
+            list(engine.run_tasks(squares(tmp_path, range(6), _2=fault)))
+    assert set(multiprocessing.active_children()) <= before
 
 
 def test_the_notifier_writes(strategies, tmp_path):
