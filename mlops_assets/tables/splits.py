@@ -18,8 +18,8 @@ from mlops_assets.tables.reading_plan import FilePart, ReadingPlan
 
 SPLIT_VERSION = 1
 """Goes up with every change of what reading a split gives."""
-_REQUESTS = 16
-"""To a store at a time."""
+_REQUESTS, _FEW = 16, 32
+"""To a store at a time, each with a client of its own; of as few files one after the other."""
 
 Found = TypeVar("Found")
 
@@ -146,7 +146,7 @@ class _PlannedFile:
 
 
 def _for_each_file(plan: ReadingPlan, look_up: Callable[[FilePart], Found]) -> list[Found]:
-    if all(part.location.is_local for part in plan.parts):
+    if len(plan.parts) <= _FEW or all(part.location.is_local for part in plan.parts):
         return list(map(look_up, plan.parts))
     with ThreadPoolExecutor(_REQUESTS, "splits") as pool:
         return list(pool.map(look_up, plan.parts))
