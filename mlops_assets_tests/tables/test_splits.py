@@ -442,6 +442,16 @@ class TestStores:
         assert len({split.identity for split in (*first, *second)}) == 80
         assert pa.concat_tables(read_all(first)).equals(rows(table))
 
+    def test_of_many_files_the_first_that_is_none_is_named(self):
+        import fsspec
+
+        for number in range(50):
+            text = b"\0\1" if number in (20, 21, 45) else f"id\n{number}\n".encode()
+            fsspec.filesystem("memory").pipe_file(f"/wrong/{number:02}.csv", text)
+        source = TableSource(Location.parse("memory://wrong"), row_key=("id",))
+        for _ in range(5):
+            assert "wrong/20.csv" in failure(source.open)
+
     @pytest.mark.slow
     def test_another_process_reads_from_s3_and_hides_the_keys(self, bucket, tmp_path):
         for number in range(3):
