@@ -1,12 +1,13 @@
 """Where work is done: an engine takes rows and work, and hands on the results in the rows' order."""
 
-import pickle
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -16,8 +17,9 @@ from mlops_assets.arrow.read_ahead import read_ahead
 from mlops_assets.arrow.views import rows_of
 from mlops_assets.engines.chunk_store import ChunkStore
 from mlops_assets.engines.chunks import Chunk, chunk_rows_of, chunks
+from mlops_assets.engines.tasks import Report, Task, TaskEnd, is_picklable, pickle_for_process, rows_of_end
 from mlops_assets.engines.work import Work
-from mlops_assets.errors import ConfigurationError, TableError
+from mlops_assets.errors import TableError
 from mlops_assets.progress.report import track
 from mlops_assets.progress.stage import Stage
 from mlops_assets.strategies import Strategy
@@ -205,29 +207,18 @@ class Run:
         ConfigurationError
             It holds something of this process alone: a class from a notebook, a model that was made by hand.
         """
-        try:
-            return pickle.dumps(self.work)
-        except (pickle.PicklingError, AttributeError, TypeError) as error:
-            raise ConfigurationError(
-                f"The work cannot be handed to another process ({error})",
-                where="engine",
-                fix="Put the classes that the model's YAML names into an importable module, or use workers: 1",
-            ) from error
+        return pickle_for_process(self.work)
 
     @property
     def is_picklable(self) -> bool:
         """Whether `pickle_work` succeeds."""
-        try:
-            self.pickle_work()
-        except ConfigurationError:
-            return False
-        return True
+        return is_picklable(self.work)
 
 
 class Engine(Strategy, ABC):
-    """Does work on rows: a strategy. Name your own subclass in YAML: ``engine: {KIND: your_module.YourEngine}``.
+    """Says where work is done: a strategy. Name your own subclass in YAML: ``engine: {KIND: your_module.YourEngine}``.
 
-    Every engine makes the same results: what is done with a chunk is the `Work`'s, and follows from the chunk alone.
+    Every engine makes the same results: what is done is the `Work`'s and the `Task`'s, and follows from the rows alone.
     """
 
     @abstractmethod
@@ -243,6 +234,28 @@ class Engine(Strategy, ABC):
             What the work raises, as it would in this process.
         """
 
+    def run_tasks(
+        self, tasks: Sequence[Task[Report]], log: Callable[[str], None] = lambda _line: None
+    ) -> Iterator[TaskEnd[Report]]:
+        """Run each task and yield its end when it is there, in any order; here: one after the other in this process.
+
+        A task that was lost with its worker is run again. A task may be run twice; it ends once. Closing the iterator
+        stops the work: nothing goes on afterwards.
+
+        Parameters
+        ----------
+        log
+            Takes one line for the log.
+
+        Raises
+        ------
+        MlopsAssetsError
+            What a task raises, as it would in this process; no other task is begun then. `WorkerError` where a task
+            cannot be finished, because every process that runs it dies.
+        """
+        for number, task in enumerate(tasks):
+            yield TaskEnd(number, task.run())
+
 
 def stream_results(engine: Engine, run: Run) -> Iterator[pa.RecordBatch]:
     """`engine.results(run)` in a thread of its own, while the caller writes; old chunks are collected afterwards."""
@@ -253,3 +266,22 @@ def stream_results(engine: Engine, run: Run) -> Iterator[pa.RecordBatch]:
         with run.store.mark_in_use():
             yield from read_ahead(engine.results(run))
         run.store.collect_if_due()
+
+
+def stream_ends(
+    engine: Engine, tasks: Sequence[Task[Report]], log: Callable[[str], None] = lambda _line: None
+) -> Iterator[TaskEnd[Report]]:
+    """`engine.run_tasks(tasks)`, as a stage of progress in which the rows of each task count when it ends."""
+    counts = [task.rows for task in tasks]
+    total = None if None in counts else sum(count or 0 for count in counts)
+    ended = 0
+    doing = tasks[0].doing if tasks else Task.doing
+    with (
+        track(doing, total, share=lambda: ended / len(tasks)) as stage,
+        # A generator, whose type does not say that it can be closed.
+        closing(cast(Any, engine.run_tasks(tasks, log))) as ends,
+    ):
+        for end in ends:
+            ended += 1
+            stage.advance(rows_of_end(tasks[end.number], end))
+            yield end

@@ -2,7 +2,7 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -13,6 +13,8 @@ import pyarrow as pa
 from mlops_assets.engines.engine import Engine, Run
 from mlops_assets.engines.pieces import Cutter, Piece
 from mlops_assets.engines.speed import OBSERVED_SECONDS
+from mlops_assets.engines.task_pool import TaskPool
+from mlops_assets.engines.tasks import Report, Task, TaskEnd, is_picklable
 from mlops_assets.engines.work import open_work
 from mlops_assets.engines.worker_pool import WorkerPool
 from mlops_assets.errors import ConfigurationError
@@ -70,6 +72,26 @@ class LocalEngine(Engine):
                             yield from _in_processes(run, cutter, pieces, cores, cores)
             else:
                 yield from _in_threads(run, cutter, pieces, cores)
+
+    def run_tasks(
+        self, tasks: Sequence[Task[Report]], log: Callable[[str], None] = lambda _line: None
+    ) -> Iterator[TaskEnd[Report]]:
+        cores = available_cores()
+        workers = min(len(tasks), cores if self.workers == "auto" else self.workers)
+        # Where the first cannot travel, none can; with a number of workers that is an error, and not a slow run.
+        if workers < 2 or (self.workers == "auto" and not is_picklable(tasks[0])):
+            yield from super().run_tasks(tasks, log)
+            return
+        with TaskPool(tasks, workers, cores, log) as pool:
+            ended = 0
+            if self.workers == "auto" and not pool.is_warm:
+                for end in pool.run_until_workers_pay():
+                    ended += 1
+                    yield end
+            pool.start()
+            while ended < len(tasks):
+                ended += 1
+                yield pool.next_end()
 
     def _by_cost(self, run: Run, cutter: Cutter, pieces: Iterator[Piece], cores: int) -> Iterator[pa.RecordBatch]:
         """A few rows here, which show what the rest costs; then the rest, by as many processes as it is worth."""
