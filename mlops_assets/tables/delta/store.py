@@ -158,6 +158,11 @@ class StoredFile(Location):
     inside: str = ""
     store: Any = field(default=None, repr=False, compare=False)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The store itself is of this process.
+        folder = self.address.removesuffix(f"/{self.inside}")
+        return file_in, (Location(folder, self.storage_options), self.inside)
+
     @property
     def path(self) -> str:
         return self.inside

@@ -13,6 +13,8 @@ from mlops_assets.storage.location import Location
 from mlops_assets.tables.delta import log as delta_log
 from mlops_assets.tables.delta.writer import DeltaWriter
 from mlops_assets.tables.source import TableSource
+from mlops_assets_tests.tables.delta.test_delta_parts import SCHEMA as PARTS_SCHEMA
+from mlops_assets_tests.tables.delta.test_delta_parts import check_publishes, publish, rows, stage
 from mlops_assets_tests.waiting import wait_for
 
 SECRET = "secret-that-nobody-may-see"
@@ -136,3 +138,37 @@ def test_no_secret_is_shown(bucket):
     shown = f"{caught.value} {caught.value.__cause__} {lost!r}"
     assert SECRET not in shown
     assert "key-id" not in shown
+
+
+def test_parts_in_an_object_store(bucket):
+    client, name, place, _ = bucket
+    staging = DeltaWriter().staging(place)
+    part = stage(staging, "z", 0)
+
+    def half() -> pa.RecordBatchReader:
+        def batches():
+            yield rows(0, 2).to_batches()[0]
+            raise ZeroDivisionError
+
+        return pa.RecordBatchReader.from_batches(PARTS_SCHEMA, batches())
+
+    for key in ("z", "never"):
+        with pytest.raises(ZeroDivisionError):
+            DeltaWriter().write_part(staging, key, half())
+    assert [key.rpartition("/")[2] for key in objects(client, name)] == [part.name]
+    assert DeltaWriter().find_part(staging, "z") == part
+    assert DeltaWriter().find_part(staging, "never") is None
+    check_publishes(place)
+
+
+def test_two_runs_at_once_in_an_object_store_never_make_a_mixture(bucket):
+    _, _, place, _ = bucket
+    publish(place, {"z": 0})
+    one, other = DeltaWriter().staging(place), DeltaWriter().staging(place)
+    parts = [stage(one, "a", 3)], [stage(other, "a", 3), stage(other, "b", 6)]
+    DeltaWriter().commit(one, parts[0], PARTS_SCHEMA)
+    with pytest.raises(ConcurrentRunError, match="Run again"):
+        DeltaWriter().commit(other, parts[1], PARTS_SCHEMA)
+    assert DeltaWriter().read(place).to_table().equals(rows(3, 3))
+    publish(place, {"a": 3, "b": 6})
+    assert DeltaWriter().read(place).to_table().equals(rows(3, 6))
