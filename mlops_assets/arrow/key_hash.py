@@ -122,7 +122,7 @@ def strictly_increasing(columns: Sequence[pa.Array], before: Sequence[pa.Array] 
     if before is not None:
         columns = [pa.concat_arrays([last, column]) for last, column in zip(before, columns, strict=True)]
     if len(columns[0]) < 2:
-        return all(column.null_count == 0 for column in columns)
+        return all(column.null_count == 0 and _is_ordered(column.type) for column in columns)
     verdict: pa.Array | None = None
     for column in reversed(columns):
         if column.null_count or not _is_ordered(column.type):
