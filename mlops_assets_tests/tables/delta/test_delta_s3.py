@@ -1,5 +1,6 @@
 """Delta tables on a real S3 protocol server (moto's), under either name of the options; no fsspec package is needed."""
 
+import pickle
 import secrets
 import socket
 import subprocess
@@ -7,10 +8,13 @@ import sys
 
 import pyarrow as pa
 import pytest
+from deltalake import write_deltalake
 
 from mlops_assets.errors import ConcurrentRunError, TableError
 from mlops_assets.storage.location import Location
+from mlops_assets.tables import part_size
 from mlops_assets.tables.delta import log as delta_log
+from mlops_assets.tables.delta.store import store_options
 from mlops_assets.tables.delta.writer import DeltaWriter
 from mlops_assets.tables.source import TableSource
 from mlops_assets_tests.tables.delta.test_delta_parts import SCHEMA as PARTS_SCHEMA
@@ -85,6 +89,19 @@ def test_publish_read_and_travel(bucket):
     assert late.uri.endswith("@v2")
     with pytest.raises(TableError, match="no version as old as 2001"):
         TableSource(place, "delta", timestamp="2001-01-01T00:00:00Z").open()
+
+
+def test_its_splits_are_opened_where_they_are_sent(bucket, monkeypatch):
+    _, _, place, _ = bucket
+    for number in range(3):
+        some = pa.table({"a": [number, 10 + number], "p": [number % 2] * 2})
+        write_deltalake(place.address, some, mode="append", partition_by="p", storage_options=store_options(place))
+    monkeypatch.setattr(part_size, "PART_ROWS", 2)
+    table = TableSource(place, "delta").open()
+    splits = pickle.loads(pickle.dumps(table.splits()))
+    found = [split.open().reader().read_all() for split in splits]
+    assert len(found) == 3
+    assert pa.concat_tables(found).equals(table.reader().read_all())
 
 
 def test_a_failed_write_leaves_nothing(bucket):
