@@ -388,6 +388,10 @@ def make_history(seed: int, length: int = 12, focus: tuple[str, ...] = ()) -> li
     number = chance.randrange
     moments = [at for at, moment in enumerate(MOMENTS) if f"at {moment}" in focus] or range(len(MOMENTS))
     inner = [at for at, kind in enumerate(INNER) if f"meanwhile {kind}" in focus] or range(len(INNER))
+
+    def moment() -> int:
+        return chance.choice(moments)
+
     kinds: list[tuple[int, Callable[[], Event]]] = [
         (6, lambda: Event("tick")),
         (4, lambda: Event("promote", (number(4),))),
@@ -416,7 +420,7 @@ def make_history(seed: int, length: int = 12, focus: tuple[str, ...] = ()) -> li
                 "meanwhile_at", (chance.choice(moments), number(6), chance.choice(inner), number(4), number(1000))
             ),
         ),
-        (3, lambda: Event("run_broken_at", (chance.choice(moments), number(6), number(3)))),
+        (3, lambda: Event("run_broken_at", (moment(), number(6), number(3)))),
         (2, lambda: Event("reexecute", (number(6),))),
         (1, lambda: Event("hold_queue")),
         (1, lambda: Event("release_queue")),

@@ -284,7 +284,7 @@ class Seams:
         yield InMemoryRunStorage, "add_run", keep_run
 
 
-class CountingFileSystem(arrow_fs.LocalFileSystem):  # type: ignore[misc]
+class CountingFileSystem(arrow_fs.LocalFileSystem):
     """There is a moment in which a file has been made and nothing written to it."""
 
     def __init__(self, seams: Seams) -> None:
