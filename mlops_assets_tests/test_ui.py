@@ -23,7 +23,7 @@ from mlops_assets.errors import ConfigurationError
 from mlops_assets.explain.report.top_features_svg import top_features_svg
 from mlops_assets.metadata import SHOWN_WITHOUT_CLICK, TOP_FEATURES_PICTURE, most_bytes_without_click, picture_metadata
 from mlops_assets.resources.tracking import TrackedRun
-from mlops_assets.scoring.key_agreement import KeyAgreement
+from mlops_assets.arrow.key_agreement import KeyAgreement
 
 ROWS = pd.DataFrame({"a": np.arange(30.0), "b": np.arange(30.0) % 4})
 TARGET = (ROWS["a"] > 12).astype(int)
