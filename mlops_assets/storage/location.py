@@ -52,6 +52,10 @@ class Location:
     def __repr__(self) -> str:
         return f"Location({self.uri!r})"
 
+    def __reduce__(self) -> tuple[type["Location"], tuple[str, dict[str, Any]]]:
+        # By its constructor: the process that it is sent to has to know as well what is not to be shown.
+        return type(self), (self.address, dict(self.storage_options))
+
     @classmethod
     def parse(
         cls, text: str | Path, base: Path | None = None, storage_options: Mapping[str, Any] | None = None

@@ -46,6 +46,10 @@ class CsvFiles(FileFormat):
     delimiter: str | None = None
     null_values: tuple[str, ...] = ("",)
 
+    def settings(self) -> str:
+        types = sorted((name, str(kind)) for name, kind in self.types.items())
+        return repr((types, self.delimiter, self.null_values))
+
     def schema(self, file: Location) -> pa.Schema:
         with translate_read_errors(file):
             _refuse_separator_line(file)
@@ -59,6 +63,9 @@ class CsvFiles(FileFormat):
         columns: Sequence[str],
         watch: Callable[[pa.NativeFile], None] = lambda _stream: None,
         /,
+        *,
+        pieces: range | None = None,
+        digest: bytes | None = None,
     ) -> Iterator[pa.RecordBatch]:
         schema_of_file = self.schema(file)
         in_file, known = set(schema_of_file.names), set(schema.names)

@@ -16,6 +16,7 @@ from mlops_assets.errors import MlopsAssetsError, TableError, describe_without_v
 from mlops_assets.redaction.errors import redact_chain
 from mlops_assets.storage.local_files import kind_of, list_below
 from mlops_assets.storage.location import Location
+from mlops_assets.tables.part_size import Piece
 
 _PARTITION = re.compile(r"([^=/]+)=([^/]*)")
 DELTA_LOG = "_delta_log"
@@ -37,7 +38,24 @@ class TableFile:
     """One file of a table, with what the folders above it say (``year=2024/``): text, None for a null."""
 
     location: Location
+    name: str
     partition: Mapping[str, str | None]
+
+
+@dataclass(frozen=True)
+class FilePieces:
+    """What a file can be cut into.
+
+    Attributes
+    ----------
+    pieces
+        In order; one, of unknown rows, where a file is read as a whole.
+    digest
+        Of the file's own bookkeeping, by which it is known again; None where there is none.
+    """
+
+    pieces: tuple[Piece, ...]
+    digest: bytes | None = None
 
 
 class FileFormat(ABC):
@@ -72,6 +90,14 @@ class FileFormat(ABC):
         """How many rows a file's own bookkeeping says that it has; None where only reading would show it."""
         return None
 
+    def settings(self) -> str:
+        """Everything beside the file that decides how it is read, as text."""
+        return ""
+
+    def pieces(self, file: Location, /) -> FilePieces:
+        """What a file can be cut into, without reading its rows."""
+        return FilePieces((Piece(None, file.size()),))
+
     @abstractmethod
     def batches(
         self,
@@ -80,8 +106,14 @@ class FileFormat(ABC):
         columns: Sequence[str],
         watch: Callable[[pa.NativeFile], None] = lambda _stream: None,
         /,
+        *,
+        pieces: range | None = None,
+        digest: bytes | None = None,
     ) -> Iterator[pa.RecordBatch]:
         """The rows of one file in order, with at least those of `columns` that it has; bounded memory.
+
+        Of these `pieces` alone, where they are given (a file that has one piece is always read whole). `digest` is the
+        one that was found with them: a file that has another one now is refused.
 
         `schema` is the whole table's: what the formats without types of their own read the columns as. `watch` is given
         the stream that is read, where its position says how much of the file that is.
@@ -120,9 +152,9 @@ def table_files(location: Location, reader: FileFormat, *, follow_links: bool = 
                 where=location.uri,
                 fix=f"Put files there that end in {' or '.join(reader.extensions)}, or set another format",
             )
-        files = tuple(TableFile(location.child(name), _partition_of(name)) for name in names)
+        files = tuple(TableFile(location.child(name), name, _partition_of(name)) for name in names)
     else:
-        files = (TableFile(location, {}),)
+        files = (TableFile(location, location.name, {}),)
     for file in files:
         if file.location.size() == 0:
             raise TableError("The file is empty (0 bytes)", where=file.location.uri, fix="Write it again, or remove it")

@@ -49,6 +49,9 @@ class JsonLinesFiles(FileFormat):
 
     declared: frozenset[str] = frozenset()
 
+    def settings(self) -> str:
+        return repr(sorted(self.declared))
+
     def schema(self, file: Location) -> pa.Schema:
         kinds, rows = ColumnKinds(self.declared), 0
         with self._open(file) as (stream, rewritten):
@@ -91,6 +94,9 @@ class JsonLinesFiles(FileFormat):
         _columns: Sequence[str],
         watch: Callable[[pa.NativeFile], None] = lambda _stream: None,
         /,
+        *,
+        pieces: range | None = None,
+        digest: bytes | None = None,
     ) -> Iterator[pa.RecordBatch]:
         rows, checked = 0, False
         values = frozenset(field.name for field in schema if field.metadata == JSON_VALUES)
