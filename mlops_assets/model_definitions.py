@@ -166,7 +166,8 @@ def _retention(settings: ModelSettings) -> dg.Definitions:
     """What deletes old runs, where the settings ask for it."""
     if settings.retention is None:
         return dg.Definitions()
-    job = retention_job(settings.names, settings.retention, settings.sensors.dead_runs.silent_seconds)
+    silent_seconds, tracked = settings.sensors.dead_runs.silent_seconds, settings.tracking.enabled
+    job = retention_job(settings.names, settings.retention, silent_seconds, tracked=tracked)
     return dg.Definitions(jobs=[job], schedules=[retention_schedule(job, settings.retention)])
 
 

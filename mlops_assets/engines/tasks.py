@@ -2,7 +2,7 @@
 
 import pickle
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import ClassVar, Generic, Protocol, TypeVar, runtime_checkable
 
@@ -69,8 +69,8 @@ def rows_of_end(task: Task[object], end: TaskEnd[object]) -> int:
     return end.report.rows if isinstance(end.report, CountsRows) else 0
 
 
-def pickle_for_process(value: object) -> bytes:
-    """`value`, pickled for another process.
+def pickle_for_process(value: object, dumps: Callable[[object], bytes] = pickle.dumps) -> bytes:
+    """`value`, pickled by `dumps` for another process.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def pickle_for_process(value: object) -> bytes:
         It holds something of this process alone: a class from a notebook, a model that was made by hand.
     """
     try:
-        return pickle.dumps(value)
+        return dumps(value)
     except (pickle.PicklingError, AttributeError, TypeError) as error:
         raise ConfigurationError(
             f"The work cannot be handed to another process ({error})",

@@ -11,11 +11,11 @@ from mlops_assets.resources.shared import shared_resource
 
 def alert_stale(
     context: dg.SensorEvaluationContext, names: ModelNames, defaults: Mapping[str, dg.ResourceDefinition]
-) -> Callable[[str], None]:
-    """What tells people that a model's tables are stale, and why."""
+) -> Callable[[str], bool]:
+    """What tells people that a model's tables are stale, and why; it returns whether the message was delivered."""
 
-    def tell(reason: str) -> None:
+    def tell(reason: str) -> bool:
         with shared_resource(context, NOTIFIER, defaults) as notifier:
-            deliver(notifier, f"{names.name}: stale", reason, context.log)
+            return deliver(notifier, f"{names.name}: stale", reason, context.log)
 
     return tell

@@ -207,6 +207,24 @@ def decide(
     )
 
 
+def hold_up(memory: Memory, decision: Decision, subject: str, why: str, since: float) -> Decision:
+    """In place of a decision that wants a run: none is asked for as long as something holds it up.
+
+    The token counts as seen, and nothing as asked for: `reconcile` asks for a run once nothing holds it up.
+
+    Parameters
+    ----------
+    memory
+        What the cursor said.
+    since
+        What `reconcile` waits from, in seconds since 1970; 0: it asks at once.
+    """
+    moves = decision.memory.moves - 1 if has_moved(memory, decision.memory.seen) else memory.moves
+    held = replace(decision.memory, moves=moves, asked=0, since=since, told=False)
+    reason = f"{memory.recovery}{subject} is {_shown(held.seen)}, and no run is asked for: {why}"
+    return Decision(held, None, reason, decision.moved)
+
+
 def _first_sight(
     subject: str,
     memory: Memory,

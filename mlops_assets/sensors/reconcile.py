@@ -78,8 +78,7 @@ def reconcile(
         Seconds since 1970; a clock that was set back lets no time pass.
     """
     said = memory.recovery
-    # What was told while nothing answered is over.
-    told = memory.told and not memory.failures
+    told = is_still_told(memory)
     memory = replace(memory, seen=token, failures=0, wait=0, told=told, since=min(memory.since, now))
     rest = f"{said}{describe_rest(subject, token)}"
     if token is None or situation.settled is not False:
@@ -105,6 +104,11 @@ def reconcile(
     return Decision(
         replace(memory, asked=again + 1, since=now), run_key(subject, memory.moves, token, again), reason, False
     )
+
+
+def is_still_told(memory: Memory) -> bool:
+    """Whether what a person was told holds when there is an answer again; that there was none holds no more."""
+    return memory.told and memory.failures < FAILURES_TO_TELL
 
 
 def pause_after(asked: int) -> float:

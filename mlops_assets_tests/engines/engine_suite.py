@@ -23,8 +23,9 @@ class EngineSuite:
         assert all((end.report.number, end.report.square) == (end.number, end.number**2) for end in ends)
         assert written(tmp_path) == {number: number**2 for number in range(20)}
 
-    def test_no_task_is_no_work(self, engine):
+    def test_no_task_is_no_work(self, engine, tmp_path):
         assert list(engine.run_tasks([])) == []
+        assert written(tmp_path) == {}
 
     def test_every_task_twice_leaves_the_same(self, engine, tmp_path):
         ends = list(Twice(engine).run_tasks(squares(tmp_path, range(6))))

@@ -31,6 +31,7 @@ from mlops_assets.models.load import load_custom
 from mlops_assets.models.model_source import ModelSource
 from mlops_assets.models.trust import TrustPolicy
 from mlops_assets.scoring.predict import PredictWork
+from mlops_assets_tests.engines.engine_suite import WorkersSuite
 from mlops_assets_tests.engines.spark_cluster import APPLICATION, Cluster
 from mlops_assets_tests.engines.sums import Sums
 from mlops_assets_tests.waiting import LONGEST_SECONDS, wait_for
@@ -260,6 +261,12 @@ def test_any_other_error_comes_with_its_traceback(engine):
     with pytest.raises(WorkerError, match="ZeroDivisionError: by nought") as raised:
         sums(engine, Sums(at=0, fault="foreign"))
     assert "in doubled" in raised.value.__notes__[0]
+
+
+# No subclass: with --dist=loadscope it might be given to another process than this module's cluster.
+@pytest.mark.parametrize("guarantee", [name for name in dir(WorkersSuite) if name.startswith("test_")])
+def test_tasks_have_the_guarantees_of_every_engine(engine, guarantee, tmp_path):
+    getattr(WorkersSuite(), guarantee)(engine, tmp_path)
 
 
 @pytest.mark.parametrize("kind", ["master", "remote"])
