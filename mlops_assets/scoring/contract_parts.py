@@ -2,20 +2,25 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import ClassVar
 
+import numpy as np
 import pyarrow as pa
 
 from mlops_assets.arrow.content_hash import hash_of
 from mlops_assets.arrow.input_table import InputTable
 from mlops_assets.arrow.part_hash import Boundary, PartDigest, PartHash, boundaries, hash_boundary, table_hash
 from mlops_assets.arrow.part_keys import (
+    MOST_VERIFIED,
+    KeyCounts,
     KeyReport,
     PartKeys,
+    RepeatedHashes,
     count_keys,
     needs_merge,
     ranges,
@@ -23,13 +28,16 @@ from mlops_assets.arrow.part_keys import (
     repeated_in_range,
 )
 from mlops_assets.arrow.spool import Spool
-from mlops_assets.engines.engine import Engine
-from mlops_assets.engines.tasks import Task
+from mlops_assets.engines.engine import Engine, stream_ends
+from mlops_assets.engines.tasks import Task, in_order
 from mlops_assets.scoring.apply_contract import ContractResult
 from mlops_assets.signatures.contract.contract import Contract, ContractPolicy
+from mlops_assets.storage.location import Location
 from mlops_assets.tables.splits import Split
 from mlops_assets.tables.staged_table import Destination, StagedPart, StagedTable
 
+BOUNDARIES_PER_TASK = 64
+"""Each is some thousands of rows."""
 CONTRACT_VERSION = 1
 """Part of the key of a part: raise it with a change that changes which rows are accepted, or how they are written."""
 
@@ -64,7 +72,7 @@ class ContractReport:
 
 
 @dataclass(frozen=True)
-class ContractTask(Task):
+class ContractTask(Task[ContractReport]):
     """Read one split, apply the contract, write what it accepts and what it rejects."""
 
     doing: ClassVar[str] = "reading and checking the inputs"
@@ -131,7 +139,7 @@ class BoundaryTask(Task[tuple[tuple[bytes, ...], ...]]):
 
     def _rows(self, place: Boundary) -> Iterator[pa.RecordBatch]:
         for part, start, stop in place.ranges:
-            yield from slice_rows(self.table.part_batches(self.table.parts[part]), start, stop)
+            yield from self.table.part_batches(self.table.parts[part], start, stop)
 
 
 @dataclass(frozen=True)
@@ -140,7 +148,7 @@ class RepeatedKeysTask(Task[RepeatedHashes]):
 
     doing: ClassVar[str] = "looking for repeated row keys"
 
-    files: tuple[str, ...]
+    files: tuple[Location, ...]
     low: int
     high: int
 

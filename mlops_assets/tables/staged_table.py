@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from mlops_assets.arrow.provenance import Provenance
-from mlops_assets.arrow.views import rows_of
+from mlops_assets.arrow.views import rows_between, rows_of
 from mlops_assets.storage.location import Location
 from mlops_assets.tables.part_size import part_size
 from mlops_assets.tables.table_writer import PublishedPart, StagedPart, Staging, TableWriter, Written
@@ -33,8 +33,16 @@ class Destination:
     staging: Staging
 
     def find(self, key: str) -> StagedPart | None:
-        """A part that was finished earlier, by a run that died or in the table that is published; None: there is none."""
+        """A part that was finished earlier, by a run that died or in the published table; None: there is none."""
         return self.writer.find_part(self.staging, key)
+
+    def dataset(self, part: StagedPart) -> ds.Dataset:
+        """A part that was written."""
+        return self.writer.read_part(self.writer.staged(self.staging, part))
+
+    def beside(self, name: str) -> Location:
+        """The place of a small file of this name, which is gone once the parts are published."""
+        return self.staging.beside(name)
 
     def write(
         self, key: str, rows: pa.RecordBatchReader, facts: Callable[[], Mapping[str, str]] | None = None
@@ -140,7 +148,6 @@ class StagedTable:
             for batch in self.part_batches(part):
                 yield batch.replace_schema_metadata(self.schema.metadata)
 
-    def part_batches(self, part: StagedPart) -> Iterator[pa.RecordBatch]:
-        """The rows of one part."""
-        writer = self.destination.writer
-        yield from rows_of(writer.read_part(writer.staged(self.destination.staging, part)))
+    def part_batches(self, part: StagedPart, start: int = 0, stop: int | None = None) -> Iterator[pa.RecordBatch]:
+        """The rows of one part, or those of these positions; row groups without any of them are not read."""
+        yield from rows_between(self.destination.dataset(part), start, part.rows if stop is None else stop)
