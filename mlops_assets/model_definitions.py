@@ -99,9 +99,10 @@ def model_definitions(
     )
     engine_and_store = EngineAndStore(settings.engine, settings.resume, root)
     checks = all_checks(names, settings.contract, settings.explain, engine_and_store.engine, root)
+    assets = _assets(settings, signer, engine_and_store, root)
     cleaning = _retention(settings)
     return dg.Definitions(
-        assets=[*bind_resources(_assets(settings, signer, engine_and_store, root), resources, defaults), *_external_assets(settings)],
+        assets=[*bind_resources(assets, resources, defaults), *_external_assets(settings)],
         asset_checks=bind_resources(checks, resources, defaults),
         jobs=[inference, explanations, *_jobs_beside_the_graph(settings, resources, defaults), *(cleaning.jobs or ())],
         schedules=cleaning.schedules,
@@ -122,7 +123,9 @@ def _assets(
         sample_explanations_assets(
             names, settings.explain, outputs, engine_and_store, partitions, show_values=show_values
         ),
-        model_explanations_assets(names, outputs, engine_and_store.engine, partitions, tracked=settings.tracking.enabled),
+        model_explanations_assets(
+            names, outputs, engine_and_store.engine, partitions, tracked=settings.tracking.enabled
+        ),
     ]
     if outputs.joined:
         assets.append(predictions_explained_asset(names, outputs, partitions))

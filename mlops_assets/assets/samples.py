@@ -106,7 +106,14 @@ def sample_assets(
                 result_of_pass = apply_contract(source, schema, policy, scratch, limit=config.limit)
             else:
                 result_of_pass = apply_contract_to_parts(
-                    table, splits, model_signature, policy, engine_and_store.engine(), *destinations, context.log.info
+                    table,
+                    splits,
+                    model_signature,
+                    policy,
+                    engine_and_store.engine(),
+                    destinations[0],
+                    destinations[1],
+                    context.log.info,
                 )
             conformed = pass_over_inputs.enter_context(result_of_pass)
             counts: dict[str, Any] = {

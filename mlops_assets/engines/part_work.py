@@ -4,7 +4,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import pyarrow as pa
 
@@ -115,7 +115,7 @@ class PartsRun:
         Takes one line for the log.
     """
 
-    tasks: Sequence[PartTask[Work]]
+    tasks: Sequence[PartTask[Any]]
     store: ChunkStore | None = None
     seconds_per_row: float = 0.0
     tally: Tally = field(default_factory=Tally)
@@ -141,7 +141,7 @@ class PartsRun:
                 self.tally.add(end.report.source_rows, reused=False)
         return [done[number] for number in range(len(self.tasks))]
 
-    def _by_chunks(self, engine: Engine, task: PartTask[Work]) -> DonePart:
+    def _by_chunks(self, engine: Engine, task: PartTask[Any]) -> DonePart:
         """A part whose chunks are shared by all workers, kept as they are done, and written here."""
         rows = InputRows(task.source.dataset(), task.chunk_rows)
         return task.write(stream_results(engine, Run(task.work, rows, self.store, self.tally, self.log)))

@@ -14,6 +14,8 @@ from mlops_assets.tables.staged_table import Destination, SourcePart, StagedTabl
 
 Rows: TypeAlias = pa.RecordBatchReader | StagedTable
 
+AnyContext: TypeAlias = dg.AssetExecutionContext | dg.AssetCheckExecutionContext
+
 ROWS = dg.DagsterType(
     type_check_fn=lambda _context, value: isinstance(value, pa.RecordBatchReader | StagedTable),
     name="Rows",
@@ -47,21 +49,25 @@ def then(rows: Rows, end: Callable[[], None]) -> Rows:
     return pa.RecordBatchReader.from_batches(rows.schema, batches())
 
 
-def destinations_of(context: dg.AssetExecutionContext, names: ModelNames, assets: Sequence[str]) -> list[Destination]:
+def destinations_of(context: AnyContext, names: ModelNames, assets: Sequence[str]) -> list[Destination]:
     """Where workers put the parts of these tables of the run's partition; empty where one of them is not written so."""
     tables = _tables(context, names)
-    partition = context.partition_key if context.has_partition_key else None
+    partition = _partition(context)
     found = [] if tables is None else [tables.destination(asset, partition) for asset in assets]
     return [each for each in found if each is not None] if None not in found else []
 
 
-def parts_of(context: dg.AssetExecutionContext, names: ModelNames, asset: str) -> tuple[SourcePart, ...]:
+def parts_of(context: AnyContext, names: ModelNames, asset: str) -> tuple[SourcePart, ...]:
     """The parts of a published table of the run's partition; none where it is read as a whole."""
     tables = _tables(context, names)
-    partition = context.partition_key if context.has_partition_key else None
+    partition = _partition(context)
     return () if tables is None else tables.parts(asset, partition)
 
 
-def _tables(context: dg.AssetExecutionContext, names: ModelNames) -> TableIOManager | None:
+def _tables(context: AnyContext, names: ModelNames) -> TableIOManager | None:
     tables = getattr(context.resources, names.tables)
     return tables if isinstance(tables, TableIOManager) else None
+
+
+def _partition(context: AnyContext) -> str | None:
+    return context.partition_key if context.has_partition_key else None

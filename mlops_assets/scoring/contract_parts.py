@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from mlops_assets.arrow.content_hash import hash_of
-from mlops_assets.arrow.input_table import InputTable
+from mlops_assets.arrow.input_table import InputSplit, InputTable
 from mlops_assets.arrow.part_hash import Boundary, PartDigest, PartHash, boundaries, hash_boundary, table_hash
 from mlops_assets.arrow.part_keys import (
     MOST_VERIFIED,
@@ -31,10 +31,10 @@ from mlops_assets.arrow.spool import Spool
 from mlops_assets.engines.engine import Engine, stream_ends
 from mlops_assets.engines.tasks import Task, in_order
 from mlops_assets.scoring.apply_contract import ContractResult
+from mlops_assets.scoring.contract_report import REPORT, ContractReport, find_report, report_to_text
 from mlops_assets.signatures.contract.contract import Contract, ContractPolicy
 from mlops_assets.storage.location import Location
-from mlops_assets.tables.splits import Split
-from mlops_assets.tables.staged_table import Destination, StagedPart, StagedTable
+from mlops_assets.tables.staged_table import Destination, StagedTable
 
 BOUNDARIES_PER_TASK = 64
 """Each is some thousands of rows."""
@@ -43,41 +43,12 @@ CONTRACT_VERSION = 1
 
 
 @dataclass(frozen=True)
-class ContractReport:
-    """What became of one split.
-
-    Attributes
-    ----------
-    accepted, rejected
-        The parts that were written; of no rejected row none.
-    accepted_digest, rejected_digest
-        What the tables' content hashes are made of.
-    keys
-        What shows whether a key occurs twice.
-    reasons
-        How often each (column, reason code) occurred.
-    """
-
-    accepted: StagedPart
-    rejected: StagedPart | None
-    accepted_digest: PartDigest
-    rejected_digest: PartDigest
-    keys: KeyReport
-    reasons: Counter[tuple[str, str]]
-
-    @property
-    def rows(self) -> int:
-        """Rows read."""
-        return self.accepted.rows + (self.rejected.rows if self.rejected is not None else 0)
-
-
-@dataclass(frozen=True)
 class ContractTask(Task[ContractReport]):
     """Read one split, apply the contract, write what it accepts and what it rejects."""
 
-    doing: ClassVar[str] = "reading and checking the inputs"
+    doing: ClassVar[str] = "reading the inputs"
 
-    split: Split
+    split: InputSplit
     signature: str
     policy: ContractPolicy
     accepted: Destination
@@ -90,7 +61,12 @@ class ContractTask(Task[ContractReport]):
     @cached_property
     def key(self) -> str:
         """What the parts are found under: all that they depend on."""
-        return hash_of("contract", str(CONTRACT_VERSION), self.split.identity, self.signature, repr(self.policy))
+        return hash_of("contract", str(CONTRACT_VERSION), self.split.identity, self.signature, *_texts(self.policy))
+
+    @property
+    def key_file(self) -> Location:
+        """Where the hashes of the row keys are noted."""
+        return self.accepted.beside(f"{self.key}.keys")
 
     def run(self) -> ContractReport:
         from mlops_assets.signatures.mlflow.signature_json import signature_from_json
@@ -100,6 +76,7 @@ class ContractTask(Task[ContractReport]):
         inputs = signature_from_json(self.signature).inputs
         contract = Contract(inputs, source.schema, source.row_key, self.policy, where=source.uri)
         reasons: Counter[tuple[str, str]] = Counter()
+        seen: KeyReport | None = None
         keys = PartKeys(source.row_key, source.uri)
         accepted_hash = PartHash(contract.accepted_schema, source.row_key)
         rejected_hash = PartHash(contract.rejected_schema, source.row_key)
@@ -107,7 +84,7 @@ class ContractTask(Task[ContractReport]):
 
             def accepted_rows() -> Iterator[pa.RecordBatch]:
                 for batch in source.batches():
-                    hashes = keys.add(batch)
+                    hashes: np.ndarray | None = keys.add(batch)
                     verdict = contract.apply(batch)
                     reasons.update(verdict.reasons)
                     if verdict.rejected.num_rows:
@@ -118,11 +95,21 @@ class ContractTask(Task[ContractReport]):
                         accepted_hash.update(verdict.accepted, hashes)
                         yield verdict.accepted
 
+            def facts() -> dict[str, str]:
+                # Asked for when all rows were read.
+                nonlocal seen
+                seen = keys.finish(self.key_file)
+                return {REPORT: report_to_text(accepted_hash.finish(), rejected_hash.finish(), seen, reasons)}
+
             rows = pa.RecordBatchReader.from_batches(contract.accepted_schema, accepted_rows())
-            accepted = self.accepted.write(self.key, rows)
+            accepted = self.accepted.write(self.key, rows, facts)
             rejected = self.rejected.write(self.key, refused.reader()) if refused.rows else None
-        report = keys.finish(self.accepted.beside(f"{self.key}.keys"))
-        return ContractReport(accepted, rejected, accepted_hash.finish(), rejected_hash.finish(), report, reasons)
+        assert seen is not None
+        return ContractReport(accepted, rejected, accepted_hash.finish(), rejected_hash.finish(), seen, reasons)
+
+    def find(self) -> ContractReport | None:
+        """The report, where the parts were finished earlier."""
+        return find_report(self.key, self.accepted, self.rejected)
 
 
 @dataclass(frozen=True)
@@ -162,7 +149,7 @@ class CountKeysTask(Task[KeyCounts]):
 
     doing: ClassVar[str] = "comparing repeated row keys"
 
-    split: Split
+    split: InputSplit
     hashes: np.ndarray
 
     def run(self) -> KeyCounts:
@@ -173,7 +160,7 @@ class CountKeysTask(Task[KeyCounts]):
 @contextmanager
 def apply_contract_to_parts(
     table: InputTable,
-    splits: Sequence[Split],
+    splits: Sequence[InputSplit],
     signature: str,
     policy: ContractPolicy,
     engine: Engine,
@@ -201,7 +188,13 @@ def apply_contract_to_parts(
     # Before a worker starts: a table that can never conform is refused here.
     contract = compile_contract(policy)
     tasks = [ContractTask(split, signature, policy, accepted, rejected) for split in splits]
-    reports = in_order(stream_ends(engine, tasks, log))
+    found = {number: report for number, task in enumerate(tasks) if (report := task.find()) is not None}
+    left = [number for number in range(len(tasks)) if number not in found]
+    if found and left:
+        log(f"{len(found)} of {len(tasks)} parts of the inputs were read and checked by an earlier run")
+    for end in stream_ends(engine, [tasks[number] for number in left], log):
+        found[left[end.number]] = end.report
+    reports = [found[number] for number in range(len(tasks))]
     _refuse_repeated_keys(splits, [report.keys for report in reports], source, engine, log)
     reasons: Counter[tuple[str, str]] = Counter()
     for report in reports:
@@ -222,6 +215,12 @@ def apply_contract_to_parts(
     )
 
 
+def _texts(policy: ContractPolicy) -> tuple[str, ...]:
+    """Everything that a policy says, the same in every process."""
+    types = sorted((name, str(kind)) for name, kind in policy.types.items())
+    return (policy.missing, str(policy.parse_iso_datetimes), *sorted(policy.text_columns), *map(str, types))
+
+
 def _hash(table: StagedTable, digests: Sequence[PartDigest], engine: Engine, log: Callable[[str], None]) -> str:
     places = boundaries(digests)
     groups = [tuple(places[at : at + BOUNDARIES_PER_TASK]) for at in range(0, len(places), BOUNDARIES_PER_TASK)]
@@ -230,7 +229,7 @@ def _hash(table: StagedTable, digests: Sequence[PartDigest], engine: Engine, log
 
 
 def _refuse_repeated_keys(
-    splits: Sequence[Split],
+    splits: Sequence[InputSplit],
     reports: Sequence[KeyReport],
     source: InputTable,
     engine: Engine,

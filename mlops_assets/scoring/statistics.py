@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -89,7 +89,7 @@ class ColumnStatistics:
 
     def as_json(self) -> dict[str, Any]:
         """All of it, exactly."""
-        return asdict(self)
+        return {**vars(self), "labels": dict(self.labels)}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "ColumnStatistics":

@@ -11,10 +11,11 @@ from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.arrow.views import rows_between, rows_of
 from mlops_assets.storage.location import Location
 from mlops_assets.tables.part_size import part_size
-from mlops_assets.tables.table_writer import PublishedPart, StagedPart, Staging, TableWriter, Written
+from mlops_assets.tables.parts.part import PublishedPart, StagedPart
+from mlops_assets.tables.parts.staging import Staging
+from mlops_assets.tables.table_writer import TableWriter, Written
 
-CONTENT = "content"
-"""Of a part's facts: what its rows are, as a hash."""
+__all__ = ["Destination", "SourcePart", "StagedPart", "StagedTable"]
 
 
 @dataclass(frozen=True)
@@ -38,15 +39,14 @@ class Destination:
 
     def dataset(self, part: StagedPart) -> ds.Dataset:
         """A part that was written."""
-        return self.writer.read_part(self.writer.staged(self.staging, part))
+        place = self.staging.file(part)
+        return self.writer.read_part(PublishedPart(place, 0, part.rows, part.bytes, part.key, part.facts))
 
     def beside(self, name: str) -> Location:
         """The place of a small file of this name, which is gone once the parts are published."""
-        return self.staging.beside(name)
+        return self.staging.folder.child(name)
 
-    def write(
-        self, key: str, rows: pa.RecordBatchReader, facts: Callable[[], Mapping[str, str]] | None = None
-    ) -> StagedPart:
+    def write(self, key: str, rows: pa.RecordBatchReader, facts: Callable[[], Mapping[str, str]] = dict) -> StagedPart:
         """Write one part, whole or not at all; `facts` are noted of it, and asked for when all rows were read."""
         return self.writer.write_part(self.staging, key, rows, facts)
 

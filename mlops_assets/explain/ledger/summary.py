@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import product
 
 import numpy as np
 import pyarrow as pa
@@ -190,8 +190,8 @@ class LedgerSummary:
 
     def _check_version(self, ledger: pa.RecordBatch) -> None:
         versions, digests = (pc.unique(ledger.column(name)).to_pylist() for name in ("model_version", "model_digest"))
-        for version, digest in zip_longest(versions, digests, fillvalue=""):
-            self._note_version((version, digest))
+        for version in product(versions, digests):
+            self._note_version(version)
 
     def _note_version(self, version: tuple[int, str]) -> None:
         if (self.version or version) != version:

@@ -13,8 +13,8 @@ from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.explain.ledger.residuals import ResidualVerdict
 from mlops_assets.explain.ledger.stored import StoredLedger
 from mlops_assets.explain.ledger.summary import LedgerSummary, match_input_rows
-from mlops_assets.explain.report.ledger_facts import LedgerFacts
 from mlops_assets.explain.report.example_rows import ExampleRow
+from mlops_assets.explain.report.ledger_facts import LedgerFacts
 from mlops_assets.trees.arrays import Space
 
 OUTPUTS_SHOWN = 4
