@@ -122,10 +122,10 @@ def strictly_increasing(columns: Sequence[pa.Array], before: Sequence[pa.Array] 
     if before is not None:
         columns = [pa.concat_arrays([last, column]) for last, column in zip(before, columns, strict=True)]
     if len(columns[0]) < 2:
-        return all(column.null_count == 0 for column in columns)
+        return all(column.null_count == 0 and _is_ordered(column.type) for column in columns)
     verdict: pa.Array | None = None
     for column in reversed(columns):
-        if column.null_count or not is_ordered(column.type):
+        if column.null_count or not _is_ordered(column.type):
             return False
         above, below = column.slice(0, len(column) - 1), column.slice(1)
         less = pc.less(above, below)
@@ -133,8 +133,7 @@ def strictly_increasing(columns: Sequence[pa.Array], before: Sequence[pa.Array] 
     return bool(pc.all(verdict).as_py())
 
 
-def is_ordered(kind: pa.DataType) -> bool:
-    """True for a type of keys of which `strictly_increasing` can tell the order."""
+def _is_ordered(kind: pa.DataType) -> bool:
     of = pa.types
     return bool(
         of.is_integer(kind)

@@ -1,8 +1,8 @@
 """A hash of what a table says that does not depend on where it was cut: into batches, parts or files.
 
-Rows are hashed in blocks, and the rows themselves say where a block ends: a row whose key has a certain hash is the last
-one of its block. So whoever hashes a part finds the same blocks as whoever hashes the whole, but for the rows before
-the part's first such row and those after its last one: these belong to blocks that span parts, and are hashed
+Rows are hashed in blocks, and the rows themselves say where a block ends: a row whose key has a certain hash is the
+last one of its block. So whoever hashes a part finds the same blocks as whoever hashes the whole, but for the rows
+before the part's first such row and those after its last one: these belong to blocks that span parts, and are hashed
 together afterwards. The table's hash is a hash of the hashes of all blocks.
 """
 
@@ -13,22 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from mlops_assets.arrow.batching import join_batches
-from mlops_assets.arrow.content_hash import feed_block, feed_schema
-from mlops_assets.arrow.key_hash import key_hashes
-from mlops_assets.arrow.plain_types import plain_array, plain_schema
+from mlops_assets.arrow.hash_blocks import Blocks, hash_schema
+from mlops_assets.arrow.plain_types import plain_schema
 from mlops_assets.errors import TableError
-
-SPREAD = 4096
-"""About so many rows make a block. Part of the definition, as are the other numbers: others make another hash."""
-LEAST_SPREAD = 256
-BLOCK_BYTES = 8 << 20
-"""About so many bytes make a block of rows with many columns."""
-LONGEST = 4
-"""No block has more rows than `LONGEST` times the spread, whatever the keys are: one that would is cut."""
-_NESTED_BITS = 128
-"""What a value counts for whose type does not say how long it is."""
-_DIGEST_BYTES = 32
 
 
 @dataclass(frozen=True)
@@ -116,7 +103,7 @@ class PartHash:
     """
 
     def __init__(self, schema: pa.Schema, row_key: Sequence[str]) -> None:
-        self._blocks = _Blocks(schema)
+        self._blocks = Blocks(schema)
         self._row_key = tuple(row_key)
         self._head_rows = 0
         self._head: list[bytes] = []
@@ -179,7 +166,7 @@ class TableHash:
     """
 
     def __init__(self, schema: pa.Schema, row_key: Sequence[str]) -> None:
-        self._blocks = _Blocks(schema)
+        self._blocks = Blocks(schema)
         self._row_key = tuple(row_key)
         self._sha = hashlib.sha256(self._blocks.header)
         self.rows = 0
@@ -219,7 +206,7 @@ def hash_boundary(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> tuple
     batches
         Exactly the rows of the boundary, in order.
     """
-    blocks = _Blocks(schema)
+    blocks = Blocks(schema)
     digests = [digest for batch in batches for digest in blocks.cut(batch, ())]
     rest = blocks.rest()
     return (*digests, rest) if rest else tuple(digests)
@@ -245,7 +232,7 @@ def table_hash(schema: pa.Schema, digests: Sequence[PartDigest], boundary_hashes
     TableError
         A part has other columns than the schema.
     """
-    header = _hash_schema(plain_schema(schema))
+    header = hash_schema(plain_schema(schema))
     for number, digest in enumerate(digests):
         if digest.header != header:
             raise TableError(
@@ -283,99 +270,6 @@ def _known_and_unknown(digests: Sequence[PartDigest]) -> Iterator[bytes | Bounda
             open_ranges.append((number, part.rows - part.tail_rows, part.rows))
             open_digests = part.tail
     yield from end_block()
-
-
-class _Blocks:
-    """Cuts rows into blocks, and hashes these."""
-
-    def __init__(self, schema: pa.Schema) -> None:
-        self._stored = schema
-        self._schema = plain_schema(schema).remove_metadata()
-        self.header = _hash_schema(self._schema)
-        self._spread = _spread(self._schema)
-        self._longest = self._spread * LONGEST
-        self._held: list[pa.RecordBatch] = []
-        self.held_rows = 0
-        """Rows of the block that has not ended yet."""
-
-    def ends(self, batch: pa.RecordBatch, row_key: Sequence[str], keys: np.ndarray | None) -> np.ndarray:
-        """The places behind the rows that end a block by their keys."""
-        if keys is None:
-            keys = key_hashes([batch.column(name) for name in row_key], row_key)
-        return np.flatnonzero((keys & np.uint64(self._spread - 1)) == 0) + 1
-
-    def cut(self, batch: pa.RecordBatch, ends: Iterable[int]) -> list[bytes]:
-        """Digests of the blocks that the next rows complete; the rows behind the last one are held."""
-        batch = self._plain(batch)
-        digests: list[bytes] = []
-        start = 0
-        for end in (*map(int, ends), None):
-            stop = batch.num_rows if end is None else end
-            while stop - start >= (room := self._longest - self.held_rows):
-                digests.append(self._digest([*self._held, batch.slice(start, room)]))
-                start += room
-                self._held, self.held_rows = [], 0
-            if stop > start:
-                self._held.append(batch.slice(start, stop - start))
-                self.held_rows += stop - start
-                start = stop
-            if end is not None and self.held_rows:
-                digests.append(self._digest(self._held))
-                self._held, self.held_rows = [], 0
-        return digests
-
-    def rest(self) -> bytes:
-        """The digest of the rows that are held; no bytes where there are none."""
-        return self._digest(self._held) if self._held else b""
-
-    def _digest(self, pieces: list[pa.RecordBatch]) -> bytes:
-        sha = hashlib.sha256()
-        feed_block(sha, join_batches(pieces))
-        return sha.digest()
-
-    def _plain(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        if batch.schema.equals(self._schema, check_metadata=True):
-            return batch
-        if not batch.schema.equals(self._stored) and _hash_schema(plain_schema(batch.schema)) != self.header:
-            raise TableError(
-                "A batch's columns differ from those of the table it belongs to",
-                fix=f"Hash each table by itself: expected {self._stored.names}, got {batch.schema.names}",
-            )
-        columns = [plain_array(column) for column in batch.columns]
-        # What the types may still differ in, the names of list items, is no part of the hash.
-        columns = [
-            column if column.type.equals(kind) else column.cast(kind)
-            for column, kind in zip(columns, self._schema.types, strict=True)
-        ]
-        return pa.RecordBatch.from_arrays(columns, schema=self._schema)
-
-
-def _spread(schema: pa.Schema) -> int:
-    """About how many rows make a block: a power of two that follows from the plain types of the columns."""
-    bits = sum(_bits(kind) for kind in schema.types)
-    rows = BLOCK_BYTES * 8 // max(bits, 1)
-    return int(min(SPREAD, max(LEAST_SPREAD, 1 << max(rows, 1).bit_length() - 1)))
-
-
-def _bits(kind: pa.DataType) -> int:
-    if pa.types.is_fixed_size_list(kind):
-        return int(kind.list_size) * _bits(kind.value_type)
-    if pa.types.is_struct(kind):
-        return sum(_bits(kind.field(index).type) for index in range(kind.num_fields))
-    if isinstance(kind, pa.BaseExtensionType):
-        return _bits(kind.storage_type)
-    if kind.num_fields or pa.types.is_null(kind):
-        return _NESTED_BITS if kind.num_fields else 0
-    try:
-        return int(kind.bit_width)
-    except ValueError:  # text and bytes
-        return _NESTED_BITS
-
-
-def _hash_schema(schema: pa.Schema) -> bytes:
-    sha = hashlib.sha256(b"mlops_assets table 1")
-    feed_schema(sha, schema)
-    return sha.digest()
 
 
 def _hash_of_digests(header: bytes, digests: Iterable[bytes]) -> str:

@@ -8,6 +8,7 @@ part, so that a collision is never taken for a duplicate.
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,9 +16,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mlops_assets.arrow.key_hash import canonical, is_ordered, key_hashes, strictly_increasing
+from mlops_assets.arrow.hash_files import ALL_HASHES, places_between, read_between
+from mlops_assets.arrow.key_hash import canonical, key_hashes, strictly_increasing
 from mlops_assets.arrow.unique_keys import MOST_VERIFIED, KeyCounts, count_keys, refuse_repeated
-from mlops_assets.errors import TableError
 from mlops_assets.storage.location import Location
 from mlops_assets.storage.os_errors import translate_os_errors
 
@@ -37,7 +38,6 @@ __all__ = [
 HELD_HASHES = 1 << 22
 """So many hashes, 32 MiB, are held in memory at most, by whoever writes or compares them."""
 _BUCKETS = 256
-_ALL = 1 << 64
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ class PartKeys:
         try:
             with file.open_draft() as sink, translate_os_errors(file):
                 for hashes in self._sorted_hashes():
-                    sink.write(memoryview(hashes.astype("<u8", copy=False)).cast("B") if len(hashes) else b"")
+                    sink.write(hashes.astype("<u8", copy=False).data if len(hashes) else b"")
         finally:
             if self._file is not None:
                 self._file.close()
@@ -196,8 +196,6 @@ def needs_merge(reports: Sequence[KeyReport]) -> bool:
         return False
     ends = pa.concat_tables([pa.ipc.open_stream(part.ends).read_all() for part in parts]).combine_chunks()
     columns = [column.combine_chunks() for column in ends.columns]
-    if not all(is_ordered(column.type) for column in columns):
-        return True
     numbered = pa.table([column.take(pa.array(np.arange(0, len(column), 2))) for column in columns], _names(columns))
     order = pc.sort_indices(numbered, [(name, "ascending") for name in numbered.column_names])
     rows = [at for part in order.to_pylist() for at in (2 * part, 2 * part + 1)[: parts[part].rows]]
@@ -211,8 +209,8 @@ def ranges(reports: Sequence[KeyReport], count: int) -> list[tuple[int, int]]:
     """
     rows = sum(report.rows for report in reports)
     count = max(1, min(count, rows), -(-2 * rows // HELD_HASHES))
-    edges = [_ALL * number // count for number in range(count + 1)]
-    return list(zip(edges, edges[1:], strict=False))
+    edges = [ALL_HASHES * number // count for number in range(count + 1)]
+    return list(pairwise(edges))
 
 
 def repeated_in_range(files: Sequence[Location], low: int, high: int) -> RepeatedHashes:
@@ -231,7 +229,7 @@ def repeated_in_range(files: Sequence[Location], low: int, high: int) -> Repeate
     pieces: list[np.ndarray] = []
     rows = 0
     for file in files:
-        found = _read_between(file, low, high, HELD_HASHES - rows)
+        found = read_between(file, low, high, HELD_HASHES - rows)
         if found is None:
             return _repeated_in_halves(files, low, high)
         pieces.append(found)
@@ -244,75 +242,12 @@ def repeated_in_range(files: Sequence[Location], low: int, high: int) -> Repeate
 def _repeated_in_halves(files: Sequence[Location], low: int, high: int) -> RepeatedHashes:
     """As `repeated_in_range`, of more hashes than fit into memory."""
     if high - low == 1:
-        rows = sum(stop - start for start, stop in (_places_of(file, low, high) for file in files))
+        rows = sum(stop - start for start, stop in (places_between(file, low, high) for file in files))
         return RepeatedHashes(np.array([low], dtype=np.uint64)[: rows - 1], rows - 1)
     middle = (low + high) // 2
     one, other = repeated_in_range(files, low, middle), repeated_in_range(files, middle, high)
     hashes = np.concatenate([one.hashes, other.hashes])
     return RepeatedHashes(hashes[:MOST_VERIFIED], one.surplus + other.surplus)
-
-
-def _places_of(file: Location, low: int, high: int) -> tuple[int, int]:
-    with _open(file) as source:
-        rows = _rows(file, source)
-        return _place(source, rows, low), _place(source, rows, high)
-
-
-def _read_between(file: Location, low: int, high: int, most: int) -> np.ndarray | None:
-    """The hashes in the range; None where there are more than `most`."""
-    with _open(file) as source:
-        rows = _rows(file, source)
-        # Hashes are spread evenly: what is looked for is near its share of the file, and one reading gets it.
-        margin = 8 * int(rows**0.5) + 8
-        start, stop = max(0, rows * low // _ALL - margin), min(rows, rows * high // _ALL + margin)
-        if stop - start <= most + 2 * margin:
-            hashes = _read(source, start, stop)
-            if (not start or hashes[0] < low) and (stop == rows or hashes[-1] >= high):
-                found = hashes[_search(hashes, low) : _search(hashes, high)]
-                return found if len(found) <= most else None
-        # Many equal ones.
-        start, stop = _place(source, rows, low), _place(source, rows, high)
-        return _read(source, start, stop) if stop - start <= most else None
-
-
-def _place(source: pa.NativeFile, rows: int, value: int) -> int:
-    """The place of the first hash that is not below `value`."""
-    start, stop = 0, rows
-    while stop - start > 1024:
-        middle = (start + stop) // 2
-        if int(_read(source, middle, middle + 1)[0]) < value:
-            start = middle + 1
-        else:
-            stop = middle
-    return start + _search(_read(source, start, stop), value)
-
-
-def _search(hashes: np.ndarray, value: int) -> int:
-    return len(hashes) if value >= _ALL else int(np.searchsorted(hashes, np.uint64(value)))
-
-
-def _open(file: Location) -> pa.NativeFile:
-    try:
-        with translate_os_errors(file):
-            return file.filesystem.open_input_file(file.path)
-    except FileNotFoundError as error:
-        raise TableError(
-            "The file of a part's key hashes is gone, which another run or a clean-up must have removed",
-            where=file.uri,
-            fix="Start the run again",
-        ) from error
-
-
-def _rows(file: Location, source: pa.NativeFile) -> int:
-    rows, left = divmod(int(source.size()), 8)
-    if left:
-        raise TableError("A file of a part's key hashes is damaged", where=file.uri, fix="Delete it and run again")
-    return rows
-
-
-def _read(source: pa.NativeFile, start: int, stop: int) -> np.ndarray:
-    source.seek(start * 8)
-    return np.frombuffer(source.read_buffer((stop - start) * 8), dtype="<u8")
 
 
 def _sorted(pieces: Sequence[np.ndarray]) -> np.ndarray:

@@ -18,6 +18,7 @@ from mlops_assets.engines.tasks import Report, Task, TaskEnd, is_picklable
 from mlops_assets.engines.work import open_work
 from mlops_assets.engines.worker_pool import WorkerPool
 from mlops_assets.errors import ConfigurationError
+from mlops_assets.storage.location import Location
 
 # A worker imports the model's libraries and loads the model before it is of any use.
 MIN_SECONDS_LEFT = 20.0
@@ -92,6 +93,15 @@ class LocalEngine(Engine):
             while ended < len(tasks):
                 ended += 1
                 yield pool.next_end()
+
+    def reaches(
+        self, read: Sequence[Location], write: Sequence[Location], log: Callable[[str], None] = lambda _line: None
+    ) -> bool:
+        """Whether worker processes see these places, as they see all but this process's own memory."""
+        own = next((place for place in (*read, *write) if "memory://" in place.address), None)
+        if own is None or self.workers == 1:
+            return True
+        return self._say_what_is_unreachable(f"{own.uri} is in the memory of this process.", log)
 
     def _by_cost(self, run: Run, cutter: Cutter, pieces: Iterator[Piece], cores: int) -> Iterator[pa.RecordBatch]:
         """A few rows here, which show what the rest costs; then the rest, by as many processes as it is worth."""

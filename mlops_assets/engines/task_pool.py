@@ -11,7 +11,7 @@ from typing import Generic, cast
 
 import pyarrow as pa
 
-from mlops_assets.engines.tasks import Report, Task, TaskEnd, pickle_for_process
+from mlops_assets.engines.tasks import Report, Task, TaskEnd, pack_task
 from mlops_assets.engines.worker import TASK
 from mlops_assets.engines.worker_process import IDLE_WORKERS, LostWorkerError, WorkerProcess, worker_environment
 from mlops_assets.errors import WorkerError
@@ -128,7 +128,7 @@ class TaskPool(Generic[Report]):
         losses = 0
         try:
             while (number := self._take()) is not None:
-                packed = pickle_for_process(self._tasks[number])
+                packed = pack_task(self._tasks[number])
                 losses = 0
                 while True:
                     worker = worker or IDLE_WORKERS.take(self._environment)

@@ -4,11 +4,16 @@ import pickle
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import ClassVar, Generic, Protocol, TypeVar, runtime_checkable
+from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast, runtime_checkable
 
+import pyarrow as pa
+
+from mlops_assets.engines.error_pickles import pickle_error
 from mlops_assets.errors import ConfigurationError
 
 Report = TypeVar("Report", covariant=True)
+
+_DONE, _FAILED = b"+", b"-"
 
 
 class Task(ABC, Generic[Report]):
@@ -67,6 +72,48 @@ def rows_of_end(task: Task[object], end: TaskEnd[object]) -> int:
     if task.rows is not None:
         return task.rows
     return end.report.rows if isinstance(end.report, CountsRows) else 0
+
+
+def pack_task(task: Task[object]) -> bytes:
+    """A task as bytes, for `answer_task` in another process.
+
+    Raises
+    ------
+    ConfigurationError
+        It holds something of this process alone.
+    """
+    return pickle_for_process(task)
+
+
+def run_packed(packed: bytes | pa.Buffer, loads: Callable[[bytes | pa.Buffer], Any] = pickle.loads) -> bytes:
+    """Run a task that was pickled; its report, pickled."""
+    task: Task[object] = loads(packed)
+    return pickle.dumps(task.run())
+
+
+def answer_task(packed: bytes) -> bytes:
+    """What an engine calls in a worker, with the bytes of `pack_task`: the answer, for `read_answer`.
+
+    Raises nothing: what goes wrong is an answer as well, so that an engine does not take it for a lost worker.
+    """
+    try:
+        return _DONE + run_packed(packed)
+    except Exception as error:  # noqa: BLE001 - `read_answer` raises it
+        return _FAILED + pickle_error(error)
+
+
+def read_answer(answer: bytes) -> Any:
+    """The report in an answer of `answer_task`.
+
+    Raises
+    ------
+    MlopsAssetsError
+        What the task raised, with its cause; `WorkerError` for an error of another library.
+    """
+    value = pickle.loads(answer[1:])
+    if answer[:1] == _FAILED:
+        raise cast(Exception, value)
+    return value
 
 
 def pickle_for_process(value: object, dumps: Callable[[object], bytes] = pickle.dumps) -> bytes:

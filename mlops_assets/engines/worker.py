@@ -82,7 +82,9 @@ class _Answers:
             sys.path[:] = pickle.loads(data)
             return b""
         if kind == TASK:
-            return pickle.dumps(pickle.loads(data).run())
+            from mlops_assets.engines.tasks import run_packed
+
+            return run_packed(data)
         if kind == WORK:
             from mlops_assets.engines.work import open_work
 

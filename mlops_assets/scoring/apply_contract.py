@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Protocol
 import pyarrow as pa
 
 from mlops_assets.arrow.batching import first_rows
-from mlops_assets.arrow.content_hash import ContentHash
 from mlops_assets.arrow.input_table import InputTable
+from mlops_assets.arrow.part_hash import TableHash
 from mlops_assets.arrow.python_values import python_values
 from mlops_assets.arrow.read_ahead import read_ahead
 from mlops_assets.arrow.spool import Spool
@@ -58,7 +58,7 @@ class ContractResult:
     ignored
         Columns that the signature does not name.
     accepted_hash, rejected_hash
-        SHA-256 of the content; it does not depend on the batches in which the rows were read.
+        SHA-256 of the content; it does not depend on the files, parts and batches in which the rows were read.
     parts
         How many of the accepted rows come from each file of the table; empty where there is only one file.
     lenient
@@ -168,7 +168,8 @@ def apply_contract(
         Spool(key_schema, scratch) as key_spool,
     ):
         reasons: Counter[tuple[str, str]] = Counter()
-        accepted_hash, rejected_hash = ContentHash(contract.accepted_schema), ContentHash(contract.rejected_schema)
+        accepted_hash = TableHash(contract.accepted_schema, table.row_key)
+        rejected_hash = TableHash(contract.rejected_schema, table.row_key)
         key_check = KeyCheck(table.row_key, scratch, table.uri)
         rows_read = 0
         accepted_after = {0: 0}

@@ -11,7 +11,7 @@ from mlops_assets.storage.location import Location
 from mlops_assets.storage.store_errors import translate_errors
 
 # What object stores call the identity of an object's content; where one has none, the age of it.
-_TAGS = ("ETag", "etag", "md5", "content_md5", "crc32c", "generation")
+_TAGS = ("ETag", "etag", "md5", "content_md5", "Content-MD5", "Digest", "crc32c", "generation")
 _TIMES = ("mtime", "LastModified", "last_modified", "updated", "created")
 
 
@@ -52,6 +52,11 @@ def remote_facts(info: Mapping[str, Any]) -> str:
     tags = [f"{name.lower()}={str(info[name]).strip(chr(34))}" for name in _TAGS if info.get(name) is not None]
     times = [f"{name}={info[name]}" for name in _TIMES if info.get(name) is not None]
     return " ".join([str(info.get("size")), *(tags or times)])
+
+
+def show_content(facts: str) -> bool:
+    """Whether another content would surely have other facts; False for a store that says no more than a size."""
+    return " " in facts
 
 
 def refuse_replaced(file: Location) -> ConcurrentRunError:

@@ -62,8 +62,8 @@ TYPES = b"mlops_assets.arrow_schema"
 class ParquetWriter(TableWriter):
     """One Parquet file per table, or a folder of that name with the table's parts in order.
 
-    The name of a table in parts is a link to a hidden folder beside it: see `mlops_assets.tables.parts.switch`. A folder
-    that a distributed engine wrote is read as well, and never replaced.
+    The name of a table in parts is a link to a hidden folder beside it: see `mlops_assets.tables.parts.switch`. A
+    folder that a distributed engine wrote is read as well, and never replaced.
 
     Types come back as they were, nested ones too; dictionary-encoded columns come back plain. Where Parquet or Arrow's
     reader lacks a type (times in seconds, ``date64``; a fixed-size list that is null is written and not read,

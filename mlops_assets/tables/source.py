@@ -25,6 +25,7 @@ from mlops_assets.tables.files import (
     table_files,
 )
 from mlops_assets.tables.json_lines_files import JsonLinesFiles
+from mlops_assets.tables.many_files import look_at_each
 from mlops_assets.tables.mixed_columns import refuse_inconvertible
 from mlops_assets.tables.parquet_files import ParquetFiles, scan_format
 from mlops_assets.tables.promotion import promote
@@ -198,8 +199,10 @@ def _common_schema(
     common: pa.Schema | None = None
     mixed: dict[str, pa.DataType] = {}
     met: dict[str, tuple[pa.DataType, TableFile]] = {}
-    for file in counted_items(files, "looking at the columns of the files", "files"):
-        schema = reader.schema(file.location)
+    # JSON Lines are read whole for it: by one thread, which holds one block.
+    one_by_one = all(file.location.is_local for file in files) or isinstance(reader, JsonLinesFiles)
+    schemas = look_at_each([file.location for file in files], reader.schema, one_by_one=one_by_one)
+    for file, schema in zip(counted_items(files, "looking at the columns of the files", "files"), schemas, strict=True):
         refuse_large_schema(schema, file.location)
         met = {column.name: (column.type, file) for column in schema if not pa.types.is_null(column.type)} | met
         if common is None:

@@ -3,7 +3,6 @@
 import hashlib
 import pickle
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import accumulate, groupby
 from typing import TypeVar
@@ -13,13 +12,12 @@ import pyarrow.dataset as ds
 
 from mlops_assets.arrow.input_table import ROW_NUMBER, InputTable, keep_index_names
 from mlops_assets.tables.files import FileFormat
+from mlops_assets.tables.many_files import look_at_each
 from mlops_assets.tables.part_size import Piece, group_pieces
 from mlops_assets.tables.reading_plan import FilePart, ReadingPlan
 
 SPLIT_VERSION = 1
 """Goes up with every change of what reading a split gives."""
-_REQUESTS = 16
-"""To a store at a time."""
 
 Found = TypeVar("Found")
 
@@ -145,11 +143,8 @@ class _PlannedFile:
         return replace(self.part, pieces=pieces, live=live)
 
 
-def _for_each_file(plan: ReadingPlan, look_up: Callable[[FilePart], Found]) -> list[Found]:
-    if all(part.location.is_local for part in plan.parts):
-        return list(map(look_up, plan.parts))
-    with ThreadPoolExecutor(_REQUESTS, "splits") as pool:
-        return list(pool.map(look_up, plan.parts))
+def _for_each_file(plan: ReadingPlan, look: Callable[[FilePart], Found]) -> list[Found]:
+    return list(look_at_each(plan.parts, look, one_by_one=all(part.location.is_local for part in plan.parts)))
 
 
 def _settings(plan: ReadingPlan, table: InputTable) -> bytes:

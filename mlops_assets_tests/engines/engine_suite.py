@@ -6,11 +6,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
-from mlops_assets.engines.engine import Engine, stream_ends
+from mlops_assets.engines.chunk_store import ChunkStore
+from mlops_assets.engines.engine import Engine, stream_ends, stream_results
 from mlops_assets.errors import PredictionError, WorkerError
+from mlops_assets.storage.location import Location
 from mlops_assets_tests.engines.squares import Square, squares
+from mlops_assets_tests.engines.sums import Sums, sums_run
 from mlops_assets_tests.waiting import wait_for
 
 
@@ -44,12 +48,43 @@ class EngineSuite:
         assert written(tmp_path) == seen
         assert len(list(stream_ends(engine, squares(tmp_path, range(3))))) == 3
 
+    def test_places_on_the_disk_are_reached_and_left_as_they_are(self, engine, tmp_path):
+        (tmp_path / "in.csv").write_text("a\n1\n")
+        places = [Location.parse(tmp_path / "in.csv"), Location.parse(tmp_path)]
+        lines: list[str] = []
+        assert engine.reaches(places, [Location.parse(tmp_path / "out")], lines.append)
+        assert lines == []
+        assert not list((tmp_path / "out").glob("*"))
+
+
+class ResultsSuite(EngineSuite):
+    """Of an engine whose results of rows are those of its tasks."""
+
+    def test_results_come_in_the_order_of_the_rows_and_are_found_again(self, engine, tmp_path):
+        store = ChunkStore(tmp_path / "chunks")
+        for computed in (500, 0):
+            run = sums_run(Sums(), store)
+            made = pa.Table.from_batches(stream_results(engine, run))
+            assert made["n"].to_pylist() == list(range(500))
+            assert made["double"].to_pylist() == [6 * n for n in range(500)]
+            assert (run.tally.rows_computed, run.tally.rows_reused) == (computed, 500 - computed)
+
 
 class WorkersSuite(EngineSuite):
     """Of an engine that has tasks done in other processes, at least two at a time."""
 
     def test_tasks_are_done_in_other_processes(self, engine, tmp_path):
         assert os.getpid() not in {end.report.process for end in engine.run_tasks(squares(tmp_path, range(3)))}
+
+    def test_a_place_that_workers_do_not_see_is_named_with_what_to_do(self, engine, tmp_path):
+        place = Location.parse(f"memory://{tmp_path.name}/in.csv")
+        place.write_text_atomically("a\n1\n")
+        lines: list[str] = []
+        assert not engine.reaches([place], [Location.parse(tmp_path)], lines.append)
+        assert place.uri in lines[0]
+        assert "see at the same address" in lines[0]
+        assert not engine.reaches([], [place.sibling("out")], lines.append)
+        assert place.sibling("out").uri in lines[1]
 
     def test_ends_come_when_they_are_there(self, engine, tmp_path):
         tasks = squares(tmp_path, range(4), _3="late")

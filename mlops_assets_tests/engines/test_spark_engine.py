@@ -33,7 +33,7 @@ from mlops_assets.models.trust import TrustPolicy
 from mlops_assets.scoring.predict import PredictWork
 from mlops_assets_tests.engines.engine_suite import WorkersSuite
 from mlops_assets_tests.engines.spark_cluster import APPLICATION, Cluster
-from mlops_assets_tests.engines.sums import Sums
+from mlops_assets_tests.engines.sums import Sums, sums_run
 from mlops_assets_tests.waiting import LONGEST_SECONDS, wait_for
 
 # One cluster serves them all: with --dist=loadscope pytest-xdist gives a module to one of its processes.
@@ -214,12 +214,6 @@ def test_a_worker_that_is_killed_while_it_explains_changes_nothing(cluster, regi
     # Both workers explained when one was killed, and somebody went on.
     assert len(done_before) == 1
     assert there.metadata("sample_explanations")["work"]["rows_computed"] == ROWS - 5
-
-
-def sums_run(work: Work, store: ChunkStore | None = None) -> Run:
-    table = pa.table({"n": np.arange(500), "a": np.arange(500) * 3})
-    dataset = ds.dataset(table.replace_schema_metadata(Provenance(row_key=("n",)).to_metadata()))
-    return Run(work, InputRows(dataset, chunk_rows=20), store)
 
 
 def sums(engine: SparkEngine, work: Work, store: ChunkStore | None = None) -> tuple[pa.Table, Run]:

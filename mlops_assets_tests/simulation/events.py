@@ -229,7 +229,7 @@ def _meanwhile(world: World, point: int | tuple[str, int], choice: int, first: i
 
 def rival(world: World, *_: int) -> None:
     """Somebody materializes everything by hand."""
-    run = world.create_run(f"m_{'explanations' if world.yaml.explains else 'inference'}_job", {})
+    run = world.create_run(world.whole_job, {})
     world.execute(run)
 
 
@@ -338,7 +338,7 @@ def _tick_and_work(world: World, plan: Plan) -> None:
     """A tick whose first run has this plan; a run by hand where nothing is asked for."""
     world.tick_all()
     if world.held or not world.queue:
-        run = world.create_run(f"m_{'explanations' if world.yaml.explains else 'inference'}_job", {})
+        run = world.create_run(world.whole_job, {})
         process = world.execute(run, plan)
     else:
         run = world.queue.pop(0)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from mlops_assets_tests.simulation.events import land, promote, register
 from mlops_assets_tests.simulation.models import Rows, accepted, predict
 from mlops_assets_tests.simulation.world import INPUTS, NEW_VERSION, TOLD, Request, World
 
@@ -225,6 +226,7 @@ def check_convergence(world: World) -> None:
         world.files[folder].pop(file, None)
     world.broken.clear()
     world.note_inputs()
+    _put_right(world)
     # What was told of an outage is over.
     TOLD[:] = [each for each in TOLD if "cannot be looked at" not in each]
     world.restart()
@@ -239,9 +241,6 @@ def check_convergence(world: World) -> None:
         wrong = list(differences(world))
         if (not wrong and number >= 1) or any("stale" in each for each in TOLD):
             break
-    if not world.files.get(world.yaml.folder) or world.expected_version() is None:
-        world.end = "nothing to publish"
-        return
     world.end = "converged" if not wrong else "people were told" if TOLD else "not made up for"
     if world.end == "not made up for" and (RECONCILES or not world.failures):
         for text in wrong:
@@ -256,10 +255,20 @@ def check_convergence(world: World) -> None:
     _check_bytes(world)
 
 
+def _put_right(world: World) -> None:
+    """Where there is nothing to publish, people see to it that there is: else nothing would be judged."""
+    if not world.registry.variants:
+        register(world, 0)
+    if world.expected_version() is None:
+        promote(world, 0)
+    if not world.files.get(world.yaml.folder):
+        land(world, 0, 0)
+
+
 def _check_bytes(world: World) -> None:
     """A run on the same inputs and version changes no byte."""
     before = contents(world.root / "tables")
-    run = world.create_run(f"m_{'explanations' if world.yaml.explains else 'inference'}_job", {})
+    run = world.create_run(world.whole_job, {})
     world.execute(run)
     after = contents(world.root / "tables")
     for name in sorted({*before, *after}):

@@ -1,8 +1,9 @@
 """Faults planted into the package at run time: a simulator that does not find them proves nothing.
 
-`python -m mlops_assets_tests.simulation.planted` looks for each of them; numbers behind it choose some.
+`python -m mlops_assets_tests.simulation.planted` looks for each of them, and ends with 1 where one is missed.
 """
 
+import argparse
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -270,16 +271,22 @@ def _rest(subject: str, memory: Any, token: Any, *arguments: Any, **options: Any
 
 
 def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m mlops_assets_tests.simulation.planted", description=__doc__)
+    parser.add_argument(
+        "numbers", nargs="*", type=int, help="of the faults that are looked for; all where none is given"
+    )
+    parser.add_argument("--most", type=int, default=MOST_SEEDS, help="histories that are played for each")
+    arguments = parser.parse_args()
     silence()
     stage, missed = make_stage(), 0
-    wanted = sys.argv[1:]
-    for number in [int(each) for each in wanted] or range(1, len(FAULTS) + 1):
+    for number in arguments.numbers or range(1, len(FAULTS) + 1):
         fault = FAULTS[number - 1]
         began = time.process_time()
-        seeds, outcome = find(fault, stage)
+        seeds, outcome = find(fault, stage, arguments.most)
         missed += outcome is None
-        said = f"after {seeds}: {outcome.violations[0][:110]}" if outcome else f"NOT FOUND in {seeds} histories"
-        print(f"{number:>2} {fault.name} ({time.process_time() - began:.0f} s): {said}", flush=True)
+        said = f"{seeds:>3} histories: {outcome.violations[0][:90]}" if outcome else f"NOT FOUND in {seeds} histories"
+        print(f"{number:>2} {fault.name:<48} {time.process_time() - began:>4.0f} s {said}", flush=True)
+    print(f"{missed} missed")
     return 1 if missed else 0
 
 

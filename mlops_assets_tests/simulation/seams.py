@@ -32,24 +32,9 @@ from mlops_assets.models import working_copy
 from mlops_assets.models.bounded_client import BoundedClient
 from mlops_assets.storage import location, locks
 from mlops_assets.storage.location import Location
+from mlops_assets_tests.simulation.quick import UNREAD
 
 AUDITED = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "shutil.rmtree")
-# What Dagster keeps of a run and nobody here reads: it would take half of a history's time.
-UNREAD = frozenset(
-    {
-        "LOADED_INPUT",
-        "STEP_INPUT",
-        "STEP_OUTPUT",
-        "HANDLED_OUTPUT",
-        "STEP_START",
-        "STEP_SUCCESS",
-        "ENGINE_EVENT",
-        "RESOURCE_INIT_STARTED",
-        "RESOURCE_INIT_SUCCESS",
-        "LOGS_CAPTURED",
-    }
-)
-
 Fate = str | Callable[[], None]
 Plan = Mapping[int | tuple[str, int], Fate]
 
@@ -87,6 +72,13 @@ class Process:
         self.dead = False
         self.names: list[str] = []
         self.failed: list[str] = []
+        self.locks: list[FileLock] = []
+
+    def drop_locks(self) -> None:
+        """As the operating system does when a process ends, whatever it has forgotten to release."""
+        for lock in self.locks:
+            lock.release(force=True)
+        self.locks.clear()
 
     def reach(self, name: str) -> Fate | None:
         """What happens at the next point."""
@@ -156,8 +148,11 @@ class Seams:
         self._main = threading.main_thread()
 
     @contextmanager
-    def process(self, plan: Plan | None = None) -> Iterator[Process]:
-        """What is inside is one process. It ends by `Killed`, which is not raised any further, or well."""
+    def process(self, plan: Plan | None = None, *, ends: bool = True) -> Iterator[Process]:
+        """What is inside is one process, or a part of one that does not end with it.
+
+        It ends by `Killed`, which is not raised any further, or well.
+        """
         process = Process(plan)
         self.processes.append(process)
         try:
@@ -166,6 +161,8 @@ class Seams:
             process.dead = True
         finally:
             self.processes.pop()
+            if ends or process.dead:
+                process.drop_locks()
 
     @contextmanager
     def outside(self) -> Iterator[None]:
@@ -243,7 +240,10 @@ class Seams:
                 raise
 
         def file_lock(path: Path) -> Any:
-            return _PatientLock(path, thread_local=False)
+            lock = _PatientLock(path, thread_local=False)
+            if self.processes:
+                self.processes[-1].locks.append(lock)
+            return lock
 
         def answer(client: BoundedClient, name: str) -> Any:
             attribute = ask(client, name)

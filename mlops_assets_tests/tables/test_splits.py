@@ -426,6 +426,32 @@ class TestStores:
         filesystem.pipe_file("/splits/1.csv", b"id\n2\n")
         assert "replaced" in failure(lambda: rows(splits[1].open()))
 
+    def test_a_store_that_says_no_more_than_a_size_gives_no_identity_twice(self, monkeypatch):
+        import fsspec
+
+        filesystem = fsspec.filesystem("memory")
+        for number in range(40):
+            filesystem.pipe_file(f"/sizes/{number}.csv", f"id\n{number}\n".encode())
+        info = type(filesystem).info
+        monkeypatch.setattr(
+            type(filesystem), "info", lambda self, path, **how: info(self, path, **how) | {"created": None}
+        )
+        part_size.PART_BYTES = 1
+        table = TableSource(Location.parse("memory://sizes"), row_key=("id",)).open()
+        first, second = table.splits(), table.splits()
+        assert len({split.identity for split in (*first, *second)}) == 80
+        assert pa.concat_tables(read_all(first)).equals(rows(table))
+
+    def test_of_many_files_the_first_that_is_none_is_named(self):
+        import fsspec
+
+        for number in range(50):
+            text = b"\0\1" if number in (20, 21, 45) else f"id\n{number}\n".encode()
+            fsspec.filesystem("memory").pipe_file(f"/wrong/{number:02}.csv", text)
+        source = TableSource(Location.parse("memory://wrong"), row_key=("id",))
+        for _ in range(5):
+            assert "wrong/20.csv" in failure(source.open)
+
     @pytest.mark.slow
     def test_another_process_reads_from_s3_and_hides_the_keys(self, bucket, tmp_path):
         for number in range(3):

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from mlops_assets.engines.engine import Engine, Run
 from mlops_assets.engines.pieces import Cutter, Piece
+from mlops_assets.engines.reach import find_unreachable
 from mlops_assets.engines.spark.address import SparkAddress
 from mlops_assets.engines.spark.jobs import JOBS, Answer, Jobs
 from mlops_assets.engines.spark.session import open_session
@@ -21,6 +22,7 @@ from mlops_assets.engines.tasks import Report, Task, TaskEnd
 from mlops_assets.engines.work import open_work
 from mlops_assets.engines.worker import deserialize_batch, serialize_batch
 from mlops_assets.errors import ConfigurationError
+from mlops_assets.storage.location import Location
 
 MOST_CHUNKS_OF_A_JOB = 128
 # Pieces of chunks take about ten seconds each.
@@ -161,12 +163,21 @@ class SparkEngine(Engine):
         Workers need what a task names: the inputs, and the folder or bucket that is written to, at the same address
         (`reaches`); and this package, the libraries and the registry as `results` does.
         """
-        if not tasks:
-            return
+        if tasks:
+            log(f"The Spark cluster at {self.address.where} does {len(tasks)} parts")
+            yield from self._run(tasks, min(MOST_TASKS_OF_A_JOB, -(-len(tasks) // JOBS)))
+
+    def reaches(
+        self, read: Sequence[Location], write: Sequence[Location], log: Callable[[str], None] = lambda _line: None
+    ) -> bool:
+        # One job: its tasks go to all executors at once.
+        problem = find_unreachable(lambda probes: self._run(probes, len(probes)), read, write)
+        return self._say_what_is_unreachable(problem, log)
+
+    def _run(self, tasks: Sequence[Task[Report]], size: int) -> Iterator[TaskEnd[Report]]:
+        """Run tasks in jobs of `size`."""
         packed = [pickle_for_worker(task) for task in tasks]
         session = open_session(self.address, self.start_seconds)
-        log(f"The Spark cluster at {self.address.where} does {len(tasks)} parts")
-        size = min(MOST_TASKS_OF_A_JOB, -(-len(tasks) // JOBS))
         runner = TaskRunner.here()
 
         def ask(first: int) -> list[Answer]:

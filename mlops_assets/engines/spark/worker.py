@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from mlops_assets.engines.engine import Run
 from mlops_assets.engines.error_pickles import pickle_error
-from mlops_assets.engines.tasks import pickle_for_process
+from mlops_assets.engines.tasks import pickle_for_process, run_packed
 from mlops_assets.engines.work import ChunkFunction, open_work
 from mlops_assets.engines.worker import deserialize_batch, serialize_batch
 from mlops_assets.errors import ConfigurationError, WorkerError
@@ -101,7 +101,7 @@ class TaskRunner:
 
     def _run(self, packed: pa.Buffer) -> bytes:
         _check_environment(self.code, self.libraries)
-        return pickle.dumps(_unpickle(packed).run())
+        return run_packed(packed, _unpickle)
 
 
 def _answer(number: int, compute: Callable[[], bytes]) -> pa.RecordBatch:

@@ -49,6 +49,9 @@ class DeltaWriter(ParquetWriter):
 
     extension: ClassVar[str] = ""
 
+    def can_stage(self, place: Location) -> bool:
+        return False
+
     def exists(self, place: Location) -> bool:
         return has_table(self.path_of(place))
 

@@ -1,7 +1,7 @@
 """The list of a table's parts, which is the first of its files: one without rows, with the schema of the whole table.
 
-It is an ordinary Parquet file that sorts before the parts. Whoever reads a folder or a Delta table file by file thus gets
-the table's columns and provenance from it, and needs to know nothing of parts.
+It is an ordinary Parquet file that sorts before the parts. Whoever reads a folder or a Delta table file by file thus
+gets the table's columns and provenance from it, and needs to know nothing of parts.
 """
 
 import json

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from mlops_assets.storage.in_use import ABANDONED, IN_USE, collect_files, mark_in_use
+from mlops_assets.storage.in_use import IN_USE, collect_files, mark_in_use
 from mlops_assets.storage.location import Location
 from mlops_assets.storage.os_errors import translate_os_errors
 from mlops_assets.tables.parts.part import StagedPart, name_of_key, read_part_record
@@ -109,11 +109,12 @@ def _published_file(staging: Staging, key: str) -> Path | None:
     if staging.published is None:
         return None
     mark = f"-{name_of_key(key)[:16]}"
-    with suppress(OSError):
-        for name in sorted(os.listdir(staging.published.path)):
-            file = staging.published.child(name)
-            if mark in name and (part := read_part_record(name, file)) is not None and part.key == key:
-                return Path(file.path)
+    # Of another version by now: what it held is not found.
+    with suppress(FileNotFoundError):
+        for path in sorted(Path(staging.published.path).glob(f"*{mark}*")):
+            part = read_part_record(path.name, Location.parse(path))
+            if part is not None and part.key == key:
+                return path
     return None
 
 
@@ -122,6 +123,7 @@ def forget_staged(staging: Staging, names: set[str]) -> None:
     folder = Path(staging.folder.path)
     for name in names:
         (folder / name).unlink(missing_ok=True)
+    _sweep_drafts(staging.folder)
     _remove_if_empty(folder)
 
 
@@ -130,13 +132,17 @@ def sweep_staging(folder: Location) -> tuple[str, ...]:
 
     Returns the names of what was removed. What a living run uses stays: see `Staging.mark_in_use`.
     """
-    removed: list[str] = []
     path = Path(folder.path)
-    for name in sorted({match[1] for file in folder.files(recursive=False) if (match := _DRAFT.match(file))}):
-        removed += folder.child(name).sweep(ABANDONED)
-    removed += collect_files(path.glob("*.parquet"), path, MAX_AGE, MAX_BYTES)
+    removed = (*_sweep_drafts(folder), *collect_files(path.glob("*.parquet"), path, MAX_AGE, MAX_BYTES))
     _remove_if_empty(path)
-    return tuple(removed)
+    return removed
+
+
+def _sweep_drafts(folder: Location) -> list[str]:
+    removed: list[str] = []
+    for name in sorted({match[1] for file in folder.files(recursive=False) if (match := _DRAFT.match(file))}):
+        removed += folder.child(name).sweep(timedelta(0))
+    return removed
 
 
 def _remove_if_empty(folder: Path) -> None:

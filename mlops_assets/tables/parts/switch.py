@@ -12,7 +12,7 @@ import secrets
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from mlops_assets.errors import TableError
@@ -73,23 +73,20 @@ def replace_by_folder(target: Location) -> Iterator[tuple[Location, Callable[[],
             link = path / _LINK
             link.symlink_to(path.name)
             flush_to_disk(str(path))
+            flush_to_disk(str(place.parent))
             link.replace(place)
             flush_to_disk(str(place.parent))
 
-    with translate_os_errors(target):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = hold(Path(folder.path + LOCK_SUFFIX))
-        lock.__enter__()
-    try:
+    with ExitStack() as stack:
         with translate_os_errors(target):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(hold(Path(folder.path + LOCK_SUFFIX)))
             path.mkdir()
-        yield folder, switch
-    finally:
         try:
+            yield folder, switch
+        finally:
             if version_folder(target) != folder:
                 shutil.rmtree(path, ignore_errors=True)
-        finally:
-            lock.__exit__(None, None, None)
 
 
 def link_file(source: Path, copy: Path) -> None:
@@ -130,7 +127,8 @@ def sweep_versions(target: Location) -> tuple[str, ...]:
         return ()
     removed = []
     parent = Path(target.path).parent
-    with suppress(FileNotFoundError, NotADirectoryError):
+    # What may not be listed is left as it is: a table in it can be published all the same.
+    with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
         for entry in sorted(parent.iterdir()):
             match = VERSION.fullmatch(entry.name)
             if match is None or match[1] != target.name:
