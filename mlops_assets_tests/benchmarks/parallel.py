@@ -2,8 +2,8 @@
 
 ``python -m mlops_assets_tests.benchmarks.parallel [--rows 4000000] [--models gradient-100 ...] [--workers 2]``
 
-Every job runs in a process of its own whose imports and first compilation are paid by a job on few rows. All figures are
-of one run on one machine; what counts are the ratios. `driver` is the processor time of the process that plans and
+Every job runs in a process of its own whose imports and first compilation are paid by a job on few rows. All figures
+are of one run on one machine; what counts are the ratios. `driver` is the processor time of the process that plans and
 commits, `all` that of it and its workers.
 """
 
@@ -141,11 +141,11 @@ def in_a_process(folder: Path, model: str, rows: int, which: str, workers: int) 
 def main() -> None:
     """Measure, and print a table."""
     if sys.argv[1:2] == ["job"]:
-        folder, model, rows, which, workers = sys.argv[2:]
+        place, model, rows, which, workers = sys.argv[2:]
         told = (
-            naive(Path(folder), model, int(rows))
+            naive(Path(place), model, int(rows))
             if which == "naive"
-            else run_job(Path(folder), model, int(rows), which, int(workers))
+            else run_job(Path(place), model, int(rows), which, int(workers))
         )
         print(json.dumps(told))
         sys.stdout.flush()
@@ -162,9 +162,9 @@ def main() -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for model in options.models:
             register(folder, model)
-            for rows in options.rows:
-                make_files(folder, rows)
-                _measure(folder, model, rows, options.jobs, options.workers)
+            for count in options.rows:
+                make_files(folder, count)
+                _measure(folder, model, count, options.jobs, options.workers)
 
 
 def _measure(folder: Path, model: str, rows: int, jobs: list[str], workers: list[int]) -> None:
@@ -179,7 +179,7 @@ def _measure(folder: Path, model: str, rows: int, jobs: list[str], workers: list
             f" peak {told['peak'] / 2**20:,.0f} MiB, of a worker {told.get('peak_of_worker', 0) / 2**20:,.0f} MiB;"
             f" time {told['seconds'] / base['seconds']:.2f} of the first,"
             f" {told['seconds'] / first['naive']['seconds']:.2f} of naive"
-            f" {({step: round(spent, 1) for step, spent in told.get('steps', {}).items() if spent >= 0.3})}",
+            f" { ({step: round(spent, 1) for step, spent in told.get('steps', {}).items() if spent >= 0.3}) }",
             flush=True,
         )
 
