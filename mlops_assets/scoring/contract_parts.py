@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from mlops_assets.arrow.content_hash import hash_of
+from mlops_assets.arrow.hash_files import sort_hashes
 from mlops_assets.arrow.input_table import InputSplit, InputTable
 from mlops_assets.arrow.part_hash import Boundary, PartDigest, PartHash, boundaries, hash_boundary, table_hash
 from mlops_assets.arrow.part_keys import (
@@ -130,6 +131,18 @@ class BoundaryTask(Task[tuple[tuple[bytes, ...], ...]]):
 
 
 @dataclass(frozen=True)
+class SortKeysTask(Task[None]):
+    """Sort the hashes of one part, which were written as its keys rise."""
+
+    doing: ClassVar[str] = "sorting row keys"
+
+    file: Location
+
+    def run(self) -> None:
+        sort_hashes(self.file)
+
+
+@dataclass(frozen=True)
 class RepeatedKeysTask(Task[RepeatedHashes]):
     """Find the hashes that occur twice, among those of one range of all parts."""
 
@@ -237,6 +250,9 @@ def _refuse_repeated_keys(
 ) -> None:
     if not needs_merge(reports):
         return
+    unsorted = [SortKeysTask(report.file) for report in reports if not report.is_sorted]
+    for _ in stream_ends(engine, unsorted, log):
+        pass
     files = tuple(report.file for report in reports)
     tasks = [RepeatedKeysTask(files, low, high) for low, high in ranges(reports, max(1, len(reports)))]
     repeated = in_order(stream_ends(engine, tasks, log))

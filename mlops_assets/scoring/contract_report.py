@@ -51,7 +51,7 @@ def report_to_text(
         {
             "accepted": _digest_to_json(accepted),
             "rejected": _digest_to_json(rejected),
-            "keys": {"rows": keys.rows, "increasing": keys.increasing, "ends": _text(keys.ends)},
+            "keys": {"rows": keys.rows, "increasing": keys.increasing, "ends": _text(keys.ends), "is_sorted": keys.is_sorted},
             "reasons": [[column, code, count] for (column, code), count in sorted(reasons.items())],
         }
     )
@@ -75,7 +75,7 @@ def find_report(key: str, accepted: Destination, rejected: Destination) -> Contr
         refused_part,
         _digest_from_json(known["accepted"]),
         refused,
-        KeyReport(seen["rows"], seen["increasing"], _bytes(seen["ends"]), keys),
+        KeyReport(seen["rows"], seen["increasing"], _bytes(seen["ends"]), keys, seen["is_sorted"]),
         Counter({(column, code): count for column, code, count in known["reasons"]}),
     )
 
