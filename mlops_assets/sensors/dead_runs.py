@@ -49,7 +49,8 @@ def dead_runs_sensor(names: ModelNames | None = None) -> dg.SensorDefinition:
     @redact_errors
     def dead_runs(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         silences, ended = look_after(context, names, time.time())
-        progress = f"{len(silences)} runs are in progress" if silences else "No run is in progress"
+        count = len(silences)
+        progress = f"{count} run{'s are' if count > 1 else ' is'} in progress" if count else "No run is in progress"
         return dg.SensorResult(
             skip_reason="; ".join([*(f"Ended run {each}" for each in ended), progress]),
             cursor=json.dumps(write_silences(silences)),

@@ -10,7 +10,7 @@ from mlops_assets.naming import ModelNames
 from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.sensors.alerts import alert_stale
 from mlops_assets.sensors.holds import inputs_token, reason_without_champion, was_scored
-from mlops_assets.sensors.moves import Asked, is_same, plain_token
+from mlops_assets.sensors.moves import Asked, is_same, short_token
 from mlops_assets.sensors.published import PublishedTables
 from mlops_assets.sensors.reconcile import Situation
 from mlops_assets.sensors.requests import UNDER_WAY, is_under_way, last_runs, of_status, read_asked, unsettled
@@ -91,7 +91,7 @@ def inputs_situation(
     if tables.are_there and tables.are_of_one_input and published is None and not failed:
         # A run by hand that left rows out, or one of an earlier release.
         return Situation(None)
-    made_from = f"the files {plain_token(published)}" if published else "other files" if tables.are_there else ""
+    made_from = f"the files {short_token(published)}" if published else "other files" if tables.are_there else ""
     under_way = is_under_way(instance, names, sensor_name, now())
     return unsettled(instance, runs, now(), published=made_from, under_way=under_way)
 

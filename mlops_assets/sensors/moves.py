@@ -22,6 +22,7 @@ SHAPE, EARLIER_SHAPE = 3, 1
 LONGEST_WAIT = 31
 # Of a token: what the cursors of earlier releases do not have comes behind it.
 REFINEMENT = "#"
+_DIGITS = 12
 
 
 @dataclass(frozen=True)
@@ -291,13 +292,18 @@ def plain_token(token: str) -> str:
     return token.partition(REFINEMENT)[0]
 
 
+def short_token(token: str) -> str:
+    """A token as a person reads it: of a digest as much as tells it from others."""
+    return plain_token(token)[:_DIGITS]
+
+
 def describe_rest(subject: str, token: str | None) -> str:
     """That nothing has moved, for a person."""
     return f"{subject} is still {_shown(token)}" if token else f"{subject}: nothing there"
 
 
 def _shown(token: str | None) -> str:
-    return plain_token(token) if token else "nothing"
+    return short_token(token) if token else "nothing"
 
 
 def _parse(subject: str, key: str) -> Asked | None:

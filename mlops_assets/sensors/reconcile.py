@@ -15,8 +15,8 @@ from mlops_assets.sensors.moves import (
     Memory,
     describe_rest,
     next_count,
-    plain_token,
     run_key,
+    short_token,
 )
 
 # Seconds to wait after the first request, the second, ...; the last one holds for all that follow.
@@ -135,6 +135,6 @@ def _report(subject: str, memory: Memory, token: str, situation: Situation) -> s
     )
     made_from = situation.published or "nothing yet"
     return (
-        f"{subject} is {plain_token(token)}, and the published tables are made from {made_from}: {tries}, {why}. "
+        f"{subject} is {short_token(token)}, and the published tables are made from {made_from}: {tries}, {why}. "
         "Nothing more is asked for until it moves: look at the last run, mend what it names, and launch the job by hand"
     )

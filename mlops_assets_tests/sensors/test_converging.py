@@ -408,6 +408,8 @@ def test_an_alert_that_was_not_delivered_is_sent_with_a_later_tick(daemon, regis
     with monkeypatch.context() as outage:
         outage.setattr(ToldNotifier, "notify", fail)
         days.tick(CHAMPION)
+        outage.setitem(days.m.definitions.resources, "notifier", dg.ResourceDefinition(fail))
+        days.tick(CHAMPION)
     for _ in range(3):
         days.tick(CHAMPION)
     ((_, message),) = TOLD
