@@ -13,14 +13,10 @@ from mlops_assets.storage.location import Location
 from mlops_assets.tables.delta.log import DataFile, DeltaVersion, open_version
 from mlops_assets.tables.parquet_files import ParquetFiles
 from mlops_assets.tables.parquet_writer import TYPES, table_schema
-<<<<<<< HEAD
-from mlops_assets.tables.reading_plan import FilePart, ReadingPlan
-from mlops_assets.tables.splits import open_plan
-=======
 from mlops_assets.tables.parts.manifest import Manifest, read_manifest, refuse_changed
 from mlops_assets.tables.parts.part import PublishedPart
-from mlops_assets.tables.reading import FilesRead
->>>>>>> h-parts
+from mlops_assets.tables.reading_plan import FilePart, ReadingPlan
+from mlops_assets.tables.splits import open_plan
 
 MANIFEST_PREFIX = "manifest-"
 """How the name of the first file of a table in parts begins."""
@@ -120,7 +116,7 @@ def manifest_of(snapshot: DeltaVersion) -> Manifest | None:
     names = [file.inside for file in snapshot.files]
     if not names or not names[0].startswith(MANIFEST_PREFIX) or snapshot.deleted or snapshot.partition_columns:
         return None
-    _refuse_vacuumed(snapshot.files[0], snapshot)
+    _part_of(snapshot.files[0], snapshot).check()
     manifest = read_manifest(snapshot.files[0].location)
     if manifest is None or [part.name for part in manifest.parts] != names[1:]:
         return None

@@ -159,15 +159,9 @@ class StoredFile(Location):
     store: Any = field(default=None, repr=False, compare=False)
 
     def __reduce__(self) -> tuple[Any, ...]:
-<<<<<<< HEAD
-        # The store itself is of this process.
-        folder = self.address.removesuffix(f"/{self.inside}")
-        return file_in, (Location(folder, self.storage_options), self.inside)
-=======
         # With a store of its own in the process that it is sent to.
         table = Location(self.address.removesuffix(f"/{self.inside}"), dict(self.storage_options))
         return file_in, (table, self.inside)
->>>>>>> h-splits
 
     @property
     def path(self) -> str:
