@@ -51,7 +51,12 @@ def report_to_text(
         {
             "accepted": _digest_to_json(accepted),
             "rejected": _digest_to_json(rejected),
-            "keys": {"rows": keys.rows, "increasing": keys.increasing, "ends": _text(keys.ends), "is_sorted": keys.is_sorted},
+            "keys": {
+                "rows": keys.rows,
+                "increasing": keys.increasing,
+                "ends": _text(keys.ends),
+                "is_sorted": keys.is_sorted,
+            },
             "reasons": [[column, code, count] for (column, code), count in sorted(reasons.items())],
         }
     )
