@@ -11,7 +11,7 @@ from pydantic import Field
 
 from mlops_assets.assets.engine_and_store import EngineAndStore
 from mlops_assets.io_managers.progress import report_progress
-from mlops_assets.io_managers.rows import ROWS, Rows, destinations_of, parts_of, rows_with_provenance, then
+from mlops_assets.io_managers.rows import ROWS, Rows, destination_of, parts_of, rows_with_provenance, then
 from mlops_assets.metadata import (
     EXACT_STATISTICS,
     MOST_NAME,
@@ -100,6 +100,7 @@ def predictions_asset(
         your table on the row key, and to `sample_explanations` for the reasons. Equal to the model's own `predict`; the
         same model, rows and params give the same bytes.
         """
+        parts = parts_of(context, names, INPUT_SAMPLES)
         scored = score_table(
             champion_model,
             model_signature,
@@ -112,8 +113,8 @@ def predictions_asset(
             store=engine_and_store.store(),
             show_values=show_values,
             log=context.log.info,
-            parts=parts_of(context, names, INPUT_SAMPLES),
-            target=next(iter(destinations_of(context, names, [PREDICTIONS])), None),
+            parts=parts,
+            target=destination_of(context, names, PREDICTIONS) if parts else None,
         )
         rows, provenance = scored.rows, scored.provenance
         keys = {name: [name] for name in provenance.row_key}

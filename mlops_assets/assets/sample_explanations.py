@@ -17,7 +17,7 @@ from mlops_assets.explain.ledger.explain_table import CODE_VERSION, explain_tabl
 from mlops_assets.explain.ledger.selection import Selection
 from mlops_assets.explain.spaces import SPACES
 from mlops_assets.io_managers.progress import report_progress
-from mlops_assets.io_managers.rows import ROWS, Rows, destinations_of, parts_of, rows_with_provenance, then
+from mlops_assets.io_managers.rows import ROWS, Rows, destination_of, parts_of, rows_with_provenance, then
 from mlops_assets.metadata import lineage_metadata, list_names, pinned_model, work_metadata
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.naming import (
@@ -128,6 +128,7 @@ def sample_explanations_assets(
     ) -> Iterator[dg.MaterializeResult[Rows]]:
         reference = champion_model.reference
         space: Literal["probability"] | None = None if config.space is None else "probability"
+        parts = parts_of(context, names, INPUT_SAMPLES)
         explained = explain_table(
             champion_model,
             model_signature,
@@ -140,8 +141,8 @@ def sample_explanations_assets(
             store=engine_and_store.store(),
             show_values=show_values,
             log=context.log.info,
-            parts=parts_of(context, names, INPUT_SAMPLES),
-            target=next(iter(destinations_of(context, names, [SAMPLE_EXPLANATIONS])), None),
+            parts=parts,
+            target=destination_of(context, names, SAMPLE_EXPLANATIONS) if parts else None,
         )
         explainer, provenance = explained.explainer, explained.provenance
         if explainer.background is not None:

@@ -98,11 +98,11 @@ def sample_assets(
         source = table.raw or table
         policy = contract.policy(source.text_columns, table.types)
         schema = signature_from_json(model_signature).inputs
-        destinations = destinations_of(context, names, (INPUT_SAMPLES, REJECTED_SAMPLES))
-        splits = table.splits() if config.limit is None and destinations else None
+        splits = table.splits() if config.limit is None else None
+        destinations = destinations_of(context, names, (INPUT_SAMPLES, REJECTED_SAMPLES)) if splits else []
         with ExitStack() as pass_over_inputs:
             scratch = pass_over_inputs.enter_context(scratch_folder(state_folder(root) / "scratch"))
-            if splits is None:
+            if splits is None or not destinations:
                 result_of_pass = apply_contract(source, schema, policy, scratch, limit=config.limit)
             else:
                 result_of_pass = apply_contract_to_parts(

@@ -51,10 +51,14 @@ def then(rows: Rows, end: Callable[[], None]) -> Rows:
 
 def destinations_of(context: AnyContext, names: ModelNames, assets: Sequence[str]) -> list[Destination]:
     """Where workers put the parts of these tables of the run's partition; empty where one of them is not written so."""
-    tables = _tables(context, names)
-    partition = _partition(context)
-    found = [] if tables is None else [tables.destination(asset, partition) for asset in assets]
+    found = [destination_of(context, names, asset) for asset in assets]
     return [each for each in found if each is not None] if None not in found else []
+
+
+def destination_of(context: AnyContext, names: ModelNames, asset: str) -> Destination | None:
+    """Where workers put the parts of a table of the run's partition; None where it is not written so."""
+    tables = _tables(context, names)
+    return None if tables is None else tables.destination(asset, _partition(context))
 
 
 def parts_of(context: AnyContext, names: ModelNames, asset: str) -> tuple[SourcePart, ...]:
