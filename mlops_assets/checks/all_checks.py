@@ -26,7 +26,7 @@ def all_checks(
     return [
         champion_checks(names),
         signature_checks(names, contract),
-        sample_checks(names, root),
+        sample_checks(names, engine, root),
         rejection_checks(names),
         prediction_checks(names, engine),
         explanation_checks(names, explain, engine),

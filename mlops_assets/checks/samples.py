@@ -1,6 +1,6 @@
 """Checks of the accepted and the rejected rows."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import dagster as dg
@@ -11,13 +11,17 @@ from mlops_assets.arrow.spool import scratch_folder
 from mlops_assets.arrow.unique_keys import check_unique
 from mlops_assets.arrow.views import rows_of
 from mlops_assets.checks.failures import TOGETHER_AGAIN, end_with_reasons
+from mlops_assets.engines.engine import Engine
 from mlops_assets.errors import TableError
 from mlops_assets.io_managers.progress import report_progress
+from mlops_assets.io_managers.rows import parts_of
 from mlops_assets.io_managers.run_partition import of_the_run
 from mlops_assets.metadata import quote_markdown, strip_markup
 from mlops_assets.naming import INPUT_SAMPLES, REJECTED_SAMPLES, ModelNames
 from mlops_assets.redaction.errors import redact_errors
+from mlops_assets.scoring.key_parts import refuse_repeated_keys_of_parts
 from mlops_assets.state import state_folder
+from mlops_assets.storage.location import Location
 
 _NO_ROW = (
     "No row was accepted. Read rejected_samples for the reasons; where it is empty too, the table that inputs "
@@ -25,7 +29,7 @@ _NO_ROW = (
 )
 
 
-def sample_checks(names: ModelNames, root: Path) -> dg.AssetChecksDefinition:
+def sample_checks(names: ModelNames, engine: Callable[[], Engine], root: Path) -> dg.AssetChecksDefinition:
     """`not_empty` and `keys_unique`, both blocking."""
     key = names.key(INPUT_SAMPLES)
 
@@ -48,13 +52,13 @@ def sample_checks(names: ModelNames, root: Path) -> dg.AssetChecksDefinition:
             ),
         ],
         ins={INPUT_SAMPLES: of_the_run(names, INPUT_SAMPLES)},
-        required_resource_keys={names.run_lock},
+        required_resource_keys={names.run_lock, names.tables},
     )
     @redact_errors
     @report_progress()
     @end_with_reasons
     def samples_are_usable(
-        _context: dg.AssetCheckExecutionContext, input_samples: ds.Dataset
+        context: dg.AssetCheckExecutionContext, input_samples: ds.Dataset
     ) -> Iterator[dg.AssetCheckResult]:
         rows = input_samples.count_rows()
         not_empty = dg.AssetCheckResult(
@@ -69,7 +73,12 @@ def sample_checks(names: ModelNames, root: Path) -> dg.AssetChecksDefinition:
         problem = None
         with scratch_folder(state_folder(root) / "scratch") as scratch:
             try:
-                check_unique(lambda: rows_of(input_samples, list(row_key)), scratch)
+                parts = parts_of(context, names, INPUT_SAMPLES)
+                if parts:
+                    folder = Location.parse(scratch)
+                    refuse_repeated_keys_of_parts(parts, folder, engine(), context.log.info)
+                else:
+                    check_unique(lambda: rows_of(input_samples, list(row_key)), scratch)
             except TableError as error:
                 problem = str(error)
         keys_unique = dg.AssetCheckResult(

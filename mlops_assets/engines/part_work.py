@@ -12,9 +12,11 @@ from mlops_assets.arrow.content_hash import hash_of
 from mlops_assets.engines.chunk_store import ChunkStore
 from mlops_assets.engines.chunks import cut_rows
 from mlops_assets.engines.engine import Engine, InputRows, Run, Tally, stream_ends, stream_results
+from mlops_assets.engines.local import LocalEngine
 from mlops_assets.engines.pieces import PIECE_SECONDS
 from mlops_assets.engines.tasks import Task
 from mlops_assets.engines.work import Work, open_work
+from mlops_assets.storage.location import Location
 from mlops_assets.tables.staged_table import Destination, SourcePart, StagedPart
 
 AnyWork = TypeVar("AnyWork", bound=Work)
@@ -97,6 +99,14 @@ class PartTask(Task[DonePart], Generic[AnyWork]):
         return None if part is None else DonePart(part, self.source.rows)
 
 
+def engine_that_reads(
+    engine: Engine, parts: Sequence[SourcePart], log: Callable[[str], None], write: Sequence[Location] = ()
+) -> Engine:
+    """The engine, or this process where the engine's workers do not see these parts, or the folders to write to."""
+    read = [part.part.location for part in (parts[0], parts[-1])]
+    return engine if engine.reaches(read, write, log) else LocalEngine(workers=1)
+
+
 @dataclass(frozen=True)
 class PartsRun:
     """All parts of one table's worth of work.
@@ -132,7 +142,8 @@ class PartsRun:
         if done and left:
             self.log(f"{len(done)} of {len(self.tasks)} parts were finished by an earlier run")
         costly = max((self.tasks[number].source.rows for number in left), default=0) * self.seconds_per_row
-        if costly > MOST_SECONDS:
+        # Where its workers do not see the tables, rows are handed over to them, chunk by chunk.
+        if left and (costly > MOST_SECONDS or not self._is_reached(engine, left)):
             for number in left:
                 done[number] = self._by_chunks(engine, self.tasks[number])
         else:
@@ -140,6 +151,10 @@ class PartsRun:
                 done[left[end.number]] = end.report
                 self.tally.add(end.report.source_rows, reused=False)
         return [done[number] for number in range(len(self.tasks))]
+
+    def _is_reached(self, engine: Engine, left: Sequence[int]) -> bool:
+        read = [self.tasks[number].source.part.location for number in (left[0], left[-1])]
+        return engine.reaches(read, [self.tasks[left[0]].target.staging.folder], self.log)
 
     def _by_chunks(self, engine: Engine, task: PartTask[Any]) -> DonePart:
         """A part whose chunks are shared by all workers, kept as they are done, and written here."""

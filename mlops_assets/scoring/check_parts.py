@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from mlops_assets.arrow.key_agreement import KeyAgreement, compare_keys
 from mlops_assets.engines.engine import Engine, stream_ends
+from mlops_assets.engines.part_work import engine_that_reads
 from mlops_assets.engines.tasks import Task, in_order
 from mlops_assets.scoring.finite import FiniteJudge, FiniteVerdict
 from mlops_assets.scoring.prediction_columns import model_output_columns
@@ -114,5 +115,6 @@ def judge_parts(
     log: Callable[[str], None],
 ) -> PredictionsVerdict:
     """The verdict on all parts; there are as many of the one as of the other."""
+    engine = engine_that_reads(engine, predictions, log)
     tasks = [JudgePredictions(one, other, signature) for one, other in zip(samples, predictions, strict=True)]
     return reduce(PredictionsVerdict.merged, in_order(stream_ends(engine, tasks, log)))

@@ -13,26 +13,16 @@ import numpy as np
 import pyarrow as pa
 
 from mlops_assets.arrow.content_hash import hash_of
-from mlops_assets.arrow.hash_files import sort_hashes
 from mlops_assets.arrow.input_table import InputSplit, InputTable
 from mlops_assets.arrow.part_hash import Boundary, PartDigest, PartHash, boundaries, hash_boundary, table_hash
-from mlops_assets.arrow.part_keys import (
-    MOST_VERIFIED,
-    KeyCounts,
-    KeyReport,
-    PartKeys,
-    RepeatedHashes,
-    count_keys,
-    needs_merge,
-    ranges,
-    refuse_repeated,
-    repeated_in_range,
-)
+from mlops_assets.arrow.part_keys import KeyReport, PartKeys
 from mlops_assets.arrow.spool import Spool
 from mlops_assets.engines.engine import Engine, stream_ends
+from mlops_assets.engines.local import LocalEngine
 from mlops_assets.engines.tasks import Task, in_order
 from mlops_assets.scoring.apply_contract import ContractResult
 from mlops_assets.scoring.contract_report import REPORT, ContractReport, find_report, report_to_text
+from mlops_assets.scoring.key_parts import refuse_repeated_keys
 from mlops_assets.signatures.contract.contract import Contract, ContractPolicy
 from mlops_assets.storage.location import Location
 from mlops_assets.tables.staged_table import Destination, StagedTable
@@ -130,46 +120,6 @@ class BoundaryTask(Task[tuple[tuple[bytes, ...], ...]]):
             yield from self.table.part_batches(self.table.parts[part], start, stop)
 
 
-@dataclass(frozen=True)
-class SortKeysTask(Task[None]):
-    """Sort the hashes of one part, which were written as its keys rise."""
-
-    doing: ClassVar[str] = "sorting row keys"
-
-    file: Location
-
-    def run(self) -> None:
-        sort_hashes(self.file)
-
-
-@dataclass(frozen=True)
-class RepeatedKeysTask(Task[RepeatedHashes]):
-    """Find the hashes that occur twice, among those of one range of all parts."""
-
-    doing: ClassVar[str] = "looking for repeated row keys"
-
-    files: tuple[Location, ...]
-    low: int
-    high: int
-
-    def run(self) -> RepeatedHashes:
-        return repeated_in_range(self.files, self.low, self.high)
-
-
-@dataclass(frozen=True)
-class CountKeysTask(Task[KeyCounts]):
-    """Count the real keys that have one of these hashes, in one part of the inputs."""
-
-    doing: ClassVar[str] = "comparing repeated row keys"
-
-    split: InputSplit
-    hashes: np.ndarray
-
-    def run(self) -> KeyCounts:
-        table = self.split.open()
-        return count_keys(table.batches(), table.row_key, self.hashes, table.uri)
-
-
 @contextmanager
 def apply_contract_to_parts(
     table: InputTable,
@@ -205,10 +155,13 @@ def apply_contract_to_parts(
     left = [number for number in range(len(tasks)) if number not in found]
     if found and left:
         log(f"{len(found)} of {len(tasks)} parts of the inputs were read and checked by an earlier run")
+    if left and not engine.reaches([], [accepted.staging.folder, rejected.staging.folder], log):
+        # Nobody else can write here; the inputs may be anywhere.
+        engine = LocalEngine(workers=1)
     for end in stream_ends(engine, [tasks[number] for number in left], log):
         found[left[end.number]] = end.report
     reports = [found[number] for number in range(len(tasks))]
-    _refuse_repeated_keys(splits, [report.keys for report in reports], source, engine, log)
+    refuse_repeated_keys([report.keys for report in reports], splits, source.row_key, engine, log, source.uri)
     reasons: Counter[tuple[str, str]] = Counter()
     for report in reports:
         reasons.update(report.reasons)
@@ -239,26 +192,3 @@ def _hash(table: StagedTable, digests: Sequence[PartDigest], engine: Engine, log
     groups = [tuple(places[at : at + BOUNDARIES_PER_TASK]) for at in range(0, len(places), BOUNDARIES_PER_TASK)]
     hashed = in_order(stream_ends(engine, [BoundaryTask(table, group) for group in groups], log))
     return table_hash(table.schema, digests, [each for group in hashed for each in group])
-
-
-def _refuse_repeated_keys(
-    splits: Sequence[InputSplit],
-    reports: Sequence[KeyReport],
-    source: InputTable,
-    engine: Engine,
-    log: Callable[[str], None],
-) -> None:
-    if not needs_merge(reports):
-        return
-    unsorted = [SortKeysTask(report.file) for report in reports if not report.is_sorted]
-    for _ in stream_ends(engine, unsorted, log):
-        pass
-    files = tuple(report.file for report in reports)
-    tasks = [RepeatedKeysTask(files, low, high) for low, high in ranges(reports, max(1, len(reports)))]
-    repeated = in_order(stream_ends(engine, tasks, log))
-    suspicious = np.concatenate([each.hashes for each in repeated])
-    if not len(suspicious):
-        return
-    suspicious = np.sort(suspicious)[:MOST_VERIFIED]
-    counts = in_order(stream_ends(engine, [CountKeysTask(split, suspicious) for split in splits], log))
-    refuse_repeated(source.row_key, counts, sum(each.surplus for each in repeated), len(suspicious), source.uri)

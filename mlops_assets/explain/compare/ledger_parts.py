@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from mlops_assets.arrow.key_agreement import KeyAgreement, compare_keys
 from mlops_assets.engines.engine import Engine, stream_ends
+from mlops_assets.engines.part_work import engine_that_reads
 from mlops_assets.engines.tasks import Task, in_order
 from mlops_assets.explain.columns import EXPLAINED_VALUE
 from mlops_assets.explain.compare.stored_predictions import StoredAgreement, compare_with_stored
@@ -94,5 +95,6 @@ def judge_ledger(
     log: Callable[[str], None],
 ) -> LedgerVerdict:
     """The verdict on all parts; there are as many of the one as of the other. Attributes as of `JudgeLedger`."""
+    engine = engine_that_reads(engine, ledger, log)
     tasks = [JudgeLedger(one, other, outputs) for one, other in zip(ledger, predictions, strict=True)]
     return reduce(LedgerVerdict.merged, in_order(stream_ends(engine, tasks, log)))

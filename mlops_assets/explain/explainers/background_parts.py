@@ -8,6 +8,7 @@ from typing import ClassVar
 import pyarrow as pa
 
 from mlops_assets.engines.engine import Engine, stream_ends
+from mlops_assets.engines.part_work import engine_that_reads
 from mlops_assets.engines.tasks import Task, in_order
 from mlops_assets.explain.explainers.explainer import ExplainConfig
 from mlops_assets.explain.explainers.sampling import Reservoir
@@ -47,6 +48,7 @@ def draw_from_parts(
 ) -> pa.Table:
     """`draw_background_pool` of the rows of all parts."""
     starts = accumulate((part.rows for part in parts[:-1]), initial=0)
+    engine = engine_that_reads(engine, parts, log)
     tasks = [DrawTask(part, config, start) for part, start in zip(parts, starts, strict=True)]
     first, *others = in_order(stream_ends(engine, tasks, log))
     for later in others:

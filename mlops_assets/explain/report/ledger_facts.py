@@ -9,6 +9,7 @@ from typing import ClassVar
 import pyarrow as pa
 
 from mlops_assets.engines.engine import Engine, stream_ends
+from mlops_assets.engines.part_work import engine_that_reads
 from mlops_assets.engines.tasks import Task, in_order
 from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.explain.ledger.residuals import ResidualJudge
@@ -93,5 +94,6 @@ def summarize_ledger(
 ) -> LedgerFacts:
     """The facts of all parts; each explained row has `outputs` ledger rows."""
     starts = accumulate((part.rows // outputs for part in parts[:-1]), initial=0)
+    engine = engine_that_reads(engine, parts, log)
     tasks = [SummarizeLedger(part, start, outputs_shown) for part, start in zip(parts, starts, strict=True)]
     return reduce(LedgerFacts.merged, in_order(stream_ends(engine, tasks, log)))
