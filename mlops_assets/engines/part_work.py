@@ -133,6 +133,10 @@ class PartsRun:
 
     def do(self, engine: Engine) -> list[DonePart]:
         """Every part, found or made, in order."""
+        with self.tasks[0].target.staging.mark_in_use():
+            return self._do(engine)
+
+    def _do(self, engine: Engine) -> list[DonePart]:
         done: dict[int, DonePart] = {}
         for number, task in enumerate(self.tasks):
             if (part := task.find()) is not None:

@@ -150,35 +150,37 @@ def apply_contract_to_parts(
 
     # Before a worker starts: a table that can never conform is refused here.
     contract = compile_contract(policy)
-    tasks = [ContractTask(split, signature, policy, accepted, rejected) for split in splits]
-    found = {number: report for number, task in enumerate(tasks) if (report := task.find()) is not None}
-    left = [number for number in range(len(tasks)) if number not in found]
-    if found and left:
-        log(f"{len(found)} of {len(tasks)} parts of the inputs were read and checked by an earlier run")
-    if left and not engine.reaches([], [accepted.staging.folder, rejected.staging.folder], log):
-        # Nobody else can write here; the inputs may be anywhere.
-        engine = LocalEngine(workers=1)
-    for end in stream_ends(engine, [tasks[number] for number in left], log):
-        found[left[end.number]] = end.report
-    reports = [found[number] for number in range(len(tasks))]
-    refuse_repeated_keys([report.keys for report in reports], splits, source.row_key, engine, log, source.uri)
-    reasons: Counter[tuple[str, str]] = Counter()
-    for report in reports:
-        reasons.update(report.reasons)
-    accepted_table = StagedTable(accepted, tuple(report.accepted for report in reports), contract.accepted_schema)
-    refused = [report for report in reports if report.rejected is not None]
-    rejected_parts = tuple(report.rejected for report in refused if report.rejected is not None)
-    rejected_table = StagedTable(rejected, rejected_parts, contract.rejected_schema)
-    yield ContractResult(
-        accepted_table,
-        rejected_table,
-        source.row_key,
-        reasons,
-        contract.ignored_columns,
-        _hash(accepted_table, [report.accepted_digest for report in reports], engine, log),
-        _hash(rejected_table, [report.rejected_digest for report in refused], engine, log),
-        lenient=partial(compile_contract, replace(policy, missing="allow")) if policy.missing == "reject" else None,
-    )
+    # Until they are published, nobody else collects them.
+    with accepted.staging.mark_in_use(), rejected.staging.mark_in_use():
+        tasks = [ContractTask(split, signature, policy, accepted, rejected) for split in splits]
+        found = {number: report for number, task in enumerate(tasks) if (report := task.find()) is not None}
+        left = [number for number in range(len(tasks)) if number not in found]
+        if found and left:
+            log(f"{len(found)} of {len(tasks)} parts of the inputs were read and checked by an earlier run")
+        if left and not engine.reaches([], [accepted.staging.folder, rejected.staging.folder], log):
+            # Nobody else can write here; the inputs may be anywhere.
+            engine = LocalEngine(workers=1)
+        for end in stream_ends(engine, [tasks[number] for number in left], log):
+            found[left[end.number]] = end.report
+        reports = [found[number] for number in range(len(tasks))]
+        refuse_repeated_keys([report.keys for report in reports], splits, source.row_key, engine, log, source.uri)
+        reasons: Counter[tuple[str, str]] = Counter()
+        for report in reports:
+            reasons.update(report.reasons)
+        accepted_table = StagedTable(accepted, tuple(report.accepted for report in reports), contract.accepted_schema)
+        refused = [report for report in reports if report.rejected is not None]
+        rejected_parts = tuple(report.rejected for report in refused if report.rejected is not None)
+        rejected_table = StagedTable(rejected, rejected_parts, contract.rejected_schema)
+        yield ContractResult(
+            accepted_table,
+            rejected_table,
+            source.row_key,
+            reasons,
+            contract.ignored_columns,
+            _hash(accepted_table, [report.accepted_digest for report in reports], engine, log),
+            _hash(rejected_table, [report.rejected_digest for report in refused], engine, log),
+            lenient=partial(compile_contract, replace(policy, missing="allow")) if policy.missing == "reject" else None,
+        )
 
 
 def _texts(policy: ContractPolicy) -> tuple[str, ...]:

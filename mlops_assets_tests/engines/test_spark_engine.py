@@ -31,6 +31,7 @@ from mlops_assets.models.load import load_custom
 from mlops_assets.models.model_source import ModelSource
 from mlops_assets.models.trust import TrustPolicy
 from mlops_assets.scoring.predict import PredictWork
+from mlops_assets.tables import part_size
 from mlops_assets_tests.engines.engine_suite import WorkersSuite
 from mlops_assets_tests.engines.spark_cluster import APPLICATION, Cluster
 from mlops_assets_tests.engines.sums import Sums, sums_run
@@ -171,6 +172,34 @@ def test_every_table_is_the_one_of_the_local_engine_byte_for_byte(cluster, trees
         for name in ("predictions", "sample_explanations"):
             assert there.metadata(name)["work"]["rows_computed"] == ROWS - 5, kind
             assert there.metadata(name)["work"]["workers"] in (1, 2), kind
+
+
+def test_tables_of_parts_are_read_and_written_by_the_workers(cluster, trees, frame, run, tmp_path, monkeypatch):
+    folder, most = tmp_path / "parts", ROWS // 4
+    folder.mkdir()
+    for number in range(4):
+        frame.iloc[number * most : (number + 1) * most].to_parquet(folder / f"{number}.parquet", index=False)
+    monkeypatch.setattr(part_size, "PART_ROWS", most)
+    inputs = {"path": str(folder), "format": "parquet", "row_key": ["customer"]}
+    settings = {name: value for name, value in COMMON.items() if name != "row_key"}
+
+    def published(done):
+        tables = ("input_samples", "predictions", "sample_explanations")
+        return {
+            f"{name}/{path.name}": path.read_bytes()
+            for name in tables
+            for path in sorted((done.tables / f"{name}.parquet").iterdir())
+        }
+
+    here = run(inputs, **settings)
+    assert here.success is True
+    expected = published(here)
+    assert len(expected) == 3 * (4 + 1)
+    for kind in ("master", "remote"):
+        shutil.rmtree(here.tables)
+        there = run(inputs, engine=settings_of(cluster, kind), **settings)
+        assert there.success is True, kind
+        assert published(there) == expected, kind
 
 
 def test_the_model_is_loaded_once_per_worker_process(cluster, registry, frame, run, tmp_path):
