@@ -77,7 +77,7 @@ class TaskPool(Generic[Report]):
         """
         seconds = ended = 0.0
         while not self._threads and (number := self._take()) is not None:
-            timer = threading.Timer(PATIENCE_SECONDS, self.start)
+            timer = threading.Timer(PATIENCE_SECONDS, self._start_beside)
             timer.start()
             began = clock()
             try:
@@ -88,20 +88,23 @@ class TaskPool(Generic[Report]):
             ended += 1
             seconds_left = seconds / ended * len(self._todo)
             if seconds >= PATIENCE_SECONDS and seconds_left >= _WORTH * START_SECONDS:
-                self.start(ceil(seconds_left / START_SECONDS))
+                self._start_beside(ceil(seconds_left / START_SECONDS))
             yield end
 
-    def start(self, most: int | None = None) -> None:
-        """Let workers take tasks, `most` of them at most; nothing happens where they do already."""
+    def start(self, most: int | None = None) -> int:
+        """Let workers take tasks, `most` of them at most; returns how many begin to, none where they do already."""
         with self._lock:
             if self._threads or self._closed:
-                return
-            left = len(self._todo)
-            count = min(self._count, left, self._count if most is None else most)
+                return 0
+            count = min(self._count, len(self._todo), self._count if most is None else most)
             self._threads = [threading.Thread(target=self._serve, name="tasks", daemon=True) for _ in range(count)]
             for thread in self._threads:
                 thread.start()
-        if count:
+            return count
+
+    def _start_beside(self, most: int | None = None) -> None:
+        left = len(self._todo)
+        if count := self.start(most):
             self._log(f"{count} worker processes do the {left} parts that are left")
 
     def _take(self) -> int | None:

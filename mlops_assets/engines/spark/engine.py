@@ -164,7 +164,7 @@ class SparkEngine(Engine):
         (`reaches`); and this package, the libraries and the registry as `results` does.
         """
         if tasks:
-            log(f"The Spark cluster at {self.address.where} does {len(tasks)} parts")
+            log(f"{tasks[0].doing.capitalize()}: {len(tasks)} tasks on the Spark cluster at {self.address.where}")
             yield from self._run(tasks, min(MOST_TASKS_OF_A_JOB, -(-len(tasks) // JOBS)))
 
     def reaches(
