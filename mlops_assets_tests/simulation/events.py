@@ -286,6 +286,7 @@ def restart(world: World) -> None:
 def reset_cursor(world: World, sensor: int, garbled: int) -> None:
     world.cursors[SENSORS[sensor % 2]] = "garbled {" if garbled % 2 else None
     world.meddled.add(SENSORS[sensor % 2])
+    world.restored.add(SENSORS[sensor % 2])
 
 
 def old_cursor(world: World, choice: int) -> None:
@@ -294,6 +295,7 @@ def old_cursor(world: World, choice: int) -> None:
         sensor, cursor = world.old_cursors[choice % len(world.old_cursors)]
         world.cursors[sensor] = cursor
         world.meddled.add(sensor)
+        world.restored.add(sensor)
 
 
 # -- what is away, for some ticks
