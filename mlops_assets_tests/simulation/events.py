@@ -5,6 +5,7 @@ An event that makes no sense where it stands (an alias moved where no version is
 
 import os
 import random
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -376,6 +377,12 @@ EVENTS: dict[str, Callable[..., None]] = {
         promote_and_rival,
     )
 }  # fmt: skip
+
+
+def parse_history(text: str) -> list[Event]:
+    """The events of a history as it is printed."""
+    found = re.findall(r"(\w+)\(([0-9, ]*)\)", text)
+    return [Event(kind, tuple(int(each) for each in numbers.split(",") if each)) for kind, numbers in found]
 
 
 def make_history(seed: int, length: int = 12, focus: tuple[str, ...] = ()) -> list[Event]:
