@@ -26,6 +26,7 @@ from mlops_assets.redaction.text import KNOWN
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.storage.location import Location
 from mlops_assets_tests.object_store import KEY, SECRET, Bucket, make_bucket, s3_server
+from mlops_assets_tests.once import freeze_imports, read_migrations_once
 
 # Hypothesis measures how long examples take: on a busy machine that is a verdict on the machine.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -33,6 +34,12 @@ settings.load_profile("any machine")
 
 # What asks for one of these runs Dagster jobs or asks a server: it is slow, unless it is marked as `fast`.
 SLOW_FIXTURES = frozenset({"instance", "s3_endpoint", "server", "cluster", "daemon"})
+
+read_migrations_once()
+
+
+def pytest_collection_finish() -> None:
+    freeze_imports()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -42,6 +49,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         fixtures = SLOW_FIXTURES.intersection(getattr(item, "fixturenames", ()))
         if fixtures and item.get_closest_marker("fast") is None:
             item.add_marker(pytest.mark.slow)
+
+
+def save_sklearn(
+    model: Any, inputs: pd.DataFrame, place: Path, *, signature: ModelSignature | str | None = "infer", **kw: Any
+) -> None:
+    """Save a fitted scikit-learn model (skops) with a signature inferred from its inputs."""
+    if signature == "infer":
+        outputs = model.predict(inputs)
+        outputs = pd.DataFrame({"prediction": outputs}) if getattr(outputs, "ndim", 1) == 1 else outputs
+        signature = infer_signature(inputs, outputs)
+    mlflow.sklearn.save_model(
+        model,
+        place,
+        signature=signature,
+        pip_requirements=["scikit-learn"],
+        **{"serialization_format": "skops", "skops_trusted_types": sorted(TRUSTED_TYPES), **kw},
+    )
 
 
 class LocalRegistry:
@@ -76,20 +100,10 @@ class LocalRegistry:
         signature: ModelSignature | str | None = "infer",
         **kw: Any,
     ) -> int:
-        """Save a fitted scikit-learn model (skops) with a signature inferred from its inputs, and register it."""
-        if signature == "infer":
-            outputs = model.predict(inputs)
-            outputs = pd.DataFrame({"prediction": outputs}) if getattr(outputs, "ndim", 1) == 1 else outputs
-            signature = infer_signature(inputs, outputs)
+        """Save a fitted scikit-learn model as `save_sklearn` does, and register it."""
         saved = self.folder / "saved"
         shutil.rmtree(saved, ignore_errors=True)
-        mlflow.sklearn.save_model(
-            model,
-            saved,
-            signature=signature,
-            pip_requirements=["scikit-learn"],
-            **{"serialization_format": "skops", "skops_trusted_types": sorted(TRUSTED_TYPES), **kw},
-        )
+        save_sklearn(model, inputs, saved, signature=signature, **kw)
         return self.add(saved, name)
 
     def add_pyfunc(self, model: Any, *, name: str = "m", signature: ModelSignature | None = None, **kw: Any) -> int:

@@ -12,6 +12,7 @@ from sklearn.linear_model import LinearRegression, Ridge
 from mlops_assets.component import build_model_definitions
 from mlops_assets.resources.defaults import default_resources
 from mlops_assets.resources.registry import MlflowRegistry
+from mlops_assets_tests.conftest import save_sklearn
 
 ROWS = 30
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -55,16 +56,29 @@ class Model:
         )
 
 
-@pytest.fixture
-def versions(registry, tmp_path) -> pd.DataFrame:
-    """Three versions of a model, the alias at the first, and a table of inputs beside them."""
+@pytest.fixture(scope="session")
+def three_saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[pd.DataFrame, list[Path]]:
+    """The inputs, and three models as MLflow saves them."""
     features, target = load_diabetes(return_X_y=True, as_frame=True)
     features, target = features.iloc[:ROWS, :3], target[:ROWS]
-    for model in (LinearRegression(), Ridge(0.1), Ridge(10)):
-        registry.add_sklearn(model.fit(features, target), features)
+    folder = tmp_path_factory.mktemp("versions")
+    places = []
+    for number, model in enumerate((LinearRegression(), Ridge(0.1), Ridge(10))):
+        place = folder / str(number)
+        save_sklearn(model.fit(features, target), features, place)
+        places.append(place)
+    return features, places
+
+
+@pytest.fixture
+def versions(registry, three_saved, tmp_path) -> pd.DataFrame:
+    """Three versions of a model, the alias at the first, and a table of inputs beside them."""
+    features, places = three_saved
+    for place in places:
+        registry.add(place)
     registry.client.set_registered_model_alias("m", "Champion", "1")
     features.to_parquet(tmp_path / "inputs.parquet")
-    return features
+    return features.copy()
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from mlops_assets.journal import journal
 from mlops_assets.models import model_source
 from mlops_assets.models.process_cache import ProcessCache
 from mlops_assets.resources import run_lock
-from mlops_assets.sensors import champion, inputs, moves, watch
+from mlops_assets.sensors import champion, holds, inputs, moves, watch
 from mlops_assets.storage import location
 from mlops_assets.storage.location import Location
 from mlops_assets.tables.table_writer import TableWriter
@@ -257,7 +257,7 @@ FAULTS = (
     ),
     Fault(
         "an empty folder is an error",
-        ((inputs, "may_be_empty", lambda _: lambda place: False),),
+        ((holds, "may_be_empty", lambda _: lambda place: False),),
         ("empty_folder", "tick"),
     ),
 )
