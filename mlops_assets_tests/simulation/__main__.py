@@ -7,6 +7,7 @@ import traceback
 from collections import Counter
 from collections.abc import Sequence
 
+from mlops_assets_tests.simulation.events import parse_history
 from mlops_assets_tests.simulation.history import Event, Outcome, make_history, make_stage, play, shorten
 from mlops_assets_tests.simulation.world import Stage, silence
 
@@ -38,11 +39,16 @@ def main() -> int:
     parser.add_argument("--histories", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1, help="of the first history")
     parser.add_argument("--length", type=int, default=12, help="events in each")
+    parser.add_argument("--events", help="play these alone, as they are printed where a history fails")
     parser.add_argument("--log", action="store_true", help="print what happened in each")
     parser.add_argument("--keep-going", action="store_true", help="also after a history that fails")
     arguments = parser.parse_args()
     silence()
     stage, failed, ends = make_stage(), 0, Counter[str]()
+    if arguments.events:
+        outcome = attempt(parse_history(arguments.events), stage)
+        print(*outcome.log, sep="\n")
+        return 0 if outcome.holds else 1
     began, worked = time.monotonic(), time.process_time()
     for seed in range(arguments.seed, arguments.seed + arguments.histories):
         events = make_history(seed, arguments.length)

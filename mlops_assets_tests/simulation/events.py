@@ -5,6 +5,7 @@ An event that makes no sense where it stands (an alias moved where no version is
 
 import os
 import random
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -286,6 +287,7 @@ def restart(world: World) -> None:
 def reset_cursor(world: World, sensor: int, garbled: int) -> None:
     world.cursors[SENSORS[sensor % 2]] = "garbled {" if garbled % 2 else None
     world.meddled.add(SENSORS[sensor % 2])
+    world.restored.add(SENSORS[sensor % 2])
 
 
 def old_cursor(world: World, choice: int) -> None:
@@ -294,6 +296,7 @@ def old_cursor(world: World, choice: int) -> None:
         sensor, cursor = world.old_cursors[choice % len(world.old_cursors)]
         world.cursors[sensor] = cursor
         world.meddled.add(sensor)
+        world.restored.add(sensor)
 
 
 # -- what is away, for some ticks
@@ -374,6 +377,12 @@ EVENTS: dict[str, Callable[..., None]] = {
         promote_and_rival,
     )
 }  # fmt: skip
+
+
+def parse_history(text: str) -> list[Event]:
+    """The events of a history as it is printed."""
+    found = re.findall(r"(\w+)\(([0-9, ]*)\)", text)
+    return [Event(kind, tuple(int(each) for each in numbers.split(",") if each)) for kind, numbers in found]
 
 
 def make_history(seed: int, length: int = 12, focus: tuple[str, ...] = ()) -> list[Event]:

@@ -148,8 +148,13 @@ def check_requests(world: World) -> None:
         if keys.count(key) > 1:
             world.violate(f"{key} was launched twice")
     for request in world.seen.dropped:
-        of_key = [each for each in world.seen.launched if (each.sensor, each.key) == (request.sensor, request.key)]
-        if of_key and of_key[-1].truth != request.truth and request.sensor != NEW_VERSION:
+        of_sensor = [each for each in world.seen.launched if each.sensor == request.sensor]
+        of_key = [each for each in of_sensor if each.key == request.key]
+        if not of_key or request.sensor == NEW_VERSION:
+            continue
+        # An old cursor that has come back cannot tell a move from the last one, should both be to the same version.
+        is_other = of_key[-1].truth != request.truth and request.sensor not in world.restored
+        if is_other or of_key[-1] is not of_sensor[-1]:
             world.violate(f"the request {request.key} was dropped: the key was used for another state")
     world.seen.dropped.clear()
 
@@ -217,7 +222,9 @@ def check_convergence(world: World) -> None:
         world.work()
         check_all(world)
         wrong = list(differences(world))
-        if (not wrong and number >= 1) or any("stale" in each for each in TOLD):
+        # A sensor that has yet to look may ask for what another one's run has made already.
+        everybody_has_looked = number >= 1 and not world.troubled
+        if (not wrong and everybody_has_looked) or any("stale" in each for each in TOLD):
             break
     world.end = "converged" if not wrong else "people were told" if TOLD else "not made up for"
     if world.end == "not made up for" and (RECONCILES or not world.failures):

@@ -245,7 +245,7 @@ FAULTS = (
     Fault(
         "moves are counted by the cursor alone",
         ((moves, "next_count", _counts_from_the_cursor),),
-        ("old_cursor", "reset_cursor", "promote", "tick"),
+        ("old_cursor", "register", "promote", "tick"),
     ),
     Fault(
         "what failed is not asked for again", ((watch, "reconcile", lambda _: _rest),), ("run_broken", "run_broken_at")

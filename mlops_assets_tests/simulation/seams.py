@@ -129,6 +129,9 @@ class Disk:
             if Path(target).is_file():
                 Path(target).write_bytes(b"")
         for target, before in self.unsettled.items():
+            if target in self.hollow:
+                # A name may be kept although its folder was not flushed: then what it names is lost.
+                continue
             if before is None:
                 Path(target).unlink(missing_ok=True)
             else:

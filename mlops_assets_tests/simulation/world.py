@@ -179,9 +179,11 @@ class World:
         self.removals = 0
         self.changes = 0
         self.end = ""
-        # Sensors whose cursor somebody has changed, and those that a fault has hit since they last succeeded.
+        # Sensors whose cursor somebody has changed since they last asked, those that a fault has hit since they last
+        # succeeded, and those whose cursor was ever changed.
         self.meddled: set[str] = set()
         self.troubled: set[str] = set()
+        self.restored: set[str] = set()
         # What each sensor has seen when it last looked and was answered.
         self.looked: dict[str, object] = {}
         self.running: list[Process] = []
