@@ -143,7 +143,7 @@ def process_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> int:
     records = instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.ENGINE_EVENT).records
     metadata = [record.event_log_entry.dagster_event.engine_event_data.metadata for record in records]
     (lives,) = (each[LIVENESS] for each in metadata if LIVENESS in each)
-    return Liveness.from_json(lives.value).process.pid
+    return Liveness.from_json(str(lives.value)).process.pid
 
 
 def messages_with(folder: Path, *words: str) -> str:
