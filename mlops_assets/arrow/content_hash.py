@@ -151,6 +151,40 @@ def feed_block(sha: "hashlib._Hash", block: pa.RecordBatch) -> None:
         sha.update(values)
 
 
+class BlockFeeder:
+    """Feeds any rows of one plain batch to a hash as `feed_block` would, which is faster for many blocks.
+
+    Parameters
+    ----------
+    batch
+        The rows.
+    """
+
+    def __init__(self, batch: pa.RecordBatch) -> None:
+        self._batch = batch
+        self._raw: list[tuple[int, memoryview] | None] = []
+        for column in batch.columns:
+            if column.null_count or type(column) not in _PLAIN_NUMBERS or not len(column):
+                self._raw.append(None)
+                continue
+            numbers = _fixed_width_bytes(column)
+            view = memoryview(numbers.data if isinstance(numbers, np.ndarray) else numbers).cast("B")
+            self._raw.append((column.type.bit_width // 8, view))
+
+    def feed(self, sha: "hashlib._Hash", start: int, stop: int) -> None:
+        """Feed the rows from `start` to the one before `stop`."""
+        rows = stop - start
+        sha.update(rows.to_bytes(8, "little"))
+        for place, raw in enumerate(self._raw):
+            if raw is None:
+                for piece in _pieces(self._batch.column(place).slice(start, rows)):
+                    _feed(sha, piece)
+                continue
+            width, view = raw
+            sha.update(_NO_BYTES + (rows * width).to_bytes(8, "little"))
+            sha.update(view[start * width : stop * width])
+
+
 def _pieces(array: pa.Array) -> Iterator[bytes | memoryview | np.ndarray]:
     """The array's content as byte strings: which slots are valid, then the valid values, depth first."""
     kind = array.type

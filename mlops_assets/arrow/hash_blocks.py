@@ -1,13 +1,13 @@
 """Blocks of rows that are hashed together, where the rows themselves say where a block ends."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
 
 from mlops_assets.arrow.batching import join_batches
-from mlops_assets.arrow.content_hash import feed_block, feed_schema
+from mlops_assets.arrow.content_hash import BlockFeeder, feed_block, feed_schema
 from mlops_assets.arrow.key_hash import key_hashes
 from mlops_assets.arrow.plain_types import plain_array, plain_schema
 from mlops_assets.errors import TableError
@@ -62,22 +62,36 @@ class Blocks:
     def cut(self, batch: pa.RecordBatch, ends: Iterable[int]) -> list[bytes]:
         """Digests of the blocks that the next rows complete; the rows behind the last one are held."""
         batch = self._plain(batch)
+        feeder: BlockFeeder | None = None
         digests: list[bytes] = []
         start = 0
-        for end in (*map(int, ends), None):
-            stop = batch.num_rows if end is None else end
-            while stop - start >= (room := self._longest - self.held_rows):
-                digests.append(self._digest([*self._held, batch.slice(start, room)]))
-                start += room
+        for end in self._all_ends(batch.num_rows, ends):
+            sha = hashlib.sha256()
+            if self._held:
+                feed_block(sha, join_batches([*self._held, batch.slice(start, end - start)]))
                 self._held, self.held_rows = [], 0
-            if stop > start:
-                self._held.append(batch.slice(start, stop - start))
-                self.held_rows += stop - start
-                start = stop
-            if end is not None and self.held_rows:
-                digests.append(self._digest(self._held))
-                self._held, self.held_rows = [], 0
+            else:
+                feeder = feeder or BlockFeeder(batch)
+                feeder.feed(sha, start, end)
+            digests.append(sha.digest())
+            start = end
+        if start < batch.num_rows:
+            self._held.append(batch.slice(start))
+            self.held_rows += batch.num_rows - start
         return digests
+
+    def _all_ends(self, rows: int, ends: Iterable[int]) -> Iterator[int]:
+        """Where blocks end among the next rows: by a key, or because they are as long as a block may be."""
+        start = -self.held_rows
+        for end in map(int, ends):
+            while end - start > self._longest:
+                start += self._longest
+                yield start
+            yield end
+            start = end
+        while rows - start >= self._longest:
+            start += self._longest
+            yield start
 
     def rest(self) -> bytes:
         """The digest of the rows that are held; no bytes where there are none."""

@@ -1,6 +1,9 @@
-"""Files of sorted 64-bit hashes, of which a range is read without reading the rest."""
+"""Files of 64-bit hashes, of which a range is read without reading the rest once they are sorted.
 
-from collections.abc import Iterator
+Eight bytes per hash (little-endian), and a zero byte at the end of a file that is not sorted.
+"""
+
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -9,14 +12,36 @@ import pyarrow as pa
 from mlops_assets.errors import TableError
 from mlops_assets.redaction.errors import redact_chain
 from mlops_assets.storage.location import Location
+from mlops_assets.storage.os_errors import translate_os_errors
 from mlops_assets.storage.store_errors import translate_errors
 
 ALL_HASHES = 1 << 64
 """How many different hashes there are."""
+_NOT_SORTED = b"\0"
 
 
-def places_between(file: Location, low: int, high: int) -> tuple[int, int]:
-    """Where the hashes of ``low <= hash < high`` begin and end in the file.
+def write_hashes(file: Location, pieces: Iterable[np.ndarray], *, is_sorted: bool) -> None:
+    """Write the file, whole or not at all, in place of what is there."""
+    with file.open_draft() as sink, translate_os_errors(file):
+        for hashes in pieces:
+            if len(hashes):
+                sink.write(hashes.astype("<u8", copy=False).data)
+        if not is_sorted:
+            sink.write(_NOT_SORTED)
+
+
+def sort_hashes(file: Location) -> None:
+    """Sort the file's hashes, in memory; nothing happens where they are sorted. Errors as of `count_between`."""
+    with _open(file) as source:
+        rows, is_sorted = _rows(file, source)
+        if is_sorted:
+            return
+        hashes = np.sort(_read(source, 0, rows))
+    write_hashes(file, [hashes], is_sorted=True)
+
+
+def count_between(file: Location, low: int, high: int) -> int:
+    """How many hashes the file has of ``low <= hash < high``.
 
     Raises
     ------
@@ -24,25 +49,34 @@ def places_between(file: Location, low: int, high: int) -> tuple[int, int]:
         The file is gone, damaged or cannot be read.
     """
     with _open(file) as source:
-        rows = _rows(file, source)
-        return _place(source, rows, low), _place(source, rows, high)
+        rows, is_sorted = _rows(file, source)
+        if not is_sorted:
+            return len(_between(np.sort(_read(source, 0, rows)), low, high))
+        return _place(source, rows, high) - _place(source, rows, low)
 
 
 def read_between(file: Location, low: int, high: int, most: int) -> np.ndarray | None:
-    """The hashes of ``low <= hash < high``; None where there are more than `most`. Errors as of `places_between`."""
+    """The hashes of ``low <= hash < high``; None where there are more than `most`. Errors as of `count_between`."""
     with _open(file) as source:
-        rows = _rows(file, source)
+        rows, is_sorted = _rows(file, source)
+        if not is_sorted:
+            found = _between(np.sort(_read(source, 0, rows)), low, high)
+            return found if len(found) <= most else None
         # Hashes are spread evenly: what is looked for is near its share of the file, and one reading gets it.
         margin = 8 * int(rows**0.5) + 8
         start, stop = max(0, rows * low // ALL_HASHES - margin), min(rows, rows * high // ALL_HASHES + margin)
         if stop - start <= most + 2 * margin:
             hashes = _read(source, start, stop)
             if (not start or hashes[0] < low) and (stop == rows or hashes[-1] >= high):
-                found = hashes[_search(hashes, low) : _search(hashes, high)]
+                found = _between(hashes, low, high)
                 return found if len(found) <= most else None
         # Many equal ones.
         start, stop = _place(source, rows, low), _place(source, rows, high)
         return _read(source, start, stop) if stop - start <= most else None
+
+
+def _between(hashes: np.ndarray, low: int, high: int) -> np.ndarray:
+    return hashes[_search(hashes, low) : _search(hashes, high)]
 
 
 def _place(source: pa.NativeFile, rows: int, value: int) -> int:
@@ -74,11 +108,12 @@ def _open(file: Location) -> Iterator[pa.NativeFile]:
         ) from redact_chain(error)
 
 
-def _rows(file: Location, source: pa.NativeFile) -> int:
+def _rows(file: Location, source: pa.NativeFile) -> tuple[int, bool]:
+    """How many hashes there are, and whether they are sorted."""
     rows, left = divmod(int(source.size()), 8)
-    if left:
+    if left > len(_NOT_SORTED):
         raise TableError("A file of a part's key hashes is damaged", where=file.uri, fix="Delete it and run again")
-    return rows
+    return rows, not left
 
 
 def _read(source: pa.NativeFile, start: int, stop: int) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Does the row key identify a row in a table of several parts? Exactly, and without one process seeing all keys.
 
-Whoever works on a part notes the hashes of its keys in a file, sorted. Where the keys do not rise strictly through all
+Whoever works on a part notes the hashes of its keys in a file. Where the keys do not rise strictly through all
 parts, ranges of hashes are looked at, each in all files; where a hash occurs twice the real keys are compared, part by
 part, so that a collision is never taken for a duplicate.
 """
@@ -16,11 +16,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mlops_assets.arrow.hash_files import ALL_HASHES, places_between, read_between
+from mlops_assets.arrow.hash_files import ALL_HASHES, count_between, read_between, sort_hashes, write_hashes
 from mlops_assets.arrow.key_hash import canonical, key_hashes, strictly_increasing
 from mlops_assets.arrow.unique_keys import MOST_VERIFIED, KeyCounts, count_keys, refuse_repeated
 from mlops_assets.storage.location import Location
-from mlops_assets.storage.os_errors import translate_os_errors
 
 __all__ = [
     "MOST_VERIFIED",
@@ -33,6 +32,7 @@ __all__ = [
     "ranges",
     "refuse_repeated",
     "repeated_in_range",
+    "sort_hashes",
 ]
 
 HELD_HASHES = 1 << 22
@@ -53,13 +53,17 @@ class KeyReport:
     ends
         The first key and the last one, as an Arrow IPC stream of two rows; empty where there are no rows.
     file
-        Where the hashes of all keys are, sorted, 8 bytes each (little-endian).
+        Where the hashes of all keys are, see `hash_files`.
+    is_sorted
+        The file is sorted. Another one is best given to `sort_hashes` once, in a task, before tasks look at ranges:
+        each of these would read all of it.
     """
 
     rows: int
     increasing: bool
     ends: bytes
     file: Location
+    is_sorted: bool
 
 
 @dataclass(frozen=True)
@@ -136,14 +140,14 @@ class PartKeys:
         file
             Is written, whole or not at all, and replaced where it is there already.
         """
+        # Where keys rise nobody may ever look at their hashes: sorting them is left to who does.
+        is_sorted = not self._increasing or self._file is not None
         try:
-            with file.open_draft() as sink, translate_os_errors(file):
-                for hashes in self._sorted_hashes():
-                    sink.write(hashes.astype("<u8", copy=False).data if len(hashes) else b"")
+            write_hashes(file, self._sorted_hashes() if is_sorted else self._held, is_sorted=is_sorted)
         finally:
             if self._file is not None:
                 self._file.close()
-        return KeyReport(self._rows, self._increasing, self._ends(), file)
+        return KeyReport(self._rows, self._increasing, self._ends(), file, is_sorted)
 
     def _spill(self) -> None:
         hashes = _sorted(self._held)
@@ -242,7 +246,7 @@ def repeated_in_range(files: Sequence[Location], low: int, high: int) -> Repeate
 def _repeated_in_halves(files: Sequence[Location], low: int, high: int) -> RepeatedHashes:
     """As `repeated_in_range`, of more hashes than fit into memory."""
     if high - low == 1:
-        rows = sum(stop - start for start, stop in (places_between(file, low, high) for file in files))
+        rows = sum(count_between(file, low, high) for file in files)
         return RepeatedHashes(np.array([low], dtype=np.uint64)[: rows - 1], rows - 1)
     middle = (low + high) // 2
     one, other = repeated_in_range(files, low, middle), repeated_in_range(files, middle, high)

@@ -2,7 +2,7 @@
 
 import pickle
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast, runtime_checkable
 
@@ -52,6 +52,11 @@ class TaskEnd(Generic[Report]):
 
     number: int
     report: Report
+
+
+def in_order(ends: Iterable[TaskEnd[Report]]) -> list[Report]:
+    """The reports of all tasks, in the order of the tasks."""
+    return [end.report for end in sorted(ends, key=lambda end: end.number)]
 
 
 @runtime_checkable

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import accumulate, islice, pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import pyarrow as pa
 
@@ -31,6 +31,17 @@ if TYPE_CHECKING:
 ROWS_SHOWN = 5
 
 
+class RowsAside(Protocol):
+    """Rows that were put aside until it is decided whether they are published."""
+
+    @property
+    def rows(self) -> int:
+        """How many."""
+
+    def reader(self) -> pa.RecordBatchReader:
+        """All of them in order, any number of times."""
+
+
 @dataclass(frozen=True)
 class ContractResult:
     """The accepted and the rejected rows of the inputs: each row read is one or the other.
@@ -38,7 +49,8 @@ class ContractResult:
     Attributes
     ----------
     accepted, rejected
-        The rows, spooled to disk. Accepted ones have the signature's types, rejected ones are complete and unchanged.
+        The rows, spooled to disk or written as parts. Accepted ones have the signature's types, rejected ones are
+        complete and unchanged.
     row_key
         The columns that identify a row, in both.
     reasons
@@ -54,8 +66,8 @@ class ContractResult:
         given.
     """
 
-    accepted: Spool
-    rejected: Spool
+    accepted: RowsAside
+    rejected: RowsAside
     row_key: tuple[str, ...]
     reasons: Counter[tuple[str, str]]
     ignored: tuple[str, ...]

@@ -15,7 +15,8 @@ from pyarrow import csv as arrow_csv
 
 from mlops_assets.errors import TableError, describe_without_values
 from mlops_assets.storage.location import Location
-from mlops_assets.tables.files import FileFormat, refuse_too_wide, translate_read_errors
+from mlops_assets.tables.file_format import FileFormat
+from mlops_assets.tables.files import refuse_too_wide, translate_read_errors
 from mlops_assets.tables.text_files import lines_of, open_text_file, with_compressed
 
 _BLOCK_BYTES, _MOST_BLOCK_BYTES, _BYTES_PER_COLUMN = 8 << 20, 64 << 20, 8 << 10

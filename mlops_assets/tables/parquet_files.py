@@ -14,10 +14,9 @@ from mlops_assets.arrow.type_kinds import is_nested
 from mlops_assets.errors import TableError, describe_without_values
 from mlops_assets.storage.location import Location
 from mlops_assets.tables.file_facts import refuse_replaced
+from mlops_assets.tables.file_format import FileFormat, FilePieces
 from mlops_assets.tables.files import (
     DEEPEST,
-    FileFormat,
-    FilePieces,
     looks_like,
     refuse_other_bytes,
     translate_read_errors,

@@ -13,7 +13,8 @@ from mlops_assets.arrow.input_table import InputTable, key_rows
 from mlops_assets.errors import TableError
 from mlops_assets.storage.location import Location
 from mlops_assets.tables.file_facts import file_facts, refuse_replaced, show_content
-from mlops_assets.tables.files import FileFormat, align_columns
+from mlops_assets.tables.file_format import FileFormat
+from mlops_assets.tables.files import align_columns
 from mlops_assets.tables.mixed_columns import share_columns
 from mlops_assets.tables.reading import FilesRead
 

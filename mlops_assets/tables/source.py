@@ -17,8 +17,8 @@ from mlops_assets.tables.csv_files import CsvFiles
 from mlops_assets.tables.delimiter import check_delimiter
 from mlops_assets.tables.delta.log import is_delta
 from mlops_assets.tables.delta.reader import delta_table
+from mlops_assets.tables.file_format import FileFormat
 from mlops_assets.tables.files import (
-    FileFormat,
     TableFile,
     refuse_large_schema,
     refuse_other_names,

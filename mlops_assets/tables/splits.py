@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from mlops_assets.arrow.input_table import ROW_NUMBER, InputTable, keep_index_names
-from mlops_assets.tables.files import FileFormat
+from mlops_assets.tables.file_format import FileFormat
 from mlops_assets.tables.many_files import look_at_each
 from mlops_assets.tables.part_size import Piece, group_pieces
 from mlops_assets.tables.reading_plan import FilePart, ReadingPlan

@@ -65,17 +65,39 @@ def every_kind(times: int) -> pa.Table:
     return pa.table({"id": np.arange(3 * times), **columns})
 
 
+ODD_NAN = np.array([0x7FF8000000000001], dtype=np.uint64).view(np.float64)[0]
+
+
 @settings(max_examples=120, deadline=None)
 @given(
-    ids=st.lists(st.integers(-5, 60), max_size=60),
+    rows=st.lists(
+        st.tuples(
+            st.integers(-5, 60),
+            st.sampled_from([0.0, -0.0, 1.5, float("nan"), ODD_NAN, float("inf")]),
+            st.none() | st.sampled_from(["", "a", "bc"]),
+            st.none() | st.lists(st.none() | st.integers(0, 2), max_size=2),
+        ),
+        max_size=60,
+    ),
     cuts=st.lists(st.integers(0, 60), max_size=8),
     part_rows=st.integers(1, 13),
     stream_rows=st.integers(1, 61),
 )
-def test_any_parts_and_batches_give_the_hash_of_the_whole(ids, cuts, part_rows, stream_rows):
+def test_any_parts_and_batches_give_the_hash_of_the_whole(rows, cuts, part_rows, stream_rows):
     """Repeated keys among them, so blocks without an end; parts without rows; several cuts in one block."""
-    table = pa.table({"id": pa.array(ids, pa.int64()), "x": pa.array(range(len(ids)), pa.float64())})
+    schema = pa.schema({"id": pa.int64(), "x": pa.float64(), "text": pa.string(), "list": pa.list_(pa.int8())})
+    columns = list(zip(*rows, strict=True)) or [[]] * 4
+    columns[1] = np.array(columns[1], dtype=np.float64)
+    table = pa.table(columns, schema=schema)
     assert hash_of_parts(pieces(table, cuts), rows=part_rows) == hash_of_stream(table, rows=stream_rows)
+
+
+def test_a_thousand_columns(monkeypatch):
+    monkeypatch.undo()
+    values = np.arange(3000.0)
+    table = pa.table({"id": np.arange(3000), **{f"x{number}": values + number for number in range(999)}})
+    assert len(digest_of(table).blocks) >= 1
+    assert hash_of_parts(pieces(table, [700, 710, 2900]), rows=512) == hash_of_stream(table)
 
 
 @pytest.mark.parametrize("cuts", [[], [1], [7, 7, 8], [1, 2, 3, 4, 5, 6, 9, 30, 31]], ids=str)

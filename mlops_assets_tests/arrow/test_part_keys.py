@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mlops_assets.arrow import part_keys, unique_keys
+from mlops_assets.arrow.hash_files import write_hashes
 from mlops_assets.arrow.key_hash import key_hashes
 from mlops_assets.arrow.part_keys import (
     MOST_VERIFIED,
@@ -24,6 +25,7 @@ from mlops_assets.arrow.part_keys import (
     ranges,
     refuse_repeated,
     repeated_in_range,
+    sort_hashes,
 )
 from mlops_assets.arrow.unique_keys import check_unique
 from mlops_assets.errors import TableError
@@ -253,6 +255,36 @@ def test_a_range_is_found_in_a_file_of_any_hashes(tmp_path):
             found = repeated_in_range([file], low, high)
             assert found.surplus == len(inside) - len(set(inside))
             assert found.hashes.tolist() == sorted(each for each in set(inside) if inside.count(each) > 1)
+
+
+@pytest.mark.parametrize("held", [3, 1 << 22])
+def test_a_range_is_found_in_a_file_that_is_not_sorted(tmp_path, monkeypatch, held):
+    monkeypatch.setattr(part_keys, "HELD_HASHES", held)
+    file = Location.parse(tmp_path / "keys")
+    hashes = np.array([9, 2**63, 9, 3, 9, 2**64 - 1, 2**63, 9], dtype=np.uint64)
+    write_hashes(file, [hashes[:3], hashes[:0], hashes[3:]], is_sorted=False)
+    for low, high, repeated, surplus in ((0, 2**64, [9, 2**63], 4), (0, 10, [9], 3), (10, 2**64, [2**63], 1)):
+        found = repeated_in_range([file], low, high)
+        assert (found.hashes.tolist(), found.surplus) == (repeated, surplus)
+
+
+def test_rising_keys_are_not_sorted_before_somebody_has_to_compare_them(tmp_path):
+    """The common table needs none of it; of one whose parts overlap each file is sorted once."""
+    parts = ids(range(0, 400, 2), range(1, 400, 2), [7])
+    reports = reports_on(parts, tmp_path, rows=30)
+    assert [report.is_sorted for report in reports] == [False, False, False]
+    files = [report.file for report in reports]
+    edges = ranges(reports, 5)
+    before = [repeated_in_range(files, low, high) for low, high in edges]
+    for file in files * 2:
+        sort_hashes(file)
+    for file, part in zip(files, parts, strict=True):
+        hashes = key_hashes([part["id"].combine_chunks()], ["id"])
+        assert np.array_equal(np.fromfile(file.path, dtype="<u8"), np.sort(hashes))
+    after = [repeated_in_range(files, low, high) for low, high in edges]
+    assert [each.hashes.tolist() for each in before] == [each.hashes.tolist() for each in after]
+    assert sum(each.surplus for each in before) == sum(each.surplus for each in after) == 1
+    assert needs_merge(reports)
 
 
 def test_a_file_that_is_gone_or_damaged_is_named(tmp_path):

@@ -12,6 +12,9 @@ from mlops_assets.engines.tasks import Task
 from mlops_assets.errors import PredictionError
 from mlops_assets_tests.waiting import LONGEST_SECONDS, wait_for
 
+RELEASE = "release"
+"""A task that is held goes on when its folder has a file of this name."""
+
 
 @dataclass(frozen=True)
 class Squared:
@@ -71,9 +74,8 @@ class Square(Task[Squared]):
         if not list(Path(self.folder).glob("died-*")):
             self.die()
 
-    def wait_for_the_others(self) -> None:
-        others = [self._file(str(number)) for number in range(self.number)]
-        wait_for(lambda: all(path.exists() for path in others), "the ends of the tasks before")
+    def wait_until_released(self) -> None:
+        wait_for(self._file(RELEASE).exists, "the file that releases the task")
 
 
 FAULTS: dict[str, Callable[[Square], None]] = {
@@ -82,7 +84,7 @@ FAULTS: dict[str, Callable[[Square], None]] = {
     "hangs": Square.hang,
     "dies": Square.die,
     "dies once": Square.die_once,
-    "late": Square.wait_for_the_others,
+    "held": Square.wait_until_released,
 }
 
 

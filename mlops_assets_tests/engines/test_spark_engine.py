@@ -258,7 +258,20 @@ def test_any_other_error_comes_with_its_traceback(engine):
 
 
 # No subclass: with --dist=loadscope it might be given to another process than this module's cluster.
-@pytest.mark.parametrize("guarantee", [name for name in dir(WorkersSuite) if name.startswith("test_")])
+@pytest.mark.parametrize(
+    "guarantee",
+    [
+        "test_every_task_ends_once_with_its_report",
+        "test_every_task_twice_leaves_the_same",
+        "test_ends_come_when_they_are_there",
+        "test_an_error_of_this_package_comes_back_as_itself",
+        "test_a_lost_worker_costs_nothing_but_time",
+        "test_an_error_ends_the_tasks_that_are_under_way",
+        "test_closing_the_ends_stops_the_work",
+        "test_places_on_the_disk_are_reached_and_left_as_they_are",
+        "test_a_place_that_workers_do_not_see_is_named_with_what_to_do",
+    ],
+)
 def test_tasks_have_the_guarantees_of_every_engine(engine, guarantee, tmp_path):
     getattr(WorkersSuite(), guarantee)(engine, tmp_path)
 

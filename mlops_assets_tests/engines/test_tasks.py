@@ -4,6 +4,7 @@ import itertools
 import os
 import subprocess
 import sys
+import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -29,7 +30,7 @@ from mlops_assets_tests.engines.engine_suite import (
     written,
 )
 from mlops_assets_tests.engines.futures_engine import FuturesEngine
-from mlops_assets_tests.engines.squares import Square, squares
+from mlops_assets_tests.engines.squares import RELEASE, Square, squares
 from mlops_assets_tests.engines.sums import Sums, sums_run
 from mlops_assets_tests.waiting import wait_for
 
@@ -136,14 +137,23 @@ def test_one_task_and_little_work_start_no_process(tmp_path, monkeypatch):
         assert {end.report.process for end in engine.run_tasks(squares(tmp_path, range(count)))} == {os.getpid()}
 
 
+def release_after(folder: Path, count: int) -> None:
+    """Let the task go on that is held, when so many others are done."""
+    wait_for(lambda: len(written(folder)) == count, "the ends of the other tasks")
+    (folder / RELEASE).touch()
+
+
 @pytest.mark.slow
 def test_workers_start_beside_a_task_that_takes_long(tmp_path, monkeypatch):
     monkeypatch.setattr(local, "available_cores", lambda: 2)
     monkeypatch.setattr(task_pool, "PATIENCE_SECONDS", 0.01)
     lines: list[str] = []
-    tasks = squares(tmp_path, [3, 0, 1, 2], _3="late")
+    written_by_others = threading.Thread(target=release_after, args=(tmp_path, 3))
+    written_by_others.start()
     # The first is done here, and ends when the workers have done the others.
+    tasks = squares(tmp_path, range(4), _0="held")
     done = {end.number: end.report.process for end in LocalEngine("auto").run_tasks(tasks, lines.append)}
+    written_by_others.join()
     assert done[0] == os.getpid()
     assert os.getpid() not in {done[number] for number in (1, 2, 3)}
     assert lines == ["2 worker processes do the 3 parts that are left"]

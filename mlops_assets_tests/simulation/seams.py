@@ -4,8 +4,8 @@ A process here is a stretch of a history (a run, a tick of a sensor), not one of
 one. What is killed is refused every later touch, so that its own cleaning up has no effect; its locks are dropped, as
 the operating system drops them.
 
-Points are where files are opened, renamed, made, removed (by Python's audit events), flushed and used through Arrow,
-where the registry is asked, and where Dagster stores a run or an event.
+Points are where files are opened, renamed, made, removed (by Python's audit events), flushed, used and made through
+Arrow, where the registry is asked, and where Dagster stores a run or an event.
 """
 
 import errno
@@ -26,6 +26,7 @@ from dagster._core.storage.runs.schema import RunsTable
 from dagster._time import get_current_datetime
 from filelock import FileLock, Timeout
 from mlflow.exceptions import MlflowException
+from pyarrow import fs as arrow_fs
 from sqlalchemy.exc import OperationalError
 
 from mlops_assets.models import working_copy
@@ -227,7 +228,8 @@ class Seams:
 
         def filesystem_of(place: Location) -> Any:
             self.point(f"use {place.name}")
-            return filesystem.__get__(place)
+            found = filesystem.__get__(place)
+            return CountingFileSystem(self) if isinstance(found, arrow_fs.LocalFileSystem) else found
 
         def remove_and_release(lock: Any, path: Path) -> None:
             try:
@@ -280,6 +282,23 @@ class Seams:
         yield BoundedClient, "__getattr__", answer
         yield InMemoryEventLogStorage, "store_event", keep_event
         yield InMemoryRunStorage, "add_run", keep_run
+
+
+class CountingFileSystem(arrow_fs.LocalFileSystem):
+    """There is a moment in which a file has been made and nothing written to it."""
+
+    def __init__(self, seams: Seams) -> None:
+        super().__init__()
+        self.seams = seams
+
+    def open_output_stream(self, path: str, *arguments: Any, **options: Any) -> Any:
+        stream = super().open_output_stream(path, *arguments, **options)
+        try:
+            self.seams.point(f"made {Path(path).name}")
+        except BaseException:
+            stream.close()
+            raise
+        return stream
 
 
 class _PatientLock(FileLock):

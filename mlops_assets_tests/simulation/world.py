@@ -182,6 +182,8 @@ class World:
         # Sensors whose cursor somebody has changed, and those that a fault has hit since they last succeeded.
         self.meddled: set[str] = set()
         self.troubled: set[str] = set()
+        # What each sensor has seen when it last looked and was answered.
+        self.looked: dict[str, object] = {}
         self.running: list[Process] = []
         # Ticks since the code server was started.
         self.server: list[Process] = []
@@ -286,6 +288,9 @@ class World:
                     self.troubled.add(sensor)
                 elif "Backing off" not in said:
                     self.troubled.discard(sensor)
+                    self.looked[sensor] = self.truth(sensor)
+                if self.lying:
+                    self.looked.pop(sensor, None)
                 self.judge.ticked(self, sensor, said)
             except WouldWait:
                 raise

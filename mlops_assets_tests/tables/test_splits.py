@@ -24,6 +24,7 @@ from mlops_assets.tables.reading_plan import FilePart, ReadingPlan
 from mlops_assets.tables.source import TableSource
 from mlops_assets.tables.splits import open_plan
 from mlops_assets_tests.tables.strategies import EVERY, tables
+from mlops_assets_tests.tables.test_law_of_readers import JSON_VALUES
 
 
 @pytest.fixture(autouse=True)
@@ -121,7 +122,7 @@ def files_of_a_table(draw):
 
 
 class TestSplitsAreTheTable:
-    @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(files_of_a_table(), st.booleans(), st.booleans(), st.integers(1, 12), st.sampled_from([1, 200, 1 << 40]))
     def test_parquet(self, tmp_path_factory, parts, files, in_folders, keyed, part_rows, part_bytes):
         folder = tmp_path_factory.mktemp("in")
@@ -176,6 +177,41 @@ class TestSplitsAreTheTable:
         assert [split.rows for split in splits] == [None] * 3
         assert [split.first_row for split in splits] == [0, None, None]
 
+    @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(
+        st.lists(st.lists(st.sampled_from(JSON_VALUES), max_size=4), min_size=2, max_size=5),
+        st.sampled_from(["csv", "jsonl"]),
+        st.booleans(),
+        st.integers(1, 90),
+    )
+    def test_text_of_any_values(self, tmp_path_factory, parts, files, kind, declared, part_bytes):
+        folder = tmp_path_factory.mktemp("in")
+        for number, values in enumerate(files):
+            name = "a" if number % 2 else "b"
+            lines = [f'{{"id": "{number}-{row}", "{name}": {value}}}' for row, value in enumerate(values)]
+            if kind == "csv":
+                lines = [f"{name},id"] + [f"{value.split(',')[0]!r},{number}-{row}" for row, value in enumerate(values)]
+            (folder / f"{number}.{kind}").write_text("".join(f"{line}\n" for line in lines or ["{}"]), encoding="utf-8")
+        parts(1000, part_bytes)
+        how = (
+            {"row_key": ("id",)}
+            if kind == "csv"
+            else {"row_key": ("id",), "types": {"a": "string"} if declared else {}}
+        )
+        try:
+            table = open_table(folder, **how)
+            rows(table)
+        except TableError:
+            return  # a folder without the key, or with objects that nothing holds
+        if table.splits() is not None:
+            assert_splits_are_the_table(table)
+
+    def test_old_timestamps(self, tmp_path):
+        times = pa.array([None, *range(1, 9)], pa.timestamp("ns"))
+        table = numbered(0, 9, t=times)
+        pq.write_table(table, tmp_path / "t.parquet", use_deprecated_int96_timestamps=True, row_group_size=2)
+        assert_splits_are_the_table(open_table(tmp_path))
+
     @pytest.mark.parametrize("declared", [{}, {"a": "double"}], ids=["as_stored", "declared"])
     def test_json_lines_with_values_of_several_kinds(self, tmp_path, parts, declared):
         values = [[1, 2], [2.5, 3], ["7", None], [{"x": 1}, 2], [4, 5]]
@@ -205,7 +241,7 @@ class TestSplitsAreTheTable:
         assert_splits_are_the_table(table)
         assert_splits_are_the_table(open_table(place, types={"p": "string"}))
 
-    @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(st.lists(st.booleans(), max_size=30), st.integers(1, 9), st.integers(1, 12))
     def test_deletion_vectors(self, tmp_path_factory, parts, live, group, part_rows):
         # deltalake writes no vectors by itself: a plan with one, over a file of 25 rows.

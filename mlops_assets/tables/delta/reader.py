@@ -13,8 +13,13 @@ from mlops_assets.storage.location import Location
 from mlops_assets.tables.delta.log import DataFile, DeltaVersion, open_version
 from mlops_assets.tables.parquet_files import ParquetFiles
 from mlops_assets.tables.parquet_writer import TYPES, table_schema
+from mlops_assets.tables.parts.manifest import Manifest, read_manifest, refuse_changed
+from mlops_assets.tables.parts.part import PublishedPart
 from mlops_assets.tables.reading_plan import FilePart, ReadingPlan
 from mlops_assets.tables.splits import open_plan
+
+MANIFEST_PREFIX = "manifest-"
+"""How the name of the first file of a table in parts begins."""
 
 
 def delta_table(
@@ -96,7 +101,47 @@ def table_schema_of(snapshot: DeltaVersion) -> pa.Schema:
         stored = ParquetFiles().schema(snapshot.files[0].location)
         if TYPES in (stored.metadata or {}) and stored.names == snapshot.schema.names:
             return table_schema(stored)
-    return snapshot.schema
+    manifest = manifest_of(snapshot)
+    return snapshot.schema if manifest is None else table_schema(manifest.schema)
+
+
+def manifest_of(snapshot: DeltaVersion) -> Manifest | None:
+    """The list of the parts that the version was published in; None where it is not exactly these any more.
+
+    Raises
+    ------
+    TableError
+        A part is gone, or is not what it was.
+    """
+    names = [file.inside for file in snapshot.files]
+    if not names or not names[0].startswith(MANIFEST_PREFIX) or snapshot.deleted or snapshot.partition_columns:
+        return None
+    _part_of(snapshot.files[0], snapshot).check()
+    manifest = read_manifest(snapshot.files[0].location)
+    if manifest is None or [part.name for part in manifest.parts] != names[1:]:
+        return None
+    if snapshot.place.is_local:
+        # A store would be asked for each file.
+        refuse_changed(published_parts(manifest, snapshot))
+    return manifest
+
+
+def published_parts(manifest: Manifest, snapshot: DeltaVersion) -> tuple[PublishedPart, ...]:
+    """The parts of a version that was published in parts, in order."""
+    return tuple(
+        PublishedPart(file.location, number, part.rows, part.bytes, part.key, part.facts)
+        for number, (file, part) in enumerate(zip(snapshot.files[1:], manifest.parts, strict=True))
+    )
+
+
+def refuse_deleted(snapshot: DeltaVersion) -> None:
+    """Refuse a version whose files hold rows that are deleted."""
+    if snapshot.deleted:
+        raise TableError(
+            "Rows of the table were deleted without writing its files again (deletion vectors)",
+            where=snapshot.uri,
+            fix="Purge them (REORG TABLE ... APPLY (PURGE)), or materialize the asset that writes it",
+        )
 
 
 def dataset_of(snapshot: DeltaVersion, schema: pa.Schema) -> ds.Dataset:
@@ -107,12 +152,7 @@ def dataset_of(snapshot: DeltaVersion, schema: pa.Schema) -> ds.Dataset:
     TableError
         Rows were deleted and are still in their files: a lazy dataset cannot leave them out.
     """
-    if snapshot.deleted:
-        raise TableError(
-            "Rows of the table were deleted without writing its files again (deletion vectors)",
-            where=snapshot.uri,
-            fix="Purge them (REORG TABLE ... APPLY (PURGE)), or materialize the asset that writes it",
-        )
+    refuse_deleted(snapshot)
     if not snapshot.files:
         return ds.dataset(schema.empty_table())
     # Delta's times are microseconds; Spark may have stored them as INT96.

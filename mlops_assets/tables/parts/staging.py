@@ -133,7 +133,7 @@ def sweep_staging(folder: Location) -> tuple[str, ...]:
     Returns the names of what was removed. What a living run uses stays: see `Staging.mark_in_use`.
     """
     path = Path(folder.path)
-    removed = (*_sweep_drafts(folder), *collect_files(path.glob("*.parquet"), path, MAX_AGE, MAX_BYTES))
+    removed = (*_sweep_drafts(folder), *collect_files(path.glob("[!.]*.*"), path, MAX_AGE, MAX_BYTES))
     _remove_if_empty(path)
     return removed
 

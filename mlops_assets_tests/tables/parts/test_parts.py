@@ -1,6 +1,10 @@
 """A table of several parts is one table: to every reader, through every death, from one switch to the next."""
 
+import errno
+import os
 import pickle
+import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pyarrow as pa
@@ -8,10 +12,14 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
+from mlops_assets.errors import TableError
+from mlops_assets.io_managers.tables import ParquetIOManager
 from mlops_assets.storage.location import Location
+from mlops_assets.tables.csv_writer import CsvWriter
 from mlops_assets.tables.parquet_writer import ParquetWriter
 from mlops_assets.tables.parts.part import StagedPart, part_name
 from mlops_assets.tables.parts.staging import Staging
+from mlops_assets.tables.source import TableSource
 
 SCHEMA = pa.schema([("id", pa.int64()), ("text", pa.string()), ("at", pa.timestamp("s"))])
 
@@ -123,3 +131,103 @@ def test_the_folder_is_one_table_in_order_to_pyarrow(place, folder):
     table = pq.read_table(folder)
     assert table.column("id").to_pylist() == list(range(6))
     assert table.schema.metadata[b"k"] == b"v"
+
+
+@pytest.mark.slow
+def test_each_library_reads_the_folder_as_one_table_in_order(place, folder):
+    import duckdb
+    import pandas as pd
+    import polars as pl
+
+    publish(place, {f"key {number}": 3 * number for number in range(12)})
+    expected = list(range(36))
+    assert pd.read_parquet(folder)["id"].tolist() == expected
+    assert pl.read_parquet(folder)["id"].to_list() == expected
+    assert pl.scan_parquet(folder).collect()["id"].to_list() == expected
+    for name in (folder, f"{folder}/*.parquet"):
+        assert [row[0] for row in duckdb.sql(f"SELECT id FROM read_parquet('{name}')").fetchall()] == expected
+
+
+def test_a_table_in_parts_is_an_input_as_one_in_a_file_is(place, folder, tmp_path):
+    publish(place, {"b": 0, "a": 3})
+    table = TableSource(Location.parse(folder), "parquet", row_key=("id",)).open()
+    assert table.reader().read_all()["id"].to_pylist() == list(range(6))
+    copy = tmp_path / "copy"
+    shutil.copytree(folder.parent, copy)
+    copied = Location.parse(copy / "predictions")
+    assert ParquetWriter().read(copied).to_table().equals(rows(0, 6))
+    assert [part.key for part in ParquetWriter().parts(copied)] == ["b", "a"]
+
+
+def test_each_partition_is_replaced_by_itself(tmp_path):
+    manager = ParquetIOManager(path=str(tmp_path))
+    assert manager.published_partitions("predictions", ["x", "y", "z"]) == []
+    for partition, start in (("x", 0), ("y", 10), ("x", 20)):
+        publish(manager.table_place("predictions", partition), {"a": start, "b": start + 3})
+    manager.publish("predictions", rows(40, 2), "z")
+    assert manager.published_partitions("predictions", ["z", "y", "x", "w"]) == ["z", "y", "x"]
+    assert manager.read("predictions", "x").to_table()["id"].to_pylist() == list(range(20, 26))
+    assert manager.read("predictions", "y").to_table()["id"].to_pylist() == list(range(10, 16))
+    inputs = TableSource(Location.parse(tmp_path / "predictions"), "parquet", row_key=("id",)).open()
+    assert inputs.reader().read_all()["id"].to_pylist() == [*range(20, 26), *range(10, 16), 40, 41]
+
+
+@pytest.mark.slow
+def test_readers_beside_publishes_see_one_table_or_an_error(place):
+    tables = [{"a": 0, "b": 3}, {"c": 10, "d": 13}]
+    whole = [list(range(6)), list(range(10, 16))]
+    publish(place, tables[0])
+
+    def publish_often() -> None:
+        for number in range(12):
+            publish(place, tables[number % 2])
+
+    seen = 0
+    with ThreadPoolExecutor(1) as pool:
+        publishing = pool.submit(publish_often)
+        while not publishing.done():
+            try:
+                read = ParquetWriter().read(place).to_table()["id"].to_pylist()
+            except (OSError, TableError):
+                continue
+            assert read in whole
+            seen += 1
+        publishing.result()
+    assert seen
+    assert ParquetWriter().read(place).to_table()["id"].to_pylist() == whole[1]
+    assert len(list(Path(place.path).parent.iterdir())) == 2
+
+
+def test_formats_and_places_without_parts_say_so(tmp_path, memory_root, monkeypatch):
+    csv = Location.parse(tmp_path / "predictions")
+    assert ParquetWriter().can_stage(csv)
+    assert not CsvWriter().can_stage(csv)
+    assert not ParquetWriter().can_stage(memory_root.child("predictions"))
+    with pytest.raises(TableError, match=r"one file by CsvWriter.*can_stage.*Parquet or Delta"):
+        CsvWriter().staging(csv)
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(Path, "symlink_to", refuse)
+    assert not ParquetWriter().can_stage(csv)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_without_second_names_holds_copies(place, monkeypatch):
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "link", refuse)
+    publish(place, {"a": 0, "b": 3})
+    assert ParquetWriter().find_part(ParquetWriter().staging(place), "b") is not None
+    assert ParquetWriter().read(place).to_table().equals(rows(0, 6))
+
+
+def test_parts_are_the_same_bytes_whatever_the_batches(tmp_path):
+    contents = set()
+    for number, size in enumerate((1, 7, 50)):
+        staging = ParquetWriter().staging(Location.parse(tmp_path / str(number)))
+        part = ParquetWriter().write_part(staging, "k", rows(0, 50).to_reader(size), lambda: {"b": "1", "a": "2"})
+        contents.add(Path(staging.file(part).path).read_bytes())
+    assert len(contents) == 1
