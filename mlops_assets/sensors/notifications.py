@@ -57,8 +57,11 @@ def notification_sensors(
     def success(context: dg.RunStatusSensorContext) -> None:
         if concerns(context):
             title = f"{names.name}: {_describe_job(context)} succeeded"
+            message = _describe_success(context, names)
+            # Seen with the tick as well, whatever becomes of the message.
+            context.log.info(f"{title}\n{message}")
             with shared_resource(context, NOTIFIER, defaults) as notifier:
-                deliver(notifier, title, _describe_success(context, names), context.log)
+                deliver(notifier, title, message, context.log)
 
     @dg.run_failure_sensor(
         name=f"{names.slug}_failure_notification",
@@ -72,8 +75,10 @@ def notification_sensors(
     def failure(context: dg.RunFailureSensorContext) -> None:
         if concerns(context):
             title = f"{names.name}: {_describe_job(context)} failed"
+            message = _describe_failure(context)
+            context.log.warning(f"{title}\n{message}")
             with shared_resource(context, NOTIFIER, defaults) as notifier:
-                deliver(notifier, title, _describe_failure(context), context.log)
+                deliver(notifier, title, message, context.log)
 
     return [success, failure]
 

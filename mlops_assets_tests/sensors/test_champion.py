@@ -86,7 +86,7 @@ def test_first_sight_of_another_version_than_the_published_asks_for_a_run(model,
 def test_a_reset_cursor_repeats_nothing_also_after_a_failed_run(model, move, tmp_path):
     m = model()
     (key,) = m.keys(SENSOR)
-    (tmp_path / "inputs.parquet").unlink()
+    (tmp_path / "inputs.parquet").write_bytes(b"half of a file")
     run_of_the_daemon = {"dagster/sensor_name": SENSOR, "dagster/run_key": key}
     assert not m.materialize(tags=run_of_the_daemon).success
     for cursor in (None, "garbled {", '{"version": 1}', "1"):
