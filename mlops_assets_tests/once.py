@@ -28,4 +28,4 @@ def read_migrations_once() -> None:
             directories[place] = read(config)
         return directories[place]
 
-    ScriptDirectory.from_config = staticmethod(read_once)  # type: ignore[method-assign, assignment]
+    ScriptDirectory.from_config = staticmethod(read_once)  # type: ignore[method-assign]
