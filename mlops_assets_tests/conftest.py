@@ -27,6 +27,7 @@ from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.storage.location import Location
 from mlops_assets_tests.object_store import KEY, SECRET, Bucket, make_bucket, s3_server
 from mlops_assets_tests.once import freeze_imports, read_migrations_once
+from mlops_assets_tests.order import put_longest_first
 
 # Hypothesis measures how long examples take: on a busy machine that is a verdict on the machine.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -43,8 +44,10 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as slow what asks for a slow fixture, before `-m` selects."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark as slow what asks for a slow fixture, before `-m` selects; the longest modules first under pytest-xdist."""
+    if hasattr(config, "workerinput"):
+        put_longest_first(items)
     for item in items:
         fixtures = SLOW_FIXTURES.intersection(getattr(item, "fixturenames", ()))
         if fixtures and item.get_closest_marker("fast") is None:

@@ -12,9 +12,14 @@ PLAYED = ("explaining_wrapper", "no_signature", "xgboost_categories")
 
 
 @pytest.fixture(scope="module")
-def sessions(tmp_path_factory):
+def environment(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("environment")
+    return running_environment(folder / "environment", build_wheel(folder / "wheel"))
+
+
+@pytest.fixture(scope="module")
+def sessions(tmp_path_factory, environment):
     folder = tmp_path_factory.mktemp("newcomer")
-    environment = running_environment(folder / "environment", build_wheel(folder / "wheel"))
     return {session.model: session for session in play_all(environment, folder, PLAYED, quick=True)}
 
 
@@ -26,8 +31,7 @@ def test_each_kind_of_model_ends_in_predictions_and_explanations(model, sessions
 
 
 @pytest.mark.slow
-def test_a_yaml_written_by_hand_takes_three_edits_where_the_model_wants_missing_values(tmp_path):
-    environment = running_environment(tmp_path / "environment", build_wheel(tmp_path / "wheel"))
+def test_a_yaml_written_by_hand_takes_three_edits_where_the_model_wants_missing_values(environment, tmp_path):
     (session,) = play_all(environment, tmp_path, ("forest_imputer",), quick=True, by_hand=True)
     assert session.passed, f"{table_of([session])}\n{session.problem}\n{session.messages}"
     assert session.edited == 3  # the model, the table, and `contract: {missing: allow}`
@@ -35,8 +39,7 @@ def test_a_yaml_written_by_hand_takes_three_edits_where_the_model_wants_missing_
 
 
 @pytest.mark.slow
-def test_init_makes_the_project_in_an_empty_folder_and_adds_a_second_model(tmp_path):
-    environment = running_environment(tmp_path / "environment", build_wheel(tmp_path / "wheel"))
+def test_init_makes_the_project_in_an_empty_folder_and_adds_a_second_model(environment, tmp_path):
     models = ("sklearn_cloudpickle", "integer_columns")
     pickled, plain = play_all(environment, tmp_path, models, quick=True, empty_folder=True)
     assert pickled.passed, f"{table_of([pickled])}\n{pickled.problem}\n{pickled.messages}"

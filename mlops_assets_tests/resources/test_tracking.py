@@ -362,9 +362,14 @@ SCRIPT = """
     import location
     assert "dagster_mlflow" not in sys.modules and "mlflow" not in sys.modules
     with dg.DagsterInstance.from_config({home!r}) as instance:
-        done = dg.execute_job(dg.reconstructable(location.get_job), instance=instance)
+        # Steps enough to be processes that begin and end, one behind the other and at the same time.
+        some = [dg.AssetKey(["m", name]) for name in {assets!r}]
+        done = dg.execute_job(dg.reconstructable(location.get_job), instance=instance, asset_selection=some)
         print(done.success, done.run_id)
 """
+
+
+ASSETS = ("champion_model", "model_signature", "input_samples", "rejected_samples", "predictions")
 
 
 @pytest.mark.slow
@@ -375,7 +380,8 @@ def test_one_mlflow_run_under_each_executor_without_a_warning(executor, features
     (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
     text = textwrap.dedent(LOCATION).format(root=str(tmp_path), uri=registry.uri, executor=executor)
     (tmp_path / "location.py").write_text(text + "\ndef get_job():\n    return job\n")
-    script = "if __name__ == '__main__':\n" + textwrap.indent(textwrap.dedent(SCRIPT).format(home=str(home)), "    ")
+    script = textwrap.dedent(SCRIPT).format(home=str(home), assets=ASSETS)
+    script = "if __name__ == '__main__':\n" + textwrap.indent(script, "    ")
     (tmp_path / "run.py").write_text(script)
     environment = os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{Path.cwd()}", "DAGSTER_HOME": str(home)}
     done = subprocess.run(
