@@ -212,7 +212,7 @@ class FileTableIOManager(TableIOManager, ABC):
 
     def parts(self, asset: str, partition: str | None = None) -> tuple[SourcePart, ...]:
         writer, place = self.writer, self.table_place(asset, partition)
-        if type(self).read is not FileTableIOManager.read or not writer.can_stage(place):
+        if type(self).read is not FileTableIOManager.read or not writer.knows_parts:
             return ()
         return SourcePart.all_of(writer, place)
 

@@ -71,6 +71,7 @@ class ParquetWriter(TableWriter):
     """
 
     extension: ClassVar[str] = ".parquet"
+    knows_parts: ClassVar[bool] = True
 
     ROW_GROUP_ROWS: ClassVar[int] = 131_072
     ROW_GROUP_BYTES: ClassVar[int] = 128 << 20

@@ -71,9 +71,9 @@ class SourcePart:
 
     @classmethod
     def all_of(cls, writer: TableWriter, place: Location) -> "tuple[SourcePart, ...]":
-        """The parts of a table, in order; none of a table that is one file."""
+        """The parts of a table, in order; none of a table that is one file, or that was not published here."""
         parts = writer.parts(place)
-        if len(parts) < 2:
+        if len(parts) < 2 or not all(part.key for part in parts):
             return ()
         schema = writer.read(place).schema
         return tuple(cls(writer, part, schema) for part in parts)

@@ -54,6 +54,8 @@ class TableWriter(ABC):
     """
 
     extension: ClassVar[str]
+    knows_parts: ClassVar[bool] = False
+    """Whether a table of this format may be in parts, which `parts` lists."""
 
     def path_of(self, place: Location) -> Location:
         """The table's file: the place with the format's extension."""
