@@ -10,6 +10,11 @@ from mlops_assets.engines.engine import Engine as Engine
 from mlops_assets.engines.engine import Run as Run
 from mlops_assets.engines.local import LocalEngine as LocalEngine
 from mlops_assets.engines.spark.engine import SparkEngine as SparkEngine
+from mlops_assets.engines.tasks import Task as Task
+from mlops_assets.engines.tasks import TaskEnd as TaskEnd
+from mlops_assets.engines.tasks import answer_task as answer_task
+from mlops_assets.engines.tasks import pack_task as pack_task
+from mlops_assets.engines.tasks import read_answer as read_answer
 from mlops_assets.errors import AliasNotFoundError as AliasNotFoundError
 from mlops_assets.errors import ArtifactsMissingError as ArtifactsMissingError
 from mlops_assets.errors import CheckFailedError as CheckFailedError

@@ -8,13 +8,12 @@ from pydantic import BaseModel
 
 from mlops_assets.code_location.only_model import is_wanted
 from mlops_assets.code_location.same_names import reserve_names
-from mlops_assets.code_location.shared_sensors import with_shared_sensors
+from mlops_assets.code_location.shared_sensors import shared_sensors, with_own_sensors, with_shared_sensors
 from mlops_assets.engines.kinds import ENGINES
 from mlops_assets.model_definitions import model_definitions
 from mlops_assets.resources.loaders import LOADERS
 from mlops_assets.resources.signers import SIGNERS
 from mlops_assets.scaffold.scaffolder import ModelScaffolder
-from mlops_assets.sensors.dead_runs import dead_runs_sensor
 from mlops_assets.settings.described import strategy_schema
 from mlops_assets.settings.model import ModelSettings
 from mlops_assets.state import project_root
@@ -53,7 +52,8 @@ class MlflowModelComponent(dg.Component, ModelSettings):
         return schema
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
-        """The definitions of this model; relative paths start at the project's folder.
+        """`definitions` of this model; relative paths start at the project's folder, and the sensor that looks after
+        dead runs is shared by the code location.
 
         Raises
         ------
@@ -64,8 +64,8 @@ class MlflowModelComponent(dg.Component, ModelSettings):
         if not is_wanted(self):
             return dg.Definitions()
         root = Path(context.project_root)
-        with reserve_names(self, root, context):
-            return with_shared_sensors(model_definitions(self, root), context)
+        with reserve_names(self, root, context), shared_sensors():
+            return with_shared_sensors(self.definitions(root), context)
 
     def definitions(self, root: Path | None = None) -> dg.Definitions:
         """The same without a component context, to be merged into your own `dg.Definitions`.
@@ -84,8 +84,7 @@ class MlflowModelComponent(dg.Component, ModelSettings):
             A strategy's KIND cannot be found.
         """
         is_wanted(self)
-        own = dg.Definitions(sensors=[dead_runs_sensor(self.names)])
-        return dg.Definitions.merge(model_definitions(self, root or project_root()), own)
+        return with_own_sensors(model_definitions(self, root or project_root()), self.names)
 
 
 def build_model_definitions(model: str, root: Path | None = None, **settings: Any) -> dg.Definitions:

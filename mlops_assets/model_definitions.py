@@ -97,10 +97,12 @@ def model_definitions(
         INFERENCE + EXPLANATIONS + joined,
         f"Scores the inputs with the champion of {names.model} and explains every row: all tables and the report.",
     )
-    checks = all_checks(names, settings.contract, settings.explain, root)
+    engine_and_store = EngineAndStore(settings.engine, settings.resume, root)
+    checks = all_checks(names, settings.contract, settings.explain, engine_and_store.engine, root)
+    assets = _assets(settings, signer, engine_and_store, root)
     cleaning = _retention(settings)
     return dg.Definitions(
-        assets=[*bind_resources(_assets(settings, signer, root), resources, defaults), *_external_assets(settings)],
+        assets=[*bind_resources(assets, resources, defaults), *_external_assets(settings)],
         asset_checks=bind_resources(checks, resources, defaults),
         jobs=[inference, explanations, *_jobs_beside_the_graph(settings, resources, defaults), *(cleaning.jobs or ())],
         schedules=cleaning.schedules,
@@ -108,19 +110,22 @@ def model_definitions(
     )
 
 
-def _assets(settings: ModelSettings, signer: Signer, root: Path) -> list[dg.AssetsDefinition]:
+def _assets(
+    settings: ModelSettings, signer: Signer, engine_and_store: EngineAndStore, root: Path
+) -> list[dg.AssetsDefinition]:
     names, inputs, outputs, partitions = settings.names, settings.inputs, settings.outputs, settings.partitions_def
-    engine_and_store = EngineAndStore(settings.engine, settings.resume, root)
     show_values = settings.contract.show_values
     assets = [
         champion_model_asset(names, settings.alias_or_version, settings.trust, tracked=settings.tracking.enabled),
         model_signature_asset(names, inputs, partitions, reads_inputs=signer.reads_inputs),
-        sample_assets(names, inputs, settings.contract, outputs, partitions, root),
+        sample_assets(names, inputs, settings.contract, outputs, engine_and_store, partitions, root),
         predictions_asset(names, settings.predict, outputs, engine_and_store, partitions, show_values=show_values),
         sample_explanations_assets(
             names, settings.explain, outputs, engine_and_store, partitions, show_values=show_values
         ),
-        model_explanations_assets(names, outputs, partitions, tracked=settings.tracking.enabled),
+        model_explanations_assets(
+            names, outputs, engine_and_store.engine, partitions, tracked=settings.tracking.enabled
+        ),
     ]
     if outputs.joined:
         assets.append(predictions_explained_asset(names, outputs, partitions))
@@ -164,7 +169,8 @@ def _retention(settings: ModelSettings) -> dg.Definitions:
     """What deletes old runs, where the settings ask for it."""
     if settings.retention is None:
         return dg.Definitions()
-    job = retention_job(settings.names, settings.retention, settings.sensors.dead_runs.silent_seconds)
+    silent_seconds, tracked = settings.sensors.dead_runs.silent_seconds, settings.tracking.enabled
+    job = retention_job(settings.names, settings.retention, silent_seconds, tracked=tracked)
     return dg.Definitions(jobs=[job], schedules=[retention_schedule(job, settings.retention)])
 
 

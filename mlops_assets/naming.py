@@ -152,6 +152,11 @@ class ModelNames:
         return f"{self.slug}_champion_sensor"
 
     @property
+    def tracking_sensor(self) -> str:
+        """Records finished runs in MLflow."""
+        return f"{self.slug}_tracking_sensor"
+
+    @property
     def inputs_sensor(self) -> str:
         """Launches a run when input files change."""
         return f"{self.slug}_inputs_sensor"

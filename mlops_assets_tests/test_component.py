@@ -4,10 +4,11 @@ import dagster as dg
 import mlflow.pyfunc
 import pandas as pd
 import pytest
+from dagster.components.testing import create_defs_folder_sandbox
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 
-from mlops_assets.component import build_model_definitions
+from mlops_assets.component import MlflowModelComponent, build_model_definitions
 from mlops_assets.resources.defaults import default_resources
 
 
@@ -33,6 +34,30 @@ def test_two_models_in_one_code_location(tmp_path):
     keys = {key.to_user_string() for key in both.resolve_asset_graph().get_all_asset_keys()}
     assert {"one/predictions", "two/predictions"} <= keys
     assert len(keys) == 20
+
+
+class WithAMarker(MlflowModelComponent):
+    """A user's own component: what `definitions` adds is there whichever way it is loaded."""
+
+    def definitions(self, root=None) -> dg.Definitions:
+        return dg.Definitions.merge(super().definitions(root), dg.Definitions(assets=[dg.AssetSpec("marker")]))
+
+
+@pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
+def test_a_subclass_that_adds_to_its_definitions_does_so_in_yaml_too(tmp_path):
+    """Beside it another model, with which it shares the sensor that looks after dead runs."""
+    with create_defs_folder_sandbox() as sandbox:
+        for kind, model in ((f"{__name__}.WithAMarker", "one"), ("mlops_assets.MlflowModelComponent", "two")):
+            folder = sandbox.defs_folder_path / model
+            folder.mkdir(parents=True)
+            inputs = "{path: in.parquet}"
+            text = f"type: {kind}\nattributes: {{model: {model}, inputs: {inputs}}}\n"
+            (folder / "defs.yaml").write_text(text)
+        with sandbox.build_all_defs() as loaded:
+            assert dg.AssetKey("marker") in loaded.resolve_asset_graph().get_all_asset_keys()
+            assert [each.name for each in loaded.sensors if "dead" in each.name] == ["mlops_assets_dead_runs"]
+    python = WithAMarker.model_validate({"model": "one", "inputs": {"path": "in.parquet"}}).definitions(tmp_path)
+    assert [each.name for each in python.sensors if "dead" in each.name] == ["one_dead_runs"]
 
 
 def test_a_model_name_that_is_no_identifier(tmp_path):

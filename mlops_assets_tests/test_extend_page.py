@@ -1,6 +1,8 @@
 """The examples of docs/extend.md, as one module, in the real graph."""
 
 import importlib
+import multiprocessing
+import os
 import re
 import sys
 from pathlib import Path
@@ -13,6 +15,7 @@ import yaml
 from sklearn.linear_model import LinearRegression
 
 import mlops_assets
+from mlops_assets_tests.engines.squares import squares
 
 PAGE = (Path(__file__).parent.parent / "docs" / "extend.md").read_text("utf-8")
 SNIPPETS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
@@ -39,6 +42,8 @@ def test_a_model_uses_them_all(strategies, registry, run, tmp_path):
     registry.add_sklearn(model, frame, signature=None)
     settings = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)[0])
     settings["outputs"]["path"] = "tables"
+    # Each of its processes pays the imports again for every asset: it has a test of its own.
+    assert settings.pop("engine") == {"KIND": "my_strategies.PoolEngine", "processes": 2}
     frame.to_parquet(tmp_path / "inputs.parquet")
     done = run({"path": "inputs.parquet", "columns": list("abc")}, **settings)
     assert done.success
@@ -62,16 +67,28 @@ def test_a_model_uses_them_all(strategies, registry, run, tmp_path):
     assert [record.data["required"] for record in columns if record.data["part"] == "input"] == [False] * 3
 
 
+@pytest.mark.slow
+def test_the_engine_runs_tasks_reports_them_and_stops(strategies, tmp_path):
+    engine, before = strategies.PoolEngine(), set(multiprocessing.active_children())
+    ends = list(engine.run_tasks(squares(tmp_path, range(6))))
+    assert sorted((end.number, end.report.square) for end in ends) == [(number, number**2) for number in range(6)]
+    assert os.getpid() not in {end.report.process for end in ends}
+    for fault, error in (("own", mlops_assets.PredictionError), ("dies", mlops_assets.WorkerError)):
+        with pytest.raises(error):
+            list(engine.run_tasks(squares(tmp_path, range(6), _2=fault)))
+    assert set(multiprocessing.active_children()) <= before
+
+
 def test_the_notifier_writes(strategies, tmp_path):
     strategies.FileNotifier().notify("churn", "done")
     assert (tmp_path / "messages.txt").read_text("utf-8") == "churn: done\n"
 
 
 def test_a_setting_that_is_not_allowed_is_refused(strategies, run):
-    with pytest.raises(mlops_assets.ConfigurationError, match="pause_seconds is -1"):
+    with pytest.raises(mlops_assets.ConfigurationError, match="processes is 0"):
         run(
             {"path": "x.parquet"},
-            engine={"KIND": "my_strategies.PacedEngine", "pause_seconds": -1},
+            engine={"KIND": "my_strategies.PoolEngine", "processes": 0},
         )
 
 

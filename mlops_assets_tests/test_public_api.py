@@ -90,7 +90,8 @@ def test_an_unknown_name_is_an_attribute_error():
 def test_a_strategy_is_called_by_its_kind(name):
     strategy = getattr(mlops_assets, name)
     assert name == strategy.KIND
-    if not inspect.isabstract(strategy):
+    # Either of Engine's two methods may be replaced: none is abstract, and nobody chooses the base class.
+    if not inspect.isabstract(strategy) and strategy is not mlops_assets.Engine:
         (literal,) = get_args(strategy.__annotations__["KIND"])
         assert get_args(literal) == (name,)
 

@@ -16,6 +16,7 @@ from dagster._core.loader import LoadingContextForTest
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
+from mlops_assets.arrow.key_agreement import KeyAgreement
 from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.checks import explanations, predictions, samples
 from mlops_assets.component import build_model_definitions
@@ -23,7 +24,6 @@ from mlops_assets.errors import ConfigurationError
 from mlops_assets.explain.report.top_features_svg import top_features_svg
 from mlops_assets.metadata import SHOWN_WITHOUT_CLICK, TOP_FEATURES_PICTURE, most_bytes_without_click, picture_metadata
 from mlops_assets.resources.tracking import TrackedRun
-from mlops_assets.scoring.key_agreement import KeyAgreement
 
 ROWS = pd.DataFrame({"a": np.arange(30.0), "b": np.arange(30.0) % 4})
 TARGET = (ROWS["a"] > 12).astype(int)

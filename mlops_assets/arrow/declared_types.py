@@ -1,7 +1,8 @@
 """Input tables whose columns the user declares types for (`inputs.types`)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -77,7 +78,9 @@ def _converted(table: InputTable, converters: Mapping[str, Converter]) -> InputT
         position = 0
         for batch in table.batches():
             columns = [
-                _all_values(converters[name], column, name, position, table.uri) if name in converters else column
+                _all_values(converters[name], column, name, partial(table.place_of, position))
+                if name in converters
+                else column
                 for name, column in zip(batch.schema.names, batch.columns, strict=True)
             ]
             position += batch.num_rows
@@ -86,12 +89,13 @@ def _converted(table: InputTable, converters: Mapping[str, Converter]) -> InputT
     return replace(table, schema=schema, _open=batches, _lazy=None)
 
 
-def _all_values(converter: Converter, values: pa.Array, name: str, position: int, uri: str) -> pa.Array:
+def _all_values(converter: Converter, values: pa.Array, name: str, place: Callable[[], tuple[int, str]]) -> pa.Array:
     cast, failures = converter.convert(values)
     for row in np.flatnonzero(any_failure(failures, len(values))) if failures else ():
+        first, where = place()
         raise TableError(
-            f"Column {name!r} holds a value that is not {converter.type}, at row {position + row} (counting from 0)",
-            where=uri,
+            f"Column {name!r} holds a value that is not {converter.type}, at row {first + row} (counting from 0)",
+            where=where,
             fix="Correct the value, or take the column out of inputs.types",
         )
     return cast

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +18,29 @@ from mlops_assets.signatures.contract.delimiters import delimiter_advice
 
 ROW_NUMBER = "row_number"
 """The generated row key: the row's position, from 0."""
+
+
+class InputSplit(Protocol):
+    """Consecutive rows of a table, as a small value that another process opens; see `tables.splits.Split`."""
+
+    @property
+    def number(self) -> int:
+        """Its place among the table's splits, from 0."""
+
+    @property
+    def identity(self) -> str:
+        """What changes when its rows do."""
+
+    @property
+    def rows(self) -> int | None:
+        """How many; None where only reading shows it."""
+
+    @property
+    def first_row(self) -> int | None:
+        """The position of its first row in the table; None where only reading shows it."""
+
+    def open(self) -> "InputTable":
+        """Its rows, as a table like the one they are of."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +76,8 @@ class InputTable:
     raw: "InputTable | None" = field(default=None, repr=False)
     types: Mapping[str, pa.DataType] = field(default_factory=dict, hash=False)
     listing: str | None = None
+    _place: Callable[[int], tuple[int, str]] | None = field(default=None, repr=False)
+    _splits: Callable[[], tuple[InputSplit, ...] | None] | None = field(default=None, repr=False)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The rows in order, in batches of 1 to 65,536; every call starts anew, save for a stream that cannot.
@@ -74,6 +100,29 @@ class InputTable:
         """
         return self._parts() if self._parts else ()
 
+    def splits(self) -> tuple[InputSplit, ...] | None:
+        """The table in pieces of the size of a part, whose rows one after the other are its rows.
+
+        None where it is one piece, or cannot be cut: a stream, a query, rows up to a limit, row numbers to be generated
+        although only reading shows how many rows a file has. No rows are read.
+
+        Raises
+        ------
+        TableError
+            A file of the table is gone or unreadable.
+        """
+        return self._splits() if self._splits else None
+
+    def place_of(self, position: int) -> tuple[int, str]:
+        """How an error names a row that `batches` has just handed on: its number, and the table or file it counts in.
+
+        Parameters
+        ----------
+        position
+            Among the rows of `batches`, from 0.
+        """
+        return self._place(position) if self._place else (position, self.uri)
+
     def dataset(self) -> ds.Dataset | None:
         """The same rows and columns as a lazy dataset, where the files themselves hold exactly these; else None.
 
@@ -95,6 +144,8 @@ def key_rows(
     parts: Callable[[], tuple[int, ...]] | None = None,
     count: Callable[[], int | None] | None = None,
     share: Callable[[], float | None] | None = None,
+    first_row: int = 0,
+    place: Callable[[int], tuple[int, str]] | None = None,
 ) -> InputTable:
     """An `InputTable` over rows that a callback reads.
 
@@ -114,6 +165,10 @@ def key_rows(
         The number of rows by the table's own bookkeeping; None where that does not say.
     share
         The part of the table that `batches` has read the last time, from 0 to 1.
+    first_row
+        What generated row numbers begin with.
+    place
+        See `InputTable.place_of`.
 
     Raises
     ------
@@ -164,15 +219,17 @@ def key_rows(
                 taken = batch if limit is None else batch.slice(0, limit - position)
                 arrays = plain_batch(taken.select(stored), plain).columns
                 if generated:
-                    arrays = [pa.array(np.arange(position, position + taken.num_rows, dtype=np.int64)), *arrays]
+                    start = first_row + position
+                    arrays = [pa.array(np.arange(start, start + taken.num_rows, dtype=np.int64)), *arrays]
                 keyed_batch = pa.RecordBatch.from_arrays(arrays, schema=result)
-                _refuse_null_keys(keyed_batch, key, position, uri)
+                _refuse_null_keys(keyed_batch, key, *(place(position) if place else (position, uri)))
                 position += taken.num_rows
                 yield keyed_batch
                 stage.advance(taken.num_rows)
 
     as_stored = not generated and limit is None and stored == selected and plain.types == _types_of(schema, stored)
-    return InputTable(result, key, text_columns & set(selected), uri, opened, lazy if as_stored else None, parts)
+    dataset = lazy if as_stored else None
+    return InputTable(result, key, text_columns & set(selected), uri, opened, dataset, parts, _place=place)
 
 
 def _types_of(schema: pa.Schema, names: Sequence[str]) -> list[pa.DataType]:
@@ -206,6 +263,15 @@ def _pandas_index(schema: pa.Schema, uri: str, *, needed: bool) -> dict[str, str
         column = ("index" if len(stored) == 1 else f"level_{level}") if unnamed else name
         shown[name] = name if unnamed and column in names else column
     return shown
+
+
+def keep_index_names(schema: pa.Schema) -> pa.Schema:
+    """`schema` with no metadata of its own but the names by which `key_rows` finds a pandas index.
+
+    The rest may be long, and says how many rows the file has that it comes from.
+    """
+    index = list(_pandas_index(schema, "", needed=False))
+    return schema.with_metadata({b"pandas": json.dumps({"index_columns": index}).encode()} if index else None)
 
 
 def _refuse_duplicates(schema: pa.Schema, uri: str) -> None:

@@ -12,6 +12,7 @@ from mlops_assets.errors import TableError
 
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 _NULL = np.uint64(0xD6E8FEB86659FD93)
+_EVERY_BIT = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
 def key_hashes(columns: Sequence[pa.Array], names: Sequence[str], where: str | None = None) -> np.ndarray:
@@ -45,10 +46,17 @@ def _nulls(array: pa.Array) -> np.ndarray:
 
 
 def _mix(values: np.ndarray) -> np.ndarray:
-    """The finaliser of splitmix64 (Steele, Lea, Flood 2014): every input bit reaches every output bit; a bijection."""
-    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.asarray(values ^ (values >> np.uint64(31)))
+    """The finaliser of splitmix64 (Steele, Lea, Flood 2014): every input bit reaches every output bit; a bijection.
+
+    Overwrites `values`.
+    """
+    shifted = values >> np.uint64(30)
+    values ^= shifted
+    values *= np.uint64(0xBF58476D1CE4E5B9)
+    values ^= np.right_shift(values, np.uint64(27), out=shifted)
+    values *= np.uint64(0x94D049BB133111EB)
+    values ^= np.right_shift(values, np.uint64(31), out=shifted)
+    return values
 
 
 def _column_hashes(array: pa.Array, name: str, where: str | None) -> np.ndarray:
@@ -102,11 +110,21 @@ def _bytes_hashes(array: pa.Array, *, large: bool) -> np.ndarray:
         raw[:-8] = np.frombuffer(data, dtype=np.uint8)[offsets[0] : offsets[-1]]
     words = np.ndarray(shape=(len(raw) - 7,), dtype="<u8", buffer=raw.data, strides=(1,))
     hashed = _mix(lengths.astype(np.uint64) + _ODD)
-    going_on = np.flatnonzero(lengths > 0)
-    position = 0
+    position, longest = 0, int(lengths.max(initial=0))
+    # What all values have, without choosing among them; keys of one length, which are many, without looking them up.
+    everywhere = int(lengths.min(initial=longest))
+    stride = everywhere if everywhere == longest and not array.null_count else 0
+    while position + 8 <= everywhere:
+        word = words[position::stride][: len(lengths)] if stride else words[starts + position]
+        hashed = _mix(hashed * _ODD + word)
+        position += 8
+    if stride and position < longest:
+        mask = _EVERY_BIT >> np.uint64(64 - (longest - position) * 8)
+        return _mix(hashed * _ODD + (words[position::stride][: len(lengths)] & mask))
+    going_on = np.flatnonzero(lengths > position)
     while len(going_on):
         left = np.minimum(lengths[going_on] - position, 8).astype(np.uint64)
-        mask = np.uint64(0xFFFFFFFFFFFFFFFF) >> (np.uint64(64) - left * np.uint64(8))
+        mask = _EVERY_BIT >> (np.uint64(64) - left * np.uint64(8))
         word = words[starts[going_on] + position] & mask
         hashed[going_on] = _mix(hashed[going_on] * _ODD + word)
         position += 8
@@ -122,7 +140,7 @@ def strictly_increasing(columns: Sequence[pa.Array], before: Sequence[pa.Array] 
     if before is not None:
         columns = [pa.concat_arrays([last, column]) for last, column in zip(before, columns, strict=True)]
     if len(columns[0]) < 2:
-        return all(column.null_count == 0 for column in columns)
+        return all(column.null_count == 0 and _is_ordered(column.type) for column in columns)
     verdict: pa.Array | None = None
     for column in reversed(columns):
         if column.null_count or not _is_ordered(column.type):

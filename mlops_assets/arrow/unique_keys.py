@@ -1,6 +1,7 @@
 """Does the row key identify a row? Found out in bounded memory, exactly."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,24 @@ KeyBatches = Callable[[], Iterator[pa.RecordBatch]]
 SHOWN = 5
 _BUCKETS = 256
 _HELD_HASHES = 1 << 22
-_VERIFIED_HASHES = 100_000
+MOST_VERIFIED = 100_000
+"""Of so many hashes that occur more than once the real keys are looked at."""
+
+
+@dataclass(frozen=True)
+class KeyCounts:
+    """How often keys occur whose hashes are suspicious.
+
+    Attributes
+    ----------
+    counts
+        Key -> rows, by first appearance; every NaN is the text ``NaN``.
+    rows
+        All rows that have a suspicious hash.
+    """
+
+    counts: dict[tuple[object, ...], int]
+    rows: int
 
 
 class KeyCheck:
@@ -95,13 +113,9 @@ class KeyCheck:
         suspicious, surplus = self._repeated()
         if not len(suspicious):
             return
-        verified = suspicious[:_VERIFIED_HASHES]
-        counts, rows = self._counted(verified, key_batches())
-        duplicates = {key: count for key, count in counts.items() if count > 1}
-        # Hashes that only collided counted as repeated; what was not verified repeats, but for about n² / 2⁶⁵ of it.
-        surplus -= (rows - len(verified)) - sum(count - 1 for count in duplicates.values())
-        if duplicates:
-            self._refuse(duplicates, surplus)
+        verified = suspicious[:MOST_VERIFIED]
+        counted = count_keys(key_batches(), self._row_key, verified, self._where)
+        refuse_repeated(self._row_key, [counted], surplus, len(verified), self._where)
 
     def _keep(self, hashes: np.ndarray) -> None:
         self._held.append(hashes)
@@ -151,45 +165,76 @@ class KeyCheck:
         for hashes in self._sorted_hashes():
             again = hashes[1:][hashes[1:] == hashes[:-1]]
             surplus += len(again)
-            if len(again) and repeated_rows <= _VERIFIED_HASHES:
+            if len(again) and repeated_rows <= MOST_VERIFIED:
                 repeated.append(np.unique(again))
                 repeated_rows += len(repeated[-1])
         return (np.concatenate(repeated) if repeated else np.empty(0, dtype=np.uint64)), surplus
 
-    def _counted(
-        self, suspicious: np.ndarray, batches: Iterator[pa.RecordBatch]
-    ) -> tuple[dict[tuple[object, ...], int], int]:
-        """How often each real key with a suspicious hash occurs, by first appearance, and how many rows these are."""
-        counts: dict[tuple[object, ...], int] = {}
-        rows = 0
-        for batch in batches:
-            columns = [canonical(batch.column(name)) for name in self._row_key]
-            hashes = key_hashes(columns, self._row_key, self._where)
-            at = np.minimum(np.searchsorted(suspicious, hashes), len(suspicious) - 1)
-            chosen = pa.array(np.flatnonzero(suspicious[at] == hashes))
-            rows += len(chosen)
-            table = pa.table([column.take(chosen) for column in columns], names=[str(i) for i in range(len(columns))])
-            grouped = table.group_by(table.column_names, use_threads=False).aggregate([([], "count_all")])
-            count_column = grouped.column("count_all").to_pylist()
-            keys = zip(*(python_values(grouped.column(name)) for name in table.column_names), strict=True)
-            for key, count in zip(keys, count_column, strict=True):
-                comparable = tuple("NaN" if part != part else part for part in key)
-                counts[comparable] = counts.get(comparable, 0) + count
-        return counts, rows
 
-    def _refuse(self, duplicates: dict[tuple[object, ...], int], surplus: int) -> None:
-        def text(key: tuple[object, ...]) -> str:
-            named = (f"{name}={part!r}" for name, part in zip(self._row_key, key, strict=True))
-            return ", ".join(named)
+def count_keys(
+    batches: Iterable[pa.RecordBatch], row_key: Sequence[str], suspicious: np.ndarray, where: str | None = None
+) -> KeyCounts:
+    """How often each real key occurs whose hash is among the `suspicious` ones (sorted), in order of appearance."""
+    counts: dict[tuple[object, ...], int] = {}
+    rows = 0
+    for batch in batches:
+        columns = [canonical(batch.column(name)) for name in row_key]
+        hashes = key_hashes(columns, row_key, where)
+        at = np.minimum(np.searchsorted(suspicious, hashes), len(suspicious) - 1)
+        chosen = pa.array(np.flatnonzero(suspicious[at] == hashes))
+        rows += len(chosen)
+        table = pa.table([column.take(chosen) for column in columns], names=[str(i) for i in range(len(columns))])
+        grouped = table.group_by(table.column_names, use_threads=False).aggregate([([], "count_all")])
+        count_column = grouped.column("count_all").to_pylist()
+        keys = zip(*(python_values(grouped.column(name)) for name in table.column_names), strict=True)
+        for key, count in zip(keys, count_column, strict=True):
+            comparable = tuple("NaN" if part != part else part for part in key)
+            counts[comparable] = counts.get(comparable, 0) + count
+    return KeyCounts(counts, rows)
 
-        shown = "; ".join(f"{text(key)} ({count} times)" for key, count in list(duplicates.items())[:SHOWN])
-        more = "; and more" if len(duplicates) > SHOWN else ""
-        raise TableError(
-            f"The row key {', '.join(map(repr, self._row_key))} does not identify a row, {surplus} rows repeat the key "
-            f"of an earlier one: {shown}{more}",
-            where=self._where,
-            fix="Remove the duplicates, or add the columns to row_key that distinguish these rows",
-        )
+
+def refuse_repeated(
+    row_key: Sequence[str], counted: Iterable[KeyCounts], surplus: int, verified: int, where: str | None = None
+) -> None:
+    """Refuse a table in which keys, and not only their hashes, occur more than once.
+
+    Parameters
+    ----------
+    counted
+        What `count_keys` found, in the order of the rows.
+    surplus
+        By how many there are more rows than different hashes.
+    verified
+        How many hashes were suspicious to `count_keys`.
+
+    Raises
+    ------
+    TableError
+        Keys occur more than once: up to five with their counts, and how many rows are concerned.
+    """
+    counts: dict[tuple[object, ...], int] = {}
+    rows = 0
+    for each in counted:
+        rows += each.rows
+        for key, count in each.counts.items():
+            counts[key] = counts.get(key, 0) + count
+    duplicates = {key: count for key, count in counts.items() if count > 1}
+    if not duplicates:
+        return
+    # Hashes that only collided counted as repeated; what was not verified repeats, but for about n² / 2⁶⁵ of it.
+    surplus -= (rows - verified) - sum(count - 1 for count in duplicates.values())
+
+    def text(key: tuple[object, ...]) -> str:
+        return ", ".join(f"{name}={part!r}" for name, part in zip(row_key, key, strict=True))
+
+    shown = "; ".join(f"{text(key)} ({count} times)" for key, count in list(duplicates.items())[:SHOWN])
+    more = "; and more" if len(duplicates) > SHOWN else ""
+    raise TableError(
+        f"The row key {', '.join(map(repr, row_key))} does not identify a row, {surplus} rows repeat the key "
+        f"of an earlier one: {shown}{more}",
+        where=where,
+        fix="Remove the duplicates, or add the columns to row_key that distinguish these rows",
+    )
 
 
 def check_unique(key_batches: KeyBatches, scratch: Path, *, where: str | None = None) -> None:

@@ -59,6 +59,25 @@ def rows_of(
                         stage.advance(batch.num_rows)
 
 
+def rows_between(dataset: ds.Dataset, start: int, stop: int) -> Iterator[pa.RecordBatch]:
+    """The rows of these positions (from 0, `stop` left out), in order; row groups without any of them are not read."""
+    position = 0
+    for fragment in dataset.get_fragments():
+        pieces = fragment.split_by_row_group() if isinstance(fragment, ds.ParquetFileFragment) else [fragment]
+        for piece in pieces:
+            if position >= stop:
+                return
+            rows = piece.count_rows()
+            if position + rows > start:
+                at = position
+                for batch in piece.scanner(schema=dataset.schema, batch_size=BATCH_ROWS).to_batches():
+                    first, last = max(start - at, 0), min(stop - at, batch.num_rows)
+                    if first < last:
+                        yield batch.slice(first, last - first)
+                    at += batch.num_rows
+            position += rows
+
+
 def first_of(dataset: ds.Dataset, count: int) -> pa.Table:
     """The first `count` rows; unlike `Dataset.head` it reads no more rows than these."""
     batches = rows_of(dataset, batch_rows=max(1, min(count, BATCH_ROWS)))

@@ -1,6 +1,6 @@
 """Which features matter, and the report that shows it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -11,13 +11,17 @@ import pyarrow.dataset as ds
 from mlops_assets.arrow.content_hash import hash_of
 from mlops_assets.arrow.provenance import Provenance, with_provenance
 from mlops_assets.assets.explanation_pictures import summary_picture, top_features_picture
+from mlops_assets.engines.engine import Engine
 from mlops_assets.explain.columns import shap_column
 from mlops_assets.explain.ledger.partitioned import join_partitions
 from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.explain.ledger.stored import StoredLedger
+from mlops_assets.explain.report.contents import OUTPUTS_SHOWN
+from mlops_assets.explain.report.ledger_facts import LedgerFacts, facts_of, summarize_ledger
 from mlops_assets.explain.spaces import SPACES
 from mlops_assets.io_managers.documents import report_version
 from mlops_assets.io_managers.progress import report_progress
+from mlops_assets.io_managers.rows import parts_of
 from mlops_assets.metadata import (
     ALLOW_MISSING,
     SPACE,
@@ -75,6 +79,7 @@ the rows that the contract rejected. Open `report` in the metadata where it is a
 def model_explanations_assets(
     names: ModelNames,
     outputs: OutputsSettings,
+    engine: Callable[[], Engine],
     partitions: "dg.PartitionsDefinition[str] | None",
     *,
     tracked: bool,
@@ -87,7 +92,7 @@ def model_explanations_assets(
     common: dict[str, Any] = {
         "name": names.op(MODEL_EXPLANATIONS),
         "can_subset": True,
-        "required_resource_keys": {names.run_lock, *((REGISTRY, names.tracking) if tracked else ())},
+        "required_resource_keys": {names.run_lock, names.tables, *((REGISTRY, names.tracking) if tracked else ())},
         "pool": names.pool,
         "outs": {
             MODEL_EXPLANATIONS: dg.AssetOut(
@@ -136,7 +141,12 @@ def model_explanations_assets(
         ) -> Iterator[dg.MaterializeResult[Any]]:
             ledger = StoredLedger.of(sample_explanations)
             links = _links(context, names, tracked=tracked)
-            yield from _summarize(context, names, ledger, input_samples, rejected_samples, links)
+            parts, origin = parts_of(context, names, SAMPLE_EXPLANATIONS), LedgerProvenance.of(ledger.provenance)
+            if parts and origin.every_row:
+                facts = summarize_ledger(engine(), parts, len(origin.outputs), OUTPUTS_SHOWN, context.log.info)
+            else:
+                facts = facts_of(ledger, OUTPUTS_SHOWN)
+            yield from _summarize(context, names, ledger, facts, input_samples, rejected_samples, links)
 
         return model_explanations
 
@@ -160,7 +170,8 @@ def model_explanations_assets(
             "partitions_of_other_versions": list_names(left_out, none="(none)"),
         }
         links = _links(context, names, tracked=tracked)
-        yield from _summarize(context, names, whole, None, None, links, partitions_shown)
+        facts = facts_of(whole, OUTPUTS_SHOWN)
+        yield from _summarize(context, names, whole, facts, None, None, links, partitions_shown)
 
     return model_explanations_of_partitions
 
@@ -179,12 +190,12 @@ def _summarize(
     context: dg.AssetExecutionContext,
     names: ModelNames,
     ledger: StoredLedger,
+    facts: LedgerFacts,
     inputs: ds.Dataset | None,
     rejected: ds.Dataset | None,
     links: dict[str, Any],
     partitions_shown: dict[str, Any] | None = None,
 ) -> Iterator[dg.MaterializeResult[Any]]:
-    from mlops_assets.explain.ledger.summary import LedgerSummary
     from mlops_assets.explain.report.contents import collect_contents
     from mlops_assets.explain.report.report import report_html
 
@@ -193,15 +204,13 @@ def _summarize(
     if inputs is not None and Provenance.of(inputs.schema).data_version != source.inputs_version:
         # Newer rows are published than those that the ledger explains: they would colour the plots wrongly.
         inputs = None
-    summary = LedgerSummary.from_batches(
-        ledger.rows(), origin.features, origin.outputs, native_importance=origin.native_importance
-    )
+    summary = facts.summary
     version = hash_of(CODE_VERSION, source.data_version or "")
     if names.key(MODEL_EXPLANATIONS) in context.selected_asset_keys:
         result = _explanations(names, source, origin, summary, inputs, version)
         yield result._replace(metadata={**(result.metadata or {}), **(partitions_shown or {})})
     if names.key(EXPLANATION_REPORT) in context.selected_asset_keys:
-        report = report_html(collect_contents(ledger, summary, inputs, rejected))
+        report = report_html(collect_contents(ledger, facts, inputs, rejected))
         yield dg.MaterializeResult(
             asset_key=names.key(EXPLANATION_REPORT),
             value=report,

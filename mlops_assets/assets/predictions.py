@@ -1,18 +1,17 @@
 """Predictions beside their row keys."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
 import dagster as dg
-import pyarrow as pa
 import pyarrow.dataset as ds
 from pydantic import Field
 
-from mlops_assets.arrow.provenance import with_provenance
 from mlops_assets.assets.engine_and_store import EngineAndStore
 from mlops_assets.io_managers.progress import report_progress
+from mlops_assets.io_managers.rows import ROWS, Rows, destination_of, parts_of, rows_with_provenance, then
 from mlops_assets.metadata import (
     EXACT_STATISTICS,
     MOST_NAME,
@@ -78,8 +77,9 @@ def predictions_asset(
         key=names.key(PREDICTIONS),
         ins={asset: dg.AssetIn(key=names.key(asset)) for asset in (CHAMPION_MODEL, MODEL_SIGNATURE, INPUT_SAMPLES)},
         io_manager_key=names.tables,
+        dagster_type=ROWS,
         partitions_def=partitions,
-        required_resource_keys={names.run_lock},
+        required_resource_keys={names.run_lock, names.tables},
         pool=names.pool,
         group_name=names.group,
         kinds={"mlflow", outputs.format},
@@ -93,13 +93,14 @@ def predictions_asset(
         champion_model: LoadedModel,
         model_signature: str,
         input_samples: ds.Dataset,
-    ) -> dg.MaterializeResult[pa.RecordBatchReader]:
+    ) -> dg.MaterializeResult[Rows]:
         """The champion's prediction for every row of `input_samples`.
 
         One row per accepted row, in the same order: row key, the model's outputs, model version and digest. Join it to
         your table on the row key, and to `sample_explanations` for the reasons. Equal to the model's own `predict`; the
         same model, rows and params give the same bytes.
         """
+        parts = parts_of(context, names, INPUT_SAMPLES)
         scored = score_table(
             champion_model,
             model_signature,
@@ -112,21 +113,20 @@ def predictions_asset(
             store=engine_and_store.store(),
             show_values=show_values,
             log=context.log.info,
+            parts=parts,
+            target=destination_of(context, names, PREDICTIONS) if parts else None,
         )
-        stream, provenance = scored.stream, scored.provenance
+        rows, provenance = scored.rows, scored.provenance
         keys = {name: [name] for name in provenance.row_key}
         features = [name for name in input_samples.schema.names if name not in keys]
-        depends = keys | dict.fromkeys(model_output_columns(stream.schema, provenance.row_key), features)
+        depends = keys | dict.fromkeys(model_output_columns(rows.schema, provenance.row_key), features)
 
-        def report_statistics(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-            yield from batches
-            context.add_asset_metadata(_statistics(scored.scorer.statistics))
-            context.add_asset_metadata(work_metadata(scored.run.tally.as_metadata()))
+        def report_statistics() -> None:
+            context.add_asset_metadata(_statistics(scored.statistics))
+            context.add_asset_metadata(work_metadata(scored.tally.as_metadata()))
 
         return dg.MaterializeResult(
-            value=with_provenance(
-                pa.RecordBatchReader.from_batches(stream.schema, report_statistics(stream)), provenance
-            ),
+            value=rows_with_provenance(then(rows, report_statistics), provenance),
             metadata={
                 **lineage_metadata(depends, names.key(INPUT_SAMPLES), own=keys),
                 "model": pinned_model(names.model, champion_model.reference.version, champion_model.reference.digest),

@@ -17,6 +17,7 @@ from mlops_assets.explain.ledger.explain_table import CODE_VERSION, explain_tabl
 from mlops_assets.explain.ledger.selection import Selection
 from mlops_assets.explain.spaces import SPACES
 from mlops_assets.io_managers.progress import report_progress
+from mlops_assets.io_managers.rows import ROWS, Rows, destination_of, parts_of, rows_with_provenance, then
 from mlops_assets.metadata import lineage_metadata, list_names, pinned_model, work_metadata
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.naming import (
@@ -100,7 +101,7 @@ def sample_explanations_assets(
             asset: dg.AssetOut(
                 key=names.key(asset),
                 description=description.strip(),
-                dagster_type=pa.RecordBatchReader,
+                dagster_type=ROWS,
                 io_manager_key=names.tables,
                 is_required=asset == SAMPLE_EXPLANATIONS,
                 group_name=names.group,
@@ -112,7 +113,7 @@ def sample_explanations_assets(
                 (SAMPLE_EXPLANATIONS, LEDGER_DESCRIPTION),
             )
         },
-        required_resource_keys={names.run_lock},
+        required_resource_keys={names.run_lock, names.tables},
         pool=names.pool,
         partitions_def=partitions,
     )
@@ -124,9 +125,10 @@ def sample_explanations_assets(
         champion_model: LoadedModel,
         model_signature: str,
         input_samples: ds.Dataset,
-    ) -> Iterator[dg.MaterializeResult[pa.RecordBatchReader]]:
+    ) -> Iterator[dg.MaterializeResult[Rows]]:
         reference = champion_model.reference
         space: Literal["probability"] | None = None if config.space is None else "probability"
+        parts = parts_of(context, names, INPUT_SAMPLES)
         explained = explain_table(
             champion_model,
             model_signature,
@@ -139,13 +141,14 @@ def sample_explanations_assets(
             store=engine_and_store.store(),
             show_values=show_values,
             log=context.log.info,
+            parts=parts,
+            target=destination_of(context, names, SAMPLE_EXPLANATIONS) if parts else None,
         )
         explainer, provenance = explained.explainer, explained.provenance
         if explainer.background is not None:
             yield _background(names, explainer.background, explainer.background_digest, provenance)
 
-        def ledger() -> Iterator[pa.RecordBatch]:
-            yield from explained.batches()
+        def report_work() -> None:
             context.add_asset_metadata(
                 work_metadata(explained.run.tally.as_metadata()), asset_key=names.key(SAMPLE_EXPLANATIONS)
             )
@@ -154,10 +157,11 @@ def sample_explanations_assets(
         depends: dict[str, tuple[str, ...]] = {shap_column(name): explainer.features for name in explainer.features}
         own: dict[str, tuple[str, ...]] = {shap_column(name): (name,) for name in explainer.features}
         pairs = {interaction_column(*pair): tuple(pair) for pair in explainer.interaction_pairs}
-        reader = pa.RecordBatchReader.from_batches(explained.schema, ledger())
+        stream = pa.RecordBatchReader.from_batches(explained.schema, explained.batches())
+        rows = stream if explained.staged is None else explained.staged
         yield dg.MaterializeResult(
             asset_key=names.key(SAMPLE_EXPLANATIONS),
-            value=with_provenance(reader, provenance),
+            value=rows_with_provenance(then(rows, report_work), provenance),
             metadata={
                 **lineage_metadata(
                     {**keys, **depends, **pairs}, names.key(INPUT_SAMPLES), own={**keys, **own, **pairs}

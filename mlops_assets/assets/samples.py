@@ -1,16 +1,17 @@
 """The rows that will be scored, and the rows that the contract refused."""
 
 from collections.abc import Collection, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import pyarrow as pa
 from pydantic import Field
 
 from mlops_assets.arrow.content_hash import hash_of
-from mlops_assets.arrow.provenance import PUBLISHED_TOGETHER, Provenance, with_provenance
-from mlops_assets.arrow.spool import Spool, scratch_folder
+from mlops_assets.arrow.provenance import PUBLISHED_TOGETHER, Provenance
+from mlops_assets.arrow.spool import scratch_folder
+from mlops_assets.assets.engine_and_store import EngineAndStore
 from mlops_assets.assets.inputs import observe_inputs
 from mlops_assets.assets.streams import input_table
 from mlops_assets.engines.engine import PARTS
@@ -18,11 +19,13 @@ from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.io_managers.champion import ChampionIOManager
 from mlops_assets.io_managers.inputs import list_files
 from mlops_assets.io_managers.progress import report_progress
+from mlops_assets.io_managers.rows import ROWS, Rows, destinations_of, rows_with_provenance
 from mlops_assets.metadata import INPUTS_LISTING, list_names, table_metadata
 from mlops_assets.models.missing_values import MissingProposal, propose_where_known
 from mlops_assets.naming import CHAMPION_MODEL, INPUT_SAMPLES, MODEL_SIGNATURE, REJECTED_SAMPLES, ModelNames
 from mlops_assets.redaction.errors import redact_errors
-from mlops_assets.scoring.apply_contract import ContractResult, apply_contract
+from mlops_assets.scoring.apply_contract import ContractResult, RowsAside, apply_contract
+from mlops_assets.scoring.contract_parts import apply_contract_to_parts
 from mlops_assets.settings.groups import ContractSettings
 from mlops_assets.settings.tables import InputsSettings, OutputsSettings
 from mlops_assets.state import state_folder
@@ -47,6 +50,7 @@ def sample_assets(
     inputs_settings: InputsSettings,
     contract: ContractSettings,
     outputs: OutputsSettings,
+    engine_and_store: EngineAndStore,
     partitions: "dg.PartitionsDefinition[str] | None",
     root: Path,
 ) -> dg.AssetsDefinition:
@@ -64,14 +68,14 @@ def sample_assets(
     @dg.multi_asset(
         name=f"{names.slug}__samples",
         partitions_def=partitions,
-        required_resource_keys={names.run_lock, names.champion_store},
+        required_resource_keys={names.run_lock, names.champion_store, names.tables},
         pool=names.pool,
         ins={MODEL_SIGNATURE: dg.AssetIn(key=names.key(MODEL_SIGNATURE)), "inputs": inputs},
         outs={
             name: dg.AssetOut(
                 key=names.key(name),
                 description=description.strip(),
-                dagster_type=pa.RecordBatchReader,
+                dagster_type=ROWS,
                 io_manager_key=names.tables,
                 group_name=names.group,
                 kinds={"arrow", outputs.format},
@@ -87,17 +91,31 @@ def sample_assets(
     @report_progress(names.key(INPUT_SAMPLES))
     def samples(
         context: dg.AssetExecutionContext, config: SamplesConfig, model_signature: str, inputs: Any
-    ) -> Iterator[dg.MaterializeResult[pa.RecordBatchReader]]:
+    ) -> Iterator[dg.MaterializeResult[Rows]]:
         from mlops_assets.signatures.mlflow.signature_json import signature_from_json, signature_hash
 
         table = input_table(names, inputs_settings, inputs)
         source = table.raw or table
         policy = contract.policy(source.text_columns, table.types)
         schema = signature_from_json(model_signature).inputs
-        with (
-            scratch_folder(state_folder(root) / "scratch") as scratch,
-            apply_contract(source, schema, policy, scratch, limit=config.limit) as conformed,
-        ):
+        splits = table.splits() if config.limit is None else None
+        destinations = destinations_of(context, names, (INPUT_SAMPLES, REJECTED_SAMPLES)) if splits else []
+        with ExitStack() as pass_over_inputs:
+            scratch = pass_over_inputs.enter_context(scratch_folder(state_folder(root) / "scratch"))
+            if splits is None or not destinations:
+                result_of_pass = apply_contract(source, schema, policy, scratch, limit=config.limit)
+            else:
+                result_of_pass = apply_contract_to_parts(
+                    table,
+                    splits,
+                    model_signature,
+                    policy,
+                    engine_and_store.engine(),
+                    destinations[0],
+                    destinations[1],
+                    context.log.info,
+                )
+            conformed = pass_over_inputs.enter_context(result_of_pass)
             counts: dict[str, Any] = {
                 "rows_read": conformed.rows,
                 "rows_accepted": conformed.accepted.rows,
@@ -119,8 +137,8 @@ def sample_assets(
             observe_inputs(context, names, inputs_settings, source, conformed.ignored, conformed.rows)
 
             def result(
-                name: str, spool: Spool, content: str, parts: dict[str, str], more: dict[str, Any]
-            ) -> dg.MaterializeResult[pa.RecordBatchReader]:
+                name: str, rows: RowsAside, content: str, parts: dict[str, str], more: dict[str, Any]
+            ) -> dg.MaterializeResult[Rows]:
                 provenance = Provenance(
                     row_key=source.row_key,
                     model=names.model,
@@ -130,7 +148,7 @@ def sample_assets(
                 )
                 return dg.MaterializeResult(
                     asset_key=names.key(name),
-                    value=with_provenance(spool.reader(), provenance),
+                    value=rows_with_provenance(rows, provenance),
                     metadata=counts | _reasons(conformed) | more,
                     data_version=dg.DataVersion(content),
                 )

@@ -1,5 +1,6 @@
 """All asset checks of one model."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import dagster as dg
@@ -10,12 +11,13 @@ from mlops_assets.checks.model_explanations import model_explanations_checks
 from mlops_assets.checks.predictions import prediction_checks
 from mlops_assets.checks.samples import rejection_checks, sample_checks
 from mlops_assets.checks.signature import signature_checks
+from mlops_assets.engines.engine import Engine
 from mlops_assets.naming import ModelNames
 from mlops_assets.settings.groups import ContractSettings, ExplainSettings
 
 
 def all_checks(
-    names: ModelNames, contract: ContractSettings, explain: ExplainSettings, root: Path
+    names: ModelNames, contract: ContractSettings, explain: ExplainSettings, engine: Callable[[], Engine], root: Path
 ) -> list[dg.AssetChecksDefinition]:
     """The checks of one model. Structural failures block what comes after; the rest warn.
 
@@ -26,7 +28,7 @@ def all_checks(
         signature_checks(names, contract),
         sample_checks(names, root),
         rejection_checks(names),
-        prediction_checks(names),
-        explanation_checks(names, explain),
+        prediction_checks(names, engine),
+        explanation_checks(names, explain, engine),
         model_explanations_checks(names, explain),
     ]

@@ -1,32 +1,37 @@
 """Checks of the ledger."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import dagster as dg
 import pyarrow.dataset as ds
 
 from mlops_assets.arrow.batching import first_rows
+from mlops_assets.arrow.key_agreement import KeyAgreement, compare_keys, compare_subset
 from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.arrow.views import rows_of
 from mlops_assets.checks.failures import end_with_reasons
+from mlops_assets.engines.engine import Engine
 from mlops_assets.explain.columns import EXPLAINED_VALUE
+from mlops_assets.explain.compare.ledger_parts import judge_ledger
 from mlops_assets.explain.compare.stored_predictions import StoredAgreement, compare_with_stored
 from mlops_assets.explain.ledger.provenance import LedgerProvenance
-from mlops_assets.explain.ledger.residuals import judge_residuals
+from mlops_assets.explain.ledger.residuals import ResidualVerdict, judge_residuals
 from mlops_assets.explain.ledger.stored import StoredLedger
 from mlops_assets.explain.spaces import SPACES
 from mlops_assets.io_managers.progress import report_progress
+from mlops_assets.io_managers.rows import parts_of
 from mlops_assets.io_managers.run_partition import of_the_run
 from mlops_assets.metadata import quote_markdown, table_metadata
 from mlops_assets.naming import PREDICTIONS, SAMPLE_EXPLANATIONS, ModelNames
 from mlops_assets.redaction.errors import redact_errors
-from mlops_assets.scoring.key_agreement import compare_keys, compare_subset
 from mlops_assets.scoring.prediction_columns import model_output_columns
 from mlops_assets.settings.groups import ExplainSettings
 
 
-def explanation_checks(names: ModelNames, explain: ExplainSettings) -> dg.AssetChecksDefinition:
+def explanation_checks(
+    names: ModelNames, explain: ExplainSettings, engine: Callable[[], Engine]
+) -> dg.AssetChecksDefinition:
     """`one_row_per_prediction` (blocking), `additive` (as configured), `explains_the_stored_prediction` (a warning)."""
     key = names.key(SAMPLE_EXPLANATIONS)
 
@@ -61,35 +66,70 @@ def explanation_checks(names: ModelNames, explain: ExplainSettings) -> dg.AssetC
             SAMPLE_EXPLANATIONS: of_the_run(names, SAMPLE_EXPLANATIONS),
             PREDICTIONS: of_the_run(names, PREDICTIONS),
         },
-        required_resource_keys={names.run_lock},
+        required_resource_keys={names.run_lock, names.tables},
     )
     @redact_errors
     @report_progress()
     @end_with_reasons
     def explanations_are_sound(
-        _context: dg.AssetCheckExecutionContext, sample_explanations: ds.Dataset, predictions: ds.Dataset
+        context: dg.AssetCheckExecutionContext, sample_explanations: ds.Dataset, predictions: ds.Dataset
     ) -> Iterator[dg.AssetCheckResult]:
         source, published = Provenance.of(sample_explanations.schema), Provenance.of(predictions.schema)
         origin = LedgerProvenance.of(source)
-        yield _keys(sample_explanations, predictions, source, origin, key)
         ledger = StoredLedger.of(sample_explanations)
-        yield _additive(ledger, source, origin, key, explain.additivity == "block")
-        yield _stored(ledger, predictions, source, published, origin, key)
+        explained, predicted = (parts_of(context, names, asset) for asset in (SAMPLE_EXPLANATIONS, PREDICTIONS))
+        columns = tuple(model_output_columns(predictions.schema, source.row_key))
+        if origin.every_row and explained and len(explained) == len(predicted):
+            compared = columns if _is_comparable(source, published, origin) else None
+            verdict = judge_ledger(engine(), explained, predicted, compared, context.log.info)
+            yield _keys(verdict.keys, sample_explanations, predictions, origin, key)
+            yield _additive(verdict.residuals.verdict(), source, origin, key, explain.additivity == "block")
+            yield _stored(verdict.stored, source, published, origin, key)
+            return
+        yield _keys(
+            _compare_keys(sample_explanations, predictions, source, origin),
+            sample_explanations,
+            predictions,
+            origin,
+            key,
+        )
+        residuals = judge_residuals(ledger.rows(), source.row_key, origin.precision)
+        yield _additive(residuals, source, origin, key, explain.additivity == "block")
+        stored = None
+        if _is_comparable(source, published, origin):
+            values, rows = ledger.rows([EXPLAINED_VALUE]), rows_of(predictions)
+            stored = compare_with_stored(values, rows, origin.outputs, origin.space, columns, origin.decision)
+        yield _stored(stored, source, published, origin, key)
 
     return explanations_are_sound
 
 
-def _keys(
-    ledger: ds.Dataset, predictions: ds.Dataset, source: Provenance, origin: LedgerProvenance, key: dg.AssetKey
-) -> dg.AssetCheckResult:
-    rows, outputs = ledger.count_rows(), len(origin.outputs)
+def _compare_keys(
+    ledger: ds.Dataset, predictions: ds.Dataset, source: Provenance, origin: LedgerProvenance
+) -> KeyAgreement:
     columns = list(source.row_key)
     explained, published = rows_of(ledger, columns), rows_of(predictions, columns)
     if not origin.in_order_from_start:
-        agreement = compare_subset(published, explained, columns)
-    else:
-        expected = published if origin.every_row else first_rows(published, rows // outputs)
-        agreement = compare_keys(expected, explained, columns, repeats=outputs)
+        return compare_subset(published, explained, columns)
+    outputs = len(origin.outputs)
+    expected = published if origin.every_row else first_rows(published, ledger.count_rows() // outputs)
+    return compare_keys(expected, explained, columns, repeats=outputs)
+
+
+def _are_of_the_same(source: Provenance, published: Provenance) -> bool:
+    same = source.model_uri == published.model_uri and source.model_digest == published.model_digest
+    return same and source.inputs_version == published.inputs_version
+
+
+def _is_comparable(source: Provenance, published: Provenance, origin: LedgerProvenance) -> bool:
+    """Whether the rows of the ledger are the first rows of the predictions, of one version and of the same rows."""
+    return _are_of_the_same(source, published) and origin.in_order_from_start
+
+
+def _keys(
+    agreement: KeyAgreement, ledger: ds.Dataset, predictions: ds.Dataset, origin: LedgerProvenance, key: dg.AssetKey
+) -> dg.AssetCheckResult:
+    rows, outputs = ledger.count_rows(), len(origin.outputs)
     return dg.AssetCheckResult(
         check_name="one_row_per_prediction",
         asset_key=key,
@@ -113,9 +153,8 @@ def _keys(
 
 
 def _additive(
-    ledger: StoredLedger, source: Provenance, origin: LedgerProvenance, key: dg.AssetKey, block: bool
+    verdict: ResidualVerdict, source: Provenance, origin: LedgerProvenance, key: dg.AssetKey, block: bool
 ) -> dg.AssetCheckResult:
-    verdict = judge_residuals(ledger.rows(), source.row_key, origin.precision)
     metadata: dict[str, Any] = {
         "rows": verdict.rows,
         "rows_beyond_tolerance": verdict.beyond,
@@ -141,17 +180,15 @@ def _additive(
 
 
 def _stored(
-    ledger: StoredLedger,
-    predictions: ds.Dataset,
+    comparison: StoredAgreement | None,
     source: Provenance,
     published: Provenance,
     origin: LedgerProvenance,
     key: dg.AssetKey,
 ) -> dg.AssetCheckResult:
     name = "explains_the_stored_prediction"
-    same = source.model_uri == published.model_uri and source.model_digest == published.model_digest
     versions = {"explained": source.model_uri or "", "predicted": published.model_uri or ""}
-    if not same or source.inputs_version != published.inputs_version:
+    if not _are_of_the_same(source, published):
         return dg.AssetCheckResult(
             check_name=name,
             asset_key=key,
@@ -160,7 +197,7 @@ def _stored(
             description=f"Predictions and explanations are of different versions or rows. {_TOGETHER}",
             metadata=versions,
         )
-    if not origin.in_order_from_start:
+    if comparison is None:
         return dg.AssetCheckResult(
             check_name=name,
             asset_key=key,
@@ -168,14 +205,6 @@ def _stored(
             description="Not compared: a sample or a filter of the rows was explained",
             metadata=versions | {"selection": origin.selection},
         )
-    comparison = compare_with_stored(
-        ledger.rows([EXPLAINED_VALUE]),
-        rows_of(predictions),
-        origin.outputs,
-        origin.space,
-        model_output_columns(predictions.schema, source.row_key),
-        origin.decision,
-    )
     return dg.AssetCheckResult(
         check_name=name,
         asset_key=key,

@@ -1,27 +1,31 @@
 """Checks of the predictions."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
-import pyarrow as pa
 import pyarrow.dataset as ds
 
+from mlops_assets.arrow.key_agreement import KeyAgreement
 from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.arrow.views import rows_of
 from mlops_assets.checks.failures import TOGETHER_AGAIN, end_with_reasons
+from mlops_assets.engines.engine import Engine
 from mlops_assets.io_managers.progress import report_progress
+from mlops_assets.io_managers.rows import parts_of
 from mlops_assets.io_managers.run_partition import of_the_run
 from mlops_assets.metadata import quote_markdown, strip_markup, table_metadata
 from mlops_assets.naming import INPUT_SAMPLES, MODEL_SIGNATURE, PREDICTIONS, ModelNames
 from mlops_assets.redaction.errors import redact_errors
-from mlops_assets.scoring.finite import OUTPUT_COLUMNS, find_not_finite
-from mlops_assets.scoring.key_agreement import compare_keys
+from mlops_assets.scoring.check_parts import contract_of, judge_parts, judge_rows
+from mlops_assets.scoring.finite import OUTPUT_COLUMNS, FiniteVerdict
 from mlops_assets.scoring.prediction_columns import model_output_columns
 from mlops_assets.scoring.provenance import PredictionsProvenance
+from mlops_assets.signatures.contract.output_contract import OutputContract
 
 
-def prediction_checks(names: ModelNames) -> dg.AssetChecksDefinition:
+def prediction_checks(names: ModelNames, engine: Callable[[], Engine]) -> dg.AssetChecksDefinition:
     """`one_row_per_input` and `within_output_signature` (blocking), `finite` (a warning)."""
     key = names.key(PREDICTIONS)
 
@@ -62,31 +66,37 @@ def prediction_checks(names: ModelNames) -> dg.AssetChecksDefinition:
             INPUT_SAMPLES: of_the_run(names, INPUT_SAMPLES),
             MODEL_SIGNATURE: dg.AssetIn(key=names.key(MODEL_SIGNATURE)),
         },
-        required_resource_keys={names.run_lock},
+        required_resource_keys={names.run_lock, names.tables},
     )
     @redact_errors
     @report_progress()
     @end_with_reasons
     def predictions_are_sound(
-        _context: dg.AssetCheckExecutionContext,
+        context: dg.AssetCheckExecutionContext,
         predictions: ds.Dataset,
         input_samples: ds.Dataset,
         model_signature: str,
     ) -> Iterator[dg.AssetCheckResult]:
         source = Provenance.of(predictions.schema)
-        yield _one_row_per_input(predictions, input_samples, source, key)
-        yield _within_signature(predictions, model_signature, source, key)
-        yield _finite(predictions, source, key)
+        declared = _declared(predictions, model_signature, source)
+        samples, predicted = (parts_of(context, names, asset) for asset in (INPUT_SAMPLES, PREDICTIONS))
+        if samples and len(samples) == len(predicted):
+            signature = model_signature if declared.contract is not None else None
+            verdict = judge_parts(engine(), samples, predicted, signature, context.log.info)
+        else:
+            keys = rows_of(input_samples, list(source.row_key))
+            verdict = judge_rows(keys, rows_of(predictions), predictions.schema, source.row_key, declared.contract)
+        yield _one_row_per_input(verdict.keys, input_samples, source, key)
+        yield _within_signature(verdict.reasons, declared, key)
+        yield _finite(verdict.finite, source, key)
         yield _same_in_any_batch(source, key)
 
     return predictions_are_sound
 
 
 def _one_row_per_input(
-    predictions: ds.Dataset, input_samples: ds.Dataset, source: Provenance, key: dg.AssetKey
+    agreement: KeyAgreement, input_samples: ds.Dataset, source: Provenance, key: dg.AssetKey
 ) -> dg.AssetCheckResult:
-    key_columns = list(source.row_key)
-    agreement = compare_keys(rows_of(input_samples, key_columns), rows_of(predictions, key_columns), source.row_key)
     version = Provenance.of(input_samples.schema).data_version
     same_rows = version is None or source.inputs_version is None or version == source.inputs_version
     reasons = (
@@ -110,17 +120,24 @@ def _one_row_per_input(
     )
 
 
-def _within_signature(
-    predictions: ds.Dataset, model_signature: str, source: Provenance, key: dg.AssetKey
-) -> dg.AssetCheckResult:
-    from mlops_assets.signatures.contract.output_contract import OutputContract
+@dataclass(frozen=True)
+class _Declared:
+    """What the signature says of the predictions; `contract` is None where it says nothing, as `why` explains."""
+
+    columns: int
+    contract: OutputContract | None
+    why: str
+    shown: Mapping[str, Any]
+
+
+def _declared(predictions: ds.Dataset, model_signature: str, source: Provenance) -> _Declared:
     from mlops_assets.signatures.mlflow.signature_json import describe, signature_from_json
 
     columns = model_output_columns(predictions.schema, source.row_key)
-    produced = pa.schema([predictions.schema.field(name) for name in columns])
     method = PredictionsProvenance.of(source).predict_method
     signature = signature_from_json(model_signature)
     outputs = signature.outputs
+    produced = [predictions.schema.field(name) for name in columns]
     shown = {
         "predict_method": method,
         "produced": table_metadata(
@@ -131,30 +148,32 @@ def _within_signature(
             {"name": "string", "type": "string", "required": "bool"},
         ),
     }
-    if method != "predict" or outputs is None:
-        reason = (
-            "Not compared: the signature describes predict, not predict_proba"
-            if outputs
-            else "Not compared: the signature declares no outputs"
-        )
-        return dg.AssetCheckResult(
-            check_name="within_output_signature", asset_key=key, passed=True, description=reason, metadata=shown
-        )
-    problems = OutputContract(outputs, produced).judge(rows_of(predictions, columns))
+    if method == "predict" and outputs is not None:
+        return _Declared(len(columns), contract_of(outputs, predictions.schema, source.row_key), "", shown)
+    why = (
+        "Not compared: the signature describes predict, not predict_proba"
+        if outputs
+        else "Not compared: the signature declares no outputs"
+    )
+    return _Declared(len(columns), None, why, shown)
+
+
+def _within_signature(
+    reasons: Mapping[tuple[str, str], int], declared: _Declared, key: dg.AssetKey
+) -> dg.AssetCheckResult:
+    problems = declared.contract.describe(reasons) if declared.contract is not None else []
     return dg.AssetCheckResult(
         check_name="within_output_signature",
         asset_key=key,
         passed=not problems,
         description=quote_markdown(f"{'; '.join(problems)}. {_OTHER_OUTPUTS}")
         if problems
-        else f"{len(columns)} output columns have the names and types of the signature's outputs",
-        metadata=shown,
+        else declared.why or f"{declared.columns} output columns have the names and types of the signature's outputs",
+        metadata=declared.shown,
     )
 
 
-def _finite(predictions: ds.Dataset, source: Provenance, key: dg.AssetKey) -> dg.AssetCheckResult:
-    columns = model_output_columns(predictions.schema, source.row_key)
-    verdict = find_not_finite(rows_of(predictions), columns, source.row_key)
+def _finite(verdict: FiniteVerdict, source: Provenance, key: dg.AssetKey) -> dg.AssetCheckResult:
     metadata: dict[str, Any] = {
         "rows": verdict.rows,
         "null_or_not_finite": sum(verdict.bad.values()),

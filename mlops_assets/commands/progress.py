@@ -1,5 +1,6 @@
 """Progress of a command on stderr: on a terminal one line, overwritten and gone at the end; else plain lines."""
 
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -14,7 +15,8 @@ from mlops_assets.progress.words import duration_text, rate_text
 _ERASE = "\r\x1b[K"
 _EVERY_SECONDS = 0.2
 _FEWEST_COLUMNS = 20
-_BAR = 24
+# A bar that has less room is left out.
+_BAR, _SHORTEST_BAR = 24, 5
 
 
 class TerminalListener:
@@ -28,7 +30,7 @@ class TerminalListener:
         return _EVERY_SECONDS
 
     def show(self, progress: Progress, report: int) -> None:
-        self._draw(draw_bar(progress))
+        self._draw(draw_bar(progress, self._room))
 
     def end(self, progress: Progress, reports: int) -> None:
         """The next stage is drawn in its place."""
@@ -44,11 +46,19 @@ class TerminalListener:
         """Leave nothing of it."""
         self._draw("")
 
+    @property
+    def _room(self) -> int:
+        """Characters of one line: one that is broken could not be overwritten."""
+        try:
+            # Of this stream: stdout may be a file.
+            columns = get_terminal_size(os.get_terminal_size(self._stream.fileno())).columns
+        except OSError:
+            columns = get_terminal_size().columns
+        return max(_FEWEST_COLUMNS, columns - 1)
+
     def _draw(self, line: str, end: str = "") -> None:
-        # A line that is broken could not be overwritten.
-        room = max(_FEWEST_COLUMNS, get_terminal_size().columns - 1)
         with self._lock:
-            print(f"{_ERASE}{line if end else line[:room]}", end=end, file=self._stream, flush=True)
+            print(f"{_ERASE}{line if end else line[: self._room]}", end=end, file=self._stream, flush=True)
 
 
 class LinesListener:
@@ -86,13 +96,15 @@ def show_progress() -> Iterator[Callable[[str], None]]:
         terminal.erase()
 
 
-def draw_bar(progress: Progress) -> str:
-    """How far a stage is, as a bar with numbers.
+def draw_bar(progress: Progress, room: int = 200) -> str:
+    """How far a stage is, as a bar with numbers. Of a narrow line the bar takes what the numbers leave.
 
     Examples
     --------
     >>> draw_bar(Progress("predicting", "rows", 50, 200, None, 10.0, 5.0))
     '[######------------------]  25 % predicting: 50 of 200 rows, 5.0 rows/s, about 30 s left'
+    >>> draw_bar(Progress("predicting", "rows", 50, 200, None, 10.0, 5.0), room=70)
+    '[#-----]  25 % predicting: 50 of 200 rows, 5.0 rows/s, about 30 s left'
     >>> draw_bar(Progress("reading the inputs", "rows", 50, None, None, 10.0, 5.0))
     'reading the inputs: 50 rows, 5.0 rows/s'
     >>> draw_bar(Progress("loading models:/churn/3", "", 0, None, None, 12.0, None))
@@ -100,13 +112,17 @@ def draw_bar(progress: Progress) -> str:
     """
     if not progress.unit:
         return f"{progress.doing}: {duration_text(progress.seconds)}"
-    bar = ""
-    if progress.part is not None:
-        filled = int(progress.part * _BAR)
-        bar = f"[{'#' * filled}{'-' * (_BAR - filled)}] {100 * progress.part:3.0f} % "
     parts = [progress.quantity]
     if progress.rate:
         parts.append(rate_text(progress.rate, progress.unit))
     if progress.seconds_left:
         parts.append(f"about {duration_text(progress.seconds_left)} left")
-    return f"{bar}{progress.doing}: {', '.join(parts)}"
+    text = f"{progress.doing}: {', '.join(parts)}"
+    if progress.part is None:
+        return text
+    text = f"{100 * progress.part:3.0f} % {text}"
+    length = min(_BAR, room - len(text) - len("[] "))
+    if length < _SHORTEST_BAR:
+        return text.lstrip()
+    filled = int(progress.part * length)
+    return f"[{'#' * filled}{'-' * (length - filled)}] {text}"

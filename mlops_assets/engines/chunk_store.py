@@ -5,7 +5,7 @@ import os
 import secrets
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -13,15 +13,12 @@ from pathlib import Path
 import pyarrow as pa
 
 from mlops_assets.arrow.content_hash import hash_of
+from mlops_assets.storage.in_use import ABANDONED, collect_files, mark_in_use
 from mlops_assets.storage.location import Location
-from mlops_assets.storage.locks import hold, is_held
 from mlops_assets.storage.os_errors import translate_os_errors
 
-_IN_USE = "in_use"
 _COLLECTED = "collected"
 _CHECKSUM = 32
-# What a writer that was killed leaves is older than any write takes.
-_ABANDONED = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -101,43 +98,23 @@ class ChunkStore:
     @contextmanager
     def mark_in_use(self) -> Iterator[None]:
         """Inside the block no process collects what was made or used since the block was entered."""
-        markers = self.root / _IN_USE
-        with translate_os_errors(Location.parse(self.root)):
-            markers.mkdir(parents=True, exist_ok=True, mode=0o700)
-        marker = markers / f"{os.getpid()}-{secrets.token_hex(4)}"
-        try:
-            with hold(marker):
-                yield
-        finally:
-            marker.unlink(missing_ok=True)
+        with mark_in_use(self.root):
+            yield
 
     def collect(self) -> int:
         """Delete results by age and by size, those used longest ago first; returns how many.
 
         Nothing that a living run has made or used is deleted.
         """
-        now = time.time()
-        spared = self._oldest_user()
-        results = []
+        now, results = time.time(), []
         for path in self.root.glob("[0-9a-f][0-9a-f]/*"):
-            try:
-                seen = path.stat()
-            except FileNotFoundError:
+            if path.suffix != ".tmp":
+                results.append(path)
                 continue
-            if path.suffix == ".tmp":
-                if now - seen.st_mtime > _ABANDONED.total_seconds():
-                    path.unlink(missing_ok=True)
-                continue
-            results.append((seen.st_mtime, seen.st_size, path))
-        total = sum(size for _, size, _ in results)
-        deleted = 0
-        for used, size, path in sorted(results):
-            if used >= spared or (now - used <= self.max_age.total_seconds() and total <= self.max_bytes):
-                break
-            path.unlink(missing_ok=True)
-            total -= size
-            deleted += 1
-        return deleted
+            with suppress(FileNotFoundError):
+                if now - path.stat().st_mtime > ABANDONED.total_seconds():
+                    path.unlink()
+        return len(collect_files(results, self.root, self.max_age, self.max_bytes))
 
     def collect_if_due(self, every: timedelta = timedelta(hours=1)) -> int:
         """`collect`, unless it was done within `every`: to look at a hundred thousand files takes seconds."""
@@ -152,16 +129,3 @@ class ChunkStore:
     def path(self, key: str) -> Path:
         """Where the result of this key is, or would be."""
         return self.root / key[:2] / key
-
-    def _oldest_user(self) -> float:
-        oldest = float("inf")
-        for marker in (self.root / _IN_USE).glob("*"):
-            try:
-                began = marker.stat().st_mtime
-            except FileNotFoundError:
-                continue
-            if is_held(marker):
-                oldest = min(oldest, began)
-            elif time.time() - began > _ABANDONED.total_seconds():
-                marker.unlink(missing_ok=True)
-        return oldest

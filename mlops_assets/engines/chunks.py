@@ -69,7 +69,7 @@ def chunks(
     parts
         Rows of each part of the table, a file for example: no chunk crosses from one into the next.
     """
-    for batch in _cut(batches, row_key, rows, parts):
+    for batch in cut_rows(batches, row_key, rows, parts):
         yield Chunk(batch, content_of(batch))
 
 
@@ -80,9 +80,10 @@ def content_of(rows: pa.RecordBatch) -> str:
     return content.hexdigest()
 
 
-def _cut(
-    batches: Iterable[pa.RecordBatch], row_key: Sequence[str], rows: int, parts: Sequence[int]
+def cut_rows(
+    batches: Iterable[pa.RecordBatch], row_key: Sequence[str], rows: int, parts: Sequence[int] = ()
 ) -> Iterator[pa.RecordBatch]:
+    """The rows of `chunks`, which are not hashed."""
     least, most = max(1, rows // 2), max(1, rows * 2)
     spread = np.uint64(max(1, rows - least))
     ends = iter(np.cumsum(np.asarray(parts, dtype=np.int64)).tolist())

@@ -1,12 +1,12 @@
 """Where work is done: an engine takes rows and work, and hands on the results in the rows' order."""
 
-import pickle
 import threading
 import time
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -16,10 +16,14 @@ from mlops_assets.arrow.read_ahead import read_ahead
 from mlops_assets.arrow.views import rows_of
 from mlops_assets.engines.chunk_store import ChunkStore
 from mlops_assets.engines.chunks import Chunk, chunk_rows_of, chunks
+from mlops_assets.engines.handed_over import HandedOver, windows
+from mlops_assets.engines.reach import find_unreachable
+from mlops_assets.engines.tasks import Report, Task, TaskEnd, is_picklable, pickle_for_process, rows_of_end
 from mlops_assets.engines.work import Work
-from mlops_assets.errors import ConfigurationError, TableError
+from mlops_assets.errors import TableError
 from mlops_assets.progress.report import track
 from mlops_assets.progress.stage import Stage
+from mlops_assets.storage.location import Location
 from mlops_assets.strategies import Strategy
 
 PARTS = "parts"
@@ -205,43 +209,95 @@ class Run:
         ConfigurationError
             It holds something of this process alone: a class from a notebook, a model that was made by hand.
         """
-        try:
-            return pickle.dumps(self.work)
-        except (pickle.PicklingError, AttributeError, TypeError) as error:
-            raise ConfigurationError(
-                f"The work cannot be handed to another process ({error})",
-                where="engine",
-                fix="Put the classes that the model's YAML names into an importable module, or use workers: 1",
-            ) from error
+        return pickle_for_process(self.work)
 
     @property
     def is_picklable(self) -> bool:
         """Whether `pickle_work` succeeds."""
-        try:
-            self.pickle_work()
-        except ConfigurationError:
-            return False
-        return True
+        return is_picklable(self.work)
 
 
-class Engine(Strategy, ABC):
-    """Does work on rows: a strategy. Name your own subclass in YAML: ``engine: {KIND: your_module.YourEngine}``.
+class Engine(Strategy):
+    """Says where work is done: a strategy. Name your own subclass in YAML: ``engine: {KIND: your_module.YourEngine}``.
 
-    Every engine makes the same results: what is done with a chunk is the `Work`'s, and follows from the chunk alone.
+    Every engine makes the same results: what is done is the `Task`'s and the `Work`'s, and follows from the rows alone.
+    An engine of your own has `run_tasks`; each of the two methods works without the other.
     """
 
-    @abstractmethod
+    def run_tasks(
+        self, tasks: Sequence[Task[Report]], log: Callable[[str], None] = lambda _line: None
+    ) -> Iterator[TaskEnd[Report]]:
+        """Run each task and yield its end when it is there, in any order; here: one after the other in this process.
+
+        A task that was lost with its worker is run again. A task may be run twice; it ends once. Closing the iterator
+        stops the work: nothing goes on afterwards.
+
+        Parameters
+        ----------
+        log
+            Takes one line for the log.
+
+        Raises
+        ------
+        MlopsAssetsError
+            What a task raises, as it would in this process; no other task is begun then. `WorkerError` where a task
+            cannot be finished, because every process that runs it dies.
+        """
+        for number, task in enumerate(tasks):
+            yield TaskEnd(number, task.run())
+
     def results(self, run: Run) -> Iterator[pa.RecordBatch]:
-        """The results in the order of the rows, one or more per chunk; `run.tally` counts along.
+        """The results of one part in the order of its rows, one or more per chunk; `run.tally` counts along.
 
         Bounded memory. Closing the iterator stops the work. Results of chunks that are done are kept in `run.store`,
-        also where a later one fails.
+        also where a later one fails. Here: chunks are handed to `run_tasks`, some 32 MiB at a time.
 
         Raises
         ------
         MlopsAssetsError
             What the work raises, as it would in this process.
         """
+        # A generator, whose type does not say that it can be closed.
+        with closing(cast(Any, run.rows.chunks())) as chunks:
+            for window in windows(chunks):
+                yield from self._hand_over(run, window)
+
+    def _hand_over(self, run: Run, window: Sequence[Chunk]) -> Iterator[pa.RecordBatch]:
+        keys = [ChunkStore.key(run.work.identity, chunk.content) for chunk in window]
+        results = [run.find_result(key, chunk.rows.num_rows) for key, chunk in zip(keys, window, strict=True)]
+        left = [number for number, result in enumerate(results) if result is None]
+        tasks = [HandedOver(run.work, window[number].rows) for number in left]
+        with closing(cast(Any, self.run_tasks(tasks, run.log))) as ends:
+            for end in ends if tasks else ():
+                number = left[end.number]
+                results[number] = end.report
+                run.count_and_store(keys[number], window[number].rows.num_rows, end.report)
+        yield from results
+
+    def reaches(
+        self, read: Sequence[Location], write: Sequence[Location], log: Callable[[str], None] = lambda _line: None
+    ) -> bool:
+        """Whether the processes that run tasks see these places, shown by tasks that look.
+
+        Where they do not, the log says which place, who does not see it, and what to do. Work is then done by
+        `results`, to which this process hands the rows.
+
+        Parameters
+        ----------
+        read
+            Files or folders that are there.
+        write
+            Folders that tasks write to; they are made where they are missing.
+        """
+        return self._say_what_is_unreachable(find_unreachable(self.run_tasks, read, write), log)
+
+    def _say_what_is_unreachable(self, problem: str | None, log: Callable[[str], None]) -> bool:
+        if problem is not None:
+            log(
+                f"{problem} Rows are handed to the workers by this process, which is slow for large tables. Use places "
+                "that this machine and the workers see at the same address, such as an object store"
+            )
+        return problem is None
 
 
 def stream_results(engine: Engine, run: Run) -> Iterator[pa.RecordBatch]:
@@ -253,3 +309,22 @@ def stream_results(engine: Engine, run: Run) -> Iterator[pa.RecordBatch]:
         with run.store.mark_in_use():
             yield from read_ahead(engine.results(run))
         run.store.collect_if_due()
+
+
+def stream_ends(
+    engine: Engine, tasks: Sequence[Task[Report]], log: Callable[[str], None] = lambda _line: None
+) -> Iterator[TaskEnd[Report]]:
+    """`engine.run_tasks(tasks)`, as a stage of progress in which the rows of each task count when it ends."""
+    counts = [task.rows for task in tasks]
+    total = None if None in counts else sum(count or 0 for count in counts)
+    ended = 0
+    doing = tasks[0].doing if tasks else Task.doing
+    with (
+        track(doing, total, share=lambda: ended / len(tasks)) as stage,
+        # A generator, whose type does not say that it can be closed.
+        closing(cast(Any, engine.run_tasks(tasks, log))) as ends,
+    ):
+        for end in ends:
+            ended += 1
+            stage.advance(rows_of_end(tasks[end.number], end))
+            yield end

@@ -2,7 +2,7 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -13,9 +13,12 @@ import pyarrow as pa
 from mlops_assets.engines.engine import Engine, Run
 from mlops_assets.engines.pieces import Cutter, Piece
 from mlops_assets.engines.speed import OBSERVED_SECONDS
+from mlops_assets.engines.task_pool import TaskPool
+from mlops_assets.engines.tasks import Report, Task, TaskEnd, is_picklable
 from mlops_assets.engines.work import open_work
 from mlops_assets.engines.worker_pool import WorkerPool
 from mlops_assets.errors import ConfigurationError
+from mlops_assets.storage.location import Location
 
 # A worker imports the model's libraries and loads the model before it is of any use.
 MIN_SECONDS_LEFT = 20.0
@@ -70,6 +73,35 @@ class LocalEngine(Engine):
                             yield from _in_processes(run, cutter, pieces, cores, cores)
             else:
                 yield from _in_threads(run, cutter, pieces, cores)
+
+    def run_tasks(
+        self, tasks: Sequence[Task[Report]], log: Callable[[str], None] = lambda _line: None
+    ) -> Iterator[TaskEnd[Report]]:
+        cores = available_cores()
+        workers = min(len(tasks), cores if self.workers == "auto" else self.workers)
+        # Where the first cannot travel, none can; with a number of workers that is an error, and not a slow run.
+        if workers < 2 or (self.workers == "auto" and not is_picklable(tasks[0])):
+            yield from super().run_tasks(tasks, log)
+            return
+        with TaskPool(tasks, workers, cores, log) as pool:
+            ended = 0
+            if self.workers == "auto" and not pool.is_warm:
+                for end in pool.run_until_workers_pay():
+                    ended += 1
+                    yield end
+            pool.start()
+            while ended < len(tasks):
+                ended += 1
+                yield pool.next_end()
+
+    def reaches(
+        self, read: Sequence[Location], write: Sequence[Location], log: Callable[[str], None] = lambda _line: None
+    ) -> bool:
+        """Whether worker processes see these places, as they see all but this process's own memory."""
+        own = next((place for place in (*read, *write) if "memory://" in place.address), None)
+        if own is None or self.workers == 1:
+            return True
+        return self._say_what_is_unreachable(f"{own.uri} is in the memory of this process.", log)
 
     def _by_cost(self, run: Run, cutter: Cutter, pieces: Iterator[Piece], cores: int) -> Iterator[pa.RecordBatch]:
         """A few rows here, which show what the rest costs; then the rest, by as many processes as it is worth."""

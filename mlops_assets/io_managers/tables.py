@@ -26,6 +26,7 @@ from mlops_assets.storage.location import Location
 from mlops_assets.storage.partition_paths import file_name
 from mlops_assets.strategies import Strategy
 from mlops_assets.tables.files import DELTA_LOG
+from mlops_assets.tables.staged_table import Destination, SourcePart, StagedTable
 from mlops_assets.tables.writers import CsvWriter, DeltaWriter, ParquetWriter, TableWriter, Written
 
 
@@ -93,6 +94,14 @@ class TableIOManager(Strategy, dg.ConfigurableIOManager, ABC):
 
         `switch_guard` is as in `TableWriter.write`.
         """
+
+    def destination(self, asset: str, partition: str | None = None) -> Destination | None:
+        """Where workers put the parts of a table, which `publish` is then given; None: it is not written so."""
+        return None
+
+    def parts(self, asset: str, partition: str | None = None) -> tuple[SourcePart, ...]:
+        """The parts of a published table, each to be read by itself; none where they cannot be."""
+        return ()
 
     def versions(self, asset: str, partitions: Sequence[str | None]) -> dict[str | None, str | None]:
         """The data versions that the published ones of these partitions record (None: the table has no partitions)."""
@@ -194,6 +203,19 @@ class FileTableIOManager(TableIOManager, ABC):
         names = {name.split("/")[0] for name in self.place(asset).files()}
         return [key for key in partitions if f"{self.partition_name(key)}{self.writer.extension}" in names]
 
+    def destination(self, asset: str, partition: str | None = None) -> Destination | None:
+        place, own = self.table_place(asset, partition), type(self)
+        # A subclass that does something with the rows has to see them.
+        if own.adapt_rows is not FileTableIOManager.adapt_rows or own.publish is not FileTableIOManager.publish:
+            return None
+        return Destination(self.writer, self.writer.staging(place)) if self.writer.can_stage(place) else None
+
+    def parts(self, asset: str, partition: str | None = None) -> tuple[SourcePart, ...]:
+        writer, place = self.writer, self.table_place(asset, partition)
+        if type(self).read is not FileTableIOManager.read or not writer.can_stage(place):
+            return ()
+        return SourcePart.all_of(writer, place)
+
     def publish(
         self,
         asset: str,
@@ -201,6 +223,8 @@ class FileTableIOManager(TableIOManager, ABC):
         partition: str | None = None,
         switch_guard: AbstractContextManager[object] | None = None,
     ) -> Written:
+        if isinstance(table, StagedTable):
+            return table.publish(switch_guard)
         rows = self.adapt_rows(table_reader(table))
         return self.writer.write(rows, self.table_place(asset, partition), switch_guard=switch_guard)
 
@@ -266,6 +290,8 @@ def table_reader(obj: object) -> pa.RecordBatchReader:
     """A stream of whatever an asset returned that holds a table."""
     if isinstance(obj, pa.RecordBatchReader):
         return obj
+    if isinstance(obj, StagedTable):
+        return obj.reader()
     if isinstance(obj, pa.Table):
         return obj.to_reader()
     return from_arrow_like(obj).reader()

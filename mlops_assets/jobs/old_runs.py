@@ -1,15 +1,17 @@
 """Which runs of a model may be deleted, and which something still needs."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
+from dagster._core.scheduler.instigation import SensorInstigatorData  # no public name (dagster 1.13.27)
 
 from mlops_assets.naming import ModelNames
 from mlops_assets.resources.run_lock import PARTITION_TAG
 from mlops_assets.sensors.requests import FINISHED, NO_JOB, RUN_KEY_TAG, SENSOR_TAG, UNFINISHED
+from mlops_assets.sensors.tracking_cursor import LINK_TAG, TrackingCursor
 
 # Sensors that report and record runs, and Dagster's retries, have seen a run by then.
 LEAST_AGE = timedelta(hours=1)
@@ -29,10 +31,13 @@ class Needed:
         Run -> why.
     counts
         The highest count of each kind of run key that is kept: sensors continue from it.
+    trackings
+        How far the tracking sensor is, which records runs in MLflow; none where it does not.
     """
 
     runs: dict[str, str] = field(default_factory=dict)
     counts: dict[tuple[str, str], int] = field(default_factory=dict)
+    trackings: Sequence[TrackingCursor] = ()
 
     def keep(self, run_ids: Iterable[str | None], why: str) -> None:
         for run_id in run_ids:
@@ -40,10 +45,10 @@ class Needed:
                 self.runs.setdefault(run_id, why)
 
 
-def find_needed(instance: dg.DagsterInstance, names: ModelNames) -> Needed:
+def find_needed(instance: dg.DagsterInstance, names: ModelNames, trackings: Sequence[TrackingCursor] = ()) -> Needed:
     """What is still shown or used of a model: the last materialization and observation of each asset and partition, and
     what unfinished runs repeat."""
-    needed = Needed()
+    needed = Needed(trackings=trackings)
     keys = [key for key in instance.get_asset_keys() if key.path[0] == names.prefix]
     for record in instance.get_asset_records(keys) if keys else ():
         entry = record.asset_entry
@@ -55,6 +60,26 @@ def find_needed(instance: dg.DagsterInstance, names: ModelNames) -> Needed:
     for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)):
         needed.keep([run.run_id, run.parent_run_id, run.root_run_id], "an unfinished run")
     return needed
+
+
+def read_trackings(
+    instance: dg.DagsterInstance, names: ModelNames, location: str | None, now: datetime
+) -> list[TrackingCursor]:
+    """How far the model's tracking sensor is, in this code location; None: in each that has one.
+
+    Before its first tick, as far as that one will look back.
+    """
+    if instance.schedule_storage is None:
+        # In memory: nothing ticks by itself.
+        return []
+    cursors = [
+        state.instigator_data.cursor
+        for state in instance.all_instigator_state()
+        if state.instigator_name == names.tracking_sensor
+        and location in (None, state.origin.repository_origin.code_location_origin.location_name)
+        and isinstance(state.instigator_data, SensorInstigatorData)
+    ]
+    return [TrackingCursor.read(cursor, now.timestamp()) for cursor in cursors or [None]]
 
 
 def jobs_of(names: ModelNames, own: str) -> list[str]:
@@ -86,8 +111,13 @@ def find_old_runs(
                 return
             ended = record.end_time or record.update_timestamp.timestamp()
             too_young = now - datetime.fromtimestamp(ended, UTC) < LEAST_AGE
-            if _is_of(names, run) and not too_young and not _is_needed(instance, run, needed):
-                yield run
+            if not _is_of(names, run) or too_young or _is_needed(instance, run, needed):
+                continue
+            updated = record.update_timestamp.timestamp()
+            if LINK_TAG not in run.tags and any(each.is_open(run.run_id, updated) for each in needed.trackings):
+                needed.keep([run.run_id], "not recorded in MLflow yet")
+                continue
+            yield run
 
 
 def _newest(instance: dg.DagsterInstance, names: ModelNames, runs: dg.RunsFilter, count: int) -> list[dg.DagsterRun]:

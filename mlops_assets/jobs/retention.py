@@ -9,7 +9,7 @@ from pathlib import Path
 import dagster as dg
 from pydantic import Field
 
-from mlops_assets.jobs.old_runs import find_needed, find_old_runs, jobs_of
+from mlops_assets.jobs.old_runs import find_needed, find_old_runs, jobs_of, read_trackings
 from mlops_assets.metadata import list_names
 from mlops_assets.naming import MODEL_TAG, ModelNames
 from mlops_assets.redaction.errors import redact_errors
@@ -18,12 +18,19 @@ from mlops_assets.resources.liveness import executed_alive
 from mlops_assets.settings.retention import RetentionSettings
 
 
-def retention_job(names: ModelNames, settings: RetentionSettings, silent_seconds: float) -> dg.JobDefinition:
+def retention_job(
+    names: ModelNames, settings: RetentionSettings, silent_seconds: float, *, tracked: bool
+) -> dg.JobDefinition:
     """`<model>_retention_job`: deletes the model's finished runs beyond the newest of each job, with their events,
     materializations and logs.
 
     What it never deletes: see `mlops_assets.jobs.old_runs`. A run that it could not delete whole is deleted by the next
     one.
+
+    Parameters
+    ----------
+    tracked
+        Whether the tracking sensor records runs in MLflow: what it has not looked at yet is kept.
     """
     job_name = names.retention_job
 
@@ -44,7 +51,9 @@ def retention_job(names: ModelNames, settings: RetentionSettings, silent_seconds
     def delete_old_runs(context: dg.OpExecutionContext, config: RetentionConfig) -> None:
         began, instance = time.monotonic(), context.instance
         now = datetime.now(UTC)
-        needed = find_needed(instance, names)
+        origin = context.run.remote_job_origin
+        location = origin.repository_origin.code_location_origin.location_name if origin else None
+        needed = find_needed(instance, names, read_trackings(instance, names, location, now) if tracked else ())
         deleted, freed, first = Counter[str](), 0, list[str]()
         for job in jobs_of(names, job_name):
             for run in find_old_runs(instance, names, job, config.runs, needed, now):

@@ -91,7 +91,7 @@ class Progress:
             amount = f"{self.quantity} ({100 * self.share:.0f} % of the input)"
         else:
             amount = f"{self.quantity} so far, the total is not known"
-        none = f"none in {duration_text(self.seconds)}"
+        none = f"none done after {duration_text(self.seconds)}"
         parts = [amount, rate_text(self.rate, self.unit) if self.rate else none]
         if self.seconds_left:
             parts.append(f"about {duration_text(self.seconds_left)} left")

@@ -86,11 +86,13 @@ class AppriseNotifier(Notifier):
             raise NotificationError(f"Apprise could not deliver to all of its {len(self.urls)} URLs")
 
 
-def deliver(notifier: Notifier, title: str, message: str, log: logging.Logger) -> None:
-    """Send a message; every error is logged and goes no further, because the run is over and its result is final."""
+def deliver(notifier: Notifier, title: str, message: str, log: logging.Logger) -> bool:
+    """Send a message; whether it was delivered. Every error is logged and goes no further, because the run is over and
+    its result is final."""
     remember_settings({name: getattr(notifier, name) for name in type(notifier).model_fields})
     try:
         notifier.notify(title, message)
+        return True
     except MlopsAssetsError as error:
         log.error(f"The notifier {type(notifier).__name__} failed: {redact(str(error))}")
     except Exception as error:  # noqa: BLE001 - a notifier is anybody's code, and must not fail what it reports on
@@ -98,3 +100,4 @@ def deliver(notifier: Notifier, title: str, message: str, log: logging.Logger) -
         log.error(
             f"The notifier {type(notifier).__name__} failed with a {type(error).__name__}, whose text may hold secrets"
         )
+    return False

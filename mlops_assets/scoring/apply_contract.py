@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import accumulate, islice, pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import pyarrow as pa
 
 from mlops_assets.arrow.batching import first_rows
-from mlops_assets.arrow.content_hash import ContentHash
 from mlops_assets.arrow.input_table import InputTable
+from mlops_assets.arrow.part_hash import TableHash
 from mlops_assets.arrow.python_values import python_values
 from mlops_assets.arrow.read_ahead import read_ahead
 from mlops_assets.arrow.spool import Spool
@@ -31,6 +31,17 @@ if TYPE_CHECKING:
 ROWS_SHOWN = 5
 
 
+class RowsAside(Protocol):
+    """Rows that were put aside until it is decided whether they are published."""
+
+    @property
+    def rows(self) -> int:
+        """How many."""
+
+    def reader(self) -> pa.RecordBatchReader:
+        """All of them in order, any number of times."""
+
+
 @dataclass(frozen=True)
 class ContractResult:
     """The accepted and the rejected rows of the inputs: each row read is one or the other.
@@ -38,7 +49,8 @@ class ContractResult:
     Attributes
     ----------
     accepted, rejected
-        The rows, spooled to disk. Accepted ones have the signature's types, rejected ones are complete and unchanged.
+        The rows, spooled to disk or written as parts. Accepted ones have the signature's types, rejected ones are
+        complete and unchanged.
     row_key
         The columns that identify a row, in both.
     reasons
@@ -46,7 +58,7 @@ class ContractResult:
     ignored
         Columns that the signature does not name.
     accepted_hash, rejected_hash
-        SHA-256 of the content; it does not depend on the batches in which the rows were read.
+        SHA-256 of the content; it does not depend on the files, parts and batches in which the rows were read.
     parts
         How many of the accepted rows come from each file of the table; empty where there is only one file.
     lenient
@@ -54,8 +66,8 @@ class ContractResult:
         given.
     """
 
-    accepted: Spool
-    rejected: Spool
+    accepted: RowsAside
+    rejected: RowsAside
     row_key: tuple[str, ...]
     reasons: Counter[tuple[str, str]]
     ignored: tuple[str, ...]
@@ -156,7 +168,8 @@ def apply_contract(
         Spool(key_schema, scratch) as key_spool,
     ):
         reasons: Counter[tuple[str, str]] = Counter()
-        accepted_hash, rejected_hash = ContentHash(contract.accepted_schema), ContentHash(contract.rejected_schema)
+        accepted_hash = TableHash(contract.accepted_schema, table.row_key)
+        rejected_hash = TableHash(contract.rejected_schema, table.row_key)
         key_check = KeyCheck(table.row_key, scratch, table.uri)
         rows_read = 0
         accepted_after = {0: 0}

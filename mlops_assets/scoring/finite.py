@@ -31,20 +31,43 @@ class FiniteVerdict:
     bad: dict[str, int]
     listed: tuple[dict[str, object], ...]
 
+    def merged(self, later: "FiniteVerdict") -> "FiniteVerdict":
+        """With that on the rows that come after these."""
+        bad = {name: count + later.bad[name] for name, count in self.bad.items()}
+        return FiniteVerdict(self.rows + later.rows, bad, (*self.listed, *later.listed)[:ROWS_LISTED])
+
+
+class FiniteJudge:
+    """Looks for null, NaN and infinity in the output `columns` of predictions, batch by batch."""
+
+    def __init__(self, columns: Sequence[str], row_key: Sequence[str], listed: int = ROWS_LISTED) -> None:
+        self._columns, self._row_key, self._listed = tuple(columns), tuple(row_key), listed
+        self._rows, self._shown = 0, list[dict[str, object]]()
+        self._statistics = {name: ColumnStatistics() for name in columns}
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Judge the next rows."""
+        self._rows += batch.num_rows
+        for name, statistics in self._statistics.items():
+            statistics.add(batch.column(name))
+        if len(self._shown) < self._listed:
+            found = _list_rows(batch, self._columns, self._row_key)
+            self._shown += found[: self._listed - len(self._shown)]
+
+    def verdict(self) -> FiniteVerdict:
+        """On the rows so far."""
+        bad = {name: one.nulls + one.not_finite for name, one in self._statistics.items()}
+        return FiniteVerdict(self._rows, bad, tuple(self._shown))
+
 
 def find_not_finite(
     batches: Iterable[pa.RecordBatch], columns: Sequence[str], row_key: Sequence[str], listed: int = ROWS_LISTED
 ) -> FiniteVerdict:
-    """Judge the output `columns` of predictions, streaming."""
-    rows, shown = 0, list[dict[str, object]]()
-    statistics = {name: ColumnStatistics() for name in columns}
+    """The verdict of a `FiniteJudge` on a whole table."""
+    judge = FiniteJudge(columns, row_key, listed)
     for batch in batches:
-        rows += batch.num_rows
-        for name in columns:
-            statistics[name].add(batch.column(name))
-        if len(shown) < listed:
-            shown += _list_rows(batch, columns, row_key)[: listed - len(shown)]
-    return FiniteVerdict(rows, {name: one.nulls + one.not_finite for name, one in statistics.items()}, tuple(shown))
+        judge.add(batch)
+    return judge.verdict()
 
 
 def _list_rows(batch: pa.RecordBatch, columns: Sequence[str], row_key: Sequence[str]) -> list[dict[str, object]]:

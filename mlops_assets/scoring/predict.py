@@ -63,14 +63,18 @@ class Scorer:
         """
         return self.combine((self.score(batch) for batch in batches if batch.num_rows), source)
 
-    def combine(self, scored: Iterator[pa.RecordBatch], source: pa.Schema) -> pa.RecordBatchReader:
-        """One stream of the batches that `score` returned, all with the columns and types of the first.
+    def combine(
+        self, scored: Iterator[pa.RecordBatch], source: pa.Schema, schema: pa.Schema | None = None
+    ) -> pa.RecordBatchReader:
+        """One stream of the batches that `score` returned, all with the columns and types of `schema`, or of the first.
 
         Raises
         ------
         PredictionError
             Columns change between batches, or their types do in a way that loses values.
         """
+        if schema is not None:
+            return pa.RecordBatchReader.from_batches(schema, self._align(schema, scored))
         first = next(scored, None)
         if first is None:
             return pa.RecordBatchReader.from_batches(self._empty_schema(source), iter(()))

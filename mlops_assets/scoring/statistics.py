@@ -2,7 +2,9 @@
 
 import math
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -41,18 +43,35 @@ class ColumnStatistics:
             self.numeric = True
             self._add_numbers(column.drop_null().cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))
 
+    def merge(self, later: "ColumnStatistics") -> None:
+        """Add the rows that come after these, of the same column."""
+        self.rows += later.rows
+        self.nulls += later.nulls
+        self.not_finite += later.not_finite
+        self.numeric |= later.numeric
+        self.has_labels &= later.has_labels
+        self.labels = self.labels + later.labels if self.has_labels else Counter()
+        self.has_labels &= len(self.labels) <= MOST_LABELS
+        self._add_moments(later.finite, later.mean, later.squares)
+        self.minimum = min(self.minimum, later.minimum)
+        self.maximum = max(self.maximum, later.maximum)
+
     def _add_numbers(self, numbers: np.ndarray) -> None:
         finite = numbers[np.isfinite(numbers)]
         self.not_finite += numbers.size - finite.size
         if not finite.size:
             return
-        mean, squares = float(finite.mean()), float(((finite - finite.mean()) ** 2).sum())
-        total, shift = self.finite + finite.size, mean - self.mean
-        self.squares += squares + shift**2 * self.finite * finite.size / total
-        self.mean += shift * finite.size / total
-        self.finite = total
+        self._add_moments(finite.size, float(finite.mean()), float(((finite - finite.mean()) ** 2).sum()))
         self.minimum = min(self.minimum, float(finite.min()))
         self.maximum = max(self.maximum, float(finite.max()))
+
+    def _add_moments(self, count: int, mean: float, squares: float) -> None:
+        if not count:
+            return
+        total, shift = self.finite + count, mean - self.mean
+        self.squares += squares + shift**2 * self.finite * count / total
+        self.mean += shift * count / total
+        self.finite = total
 
     def _count_labels(self, column: pa.Array) -> None:
         label_like = pt.is_integer(column.type) or pt.is_boolean(column.type) or pt.is_string(column.type)
@@ -67,6 +86,15 @@ class ColumnStatistics:
         for label, count in zip(counted.field(0).to_pylist(), counted.field(1).to_pylist(), strict=True):
             self.labels[str(label)] += count
         self.has_labels = len(self.labels) <= MOST_LABELS
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it, exactly."""
+        return {**vars(self), "labels": dict(self.labels)}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "ColumnStatistics":
+        """What `as_json` returned."""
+        return cls(**{**values, "labels": Counter(values["labels"])})
 
     def as_floats(self) -> dict[str, float]:
         """``mean``, ``std``, ``min``, ``max`` (finite values), ``null_count``, and ``share[<label>]`` for labels."""

@@ -42,15 +42,28 @@ def all_sensors(
         return sensors + automation_sensors(names, alias, groups.automation, settings.inputs, journal, root, defaults)
     if alias is not None:
         job = jobs[groups.champion.job]
-        sensors.append(champion_sensor(names, alias, groups.champion, journal, settings.partitions_def, job, defaults))
+        sensors.append(
+            champion_sensor(
+                names, alias, groups.champion, journal, settings.partitions_def, settings.inputs, root, job, defaults
+            )
+        )
     if settings.inputs.path:
         job = jobs[groups.inputs.job]
         if settings.partitioning is None:
-            sensors.append(inputs_sensor(names, groups.inputs, settings.inputs, root, job, defaults))
+            sensors.append(
+                inputs_sensor(names, groups.inputs, settings.inputs, settings.alias_or_version, root, job, defaults)
+            )
         else:
             sensors.append(
                 partitioned_inputs_sensor(
-                    names, groups.inputs, settings.inputs, settings.partitioning, root, job, defaults
+                    names,
+                    groups.inputs,
+                    settings.inputs,
+                    settings.partitioning,
+                    settings.alias_or_version,
+                    root,
+                    job,
+                    defaults,
                 )
             )
     return sensors

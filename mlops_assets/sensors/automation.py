@@ -12,7 +12,8 @@ from mlops_assets.resources.journal import ChampionJournal
 from mlops_assets.resources.shared import shared_resource
 from mlops_assets.sensors.alerts import alert_stale
 from mlops_assets.sensors.champion import champion_situation, champion_token, note_move
-from mlops_assets.sensors.inputs import inputs_situation, inputs_token, published_listing
+from mlops_assets.sensors.holds import inputs_token, reason_without_champion, reason_without_inputs
+from mlops_assets.sensors.inputs import inputs_situation, published_listing
 from mlops_assets.sensors.moves import Asked
 from mlops_assets.sensors.published import PublishedTables
 from mlops_assets.sensors.watch import Request, Watch, evaluate_tick
@@ -85,15 +86,17 @@ def automation_sensors(
             description=f"Renews the assets of {names.model} when what they are made from was renewed. Switch it on "
             "for declarative automation in place of the champion and inputs sensors.",
         ),
-        _alias_report(names, alias, settings, journal, defaults),
+        _alias_report(names, alias, settings, inputs, root, journal, defaults),
     ]
-    return [*sensors, _inputs_report(names, settings, inputs, root, defaults)] if inputs.path else sensors
+    return [*sensors, _inputs_report(names, alias, settings, inputs, root, defaults)] if inputs.path else sensors
 
 
 def _alias_report(
     names: ModelNames,
     alias: str,
     settings: RepeatingSensorSettings,
+    inputs: InputsSettings,
+    root: Path,
     journal: ChampionJournal,
     defaults: Defaults,
 ) -> dg.SensorDefinition:
@@ -120,6 +123,7 @@ def _alias_report(
                     act=lambda request: report(key, request),
                     retries=settings.retries,
                     tell=alert_stale(context, names, defaults),
+                    hold=lambda: reason_without_inputs(instance, names, inputs, root),
                     noticed=lambda token: note_move(context, journal, alias, token),
                     slack=2.0 * settings.interval_seconds,
                 ),
@@ -129,7 +133,12 @@ def _alias_report(
 
 
 def _inputs_report(
-    names: ModelNames, settings: RepeatingSensorSettings, inputs: InputsSettings, root: Path, defaults: Defaults
+    names: ModelNames,
+    alias: str,
+    settings: RepeatingSensorSettings,
+    inputs: InputsSettings,
+    root: Path,
+    defaults: Defaults,
 ) -> dg.SensorDefinition:
     key = inputs.asset_key(names)
 
@@ -157,6 +166,7 @@ def _inputs_report(
                 act=lambda request: report(key, request),
                 retries=settings.retries,
                 tell=alert_stale(context, names, defaults),
+                hold=lambda: reason_without_champion(context, names, alias, defaults),
                 forgets=False,
                 slack=2.0 * settings.interval_seconds,
             ),

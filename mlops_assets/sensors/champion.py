@@ -1,6 +1,7 @@
 """The champion sensor: a run each time the alias moves, and again where that run did not come to anything."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -13,18 +14,27 @@ from mlops_assets.resources.journal import ChampionJournal
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.resources.shared import shared_resource
 from mlops_assets.sensors.alerts import alert_stale
+from mlops_assets.sensors.holds import reason_without_inputs
 from mlops_assets.sensors.moves import is_same, plain_token, version_token
 from mlops_assets.sensors.published import PublishedTables
 from mlops_assets.sensors.reconcile import Situation
-from mlops_assets.sensors.requests import is_under_way, last_runs, of_status, read_asked, unsettled
+from mlops_assets.sensors.requests import (
+    UNDER_WAY,
+    is_under_way,
+    last_runs,
+    of_status,
+    partitions_at_work,
+    read_asked,
+    unsettled,
+)
 from mlops_assets.sensors.watch import Look, Request, Watch, evaluate_tick, now, run_of_move, run_of_partition
 from mlops_assets.settings.sensors import LaunchingSensorSettings
+from mlops_assets.settings.tables import InputsSettings
 
 if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 SEEN_TAG = "mlops_assets/champion_seen"
-UNDER_WAY = "a run that will use it is under way"
 
 
 def champion_sensor(
@@ -33,6 +43,8 @@ def champion_sensor(
     settings: LaunchingSensorSettings,
     journal: ChampionJournal,
     partitions: "dg.PartitionsDefinition[str] | None",
+    inputs: InputsSettings,
+    root: Path,
     job: "UnresolvedAssetJobDefinition",
     defaults: Mapping[str, dg.ResourceDefinition],
 ) -> dg.SensorDefinition:
@@ -42,7 +54,8 @@ def champion_sensor(
     tables are this version's already, or a run is under way. Where the tables are not the champion's although a run was
     asked for, it is asked for again (see `reconcile`), and at last people are told. A reset cursor is restored from the
     runs that were asked for: no key is used twice. While the registry does not answer, or knows no such model, ticks
-    are skipped, ever more rarely, and nothing is forgotten. With partitions: a run for each of `partitions_to_rescore`.
+    are skipped, ever more rarely, and nothing is forgotten. Before there is any input file, no run is asked for. With
+    partitions: a run for each of `partitions_to_rescore`.
     """
     name = names.champion_sensor
 
@@ -68,12 +81,13 @@ def champion_sensor(
                     situation=lambda look: (
                         champion_situation(instance, names, settings.job, name, look)
                         if partitions is None
-                        else situation_of_partitions(instance, look.move)
+                        else situation_of_partitions(instance, names, settings.job, name, look)
                     ),
                     act=lambda request: _runs(instance, names, partitions, request),
                     retries=settings.retries,
                     tell=alert_stale(context, names, defaults),
                     defer=lambda: UNDER_WAY if is_under_way(instance, names, name, now()) else "",
+                    hold=lambda: reason_without_inputs(instance, names, inputs, root) if partitions is None else "",
                     noticed=lambda token: note_move(context, journal, alias, token),
                 ),
             )
@@ -96,9 +110,19 @@ def champion_situation(
     return unsettled(instance, last_runs(instance, look.move), now(), published=made_from, under_way=under_way)
 
 
-def situation_of_partitions(instance: dg.DagsterInstance, move: str) -> Situation:
-    """Whether the runs that a move asked for, one per partition, have succeeded; True where it asked for none."""
-    runs = last_runs(instance, move)
+def situation_of_partitions(
+    instance: dg.DagsterInstance, names: ModelNames, job: str, sensor_name: str, look: Look
+) -> Situation:
+    """Whether the runs that a move asked for, one per partition, have succeeded.
+
+    Where it asked for none, because a run was under way: whether the last tables are made by the version that was seen.
+    """
+    runs = last_runs(instance, look.move)
+    if not runs and look.was_asked:
+        published = PublishedTables.read(instance, names, job, all_of_them=False).champion
+        if published is not None and not is_same(published, look.token):
+            under_way = is_under_way(instance, names, sensor_name, now())
+            return Situation(False, running=under_way, published=plain_token(published))
     ended_well = of_status(runs, dg.DagsterRunStatus.SUCCESS)
     if len(ended_well) == len(runs):
         return Situation(True)
@@ -127,8 +151,10 @@ def partitions_to_rescore(
     instance: dg.DagsterInstance, names: ModelNames, partitions: "dg.PartitionsDefinition[str]"
 ) -> list[str]:
     """The partitions that a new champion scores again at once: of time partitions the last one that was ever scored, of
-    others every one that was. The rest show as stale and are a backfill in the UI away."""
-    scored = instance.get_materialized_partitions(names.key(INPUT_SAMPLES))
+    others every one that was. The rest show as stale and are a backfill in the UI away.
+
+    A partition that is being scored counts: its run may have pinned the champion before."""
+    scored = instance.get_materialized_partitions(names.key(INPUT_SAMPLES)) | partitions_at_work(instance, names)
     keys = [key for key in partitions.get_partition_keys(dynamic_partitions_store=instance) if key in scored]
     return keys[-1:] if isinstance(partitions, dg.TimeWindowPartitionsDefinition) else keys
 

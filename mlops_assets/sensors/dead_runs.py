@@ -49,7 +49,8 @@ def dead_runs_sensor(names: ModelNames | None = None) -> dg.SensorDefinition:
     @redact_errors
     def dead_runs(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         silences, ended = look_after(context, names, time.time())
-        progress = f"{len(silences)} runs are in progress" if silences else "No run is in progress"
+        count = len(silences)
+        progress = f"{count} run{'s are' if count > 1 else ' is'} in progress" if count else "No run is in progress"
         return dg.SensorResult(
             skip_reason="; ".join([*(f"Ended run {each}" for each in ended), progress]),
             cursor=json.dumps(write_silences(silences)),
@@ -93,7 +94,10 @@ def _is_dead(finding: Finding, silence: Silence, now: float) -> bool:
 def _end(
     instance: dg.DagsterInstance, run: dg.DagsterRun, finding: Finding, silence: Silence, now: float
 ) -> str | None:
-    """Report the end of a run and free its slots; why, or None where it has ended by itself meanwhile."""
+    """Free the slots of a run and report its end; why, or None where it has ended by itself meanwhile.
+
+    The slots first: whoever dies between the two is made up for by the next look, as long as the run is in progress.
+    """
     latest = instance.get_run_by_id(run.run_id)
     if latest is None or latest.status not in IN_PROGRESS:
         # A process writes its result before it ends, so this is the last word.
@@ -101,6 +105,9 @@ def _end(
     reason = finding.reason
     if not finding.ended:
         reason += f"; nothing was seen of it for {now - silence.since:.0f} seconds"
+    storage = instance.event_log_storage
+    if storage.supports_global_concurrency_limits:
+        storage.free_concurrency_slots_for_run(run.run_id)
     if latest.status == dg.DagsterRunStatus.CANCELING:
         instance.report_run_canceled(latest, f"Canceled: {reason}.")
     else:
@@ -108,9 +115,6 @@ def _end(
             latest,
             f"The run was killed: {reason}. Each table is whole, of this run or of the one before: run the job again.",
         )
-    storage = instance.event_log_storage
-    if storage.supports_global_concurrency_limits:
-        storage.free_concurrency_slots_for_run(run.run_id)
     return reason
 
 

@@ -6,19 +6,17 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from mlops_assets.errors import TableError
-from mlops_assets.naming import INPUT_SAMPLES, ModelNames
+from mlops_assets.naming import ModelNames
 from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.sensors.alerts import alert_stale
-from mlops_assets.sensors.champion import UNDER_WAY
-from mlops_assets.sensors.moves import Asked, is_same, plain_token
+from mlops_assets.sensors.holds import inputs_token, reason_without_champion, was_scored
+from mlops_assets.sensors.moves import Asked, is_same, short_token
 from mlops_assets.sensors.published import PublishedTables
 from mlops_assets.sensors.reconcile import Situation
-from mlops_assets.sensors.requests import is_under_way, last_runs, of_status, read_asked, unsettled
+from mlops_assets.sensors.requests import UNDER_WAY, is_under_way, last_runs, of_status, read_asked, unsettled
 from mlops_assets.sensors.watch import Look, Watch, evaluate_tick, now, run_of_move
 from mlops_assets.settings.sensors import LaunchingSensorSettings
 from mlops_assets.settings.tables import InputsSettings
-from mlops_assets.tables.listing import listing_token, may_be_empty
 
 if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
@@ -28,6 +26,7 @@ def inputs_sensor(
     names: ModelNames,
     settings: LaunchingSensorSettings,
     inputs_settings: InputsSettings,
+    alias_or_version: str | int,
     root: Path,
     job: "UnresolvedAssetJobDefinition",
     defaults: Mapping[str, dg.ResourceDefinition],
@@ -36,8 +35,9 @@ def inputs_sensor(
 
     Tables know from which files they were made. Where these are not the ones that are there, a run is asked for, at
     first sight too, and again if it fails (see `reconcile`). The champion sensor, where it is on, goes first: the run
-    of the first champion reads these files as well. An empty folder is nothing to run on, and no error. Files should be
-    switched into place whole; one that grows over several ticks is read again after each.
+    of the first champion reads these files as well. An empty folder is nothing to run on, and no error; nor is a model
+    without a champion, for which no run is asked for. Files should be switched into place whole; one that grows over
+    several ticks is read again after each.
     """
     name = names.inputs_sensor
     shown = inputs_settings.shown_path
@@ -69,6 +69,8 @@ def inputs_sensor(
                 retries=settings.retries,
                 tell=alert_stale(context, names, defaults),
                 defer=lambda: _reason_to_wait(instance, names, name),
+                hold=lambda: reason_without_champion(context, names, alias_or_version, defaults),
+                gives_way=True,
                 forgets=False,
             ),
         )
@@ -89,7 +91,7 @@ def inputs_situation(
     if tables.are_there and tables.are_of_one_input and published is None and not failed:
         # A run by hand that left rows out, or one of an earlier release.
         return Situation(None)
-    made_from = f"the files {plain_token(published)}" if published else "other files" if tables.are_there else ""
+    made_from = f"the files {short_token(published)}" if published else "other files" if tables.are_there else ""
     under_way = is_under_way(instance, names, sensor_name, now())
     return unsettled(instance, runs, now(), published=made_from, under_way=under_way)
 
@@ -116,27 +118,3 @@ def _reason_to_wait(instance: dg.DagsterInstance, names: ModelNames, sensor_name
     states = instance.all_instigator_state()
     is_on = any(state.instigator_name == names.champion_sensor and state.is_running for state in states)
     return "the run of the champion sensor will read it" if is_on else ""
-
-
-def was_scored(instance: dg.DagsterInstance, names: ModelNames) -> bool:
-    """Whether any inputs were ever taken in."""
-    return instance.get_latest_materialization_event(names.key(INPUT_SAMPLES)) is not None
-
-
-def inputs_token(settings: InputsSettings, root: Path) -> str | None:
-    """The listing of the model's input files, see `listing_token`; None: there are none yet.
-
-    Raises
-    ------
-    TableError
-        They cannot be listed, or their folder is not there.
-    """
-    place = settings.location(root)
-    token = listing_token(place, settings.format)
-    if token is None and not may_be_empty(place):
-        raise TableError(
-            "There are no input files, nor a folder for them",
-            where=place.uri,
-            fix="Make it, mount it, or correct inputs.path",
-        )
-    return token

@@ -22,6 +22,7 @@ SHAPE, EARLIER_SHAPE = 3, 1
 LONGEST_WAIT = 31
 # Of a token: what the cursors of earlier releases do not have comes behind it.
 REFINEMENT = "#"
+_DIGITS = 12
 
 
 @dataclass(frozen=True)
@@ -207,6 +208,24 @@ def decide(
     )
 
 
+def hold_up(memory: Memory, decision: Decision, subject: str, why: str, since: float) -> Decision:
+    """In place of a decision that wants a run: none is asked for as long as something holds it up.
+
+    The token counts as seen, and nothing as asked for: `reconcile` asks for a run once nothing holds it up.
+
+    Parameters
+    ----------
+    memory
+        What the cursor said.
+    since
+        What `reconcile` waits from, in seconds since 1970; 0: it asks at once.
+    """
+    moves = decision.memory.moves - 1 if has_moved(memory, decision.memory.seen) else memory.moves
+    held = replace(decision.memory, moves=moves, asked=0, since=since, told=False)
+    reason = f"{memory.recovery}{subject} is {_shown(held.seen)}, and no run is asked for: {why}"
+    return Decision(held, None, reason, decision.moved)
+
+
 def _first_sight(
     subject: str,
     memory: Memory,
@@ -273,13 +292,18 @@ def plain_token(token: str) -> str:
     return token.partition(REFINEMENT)[0]
 
 
+def short_token(token: str) -> str:
+    """A token as a person reads it: of a digest as much as tells it from others."""
+    return plain_token(token)[:_DIGITS]
+
+
 def describe_rest(subject: str, token: str | None) -> str:
     """That nothing has moved, for a person."""
     return f"{subject} is still {_shown(token)}" if token else f"{subject}: nothing there"
 
 
 def _shown(token: str | None) -> str:
-    return plain_token(token) if token else "nothing"
+    return short_token(token) if token else "nothing"
 
 
 def _parse(subject: str, key: str) -> Asked | None:

@@ -13,7 +13,7 @@ from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.resources.shared import shared_resource
 from mlops_assets.sensors.alerts import alert_stale
 from mlops_assets.sensors.moves import Memory
-from mlops_assets.sensors.requests import MOVE_TAG, RUN_KEY_TAG, describe_ends, is_unfinished, last_runs
+from mlops_assets.sensors.requests import MOVE_TAG, RUN_KEY_TAG, describe_ends, is_unfinished, last_runs, of_status
 from mlops_assets.sensors.versions import Newest, NewVersions, VersionMemory, Waiting, is_due, new_versions
 from mlops_assets.sensors.watch import now, skip_and_tell, skip_while_waiting
 from mlops_assets.settings.sensors import RepeatingSensorSettings
@@ -28,7 +28,8 @@ def new_version_sensor(
 
     One registry call a tick, and one more for each version that is new or has no verdict yet. Exactly once: the run key
     is the version's number and the time of its registration. Versions that carry a verdict already are passed over. A
-    version whose validation has ended without one is validated again, `settings.retries` times; then people are told.
+    version whose validation has ended without one is validated again, `settings.retries` times, unless a person has
+    canceled it; then people are told.
     """
     name = names.new_version_sensor
 
@@ -56,9 +57,10 @@ def new_version_sensor(
         except RegistryError as error:
             return _with_attempts(skip_and_tell(memory.attempts, error, names.model, tell), memory)
         context.log.info(decision.reason)
-        for reason in tick.given_up:
+        for number, reason in tick.given_up.items():
             context.log.warning(reason)
-            tell(reason)
+            if not tell(reason):
+                tick.waiting[number] = decision.memory.waiting[number]
         cursor = replace(decision.memory, waiting=tick.waiting).to_cursor()
         if not requests:
             return dg.SensorResult(skip_reason=decision.reason, cursor=cursor)
@@ -75,7 +77,7 @@ class _Tick:
     waiting
         Those that will wait after this tick.
     given_up
-        For people: versions for which no more is asked.
+        Version number -> why no more is asked for, for people.
     """
 
     def __init__(
@@ -89,7 +91,7 @@ class _Tick:
         self.instance, self.names, self.registry, self.retries = context.instance, names, registry, retries
         self.new = decision.versions
         self.waiting: dict[int, Waiting] = dict(decision.memory.waiting)
-        self.given_up: list[str] = []
+        self.given_up: dict[int, str] = {}
 
     def ask_for_new(self) -> list[dg.RunRequest]:
         """A validation of each new version."""
@@ -113,11 +115,12 @@ class _Tick:
                 continue
             if self._without_verdict(number) != waiting.registered:
                 del self.waiting[number]
-            elif waiting.asked > self.retries:
+            elif waiting.asked > self.retries or of_status(runs, dg.DagsterRunStatus.CANCELED):
                 del self.waiting[number]
                 end = describe_ends(self.instance, runs.values()) or "it is not known why"
-                self.given_up.append(
-                    f"{self.names.model} version {number} has no verdict after {waiting.asked} validations: {end}. "
+                times = f"{waiting.asked} validation{'s' * (waiting.asked > 1)}"
+                self.given_up[number] = (
+                    f"{self.names.model} version {number} has no verdict after {times}: {end}. "
                     f"Nothing more is asked for: launch {self.names.validation_job} by hand"
                 )
             else:

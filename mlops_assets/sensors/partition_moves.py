@@ -45,7 +45,9 @@ class PartitionMemory:
                 return cls()
             seen = {str(key): (int(moves), str(token)) for key, (moves, token) in fields["seen"].items()}
             waiting = {
-                str(key): (int(asked), float(since)) for key, (asked, since) in fields.get("waiting", {}).items()
+                str(key): (int(asked), float(since))
+                for key, (asked, since) in fields.get("waiting", {}).items()
+                if key in seen
             }
             return cls(seen, Memory.read(fields["attempts"]), waiting)
         except (ValueError, TypeError, KeyError, AttributeError):
@@ -128,6 +130,8 @@ class Outcome:
     ----------
     succeeded, running, canceled
         At most one of them; none: it has failed, or is not there.
+    has_files
+        The partition has files and is one of the definition's: else there is nothing to ask for.
     failure
         How it ended, for a person.
     """
@@ -135,6 +139,7 @@ class Outcome:
     succeeded: bool = False
     running: bool = False
     canceled: bool = False
+    has_files: bool = True
     failure: str = ""
 
 
@@ -169,6 +174,9 @@ def reconcile_partitions(
             del waiting[partition]
         elif outcome.running:
             waiting[partition] = (asked, now)
+        elif not outcome.has_files:
+            # Until they are back.
+            continue
         elif outcome.canceled or asked > retries:
             del waiting[partition]
             given_up[partition] = outcome.failure or "its run is not there"

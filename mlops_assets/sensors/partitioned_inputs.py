@@ -1,15 +1,17 @@
 """The inputs sensor of partitioned inputs: a run for each partition whose files appear or change."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from mlops_assets.errors import ConfigurationError, TableError
+from mlops_assets.errors import ConfigurationError, RegistryError, TableError
 from mlops_assets.naming import INPUT_SAMPLES, ModelNames
 from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.sensors.alerts import alert_stale
+from mlops_assets.sensors.holds import reason_without_champion
 from mlops_assets.sensors.moves import Memory
 from mlops_assets.sensors.partition_moves import (
     MOST_A_TICK,
@@ -43,6 +45,7 @@ def partitioned_inputs_sensor(
     settings: LaunchingSensorSettings,
     inputs_settings: InputsSettings,
     partitioning: PartitionsSettings,
+    alias_or_version: str | int,
     root: Path,
     job: "UnresolvedAssetJobDefinition",
     defaults: Mapping[str, dg.ResourceDefinition],
@@ -51,7 +54,8 @@ def partitioned_inputs_sensor(
 
     A partition that was never scored is new. Time partitions wait until their time is over, static ones must be in the
     list, dynamic ones are added when their files appear. At most `MOST_A_TICK` runs a tick. A partition whose run has
-    failed is asked for again, `settings.retries` times; then people are told.
+    failed is asked for again, `settings.retries` times; then people are told. While the model has no champion, no run
+    is asked for.
     """
     name, partitions = names.inputs_sensor, partitioning.definition(names.slug)
     shown = inputs_settings.shown_path
@@ -81,17 +85,29 @@ def partitioned_inputs_sensor(
         decision = decide_partitions(
             subject, memory, tokens, scored, lambda: asked_by_partition(subject, run_keys(instance, subject)), now()
         )
-        outcomes = _outcomes(instance, subject, memory, decision)
+        outcomes = _outcomes(instance, subject, memory, decision, tokens)
         made_up = reconcile_partitions(
             subject, decision.memory, outcomes, MOST_A_TICK - len(decision.runs), settings.retries, now()
         )
+        keys = {**decision.runs, **made_up.runs}
+        try:
+            is_wanted = keys or made_up.given_up
+            held_up = reason_without_champion(context, names, alias_or_version, defaults) if is_wanted else ""
+        except RegistryError as error:
+            return _skipped(skip_and_tell(memory.attempts, error, subject, tell), memory)
+        if held_up:
+            # Nothing counts as seen, so that all of it is asked for when there is one.
+            cursor = replace(memory, attempts=decision.memory.attempts).to_cursor()
+            return dg.SensorResult(skip_reason=f"{subject}: no run is asked for: {held_up}", cursor=cursor)
+        reconciled = made_up.memory
         if made_up.given_up:
             report = _describe_given_up(subject, made_up.given_up)
             context.log.warning(report)
-            tell(report)
-        cursor = made_up.memory.to_cursor()
+            if not tell(report):
+                told_later = {each: memory.waiting[each] for each in made_up.given_up}
+                reconciled = replace(reconciled, waiting={**reconciled.waiting, **told_later})
+        cursor = reconciled.to_cursor()
         context.log.info(decision.reason)
-        keys = {**decision.runs, **made_up.runs}
         if not keys:
             return dg.SensorResult(skip_reason=decision.reason, cursor=cursor)
         return dg.SensorResult(
@@ -111,7 +127,11 @@ def partitioned_inputs_sensor(
 
 
 def _outcomes(
-    instance: dg.DagsterInstance, subject: str, memory: PartitionMemory, decision: PartitionDecision
+    instance: dg.DagsterInstance,
+    subject: str,
+    memory: PartitionMemory,
+    decision: PartitionDecision,
+    tokens: Mapping[str, str],
 ) -> dict[str, Outcome]:
     """How the runs stand that were asked for before this tick."""
     waiting = [each for each in memory.waiting if each not in decision.runs]
@@ -121,13 +141,14 @@ def _outcomes(
     for partition, move in moves.items():
         record = records.get(move)
         if record is None:
-            outcomes[partition] = Outcome()
+            outcomes[partition] = Outcome(has_files=partition in tokens)
             continue
         status = record.dagster_run.status
         outcomes[partition] = Outcome(
             succeeded=status == dg.DagsterRunStatus.SUCCESS,
             running=is_unfinished(record, now()),
             canceled=status == dg.DagsterRunStatus.CANCELED,
+            has_files=partition in tokens,
             failure=describe_ends(instance, [record]),
         )
     return outcomes

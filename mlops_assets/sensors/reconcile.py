@@ -15,8 +15,8 @@ from mlops_assets.sensors.moves import (
     Memory,
     describe_rest,
     next_count,
-    plain_token,
     run_key,
+    short_token,
 )
 
 # Seconds to wait after the first request, the second, ...; the last one holds for all that follow.
@@ -78,8 +78,7 @@ def reconcile(
         Seconds since 1970; a clock that was set back lets no time pass.
     """
     said = memory.recovery
-    # What was told while nothing answered is over.
-    told = memory.told and not memory.failures
+    told = is_still_told(memory)
     memory = replace(memory, seen=token, failures=0, wait=0, told=told, since=min(memory.since, now))
     rest = f"{said}{describe_rest(subject, token)}"
     if token is None or situation.settled is not False:
@@ -107,6 +106,11 @@ def reconcile(
     )
 
 
+def is_still_told(memory: Memory) -> bool:
+    """Whether what a person was told holds when there is an answer again; that there was none holds no more."""
+    return memory.told and memory.failures < FAILURES_TO_TELL
+
+
 def pause_after(asked: int) -> float:
     """Seconds between a request and the next one, after so many requests."""
     return PAUSES[min(asked, len(PAUSES)) - 1] if asked else DEFERRED
@@ -131,6 +135,6 @@ def _report(subject: str, memory: Memory, token: str, situation: Situation) -> s
     )
     made_from = situation.published or "nothing yet"
     return (
-        f"{subject} is {plain_token(token)}, and the published tables are made from {made_from}: {tries}, {why}. "
+        f"{subject} is {short_token(token)}, and the published tables are made from {made_from}: {tries}, {why}. "
         "Nothing more is asked for until it moves: look at the last run, mend what it names, and launch the job by hand"
     )

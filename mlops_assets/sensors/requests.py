@@ -18,6 +18,7 @@ LONGEST_RETRY = 3600.0
 # Seconds after which a run that was made and not launched is given up.
 LONGEST_LAUNCH = 600.0
 
+UNDER_WAY = "a run that will use it is under way"
 # Dagster's own name for materializations that no job defines: automation, backfills, by hand in the UI.
 NO_JOB = "__ASSET_JOB"
 # Moves that one question asks for.
@@ -55,6 +56,20 @@ def is_under_way(instance: dg.DagsterInstance, names: ModelNames, sensor_name: s
         is_unfinished(record, now) and not keys.isdisjoint(record.dagster_run.asset_selection or ())
         for record in of_no_job
     )
+
+
+def partitions_at_work(instance: dg.DagsterInstance, names: ModelNames) -> set[str]:
+    """The partitions of the model that started runs of its jobs are making, or runs of no job."""
+    started = [dg.DagsterRunStatus.STARTED]
+    runs = [
+        *instance.get_runs(dg.RunsFilter(tags={MODEL_TAG: names.slug}, statuses=started)),
+        *(
+            run
+            for run in instance.get_runs(dg.RunsFilter(job_name=NO_JOB, statuses=started))
+            if names.key(PREDICTIONS) in (run.asset_selection or ())
+        ),
+    ]
+    return {run.tags[PARTITION_TAG] for run in runs if PARTITION_TAG in run.tags}
 
 
 def _waits_to_be_asked_for(run: dg.DagsterRun, sensor_name: str) -> bool:

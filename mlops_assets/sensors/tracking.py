@@ -43,7 +43,7 @@ from mlops_assets.sensors.run_events import (
     read_materializations,
     run_times,
 )
-from mlops_assets.sensors.tracking_cursor import OVERLAP, TrackingCursor
+from mlops_assets.sensors.tracking_cursor import LINK_TAG, OVERLAP, TrackingCursor
 from mlops_assets.sensors.watch import skip_after_failure, skip_while_waiting
 from mlops_assets.settings.sensors import ReportingSensorSettings
 
@@ -52,7 +52,6 @@ STATUSES: dict[dg.DagsterRunStatus, Status] = {
     dg.DagsterRunStatus.FAILURE: "FAILED",
     dg.DagsterRunStatus.CANCELED: "KILLED",
 }
-LINK_TAG = "mlflow/run"
 # Runs that one tick records at most.
 MAX_RUNS_PER_TICK = 5
 # The tables among the assets, with the context under which MLflow lists them as datasets.
@@ -83,7 +82,7 @@ def tracking_sensor(
     """
 
     @dg.sensor(
-        name=f"{names.slug}_tracking_sensor",
+        name=names.tracking_sensor,
         default_status=settings.default_status,
         minimum_interval_seconds=settings.interval_seconds,
         description=f"Records each finished run of {names.model} in MLflow: status, counts, metrics, and the report. "

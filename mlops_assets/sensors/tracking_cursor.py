@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field, replace
 from mlops_assets.sensors.moves import Memory, ticks_to_wait
 
 SHAPE = 2
+# Of a Dagster run: the MLflow run that it is recorded as.
+LINK_TAG = "mlflow/run"
 # Seconds that the first tick looks back; and that every later one does, for runs whose update is stored late.
 FIRST_LOOK, OVERLAP = 86_400.0, 5.0
 
@@ -57,6 +59,10 @@ class TrackingCursor:
         if not isinstance(seen, dict) or not all(isinstance(time, int | float) for time in seen.values()):
             return None
         return cls(float(after), seen, failures, wait)
+
+    def is_open(self, run: str, updated: float) -> bool:
+        """Whether a later tick will look at a run that ended, and was updated then."""
+        return updated >= self.after - OVERLAP and run not in self.seen
 
     def to_cursor(self) -> str:
         """As text for Dagster, without the runs that no tick will meet again."""

@@ -8,8 +8,8 @@ from typing import Protocol
 import dagster as dg
 
 from mlops_assets.errors import RegistryError, TableError
-from mlops_assets.sensors.moves import Asked, Memory, decide, has_moved, run_key
-from mlops_assets.sensors.reconcile import Situation, reconcile, report_silence
+from mlops_assets.sensors.moves import Asked, Memory, decide, has_moved, hold_up, run_key
+from mlops_assets.sensors.reconcile import Situation, is_still_told, reconcile, report_silence
 from mlops_assets.sensors.requests import MOVE_TAG
 
 Action = dg.RunRequest | Sequence[dg.RunRequest] | dg.AssetMaterialization
@@ -95,9 +95,14 @@ class Watch:
     retries
         How often a run is asked for again.
     tell
-        Tells people something.
+        Tells people something; False: it was not delivered, and the next tick tries again.
     defer
         Why a first sight asks for no run yet; empty: no reason. See `decide`.
+    hold
+        Why no run can be asked for as long as this is so, which is nobody's fault: there is no champion yet. Empty: no
+        reason. Called where a run is wanted; raises RegistryError when it cannot say.
+    gives_way
+        Whether another sensor has `DEFERRED` seconds to ask for a run, once nothing holds it up.
     noticed
         Called with the token on each move, before anything is done.
     forgets
@@ -113,8 +118,10 @@ class Watch:
     situation: Callable[[Look], Situation]
     act: Callable[[Request], Action]
     retries: int
-    tell: Callable[[str], None]
+    tell: Callable[[str], bool]
     defer: Callable[[], str] = str
+    hold: Callable[[], str] = str
+    gives_way: bool = False
     noticed: Callable[[str | None], None] | None = None
     forgets: bool = True
     slack: float = 0.0
@@ -137,8 +144,7 @@ def evaluate_tick(context: dg.SensorEvaluationContext, watch: Watch) -> dg.Senso
     except (RegistryError, TableError) as error:
         return skip_and_tell(memory, error, watch.subject, watch.tell)
     if token is None and not watch.forgets:
-        told = memory.told and not memory.failures
-        rested = replace(memory, failures=0, wait=0, told=told)
+        rested = replace(memory, failures=0, wait=0, told=is_still_told(memory))
         return _skip(rested, f"{memory.recovery}{watch.subject}: no files are there, so nothing is to be done")
     if has_moved(memory, token):
         decision = decide(
@@ -150,17 +156,26 @@ def evaluate_tick(context: dg.SensorEvaluationContext, watch: Watch) -> dg.Senso
             defer="" if memory.known else watch.defer(),
             now=now(),
         )
+        is_wanted = decision.run_key is not None
     else:
         look = Look(token or "", run_key(watch.subject, memory.moves, token or ""), memory.is_waiting)
         situation = Situation(None) if token is None else watch.situation(look)
         decision = reconcile(
             watch.subject, memory, token, situation, watch.asked, retries=watch.retries, slack=watch.slack, now=now()
         )
+        is_wanted = situation.settled is False and not situation.running
+    try:
+        held_up = watch.hold() if is_wanted else ""
+    except RegistryError as error:
+        return skip_and_tell(memory, error, watch.subject, watch.tell)
+    if held_up:
+        decision = hold_up(memory, decision, watch.subject, held_up, now() if watch.gives_way else 0.0)
     if decision.moved and watch.noticed is not None:
         watch.noticed(token)
     if decision.tell is not None:
         context.log.warning(decision.reason)
-        watch.tell(decision.reason)
+        if not watch.tell(decision.reason):
+            decision = replace(decision, memory=replace(decision.memory, told=False))
     if decision.run_key is None:
         if memory.failures:
             context.log.info(decision.reason)
@@ -198,13 +213,12 @@ def skip_after_failure(memory: RetryState, error: Exception) -> dg.SensorResult:
     return _put_off(memory.after_failure(), error)
 
 
-def skip_and_tell(memory: Memory, error: Exception, subject: str, tell: Callable[[str], None]) -> dg.SensorResult:
+def skip_and_tell(memory: Memory, error: Exception, subject: str, tell: Callable[[str], bool]) -> dg.SensorResult:
     """As `skip_after_failure`; people are told once when it has happened too often."""
     after = memory.after_failure()
     report = report_silence(subject, after, _describe(error))
     if report is not None:
-        tell(report)
-        after = replace(after, told=True)
+        after = replace(after, told=tell(report))
     return _put_off(after, error)
 
 

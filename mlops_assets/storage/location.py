@@ -26,7 +26,7 @@ from mlops_assets.storage.protocols import open_filesystem
 from mlops_assets.storage.store_errors import translate_errors
 
 LOCK_SUFFIX = ".lock"
-"""At the end of a draft's name: the name of its lock file."""
+"""At the end of a draft's name: the name of its lock file, which shows that the draft's writer lives."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -51,6 +51,10 @@ class Location:
 
     def __repr__(self) -> str:
         return f"Location({self.uri!r})"
+
+    def __reduce__(self) -> tuple[type["Location"], tuple[str, dict[str, Any]]]:
+        # By its constructor: the process that it is sent to has to know as well what is not to be shown.
+        return type(self), (self.address, dict(self.storage_options))
 
     @classmethod
     def parse(
@@ -274,7 +278,7 @@ class Location:
                 if parent:
                     self.filesystem.create_dir(parent, recursive=True)
                 if self.is_local:
-                    stack.enter_context(hold(_lock_of(temporary)))
+                    stack.enter_context(hold(Path(temporary.address + LOCK_SUFFIX)))
             try:
                 yield temporary
                 with translate_os_errors(self):
@@ -315,7 +319,7 @@ class Location:
             draft = self.sibling(name)
             # Before its lock is looked at: a writer makes the lock first, so that a draft without one has no writer.
             age = draft.age()
-            if self.is_local and is_held(_lock_of(draft)):
+            if self.is_local and is_held(Path(draft.address + LOCK_SUFFIX)):
                 continue
             if age is not None and age >= older_than:
                 draft.remove()
@@ -343,8 +347,3 @@ class Location:
         if written.tzinfo is None:
             written = written.replace(tzinfo=UTC)
         return max(datetime.now(UTC) - written, timedelta(0))
-
-
-def _lock_of(draft: Location) -> Path:
-    """The file that shows that the draft's writer lives: not the draft itself, which is written to and renamed."""
-    return Path(draft.address + LOCK_SUFFIX)

@@ -96,7 +96,10 @@ def _file_lock(path: Path) -> "BaseFileLock":
 
 
 def _remove_and_release(lock: "BaseFileLock", path: Path) -> None:
-    # Windows removes no file that is open; filelock does so there itself, after the release.
-    with suppress(PermissionError, FileNotFoundError):
-        path.unlink()
-    lock.release()
+    try:
+        # Windows removes no file that is open; filelock does so there itself, after the release.
+        with suppress(PermissionError, FileNotFoundError):
+            path.unlink()
+    finally:
+        # Else a code server whose disk failed once would keep everybody waiting for as long as it lives.
+        lock.release()

@@ -15,7 +15,8 @@ from pyarrow import csv as arrow_csv
 
 from mlops_assets.errors import TableError, describe_without_values
 from mlops_assets.storage.location import Location
-from mlops_assets.tables.files import FileFormat, refuse_too_wide, translate_read_errors
+from mlops_assets.tables.file_format import FileFormat
+from mlops_assets.tables.files import refuse_too_wide, translate_read_errors
 from mlops_assets.tables.text_files import lines_of, open_text_file, with_compressed
 
 _BLOCK_BYTES, _MOST_BLOCK_BYTES, _BYTES_PER_COLUMN = 8 << 20, 64 << 20, 8 << 10
@@ -46,6 +47,10 @@ class CsvFiles(FileFormat):
     delimiter: str | None = None
     null_values: tuple[str, ...] = ("",)
 
+    def settings(self) -> str:
+        types = sorted((name, str(kind)) for name, kind in self.types.items())
+        return repr((types, self.delimiter, self.null_values))
+
     def schema(self, file: Location) -> pa.Schema:
         with translate_read_errors(file):
             _refuse_separator_line(file)
@@ -59,6 +64,9 @@ class CsvFiles(FileFormat):
         columns: Sequence[str],
         watch: Callable[[pa.NativeFile], None] = lambda _stream: None,
         /,
+        *,
+        pieces: range | None = None,
+        digest: bytes | None = None,
     ) -> Iterator[pa.RecordBatch]:
         schema_of_file = self.schema(file)
         in_file, known = set(schema_of_file.names), set(schema.names)

@@ -1,12 +1,10 @@
 """The files of an input table: which ones count, what their folders say, and how each format is opened."""
 
 import re
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar
 from urllib.parse import unquote
 
 import pyarrow as pa
@@ -16,6 +14,7 @@ from mlops_assets.errors import MlopsAssetsError, TableError, describe_without_v
 from mlops_assets.redaction.errors import redact_chain
 from mlops_assets.storage.local_files import kind_of, list_below
 from mlops_assets.storage.location import Location
+from mlops_assets.tables.file_format import FileFormat
 
 _PARTITION = re.compile(r"([^=/]+)=([^/]*)")
 DELTA_LOG = "_delta_log"
@@ -37,55 +36,8 @@ class TableFile:
     """One file of a table, with what the folders above it say (``year=2024/``): text, None for a null."""
 
     location: Location
+    name: str
     partition: Mapping[str, str | None]
-
-
-class FileFormat(ABC):
-    """How the files of one format are read: a strategy."""
-
-    name: ClassVar[str]
-    extensions: ClassVar[tuple[str, ...]]
-
-    @abstractmethod
-    def schema(self, file: Location) -> pa.Schema:
-        """The columns of one file, with its own metadata.
-
-        Raises
-        ------
-        TableError
-            The file is not of this format.
-        """
-
-    def is_without_rows(self, _file: Location, /) -> bool:
-        """Whether a file's own bookkeeping says that it has no rows; False where only reading would show it."""
-        return False
-
-    def several_kinds(self, _name: str, /) -> pa.Field | None:
-        """The column that carries values of several kinds, for the contract to judge; None where a format has none."""
-        return None
-
-    def promoted(self, first: pa.Field, _second: pa.Field, both: pa.DataType, /) -> pa.Field | None:
-        """The column of two files whose types one type holds; None: perhaps not every value."""
-        return first.with_type(both)
-
-    def count_rows(self, _file: Location, /) -> int | None:
-        """How many rows a file's own bookkeeping says that it has; None where only reading would show it."""
-        return None
-
-    @abstractmethod
-    def batches(
-        self,
-        file: Location,
-        schema: pa.Schema,
-        columns: Sequence[str],
-        watch: Callable[[pa.NativeFile], None] = lambda _stream: None,
-        /,
-    ) -> Iterator[pa.RecordBatch]:
-        """The rows of one file in order, with at least those of `columns` that it has; bounded memory.
-
-        `schema` is the whole table's: what the formats without types of their own read the columns as. `watch` is given
-        the stream that is read, where its position says how much of the file that is.
-        """
 
 
 def table_files(location: Location, reader: FileFormat, *, follow_links: bool = True) -> tuple[TableFile, ...]:
@@ -120,9 +72,9 @@ def table_files(location: Location, reader: FileFormat, *, follow_links: bool = 
                 where=location.uri,
                 fix=f"Put files there that end in {' or '.join(reader.extensions)}, or set another format",
             )
-        files = tuple(TableFile(location.child(name), _partition_of(name)) for name in names)
+        files = tuple(TableFile(location.child(name), name, _partition_of(name)) for name in names)
     else:
-        files = (TableFile(location, {}),)
+        files = (TableFile(location, location.name, {}),)
     for file in files:
         if file.location.size() == 0:
             raise TableError("The file is empty (0 bytes)", where=file.location.uri, fix="Write it again, or remove it")

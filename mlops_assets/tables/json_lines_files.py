@@ -16,7 +16,8 @@ from pyarrow import json as arrow_json
 from mlops_assets.errors import TableError, describe_without_values
 from mlops_assets.signatures.contract.column_matching import ISO_TEXT, JSON_VALUES
 from mlops_assets.storage.location import Location
-from mlops_assets.tables.files import FileFormat, refuse_other_bytes, refuse_too_wide
+from mlops_assets.tables.file_format import FileFormat
+from mlops_assets.tables.files import refuse_other_bytes, refuse_too_wide
 from mlops_assets.tables.json_depth import ShallowLines
 from mlops_assets.tables.json_kinds import ColumnKinds, holds_large_floats
 from mlops_assets.tables.json_text import JsonValuesAsText, parse_line
@@ -48,6 +49,9 @@ class JsonLinesFiles(FileFormat):
     extensions = with_compressed(".jsonl", ".ndjson")
 
     declared: frozenset[str] = frozenset()
+
+    def settings(self) -> str:
+        return repr(sorted(self.declared))
 
     def schema(self, file: Location) -> pa.Schema:
         kinds, rows = ColumnKinds(self.declared), 0
@@ -91,6 +95,9 @@ class JsonLinesFiles(FileFormat):
         _columns: Sequence[str],
         watch: Callable[[pa.NativeFile], None] = lambda _stream: None,
         /,
+        *,
+        pieces: range | None = None,
+        digest: bytes | None = None,
     ) -> Iterator[pa.RecordBatch]:
         rows, checked = 0, False
         values = frozenset(field.name for field in schema if field.metadata == JSON_VALUES)

@@ -5,6 +5,8 @@ of what it became, which the declared type reads back exactly; a value that cann
 contract to reject its row.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -53,7 +55,7 @@ def as_shared_text(values: pa.Array, declared: pa.DataType) -> pa.Array:
     return pc.if_else(pa.array(failed), own, text)
 
 
-def share_columns(batch: pa.RecordBatch, mixed: dict[str, pa.DataType]) -> pa.RecordBatch:
+def share_columns(batch: pa.RecordBatch, mixed: Mapping[str, pa.DataType]) -> pa.RecordBatch:
     """A file's batch with its columns of `mixed` (the declared types, by column) as shared text."""
     for name, declared in mixed.items():
         at = batch.schema.get_field_index(name)

@@ -6,6 +6,7 @@ dictionary, decide about it before anything is decoded.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -25,8 +26,19 @@ _DICTIONARIES = {"PLAIN_DICTIONARY", "RLE_DICTIONARY"}
 _TEXT, _EACH = "BYTE_ARRAY", 16
 
 
-def rows_at_a_time(parquet: pq.ParquetFile, stream: pa.NativeFile, names: Sequence[str], file: Location) -> int:
+def rows_at_a_time(
+    parquet: pq.ParquetFile,
+    stream: pa.NativeFile,
+    names: Sequence[str],
+    file: Location,
+    groups: range | None = None,
+) -> int:
     """So many rows of every row group as fit into `MOST_BATCH_BYTES`, at least one, by the columns of these names.
+
+    Parameters
+    ----------
+    groups
+        The row groups that are read; None: all of them.
 
     Numbers are as long as they look, and do not count.
 
@@ -39,8 +51,48 @@ def rows_at_a_time(parquet: pq.ParquetFile, stream: pa.NativeFile, names: Sequen
     columns = (parquet.schema.column(at) for at in range(len(parquet.schema)))
     leaves = [(at, column) for at, column in enumerate(columns) if column.path.partition(".")[0] in chosen]
     watched = [at for at, column in leaves if column.physical_type == _TEXT or column.max_repetition_level > 0]
+    every_group = range(parquet.metadata.num_row_groups)
+    asked = every_group if groups is None else groups
+    decoded = _estimate(parquet, stream, watched, asked, file)
+    most = max(LITTLE, MOST_EXPANSION * stream.size())
+    # A file that takes too much has a group that takes more than its share: only then are the others looked at.
+    if decoded.bytes * len(every_group) > most * len(asked):
+        whole = decoded if groups is None else _estimate(parquet, stream, watched, every_group, file)
+        # One long text among many short ones: only counting them shows it.
+        if whole.bytes > most and (total := whole.count_bytes()) > most:
+            raise TableError(
+                f"The file's rows take {total / 2**30:,.0f} GiB once they are decoded, more than {MOST_EXPANSION:,} "
+                "times its size",
+                where=file.uri,
+                fix="If that is meant, write the table in several files, or leave columns out with inputs.columns",
+            )
+    return decoded.rows_at_a_time
+
+
+@dataclass(frozen=True)
+class _Decoded:
+    """What some row groups take once they are decoded, at most.
+
+    Attributes
+    ----------
+    by_dictionary
+        The column chunks that may take less.
+    """
+
+    rows_at_a_time: int
+    bytes: float
+    by_dictionary: "Sequence[_Chunk]"
+
+    def count_bytes(self) -> float:
+        too_much = sum(chunk.bytes_of_value * chunk.values - chunk.count_bytes() for chunk in self.by_dictionary)
+        return self.bytes - float(too_much)
+
+
+def _estimate(
+    parquet: pq.ParquetFile, stream: pa.NativeFile, watched: Sequence[int], groups: range, file: Location
+) -> _Decoded:
     rows, total, by_dictionary = BATCH_ROWS, 0.0, []
-    for group in range(parquet.metadata.num_row_groups):
+    for group in groups:
         count, bytes_of_row = parquet.metadata.row_group(group).num_rows, 0.0
         for at in watched if count else ():
             chunk = _Chunk(parquet, stream, group, at)
@@ -51,18 +103,7 @@ def rows_at_a_time(parquet: pq.ParquetFile, stream: pa.NativeFile, names: Sequen
                 by_dictionary.append(chunk)
         rows = min(rows, max(1, int(MOST_BATCH_BYTES // max(bytes_of_row, 1))))
         total += bytes_of_row * count
-    most = max(LITTLE, MOST_EXPANSION * stream.size())
-    if total > most:
-        # One long text among many short ones: only counting them shows it.
-        total += sum(chunk.count_bytes() - chunk.bytes_of_value * chunk.values for chunk in by_dictionary)
-    if total > most:
-        raise TableError(
-            f"The file's rows take {total / 2**30:,.0f} GiB once they are decoded, more than {MOST_EXPANSION:,} times "
-            "its size",
-            where=file.uri,
-            fix="If that is meant, write the table in several files, or leave columns out with inputs.columns",
-        )
-    return rows
+    return _Decoded(rows, total, by_dictionary)
 
 
 def _too_long(chunk: "_Chunk", length: float, file: Location) -> TableError:

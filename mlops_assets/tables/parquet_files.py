@@ -1,7 +1,9 @@
 """Parquet as input."""
 
+import hashlib
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 import pyarrow as pa
@@ -11,9 +13,17 @@ import pyarrow.parquet as pq
 from mlops_assets.arrow.type_kinds import is_nested
 from mlops_assets.errors import TableError, describe_without_values
 from mlops_assets.storage.location import Location
-from mlops_assets.tables.files import DEEPEST, FileFormat, looks_like, refuse_other_bytes, translate_read_errors
+from mlops_assets.tables.file_facts import refuse_replaced
+from mlops_assets.tables.file_format import FileFormat, FilePieces
+from mlops_assets.tables.files import (
+    DEEPEST,
+    looks_like,
+    refuse_other_bytes,
+    translate_read_errors,
+)
 from mlops_assets.tables.int96 import Unit, int96_columns, int96_unit
 from mlops_assets.tables.parquet_batches import rows_at_a_time
+from mlops_assets.tables.part_size import Piece
 
 _BUFFER_BYTES = 1 << 20
 """Column chunks are read through a buffer of this size; whole ones would make memory grow with the row group."""
@@ -43,6 +53,11 @@ class ParquetFiles(FileFormat):
     def __init__(self) -> None:
         self.is_as_stored = True
         """Whether Arrow by itself reads the files whose schemas were asked for to the same values."""
+        self._pieces: dict[str, FilePieces] = {}
+
+    def __reduce__(self) -> tuple[type["ParquetFiles"], tuple[()]]:
+        # What it has learnt of the files is of use where a table is planned, not where its rows are read.
+        return ParquetFiles, ()
 
     def schema(self, file: Location) -> pa.Schema:
         with translate_read_errors(file), file.filesystem.open_input_file(file.path) as stream:
@@ -69,9 +84,11 @@ class ParquetFiles(FileFormat):
         whether it is the same.
         """
         self._check_head(stream, file)
-        footer = _footer(stream)
+        bytes_of_footer = _footer(stream)
         try:
-            return scan_format().inspect(stream) if footer is None else _schema_in(footer)
+            footer = _Footer.read(stream) if bytes_of_footer is None else _footer_in(bytes_of_footer)
+            self._pieces[file.address] = footer.pieces
+            return footer.schema
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
             raise _unreadable(file, error) from error
         finally:
@@ -81,8 +98,14 @@ class ParquetFiles(FileFormat):
         return self.count_rows(file) == 0
 
     def count_rows(self, file: Location, /) -> int:
-        with translate_read_errors(file), file.filesystem.open_input_file(file.path) as stream:
-            return int(self._open(stream, file).metadata.num_rows)
+        return sum(piece.rows or 0 for piece in self.pieces(file).pieces)
+
+    def pieces(self, file: Location, /) -> FilePieces:
+        """Its row groups, by the footer that its schema was read from."""
+        if file.address not in self._pieces:
+            with translate_read_errors(file), file.filesystem.open_input_file(file.path) as stream:
+                self.schema_of(stream, file)
+        return self._pieces[file.address]
 
     def batches(
         self,
@@ -91,18 +114,24 @@ class ParquetFiles(FileFormat):
         columns: Sequence[str],
         _watch: Callable[[pa.NativeFile], None] = lambda _stream: None,
         /,
+        *,
+        pieces: range | None = None,
+        digest: bytes | None = None,
     ) -> Iterator[pa.RecordBatch]:
         with translate_read_errors(file), file.filesystem.open_input_file(file.path) as stream:
-            parquet = self._open(stream, file, _unit_of(schema))
+            metadata = None if digest is None else self._planned_metadata(stream, file, digest)
+            parquet = self._open(stream, file, _unit_of(schema), metadata)
             names_in_file = set(parquet.schema_arrow.names)
             names = [column for column in columns if column in names_in_file]
             if not names:
                 # Rows without columns still count: a batch keeps its number of rows only with one column in it.
                 names = parquet.schema_arrow.names[:1]
             try:
+                if pieces is not None and pieces.stop > parquet.metadata.num_row_groups:
+                    raise refuse_replaced(file)
                 # Of the file that is open: another one may have taken its place.
-                rows = rows_at_a_time(parquet, stream, names, file)
-                for batch in parquet.iter_batches(rows, columns=names):
+                rows = rows_at_a_time(parquet, stream, names, file, pieces)
+                for batch in parquet.iter_batches(rows, row_groups=pieces, columns=names):
                     refuse_other_bytes(batch, file)
                     yield batch
             except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
@@ -128,11 +157,25 @@ class ParquetFiles(FileFormat):
             )
         stream.seek(0)
 
-    def _open(self, stream: pa.NativeFile, file: Location, int96: Unit = "us") -> pq.ParquetFile:
+    def _planned_metadata(self, stream: pa.NativeFile, file: Location, digest: bytes) -> pq.FileMetaData:
+        """The footer's content; an error where it is another one than the digest's."""
+        self._check_head(stream, file)
+        footer = _footer(stream)
+        if footer is None or _digest_of(footer) != digest:
+            raise refuse_replaced(file)
+        try:
+            return _metadata_in(footer)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+            raise _unreadable(file, error) from error
+
+    def _open(
+        self, stream: pa.NativeFile, file: Location, int96: Unit = "us", metadata: pq.FileMetaData | None = None
+    ) -> pq.ParquetFile:
         self._check_head(stream, file)
         try:
             return pq.ParquetFile(
                 stream,
+                metadata=metadata,
                 buffer_size=_BUFFER_BYTES,
                 pre_buffer=False,
                 coerce_int96_timestamp_unit=int96,
@@ -165,10 +208,38 @@ def _footer(stream: pa.NativeFile) -> bytes | None:
     return bytes(stream.read(length))
 
 
+@dataclass(frozen=True)
+class _Footer:
+    """What planning needs of a footer."""
+
+    schema: pa.Schema
+    pieces: FilePieces
+
+    @classmethod
+    def read(cls, source: pa.NativeFile | pa.Buffer, digest: bytes | None = None) -> "_Footer":
+        """Faster than by a `pq.ParquetFile`, which builds the paths of all columns."""
+        fragment = scan_format().make_fragment(source)
+        return cls(fragment.physical_schema, FilePieces(_row_groups(fragment.metadata), digest))
+
+
 @lru_cache(maxsize=8)
-def _schema_in(footer: bytes) -> pa.Schema:
-    """The schema in a footer; faster than by a `pq.ParquetFile`, which builds the paths of all columns."""
-    return scan_format().inspect(pa.BufferReader(b"PAR1" + footer))
+def _footer_in(footer: bytes) -> _Footer:
+    return _Footer.read(pa.py_buffer(b"PAR1" + footer), _digest_of(footer))
+
+
+@lru_cache(maxsize=2)
+def _metadata_in(footer: bytes) -> pq.FileMetaData:
+    """Kept: a worker reads one split of a file after the other."""
+    return scan_format().make_fragment(pa.py_buffer(b"PAR1" + footer)).metadata
+
+
+def _digest_of(footer: bytes) -> bytes:
+    return hashlib.sha256(footer).digest()[:16]
+
+
+def _row_groups(metadata: pq.FileMetaData) -> tuple[Piece, ...]:
+    groups = (metadata.row_group(number) for number in range(metadata.num_row_groups))
+    return tuple(Piece(group.num_rows, group.total_byte_size) for group in groups)
 
 
 def scan_format() -> ds.ParquetFileFormat:

@@ -1,6 +1,6 @@
 """Input tables in files: Parquet, CSV, JSON Lines and Delta, from any place."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -8,8 +8,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 from pyarrow import fs as arrow_fs
 
-from mlops_assets.arrow.declared_types import declare_types
-from mlops_assets.arrow.input_table import InputTable, key_rows
+from mlops_assets.arrow.input_table import InputTable
 from mlops_assets.arrow.type_names import arrow_type
 from mlops_assets.errors import ConfigurationError, TableError, did_you_mean
 from mlops_assets.progress.report import counted_items
@@ -18,19 +17,20 @@ from mlops_assets.tables.csv_files import CsvFiles
 from mlops_assets.tables.delimiter import check_delimiter
 from mlops_assets.tables.delta.log import is_delta
 from mlops_assets.tables.delta.reader import delta_table
+from mlops_assets.tables.file_format import FileFormat
 from mlops_assets.tables.files import (
-    FileFormat,
     TableFile,
-    align_columns,
     refuse_large_schema,
     refuse_other_names,
     table_files,
 )
 from mlops_assets.tables.json_lines_files import JsonLinesFiles
-from mlops_assets.tables.mixed_columns import refuse_inconvertible, share_columns
+from mlops_assets.tables.many_files import look_at_each
+from mlops_assets.tables.mixed_columns import refuse_inconvertible
 from mlops_assets.tables.parquet_files import ParquetFiles, scan_format
 from mlops_assets.tables.promotion import promote
-from mlops_assets.tables.reading import FilesRead
+from mlops_assets.tables.reading_plan import FilePart, ReadingPlan
+from mlops_assets.tables.splits import open_plan
 
 __all__ = ["FORMATS", "InputTable", "TableFormat", "TableSource"]
 
@@ -114,21 +114,22 @@ class TableSource:
         with refuse_other_names(self.location):
             stored, mixed = _common_schema(files, reader, declared)
         partitions = _partition_fields(files, stored)
-        schema = pa.schema([*stored, *partitions], metadata=stored.metadata)
-
-        rows_of_files: list[int] = []
-        read = FilesRead([file.location for file in files], reader.count_rows)
-
-        def batches(wanted: Sequence[str]) -> Iterator[pa.RecordBatch]:
-            result = pa.schema([schema.field(name) for name in wanted])
-            rows_of_files.clear()
-            for number, file in enumerate(files):
-                read.begin(number)
-                rows_of_files.append(0)
-                constants = {column.name: _constant(file, column) for column in partitions}
-                for batch in reader.batches(file.location, schema, wanted, read.watch):
-                    rows_of_files[-1] += batch.num_rows
-                    yield align_columns(share_columns(batch, mixed), result, constants, file.location)
+        plan = ReadingPlan(
+            uri,
+            reader,
+            tuple(
+                FilePart(file.location, file.name, {column.name: _constant(file, column) for column in partitions})
+                for file in files
+            ),
+            pa.schema([*stored, *partitions], metadata=stored.metadata),
+            self.row_key,
+            self.columns,
+            self.limit,
+            self.types,
+            mixed,
+            frozenset(column.name for column in partitions),
+            names_files=len(files) > 1 and not isinstance(reader, ParquetFiles),
+        )
 
         def lazy(shown: pa.Schema) -> ds.Dataset:
             return ds.dataset(
@@ -140,32 +141,18 @@ class TableSource:
                 partition_base_dir=self.location.path if partitions else None,
             )
 
-        untyped = set(schema.names) if reader.name == "csv" else {column.name for column in partitions}
-        table = key_rows(
-            schema,
-            batches,
-            uri=uri,
-            row_key=self.row_key,
-            columns=self.columns,
-            limit=self.limit,
-            text_columns=frozenset(untyped),
-            lazy=lazy if isinstance(reader, ParquetFiles) and reader.is_as_stored else None,
-            parts=lambda: tuple(rows_of_files),
-            count=read.count,
-            share=read.share,
-        )
-        return declare_types(table, self.types)
+        return open_plan(plan, lazy if isinstance(reader, ParquetFiles) and reader.is_as_stored else None)
 
     def _delta(self) -> InputTable:
-        table = delta_table(
+        return delta_table(
             self.location,
             version=self.version,
             timestamp=self.timestamp,
             row_key=self.row_key,
             columns=self.columns,
             limit=self.limit,
+            types=self.types,
         )
-        return declare_types(table, self.types)
 
     def _reader(self) -> FileFormat:
         readers: dict[str, FileFormat] = {
@@ -212,8 +199,10 @@ def _common_schema(
     common: pa.Schema | None = None
     mixed: dict[str, pa.DataType] = {}
     met: dict[str, tuple[pa.DataType, TableFile]] = {}
-    for file in counted_items(files, "looking at the columns of the files", "files"):
-        schema = reader.schema(file.location)
+    # JSON Lines are read whole for it: by one thread, which holds one block.
+    one_by_one = all(file.location.is_local for file in files) or isinstance(reader, JsonLinesFiles)
+    schemas = look_at_each([file.location for file in files], reader.schema, one_by_one=one_by_one)
+    for file, schema in zip(counted_items(files, "looking at the columns of the files", "files"), schemas, strict=True):
         refuse_large_schema(schema, file.location)
         met = {column.name: (column.type, file) for column in schema if not pa.types.is_null(column.type)} | met
         if common is None:

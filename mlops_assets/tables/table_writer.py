@@ -1,7 +1,7 @@
 """How tables are published: whole or absent, the same bytes for the same rows."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,6 +17,9 @@ from mlops_assets.errors import TableError, describe_without_values, list_some
 from mlops_assets.progress.report import track
 from mlops_assets.storage.location import Location
 from mlops_assets.storage.os_errors import translate_os_errors
+from mlops_assets.tables.parts.part import PublishedPart, StagedPart
+from mlops_assets.tables.parts.staging import Staging
+from mlops_assets.tables.parts.switch import version_folder
 
 STALE = timedelta(days=1)
 
@@ -89,7 +92,7 @@ class TableWriter(ABC):
         target = self.path_of(place)
         schema = with_metadata(plain_schema(reader.schema), metadata or {})
         self._refuse_unwritable(schema, target)
-        if target.kind() == arrow_fs.FileType.Directory:
+        if target.kind() == arrow_fs.FileType.Directory and version_folder(target) is None:
             raise TableError(
                 "The table is a folder here and cannot be replaced by a file",
                 where=target.uri,
@@ -126,6 +129,111 @@ class TableWriter(ABC):
     def sweep(self, place: Location, older_than: timedelta = STALE) -> tuple[str, ...]:
         """Remove the hidden files that killed writers left beside the table; see `Location.sweep`."""
         return self.path_of(place).sweep(older_than)
+
+    def can_stage(self, place: Location) -> bool:
+        """Whether a table at this place can be written as several parts, by several processes."""
+        return False
+
+    def staging(self, place: Location) -> Staging:
+        """The place for the finished parts of the next table at `place`; it is made.
+
+        What a run that was killed had finished is there for a week. Keep it from being collected with
+        `Staging.mark_in_use` while parts are written and found, until they are committed.
+        """
+        raise self._one_file(place)
+
+    def write_part(
+        self,
+        staging: Staging,
+        key: str,
+        reader: pa.RecordBatchReader,
+        facts: Callable[[], Mapping[str, str]] = dict,
+    ) -> StagedPart:
+        """Write one part, in any process that reaches the place: whole or absent.
+
+        Guarantees
+        ----------
+        - The same rows, schema, key and facts give the same bytes. Two writers of one key do no harm.
+        - Memory holds one row group.
+
+        Parameters
+        ----------
+        key
+            What all of the part's rows follow from: `find_part` takes parts of the same key for the same.
+        reader
+            Its rows; what its schema's metadata says is in the part alone, the table's is given to `commit`.
+        facts
+            Called when all rows are written: small texts that are kept with the part.
+
+        Raises
+        ------
+        TableError
+            As `write`.
+        """
+        raise self._one_file(staging.target)
+
+    def find_part(self, staging: Staging, key: str) -> StagedPart | None:
+        """The finished part of this key, which a run that was killed has left or which is part of the table now."""
+        raise self._one_file(staging.target)
+
+    def commit(
+        self,
+        staging: Staging,
+        parts: Sequence[StagedPart],
+        schema: pa.Schema,
+        extra: Sequence[Mapping[str, str]] | None = None,
+        switch_guard: AbstractContextManager[object] | None = None,
+    ) -> Written:
+        """Publish these parts, in this order, as the table: in one step, without reading a row.
+
+        Guarantees
+        ----------
+        - Old or new: whoever dies, and whenever, leaves the previous table or this one, and the parts where
+          `find_part` finds them.
+        - A reader who began with the previous table gets its rows or an error, never rows of both.
+
+        Parameters
+        ----------
+        schema
+            The table's, with its metadata.
+        extra
+            For each part, further facts of `PublishedPart.facts`.
+        switch_guard
+            As in `write`.
+
+        Raises
+        ------
+        TableError
+            A part is gone, or the place cannot be written to.
+        """
+        raise self._one_file(staging.target)
+
+    def parts(self, place: Location) -> tuple[PublishedPart, ...]:
+        """The parts of the published table, in order; of a table in one file, that file.
+
+        Raises
+        ------
+        TableError
+            No such table, or a damaged one.
+        """
+        raise self._one_file(place)
+
+    def read_part(self, part: PublishedPart, columns: Sequence[str] | None = None) -> ds.Dataset:
+        """One part as a lazy dataset, with the table's columns and types, in any process that reaches the place.
+
+        Raises
+        ------
+        TableError
+            The part is gone, because the table was replaced meanwhile, or damaged.
+        """
+        raise self._one_file(part.location)
+
+    def _one_file(self, place: Location) -> TableError:
+        return TableError(
+            f"Tables are written as one file by {type(self).__name__}, not in parts",
+            where=place.uri,
+            fix="Ask can_stage first, or publish as Parquet or Delta",
+        )
 
     @abstractmethod
     def _write_rows(

@@ -7,8 +7,12 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.dataset as ds
 
 from mlops_assets.arrow.content_hash import hash_of
+from mlops_assets.arrow.provenance import Provenance
+from mlops_assets.engines.chunk_store import ChunkStore
+from mlops_assets.engines.engine import InputRows, Run
 from mlops_assets.engines.work import ChunkFunction, Work
 from mlops_assets.errors import PredictionError
 from mlops_assets_tests.waiting import LONGEST_SECONDS
@@ -45,3 +49,10 @@ class Sums(Work):
             return pa.RecordBatch.from_arrays([rows.column("n"), pc.multiply(rows.column("a"), 2)], ["n", "double"])
 
         return doubled
+
+
+def sums_run(work: Work, store: ChunkStore | None = None) -> Run:
+    """`work` on 500 rows in chunks of about 20."""
+    table = pa.table({"n": range(500), "a": range(0, 1500, 3)})
+    dataset = ds.dataset(table.replace_schema_metadata(Provenance(row_key=("n",)).to_metadata()))
+    return Run(work, InputRows(dataset, chunk_rows=20), store)

@@ -31,8 +31,9 @@ from mlops_assets.models.load import load_custom
 from mlops_assets.models.model_source import ModelSource
 from mlops_assets.models.trust import TrustPolicy
 from mlops_assets.scoring.predict import PredictWork
+from mlops_assets_tests.engines.engine_suite import WorkersSuite
 from mlops_assets_tests.engines.spark_cluster import APPLICATION, Cluster
-from mlops_assets_tests.engines.sums import Sums
+from mlops_assets_tests.engines.sums import Sums, sums_run
 from mlops_assets_tests.waiting import LONGEST_SECONDS, wait_for
 
 # One cluster serves them all: with --dist=loadscope pytest-xdist gives a module to one of its processes.
@@ -215,12 +216,6 @@ def test_a_worker_that_is_killed_while_it_explains_changes_nothing(cluster, regi
     assert there.metadata("sample_explanations")["work"]["rows_computed"] == ROWS - 5
 
 
-def sums_run(work: Work, store: ChunkStore | None = None) -> Run:
-    table = pa.table({"n": np.arange(500), "a": np.arange(500) * 3})
-    dataset = ds.dataset(table.replace_schema_metadata(Provenance(row_key=("n",)).to_metadata()))
-    return Run(work, InputRows(dataset, chunk_rows=20), store)
-
-
 def sums(engine: SparkEngine, work: Work, store: ChunkStore | None = None) -> tuple[pa.Table, Run]:
     run = sums_run(work, store)
     return pa.Table.from_batches(engine.results(run)), run
@@ -260,6 +255,25 @@ def test_any_other_error_comes_with_its_traceback(engine):
     with pytest.raises(WorkerError, match="ZeroDivisionError: by nought") as raised:
         sums(engine, Sums(at=0, fault="foreign"))
     assert "in doubled" in raised.value.__notes__[0]
+
+
+# No subclass: with --dist=loadscope it might be given to another process than this module's cluster.
+@pytest.mark.parametrize(
+    "guarantee",
+    [
+        "test_every_task_ends_once_with_its_report",
+        "test_every_task_twice_leaves_the_same",
+        "test_ends_come_when_they_are_there",
+        "test_an_error_of_this_package_comes_back_as_itself",
+        "test_a_lost_worker_costs_nothing_but_time",
+        "test_an_error_ends_the_tasks_that_are_under_way",
+        "test_closing_the_ends_stops_the_work",
+        "test_places_on_the_disk_are_reached_and_left_as_they_are",
+        "test_a_place_that_workers_do_not_see_is_named_with_what_to_do",
+    ],
+)
+def test_tasks_have_the_guarantees_of_every_engine(engine, guarantee, tmp_path):
+    getattr(WorkersSuite(), guarantee)(engine, tmp_path)
 
 
 @pytest.mark.parametrize("kind", ["master", "remote"])

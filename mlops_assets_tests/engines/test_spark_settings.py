@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from mlops_assets.engines.engine import Engine, Run
+from mlops_assets.engines.engine import Engine
 from mlops_assets.engines.kinds import ENGINES
 from mlops_assets.engines.spark.engine import SparkEngine
 from mlops_assets.engines.spark.session import open_session
@@ -113,4 +113,4 @@ def pickle_work(source: ModelSource) -> bytes:
     reference = ModelReference("m", 1, None, "0" * 64, (), None, None, "")
     nothing: Any = None
     model = LoadedModel(reference, pyfunc=nothing, source=source)
-    return pickle_for_worker(Run(PredictWork(model, "{}", ("n",)), rows=nothing))
+    return pickle_for_worker(PredictWork(model, "{}", ("n",)))

@@ -5,12 +5,16 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.run_request import InstigatorType
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteInstigatorOrigin, RemoteRepositoryOrigin
+from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, SensorInstigatorData
 from dagster._core.test_utils import create_run_for_test
 from dagster._core.utils import make_new_run_id
 
 from mlops_assets.component import build_model_definitions
 from mlops_assets.errors import ConfigurationError
 from mlops_assets.jobs.old_runs import LEAST_AGE
+from mlops_assets.sensors.tracking_cursor import LINK_TAG, TrackingCursor
 
 SUCCESS, FAILURE = dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE
 JOB = "m_inference_job"
@@ -23,8 +27,23 @@ class Home:
 
     def __init__(self, folder: Path, instance: dg.DagsterInstance) -> None:
         self.folder, self.instance = folder, instance
+        self.define()
+
+    def define(self, **settings: object) -> None:
         self.definitions = build_model_definitions(
-            "m", folder, inputs={"path": "x.csv"}, outputs={"path": "tables"}, retention={"runs": 2}
+            "m", self.folder, inputs={"path": "x.csv"}, outputs={"path": "tables"}, retention={"runs": 2}, **settings
+        )
+
+    def ticked(self, sensor: str, cursor: str) -> None:
+        """The sensor is on, and has this cursor."""
+        place = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("location"), "__repository__")
+        self.instance.add_instigator_state(
+            InstigatorState(
+                RemoteInstigatorOrigin(place, sensor),
+                InstigatorType.SENSOR,
+                InstigatorStatus.RUNNING,
+                SensorInstigatorData(cursor=cursor),
+            )
         )
 
     def run(
@@ -166,3 +185,18 @@ def test_the_schedule_runs_by_itself_and_its_time_is_checked(tmp_path):
     settings["retention"] = {"runs": 10, "cron": "each night"}
     with pytest.raises(ConfigurationError, match=r"retention\.cron.*five fields"):
         build_model_definitions("m", tmp_path, **settings)
+
+
+@pytest.mark.slow
+def test_what_the_tracking_sensor_has_not_recorded_yet_is_kept(home):
+    """The tracking server was away for longer than runs are kept at least."""
+    home.define(tracking={"enabled": True})
+    recorded, linked, waiting, *newest = [home.run() for _ in range(5)]
+    home.instance.add_run_tags(linked, {LINK_TAG: "an MLflow run"})
+    done = home.clean(dry_run=True)
+    assert done["deleted"] == 1, "before its first tick the sensor is yet to look at the last day"
+    updated = home.instance.get_run_record_by_id(recorded).update_timestamp.timestamp()
+    home.ticked("m_tracking_sensor", TrackingCursor(updated, {recorded: updated}).to_cursor())
+    done = home.clean()
+    assert home.kept(recorded, linked, waiting, *newest) == [False, False, True, True, True]
+    assert done["kept_although_old"]["not recorded in MLflow yet"] == 1

@@ -104,7 +104,7 @@ def test_work_that_finishes_nothing_says_so():
         clock.now = 10
         reporter.tick()
         raise KeyboardInterrupt
-    assert lines.shown == [(10, "explaining: 0 of 50 rows (0 %), none in 10 s")]
+    assert lines.shown == [(10, "explaining: 0 of 50 rows (0 %), none done after 10 s")]
     assert lines.ended == []
 
 
@@ -153,7 +153,7 @@ def test_items_are_counted():
     with report_to(reporter):
         for clock.now in counted_items(range(10, 30, 10), "looking at files", "files"):
             reporter.tick()
-    assert lines.shown[0][1] == "looking at files: 0 of 2 files (0 %), none in 10 s"
+    assert lines.shown[0][1] == "looking at files: 0 of 2 files (0 %), none done after 10 s"
 
 
 def test_a_thread_reports_by_itself_also_of_what_other_threads_do():

@@ -9,6 +9,8 @@ import pytest
 from sklearn.datasets import load_diabetes
 from sklearn.linear_model import Ridge
 
+from mlops_assets.errors import RegistryUnreachableError
+from mlops_assets.models.registry import Registry
 from mlops_assets.naming import MODEL_TAG, ModelNames
 from mlops_assets.resources.notifier import Notifier
 from mlops_assets.sensors import watch
@@ -331,3 +333,116 @@ def test_a_run_that_was_made_and_never_launched_is_given_up(daemon, registry):
     assert days.tick(CHAMPION, minutes=5) == []
     (again,) = days.tick(CHAMPION, minutes=10)
     assert again.success
+
+
+def test_files_that_land_before_there_is_a_champion_wait_for_it_and_make_one_run(daemon, registry, versions, inputs):
+    registry.client.delete_registered_model_alias("m", "Champion")
+    days = daemon()
+    for rows in (30, 30, 20):
+        versions.head(rows).to_parquet(inputs)
+        assert days.tick(CHAMPION, INPUTS, minutes=60) == []
+    waiting = days.m.tick(INPUTS).skip_message
+    assert waiting.endswith("and no run is asked for: m has no champion: no version has the alias Champion")
+    champion(registry, 2)
+    (run,) = days.tick(INPUTS, CHAMPION)
+    assert run.success
+    assert [days.tick(INPUTS, CHAMPION, minutes=60) for _ in range(3)] == [[], [], []]
+    assert days.launched == ["m@Champion:1:v2"]
+    assert TOLD == []
+
+
+def test_without_the_champion_sensor_the_first_champion_scores_the_files_that_wait(daemon, registry):
+    registry.client.delete_registered_model_alias("m", "Champion")
+    days = daemon()
+    assert [days.tick(INPUTS, minutes=60) for _ in range(3)] == [[], [], []]
+    champion(registry, 1)
+    (run,) = [run for _ in range(5) for run in days.tick(INPUTS)]
+    assert run.success
+    # Once the alias is gone again, new files are nobody's to score.
+    registry.client.delete_registered_model_alias("m", "Champion")
+    days.m.folder.joinpath("inputs.parquet").touch()
+    assert [days.tick(INPUTS, minutes=60) for _ in range(6)] == [[]] * 6
+    assert TOLD == []
+
+
+def test_a_champion_before_there_are_any_files_waits_for_them_and_makes_one_run(daemon, registry, versions, tmp_path):
+    (tmp_path / "landing").mkdir()
+    days = daemon(inputs={"path": "landing", "format": "parquet"})
+    assert [days.tick(CHAMPION, INPUTS, minutes=60) for _ in range(6)] == [[]] * 6
+    champion(registry, 2)
+    assert days.tick(CHAMPION, INPUTS) == []
+    assert "no run is asked for: there are no input files yet in landing" in days.m.tick(CHAMPION).skip_message
+    versions.to_parquet(tmp_path / "landing" / "first.parquet")
+    (run,) = days.tick(INPUTS, CHAMPION)
+    assert run.success
+    assert [days.tick(INPUTS, CHAMPION, minutes=60) for _ in range(3)] == [[], [], []]
+    assert days.published().startswith("v2#")
+    assert TOLD == []
+
+
+def test_a_registry_that_is_away_when_files_land_costs_no_run_and_is_told_once(daemon, monkeypatch, inputs, versions):
+    days = daemon()
+    days.tick(CHAMPION, INPUTS)
+    versions.head(5).to_parquet(inputs)
+    with monkeypatch.context() as outage:
+
+        def no_answer(*_):
+            raise RegistryUnreachableError("the registry does not answer")
+
+        outage.setattr(Registry, "version", no_answer)
+        assert [days.tick(INPUTS) for _ in range(64)] == [[]] * 64
+    ((_, message),) = TOLD
+    assert message.startswith("m/inputs cannot be looked at: 6 attempts in a row have failed")
+    (run,) = [run for _ in range(33) for run in days.tick(INPUTS)]
+    assert run.success
+
+
+def test_an_alert_that_was_not_delivered_is_sent_with_a_later_tick(daemon, registry, monkeypatch):
+    days = daemon()
+    days.tick(CHAMPION)
+    days.m.instance.report_run_canceled(days.start_promoted(registry))
+
+    def fail(*_):
+        raise OSError("the mail server is away")
+
+    with monkeypatch.context() as outage:
+        outage.setattr(ToldNotifier, "notify", fail)
+        days.tick(CHAMPION)
+        outage.setitem(days.m.definitions.resources, "notifier", dg.ResourceDefinition(fail))
+        days.tick(CHAMPION)
+    for _ in range(3):
+        days.tick(CHAMPION)
+    ((_, message),) = TOLD
+    assert "the last one was canceled" in message
+
+
+def test_a_short_outage_does_not_tell_again_what_was_told(daemon, registry, monkeypatch):
+    days = daemon()
+    days.tick(CHAMPION)
+    days.m.instance.report_run_canceled(days.start_promoted(registry))
+    days.tick(CHAMPION)
+
+    def no_answer(*_):
+        raise RegistryUnreachableError("the registry does not answer")
+
+    with monkeypatch.context() as outage:
+        outage.setattr(Registry, "version", no_answer)
+        days.tick(CHAMPION)
+    days.tick(CHAMPION)
+    assert len(TOLD) == 1
+
+
+def test_a_canceled_validation_is_not_asked_for_again_and_told_once(daemon, registry, versions):
+    days = daemon(sensors={**SOON, "new_version": {"retries": 5}})
+    days.tick(NEW_VERSION)
+    registry.add_sklearn(Ridge(5).fit(versions, load_diabetes(return_X_y=True)[1][: len(versions)]), versions)
+    (request,) = days.m.tick(NEW_VERSION).run_requests
+    job = days.m.definitions.resolve_job_def("m_validation_job")
+    run = days.m.instance.create_run_for_job(
+        job, run_config=request.run_config, status=dg.DagsterRunStatus.STARTED, tags=request.tags
+    )
+    days.m.instance.report_run_canceled(run)
+    assert [days.tick(NEW_VERSION, minutes=60) for _ in range(3)] == [[], [], []]
+    ((_, message),) = TOLD
+    assert message.startswith("m version 4 has no verdict after 1 validation: run ")
+    assert "was canceled" in message

@@ -2,10 +2,13 @@
 
 import json
 import os
+import time
+from types import SimpleNamespace
 
 import dagster as dg
 import pytest
 
+from mlops_assets.sensors import watch
 from mlops_assets.sensors.partition_moves import (
     MOST_A_TICK,
     Outcome,
@@ -93,6 +96,13 @@ def test_a_partition_at_work_is_waited_for_and_a_canceled_one_given_up():
     assert (hour.runs, list(hour.given_up)) == ({}, ["b"])
     assert made_up(hour.memory, {"a": Outcome()}, NOW + 3630).runs == {}
     assert list(made_up(hour.memory, {"a": Outcome()}, NOW + 3661).runs) == ["a"]
+
+
+def test_a_partition_without_files_is_not_asked_for_again_until_they_are_back():
+    memory = decided(PartitionMemory(), {"a": "1"}).memory
+    gone = made_up(memory, {"a": Outcome(has_files=False)}, NOW + 90_000)
+    assert (gone.runs, gone.given_up) == ({}, {})
+    assert list(made_up(gone.memory, {"a": Outcome()}, NOW + 90_000).runs) == ["a"]
 
 
 def test_a_large_folder_is_taken_in_portions():
@@ -211,3 +221,64 @@ def test_nothing_scored_yet_is_nothing_to_score_again(daily, days):
     done = daily().tick(CHAMPION)
     assert asked(done) == []
     assert "no partition was ever scored" in done.skip_message
+
+
+def test_without_a_champion_no_day_is_asked_for_and_then_each_once(daily, days, registry):
+    registry.client.delete_registered_model_alias("m", "Champion")
+    family = daily()
+    for day in ("2024-01-05", "2024-01-09"):
+        days(day)
+        done = family.tick(INPUTS)
+        assert asked(done) == []
+        assert "no run is asked for: m has no champion" in done.skip_message
+    registry.client.set_registered_model_alias("m", "Champion", "1")
+    assert asked(family.tick(CHAMPION)) == []
+    assert asked(family.tick(INPUTS)) == ["2024-01-05", "2024-01-09"]
+    assert asked(family.tick(INPUTS)) == []
+
+
+def test_a_partition_that_was_taken_from_the_list_while_its_run_failed_holds_up_no_other(
+    model, versions, tmp_path, monkeypatch
+):
+    """Dagster would refuse to make a run of it, and with it the whole tick."""
+    for place in ("north", "south"):
+        (tmp_path / "in").mkdir(exist_ok=True)
+        versions.to_parquet(tmp_path / "in" / f"{place}.parquet")
+
+    def family(*keys):
+        return model(inputs={"path": "in/{partition}.parquet"}, partitions={"type": "static", "keys": list(keys)})
+
+    before = family("north", "south")
+    assert asked(before.tick(INPUTS)) == ["north", "south"]
+    after = family("south", "west")
+    after.cursors = before.cursors
+    later = time.time() + 300
+    monkeypatch.setattr(watch, "time", SimpleNamespace(time=lambda: later))
+    versions.to_parquet(tmp_path / "in" / "west.parquet")
+    assert asked(after.tick(INPUTS)) == ["west", "south"]
+
+
+def test_a_day_at_work_when_the_champion_moves_is_scored_again(daily, days, registry, instance):
+    """Its run may have pinned the champion before."""
+    family, job = daily(), daily().definitions.resolve_job_def("m_inference_job")
+    days("2024-01-05")
+    assert job.execute_in_process(instance=instance, partition_key="2024-01-05")
+    family.tick(CHAMPION)
+    tags = {"mlops_assets/model": "m", "dagster/partition": "2024-01-09"}
+    instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED, tags=tags)
+    registry.client.set_registered_model_alias("m", "Champion", "2")
+    assert asked(family.tick(CHAMPION)) == ["2024-01-09"]
+
+
+def test_a_first_look_beside_a_run_at_work_scores_the_last_day_after_all(daily, days, registry, instance, monkeypatch):
+    """The run under way may be of another day, or of the champion before."""
+    family, job = daily(), daily().definitions.resolve_job_def("m_inference_job")
+    days("2024-01-05")
+    assert job.execute_in_process(instance=instance, partition_key="2024-01-05")
+    registry.client.set_registered_model_alias("m", "Champion", "2")
+    run = instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED, tags={"mlops_assets/model": "m"})
+    assert asked(family.tick(CHAMPION)) == []
+    instance.report_run_failed(run)
+    began = time.time()
+    monkeypatch.setattr(watch, "time", SimpleNamespace(time=lambda: began + 300))
+    assert asked(family.tick(CHAMPION)) == ["2024-01-05"]

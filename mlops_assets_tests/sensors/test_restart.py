@@ -14,20 +14,23 @@ import pandas as pd
 import pytest
 import yaml
 
+from mlops_assets.resources.liveness import LIVENESS, Liveness
 from mlops_assets_tests.dev_server import dev_server
 from mlops_assets_tests.test_readme import YAML
 from mlops_assets_tests.waiting import wait_for
 
-# Explaining waits as long as there is a file `hold`; messages go to a file; sensors look each second.
+# Explaining waits as long as there is a file `hold`; messages go to a file; sensors look each second, and ask again
+# after one.
 LOCATION = """
 import time
 from pathlib import Path
 import dagster as dg
 from mlops_assets import MlflowRegistry, Notifier, build_model_definitions, default_resources
 from mlops_assets.assets import sample_explanations
-from mlops_assets.sensors import dead_runs
+from mlops_assets.sensors import dead_runs, reconcile
 root = Path(__file__).parent
 dead_runs.SECONDS_BETWEEN_LOOKS = 1
+reconcile.PAUSES = (1.0,)
 explain = sample_explanations.explain_table
 
 def explain_when_allowed(*positional, **named):
@@ -91,6 +94,8 @@ def processes_of(folder: Path) -> list[int]:
 
 @pytest.mark.slow
 def test_after_everything_was_killed_dead_runs_fail_the_queue_moves_and_people_are_told(folder, registry):
+    """And the run behind the dead one is killed as well, alone and where Dagster retries nothing: the champion's tables
+    are asked for again."""
     (folder / "hold").touch()
     home = str(folder / "home")
     with dg.DagsterInstance.from_config(home) as instance, daemon(folder, 1) as first:
@@ -106,25 +111,39 @@ def test_after_everything_was_killed_dead_runs_fail_the_queue_moves_and_people_a
         wait_for(lambda: not processes_of(folder), "the end of all processes")
         assert instance.get_run_by_id(dead.run_id).status == dg.DagsterRunStatus.STARTED
 
-        (folder / "hold").unlink()
+        (folder / "explains").unlink()
+        settings = folder / "home" / "dagster.yaml"
+        settings.write_text(settings.read_text().replace("run_retries: {enabled: true", "run_retries: {enabled: false"))
         with daemon(folder, 2) as second:
             wait_for(lambda: with_status(dg.DagsterRunStatus.FAILURE), "the end of the dead run", 0.2)
-            # What was in the queue; the retry of the dead run comes after it.
-            wait_for(lambda: with_status(dg.DagsterRunStatus.SUCCESS), "the run behind it", 0.2)
-            messages = wait_for(lambda: messages_with(folder, "succeeded", "failed"), "both messages", 0.2)
+            wait_for((folder / "explains").exists, "the run behind it, which explains", 0.2)
+            os.kill(process_of(instance, queued), signal.SIGKILL)
+            (folder / "hold").unlink()
+            (again,) = wait_for(
+                lambda: with_status(dg.DagsterRunStatus.SUCCESS), "the run that is asked for again", 0.2
+            )
+            messages = wait_for(lambda: messages_with(folder, "succeeded", dead.run_id, queued.run_id), "messages", 0.2)
             kill(second)
 
         events = instance.get_records_for_run(dead.run_id, of_type=dg.DagsterEventType.RUN_FAILURE).records
-        assert instance.get_run_by_id(queued.run_id).status == dg.DagsterRunStatus.SUCCESS
-        assert [run.run_id for run in with_status(dg.DagsterRunStatus.FAILURE)] == [dead.run_id]
+        assert {run.run_id for run in with_status(dg.DagsterRunStatus.FAILURE)} == {dead.run_id, queued.run_id}
+    assert queued.tags["dagster/run_key"] == "m@Champion:2:v2"
+    assert again.tags["dagster/run_key"] == "m@Champion:2:v2:again1"
     (failure,) = (record.event_log_entry.dagster_event.message for record in events)
     assert "The run was killed" in failure
-    (title,) = (line for line in messages.splitlines() if " failed | " in line)
-    assert title == f"m: m_explanations_job failed | Run {dead.run_id}"
-    assert failure in messages
+    assert messages.count(" failed | ") == 2
+    assert f"m: m_explanations_job failed | Run {dead.run_id}\n{failure}\n" in messages
     for table in ("predictions", "sample_explanations", "model_explanations"):
         published = pd.read_parquet(folder / "tables" / f"{table}.parquet")
         assert set(published["model_version"]) == {"2"} or set(published["model_version"]) == {2}
+
+
+def process_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> int:
+    """The process that executes a run, as the run says itself."""
+    records = instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.ENGINE_EVENT).records
+    metadata = [record.event_log_entry.dagster_event.engine_event_data.metadata for record in records]
+    (lives,) = (each[LIVENESS] for each in metadata if LIVENESS in each)
+    return Liveness.from_json(str(lives.value)).process.pid
 
 
 def messages_with(folder: Path, *words: str) -> str:

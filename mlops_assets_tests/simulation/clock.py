@@ -44,9 +44,8 @@ class Clock:
             _mockable_get_current_datetime=lambda: SimulatedDatetime.now(real_datetime.UTC),
         ):
             patches: list[Any] = []
-            for name, module in list(sys.modules.items()):
-                if not name.startswith("mlops_assets.") and name not in WAITING:
-                    continue
+            for name in [name for name in sys.modules if name.startswith("mlops_assets.") or name in WAITING]:
+                module = sys.modules[name]
                 if vars(module).get("datetime") is real_datetime.datetime:
                     patches.append(mock.patch.object(module, "datetime", SimulatedDatetime))
                 if vars(module).get("time") is real_time:

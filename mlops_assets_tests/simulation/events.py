@@ -8,14 +8,19 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from mlops_assets_tests.simulation.journal import check_journal
 from mlops_assets_tests.simulation.models import VARIANTS, make_rows, write_rows
 from mlops_assets_tests.simulation.seams import WouldWait
-from mlops_assets_tests.simulation.world import KEY_TAG, SENSORS, Plan, World
+from mlops_assets_tests.simulation.world import CHAMPION, KEY_TAG, SENSORS, Plan, World
 
 HOUR = 3_600.0
 LANDED = 1_700_000_000
 # A run has about 250 points, a tick of a sensor about 30.
 POINTS_OF_RUN, POINTS_OF_TICK = 250, 30
+# What can happen while a run works.
+INNER = (
+    "promote", "land", "tick_only", "register_anew", "rival", "remove_alias", "promote_and_tick", "promote_and_rival",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -181,6 +186,13 @@ def tick_only(world: World, sensor: int) -> None:
     world.tick(SENSORS[sensor % 2])
 
 
+def promote_and_tick(world: World, choice: int) -> None:
+    """The alias moves, and its sensor sees it at once."""
+    promote(world, choice)
+    world.clock.advance(30)
+    world.tick(CHAMPION)
+
+
 def run_broken(world: World, point: int, fate: int) -> None:
     """The next run fails, is killed, or loses its power at one of its points."""
     _tick_and_work(world, {point: _FATES[fate % len(_FATES)]})
@@ -205,18 +217,15 @@ def meanwhile(world: World, point: int, choice: int, first: int, second: int) ->
 
 
 def _meanwhile(world: World, point: int | tuple[str, int], choice: int, first: int, second: int) -> None:
-    inner = (
-        Event("promote", (first,)),
-        Event("land", (first % 3, second)),
-        Event("tick_only", (first,)),
-        Event("register_anew", (first % VARIANTS,)),
-        Event("rival", (first,)),
-        Event("remove_alias"),
-    )[choice % 6]
+    name = INNER[choice % len(INNER)]
+    numbers = {"land": (first % 3, second), "register_anew": (first % VARIANTS,), "remove_alias": ()}
+    inner = Event(name, numbers.get(name, (first,)))
 
     def happen() -> None:
         try:
             inner.happen(world)
+            # The run that goes on may write over what has just been noted.
+            check_journal(world)
         except WouldWait:
             world.say("   it waits for the run")
             later.append(inner)
@@ -229,8 +238,14 @@ def _meanwhile(world: World, point: int | tuple[str, int], choice: int, first: i
 
 def rival(world: World, *_: int) -> None:
     """Somebody materializes everything by hand."""
-    run = world.create_run(f"m_{'explanations' if world.yaml.explains else 'inference'}_job", {})
+    run = world.create_run(world.whole_job, {})
     world.execute(run)
+
+
+def promote_and_rival(world: World, choice: int) -> None:
+    """The alias moves, and somebody materializes everything by hand."""
+    promote(world, choice)
+    rival(world)
 
 
 def reexecute(world: World, choice: int) -> None:
@@ -308,6 +323,7 @@ _FATES: tuple[str, ...] = ("fail", "kill", "cut")
 MOMENTS = (
     "ask", "os.rename", "flush", ".mlops_assets.lock", ".mlops_assets.switch", ".mlops_assets.run",
     "store ASSET_MATERIALIZATION", "00000", "part-", "predictions", "input_samples", "champion_model", "add run",
+    "made",
 )  # fmt: skip
 
 
@@ -338,7 +354,7 @@ def _tick_and_work(world: World, plan: Plan) -> None:
     """A tick whose first run has this plan; a run by hand where nothing is asked for."""
     world.tick_all()
     if world.held or not world.queue:
-        run = world.create_run(f"m_{'explanations' if world.yaml.explains else 'inference'}_job", {})
+        run = world.create_run(world.whole_job, {})
         process = world.execute(run, plan)
     else:
         run = world.queue.pop(0)
@@ -354,15 +370,28 @@ EVENTS: dict[str, Callable[..., None]] = {
         register, promote, challenge, remove_alias, register_anew, delete_model, land, remove_file, half_write,
         empty_folder, other_folder, other_alias, wait, jump, tick, tick_and_die, tick_broken, tick_only, run_broken,
         run_failing_long, meanwhile, rival, reexecute, hold_queue, release_queue, cancel, restart, reset_cursor,
-        old_cursor, outage, stale_registry, run_broken_at, meanwhile_at, switch_executor, explain,
+        old_cursor, outage, stale_registry, run_broken_at, meanwhile_at, switch_executor, explain, promote_and_tick,
+        promote_and_rival,
     )
 }  # fmt: skip
 
 
 def make_history(seed: int, length: int = 12, focus: tuple[str, ...] = ()) -> list[Event]:
-    """The events of one seed; those of a kind in `focus` come more often."""
+    """The events of one seed.
+
+    Parameters
+    ----------
+    focus
+        Kinds of events that come more often; ``at <moment>`` and ``meanwhile <kind>``: only there, only that.
+    """
     chance = random.Random(seed)
     number = chance.randrange
+    moments = [at for at, moment in enumerate(MOMENTS) if f"at {moment}" in focus] or range(len(MOMENTS))
+    inner = [at for at, kind in enumerate(INNER) if f"meanwhile {kind}" in focus] or range(len(INNER))
+
+    def moment() -> int:
+        return chance.choice(moments)
+
     kinds: list[tuple[int, Callable[[], Event]]] = [
         (6, lambda: Event("tick")),
         (4, lambda: Event("promote", (number(4),))),
@@ -384,9 +413,14 @@ def make_history(seed: int, length: int = 12, focus: tuple[str, ...] = ()) -> li
         (1, lambda: Event("tick_only", (number(2),))),
         (3, lambda: Event("run_broken", (1 + number(POINTS_OF_RUN), number(3)))),
         (1, lambda: Event("run_failing_long", (1 + number(POINTS_OF_RUN), number(60), number(3)))),
-        (2, lambda: Event("meanwhile", (1 + number(POINTS_OF_RUN), number(6), number(4), number(1000)))),
-        (3, lambda: Event("meanwhile_at", (number(13), number(6), number(6), number(4), number(1000)))),
-        (3, lambda: Event("run_broken_at", (number(13), number(6), number(3)))),
+        (2, lambda: Event("meanwhile", (1 + number(POINTS_OF_RUN), chance.choice(inner), number(4), number(1000)))),
+        (
+            3,
+            lambda: Event(
+                "meanwhile_at", (chance.choice(moments), number(6), chance.choice(inner), number(4), number(1000))
+            ),
+        ),
+        (3, lambda: Event("run_broken_at", (moment(), number(6), number(3)))),
         (2, lambda: Event("reexecute", (number(6),))),
         (1, lambda: Event("hold_queue")),
         (1, lambda: Event("release_queue")),
@@ -401,7 +435,7 @@ def make_history(seed: int, length: int = 12, focus: tuple[str, ...] = ()) -> li
     start = [Event("register", (number(VARIANTS),)), Event("land", (0, number(1000))), Event("promote", (0,))]
     chance.shuffle(start)
     start = start[: 2 + number(2)]
-    if number(5) == 0:
+    if number(5) == 0 or "switch_executor" in focus:
         start.append(Event("switch_executor"))
     if number(16) == 0:
         start.append(Event("explain"))

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from mlops_assets_tests.simulation.events import Event, make_history
 from mlops_assets_tests.simulation.invariants import Invariants, check_all, check_convergence
-from mlops_assets_tests.simulation.world import Stage, World, quick_schemas
+from mlops_assets_tests.simulation.quick import quick_dagster
+from mlops_assets_tests.simulation.world import Stage, World
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Outcome:
 def play(events: Sequence[Event], stage: Stage) -> Outcome:
     """All events in order, all invariants after each; it ends with the first that is violated."""
     world = World(stage, Invariants())
-    with world.clock.installed(), world.seams.installed(), quick_schemas():
+    with world.clock.installed(), world.seams.installed(), quick_dagster():
         for event in events:
             event.happen(world)
             check_all(world)

@@ -81,20 +81,19 @@ class SimulatedRegistry:
         # Version -> how many versions were registered before it, of whatever model of this name.
         self.serials: dict[int, int] = {}
         self._registered = 0
+        self._exists = False
+        self._aliases: dict[str, int] = {}
 
     def clear(self) -> None:
-        if self.variants or self.exists():
-            self.delete()
+        self.delete()
         shutil.rmtree(self.folder, ignore_errors=True)
         self._registered = 0
 
-    def exists(self) -> bool:
-        return bool(self.client.search_registered_models(f"name = '{MODEL}'"))
-
     def register(self, variant: int) -> int:
         """The number of the new version."""
-        if not self.exists():
+        if not self._exists:
             self.client.create_registered_model(MODEL)
+            self._exists = True
         self._registered += 1
         place = self.folder / str(self._registered)
         shutil.copytree(self.saved / str(variant), place)
@@ -105,10 +104,12 @@ class SimulatedRegistry:
 
     def delete(self) -> None:
         """The model with all of its versions."""
-        if self.exists():
+        if self._exists:
             self.client.delete_registered_model(MODEL)
+        self._exists = False
         self.variants.clear()
         self.serials.clear()
+        self._aliases.clear()
 
     def judge(self, version: int) -> None:
         """Give a version a verdict, where it is still there."""
@@ -118,15 +119,14 @@ class SimulatedRegistry:
     def set_alias(self, alias: str, version: int | None) -> None:
         if version is None:
             self.client.delete_registered_model_alias(MODEL, alias)
+            self._aliases.pop(alias, None)
         else:
             self.client.set_registered_model_alias(MODEL, alias, str(version))
+            self._aliases[alias] = version
 
     def alias(self, alias: str) -> int | None:
-        """The version that it points at."""
-        if not self.exists():
-            return None
-        found = self.client.get_registered_model(MODEL).aliases.get(alias)
-        return None if found is None else int(found)
+        """The version that it points at: what was set, for nobody else sets it."""
+        return self._aliases.get(alias)
 
 
 def accepted(rows: Rows) -> dict[int, tuple[float, float]]:

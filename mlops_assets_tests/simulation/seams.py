@@ -4,8 +4,8 @@ A process here is a stretch of a history (a run, a tick of a sensor), not one of
 one. What is killed is refused every later touch, so that its own cleaning up has no effect; its locks are dropped, as
 the operating system drops them.
 
-Points are where files are opened, renamed, made, removed (by Python's audit events), flushed and used through Arrow,
-where the registry is asked, and where Dagster stores a run or an event.
+Points are where files are opened, renamed, made, removed (by Python's audit events), flushed, used and made through
+Arrow, where the registry is asked, and where Dagster stores a run or an event.
 """
 
 import errno
@@ -26,30 +26,16 @@ from dagster._core.storage.runs.schema import RunsTable
 from dagster._time import get_current_datetime
 from filelock import FileLock, Timeout
 from mlflow.exceptions import MlflowException
+from pyarrow import fs as arrow_fs
 from sqlalchemy.exc import OperationalError
 
 from mlops_assets.models import working_copy
 from mlops_assets.models.bounded_client import BoundedClient
 from mlops_assets.storage import location, locks
 from mlops_assets.storage.location import Location
+from mlops_assets_tests.simulation.quick import UNREAD
 
 AUDITED = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "shutil.rmtree")
-# What Dagster keeps of a run and nobody here reads: it would take half of a history's time.
-UNREAD = frozenset(
-    {
-        "LOADED_INPUT",
-        "STEP_INPUT",
-        "STEP_OUTPUT",
-        "HANDLED_OUTPUT",
-        "STEP_START",
-        "STEP_SUCCESS",
-        "ENGINE_EVENT",
-        "RESOURCE_INIT_STARTED",
-        "RESOURCE_INIT_SUCCESS",
-        "LOGS_CAPTURED",
-    }
-)
-
 Fate = str | Callable[[], None]
 Plan = Mapping[int | tuple[str, int], Fate]
 
@@ -87,6 +73,13 @@ class Process:
         self.dead = False
         self.names: list[str] = []
         self.failed: list[str] = []
+        self.locks: list[FileLock] = []
+
+    def drop_locks(self) -> None:
+        """As the operating system does when a process ends, whatever it has forgotten to release."""
+        for lock in self.locks:
+            lock.release(force=True)
+        self.locks.clear()
 
     def reach(self, name: str) -> Fate | None:
         """What happens at the next point."""
@@ -156,8 +149,11 @@ class Seams:
         self._main = threading.main_thread()
 
     @contextmanager
-    def process(self, plan: Plan | None = None) -> Iterator[Process]:
-        """What is inside is one process. It ends by `Killed`, which is not raised any further, or well."""
+    def process(self, plan: Plan | None = None, *, ends: bool = True) -> Iterator[Process]:
+        """What is inside is one process, or a part of one that does not end with it.
+
+        It ends by `Killed`, which is not raised any further, or well.
+        """
         process = Process(plan)
         self.processes.append(process)
         try:
@@ -166,6 +162,8 @@ class Seams:
             process.dead = True
         finally:
             self.processes.pop()
+            if ends or process.dead:
+                process.drop_locks()
 
     @contextmanager
     def outside(self) -> Iterator[None]:
@@ -230,7 +228,8 @@ class Seams:
 
         def filesystem_of(place: Location) -> Any:
             self.point(f"use {place.name}")
-            return filesystem.__get__(place)
+            found = filesystem.__get__(place)
+            return CountingFileSystem(self) if isinstance(found, arrow_fs.LocalFileSystem) else found
 
         def remove_and_release(lock: Any, path: Path) -> None:
             try:
@@ -243,7 +242,10 @@ class Seams:
                 raise
 
         def file_lock(path: Path) -> Any:
-            return _PatientLock(path, thread_local=False)
+            lock = _PatientLock(path, thread_local=False)
+            if self.processes:
+                self.processes[-1].locks.append(lock)
+            return lock
 
         def answer(client: BoundedClient, name: str) -> Any:
             attribute = ask(client, name)
@@ -280,6 +282,23 @@ class Seams:
         yield BoundedClient, "__getattr__", answer
         yield InMemoryEventLogStorage, "store_event", keep_event
         yield InMemoryRunStorage, "add_run", keep_run
+
+
+class CountingFileSystem(arrow_fs.LocalFileSystem):
+    """There is a moment in which a file has been made and nothing written to it."""
+
+    def __init__(self, seams: Seams) -> None:
+        super().__init__()
+        self.seams = seams
+
+    def open_output_stream(self, path: str, *arguments: Any, **options: Any) -> Any:
+        stream = super().open_output_stream(path, *arguments, **options)
+        try:
+            self.seams.point(f"made {Path(path).name}")
+        except BaseException:
+            stream.close()
+            raise
+        return stream
 
 
 class _PatientLock(FileLock):

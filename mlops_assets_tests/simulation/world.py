@@ -3,8 +3,7 @@
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol
@@ -19,6 +18,7 @@ from mlops_assets.resources.notifier import Notifier
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets_tests.simulation.clock import Clock
 from mlops_assets_tests.simulation.models import MODEL, Rows, SimulatedRegistry, merge
+from mlops_assets_tests.simulation.quick import forget_runs, keep_connections
 from mlops_assets_tests.simulation.seams import Killed, Plan, Process, Seams, WouldWait
 
 START = 1_800_000_000.0
@@ -85,6 +85,7 @@ class Stage:
         self.root.mkdir(parents=True)
         self.registry = SimulatedRegistry(folder / "registry")
         self.instance = dg.DagsterInstance.ephemeral(tempdir=str(folder / "dagster"))
+        keep_connections(self.instance)
         self._definitions: dict[Yaml, dg.Definitions] = {}
         self._jobs: dict[tuple[Yaml, str], dg.JobDefinition] = {}
 
@@ -126,8 +127,7 @@ class Stage:
         self.registry.clear()
         for path in self.root.iterdir():
             shutil.rmtree(path)
-        self.instance.event_log_storage.wipe()
-        self.instance.run_storage.wipe()
+        forget_runs(self.instance)
         forget_everything()
 
 
@@ -182,7 +182,11 @@ class World:
         # Sensors whose cursor somebody has changed, and those that a fault has hit since they last succeeded.
         self.meddled: set[str] = set()
         self.troubled: set[str] = set()
+        # What each sensor has seen when it last looked and was answered.
+        self.looked: dict[str, object] = {}
         self.running: list[Process] = []
+        # Ticks since the code server was started.
+        self.server: list[Process] = []
         TOLD.clear()
         self.said: dict[str, str] = {}
         self.disturbed = False
@@ -194,6 +198,11 @@ class World:
     @property
     def root(self) -> Path:
         return self.stage.root
+
+    @property
+    def whole_job(self) -> str:
+        """The job that a person starts by hand."""
+        return "m_explanations_job" if self.yaml.explains else "m_inference_job"
 
     def say(self, text: str) -> None:
         self.seen.log.append(f"{self.clock.now - START:>9.0f}s {text}")
@@ -251,7 +260,9 @@ class World:
         """
         definitions = self.stage.definitions(self.yaml)
         definition = definitions.resolve_sensor_def(sensor)
-        with self.seams.process(plan) as process:
+        with self.seams.process(plan, ends=False) as process:
+            # Of a code server, which lives on: what it forgets to release stays locked.
+            self.server.append(process)
             try:
                 with dg.build_sensor_context(
                     instance=self.instance,
@@ -277,6 +288,9 @@ class World:
                     self.troubled.add(sensor)
                 elif "Backing off" not in said:
                     self.troubled.discard(sensor)
+                    self.looked[sensor] = self.truth(sensor)
+                if self.lying:
+                    self.looked.pop(sensor, None)
                 self.judge.ticked(self, sensor, said)
             except WouldWait:
                 raise
@@ -365,6 +379,9 @@ class World:
     def restart(self) -> None:
         """Daemon, code server and runs end and start again; whoever watches finds the dead runs."""
         forget_everything()
+        for process in self.server:
+            process.drop_locks()
+        self.server.clear()
         for run_id in self.dead_runs:
             run = self.instance.get_run_by_id(run_id)
             if run is not None and not run.is_finished:
@@ -378,28 +395,6 @@ class World:
 
     def cursor_fields(self, sensor: str) -> dict[str, Any]:
         return json.loads(self.cursors.get(sensor) or "{}")
-
-
-@contextmanager
-def quick_schemas() -> Iterator[None]:
-    """Dagster derives the schema of each resource anew for each run and tick: a fifth of a history's time."""
-    from dagster._config.pythonic_config import config, resource
-
-    real, known = config.infer_schema_from_config_class, dict[object, Any]()
-
-    def derive(kind: Any, description: str | None = None, fields_to_omit: set[str] | None = None, **more: Any) -> Any:
-        if more:
-            return real(kind, description, fields_to_omit, **more)
-        key = (kind, description, frozenset(fields_to_omit or ()))
-        if key not in known:
-            known[key] = real(kind, description, fields_to_omit)
-        return known[key]
-
-    with (
-        mock.patch.object(config, "infer_schema_from_config_class", derive),
-        mock.patch.object(resource, "infer_schema_from_config_class", derive),
-    ):
-        yield
 
 
 def silence() -> None:

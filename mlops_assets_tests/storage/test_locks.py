@@ -1,6 +1,8 @@
 """Locks that the operating system drops when their holder dies."""
 
+import errno
 import multiprocessing
+import os
 import time
 from pathlib import Path
 from threading import Thread
@@ -100,3 +102,19 @@ def test_a_lock_that_cannot_be_made_raises(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(NotADirectoryError), lock_file(tmp_path / "file" / ".lock"):
         pass
+
+
+def test_a_lock_whose_file_cannot_be_removed_is_released(tmp_path, monkeypatch):
+    path = tmp_path / ".lock"
+
+    def fail(*arguments: object, **options: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, "unlink", fail)
+        with pytest.raises(OSError, match=os.strerror(errno.EIO)) as raised, lock_file(path):
+            pass
+    # `raised` keeps the frames alive that know the lock.
+    assert raised.value.errno == errno.EIO
+    assert not is_held(path)
+    assert list(tmp_path.iterdir()) == []

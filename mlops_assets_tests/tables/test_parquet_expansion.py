@@ -7,7 +7,7 @@ import pytest
 
 from mlops_assets.errors import TableError
 from mlops_assets.storage.location import Location
-from mlops_assets.tables import parquet_batches
+from mlops_assets.tables import parquet_batches, part_size
 from mlops_assets.tables.source import TableSource
 
 ROWS = 2_000
@@ -51,6 +51,20 @@ def test_a_long_text_among_short_ones_is_read(tmp_path, small, monkeypatch):
     assert sum(lengths(write(tmp_path / "x.parquet", ["x" * 10_000, *map(str, range(500))]))) == ROWS
     with pytest.raises(TableError, match=r"rows take .* GiB once they are decoded, more than 100 times its size"):
         lengths(write(tmp_path / "x.parquet", ["x" * 10_000, "y"]))
+
+
+def test_splits_are_judged_by_what_their_whole_file_takes(tmp_path, small, monkeypatch):
+    monkeypatch.setattr(parquet_batches, "MOST_EXPANSION", 100)
+    monkeypatch.setattr(part_size, "PART_ROWS", 500)
+    table = write(tmp_path / "x.parquet", ["x" * 10_000, *map(str, range(500))], row_group_size=500).open()
+    assert [split.open().reader().read_all().num_rows for split in table.splits()] == [500] * 4
+    table = write(tmp_path / "x.parquet", ["x" * 10_000, "y"], row_group_size=500).open()
+    with pytest.raises(TableError, match="once they are decoded") as of_table:
+        table.reader().read_all()
+    for split in table.splits():
+        with pytest.raises(TableError, match="once they are decoded") as of_split:
+            split.open().reader().read_all()
+        assert str(of_split.value) == str(of_table.value)
 
 
 def test_rows_of_which_each_is_too_long_are_refused_by_name(tmp_path, small):

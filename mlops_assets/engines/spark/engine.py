@@ -1,41 +1,33 @@
 """Work on an Apache Spark cluster: chunks go out as rows of a table of tasks, results come back in their order."""
 
 import pickle
-import secrets
 from collections import deque
-from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, as_completed
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
+from functools import partial
+from typing import Any, ClassVar, Literal, cast
 
 import pyarrow as pa
 
 from mlops_assets.engines.engine import Engine, Run
 from mlops_assets.engines.pieces import Cutter, Piece
+from mlops_assets.engines.reach import find_unreachable
 from mlops_assets.engines.spark.address import SparkAddress
-from mlops_assets.engines.spark.session import (
-    cancel_jobs,
-    close_session,
-    open_session,
-    spark_exceptions,
-    tag_jobs,
-    translate_spark_error,
-)
-from mlops_assets.engines.spark.worker import ANSWERS_IN_SPARK, CHUNKS, ChunkTask
+from mlops_assets.engines.spark.jobs import JOBS, Answer, Jobs
+from mlops_assets.engines.spark.session import open_session
+from mlops_assets.engines.spark.worker import CHUNKS, TASKS, ChunkTask, TaskRunner, pickle_for_worker
+from mlops_assets.engines.tasks import Report, Task, TaskEnd
 from mlops_assets.engines.work import open_work
 from mlops_assets.engines.worker import deserialize_batch, serialize_batch
 from mlops_assets.errors import ConfigurationError
+from mlops_assets.storage.location import Location
 
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
-
-# Spark starts a job in about a tenth of a second: enough of them are under way to keep the cluster busy meanwhile,
-# each with enough chunks that this is not felt.
-JOBS = 8
 MOST_CHUNKS_OF_A_JOB = 128
 # Pieces of chunks take about ten seconds each.
 MOST_PIECES_OF_A_JOB = 16
+MOST_TASKS_OF_A_JOB = 128
 
 
 @dataclass(frozen=True)
@@ -141,9 +133,9 @@ class SparkEngine(Engine):
         # A generator, whose type does not say that it can be closed.
         with (
             closing(cast(Any, run.rows.chunks())) as chunks,
-            closing(_Jobs(session, self.address, cutter, task)) as jobs,
+            closing(Jobs[dict[int, pa.RecordBatch]](session, self.address)) as running,
         ):
-            job = _Job()
+            jobs, job = _ChunkJobs(running, cutter, task), _Job()
             for piece in cutter.pieces(chunks):
                 if piece.mark is not None and piece.result is None and not cutter.speed.is_known:
                     # The few rows that show how to cut the rest are done here.
@@ -162,6 +154,44 @@ class SparkEngine(Engine):
             jobs.start(job)
             while jobs.waiting:
                 yield from jobs.take_first()
+
+    def run_tasks(
+        self, tasks: Sequence[Task[Report]], log: Callable[[str], None] = lambda _line: None
+    ) -> Iterator[TaskEnd[Report]]:
+        """Each task is one of Spark's; no rows travel. Ends come job by job: of eight jobs, or more.
+
+        Workers need what a task names: the inputs, and the folder or bucket that is written to, at the same address
+        (`reaches`); and this package, the libraries and the registry as `results` does.
+        """
+        if tasks:
+            log(f"The Spark cluster at {self.address.where} does {len(tasks)} parts")
+            yield from self._run(tasks, min(MOST_TASKS_OF_A_JOB, -(-len(tasks) // JOBS)))
+
+    def reaches(
+        self, read: Sequence[Location], write: Sequence[Location], log: Callable[[str], None] = lambda _line: None
+    ) -> bool:
+        # One job: its tasks go to all executors at once.
+        problem = find_unreachable(lambda probes: self._run(probes, len(probes)), read, write)
+        return self._say_what_is_unreachable(problem, log)
+
+    def _run(self, tasks: Sequence[Task[Report]], size: int) -> Iterator[TaskEnd[Report]]:
+        """Run tasks in jobs of `size`."""
+        packed = [pickle_for_worker(task) for task in tasks]
+        session = open_session(self.address, self.start_seconds)
+        runner = TaskRunner.here()
+
+        def ask(first: int) -> list[Answer]:
+            numbers = range(first, min(first + size, len(tasks)))
+            table = pa.table([pa.array(numbers, pa.int64()), pa.array(packed[first : first + size])], schema=TASKS)
+            return list(jobs.ask(table, runner))
+
+        with closing(Jobs[list[Answer]](session, self.address)) as jobs:
+            for job in as_completed([jobs.submit(partial(ask, first)) for first in range(0, len(tasks), size)]):
+                # Those that failed last: what is done is reported first.
+                for answer in sorted(job.result(), key=lambda answer: answer.is_failed):
+                    if answer.is_failed:
+                        raise cast(Exception, pickle.loads(answer.result))
+                    yield TaskEnd(answer.number, cast(Report, pickle.loads(answer.result)))
 
 
 @dataclass
@@ -189,20 +219,17 @@ class _Job:
         return pa.table([pa.array(self.rows, pa.int64()), pa.array(data, pa.binary())], schema=CHUNKS)
 
 
-class _Jobs:
-    """Jobs under way, their results in order."""
+class _ChunkJobs:
+    """Jobs on chunks under way, their results in order."""
 
-    def __init__(self, session: "SparkSession", address: SparkAddress, cutter: Cutter, task: ChunkTask) -> None:
-        self._session, self._address, self._cutter, self._task = session, address, cutter, task
-        self._tag = f"mlops_assets-{secrets.token_hex(8)}"
+    def __init__(self, jobs: "Jobs[dict[int, pa.RecordBatch]]", cutter: Cutter, task: ChunkTask) -> None:
+        self._jobs, self._cutter, self._task = jobs, cutter, task
         self._workers: set[str] = set()
-        self._closing = False
-        self._threads = ThreadPoolExecutor(JOBS, "spark job")
         self.waiting: deque[tuple[_Job, Future[dict[int, pa.RecordBatch]]]] = deque()
 
     def start(self, job: _Job) -> None:
         if job.pieces:
-            self.waiting.append((job, self._threads.submit(self._compute, job)))
+            self.waiting.append((job, self._jobs.submit(partial(self._compute, job))))
 
     def take_first(self) -> Iterator[pa.RecordBatch]:
         """The results of the job that was started first, when it is done."""
@@ -213,47 +240,25 @@ class _Jobs:
         for number in range(len(job.pieces)):
             yield results[number]
 
-    def close(self) -> None:
-        """Nothing of these jobs goes on, here or on the cluster."""
-        self._closing = True
-        futures = [future for _, future in self.waiting if not future.cancel()]
-        while wait(futures, 0.0).not_done:
-            # A thread may have been about to start its job: then it is not yet there to be interrupted.
-            cancel_jobs(self._session, self._tag)
-            wait(futures, 0.5)
-        self._threads.shutdown()
-
     def _compute(self, job: _Job) -> dict[int, pa.RecordBatch]:
         """Results by number. All that succeeded are kept before the first that failed is raised."""
         results, failed = dict(job.kept), {}
-        for number, is_failed, result, worker in self._answers(job):
-            self._workers.add(worker)
-            if is_failed:
-                failed[number] = result
+        for answer in self._answers(job):
+            self._workers.add(answer.worker)
+            if answer.is_failed:
+                failed[answer.number] = answer.result
                 continue
-            results[number] = deserialize_batch(result)
-            self._cutter.store(job.pieces[number], results[number])
+            results[answer.number] = deserialize_batch(answer.result)
+            self._cutter.store(job.pieces[answer.number], results[answer.number])
         if failed:
             raise cast(Exception, pickle.loads(failed[min(failed)]))
         return results
 
-    def _answers(self, job: _Job) -> Iterator[tuple[int, bool, Any, str]]:
-        if not job.rows:
-            return
-        table = job.table()
-        job.rows.clear()
-        try:
-            tag_jobs(self._session, self._tag)
-            tasks = self._session.createDataFrame(table)
-            answers = tasks.mapInArrow(self._task, ANSWERS_IN_SPARK).toArrow()
-        except spark_exceptions() as error:
-            if not self._closing:
-                close_session(self._address)
-            raise translate_spark_error(error, self._address) from error
-        for batch in answers.to_batches():
-            numbers, failed, results, workers = batch.columns
-            for place in range(batch.num_rows):
-                yield numbers[place].as_py(), failed[place].as_py(), results[place].as_buffer(), workers[place].as_py()
+    def _answers(self, job: _Job) -> Iterator[Answer]:
+        if job.rows:
+            table = job.table()
+            job.rows.clear()
+            yield from self._jobs.ask(table, self._task)
 
 
 def _text(value: Any) -> str:

@@ -8,9 +8,9 @@ import pickle
 import socket
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from mlops_assets.engines.engine import Run
 from mlops_assets.engines.error_pickles import pickle_error
+from mlops_assets.engines.tasks import pickle_for_process, run_packed
 from mlops_assets.engines.work import ChunkFunction, open_work
 from mlops_assets.engines.worker import deserialize_batch, serialize_batch
 from mlops_assets.errors import ConfigurationError, WorkerError
@@ -26,6 +27,7 @@ from mlops_assets.models.registry import Registry
 from mlops_assets.models.trust import TrustPolicy
 
 CHUNKS = pa.schema([("chunk", pa.int64()), ("rows", pa.binary())])
+TASKS = pa.schema([("task", pa.int64()), ("packed", pa.binary())])
 ANSWERS = pa.schema([("chunk", pa.int64()), ("failed", pa.bool_()), ("result", pa.binary()), ("worker", pa.string())])
 ANSWERS_IN_SPARK = "chunk bigint, failed boolean, result binary, worker string"
 PROBE_IN_SPARK = "worker string"
@@ -63,7 +65,7 @@ class ChunkTask:
         ConfigurationError
             The work cannot be pickled.
         """
-        return cls(pickle_for_worker(run), package_digest(), library_versions())
+        return cls(pickle_for_worker(run.work), package_digest(), library_versions())
 
     def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
@@ -71,14 +73,46 @@ class ChunkTask:
                 yield self._answer(chunk, rows.as_buffer())
 
     def _answer(self, chunk: int, rows: pa.Buffer) -> pa.RecordBatch:
-        try:
-            failed, result = False, serialize_batch(_open(self)(deserialize_batch(rows))).to_pybytes()
-        except Exception as error:  # noqa: BLE001 - the driver raises it
-            failed, result = True, pickle_error(error)
-        columns = ([chunk], [failed], [result], [_worker_name()])
-        return pa.RecordBatch.from_arrays(
-            [pa.array(column, kind) for column, kind in zip(columns, ANSWERS.types, strict=True)], schema=ANSWERS
-        )
+        return _answer(chunk, lambda: serialize_batch(_open(self)(deserialize_batch(rows))).to_pybytes())
+
+
+@dataclass(frozen=True)
+class TaskRunner:
+    """The function for `mapInArrow` that runs tasks: rows of `TASKS` in, rows of `ANSWERS` out.
+
+    Attributes
+    ----------
+    code, libraries
+        As those of `ChunkTask`.
+    """
+
+    code: str
+    libraries: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def here(cls) -> "TaskRunner":
+        """For tasks of this process."""
+        return cls(package_digest(), library_versions())
+
+    def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            for number, packed in zip(batch.column("task").to_pylist(), batch.column("packed"), strict=True):
+                yield _answer(number, partial(self._run, packed.as_buffer()))
+
+    def _run(self, packed: pa.Buffer) -> bytes:
+        _check_environment(self.code, self.libraries)
+        return run_packed(packed, _unpickle)
+
+
+def _answer(number: int, compute: Callable[[], bytes]) -> pa.RecordBatch:
+    try:
+        failed, result = False, compute()
+    except Exception as error:  # noqa: BLE001 - the driver raises it
+        failed, result = True, pickle_error(error)
+    columns = ([number], [failed], [result], [_worker_name()])
+    return pa.RecordBatch.from_arrays(
+        [pa.array(column, kind) for column, kind in zip(columns, ANSWERS.types, strict=True)], schema=ANSWERS
+    )
 
 
 def probe(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -87,17 +121,20 @@ def probe(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         yield pa.RecordBatch.from_pydict({"worker": [_worker_name()]})
 
 
-def pickle_for_worker(run: Run) -> bytes:
-    """The work of `run`, pickled for another machine: there the model's files go into that machine's own cache.
+def pickle_for_worker(value: object) -> bytes:
+    """Work or a task, pickled for another machine: there the model's files go into that machine's own cache.
 
     Raises
     ------
     ConfigurationError
         It holds something of this process alone.
     """
-    run.pickle_work()
+    return pickle_for_process(value, _pack)
+
+
+def _pack(value: object) -> bytes:
     data = io.BytesIO()
-    _Packer(data).dump(run.work)
+    _Packer(data).dump(value)
     return data.getvalue()
 
 
@@ -155,13 +192,20 @@ def library_versions() -> tuple[tuple[str, str], ...]:
 @lru_cache(maxsize=4)
 def _open(task: ChunkTask) -> ChunkFunction:
     """Once per Python process: Spark gives one process many tasks."""
-    if package_digest() != task.code:
+    _check_environment(task.code, task.libraries)
+    return open_work(_unpickle(task.work))
+
+
+@lru_cache(maxsize=4)
+def _check_environment(code: str, libraries: tuple[tuple[str, str], ...]) -> None:
+    """Check, once per Python process, that results are those of the driver's own process."""
+    if package_digest() != code:
         raise ConfigurationError(
             "A Spark worker runs another version of mlops_assets than this process",
             where=_worker_name(),
             fix="Install the same version of the package for the workers' Python",
         )
-    for name, version in task.libraries:
+    for name, version in libraries:
         try:
             here = getattr(importlib.import_module(name), "__version__", None)
         except ImportError:
@@ -173,15 +217,17 @@ def _open(task: ChunkTask) -> ChunkFunction:
                 where=_worker_name(),
                 fix=f"Install {name} {version} for the workers' Python",
             )
+
+
+def _unpickle(data: bytes | pa.Buffer) -> Any:
     try:
-        work = pickle.loads(task.work)
+        return pickle.loads(data)
     except ImportError as error:
         raise WorkerError(
             f"A Spark worker cannot import the module {error.name!r}",
             where=_worker_name(),
             fix="Install it for the workers' Python, or send it along: conf: {spark.submit.pyFiles: ...}",
         ) from error
-    return open_work(work)
 
 
 def _worker_name() -> str:

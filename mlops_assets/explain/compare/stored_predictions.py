@@ -39,6 +39,18 @@ class StoredAgreement:
     different: int = 0
     largest_difference: float = 0.0
 
+    def merged(self, later: "StoredAgreement") -> "StoredAgreement":
+        """With that of the rows that come after these."""
+        if not self.comparable or not later.comparable:
+            return later if self.comparable else self
+        return StoredAgreement(
+            True,
+            later.how if later.rows else self.how,
+            self.rows + later.rows,
+            self.different + later.different,
+            max(self.largest_difference, later.largest_difference),
+        )
+
 
 def compare_with_stored(
     ledger: Iterable[pa.RecordBatch],

@@ -67,32 +67,47 @@ def draw_positions(rows: int, count: int, seed: int) -> NDArray[np.intp]:
 class Reservoir:
     """A uniform, seeded sample of at most `capacity` rows of a stream, in the stream's order.
 
-    Holds at most `capacity` rows and one batch. The same rows are drawn however the stream is cut.
+    Holds at most `capacity` rows and one batch. The same rows are drawn however the stream is cut, also by several
+    reservoirs, one per piece, that are merged.
+
+    Parameters
+    ----------
+    start
+        The position in the whole stream of the first row that is added.
     """
 
-    def __init__(self, capacity: int, seed: int) -> None:
+    def __init__(self, capacity: int, seed: int, start: int = 0) -> None:
         self.capacity, self.seed = capacity, seed
-        self.seen = 0
+        self.seen = start
         self._rows: pa.Table | None = None
-        self._hashes = np.empty(0, dtype=np.uint64)
+        self.hashes = np.empty(0, dtype=np.uint64)
+        """By which the rows were drawn, one each."""
 
     def add(self, batch: pa.RecordBatch) -> None:
         hashes = position_hash(self.seed, self.seen, batch.num_rows)
         self.seen += batch.num_rows
-        if len(self._hashes) >= self.capacity:
-            better = np.flatnonzero(hashes < self._hashes.max(initial=0))
+        if len(self.hashes) >= self.capacity:
+            better = np.flatnonzero(hashes < self.hashes.max(initial=0))
             batch, hashes = batch.take(pa.array(better)), hashes[better]
         if batch.num_rows == 0:
             if self._rows is None:
                 self._rows = pa.Table.from_batches([batch])
             return
-        rows = pa.Table.from_batches([batch])
+        self._take_in(pa.Table.from_batches([batch]), hashes)
+
+    def merge(self, later: "Reservoir") -> None:
+        """Add what was drawn from the rows that come after these, with the same seed and capacity."""
+        self.seen = later.seen
+        if later.rows is not None:
+            self._take_in(later.rows, later.hashes)
+
+    def _take_in(self, rows: pa.Table, hashes: NDArray[np.uint64]) -> None:
         rows = rows if self._rows is None else pa.concat_tables([self._rows, rows])
-        merged = np.concatenate([self._hashes, hashes])
+        merged = np.concatenate([self.hashes, hashes])
         if len(merged) > self.capacity:
             chosen = np.sort(np.argpartition(merged, self.capacity - 1)[: self.capacity])
             rows, merged = rows.take(pa.array(chosen)), merged[chosen]
-        self._rows, self._hashes = rows.combine_chunks(), merged
+        self._rows, self.hashes = rows.combine_chunks(), merged
 
     @property
     def rows(self) -> pa.Table | None:

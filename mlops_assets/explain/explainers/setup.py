@@ -41,9 +41,19 @@ def draw_background_pool(batches: Iterable[pa.RecordBatch], config: ExplainConfi
     ExplanationError
         There is no row.
     """
-    pool = Reservoir(config.background_rows * _POOL, config.seed)
+    pool = background_pool(config)
     for batch in batches:
         pool.add(batch)
+    return rows_of_pool(pool)
+
+
+def background_pool(config: ExplainConfig, start: int = 0) -> Reservoir:
+    """What draws `draw_background_pool`; `start`: how many rows of the table come before the first that is added."""
+    return Reservoir(config.background_rows * _POOL, config.seed, start)
+
+
+def rows_of_pool(pool: Reservoir) -> pa.Table:
+    """What was drawn; errors as of `draw_background_pool`."""
     if pool.rows is None:
         raise ExplanationError(
             "There are no rows to explain", where="input_samples", fix="Give a table from which rows are accepted"

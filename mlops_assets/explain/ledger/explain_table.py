@@ -2,8 +2,9 @@
 
 import json
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -11,10 +12,14 @@ import pyarrow.dataset as ds
 from mlops_assets.arrow.content_hash import hash_of
 from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.arrow.row_keys import named_rows, with_named_rows
-from mlops_assets.arrow.views import rows_of
+from mlops_assets.arrow.views import first_of, rows_of
 from mlops_assets.engines.chunk_store import ChunkStore
 from mlops_assets.engines.engine import Engine, InputRows, Run, stream_results
+from mlops_assets.engines.part_work import PartsRun, PartTask
+from mlops_assets.engines.speed import Speed
+from mlops_assets.engines.work import open_work
 from mlops_assets.errors import ExplanationError
+from mlops_assets.explain.explainers.background_parts import draw_from_parts
 from mlops_assets.explain.explainers.explainer import ExplainConfig, Explainer
 from mlops_assets.explain.explainers.setup import draw_background_pool
 from mlops_assets.explain.ledger.provenance import LedgerProvenance
@@ -23,6 +28,7 @@ from mlops_assets.explain.ledger.work import ExplainWork
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.storage.location import Location
 from mlops_assets.storage.os_errors import translate_os_errors
+from mlops_assets.tables.staged_table import Destination, SourcePart, StagedTable
 
 CODE_VERSION = "2"
 """Part of the data version of a ledger, and Dagster's code version of its asset."""
@@ -30,6 +36,12 @@ CODE_VERSION = "2"
 EXPLAINED_ROWS = 2_048
 """Of one chunk, where the settings name no number: what a killed run loses is seconds of explaining."""
 
+
+POOL_FOR_CHOICE = 16_384
+"""Rows of a table of several parts with which the explainer is chosen."""
+
+TIMED_ROWS = 64
+"""Rows that are explained to see what one costs."""
 
 LEDGER_BYTES = 128 << 20
 """Of the attributions of one chunk: many classes times many columns make it shorter."""
@@ -49,6 +61,8 @@ class ExplainedTable:
         What is done; the run's tally counts along.
     rows
         Rows of the inputs, whether or not they are explained.
+    staged
+        The parts, where the ledger was made part by part.
     """
 
     schema: pa.Schema
@@ -57,6 +71,7 @@ class ExplainedTable:
     run: Run
     rows: int
     _results: Callable[[], Iterator[pa.RecordBatch]]
+    staged: StagedTable | None = None
 
     @property
     def explainer(self) -> Explainer:
@@ -73,6 +88,18 @@ class ExplainedTable:
         return self._results()
 
 
+@dataclass(frozen=True)
+class ExplainTask(PartTask[ExplainWork]):
+    """The ledger of one part."""
+
+    doing: ClassVar[str] = "explaining"
+
+    def combine(
+        self, results: Iterator[pa.RecordBatch]
+    ) -> tuple[pa.RecordBatchReader, Callable[[], Mapping[str, str]]]:
+        return pa.RecordBatchReader.from_batches(self.schema, results), dict
+
+
 def explain_table(
     model: LoadedModel,
     signature: str,
@@ -86,6 +113,8 @@ def explain_table(
     store: ChunkStore | None = None,
     show_values: bool = False,
     log: Callable[[str], None] = lambda _line: None,
+    parts: Sequence[SourcePart] = (),
+    target: Destination | None = None,
 ) -> ExplainedTable:
     """Why a pinned version says what it says of the selected rows of `samples`.
 
@@ -105,6 +134,9 @@ def explain_table(
         About how many rows are explained at once.
     show_values
         Errors may name the first row keys of the chunk that failed.
+    parts, target
+        The parts of `samples`, and where those of the ledger go: then each is made from its file to its file, where
+        every row is explained.
 
     Raises
     ------
@@ -114,12 +146,16 @@ def explain_table(
     from mlops_assets.signatures.mlflow.signature_json import signature_hash
 
     reference, source = model.reference, Provenance.of(samples.schema)
-    pool = draw_background_pool(rows_of(samples), settings)
+    by_parts = bool(parts) and target is not None and selection.every_row
     key = pa.schema([samples.schema.field(column) for column in source.row_key])
     count = samples.count_rows()
     rows = count if selection.limit is None else min(count, selection.limit)
     selected = selection.count_of(count)
-    work = ExplainWork(model, signature, key, pool, settings, selection, rows)
+    # Whether the method needs a background is known with any rows; only to draw one are all parts looked at.
+    shown = first_of(samples, POOL_FOR_CHOICE).to_batches() if by_parts else rows_of(samples)
+    work = ExplainWork(model, signature, key, draw_background_pool(shown, settings), settings, selection, rows)
+    if by_parts and work.explainer.background is not None:
+        work = replace(work, background=draw_from_parts(engine(), parts, settings, log))
 
     def run_of(work: ExplainWork) -> Run:
         select = None if selection.every_row else work.select_rows
@@ -160,10 +196,28 @@ def explain_table(
         extra=described.to_extra(),
     )
 
+    if by_parts and target is not None and ready is None:
+        tasks = [ExplainTask(work, part, target, run.rows.chunk_rows, work.schema) for part in parts]
+        with named_rows(show_values=show_values):
+            done = PartsRun(tasks, store, _seconds_per_row(work, samples), run.tally, log).do(engine())
+        staged = StagedTable(target, tuple(each.part for each in done), work.schema)
+        return ExplainedTable(work.schema, provenance, work, run, count, lambda: iter(staged.reader()), staged)
+
     def results() -> Iterator[pa.RecordBatch]:
         return with_named_rows(stream_results(engine(), run) if ready is None else ready(), show_values=show_values)
 
     return ExplainedTable(work.schema, provenance, work, run, count, results)
+
+
+def _seconds_per_row(work: ExplainWork, samples: ds.Dataset) -> float:
+    """About how long a row takes; 0 where the work cannot be cut, whatever it costs."""
+    if work.grain is None:
+        return 0.0
+    speed, explain = Speed(), open_work(work)
+    rows = first_of(samples, TIMED_ROWS).combine_chunks().to_batches()
+    for count in (1, len(rows[0]) // 4, len(rows[0])) if rows else ():
+        speed.measure(explain, rows[0].slice(0, max(1, count)))
+    return speed.per_row
 
 
 def _put_aside(

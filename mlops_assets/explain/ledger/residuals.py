@@ -71,31 +71,67 @@ class ResidualVerdict:
         return self.beyond == 0
 
 
-def judge_residuals(
-    batches: Iterable[pa.RecordBatch], row_key: Sequence[str], dtype: DTypeLike = np.float64, listed: int = 20
-) -> ResidualVerdict:
-    """Judge every row of a ledger by its own tolerance, streaming. A residual that is not finite is beyond any."""
-    rows = beyond = 0
-    largest = ratio = 0.0
-    shown: list[dict[str, Any]] = []
-    for batch in batches:
+class ResidualJudge:
+    """Judges every row of a ledger by its own tolerance, batch by batch. A residual that is not finite is beyond any.
+
+    Parameters
+    ----------
+    row_key
+        The key's columns.
+    dtype
+        The type that the model computes in.
+    listed
+        How many of the rows beyond their tolerance are listed, the first ones.
+    """
+
+    def __init__(self, row_key: Sequence[str], dtype: DTypeLike = np.float64, listed: int = 20) -> None:
+        self._row_key, self._dtype, self._listed = tuple(row_key), np.dtype(dtype), listed
+        self._rows = self._beyond = 0
+        self._largest = self._ratio = 0.0
+        self._shown: list[dict[str, Any]] = []
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Judge the next rows of the ledger."""
         if batch.num_rows == 0:
-            continue
-        columns = [name for name in batch.schema.names if name.startswith(SHAP_PREFIX) and name not in row_key]
+            return
+        columns = [name for name in batch.schema.names if name.startswith(SHAP_PREFIX) and name not in self._row_key]
         prediction, base, residual = (
             batch.column(name).to_numpy() for name in (EXPLAINED_VALUE, "base_value", "residual")
         )
         magnitude = np.zeros(batch.num_rows)
         for name in columns:
             magnitude += np.abs(batch.column(name).to_numpy())
-        tolerance = residual_tolerance(prediction, base, len(columns), dtype, magnitude=magnitude)
+        tolerance = residual_tolerance(prediction, base, len(columns), self._dtype, magnitude=magnitude)
         sizes = np.abs(residual)
         over = ~(sizes <= tolerance)
-        rows, beyond = rows + batch.num_rows, beyond + int(over.sum())
+        self._rows += batch.num_rows
+        self._beyond += int(over.sum())
         finite = np.where(np.isfinite(sizes), sizes, np.inf)
-        largest = max(largest, float(finite.max()))
-        ratio = max(ratio, float(np.where(np.isfinite(sizes), sizes / tolerance, np.inf).max()))
-        for place in np.flatnonzero(over)[: listed - len(shown)].tolist():
-            row = batch.slice(place, 1).select([*row_key, "output"]).to_pylist()[0]
-            shown.append({**row, "residual": float(residual[place]), "tolerance": float(tolerance[place])})
-    return ResidualVerdict(rows, beyond, largest, ratio, tuple(shown))
+        self._largest = max(self._largest, float(finite.max()))
+        self._ratio = max(self._ratio, float(np.where(np.isfinite(sizes), sizes / tolerance, np.inf).max()))
+        for place in np.flatnonzero(over)[: self._listed - len(self._shown)].tolist():
+            row = batch.slice(place, 1).select([*self._row_key, "output"]).to_pylist()[0]
+            self._shown.append({**row, "residual": float(residual[place]), "tolerance": float(tolerance[place])})
+
+    def merge(self, later: "ResidualJudge") -> None:
+        """Add the verdict on the rows that come after these."""
+        verdict = later.verdict()
+        self._rows += verdict.rows
+        self._beyond += verdict.beyond
+        self._largest = max(self._largest, verdict.largest)
+        self._ratio = max(self._ratio, verdict.largest_ratio)
+        self._shown = [*self._shown, *verdict.listed][: self._listed]
+
+    def verdict(self) -> ResidualVerdict:
+        """On the rows so far."""
+        return ResidualVerdict(self._rows, self._beyond, self._largest, self._ratio, tuple(self._shown))
+
+
+def judge_residuals(
+    batches: Iterable[pa.RecordBatch], row_key: Sequence[str], dtype: DTypeLike = np.float64, listed: int = 20
+) -> ResidualVerdict:
+    """The verdict of a `ResidualJudge` on a whole ledger."""
+    judge = ResidualJudge(row_key, dtype, listed)
+    for batch in batches:
+        judge.add(batch)
+    return judge.verdict()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import pyarrow as pa
@@ -54,6 +55,8 @@ class LedgerSummary:
         The most ledger rows kept per output, for plots.
     seed
         Of that sample.
+    start
+        How many rows of each output there are before the first that is added.
     """
 
     def __init__(
@@ -64,12 +67,13 @@ class LedgerSummary:
         native_importance: Mapping[str, Mapping[str, float]] | None = None,
         sample_rows: int = 500,
         seed: int = 0,
+        start: int = 0,
     ) -> None:
         self.features = tuple(features)
         self._native = native_importance or {}
-        self._version: tuple[int, str] | None = None
-        self._sample_rows, self._seed = sample_rows, seed
-        self._sums: dict[str, _Sums] = {output: self._empty_sums() for output in outputs}
+        self.version: tuple[int, str] | None = None
+        self._sample_rows, self._seed, self._start = sample_rows, seed, start
+        self.sums: dict[str, _Sums] = {output: self._empty_sums() for output in outputs}
 
     @classmethod
     def from_batches(
@@ -91,12 +95,12 @@ class LedgerSummary:
     @property
     def outputs(self) -> tuple[str, ...]:
         """The outputs seen or announced, in order."""
-        return tuple(self._sums)
+        return tuple(self.sums)
 
     @property
     def rows(self) -> int:
         """Explained rows: those of the output that has most (a row filter may keep some outputs of a row only)."""
-        return max((sums.rows for sums in self._sums.values()), default=0)
+        return max((sums.rows for sums in self.sums.values()), default=0)
 
     def add(self, ledger: pa.RecordBatch) -> None:
         """Add one batch of a ledger.
@@ -117,7 +121,7 @@ class LedgerSummary:
         names = ledger.column("output")
         for output in pc.unique(names).to_pylist():
             part = ledger.filter(pc.equal(names, output))
-            sums = self._sums.setdefault(output, self._empty_sums())
+            sums = self.sums.setdefault(output, self._empty_sums())
             sums.rows += part.num_rows
             for place, name in enumerate(columns):
                 values = part.column(name).to_numpy()
@@ -125,14 +129,31 @@ class LedgerSummary:
                 sums.signed[place] += values.sum()
             sums.sample.add(part)
 
+    def merge(self, later: "LedgerSummary") -> None:
+        """Add the summary of the rows that come after these, with the same features, sample and seed.
+
+        Raises
+        ------
+        ExplanationError
+            They come from another model version.
+        """
+        if later.version is not None:
+            self._note_version(later.version)
+        for output, sums in later.sums.items():
+            mine = self.sums.setdefault(output, self._empty_sums())
+            mine.rows += sums.rows
+            mine.absolute += sums.absolute
+            mine.signed += sums.signed
+            mine.sample.merge(sums.sample)
+
     def mean_abs(self, output: str) -> Floats:
         """(features,): mean absolute attribution; zeros where no row was explained."""
-        sums = self._sums[output]
+        sums = self.sums[output]
         return sums.absolute / max(sums.rows, 1)
 
     def mean(self, output: str) -> Floats:
         """(features,): mean attribution."""
-        sums = self._sums[output]
+        sums = self.sums[output]
         return sums.signed / max(sums.rows, 1)
 
     def ranks(self, output: str) -> list[int]:
@@ -141,7 +162,7 @@ class LedgerSummary:
 
     def sample(self, output: str) -> pa.Table | None:
         """At most `sample_rows` ledger rows of this output, drawn with the seed; None before any row."""
-        return self._sums[output].sample.rows
+        return self.sums[output].sample.rows
 
     def table(self, output_type: pa.DataType = _TEXT) -> pa.Table:
         """`model_explanations`: one row per output and feature, outputs in order and features by rank.
@@ -150,8 +171,8 @@ class LedgerSummary:
         Version and digest are the ledger's own; a ledger without rows gives a table without rows.
         """
         columns: dict[str, list[object]] = {name: [] for name in MODEL_EXPLANATIONS_SCHEMA.names}
-        for output in self._sums if self._version is not None else ():
-            assert self._version is not None
+        for output in self.sums if self.version is not None else ():
+            assert self.version is not None
             mean_abs, mean, ranks = self.mean_abs(output), self.mean(output), self.ranks(output)
             native = self._native.get(output, {})
             for place in np.argsort(ranks).tolist():
@@ -161,26 +182,29 @@ class LedgerSummary:
                 columns["mean_shap"].append(float(mean[place]))
                 columns["native_importance"].append(native.get(self.features[place]))
                 columns["rank"].append(ranks[place])
-                columns["model_version"].append(self._version[0])
-                columns["model_digest"].append(self._version[1])
+                columns["model_version"].append(self.version[0])
+                columns["model_digest"].append(self.version[1])
         names = pa.array(columns.pop(OUTPUT), pa.string())
         schema = MODEL_EXPLANATIONS_SCHEMA.set(0, pa.field(OUTPUT, output_type, nullable=False))
         return pa.table({OUTPUT: to_labels(names, output_type), **columns}, schema=schema)
 
     def _check_version(self, ledger: pa.RecordBatch) -> None:
         versions, digests = (pc.unique(ledger.column(name)).to_pylist() for name in ("model_version", "model_digest"))
-        version = (versions[0], digests[0])
-        if len(versions) > 1 or len(digests) > 1 or (self._version or version) != version:
+        for version in product(versions, digests):
+            self._note_version(version)
+
+    def _note_version(self, version: tuple[int, str]) -> None:
+        if (self.version or version) != version:
             raise ExplanationError(
                 "The ledger mixes rows of several model versions",
                 where="sample_explanations",
                 fix="Summarise the rows of one version at a time",
             )
-        self._version = version
+        self.version = version
 
     def _empty_sums(self) -> _Sums:
         count = len(self.features)
-        return _Sums(0, np.zeros(count), np.zeros(count), Reservoir(self._sample_rows, self._seed))
+        return _Sums(0, np.zeros(count), np.zeros(count), Reservoir(self._sample_rows, self._seed, self._start))
 
 
 def match_input_rows(

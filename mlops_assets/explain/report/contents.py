@@ -10,10 +10,11 @@ import pyarrow.dataset as ds
 from mlops_assets.arrow.views import rows_of
 from mlops_assets.explain.compare.changes import ExplanationDiff
 from mlops_assets.explain.ledger.provenance import LedgerProvenance
-from mlops_assets.explain.ledger.residuals import ResidualVerdict, judge_residuals
+from mlops_assets.explain.ledger.residuals import ResidualVerdict
 from mlops_assets.explain.ledger.stored import StoredLedger
 from mlops_assets.explain.ledger.summary import LedgerSummary, match_input_rows
-from mlops_assets.explain.report.example_rows import ExampleRow, pick_example_rows
+from mlops_assets.explain.report.example_rows import ExampleRow
+from mlops_assets.explain.report.ledger_facts import LedgerFacts
 from mlops_assets.trees.arrays import Space
 
 OUTPUTS_SHOWN = 4
@@ -72,7 +73,7 @@ class ReportContents:
 
 def collect_contents(
     ledger: StoredLedger,
-    summary: LedgerSummary,
+    ledger_facts: LedgerFacts,
     inputs: ds.Dataset | None,
     rejected: ds.Dataset | None = None,
 ) -> ReportContents:
@@ -80,8 +81,8 @@ def collect_contents(
 
     Parameters
     ----------
-    summary
-        Of the whole ledger.
+    ledger_facts
+        What the whole ledger says.
     inputs
         The rows that were explained, where they are still published.
     rejected
@@ -94,7 +95,7 @@ def collect_contents(
     """
     source = ledger.provenance
     origin = LedgerProvenance.of(source)
-    examples = pick_example_rows(ledger.rows(), OUTPUTS_SHOWN)
+    summary, examples = ledger_facts.summary, ledger_facts.examples.examples()
     return ReportContents(
         title=f"{source.model} {(source.model_uri or '').rpartition('/')[2]}",
         facts={
@@ -111,7 +112,7 @@ def collect_contents(
         inputs={} if inputs is None else _sampled_inputs(summary, inputs, source.row_key),
         examples=examples,
         example_inputs={} if inputs is None else _example_inputs(ledger, summary, inputs, source.row_key, examples),
-        residuals=judge_residuals(ledger.rows(), source.row_key, origin.precision),
+        residuals=ledger_facts.residuals.verdict(),
         rejected=None if rejected is None else rejected.head(REJECTED_SHOWN),
         rejected_count=0 if rejected is None else rejected.count_rows(),
     )

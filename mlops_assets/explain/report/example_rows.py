@@ -1,7 +1,7 @@
 """Example rows for a report: highest, median and lowest prediction, and the largest residual."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,10 +24,51 @@ class ExampleRow:
 
 @dataclass
 class _Extremes:
+    sample: Reservoir
     lowest: dict[str, Any] | None = None
     highest: dict[str, Any] | None = None
     worst: dict[str, Any] | None = None
-    sample: Reservoir = field(default_factory=lambda: Reservoir(_MEDIAN_SAMPLE, 0))
+
+
+class ExamplePicker:
+    """Picks example rows of a ledger batch by batch, with a bounded sample in memory.
+
+    Parameters
+    ----------
+    outputs
+        Only of the first so many outputs.
+    start
+        How many rows of each output there are before the first that is added.
+    """
+
+    def __init__(self, outputs: int = 4, start: int = 0) -> None:
+        self._most, self._start = outputs, start
+        self.by_output: dict[str, _Extremes] = {}
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Look at the next rows."""
+        for output in pc.unique(batch.column("output")).to_pylist():
+            if output not in self.by_output and len(self.by_output) >= self._most:
+                continue
+            empty = _Extremes(Reservoir(_MEDIAN_SAMPLE, 0, self._start))
+            extremes = self.by_output.setdefault(output, empty)
+            part = batch.filter(pc.equal(batch.column("output"), output))
+            _update(extremes, part)
+            extremes.sample.add(part)
+
+    def merge(self, later: "ExamplePicker") -> None:
+        """Add what was picked from the rows that come after these."""
+        for output, others in later.by_output.items():
+            mine = self.by_output.get(output)
+            if mine is None:
+                if len(self.by_output) < self._most:
+                    self.by_output[output] = others
+                continue
+            _merge(mine, others)
+
+    def examples(self) -> dict[str, list[ExampleRow]]:
+        """Per output four rows; see `pick_example_rows`."""
+        return {output: _examples(extremes) for output, extremes in self.by_output.items()}
 
 
 def pick_example_rows(batches: Iterable[pa.RecordBatch], outputs: int = 4) -> dict[str, list[ExampleRow]]:
@@ -36,16 +77,10 @@ def pick_example_rows(batches: Iterable[pa.RecordBatch], outputs: int = 4) -> di
     Highest, lowest and largest residual are of the whole ledger, the first row where several are equal; the median is
     that of the predictions of at most 2,000 rows drawn by seed. A residual is shown only where there is one.
     """
-    by_output: dict[str, _Extremes] = {}
+    picker = ExamplePicker(outputs)
     for batch in batches:
-        for output in pc.unique(batch.column("output")).to_pylist():
-            if output not in by_output and len(by_output) >= outputs:
-                continue
-            extremes = by_output.setdefault(output, _Extremes())
-            part = batch.filter(pc.equal(batch.column("output"), output))
-            _update(extremes, part)
-            extremes.sample.add(part)
-    return {output: _examples(extremes) for output, extremes in by_output.items()}
+        picker.add(batch)
+    return picker.examples()
 
 
 def _update(extremes: _Extremes, part: pa.RecordBatch) -> None:
@@ -58,6 +93,22 @@ def _update(extremes: _Extremes, part: pa.RecordBatch) -> None:
         extremes.highest = part.slice(high, 1).to_pylist()[0]
     if extremes.worst is None or residual[bad] > abs(extremes.worst["residual"]):
         extremes.worst = part.slice(bad, 1).to_pylist()[0]
+
+
+def _merge(mine: _Extremes, later: _Extremes) -> None:
+    if _value(later.lowest) < _value(mine.lowest):
+        mine.lowest = later.lowest
+    if _value(later.highest) > _value(mine.highest):
+        mine.highest = later.highest
+    if abs(_value(later.worst, "residual")) > abs(_value(mine.worst, "residual")):
+        mine.worst = later.worst
+    mine.sample.merge(later.sample)
+
+
+def _value(row: dict[str, Any] | None, name: str = EXPLAINED_VALUE) -> float:
+    # Whoever has seen a row has an extreme of each kind.
+    assert row is not None
+    return float(row[name])
 
 
 def _examples(extremes: _Extremes) -> list[ExampleRow]:

@@ -4,7 +4,7 @@ Judged by the same table as inputs (`mlops_assets.signatures.contract.arrow_type
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -63,6 +63,10 @@ class OutputContract:
         counts: Counter[tuple[str, str]] = Counter()
         for batch in batches:
             counts.update(self.reasons(batch))
+        return self.describe(counts)
+
+    def describe(self, counts: Mapping[tuple[str, str], int]) -> list[str]:
+        """`judge`, of rows whose `reasons` were counted."""
         return [
             *self.problems,
             *(f"column {name!r}: {code} in {rows} rows" for (name, code), rows in sorted(counts.items())),

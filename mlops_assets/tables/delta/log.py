@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -195,15 +195,24 @@ def _deletion_vectors(table: Any) -> dict[str, pa.BooleanArray]:
     }
 
 
-def commit(place: Location, name: str, size: int, rows: int, schema: pa.Schema, metadata: Mapping[str, str]) -> int:
-    """Make one file, which is there already, the whole content of the table: exactly one commit; returns its version.
+@dataclass(frozen=True)
+class NewFile:
+    """A data file that is written and not committed yet; `name` is below the table's folder."""
+
+    name: str
+    size: int
+    rows: int
+
+
+def commit(place: Location, files: Sequence[NewFile], schema: pa.Schema, metadata: Mapping[str, str]) -> int:
+    """Make these files the whole content of the table, in this order: exactly one commit; returns its version.
 
     Parameters
     ----------
-    name, size, rows
-        The file below `place`.
+    files
+        They are there already.
     schema
-        Its columns, in Delta's types; it becomes the table's schema.
+        Their columns, in Delta's types; it becomes the table's schema.
     metadata
         What goes into the commit info, under names that the log does not use itself.
 
@@ -218,20 +227,24 @@ def commit(place: Location, name: str, size: int, rows: int, schema: pa.Schema, 
     from deltalake.transaction import AddAction, create_table_with_add_actions
 
     now = int(datetime.now(UTC).timestamp() * 1000)
-    add = AddAction(name, size, {}, now, True, json.dumps({"numRecords": rows}))
+    # The order of the rows is that of these times (see `DeltaVersion.files`): each is a millisecond after the other.
+    adds = [
+        AddAction(file.name, file.size, {}, now - behind, True, json.dumps({"numRecords": file.rows}))
+        for behind, file in zip(range(len(files) - 1, -1, -1), files, strict=True)
+    ]
     # Never tried again on top of what another writer has committed meanwhile: the table would hold the rows of both.
     properties = package.CommitProperties(custom_metadata=dict(metadata), max_commit_retries=0)
     with translate_errors(place):
         delta_schema = package.Schema.from_arrow(schema)
         table = package.DeltaTable(url, storage_options=options) if has_table(place) else None
         if table is not None and _accepts(table, schema):
-            table.create_write_transaction([add], "overwrite", delta_schema, commit_properties=properties)
+            table.create_write_transaction(adds, "overwrite", delta_schema, commit_properties=properties)
         else:
             # Only so are the protocol and the partition columns changed in the same commit as the rows.
             create_table_with_add_actions(
                 url,
                 delta_schema,
-                [add],
+                adds,
                 mode="error" if table is None else "overwrite",
                 configuration=table.metadata().configuration if table is not None else None,
                 storage_options=options,

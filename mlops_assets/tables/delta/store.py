@@ -158,6 +158,11 @@ class StoredFile(Location):
     inside: str = ""
     store: Any = field(default=None, repr=False, compare=False)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # With a store of its own in the process that it is sent to.
+        table = Location(self.address.removesuffix(f"/{self.inside}"), dict(self.storage_options))
+        return file_in, (table, self.inside)
+
     @property
     def path(self) -> str:
         return self.inside

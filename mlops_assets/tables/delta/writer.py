@@ -2,7 +2,7 @@
 
 import secrets
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import ClassVar
 
@@ -12,13 +12,27 @@ from pyarrow import fs as arrow_fs
 
 from mlops_assets.arrow.plain_types import plain_batch, plain_schema
 from mlops_assets.arrow.provenance import PREFIX
-from mlops_assets.errors import TableError
+from mlops_assets.errors import ConcurrentRunError, TableError
+from mlops_assets.storage.durability import flush_to_disk
 from mlops_assets.storage.location import Location
 from mlops_assets.storage.os_errors import translate_os_errors
-from mlops_assets.tables.delta.log import commit, has_table, open_version, refers_to
-from mlops_assets.tables.delta.reader import dataset_of, table_schema_of
+from mlops_assets.tables.delta.log import NewFile, commit, has_table, open_version, refers_to
+from mlops_assets.tables.delta.reader import (
+    MANIFEST_PREFIX,
+    dataset_of,
+    manifest_of,
+    published_parts,
+    refuse_deleted,
+    table_schema_of,
+)
+from mlops_assets.tables.delta.staging import find_remote, remote_staging, stage_remote
 from mlops_assets.tables.delta.store import file_in, table_url
-from mlops_assets.tables.parquet_writer import ParquetWriter, map_type, with_types
+from mlops_assets.tables.parquet_files import ParquetFiles
+from mlops_assets.tables.parquet_writer import ParquetWriter, list_parts, map_type, with_types
+from mlops_assets.tables.parts.manifest import write_manifest
+from mlops_assets.tables.parts.part import PublishedPart, StagedPart, part_name
+from mlops_assets.tables.parts.staging import Staging, find_staged, forget_staged, local_staging, stage
+from mlops_assets.tables.parts.switch import link_parts
 from mlops_assets.tables.table_writer import Written, with_metadata
 
 _MOST_DIGITS = 38
@@ -36,7 +50,7 @@ _NEAREST: Mapping[pa.DataType, pa.DataType] = {
 
 
 class DeltaWriter(ParquetWriter):
-    """One Delta table per place, in one Parquet file, so that rows keep their order.
+    """One Delta table per place, in one Parquet file or in parts that are committed in their order.
 
     Each publish is exactly one commit, also of rows that are there already: the history shows every publish. What the
     schema's metadata says of the origin (names with ``mlops_assets.``) is in the commit info, and all of it in the
@@ -48,6 +62,91 @@ class DeltaWriter(ParquetWriter):
     """
 
     extension: ClassVar[str] = ""
+
+    def can_stage(self, place: Location) -> bool:
+        return True
+
+    def staging(self, place: Location) -> Staging:
+        target = self.path_of(place)
+        table_url(target)
+        _refuse_file(target)
+        if target.is_local:
+            return local_staging(target, target if target.exists() else None)
+        names = [file.inside for file in open_version(target).files] if has_table(target) else []
+        return remote_staging(target, names)
+
+    def _stage(self, staging: Staging, key: str, write: Callable[[pa.NativeFile], None]) -> StagedPart:
+        return stage(staging, key, write) if staging.folder.is_local else stage_remote(staging, key, write)
+
+    def find_part(self, staging: Staging, key: str) -> StagedPart | None:
+        return find_staged(staging, key) if staging.folder.is_local else find_remote(staging, key)
+
+    def commit(
+        self,
+        staging: Staging,
+        parts: Sequence[StagedPart],
+        schema: pa.Schema,
+        extra: Sequence[Mapping[str, str]] | None = None,
+        switch_guard: AbstractContextManager[object] | None = None,
+    ) -> Written:
+        """As `TableWriter.commit`, in one commit: first a file without rows that lists the parts, then the parts."""
+        target = staging.target
+        schema = with_metadata(plain_schema(schema), {})
+        self._refuse_unwritable(schema, target)
+        token = secrets.token_hex(16)
+        manifest = file_in(target, f"{MANIFEST_PREFIX}{token}.parquet")
+        names = [part.name for part in parts]
+        if target.is_local:
+            ending = f"-{token}-c000.snappy.parquet"
+            names = [f"{part_name(number, part.key)}{ending}" for number, part in enumerate(parts)]
+        listed = list_parts(parts, extra, names)
+        with ExitStack() as undo, ExitStack() as switch:
+            with _draft(target, manifest) as sink:
+                write_manifest(self._stored_schema(schema), listed, sink)
+                size = sink.tell()
+            undo.callback(manifest.remove)
+            if target.is_local:
+                for name in names:
+                    undo.callback(file_in(target, name).remove)
+                link_parts((staging.file(part), file_in(target, name)) for part, name in zip(parts, names, strict=True))
+                flush_to_disk(target.path)
+            if switch_guard is not None:
+                switch.enter_context(switch_guard)
+            if not target.is_local:
+                _refuse_taken(target, names)
+            files = [NewFile(manifest.name, size, 0), *(NewFile(part.name, part.bytes, part.rows) for part in listed)]
+            version = self._commit(target, files, schema, undo)
+        if target.is_local:
+            forget_staged(staging, {part.name for part in parts})
+        rows = sum(part.rows for part in parts)
+        return Written(target.uri, rows, schema, size + sum(part.bytes for part in parts), version)
+
+    def _commit(self, target: Location, files: Sequence[NewFile], schema: pa.Schema, undo: ExitStack) -> int:
+        """Commit, and forget how to undo what was written, unless it is certain that no version names it."""
+        provenance = {
+            key.decode(): value.decode() for key, value in (schema.metadata or {}).items() if key.startswith(_OURS)
+        }
+        try:
+            version = commit(target, files, _delta_schema(self._stored_schema(schema)), provenance)
+        except BaseException:
+            # A store that does not answer may have taken the commit: a file that a version names is never removed.
+            if refers_to(target, files[0].name):
+                undo.pop_all()
+            raise
+        undo.pop_all()
+        return version
+
+    def parts(self, place: Location) -> tuple[PublishedPart, ...]:
+        version = open_version(self.path_of(place))
+        manifest = manifest_of(version)
+        if manifest is not None:
+            return published_parts(manifest, version)
+        refuse_deleted(version)
+        files, read = [file.location for file in version.files], ParquetFiles()
+        return tuple(
+            PublishedPart(file, number, read.count_rows(file), file.filesystem.get_file_info(file.path).size)
+            for number, file in enumerate(files)
+        )
 
     def exists(self, place: Location) -> bool:
         return has_table(self.path_of(place))
@@ -68,27 +167,18 @@ class DeltaWriter(ParquetWriter):
         table_url(target)
         schema = with_metadata(plain_schema(reader.schema), metadata or {})
         self._refuse_unwritable(schema, target)
-        if target.is_local and target.kind() == arrow_fs.FileType.File:
-            raise TableError("There is a file where the table's folder should be", where=target.uri, fix="Remove it")
+        _refuse_file(target)
         name = f"part-00000-{secrets.token_hex(16)}-c000.snappy.parquet"
         file = file_in(target, name)
-        provenance = {
-            key.decode(): value.decode() for key, value in (schema.metadata or {}).items() if key.startswith(_OURS)
-        }
-        with ExitStack() as switch:
+        with ExitStack() as undo, ExitStack() as switch:
             with _draft(target, file) as sink:
                 plain = (plain_batch(batch, schema) for batch in reader)
                 rows, _ = self._write_rows(plain, schema, sink, target)
                 size = sink.tell()
                 if switch_guard is not None:
                     switch.enter_context(switch_guard)
-            try:
-                version = commit(target, name, size, rows, _delta_schema(self._stored_schema(schema)), provenance)
-            except BaseException:
-                # A store that does not answer may have taken the commit: a file that a version names is never removed.
-                if not refers_to(target, name):
-                    file.remove()
-                raise
+            undo.callback(file.remove)
+            version = self._commit(target, [NewFile(name, size, rows)], schema, undo)
         return Written(target.uri, rows, schema, size, version)
 
     def _dataset(self, target: Location) -> ds.Dataset:
@@ -131,6 +221,22 @@ class DeltaWriter(ParquetWriter):
         if pa.types.is_decimal(kind):
             return _digits(kind)[0] <= _MOST_DIGITS
         return super()._can_hold(kind)
+
+
+def _refuse_file(target: Location) -> None:
+    if target.is_local and target.kind() == arrow_fs.FileType.File:
+        raise TableError("There is a file where the table's folder should be", where=target.uri, fix="Remove it")
+
+
+def _refuse_taken(target: Location, names: Sequence[str]) -> None:
+    """Refuse parts that the current version has already: one commit cannot remove and add a file."""
+    taken = {file.inside for file in open_version(target).files} if has_table(target) else set()
+    if not taken.isdisjoint(names):
+        raise ConcurrentRunError(
+            "Another run has published the table since this one began to write it",
+            where=target.uri,
+            fix="Run again; the table is as the other run left it",
+        )
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Delta tables on a real S3 protocol server (moto's), under either name of the options; no fsspec package is needed."""
 
+import pickle
 import secrets
 import socket
 import subprocess
@@ -7,12 +8,17 @@ import sys
 
 import pyarrow as pa
 import pytest
+from deltalake import write_deltalake
 
 from mlops_assets.errors import ConcurrentRunError, TableError
 from mlops_assets.storage.location import Location
+from mlops_assets.tables import part_size
 from mlops_assets.tables.delta import log as delta_log
+from mlops_assets.tables.delta.store import store_options
 from mlops_assets.tables.delta.writer import DeltaWriter
 from mlops_assets.tables.source import TableSource
+from mlops_assets_tests.tables.delta.test_delta_parts import SCHEMA as PARTS_SCHEMA
+from mlops_assets_tests.tables.delta.test_delta_parts import check_publishes, publish, rows, stage
 from mlops_assets_tests.waiting import wait_for
 
 SECRET = "secret-that-nobody-may-see"
@@ -85,6 +91,19 @@ def test_publish_read_and_travel(bucket):
         TableSource(place, "delta", timestamp="2001-01-01T00:00:00Z").open()
 
 
+def test_its_splits_are_opened_where_they_are_sent(bucket, monkeypatch):
+    _, _, place, _ = bucket
+    for number in range(3):
+        some = pa.table({"a": [number, 10 + number], "p": [number % 2] * 2})
+        write_deltalake(place.address, some, mode="append", partition_by="p", storage_options=store_options(place))
+    monkeypatch.setattr(part_size, "PART_ROWS", 2)
+    table = TableSource(place, "delta").open()
+    splits = pickle.loads(pickle.dumps(table.splits()))
+    found = [split.open().reader().read_all() for split in splits]
+    assert len(found) == 3
+    assert pa.concat_tables(found).equals(table.reader().read_all())
+
+
 def test_a_failed_write_leaves_nothing(bucket):
     client, name, place, _ = bucket
 
@@ -136,3 +155,37 @@ def test_no_secret_is_shown(bucket):
     shown = f"{caught.value} {caught.value.__cause__} {lost!r}"
     assert SECRET not in shown
     assert "key-id" not in shown
+
+
+def test_parts_in_an_object_store(bucket):
+    client, name, place, _ = bucket
+    staging = DeltaWriter().staging(place)
+    part = stage(staging, "z", 0)
+
+    def half() -> pa.RecordBatchReader:
+        def batches():
+            yield rows(0, 2).to_batches()[0]
+            raise ZeroDivisionError
+
+        return pa.RecordBatchReader.from_batches(PARTS_SCHEMA, batches())
+
+    for key in ("z", "never"):
+        with pytest.raises(ZeroDivisionError):
+            DeltaWriter().write_part(staging, key, half())
+    assert [key.rpartition("/")[2] for key in objects(client, name)] == [part.name]
+    assert DeltaWriter().find_part(staging, "z") == part
+    assert DeltaWriter().find_part(staging, "never") is None
+    check_publishes(place)
+
+
+def test_two_runs_at_once_in_an_object_store_never_make_a_mixture(bucket):
+    _, _, place, _ = bucket
+    publish(place, {"z": 0})
+    one, other = DeltaWriter().staging(place), DeltaWriter().staging(place)
+    parts = [stage(one, "a", 3)], [stage(other, "a", 3), stage(other, "b", 6)]
+    DeltaWriter().commit(one, parts[0], PARTS_SCHEMA)
+    with pytest.raises(ConcurrentRunError, match="Run again"):
+        DeltaWriter().commit(other, parts[1], PARTS_SCHEMA)
+    assert DeltaWriter().read(place).to_table().equals(rows(3, 3))
+    publish(place, {"a": 3, "b": 6})
+    assert DeltaWriter().read(place).to_table().equals(rows(3, 6))

@@ -32,6 +32,16 @@ class KeyAgreement:
         """Same number of rows, same keys, same order."""
         return self.expected == self.actual and self.first_difference is None
 
+    def merged(self, later: "KeyAgreement") -> "KeyAgreement":
+        """With that of the rows that come after these, in both tables."""
+        first = self.first_difference
+        if first is None and self.expected != self.actual:
+            # From here on each row is compared with another one's.
+            first = min(self.expected, self.actual)
+        if first is None and later.first_difference is not None:
+            first = self.expected + later.first_difference
+        return KeyAgreement(self.expected + later.expected, self.actual + later.actual, first)
+
 
 def compare_keys(
     expected: Iterable[pa.RecordBatch], actual: Iterable[pa.RecordBatch], row_key: Sequence[str], repeats: int = 1

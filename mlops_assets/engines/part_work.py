@@ -1,0 +1,147 @@
+"""Work on a table of several parts: those that were finished earlier are found, the others are tasks of an engine."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar, Generic, TypeVar
+
+import pyarrow as pa
+
+from mlops_assets.arrow.content_hash import hash_of
+from mlops_assets.engines.chunk_store import ChunkStore
+from mlops_assets.engines.chunks import cut_rows
+from mlops_assets.engines.engine import Engine, InputRows, Run, Tally, stream_ends, stream_results
+from mlops_assets.engines.pieces import PIECE_SECONDS
+from mlops_assets.engines.tasks import Task
+from mlops_assets.engines.work import Work, open_work
+from mlops_assets.tables.staged_table import Destination, SourcePart, StagedPart
+
+AnyWork = TypeVar("AnyWork", bound=Work)
+MOST_SECONDS = 3 * PIECE_SECONDS
+"""A part that takes longer is worked on piece by piece, which are kept, rather than as a whole."""
+
+
+@dataclass(frozen=True)
+class DonePart:
+    """A part that is there.
+
+    Attributes
+    ----------
+    part
+        Where it is, and what was noted of it.
+    source_rows
+        Of how many rows it is made.
+    """
+
+    part: StagedPart
+    source_rows: int
+
+    @property
+    def rows(self) -> int:
+        return self.source_rows
+
+
+@dataclass(frozen=True)
+class PartTask(Task[DonePart], Generic[AnyWork]):
+    """Read a part of a table, work on its rows, and write a part of another one.
+
+    Attributes
+    ----------
+    work
+        What is done with each chunk.
+    source, target
+        The part that is read, and where its results go.
+    chunk_rows
+        About so many rows are worked on at once.
+    schema
+        Of the results.
+    """
+
+    doing: ClassVar[str] = "working"
+
+    work: AnyWork
+    source: SourcePart
+    target: Destination
+    chunk_rows: int
+    schema: pa.Schema
+
+    @property
+    def rows(self) -> int | None:
+        return self.source.rows
+
+    @cached_property
+    def key(self) -> str:
+        """What the part is found under: all that it depends on."""
+        return hash_of("part", self.work.identity, self.source.content)
+
+    def run(self) -> DonePart:
+        work = open_work(self.work)
+        batches = cut_rows(self.source.batches(), self.source.row_key, self.chunk_rows)
+        return self.write(work(batch) for batch in batches)
+
+    def write(self, results: Iterator[pa.RecordBatch]) -> DonePart:
+        """Write the results of all chunks, in order."""
+        stream, facts = self.combine(results)
+        return DonePart(self.target.write(self.key, stream, facts), self.source.rows)
+
+    @abstractmethod
+    def combine(
+        self, results: Iterator[pa.RecordBatch]
+    ) -> tuple[pa.RecordBatchReader, Callable[[], Mapping[str, str]]]:
+        """The results as one stream of `schema`, and what is noted of the part once all of it was read."""
+
+    def find(self) -> DonePart | None:
+        """The part, where it was finished earlier."""
+        part = self.target.find(self.key)
+        return None if part is None else DonePart(part, self.source.rows)
+
+
+@dataclass(frozen=True)
+class PartsRun:
+    """All parts of one table's worth of work.
+
+    Attributes
+    ----------
+    tasks
+        One for each part, in order.
+    store
+        Where the results of costly work are kept chunk by chunk; None: nowhere.
+    seconds_per_row
+        What the work costs, about; 0 where that is little. Decides how the work is done, never what comes of it.
+    tally
+        What was done.
+    log
+        Takes one line for the log.
+    """
+
+    tasks: Sequence[PartTask[Any]]
+    store: ChunkStore | None = None
+    seconds_per_row: float = 0.0
+    tally: Tally = field(default_factory=Tally)
+    log: Callable[[str], None] = lambda _line: None
+
+    def do(self, engine: Engine) -> list[DonePart]:
+        """Every part, found or made, in order."""
+        done: dict[int, DonePart] = {}
+        for number, task in enumerate(self.tasks):
+            if (part := task.find()) is not None:
+                done[number] = part
+                self.tally.add(part.source_rows, reused=True)
+        left = [number for number in range(len(self.tasks)) if number not in done]
+        if done and left:
+            self.log(f"{len(done)} of {len(self.tasks)} parts were finished by an earlier run")
+        costly = max((self.tasks[number].source.rows for number in left), default=0) * self.seconds_per_row
+        if costly > MOST_SECONDS:
+            for number in left:
+                done[number] = self._by_chunks(engine, self.tasks[number])
+        else:
+            for end in stream_ends(engine, [self.tasks[number] for number in left], self.log):
+                done[left[end.number]] = end.report
+                self.tally.add(end.report.source_rows, reused=False)
+        return [done[number] for number in range(len(self.tasks))]
+
+    def _by_chunks(self, engine: Engine, task: PartTask[Any]) -> DonePart:
+        """A part whose chunks are shared by all workers, kept as they are done, and written here."""
+        rows = InputRows(task.source.dataset(), task.chunk_rows)
+        return task.write(stream_results(engine, Run(task.work, rows, self.store, self.tally, self.log)))

@@ -1,0 +1,264 @@
+"""The contract on a table of several parts: each is read, checked, hashed and written by whoever works on it."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import ClassVar
+
+import numpy as np
+import pyarrow as pa
+
+from mlops_assets.arrow.content_hash import hash_of
+from mlops_assets.arrow.hash_files import sort_hashes
+from mlops_assets.arrow.input_table import InputSplit, InputTable
+from mlops_assets.arrow.part_hash import Boundary, PartDigest, PartHash, boundaries, hash_boundary, table_hash
+from mlops_assets.arrow.part_keys import (
+    MOST_VERIFIED,
+    KeyCounts,
+    KeyReport,
+    PartKeys,
+    RepeatedHashes,
+    count_keys,
+    needs_merge,
+    ranges,
+    refuse_repeated,
+    repeated_in_range,
+)
+from mlops_assets.arrow.spool import Spool
+from mlops_assets.engines.engine import Engine, stream_ends
+from mlops_assets.engines.tasks import Task, in_order
+from mlops_assets.scoring.apply_contract import ContractResult
+from mlops_assets.scoring.contract_report import REPORT, ContractReport, find_report, report_to_text
+from mlops_assets.signatures.contract.contract import Contract, ContractPolicy
+from mlops_assets.storage.location import Location
+from mlops_assets.tables.staged_table import Destination, StagedTable
+
+BOUNDARIES_PER_TASK = 64
+"""Each is some thousands of rows."""
+CONTRACT_VERSION = 1
+"""Part of the key of a part: raise it with a change that changes which rows are accepted, or how they are written."""
+
+
+@dataclass(frozen=True)
+class ContractTask(Task[ContractReport]):
+    """Read one split, apply the contract, write what it accepts and what it rejects."""
+
+    doing: ClassVar[str] = "reading the inputs"
+
+    split: InputSplit
+    signature: str
+    policy: ContractPolicy
+    accepted: Destination
+    rejected: Destination
+
+    @property
+    def rows(self) -> int | None:
+        return self.split.rows
+
+    @cached_property
+    def key(self) -> str:
+        """What the parts are found under: all that they depend on."""
+        return hash_of("contract", str(CONTRACT_VERSION), self.split.identity, self.signature, *_texts(self.policy))
+
+    @property
+    def key_file(self) -> Location:
+        """Where the hashes of the row keys are noted."""
+        return self.accepted.beside(f"{self.key}.keys")
+
+    def run(self) -> ContractReport:
+        from mlops_assets.signatures.mlflow.signature_json import signature_from_json
+
+        opened = self.split.open()
+        source = opened.raw or opened
+        inputs = signature_from_json(self.signature).inputs
+        contract = Contract(inputs, source.schema, source.row_key, self.policy, where=source.uri)
+        reasons: Counter[tuple[str, str]] = Counter()
+        seen: KeyReport | None = None
+        keys = PartKeys(source.row_key, source.uri)
+        accepted_hash = PartHash(contract.accepted_schema, source.row_key)
+        rejected_hash = PartHash(contract.rejected_schema, source.row_key)
+        with TemporaryDirectory() as scratch, Spool(contract.rejected_schema, Path(scratch)) as refused:
+
+            def accepted_rows() -> Iterator[pa.RecordBatch]:
+                for batch in source.batches():
+                    hashes: np.ndarray | None = keys.add(batch)
+                    verdict = contract.apply(batch)
+                    reasons.update(verdict.reasons)
+                    if verdict.rejected.num_rows:
+                        refused.write(verdict.rejected)
+                        rejected_hash.update(verdict.rejected)
+                        hashes = None
+                    if verdict.accepted.num_rows:
+                        accepted_hash.update(verdict.accepted, hashes)
+                        yield verdict.accepted
+
+            def facts() -> dict[str, str]:
+                # Asked for when all rows were read.
+                nonlocal seen
+                seen = keys.finish(self.key_file)
+                return {REPORT: report_to_text(accepted_hash.finish(), rejected_hash.finish(), seen, reasons)}
+
+            rows = pa.RecordBatchReader.from_batches(contract.accepted_schema, accepted_rows())
+            accepted = self.accepted.write(self.key, rows, facts)
+            rejected = self.rejected.write(self.key, refused.reader()) if refused.rows else None
+        assert seen is not None
+        return ContractReport(accepted, rejected, accepted_hash.finish(), rejected_hash.finish(), seen, reasons)
+
+    def find(self) -> ContractReport | None:
+        """The report, where the parts were finished earlier."""
+        return find_report(self.key, self.accepted, self.rejected)
+
+
+@dataclass(frozen=True)
+class BoundaryTask(Task[tuple[tuple[bytes, ...], ...]]):
+    """Hash the rows on both sides of the places where parts meet, which no part could hash by itself."""
+
+    doing: ClassVar[str] = "hashing where parts meet"
+
+    table: StagedTable
+    places: tuple[Boundary, ...]
+
+    def run(self) -> tuple[tuple[bytes, ...], ...]:
+        return tuple(hash_boundary(self.table.schema, self._rows(place)) for place in self.places)
+
+    def _rows(self, place: Boundary) -> Iterator[pa.RecordBatch]:
+        for part, start, stop in place.ranges:
+            yield from self.table.part_batches(self.table.parts[part], start, stop)
+
+
+@dataclass(frozen=True)
+class SortKeysTask(Task[None]):
+    """Sort the hashes of one part, which were written as its keys rise."""
+
+    doing: ClassVar[str] = "sorting row keys"
+
+    file: Location
+
+    def run(self) -> None:
+        sort_hashes(self.file)
+
+
+@dataclass(frozen=True)
+class RepeatedKeysTask(Task[RepeatedHashes]):
+    """Find the hashes that occur twice, among those of one range of all parts."""
+
+    doing: ClassVar[str] = "looking for repeated row keys"
+
+    files: tuple[Location, ...]
+    low: int
+    high: int
+
+    def run(self) -> RepeatedHashes:
+        return repeated_in_range(self.files, self.low, self.high)
+
+
+@dataclass(frozen=True)
+class CountKeysTask(Task[KeyCounts]):
+    """Count the real keys that have one of these hashes, in one part of the inputs."""
+
+    doing: ClassVar[str] = "comparing repeated row keys"
+
+    split: InputSplit
+    hashes: np.ndarray
+
+    def run(self) -> KeyCounts:
+        table = self.split.open()
+        return count_keys(table.batches(), table.row_key, self.hashes, table.uri)
+
+
+@contextmanager
+def apply_contract_to_parts(
+    table: InputTable,
+    splits: Sequence[InputSplit],
+    signature: str,
+    policy: ContractPolicy,
+    engine: Engine,
+    accepted: Destination,
+    rejected: Destination,
+    log: Callable[[str], None] = lambda _line: None,
+) -> Iterator[ContractResult]:
+    """As `apply_contract`, part by part; what is accepted and rejected is staged where it will be published.
+
+    Raises
+    ------
+    ContractError
+        The table's columns do not fit the signature, whatever their values are.
+    TableError
+        Row keys are missing or occur more than once; the table cannot be read.
+    """
+    from mlops_assets.signatures.mlflow.signature_json import signature_from_json
+
+    inputs = signature_from_json(signature).inputs
+    source = table.raw or table
+
+    def compile_contract(policy: ContractPolicy) -> Contract:
+        return Contract(inputs, source.schema, source.row_key, policy, where=source.uri)
+
+    # Before a worker starts: a table that can never conform is refused here.
+    contract = compile_contract(policy)
+    tasks = [ContractTask(split, signature, policy, accepted, rejected) for split in splits]
+    found = {number: report for number, task in enumerate(tasks) if (report := task.find()) is not None}
+    left = [number for number in range(len(tasks)) if number not in found]
+    if found and left:
+        log(f"{len(found)} of {len(tasks)} parts of the inputs were read and checked by an earlier run")
+    for end in stream_ends(engine, [tasks[number] for number in left], log):
+        found[left[end.number]] = end.report
+    reports = [found[number] for number in range(len(tasks))]
+    _refuse_repeated_keys(splits, [report.keys for report in reports], source, engine, log)
+    reasons: Counter[tuple[str, str]] = Counter()
+    for report in reports:
+        reasons.update(report.reasons)
+    accepted_table = StagedTable(accepted, tuple(report.accepted for report in reports), contract.accepted_schema)
+    refused = [report for report in reports if report.rejected is not None]
+    rejected_parts = tuple(report.rejected for report in refused if report.rejected is not None)
+    rejected_table = StagedTable(rejected, rejected_parts, contract.rejected_schema)
+    yield ContractResult(
+        accepted_table,
+        rejected_table,
+        source.row_key,
+        reasons,
+        contract.ignored_columns,
+        _hash(accepted_table, [report.accepted_digest for report in reports], engine, log),
+        _hash(rejected_table, [report.rejected_digest for report in refused], engine, log),
+        lenient=partial(compile_contract, replace(policy, missing="allow")) if policy.missing == "reject" else None,
+    )
+
+
+def _texts(policy: ContractPolicy) -> tuple[str, ...]:
+    """Everything that a policy says, the same in every process."""
+    types = sorted((name, str(kind)) for name, kind in policy.types.items())
+    return (policy.missing, str(policy.parse_iso_datetimes), *sorted(policy.text_columns), *map(str, types))
+
+
+def _hash(table: StagedTable, digests: Sequence[PartDigest], engine: Engine, log: Callable[[str], None]) -> str:
+    places = boundaries(digests)
+    groups = [tuple(places[at : at + BOUNDARIES_PER_TASK]) for at in range(0, len(places), BOUNDARIES_PER_TASK)]
+    hashed = in_order(stream_ends(engine, [BoundaryTask(table, group) for group in groups], log))
+    return table_hash(table.schema, digests, [each for group in hashed for each in group])
+
+
+def _refuse_repeated_keys(
+    splits: Sequence[InputSplit],
+    reports: Sequence[KeyReport],
+    source: InputTable,
+    engine: Engine,
+    log: Callable[[str], None],
+) -> None:
+    if not needs_merge(reports):
+        return
+    unsorted = [SortKeysTask(report.file) for report in reports if not report.is_sorted]
+    for _ in stream_ends(engine, unsorted, log):
+        pass
+    files = tuple(report.file for report in reports)
+    tasks = [RepeatedKeysTask(files, low, high) for low, high in ranges(reports, max(1, len(reports)))]
+    repeated = in_order(stream_ends(engine, tasks, log))
+    suspicious = np.concatenate([each.hashes for each in repeated])
+    if not len(suspicious):
+        return
+    suspicious = np.sort(suspicious)[:MOST_VERIFIED]
+    counts = in_order(stream_ends(engine, [CountKeysTask(split, suspicious) for split in splits], log))
+    refuse_repeated(source.row_key, counts, sum(each.surplus for each in repeated), len(suspicious), source.uri)

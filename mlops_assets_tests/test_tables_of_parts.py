@@ -1,0 +1,199 @@
+"""A large table is worked on part by part, by whoever is there; what is published is the same as in one pass."""
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from mlflow.models import infer_signature
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.neighbors import KNeighborsRegressor
+
+from mlops_assets.arrow.provenance import Provenance
+from mlops_assets.explain.explainers.trees import TreeExplainer
+from mlops_assets.models.loaded_model import LoadedModel
+from mlops_assets.tables import part_size
+
+ROWS, FILES = 60, 5
+FOLDER = {"path": "people", "format": "parquet", "row_key": ["id"]}
+TABLES = ("input_samples", "predictions", "sample_explanations")
+
+
+def people(count: int, start: int = 0) -> pd.DataFrame:
+    rng = np.random.default_rng(start)
+    return pd.DataFrame(
+        {"id": range(start, start + count), "age": rng.normal(50, 9, count), "income": rng.normal(3e4, 9e3, count)}
+    )
+
+
+@pytest.fixture
+def boosted(registry):
+    rows = people(300)[["age", "income"]]
+    registry.add_sklearn(HistGradientBoostingClassifier(max_iter=5, random_state=0).fit(rows, rows.age > 50), rows)
+    return registry
+
+
+@pytest.fixture
+def folder(tmp_path):
+    place = tmp_path / "people"
+    place.mkdir()
+    for number in range(FILES):
+        people(ROWS, number * ROWS).to_parquet(place / f"{number}.parquet")
+    return place
+
+
+@pytest.fixture
+def small_parts(monkeypatch):
+    """Each file is a part."""
+    monkeypatch.setattr(part_size, "PART_ROWS", ROWS)
+
+
+def files_of(done, asset):
+    return {path.name: path.read_bytes() for path in sorted((done.tables / f"{asset}.parquet").iterdir())}
+
+
+def version_of(done, asset):
+    return next(
+        event.materialization.tags["dagster/data_version"]
+        for event in done.result.get_asset_materialization_events()
+        if event.asset_key.path[-1] == asset
+    )
+
+
+def test_the_tables_are_those_of_one_pass(run, boosted, folder, monkeypatch):
+    whole = run(FOLDER)
+    assert whole.success is True
+    tables = {name: whole.table(name) for name in (*TABLES, "model_explanations")}
+    versions = {name: version_of(whole, name) for name in tables}
+    statistics = whole.metadata("predictions")["statistics_exact"]
+    monkeypatch.setattr(part_size, "PART_ROWS", ROWS)
+    parts = run(FOLDER)
+    assert parts.success is True
+    for name in TABLES:
+        assert len(files_of(parts, name)) == FILES + 1
+        pd.testing.assert_frame_equal(parts.table(name), tables[name])
+        assert version_of(parts, name) == versions[name]
+    pd.testing.assert_frame_equal(parts.table("model_explanations"), tables["model_explanations"])
+    assert all(check.passed for check in parts.checks.values())
+    assert parts.metadata("predictions")["statistics_exact"] == statistics
+
+
+def test_each_part_of_the_inputs_is_one_of_each_table(run, boosted, folder, small_parts):
+    done = run(FOLDER)
+    for name in TABLES:
+        manifest, *parts = files_of(done, name)
+        assert manifest == "manifest.parquet"
+        assert [part[:10] for part in parts] == [f"part-{number:05d}" for number in range(FILES)]
+    assert Provenance.of(pq.read_schema(done.tables / "predictions.parquet" / "manifest.parquet")).row_key == ("id",)
+    # Few rows are one file, as always.
+    assert (done.tables / "rejected_samples.parquet").is_file()
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_the_same_bytes_with_any_number_of_workers(run, boosted, folder, small_parts, workers):
+    one = run(FOLDER, engine={"KIND": "LocalEngine", "workers": 1}, resume={"enabled": False})
+    before = {name: files_of(one, name) for name in TABLES}
+    several = run(FOLDER, engine={"KIND": "LocalEngine", "workers": workers}, outputs={"path": "others"})
+    others = {name: files_of_folder(several, name) for name in TABLES}
+    assert others == before
+
+
+def files_of_folder(done, asset):
+    place = done.tables.parent / "others" / f"{asset}.parquet"
+    return {path.name: path.read_bytes() for path in sorted(place.iterdir())}
+
+
+def test_the_same_again_computes_nothing(run, boosted, folder, small_parts):
+    first = run(FOLDER)
+    before = {name: files_of(first, name) for name in TABLES}
+    again = run(FOLDER)
+    for asset in ("predictions", "sample_explanations"):
+        work = again.metadata(asset)["work"]
+        assert (work["rows_reused"], work["rows_computed"]) == (ROWS * FILES, 0)
+    assert {name: files_of(again, name) for name in TABLES} == before
+
+
+def test_one_more_file_costs_one_file(run, boosted, folder, small_parts):
+    run(FOLDER)
+    people(43, 1000).to_parquet(folder / "9.parquet")
+    done = run(FOLDER)
+    for asset in ("predictions", "sample_explanations"):
+        work = done.metadata(asset)["work"]
+        assert (work["rows_reused"], work["rows_computed"]) == (ROWS * FILES, 43)
+    assert len(done.table("predictions")) == ROWS * FILES + 43
+
+
+@pytest.mark.parametrize("asset", ["predictions", "sample_explanations"])
+def test_a_run_that_died_leaves_its_parts_to_the_next(run, boosted, folder, small_parts, monkeypatch, asset):
+    calls = []
+    kind, method = (LoadedModel, "predict") if asset == "predictions" else (TreeExplainer, "explain")
+    original = getattr(kind, method)
+
+    def dies(self, rows, *args, **kw):
+        calls.append(len(rows))
+        if calls.count(ROWS) > 2:
+            raise MemoryError("the machine is gone")
+        return original(self, rows, *args, **kw)
+
+    monkeypatch.setattr(kind, method, dies)
+    assert run(FOLDER).success is not True
+    monkeypatch.undo()
+    monkeypatch.setattr(part_size, "PART_ROWS", ROWS)
+    done = run(FOLDER)
+    assert done.success is True
+    assert done.metadata(asset)["work"]["rows_reused"] > 0
+
+
+def test_rejected_rows_are_whole_and_counted(run, boosted, folder, small_parts):
+    broken = people(ROWS, 2 * ROWS)
+    broken.loc[[3, 7], "age"] = None
+    broken.to_parquet(folder / "2.parquet")
+    refused = run(FOLDER)
+    assert "refused 2 of 300 rows" in refused.error()
+    assert refused.table("rejected_samples").id.tolist() == [123, 127]
+    assert not (refused.tables / "input_samples.parquet").exists()
+    lenient = run(FOLDER, contract={"max_rejected": 2})
+    assert lenient.success is True
+    assert len(lenient.table("predictions")) == 298
+
+
+def test_a_key_that_occurs_in_two_parts_is_refused(run, boosted, folder, small_parts):
+    again = people(ROWS, 3 * ROWS)
+    again.loc[0, "id"] = 7
+    again.to_parquet(folder / "3.parquet")
+    refused = run(FOLDER)
+    assert "The row key 'id' does not identify a row, 1 rows repeat the key of an earlier one: id=7 (2 times)" in (
+        refused.error()
+    )
+
+
+def test_keys_in_any_order_are_no_duplicates(run, boosted, folder, small_parts):
+    for number in range(FILES):
+        people(ROWS, (FILES - number) * ROWS).sample(frac=1, random_state=number).to_parquet(
+            folder / f"{number}.parquet"
+        )
+    done = run(FOLDER)
+    assert done.success is True
+    assert sorted(done.table("predictions").id) == list(range(ROWS, (FILES + 1) * ROWS))
+
+
+def test_a_background_is_drawn_from_all_parts(run, registry, folder, monkeypatch):
+    rows = people(300)[["age", "income"]]
+    registry.add_sklearn(KNeighborsRegressor(3).fit(rows, rows.age), rows)
+    whole = run(FOLDER, explain={"background_rows": 10})
+    assert whole.success is True
+    ledger, background = whole.table("sample_explanations"), whole.table("sample_explanations_background")
+    monkeypatch.setattr(part_size, "PART_ROWS", ROWS)
+    parts = run(FOLDER, explain={"background_rows": 10})
+    assert parts.success is True
+    pd.testing.assert_frame_equal(parts.table("sample_explanations_background"), background)
+    pd.testing.assert_frame_equal(parts.table("sample_explanations"), ledger)
+
+
+def test_a_signature_without_outputs_is_predicted_in_one_stream(run, registry, folder, small_parts):
+    rows = people(300)[["age", "income"]]
+    model = HistGradientBoostingClassifier(max_iter=5).fit(rows, rows.age > 50)
+    registry.add_sklearn(model, rows, signature=infer_signature(rows))
+    done = run(FOLDER, job="inference")
+    assert done.success is True
+    assert (done.tables / "predictions.parquet").is_file()
+    assert len(done.table("predictions")) == ROWS * FILES
