@@ -12,6 +12,8 @@ import pandas as pd
 import pytest
 from sklearn.ensemble import RandomForestClassifier
 
+from mlops_assets_tests.forked import run_forked
+
 ROOT = Path(__file__).parent.parent.parent
 FILES = {
     "pyproject.toml": '[project]\nname = "theirs"\n[tool.dg]\ndirectory_type = "project"\n'
@@ -32,14 +34,19 @@ FILES = {
 
 
 def command(folder: Path, *arguments: str, python: str | None = None, **environment: str) -> Any:
-    """`mlops-assets` with these arguments, typed in a folder, as a person types it: in a process of its own."""
-    code = python or "import sys; from mlops_assets.cli import main; sys.exit(main())"
+    """`mlops-assets` with these arguments, typed in a folder, as a person types it: in a process of its own.
+
+    Or other Python code, in a process that imports everything itself.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "DAGSTER_HOME"))}
     quiet = {"DAGSTER_DISABLE_TELEMETRY": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    known = kept | quiet | {"PYTHONPATH": str(ROOT)} | environment
+    if python is None:
+        return run_forked("import sys; from mlops_assets.cli import main; sys.exit(main())", arguments, folder, known)
     return subprocess.run(
-        [sys.executable, "-c", code, *arguments],
+        [sys.executable, "-c", python, *arguments],
         cwd=folder,
-        env=kept | quiet | {"PYTHONPATH": str(ROOT)} | environment,
+        env=known,
         capture_output=True,
         text=True,
         check=False,

@@ -154,7 +154,10 @@ LOCATION = """
     model = build_model_definitions(
         "m", root, inputs={{"path": "inputs.parquet"}}, outputs={{"path": "tables"}}, tracking={{"enabled": True}}
     )
-    job = dg.define_asset_job("mine", selection="*", executor_def=dg.{executor}_executor)
+    # Without explanations: processes enough, one behind the other and at the same time.
+    ours = ["champion_model", "model_signature", "input_samples", "rejected_samples", "predictions"]
+    selection = dg.AssetSelection.assets(*(["m", name] for name in ours), parallel, last)
+    job = dg.define_asset_job("mine", selection=selection, executor_def=dg.{executor}_executor)
     defs = dg.Definitions.merge(
         model,
         dg.Definitions(

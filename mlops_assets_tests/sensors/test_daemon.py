@@ -1,6 +1,6 @@
 """The champion sensor under the real sensor daemon, which is killed at the worst moments: one run per move."""
 
-import subprocess
+import os
 import sys
 from pathlib import Path
 
@@ -9,7 +9,7 @@ import pytest
 from dagster._core.definitions.sensor_definition import SensorType
 from dagster._core.scheduler.instigation import SensorInstigatorData
 
-from mlops_assets_tests.waiting import LONGEST_SECONDS
+from mlops_assets_tests.forked import run_forked
 
 LOCATION = """
 from pathlib import Path
@@ -58,8 +58,7 @@ def daemon(versions, registry, tmp_path):
 
     def iterate(moment: str = "") -> int:
         arguments = [str(tmp_path / "location.py"), str(tmp_path / "home"), moment]
-        command = [sys.executable, "-c", DAEMON, *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=LONGEST_SECONDS)
+        done = run_forked(DAEMON, arguments, tmp_path, os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)})
         assert done.returncode in (0, -9), done.stderr
         return done.returncode
 

@@ -111,6 +111,17 @@ def test_no_such_model_is_skipped_and_backs_off(model, registry):
     assert m.tick(SENSOR).skip_message.startswith("Backing off")
 
 
+@pytest.fixture
+def here(monkeypatch):
+    """Validations take place in this process; what another one sends back, and how it ends, is tested without this."""
+    from mlops_assets.validation import in_child
+
+    def validate_here(candidate, champion, trial, longest_seconds):
+        return in_child.validate_candidate(candidate, champion, trial)
+
+    monkeypatch.setattr(in_child, "validate_in_child", validate_here)
+
+
 class Validation:
     """One validation: its verdict in the registry, and its report."""
 
@@ -162,6 +173,7 @@ def test_a_good_candidate_passes_with_its_shift_and_its_explanations(model, add,
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("here")
 def test_a_version_earns_the_tag_that_is_asked_of_champions(model, add, registry):
     """The champion of before has none: the first validation compares with it all the same."""
     done = Validation(model(trust={"required_tags": {TAG: "passed"}}), registry, add())
@@ -170,6 +182,7 @@ def test_a_version_earns_the_tag_that_is_asked_of_champions(model, add, registry
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("here")
 def test_a_candidate_without_a_signature_fails(model, add, registry):
     done = Validation(model(), registry, add(signature=None))
     assert done.verdict == "failed"
@@ -177,6 +190,7 @@ def test_a_candidate_without_a_signature_fails(model, add, registry):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("here")
 def test_an_incompatible_candidate_fails_with_the_difference(model, add, registry, versions):
     done = Validation(model(), registry, add(inputs=versions.assign(extra=1.0)))
     assert done.verdict == "failed"
@@ -186,6 +200,7 @@ def test_an_incompatible_candidate_fails_with_the_difference(model, add, registr
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("here")
 def test_the_compatibility_mode_is_the_contracts(model, add, registry, versions):
     m = model(contract={"compatibility": "NONE"})
     done = Validation(m, registry, add(inputs=versions[["age", "sex"]]))
@@ -237,6 +252,7 @@ def test_a_candidate_that_raises_fails_without_the_datas_values(model, add, regi
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("here")
 def test_without_a_champion_the_comparison_is_left_out(model, add, registry):
     number = add()
     registry.client.delete_registered_model_alias("m", "Champion")
@@ -247,12 +263,14 @@ def test_without_a_champion_the_comparison_is_left_out(model, add, registry):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("here")
 def test_only_the_first_rows_are_tried(model, add, registry):
     done = Validation(model(), registry, add(), rows=11)
     assert done.metadata["rows"] == 11
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("here")
 def test_the_verdict_is_told(model, add, registry):
     told: list[tuple[str, str]] = []
 
