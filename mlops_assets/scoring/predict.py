@@ -13,10 +13,10 @@ from mlops_assets.arrow.row_keys import rows_in_errors
 from mlops_assets.engines.work import ChunkFunction, Work, identity_of
 from mlops_assets.errors import PredictionError
 from mlops_assets.models.loaded_model import LoadedModel, PredictMethod, declared_output_names
-from mlops_assets.scoring.accelerated_model import accelerated_model, expect_rows, is_accelerated
+from mlops_assets.scoring.accelerated_model import accelerated_model, expect_rows, works_in_threads
 from mlops_assets.scoring.prediction_columns import MODEL_DIGEST, MODEL_VERSION, model_output_columns
 from mlops_assets.scoring.statistics import ColumnStatistics
-from mlops_assets.trees.fast_boosting import final_estimator
+from mlops_assets.trees.accelerate import final_estimator
 
 if TYPE_CHECKING:
     from mlflow.types import Schema
@@ -182,7 +182,7 @@ class PredictWork(Work):
         # has lost its core to another process; beside other work that doubles the processor time. Predicting changes
         # nothing in the model and releases the GIL, with scikit-learn's code as with the kernel that replaces it.
         has_threads = type(final_estimator(self.model.native)).__module__.startswith("sklearn.ensemble._hist")
-        return not has_threads and not is_accelerated(self.model)
+        return not has_threads and not works_in_threads(self.model, self.rows)
 
     @cached_property
     def scorer(self) -> Scorer:

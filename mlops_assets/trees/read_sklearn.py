@@ -38,6 +38,17 @@ def read_trees(model: Any) -> TreeEnsemble:
     return builder.build(offset=0.0, outputs=outputs, space=space, n_features=n, float32_inputs=True)
 
 
+def read_forest_sums(model: Any) -> TreeEnsemble:
+    """A forest of one output as scikit-learn adds it up, before it divides the sum by the number of trees."""
+    classes = getattr(model, "classes_", None)
+    width = 1 if classes is None else len(classes)
+    builder = TreeBuilder()
+    for estimator in model.estimators_:
+        add_sklearn_tree(builder, estimator.tree_, estimator.tree_.value[:, 0, :width])
+    n = model.n_features_in_
+    return builder.build(offset=0.0, outputs=range(width), space="identity", n_features=n, float32_inputs=True)
+
+
 def class_shares(tree: Any, output: int, classes: int) -> Floats:
     """(nodes, classes): what `predict_proba` answers; zero in a node whose training rows all had no weight."""
     weight = tree.value[:, output, :classes]

@@ -181,7 +181,7 @@ def load(folder: Path, model: str, stages: Stages) -> Any:
 def load_kernel(stages: Stages) -> None:
     """Import numba and what it has compiled, as every process with many rows to predict does once."""
     with timed(stages, "load"):
-        import mlops_assets.trees.quickscorer_kernel  # noqa: F401
+        import mlops_assets.trees.ranked_kernel  # noqa: F401
 
 
 def registry_of(folder: Path) -> Any:

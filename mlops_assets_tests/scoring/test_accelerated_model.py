@@ -15,9 +15,9 @@ from sklearn.preprocessing import StandardScaler
 from mlops_assets.models.load import load_native
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.scoring.accelerated_model import accelerated_model, expect_rows, is_accelerated
-from mlops_assets.trees import fast_boosting
-from mlops_assets.trees.fast_boosting import WORTH_PAIRS
-from mlops_assets.trees.quickscorer import QuickScorerTrees
+from mlops_assets.trees import tree_sums
+from mlops_assets.trees.ranked_trees import RankedTrees
+from mlops_assets.trees.tree_sums import WORTH_PAIRS
 
 REFERENCE = ModelReference("m", 1, None, "d", ("python_function", "sklearn"), None, None, "s", "")
 COLUMNS = [f"f{i}" for i in range(6)]
@@ -49,13 +49,13 @@ def load(tmp_path):
 def kernel_rows(monkeypatch):
     """How many rows the kernel summed, call by call."""
     rows: list[int] = []
-    add_to = QuickScorerTrees.add_to
+    add_to = RankedTrees.add_to
 
     def count_rows(self, sums, X):
         rows.append(len(X))
         add_to(self, sums, X)
 
-    monkeypatch.setattr(QuickScorerTrees, "add_to", count_rows)
+    monkeypatch.setattr(RankedTrees, "add_to", count_rows)
     return rows
 
 
@@ -95,6 +95,32 @@ def test_each_function_that_a_model_may_be_saved_with(load, kernel_rows, name, f
     assert pickle.dumps(model.native) == pickled
 
 
+@pytest.mark.parametrize("library", ["lightgbm", "xgboost"])
+@pytest.mark.parametrize("interface", ["booster", "classifier"])
+def test_boosters_as_mlflow_asks_them(tmp_path, kernel_rows, library, interface):
+    import importlib
+
+    X = table(1_000)
+    package, flavor = importlib.import_module(library), importlib.import_module(f"mlflow.{library}")
+    kind = package.LGBMClassifier if library == "lightgbm" else package.XGBClassifier
+    fitted = kind(n_estimators=9).fit(X, target(X) > 0)
+    saved = fitted if interface == "classifier" else fitted.booster_ if library == "lightgbm" else fitted.get_booster()
+    flavor.save_model(saved, tmp_path / "model", pip_requirements=["mlflow"])
+    model = load_native(tmp_path / "model", REFERENCE)
+    methods = ("predict", "predict_proba") if interface == "classifier" else ("predict",)
+    expected = [np.asarray(model.predict(X, method=method)) for method in methods]
+    expect_rows(model, WORTH_PAIRS)
+    fast = accelerated_model(model)
+    for method, theirs in zip(methods, expected, strict=True):
+        kernel_rows.clear()
+        ours = np.asarray(fast.predict(X, method=method))
+        assert (ours.dtype, ours.tobytes()) == (theirs.dtype, theirs.tobytes())
+        assert sum(kernel_rows) >= 1_000
+    kernel_rows.clear()
+    assert np.asarray(model.predict(X)).tobytes() == expected[0].tobytes()
+    assert kernel_rows == []
+
+
 def test_other_models_predict_as_they_are(load):
     X = table(50)
     model = load(LinearRegression().fit(X, target(X)))
@@ -116,7 +142,7 @@ def test_a_copy_is_freed_with_its_model(load):
 
 def test_a_run_of_many_rows_is_accelerated_although_one_of_few_came_first(registry, run, monkeypatch, kernel_rows):
     """Both runs share a process, and with it the loaded model and its copy; the predictions are the model's."""
-    monkeypatch.setattr(fast_boosting, "WORTH_PAIRS", 500 * 20)
+    monkeypatch.setattr(tree_sums, "WORTH_PAIRS", 500 * 20)
     rows = table(1_000).assign(row=np.arange(1_000))
     model = GradientBoostingRegressor(n_estimators=20).fit(rows[COLUMNS], target(rows))
     registry.add_sklearn(model, rows[COLUMNS])

@@ -1,0 +1,103 @@
+"""What the kernel saves where trees are summed: processor time, beside each library's own ``predict``.
+
+``python -m mlops_assets_tests.benchmarks.trees_predict [--rows N] [--models NAME ...]``
+
+Each model predicts the same rows (20 doubles, in memory) with its library in one thread, and as this package asks it:
+the copy that `accelerate` makes, conversion and comparison of the library's bits included. The ratio is of the best of
+several rounds in one run, taken in turn. Every bit of the two answers is compared.
+"""
+
+import argparse
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(_variable, "1")
+
+import numpy as np  # noqa: E402 - the libraries read the variables when they are imported
+
+from mlops_assets.trees.accelerate import accelerate  # noqa: E402
+
+COLUMNS = 20
+TRAINING_ROWS = 20_000
+ROUNDS = 3
+
+
+def fit(name: str, X: Any, y: Any) -> Any:
+    """A model by its name, in one thread."""
+    if name.startswith("lightgbm"):
+        from lightgbm import LGBMRegressor
+
+        trees, leaves = map(int, name.removeprefix("lightgbm-").split("x"))
+        settings: dict[str, Any] = {"n_estimators": trees, "num_leaves": leaves, "n_jobs": 1, "verbose": -1}
+        return LGBMRegressor(min_child_samples=5, **settings).fit(X, y)
+    if name == "xgboost-300x6":
+        from xgboost import XGBRegressor
+
+        return XGBRegressor(n_estimators=300, max_depth=6, n_jobs=1).fit(X, y)
+    if name == "forest-200x20":
+        from sklearn.ensemble import RandomForestRegressor
+
+        forest = RandomForestRegressor(n_estimators=200, max_depth=20, max_features=0.3, n_jobs=1, random_state=0)
+        return forest.fit(X, y)
+    if name == "gradient-100x3":
+        from sklearn.ensemble import GradientBoostingRegressor
+
+        return GradientBoostingRegressor(n_estimators=100, subsample=0.5, random_state=0).fit(X, y)
+    if name == "histogram-100x31":
+        from sklearn.ensemble import HistGradientBoostingRegressor
+
+        return HistGradientBoostingRegressor(max_iter=100, early_stopping=False).fit(X, y)
+    raise ValueError(f"{name}: use one of {', '.join(MODELS)}")
+
+
+MODELS = (
+    *("lightgbm-100x31", "lightgbm-300x255", "xgboost-300x6", "forest-200x20"),
+    *("gradient-100x3", "histogram-100x31"),
+)
+
+
+def seconds(work: Callable[[], Any]) -> float:
+    """Processor time."""
+    start = time.process_time()
+    work()
+    return time.process_time() - start
+
+
+def measure(name: str, rows: int) -> None:
+    """One line of the table."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((TRAINING_ROWS, COLUMNS))
+    noise = rng.standard_normal(TRAINING_ROWS)
+    y = X[:, 0] * X[:, 1] + np.sin(2 * X[:, 2]) + np.abs(X[:, 3:10]).sum(axis=1) + X[:, 10:].sum(axis=1) + noise
+    model = fit(name, X, y)
+    table = rng.standard_normal((rows, COLUMNS))
+    fast = accelerate(model)
+    assert fast is not None
+    fast.expect_rows(10**9)
+    first = seconds(lambda: fast.model.predict(table[:1000]))
+    theirs, ours = [], []
+    for _ in range(ROUNDS):
+        theirs.append(seconds(lambda: model.predict(table)))
+        ours.append(seconds(lambda: fast.model.predict(table)))
+    same = fast.model.predict(table).tobytes() == model.predict(table).tobytes() and not fast.sums.rejected
+    library, kernel = (1e6 * min(each) / rows for each in (theirs, ours))
+    print(f"{name:18}{library:12.2f}{kernel:12.2f}{kernel / library:10.3f}{first:12.1f}  {same}", flush=True)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=50_000)
+    parser.add_argument("--models", nargs="+", default=MODELS)
+    options = parser.parse_args(arguments)
+    print("microseconds of one core per row; the kernel's start in seconds (compiling it, where it was not)")
+    print(f"{'model':18}{'library':>12}{'kernel':>12}{'ratio':>10}{'start':>12}  same bits")
+    for name in options.models:
+        measure(name, options.rows)
+
+
+if __name__ == "__main__":
+    main()

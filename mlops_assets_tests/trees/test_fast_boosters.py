@@ -1,0 +1,221 @@
+"""LightGBM's and XGBoost's predictions by the kernel: the same bits, from models of every kind that they train."""
+
+import copy
+import logging
+import pickle
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from lightgbm import LGBMClassifier, LGBMRegressor
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.ensemble import VotingRegressor
+from sklearn.impute import SimpleImputer
+from sklearn.model_selection import GridSearchCV
+from sklearn.multioutput import MultiOutputRegressor
+from sklearn.pipeline import make_pipeline
+from xgboost import XGBClassifier, XGBRegressor
+
+from mlops_assets.trees import fast_lightgbm
+from mlops_assets.trees.accelerate import accelerate
+from mlops_assets.trees.read_lightgbm_file import to_ensemble
+from mlops_assets.trees.tree_sums import WORTH_PAIRS
+
+pytestmark = pytest.mark.slow
+
+ROWS = 1_003
+"""No multiple of the kernel's lanes."""
+
+
+def table(categories: bool) -> pd.DataFrame:
+    """Missing values, ties, zeros of both signs, tiny and large numbers; columns of categories where asked for."""
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.standard_normal((ROWS, 6)), columns=list("abcdef"))
+    X["d"] = rng.integers(-2, 4, ROWS).astype(float)
+    X["e"] = np.where(rng.random(ROWS) < 0.4, rng.choice([0.0, -0.0, 1e-35, 1.00000001e-35, 5e-324], ROWS), X.e)
+    X["f"] = np.exp(20 * X.f)
+    X = X.mask(rng.random(X.shape) < 0.1)
+    if categories:
+        X["k"] = pd.Categorical(rng.choice(list("abcdefgh"), ROWS))
+        X["l"] = pd.Categorical(rng.integers(0, 70, ROWS))
+    return X
+
+
+def target(X: pd.DataFrame, kind: str):
+    y = np.nan_to_num(X.a * X.b + X.d) + np.random.default_rng(1).standard_normal(len(X))
+    if kind == "positive":
+        return np.exp(y / 5)
+    if kind == "share":
+        return 1 / (1 + np.exp(-y))
+    return y if kind == "any" else np.digitize(y, np.quantile(y, np.linspace(0, 1, int(kind) + 1)[1:-1]))
+
+
+SMALL: dict[str, Any] = {
+    "n_estimators": 9,
+    "verbose": -1,
+    "min_child_samples": 3,
+    "min_data_per_group": 5,
+    "cat_smooth": 1,
+}
+LIGHTGBM = {
+    "numbers and categories": ("any", {}),
+    "poisson": ("positive", {"objective": "poisson"}),
+    "tweedie": ("positive", {"objective": "tweedie"}),
+    "square root": ("any", {"reg_sqrt": True}),
+    "cross entropy": ("share", {"objective": "cross_entropy"}),
+    "cross entropy lambda": ("share", {"objective": "cross_entropy_lambda"}),
+    "dart": ("any", {"boosting_type": "dart"}),
+    "random forest": ("any", {"boosting_type": "rf", "bagging_freq": 1, "bagging_fraction": 0.5}),
+    "zero is missing": ("any", {"zero_as_missing": True}),
+    "nothing is missing": ("any", {"use_missing": False}),
+    "200 leaves": ("any", {"num_leaves": 200}),
+    "stumps": ("any", {"num_leaves": 2}),
+    "two classes": ("2", {"sigmoid": 0.7}),
+    "three classes": ("3", {}),
+    "one against all": ("3", {"objective": "multiclassova"}),
+    "monotone": ("any", {"monotone_constraints": [1, 0, 0, -1, 0, 0, 0, 0]}),
+}
+XGBOOST = {
+    "numbers": ("any", {}),
+    "poisson": ("positive", {"objective": "count:poisson"}),
+    "base score": ("any", {"base_score": 3.3}),
+    "dart": ("any", {"booster": "dart", "rate_drop": 0.3}),
+    "parallel trees": ("any", {"num_parallel_tree": 3}),
+    "300 leaves": ("any", {"max_depth": 0, "max_leaves": 300, "min_child_weight": 0}),
+    "two classes": ("2", {}),
+    "three classes": ("3", {}),
+    "three classes, dart": ("3", {"booster": "dart", "rate_drop": 0.3}),
+    "labels": ("3", {"objective": "multi:softmax"}),
+    "monotone": ("any", {"monotone_constraints": (1, 0, 0, -1, 0, 0)}),
+    "exact": ("any", {"tree_method": "exact"}),
+}
+
+
+def accelerated(model, rows: int = WORTH_PAIRS):
+    fast = accelerate(model)
+    fast.expect_rows(rows * 10)
+    return fast
+
+
+def check(model, rows) -> None:
+    fast = accelerated(model)
+    for method in ("predict", "predict_proba"):
+        if hasattr(model, method):
+            theirs, ours = getattr(model, method)(rows), getattr(fast.model, method)(rows)
+            assert (ours.dtype, ours.shape) == (theirs.dtype, theirs.shape)
+            assert ours.tobytes() == theirs.tobytes()
+            one = np.concatenate([np.atleast_1d(getattr(fast.model, method)(rows[i : i + 1])) for i in range(3)])
+            assert one.tobytes() == ours[:3].tobytes(), "a row's prediction depends on that row alone"
+    assert all(part.compared and not part.rejected for part in fast.parts)
+
+
+@pytest.mark.parametrize("name", LIGHTGBM)
+def test_every_bit_is_lightgbms(name):
+    kind, settings = LIGHTGBM[name]
+    X = table(categories=True)
+    model = (LGBMClassifier if kind.isdigit() else LGBMRegressor)(**SMALL, **settings)
+    model.fit(X, target(X, kind))
+    strange = X.copy()
+    strange["k"] = pd.Categorical(["z", *X.k[1:]], categories=["z", *"hgfedcba"])
+    for rows in (X, strange):
+        check(model, rows)
+
+
+@pytest.mark.parametrize("name", XGBOOST)
+def test_every_bit_is_xgboosts(name):
+    kind, settings = XGBOOST[name]
+    X = table(categories=False)
+    model = (XGBClassifier if kind.isdigit() else XGBRegressor)(n_estimators=9, **settings)
+    model.fit(X, target(X, kind))
+    for rows in (X, X.to_numpy()):
+        check(model, rows)
+
+
+def test_trees_after_the_best_iteration_are_not_summed():
+    X = table(categories=False)
+    y = target(X, "any")
+    from lightgbm import early_stopping
+
+    stopped = LGBMRegressor(n_estimators=60, verbose=-1)
+    stopped.fit(X[:800], y[:800], eval_X=X[800:], eval_y=np.zeros(203), callbacks=[early_stopping(2, verbose=False)])
+    other = XGBRegressor(n_estimators=60, early_stopping_rounds=2)
+    other.fit(X[:800], y[:800], eval_set=[(X[800:], y[800:])], verbose=False)
+    assert 0 < stopped.best_iteration_ < 60
+    assert 0 < other.best_iteration < 59
+    check(stopped, X)
+    check(other, X)
+
+
+WRAPPERS = {
+    "pipeline": make_pipeline(SimpleImputer(), LGBMRegressor(**SMALL)),
+    "target": TransformedTargetRegressor(XGBRegressor(n_estimators=9), func=np.arcsinh, inverse_func=np.sinh),
+    "calibration": CalibratedClassifierCV(LGBMClassifier(**SMALL), cv=2),
+    "vote": VotingRegressor([("a", LGBMRegressor(**SMALL)), ("b", XGBRegressor(n_estimators=9))]),
+    "targets": MultiOutputRegressor(XGBRegressor(n_estimators=5)),
+    "search": GridSearchCV(LGBMRegressor(**SMALL), {"num_leaves": [5, 9]}, cv=2),
+}
+
+
+@pytest.mark.parametrize("name", WRAPPERS)
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")
+def test_inside_other_estimators(name):
+    X = table(categories=False)
+    y = target(X, "2" if name == "calibration" else "any")
+    model = copy.deepcopy(WRAPPERS[name]).fit(X, np.stack([y, -y], axis=1) if name == "targets" else y)
+    check(model, X)
+
+
+@pytest.mark.parametrize("kind", [LGBMRegressor, XGBRegressor])
+def test_the_fitted_model_is_not_changed(kind):
+    X = table(categories=False)
+    model = kind(n_estimators=5).fit(X, target(X, "any"))
+    attributes, answer = dict(vars(model)), model.predict(X).tobytes()
+    fast = accelerated(model)
+    assert fast.model.predict(X).tobytes() == answer
+    assert pickle.loads(pickle.dumps(fast.model)).predict(X).tobytes() == answer
+    del fast
+    assert vars(model) == attributes
+    assert model.predict(X).tobytes() == answer
+
+
+def test_a_bit_that_differs_leaves_it_to_the_library(monkeypatch, caplog):
+    X = table(categories=False)
+    model = LGBMRegressor(**SMALL).fit(X, target(X, "any"))
+
+    def one_bit_off(file):
+        ensemble = to_ensemble(file)
+        ensemble.value[-20:] = np.nextafter(ensemble.value[-20:], np.inf)
+        return ensemble
+
+    monkeypatch.setattr(fast_lightgbm, "to_ensemble", one_bit_off)
+    fast = accelerated(model)
+    with caplog.at_level(logging.WARNING):
+        assert fast.model.predict(X).tobytes() == model.predict(X).tobytes()
+    assert fast.sums.rejected
+    assert "bits differ in" in caplog.text
+
+
+def test_what_is_no_plain_prediction_is_the_librarys():
+    X = table(categories=False)
+    model = LGBMClassifier(**SMALL, pred_early_stop=True).fit(X, target(X, "2"))
+    fast = accelerated(model)
+    assert fast.model.predict(X).tolist() == model.predict(X).tolist()
+    assert not fast.sums.compared
+    plain = LGBMRegressor(**SMALL).fit(X, target(X, "any"))
+    fast = accelerated(plain)
+    for asked in ({"pred_leaf": True}, {"num_iteration": 2}, {"start_iteration": 3}, {"pred_contrib": True}):
+        assert np.array_equal(fast.model.predict(X, **asked), plain.predict(X, **asked))
+    assert not fast.sums.compared
+    linear = LGBMRegressor(**SMALL, linear_tree=True).fit(X, target(X, "any"))
+    fast = accelerated(linear)
+    assert fast.model.predict(X).tobytes() == linear.predict(X).tobytes()
+    assert fast.sums.rejected
+    one = XGBRegressor(n_estimators=5).fit(X, target(X, "any"))
+    fast = accelerated(one)
+    for asked in ({"iteration_range": (1, 3)}, {"base_margin": np.ones(len(X))}):
+        assert fast.model.predict(X, **asked).tobytes() == one.predict(X, **asked).tobytes()
+    assert not fast.sums.compared
+    infinite = X.replace({0.0: np.inf})
+    assert fast.model.predict(infinite).tobytes() == one.predict(infinite).tobytes()
