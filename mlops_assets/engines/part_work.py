@@ -1,5 +1,6 @@
 """Work on a table of several parts: those that were finished earlier are found, the others are tasks of an engine."""
 
+import time
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,8 +8,10 @@ from functools import cached_property
 from typing import Any, ClassVar, Generic, TypeVar
 
 import pyarrow as pa
+import pyarrow.dataset as ds
 
 from mlops_assets.arrow.content_hash import hash_of
+from mlops_assets.arrow.views import first_of
 from mlops_assets.engines.chunk_store import ChunkStore
 from mlops_assets.engines.chunks import cut_rows
 from mlops_assets.engines.engine import Engine, InputRows, Run, Tally, stream_ends, stream_results
@@ -20,6 +23,7 @@ from mlops_assets.storage.location import Location
 from mlops_assets.tables.staged_table import Destination, SourcePart, StagedPart
 
 AnyWork = TypeVar("AnyWork", bound=Work)
+_TIMED_SECONDS = 2.0
 MOST_SECONDS = 3 * PIECE_SECONDS
 """A part that takes longer is worked on piece by piece, which are kept, rather than as a whole."""
 
@@ -97,6 +101,20 @@ class PartTask(Task[DonePart], Generic[AnyWork]):
         """The part, where it was finished earlier."""
         part = self.target.find(self.key)
         return None if part is None else DonePart(part, self.source.rows)
+
+
+def seconds_per_row(work: Work, samples: ds.Dataset, most_rows: int, rough: float) -> float:
+    """About what a row costs, where a part of `most_rows` may take long; else `rough`.
+
+    What few rows have taken counts what every call costs. So the work is timed again, with as many rows as take two
+    seconds if the rough figure is true.
+    """
+    if rough * most_rows <= MOST_SECONDS:
+        return rough
+    rows = first_of(samples, max(1, int(_TIMED_SECONDS / rough))).combine_chunks().to_batches()[0]
+    do, began = open_work(work), time.perf_counter()
+    do(rows)
+    return (time.perf_counter() - began) / int(rows.num_rows)
 
 
 def engine_that_reads(

@@ -14,7 +14,7 @@ from mlops_assets.arrow.row_keys import named_rows, with_named_rows
 from mlops_assets.arrow.views import first_of
 from mlops_assets.engines.chunk_store import ChunkStore
 from mlops_assets.engines.engine import Engine, InputRows, Run, Tally, stream_results
-from mlops_assets.engines.part_work import DonePart, PartsRun, PartTask
+from mlops_assets.engines.part_work import DonePart, PartsRun, PartTask, seconds_per_row
 from mlops_assets.engines.pieces import PIECE_SECONDS
 from mlops_assets.engines.speed import Speed
 from mlops_assets.models.loaded_model import LoadedModel, PredictMethod
@@ -154,7 +154,7 @@ def score_table(
     rows = InputRows.of(samples, batch_rows, PREDICTED_ROWS)
     work = PredictWork(model, signature, source.row_key, given, method, rows.count)
     with named_rows(show_values=show_values), track("predicting a few rows", unit=""):
-        work, dependence, seconds_per_row = _try_on_few_rows(work, rows)
+        work, dependence, rough = _try_on_few_rows(work, rows)
     run = Run(work, rows, store, log=log)
     provenance = Provenance(
         row_key=source.row_key,
@@ -178,7 +178,9 @@ def score_table(
     if parts and target is not None and work.scorer.outputs is not None:
         few = work.scorer.combine(iter([work.scorer.score(first_of(samples, 1).to_batches()[0])]), samples.schema)
         tasks = [PredictTask(work, part, target, rows.chunk_rows, few.schema) for part in parts]
-        parts_run = PartsRun(tasks, store, seconds_per_row, run.tally, log)
+        most = max(part.rows for part in parts)
+        cost = seconds_per_row(work, samples, most, rough)
+        parts_run = PartsRun(tasks, store, cost, run.tally, log)
         with named_rows(show_values=show_values):
             done = parts_run.do(engine)
         staged = StagedTable(target, tuple(each.part for each in done), few.schema)

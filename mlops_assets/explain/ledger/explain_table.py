@@ -15,7 +15,7 @@ from mlops_assets.arrow.row_keys import named_rows, with_named_rows
 from mlops_assets.arrow.views import first_of, rows_of
 from mlops_assets.engines.chunk_store import ChunkStore
 from mlops_assets.engines.engine import Engine, InputRows, Run, stream_results
-from mlops_assets.engines.part_work import PartsRun, PartTask
+from mlops_assets.engines.part_work import PartsRun, PartTask, seconds_per_row
 from mlops_assets.engines.speed import Speed
 from mlops_assets.engines.work import open_work
 from mlops_assets.errors import ExplanationError
@@ -199,7 +199,9 @@ def explain_table(
     if by_parts and target is not None and ready is None:
         tasks = [ExplainTask(work, part, target, run.rows.chunk_rows, work.schema) for part in parts]
         with named_rows(show_values=show_values):
-            done = PartsRun(tasks, store, _seconds_per_row(work, samples), run.tally, log).do(engine())
+            most = max(part.rows for part in parts)
+            cost = seconds_per_row(work, samples, most, _rough_seconds_per_row(work, samples))
+            done = PartsRun(tasks, store, cost, run.tally, log).do(engine())
         staged = StagedTable(target, tuple(each.part for each in done), work.schema)
         return ExplainedTable(work.schema, provenance, work, run, count, lambda: iter(staged.reader()), staged)
 
@@ -209,7 +211,7 @@ def explain_table(
     return ExplainedTable(work.schema, provenance, work, run, count, results)
 
 
-def _seconds_per_row(work: ExplainWork, samples: ds.Dataset) -> float:
+def _rough_seconds_per_row(work: ExplainWork, samples: ds.Dataset) -> float:
     """About how long a row takes; 0 where the work cannot be cut, whatever it costs."""
     if work.grain is None:
         return 0.0
