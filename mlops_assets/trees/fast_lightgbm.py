@@ -21,6 +21,9 @@ from mlops_assets.trees.tree_sums import COMPARED_ROWS, TreeSums
 
 _SKLEARN = ("LGBMModel", "LGBMRegressor", "LGBMClassifier", "LGBMRanker")
 
+_WEIGHT = 2.0
+"""LightGBM takes more time for a tree than scikit-learn."""
+
 
 class _Booster(Protocol):
     def predict(self, data: Any, **more: Any) -> npt.NDArray[Any]: ...
@@ -89,7 +92,7 @@ def copy_lightgbm(model: Any) -> tuple[Any, TreeSums] | None:
         return None
     file = _File(model)
     trees = int(model.num_trees()) // max(int(model.num_model_per_iteration()), 1)
-    sums = TreeSums(trees, file.read, "a LightGBM Booster")
+    sums = TreeSums(trees, file.read, "a LightGBM Booster", weight=_WEIGHT)
     return fast_copy(model, _FastBooster, sums, _original=model, _file=file), sums
 
 
