@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from mlops_assets.trees.ensemble import TreeEnsemble
 from mlops_assets.trees.fast_copies import FastModel, fast_copy
-from mlops_assets.trees.ranked_trees import RankedTrees, rank_trees
+from mlops_assets.trees.rank_trees import rank_trees
+from mlops_assets.trees.ranked_trees import RankedTrees
 from mlops_assets.trees.read import read_ensemble
 from mlops_assets.trees.read_sklearn import histogram_stages, read_forest_sums
 from mlops_assets.trees.tree_sums import COMPARED_ROWS, TreeSums
