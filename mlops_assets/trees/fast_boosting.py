@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from mlops_assets.trees.ensemble import TreeEnsemble
 from mlops_assets.trees.fast_copies import FastModel, fast_copy
-from mlops_assets.trees.ranked_trees import RankedTrees, rank_trees
+from mlops_assets.trees.rank_trees import rank_trees
+from mlops_assets.trees.ranked_trees import RankedTrees
 from mlops_assets.trees.read import read_ensemble
 from mlops_assets.trees.read_sklearn import histogram_stages, read_forest_sums
 from mlops_assets.trees.tree_sums import COMPARED_ROWS, TreeSums
@@ -32,8 +33,6 @@ _KNOWN_METHODS = {
     _HISTOGRAM: ("_predict_iterations", ["self", "X", "predictors", "raw_predictions", "is_binned", "n_threads"]),
     _FOREST: ("_validate_X_predict", ["self", "X"]),
 }
-_FOREST_WEIGHT = 2.0
-"""A forest's trees are larger, and take scikit-learn longer, than those of boosting."""
 
 
 def copy_sklearn(model: object) -> tuple[Any, TreeSums] | None:
@@ -56,12 +55,7 @@ def copy_sklearn(model: object) -> tuple[Any, TreeSums] | None:
             return None
         trees = len(model.estimators_)  # type: ignore[attr-defined]  # of these classes
         mixin = _FastForestClassifier if hasattr(model, "classes_") else _FastForestRegressor
-    sums = TreeSums(
-        trees,
-        lambda: _encode(model),
-        f"a {kind.__name__}",
-        weight=_FOREST_WEIGHT if module == _FOREST else 1.0,
-    )
+    sums = TreeSums(trees, lambda: _encode(model), f"a {kind.__name__}")
     return fast_copy(model, mixin, sums), sums
 
 

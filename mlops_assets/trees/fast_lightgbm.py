@@ -15,11 +15,15 @@ from mlops_assets.trees.arrays import Floats
 from mlops_assets.trees.fast_copies import FastHandle, copy_with, fast_copy, is_kind
 from mlops_assets.trees.files.lightgbm_text import LightgbmModel, read_lightgbm_text
 from mlops_assets.trees.plain_rows import plain_rows, probe_rows
-from mlops_assets.trees.ranked_trees import RankedTrees, rank_trees
+from mlops_assets.trees.rank_trees import rank_trees
+from mlops_assets.trees.ranked_trees import RankedTrees
 from mlops_assets.trees.read_lightgbm_file import to_ensemble
 from mlops_assets.trees.tree_sums import COMPARED_ROWS, TreeSums
 
 _SKLEARN = ("LGBMModel", "LGBMRegressor", "LGBMClassifier", "LGBMRanker")
+
+_WEIGHT = 2.0
+"""LightGBM takes more time for a tree than scikit-learn."""
 
 
 class _Booster(Protocol):
@@ -89,7 +93,7 @@ def copy_lightgbm(model: Any) -> tuple[Any, TreeSums] | None:
         return None
     file = _File(model)
     trees = int(model.num_trees()) // max(int(model.num_model_per_iteration()), 1)
-    sums = TreeSums(trees, file.read, "a LightGBM Booster")
+    sums = TreeSums(trees, file.read, "a LightGBM Booster", weight=_WEIGHT)
     return fast_copy(model, _FastBooster, sums, _original=model, _file=file), sums
 
 

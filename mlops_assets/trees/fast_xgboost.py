@@ -17,7 +17,8 @@ from mlops_assets.trees.arrays import Singles
 from mlops_assets.trees.fast_copies import FastHandle, copy_with, fast_copy, is_kind
 from mlops_assets.trees.files.xgboost_model import XgboostModel, read_xgboost
 from mlops_assets.trees.plain_rows import are_exact, plain_rows, probe_rows
-from mlops_assets.trees.ranked_trees import RankedTrees, rank_trees
+from mlops_assets.trees.rank_trees import rank_trees
+from mlops_assets.trees.ranked_trees import RankedTrees
 from mlops_assets.trees.read_xgboost_file import to_ensemble
 from mlops_assets.trees.tree_sums import COMPARED_ROWS, TreeSums
 

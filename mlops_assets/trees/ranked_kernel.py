@@ -21,7 +21,7 @@ import numpy.typing as npt
 from mlops_assets.trees.arrays import Floats, Indices, Ints
 from mlops_assets.trees.bit_lanes import NUMBERS_AT_ONCE, ROWS_PER_WORD, compare_greater, put_numbers
 from mlops_assets.trees.numba_kernels import compile_kernel
-from mlops_assets.trees.ranked_trees import (
+from mlops_assets.trees.ranking import (
     BY_BITS,
     CATEGORIES,
     LANES,

@@ -8,17 +8,14 @@ several rounds in one run, taken in turn. Every bit of the two answers is compar
 """
 
 import argparse
-import os
 import time
 from collections.abc import Callable
 from typing import Any
 
-for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ.setdefault(_variable, "1")
+import numpy as np
+from threadpoolctl import threadpool_limits
 
-import numpy as np  # noqa: E402 - the libraries read the variables when they are imported
-
-from mlops_assets.trees.accelerate import accelerate  # noqa: E402
+from mlops_assets.trees.accelerate import accelerate
 
 COLUMNS = 20
 TRAINING_ROWS = 20_000
@@ -95,8 +92,9 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     print("microseconds of one core per row; the kernel's start in seconds (compiling it, where it was not)")
     print(f"{'model':18}{'library':>12}{'kernel':>12}{'ratio':>10}{'start':>12}  same bits")
-    for name in options.models:
-        measure(name, options.rows)
+    with threadpool_limits(1):
+        for name in options.models:
+            measure(name, options.rows)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from sklearn.tree import DecisionTreeRegressor
 
 from mlops_assets.trees import fast_boosting, tree_sums
 from mlops_assets.trees.accelerate import accelerate
-from mlops_assets.trees.ranked_trees import rank_trees
+from mlops_assets.trees.rank_trees import rank_trees
 from mlops_assets.trees.read import read_ensemble
 from mlops_assets.trees.tree_sums import COMPARED_ROWS, WORTH_PAIRS
 
