@@ -81,6 +81,8 @@ class SimulatedRegistry:
         # Version -> how many versions were registered before it, of whatever model of this name.
         self.serials: dict[int, int] = {}
         self._registered = 0
+        # How often anything was changed: until then it answers as before.
+        self.changes = 0
         self._exists = False
         self._aliases: dict[str, int] = {}
 
@@ -91,6 +93,7 @@ class SimulatedRegistry:
 
     def register(self, variant: int) -> int:
         """The number of the new version."""
+        self.changes += 1
         if not self._exists:
             self.client.create_registered_model(MODEL)
             self._exists = True
@@ -104,6 +107,7 @@ class SimulatedRegistry:
 
     def delete(self) -> None:
         """The model with all of its versions."""
+        self.changes += 1
         if self._exists:
             self.client.delete_registered_model(MODEL)
         self._exists = False
@@ -113,10 +117,12 @@ class SimulatedRegistry:
 
     def judge(self, version: int) -> None:
         """Give a version a verdict, where it is still there."""
+        self.changes += 1
         if version in self.variants:
             self.client.set_model_version_tag(MODEL, str(version), TAG, "passed")
 
     def set_alias(self, alias: str, version: int | None) -> None:
+        self.changes += 1
         if version is None:
             self.client.delete_registered_model_alias(MODEL, alias)
             self._aliases.pop(alias, None)

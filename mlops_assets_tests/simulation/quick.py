@@ -39,6 +39,9 @@ UNREAD = frozenset(
     }
 )
 
+# What is stored at points that count, and no sensor or run asks for.
+UNASKED = frozenset({"ASSET_MATERIALIZATION_PLANNED", "ASSET_CHECK_EVALUATION_PLANNED"})
+
 _schemas: dict[object, Any] = {}
 _configs: dict[object, Any] = {}
 _answers: dict[Engine, dict[object, Any]] = {}

@@ -33,7 +33,7 @@ from mlops_assets.models import working_copy
 from mlops_assets.models.bounded_client import BoundedClient
 from mlops_assets.storage import location, locks
 from mlops_assets.storage.location import Location
-from mlops_assets_tests.simulation.quick import UNREAD
+from mlops_assets_tests.simulation.quick import UNASKED, UNREAD
 
 AUDITED = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "shutil.rmtree")
 Fate = str | Callable[[], None]
@@ -257,7 +257,8 @@ class Seams:
 
             def call(*arguments: Any, **options: Any) -> Any:
                 self.point(f"ask {name}", "registry")
-                return self.on_answer(name, arguments, lambda: attribute(*arguments, **options))
+                question = (*arguments, repr(options))
+                return self.on_answer(name, question, lambda: attribute(*arguments, **options))
 
             return call
 
@@ -266,7 +267,8 @@ class Seams:
             if kind == "log" or kind in UNREAD:
                 return
             self.point(f"store {kind}", "database")
-            store_event(storage, event)
+            if kind not in UNASKED:
+                store_event(storage, event)
 
         def keep_run(storage: InMemoryRunStorage, run: Any, *more: Any) -> Any:
             self.point("add run", "database")
