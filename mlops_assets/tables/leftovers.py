@@ -46,6 +46,11 @@ def _sweep_parts(place: Location) -> list[str]:
     for target in sorted({match[1] for name in names if (match := VERSION.fullmatch(name))}):
         swept += sweep_versions(place.child(target))
     for name in names:
+        trial = Path(place.path) / name
+        if _HIDDEN.fullmatch(name) and trial.is_symlink():
+            # Of `can_switch`, which needs it for a moment and does not miss it; a link to itself is no file to list.
+            trial.unlink(missing_ok=True)
+            swept.append(name)
         if STAGING.fullmatch(name):
             swept += sweep_staging(place.child(name))
     return swept

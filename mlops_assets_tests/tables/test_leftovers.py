@@ -41,3 +41,10 @@ def test_the_file_of_a_living_writer_stays(tmp_path):
 
 def test_a_folder_that_is_not_there_has_no_leftovers(tmp_path):
     assert sweep_folder(Location.parse(tmp_path / "nowhere"), below=["predictions"]) == ()
+
+
+def test_the_link_of_a_trial_that_was_killed_is_removed(tmp_path):
+    name = ".predictions.parquet.0123456789abcdef.tmp"
+    (tmp_path / name).symlink_to(name)
+    assert sweep_folder(Location(str(tmp_path))) == (name,)
+    assert list(tmp_path.iterdir()) == []
