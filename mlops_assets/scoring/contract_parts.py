@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 
 from mlops_assets.arrow.content_hash import hash_of
 from mlops_assets.arrow.input_table import InputSplit, InputTable
-from mlops_assets.arrow.part_hash import Boundary, PartDigest, PartHash, boundaries, hash_boundary, table_hash
+from mlops_assets.arrow.part_hash import PartDigest, PartHash, boundaries, hash_boundary, table_hash
 from mlops_assets.arrow.part_keys import KeyReport, PartKeys
 from mlops_assets.arrow.spool import Spool
 from mlops_assets.engines.engine import Engine, stream_ends
@@ -23,9 +23,10 @@ from mlops_assets.engines.tasks import Task, in_order
 from mlops_assets.scoring.apply_contract import ContractResult
 from mlops_assets.scoring.contract_report import REPORT, ContractReport, find_report, report_to_text
 from mlops_assets.scoring.key_parts import refuse_repeated_keys
+from mlops_assets.scoring.part_edges import PartEdges, edge_rows
 from mlops_assets.signatures.contract.contract import Contract, ContractPolicy
 from mlops_assets.storage.location import Location
-from mlops_assets.tables.staged_table import Destination, StagedTable
+from mlops_assets.tables.staged_table import Destination, StagedPart, StagedTable
 
 BOUNDARIES_PER_TASK = 64
 """Each is some thousands of rows."""
@@ -69,7 +70,7 @@ class ContractTask(Task[ContractReport]):
         reasons: Counter[tuple[str, str]] = Counter()
         seen: KeyReport | None = None
         keys = PartKeys(source.row_key, source.uri)
-        accepted_hash = PartHash(contract.accepted_schema, source.row_key)
+        accepted_hash, edges = PartHash(contract.accepted_schema, source.row_key), PartEdges(contract.accepted_schema)
         rejected_hash = PartHash(contract.rejected_schema, source.row_key)
         with TemporaryDirectory() as scratch, Spool(contract.rejected_schema, Path(scratch)) as refused:
 
@@ -84,12 +85,14 @@ class ContractTask(Task[ContractReport]):
                         hashes = None
                     if verdict.accepted.num_rows:
                         accepted_hash.update(verdict.accepted, hashes)
+                        edges.add(verdict.accepted)
                         yield verdict.accepted
 
             def facts() -> dict[str, str]:
                 # Asked for when all rows were read.
                 nonlocal seen
                 seen = keys.finish(self.key_file)
+                edges.write(accepted_hash.finish(), edge_file(self.accepted, self.key))
                 return {REPORT: report_to_text(accepted_hash.finish(), rejected_hash.finish(), seen, reasons)}
 
             rows = pa.RecordBatchReader.from_batches(contract.accepted_schema, accepted_rows())
@@ -103,21 +106,32 @@ class ContractTask(Task[ContractReport]):
         return find_report(self.key, self.accepted, self.rejected)
 
 
+Place: TypeAlias = tuple[tuple[StagedPart, PartDigest, int, int], ...]
+"""Rows of several parts that follow each other: of each part which ones."""
+
+
+def edge_file(destination: Destination, key: str) -> Location:
+    """Where the first and last rows of the part with this key are kept."""
+    return destination.beside(f"{key}.edges")
+
+
 @dataclass(frozen=True)
 class BoundaryTask(Task[tuple[tuple[bytes, ...], ...]]):
     """Hash the rows on both sides of the places where parts meet, which no part could hash by itself."""
 
     doing: ClassVar[str] = "hashing where parts meet"
 
-    table: StagedTable
-    places: tuple[Boundary, ...]
+    destination: Destination
+    schema: pa.Schema
+    places: tuple[Place, ...]
 
     def run(self) -> tuple[tuple[bytes, ...], ...]:
-        return tuple(hash_boundary(self.table.schema, self._rows(place)) for place in self.places)
+        return tuple(hash_boundary(self.schema, self._rows(place)) for place in self.places)
 
-    def _rows(self, place: Boundary) -> Iterator[pa.RecordBatch]:
-        for part, start, stop in place.ranges:
-            yield from self.table.part_batches(self.table.parts[part], start, stop)
+    def _rows(self, place: Place) -> Iterator[pa.RecordBatch]:
+        for part, digest, start, stop in place:
+            kept = edge_rows(edge_file(self.destination, part.key), digest, start, stop)
+            yield from self.destination.rows(part, start, stop) if kept is None else kept
 
 
 @contextmanager
@@ -190,7 +204,11 @@ def _texts(policy: ContractPolicy) -> tuple[str, ...]:
 
 
 def _hash(table: StagedTable, digests: Sequence[PartDigest], engine: Engine, log: Callable[[str], None]) -> str:
-    places = boundaries(digests)
+    places = [
+        tuple((table.parts[part], digests[part], start, stop) for part, start, stop in boundary.ranges)
+        for boundary in boundaries(digests)
+    ]
     groups = [tuple(places[at : at + BOUNDARIES_PER_TASK]) for at in range(0, len(places), BOUNDARIES_PER_TASK)]
-    hashed = in_order(stream_ends(engine, [BoundaryTask(table, group) for group in groups], log))
+    tasks = [BoundaryTask(table.destination, table.schema, group) for group in groups]
+    hashed = in_order(stream_ends(engine, tasks, log))
     return table_hash(table.schema, digests, [each for group in hashed for each in group])

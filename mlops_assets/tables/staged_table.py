@@ -42,6 +42,10 @@ class Destination:
         place = self.staging.file(part)
         return self.writer.read_part(PublishedPart(place, 0, part.rows, part.bytes, part.key, part.facts))
 
+    def rows(self, part: StagedPart, start: int, stop: int) -> Iterator[pa.RecordBatch]:
+        """The rows of these positions of a part that was written; row groups without any of them are not read."""
+        return rows_between(self.dataset(part), start, stop)
+
     def beside(self, name: str) -> Location:
         """The place of a small file of this name, which is gone once the parts are published."""
         return self.staging.folder.child(name)
@@ -71,8 +75,8 @@ class SourcePart:
 
     @classmethod
     def all_of(cls, writer: TableWriter, place: Location) -> "tuple[SourcePart, ...]":
-        """The parts of a table, in order; none of a table that is one file, or that was not published here."""
-        parts = writer.parts(place)
+        """The parts of a table, in order; none of a table that is one file, is not there, or was not published here."""
+        parts = writer.parts(place) if writer.exists(place) else ()
         if len(parts) < 2 or not all(part.key for part in parts):
             return ()
         schema = writer.read(place).schema
@@ -145,9 +149,5 @@ class StagedTable:
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
         for part in self.parts:
-            for batch in self.part_batches(part):
+            for batch in rows_of(self.destination.dataset(part)):
                 yield batch.replace_schema_metadata(self.schema.metadata)
-
-    def part_batches(self, part: StagedPart, start: int = 0, stop: int | None = None) -> Iterator[pa.RecordBatch]:
-        """The rows of one part, or those of these positions; row groups without any of them are not read."""
-        yield from rows_between(self.destination.dataset(part), start, part.rows if stop is None else stop)
