@@ -14,7 +14,8 @@ from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.explain.ledger.residuals import judge_residuals
 from mlops_assets.explain.ledger.stored import StoredLedger
 from mlops_assets.explain.ledger.summary import LedgerSummary
-from mlops_assets.explain.report.contents import collect_contents
+from mlops_assets.explain.report.contents import OUTPUTS_SHOWN, collect_contents
+from mlops_assets.explain.report.ledger_facts import facts_of
 from mlops_assets.explain.report.report import report_html
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.storage.location import Location
@@ -82,7 +83,7 @@ def test_partitions_of_two_releases_are_one_ledger(kind, tmp_path):
     )
     of_one = table.filter(pa.compute.equal(table["output"], tuesday["output"][1])).to_pylist()
     assert {row["feature"]: row["mean_shap"] for row in of_one}["a"] == pytest.approx(both.mean())
-    page = report_html(collect_contents(ledger, summary, None))
+    page = report_html(collect_contents(ledger, facts_of(ledger, OUTPUTS_SHOWN), None))
     assert "0 of 9 ledger rows are beyond rounding" in page
     assert "sum of exp(value) over the row" in page
     assert "even odds" not in page

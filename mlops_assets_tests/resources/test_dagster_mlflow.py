@@ -24,8 +24,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
 
 
 @pytest.fixture(autouse=True)
-def no_experiment_left():
-    """dagster-mlflow chooses an experiment for the whole process."""
+def no_experiment_left(tmp_path):
+    """dagster-mlflow chooses an experiment for the whole process; its runs end while their registry is still there."""
     yield
     while mlflow.active_run():
         mlflow.end_run()

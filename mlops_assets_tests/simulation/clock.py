@@ -5,12 +5,16 @@ import sys
 import time as real_time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from types import ModuleType
 from typing import Any
 from unittest import mock
 
 # Of Dagster: where a step waits until it is tried again.
 WAITING = frozenset({"dagster._core.execution.plan.active"})
+
+# Of MLflow: what says when a version was registered.
+MLFLOW_STORES = ("mlflow.store.model_registry.sqlalchemy_store",)
 
 
 class Clock:
@@ -44,6 +48,13 @@ class Clock:
             _mockable_get_current_datetime=lambda: SimulatedDatetime.now(real_datetime.UTC),
         ):
             patches: list[Any] = []
+            # No two of MLflow's times are the same, as with its own clock; a history that is played again has the same.
+            ticks = count()
+
+            def millis() -> int:
+                return int(clock.now * 1000) + next(ticks)
+
+            patches += [mock.patch(f"{store}.get_current_time_millis", millis) for store in MLFLOW_STORES]
             for name in [name for name in sys.modules if name.startswith("mlops_assets.") or name in WAITING]:
                 module = sys.modules[name]
                 if vars(module).get("datetime") is real_datetime.datetime:
