@@ -12,7 +12,7 @@ from sklearn.ensemble import RandomForestClassifier
 
 
 @pytest.mark.slow
-def test_both_jobs_pass_under_the_multiprocess_executor(registry, tmp_path):
+def test_a_job_passes_under_the_multiprocess_executor(registry, tmp_path):
     features, target = load_iris(return_X_y=True, as_frame=True)
     model = RandomForestClassifier(5, max_depth=3, random_state=0).fit(features, target)
     registry.add_sklearn(model, features)
@@ -38,10 +38,10 @@ defs = dg.Definitions.merge(
     code = """
 import dagster as dg, location
 with dg.DagsterInstance.get() as instance:
-    for name in ("m_inference_job", "m_explanations_job"):
-        result = dg.execute_job(dg.build_reconstructable_job(
-            "location_jobs", "job_named", (name,), {}), instance=instance)
-        print(name, result.success)
+    # Its steps are those of the other job and more.
+    result = dg.execute_job(dg.build_reconstructable_job(
+        "location_jobs", "job_named", ("m_explanations_job",), {}), instance=instance)
+    print(result.success, location.defs.resolve_job_def("m_inference_job").executor_def.name)
 """
     (tmp_path / "location_jobs.py").write_text(
         "import location\n\n\ndef job_named(name):\n    return location.defs.resolve_job_def(name)\n"
@@ -54,7 +54,7 @@ with dg.DagsterInstance.get() as instance:
         text=True,
         check=False,
     )
-    assert done.stdout.split() == ["m_inference_job", "True", "m_explanations_job", "True"], done.stderr[-3000:]
+    assert done.stdout.split() == ["True", "multiprocess"], done.stderr[-3000:]
     tables = Path(tmp_path / "tables")
     assert pd.read_parquet(tables / "predictions.parquet")["prediction"].tolist() == model.predict(features).tolist()
     assert len(pd.read_parquet(tables / "sample_explanations.parquet")) == 450
