@@ -234,7 +234,7 @@ class TableWriter(ABC):
         return TableError(
             f"Tables are written as one file by {type(self).__name__}, not in parts",
             where=place.uri,
-            fix="Ask can_stage first, or publish as Parquet or Delta",
+            fix="Write the table with `write`, or publish as Parquet or Delta",
         )
 
     @abstractmethod
