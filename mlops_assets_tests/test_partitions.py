@@ -13,9 +13,9 @@ from dagster._core.loader import LoadingContextForTest
 from sklearn.datasets import load_iris
 from sklearn.ensemble import RandomForestClassifier
 
+from mlops_assets.assets import model_explanations
 from mlops_assets.component import build_model_definitions
 from mlops_assets.errors import ConfigurationError
-from mlops_assets.explain.ledger.summary import LedgerSummary
 
 PARTITIONED = {"input_samples", "rejected_samples", "predictions", "sample_explanations"}
 DAYS = ["2024-01-01", "2024-01-02", "2024-01-03"]
@@ -144,15 +144,15 @@ def test_a_partition_that_appears_while_the_others_are_summarised_is_summarised_
     """A backfill runs several partitions at once; the last one to write must not forget the others."""
     daily(DAYS[0])
     others = []
-    from_batches = LedgerSummary.from_batches
+    facts_of = model_explanations.facts_of
 
     def meanwhile(*arguments, **options):
         if not others:
             others.append(None)
             assert daily(DAYS[2]).success
-        return from_batches(*arguments, **options)
+        return facts_of(*arguments, **options)
 
-    monkeypatch.setattr(LedgerSummary, "from_batches", meanwhile)
+    monkeypatch.setattr(model_explanations, "facts_of", meanwhile)
     done = daily(DAYS[1])
     assert done.success
     told = done.metadata("model_explanations")

@@ -18,12 +18,13 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from mlops_assets.arrow.key_agreement import KeyAgreement
 from mlops_assets.arrow.provenance import Provenance
-from mlops_assets.checks import explanations, predictions, samples
+from mlops_assets.checks import explanations, samples
 from mlops_assets.component import build_model_definitions
 from mlops_assets.errors import ConfigurationError
 from mlops_assets.explain.report.top_features_svg import top_features_svg
 from mlops_assets.metadata import SHOWN_WITHOUT_CLICK, TOP_FEATURES_PICTURE, most_bytes_without_click, picture_metadata
 from mlops_assets.resources.tracking import TrackedRun
+from mlops_assets.scoring import check_parts
 
 ROWS = pd.DataFrame({"a": np.arange(30.0), "b": np.arange(30.0) % 4})
 TARGET = (ROWS["a"] > 12).astype(int)
@@ -227,7 +228,7 @@ def lose_a_row(monkeypatch):
 BROKEN = {
     "nothing_lost": (lose_a_row, "31 rows were read: 30 are in input_samples"),
     "one_row_per_input": (
-        lambda patch: patch.setattr(predictions, "compare_keys", disagree),
+        lambda patch: patch.setattr(check_parts, "compare_keys", disagree),
         "row 4 has another key. Materialize the whole family again",
     ),
     "one_row_per_prediction": (
@@ -236,7 +237,7 @@ BROKEN = {
     ),
     "within_output_signature": (
         lambda patch: patch.setattr(
-            "mlops_assets.signatures.contract.output_contract.OutputContract.judge", lambda *_: ["no column 'x'"]
+            "mlops_assets.signatures.contract.output_contract.OutputContract.describe", lambda *_: ["no column 'x'"]
         ),
         "no column 'x'. The model returns something else",
     ),

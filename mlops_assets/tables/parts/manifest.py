@@ -18,7 +18,7 @@ from mlops_assets.tables.parquet_files import ParquetFiles
 from mlops_assets.tables.parts.part import PublishedPart
 
 MANIFEST = "manifest.parquet"
-PARTS = b"mlops_assets.parts"
+PARTS = b"mlops_assets.parts_of_table"
 """In the metadata of the manifest's schema: its parts in order, as JSON."""
 
 
