@@ -203,7 +203,7 @@ def test_formats_and_places_without_parts_say_so(tmp_path, memory_root, monkeypa
     assert ParquetWriter().can_stage(csv)
     assert not CsvWriter().can_stage(csv)
     assert not ParquetWriter().can_stage(memory_root.child("predictions"))
-    with pytest.raises(TableError, match=r"one file by CsvWriter.*can_stage.*Parquet or Delta"):
+    with pytest.raises(TableError, match=r"one file by CsvWriter.*`write`.*Parquet or Delta"):
         CsvWriter().staging(csv)
 
     def refuse(*_: object) -> None:
