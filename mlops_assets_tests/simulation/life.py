@@ -8,8 +8,9 @@ import argparse
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import count
 
-from mlops_assets_tests.simulation.events import land, register
+from mlops_assets_tests.simulation.events import land, make_rows, register
 from mlops_assets_tests.simulation.invariants import Invariants, check_all, check_leftovers, differences
 from mlops_assets_tests.simulation.quick import quick_dagster
 from mlops_assets_tests.simulation.world import CHAMPION, INPUTS, NEW_VERSION, Stage, World, silence
@@ -39,7 +40,12 @@ def turn(world: World, number: int) -> None:
     """The world's other state: another champion, another file."""
     world.registry.set_alias("Champion", 2 if number % 2 else 1)
     world.note_change()
-    land(world, 0, number)
+    # Of a file without a row that can be scored nothing is published, and the check says so.
+    land(world, 0, next(filter(_has_rows, count(100 * number))))
+
+
+def _has_rows(seed: int) -> bool:
+    return any(None not in row for row in make_rows(0, seed).values())
 
 
 def disturb_run(world: World, number: int, point: int, fate: str) -> int:
@@ -121,16 +127,16 @@ def main() -> int:
     parser.add_argument("--explain", action="store_true", help="runs of all assets, with their checks")
     arguments = parser.parse_args()
     silence()
-    stage, count, failed = make_stage(), 0, 0
+    stage, tried, failed = make_stage(), 0, 0
     sweeps = [sweep_ticks(stage), *(sweep(stage, arguments.stride, at, explains=arguments.explain) for at in range(3))]
     for each in sweeps:
         for what, violations in each:
-            count += 1
+            tried += 1
             if violations:
                 failed += 1
                 print(f"{what}: {violations}", flush=True)
                 violations.clear()
-    print(f"{count} disturbances, {failed} with consequences")
+    print(f"{tried} disturbances, {failed} with consequences")
     return 1 if failed else 0
 
 
