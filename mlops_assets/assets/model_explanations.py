@@ -17,6 +17,7 @@ from mlops_assets.explain.ledger.partitioned import join_partitions
 from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.explain.ledger.stored import StoredLedger
 from mlops_assets.explain.report.contents import OUTPUTS_SHOWN
+from mlops_assets.explain.report.input_rows import find_input_rows
 from mlops_assets.explain.report.ledger_facts import LedgerFacts, facts_of, summarize_ledger
 from mlops_assets.explain.spaces import SPACES
 from mlops_assets.io_managers.documents import report_version
@@ -146,7 +147,14 @@ def model_explanations_assets(
                 facts = summarize_ledger(engine(), parts, len(origin.outputs), OUTPUTS_SHOWN, context.log.info)
             else:
                 facts = facts_of(ledger, OUTPUTS_SHOWN)
-            yield from _summarize(context, names, ledger, facts, input_samples, rejected_samples, links)
+            inputs = None
+            if Provenance.of(input_samples.schema).data_version == ledger.provenance.inputs_version:
+                of_inputs = parts_of(context, names, INPUT_SAMPLES)
+                inputs = find_input_rows(
+                    ledger, facts, OUTPUTS_SHOWN, input_samples, engine, of_inputs, context.log.info
+                )
+            # Else newer rows are published than those that the ledger explains: they would colour the plots wrongly.
+            yield from _summarize(context, names, ledger, facts, inputs, rejected_samples, links)
 
         return model_explanations
 
@@ -201,9 +209,6 @@ def _summarize(
 
     source = ledger.provenance
     origin = LedgerProvenance.of(source)
-    if inputs is not None and Provenance.of(inputs.schema).data_version != source.inputs_version:
-        # Newer rows are published than those that the ledger explains: they would colour the plots wrongly.
-        inputs = None
     summary = facts.summary
     version = hash_of(CODE_VERSION, source.data_version or "")
     if names.key(MODEL_EXPLANATIONS) in context.selected_asset_keys:

@@ -13,6 +13,21 @@ OBSERVED_SECONDS = 1.0
 # One call that is as long says enough by itself.
 _LONG_SECONDS = 5.0
 _TELLING = 1.5
+# Below it the work itself waits, for a server or an accelerator: with twenty processes for a core, one still gets more.
+_WAITING = 0.05
+
+
+def own_seconds(seconds: float, processor_seconds: float) -> float:
+    """What work took, without the time in which a busy machine made it wait; work that waits by itself took all of it.
+
+    Parameters
+    ----------
+    seconds
+        From its begin to its end.
+    processor_seconds
+        Of this process meanwhile.
+    """
+    return seconds if processor_seconds < _WAITING * seconds else min(seconds, processor_seconds)
 
 
 @dataclass
@@ -43,11 +58,12 @@ class Speed:
         """Do the work in this thread, and note how long it took and how many cores it kept busy."""
         began, thread, process = self.clock(), time.thread_time(), time.process_time()
         result = do(rows)
+        seconds, process = self.clock() - began, time.process_time() - process
         if not self._first:
             # Both count processor time, which a busy machine does not change.
             self._thread += time.thread_time() - thread
-            self._process += time.process_time() - process
-        self.note(rows.num_rows, self.clock() - began)
+            self._process += process
+        self.note(rows.num_rows, own_seconds(seconds, process))
         return result
 
     def note(self, rows: int, seconds: float) -> None:
