@@ -174,6 +174,25 @@ def test_rows_without_numbers_and_rows_of_a_stream(run, boosted, folder, monkeyp
     assert again.metadata("predictions")["work"]["rows_computed"] == 0
 
 
+@pytest.mark.parametrize(
+    "explain",
+    [{"limit": 130}, {"sample": 90}, {"where": "explained_value > 0 and age > 52", "sample": 0.8, "limit": 70}],
+)
+def test_a_selection_of_parts_is_that_of_the_whole(run, boosted, folder, monkeypatch, explain):
+    whole = run(FOLDER, explain=explain)
+    assert whole.success is True
+    names = ("sample_explanations", "model_explanations")
+    tables = {name: whole.table(name) for name in names}
+    monkeypatch.setattr(part_size, "PART_ROWS", ROWS)
+    parts = run(FOLDER, explain=explain, engine=HOSTILE)
+    assert parts.success is True
+    for name in names:
+        pd.testing.assert_frame_equal(parts.table(name), tables[name])
+    assert parts.metadata("sample_explanations")["work"]["rows_computed"] == len(tables["sample_explanations"])
+    assert len(tables["sample_explanations"]) in (explain.get("limit"), explain.get("sample"))
+    assert all(check.passed for check in parts.checks.values())
+
+
 def test_the_same_again_computes_nothing(run, boosted, folder, small_parts):
     first = run(FOLDER)
     before = {name: files_of(first, name) for name in TABLES}
