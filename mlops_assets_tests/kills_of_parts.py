@@ -166,6 +166,8 @@ def check(world: World, kills: list[Kill], tell: Callable[[str], object] = lambd
         switched = [name for name in new if now.get(name) == new[name]]
         torn = [name for name in new if now.get(name) not in (old[name], new[name])]
         problems = [f"torn: {torn}"] if torn else []
+        if kill.moment != "at any time" and not (world.folder / "died").exists():
+            problems.append("nobody has died")
         if status not in (0, -signal.SIGKILL) or (kill.victim == "worker" and status):
             problems.append(f"the run ended with {status}: {(world.folder / 'verdict').read_text()}")
         if status == 0 and len(switched) < len(new):
@@ -258,8 +260,9 @@ def _store(store: str, folder: Path, registry: str) -> Iterator[World]:
                 "AWS_CONFIG_FILE": "/nonexistent",
                 "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
             }
-            outputs = {"path": f"{bucket.url}/tables", "format": "delta", "storage_options": bucket.options}
-            yield World(folder, registry, outputs, lambda: read_delta(f"{bucket.url}/tables", given), environment)
+            at_store: dict[str, Any] = {"path": f"{bucket.url}/tables", "format": "delta"}
+            at_store["storage_options"] = bucket.options
+            yield World(folder, registry, at_store, lambda: read_delta(f"{bucket.url}/tables", given), environment)
 
 
 def main(arguments: list[str]) -> int:

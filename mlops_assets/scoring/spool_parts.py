@@ -136,7 +136,8 @@ def _write_file(
     file: Path, schema: pa.Schema, piece: tuple[pa.RecordBatch, bool], pieces: Iterator[tuple[pa.RecordBatch, bool]]
 ) -> int:
     """Write the rows up to the next cut; returns how many they are."""
-    rows, place = 0, Location.parse(file)
+    place = Location.parse(file)
+    rows = 0
     with translate_os_errors(place):
         sink = pa.OSFile(str(file), "wb")
     with sink, pa.ipc.new_stream(sink, schema) as writer:
@@ -144,7 +145,7 @@ def _write_file(
         while True:
             with translate_os_errors(place):
                 writer.write_batch(batch)
-            rows += batch.num_rows
+            rows += int(batch.num_rows)
             following = None if is_last else next(pieces, None)
             if following is None:
                 return rows

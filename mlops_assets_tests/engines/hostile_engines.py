@@ -91,7 +91,7 @@ class MortalEngine(LocalEngine):
     Attributes
     ----------
     at
-        At which task of the run, or at whose end; 0: nobody dies. Tasks are counted in `counts`, over all tables.
+        At which task of the run, or at whose end; 0: nobody dies. Tasks are counted over all tables.
     victim
         ``driver``: this process, at an end. ``worker``: the process that does the task. ``both``: they.
     moment
@@ -110,16 +110,19 @@ class MortalEngine(LocalEngine):
     def run_tasks(
         self, tasks: Sequence[Task[Report]], log: Callable[[str], None] = lambda _line: None
     ) -> Iterator[TaskEnd[Report]]:
-        counts, mark = Path(self.folder, "counts"), str(Path(self.folder, "died"))
+        counts, mark = Path(self.folder, "counts"), Path(self.folder, "died")
         before = int(counts.read_text()) if counts.exists() else 0
         done: Sequence[Task[Any]] = tasks
-        if self.victim != "driver" and before < self.at <= before + len(tasks):
-            here = self.at - before - 1
-            mortal = Mortal(tasks[here], self.victim, self.moment, mark)
+        # A single task is done in this process: then it is one of the next.
+        is_due = 0 < self.at <= before + len(tasks) and len(tasks) > 1 and not mark.exists()
+        if self.victim != "driver" and is_due:
+            here = max(0, self.at - before - 1)
+            mortal = Mortal(tasks[here], self.victim, self.moment, str(mark))
             done = [*tasks[:here], mortal, *tasks[here + 1 :]]
         with closing(cast(Any, super().run_tasks(done, log))) as ends:
             for number, end in enumerate(ends, before + 1):
                 if self.victim == "driver" and number == self.at:
+                    mark.touch()
                     os.kill(os.getpid(), signal.SIGKILL)
                 yield end
         counts.write_text(str(before + len(tasks)))
