@@ -65,6 +65,7 @@ from mlops_assets.trees.numba_kernels import (
     run_on_all_cores,
 )
 from mlops_assets.trees.quadrature import Rule, plan_walks
+from mlops_assets.trees.ranking import ZERO_THRESHOLD
 from mlops_assets.trees.shap_numpy import add_shap_values, estimate_seconds
 
 PATIENCE = 3.0
@@ -157,7 +158,7 @@ def _decide(
     if decision & (CATEGORICAL | ZERO_IS_MISSING):
         for r in range(LANES):
             x = X[block, f, r]
-            if np.isnan(x) or ((decision & ZERO_IS_MISSING) != 0 and abs(x) <= 1e-35):
+            if np.isnan(x) or ((decision & ZERO_IS_MISSING) != 0 and abs(x) <= ZERO_THRESHOLD):
                 left = missing_left
             elif decision & CATEGORICAL:
                 left = in_set(x, int(threshold), sets, words)

@@ -9,7 +9,7 @@ from mlops_assets_tests.simulation.shortened import HISTORIES
 from mlops_assets_tests.simulation.test_histories import check_histories
 
 # All of a run's points take half an hour: `python -m mlops_assets_tests.simulation.life`.
-STRIDE = 19
+STRIDE = 31
 # Found by random histories, without a hint; all: `python -m mlops_assets_tests.simulation.planted`.
 QUICKLY_FOUND = ("a rejected row is dropped",)
 

@@ -41,7 +41,7 @@ class ExplainWork(Work):
     """
 
     noun: ClassVar[str] = "explanations"
-    RESULT_VERSION: ClassVar[int] = 6
+    RESULT_VERSION: ClassVar[int] = 7
 
     model: LoadedModel
     signature: str
