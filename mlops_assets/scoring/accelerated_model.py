@@ -25,7 +25,7 @@ class _Copy:
     pyfunc: "PyFuncModel"
 
 
-_LOADERS = ("mlflow.sklearn", "mlflow.lightgbm", "mlflow.xgboost")
+_LOADERS = ("mlflow.sklearn", "mlflow.lightgbm", "mlflow.xgboost", "mlflow.catboost")
 # By the identity of the `PyFuncModel`, which cannot be hashed. All runs of a process that predict with the same loaded
 # model share the copy: the trees are encoded and compared once.
 _copies: "dict[int, _Copy | None]" = {}
@@ -95,7 +95,7 @@ def _make_copy(pyfunc: "PyFuncModel") -> _Copy | None:
 
 def _implementation(pyfunc: "PyFuncModel", model: Any) -> Any:
     """What MLflow asks for predictions: for `model` as it does for the one that was loaded."""
-    if pyfunc.loader_module != "mlflow.xgboost":
+    if pyfunc.loader_module not in ("mlflow.xgboost", "mlflow.catboost"):
         return SklearnImplementation(model)  # LightGBM's ignores params as well
     wrapper = type(pyfunc._model_impl)(model)  # noqa: SLF001 - MLflow's class is not public
     return _XgboostImplementation(wrapper, model) if hasattr(model, "predict_frame") else wrapper

@@ -5,12 +5,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlops_assets.trees.fast_boosting import copy_sklearn
+from mlops_assets.trees.fast_catboost import copy_catboost
 from mlops_assets.trees.fast_copies import copy_with
 from mlops_assets.trees.fast_lightgbm import copy_lightgbm
 from mlops_assets.trees.fast_xgboost import copy_xgboost
 from mlops_assets.trees.tree_sums import TreeSums
 
-_COPIES: tuple[Callable[[Any], tuple[Any, TreeSums] | None], ...] = (copy_sklearn, copy_lightgbm, copy_xgboost)
+_COPIES: tuple[Callable[[Any], tuple[Any, TreeSums] | None], ...] = (
+    copy_sklearn,
+    copy_lightgbm,
+    copy_xgboost,
+    copy_catboost,
+)
 _ONE = ("best_estimator_", "regressor_", "estimator_", "estimator", "final_estimator_")
 _SEVERAL = ("calibrated_classifiers_", "estimators_")
 _DEEPEST = 8

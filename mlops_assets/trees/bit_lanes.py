@@ -14,27 +14,27 @@ ROWS_PER_WORD = 64
 NUMBERS_AT_ONCE = 8
 
 
-def _as_any(function: Any) -> Any:
+def as_any(function: Any) -> Any:
     """What numba makes of the function below it is called with values and returns them, not the types it works with."""
     return intrinsic(function)
 
 
-@_as_any
+@as_any
 def compare_greater(_context: Any, codes: Any = None, _place: Any = None, _number: Any = None) -> Any:
     """Bit r of the word: whether `codes[place + r] > number`. The codes are flat, and of the number's unsigned type."""
     from llvmlite import ir
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array, place, number = arguments
-        pointer = _lanes(context, builder, signature.args[0], array, place)
+        pointer = point_to_lanes(context, builder, signature.args[0], array, place)
         lanes = builder.load(pointer, align=number.type.width // 8)
-        greater = builder.icmp_unsigned(">", lanes, _repeat(builder, number))
+        greater = builder.icmp_unsigned(">", lanes, repeat(builder, number))
         return builder.bitcast(greater, ir.IntType(ROWS_PER_WORD))
 
     return nb.uint64(codes, nb.int64, codes.dtype), generate
 
 
-@_as_any
+@as_any
 def put_numbers(
     _context: Any, target: Any = None, _place: Any = None, words: Any = None, _first: Any = None, _apart: Any = None,
     _number: Any = None,
@@ -47,36 +47,37 @@ def put_numbers(
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array, place, masks, first, apart, number = arguments
-        pointer = _lanes(context, builder, signature.args[0], array, place)
+        pointer = point_to_lanes(context, builder, signature.args[0], array, place)
         align = number.type.width // 8
         lanes = builder.load(pointer, align=align)
-        data = _struct_of(signature.args[2])(context, builder, masks).data
+        data = data_of(context, builder, signature.args[2], masks)
         for k in range(NUMBERS_AT_ONCE):
             where = builder.add(first, builder.mul(apart, ir.Constant(apart.type, k)))
             rows = builder.load(builder.gep(data, [where]), align=8)
             chosen = builder.bitcast(rows, ir.VectorType(ir.IntType(1), ROWS_PER_WORD))
             each = builder.add(number, ir.Constant(number.type, k))
-            lanes = builder.select(chosen, _repeat(builder, each), lanes)
+            lanes = builder.select(chosen, repeat(builder, each), lanes)
         builder.store(lanes, pointer, align=align)
         return context.get_dummy_value()
 
     return nb.void(target, nb.int64, words, nb.int64, nb.int64, target.dtype), generate
 
 
-def _struct_of(kind: Any) -> Any:
-    return cgutils.create_struct_proxy(kind)  # type: ignore[no-untyped-call]  # numba has no types
+def data_of(context: Any, builder: Any, kind: Any, array: Any) -> Any:
+    """A pointer to the first element of an array."""
+    return cgutils.create_struct_proxy(kind)(context, builder, array).data  # type: ignore[no-untyped-call]  # numba
 
 
-def _lanes(context: Any, builder: Any, kind: Any, array: Any, place: Any) -> Any:
+def point_to_lanes(context: Any, builder: Any, kind: Any, array: Any, place: Any) -> Any:
     """A pointer to 64 elements of a flat array."""
     from llvmlite import ir
 
-    data = _struct_of(kind)(context, builder, array).data
+    data = data_of(context, builder, kind, array)
     vector = ir.VectorType(ir.IntType(kind.dtype.bitwidth), ROWS_PER_WORD)
     return builder.bitcast(builder.gep(data, [place]), vector.as_pointer())
 
 
-def _repeat(builder: Any, number: Any) -> Any:
+def repeat(builder: Any, number: Any) -> Any:
     """The number in each of 64 lanes."""
     from llvmlite import ir
 

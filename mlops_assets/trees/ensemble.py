@@ -13,11 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from mlops_assets.trees.arrays import Flags, Floats, Indices, Ints, Space, Words
+from mlops_assets.trees.ranking import ZERO_THRESHOLD
 
 MISSING_LEFT = 1
 """Decision flag: a missing value goes left (else right)."""
 ZERO_IS_MISSING = 2
-"""Decision flag: a zero (up to 1e-35) is a missing value (LightGBM's `zero_as_missing`)."""
+"""Decision flag: a zero (up to `ZERO_THRESHOLD`) is a missing value (LightGBM's `zero_as_missing`)."""
 CATEGORICAL = 4
 """Decision flag: a value whose integer part is in the node's category set goes left; missing ones as above."""
 FLIPPED = 8
@@ -161,7 +162,7 @@ class TreeEnsemble:
 
     def goes_left(self, x: Floats, threshold: Floats | float, decision: Flags | int) -> npt.NDArray[np.bool_]:
         """Whether values go left at nodes with these thresholds and decisions; the three broadcast."""
-        missing = np.isnan(x) | ((np.bitwise_and(decision, ZERO_IS_MISSING) != 0) & (np.abs(x) <= 1e-35))
+        missing = np.isnan(x) | ((np.bitwise_and(decision, ZERO_IS_MISSING) != 0) & (np.abs(x) <= ZERO_THRESHOLD))
         left = x <= threshold
         categorical = np.bitwise_and(decision, CATEGORICAL) != 0
         if np.any(categorical):

@@ -96,3 +96,37 @@ def apply_logarithm(values: Singles) -> None:
 def apply_signed_square(sums: Floats) -> None:
     """sign(x) x^2, in place."""
     np.multiply(np.sign(sums) * sums, sums, out=sums)
+
+
+_EXP_BITS = 11
+_EXP_TABLE = np.array([2.0 ** (place / 2**_EXP_BITS) for place in range(2**_EXP_BITS)]).view(np.uint64) & np.uint64(
+    2**52 - 1
+)
+_EXP_SCALE = 2**_EXP_BITS / math.log(2)
+_EXP_STEP = 1 / _EXP_SCALE
+_EXP_SHIFT = float(3 << 51)
+_EXP_ADJUST = np.uint64((1 << (_EXP_BITS + 10)) - (1 << _EXP_BITS))
+
+
+@_compile
+def apply_table_exponential(sums: Floats) -> None:
+    """exp(x), in place, as CatBoost computes it: from a table of 2048 powers of two (`fmath::expd`)."""
+    flat = np.zeros(2)
+    bits = flat.view(np.uint64)
+    for row in range(sums.shape[0]):
+        for output in range(sums.shape[1]):
+            x = sums[row, output]
+            if not x > -708.39641853226408:
+                sums[row, output] = x if np.isnan(x) else 0.0
+                continue
+            if x >= 709.78271289338397:
+                sums[row, output] = np.inf
+                continue
+            flat[0] = x * _EXP_SCALE + _EXP_SHIFT
+            t = (flat[0] - _EXP_SHIFT) * _EXP_STEP - x
+            place = bits[0]
+            bits[1] = (((place + _EXP_ADJUST) >> np.uint64(_EXP_BITS)) << np.uint64(52)) | _EXP_TABLE[
+                place & np.uint64(2**_EXP_BITS - 1)
+            ]
+            y = (3.0000000027955394 - t) * (t * t) * 0.16666666685227835064 - t + 1.0
+            sums[row, output] = y * flat[1]

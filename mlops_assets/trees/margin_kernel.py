@@ -8,6 +8,7 @@ from mlops_assets.trees.arrays import Flags, Floats, Indices, Ints, Words
 from mlops_assets.trees.category_sets import in_set
 from mlops_assets.trees.ensemble import CATEGORICAL, MISSING_LEFT, ZERO_IS_MISSING, TreeEnsemble
 from mlops_assets.trees.numba_kernels import as_kernel_array, compile_kernel, run_on_all_cores
+from mlops_assets.trees.ranking import ZERO_THRESHOLD
 
 
 def compiled_margin(ensemble: TreeEnsemble, rows: Floats) -> Floats:
@@ -30,7 +31,7 @@ def _add_leaves(
             node = roots[tree]
             while left[node] >= 0:
                 x, flags = rows[row, feature[node]], decision[node]
-                if np.isnan(x) or ((flags & ZERO_IS_MISSING) != 0 and abs(x) <= 1e-35):
+                if np.isnan(x) or ((flags & ZERO_IS_MISSING) != 0 and abs(x) <= ZERO_THRESHOLD):
                     goes_left = (flags & MISSING_LEFT) != 0
                 elif flags & CATEGORICAL:
                     goes_left = in_set(x, int(threshold[node]), sets, words)

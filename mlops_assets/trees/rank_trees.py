@@ -1,114 +1,25 @@
 """From an ensemble to trees that compare ranks: columns of codes, and the way in which each tree is taken."""
 
-import itertools
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from mlops_assets.trees.arrays import Floats, Ints
-from mlops_assets.trees.ensemble import CATEGORICAL, MISSING_LEFT, ZERO_IS_MISSING, TreeEnsemble
+from mlops_assets.trees.arrays import Ints
+from mlops_assets.trees.ensemble import TreeEnsemble
+from mlops_assets.trees.rank_columns import RankedColumns
 from mlops_assets.trees.ranked_trees import RankedTrees
-from mlops_assets.trees.ranking import BY_BITS, BY_STEPS, CATEGORIES, MISSING_GREATEST, ZERO_MISSING
+from mlops_assets.trees.ranking import BY_BITS, BY_LEVELS, BY_PATHS, BY_STEPS, MOST_RANKS
 
 _BITS_PER_STEP = 20
 """Splits that are compared for 64 rows at once in the time of one step of 64 rows from a node to its child."""
 _MOST_BY_BITS = 2**16
-_MOST_RANKS, _MOST_COLUMNS, _MOST_NODES = 2**24 - 1, 2**12, 2**28
-_MOST_MEMBERS = 2**26
-
-
-@dataclass
-class _Columns:
-    """Ranks the splits of an ensemble: which column a node compares, and with which number."""
-
-    ensemble: TreeEnsemble
-    strict: bool
-
-    def __post_init__(self) -> None:
-        ensemble = self.ensemble
-        inner = np.flatnonzero(ensemble.left >= 0)
-        self.column = np.zeros(len(ensemble.left), np.int64)
-        self.rank = np.zeros(len(ensemble.left), np.int64)
-        kinds: list[int] = []
-        counts: list[int] = []
-        members: list[int] = []
-        cuts: list[Floats] = []
-        tables: list[npt.NDArray[np.uint8]] = []
-        cut_start, steps, column_start, categories = [], [], [0], []
-        self.feature = np.unique(ensemble.feature[inner]).astype(np.int64)
-        order = inner[np.argsort(ensemble.feature[inner], kind="stable")]
-        bounds = np.searchsorted(ensemble.feature[order], [*self.feature, ensemble.n_features])
-        place = total = 0
-        self.fits = True
-        for low, high in itertools.pairwise(bounds.tolist()):
-            nodes = order[low:high]
-            in_sets = (ensemble.decision[nodes] & CATEGORICAL) != 0
-            numeric, categorical = nodes[~in_sets], nodes[in_sets]
-            known, rank = np.unique(ensemble.threshold[numeric] + 0.0, return_inverse=True)
-            self.rank[numeric] = rank
-            size = (1 << len(known).bit_length()) - 1
-            padding = np.full(size - len(known), np.nan)
-            cut_start.append(total)
-            steps.append((size + 1) // 2)
-            cuts.append(np.concatenate([known, padding]))
-            total += size
-            flags = ensemble.decision[numeric] & (MISSING_LEFT | ZERO_IS_MISSING)
-            for treatment in np.unique(flags).tolist():
-                self.column[numeric[flags == treatment]] = len(kinds)
-                kind = 0 if treatment & MISSING_LEFT else MISSING_GREATEST
-                kinds.append(kind | (ZERO_MISSING if treatment & ZERO_IS_MISSING else 0))
-                counts.append(len(known))
-                members.append(0)
-            categories.append(self._add_sets(categorical, kinds, counts, members, tables, place))
-            place = sum(map(len, tables)) if len(categorical) else place
-            column_start.append(len(kinds))
-            if place > _MOST_MEMBERS:
-                self.fits = False
-                return
-        self.cut_start, self.steps = np.array(cut_start, np.int64), np.array(steps, np.int64)
-        self.cuts = np.concatenate([*cuts, np.zeros(1)])
-        self.column_start, self.kinds = np.array(column_start, np.int64), np.array(kinds, np.int64)
-        self.counts, self.members = np.array(counts, np.int64), np.array(members, np.int64)
-        self.categories = np.array(categories, np.int64)
-        self.table = np.concatenate([*tables, np.zeros(1, np.uint8)])
-        self.fits = int(self.counts.max(initial=0)) < _MOST_RANKS
-
-    def _add_sets(
-        self,
-        nodes: Ints,
-        kinds: list[int],
-        counts: list[int],
-        members: list[int],
-        tables: list[npt.NDArray[np.uint8]],
-        place: int,
-    ) -> int:
-        """A column for each set of categories that occurs at these nodes; how many categories are known."""
-        if not len(nodes):
-            return -1
-        ensemble = self.ensemble
-        starts, words = ensemble.set_start, ensemble.set_words
-        sets = ensemble.threshold[nodes].astype(np.int64)
-        width = 32 * int((starts[sets + 1] - starts[sets]).max())
-        seen: dict[bytes, int] = {}
-        for node, number in zip(nodes.tolist(), sets.tolist(), strict=True):
-            goes_left = np.zeros(width + 2, np.uint8)
-            bits = np.unpackbits(words[starts[number] : starts[number + 1]].view(np.uint8), bitorder="little")
-            goes_left[: len(bits)] = bits
-            goes_left[width + 1] = 1 if ensemble.decision[node] & MISSING_LEFT else 0
-            key = goes_left.tobytes()
-            if key not in seen:
-                seen[key] = len(kinds)
-                kinds.append(CATEGORIES)
-                counts.append(1)
-                members.append(place)
-                tables.append(1 - goes_left)
-                place += width + 2
-                if place > _MOST_MEMBERS:
-                    break
-            self.column[node] = seen[key]
-        return width
+_MOST_LEVELS = 16
+_MOST_PATH = 8
+"""Levels of a tree whose leaves are numbered by their paths."""
+_LEAST_SHARE = 16
+"""A tree of so few splits, compared with a complete one, is no longer numbered so."""
+_MOST_COLUMNS, _MOST_NODES = 2**12, 2**28
 
 
 def rank_trees(
@@ -129,7 +40,7 @@ def rank_trees(
     dtype
         The precision in which leaves are added.
     """
-    columns = _Columns(ensemble, strict)
+    columns = RankedColumns(ensemble)
     if not columns.fits:
         return None
     value = ensemble.value if value is None else value
@@ -140,10 +51,15 @@ def rank_trees(
     largest = int(columns.counts.max(initial=0))
     code = np.dtype(np.uint8 if largest < 256 and least == 1 else np.uint16 if largest < 2**16 else np.uint32)
     return RankedTrees(
+        single=ensemble.float32_inputs or np.dtype(dtype) == np.float32,
         feature=columns.feature,
         cut_start=columns.cut_start,
         steps=columns.steps,
         cuts=columns.cuts,
+        cell_start=columns.cell_start,
+        cells=columns.cells,
+        cell_low=columns.cell_low,
+        cell_scale=columns.cell_scale,
         strict=strict,
         column_start=columns.column_start,
         column_kind=columns.kinds,
@@ -158,6 +74,7 @@ def rank_trees(
         rank=columns.rank[trees.splits].astype(code),
         left=np.array(trees.left, np.int32),
         right=np.array(trees.right, np.int32),
+        level=np.array(trees.level, np.uint8),
         first_link=np.array(trees.first_link, np.int64),
         links=np.concatenate([*trees.links, np.zeros(1, np.uint64)]),
         depth=np.array(trees.depth, np.int64),
@@ -169,12 +86,13 @@ def rank_trees(
 class _Trees:
     """Each tree in the way that is the fastest for it."""
 
-    def __init__(self, ensemble: TreeEnsemble, columns: _Columns) -> None:
+    def __init__(self, ensemble: TreeEnsemble, columns: RankedColumns) -> None:
         self.fits = True
         self.way: list[int] = []
         self.start, self.splits = [0], np.zeros(0, np.int64)
         self.left: list[int] = []
         self.right: list[int] = []
+        self.level: list[int] = []
         self.first_link: list[int] = []
         self.links: list[npt.NDArray[np.uint64]] = []
         self.depth: list[int] = []
@@ -184,28 +102,43 @@ class _Trees:
         splits: list[Ints] = []
         links = leaves = 0
         for root in ensemble.roots.tolist():
-            order, depth = self._breadth_first(root)
+            order, sizes = self._breadth_first(root)
+            depth = len(sizes) - 1
             inner = ensemble.left[order] >= 0
             count = int(inner.sum())
             self.first_link.append(links)
             self.first_leaf.append(leaves)
             self.depth.append(depth)
-            if count < min(_MOST_BY_BITS, _BITS_PER_STEP * depth) or not count:
+            compared = order[inner]
+            if 0 < depth <= _MOST_LEVELS and (one_each := self._one_per_level(compared, depth)) is not None:
+                self.way.append(BY_LEVELS)
+                self.left += [0] * depth
+                self.right += [0] * depth
+                self.level += range(depth)
+                self.leaves.append(self._by_path(order, sizes))
+                compared = one_each
+            elif 0 < depth <= _MOST_PATH and count * _LEAST_SHARE >= 2**depth:
+                self.way.append(BY_PATHS)
+                self._add_paths(order, inner, sizes)
+                self.leaves.append(self._by_path(order, sizes))
+            elif count < min(_MOST_BY_BITS, _BITS_PER_STEP * depth) or not count:
                 self.way.append(BY_BITS)
                 self._add_bits(order, inner)
-                splits.append(order[inner])
+                self.level += [0] * count
                 self.leaves.append(order[~inner])
-                leaves += len(order) - count
             else:
                 self.way.append(BY_STEPS)
                 self._add_links(order, inner)
                 self.leaves.append(order)
                 links += len(order)
-                leaves += len(order)
-            self.start.append(self.start[-1] + (count if self.way[-1] == BY_BITS else 0))
+                compared = compared[:0]
+            splits.append(compared)
+            leaves += len(self.leaves[-1])
+            self.start.append(self.start[-1] + len(compared))
         self.splits = np.concatenate([*splits, np.zeros(0, np.int64)])
 
-    def _breadth_first(self, root: int) -> tuple[Ints, int]:
+    def _breadth_first(self, root: int) -> tuple[Ints, list[int]]:
+        """The nodes level by level, and how many there are on each."""
         left, right = self._ensemble.left, self._ensemble.right
         levels = []
         level = np.array([root], np.int64)
@@ -213,7 +146,38 @@ class _Trees:
             levels.append(level)
             inner = level[left[level] >= 0]
             level = np.stack([left[inner], right[inner]], axis=1).ravel().astype(np.int64)
-        return np.concatenate(levels), len(levels) - 1
+        return np.concatenate(levels), [len(level) for level in levels]
+
+    def _one_per_level(self, compared: Ints, depth: int) -> Ints | None:
+        """(depth,): a split of each level where the tree is symmetric: complete, and each level compares one thing."""
+        if len(compared) != 2**depth - 1:
+            return None
+        first = compared[2 ** np.arange(depth) - 1]
+        level = np.repeat(np.arange(depth), 2 ** np.arange(depth))
+        column, rank = self._columns.column, self._columns.rank
+        same = (column[compared] == column[first][level]) & (rank[compared] == rank[first][level])
+        return first if same.all() else None
+
+    def _by_path(self, order: Ints, sizes: list[int]) -> Ints:
+        """(2 ** depth,): the leaf whose path has these bits, the first step the lowest; any node for other numbers."""
+        left, right = self._ensemble.left, self._ensemble.right
+        found = np.full(2 ** (len(sizes) - 1), order[0], np.int64)
+        level, path = order[:1], np.zeros(1, np.int64)
+        for depth in range(len(sizes)):
+            inner = left[level] >= 0
+            found[path[~inner]] = level[~inner]
+            children = np.stack([left[level[inner]], right[level[inner]]], axis=1).ravel().astype(np.int64)
+            path = np.stack([path[inner], path[inner] | (1 << depth)], axis=1).ravel()
+            level = children
+        return found
+
+    def _add_paths(self, order: Ints, inner: npt.NDArray[np.bool_], sizes: list[int]) -> None:
+        """Splits breadth first; all leaves are one place behind them, where nothing is looked for."""
+        count = int(inner.sum())
+        place = np.where(inner, np.cumsum(inner) - 1, count)
+        self.left += place[1::2].tolist()
+        self.right += place[2::2].tolist()
+        self.level += np.repeat(np.arange(len(sizes)), sizes)[inner].tolist()
 
     def _add_bits(self, order: Ints, inner: npt.NDArray[np.bool_]) -> None:
         """Splits first, then leaves, each of them breadth first: a parent comes before its children."""
@@ -230,5 +194,5 @@ class _Trees:
             return
         child = np.where(inner, 2 * np.cumsum(inner) - 1, np.arange(len(order))).astype(np.uint64)
         column = np.where(inner, columns.column[order], 0).astype(np.uint64)
-        rank = np.where(inner, columns.rank[order], _MOST_RANKS).astype(np.uint64)
+        rank = np.where(inner, columns.rank[order], MOST_RANKS).astype(np.uint64)
         self.links.append((child << np.uint64(36)) | (column << np.uint64(24)) | rank)

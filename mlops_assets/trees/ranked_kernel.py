@@ -1,10 +1,13 @@
 """The sums of many rows' leaves, compiled with numba; `RankedTrees` says what the arrays hold.
 
 A block of rows is ranked once: each value becomes the number of thresholds below it, so that all trees compare small
-whole numbers. A row then finds its leaf in one of two ways, which end in the same leaf:
+whole numbers. A row then finds its leaf in one of four ways, which end in the same leaf:
 
-- `BY_BITS`, for trees of few leaves: every split is compared for 64 rows at once, and two `and`s of words hand the rows
-  that reached it to its children. No step waits for a row's path, and none is predicted wrong.
+- `BY_LEVELS`, for symmetric trees: a comparison for each level is a bit of the leaf's number.
+- `BY_PATHS`, for trees of few levels: every split is compared for 512 rows at once, and three instructions hand the
+  rows that reached it to its children; which of them went right at a level is a bit of the leaf's number.
+- `BY_BITS`, for other trees of few leaves: every split is compared for 64 rows at once, and two `and`s of words hand
+  the rows that reached it to its children. No step waits for a row's path, and none is predicted wrong.
 - `BY_STEPS`, for large trees: from node to node, many rows in turn, so that one row's memory is fetched while others
   are compared. A leaf is its own child: all rows take as many steps.
 
@@ -20,71 +23,19 @@ import numpy.typing as npt
 
 from mlops_assets.trees.arrays import Floats, Indices, Ints
 from mlops_assets.trees.bit_lanes import NUMBERS_AT_ONCE, ROWS_PER_WORD, compare_greater, put_numbers
+from mlops_assets.trees.byte_tables import MOST_LEAVES, add_from_table
 from mlops_assets.trees.numba_kernels import compile_kernel
-from mlops_assets.trees.ranking import (
-    BY_BITS,
-    CATEGORIES,
-    LANES,
-    MISSING_GREATEST,
-    ZERO_MISSING,
-    ZERO_THRESHOLD,
-)
+from mlops_assets.trees.path_lanes import put_levels, put_paths, split_rows
+from mlops_assets.trees.rank_kernel import rank_rows
+from mlops_assets.trees.ranking import BY_LEVELS, BY_PATHS, BY_STEPS, LANES
 
 _compile = partial(compile_kernel, fastmath=False)
 _WORDS = LANES // ROWS_PER_WORD
+_MOST_LEVELS = 16
 _ALL = np.uint64(2**64 - 1)
 _ONE = np.uint64(1)
 _COLUMN_SHIFT, _NODE_SHIFT = np.uint64(24), np.uint64(36)
 _RANK_MASK, _COLUMN_MASK = np.uint64(2**24 - 1), np.uint64(2**12 - 1)
-
-
-@_compile
-def _rank(
-    X: Floats, low: int, count: int, codes: npt.NDArray[Any], feature: Ints, cut_start: Ints, steps: Ints, cuts: Floats,
-    strict: bool, column_start: Ints, column_kind: Ints, column_cuts: Ints, column_member: Ints, categories: Ints,
-    member: npt.NDArray[np.uint8],
-) -> None:  # fmt: skip
-    lanes = codes.shape[1]  # not the constant: LLVM would unroll every loop, and compile for a minute
-    x, rank, category = np.zeros(lanes), np.zeros(lanes, np.int64), np.zeros(lanes, np.int64)
-    for at in range(len(feature)):
-        for r in range(count):
-            x[r] = X[feature[at], low + r]
-        for r in range(lanes):
-            rank[r] = 0
-        # Behind a feature's thresholds are infinities, or NaN where equality counts, up to a power of two less one.
-        first, step = cut_start[at] - 1, steps[at]
-        while step:
-            if strict:
-                for r in range(lanes):
-                    rank[r] += step if cuts[first + rank[r] + step] <= x[r] else 0
-            else:
-                for r in range(lanes):
-                    rank[r] += step if cuts[first + rank[r] + step] < x[r] else 0
-            step >>= 1
-        if categories[at] >= 0:
-            none = categories[at]
-            for r in range(lanes):
-                # NaN is the last of all; what is no category is the one before.
-                known = x[r] > -1.0 and x[r] < none
-                category[r] = np.int64(x[r]) if known else (none + 1 if np.isnan(x[r]) else none)
-        for column in range(column_start[at], column_start[at + 1]):
-            kind = column_kind[column]
-            if kind & CATEGORIES:
-                place = column_member[column]
-                for r in range(lanes):
-                    codes[column, r] = member[place + category[r]]
-                continue
-            for r in range(lanes):
-                codes[column, r] = rank[r]
-            missing = column_cuts[column] if kind & MISSING_GREATEST else 0
-            if kind & MISSING_GREATEST:
-                for r in range(lanes):
-                    if np.isnan(x[r]):
-                        codes[column, r] = missing
-            if kind & ZERO_MISSING:
-                for r in range(lanes):
-                    if abs(x[r]) <= ZERO_THRESHOLD:
-                        codes[column, r] = missing
 
 
 @_compile
@@ -98,8 +49,37 @@ def _add(total: npt.NDArray[Any], leaf: npt.NDArray[Any], first: int, output: in
 
 
 @_compile
+def _find_by_paths(
+    codes: npt.NDArray[Any], leaf: npt.NDArray[np.uint8], start: int, stop: int, depth: int, begin: Ints,
+    rank: npt.NDArray[Any], left: Indices, right: Indices, level: npt.NDArray[np.uint8],
+    reach: npt.NDArray[np.uint64], greater: npt.NDArray[np.uint64], right_at: npt.NDArray[np.uint64],
+) -> None:  # fmt: skip
+    for w in range(_WORDS):
+        reach[w] = _ALL
+    for w in range(depth * _WORDS):
+        right_at[w] = np.uint64(0)
+    for split in range(start, stop):
+        code, number, here = begin[split], rank[split], (split - start) * _WORDS
+        for w in range(_WORDS):
+            greater[here + w] = compare_greater(codes, code + w * ROWS_PER_WORD, number)
+    for split in range(start, stop):
+        here, at = (split - start) * _WORDS, level[split] * _WORDS
+        split_rows(reach, here, left[split] * _WORDS, right[split] * _WORDS, greater, here, right_at, at)
+    for w in range(_WORDS):
+        put_paths(leaf, w * ROWS_PER_WORD, right_at, w, depth)
+
+
+@_compile
+def _find_by_levels(
+    codes: npt.NDArray[Any], leaf: npt.NDArray[Any], first: int, levels: int, begin: Ints, rank: npt.NDArray[Any]
+) -> None:
+    for place in range(0, LANES, 4 * ROWS_PER_WORD):
+        put_levels(leaf, place, codes, begin, rank, first, levels)
+
+
+@_compile
 def _find_by_bits(
-    codes: npt.NDArray[Any], leaf: npt.NDArray[Any], start: int, stop: int, column: Ints, rank: npt.NDArray[Any],
+    codes: npt.NDArray[Any], leaf: npt.NDArray[Any], start: int, stop: int, begin: Ints, rank: npt.NDArray[Any],
     left: Indices, right: Indices, reach: npt.NDArray[np.uint64],
 ) -> None:  # fmt: skip
     splits = stop - start
@@ -107,7 +87,7 @@ def _find_by_bits(
         reach[w] = _ALL
     for position in range(splits):
         split = np.uint64(start + position)
-        code, number = np.int64(column[split]) * LANES, rank[split]
+        code, number = begin[split], rank[split]
         here = np.uint64(position) * np.uint64(_WORDS)
         one, other = np.uint64(left[split]) * np.uint64(_WORDS), np.uint64(right[split]) * np.uint64(_WORDS)
         for w in range(_WORDS):
@@ -139,19 +119,48 @@ def _find_by_steps(
 
 
 @_compile
+def _is_in_tables(way: int, first_table: int) -> bool:
+    return first_table >= 0 and way != BY_STEPS
+
+
+@_compile
+def _add_several(
+    codes: npt.NDArray[Any], total: npt.NDArray[Any], leaf: npt.NDArray[np.uint8], first: int, after: int, way: int,
+    start: Ints, depth: Ints, begin: Ints, rank: npt.NDArray[Any], left: Indices, right: Indices,
+    level: npt.NDArray[np.uint8], output: Ints, width: int, tables: npt.NDArray[np.uint8], first_table: Ints,
+    reach: npt.NDArray[np.uint64], greater: npt.NDArray[np.uint64], right_at: npt.NDArray[np.uint64],
+) -> None:  # fmt: skip
+    size = MOST_LEAVES * total.itemsize
+    for tree in range(first, after):
+        low, high, levels = start[tree], start[tree + 1], depth[tree]
+        if way == BY_LEVELS:
+            _find_by_levels(codes, leaf, low, levels, begin, rank)
+        elif way == BY_PATHS:
+            _find_by_paths(codes, leaf, low, high, levels, begin, rank, left, right, level, reach, greater, right_at)
+        else:
+            _find_by_bits(codes, leaf, low, high, begin, rank, left, right, reach)
+        for w in range(width):
+            at, table = (output[tree] + w) * LANES, first_table[tree] + w * size
+            for place in range(0, LANES, ROWS_PER_WORD):
+                add_from_table(total, at + place, leaf, place, tables, table)
+
+
+@_compile
 def add_leaves(
-    X: Floats, sums: npt.NDArray[Any], blocks: int, feature: Ints, cut_start: Ints, steps: Ints, cuts: Floats,
-    strict: bool, column_start: Ints, column_kind: Ints, column_cuts: Ints, column_member: Ints, categories: Ints,
-    member: npt.NDArray[np.uint8], output: Ints, way: Ints, start: Ints, column: Ints, rank: npt.NDArray[Any],
-    left: Indices, right: Indices, first_link: Ints, links: npt.NDArray[np.uint64], depth: Ints, first_leaf: Ints,
-    value: npt.NDArray[Any],
+    X: npt.NDArray[Any], row_apart: int, column_apart: int, sums: npt.NDArray[Any], blocks: int, single: bool,
+    feature: Ints, cut_start: Ints, steps: Ints, cuts: Floats, cell_start: Ints, cells: Indices, cell_low: Floats,
+    cell_scale: Floats, strict: bool, column_start: Ints, column_kind: Ints, column_cuts: Ints, column_member: Ints,
+    categories: Ints, member: npt.NDArray[np.uint8], output: Ints, way: Ints, start: Ints, column: Ints,
+    rank: npt.NDArray[Any], left: Indices, right: Indices, level: npt.NDArray[np.uint8], first_link: Ints,
+    links: npt.NDArray[np.uint64], depth: Ints, first_leaf: Ints, value: npt.NDArray[Any],
+    tables: npt.NDArray[np.uint8], first_table: Ints,
 ) -> None:  # fmt: skip
     """Add each row's leaf of each tree to `sums` (n, outputs).
 
     Parameters
     ----------
-    X
-        (features, n).
+    X, row_apart, column_apart
+        The rows, flat: row r has feature f at `X[r * row_apart + f * column_apart]`.
     blocks
         How many blocks of `LANES` rows a tree takes before the next one: many where a tree is larger than a cache.
     """
@@ -163,30 +172,58 @@ def add_leaves(
     for tree in range(len(way)):
         most = max(most, start[tree + 1] - start[tree])
     reach = np.zeros((2 * most + 1 + NUMBERS_AT_ONCE) * _WORDS, np.uint64)
+    greater, right_at = np.zeros((most + 1) * _WORDS, np.uint64), np.zeros(_MOST_LEVELS * _WORDS, np.uint64)
+    begin_at = column * LANES
     for begin in range(0, rows, blocks * LANES):
         filled = min(blocks, (rows - begin + LANES - 1) // LANES)
         for b in range(filled):
             low = begin + b * LANES
             count = min(LANES, rows - low)
-            _rank(X, low, count, codes[b], feature, cut_start, steps, cuts, strict, column_start, column_kind,
-                  column_cuts, column_member, categories, member)  # fmt: skip
+            rank_rows(X, row_apart, column_apart, low, count, codes[b], single, feature, cut_start, steps, cuts,
+                      cell_start, cells, cell_low, cell_scale, strict, column_start, column_kind, column_cuts,
+                      column_member, categories, member)  # fmt: skip
             for r in range(count):
                 for o in range(outputs):
                     total[b, o, r] = sums[low + r, o]
-        for tree in range(len(way)):
+        tree = 0
+        while tree < len(way):
             low_split, high_split, o = start[tree], start[tree + 1], output[tree]
+            after = tree + 1
+            while (
+                _is_in_tables(way[tree], first_table[tree])
+                and after < len(way)
+                and way[after] == way[tree]
+                and (first_table[after] >= 0)
+            ):
+                after += 1
             for b in range(filled):
-                if way[tree] == BY_BITS:
-                    flat = codes[b].reshape(-1)
-                    if high_split - low_split < 256:
-                        _find_by_bits(flat, byte, low_split, high_split, column, rank, left, right, reach)
+                flat, kind = codes[b].reshape(-1), way[tree]
+                if _is_in_tables(kind, first_table[tree]):
+                    _add_several(
+                        flat, total[b].reshape(-1), byte, tree, after, kind, start, depth, begin_at, rank, left, right,
+                        level, output, value.shape[1], tables, first_table, reach, greater, right_at,
+                    )  # fmt: skip
+                elif kind == BY_PATHS:
+                    _find_by_paths(flat, byte, low_split, high_split, depth[tree], begin_at, rank, left, right, level,
+                                   reach, greater, right_at)  # fmt: skip
+                    _add(total[b], byte, first_leaf[tree], o, value)
+                elif kind == BY_LEVELS:
+                    if depth[tree] <= 8:
+                        _find_by_levels(flat, byte, low_split, depth[tree], begin_at, rank)
                         _add(total[b], byte, first_leaf[tree], o, value)
                     else:
-                        _find_by_bits(flat, half, low_split, high_split, column, rank, left, right, reach)
+                        _find_by_levels(flat, half, low_split, depth[tree], begin_at, rank)
                         _add(total[b], half, first_leaf[tree], o, value)
-                else:
+                elif kind == BY_STEPS:
                     _find_by_steps(codes[b], whole, depth[tree], links, first_link[tree])
                     _add(total[b], whole, first_leaf[tree], o, value)
+                elif high_split - low_split < 256:
+                    _find_by_bits(flat, byte, low_split, high_split, begin_at, rank, left, right, reach)
+                    _add(total[b], byte, first_leaf[tree], o, value)
+                else:
+                    _find_by_bits(flat, half, low_split, high_split, begin_at, rank, left, right, reach)
+                    _add(total[b], half, first_leaf[tree], o, value)
+            tree = after
         for b in range(filled):
             low = begin + b * LANES
             for r in range(min(LANES, rows - low)):

@@ -5,7 +5,8 @@ node does with missing values, zeros that are missing, and categories is not the
 (feature, treatment) that occurs is a column of codes, and each node compares the code of one column with one number.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -26,10 +27,15 @@ class RankedTrees:
 
     Attributes
     ----------
+    single
+        Values are rounded to 32 bits before they are compared.
     feature
         (used features,): their places in a row.
     cut_start, steps, cuts
-        (used features,): where their thresholds begin in `cuts`, and the highest power of two in their number.
+        (used features,): where their thresholds begin in `cuts`, and the first step of a search among those of a cell.
+    cell_start, cells, cell_low, cell_scale
+        (used features + 1,): where their cells begin in `cells`, how many thresholds lie before each; (used features,):
+        a value's cell is `(x - low) * scale`.
     strict
         A row goes left where `x < threshold`, not where `x <= threshold`.
     column_start
@@ -42,18 +48,25 @@ class RankedTrees:
         For each set a byte for each category, for what is none, and for missing: 0 goes left.
     output, way, start
         (trees,): the first output; how rows find their leaf; (trees + 1,): where the splits begin.
-    column, rank, left, right
-        (splits,): what is compared; the children, splits of the same tree, or leaves behind them.
+    column, rank, left, right, level
+        (splits,): what is compared; the children, splits of the same tree, or leaves behind them (by paths: the place
+        behind all splits); how many splits are above it.
     first_link, links, depth
-        Of trees that are taken by steps: child, column and rank of each node in one word, breadth first.
+        Of trees that are taken by steps: child, column and rank of each node in one word, breadth first. Most splits on
+        a path.
     first_leaf, value
         (trees,): where the leaves begin in `value` (leaves, width).
     """
 
+    single: bool
     feature: Ints
     cut_start: Ints
     steps: Ints
     cuts: Floats
+    cell_start: Ints
+    cells: Indices
+    cell_low: Floats
+    cell_scale: Floats
     strict: bool
     column_start: Ints
     column_kind: Ints
@@ -68,6 +81,7 @@ class RankedTrees:
     rank: npt.NDArray[Any]
     left: Indices
     right: Indices
+    level: npt.NDArray[np.uint8]
     first_link: Ints
     links: npt.NDArray[np.uint64]
     depth: Ints
@@ -82,9 +96,31 @@ class RankedTrees:
         from mlops_assets.trees.ranked_kernel import add_leaves
 
         blocks = _BLOCKS if self.links.nbytes > _LARGE_TREES else 1
-        arrays = list(vars(self).values())
+        arrays = [*(getattr(self, each.name) for each in fields(self)), *self._tables]
         for low in range(0, len(X), _ROWS_AT_ONCE):
-            rows = np.require(X[low : low + _ROWS_AT_ONCE].T, np.float64, ["C_CONTIGUOUS", "WRITEABLE"])
+            rows, row_apart, column_apart = _flatten(X[low : low + _ROWS_AT_ONCE])
             part = np.require(sums[low : low + _ROWS_AT_ONCE], self.value.dtype, ["C_CONTIGUOUS", "WRITEABLE"])
-            add_leaves(rows, part, min(blocks, -(-rows.shape[1] // LANES)), *arrays)
+            add_leaves(rows, row_apart, column_apart, part, min(blocks, -(-len(part) // LANES)), *arrays)
             sums[low : low + _ROWS_AT_ONCE] = part
+
+    @cached_property
+    def _tables(self) -> tuple[npt.NDArray[np.uint8], Ints]:
+        from mlops_assets.trees.byte_tables import make_tables
+
+        return make_tables(self.value, self.first_leaf)
+
+
+def _flatten(X: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], int, int]:
+    """The rows as one line of memory, and how far apart in it rows and columns are."""
+    if X.dtype not in (np.float32, np.float64) or not X.flags.writeable or not _has_plain_strides(X):
+        X = np.require(
+            X, np.float32 if X.dtype == np.float32 else np.float64, ["C_CONTIGUOUS", "WRITEABLE", "ENSUREARRAY"]
+        )
+        X = X if X.flags.writeable else X.copy()
+    row_apart, column_apart = (stride // X.itemsize for stride in X.strides)
+    size = (X.shape[0] - 1) * row_apart + (X.shape[1] - 1) * column_apart + 1
+    return np.lib.stride_tricks.as_strided(X, (size,), (X.itemsize,)), row_apart, column_apart
+
+
+def _has_plain_strides(X: npt.NDArray[Any]) -> bool:
+    return all(stride > 0 and stride % X.itemsize == 0 for stride in X.strides)

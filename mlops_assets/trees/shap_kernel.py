@@ -70,6 +70,7 @@ from mlops_assets.trees.numba_kernels import (
 )
 from mlops_assets.trees.pattern_tables import choose_plan, nanoseconds_of_walk
 from mlops_assets.trees.quadrature import Rule, plan_walks
+from mlops_assets.trees.ranking import ZERO_THRESHOLD
 from mlops_assets.trees.shap_numpy import add_shap_values, estimate_seconds
 from mlops_assets.trees.table_kernel import explain_by_tables, tables_of
 
@@ -207,7 +208,7 @@ def _decide(
     if decision & (CATEGORICAL | ZERO_IS_MISSING):
         for r in range(LANES):
             x = X[block, f, r]
-            if np.isnan(x) or ((decision & ZERO_IS_MISSING) != 0 and abs(x) <= 1e-35):
+            if np.isnan(x) or ((decision & ZERO_IS_MISSING) != 0 and abs(x) <= ZERO_THRESHOLD):
                 left = missing_left
             elif decision & CATEGORICAL:
                 left = in_set(x, int(threshold), sets, words)

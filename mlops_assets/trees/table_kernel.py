@@ -20,6 +20,7 @@ from mlops_assets.trees.ensemble import CATEGORICAL, MISSING_LEFT, ZERO_IS_MISSI
 from mlops_assets.trees.numba_kernels import as_kernel_array, compile_inline, compile_kernel, run_on_all_cores
 from mlops_assets.trees.pattern_tables import Block, Plan, runs_of
 from mlops_assets.trees.quadrature import gauss_legendre
+from mlops_assets.trees.ranking import ZERO_THRESHOLD
 
 ROWS_PER_TASK = 8192
 _TILE_BYTES = 1 << 20
@@ -187,7 +188,7 @@ def _ask(word: Bits, x: Floats, rows: int, bit: Any, threshold: float, decision:
     none = bit ^ bit
     if decision & (CATEGORICAL | ZERO_IS_MISSING):
         for i in range(rows):
-            if np.isnan(x[i]) or ((decision & ZERO_IS_MISSING) != 0 and abs(x[i]) <= 1e-35):
+            if np.isnan(x[i]) or ((decision & ZERO_IS_MISSING) != 0 and abs(x[i]) <= ZERO_THRESHOLD):
                 left = (decision & MISSING_LEFT) != 0
             elif decision & CATEGORICAL:
                 left = in_set(x[i], int(threshold), sets, words)

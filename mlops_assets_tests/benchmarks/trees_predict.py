@@ -34,6 +34,11 @@ def fit(name: str, X: Any, y: Any) -> Any:
         from xgboost import XGBRegressor
 
         return XGBRegressor(n_estimators=300, max_depth=6, n_jobs=1).fit(X, y)
+    if name == "catboost-500x6":
+        from catboost import CatBoostRegressor
+
+        settings = {"thread_count": 1, "verbose": 0, "allow_writing_files": False}
+        return CatBoostRegressor(iterations=500, depth=6, **settings).fit(X, y)
     if name == "forest-200x20":
         from sklearn.ensemble import RandomForestRegressor
 
@@ -51,7 +56,7 @@ def fit(name: str, X: Any, y: Any) -> Any:
 
 
 MODELS = (
-    *("lightgbm-100x31", "lightgbm-300x255", "xgboost-300x6", "forest-200x20"),
+    *("lightgbm-100x31", "lightgbm-300x255", "xgboost-300x6", "catboost-500x6", "forest-200x20"),
     *("gradient-100x3", "histogram-100x31"),
 )
 

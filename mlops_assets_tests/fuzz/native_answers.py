@@ -52,7 +52,7 @@ def _goes_left(model: LightgbmModel, node: NDArray[Any], value: Answers, bounds:
     decision, threshold = model.decision[node], model.threshold[node]
     missing = decision >> 2 & 3
     filled = np.where(np.isnan(value) & (missing != 2), 0, value)
-    default = ((missing == 1) & (np.abs(filled) <= 1e-35)) | ((missing == 2) & np.isnan(filled))
+    default = ((missing == 1) & (np.abs(filled) <= np.float32(1e-35))) | ((missing == 2) & np.isnan(filled))
     left = np.where(default, decision & 2 != 0, filled <= threshold)
     for place in np.flatnonzero(decision & 1):
         start, stop = bounds[int(threshold[place])], bounds[int(threshold[place]) + 1]

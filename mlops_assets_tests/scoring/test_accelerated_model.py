@@ -95,21 +95,27 @@ def test_each_function_that_a_model_may_be_saved_with(load, kernel_rows, name, f
     assert pickle.dumps(model.native) == pickled
 
 
-@pytest.mark.parametrize("library", ["lightgbm", "xgboost"])
-@pytest.mark.parametrize("interface", ["booster", "classifier"])
+@pytest.mark.parametrize(
+    ("library", "interface"),
+    [
+        *(("lightgbm", "booster"), ("lightgbm", "classifier"), ("xgboost", "booster"), ("xgboost", "classifier")),
+        ("catboost", "classifier"),
+    ],
+)
 def test_boosters_as_mlflow_asks_them(tmp_path, kernel_rows, library, interface):
     import importlib
 
     X = table(1_000)
     package, flavor = importlib.import_module(library), importlib.import_module(f"mlflow.{library}")
-    kind = package.LGBMClassifier if library == "lightgbm" else package.XGBClassifier
-    fitted = kind(n_estimators=9).fit(X, target(X) > 0)
+    kinds = {"lightgbm": "LGBMClassifier", "xgboost": "XGBClassifier", "catboost": "CatBoostClassifier"}
+    settings = {"verbose": 0, "allow_writing_files": False} if library == "catboost" else {}
+    fitted = getattr(package, kinds[library])(n_estimators=9, **settings).fit(X, target(X) > 0)
     saved = fitted if interface == "classifier" else fitted.booster_ if library == "lightgbm" else fitted.get_booster()
     flavor.save_model(saved, tmp_path / "model", pip_requirements=["mlflow"])
     model = load_native(tmp_path / "model", REFERENCE)
     methods = ("predict", "predict_proba") if interface == "classifier" else ("predict",)
     expected = [np.asarray(model.predict(X, method=method)) for method in methods]
-    expect_rows(model, WORTH_PAIRS)
+    expect_rows(model, 10 * WORTH_PAIRS)
     fast = accelerated_model(model)
     for method, theirs in zip(methods, expected, strict=True):
         kernel_rows.clear()

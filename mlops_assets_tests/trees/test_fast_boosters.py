@@ -1,4 +1,4 @@
-"""LightGBM's and XGBoost's predictions by the kernel: the same bits, from models of every kind that they train."""
+"""LightGBM's, XGBoost's and CatBoost's predictions by the kernel: the same bits, from models of every kind."""
 
 import copy
 import logging
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from catboost import CatBoostClassifier, CatBoostRegressor
 from lightgbm import LGBMClassifier, LGBMRegressor
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import TransformedTargetRegressor
@@ -49,6 +50,8 @@ def target(X: pd.DataFrame, kind: str):
         return np.exp(y / 5)
     if kind == "share":
         return 1 / (1 + np.exp(-y))
+    if kind == "words":
+        return np.array(["a few", "many", "most"])[target(X, "3")]
     return y if kind == "any" else np.digitize(y, np.quantile(y, np.linspace(0, 1, int(kind) + 1)[1:-1]))
 
 
@@ -91,6 +94,21 @@ XGBOOST = {
     "monotone": ("any", {"monotone_constraints": (1, 0, 0, -1, 0, 0)}),
     "exact": ("any", {"tree_method": "exact"}),
 }
+FEW: dict[str, Any] = {"iterations": 9, "verbose": 0, "allow_writing_files": False, "thread_count": 1}
+CATBOOST = {
+    "numbers": ("any", {}),
+    "poisson": ("positive", {"loss_function": "Poisson"}),
+    "levels": ("any", {"depth": 9, "iterations": 4}),
+    "1000 borders": ("any", {"border_count": 1000, "depth": 7}),
+    "missing are largest": ("any", {"nan_mode": "Max"}),
+    "two outputs": ("any", {"loss_function": "RMSEWithUncertainty"}),
+    "lossguide": ("any", {"grow_policy": "Lossguide", "max_leaves": 300, "min_data_in_leaf": 1, "depth": 14}),
+    "depthwise": ("any", {"grow_policy": "Depthwise"}),
+    "two classes": ("2", {}),
+    "three classes": ("3", {}),
+    "one against all": ("3", {"loss_function": "MultiClassOneVsAll"}),
+    "words": ("words", {}),
+}
 
 
 def accelerated(model, rows: int = WORTH_PAIRS):
@@ -99,15 +117,19 @@ def accelerated(model, rows: int = WORTH_PAIRS):
     return fast
 
 
+def as_bits(answers):
+    return answers.tolist() if answers.dtype == object else answers.tobytes()
+
+
 def check(model, rows) -> None:
     fast = accelerated(model)
     for method in ("predict", "predict_proba"):
         if hasattr(model, method):
             theirs, ours = getattr(model, method)(rows), getattr(fast.model, method)(rows)
             assert (ours.dtype, ours.shape) == (theirs.dtype, theirs.shape)
-            assert ours.tobytes() == theirs.tobytes()
+            assert as_bits(ours) == as_bits(theirs)
             one = np.concatenate([np.atleast_1d(getattr(fast.model, method)(rows[i : i + 1])) for i in range(3)])
-            assert one.tobytes() == ours[:3].tobytes(), "a row's prediction depends on that row alone"
+            assert as_bits(one) == as_bits(ours[:3]), "a row's prediction depends on that row alone"
     assert all(part.compared and not part.rejected for part in fast.parts)
 
 
@@ -131,6 +153,19 @@ def test_every_bit_is_xgboosts(name):
     model.fit(X, target(X, kind))
     for rows in (X, X.to_numpy()):
         check(model, rows)
+
+
+@pytest.mark.parametrize("name", CATBOOST)
+def test_every_bit_is_catboosts(name):
+    kind, settings = CATBOOST[name]
+    X = table(categories=False)
+    model = (CatBoostRegressor if kind in ("any", "positive") else CatBoostClassifier)(**{**FEW, **settings})
+    model.fit(X, target(X, kind))
+    for rows in (X, X.to_numpy()):
+        check(model, rows)
+    fast = accelerated(model)
+    assert as_bits(fast.model.predict(X, ntree_end=2)) == as_bits(model.predict(X, ntree_end=2))
+    assert not fast.sums.compared, "what is no plain prediction is the library's"
 
 
 def test_trees_after_the_best_iteration_are_not_summed():
@@ -167,14 +202,18 @@ def test_inside_other_estimators(name):
     check(model, X)
 
 
-@pytest.mark.parametrize("kind", [LGBMRegressor, XGBRegressor])
-def test_the_fitted_model_is_not_changed(kind):
+@pytest.mark.parametrize(
+    "model", [LGBMRegressor(**SMALL), XGBRegressor(n_estimators=5), CatBoostRegressor(**FEW)], ids=["l", "x", "c"]
+)
+def test_the_fitted_model_is_not_changed(model):
     X = table(categories=False)
-    model = kind(n_estimators=5).fit(X, target(X, "any"))
+    model.fit(X, target(X, "any"))
     attributes, answer = dict(vars(model)), model.predict(X).tobytes()
     fast = accelerated(model)
     assert fast.model.predict(X).tobytes() == answer
-    assert pickle.loads(pickle.dumps(fast.model)).predict(X).tobytes() == answer
+    for plain in (pickle.loads(pickle.dumps(fast.model)), copy.deepcopy(fast.model)):
+        assert type(plain) is type(model)
+        assert plain.predict(X).tobytes() == answer
     del fast
     assert vars(model) == attributes
     assert model.predict(X).tobytes() == answer

@@ -352,6 +352,19 @@ def test_a_leaf_without_training_weight_is_read():
 # --- what is not read -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("margin", [raw_margin, compiled_margin])
+def test_the_largest_zero_is_lightgbms(margin):
+    from lightgbm import LGBMRegressor
+
+    X, y = table(missing=True)
+    model = LGBMRegressor(n_estimators=3, verbose=-1, zero_as_missing=True).fit(X, y)
+    rows = np.repeat([[1e-35], [1.00000001e-35], [1.00000002e-35], [-1.00000001e-35]], 6, axis=1)
+    expected = model.predict(rows)
+    assert expected[1] != expected[2], "the model's answer depends on the threshold"
+    ensemble = read_ensemble(model)
+    assert margin(ensemble, ensemble.prepare(rows))[:, 0] == pytest.approx(expected, abs=1e-12)
+
+
 def test_other_models_are_none():
     from sklearn.ensemble import BaggingRegressor
     from sklearn.linear_model import LinearRegression

@@ -1,0 +1,147 @@
+"""Values of up to 64 leaves, looked up for 64 rows at once: byte by byte, in registers.
+
+Each byte of the values is a table of 64 bytes, in which one instruction (AVX-512 VBMI) looks up 64 rows; the bytes that
+it finds are put together again. Where the processor has no such instruction, the kernel looks each value up in memory.
+"""
+
+from typing import Any
+
+import numba as nb  # noqa: TID253
+import numpy as np
+import numpy.typing as npt
+from numba.core import config  # noqa: TID253
+
+from mlops_assets.trees.arrays import Ints
+from mlops_assets.trees.bit_lanes import ROWS_PER_WORD, as_any, data_of, point_to_lanes
+
+MOST_LEAVES = 64
+_LOOK_UP = "llvm.x86.avx512.permvar.qi.512"
+_LANE, _LANES = 16, 4
+"""Bytes of a part of a register within which pairs are made, and the number of parts."""
+
+
+def has_byte_tables() -> bool:
+    """Whether kernels are compiled for a processor that looks up bytes in registers."""
+    from llvmlite import binding
+
+    if config.CPU_FEATURES is not None:  # type: ignore[attr-defined]  # numba has no types
+        return "+avx512vbmi" in config.CPU_FEATURES  # type: ignore[attr-defined]  # as above
+    if config.CPU_NAME == "generic":  # type: ignore[attr-defined]  # as above
+        return False
+    return bool(binding.get_host_cpu_features().get("avx512vbmi"))
+
+
+def make_tables(value: npt.NDArray[Any], first_leaf: Ints) -> tuple[npt.NDArray[np.uint8], Ints]:
+    """The tables of all trees of up to 64 leaves, output by output, and where each tree's begin; -1: it has none.
+
+    Parameters
+    ----------
+    value
+        (leaves, width): the leaves of all trees.
+    first_leaf
+        (trees,): where each tree's begin.
+    """
+    first = np.full(len(first_leaf), -1, np.int64)
+    tables: list[npt.NDArray[np.uint8]] = []
+    place, size = 0, value.dtype.itemsize
+    ends = [*first_leaf[1:].tolist(), len(value)]
+    for tree, (low, high) in enumerate(zip(first_leaf.tolist(), ends, strict=True)):
+        if high - low > MOST_LEAVES or not has_byte_tables():
+            continue
+        padded = np.zeros((value.shape[1], MOST_LEAVES), value.dtype)
+        padded[:, : high - low] = value[low:high].T
+        pieces = padded.view(np.uint8).reshape(value.shape[1], MOST_LEAVES, size)
+        tables.append(np.ascontiguousarray(pieces.transpose(0, 2, 1)).ravel())
+        first[tree], place = place, place + tables[-1].size
+    return np.concatenate([*tables, np.zeros(1, np.uint8)]), first
+
+
+@as_any
+def add_from_table(
+    _context: Any, sums: Any = None, _at: Any = None, leaf: Any = None, _place: Any = None, tables: Any = None,
+    _first: Any = None,
+) -> Any:  # fmt: skip
+    """Add to `sums[at + r]` the value of leaf `leaf[place + r]` in the tables from `tables[first]` on, for 64 rows."""
+    from llvmlite import ir
+
+    size = sums.dtype.bitwidth // 8
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        if not has_byte_tables():
+            return context.get_dummy_value()  # never called: there is no table
+        total, at, leaves, place, pieces, first = arguments
+        lanes = ir.VectorType(ir.IntType(8), ROWS_PER_WORD)
+        look_up = _declare(builder.module, ir.FunctionType(lanes, [lanes, lanes]))
+        order = ir.Constant(lanes, _rows_as_they_come_out(size))
+        number = builder.load(point_to_lanes(context, builder, signature.args[2], leaves, place), align=1)
+        number = builder.call(look_up, [number, order])
+        found = []
+        for piece in range(size):
+            where = builder.add(first, ir.Constant(first.type, MOST_LEAVES * piece))
+            table = builder.load(point_to_lanes(context, builder, signature.args[4], pieces, where), align=1)
+            found.append(builder.call(look_up, [table, number]))
+        for part, numbers in enumerate(_join(builder, found)):
+            count = ROWS_PER_WORD // size
+            vector = ir.VectorType(context.get_data_type(signature.args[0].dtype), count)
+            data = data_of(context, builder, signature.args[0], total)
+            here = builder.gep(data, [builder.add(at, ir.Constant(at.type, part * count))])
+            pointer = builder.bitcast(here, vector.as_pointer())
+            added = builder.fadd(builder.load(pointer, align=size), builder.bitcast(numbers, vector))
+            builder.store(added, pointer, align=size)
+        return context.get_dummy_value()
+
+    return nb.void(sums, nb.int64, leaf, nb.int64, tables, nb.int64), generate
+
+
+def _declare(module: Any, kind: Any) -> Any:
+    from llvmlite import ir
+
+    return module.globals.get(_LOOK_UP) or ir.Function(module, kind, _LOOK_UP)
+
+
+def _join(builder: Any, pieces: list[Any]) -> list[Any]:
+    """From the bytes of 64 numbers, piece by piece, to the numbers."""
+    from llvmlite import ir
+
+    def pair(one: Any, other: Any, size: int, half: int) -> Any:
+        mask = ir.Constant(ir.VectorType(ir.IntType(32), ROWS_PER_WORD), _pairs(size, half))
+        return builder.shuffle_vector(one, other, mask)
+
+    joined, size = [[piece] for piece in pieces], 1
+    while len(joined) > 1:
+        joined = [
+            [pair(one, other, size, half) for one, other in zip(low, high, strict=True) for half in (0, 1)]
+            for low, high in zip(joined[::2], joined[1::2], strict=True)
+        ]
+        size *= 2
+    return joined[0]
+
+
+def _pairs(size: int, half: int) -> list[int]:
+    """Which bytes of two registers make pairs of `size` bytes of each: of the lower or upper half of each part."""
+    per_half = _LANE // size // 2
+    places = []
+    for part in range(_LANES):
+        for element in range(per_half):
+            first = part * _LANE + (half * per_half + element) * size
+            places += [*range(first, first + size), *range(ROWS_PER_WORD + first, ROWS_PER_WORD + first + size)]
+    return places
+
+
+def _rows_as_they_come_out(size: int) -> list[int]:
+    """Which row has to be where, so that numbers of `size` bytes come out of `_join` in order."""
+    joined, width = [[np.arange(ROWS_PER_WORD).repeat(1)] for _ in range(size)], 1
+    while len(joined) > 1:
+        joined = [
+            [
+                np.concatenate([one, other])[_pairs(width, half)]
+                for one, other in zip(low, high, strict=True)
+                for half in (0, 1)
+            ]
+            for low, high in zip(joined[::2], joined[1::2], strict=True)
+        ]
+        width *= 2
+    comes_out = np.concatenate([each[::size] for each in joined[0]])
+    order = np.empty(ROWS_PER_WORD, np.int64)
+    order[comes_out] = np.arange(ROWS_PER_WORD)
+    return [int(row) for row in order]

@@ -1,0 +1,124 @@
+"""Leaves as paths: bit d of a leaf's number says whether a row went right at depth d of its tree.
+
+Rows are the bits of words, as in `bit_lanes`; 512 of them are handed from a split to its children by three vector
+instructions. No leaf has to be looked for: its number is the bits that its rows have collected on their way.
+"""
+
+from typing import Any
+
+import numba as nb  # noqa: TID253
+from numba.core import cgutils  # noqa: TID253
+
+from mlops_assets.trees.bit_lanes import ROWS_PER_WORD, as_any, data_of, point_to_lanes, repeat
+
+WORDS_AT_ONCE = 8
+
+
+@as_any
+def split_rows(
+    _context: Any, reach: Any = None, _here: Any = None, _left: Any = None, _right: Any = None, greater: Any = None,
+    _at: Any = None, right_at: Any = None, _depth: Any = None,
+) -> Any:  # fmt: skip
+    """Hand the rows of 8 words `reach[here ...]` to the words of two children, by the words `greater[at ...]`.
+
+    Those that go right are noted in `right_at[depth ...]` as well.
+    """
+    from llvmlite import ir
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        vector = ir.VectorType(ir.IntType(64), WORDS_AT_ONCE)
+        words, here, left, right, masks, at, noted, depth = arguments
+        flat = data_of(context, builder, signature.args[0], words)
+        bits = data_of(context, builder, signature.args[4], masks)
+        notes = data_of(context, builder, signature.args[6], noted)
+
+        def pointer(data: Any, place: Any) -> Any:
+            return builder.bitcast(builder.gep(data, [place]), vector.as_pointer())
+
+        rows = builder.load(pointer(flat, here), align=8)
+        larger = builder.load(pointer(bits, at), align=8)
+        to_right = builder.and_(rows, larger)
+        builder.store(to_right, pointer(flat, right), align=8)
+        builder.store(builder.and_(rows, builder.not_(larger)), pointer(flat, left), align=8)
+        note = pointer(notes, depth)
+        builder.store(builder.or_(builder.load(note, align=8), to_right), note, align=8)
+        return context.get_dummy_value()
+
+    i64 = nb.int64
+    return nb.void(reach, i64, i64, i64, greater, i64, right_at, i64), generate
+
+
+@as_any
+def put_paths(
+    _context: Any, leaf: Any = None, _place: Any = None, right_at: Any = None, _word: Any = None, _depth: Any = None,
+) -> Any:  # fmt: skip
+    """Write to `leaf[place + r]` the number whose bit d is bit r of `right_at[word + 8 d]`, d below `depth`."""
+    from llvmlite import ir
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array, place, noted, word, depth = arguments
+        notes = data_of(context, builder, signature.args[2], noted)
+
+        def choose(at: Any) -> Any:
+            where = builder.add(word, builder.mul(at, ir.Constant(at.type, WORDS_AT_ONCE)))
+            rows = builder.load(builder.gep(notes, [where]), align=8)
+            return builder.bitcast(rows, ir.VectorType(ir.IntType(1), ROWS_PER_WORD))
+
+        (numbers,) = _collect_bits(context, builder, signature.args[0].dtype, depth, lambda at: [choose(at)])
+        builder.store(numbers, point_to_lanes(context, builder, signature.args[0], array, place), align=1)
+        return context.get_dummy_value()
+
+    return nb.void(leaf, nb.int64, right_at, nb.int64, nb.int64), generate
+
+
+@as_any
+def put_levels(
+    _context: Any, leaf: Any = None, _place: Any = None, codes: Any = None, start: Any = None, rank: Any = None,
+    _first: Any = None, _levels: Any = None,
+) -> Any:  # fmt: skip
+    """Write to `leaf[place + r]`, for 256 rows, the number whose bit d is `codes[start[s] + place + r] > rank[s]`.
+
+    `s` is `first + d`, d below `levels`: the splits of a symmetric tree, which has one for each level.
+    """
+    from llvmlite import ir
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array, place, ranks, starts, numbers, first, levels = arguments
+        begin = data_of(context, builder, signature.args[3], starts)
+        compared = data_of(context, builder, signature.args[4], numbers)
+        places = [builder.add(place, ir.Constant(place.type, group * ROWS_PER_WORD)) for group in range(4)]
+
+        def compare(at: Any) -> list[Any]:
+            split = builder.add(first, at)
+            number = builder.load(builder.gep(compared, [split]))
+            column = builder.load(builder.gep(begin, [split]))
+            greater = []
+            for each in places:
+                pointer = point_to_lanes(context, builder, signature.args[2], ranks, builder.add(column, each))
+                lanes = builder.load(pointer, align=1)
+                greater.append(builder.icmp_unsigned(">", lanes, repeat(builder, number)))
+            return greater
+
+        found = _collect_bits(context, builder, signature.args[0].dtype, levels, compare, len(places))
+        for each, leaves in zip(places, found, strict=True):
+            builder.store(leaves, point_to_lanes(context, builder, signature.args[0], array, each), align=1)
+        return context.get_dummy_value()
+
+    return nb.void(leaf, nb.int64, codes, start, rank, nb.int64, nb.int64), generate
+
+
+def _collect_bits(context: Any, builder: Any, dtype: Any, depth: Any, choose: Any, groups: int = 1) -> list[Any]:
+    """For each group the numbers whose bit d is set in the lanes that `choose(d)` names."""
+    from llvmlite import ir
+
+    kind = context.get_data_type(dtype)
+    zeros = ir.Constant(ir.VectorType(kind, ROWS_PER_WORD), [0] * ROWS_PER_WORD)
+    found = [cgutils.alloca_once_value(builder, zeros) for _ in range(groups)]  # type: ignore[no-untyped-call]  # numba
+    bit = cgutils.alloca_once_value(builder, ir.Constant(kind, 1))  # type: ignore[no-untyped-call]  # numba has no types
+    with cgutils.for_range(builder, depth) as loop:
+        each = builder.load(bit)
+        for numbers, chosen in zip(found, choose(loop.index), strict=True):
+            added = builder.select(chosen, repeat(builder, each), zeros)
+            builder.store(builder.or_(builder.load(numbers), added), numbers)
+        builder.store(builder.shl(each, ir.Constant(kind, 1)), bit)
+    return [builder.load(numbers) for numbers in found]

@@ -1,0 +1,109 @@
+"""From the checked arrays of a CatBoost model file to an ensemble whose leaves are as the file has them."""
+
+import numpy as np
+import numpy.typing as npt
+
+from mlops_assets.trees.arrays import Floats, Ints
+from mlops_assets.trees.builder import TreeBuilder
+from mlops_assets.trees.ensemble import MISSING_LEFT, TreeEnsemble
+from mlops_assets.trees.errors import UnreadableTreesError
+from mlops_assets.trees.files.catboost_cbm import CatboostModel
+
+_MOST_NODES = 2**23
+_AS_LARGEST = 2
+
+
+def to_ensemble(model: CatboostModel) -> TreeEnsemble:
+    """The trees in the order in which CatBoost adds them; neither the scale nor the bias is applied.
+
+    Symmetric trees are written out, a split for each node: CatBoost's first split, the lowest bit of a leaf's number,
+    is the bottom level.
+
+    Raises
+    ------
+    UnreadableTreesError
+        The model splits by categories, it has no trees, or too many nodes.
+    """
+    features = model.features
+    if features.one_hot or features.statistics:
+        raise UnreadableTreesError("It splits by categories", where="CatBoost")
+    if not len(model.sizes):
+        raise UnreadableTreesError("It has no trees", where="CatBoost")
+    symmetric = not len(model.steps)
+    if (int((2 ** (model.sizes + 1)).sum()) if symmetric else 2 * len(model.steps)) > _MOST_NODES:
+        raise UnreadableTreesError(f"It has more than {_MOST_NODES:,} nodes", where="CatBoost")
+    sizes = [len(borders) for borders in features.borders]
+    column = np.repeat(features.columns, sizes)
+    # CatBoost goes right where x > border, with a missing value taken for the smallest or the largest number.
+    decision = np.repeat(np.where(features.missing == _AS_LARGEST, 0, MISSING_LEFT), sizes)
+    border = np.concatenate([*features.borders, np.zeros(0, np.float32)]).astype(np.float64)
+    values = model.leaf_values.reshape(-1, model.outputs)
+    weights = model.leaf_weights if len(model.leaf_weights) else np.zeros(len(values))
+    builder, start, leaf = TreeBuilder(), 0, 0
+    for size in model.sizes.tolist():
+        splits = model.splits[start : start + size]
+        if symmetric:
+            left, right, split = _write_out(splits)
+            numbers = np.arange(leaf, leaf + 2**size)
+            leaf += 2**size
+        else:
+            at = slice(start, start + size)
+            left, right, split, numbers = _join(model.steps[at], splits, model.leaf_of_node[at] // model.outputs)
+        start += size
+        inner = len(split)
+        cover = np.concatenate([np.zeros(inner), weights[numbers]])
+        for node in range(inner - 1, -1, -1):
+            cover[node] = cover[left[node]] + cover[right[node]]
+        none = np.full(len(numbers), -1)
+        builder.add_tree(
+            left=np.concatenate([left, none]),
+            right=np.concatenate([right, none]),
+            feature=np.concatenate([column[split], none]),
+            threshold=np.concatenate([border[split], none]),
+            decision=np.concatenate([decision[split], none]),
+            cover=cover,
+            value=np.concatenate([np.zeros((inner, model.outputs)), values[numbers]]),
+        )
+    return builder.build(
+        offset=0.0,
+        outputs=range(model.outputs),
+        space="identity",
+        n_features=int(features.columns.max(initial=-1)) + 1,
+        float32_inputs=True,
+    )
+
+
+def scale_and_shift(model: CatboostModel, sums: Floats) -> None:
+    """From the trees' sums (n, outputs) to CatBoost's raw values, in place."""
+    if model.scale != 1.0 or model.bias.any():
+        sums *= model.scale
+        sums += model.bias
+
+
+def _write_out(splits: Ints) -> tuple[Ints, Ints, Ints]:
+    """A symmetric tree, level by level: node i has children 2 i + 1 and 2 i + 2; behind the splits are the leaves."""
+    levels = splits[::-1]
+    inner = np.arange(2 ** len(levels) - 1)
+    return 2 * inner + 1, 2 * inner + 2, np.repeat(levels, 2 ** np.arange(len(levels)))
+
+
+def _join(steps: npt.NDArray[np.void], splits: Ints, leaf_of_node: Ints) -> tuple[Ints, Ints, Ints, Ints]:
+    """A tree of any shape: its splits come first, then a leaf for each side on which a row stays where it is."""
+    far = [steps[side].astype(np.int64) for side in ("left", "right")]
+    inner = np.flatnonzero((far[0] > 0) | (far[1] > 0))
+    place = np.cumsum((far[0] > 0) | (far[1] > 0)) - 1
+    leaves: list[int] = []
+    children = []
+    for side in far:
+        below = np.empty(len(inner), np.int64)
+        for number, node in enumerate(inner.tolist()):
+            child = node + int(side[node])
+            if child != node and (far[0][child] or far[1][child]):
+                below[number] = place[child]
+            else:
+                below[number] = len(inner) + len(leaves)
+                leaves.append(int(leaf_of_node[child]))
+        children.append(below)
+    if not len(inner):
+        leaves.append(int(leaf_of_node[0]))
+    return children[0], children[1], splits[inner], np.array(leaves, np.int64)
