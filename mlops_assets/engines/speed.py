@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -28,6 +29,18 @@ def own_seconds(seconds: float, processor_seconds: float) -> float:
         Of this process meanwhile.
     """
     return seconds if processor_seconds < _WAITING * seconds else min(seconds, processor_seconds)
+
+
+@contextmanager
+def in_one_thread() -> Iterator[None]:
+    """Inside the block OpenMP's libraries work in this thread alone, as they do in each of several workers.
+
+    With threads on other cores they would wait, busily, for cores that others use: few rows would seem to take long.
+    """
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1, "openmp"):
+        yield
 
 
 @dataclass
