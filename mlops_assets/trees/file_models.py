@@ -48,10 +48,12 @@ class FileModel(ABC):
 
     def __init__(self, ensemble: TreeEnsemble, *, strict: bool = False, dtype: npt.DTypeLike = np.float64) -> None:
         if (ensemble.decision & CATEGORICAL).any():
-            raise UnreadableTreesError("It splits by categories")
+            raise UnreadableTreesError("It splits by categories", where=type(self).__name__)
         trees = rank_trees(ensemble, strict=strict, dtype=dtype)
         if trees is None:
-            raise UnreadableTreesError("Its trees have more columns or thresholds than the kernel takes")
+            raise UnreadableTreesError(
+                "Its trees have more columns or thresholds than the kernel takes", where=type(self).__name__
+            )
         self._trees: RankedTrees = trees
         self.n_features_in_ = ensemble.n_features
 
@@ -86,7 +88,7 @@ class LightgbmFile(FileModel):
     def __init__(self, data: bytes) -> None:
         _, found, categories = data.rpartition(_PANDAS)
         if found and json.loads(categories.strip().splitlines()[0] or b"null"):
-            raise UnreadableTreesError("It has columns of pandas' categories")
+            raise UnreadableTreesError("It has columns of pandas' categories", where="LightGBM")
         self._model = read_lightgbm_text(data)
         super().__init__(lightgbm_trees(self._model))
 
@@ -108,7 +110,7 @@ class XgboostFile(FileModel):
         super().__init__(xgboost_trees(self._model, self._iterations), strict=True, dtype=np.float32)
         none = np.zeros((0, self._model.columns), np.float32)
         if answer_xgboost(self._model, self._trees, none, False, self._inplace) is None:
-            raise UnreadableTreesError(f"It has the objective {self._model.objective[:40]!r}")
+            raise UnreadableTreesError(f"It has the objective {self._model.objective[:40]!r}", where="XGBoost")
 
     def read_margin(self) -> TreeEnsemble:
         return xgboost_margin(self._model, self._iterations, getattr(self, "classes_", None))
@@ -131,7 +133,7 @@ class XgboostFileClassifier(XgboostFile):
     def __init__(self, data: bytes) -> None:
         super().__init__(data, is_booster=False)
         if self._model.objective == "multi:softmax":
-            raise UnreadableTreesError("It answers labels in place of probabilities")
+            raise UnreadableTreesError("It answers labels in place of probabilities", where="XGBoost")
         self.classes_ = np.arange(max(self._model.outputs, 2))
 
     def predict_proba(self, data: Any) -> npt.NDArray[Any]:
@@ -179,7 +181,7 @@ class CatboostFileClassifier(CatboostFile):
     def __init__(self, data: bytes) -> None:
         super().__init__(data, "CatBoostClassifier")
         if len(self._classes) < 2 or "binclass_probability_threshold" in self._model.info:
-            raise UnreadableTreesError("It is a classifier without labels, or with a threshold of its own")
+            raise UnreadableTreesError("It has no labels, or a threshold of its own", where="CatBoost")
         self._default, self.classes_ = "Class", self._classes
 
     def predict_proba(self, data: Any) -> npt.NDArray[Any]:
@@ -212,4 +214,4 @@ def read_file_model(library: str, data: bytes, kind: str) -> FileModel:
         return XgboostFile(data, is_booster=not kind.startswith(_XGBOOST))
     if library == "catboost":
         return CatboostFileClassifier(data) if kind == "CatBoostClassifier" else CatboostFile(data, kind)
-    raise UnreadableTreesError(f"Files of {library} are not read here")
+    raise UnreadableTreesError("Such files are not read here", where=library)

@@ -161,11 +161,11 @@ def _add_several(
 @_compile
 def add_leaves(
     X: npt.NDArray[Any], row_apart: int, column_apart: int, sums: npt.NDArray[Any], blocks: int, one: np.uint8,
-    single: bool, feature: Ints, cut_start: Ints, steps: Ints, cuts: Floats, cell_start: Ints, cells: Indices, cell_low: Floats,
-    cell_scale: Floats, strict: bool, column_start: Ints, column_kind: Ints, column_cuts: Ints, column_member: Ints,
-    categories: Ints, member: npt.NDArray[np.uint8], output: Ints, way: Ints, start: Ints, column: Ints,
-    rank: npt.NDArray[Any], left: Indices, right: Indices, level: npt.NDArray[np.uint8], first_link: Ints,
-    links: npt.NDArray[np.uint64], depth: Ints, first_leaf: Ints, value: npt.NDArray[Any],
+    single: bool, feature: Ints, cut_start: Ints, steps: Ints, cuts: Floats, cell_start: Ints, cells: Indices,
+    cell_low: Floats, cell_scale: Floats, strict: bool, column_start: Ints, column_kind: Ints, column_cuts: Ints,
+    column_member: Ints, categories: Ints, member: npt.NDArray[np.uint8], output: Ints, way: Ints, start: Ints,
+    column: Ints, rank: npt.NDArray[Any], left: Indices, right: Indices, level: npt.NDArray[np.uint8],
+    first_link: Ints, links: npt.NDArray[np.uint64], depth: Ints, first_leaf: Ints, value: npt.NDArray[Any],
     tables: npt.NDArray[np.uint8], first_table: Ints,
 ) -> None:  # fmt: skip
     """Add each row's leaf of each tree to `sums` (n, outputs).

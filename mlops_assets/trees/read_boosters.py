@@ -154,7 +154,7 @@ def read_xgboost(
     gradient_booster, about = learner["gradient_booster"], learner["learner_model_param"]
     if gradient_booster["name"] == "gblinear":
         return None
-    scale = gradient_booster.get("weight_drop")
+    scale = np.array(gradient_booster.get("weight_drop", []), np.float32).astype(np.float64).tolist()
     forest = gradient_booster.get("gbtree", gradient_booster)["model"]
     builder = TreeBuilder()
     for index, (tree, output) in enumerate(zip(forest["trees"], forest["tree_info"], strict=True)):
@@ -171,9 +171,7 @@ def read_xgboost(
     )
 
 
-def xgboost_outputs(
-    objective: str, width: int, classes: Sequence[object] | None
-) -> tuple[list[object], Space]:
+def xgboost_outputs(objective: str, width: int, classes: Sequence[object] | None) -> tuple[list[object], Space]:
     """The outputs, and their space."""
     space = _xgboost_space(objective)
     if classes is None:
@@ -217,6 +215,6 @@ def _add_xgboost(builder: TreeBuilder, tree: dict[str, Any], output: int, scale:
         left[node], right[node] = right[node], left[node]
         threshold[node] = builder.add_category_set(category_bits(tree["categories"][first : first + size]))
         decision[node] = CATEGORICAL | (MISSING_LEFT ^ decision[node])
-    builder.add_tree(
-        left, right, tree["split_indices"], threshold, decision, tree["sum_hessian"], scale * value, output
-    )
+    # All numbers are floats in XGBoost, whatever their decimal digits say.
+    cover = np.array(tree["sum_hessian"], np.float32)
+    builder.add_tree(left, right, tree["split_indices"], threshold, decision, cover, scale * value, output)
