@@ -30,6 +30,7 @@ from mlops_assets.errors import ModelNotFoundError as ModelNotFoundError
 from mlops_assets.errors import NotApplicableError as NotApplicableError
 from mlops_assets.errors import NotificationError as NotificationError
 from mlops_assets.errors import PredictionError as PredictionError
+from mlops_assets.errors import PromotionError as PromotionError
 from mlops_assets.errors import RegistryError as RegistryError
 from mlops_assets.errors import RegistryUnreachableError as RegistryUnreachableError
 from mlops_assets.errors import SignatureError as SignatureError
