@@ -126,17 +126,20 @@ def no_known_secrets():
 
 @pytest.fixture(autouse=True)
 def mlflow_globals():
-    """Each test leaves MLflow's globals as it found them; MLflow keeps them in the environment as well."""
-    names = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")
-    before = {name: os.environ.get(name) for name in names}
+    """Each test begins and ends without MLflow's global settings, whatever a fixture of its module has left.
+
+    MLflow keeps them in the environment as well, and does not take them from there when it is told to forget them.
+    """
+    forget_mlflow_globals()
     yield
-    if any(os.environ.get(name) != before[name] for name in names):
-        mlflow.set_tracking_uri(None)
-        mlflow.set_registry_uri(None)
-        for name in names:
-            os.environ.pop(name, None)
-            if before[name] is not None:
-                os.environ[name] = before[name]
+    forget_mlflow_globals()
+
+
+def forget_mlflow_globals() -> None:
+    mlflow.set_tracking_uri(None)
+    mlflow.set_registry_uri(None)
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"):
+        os.environ.pop(name, None)
 
 
 @pytest.fixture(scope="session")

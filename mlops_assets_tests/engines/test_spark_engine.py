@@ -41,7 +41,7 @@ from mlops_assets_tests.waiting import LONGEST_SECONDS, wait_for
 pytestmark = pytest.mark.slow
 
 TABLES = ("input_samples", "rejected_samples", "predictions", "sample_explanations", "model_explanations")
-ROWS = 600
+ROWS = 300
 
 
 def settings_of(cluster: Cluster, kind: str) -> dict[str, Any]:
@@ -59,7 +59,7 @@ def frame() -> pd.DataFrame:
     random = np.random.default_rng(0)
     frame = pd.DataFrame(random.normal(size=(ROWS, 4)), columns=["a", "b", "c", "d"])
     frame.insert(0, "customer", [f"c{number:05}" for number in range(ROWS)])
-    frame.loc[[3, 77, 78, 300, 599], "b"] = np.nan
+    frame.loc[[3, 77, 78, 150, 299], "b"] = np.nan
     return frame
 
 
@@ -366,8 +366,8 @@ def test_a_python_process_that_always_dies_is_given_up(engine):
 
 def test_a_cluster_without_room_is_reported_in_bounded_time(cluster):
     conf = APPLICATION | {"spark.executor.memory": "500g"}
-    with pytest.raises(WorkerError, match=r"No worker of the Spark cluster answered within 20 seconds") as raised:
-        sums(SparkEngine(master=cluster.master, conf=conf, start_seconds=20), Sums())
+    with pytest.raises(WorkerError, match=r"No worker of the Spark cluster answered within 8 seconds") as raised:
+        sums(SparkEngine(master=cluster.master, conf=conf, start_seconds=8), Sums())
     assert "cores and memory" in raised.value.fix
 
 

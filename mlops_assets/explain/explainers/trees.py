@@ -1,6 +1,5 @@
 """Tree ensembles: exact Shapley values of the fitted trees, rolled up to the input columns."""
 
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -12,7 +11,6 @@ from mlops_assets.explain.explainers.explainer import Explainer, Explanation, Ex
 from mlops_assets.explain.explainers.library_margins import ask_margin
 from mlops_assets.explain.explainers.multi_output import explained_classes
 from mlops_assets.explain.explainers.sampling import frame_digest
-from mlops_assets.explain.explainers.shap_trees import ShapTrees
 from mlops_assets.trees.arrays import Floats, Space
 from mlops_assets.trees.ensemble import TreeEnsemble
 from mlops_assets.trees.errors import UnreadableTreesError
@@ -23,16 +21,20 @@ from mlops_assets.trees.shap_interactions import strongest_pairs, tree_interacti
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mlops_assets.trees.interventional import InterventionalTrees
+
 _CELLS = 1_000_000
 _VISITS = 2_000_000  # by one call; about two seconds
 _SPACE_ROWS = 8
+# Of one chunk of a large job.
+_CHUNK_SECONDS, _CHUNK_ROWS = 0.5, 32_768
 
 
 class TreeExplainer(Explainer):
     """SHAP values of decision trees, forests and boosted trees, alone or behind a traceable preprocessing.
 
     Mode `path_dependent`: exact, with the training covers as the distribution of what is not known (Lundberg et al.
-    2020), no background. Mode `interventional`: against the background rows, by shap.
+    2020), no background. Mode `interventional`: exact, the mean over all background rows.
 
     Space: `identity` for regressions, or `log` where the objective has a log link; `probability` for trees and forests;
     for boosting `log-odds` (binary, one against all) or `softmax margin` (multiclass).
@@ -44,16 +46,14 @@ class TreeExplainer(Explainer):
         self._design: Design = read_design(subject)
         estimator = self._design.estimator
         trees = _read(estimator)
-        self._scale = trees.sigmoid_scale or 1.0
         self._trees = trees.to_log_odds()
-        self._interventional: ShapTrees | None = None
+        self._interventional: InterventionalTrees | None = None
         probe = self._design.matrix(self._design.transform(subject.background))
         if subject.config.mode == "interventional":
             self.background = subject.background
             self.background_digest = frame_digest(subject.background)
-            self._interventional = ShapTrees(estimator, probe)
-            # shap computes these: results of one of its releases are not those of another.
-            self.variant = f"shap {version('shap')}"
+            self._interventional = _tabulate(self._trees, probe, self._design)
+            self.variant = "interventional"
         self.features = subject.features
         width = len(self._trees.outputs)
         self.space = self._settled(subject, probe)
@@ -77,9 +77,9 @@ class TreeExplainer(Explainer):
             }
         self.rows_per_call = max(64, _CELLS // max(1, probe.shape[1] * width))
         self.same_bits_alone = False
-        if self._interventional is not None:
-            # Each row is compared with each background row, in each tree.
-            visits = max(1, len(subject.background) * len(self._trees.roots))
+        if self._interventional is not None and self._interventional.paired:
+            # Each row is compared with each background row, in each tree that is too large for tables.
+            visits = len(subject.background) * self._interventional.paired
             self.rows_per_call = max(1, min(self.rows_per_call, _VISITS // visits))
             self.cost_of_row = f"{visits:,} paths of two rows through a tree"
         self.reason = f"{type(estimator).__name__} is made of trees: exact, {subject.config.mode.replace('_', ' ')}"
@@ -101,26 +101,37 @@ class TreeExplainer(Explainer):
 
     def expect(self, rows: int) -> None:
         if self._interventional is None:
-            from mlops_assets.trees.shap_kernel import is_compiled
+            from mlops_assets.trees.shap_kernel import choose_way, seconds_per_row
 
-            self._job_rows, self.variant = rows, "compiled" if is_compiled(self._trees, rows) else "plain"
+            self._job_rows, self.variant = rows, choose_way(self._trees, rows)
+            if self.variant != "plain":
+                rows_in_time = int(_CHUNK_SECONDS / seconds_per_row(self._trees))
+                self.rows_per_chunk = min(max(self.rows_per_chunk, rows_in_time), _CHUNK_ROWS)
 
     def explain(self, inputs: "pd.DataFrame") -> Explanation:
         if len(inputs) == 0:
             return Explanation.empty(len(self.features), len(self.outputs), len(self._pairs))
         X = self._matrix(inputs)
+        total = margin = None
         if self._interventional is not None:
-            values, base = (self._scale * part for part in self._interventional(X))
+            values, base = self._interventional(X)
+            rolled = self._explained_outputs(values)
         else:
-            from mlops_assets.trees.shap_kernel import tree_shap
+            from mlops_assets.trees.shap_kernel import tree_shap_sums
 
-            values, base = tree_shap(self._trees, X, self._job_rows)
-        rolled = self._design.roll_up(self._explained_outputs(values))
+            sums = tree_shap_sums(self._trees, X, self._job_rows)
+            values, base, total, margin = sums.values, sums.base, sums.total, sums.margin
+            if not self._design.is_direct:
+                # In one order of memory, whatever the kernel: NumPy adds in that order.
+                values, total = np.ascontiguousarray(values), None
+            rolled = self._design.roll_up(self._explained_outputs(values))
         starts = np.broadcast_to(self._explained_outputs(base[None, :]), (len(X), len(self.outputs))).copy()
         interactions = None
         if self._pairs:
             interactions = self._explained_outputs(tree_interactions(self._trees, X, self._pairs, self._design.sources))
-        return Explanation(rolled, starts, self._explained_outputs(self._margin(X)), interactions=interactions)
+        margin = self._explained_outputs(self._margin(X) if margin is None else margin)
+        total = None if total is None else self._explained_outputs(total)
+        return Explanation(rolled, starts, margin, interactions=interactions, total=total)
 
     def _settled(self, subject: ExplanationSubject, probe: Floats) -> Space:
         few = slice(0, _SPACE_ROWS)
@@ -128,13 +139,19 @@ class TreeExplainer(Explainer):
         return settle_space(self._trees.space, raw_margin(self._trees, probe[few]), answers, subject.response.space)
 
     def _margin(self, X: Floats) -> Floats:
-        return raw_margin(self._trees, X, compiled=self.variant == "compiled")
+        return raw_margin(self._trees, X, compiled=self.variant not in ("", "plain"))
 
     def _matrix(self, inputs: "pd.DataFrame") -> Floats:
-        return self._design.matrix(self._design.transform(self.columns(inputs)))
+        return self._design.matrix_of(self.columns(inputs))
 
     def _explained_outputs(self, values: Floats) -> Floats:
         return values if self._chosen is None else values[..., self._chosen]
+
+
+def _tabulate(trees: TreeEnsemble, background: Floats, design: Design) -> "InterventionalTrees":
+    from mlops_assets.trees.interventional import InterventionalTrees
+
+    return InterventionalTrees(trees, background, design.sources, design.features)
 
 
 def _read(estimator: Any) -> TreeEnsemble:

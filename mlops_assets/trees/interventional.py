@@ -1,0 +1,206 @@
+"""Interventional Shapley values of tree ensembles: exact, against every row of a background of any size.
+
+What is not known of a row has the values of a background row, each in turn, and the attributions are the mean over the
+background (Janzing, Minorics and Bloebaum 2020; Lundberg et al. 2020). Trees of up to `LEAF_BITS` players on a path are
+tabulated once, so that the time per explained row does not depend on the background; of larger ones each row is
+compared with the background by 64 rows at a time.
+"""
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mlops_assets.trees.arrays import Floats
+from mlops_assets.trees.ensemble import TreeEnsemble
+from mlops_assets.trees.input_columns import Sources
+from mlops_assets.trees.interventional_pairs import add_pairs
+from mlops_assets.trees.interventional_plan import LEAF_BITS, make_plan
+from mlops_assets.trees.interventional_tables import count_background, fill_tables, look_up
+from mlops_assets.trees.margin import raw_margin
+from mlops_assets.trees.numba_kernels import LANES, as_kernel_array, run_on_all_cores
+
+_BATCH = 512 * LANES
+
+
+class InterventionalTrees:
+    """The attributions of an ensemble's raw margin against a background.
+
+    The result for a row depends on the row, the trees and the background alone: not on the rows beside it. Where all
+    trees have tables, nor on the order of the background.
+
+    Parameters
+    ----------
+    background
+        (rows, columns), numbers; NaN is a missing value. Not kept, unless some trees are too large for tables.
+    sources
+        (columns,): the input column that each column comes from: what is known or not as a whole. None: each is one.
+    inputs
+        How many input columns there are; None: as many as `sources` names.
+
+    Attributes
+    ----------
+    base
+        (outputs,): the mean of the raw margin over the background.
+    background_rows
+        How many there are.
+    paired
+        How many trees have no tables: the time for these grows with the background.
+
+    Raises
+    ------
+    ValueError
+        The background has no rows, or another number of columns than the model takes.
+    """
+
+    def __init__(
+        self,
+        ensemble: TreeEnsemble,
+        background: npt.NDArray[np.generic],
+        sources: Sources | None = None,
+        inputs: int | None = None,
+    ) -> None:
+        if len(background) == 0:
+            raise ValueError("The background has no rows")
+        self._ensemble, self.background_rows = ensemble, len(background)
+        self._sources = np.arange(ensemble.n_features) if sources is None else sources
+        self._inputs = int(self._sources.max(initial=-1)) + 1 if inputs is None else inputs
+        plan = make_plan(ensemble, self._sources)
+        self.paired = len(plan.skipped)
+        self._pairs = np.array(plan.skipped, np.int64)
+        self._plan = plan.arrays(ensemble)
+        self._sets = as_kernel_array(ensemble.set_start), as_kernel_array(ensemble.set_words)
+        leaf_value = _values(ensemble)
+        self._value = as_kernel_array(leaf_value)
+        counts = np.zeros(plan.counts)
+        for low in range(0, len(background), _BATCH):
+            self._count(ensemble.prepare(background[low : low + _BATCH]), counts)
+        self._tables = np.zeros(plan.numbers)
+        self._fill(counts)
+        self._background = as_kernel_array(ensemble.prepare(background)) if self.paired else None
+        self.base: Floats = ensemble.offset + self._mean(counts) + self._mean_of_pairs(background)
+
+    def __call__(self, X: npt.NDArray[np.generic]) -> tuple[Floats, Floats]:
+        """Attributions (n, inputs, outputs) of every row, and `base`."""
+        ensemble, plan = self._ensemble, self._plan
+        rows = as_kernel_array(ensemble.prepare(X))
+        values = np.zeros((len(rows), self._inputs, len(ensemble.outputs)))
+        width = self._value.shape[1]
+
+        def task(low: int, high: int) -> None:
+            if len(plan.tree_output):
+                look_up(
+                    rows, values, low, high, width, self._tables, plan.tree_output, plan.decision_start, plan.feature,
+                    plan.threshold, plan.decision, plan.and_start, plan.and_of_rows, plan.ands, plan.block_start,
+                    plan.bit_start, plan.bits, plan.column_start, plan.columns, plan.table_start, *self._sets,
+                )  # fmt: skip
+            if self._background is not None:
+                add_pairs(rows, values, low, high, self._pairs, self._background, *self._nodes)
+
+        if len(rows):
+            run_on_all_cores(task, len(rows))
+        if ensemble.walk.complement:
+            values[:, :, -1] = -values[:, :, :-1].sum(axis=2)
+        return values, self.base
+
+    def _count(self, rows: Floats, counts: Floats) -> None:
+        plan = self._plan
+        blocks = -(-len(rows) // LANES)
+        padded = np.zeros((blocks * LANES, rows.shape[1]))
+        padded[: len(rows)] = rows
+        X = as_kernel_array(padded.reshape(blocks, LANES, rows.shape[1]).transpose(0, 2, 1))
+        weights = (np.arange(blocks * LANES) < len(rows)).astype(np.float64).reshape(blocks, LANES)
+
+        def task(low: int, high: int) -> None:
+            count_background(
+                X, weights, low, high, counts, plan.decision_start, plan.feature, plan.threshold, plan.decision,
+                plan.and_start, plan.ands, plan.block_start, plan.leaf_start, plan.count_start, plan.factor_start,
+                plan.factors, *self._sets,
+            )  # fmt: skip
+
+        _for_trees(task, len(plan.tree_output))
+
+    def _fill(self, counts: Floats) -> None:
+        plan = self._plan
+        plus, minus = shapley_weights(LEAF_BITS)
+        value = as_kernel_array(self._value[plan.leaf_node])
+
+        def task(low: int, high: int) -> None:
+            fill_tables(
+                low, high, counts, float(self.background_rows), value, plus, minus, self._tables, plan.block_start,
+                plan.bit_start, plan.column_start, plan.table_start, plan.leaf_start, plan.count_start,
+                plan.factor_start, plan.factors,
+            )  # fmt: skip
+
+        _for_trees(task, len(plan.tree_output))
+
+    def _mean(self, counts: Floats) -> Floats:
+        """(outputs,): the mean over the background of the trees that have tables."""
+        plan, ensemble = self._plan, self._ensemble
+        leaves = np.diff(plan.leaf_start[plan.block_start])
+        arrived = counts[plan.count_start[:-1]] / self.background_rows
+        result = np.zeros(len(ensemble.outputs))
+        for w in range(ensemble.value.shape[1]):
+            np.add.at(result, np.repeat(plan.tree_output + w, leaves), arrived * ensemble.value[plan.leaf_node, w])
+        return result
+
+    def _mean_of_pairs(self, background: npt.NDArray[np.generic]) -> Floats:
+        """(outputs,): that of the others."""
+        ensemble, trees = self._ensemble, self._pairs
+        total = np.zeros(len(ensemble.outputs))
+        if len(trees):
+            offset = np.zeros(len(ensemble.outputs))
+            some = replace(
+                ensemble, roots=ensemble.roots[trees], tree_output=ensemble.tree_output[trees], offset=offset
+            )
+            for low in range(0, len(background), _BATCH):
+                total += raw_margin(some, background[low : low + _BATCH], compiled=True).sum(axis=0)
+        return total / self.background_rows
+
+    @property
+    def _nodes(self) -> tuple[Any, ...]:
+        ensemble = self._ensemble
+        stops = np.append(ensemble.roots[1:], len(ensemble.left))
+        depth = ensemble.walk.depth
+        player = self._sources[ensemble.feature].astype(np.int64)
+        splits = ensemble.feature, player, ensemble.threshold, ensemble.decision, self._value
+        arrays = ensemble.roots, stops, ensemble.tree_output, ensemble.left, ensemble.right, *splits
+        return (
+            depth,
+            shapley_weights(min(depth, self._inputs))[0],
+            *(as_kernel_array(array) for array in arrays),
+            *self._sets,
+        )
+
+
+@cache
+def shapley_weights(most: int) -> tuple[Floats, Floats]:
+    """w(a, b) and w(a, b - 1) of `interventional_tables`, for a, b up to `most`."""
+    plus = np.zeros((most + 2, most + 2))
+    for a in range(most + 2):
+        plus[a, 0] = 1 / a if a else 0.0
+        for b in range(1, most + 2):
+            # (a - 1)! b! / (a + b)! from (a - 1)! (b - 1)! / (a + b - 1)!
+            plus[a, b] = plus[a, b - 1] * b / (a + b) if a else plus[0, b - 1] - 1 / b
+    minus = np.zeros_like(plus)
+    minus[:, 1:] = plus[:, :-1]
+    return plus, minus
+
+
+def _values(ensemble: TreeEnsemble) -> Floats:
+    """Per node, the outputs of which the others follow."""
+    return ensemble.value[:, : ensemble.walk.leaf_value.shape[2]]
+
+
+def _for_trees(task: Callable[[int, int], None], trees: int) -> None:
+    """Run task(low, high) over all trees, on the cores that this process may use."""
+    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    step = max(1, min(8, -(-trees // threads)))
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in pool.map(lambda low: task(low, min(low + step, trees)), range(0, trees, step)):
+            pass
