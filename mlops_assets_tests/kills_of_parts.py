@@ -30,7 +30,9 @@ from mlops_assets_tests.conftest import LocalRegistry
 from mlops_assets_tests.leftovers import leftovers
 from mlops_assets_tests.object_store import KEY, SECRET, make_bucket, s3_server
 
-ROWS, STORES = 30, ("files", "delta", "s3")
+ROWS, FILES, STORES = 12, 9, ("files", "delta", "s3")
+WORKERS = (7, 3)
+"""Beside one and two, with which runs are killed and made up for."""
 TABLES = ("input_samples", "rejected_samples", "predictions", "sample_explanations", "model_explanations")
 ENGINE = "mlops_assets_tests.engines.hostile_engines.MortalEngine"
 KINDS = (
@@ -155,6 +157,18 @@ class World:
             return
 
 
+def check_workers(world: World) -> list[str]:
+    """Make the tables anew, with other numbers of workers. What was found wrong."""
+    wrong: list[str] = []
+    for workers in WORKERS:
+        shutil.rmtree(world.folder / "tables")
+        shutil.rmtree(world.folder / ".mlops_assets")
+        world.run("a", workers)
+        now = world.read()
+        wrong += [f"{name} differs with {workers} workers" for name in now if now[name] != world.states["a"][name]]
+    return wrong
+
+
 def check(world: World, kills: list[Kill], tell: Callable[[str], object] = lambda _line: None) -> list[str]:
     """Kill runs one after the other. What was found wrong."""
     before, after = "a", "b"
@@ -222,7 +236,7 @@ def made_world(store: str, database: Path) -> Iterator[World]:
         features.insert(0, "flower", [f"flower-{number:03d}" for number in range(len(features))])
         for state, first in (("a", 0), ("b", 1)):
             (folder / state).mkdir()
-            for number in range(first, first + 4):
+            for number in range(first, first + FILES):
                 file = folder / state / f"{number}.parquet"
                 if state == "b" and (folder / "a" / file.name).exists():
                     # The same file: its part is found again.
@@ -281,7 +295,8 @@ def main(arguments: list[str]) -> int:
             with made_world(store, database) as world:
                 world.look_at_both_states()
                 kills = plan(options.kills)
-                said = check(world, kills, lambda line: print(line, flush=True))
+                said = check_workers(world) if store == "files" else []
+                said += check(world, kills, lambda line: print(line, flush=True))
             failed = len({line.split(":")[0] for line in said})
             print(
                 json.dumps({"store": store, "kills": len(kills), "whole and mended": len(kills) - failed}), flush=True
