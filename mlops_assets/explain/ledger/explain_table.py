@@ -31,12 +31,8 @@ from mlops_assets.storage.location import Location
 from mlops_assets.storage.os_errors import translate_os_errors
 from mlops_assets.tables.staged_table import Destination, SourcePart, StagedTable
 
-CODE_VERSION = "2"
+CODE_VERSION = "3"
 """Part of the data version of a ledger, and Dagster's code version of its asset."""
-
-EXPLAINED_ROWS = 2_048
-"""Of one chunk, where the settings name no number: what a killed run loses is seconds of explaining."""
-
 
 POOL_FOR_CHOICE = 16_384
 """Rows of a table of several parts with which the explainer is chosen."""
@@ -148,7 +144,7 @@ def explain_table(
     def run_of(work: ExplainWork) -> Run:
         select = None if selection.every_row else work.select_rows
         cells = max(1, len(work.explainer.features) * len(work.explainer.outputs))
-        most = max(1, min(EXPLAINED_ROWS, LEDGER_BYTES // (8 * cells)))
+        most = max(1, min(work.explainer.rows_per_chunk, LEDGER_BYTES // (8 * cells)))
         return Run(work, InputRows.of(samples, batch_rows, most, select, selected), store, log=log)
 
     ready = None
