@@ -16,7 +16,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -37,8 +37,8 @@ TABLES = ("input_samples", "rejected_samples", "predictions", "sample_explanatio
 ENGINE = "mlops_assets_tests.engines.hostile_engines.MortalEngine"
 KINDS = (
     ("driver", "at an end"),
-    ("worker", "before"),
     ("both", "after"),
+    ("worker", "before"),
     ("driver", "at any time"),
     ("worker", "after"),
     ("both", "before"),
@@ -163,10 +163,10 @@ class World:
             return
 
 
-def check_workers(world: World) -> list[str]:
+def check_workers(world: World, numbers: Sequence[int] = WORKERS) -> list[str]:
     """Make the tables anew, with other numbers of workers. What was found wrong."""
     wrong: list[str] = []
-    for workers in WORKERS:
+    for workers in numbers:
         shutil.rmtree(world.folder / "tables")
         shutil.rmtree(world.folder / ".mlops_assets")
         world.run("a", workers)
