@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import pyarrow as pa
 
+from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.engines.engine import Engine, stream_ends
 from mlops_assets.engines.part_work import engine_that_reads
 from mlops_assets.engines.tasks import Task, in_order
@@ -66,6 +67,8 @@ class SummarizeLedger(Task[LedgerFacts]):
         How many rows of each output come before the part.
     outputs_shown
         Of how many outputs example rows are picked.
+    provenance, columns
+        Of the whole ledger.
     of_rows
         How many rows of each output the whole ledger has: only what may be in the samples of the whole is kept. None:
         unknown.
@@ -76,6 +79,8 @@ class SummarizeLedger(Task[LedgerFacts]):
     part: SourcePart
     start: int
     outputs_shown: int
+    provenance: Provenance
+    columns: pa.Schema
     of_rows: int | None = None
 
     @property
@@ -83,7 +88,8 @@ class SummarizeLedger(Task[LedgerFacts]):
         return self.part.rows
 
     def run(self) -> LedgerFacts:
-        return facts_of(StoredLedger.of(self.part.dataset()), self.outputs_shown, self.start, self.of_rows)
+        ledger = StoredLedger((self.part.dataset(),), self.provenance, self.columns)
+        return facts_of(ledger, self.outputs_shown, self.start, self.of_rows)
 
 
 def facts_of(ledger: StoredLedger, outputs_shown: int, start: int = 0, of_rows: int | None = None) -> LedgerFacts:
@@ -108,13 +114,23 @@ def facts_of(ledger: StoredLedger, outputs_shown: int, start: int = 0, of_rows: 
     return facts
 
 
+def can_be_summarized_in_parts(ledger: StoredLedger) -> bool:
+    """Whether each explained row has all outputs, so that the rows of a part say how many of each there are."""
+    origins = [LedgerProvenance.of(Provenance.of(part.schema)) for part in ledger.parts]
+    return all(origin.every_row or origin.in_order_from_start for origin in origins)
+
+
 def summarize_ledger(
-    engine: Engine, parts: Sequence[SourcePart], outputs: int, outputs_shown: int, log: Callable[[str], None]
+    engine: Engine, ledger: StoredLedger, parts: Sequence[SourcePart], outputs_shown: int, log: Callable[[str], None]
 ) -> LedgerFacts:
-    """The facts of all parts; each explained row has `outputs` ledger rows."""
+    """The facts of a ledger that `can_be_summarized_in_parts`, of which these are all parts, in order."""
+    outputs = len(LedgerProvenance.of(ledger.provenance).outputs)
     starts = list(accumulate((part.rows // outputs for part in parts), initial=0))
     engine = engine_that_reads(engine, parts, log)
-    tasks = [SummarizeLedger(part, at, outputs_shown, starts[-1]) for part, at in zip(parts, starts, strict=False)]
+    tasks = [
+        SummarizeLedger(part, start, outputs_shown, ledger.provenance, ledger.schema, starts[-1])
+        for part, start in zip(parts, starts, strict=False)
+    ]
     facts = _summarize(engine, tasks, log)
     if facts.is_whole(starts[-1]):
         return facts
