@@ -216,22 +216,24 @@ def job_pipeline(folder: Path, model: str, table: Path, stages: Stages) -> Calla
     loaded = load(folder, model, stages)
     load_kernel(stages)
     with timed(stages, "load"):
-        # What is imported on the way, as in `_dagster_job`.
+        # What is imported on the way, as in `job_of`.
         score(loaded, make_table(folder, FEW_ROWS), KEY, folder, {})
     return lambda: score(loaded, table, KEY, folder, stages)
 
 
 def job_graph(folder: Path, model: str, table: Path, stages: Stages) -> Callable[[], Path | None]:
     """The whole `<model>_inference_job` in this process."""
-    return _dagster_job(folder, model, table, stages, "inference")
+    return job_of(folder, model, table, stages, "inference")
 
 
 def job_explain(folder: Path, model: str, table: Path, stages: Stages) -> Callable[[], Path | None]:
     """The whole `<model>_explanations_job` in this process."""
-    return _dagster_job(folder, model, table, stages, "explanations")
+    return job_of(folder, model, table, stages, "explanations")
 
 
-def _dagster_job(folder: Path, model: str, table: Path, stages: Stages, which: str) -> Callable[[], Path | None]:
+def job_of(
+    folder: Path, model: str, table: Path, stages: Stages, which: str, **settings: Any
+) -> Callable[[], Path | None]:
     """A job whose imports are paid, model loaded and kernels compiled by a run on few rows."""
     import dagster as dg
 
@@ -246,6 +248,7 @@ def _dagster_job(folder: Path, model: str, table: Path, stages: Stages, which: s
             inputs={"path": str(table), "row_key": [KEY]},
             outputs={"path": str(folder / which)},
             resume={"path": str(folder / "chunks")},
+            **settings,
         ),
         dg.Definitions(resources=default_resources(folder) | {"mlflow_registry": registry_of(folder)}),
     )
