@@ -75,6 +75,7 @@ class InterventionalTrees:
         self._plan = plan.arrays(ensemble)
         self._sets = as_kernel_array(ensemble.set_start), as_kernel_array(ensemble.set_words)
         self._value = as_kernel_array(ensemble.value[:, : ensemble.walk.leaf_value.shape[2]])
+        self._leaf_value = as_kernel_array(self._value[self._plan.leaf_node])
         counts, kept, self.background_rows = np.zeros(plan.counts), [], 0
         for batch in (background,) if isinstance(background, np.ndarray) else background:
             self.background_rows += len(batch)
@@ -101,7 +102,8 @@ class InterventionalTrees:
                 look_up(
                     rows, values, low, high, width, self._tables, plan.tree_output, plan.decision_start, plan.feature,
                     plan.threshold, plan.decision, plan.and_start, plan.and_of_rows, plan.ands, plan.block_start,
-                    plan.bit_start, plan.bits, plan.column_start, plan.columns, plan.table_start, *self._sets,
+                    plan.bit_start, plan.bits, plan.column_start, plan.columns, plan.table_start, plan.has_lines,
+                    plan.leaf_start, self._leaf_value, plan.factor_start, plan.factors, *self._sets,
                 )  # fmt: skip
             if self._background is not None:
                 add_pairs(rows, values, low, high, self._pairs, self._background, *self._nodes)
@@ -132,13 +134,12 @@ class InterventionalTrees:
     def _fill(self, counts: Floats) -> None:
         plan = self._plan
         plus, minus = shapley_weights(LEAF_BITS)
-        value = as_kernel_array(self._value[plan.leaf_node])
 
         def task(low: int, high: int) -> None:
             fill_tables(
-                low, high, counts, float(self.background_rows), value, plus, minus, self._tables, plan.block_start,
-                plan.bit_start, plan.column_start, plan.table_start, plan.leaf_start, plan.count_start,
-                plan.factor_start, plan.factors,
+                low, high, counts, float(self.background_rows), self._leaf_value, plus, minus, self._tables,
+                plan.block_start, plan.bit_start, plan.column_start, plan.table_start, plan.has_lines, plan.leaf_start,
+                plan.count_start, plan.factor_start, plan.factors,
             )  # fmt: skip
 
         _for_trees(task, len(plan.tree_output))
