@@ -30,6 +30,7 @@ from mlops_assets.errors import ModelNotFoundError as ModelNotFoundError
 from mlops_assets.errors import NotApplicableError as NotApplicableError
 from mlops_assets.errors import NotificationError as NotificationError
 from mlops_assets.errors import PredictionError as PredictionError
+from mlops_assets.errors import PromotionError as PromotionError
 from mlops_assets.errors import RegistryError as RegistryError
 from mlops_assets.errors import RegistryUnreachableError as RegistryUnreachableError
 from mlops_assets.errors import SignatureError as SignatureError
@@ -48,6 +49,7 @@ from mlops_assets.explain.explainers.permutation import PermutationExplainer as 
 from mlops_assets.explain.explainers.sum import SumExplainer as SumExplainer
 from mlops_assets.explain.explainers.trees import TreeExplainer as TreeExplainer
 from mlops_assets.explain.ledger.joined import join_explanations as join_explanations
+from mlops_assets.explain.ledger.shap_explanation import shap_explanation as shap_explanation
 from mlops_assets.io_managers.sql import SqlIOManager as SqlIOManager
 from mlops_assets.io_managers.tables import CsvIOManager as CsvIOManager
 from mlops_assets.io_managers.tables import DeltaIOManager as DeltaIOManager

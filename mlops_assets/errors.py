@@ -109,6 +109,10 @@ class DigestMismatchError(RegistryError):
     """The files of a pinned version are not the ones that were pinned."""
 
 
+class PromotionError(RegistryError):
+    """A version may not take the alias, or somebody else moved it meanwhile."""
+
+
 class TrustError(MlopsAssetsError):
     """The trust policy refuses to deserialize the model."""
 

@@ -24,8 +24,11 @@ from mlops_assets.io_managers.documents import report_io_manager, signature_io_m
 from mlops_assets.io_managers.inputs import inputs_io_manager
 from mlops_assets.io_managers.kinds import tables_io_manager
 from mlops_assets.io_managers.run_partition import reader_of_the_run
+from mlops_assets.jobs.alias_move import MovedAlias
 from mlops_assets.jobs.compatibility import compatibility_job
+from mlops_assets.jobs.promote import promotion_job
 from mlops_assets.jobs.retention import retention_job, retention_schedule
+from mlops_assets.jobs.roll_back import rollback_job
 from mlops_assets.jobs.sign import sign_job
 from mlops_assets.jobs.validate import ValidationSettings, validation_job
 from mlops_assets.naming import (
@@ -159,11 +162,15 @@ def _jobs_beside_the_graph(
     inputs, trust, contract = settings.inputs, settings.trust, settings.contract
     silent_seconds = settings.sensors.dead_runs.silent_seconds
     tried = ValidationSettings(inputs, trust, contract, settings.predict, settings.explain)
-    return [
+    jobs = [
         sign_job(names, alias_or_version, inputs, trust, settings.partitions_def, resources, defaults, silent_seconds),
         compatibility_job(names, alias_or_version, contract, defaults, silent_seconds),
         validation_job(names, alias_or_version, tried, resources, defaults, silent_seconds),
     ]
+    if settings.promotion is not None and settings.alias is not None:
+        moved = MovedAlias(names, settings.alias, settings.promotion, trust, resources, defaults, silent_seconds)
+        jobs += [promotion_job(moved), rollback_job(moved)]
+    return jobs
 
 
 def _retention(settings: ModelSettings) -> dg.Definitions:

@@ -193,6 +193,16 @@ class ModelNames:
         return f"{self.slug}_validation_job"
 
     @property
+    def promotion_job(self) -> str:
+        """Makes a version the champion."""
+        return f"{self.slug}_promotion_job"
+
+    @property
+    def rollback_job(self) -> str:
+        """Makes an earlier version the champion again."""
+        return f"{self.slug}_rollback_job"
+
+    @property
     def retention_job(self) -> str:
         """Deletes old runs."""
         return f"{self.slug}_retention_job"

@@ -25,6 +25,8 @@ from mlops_assets.component import build_model_definitions
 from mlops_assets.errors import user_error
 from mlops_assets.resources.defaults import default_resources
 from mlops_assets.resources.registry import MlflowRegistry
+from mlops_assets.tables import part_size
+from mlops_assets_tests.engines.forked_workers import fork_workers
 
 # What a run would import by itself, seconds each time.
 for _needed in (
@@ -61,6 +63,8 @@ def run_once(
     killed_at_call: int | None = None,
     environment: Mapping[str, str] | None = None,
     verdict: Path | None = None,
+    engine: dict[str, Any] | None = None,
+    part_rows: int | None = None,
 ) -> None:
     """Run the explanations job on one table with one version; exits with 0 on success.
 
@@ -82,9 +86,20 @@ def run_once(
         Variables that are set first.
     verdict
         Where the failures' messages are written, or how many such moments there were.
+    engine
+        The settings of the engine; then nothing is counted.
+    part_rows
+        Tables of more rows are in parts.
     """
     os.environ.update(environment or {})
-    if outputs is None:
+    if part_rows is not None:
+        part_size.PART_ROWS = part_rows
+    if engine is not None:
+        moments = [0]
+        # So that a test can kill this process together with its workers.
+        os.setpgrp()
+        fork_workers(2 * engine["workers"] if engine["workers"] > 1 else 0)
+    elif outputs is None:
         moments = count_moments((str(root / "tables"), str(root / ".mlops_assets")), killed_at)
     else:
         moments = count_calls(killed_at_call)
@@ -99,6 +114,7 @@ def run_once(
             outputs=outputs or {"path": "tables"},
             executor=executor,
             contract={"compatibility": "NONE"},
+            **({"engine": engine} if engine is not None else {}),
         ),
         dg.Definitions(
             resources=default_resources(root)

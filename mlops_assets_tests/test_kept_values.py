@@ -14,8 +14,7 @@ from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.resources.shared import shared_defaults
 from mlops_assets.signatures.mlflow.signature_json import signature_hash
 from mlops_assets.storage.location import Location
-from mlops_assets.trees import numba_kernels, quadrature, shap_kernel
-from mlops_assets.trees.margin_kernel import in_set
+from mlops_assets.trees import category_sets, margin_kernel, numba_kernels, quadrature, shap_kernel
 
 
 class TestRegistry:
@@ -84,7 +83,7 @@ class TestKernels:
         cached = [each.py_func.__qualname__ for each in kernels if "nogil" in each.targetoptions]
         assert cached
         assert all(name.endswith(digest) for name in cached)
-        assert in_set is shap_kernel.in_set
+        assert margin_kernel.in_set is category_sets.in_set
 
     @pytest.mark.parametrize("module", ["shap_kernel.py", "ensemble.py", "numba_kernels.py"])
     def test_a_change_of_any_module_is_another_digest(self, module, tmp_path):

@@ -1,5 +1,8 @@
 """A large table is worked on part by part, by whoever is there; what is published is the same as in one pass."""
 
+import sqlite3
+from contextlib import closing
+
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
@@ -12,6 +15,8 @@ from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.explain.explainers.trees import TreeExplainer
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.tables import part_size
+from mlops_assets_tests.engines.hostile_engines import do_late
+from mlops_assets_tests.leftovers import leftovers
 
 ROWS, FILES = 60, 5
 FOLDER = {"path": "people", "format": "parquet", "row_key": ["id"]}
@@ -88,17 +93,104 @@ def test_each_part_of_the_inputs_is_one_of_each_table(run, boosted, folder, smal
     assert (done.tables / "rejected_samples.parquet").is_file()
 
 
-def test_the_same_bytes_with_any_number_of_workers(run, boosted, folder, small_parts):
-    one = run(FOLDER, engine={"KIND": "LocalEngine", "workers": 1}, resume={"enabled": False})
+HOSTILE = {"KIND": "mlops_assets_tests.engines.hostile_engines.HostileEngine"}
+THIRD = {"KIND": "mlops_assets_tests.engines.futures_engine.FuturesEngine"}
+ENGINES = {
+    "every task three times, in another order": HOSTILE,
+    "in yet another order": HOSTILE | {"seed": 1},
+    "7 workers": {"KIND": "LocalEngine", "workers": 7},
+    "a third engine": THIRD,
+}
+
+
+@pytest.mark.parametrize(
+    "name", [*list(ENGINES)[:2], *(pytest.param(each, marks=pytest.mark.slow) for each in list(ENGINES)[2:])]
+)
+def test_the_same_bytes_whoever_does_the_work_and_how_often(run, boosted, folder, small_parts, name):
+    for number in (1, 3):
+        broken = people(ROWS, number * ROWS)
+        broken.loc[[number], "age"] = None
+        broken.sample(frac=1, random_state=0).to_parquet(folder / f"{number}.parquet")
+    settings = {"contract": {"max_rejected": 2}}
+    one = run(FOLDER, engine={"KIND": "LocalEngine", "workers": 1}, resume={"enabled": False}, **settings)
+    assert one.success is True
     before = {name: files_of(one, name) for name in TABLES}
-    several = run(FOLDER, engine={"KIND": "LocalEngine", "workers": 3}, outputs={"path": "others"})
-    others = {name: files_of_folder(several, name) for name in TABLES}
-    assert others == before
+    other = run(FOLDER, engine=ENGINES[name], outputs={"path": "others"}, **settings)
+    assert other.success is True
+    do_late()
+    assert {name: files_of_folder(other, name) for name in TABLES} == before
+    for asset in ("rejected_samples", "model_explanations"):
+        file = f"{asset}.parquet"
+        assert (one.tables.parent / "others" / file).read_bytes() == (one.tables / file).read_bytes()
 
 
 def files_of_folder(done, asset):
     place = done.tables.parent / "others" / f"{asset}.parquet"
     return {path.name: path.read_bytes() for path in sorted(place.iterdir())}
+
+
+def as_csv(folder, _rows):
+    for path in sorted(folder.iterdir()):
+        pd.read_parquet(path).drop(columns="id").to_csv(path.with_suffix(".csv"), index=False)
+        path.unlink()
+    return {"path": "people", "format": "csv", "types": {"age": "double", "income": "double"}}
+
+
+def as_json_lines(folder, _rows):
+    for path in sorted(folder.iterdir()):
+        pd.read_parquet(path).drop(columns="id").to_json(path.with_suffix(".jsonl"), orient="records", lines=True)
+        path.unlink()
+    return {"path": "people", "format": "jsonl"}
+
+
+def as_query(folder, rows):
+    database = folder.parent / "people.db"
+    with closing(sqlite3.connect(database)) as connection:
+        rows.to_sql("people", connection, index=False)
+    return {"database": f"sqlite:///{database}", "query": "SELECT * FROM people ORDER BY income", "row_key": ["id"]}
+
+
+def as_first_rows(_folder, _rows):
+    return FOLDER | {"limit": 250}
+
+
+@pytest.mark.parametrize("made", [as_csv, as_json_lines, as_query, as_first_rows])
+def test_rows_without_numbers_and_rows_of_a_stream(run, boosted, folder, monkeypatch, made):
+    """They are in parts as well, and the tables are those of one pass."""
+    inputs = made(folder, pd.concat([pd.read_parquet(path) for path in sorted(folder.iterdir())]))
+    whole = run(inputs, job="inference")
+    assert whole.success is True
+    tables = {name: whole.table(name) for name in ("input_samples", "predictions")}
+    versions = {name: version_of(whole, name) for name in tables}
+    monkeypatch.setattr(part_size, "PART_ROWS", ROWS)
+    monkeypatch.setattr(part_size, "PART_BYTES", 2_000 if made in (as_csv, as_json_lines) else 64 << 20)
+    parts = run(inputs, job="inference", engine=HOSTILE)
+    assert parts.success is True
+    for name in tables:
+        assert len(files_of(parts, name)) > 3
+        pd.testing.assert_frame_equal(parts.table(name), tables[name])
+        assert version_of(parts, name) == versions[name]
+    again = run(inputs, job="inference")
+    assert again.metadata("predictions")["work"]["rows_computed"] == 0
+
+
+@pytest.mark.parametrize(
+    "explain",
+    [{"limit": 130}, {"sample": 90}, {"where": "explained_value > 0 and age > 52", "sample": 0.8, "limit": 70}],
+)
+def test_a_selection_of_parts_is_that_of_the_whole(run, boosted, folder, monkeypatch, explain):
+    whole = run(FOLDER, explain=explain)
+    assert whole.success is True
+    names = ("sample_explanations", "model_explanations")
+    tables = {name: whole.table(name) for name in names}
+    monkeypatch.setattr(part_size, "PART_ROWS", ROWS)
+    parts = run(FOLDER, explain=explain, engine=HOSTILE)
+    assert parts.success is True
+    for name in names:
+        pd.testing.assert_frame_equal(parts.table(name), tables[name])
+    assert parts.metadata("sample_explanations")["work"]["rows_computed"] == len(tables["sample_explanations"])
+    assert len(tables["sample_explanations"]) in (explain.get("limit"), explain.get("sample"))
+    assert all(check.passed for check in parts.checks.values())
 
 
 def test_the_same_again_computes_nothing(run, boosted, folder, small_parts):
@@ -109,6 +201,7 @@ def test_the_same_again_computes_nothing(run, boosted, folder, small_parts):
         work = again.metadata(asset)["work"]
         assert (work["rows_reused"], work["rows_computed"]) == (ROWS * FILES, 0)
     assert {name: files_of(again, name) for name in TABLES} == before
+    assert leftovers(again.tables) == []
 
 
 def test_one_more_file_costs_one_file(run, boosted, folder, small_parts):

@@ -15,6 +15,7 @@ from mlops_assets.arrow.plain_types import plain_batch, plain_schema
 from mlops_assets.errors import TableError, list_some, list_with_suggestions
 from mlops_assets.progress.report import track
 from mlops_assets.signatures.contract.delimiters import delimiter_advice
+from mlops_assets.storage.location import Location
 
 ROW_NUMBER = "row_number"
 """The generated row key: the row's position, from 0."""
@@ -38,6 +39,20 @@ class InputSplit(Protocol):
     @property
     def first_row(self) -> int | None:
         """The position of its first row in the table; None where only reading shows it."""
+
+    @property
+    def lacks_first_row(self) -> bool:
+        """Whether it can be opened only once it is told its first row (`starting_at`), because rows are numbered."""
+
+    @property
+    def location(self) -> Location:
+        """The first file that its rows are in."""
+
+    def count_rows(self) -> int:
+        """How many rows it has; reads them where nothing else shows it."""
+
+    def starting_at(self, first_row: int) -> "InputSplit":
+        """The same rows, the first of which has this position in the table."""
 
     def open(self) -> "InputTable":
         """Its rows, as a table like the one they are of."""
@@ -103,8 +118,7 @@ class InputTable:
     def splits(self) -> tuple[InputSplit, ...] | None:
         """The table in pieces of the size of a part, whose rows one after the other are its rows.
 
-        None where it is one piece, or cannot be cut: a stream, a query, rows up to a limit, row numbers to be generated
-        although only reading shows how many rows a file has. No rows are read.
+        Empty where it is one piece; None where it cannot be cut: a stream, a query, rows up to a limit. Reads no rows.
 
         Raises
         ------

@@ -1,6 +1,6 @@
 """The rows that will be scored, and the rows that the contract refused."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ import dagster as dg
 from pydantic import Field
 
 from mlops_assets.arrow.content_hash import hash_of
+from mlops_assets.arrow.input_table import InputSplit
 from mlops_assets.arrow.provenance import PUBLISHED_TOGETHER, Provenance
 from mlops_assets.arrow.spool import scratch_folder
 from mlops_assets.assets.engine_and_store import EngineAndStore
@@ -19,13 +20,14 @@ from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.io_managers.champion import ChampionIOManager
 from mlops_assets.io_managers.inputs import list_files
 from mlops_assets.io_managers.progress import report_progress
-from mlops_assets.io_managers.rows import ROWS, Rows, destinations_of, rows_with_provenance
+from mlops_assets.io_managers.rows import ROWS, Rows, can_stage, destinations_of, rows_with_provenance
 from mlops_assets.metadata import INPUTS_LISTING, list_names, table_metadata
 from mlops_assets.models.missing_values import MissingProposal, propose_where_known
 from mlops_assets.naming import CHAMPION_MODEL, INPUT_SAMPLES, MODEL_SIGNATURE, REJECTED_SAMPLES, ModelNames
 from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.scoring.apply_contract import ContractResult, RowsAside, apply_contract
 from mlops_assets.scoring.contract_parts import apply_contract_to_parts
+from mlops_assets.scoring.spool_parts import spool_in_parts
 from mlops_assets.settings.groups import ContractSettings
 from mlops_assets.settings.tables import InputsSettings, OutputsSettings
 from mlops_assets.state import state_folder
@@ -98,12 +100,20 @@ def sample_assets(
         source = table.raw or table
         policy = contract.policy(source.text_columns, table.types)
         schema = signature_from_json(model_signature).inputs
-        splits = table.splits() if config.limit is None else None
-        destinations = destinations_of(context, names, (INPUT_SAMPLES, REJECTED_SAMPLES)) if splits else []
+        published = (INPUT_SAMPLES, REJECTED_SAMPLES)
         with ExitStack() as pass_over_inputs:
             scratch = pass_over_inputs.enter_context(scratch_folder(state_folder(root) / "scratch"))
-            if splits is None or not destinations:
-                result_of_pass = apply_contract(source, schema, policy, scratch, limit=config.limit)
+            splits: Sequence[InputSplit] = ()
+            # What is looked up for splits is for tables that can be written in parts.
+            if can_stage(context, names, published):
+                found = table.splits() if config.limit is None else None
+                if found is None:
+                    table = spool_in_parts(table, scratch, config.limit)
+                    found = table.splits()
+                splits = found or ()
+            destinations = destinations_of(context, names, published) if splits else []
+            if not destinations:
+                result_of_pass = apply_contract(table.raw or table, schema, policy, scratch, limit=config.limit)
             else:
                 result_of_pass = apply_contract_to_parts(
                     table,

@@ -84,11 +84,24 @@ def cut_rows(
     batches: Iterable[pa.RecordBatch], row_key: Sequence[str], rows: int, parts: Sequence[int] = ()
 ) -> Iterator[pa.RecordBatch]:
     """The rows of `chunks`, which are not hashed."""
+    pending: list[pa.RecordBatch] = []
+    for batch, ends_chunk in cut_batches(batches, row_key, rows, parts):
+        pending.append(batch)
+        if ends_chunk:
+            yield join_batches(pending)
+            pending = []
+    if pending:
+        yield join_batches(pending)
+
+
+def cut_batches(
+    batches: Iterable[pa.RecordBatch], row_key: Sequence[str], rows: int, parts: Sequence[int] = ()
+) -> Iterator[tuple[pa.RecordBatch, bool]]:
+    """The rows of `chunks` in batches, each with whether a chunk ends with it; nothing is copied."""
     least, most = max(1, rows // 2), max(1, rows * 2)
     spread = np.uint64(max(1, rows - least))
     ends = iter(np.cumsum(np.asarray(parts, dtype=np.int64)).tolist())
     end = next(ends, None)
-    pending: list[pa.RecordBatch] = []
     pending_rows = position = 0
     for batch in split_batches(batches):
         keys = key_hashes([batch.column(name) for name in row_key], row_key)
@@ -106,12 +119,7 @@ def cut_rows(
                 stop = min(stop, start + end - position)
             cut = stop <= batch.num_rows
             stop = min(stop, batch.num_rows)
-            pending.append(batch.slice(start, stop - start))
-            pending_rows += stop - start
+            yield batch.slice(start, stop - start), cut
+            pending_rows = 0 if cut else pending_rows + stop - start
             position += stop - start
             start = stop
-            if cut:
-                yield join_batches(pending)
-                pending, pending_rows = [], 0
-    if pending:
-        yield join_batches(pending)

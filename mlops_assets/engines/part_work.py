@@ -2,7 +2,7 @@
 
 import time
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar, Generic, TypeVar
@@ -81,15 +81,25 @@ class PartTask(Task[DonePart], Generic[AnyWork]):
         """What the part is found under: all that it depends on."""
         return hash_of("part", self.work.identity, self.source.content)
 
+    @property
+    def select(self) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]] | None:
+        """Picks the rows of the part that are worked on; None: all of them."""
+        return None
+
+    def rows_of(self, _part: StagedPart, /) -> int:
+        """How many rows a part that is there was made of."""
+        return self.source.rows
+
     def run(self) -> DonePart:
-        work = open_work(self.work)
-        batches = cut_rows(self.source.batches(), self.source.row_key, self.chunk_rows)
+        work, rows = open_work(self.work), self.source.batches()
+        batches = cut_rows(rows if self.select is None else self.select(rows), self.source.row_key, self.chunk_rows)
         return self.write(work(batch) for batch in batches)
 
     def write(self, results: Iterator[pa.RecordBatch]) -> DonePart:
         """Write the results of all chunks, in order."""
         stream, facts = self.combine(results)
-        return DonePart(self.target.write(self.key, stream, facts), self.source.rows)
+        part = self.target.write(self.key, stream, facts)
+        return DonePart(part, self.rows_of(part))
 
     @abstractmethod
     def combine(
@@ -100,7 +110,7 @@ class PartTask(Task[DonePart], Generic[AnyWork]):
     def find(self) -> DonePart | None:
         """The part, where it was finished earlier."""
         part = self.target.find(self.key)
-        return None if part is None else DonePart(part, self.source.rows)
+        return None if part is None else DonePart(part, self.rows_of(part))
 
 
 def seconds_per_row(work: Work, samples: ds.Dataset, most_rows: int, rough: float) -> float:
@@ -186,5 +196,5 @@ class PartsRun:
 
     def _by_chunks(self, engine: Engine, task: PartTask[Any]) -> DonePart:
         """A part whose chunks are shared by all workers, kept as they are done, and written here."""
-        rows = InputRows(task.source.dataset(), task.chunk_rows)
+        rows = InputRows(task.source.dataset(), task.chunk_rows, task.select)
         return task.write(stream_results(engine, Run(task.work, rows, self.store, self.tally, self.log)))

@@ -49,6 +49,12 @@ def then(rows: Rows, end: Callable[[], None]) -> Rows:
     return pa.RecordBatchReader.from_batches(rows.schema, batches())
 
 
+def can_stage(context: AnyContext, names: ModelNames, assets: Sequence[str]) -> bool:
+    """Whether all of these tables can be written in parts; nothing is made for it."""
+    tables = _tables(context, names)
+    return tables is not None and all(tables.can_stage(asset, _partition(context)) for asset in assets)
+
+
 def destinations_of(context: AnyContext, names: ModelNames, assets: Sequence[str]) -> list[Destination]:
     """Where workers put the parts of these tables of the run's partition; empty where one of them is not written so."""
     found = [destination_of(context, names, asset) for asset in assets]

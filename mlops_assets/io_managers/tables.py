@@ -95,6 +95,10 @@ class TableIOManager(Strategy, dg.ConfigurableIOManager, ABC):
         `switch_guard` is as in `TableWriter.write`.
         """
 
+    def can_stage(self, asset: str, partition: str | None = None) -> bool:
+        """Whether `destination` has a place for parts."""
+        return False
+
     def destination(self, asset: str, partition: str | None = None) -> Destination | None:
         """Where workers put the parts of a table, which `publish` is then given; None: it is not written so."""
         return None
@@ -203,12 +207,17 @@ class FileTableIOManager(TableIOManager, ABC):
         names = {name.split("/")[0] for name in self.place(asset).files()}
         return [key for key in partitions if f"{self.partition_name(key)}{self.writer.extension}" in names]
 
-    def destination(self, asset: str, partition: str | None = None) -> Destination | None:
-        place, own = self.table_place(asset, partition), type(self)
+    def can_stage(self, asset: str, partition: str | None = None) -> bool:
+        own = type(self)
         # A subclass that does something with the rows has to see them.
         if own.adapt_rows is not FileTableIOManager.adapt_rows or own.publish is not FileTableIOManager.publish:
+            return False
+        return self.writer.can_stage(self.table_place(asset, partition))
+
+    def destination(self, asset: str, partition: str | None = None) -> Destination | None:
+        if not self.can_stage(asset, partition):
             return None
-        return Destination(self.writer, self.writer.staging(place)) if self.writer.can_stage(place) else None
+        return Destination(self.writer, self.writer.staging(self.table_place(asset, partition)))
 
     def parts(self, asset: str, partition: str | None = None) -> tuple[SourcePart, ...]:
         writer, place = self.writer, self.table_place(asset, partition)

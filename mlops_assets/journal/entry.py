@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-NoticedBy = Literal["run", "sensor"]
+NoticedBy = Literal["run", "sensor", "promotion", "rollback"]
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,14 @@ class JournalEntry:
     previous_version
         What the alias pointed at before; None: nothing, or nothing was seen before.
     noticed_by
-        ``run`` (champion_model pinned it) or ``sensor`` (the champion sensor saw the alias).
+        ``run`` (champion_model pinned it), ``sensor`` (the champion sensor saw the alias), ``promotion`` or
+        ``rollback`` (the job of that name moved it).
     accepted
         A person accepted this digest although the version had another one before.
+    approved_by
+        Who approved of the move, of a promotion or rollback.
+    note
+        Why, of a promotion or rollback; may be empty.
     """
 
     observed_at: datetime
@@ -40,6 +45,8 @@ class JournalEntry:
     previous_version: int | None
     noticed_by: NoticedBy
     accepted: bool = False
+    approved_by: tuple[str, ...] = ()
+    note: str = ""
 
     def to_line(self) -> str:
         """One line of JSON, with its line end."""
@@ -55,7 +62,9 @@ class JournalEntry:
             `line` is not such a line.
         """
         fields: dict[str, Any] = json.loads(line)
-        return cls(**{**fields, "observed_at": datetime.fromisoformat(fields["observed_at"]).astimezone(UTC)})
+        observed_at = datetime.fromisoformat(fields["observed_at"]).astimezone(UTC)
+        approved_by = tuple(map(str, fields.get("approved_by", ())))
+        return cls(**{**fields, "observed_at": observed_at, "approved_by": approved_by})
 
     def to_row(self) -> dict[str, str | int | None]:
         """The entry for a person: see `COLUMNS`."""
@@ -66,6 +75,8 @@ class JournalEntry:
             "digest": self.digest[:12] if self.digest else None,
             "previous version": self.previous_version,
             "noticed by": self.noticed_by + (", digest accepted" if self.accepted else ""),
+            "approved by": ", ".join(self.approved_by) or None,
+            "note": self.note or None,
         }
 
 
@@ -76,4 +87,7 @@ COLUMNS = {
     "digest": "string",
     "previous version": "int",
     "noticed by": "string",
+    "approved by": "string",
+    "note": "string",
 }
+OF_APPROVALS = ("approved by", "note")

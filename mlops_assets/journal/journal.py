@@ -55,9 +55,12 @@ class Journal:
         noticed_by: NoticedBy,
         *,
         accept: str | None = None,
+        approved_by: Sequence[str] = (),
+        note: str = "",
         now: datetime | None = None,
     ) -> JournalEntry | None:
-        """Append what was seen, if it is news: another version than the alias's last entry names, or its digest.
+        """Append what was seen, if it is news: another version than the alias's last entry names, its digest, or that
+        somebody approved of it.
 
         Parameters
         ----------
@@ -65,6 +68,8 @@ class Journal:
             See `JournalEntry`.
         accept
             A digest that a person accepts for this version although the journal knows another one.
+        approved_by, note
+            See `JournalEntry`; also where a sensor or a run saw the move before who made it could record it.
         now
             The time; None: the clock's.
 
@@ -84,11 +89,28 @@ class Journal:
                 names = self._names()
                 known = [entry for entry in self._read(names) if entry.model == self.model]
                 accepted = self._is_accepted(known, version, digest, accept)
-                entry = _new_entry(
-                    self.model, known, alias, version, digest, noticed_by, accepted, now or datetime.now(UTC)
+                of_alias = [entry for entry in known if entry.alias == alias]
+                last = of_alias[-1] if of_alias else None
+                if not _is_news(last, version, digest, approved_by):
+                    return None
+                entry = JournalEntry(
+                    observed_at=(now or datetime.now(UTC)).replace(microsecond=0),
+                    model=self.model,
+                    alias=alias,
+                    version=version,
+                    digest=digest,
+                    previous_version=_version_before(last, version),
+                    noticed_by=noticed_by,
+                    accepted=accepted,
+                    approved_by=tuple(approved_by),
+                    note=note,
                 )
-                if entry is None or self._create(_next_name(names), entry):
+                if self._create(_next_name(names), entry):
                     return entry
+
+    def check_digest(self, version: int, digest: str) -> None:
+        """Raises `DigestMismatchError` where the journal knows the version with another digest."""
+        self._is_accepted(self.entries(), version, digest, None)
 
     def _is_accepted(
         self, known: Sequence[JournalEntry], version: int | None, digest: str | None, accept: str | None
@@ -149,29 +171,39 @@ def champion_versions(journal: Journal, model: str, alias: str) -> list[int]:
     return list(dict.fromkeys(version for version in reversed(versions) if version is not None))[::-1]
 
 
-def _new_entry(
-    model: str,
-    known: Sequence[JournalEntry],
-    alias: str | None,
-    version: int | None,
-    digest: str | None,
-    noticed_by: NoticedBy,
-    accepted: bool,
-    now: datetime,
-) -> JournalEntry | None:
-    of_alias = [entry for entry in known if entry.alias == alias]
-    last = of_alias[-1] if of_alias else None
+def earlier_version(journal: Journal, alias: str, current: int) -> int | None:
+    """The version that `alias` goes back to from `current`; None where the journal knows none.
+
+    What was in force before `current`. A version that was rolled back from is not gone back to: from 1, 2, 3 and a
+    rollback to 2, the next one leads to 1.
+    """
+    history: list[int] = []
+    for entry in journal.entries():
+        if entry.alias != alias or entry.version is None:
+            continue
+        if entry.noticed_by == "rollback" and entry.version in history[:-1]:
+            # A sensor may have seen the move first.
+            del history[history[:-1].index(entry.version) + 1 :]
+        elif history[-1:] != [entry.version]:
+            history.append(entry.version)
+    while history and history[-1] == current:
+        history.pop()
+    return history[-1] if history else None
+
+
+def _is_news(last: JournalEntry | None, version: int | None, digest: str | None, approved_by: Sequence[str]) -> bool:
     if last is None:
-        previous = None
-        if version is None:
-            return None
-    elif last.version == version:
-        previous = last.previous_version
-        if digest is None or last.digest == digest:
-            return None
-    else:
-        previous = last.version
-    return JournalEntry(now.replace(microsecond=0), model, alias, version, digest, previous, noticed_by, accepted)
+        return version is not None
+    if last.version != version:
+        return True
+    is_new_approval = bool(approved_by) and last.approved_by != tuple(approved_by)
+    return is_new_approval or (digest is not None and last.digest != digest)
+
+
+def _version_before(last: JournalEntry | None, version: int | None) -> int | None:
+    if last is None:
+        return None
+    return last.previous_version if last.version == version else last.version
 
 
 def _next_name(names: Sequence[str]) -> str:

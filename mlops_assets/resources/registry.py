@@ -1,7 +1,6 @@
 """The MLflow registry as a Dagster resource."""
 
 import os
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -97,6 +96,8 @@ class MlflowRegistry(ReadableModel, dg.ConfigurableResource[Any]):
     )
 
     _registry: Registry | None = PrivateAttr(default=None)
+    # Not a `cached_property`: Dagster takes what that leaves for a setting where it binds a resource that was used.
+    _cache: ModelCache | None = PrivateAttr(default=None)
 
     def __init__(self, **settings: Any) -> None:
         # Dagster stores what a resource is configured with; a password in it belongs into a variable.
@@ -114,10 +115,12 @@ class MlflowRegistry(ReadableModel, dg.ConfigurableResource[Any]):
         """Whether neither these settings nor the environment name a tracking server."""
         return not (self.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI"))
 
-    @cached_property
+    @property
     def cache(self) -> ModelCache:
         """The content-addressed cache of downloaded versions."""
-        return ModelCache(self.state_folder / "cache" / "models")
+        if self._cache is None:
+            self._cache = ModelCache(self.state_folder / "cache" / "models")
+        return self._cache
 
     def address(self) -> Registry:
         """The registry that these settings and the environment name; nothing is contacted.

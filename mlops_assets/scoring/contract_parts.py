@@ -23,6 +23,7 @@ from mlops_assets.engines.tasks import Task, in_order
 from mlops_assets.scoring.apply_contract import ContractResult
 from mlops_assets.scoring.contract_report import REPORT, ContractReport, find_report, report_to_text
 from mlops_assets.scoring.key_parts import refuse_repeated_keys
+from mlops_assets.scoring.number_parts import number_splits
 from mlops_assets.scoring.part_edges import PartEdges, edge_rows
 from mlops_assets.signatures.contract.contract import Contract, ContractPolicy
 from mlops_assets.storage.location import Location
@@ -166,14 +167,16 @@ def apply_contract_to_parts(
     contract = compile_contract(policy)
     # Until they are published, nobody else collects them.
     with accepted.staging.mark_in_use(), rejected.staging.mark_in_use():
+        if is_counted := any(split.lacks_first_row for split in splits):
+            engine = _engine_that_reaches(engine, splits, accepted, rejected, log)
+            splits = number_splits(splits, engine, log)
         tasks = [ContractTask(split, signature, policy, accepted, rejected) for split in splits]
         found = {number: report for number, task in enumerate(tasks) if (report := task.find()) is not None}
         left = [number for number in range(len(tasks)) if number not in found]
         if found and left:
             log(f"{len(found)} of {len(tasks)} parts of the inputs were read and checked by an earlier run")
-        if left and not engine.reaches([], [accepted.staging.folder, rejected.staging.folder], log):
-            # Nobody else can write here; the inputs may be anywhere.
-            engine = LocalEngine(workers=1)
+        if left and not is_counted:
+            engine = _engine_that_reaches(engine, splits, accepted, rejected, log)
         for end in stream_ends(engine, [tasks[number] for number in left], log):
             found[left[end.number]] = end.report
         reports = [found[number] for number in range(len(tasks))]
@@ -195,6 +198,19 @@ def apply_contract_to_parts(
             _hash(rejected_table, [report.rejected_digest for report in refused], engine, log),
             lenient=partial(compile_contract, replace(policy, missing="allow")) if policy.missing == "reject" else None,
         )
+
+
+def _engine_that_reaches(
+    engine: Engine,
+    splits: Sequence[InputSplit],
+    accepted: Destination,
+    rejected: Destination,
+    log: Callable[[str], None],
+) -> Engine:
+    """The engine, or this process where its workers cannot read the inputs or write here."""
+    read = [splits[0].location, splits[-1].location]
+    reaches = engine.reaches(read, [accepted.staging.folder, rejected.staging.folder], log)
+    return engine if reaches else LocalEngine(workers=1)
 
 
 def _texts(policy: ContractPolicy) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """Which rows of a table of predictions hold null, NaN or infinity."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -15,7 +15,7 @@ OUTPUT_COLUMNS = "output columns"
 
 @dataclass(frozen=True)
 class FiniteVerdict:
-    """The result of `find_not_finite`.
+    """What a `FiniteJudge` has found.
 
     Attributes
     ----------
@@ -58,16 +58,6 @@ class FiniteJudge:
         """On the rows so far."""
         bad = {name: one.nulls + one.not_finite for name, one in self._statistics.items()}
         return FiniteVerdict(self._rows, bad, tuple(self._shown))
-
-
-def find_not_finite(
-    batches: Iterable[pa.RecordBatch], columns: Sequence[str], row_key: Sequence[str], listed: int = ROWS_LISTED
-) -> FiniteVerdict:
-    """The verdict of a `FiniteJudge` on a whole table."""
-    judge = FiniteJudge(columns, row_key, listed)
-    for batch in batches:
-        judge.add(batch)
-    return judge.verdict()
 
 
 def _list_rows(batch: pa.RecordBatch, columns: Sequence[str], row_key: Sequence[str]) -> list[dict[str, object]]:

@@ -20,6 +20,7 @@ from mlops_assets.settings.groups import (
     TrackingSettings,
 )
 from mlops_assets.settings.partitions import PartitionsSettings
+from mlops_assets.settings.promotion import PromotionSettings
 from mlops_assets.settings.retention import RetentionSettings
 from mlops_assets.settings.sensors import SensorsSettings
 from mlops_assets.settings.tables import InputsSettings, OutputsSettings
@@ -133,6 +134,12 @@ class ModelSettings(SettingsGroup):
         description="Where the moves of the alias are recorded.",
         examples=[{"path": "s3://bucket/journal"}],
     )
+    promotion: PromotionSettings | None = Field(
+        default=None,
+        description="Jobs that move the alias: to a version that has passed validation and is approved of, and back. "
+        "Null: none; {}: with one approval.",
+        examples=[{"required_approvals": 2, "four_eyes": True}],
+    )
     tracking: TrackingSettings = Field(
         default_factory=TrackingSettings,
         description="Whether runs are recorded in MLflow.",
@@ -229,6 +236,12 @@ class ModelSettings(SettingsGroup):
             )
         if isinstance(self.alias_or_version, int) and (champion or self.automation):
             raise ValueError("alias_or_version is a version, which never moves; sensors.champion needs an alias")
+        return self
+
+    @model_validator(mode="after")
+    def _promotion_needs_alias(self) -> Self:
+        if self.promotion is not None and self.alias is None:
+            raise ValueError("alias_or_version is a version, which nothing is promoted to; promotion needs an alias")
         return self
 
     @model_validator(mode="after")

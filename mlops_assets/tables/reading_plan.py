@@ -196,6 +196,17 @@ class ReadingPlan:
         )
         return declare_types(table, self.types)
 
+    def count_rows(self) -> int:
+        """How many rows there are, by reading them with as few columns as possible.
+
+        Raises
+        ------
+        TableError
+            As reading all columns would.
+        """
+        wanted = self.schema.names[:1]
+        return sum(batch.num_rows for part in self.parts for batch in self._rows_of(part, wanted, lambda _stream: None))
+
     def _rows_of(
         self, part: FilePart, wanted: Sequence[str], watch: Callable[[pa.NativeFile], None]
     ) -> Iterator[pa.RecordBatch]:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from mlops_assets.arrow.input_table import ROW_NUMBER, InputTable, keep_index_names
+from mlops_assets.storage.location import Location
 from mlops_assets.tables.file_format import FileFormat
 from mlops_assets.tables.many_files import look_at_each
 from mlops_assets.tables.part_size import Piece, group_pieces
@@ -38,6 +39,8 @@ class Split:
         How many; None where only reading shows it.
     first_row
         The position of its first row in the table; None likewise.
+    lacks_first_row
+        Whether rows are numbered, and `starting_at` has to say with what this split begins before it is opened.
     """
 
     number: int
@@ -45,6 +48,24 @@ class Split:
     rows: int | None
     first_row: int | None
     _plan: ReadingPlan = field(repr=False, compare=False)
+    lacks_first_row: bool = False
+
+    @property
+    def location(self) -> Location:
+        """The first file that its rows are in."""
+        return self._plan.parts[0].location
+
+    def count_rows(self) -> int:
+        """How many rows it has; where nothing else shows it they are read, with as few columns as possible."""
+        return self.rows if self.rows is not None else self._plan.count_rows()
+
+    def starting_at(self, first_row: int) -> "Split":
+        """The same rows, the first of which has this position in the table; numbered rows have another identity."""
+        if not self.lacks_first_row:
+            return replace(self, first_row=first_row)
+        identity = hashlib.sha256(f"{first_row} {self.identity}".encode()).hexdigest()
+        plan = replace(self._plan, first_row=first_row)
+        return replace(self, identity=identity, first_row=first_row, _plan=plan, lacks_first_row=False)
 
     def open(self) -> InputTable:
         """Its rows as a table of the same columns, types and row numbers as the whole; no folder is listed again.
@@ -66,7 +87,7 @@ def open_plan(
 
 
 def plan_splits(plan: ReadingPlan, table: InputTable) -> tuple[Split, ...] | None:
-    """The splits of a table of files, in order; None where it is one, or cannot be cut.
+    """The splits of a table of files, in order; none where it is one piece, None where it cannot be cut.
 
     Parameters
     ----------
@@ -84,12 +105,11 @@ def plan_splits(plan: ReadingPlan, table: InputTable) -> tuple[Split, ...] | Non
         return None
     generated = table.row_key == (ROW_NUMBER,) and ROW_NUMBER not in plan.schema.names
     files = _for_each_file(plan, lambda part: _PlannedFile.look_up(part, plan.reader))
-    if generated and any(piece.rows is None for file in files for piece in file.pieces):
-        return None
+    uncounted = generated and any(piece.rows is None for file in files for piece in file.pieces)
     pieces = ((piece, (at, number)) for at, file in enumerate(files) for number, piece in enumerate(file.pieces))
     groups = list(group_pieces(pieces))
     if len(groups) < 2:
-        return None
+        return ()
     facts = _for_each_file(plan, FilePart.look_up_facts)
     settings, splits = _settings(plan, table), []
     sent = replace(plan, schema=keep_index_names(plan.schema))
@@ -101,8 +121,9 @@ def plan_splits(plan: ReadingPlan, table: InputTable) -> tuple[Split, ...] | Non
         )
         known = [piece.rows for piece, _ in group if piece.rows is not None]
         rows = sum(known) if len(known) == len(group) else None
-        identity = _identity(settings, parts, first if generated else None)
-        splits.append(Split(number, identity, rows, first, replace(sent, parts=parts, first_row=first or 0, rows=rows)))
+        identity = _identity(settings, parts, first if generated and not uncounted else None)
+        own = replace(sent, parts=parts, first_row=first or 0, rows=rows)
+        splits.append(Split(number, identity, rows, None if uncounted else first, own, uncounted))
         first = None if first is None or rows is None else first + rows
     return tuple(splits) if _can_be_sent(splits[0]) else None
 

@@ -47,7 +47,7 @@ class Destination:
         return rows_between(self.dataset(part), start, stop)
 
     def beside(self, name: str) -> Location:
-        """The place of a small file of this name, which is gone once the parts are published."""
+        """The place of a small file of this name, which is kept for days, as finished parts are."""
         return self.staging.folder.child(name)
 
     def write(self, key: str, rows: pa.RecordBatchReader, facts: Callable[[], Mapping[str, str]] = dict) -> StagedPart:

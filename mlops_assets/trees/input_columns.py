@@ -9,9 +9,14 @@ Sources = NDArray[np.intp]
 """(transformed columns,): the position of the input column that each one comes from."""
 
 
+def is_direct(sources: Sources, features: int) -> bool:
+    """Whether the columns are the input columns, in their order."""
+    return len(sources) == features and bool((sources == np.arange(features)).all())
+
+
 def roll_up(values: Floats, sources: Sources, features: int) -> Floats:
     """Sum attributions (n, columns, outputs) over the columns of each input column: (n, features, outputs)."""
-    if len(sources) == features and (sources == np.arange(features)).all():
+    if is_direct(sources, features):
         return values
     rolled = np.zeros((values.shape[0], features, values.shape[2]))
     order = np.argsort(sources, kind="stable")

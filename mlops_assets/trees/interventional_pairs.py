@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mlops_assets.trees.arrays import Flags, Floats, Indices, Ints, Words
+from mlops_assets.trees.category_sets import in_set
 from mlops_assets.trees.ensemble import CATEGORICAL, MISSING_LEFT, ZERO_IS_MISSING
 from mlops_assets.trees.numba_kernels import compile_inline, compile_kernel
-from mlops_assets.trees.shap_kernel import in_set
 
 _compile = partial(compile_kernel, fastmath=False)
 

@@ -5,10 +5,10 @@ from functools import partial
 import numpy as np
 
 from mlops_assets.trees.arrays import Flags, Floats, Indices, Ints, Words
+from mlops_assets.trees.category_sets import in_set
 from mlops_assets.trees.ensemble import CATEGORICAL, MISSING_LEFT, ZERO_IS_MISSING, TreeEnsemble
 from mlops_assets.trees.numba_kernels import as_kernel_array, compile_kernel, run_on_all_cores
 from mlops_assets.trees.ranking import ZERO_THRESHOLD
-from mlops_assets.trees.shap_kernel import in_set
 
 
 def compiled_margin(ensemble: TreeEnsemble, rows: Floats) -> Floats:

@@ -65,10 +65,10 @@ def as_kernel_array(array: npt.NDArray[Any], dtype: npt.DTypeLike | None = None)
     return np.require(array, dtype, ["C_CONTIGUOUS", "WRITEABLE"])
 
 
-def run_on_all_cores(task: Callable[[int, int], None], rows: int) -> None:
+def run_on_all_cores(task: Callable[[int, int], None], rows: int, rows_per_task: int = ROWS_PER_TASK) -> None:
     """Run task(low, high) over all rows, in whole blocks of `LANES`, on the cores that this process may use."""
     threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    blocks = min(-(-rows // (LANES * threads)), ROWS_PER_TASK // LANES)
+    blocks = min(-(-rows // (LANES * threads)), rows_per_task // LANES)
     bounds = [*range(0, rows, max(1, blocks) * LANES), rows]
     if len(bounds) <= 2 or threads == 1:
         for low, high in itertools.pairwise(bounds):

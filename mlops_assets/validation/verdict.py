@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from mlops_assets.explain.compare.changes import ExplanationDiff
 
 TAG, REASONS_TAG = "mlops_assets.validation", "mlops_assets.validation_reasons"
+DIGEST_TAG = "mlops_assets.validation_digest"
 # MLflow allows longer tags, but people do not read them.
 _LONGEST = 1000
 
@@ -71,6 +72,7 @@ class CandidateVerdict:
         return "; ".join(failures) or f"passed: {asked}"
 
     def tags(self) -> dict[str, str]:
-        """The verdict as tags of the model version."""
+        """The verdict as tags of the model version, with the digest of the files that it is about; the verdict last."""
         reasons = self.reasons if len(self.reasons) <= _LONGEST else self.reasons[: _LONGEST - 3] + "..."
-        return {TAG: "passed" if self.passed else "failed", REASONS_TAG: reasons}
+        verdict = "passed" if self.passed else "failed"
+        return {DIGEST_TAG: self.digest or "(none)", REASONS_TAG: reasons, TAG: verdict}

@@ -14,7 +14,7 @@ import pytest
 
 from mlops_assets.errors import DigestMismatchError, TableError
 from mlops_assets.journal.entry import JournalEntry
-from mlops_assets.journal.journal import Journal, champion_versions
+from mlops_assets.journal.journal import Journal, champion_versions, earlier_version
 from mlops_assets.journal.text import format_entries
 from mlops_assets.storage.location import Location
 from mlops_assets_tests.waiting import LONGEST_SECONDS, wait_for
@@ -200,6 +200,42 @@ def test_a_killed_writer_leaves_whole_entries_and_the_next_cleans_up(tmp_path):
     assert journal.note("after", 1, A, "run") is not None
     assert len(journal.entries()) == seen + 1
     assert [path.name for path in folder.iterdir() if path.suffix == ".tmp"] == []
+
+
+def test_who_approved_of_a_move_is_recorded_also_when_a_sensor_saw_it_first(journal):
+    journal.note("Champion", 3, A, "run", now=NOON)
+    journal.note("Champion", 4, None, "sensor")
+    for _ in range(2):
+        journal.note("Champion", 4, B, "promotion", approved_by=["ann", "bob"], note="better")
+    assert [
+        (entry.noticed_by, entry.approved_by, entry.note, entry.previous_version) for entry in journal.entries()
+    ] == [
+        ("run", (), "", None),
+        ("sensor", (), "", 3),
+        ("promotion", ("ann", "bob"), "better", 3),
+    ]
+    assert format_entries(journal.entries()).splitlines()[-1].endswith("promotion   ann, bob     better")
+
+
+@pytest.mark.parametrize(
+    ("moves_made", "current", "earlier"),
+    [
+        ([], 3, None),
+        ([(3, "run")], 3, None),
+        ([(1, "run"), (2, "sensor"), (3, "promotion")], 3, 2),
+        ([(1, "run"), (2, "sensor"), (3, "run"), (2, "rollback")], 2, 1),
+        ([(1, "run"), (2, "sensor"), (3, "run"), (2, "sensor"), (2, "rollback")], 2, 1),
+        ([(1, "run"), (2, "run"), (1, "sensor")], 1, 2),
+        ([(1, "run"), (2, "run")], 5, 2),
+    ],
+)
+def test_what_was_in_force_before_is_gone_back_to_and_never_what_was_rolled_back_from(
+    journal, moves_made, current, earlier
+):
+    for version, noticed_by in moves_made:
+        approved_by = ["ann"] if noticed_by in ("promotion", "rollback") else []
+        journal.note("Champion", version, None, noticed_by, approved_by=approved_by)
+    assert earlier_version(journal, "Champion", current) == earlier
 
 
 def test_as_text_is_a_table_for_a_terminal(journal):

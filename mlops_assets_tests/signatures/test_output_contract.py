@@ -13,7 +13,8 @@ SCORES = Schema([ColSpec("double", "score"), ColSpec("long", "label", required=F
 
 def judged(outputs, columns):
     batch = pa.record_batch(columns)
-    return OutputContract(outputs, batch.schema).judge([batch, batch.slice(1)])
+    contract = OutputContract(outputs, batch.schema)
+    return contract.describe(contract.reasons(batch) + contract.reasons(batch.slice(1)))
 
 
 @pytest.mark.parametrize(

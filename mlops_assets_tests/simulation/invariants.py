@@ -6,8 +6,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
+from mlops_assets_tests.leftovers import leftovers
 from mlops_assets_tests.simulation.events import land, promote, register
 from mlops_assets_tests.simulation.journal import check_journal
 from mlops_assets_tests.simulation.models import Rows, accepted, predict
@@ -41,9 +44,10 @@ class Invariants:
             world.violate(f"a run has ended well and not published {', '.join(missing)}")
             return
         pinned = json.loads((world.root / "tables/champion_model.json").read_text())
-        schema = pq.read_schema(world.root / "tables/predictions.parquet").metadata
-        samples = pq.read_schema(world.root / "tables/input_samples.parquet").metadata
-        rejected = pq.read_schema(world.root / "tables/rejected_samples.parquet").metadata
+        schema, samples, rejected = (
+            _stored_schema(world.root / "tables" / f"{name}.parquet").metadata
+            for name in ("predictions", "input_samples", "rejected_samples")
+        )
         if schema[b"mlops_assets.model_digest"].decode() != pinned["digest"]:
             world.violate("a run has published predictions of another version than it has pinned")
         if schema[b"mlops_assets.inputs_version"] != samples[b"mlops_assets.data_version"]:
@@ -99,8 +103,8 @@ def _check_nothing_lost(world: World) -> None:
     for name in ("input_samples", "rejected_samples"):
         path = world.root / "tables" / f"{name}.parquet"
         if path.exists():
-            found = pq.read_schema(path).metadata or {}
-            metadata[name] = (found.get(b"mlops_assets.published_together"), pq.read_metadata(path).num_rows,
+            found = _stored_schema(path).metadata or {}
+            metadata[name] = (found.get(b"mlops_assets.published_together"), ds.dataset(path).count_rows(),
                               int(found.get(b"mlops_assets.rows_read", b"-1")))  # fmt: skip
     if len(metadata) == 2:
         (one, accepted_rows, read), (other, rejected_rows, _) = metadata["input_samples"], metadata["rejected_samples"]
@@ -161,9 +165,7 @@ def check_requests(world: World) -> None:
 
 def check_leftovers(world: World) -> None:
     """After a run that ended well nothing but tables is left."""
-    folder = world.root / "tables"
-    hidden = [path.name for path in folder.iterdir() if path.name.startswith(".")] if folder.is_dir() else []
-    if hidden:
+    if hidden := leftovers(world.root / "tables"):
         world.violate(f"left among the tables: {hidden}")
 
 
@@ -193,9 +195,16 @@ def differences(world: World) -> Iterator[str]:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Every published file."""
+    """Every published file; of a table of several parts each of its files."""
     paths = sorted(folder.iterdir()) if folder.is_dir() else []
-    return {path.name: path.read_bytes() for path in paths if not path.name.startswith(".")}
+    tables = [path for path in paths if not path.name.startswith(".")]
+    files = [file for path in tables for file in (sorted(path.iterdir()) if path.is_dir() else [path])]
+    return {str(file.relative_to(folder)): file.read_bytes() for file in files}
+
+
+def _stored_schema(path: Path) -> pa.Schema:
+    """The schema of a published table, in one file or in parts."""
+    return pq.read_schema(path / "manifest.parquet" if path.is_dir() else path)
 
 
 def check_convergence(world: World) -> None:

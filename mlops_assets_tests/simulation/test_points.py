@@ -3,7 +3,7 @@
 import pytest
 
 from mlops_assets_tests.simulation.history import make_history, play
-from mlops_assets_tests.simulation.life import sweep, sweep_ticks
+from mlops_assets_tests.simulation.life import sweep, sweep_ticks, tables_in_parts
 from mlops_assets_tests.simulation.planted import FAULTS, find
 from mlops_assets_tests.simulation.shortened import HISTORIES
 from mlops_assets_tests.simulation.test_histories import check_histories
@@ -24,6 +24,14 @@ def test_whatever_happens_tables_become_the_champions_or_people_are_told(stage, 
 def test_a_run_disturbed_at_any_point_leaves_whole_tables_and_the_next_one_mends_all(stage):
     disturbed = dict(sweep(stage, STRIDE))
     assert len(disturbed) > 200 / STRIDE
+    assert {what: violations for what, violations in disturbed.items() if violations} == {}
+
+
+@pytest.mark.slow
+def test_tables_in_parts_are_whole_as_well_and_what_is_left_of_parts_is_swept(stage):
+    with tables_in_parts():
+        disturbed = dict(sweep(stage, 3 * STRIDE))
+    assert len(disturbed) > 200 / (3 * STRIDE)
     assert {what: violations for what, violations in disturbed.items() if violations} == {}
 
 

@@ -13,19 +13,21 @@ import pytest
 from mlops_assets.trees import numba_kernels, shap_kernel
 from mlops_assets.trees.ensemble import CATEGORICAL, MISSING_LEFT, ZERO_IS_MISSING, TreeEnsemble
 from mlops_assets.trees.margin import raw_margin
+from mlops_assets.trees.pattern_tables import plan_tables
 from mlops_assets.trees.read import read_ensemble
 from mlops_assets.trees.shap_few_rows import walk_quickly
 from mlops_assets.trees.shap_kernel import tree_shap
 
 
-@pytest.fixture(params=["compiled", "plain"])
+@pytest.fixture(params=["compiled", "plain", "tables"])
 def way(request, monkeypatch):
-    """Both ways to the same values, whatever has been compiled before."""
+    """All ways to the same values, whatever has been compiled before."""
     force(monkeypatch, request.param)
 
 
 def force(monkeypatch, way):
-    monkeypatch.setattr(shap_kernel, "PATIENCE", -1.0 if way == "compiled" else math.inf)
+    monkeypatch.setattr(shap_kernel, "PATIENCE", math.inf if way == "plain" else -1.0)
+    monkeypatch.setattr(shap_kernel, "choose_plan", plan_tables if way == "tables" else lambda _: None)
 
 
 # --- referees ---------------------------------------------------------------------------------------------------------
@@ -281,12 +283,41 @@ def test_base_and_attributions_add_up_to_the_margin_of_every_row(way):
     np.testing.assert_allclose(base + values.sum(axis=1), raw_margin(ensemble, X), rtol=0, atol=1e-12)
 
 
-def test_a_rows_values_do_not_depend_on_the_rows_beside_it(monkeypatch):
-    force(monkeypatch, "compiled")
+@pytest.mark.parametrize("way", ["compiled", "tables"])
+def test_a_rows_values_do_not_depend_on_the_rows_beside_it(monkeypatch, way):
+    force(monkeypatch, way)
     ensemble, X = random_ensemble(12, trees=5), random_rows(12, 2500, 4)
     whole = tree_shap(ensemble, X)[0]
     pieces = [tree_shap(ensemble, X[low:high])[0] for low, high in itertools.pairwise([0, 1, 130, 1300, 2500])]
     assert np.array_equal(whole, np.concatenate(pieces))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_tables_give_the_sums_and_the_margins_to_the_last_bit(monkeypatch, seed):
+    """In several blocks of several trees, with equal conditions in one tree, and blocks cut off by small tables."""
+    force(monkeypatch, "tables")
+    monkeypatch.setattr("mlops_assets.trees.pattern_tables.MOST_BITS", 4 + seed)
+    ensemble, X = random_ensemble(seed, trees=9, features=5, depth=6, outputs=3), random_rows(seed, 300, 5)
+    ensemble.offset[0] = -0.0
+    sums = shap_kernel.tree_shap_sums(ensemble, X)
+    assert np.array_equal(sums.margin, raw_margin(ensemble, X))
+    assert np.array_equal(np.signbit(sums.margin), np.signbit(raw_margin(ensemble, X)))
+    np.testing.assert_allclose(sums.total, sums.values.sum(axis=1), rtol=0, atol=1e-13)
+    np.testing.assert_allclose(sums.values, by_subsets(ensemble, X)[0], rtol=0, atol=1e-13)
+
+
+def test_symmetric_trees_have_one_bit_for_each_level():
+    """CatBoost's: 2 ** depth leaves, and few conditions."""
+    levels, value = 6, np.random.default_rng(0).normal(size=64)
+    nodes = [(2 * at + 1, 2 * at + 2, int(np.log2(at + 1)), 0.5, 0, 1.0, 0.0) for at in range(2**levels - 1)]
+    nodes += [(-1, -1, 0, 0.0, 0, 1.0, each) for each in value]
+    plan = plan_tables(assemble(nodes, features=levels))
+    assert [block.bits for block in plan.blocks] == [levels]
+
+
+def test_trees_too_large_for_tables_are_walked():
+    assert plan_tables(chain(70)) is None
+    assert plan_tables(random_ensemble(0, width=2)) is None
 
 
 def test_both_ways_agree_on_a_model_with_every_number_of_points(monkeypatch):
@@ -295,10 +326,11 @@ def test_both_ways_agree_on_a_model_with_every_number_of_points(monkeypatch):
     X = random.normal(size=(50, 18))
     for ensemble in chains:
         results = []
-        for way in ("compiled", "plain"):
+        for way in ("compiled", "plain", "tables"):
             force(monkeypatch, way)
             results.append(tree_shap(ensemble, X[:, : ensemble.n_features])[0])
-        np.testing.assert_allclose(*results, rtol=0, atol=1e-14)
+        np.testing.assert_allclose(results[0], results[1], rtol=0, atol=1e-14)
+        np.testing.assert_allclose(results[0], results[2], rtol=0, atol=1e-14)
 
 
 def test_read_only_and_single_precision_inputs(way):
@@ -360,6 +392,7 @@ def test_the_job_alone_decides_whether_the_kernel_is_used(monkeypatch):
     monkeypatch.setattr(shap_kernel, "estimate_seconds", lambda walk, rows, block: 0.3 * rows)
     monkeypatch.setattr(shap_kernel, "add_shap_values", lambda *_: calls.append("plain"))
     monkeypatch.setattr(shap_kernel, "_compiled_walk", lambda *_: calls.append("compiled"))
+    monkeypatch.setattr(shap_kernel, "choose_plan", lambda _: None)
     ensemble = random_ensemble(0)
     for rows, job in ((1, None), (1, 4), (3, None), (1, 3), (4, None), (3, 3)):
         tree_shap(ensemble, np.zeros((rows, 4)), job)
@@ -393,7 +426,7 @@ def test_a_second_process_does_not_compile(tmp_path):
         "import numpy as np\n"
         "from mlops_assets_tests.trees.test_shap_kernel import random_ensemble\n"
         "from mlops_assets.trees import shap_kernel\n"
-        "shap_kernel.PATIENCE = -1\n"
+        "shap_kernel.PATIENCE, shap_kernel.choose_plan = -1, lambda _: None\n"
         "shap_kernel.tree_shap(random_ensemble(0), np.zeros((1, 4)))\n"
         "stats = shap_kernel._walk.stats\n"
         "print(sum(stats.cache_misses.values()), sum(stats.cache_hits.values()))\n"

@@ -16,7 +16,7 @@ from mlops_assets.models.booster_categories import to_codes
 from mlops_assets.models.column_names import match_names
 from mlops_assets.models.native_input import floats_of
 from mlops_assets.trees.arrays import Floats
-from mlops_assets.trees.input_columns import Sources, roll_up
+from mlops_assets.trees.input_columns import Sources, is_direct, roll_up
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,12 +38,25 @@ class Design:
         How many input columns there are.
     transform
         Rows -> what the estimator is given: a frame, an array or a sparse matrix.
+    look
+        The same, where nothing works on it: it may be the rows themselves. None: there is a preprocessing.
     """
 
     estimator: Any
     sources: Sources
     features: int
     transform: "Callable[[pd.DataFrame], Any]"
+    look: "Callable[[pd.DataFrame], Any] | None" = None
+
+    def matrix_of(self, rows: "pd.DataFrame") -> Floats:
+        """`matrix` of what the estimator is given for these rows; it may be a view of them, and is not to be changed.
+
+        Raises
+        ------
+        NotApplicableError
+            A column is not numeric.
+        """
+        return self.matrix((self.look or self.transform)(rows))
 
     def matrix(self, data: Any) -> Floats:
         """What the estimator is given, as (n, columns) float64; categories as the numbers that a booster has for them.
@@ -68,6 +81,11 @@ class Design:
             return np.asarray(data, dtype=np.float64)
         except (TypeError, ValueError) as error:
             raise NotApplicableError("it takes columns that are not numeric") from error
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether the estimator's columns are the input columns, in their order."""
+        return is_direct(self.sources, self.features)
 
     def roll_up(self, values: Floats) -> Floats:
         """(n, columns, outputs) -> (n, features, outputs), with every row's sum preserved."""
@@ -101,7 +119,7 @@ def read_design(subject: ExplanationSubject, native: Any = None) -> Design:
     outer = unwrap(native)
     order = _order(outer, subject.features)
     fitted = partial(to_fitted_columns, estimator=outer, model=subject.model)
-    whole = Design(outer, order, len(subject.features), fitted)
+    whole = Design(outer, order, len(subject.features), fitted, partial(fitted, copy=False))
     return enter_pipelines(whole, subject.background)
 
 

@@ -135,6 +135,8 @@ class Explanation:
     error
         (n, outputs), float64: for sampled methods the largest standard error among the row's attributions; None for
         exact methods.
+    total
+        (n, outputs): the sum of `values` over the features, in their order; None where the method does not add it up.
     interactions
         (n, pairs, outputs), float64: the interaction values of the explainer's `interaction_pairs`, no part of the sum:
         each is already shared out among `values`. None where there are no pairs.
@@ -145,6 +147,7 @@ class Explanation:
     prediction: Floats
     error: Floats | None = None
     interactions: Floats | None = None
+    total: Floats | None = None
 
     @classmethod
     def empty(cls, features: int, outputs: int, pairs: int = 0) -> Self:
@@ -156,7 +159,8 @@ class Explanation:
     @property
     def residual(self) -> Floats:
         """(n, outputs): what the attributions leave unexplained."""
-        return np.asarray(self.prediction - self.base - self.values.sum(axis=1))
+        total = self.values.sum(axis=1) if self.total is None else self.total
+        return np.asarray(self.prediction - self.base - total)
 
 
 class Explainer(Strategy, ABC):
@@ -189,6 +193,8 @@ class Explainer(Strategy, ABC):
         Pairs of `features` whose interaction values `explain` gives; the strongest first.
     rows_per_call
         How many rows `explain` should be given at once.
+    rows_per_chunk
+        About how many rows are kept as one result: what a killed run loses should be seconds of explaining.
     same_bits_alone
         Whether what `explain` returns for a row has the same bits whatever rows are passed with it. Then costly work
         is cut between any two rows, else between calls of `rows_per_call`. None: it is tried on a few rows.
@@ -218,6 +224,7 @@ class Explainer(Strategy, ABC):
     sampled: bool = False
     interaction_pairs: tuple[tuple[str, str], ...] = ()
     rows_per_call: int = 4096
+    rows_per_chunk: int = 2048
     same_bits_alone: bool | None = None
     cost_of_row: str = ""
     preparation: str = ""
@@ -256,13 +263,15 @@ class Explainer(Strategy, ABC):
         return None
 
     def columns(self, inputs: "pd.DataFrame") -> "pd.DataFrame":
-        """`inputs` with exactly the explained columns, in order.
+        """`inputs` with exactly the explained columns, in order; `inputs` itself where these are all.
 
         Raises
         ------
         ExplanationError
             One is missing.
         """
+        if tuple(inputs.columns) == self.features:
+            return inputs
         missing = [name for name in self.features if name not in inputs.columns]
         if missing:
             raise ExplanationError(

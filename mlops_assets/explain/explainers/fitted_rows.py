@@ -13,17 +13,19 @@ if TYPE_CHECKING:
 
 
 def to_fitted_columns(
-    rows: "pd.DataFrame", estimator: object, model: LoadedModel | None = None
+    rows: "pd.DataFrame", estimator: object, model: LoadedModel | None = None, *, copy: bool = True
 ) -> "pd.DataFrame | NDArray[Any]":
     """The rows as the estimator was fitted: its own columns by name, or an array when it was fitted without names.
 
-    What is returned is a copy, except for boosters: see `copy_rows`. A model of text gets its one column as a Series,
-    missing values are marked as it knows them: see `to_native_input`. A `model` that was logged with numbers for names
-    gets a frame with these.
+    What is returned is a copy, except for boosters (see `copy_rows`), and unless `copy` is False. A model of text gets
+    its one column as a Series, missing values are marked as it knows them: see `to_native_input`. A `model` that was
+    logged with numbers for names gets a frame with these.
     """
     named = rows if model is None else model.with_own_names(rows)
     has_numbers = named is not rows
-    rows = copy_rows(to_native_input(named, estimator), estimator)
+    rows = to_native_input(named, estimator)
+    if copy:
+        rows = copy_rows(rows, estimator)
     names = getattr(estimator, "feature_names_in_", None)
     if rows.ndim == 1:
         return rows
@@ -33,6 +35,6 @@ def to_fitted_columns(
         return rows
     places = match_names(names, list(rows.columns))
     if places is not None:
-        return rows.iloc[:, places]
+        return rows if list(places) == list(range(rows.shape[1])) else rows.iloc[:, places]
     # Signed as an array, or under other names: by position.
     return floats_of(rows).to_numpy() if len(names) == rows.shape[1] else rows

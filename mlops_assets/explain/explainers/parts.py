@@ -46,7 +46,7 @@ class TreeLeaf(Leaf):
     def attribute(self, X: Floats, rows: int | None) -> tuple[Floats, Floats]:
         from mlops_assets.trees.shap_kernel import tree_shap
 
-        return tree_shap(self.ensemble, X, rows)
+        return tree_shap(self.ensemble, X, rows, by_tables=False)  # there may be hundreds of ensembles
 
 
 class ColumnLeaf(Leaf):

@@ -126,12 +126,17 @@ def draw_rows(batches: Iterable[pa.RecordBatch], count: int, seed: int) -> pa.Ta
 def sample_fraction(batches: Iterable[pa.RecordBatch], fraction: float, seed: int) -> Iterator[pa.RecordBatch]:
     """Each row of the stream with probability `fraction`, in its order."""
     seen = 0
-    # 2**64 itself is no uint64: a fraction of 1 keeps all by comparing as floats below it.
-    bound = fraction * 2.0**64
     for batch in batches:
-        keep = position_hash(seed, seen, batch.num_rows).astype(np.float64) < bound if fraction < 1 else None
+        keep = is_in_fraction(position_hash(seed, seen, batch.num_rows), fraction) if fraction < 1 else None
         seen += batch.num_rows
         yield batch if keep is None else batch.filter(pa.array(keep))
+
+
+def is_in_fraction(hashes: NDArray[np.uint64], fraction: float) -> NDArray[np.bool_]:
+    """Whether each position, by its hash, belongs to this fraction of all."""
+    # 2**64 itself is no uint64: compared as floats.
+    inside: NDArray[np.bool_] = hashes.astype(np.float64) < fraction * 2.0**64
+    return inside
 
 
 def frame_digest(rows: "pd.DataFrame") -> str:

@@ -29,6 +29,8 @@ _CELLS = 1_000_000
 _VISITS = 2_000_000  # by one call; about two seconds
 _SPACE_ROWS = 8
 _BACKGROUND_ROWS = 65_536  # through the preprocessing at once
+# Of one chunk of a large job.
+_CHUNK_SECONDS, _CHUNK_ROWS = 0.5, 32_768
 
 
 class TreeExplainer(Explainer):
@@ -110,27 +112,37 @@ class TreeExplainer(Explainer):
 
     def expect(self, rows: int) -> None:
         if self._interventional is None:
-            from mlops_assets.trees.shap_kernel import is_compiled
+            from mlops_assets.trees.shap_kernel import choose_way, seconds_per_row
 
-            self._job_rows, self.variant = rows, "compiled" if is_compiled(self._trees, rows) else "plain"
+            self._job_rows, self.variant = rows, choose_way(self._trees, rows)
+            if self.variant != "plain":
+                rows_in_time = int(_CHUNK_SECONDS / seconds_per_row(self._trees))
+                self.rows_per_chunk = min(max(self.rows_per_chunk, rows_in_time), _CHUNK_ROWS)
 
     def explain(self, inputs: "pd.DataFrame") -> Explanation:
         if len(inputs) == 0:
             return Explanation.empty(len(self.features), len(self.outputs), len(self._pairs))
         X = self._matrix(inputs)
+        total = margin = None
         if self._interventional is not None:
             values, base = self._interventional(X)
             rolled = self._explained_outputs(values)
         else:
-            from mlops_assets.trees.shap_kernel import tree_shap
+            from mlops_assets.trees.shap_kernel import tree_shap_sums
 
-            values, base = tree_shap(self._trees, X, self._job_rows)
+            sums = tree_shap_sums(self._trees, X, self._job_rows)
+            values, base, total, margin = sums.values, sums.base, sums.total, sums.margin
+            if not self._design.is_direct:
+                # In one order of memory, whatever the kernel: NumPy adds in that order.
+                values, total = np.ascontiguousarray(values), None
             rolled = self._design.roll_up(self._explained_outputs(values))
         starts = np.broadcast_to(self._explained_outputs(base[None, :]), (len(X), len(self.outputs))).copy()
         interactions = None
         if self._pairs:
             interactions = self._explained_outputs(tree_interactions(self._trees, X, self._pairs, self._design.sources))
-        return Explanation(rolled, starts, self._explained_outputs(self._margin(X)), interactions=interactions)
+        margin = self._explained_outputs(self._margin(X) if margin is None else margin)
+        total = None if total is None else self._explained_outputs(total)
+        return Explanation(rolled, starts, margin, interactions=interactions, total=total)
 
     def _settled(self, subject: ExplanationSubject, probe: Floats) -> Space:
         few = slice(0, _SPACE_ROWS)
@@ -138,10 +150,10 @@ class TreeExplainer(Explainer):
         return settle_space(self._trees.space, raw_margin(self._trees, probe[few]), answers, subject.response.space)
 
     def _margin(self, X: Floats) -> Floats:
-        return raw_margin(self._trees, X, compiled=self.variant in ("compiled", "interventional"))
+        return raw_margin(self._trees, X, compiled=self.variant not in ("", "plain"))
 
     def _matrix(self, inputs: "pd.DataFrame") -> Floats:
-        return self._design.matrix(self._design.transform(self.columns(inputs)))
+        return self._design.matrix_of(self.columns(inputs))
 
     def _explained_outputs(self, values: Floats) -> Floats:
         return values if self._chosen is None else values[..., self._chosen]

@@ -2,9 +2,8 @@
 
 import json
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
 
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -15,13 +14,15 @@ from mlops_assets.arrow.row_keys import named_rows, with_named_rows
 from mlops_assets.arrow.views import first_of, rows_of
 from mlops_assets.engines.chunk_store import ChunkStore
 from mlops_assets.engines.engine import Engine, InputRows, Run, stream_results
-from mlops_assets.engines.part_work import PartsRun, PartTask, seconds_per_row
+from mlops_assets.engines.part_work import PartsRun, seconds_per_row
 from mlops_assets.engines.speed import Speed
 from mlops_assets.engines.work import open_work
 from mlops_assets.errors import ExplanationError
 from mlops_assets.explain.explainers.background_parts import draw_from_parts
 from mlops_assets.explain.explainers.explainer import ExplainConfig, Explainer
 from mlops_assets.explain.explainers.setup import draw_background_pool
+from mlops_assets.explain.ledger.explain_part import ExplainTask
+from mlops_assets.explain.ledger.part_selection import select_in_parts
 from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.explain.ledger.selection import Selection
 from mlops_assets.explain.ledger.work import ExplainWork
@@ -30,12 +31,8 @@ from mlops_assets.storage.location import Location
 from mlops_assets.storage.os_errors import translate_os_errors
 from mlops_assets.tables.staged_table import Destination, SourcePart, StagedTable
 
-CODE_VERSION = "2"
+CODE_VERSION = "3"
 """Part of the data version of a ledger, and Dagster's code version of its asset."""
-
-EXPLAINED_ROWS = 2_048
-"""Of one chunk, where the settings name no number: what a killed run loses is seconds of explaining."""
-
 
 POOL_FOR_CHOICE = 16_384
 """Rows of a table of several parts with which the explainer is chosen."""
@@ -88,18 +85,6 @@ class ExplainedTable:
         return self._results()
 
 
-@dataclass(frozen=True)
-class ExplainTask(PartTask[ExplainWork]):
-    """The ledger of one part."""
-
-    doing: ClassVar[str] = "explaining"
-
-    def combine(
-        self, results: Iterator[pa.RecordBatch]
-    ) -> tuple[pa.RecordBatchReader, Callable[[], Mapping[str, str]]]:
-        return pa.RecordBatchReader.from_batches(self.schema, results), dict
-
-
 def explain_table(
     model: LoadedModel,
     signature: str,
@@ -136,8 +121,7 @@ def explain_table(
     show_values
         Errors may name the first row keys of the chunk that failed.
     parts, target
-        The parts of `samples`, and where those of the ledger go: then each is made from its file to its file, where
-        every row is explained.
+        The parts of `samples`, and where those of the ledger go: then each is made from its file to its file.
     background
         Conformed rows to compare with, where `settings.own_background`; None: they are drawn from all of `samples`.
 
@@ -149,7 +133,7 @@ def explain_table(
     from mlops_assets.signatures.mlflow.signature_json import signature_hash
 
     reference, source = model.reference, Provenance.of(samples.schema)
-    by_parts = bool(parts) and target is not None and selection.every_row
+    by_parts = bool(parts) and target is not None
     key = pa.schema([samples.schema.field(column) for column in source.row_key])
     count = samples.count_rows()
     rows = count if selection.limit is None else min(count, selection.limit)
@@ -164,7 +148,7 @@ def explain_table(
     def run_of(work: ExplainWork) -> Run:
         select = None if selection.every_row else work.select_rows
         cells = max(1, len(work.explainer.features) * len(work.explainer.outputs))
-        most = max(1, min(EXPLAINED_ROWS, LEDGER_BYTES // (8 * cells)))
+        most = max(1, min(work.explainer.rows_per_chunk, LEDGER_BYTES // (8 * cells)))
         return Run(work, InputRows.of(samples, batch_rows, most, select, selected), store, log=log)
 
     ready = None
@@ -205,12 +189,16 @@ def explain_table(
     )
 
     if by_parts and target is not None and ready is None:
-        tasks = [ExplainTask(work, part, target, run.rows.chunk_rows, work.schema) for part in parts]
         with named_rows(show_values=show_values):
-            most = max(part.rows for part in parts)
-            cost = seconds_per_row(work, samples, most, _rough_seconds_per_row(work, samples))
-            done = PartsRun(tasks, store, cost, run.tally, log).do(engine())
-        staged = StagedTable(target, tuple(each.part for each in done), work.schema)
+            tasks = [
+                ExplainTask(work, part, target, run.rows.chunk_rows, work.schema, chosen)
+                for part, chosen in select_in_parts(work, parts, engine, log)
+            ]
+            most = max((task.source.rows for task in tasks), default=0)
+            cost = seconds_per_row(work, samples, most, _rough_seconds_per_row(work, samples)) if tasks else 0.0
+            done = PartsRun(tasks, store, cost, run.tally, log).do(engine()) if tasks else []
+        # Of a part of which no row was taken there is nothing to publish.
+        staged = StagedTable(target, tuple(each.part for each in done if each.part.rows), work.schema)
         return ExplainedTable(work.schema, provenance, work, run, count, lambda: iter(staged.reader()), staged)
 
     def results() -> Iterator[pa.RecordBatch]:

@@ -52,7 +52,7 @@ def join_explanations(
     >>> join_explanations(pq.read_table("predictions.parquet"), pq.read_table("sample_explanations.parquet"))
     ... # doctest: +SKIP
     """
-    join = _Join.of(_dataset(predictions), _dataset(explanations), row_key)
+    join = _Join.of(open_dataset(predictions, _WHERE), open_dataset(explanations, _WHERE), row_key)
     return pa.RecordBatchReader.from_batches(join.schema, join.batches())
 
 
@@ -217,7 +217,8 @@ def _refuse_other_rows(scored: Provenance, explained: Provenance) -> None:
             )
 
 
-def _dataset(table: object) -> ds.Dataset:
+def open_dataset(table: object, where: str) -> ds.Dataset:
+    """A table that somebody has read, as what Arrow scans; raises `ConfigurationError` for anything else."""
     if isinstance(table, ds.Dataset):
         return table
     if isinstance(table, pa.RecordBatch):
@@ -231,6 +232,6 @@ def _dataset(table: object) -> ds.Dataset:
         return ds.dataset(pa.table(stream))
     raise ConfigurationError(
         f"A {type(table).__qualname__} is not a table",
-        where=_WHERE,
+        where=where,
         fix="Pass a pyarrow Dataset or Table, a DataFrame of pandas or polars, or a relation of DuckDB",
     )

@@ -1,7 +1,7 @@
 """The ledger of a chunk, on whichever engine."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
@@ -121,8 +121,16 @@ class ExplainWork(Work):
 
     def select_rows(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """The rows of a stream that are explained."""
-        row_mask = make_row_mask(self.selection, self.explainer, self.prepared.to_frame, self.key.names)
-        return self.selection.select(batches, row_mask)
+        return self.selection.select(batches, self._row_mask())
+
+    def filter_rows(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """The rows of a stream that pass the filter; all of them where there is none."""
+        row_mask = self._row_mask()
+        for batch in batches:
+            yield batch if row_mask is None else batch.filter(row_mask(batch))
+
+    def _row_mask(self) -> Callable[[pa.RecordBatch], pa.BooleanArray] | None:
+        return make_row_mask(self.selection, self.explainer, self.prepared.to_frame, self.key.names)
 
     def __getstate__(self) -> dict[str, Any]:
         # The identity is this process's: another process compares it with its own, to see that it runs the same code.

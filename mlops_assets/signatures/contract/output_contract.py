@@ -4,7 +4,7 @@ Judged by the same table as inputs (`mlops_assets.signatures.contract.arrow_type
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -58,15 +58,8 @@ class OutputContract:
                 counts.update({(column.name, reason.value): int(mask.sum()) for reason, mask in failures.items()})
         return +counts
 
-    def judge(self, batches: Iterable[pa.RecordBatch]) -> list[str]:
-        """`problems`, and one sentence per column and code that rows of `batches` fail for; empty if all is well."""
-        counts: Counter[tuple[str, str]] = Counter()
-        for batch in batches:
-            counts.update(self.reasons(batch))
-        return self.describe(counts)
-
     def describe(self, counts: Mapping[tuple[str, str], int]) -> list[str]:
-        """`judge`, of rows whose `reasons` were counted."""
+        """`problems`, and one sentence per column and code of the `reasons` that were counted; empty if all is well."""
         return [
             *self.problems,
             *(f"column {name!r}: {code} in {rows} rows" for (name, code), rows in sorted(counts.items())),
