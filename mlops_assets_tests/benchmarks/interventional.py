@@ -10,6 +10,7 @@ import argparse
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -61,6 +62,7 @@ def measure(name: str, model: Any, sizes: list[int]) -> None:
     import shap
 
     ensemble, (X, _), (background, _) = read_ensemble(model), data(ROWS, 1), data(max(sizes), 2)
+    assert ensemble is not None
     tree_shap(ensemble, X[:2000], 10**7)
     beside = seconds(lambda: tree_shap(ensemble, X[:4000], 10**7)) / 4000
     theirs = shap.TreeExplainer(model, background[:100], feature_perturbation="interventional")
@@ -77,7 +79,7 @@ def measure(name: str, model: Any, sizes: list[int]) -> None:
             if size > 10_000:
                 print(f"{name}  {size:,} rows: {ours.paired} trees without tables, left out", flush=True)
                 continue
-        each = seconds(lambda ours=ours, rows=rows: ours(X[:rows])) / rows
+        each = seconds(partial(ours, X[:rows])) / rows
         first = first or each
         line = f"{name}  {size:>9,} rows  tables {tables:6.2f} s  {1e6 * each:9.1f} us/row  {each / first:5.2f}"
         if size == 100:
