@@ -2,7 +2,7 @@
 
 import re
 import traceback
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,8 +17,11 @@ from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.requirements import install_command, is_installed, list_requirements
 from mlops_assets.models.sklearn_methods import load_with_method
 from mlops_assets.models.structure import check_structure
+from mlops_assets.models.without_library import load_without_library, why_not
 from mlops_assets.models.working_copy import WorkingCopy
 from mlops_assets.signatures.mlflow.enforcement import stop_enforcing_inputs
+from mlops_assets.trees.errors import UnreadableTreesError
+from mlops_assets.trees.files.errors import NativeFileError
 
 if TYPE_CHECKING:
     from mlflow.pyfunc import PyFuncModel
@@ -97,6 +100,8 @@ def _pyfunc(folder: Path, reference: ModelReference) -> "PyFuncModel":
 
     from mlflow.exceptions import MlflowException
 
+    needed: list[str] = []
+
     description = ModelDescription.read(folder)
     if PYFUNC not in description.flavors:
         raise ModelLoadError(
@@ -112,6 +117,15 @@ def _pyfunc(folder: Path, reference: ModelReference) -> "PyFuncModel":
             try:
                 # MLflow's own comparison of versions would follow the `-r` lines of the model's requirements.txt.
                 model: PyFuncModel = mlflow.pyfunc.load_model(str(copy.folder), suppress_warnings=True)
+            except ModuleNotFoundError as error:
+                try:
+                    own = load_without_library(description, copy.folder, (error.name or "").partition(".")[0])
+                except (UnreadableTreesError, NativeFileError) as reason:
+                    needed.append(why_not(reason))
+                    raise error from None
+                if own is None:
+                    raise
+                model = own
             except (AttributeError, MlflowException) as error:
                 if description.loader_module != "mlflow.sklearn" or description.predict_fn not in str(error):
                     raise
@@ -122,10 +136,10 @@ def _pyfunc(folder: Path, reference: ModelReference) -> "PyFuncModel":
         copy.keep_for(model)
         return model
 
-    return call_model(load, lambda error: _load_error(error, folder, where))
+    return call_model(load, lambda error: _load_error(error, folder, where, needed))
 
 
-def _load_error(error: BaseException, folder: Path, where: str) -> ModelLoadError:
+def _load_error(error: BaseException, folder: Path, where: str, needed: Sequence[str] = ()) -> ModelLoadError:
     # Each library has errors of its own, down to plain Exception; code of the model's own may run meanwhile.
     if isinstance(error, ModuleNotFoundError):
         module = error.name or ""
@@ -133,7 +147,8 @@ def _load_error(error: BaseException, folder: Path, where: str) -> ModelLoadErro
         absent = f"module {module!r}, which its package does not have in the installed version"
         return ModelLoadError(
             "The model needs the Python "
-            + (absent if is_installed(package) else f"package {package!r}, which is not installed"),
+            + (absent if is_installed(package) else f"package {package!r}, which is not installed")
+            + "".join(f", and cannot do without it: {reason}" for reason in needed),
             where=where,
             fix=f"Run: {install_command(folder, module)}",
         )

@@ -94,37 +94,48 @@ class _File:
         return prediction_type in ("RawFormulaVal", "Exponent", "RMSEWithUncertainty")
 
     def predict(self, trees: RankedTrees, rows: npt.NDArray[Any], prediction_type: str) -> npt.NDArray[Any]:
-        """As CatBoost for all trees."""
-        from mlops_assets.trees import links
+        return answer_catboost(self.model, trees, rows, prediction_type, self._classes, self._loss)
 
-        sums = np.zeros((len(rows), self.model.outputs))
-        trees.add_to(sums, rows)
-        scale_and_shift(self.model, sums)
-        several = self.model.outputs > 1
-        if prediction_type == "Class":
-            number = sums.argmax(axis=1) if several else (sums[:, 0] > 0).astype(np.intp)
-            labels = self._classes[number]
-            labels = labels.astype(object) if labels.dtype.kind in "US" else labels
-            return np.asarray(labels[:, None] if several else labels)
-        if prediction_type == "Exponent":
-            links.apply_table_exponential(sums)
-        elif prediction_type == "RMSEWithUncertainty":
-            variance = 2 * sums[:, 1:]
-            links.apply_table_exponential(variance)
-            sums[:, 1:] = variance
-        elif prediction_type == "Probability" and several and self._loss != "MultiClassOneVsAll":
-            sums -= sums.max(axis=1, keepdims=True)
-            links.apply_table_exponential(sums)
-            total = np.zeros(len(sums))
-            for output in range(sums.shape[1]):
-                total += sums[:, output]
-            sums /= total[:, None]
-        elif prediction_type == "Probability":
-            links.apply_sigmoid(sums, 1.0)
-            if not several:
-                sums = np.concatenate([1 - sums, sums], axis=1)
-                several = True
-        return sums if several else sums.ravel()
+
+def answer_catboost(
+    model: CatboostModel,
+    trees: RankedTrees,
+    rows: npt.NDArray[Any],
+    prediction_type: str,
+    classes: npt.NDArray[Any],
+    loss: str,
+) -> npt.NDArray[Any]:
+    """What CatBoost answers with all trees."""
+    from mlops_assets.trees import links
+
+    sums = np.zeros((len(rows), model.outputs))
+    trees.add_to(sums, rows)
+    scale_and_shift(model, sums)
+    several = model.outputs > 1
+    if prediction_type == "Class":
+        number = sums.argmax(axis=1) if several else (sums[:, 0] > 0).astype(np.intp)
+        labels = classes[number]
+        labels = labels.astype(object) if labels.dtype.kind in "US" else labels
+        return np.asarray(labels[:, None] if several else labels)
+    if prediction_type == "Exponent":
+        links.apply_table_exponential(sums)
+    elif prediction_type == "RMSEWithUncertainty":
+        variance = 2 * sums[:, 1:]
+        links.apply_table_exponential(variance)
+        sums[:, 1:] = variance
+    elif prediction_type == "Probability" and several and loss != "MultiClassOneVsAll":
+        sums -= sums.max(axis=1, keepdims=True)
+        links.apply_table_exponential(sums)
+        total = np.zeros(len(sums))
+        for output in range(sums.shape[1]):
+            total += sums[:, output]
+        sums /= total[:, None]
+    elif prediction_type == "Probability":
+        links.apply_sigmoid(sums, 1.0)
+        if not several:
+            sums = np.concatenate([1 - sums, sums], axis=1)
+            several = True
+    return sums if several else sums.ravel()
 
 
 def copy_catboost(model: Any) -> tuple[Any, TreeSums] | None:

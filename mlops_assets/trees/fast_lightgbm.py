@@ -59,9 +59,9 @@ class _FastBooster(FastHandle):
         model, answer = self._file.model, "raw score" if raw_score else "prediction"
         if sums.needs_comparison(answer):
             first = probe_rows(rows, COMPARED_ROWS)
-            if not sums.compare(answer, _answer(model, trees, first, raw_score), np.asarray(library(first))):
+            if not sums.compare(answer, answer_lightgbm(model, trees, first, raw_score), np.asarray(library(first))):
                 return library(data)
-        return _answer(model, trees, rows, raw_score)
+        return answer_lightgbm(model, trees, rows, raw_score)
 
 
 class _File:
@@ -105,7 +105,10 @@ def _asks_for_more(options: dict[str, Any]) -> bool:
     ) or bool(options.get("validate_features"))
 
 
-def _answer(model: LightgbmModel, trees: RankedTrees, rows: npt.NDArray[Any], raw_score: bool) -> Floats:
+def answer_lightgbm(
+    model: LightgbmModel, trees: RankedTrees, rows: npt.NDArray[Any], raw_score: bool = False
+) -> Floats:
+    """What a Booster predicts."""
     sums = np.zeros((len(rows), model.num_class))
     trees.add_to(sums, rows)
     if not raw_score:

@@ -76,13 +76,13 @@ class _FastBooster(FastHandle):
         if sums.needs_comparison(kind):
             first = probe_rows(singles, COMPARED_ROWS, np.float32)
             table = first if given is None else type(data)(first, columns=given)
-            ours = _predict(file, trees, first, margin, inplace)
+            ours = answer_xgboost(file.model, trees, first, margin, inplace)
             if ours is None:
                 sums.reject(f"what its objective {file.model.objective!r} makes of a sum is not known")
                 return None
             if not sums.compare(kind, ours, np.asarray(library(table))):
                 return None
-        return _predict(file, trees, singles, margin, inplace)
+        return answer_xgboost(file.model, trees, singles, margin, inplace)
 
 
 class _File:
@@ -131,10 +131,12 @@ def _are_usual(options: dict[str, Any]) -> bool:
     return is_nan and set(options) <= known and options.get("base_margin") is None and not options.get("strict_shape")
 
 
-def _predict(file: _File, trees: RankedTrees, rows: Singles, margin: bool, inplace: bool) -> npt.NDArray[Any] | None:
+def answer_xgboost(
+    model: XgboostModel, trees: RankedTrees, rows: Singles, margin: bool, inplace: bool
+) -> npt.NDArray[Any] | None:
+    """What a Booster predicts; None where it is not known what the model's objective makes of a sum."""
     from mlops_assets.trees import links
 
-    model = file.model
     start = _start(model)
     if start is None:
         return None

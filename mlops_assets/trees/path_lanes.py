@@ -12,6 +12,8 @@ from numba.core import cgutils  # noqa: TID253
 from mlops_assets.trees.bit_lanes import ROWS_PER_WORD, as_any, data_of, point_to_lanes, repeat
 
 WORDS_AT_ONCE = 8
+ROWS_OF_LEVELS = 4 * ROWS_PER_WORD
+"""Rows for which `put_levels` finds the leaves."""
 
 
 @as_any
@@ -74,16 +76,21 @@ def put_paths(
 @as_any
 def put_levels(
     _context: Any, leaf: Any = None, _place: Any = None, codes: Any = None, start: Any = None, rank: Any = None,
-    _first: Any = None, _levels: Any = None,
+    _first: Any = None, _levels: Any = None, _one: Any = None,
 ) -> Any:  # fmt: skip
     """Write to `leaf[place + r]`, for 256 rows, the number whose bit d is `codes[start[s] + place + r] > rank[s]`.
 
-    `s` is `first + d`, d below `levels`: the splits of a symmetric tree, which has one for each level.
+    `s` is `first + d`, d below `levels`: the splits of a symmetric tree, which has one for each level. `one` is 1,
+    which the compiler must not know: a bit is the lesser of 1 and of what a code exceeds the rank by. This takes parts
+    of the processor that the addition of the leaves has no use for; the compiler would make a comparison of it.
     """
     from llvmlite import ir
 
+    if codes.dtype.bitwidth == leaf.dtype.bitwidth == 8:
+        return _put_levels_of_bytes(leaf, codes, start, rank)
+
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        array, place, ranks, starts, numbers, first, levels = arguments
+        array, place, ranks, starts, numbers, first, levels, _ = arguments
         begin = data_of(context, builder, signature.args[3], starts)
         compared = data_of(context, builder, signature.args[4], numbers)
         places = [builder.add(place, ir.Constant(place.type, group * ROWS_PER_WORD)) for group in range(4)]
@@ -104,7 +111,42 @@ def put_levels(
             builder.store(leaves, point_to_lanes(context, builder, signature.args[0], array, each), align=1)
         return context.get_dummy_value()
 
-    return nb.void(leaf, nb.int64, codes, start, rank, nb.int64, nb.int64), generate
+    return nb.void(leaf, nb.int64, codes, start, rank, nb.int64, nb.int64, nb.uint8), generate
+
+
+def _put_levels_of_bytes(leaf: Any, codes: Any, start: Any, rank: Any) -> Any:
+    from llvmlite import ir
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array, place, ranks, starts, numbers, first, levels, one = arguments
+        begin = data_of(context, builder, signature.args[3], starts)
+        compared = data_of(context, builder, signature.args[4], numbers)
+        places = [builder.add(place, ir.Constant(place.type, group * ROWS_PER_WORD)) for group in range(4)]
+        kind = ir.VectorType(context.get_data_type(leaf.dtype), ROWS_PER_WORD)
+        name = f"llvm.usub.sat.v{ROWS_PER_WORD}i{leaf.dtype.bitwidth}"
+        subtract = builder.module.globals.get(name) or ir.Function(
+            builder.module, ir.FunctionType(kind, [kind, kind]), name
+        )
+        ones = repeat(builder, builder.trunc(one, kind.element) if one.type.width > kind.element.width else one)
+        zeros = ir.Constant(kind, [0] * ROWS_PER_WORD)
+        found = [cgutils.alloca_once_value(builder, zeros) for _ in places]  # type: ignore[no-untyped-call]  # numba
+        with cgutils.for_range(builder, levels) as loop:
+            # The highest bit first.
+            split = builder.sub(builder.add(first, builder.sub(levels, loop.index)), ir.Constant(first.type, 1))
+            number = repeat(builder, builder.load(builder.gep(compared, [split])))
+            column = builder.load(builder.gep(begin, [split]))
+            for each, so_far in zip(places, found, strict=True):
+                pointer = point_to_lanes(context, builder, signature.args[2], ranks, builder.add(column, each))
+                excess = builder.call(subtract, [builder.load(pointer, align=1), number])
+                bit = builder.select(builder.icmp_unsigned("<", excess, ones), excess, ones)
+                before = builder.load(so_far)
+                builder.store(builder.add(builder.add(before, before), bit), so_far)
+        for each, so_far in zip(places, found, strict=True):
+            pointer = point_to_lanes(context, builder, signature.args[0], array, each)
+            builder.store(builder.load(so_far), pointer, align=1)
+        return context.get_dummy_value()
+
+    return nb.void(leaf, nb.int64, codes, start, rank, nb.int64, nb.int64, nb.uint8), generate
 
 
 def _collect_bits(context: Any, builder: Any, dtype: Any, depth: Any, choose: Any, groups: int = 1) -> list[Any]:

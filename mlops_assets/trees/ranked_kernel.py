@@ -25,7 +25,7 @@ from mlops_assets.trees.arrays import Floats, Indices, Ints
 from mlops_assets.trees.bit_lanes import NUMBERS_AT_ONCE, ROWS_PER_WORD, compare_greater, put_numbers
 from mlops_assets.trees.byte_tables import MOST_LEAVES, add_from_table
 from mlops_assets.trees.numba_kernels import compile_kernel
-from mlops_assets.trees.path_lanes import put_levels, put_paths, split_rows
+from mlops_assets.trees.path_lanes import ROWS_OF_LEVELS, put_levels, put_paths, split_rows
 from mlops_assets.trees.rank_kernel import rank_rows
 from mlops_assets.trees.ranking import BY_LEVELS, BY_PATHS, BY_STEPS, LANES
 
@@ -71,10 +71,11 @@ def _find_by_paths(
 
 @_compile
 def _find_by_levels(
-    codes: npt.NDArray[Any], leaf: npt.NDArray[Any], first: int, levels: int, begin: Ints, rank: npt.NDArray[Any]
-) -> None:
-    for place in range(0, LANES, 4 * ROWS_PER_WORD):
-        put_levels(leaf, place, codes, begin, rank, first, levels)
+    codes: npt.NDArray[Any], leaf: npt.NDArray[Any], first: int, levels: int, begin: Ints, rank: npt.NDArray[Any],
+    one: np.uint8,
+) -> None:  # fmt: skip
+    for place in range(0, LANES, ROWS_OF_LEVELS):
+        put_levels(leaf, place, codes, begin, rank, first, levels, one)
 
 
 @_compile
@@ -129,30 +130,42 @@ def _add_several(
     start: Ints, depth: Ints, begin: Ints, rank: npt.NDArray[Any], left: Indices, right: Indices,
     level: npt.NDArray[np.uint8], output: Ints, width: int, tables: npt.NDArray[np.uint8], first_table: Ints,
     reach: npt.NDArray[np.uint64], greater: npt.NDArray[np.uint64], right_at: npt.NDArray[np.uint64],
+    one: np.uint8,
 ) -> None:  # fmt: skip
     size = MOST_LEAVES * total.itemsize
     for tree in range(first, after):
-        low, high, levels = start[tree], start[tree + 1], depth[tree]
+        low, high, levels, at, table = (
+            start[tree],
+            start[tree + 1],
+            depth[tree],
+            output[tree] * LANES,
+            first_table[tree],
+        )
         if way == BY_LEVELS:
-            _find_by_levels(codes, leaf, low, levels, begin, rank)
-        elif way == BY_PATHS:
+            # Not one after the other: the two use different parts of the processor.
+            for place in range(0, LANES, ROWS_OF_LEVELS):
+                put_levels(leaf, place, codes, begin, rank, low, levels, one)
+                for w in range(width):
+                    for each in range(place, place + ROWS_OF_LEVELS, ROWS_PER_WORD):
+                        add_from_table(total, at + w * LANES + each, leaf, each, tables, table + w * size)
+            continue
+        if way == BY_PATHS:
             _find_by_paths(codes, leaf, low, high, levels, begin, rank, left, right, level, reach, greater, right_at)
         else:
             _find_by_bits(codes, leaf, low, high, begin, rank, left, right, reach)
         for w in range(width):
-            at, table = (output[tree] + w) * LANES, first_table[tree] + w * size
             for place in range(0, LANES, ROWS_PER_WORD):
-                add_from_table(total, at + place, leaf, place, tables, table)
+                add_from_table(total, at + w * LANES + place, leaf, place, tables, table + w * size)
 
 
 @_compile
 def add_leaves(
-    X: npt.NDArray[Any], row_apart: int, column_apart: int, sums: npt.NDArray[Any], blocks: int, single: bool,
-    feature: Ints, cut_start: Ints, steps: Ints, cuts: Floats, cell_start: Ints, cells: Indices, cell_low: Floats,
-    cell_scale: Floats, strict: bool, column_start: Ints, column_kind: Ints, column_cuts: Ints, column_member: Ints,
-    categories: Ints, member: npt.NDArray[np.uint8], output: Ints, way: Ints, start: Ints, column: Ints,
-    rank: npt.NDArray[Any], left: Indices, right: Indices, level: npt.NDArray[np.uint8], first_link: Ints,
-    links: npt.NDArray[np.uint64], depth: Ints, first_leaf: Ints, value: npt.NDArray[Any],
+    X: npt.NDArray[Any], row_apart: int, column_apart: int, sums: npt.NDArray[Any], blocks: int, one: np.uint8,
+    single: bool, feature: Ints, cut_start: Ints, steps: Ints, cuts: Floats, cell_start: Ints, cells: Indices,
+    cell_low: Floats, cell_scale: Floats, strict: bool, column_start: Ints, column_kind: Ints, column_cuts: Ints,
+    column_member: Ints, categories: Ints, member: npt.NDArray[np.uint8], output: Ints, way: Ints, start: Ints,
+    column: Ints, rank: npt.NDArray[Any], left: Indices, right: Indices, level: npt.NDArray[np.uint8],
+    first_link: Ints, links: npt.NDArray[np.uint64], depth: Ints, first_leaf: Ints, value: npt.NDArray[Any],
     tables: npt.NDArray[np.uint8], first_table: Ints,
 ) -> None:  # fmt: skip
     """Add each row's leaf of each tree to `sums` (n, outputs).
@@ -163,6 +176,8 @@ def add_leaves(
         The rows, flat: row r has feature f at `X[r * row_apart + f * column_apart]`.
     blocks
         How many blocks of `LANES` rows a tree takes before the next one: many where a tree is larger than a cache.
+    one
+        1, for `put_levels`.
     """
     rows, outputs, columns = sums.shape[0], sums.shape[1], len(column_kind)
     codes = np.zeros((blocks, columns, LANES), rank.dtype)
@@ -201,7 +216,7 @@ def add_leaves(
                 if _is_in_tables(kind, first_table[tree]):
                     _add_several(
                         flat, total[b].reshape(-1), byte, tree, after, kind, start, depth, begin_at, rank, left, right,
-                        level, output, value.shape[1], tables, first_table, reach, greater, right_at,
+                        level, output, value.shape[1], tables, first_table, reach, greater, right_at, one,
                     )  # fmt: skip
                 elif kind == BY_PATHS:
                     _find_by_paths(flat, byte, low_split, high_split, depth[tree], begin_at, rank, left, right, level,
@@ -209,10 +224,10 @@ def add_leaves(
                     _add(total[b], byte, first_leaf[tree], o, value)
                 elif kind == BY_LEVELS:
                     if depth[tree] <= 8:
-                        _find_by_levels(flat, byte, low_split, depth[tree], begin_at, rank)
+                        _find_by_levels(flat, byte, low_split, depth[tree], begin_at, rank, one)
                         _add(total[b], byte, first_leaf[tree], o, value)
                     else:
-                        _find_by_levels(flat, half, low_split, depth[tree], begin_at, rank)
+                        _find_by_levels(flat, half, low_split, depth[tree], begin_at, rank, one)
                         _add(total[b], half, first_leaf[tree], o, value)
                 elif kind == BY_STEPS:
                     _find_by_steps(codes[b], whole, depth[tree], links, first_link[tree])

@@ -96,11 +96,12 @@ class RankedTrees:
         from mlops_assets.trees.ranked_kernel import add_leaves
 
         blocks = _BLOCKS if self.links.nbytes > _LARGE_TREES else 1
+        one = np.uint8(1)
         arrays = [*(getattr(self, each.name) for each in fields(self)), *self._tables]
         for low in range(0, len(X), _ROWS_AT_ONCE):
             rows, row_apart, column_apart = _flatten(X[low : low + _ROWS_AT_ONCE])
             part = np.require(sums[low : low + _ROWS_AT_ONCE], self.value.dtype, ["C_CONTIGUOUS", "WRITEABLE"])
-            add_leaves(rows, row_apart, column_apart, part, min(blocks, -(-len(part) // LANES)), *arrays)
+            add_leaves(rows, row_apart, column_apart, part, min(blocks, -(-len(part) // LANES)), one, *arrays)
             sums[low : low + _ROWS_AT_ONCE] = part
 
     @cached_property

@@ -27,6 +27,7 @@ READERS: dict[str, Callable[[Any], TreeEnsemble | None]] = {
     "xgboost.XGBModel": boosters.read_xgboost_model,
     "xgboost.Booster": boosters.read_xgboost,
     "catboost.CatBoost": read_catboost,
+    "mlops_assets.FileModel": lambda model: model.read_margin(),
 }
 """Class, or base class, of a model -> its reader."""
 

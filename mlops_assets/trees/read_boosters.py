@@ -45,19 +45,32 @@ def read_lightgbm(booster: Any, classes: Sequence[object] | None = None) -> Tree
     builder = TreeBuilder()
     for index, text in enumerate(trees):
         _add_lightgbm(builder, booster, _keys(text), index % width, share)
-    objective, *settings = about.get("objective", "custom").split()
-    space = _LIGHTGBM_SPACES.get(objective, "identity")
+    outputs, space, scale = lightgbm_outputs(about.get("objective", "custom"), width, classes)
+    return builder.build(offset=0.0, outputs=outputs, space=space, n_features=n, sigmoid_scale=scale)
+
+
+def lightgbm_outputs(
+    objective: str, width: int, classes: Sequence[object] | None
+) -> tuple[list[object], Space, float | None]:
+    """The outputs, their space and, where a probability is the sigmoid of a multiple of the margin, the factor.
+
+    Parameters
+    ----------
+    objective
+        As LightGBM writes it, with its settings.
+    """
+    name, *settings = objective.split()
+    space = _LIGHTGBM_SPACES.get(name, "identity")
     sigmoid = [float(setting.partition(":")[2]) for setting in settings if setting.startswith("sigmoid:")]
     scale = sigmoid[0] if space == "log-odds" and sigmoid and sigmoid[0] != 1 else None
     if "sqrt" in settings or scale is not None:
         space = "margin"
-    if objective == "custom" and classes is not None:
+    if name == "custom" and classes is not None:
         # Only who wrote the loss knows what the scores of its classes are; of a regression they are the prediction.
         space = "margin"
     if classes is None:
-        classes = (0, 1) if objective == "binary" else range(width) if width > 1 else None
-    outputs = name_boosted_outputs(classes, width)
-    return builder.build(offset=0.0, outputs=outputs, space=space, n_features=n, sigmoid_scale=scale)
+        classes = (0, 1) if name == "binary" else range(width) if width > 1 else None
+    return name_boosted_outputs(classes, width), space, scale
 
 
 def _keys(text: str) -> dict[str, str]:
@@ -141,24 +154,29 @@ def read_xgboost(
     gradient_booster, about = learner["gradient_booster"], learner["learner_model_param"]
     if gradient_booster["name"] == "gblinear":
         return None
-    scale = gradient_booster.get("weight_drop")
+    scale = np.array(gradient_booster.get("weight_drop", []), np.float32).astype(np.float64).tolist()
     forest = gradient_booster.get("gbtree", gradient_booster)["model"]
     builder = TreeBuilder()
     for index, (tree, output) in enumerate(zip(forest["trees"], forest["tree_info"], strict=True)):
         _add_xgboost(builder, tree, output, scale[index] if scale else 1.0)
-    objective = learner["objective"]["name"]
-    space = _xgboost_space(objective)
     width = max(int(about["num_class"]), int(about["num_target"]), 1)
-    if classes is None:
-        classes = (0, 1) if space == "log-odds" and width == 1 else range(width) if width > 1 else None
+    outputs, space = xgboost_outputs(learner["objective"]["name"], width, classes)
     return builder.build(
         offset=xgboost_offset(learner),
-        outputs=name_boosted_outputs(classes, width),
+        outputs=outputs,
         space=space,
         n_features=int(about["num_feature"]),
         float32_inputs=True,
         missing=missing,
     )
+
+
+def xgboost_outputs(objective: str, width: int, classes: Sequence[object] | None) -> tuple[list[object], Space]:
+    """The outputs, and their space."""
+    space = _xgboost_space(objective)
+    if classes is None:
+        classes = (0, 1) if space == "log-odds" and width == 1 else range(width) if width > 1 else None
+    return name_boosted_outputs(classes, width), space
 
 
 def xgboost_offset(learner: Any) -> npt.NDArray[np.float64]:
@@ -197,6 +215,6 @@ def _add_xgboost(builder: TreeBuilder, tree: dict[str, Any], output: int, scale:
         left[node], right[node] = right[node], left[node]
         threshold[node] = builder.add_category_set(category_bits(tree["categories"][first : first + size]))
         decision[node] = CATEGORICAL | (MISSING_LEFT ^ decision[node])
-    builder.add_tree(
-        left, right, tree["split_indices"], threshold, decision, tree["sum_hessian"], scale * value, output
-    )
+    # All numbers are floats in XGBoost, whatever their decimal digits say.
+    cover = np.array(tree["sum_hessian"], np.float32)
+    builder.add_tree(left, right, tree["split_indices"], threshold, decision, cover, scale * value, output)

@@ -28,7 +28,11 @@ _CATBOOST_SPACES: dict[str, Space] = {
 
 def catboost_space(model: Any) -> Space:
     """The scale of a fitted model's raw values (``RawFormulaVal``), by its loss function."""
-    loss = str(model.get_all_params().get("loss_function", "")).partition(":")[0]
+    return space_of_loss(str(model.get_all_params().get("loss_function", "")).partition(":")[0])
+
+
+def space_of_loss(loss: str) -> Space:
+    """The scale of the raw values of a model that was trained with a loss."""
     return _CATBOOST_SPACES.get(loss, "identity")
 
 

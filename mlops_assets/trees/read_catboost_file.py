@@ -1,13 +1,18 @@
 """From the checked arrays of a CatBoost model file to an ensemble whose leaves are as the file has them."""
 
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
 from mlops_assets.trees.arrays import Floats, Ints
-from mlops_assets.trees.builder import TreeBuilder
+from mlops_assets.trees.builder import TreeBuilder, name_boosted_outputs
 from mlops_assets.trees.ensemble import MISSING_LEFT, TreeEnsemble
 from mlops_assets.trees.errors import UnreadableTreesError
 from mlops_assets.trees.files.catboost_cbm import CatboostModel
+from mlops_assets.trees.read_catboost import space_of_loss
 
 _MOST_NODES = 2**23
 _AS_LARGEST = 2
@@ -71,6 +76,39 @@ def to_ensemble(model: CatboostModel) -> TreeEnsemble:
         n_features=int(features.columns.max(initial=-1)) + 1,
         float32_inputs=True,
     )
+
+
+def to_margin(model: CatboostModel) -> TreeEnsemble:
+    """The trees as `read_catboost.read_catboost` reads them from a fitted model."""
+    ensemble = to_ensemble(model)
+    outputs = name_boosted_outputs(read_classes(model), model.outputs)
+    return replace(
+        ensemble,
+        value=ensemble.value * model.scale,
+        offset=model.bias.copy(),
+        outputs=tuple(map(str, outputs)),
+        space=space_of_loss(read_loss(model)),
+    )
+
+
+def read_loss(model: CatboostModel) -> str:
+    """The name of the loss that the model was trained with; empty where the file does not say it."""
+    loss = _read_info(model, "params").get("loss_function")
+    return str(loss.get("type", "")) if isinstance(loss, dict) else ""
+
+
+def read_classes(model: CatboostModel) -> Sequence[object] | None:
+    """The labels of a classifier's outputs; None of any other."""
+    names = _read_info(model, "class_params").get("class_names")
+    return names if isinstance(names, list) and names else None
+
+
+def _read_info(model: CatboostModel, name: str) -> dict[str, object]:
+    try:
+        found = json.loads(model.info.get(name, "{}"))
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def scale_and_shift(model: CatboostModel, sums: Floats) -> None:

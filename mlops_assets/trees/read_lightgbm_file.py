@@ -1,11 +1,15 @@
 """From the checked arrays of a LightGBM model file to an ensemble whose leaves are as the file has them."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 
 from mlops_assets.trees.builder import TreeBuilder
 from mlops_assets.trees.ensemble import CATEGORICAL, MISSING_LEFT, ZERO_IS_MISSING, TreeEnsemble
 from mlops_assets.trees.errors import UnreadableTreesError
 from mlops_assets.trees.files.lightgbm_text import LightgbmModel
+from mlops_assets.trees.read_boosters import lightgbm_outputs
 
 
 def to_ensemble(model: LightgbmModel) -> TreeEnsemble:
@@ -53,4 +57,18 @@ def to_ensemble(model: LightgbmModel) -> TreeEnsemble:
         split, leaf = split + leaves - 1, leaf + leaves
     return builder.build(
         offset=0.0, outputs=range(model.num_class), space="identity", n_features=len(model.feature_names)
+    )
+
+
+def to_margin(model: LightgbmModel, classes: Sequence[object] | None = None) -> TreeEnsemble:
+    """The trees as `read_boosters.read_lightgbm` reads them from a Booster."""
+    outputs, space, scale = lightgbm_outputs(model.objective or "custom", model.num_class, classes)
+    ensemble = to_ensemble(model)
+    share = model.num_class / len(model.leaves) if model.average_output else 1.0
+    return replace(
+        ensemble,
+        value=share * ensemble.value,
+        outputs=tuple(map(str, outputs)),
+        space=space,
+        sigmoid_scale=scale,
     )

@@ -1,11 +1,17 @@
 """From the checked arrays of an XGBoost model file to an ensemble whose leaves are as the file has them."""
 
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 
 from mlops_assets.trees.builder import TreeBuilder, category_bits
 from mlops_assets.trees.ensemble import CATEGORICAL, MISSING_LEFT, TreeEnsemble
 from mlops_assets.trees.errors import UnreadableTreesError
 from mlops_assets.trees.files.xgboost_model import XgboostModel
+from mlops_assets.trees.read_boosters import xgboost_offset, xgboost_outputs
 
 
 def to_ensemble(model: XgboostModel, iterations: int | None = None) -> TreeEnsemble:
@@ -57,3 +63,30 @@ def to_ensemble(model: XgboostModel, iterations: int | None = None) -> TreeEnsem
         builder.add_tree(left, right, feature, threshold, decision, cover, value, output)
         node += nodes
     return builder.build(offset=0.0, outputs=range(model.outputs), space="identity", n_features=model.columns)
+
+
+def to_margin(
+    model: XgboostModel, iterations: int | None = None, classes: Sequence[object] | None = None
+) -> TreeEnsemble:
+    """The trees as `read_boosters.read_xgboost` reads them from a Booster: a row goes left where `x <= threshold`."""
+    ensemble = to_ensemble(model, iterations)
+    numeric = (ensemble.left >= 0) & (ensemble.decision & CATEGORICAL == 0)
+    value = ensemble.value
+    if model.trees is not None and model.trees.tree_scale is not None:
+        sizes = np.diff([*ensemble.roots.tolist(), len(value)])
+        value = value * np.repeat(model.trees.tree_scale[: len(sizes)], sizes)[:, None]
+    about = {
+        "learner_model_param": {"base_score": json.dumps(model.base_score.tolist())},
+        "objective": {"name": model.objective},
+    }
+    outputs, space = xgboost_outputs(model.objective, model.outputs, classes)
+    return replace(
+        ensemble,
+        threshold=np.where(numeric, np.nextafter(ensemble.threshold, -np.inf), ensemble.threshold),
+        value=value,
+        offset=np.broadcast_to(xgboost_offset(about), (model.outputs,)).astype(np.float64),
+        outputs=tuple(map(str, outputs)),
+        space=space,
+        float32_inputs=True,
+        missing=math.nan,
+    )

@@ -5,7 +5,8 @@ CatBoost verifies the first of them and follows its indices; the tables of stati
 """
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 import numpy as np
@@ -51,6 +52,8 @@ class CatboostModel:
         (nodes,): where the node's values begin; 2**32 - 1 where it has none.
     leaf_values, leaf_weights
         (leaves * outputs,) and (leaves,) or empty.
+    info
+        Texts about the model by their names, some of them JSON: "params", "class_params".
     """
 
     outputs: int
@@ -63,6 +66,7 @@ class CatboostModel:
     leaf_of_node: Ints
     leaf_values: Floats
     leaf_weights: Floats
+    info: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_catboost_cbm(data: bytes) -> CatboostModel:
@@ -87,7 +91,7 @@ def read_catboost_cbm(data: bytes) -> CatboostModel:
     if trees is None:
         raise NativeFileError("has no trees", where="the core")
     model = _read_trees(trees.check_fields(19))
-    _check_info(core, model.outputs)
+    model = replace(model, info=_read_info(core, model.outputs))
     parts = [core.text_at(place, "ModelPartIds") for place in core.offsets(3, "ModelPartIds")]
     if any(part != _STATISTICS for part in parts) or len(parts) > 1:
         raise UncheckableFileError("has parts for texts or embeddings, which are not read here", where="ModelPartIds")
@@ -185,19 +189,20 @@ def _check_nodes(steps: npt.NDArray[np.void], leaf_of_node: Ints, sizes: Ints, s
     return len(places)
 
 
-def _check_info(core: Table, outputs: int) -> None:
+def _read_info(core: Table, outputs: int) -> dict[str, str]:
     """Texts about the model, some of them JSON."""
-    seen = set()
+    seen: dict[bytes, bytes] = {}
     for pair in core.tables(2, "InfoMap"):
         pair.check_fields(2)
         key, value = pair.text(0, f"{pair.where}, key"), pair.text(1, f"{pair.where}, value")
         if key is None or value is None or key in seen:
             raise NativeFileError("has a text without a name, or two of one name", where=pair.where)
-        seen.add(key)
+        seen[key] = value
         if value.lstrip()[:1] in (b"{", b"["):
             check_depth(value, _INFO_DEPTH, f"InfoMap, {key[:40].decode('utf-8', 'replace')}")
         if key == b"class_params":
             _check_classes(value, outputs)
+    return {key.decode("utf-8", "replace"): value.decode("utf-8", "replace") for key, value in seen.items()}
 
 
 def _check_classes(value: bytes, outputs: int) -> None:

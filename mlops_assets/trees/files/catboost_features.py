@@ -56,6 +56,8 @@ class BinFeatures:
         Those that trees split by.
     statistic_borders
         Of each of them.
+    names
+        Of the numeric features; None where one has none.
     """
 
     columns: Ints
@@ -64,6 +66,7 @@ class BinFeatures:
     one_hot: tuple[tuple[int, npt.NDArray[np.int32]], ...]
     statistics: tuple[Statistic, ...]
     statistic_borders: tuple[npt.NDArray[np.float32], ...]
+    names: tuple[bytes | None, ...] = ()
 
     @property
     def _sizes(self) -> list[int]:
@@ -106,13 +109,13 @@ def read_features(trees: Table) -> BinFeatures:
     for field, name in ((12, "TextFeatures"), (13, "EstimatedFeatures"), (18, "EmbeddingFeatures")):
         if len(trees.vector(field, "<u4", name)):
             raise UncheckableFileError("has texts or embeddings, which are not read here", where=name)
-    columns, missing, borders, numeric = [], [], [], []
+    columns, missing, borders, numeric, names = [], [], [], [], []
     for feature in trees.tables(5, "FloatFeatures"):
         feature.check_fields(6)
         numeric.append(int(feature.number(1, "int", -1)))
         columns.append(int(feature.number(2, "int", -1)))
         missing.append(int(feature.number(5, "byte")))
-        feature.text(4, f"{feature.where}, FeatureId")
+        names.append(feature.text(4, f"{feature.where}, FeatureId"))
         values = cast("npt.NDArray[np.float32]", feature.vector(3, "<f4", f"{feature.where}, Borders"))
         _check_borders(values, f"{feature.where}, Borders")
         if not 0 <= missing[-1] <= 2:
@@ -147,6 +150,7 @@ def read_features(trees: Table) -> BinFeatures:
         tuple(one_hot),
         tuple(statistics),
         tuple(limits),
+        tuple(names),
     )
 
 

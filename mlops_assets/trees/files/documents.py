@@ -1,6 +1,7 @@
 """What JSON and UBJSON readers share: plain values, bounded in depth and in memory."""
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,11 +12,29 @@ from mlops_assets.trees.files.errors import NativeFileError
 Numbers = npt.NDArray[np.generic]
 
 
+class TextDigest:
+    """A digest (SHA-256) over texts in their order, which are not kept."""
+
+    def __init__(self, texts: Iterable[str] = ()) -> None:
+        self._digest = hashlib.sha256()
+        for text in texts:
+            self.add(text)
+
+    def add(self, text: str) -> None:
+        data = text.encode("utf-8", "surrogatepass")
+        self._digest.update(len(data).to_bytes(8, "little") + data)
+
+    @property
+    def value(self) -> bytes:
+        return self._digest.digest()
+
+
 @dataclass(frozen=True)
 class Texts:
-    """An array of strings, of which only the number is kept."""
+    """An array of strings, of which only the number and a digest are kept."""
 
     count: int
+    digest: bytes
 
 
 Value = None | bool | int | float | str | Numbers | Texts | list["Value"] | dict[str, "Value"]

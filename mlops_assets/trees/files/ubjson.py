@@ -11,6 +11,7 @@ from mlops_assets.trees.files.documents import (
     Document,
     Limits,
     Numbers,
+    TextDigest,
     Texts,
     Value,
     check_nesting,
@@ -90,11 +91,12 @@ class _Reader:
                 self.limits.stream(lambda: self.read(depth + 1, ""), f"byte {self.place}")
             return []
         if count and self.data[self.place : self.place + 1] == b"S":
+            digest = TextDigest()
             for _ in range(count):
                 if self._mark() != b"S":
                     raise self._error("has an array of strings and other values")
-                self._text()
-            return Texts(count)
+                digest.add(self._text())
+            return Texts(count, digest.value)
         for _ in range(count):
             value = self.read(depth + 1, "")
             self.limits.spend(0, f"byte {self.place}")

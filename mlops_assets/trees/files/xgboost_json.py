@@ -10,6 +10,7 @@ from mlops_assets.trees.files.documents import (
     Document,
     Limits,
     Numbers,
+    TextDigest,
     Texts,
     Value,
     check_nesting,
@@ -85,14 +86,14 @@ class _Reader:
     def _array(self, depth: int, key: str) -> Value:
         self.place += 1
         values: list[Value] = []
-        count, texts = 0, 0
+        count, texts, digest = 0, 0, TextDigest()
         while self._next(b"]", count == 0):
             count += 1
             self.skip()
             if key == STREAMED:
                 self.limits.stream(lambda: self.read(depth + 1, ""), f"byte {self.place}")
             elif self.data[self.place : self.place + 1] == b'"':
-                self._string()
+                digest.add(self._string())
                 texts += 1
             else:
                 value = self.read(depth + 1, "")
@@ -101,7 +102,7 @@ class _Reader:
         if texts and texts != count:
             raise self._error("has an array of strings and other values")
         if texts:
-            return Texts(texts)
+            return Texts(texts, digest.value)
         numbers = [value for value in values if isinstance(value, int | float)]
         return join_numbers(numbers) if numbers and len(numbers) == len(values) else values
 

@@ -5,7 +5,7 @@ follows every index; its JSON parser recurses without a limit. A file in its dep
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +39,7 @@ _LEARNER = {
 }
 _GBTREE = {"cats", "gbtree_model_param", "iteration_indptr", "tree_info", "trees"}
 _ATTRIBUTES_DEPTH = 8
+_MOST_DIGITS = 10
 _LONG = re.compile(r"\d{17}")
 
 
@@ -100,6 +101,10 @@ class XgboostModel:
         None where it is linear.
     weights
         (columns + 1, outputs) where it is linear: the last row is the bias.
+    names
+        The `TextDigest` of the columns' names; empty where they have none.
+    best_iteration
+        The last iteration that the scikit-learn interface predicts with; None: all are used.
     """
 
     objective: str
@@ -108,6 +113,8 @@ class XgboostModel:
     base_score: Floats
     trees: XgboostTrees | None
     weights: Floats | None = field(default=None)
+    names: bytes = b""
+    best_iteration: int | None = None
 
 
 def read_xgboost(data: bytes) -> XgboostModel:
@@ -141,10 +148,21 @@ def read_xgboost(data: bytes) -> XgboostModel:
     if len(numbers) != 3 or not all(isinstance(number, int) and 0 <= number < 1000 for number in numbers):
         raise NativeFileError("has no version of three numbers", where="version")
     learner = get_object(document, "learner", "")
-    model = _read_learner(learner, trees, builders)
+    model = _with_attributes(_read_learner(learner, trees, builders), learner)
     if config is not None:
         _compare_config(config, learner)
     return model
+
+
+def _with_attributes(model: XgboostModel, learner: Document) -> XgboostModel:
+    names, attributes = learner.get("feature_names"), learner.get("attributes")
+    best = attributes.get("best_iteration") if isinstance(attributes, dict) else None
+    known = isinstance(best, str) and best.isascii() and best.isdecimal() and len(best) < _MOST_DIGITS
+    return replace(
+        model,
+        names=names.digest if isinstance(names, Texts) else b"",
+        best_iteration=int(best) if known and isinstance(best, str) else None,
+    )
 
 
 def _read_learner(learner: Document, trees: TreeReader, builders: dict[str, Column]) -> XgboostModel:

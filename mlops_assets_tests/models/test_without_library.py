@@ -1,0 +1,104 @@
+"""Boosters whose library cannot be imported: the same predictions and explanations, or a message that says why not."""
+
+import importlib
+import sys
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mlops_assets.errors import ModelLoadError, PredictionError
+from mlops_assets.explain.explainers.choose import choose_explainer
+from mlops_assets.models.load import load_native
+from mlops_assets.models.reference import ModelReference
+
+pytestmark = pytest.mark.slow
+
+REFERENCE = ModelReference("m", 1, None, "d", ("python_function",), None, None, "s", "")
+ROWS = 300
+COLUMNS = list("abcd")
+QUIET: dict[str, Any] = {"verbose": 0, "allow_writing_files": False}
+
+
+def table() -> pd.DataFrame:
+    X = pd.DataFrame(np.random.default_rng(0).standard_normal((ROWS, 4)), columns=COLUMNS)
+    return X.mask(np.random.default_rng(1).random(X.shape) < 0.05)
+
+
+def target(X: pd.DataFrame, classes: int) -> Any:
+    y = np.nan_to_num(X.a * X.b + X.c)
+    return np.digitize(y, np.quantile(y, np.linspace(0, 1, classes + 1)[1:-1])) if classes else np.exp(y)
+
+
+def fit(library: str, kind: str, X: pd.DataFrame, classes: int, **settings: Any) -> Any:
+    package = importlib.import_module(library)
+    more: dict[str, Any] = QUIET if library == "catboost" else {"verbose": -1} if library == "lightgbm" else {}
+    return getattr(package, kind)(n_estimators=7, **more, **settings).fit(X, target(X, classes))
+
+
+MODELS = {
+    "lightgbm, two classes": ("lightgbm", "LGBMClassifier", 2, {}),
+    "lightgbm, forest": ("lightgbm", "LGBMRegressor", 0, {"boosting_type": "rf", "bagging_freq": 1, "subsample": 0.5}),
+    "xgboost, three classes": ("xgboost", "XGBClassifier", 3, {}),
+    "xgboost, two classes": ("xgboost", "XGBClassifier", 2, {}),
+    "xgboost, dart": ("xgboost", "XGBRegressor", 0, {"booster": "dart", "rate_drop": 0.3}),
+    "xgboost, Booster": ("xgboost", "XGBRegressor", 0, {"objective": "count:poisson"}),
+    "catboost, poisson": ("catboost", "CatBoostRegressor", 0, {"loss_function": "Poisson"}),
+    "catboost, two classes": ("catboost", "CatBoostClassifier", 2, {}),
+    "catboost, three classes": ("catboost", "CatBoostClassifier", 3, {}),
+}
+
+
+def save(name: str, folder: Any, X: pd.DataFrame) -> str:
+    """The library."""
+    library, kind, classes, settings = MODELS[name]
+    model = fit(library, kind, X, classes, **settings)
+    saved = model.booster_ if library == "lightgbm" else model.get_booster() if name.endswith("Booster") else model
+    importlib.import_module(f"mlflow.{library}").save_model(saved, folder, pip_requirements=["mlflow"])
+    return library
+
+
+def block(monkeypatch, library: str) -> None:
+    """As if the library was not installed, for this test."""
+    for name in [*sys.modules, library]:
+        if name.partition(".")[0] == library:
+            monkeypatch.setitem(sys.modules, name, None)
+
+
+def describe(folder: Any, X: pd.DataFrame) -> tuple[Any, ...]:
+    model = load_native(folder, REFERENCE)
+    answer = np.asarray(model.predict(X))
+    explainer = choose_explainer(model, COLUMNS, X[:50])
+    found = explainer.explain(X[:40])
+    parts = (answer.dtype, answer.shape, answer.tolist(), explainer.KIND, explainer.space, explainer.outputs)
+    return *parts, found.values.tolist(), found.base.tolist(), explainer.predict(X[:40]).tolist()
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_model_predicts_and_is_explained_as_with_its_library(tmp_path, monkeypatch, caplog, name):
+    X = table()
+    library = save(name, tmp_path / "model", X)
+    expected = describe(tmp_path / "model", X)
+    block(monkeypatch, library)
+    assert describe(tmp_path / "model", X) == expected
+    assert f"The Python package {library!r} is not installed" in caplog.text
+    other = X[["b", "a", "c", "d"]]
+    if library != "lightgbm":
+        with pytest.raises(PredictionError) as failure:
+            load_native(tmp_path / "model", REFERENCE).predict(other)
+        assert "columns are not those that the model was trained with" in str(failure.value.__cause__)
+
+
+def test_what_needs_the_library_says_why(tmp_path, monkeypatch):
+    import mlflow.lightgbm
+    from lightgbm import LGBMRegressor
+
+    X = table().fillna(0)
+    linear = LGBMRegressor(n_estimators=2, linear_tree=True, verbose=-1).fit(X, X.a)
+    mlflow.lightgbm.save_model(linear.booster_, tmp_path / "model", pip_requirements=["lightgbm"])
+    block(monkeypatch, "lightgbm")
+    with pytest.raises(
+        ModelLoadError, match="'lightgbm', which is not installed, and cannot do without it: its leaves"
+    ):
+        load_native(tmp_path / "model", REFERENCE)
