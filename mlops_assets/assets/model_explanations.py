@@ -1,6 +1,6 @@
 """Which features matter, and the report that shows it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -17,11 +17,11 @@ from mlops_assets.explain.ledger.partitioned import join_partitions
 from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.explain.ledger.stored import StoredLedger
 from mlops_assets.explain.report.contents import OUTPUTS_SHOWN
-from mlops_assets.explain.report.ledger_facts import LedgerFacts, facts_of, summarize_ledger
+from mlops_assets.explain.report.ledger_facts import LedgerFacts, can_be_summarized_in_parts, facts_of, summarize_ledger
 from mlops_assets.explain.spaces import SPACES
 from mlops_assets.io_managers.documents import report_version
 from mlops_assets.io_managers.progress import report_progress
-from mlops_assets.io_managers.rows import parts_of
+from mlops_assets.io_managers.rows import parts_of, pieces_of
 from mlops_assets.metadata import (
     ALLOW_MISSING,
     SPACE,
@@ -46,6 +46,7 @@ from mlops_assets.naming import (
 from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.resources.tracking import MlflowTracking
 from mlops_assets.settings.tables import OutputsSettings
+from mlops_assets.tables.staged_table import SourcePart
 
 if TYPE_CHECKING:
     from mlops_assets.explain.ledger.summary import LedgerSummary
@@ -141,11 +142,8 @@ def model_explanations_assets(
         ) -> Iterator[dg.MaterializeResult[Any]]:
             ledger = StoredLedger.of(sample_explanations)
             links = _links(context, names, tracked=tracked)
-            parts, origin = parts_of(context, names, SAMPLE_EXPLANATIONS), LedgerProvenance.of(ledger.provenance)
-            if parts and origin.every_row:
-                facts = summarize_ledger(engine(), parts, len(origin.outputs), OUTPUTS_SHOWN, context.log.info)
-            else:
-                facts = facts_of(ledger, OUTPUTS_SHOWN)
+            parts = parts_of(context, names, SAMPLE_EXPLANATIONS)
+            facts = _facts(ledger, parts, engine, context.log.info)
             yield from _summarize(context, names, ledger, facts, input_samples, rejected_samples, links)
 
         return model_explanations
@@ -170,10 +168,20 @@ def model_explanations_assets(
             "partitions_of_other_versions": list_names(left_out, none="(none)"),
         }
         links = _links(context, names, tracked=tracked)
-        facts = facts_of(whole, OUTPUTS_SHOWN)
+        summarized = [key for key in sample_explanations if key not in set(left_out)]
+        facts = _facts(whole, pieces_of(context, names, SAMPLE_EXPLANATIONS, summarized), engine, context.log.info)
         yield from _summarize(context, names, whole, facts, None, None, links, partitions_shown)
 
     return model_explanations_of_partitions
+
+
+def _facts(
+    ledger: StoredLedger, parts: Sequence[SourcePart], engine: Callable[[], Engine], log: Callable[[str], None]
+) -> LedgerFacts:
+    """The facts of a ledger, part by part where there are parts."""
+    if parts and can_be_summarized_in_parts(ledger):
+        return summarize_ledger(engine(), ledger, parts, OUTPUTS_SHOWN, log)
+    return facts_of(ledger, OUTPUTS_SHOWN)
 
 
 def _links(context: dg.AssetExecutionContext, names: ModelNames, *, tracked: bool) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from mlops_assets.arrow.provenance import Provenance, with_provenance
 from mlops_assets.io_managers.tables import TableIOManager
 from mlops_assets.naming import ModelNames
 from mlops_assets.scoring.apply_contract import RowsAside
+from mlops_assets.tables.part_size import part_size
 from mlops_assets.tables.staged_table import Destination, SourcePart, StagedTable
 
 Rows: TypeAlias = pa.RecordBatchReader | StagedTable
@@ -72,6 +73,13 @@ def parts_of(context: AnyContext, names: ModelNames, asset: str) -> tuple[Source
     tables = _tables(context, names)
     partition = _partition(context)
     return () if tables is None else tables.parts(asset, partition)
+
+
+def pieces_of(context: AnyContext, names: ModelNames, asset: str, partitions: Sequence[str]) -> tuple[SourcePart, ...]:
+    """The parts of these partitions of a published table, in order, where they are together larger than one part."""
+    tables = _tables(context, names)
+    pieces = () if tables is None else tuple(piece for key in partitions for piece in tables.pieces(asset, key))
+    return pieces if sum(piece.rows for piece in pieces) > part_size().rows else ()
 
 
 def _tables(context: AnyContext, names: ModelNames) -> TableIOManager | None:

@@ -104,8 +104,12 @@ class TableIOManager(Strategy, dg.ConfigurableIOManager, ABC):
         return None
 
     def parts(self, asset: str, partition: str | None = None) -> tuple[SourcePart, ...]:
-        """The parts of a published table, each to be read by itself; none where they cannot be."""
+        """The parts of a published table, each to be read by itself; none where they cannot be, or it is one file."""
         return ()
+
+    def pieces(self, asset: str, partition: str | None = None) -> tuple[SourcePart, ...]:
+        """As `parts`; of a table in one file, that file."""
+        return self.parts(asset, partition)
 
     def versions(self, asset: str, partitions: Sequence[str | None]) -> dict[str | None, str | None]:
         """The data versions that the published ones of these partitions record (None: the table has no partitions)."""
@@ -220,10 +224,15 @@ class FileTableIOManager(TableIOManager, ABC):
         return Destination(self.writer, self.writer.staging(self.table_place(asset, partition)))
 
     def parts(self, asset: str, partition: str | None = None) -> tuple[SourcePart, ...]:
-        writer, place = self.writer, self.table_place(asset, partition)
-        if type(self).read is not FileTableIOManager.read or not writer.knows_parts:
+        return self._parts(asset, partition)
+
+    def pieces(self, asset: str, partition: str | None = None) -> tuple[SourcePart, ...]:
+        return self._parts(asset, partition, of_one_file=True)
+
+    def _parts(self, asset: str, partition: str | None, *, of_one_file: bool = False) -> tuple[SourcePart, ...]:
+        if type(self).read is not FileTableIOManager.read or not self.writer.knows_parts:
             return ()
-        return SourcePart.all_of(writer, place)
+        return SourcePart.all_of(self.writer, self.table_place(asset, partition), of_one_file=of_one_file)
 
     def publish(
         self,

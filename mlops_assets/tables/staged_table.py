@@ -74,10 +74,13 @@ class SourcePart:
     schema: pa.Schema
 
     @classmethod
-    def all_of(cls, writer: TableWriter, place: Location) -> "tuple[SourcePart, ...]":
-        """The parts of a table, in order; none of a table that is one file, is not there, or was not published here."""
+    def all_of(cls, writer: TableWriter, place: Location, *, of_one_file: bool = False) -> "tuple[SourcePart, ...]":
+        """The parts of a table, in order; none of a table that is one file, is not there, or was not published here.
+
+        `of_one_file`: of a table in one file, or that was published elsewhere, its files.
+        """
         parts = writer.parts(place) if writer.exists(place) else ()
-        if len(parts) < 2 or not all(part.key for part in parts):
+        if not parts or not (of_one_file or (len(parts) > 1 and all(part.key for part in parts))):
             return ()
         schema = writer.read(place).schema
         return tuple(cls(writer, part, schema) for part in parts)

@@ -94,10 +94,10 @@ def _copy(model: Any, parts: list[TreeSums], levels: int) -> Any:
                 changed[name] = copy
     for name in _SEVERAL:
         several = held.get(name)
-        if isinstance(several, list) and several:
+        if isinstance(several, list | tuple) and several:
             copies = [_copy(each, parts, levels - 1) for each in several]
             if any(copy is not each for copy, each in zip(copies, several, strict=True)):
-                changed[name] = copies
+                changed[name] = type(several)(copies)
     return copy_with(model, type(model), **changed) if changed else model
 
 

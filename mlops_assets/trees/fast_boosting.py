@@ -18,20 +18,24 @@ from mlops_assets.trees.rank_trees import rank_trees
 from mlops_assets.trees.ranked_trees import RankedTrees
 from mlops_assets.trees.read import read_ensemble
 from mlops_assets.trees.read_sklearn import histogram_stages, read_forest_sums
+from mlops_assets.trees.read_sklearn_ensembles import average_path_length, read_isolation_sums
 from mlops_assets.trees.tree_sums import COMPARED_ROWS, TreeSums
 
 _CLASSIC = "sklearn.ensemble._gb"
 _HISTOGRAM = "sklearn.ensemble._hist_gradient_boosting.gradient_boosting"
 _FOREST = "sklearn.ensemble._forest"
+_ISOLATION = "sklearn.ensemble._iforest"
 _CLASSES = {
     _CLASSIC: ("GradientBoostingRegressor", "GradientBoostingClassifier"),
     _HISTOGRAM: ("HistGradientBoostingRegressor", "HistGradientBoostingClassifier"),
     _FOREST: ("RandomForestRegressor", "RandomForestClassifier", "ExtraTreesRegressor", "ExtraTreesClassifier"),
+    _ISOLATION: ("IsolationForest",),
 }
 _KNOWN_METHODS = {
     _CLASSIC: ("_raw_predict", ["self", "X"]),
     _HISTOGRAM: ("_predict_iterations", ["self", "X", "predictors", "raw_predictions", "is_binned", "n_threads"]),
     _FOREST: ("_validate_X_predict", ["self", "X"]),
+    _ISOLATION: ("_compute_score_samples", ["self", "X", "subsample_features"]),
 }
 
 
@@ -48,6 +52,10 @@ def copy_sklearn(model: object) -> tuple[Any, TreeSums] | None:
         trees, mixin = len(histogram_stages(model)), _FastHistogram
     elif not len(getattr(model, "estimators_", ())):
         return None
+    elif module == _ISOLATION:
+        if not hasattr(model, "_decision_path_lengths"):
+            return None
+        trees, mixin = len(model.estimators_), _FastIsolationForest  # type: ignore[attr-defined]  # of these classes
     elif module == _CLASSIC:
         trees, mixin = len(model.estimators_), _FastClassic  # type: ignore[attr-defined]  # of these classes
     else:
@@ -147,6 +155,31 @@ class _FastForestClassifier(_FastForest):
         return self._mean(X, len(self.classes_), super().predict_proba)  # type: ignore[misc]  # as above
 
 
+class _FastIsolationForest(FastModel):
+    """Scores by the number of splits that isolate a row, added in the order of the trees."""
+
+    estimators_: list[Any]
+    _max_samples: int
+
+    def _compute_score_samples(self, X: Any, subsample_features: bool) -> Any:
+        library = super()._compute_score_samples  # type: ignore[misc]  # scikit-learn's class is the next in the MRO
+        sums = self._tree_sums
+        is_array = isinstance(X, np.ndarray) and X.dtype == np.float32
+        trees = sums.kernel_trees(len(X)) if is_array else None
+        if trees is not None and sums.needs_comparison("score"):
+            first_rows = X[_probe(X)]
+            theirs = np.asarray(library(first_rows, subsample_features))
+            trees = trees if sums.compare("score", self._score(trees, first_rows), theirs) else None
+        return library(X, subsample_features) if trees is None else self._score(trees, X)
+
+    def _score(self, trees: RankedTrees, rows: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+        splits = np.zeros((len(rows), 1))
+        trees.add_to(splits, rows)
+        expected = len(self.estimators_) * average_path_length([self._max_samples])
+        depths = splits[:, 0]
+        return np.asarray(2 ** (-np.divide(depths, expected, out=np.ones_like(depths), where=expected != 0)))
+
+
 def _probe(X: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
     """Which rows are summed both ways: the first, and some with missing values."""
     missing = np.flatnonzero(np.isnan(X[:, :]).any(axis=1))[: COMPARED_ROWS // 4]
@@ -176,6 +209,8 @@ def _has_known_method(kind: type[Any]) -> bool:
 def _encode(model: Any) -> RankedTrees | None:
     if type(model).__module__ == _FOREST:
         return rank_trees(read_forest_sums(model))
+    if type(model).__module__ == _ISOLATION:
+        return rank_trees(read_isolation_sums(model))
     ensemble = read_ensemble(model)
     if ensemble is None:
         return None

@@ -105,6 +105,17 @@ def read_isolation_forest(model: Any) -> TreeEnsemble:
     )
 
 
+def read_isolation_sums(model: Any) -> TreeEnsemble:
+    """An isolation forest as scikit-learn adds it up: the splits that isolate a row, over all trees."""
+    builder = TreeBuilder()
+    lengths = zip(model._decision_path_lengths, model._average_path_length_per_tree, strict=True)  # noqa: SLF001 - what it adds
+    for estimator, columns, (splits, more) in zip(model.estimators_, model.estimators_features_, lengths, strict=True):
+        value = (np.asarray(splits) + np.asarray(more) - 1.0)[:, None]
+        add_sklearn_tree(builder, estimator.tree_, value, columns=np.asarray(columns))
+    n = model.n_features_in_
+    return builder.build(offset=0.0, outputs=["0"], space="margin", n_features=n, float32_inputs=True)
+
+
 def average_path_length(rows: npt.ArrayLike) -> Floats:
     """Splits that are expected to isolate one of so many rows: 2 H(n - 1) - 2 (n - 1) / n, as in `IsolationForest`."""
     n = np.maximum(np.asarray(rows, np.float64), 3.0)

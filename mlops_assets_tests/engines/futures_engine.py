@@ -50,7 +50,10 @@ def _ends(waiting: "dict[Future[bytes], int]") -> Iterator[tuple[int, bytes]]:
 def _start_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     """A pool whose processes have ended when the block has: what they have begun is not waited for."""
     before = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"))
+    context = multiprocessing.get_context("forkserver")
+    # What a task would import by itself, seconds each time.
+    context.set_forkserver_preload(["mlops_assets_tests.breaking"])
+    pool = ProcessPoolExecutor(workers, context)
     try:
         yield pool
     finally:

@@ -15,6 +15,7 @@ from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import VotingRegressor
 from sklearn.impute import SimpleImputer
 from sklearn.model_selection import GridSearchCV
+from sklearn.multiclass import OneVsOneClassifier
 from sklearn.multioutput import MultiOutputRegressor
 from sklearn.pipeline import make_pipeline
 from xgboost import XGBClassifier, XGBRegressor
@@ -189,6 +190,8 @@ WRAPPERS = {
     "calibration": CalibratedClassifierCV(LGBMClassifier(**SMALL), cv=2),
     "vote": VotingRegressor([("a", LGBMRegressor(**SMALL)), ("b", XGBRegressor(n_estimators=9))]),
     "targets": MultiOutputRegressor(XGBRegressor(n_estimators=5)),
+    "catboost": make_pipeline(SimpleImputer(), CatBoostRegressor(**FEW)),
+    "pairs of classes": OneVsOneClassifier(LGBMClassifier(**SMALL)),
     "search": GridSearchCV(LGBMRegressor(**SMALL), {"num_leaves": [5, 9]}, cv=2),
 }
 
@@ -197,7 +200,7 @@ WRAPPERS = {
 @pytest.mark.filterwarnings("ignore:X does not have valid feature names")
 def test_inside_other_estimators(name):
     X = table(categories=False)
-    y = target(X, "2" if name == "calibration" else "any")
+    y = target(X, {"calibration": "2", "pairs of classes": "3"}.get(name, "any"))
     model = copy.deepcopy(WRAPPERS[name]).fit(X, np.stack([y, -y], axis=1) if name == "targets" else y)
     check(model, X)
 

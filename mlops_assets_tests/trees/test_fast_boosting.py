@@ -14,6 +14,7 @@ from sklearn.ensemble import (
     GradientBoostingRegressor,
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
+    IsolationForest,
     RandomForestClassifier,
     RandomForestRegressor,
 )
@@ -70,6 +71,8 @@ MODELS = {
     "forest, three classes": (RandomForestClassifier(n_estimators=9), 3, True),
     "extra trees": (ExtraTreesRegressor(n_estimators=9), 0, True),
     "extra trees, four classes": (ExtraTreesClassifier(n_estimators=9, max_depth=5), 4, True),
+    "isolation": (IsolationForest(n_estimators=9, random_state=0), 0, True),
+    "isolation, some columns": (IsolationForest(n_estimators=9, max_features=0.5, contamination=0.1), 0, False),
     "gradient, four classes": (GradientBoostingClassifier(n_estimators=9, max_depth=6), 4, False),
 }
 
@@ -94,7 +97,7 @@ def accelerated(model, rows: int = WORTH_PAIRS):
 def test_every_bit_is_the_librarys(name):
     model, X = fitted(name)
     fast = accelerated(model)
-    for method in ("predict", "predict_proba", "predict_log_proba", "decision_function"):
+    for method in ("predict", "predict_proba", "predict_log_proba", "decision_function", "score_samples"):
         if hasattr(model, method):
             assert getattr(fast.model, method)(X).tobytes() == getattr(model, method)(X).tobytes()
     assert fast.sums.compared

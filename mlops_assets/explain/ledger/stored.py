@@ -25,10 +25,13 @@ class StoredLedger:
         Tables of `sample_explanations`, in order: one, or a partition each.
     provenance
         Of the whole.
+    columns
+        Those of `rows`, where these tables are some of a larger whole; None: they are the whole.
     """
 
     parts: tuple[ds.Dataset, ...]
     provenance: Provenance
+    columns: pa.Schema | None = None
 
     @classmethod
     def of(cls, dataset: ds.Dataset) -> "StoredLedger":
@@ -38,6 +41,8 @@ class StoredLedger:
     @cached_property
     def schema(self) -> pa.Schema:
         """The columns of `rows`: those of all parts; one that a part lacks is null there."""
+        if self.columns is not None:
+            return self.columns
         schemas = [todays_schema(part.schema) for part in self.parts]
         holders = Counter(name for schema in schemas for name in schema.names)
         fields: dict[str, pa.Field] = {}

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import pyarrow as pa
 
+from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.engines.engine import Engine, stream_ends
 from mlops_assets.engines.part_work import engine_that_reads
 from mlops_assets.engines.tasks import Task, in_order
@@ -61,6 +62,8 @@ class SummarizeLedger(Task[LedgerFacts]):
         How many rows of each output come before the part.
     outputs_shown
         Of how many outputs example rows are picked.
+    provenance, columns
+        Of the whole ledger.
     """
 
     doing: ClassVar[str] = "summarizing explanations"
@@ -68,13 +71,16 @@ class SummarizeLedger(Task[LedgerFacts]):
     part: SourcePart
     start: int
     outputs_shown: int
+    provenance: Provenance
+    columns: pa.Schema
 
     @property
     def rows(self) -> int | None:
         return self.part.rows
 
     def run(self) -> LedgerFacts:
-        return facts_of(StoredLedger.of(self.part.dataset()), self.outputs_shown, self.start)
+        ledger = StoredLedger((self.part.dataset(),), self.provenance, self.columns)
+        return facts_of(ledger, self.outputs_shown, self.start)
 
 
 def facts_of(ledger: StoredLedger, outputs_shown: int, start: int = 0) -> LedgerFacts:
@@ -89,11 +95,21 @@ def facts_of(ledger: StoredLedger, outputs_shown: int, start: int = 0) -> Ledger
     return facts
 
 
+def can_be_summarized_in_parts(ledger: StoredLedger) -> bool:
+    """Whether each explained row has all outputs, so that the rows of a part say how many of each there are."""
+    origins = [LedgerProvenance.of(Provenance.of(part.schema)) for part in ledger.parts]
+    return all(origin.every_row or origin.in_order_from_start for origin in origins)
+
+
 def summarize_ledger(
-    engine: Engine, parts: Sequence[SourcePart], outputs: int, outputs_shown: int, log: Callable[[str], None]
+    engine: Engine, ledger: StoredLedger, parts: Sequence[SourcePart], outputs_shown: int, log: Callable[[str], None]
 ) -> LedgerFacts:
-    """The facts of all parts; each explained row has `outputs` ledger rows."""
+    """The facts of a ledger that `can_be_summarized_in_parts`, of which these are all parts, in order."""
+    outputs = len(LedgerProvenance.of(ledger.provenance).outputs)
     starts = accumulate((part.rows // outputs for part in parts[:-1]), initial=0)
     engine = engine_that_reads(engine, parts, log)
-    tasks = [SummarizeLedger(part, start, outputs_shown) for part, start in zip(parts, starts, strict=True)]
+    tasks = [
+        SummarizeLedger(part, start, outputs_shown, ledger.provenance, ledger.schema)
+        for part, start in zip(parts, starts, strict=True)
+    ]
     return reduce(LedgerFacts.merged, in_order(stream_ends(engine, tasks, log)))
