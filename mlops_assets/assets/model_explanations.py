@@ -204,7 +204,7 @@ def _summarize(
     links: dict[str, Any],
     partitions_shown: dict[str, Any] | None = None,
 ) -> Iterator[dg.MaterializeResult[Any]]:
-    from mlops_assets.explain.report.contents import collect_contents
+    from mlops_assets.explain.report.contents import collect_contents, find_shown_inputs
     from mlops_assets.explain.report.report import report_html
 
     source = ledger.provenance
@@ -212,6 +212,8 @@ def _summarize(
     if inputs is not None and Provenance.of(inputs.schema).data_version != source.inputs_version:
         # Newer rows are published than those that the ledger explains: they would colour the plots wrongly.
         inputs = None
+    if inputs is not None:
+        inputs = find_shown_inputs(ledger, facts, inputs)
     summary = facts.summary
     version = hash_of(CODE_VERSION, source.data_version or "")
     if names.key(MODEL_EXPLANATIONS) in context.selected_asset_keys:

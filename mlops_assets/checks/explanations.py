@@ -16,7 +16,7 @@ from mlops_assets.explain.columns import EXPLAINED_VALUE
 from mlops_assets.explain.compare.ledger_parts import judge_ledger
 from mlops_assets.explain.compare.stored_predictions import StoredAgreement, compare_with_stored
 from mlops_assets.explain.ledger.provenance import LedgerProvenance
-from mlops_assets.explain.ledger.residuals import ResidualVerdict, judge_residuals
+from mlops_assets.explain.ledger.residuals import ResidualVerdict, judge_residuals, judged_columns
 from mlops_assets.explain.ledger.stored import StoredLedger
 from mlops_assets.explain.spaces import SPACES
 from mlops_assets.io_managers.progress import report_progress
@@ -93,7 +93,9 @@ def explanation_checks(
             origin,
             key,
         )
-        residuals = judge_residuals(ledger.rows(), source.row_key, origin.precision)
+        residuals = judge_residuals(
+            ledger.rows(judged_columns(source.row_key, ledger.schema.names)), source.row_key, origin.precision
+        )
         yield _additive(residuals, source, origin, key, explain.additivity == "block")
         stored = None
         if _is_comparable(source, published, origin):

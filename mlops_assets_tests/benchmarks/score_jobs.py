@@ -82,7 +82,20 @@ def model_of(name: str) -> Any:
         from sklearn.ensemble import GradientBoostingRegressor
 
         return GradientBoostingRegressor(n_estimators=int(trees), subsample=0.5, random_state=0)
-    raise ValueError(f"{name}: use histogram-N, lightgbm-N or gradient-N, N trees")
+    if kind == "xgboost":
+        from xgboost import XGBRegressor
+
+        return XGBRegressor(n_estimators=int(trees), max_depth=6)
+    if kind == "catboost":
+        from catboost import CatBoostRegressor
+
+        return CatBoostRegressor(iterations=int(trees), depth=6, verbose=0, allow_writing_files=False)
+    if kind == "forest":
+        from sklearn.ensemble import RandomForestRegressor
+
+        return RandomForestRegressor(n_estimators=int(trees), max_depth=20, max_features=0.3, random_state=0)
+    kinds = "histogram-N, lightgbm-N, gradient-N, xgboost-N, catboost-N or forest-N"
+    raise ValueError(f"{name}: use {kinds}, N trees")
 
 
 def registry_uri(folder: Path) -> str:
@@ -91,8 +104,10 @@ def registry_uri(folder: Path) -> str:
 
 def register(folder: Path, name: str) -> None:
     """Fit a model and register it, with a signature, under its own name; nothing happens when it is there."""
+    import mlflow.catboost
     import mlflow.lightgbm
     import mlflow.sklearn
+    import mlflow.xgboost
     import pandas as pd
     from mlflow import MlflowClient
     from mlflow.models import infer_signature
@@ -108,6 +123,10 @@ def register(folder: Path, name: str) -> None:
     if name.startswith("lightgbm"):
         # A Booster is stored as text; LightGBM's scikit-learn classes would be pickled.
         mlflow.lightgbm.save_model(model.booster_, place, **told)
+    elif name.startswith("xgboost"):
+        mlflow.xgboost.save_model(model, place, **told)
+    elif name.startswith("catboost"):
+        mlflow.catboost.save_model(model, place, **told)
     else:
         trusted = sorted(TRUSTED_TYPES)
         mlflow.sklearn.save_model(model, place, serialization_format="skops", skops_trusted_types=trusted, **told)
@@ -197,22 +216,24 @@ def job_pipeline(folder: Path, model: str, table: Path, stages: Stages) -> Calla
     loaded = load(folder, model, stages)
     load_kernel(stages)
     with timed(stages, "load"):
-        # What is imported on the way, as in `_dagster_job`.
+        # What is imported on the way, as in `job_of`.
         score(loaded, make_table(folder, FEW_ROWS), KEY, folder, {})
     return lambda: score(loaded, table, KEY, folder, stages)
 
 
 def job_graph(folder: Path, model: str, table: Path, stages: Stages) -> Callable[[], Path | None]:
     """The whole `<model>_inference_job` in this process."""
-    return _dagster_job(folder, model, table, stages, "inference")
+    return job_of(folder, model, table, stages, "inference")
 
 
 def job_explain(folder: Path, model: str, table: Path, stages: Stages) -> Callable[[], Path | None]:
     """The whole `<model>_explanations_job` in this process."""
-    return _dagster_job(folder, model, table, stages, "explanations")
+    return job_of(folder, model, table, stages, "explanations")
 
 
-def _dagster_job(folder: Path, model: str, table: Path, stages: Stages, which: str) -> Callable[[], Path | None]:
+def job_of(
+    folder: Path, model: str, table: Path, stages: Stages, which: str, **settings: Any
+) -> Callable[[], Path | None]:
     """A job whose imports are paid, model loaded and kernels compiled by a run on few rows."""
     import dagster as dg
 
@@ -227,6 +248,7 @@ def _dagster_job(folder: Path, model: str, table: Path, stages: Stages, which: s
             inputs={"path": str(table), "row_key": [KEY]},
             outputs={"path": str(folder / which)},
             resume={"path": str(folder / "chunks")},
+            **settings,
         ),
         dg.Definitions(resources=default_resources(folder) | {"mlflow_registry": registry_of(folder)}),
     )

@@ -14,7 +14,7 @@ from mlops_assets.engines.tasks import Task, in_order
 from mlops_assets.explain.columns import EXPLAINED_VALUE
 from mlops_assets.explain.compare.stored_predictions import StoredAgreement, compare_with_stored
 from mlops_assets.explain.ledger.provenance import LedgerProvenance
-from mlops_assets.explain.ledger.residuals import ResidualJudge
+from mlops_assets.explain.ledger.residuals import ResidualJudge, judged_columns
 from mlops_assets.explain.ledger.stored import StoredLedger
 from mlops_assets.tables.staged_table import SourcePart
 
@@ -71,7 +71,7 @@ class JudgeLedger(Task[LedgerVerdict]):
         explained = list[pa.RecordBatch]()
 
         def judged() -> Iterator[pa.RecordBatch]:
-            for batch in stored.rows():
+            for batch in stored.rows(judged_columns(row_key, stored.schema.names)):
                 residuals.add(batch)
                 if self.outputs is not None:
                     explained.append(batch.select([EXPLAINED_VALUE]))

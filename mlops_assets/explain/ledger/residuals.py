@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import ArrayLike, DTypeLike
 
-from mlops_assets.explain.columns import EXPLAINED_VALUE, SHAP_PREFIX
+from mlops_assets.explain.columns import EXPLAINED_VALUE, OUTPUT, SHAP_PREFIX
 from mlops_assets.trees.arrays import Floats
 
 
@@ -69,6 +69,12 @@ class ResidualVerdict:
     @property
     def passed(self) -> bool:
         return self.beyond == 0
+
+
+def judged_columns(row_key: Sequence[str], names: Sequence[str]) -> list[str]:
+    """Those of a ledger's columns that a `ResidualJudge` looks at: text that is the same in all rows is not read."""
+    own = {*row_key, OUTPUT, EXPLAINED_VALUE, "base_value", "residual"}
+    return [name for name in names if name in own or name.startswith(SHAP_PREFIX)]
 
 
 class ResidualJudge:

@@ -119,8 +119,9 @@ class LedgerSummary:
             return
         self._check_version(ledger)
         names = ledger.column("output")
-        for output in pc.unique(names).to_pylist():
-            part = ledger.filter(pc.equal(names, output))
+        outputs = pc.unique(names).to_pylist()
+        for output in outputs:
+            part = ledger if len(outputs) == 1 else ledger.filter(pc.equal(names, output))
             sums = self.sums.setdefault(output, self._empty_sums())
             sums.rows += part.num_rows
             for place, name in enumerate(columns):

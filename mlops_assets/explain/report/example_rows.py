@@ -47,12 +47,13 @@ class ExamplePicker:
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Look at the next rows."""
-        for output in pc.unique(batch.column("output")).to_pylist():
+        outputs = pc.unique(batch.column("output")).to_pylist()
+        for output in outputs:
             if output not in self.by_output and len(self.by_output) >= self._most:
                 continue
             empty = _Extremes(Reservoir(_MEDIAN_SAMPLE, 0, self._start))
             extremes = self.by_output.setdefault(output, empty)
-            part = batch.filter(pc.equal(batch.column("output"), output))
+            part = batch if len(outputs) == 1 else batch.filter(pc.equal(batch.column("output"), output))
             _update(extremes, part)
             extremes.sample.add(part)
 

@@ -1,0 +1,141 @@
+"""What explaining costs in the whole job: ``python -m mlops_assets_tests.benchmarks.explain_job``.
+
+Seeded rows (an int64 key and 20 doubles) in 16 files. Each round runs, in a process of its own each, the
+`<model>_inference_job`, the `<model>_explanations_job` (which holds the former) and the kernel alone, on all rows, in
+memory and loaded; one worker. All figures are processor seconds, medians of the rounds. The bars:
+
+- *beyond*: what the explanations job takes beyond the inference job, as a multiple of the kernel's own time
+- *whole*: the explanations job as a multiple of the inference job
+
+*walk* is the kernel that walks the trees, with the margin that is computed beside it, on a tenth of the rows: what the
+kernel was before tables.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from mlops_assets_tests.benchmarks import score_jobs
+from mlops_assets_tests.benchmarks.score import verdict
+
+FILES = 16
+CHUNK = 32_768
+BEYOND = 1.5
+WHOLE = {"gradient-100": 2.0, "histogram-100": 5.0}
+
+
+def kernel_seconds(folder: Path, model: str, rows: int) -> dict[str, float]:
+    """Processor seconds of the kernel, and of the walk."""
+    import numpy as np
+
+    from mlops_assets.trees import shap_kernel
+    from mlops_assets.trees.margin import raw_margin
+    from mlops_assets.trees.read import read_ensemble
+
+    stages: dict[str, float] = {}
+    ensemble = read_ensemble(score_jobs.load(folder, model, stages).native)
+    assert ensemble is not None
+    columns = score_jobs.features(rows, 1)
+
+    def explain(many: int) -> None:
+        for low in range(0, many, CHUNK):
+            # Ordered by columns, as the job has them.
+            part = np.ascontiguousarray(columns[:, low : low + CHUNK]).T
+            sums = shap_kernel.tree_shap_sums(ensemble, part, rows)
+            if sums.margin is None:
+                raw_margin(ensemble, part, compiled=True)
+
+    def spent(many: int) -> float:
+        explain(min(many, 1_000))
+        began = time.process_time()
+        explain(many)
+        return time.process_time() - began
+
+    seconds = {"kernel": spent(rows)}
+    setattr(shap_kernel, "choose_plan", lambda _: None)  # noqa: B010
+    return seconds | {"walk": spent(rows // 10) * rows / (rows // 10)}
+
+
+def make_files(folder: Path, rows: int) -> Path:
+    """`rows` rows in `FILES` files, kept for the next job."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    place, making = folder / f"files-{rows}", folder / f"making-{rows}"
+    if not place.exists():
+        making.mkdir()
+        names = [score_jobs.KEY, *(f"f{i}" for i in range(score_jobs.COLUMNS))]
+        for number, start in enumerate(range(0, rows, rows // FILES)):
+            count = min(rows // FILES, rows - start)
+            columns = [np.arange(start, start + count), *score_jobs.features(count, number + 1)]
+            pq.write_table(pa.table(columns, names=names), making / f"{number:02d}.parquet")
+        making.rename(place)
+    return place
+
+
+def job_seconds(folder: Path, model: str, rows: int, which: str) -> dict[str, float]:
+    """Processor seconds of a job whose imports and compilation are paid."""
+    from mlops_assets.trees import table_kernel  # noqa: F401
+
+    settings = {"engine": {"KIND": "LocalEngine", "workers": 1}}
+    work = score_jobs.job_of(folder, model, make_files(folder, rows), {}, which, **settings)
+    began = score_jobs.processor_seconds()
+    work()
+    return {which: score_jobs.processor_seconds() - began}
+
+
+def measure(folder: Path, model: str, rows: int) -> dict[str, float]:
+    """One round."""
+    found: dict[str, float] = {}
+    for what in ("inference", "explanations", "kernel"):
+        command = [sys.executable, "-W", "ignore", "-m", __spec__.name, what, str(folder), model, str(rows)]
+        ended = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+        found |= json.loads(ended.stdout.splitlines()[-1])
+    return found
+
+
+def main() -> None:
+    """Measure, and print what was reached."""
+    if sys.argv[1:2] in (["kernel"], ["inference"], ["explanations"]):
+        what, place, model, count = sys.argv[1:]
+        asked = Path(place), model, int(count)
+        print(json.dumps(kernel_seconds(*asked) if what == "kernel" else job_seconds(*asked, what)))
+        sys.stdout.flush()
+        os._exit(0)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--models", nargs="+", default=list(WHOLE))
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--folder", type=Path, help="Kept afterwards; default: a temporary one.")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder: Path = options.folder or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        make_files(folder, options.rows)
+        for model in options.models:
+            score_jobs.register(folder, model)
+            _report(model, options.rows, [measure(folder, model, options.rows) for _ in range(options.rounds)])
+
+
+def _report(model: str, rows: int, rounds: list[dict[str, Any]]) -> None:
+    seconds = {name: statistics.median(each[name] for each in rounds) for name in rounds[0]}
+    beyond = statistics.median((each["explanations"] - each["inference"]) / each["kernel"] for each in rounds)
+    walk = statistics.median((each["explanations"] - each["inference"]) / each["walk"] for each in rounds)
+    whole = statistics.median(each["explanations"] / each["inference"] for each in rounds)
+    print(f"{model}, {rows:,} rows:", ", ".join(f"{name} {spent:.2f} s" for name, spent in seconds.items()))
+    print(f"  beyond the inference job, in kernels: {verdict(beyond, BEYOND, at_least=False)}; in walks: {walk:.2f}")
+    bar = WHOLE.get(model)
+    print(f"  explanations job, in inference jobs: {whole:.2f}" if bar is None else
+          f"  explanations job, in inference jobs: {verdict(whole, bar, at_least=False)}", flush=True)  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
