@@ -42,15 +42,15 @@ def draw_background_pool(batches: Iterable[pa.RecordBatch], config: ExplainConfi
     ExplanationError
         There is no row.
     """
-    pool = background_pool(config)
+    pool = Reservoir(pool_rows(config), config.seed)
     for batch in batches:
         pool.add(batch)
     return rows_of_pool(pool)
 
 
-def background_pool(config: ExplainConfig, start: int = 0) -> Reservoir:
-    """What draws `draw_background_pool`; `start`: how many rows of the table come before the first that is added."""
-    return Reservoir(config.background_rows * _POOL, config.seed, start)
+def pool_rows(config: ExplainConfig) -> int:
+    """How many rows `draw_background_pool` draws at most."""
+    return config.background_rows * _POOL
 
 
 def rows_of_pool(pool: Reservoir) -> pa.Table:
