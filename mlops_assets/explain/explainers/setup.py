@@ -1,6 +1,7 @@
 """From a pinned version, its signature and rows to an explainer: the first step of each explanation."""
 
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -92,7 +93,10 @@ def prepare_explainer(
     if inputs is not None and inputs.is_tensor_spec():
         native = model.native if _is_matrix(inputs, frame) else None
         model = _TensorModel(model.reference, model.pyfunc, native, model.python_model, model.signature, inputs=inputs)
-    with rows_in_errors(background, key, positions=background_positions(len(frame), config).tolist()):
+    # A background of its own has another key, or none.
+    names_rows = set(key) <= set(background.column_names)
+    positions = background_positions(len(frame), config).tolist()
+    with rows_in_errors(background, key, positions=positions) if names_rows else nullcontext():
         explainer = choose_explainer(model, list(frame.columns), frame, config, own_failure)
     return PreparedExplainer(explainer, inputs, key)
 
