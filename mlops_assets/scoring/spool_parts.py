@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from mlops_assets.arrow.batching import first_rows
+from mlops_assets.arrow.batching import first_rows, fixed_batches
 from mlops_assets.arrow.input_table import InputTable
 from mlops_assets.arrow.read_ahead import read_ahead
 from mlops_assets.engines.chunks import bytes_per_row, cut_batches
@@ -17,7 +17,7 @@ from mlops_assets.tables.part_size import part_size
 
 SPOOL_VERSION = 1
 """Goes up with every change of how rows are put aside."""
-_READ_BYTES = 1 << 20
+_READ_BYTES, _WRITTEN_ROWS = 1 << 20, 16_384
 
 
 @dataclass(frozen=True)
@@ -141,15 +141,22 @@ def _write_file(
     with translate_os_errors(place):
         sink = pa.OSFile(str(file), "wb")
     with sink, pa.ipc.new_stream(sink, schema) as writer:
-        batch, is_last = piece
-        while True:
+        # The same bytes wherever the stream's batches were cut.
+        for batch in fixed_batches(_up_to_cut(piece, pieces), _WRITTEN_ROWS):
             with translate_os_errors(place):
                 writer.write_batch(batch)
             rows += int(batch.num_rows)
-            following = None if is_last else next(pieces, None)
-            if following is None:
-                return rows
-            batch, is_last = following
+    return rows
+
+
+def _up_to_cut(
+    piece: tuple[pa.RecordBatch, bool], pieces: Iterator[tuple[pa.RecordBatch, bool]]
+) -> Iterator[pa.RecordBatch]:
+    batch, is_last = piece
+    yield batch
+    while not is_last and (following := next(pieces, None)) is not None:
+        batch, is_last = following
+        yield batch
 
 
 def _hash_file(file: Path) -> str:

@@ -26,8 +26,6 @@ def has_byte_tables() -> bool:
 
     if config.CPU_FEATURES is not None:  # type: ignore[attr-defined]  # numba has no types
         return "+avx512vbmi" in config.CPU_FEATURES  # type: ignore[attr-defined]  # as above
-    if config.CPU_NAME == "generic":  # type: ignore[attr-defined]  # as above
-        return False
     return bool(binding.get_host_cpu_features().get("avx512vbmi"))
 
 

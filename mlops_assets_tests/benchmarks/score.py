@@ -114,7 +114,10 @@ def print_speed(model: str, rows: int, found: list[dict[str, Told]]) -> None:
     for job in OURS:
         print(f"{'':15}{job}: rows/s of native: {verdict(median_ratio(found, 'native', job), 0.85)}", end="; ")
         print(f"times faster than naive: {verdict(median_ratio(found, 'naive', job), 1.5)}", end="; ")
-        print(f"by processor time {median_ratio(found, 'native', job, 'cpu'):.2f} of native")
+        print(
+            f"by processor time {median_ratio(found, 'native', job, 'cpu'):.2f} of native, "
+            f"{median_ratio(found, 'naive', job, 'cpu'):.2f} times less than naive"
+        )
         stages = found[0][job]["stages"]
         print(f"{'':15}  {', '.join(f'{name} {spent:.2f} s' for name, spent in stages.items() if spent >= 0.05)}")
     print(
@@ -160,7 +163,9 @@ def main(arguments: list[str] | None = None) -> None:
     from mlops_assets_tests.benchmarks.score_fit import print_fit
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--models", nargs="+", default=MODELS, help="histogram-N, lightgbm-N, gradient-N")
+    parser.add_argument(
+        "--models", nargs="+", default=MODELS, help="histogram-N, lightgbm-N, gradient-N, xgboost-N, ..."
+    )
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--large-rows", type=int, default=10_000_000, help="for the memory bars; 0: leave them out")
     parser.add_argument("--rounds", type=int, default=3)

@@ -82,7 +82,20 @@ def model_of(name: str) -> Any:
         from sklearn.ensemble import GradientBoostingRegressor
 
         return GradientBoostingRegressor(n_estimators=int(trees), subsample=0.5, random_state=0)
-    raise ValueError(f"{name}: use histogram-N, lightgbm-N or gradient-N, N trees")
+    if kind == "xgboost":
+        from xgboost import XGBRegressor
+
+        return XGBRegressor(n_estimators=int(trees), max_depth=6)
+    if kind == "catboost":
+        from catboost import CatBoostRegressor
+
+        return CatBoostRegressor(iterations=int(trees), depth=6, verbose=0, allow_writing_files=False)
+    if kind == "forest":
+        from sklearn.ensemble import RandomForestRegressor
+
+        return RandomForestRegressor(n_estimators=int(trees), max_depth=20, max_features=0.3, random_state=0)
+    kinds = "histogram-N, lightgbm-N, gradient-N, xgboost-N, catboost-N or forest-N"
+    raise ValueError(f"{name}: use {kinds}, N trees")
 
 
 def registry_uri(folder: Path) -> str:
@@ -91,8 +104,10 @@ def registry_uri(folder: Path) -> str:
 
 def register(folder: Path, name: str) -> None:
     """Fit a model and register it, with a signature, under its own name; nothing happens when it is there."""
+    import mlflow.catboost
     import mlflow.lightgbm
     import mlflow.sklearn
+    import mlflow.xgboost
     import pandas as pd
     from mlflow import MlflowClient
     from mlflow.models import infer_signature
@@ -108,6 +123,10 @@ def register(folder: Path, name: str) -> None:
     if name.startswith("lightgbm"):
         # A Booster is stored as text; LightGBM's scikit-learn classes would be pickled.
         mlflow.lightgbm.save_model(model.booster_, place, **told)
+    elif name.startswith("xgboost"):
+        mlflow.xgboost.save_model(model, place, **told)
+    elif name.startswith("catboost"):
+        mlflow.catboost.save_model(model, place, **told)
     else:
         trusted = sorted(TRUSTED_TYPES)
         mlflow.sklearn.save_model(model, place, serialization_format="skops", skops_trusted_types=trusted, **told)
