@@ -1,7 +1,7 @@
 """A large table is worked on part by part, by whoever is there; what is published is the same as in one pass."""
 
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 
 import numpy as np
 import pandas as pd
@@ -11,9 +11,17 @@ from mlflow.models import infer_signature
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.neighbors import KNeighborsRegressor
 
+from mlops_assets.arrow.part_keys import KeyReport
 from mlops_assets.arrow.provenance import Provenance
+from mlops_assets.engines.engine import Engine
+from mlops_assets.errors import TableError
+from mlops_assets.explain.explainers import background_parts
+from mlops_assets.explain.explainers.sampling import HASHES
 from mlops_assets.explain.explainers.trees import TreeExplainer
+from mlops_assets.explain.report import ledger_facts
 from mlops_assets.models.loaded_model import LoadedModel
+from mlops_assets.scoring.key_parts import refuse_repeated_keys
+from mlops_assets.storage.location import Location
 from mlops_assets.tables import part_size
 from mlops_assets_tests.engines.hostile_engines import do_late
 from mlops_assets_tests.leftovers import leftovers
@@ -68,7 +76,7 @@ def test_the_tables_are_those_of_one_pass(run, boosted, folder, monkeypatch):
     whole = run(FOLDER)
     assert whole.success is True
     tables = {name: whole.table(name) for name in (*TABLES, "model_explanations")}
-    versions = {name: version_of(whole, name) for name in tables}
+    versions = {name: version_of(whole, name) for name in (*tables, "explanation_report")}
     statistics = whole.metadata("predictions")["statistics_exact"]
     monkeypatch.setattr(part_size, "PART_ROWS", ROWS)
     parts = run(FOLDER)
@@ -78,6 +86,8 @@ def test_the_tables_are_those_of_one_pass(run, boosted, folder, monkeypatch):
         pd.testing.assert_frame_equal(parts.table(name), tables[name])
         assert version_of(parts, name) == versions[name]
     pd.testing.assert_frame_equal(parts.table("model_explanations"), tables["model_explanations"])
+    # Its points, examples and their inputs are of all parts.
+    assert version_of(parts, "explanation_report") == versions["explanation_report"]
     assert all(check.passed for check in parts.checks.values())
     assert parts.metadata("predictions")["statistics_exact"] == statistics
 
@@ -276,6 +286,36 @@ def test_a_background_is_drawn_from_all_parts(run, registry, folder, monkeypatch
     assert parts.success is True
     pd.testing.assert_frame_equal(parts.table("sample_explanations_background"), background)
     pd.testing.assert_frame_equal(parts.table("sample_explanations"), ledger)
+
+
+def test_a_sample_of_which_too_little_was_asked_for_is_drawn_again(run, registry, folder, small_parts, monkeypatch):
+    rows = people(300)[["age", "income"]]
+    registry.add_sklearn(KNeighborsRegressor(3).fit(rows, rows.age), rows)
+    settings = {"background_rows": 10, "limit": None}
+    done = run(FOLDER, explain=settings)
+    expected = {name: version_of(done, name) for name in ("sample_explanations_background", "explanation_report")}
+    for module in (background_parts, ledger_facts):
+        monkeypatch.setattr(module, "hash_bound", lambda *_: HASHES // 50)
+    again = run(FOLDER, explain=settings, outputs={"path": "others"}, resume={"enabled": False})
+    assert again.success is True
+    assert {name: version_of(again, name) for name in expected} == expected
+
+
+def test_repeated_keys_are_looked_for_by_few_tasks(tmp_path):
+    reports = [KeyReport(262_144, False, b"", Location.parse(tmp_path / str(number)), True) for number in range(1_000)]
+    engine = Noting()
+    with suppress(TableError):
+        refuse_repeated_keys(reports, (), ("id",), engine, print)
+    # Each opens all files.
+    assert len(engine.tasks) < 150
+
+
+class Noting(Engine):
+    """Notes the tasks, and runs none."""
+
+    def run_tasks(self, tasks, log=print):
+        self.tasks = tasks
+        raise TableError("noted")
 
 
 def test_a_signature_without_outputs_is_predicted_in_one_stream(run, registry, folder, small_parts):
