@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from mlops_assets.assets.background import background_asset_spec
 from mlops_assets.assets.champion import champion_model_asset
 from mlops_assets.assets.engine_and_store import EngineAndStore
 from mlops_assets.assets.inputs import inputs_asset_spec
@@ -124,7 +125,7 @@ def _assets(
         sample_assets(names, inputs, settings.contract, outputs, engine_and_store, partitions, root),
         predictions_asset(names, settings.predict, outputs, engine_and_store, partitions, show_values=show_values),
         sample_explanations_assets(
-            names, settings.explain, outputs, engine_and_store, partitions, show_values=show_values
+            names, settings.explain, outputs, engine_and_store, partitions, contract=settings.contract, root=root
         ),
         model_explanations_assets(
             names, outputs, engine_and_store.engine, partitions, tracked=settings.tracking.enabled
@@ -183,6 +184,9 @@ def _retention(settings: ModelSettings) -> dg.Definitions:
 
 def _external_assets(settings: ModelSettings) -> list[dg.AssetSpec]:
     specs = [inputs_asset_spec(settings)] if settings.inputs.is_read else []
+    background = settings.explain.background
+    if background is not None and background.path:
+        specs.append(background_asset_spec(settings.names, background))
     if settings.automation and settings.alias is not None:
         specs.append(alias_asset_spec(settings.names, settings.alias))
     return specs
@@ -215,4 +219,8 @@ def _resources(settings: ModelSettings, signer: Signer, root: Path) -> dict[str,
     reader = inputs_io_manager(settings.inputs, settings.partitioning, root)
     if reader is not None:
         resources[names.inputs_reader] = reader
+    if settings.explain.background is not None:
+        reader = inputs_io_manager(settings.explain.background.as_inputs(), None, root)
+        if reader is not None:
+            resources[names.background_reader] = reader
     return resources

@@ -18,6 +18,7 @@ MODEL_EXPLANATIONS = "model_explanations"
 PREDICTIONS_EXPLAINED = "predictions_explained"
 CHAMPION_ALIAS = "champion_alias"
 BACKGROUND = "sample_explanations_background"
+EXPLAIN_BACKGROUND = "background"
 EXPLANATION_REPORT = "explanation_report"
 REPORT_FILE = f"{EXPLANATION_REPORT}.html"
 
@@ -120,6 +121,11 @@ class ModelNames:
     def inputs_reader(self) -> str:
         """The IO manager that reads the inputs."""
         return self.resource("inputs_io_manager")
+
+    @property
+    def background_reader(self) -> str:
+        """The IO manager that reads the table that explanations compare with."""
+        return self.resource("background_io_manager")
 
     @property
     def run_lock(self) -> str:

@@ -17,6 +17,7 @@ from mlops_assets.explain.ledger.partitioned import join_partitions
 from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.explain.ledger.stored import StoredLedger
 from mlops_assets.explain.report.contents import OUTPUTS_SHOWN
+from mlops_assets.explain.report.input_rows import find_input_rows
 from mlops_assets.explain.report.ledger_facts import LedgerFacts, can_be_summarized_in_parts, facts_of, summarize_ledger
 from mlops_assets.explain.spaces import SPACES
 from mlops_assets.io_managers.documents import report_version
@@ -144,7 +145,14 @@ def model_explanations_assets(
             links = _links(context, names, tracked=tracked)
             parts = parts_of(context, names, SAMPLE_EXPLANATIONS)
             facts = _facts(ledger, parts, engine, context.log.info)
-            yield from _summarize(context, names, ledger, facts, input_samples, rejected_samples, links)
+            inputs = None
+            if Provenance.of(input_samples.schema).data_version == ledger.provenance.inputs_version:
+                of_inputs = parts_of(context, names, INPUT_SAMPLES)
+                inputs = find_input_rows(
+                    ledger, facts, OUTPUTS_SHOWN, input_samples, engine, of_inputs, context.log.info
+                )
+            # Else newer rows are published than those that the ledger explains: they would colour the plots wrongly.
+            yield from _summarize(context, names, ledger, facts, inputs, rejected_samples, links)
 
         return model_explanations
 
@@ -204,16 +212,11 @@ def _summarize(
     links: dict[str, Any],
     partitions_shown: dict[str, Any] | None = None,
 ) -> Iterator[dg.MaterializeResult[Any]]:
-    from mlops_assets.explain.report.contents import collect_contents, find_shown_inputs
+    from mlops_assets.explain.report.contents import collect_contents
     from mlops_assets.explain.report.report import report_html
 
     source = ledger.provenance
     origin = LedgerProvenance.of(source)
-    if inputs is not None and Provenance.of(inputs.schema).data_version != source.inputs_version:
-        # Newer rows are published than those that the ledger explains: they would colour the plots wrongly.
-        inputs = None
-    if inputs is not None:
-        inputs = find_shown_inputs(ledger, facts, inputs)
     summary = facts.summary
     version = hash_of(CODE_VERSION, source.data_version or "")
     if names.key(MODEL_EXPLANATIONS) in context.selected_asset_keys:

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from enum import Enum
-from typing import TYPE_CHECKING, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import dagster as dg
 import pyarrow as pa
@@ -11,6 +12,7 @@ import pyarrow.dataset as ds
 from pydantic import Field
 
 from mlops_assets.arrow.provenance import Provenance, with_provenance
+from mlops_assets.assets.background import read_background
 from mlops_assets.assets.engine_and_store import EngineAndStore
 from mlops_assets.explain.columns import interaction_column, shap_column
 from mlops_assets.explain.ledger.explain_table import CODE_VERSION, explain_table
@@ -23,13 +25,15 @@ from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.naming import (
     BACKGROUND,
     CHAMPION_MODEL,
+    EXPLAIN_BACKGROUND,
     INPUT_SAMPLES,
     MODEL_SIGNATURE,
     SAMPLE_EXPLANATIONS,
     ModelNames,
 )
 from mlops_assets.redaction.errors import redact_errors
-from mlops_assets.settings.groups import ExplainSettings
+from mlops_assets.settings.background import BackgroundSettings
+from mlops_assets.settings.groups import ContractSettings, ExplainSettings
 from mlops_assets.settings.tables import OutputsSettings
 
 if TYPE_CHECKING:
@@ -47,8 +51,9 @@ BACKGROUND_DESCRIPTION = """
 The rows with which the explainer compares each row: the background of linear, sampled and interventional explanations.
 
 One row per background row, in the columns of `input_samples`: at most `explain.background_rows`, drawn with the run's
-seed. Use it to recompute an explanation, as `mlops-assets verify` does. It is made together with `sample_explanations`,
-and only where the method needs a background: exact explanations of trees need none."""
+seed; or all rows of `explain.background`, where trees are compared with it. Use it to recompute an explanation, as
+`mlops-assets verify` does. It is made together with `sample_explanations`, and only where the method needs a
+background: path-dependent explanations of trees need none."""
 
 
 class ExplainSpace(Enum):
@@ -64,12 +69,14 @@ def sample_explanations_assets(
     engine_and_store: EngineAndStore,
     partitions: "dg.PartitionsDefinition[str] | None",
     *,
-    show_values: bool = False,
+    contract: ContractSettings,
+    root: Path,
 ) -> dg.AssetsDefinition:
     """`sample_explanations` of one model, and the background that they compare with: made in one step.
 
-    `show_values`: a failure of the model names row keys.
+    `contract`: how the signature is applied to a background of its own, and whether a failure names row keys.
     """
+    background, show_values = defaults.background, contract.show_values
 
     class ExplainRunConfig(dg.Config):
         """Which rows a run explains, and with what seed."""
@@ -96,7 +103,8 @@ def sample_explanations_assets(
 
     @dg.multi_asset(
         name=names.op(SAMPLE_EXPLANATIONS),
-        ins={asset: dg.AssetIn(key=names.key(asset)) for asset in (CHAMPION_MODEL, MODEL_SIGNATURE, INPUT_SAMPLES)},
+        ins={asset: dg.AssetIn(key=names.key(asset)) for asset in (CHAMPION_MODEL, MODEL_SIGNATURE, INPUT_SAMPLES)}
+        | _background_input(names, background),
         outs={
             asset: dg.AssetOut(
                 key=names.key(asset),
@@ -125,10 +133,15 @@ def sample_explanations_assets(
         champion_model: LoadedModel,
         model_signature: str,
         input_samples: ds.Dataset,
+        **tables: Any,
     ) -> Iterator[dg.MaterializeResult[Rows]]:
         reference = champion_model.reference
         space: Literal["probability"] | None = None if config.space is None else "probability"
         parts = parts_of(context, names, INPUT_SAMPLES)
+        compared = None
+        if background is not None:
+            loaded = tables[EXPLAIN_BACKGROUND]
+            compared = read_background(names, background, loaded, model_signature, contract, root)
         explained = explain_table(
             champion_model,
             model_signature,
@@ -143,10 +156,12 @@ def sample_explanations_assets(
             log=context.log.info,
             parts=parts,
             target=destination_of(context, names, SAMPLE_EXPLANATIONS) if parts else None,
+            background=compared,
         )
         explainer, provenance = explained.explainer, explained.provenance
         if explainer.background is not None:
-            yield _background(names, explainer.background, explainer.background_digest, provenance)
+            source = names.key(INPUT_SAMPLES) if background is None else background.asset_key(names)
+            yield _background(names, explainer.background, explainer.background_digest, provenance, source)
 
         def report_work() -> None:
             context.add_asset_metadata(
@@ -183,8 +198,15 @@ def sample_explanations_assets(
     return sample_explanations
 
 
+def _background_input(names: ModelNames, background: BackgroundSettings | None) -> dict[str, dg.AssetIn]:
+    if background is None:
+        return {}
+    reader = names.background_reader if background.path else None
+    return {EXPLAIN_BACKGROUND: dg.AssetIn(key=background.asset_key(names), input_manager_key=reader)}
+
+
 def _background(
-    names: ModelNames, rows: "pd.DataFrame", digest: str | None, provenance: Provenance
+    names: ModelNames, rows: "pd.DataFrame", digest: str | None, provenance: Provenance, source: dg.AssetKey
 ) -> dg.MaterializeResult[pa.RecordBatchReader]:
     table = pa.Table.from_pandas(rows, preserve_index=False)
     own = {name: (name,) for name in table.column_names}
@@ -192,7 +214,7 @@ def _background(
         asset_key=names.key(BACKGROUND),
         value=with_provenance(table.to_reader(), replace(provenance, row_key=(), extra={})),
         metadata={
-            **lineage_metadata(own, names.key(INPUT_SAMPLES), own=own),
+            **lineage_metadata(own, source, own=own),
             "background_digest": digest or "",
         },
         data_version=dg.DataVersion(provenance.data_version or ""),

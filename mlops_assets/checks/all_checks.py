@@ -30,5 +30,5 @@ def all_checks(
         rejection_checks(names),
         prediction_checks(names, engine),
         explanation_checks(names, explain, engine),
-        model_explanations_checks(names, explain),
+        model_explanations_checks(names, explain, engine),
     ]

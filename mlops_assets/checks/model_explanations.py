@@ -1,5 +1,6 @@
 """The check of the explanations against those of the previous champion."""
 
+from collections.abc import Callable
 from typing import Any
 
 import dagster as dg
@@ -9,12 +10,15 @@ import pyarrow.dataset as ds
 from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.arrow.views import rows_of
 from mlops_assets.checks.failures import log_failure
+from mlops_assets.engines.engine import Engine
 from mlops_assets.errors import ContractError, MlopsAssetsError, RegistryError
 from mlops_assets.explain.compare.changes import ExplanationDiff
 from mlops_assets.explain.compare.two_versions import ExplainedVersion, compare_explanations
-from mlops_assets.explain.explainers.sampling import Reservoir
+from mlops_assets.explain.explainers.background_parts import draw_rows_of_parts
+from mlops_assets.explain.explainers.sampling import draw_rows
 from mlops_assets.io_managers.champion import ChampionIOManager
 from mlops_assets.io_managers.progress import report_progress
+from mlops_assets.io_managers.rows import parts_of
 from mlops_assets.io_managers.run_partition import of_the_run
 from mlops_assets.journal.journal import Journal, champion_versions
 from mlops_assets.metadata import quote_markdown, table_metadata
@@ -35,7 +39,9 @@ CHANGE_COLUMNS = {
 CHANGES_SHOWN = 20
 
 
-def model_explanations_checks(names: ModelNames, explain: ExplainSettings) -> dg.AssetChecksDefinition:
+def model_explanations_checks(
+    names: ModelNames, explain: ExplainSettings, engine: Callable[[], Engine]
+) -> dg.AssetChecksDefinition:
     """`like_the_previous_champion` (a warning): what mattered before still matters."""
     key = names.key(MODEL_EXPLANATIONS)
 
@@ -46,7 +52,7 @@ def model_explanations_checks(names: ModelNames, explain: ExplainSettings) -> dg
             CHAMPION_MODEL: dg.AssetIn(key=names.key(CHAMPION_MODEL)),
             INPUT_SAMPLES: of_the_run(names, INPUT_SAMPLES),
         },
-        required_resource_keys={REGISTRY, names.journal, names.champion_store, names.run_lock},
+        required_resource_keys={REGISTRY, names.journal, names.champion_store, names.run_lock, names.tables},
         description="Explains the same rows with this champion and with the one before, and compares the rankings of "
         "features (nDCG, 1 is equal). If it fails: read the table of changes. A warning.",
     )
@@ -70,7 +76,8 @@ def model_explanations_checks(names: ModelNames, explain: ExplainSettings) -> dg
         metadata: dict[str, Any] = {"version": reference.version, "compared_with": earlier[-1]}
         try:
             previous = store.load(registry.pin(names.model, earlier[-1], store.trust))
-            diff = _diff(previous, champion_model, input_samples, explain)
+            rows = _draw(context, names, input_samples, explain, engine)
+            diff = _diff(previous, champion_model, rows, explain)
         except (RegistryError, ContractError) as error:
             return _not_compared(f"Not comparable: {error}", metadata)
         except MlopsAssetsError as error:
@@ -102,13 +109,26 @@ def model_explanations_checks(names: ModelNames, explain: ExplainSettings) -> dg
     return like_the_previous_champion
 
 
-def _diff(old: LoadedModel, new: LoadedModel, samples: ds.Dataset, settings: ExplainSettings) -> ExplanationDiff:
-    drawn = Reservoir(settings.diff_rows, settings.seed)
-    for batch in rows_of(samples):
-        drawn.add(batch)
-    rows = drawn.rows if drawn.rows is not None else pa.Table.from_batches([], samples.schema)
+def _draw(
+    context: dg.AssetCheckExecutionContext,
+    names: ModelNames,
+    samples: ds.Dataset,
+    settings: ExplainSettings,
+    engine: Callable[[], Engine],
+) -> pa.Table:
+    parts = parts_of(context, names, INPUT_SAMPLES)
+    if parts:
+        rows = draw_rows_of_parts(engine(), parts, settings.diff_rows, settings.seed, context.log.info).rows
+    else:
+        rows = draw_rows(rows_of(samples), settings.diff_rows, settings.seed)
+    return (pa.Table.from_batches([], samples.schema) if rows is None else rows).replace_schema_metadata(
+        samples.schema.metadata
+    )
+
+
+def _diff(old: LoadedModel, new: LoadedModel, rows: pa.Table, settings: ExplainSettings) -> ExplanationDiff:
     versions = [ExplainedVersion(model, model.signature.inputs if model.signature else None) for model in (old, new)]
-    row_key = Provenance.of(samples.schema).row_key
+    row_key = Provenance.of(rows.schema).row_key
     return compare_explanations(versions[0], versions[1], rows, row_key, settings.config())
 
 

@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -13,6 +14,33 @@ OBSERVED_SECONDS = 1.0
 # One call that is as long says enough by itself.
 _LONG_SECONDS = 5.0
 _TELLING = 1.5
+# Below it the work itself waits, for a server or an accelerator: with twenty processes for a core, one still gets more.
+_WAITING = 0.05
+
+
+def own_seconds(seconds: float, processor_seconds: float) -> float:
+    """What work took, without the time in which a busy machine made it wait; work that waits by itself took all of it.
+
+    Parameters
+    ----------
+    seconds
+        From its begin to its end.
+    processor_seconds
+        Of this process meanwhile.
+    """
+    return seconds if processor_seconds < _WAITING * seconds else min(seconds, processor_seconds)
+
+
+@contextmanager
+def in_one_thread() -> Iterator[None]:
+    """Inside the block OpenMP's libraries work in this thread alone, as they do in each of several workers.
+
+    With threads on other cores they would wait, busily, for cores that others use: few rows would seem to take long.
+    """
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1, "openmp"):
+        yield
 
 
 @dataclass
@@ -43,11 +71,12 @@ class Speed:
         """Do the work in this thread, and note how long it took and how many cores it kept busy."""
         began, thread, process = self.clock(), time.thread_time(), time.process_time()
         result = do(rows)
+        seconds, process = self.clock() - began, time.process_time() - process
         if not self._first:
             # Both count processor time, which a busy machine does not change.
             self._thread += time.thread_time() - thread
-            self._process += time.process_time() - process
-        self.note(rows.num_rows, self.clock() - began)
+            self._process += process
+        self.note(rows.num_rows, own_seconds(seconds, process))
         return result
 
     def note(self, rows: int, seconds: float) -> None:

@@ -26,6 +26,11 @@ from mlops_assets.engines.tasks import Task, in_order
 from mlops_assets.storage.location import Location
 from mlops_assets.tables.staged_table import SourcePart
 
+MOST_RANGES = 64
+"""Tasks among which hashes are shared, unless so few would not fit into memory: each of them opens the files of all
+parts, so that as many as there are parts would be a square.
+"""
+
 
 @dataclass(frozen=True)
 class NoteKeysTask(Task[KeyReport]):
@@ -118,7 +123,7 @@ def refuse_repeated_keys(
     for _ in stream_ends(engine, unsorted, log):
         pass
     files = tuple(report.file for report in reports)
-    tasks = [RepeatedKeysTask(files, low, high) for low, high in ranges(reports, max(1, len(reports)))]
+    tasks = [RepeatedKeysTask(files, low, high) for low, high in ranges(reports, min(MOST_RANGES, len(files)))]
     repeated = in_order(stream_ends(engine, tasks, log))
     suspicious = np.concatenate([each.hashes for each in repeated])
     if not len(suspicious):

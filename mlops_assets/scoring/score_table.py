@@ -16,7 +16,7 @@ from mlops_assets.engines.chunk_store import ChunkStore
 from mlops_assets.engines.engine import Engine, InputRows, Run, Tally, stream_results
 from mlops_assets.engines.part_work import DonePart, PartsRun, PartTask, seconds_per_row
 from mlops_assets.engines.pieces import PIECE_SECONDS
-from mlops_assets.engines.speed import Speed
+from mlops_assets.engines.speed import Speed, in_one_thread
 from mlops_assets.models.loaded_model import LoadedModel, PredictMethod
 from mlops_assets.progress.report import track
 from mlops_assets.scoring.batch_dependence import (
@@ -153,7 +153,7 @@ def score_table(
     given = validate_params(dict(params or {}), signature_from_json(signature).params, where=reference.uri)
     rows = InputRows.of(samples, batch_rows, PREDICTED_ROWS)
     work = PredictWork(model, signature, source.row_key, given, method, rows.count)
-    with named_rows(show_values=show_values), track("predicting a few rows", unit=""):
+    with named_rows(show_values=show_values), track("predicting a few rows", unit=""), in_one_thread():
         work, dependence, rough = _try_on_few_rows(work, rows)
     run = Run(work, rows, store, log=log)
     provenance = Provenance(

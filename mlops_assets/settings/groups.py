@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from mlops_assets.errors import did_you_mean
+from mlops_assets.settings.background import BackgroundSettings
 from mlops_assets.settings.described import SettingsGroup
 
 if TYPE_CHECKING:
@@ -200,11 +201,17 @@ class ExplainSettings(SettingsGroup):
         "`warn`, or `block` the assets downstream.",
         examples=["block"],
     )
-    mode: Literal["path_dependent", "interventional"] = Field(
-        default="path_dependent",
+    mode: Literal["path_dependent", "interventional"] | None = Field(
+        default=None,
         description="For trees. `path_dependent`: uses the training data's node counts in the model; `interventional`: "
-        "compares with a background sample of the inputs.",
+        "compares with the background. Null: path_dependent, with a `background` interventional.",
         examples=["interventional"],
+    )
+    background: BackgroundSettings | None = Field(
+        default=None,
+        description="The table that rows are compared with; interventional values of trees use all of its rows, other "
+        "explainers a seeded sample of `background_rows`. Null: a sample of the inputs.",
+        examples=[{"path": "data/training.parquet"}],
     )
     batch_rows: int | None = Field(
         default=None,
@@ -214,8 +221,7 @@ class ExplainSettings(SettingsGroup):
     )
     background_rows: int = Field(
         default=100,
-        description="Number of input rows in the background sample of the linear, permutation and interventional "
-        "explainers.",
+        description="Number of rows in the background sample of the linear, permutation and interventional explainers.",
         ge=1,
         examples=[200],
     )
@@ -244,7 +250,8 @@ class ExplainSettings(SettingsGroup):
             KIND=self.KIND,
             seed=self.seed if seed is None else seed,
             background_rows=self.background_rows,
-            mode=self.mode,
+            mode=self.mode or ("path_dependent" if self.background is None else "interventional"),
+            own_background=self.background is not None,
             interactions=self.interactions,
             space=self.space,
             output=self.output,

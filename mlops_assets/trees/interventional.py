@@ -7,7 +7,7 @@ compared with the background by 64 rows at a time.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cache
@@ -22,7 +22,7 @@ from mlops_assets.trees.input_columns import Sources
 from mlops_assets.trees.interventional_pairs import add_pairs
 from mlops_assets.trees.interventional_plan import LEAF_BITS, make_plan
 from mlops_assets.trees.interventional_tables import count_background, fill_tables, look_up
-from mlops_assets.trees.margin import raw_margin
+from mlops_assets.trees.margin_kernel import compiled_margin
 from mlops_assets.trees.numba_kernels import LANES, as_kernel_array, run_on_all_cores
 
 _BATCH = 512 * LANES
@@ -37,7 +37,8 @@ class InterventionalTrees:
     Parameters
     ----------
     background
-        (rows, columns), numbers; NaN is a missing value. Not kept, unless some trees are too large for tables.
+        (rows, columns), numbers; NaN is a missing value. Or several such, which are read once, one after the other. Not
+        kept, unless some trees are too large for tables.
     sources
         (columns,): the input column that each column comes from: what is known or not as a whole. None: each is one.
     inputs
@@ -61,13 +62,11 @@ class InterventionalTrees:
     def __init__(
         self,
         ensemble: TreeEnsemble,
-        background: npt.NDArray[np.generic],
+        background: npt.NDArray[np.generic] | Iterable[npt.NDArray[np.generic]],
         sources: Sources | None = None,
         inputs: int | None = None,
     ) -> None:
-        if len(background) == 0:
-            raise ValueError("The background has no rows")
-        self._ensemble, self.background_rows = ensemble, len(background)
+        self._ensemble = ensemble
         self._sources = np.arange(ensemble.n_features) if sources is None else sources
         self._inputs = int(self._sources.max(initial=-1)) + 1 if inputs is None else inputs
         plan = make_plan(ensemble, self._sources)
@@ -75,15 +74,21 @@ class InterventionalTrees:
         self._pairs = np.array(plan.skipped, np.int64)
         self._plan = plan.arrays(ensemble)
         self._sets = as_kernel_array(ensemble.set_start), as_kernel_array(ensemble.set_words)
-        leaf_value = _values(ensemble)
-        self._value = as_kernel_array(leaf_value)
-        counts = np.zeros(plan.counts)
-        for low in range(0, len(background), _BATCH):
-            self._count(ensemble.prepare(background[low : low + _BATCH]), counts)
+        self._value = as_kernel_array(ensemble.value[:, : ensemble.walk.leaf_value.shape[2]])
+        self._leaf_value = as_kernel_array(self._value[self._plan.leaf_node])
+        counts, kept, self.background_rows = np.zeros(plan.counts), [], 0
+        for batch in (background,) if isinstance(background, np.ndarray) else background:
+            self.background_rows += len(batch)
+            for low in range(0, len(batch), _BATCH):
+                rows = ensemble.prepare(batch[low : low + _BATCH])
+                self._count(rows, counts)
+                kept += [rows] if self.paired else []
+        if not self.background_rows:
+            raise ValueError("The background has no rows")
         self._tables = np.zeros(plan.numbers)
         self._fill(counts)
-        self._background = as_kernel_array(ensemble.prepare(background)) if self.paired else None
-        self.base: Floats = ensemble.offset + self._mean(counts) + self._mean_of_pairs(background)
+        self._background = as_kernel_array(np.concatenate(kept)) if self.paired else None
+        self.base: Floats = ensemble.offset + self._mean(counts) + self._mean_of_pairs()
 
     def __call__(self, X: npt.NDArray[np.generic]) -> tuple[Floats, Floats]:
         """Attributions (n, inputs, outputs) of every row, and `base`."""
@@ -97,7 +102,8 @@ class InterventionalTrees:
                 look_up(
                     rows, values, low, high, width, self._tables, plan.tree_output, plan.decision_start, plan.feature,
                     plan.threshold, plan.decision, plan.and_start, plan.and_of_rows, plan.ands, plan.block_start,
-                    plan.bit_start, plan.bits, plan.column_start, plan.columns, plan.table_start, *self._sets,
+                    plan.bit_start, plan.bits, plan.column_start, plan.columns, plan.table_start, plan.has_lines,
+                    plan.leaf_start, self._leaf_value, plan.factor_start, plan.factors, *self._sets,
                 )  # fmt: skip
             if self._background is not None:
                 add_pairs(rows, values, low, high, self._pairs, self._background, *self._nodes)
@@ -128,13 +134,12 @@ class InterventionalTrees:
     def _fill(self, counts: Floats) -> None:
         plan = self._plan
         plus, minus = shapley_weights(LEAF_BITS)
-        value = as_kernel_array(self._value[plan.leaf_node])
 
         def task(low: int, high: int) -> None:
             fill_tables(
-                low, high, counts, float(self.background_rows), value, plus, minus, self._tables, plan.block_start,
-                plan.bit_start, plan.column_start, plan.table_start, plan.leaf_start, plan.count_start,
-                plan.factor_start, plan.factors,
+                low, high, counts, float(self.background_rows), self._leaf_value, plus, minus, self._tables,
+                plan.block_start, plan.bit_start, plan.column_start, plan.table_start, plan.has_lines, plan.leaf_start,
+                plan.count_start, plan.factor_start, plan.factors,
             )  # fmt: skip
 
         _for_trees(task, len(plan.tree_output))
@@ -149,18 +154,14 @@ class InterventionalTrees:
             np.add.at(result, np.repeat(plan.tree_output + w, leaves), arrived * ensemble.value[plan.leaf_node, w])
         return result
 
-    def _mean_of_pairs(self, background: npt.NDArray[np.generic]) -> Floats:
+    def _mean_of_pairs(self) -> Floats:
         """(outputs,): that of the others."""
         ensemble, trees = self._ensemble, self._pairs
-        total = np.zeros(len(ensemble.outputs))
-        if len(trees):
-            offset = np.zeros(len(ensemble.outputs))
-            some = replace(
-                ensemble, roots=ensemble.roots[trees], tree_output=ensemble.tree_output[trees], offset=offset
-            )
-            for low in range(0, len(background), _BATCH):
-                total += raw_margin(some, background[low : low + _BATCH], compiled=True).sum(axis=0)
-        return total / self.background_rows
+        offset = np.zeros(len(ensemble.outputs))
+        if self._background is None:
+            return offset
+        some = replace(ensemble, roots=ensemble.roots[trees], tree_output=ensemble.tree_output[trees], offset=offset)
+        return np.asarray(compiled_margin(some, self._background).sum(axis=0) / self.background_rows)
 
     @property
     def _nodes(self) -> tuple[Any, ...]:
@@ -190,11 +191,6 @@ def shapley_weights(most: int) -> tuple[Floats, Floats]:
     minus = np.zeros_like(plus)
     minus[:, 1:] = plus[:, :-1]
     return plus, minus
-
-
-def _values(ensemble: TreeEnsemble) -> Floats:
-    """Per node, the outputs of which the others follow."""
-    return ensemble.value[:, : ensemble.walk.leaf_value.shape[2]]
 
 
 def _for_trees(task: Callable[[int, int], None], trees: int) -> None:

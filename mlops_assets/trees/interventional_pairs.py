@@ -21,7 +21,6 @@ _compile = partial(compile_kernel, fastmath=False)
 Masks = npt.NDArray[np.uint64]
 
 _ONE, _ALL = np.uint64(1), np.uint64(0xFFFFFFFFFFFFFFFF)
-_DIGITS = 9  # of the number of players on a path
 
 
 @compile_inline
@@ -45,6 +44,9 @@ def add_pairs(
     """
     count, players, width = background.shape[0], values.shape[1], value.shape[1]
     scale = 1.0 / count
+    most, binary = min(depth, players), 1  # digits of the number of players on a path
+    while most >> binary:
+        binary += 1
     largest = 1
     for tree in trees:
         largest = max(largest, stops[tree] - roots[tree])
@@ -52,7 +54,7 @@ def add_pairs(
     node_at, phase = np.empty(depth + 2, np.int64), np.empty(depth + 2, np.int64)
     side = np.empty(depth + 2, np.bool_)
     alive = np.empty(depth + 2, np.uint64)
-    digits = np.empty((depth + 2, _DIGITS), np.uint64)
+    digits = np.empty((depth + 2, binary), np.uint64)
     old_fit, old_own = np.empty(depth + 2, np.uint64), np.empty(depth + 2, np.int64)
     fit, own = np.empty(players, np.uint64), np.empty(players, np.int64)
     path, seen = np.empty(players, np.int64), np.zeros(players, np.int64)
@@ -77,7 +79,7 @@ def add_pairs(
             for row in range(low, high):
                 d, on_path, failed = 0, 0, 0
                 node_at[0], phase[0], alive[0] = root, 0, valid
-                for k in range(_DIGITS):
+                for k in range(binary):
                     digits[0, k] = np.uint64(0)
                 while d >= 0:
                     node = node_at[d]
@@ -117,7 +119,7 @@ def add_pairs(
                     node_at[d + 1] = left[node] if to_left else right[node]
                     phase[d + 1] = 0
                     alive[d + 1] = alive[d] if own[f] == 1 else alive[d] & fit[f]
-                    for k in range(_DIGITS):
+                    for k in range(binary):
                         digit = digits[d, k]
                         digits[d + 1, k] = digit ^ lost
                         lost &= digit
@@ -134,16 +136,19 @@ def _add_leaf(
 ) -> None:  # fmt: skip
     """The attributions of one leaf from the background rows that arrive there."""
     many, outside = 0, 0.0
-    for z in range(64):
-        if alive >> np.uint64(z) & _ONE:
+    rest, z = alive, 0
+    while rest:
+        if rest & _ONE:
             a = 0
-            for k in range(_DIGITS):
+            for k in range(digits.shape[1]):
                 a += int(digits[d, k] >> np.uint64(z) & _ONE) << k
             who[many] = np.uint64(z)
             weight[many] = plus[a, failed] * scale
             if failed > 0:
                 outside += (plus[a, failed] - plus[a, failed - 1]) * scale
             many += 1
+        rest >>= _ONE
+        z += 1
     for k in range(on_path):
         f = path[k]
         share = outside

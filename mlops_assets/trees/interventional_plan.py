@@ -4,7 +4,8 @@ A *player* is what is known or not as a whole: an input column, with all columns
 it. A tree is cut into *blocks*: subtrees of which a row's attributions follow from few bits. These are, for each player
 that the path to the subtree splits on, whether the row satisfies all of the path's splits on it; and the subtree's own
 decisions, equal ones counted once (the levels of an oblivious tree are one decision each). A block has a table of
-2^bits rows, one column per player; small trees are one block, deep ones end in blocks of a single leaf.
+2^bits lines, one column per player; small trees are one block, deep ones end in blocks of a single leaf. Where a leaf
+has many players, its table has the two numbers per pattern from which the line follows (`interventional_tables`).
 
 A *signal* is a bit per row: first the tree's distinct decisions, then conjunctions of two earlier signals, one of which
 or both may be negated. A *literal* is a signal and the value wanted of it.
@@ -23,6 +24,8 @@ from mlops_assets.trees.input_columns import Sources
 
 BLOCK_BITS = 8
 """A subtree of at most so many bits is one block."""
+LINE_BITS = 6
+"""A block that is a leaf with more players on its path has two numbers per pattern in place of a line of them."""
 LEAF_BITS = 16
 """The most distinct players on a path of a tree that has tables."""
 MOST_COLUMNS = 64
@@ -69,6 +72,7 @@ class Plan:
     column_start: list[int] = field(default_factory=lambda: [0])
     columns: list[int] = field(default_factory=list)
     table_start: list[int] = field(default_factory=lambda: [0])
+    has_lines: list[int] = field(default_factory=list)
     leaf_start: list[int] = field(default_factory=lambda: [0])
     leaf_node: list[int] = field(default_factory=list)
     count_start: list[int] = field(default_factory=lambda: [0])
@@ -94,6 +98,7 @@ class Plan:
             column_start=_ints(self.column_start),
             columns=_ints(self.columns),
             table_start=_ints(self.table_start),
+            has_lines=_ints(self.has_lines),
             leaf_start=_ints(self.leaf_start),
             leaf_node=_ints(self.leaf_node),
             count_start=_ints(self.count_start),
@@ -114,9 +119,9 @@ class PlanArrays:
         Per tree, its distinct decisions.
     and_start, and_of_rows, ands
         Per tree, its conjunctions (signal, wanted, signal, wanted); the first `and_of_rows` are those of blocks.
-    block_start, bit_start, bits, column_start, columns, table_start
-        Per tree, its blocks; per block, the signals of its bits, the players of its columns, and where in the tables it
-        begins.
+    block_start, bit_start, bits, column_start, columns, table_start, has_lines
+        Per tree, its blocks; per block, the signals of its bits, the players of its columns, where in the tables it
+        begins, and whether it has lines (1) or two numbers per pattern (0).
     leaf_start, leaf_node, count_start
         Per block, its leaves; where each one's histogram begins.
     factor_start, factors
@@ -137,6 +142,7 @@ class PlanArrays:
     column_start: Ints
     columns: Ints
     table_start: Ints
+    has_lines: Ints
     leaf_start: Ints
     leaf_node: Ints
     count_start: Ints
@@ -145,16 +151,19 @@ class PlanArrays:
 
 
 def make_plan(ensemble: TreeEnsemble, sources: Sources) -> Plan:
-    """Tables for the trees, from the first to the last, that they are possible and affordable for.
+    """Tables for the trees that they are possible and affordable for, the smallest first.
 
     It depends on the model alone: not on the background, nor on the rows.
     """
-    plan = Plan()
-    for tree, planned in enumerate(_trees(ensemble, sources[ensemble.feature])):
-        if planned is None or plan.numbers + planned.numbers > MOST_NUMBERS:
-            plan.skipped.append(tree)
+    plan, trees = Plan(), list(_trees(ensemble, sources[ensemble.feature]))
+    sizes = np.array([MOST_NUMBERS + 1 if tree is None else tree.numbers for tree in trees])
+    order = np.argsort(sizes, kind="stable")
+    affordable = set(order[: np.searchsorted(np.cumsum(sizes[order]), MOST_NUMBERS, side="right")].tolist())
+    for number, tree in enumerate(trees):
+        if tree is not None and number in affordable:
+            tree.add_to(plan, number)
         else:
-            planned.add_to(plan, tree)
+            plan.skipped.append(number)
     return plan
 
 
@@ -225,12 +234,18 @@ class _Tree:
             bits = len(path) + len(self._inner[at])
             columns = path.keys() | {self._player[self.decision_node[each] - self._root] for each in self._inner[at]}
             self.is_possible = self.is_possible and len(path) <= LEAF_BITS
-            self.numbers += (len(columns) * self._width) << bits
+            self.numbers += self._size(node, len(columns), bits)
             self.blocks.append((node, path))
             return
         player, decision = self._player[at], self._decision[at]
         for child, wanted in self._children(node):
             self._cut(child, {**path, player: self._conjunction(path, player, (decision, wanted))})
+
+    def _is_long(self, node: int, bits: int) -> bool:
+        return self._left[node - self._root] < 0 and bits > LINE_BITS
+
+    def _size(self, node: int, columns: int, bits: int) -> int:
+        return (2 if self._is_long(node, bits) else columns * self._width) << bits
 
     def add_to(self, plan: Plan, tree: int) -> None:
         """Append the tree to a plan."""
@@ -247,7 +262,8 @@ class _Tree:
             plan.columns += columns
             plan.column_start.append(len(plan.columns))
             plan.leaf_start.append(len(plan.leaf_node))
-            plan.table_start.append(plan.table_start[-1] + ((len(columns) * self._width) << len(bits)))
+            plan.has_lines.append(int(not self._is_long(node, len(bits))))
+            plan.table_start.append(plan.table_start[-1] + self._size(node, len(columns), len(bits)))
         plan.numbers = plan.table_start[-1]
         plan.trees.append(tree)
         plan.decision_node += self.decision_node

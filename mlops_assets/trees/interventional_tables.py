@@ -21,7 +21,8 @@ One leaf
 
 A block
     adds up its leaves: its table has the attributions of each pattern of its bits (see `interventional_plan`), so that
-    a row takes one line from each table, whatever the number of background rows.
+    a row takes one line from each table, whatever the number of background rows. The table of a leaf with many players
+    has A and B of each o.
 """
 
 from functools import partial
@@ -110,12 +111,13 @@ def count_background(
 @_compile
 def fill_tables(
     tree_low: int, tree_high: int, counts: Floats, total: float, value: Floats, plus: Floats, minus: Floats,
-    tables: Floats, block_start: Ints, bit_start: Ints, column_start: Ints, table_start: Ints, leaf_start: Ints,
-    count_start: Ints, factor_start: Ints, factors: Ints,
+    tables: Floats, block_start: Ints, bit_start: Ints, column_start: Ints, table_start: Ints, has_lines: Ints,
+    leaf_start: Ints, count_start: Ints, factor_start: Ints, factors: Ints,
 ) -> None:  # fmt: skip
     """Fill the tables of some trees.
 
-    value is (leaves, width), plus and minus hold w(a, b) and w(a, b - 1); a table is (2^bits, columns, width).
+    value is (leaves, width), plus and minus hold w(a, b) and w(a, b - 1); a table is (2^bits, columns, width), or
+    (2, 2^players) without lines.
     """
     width = value.shape[1]
     for block in range(block_start[tree_low], block_start[tree_high]):
@@ -139,6 +141,11 @@ def fill_tables(
             for u in range(size):
                 A[u] /= total
                 B[u] /= total
+            if has_lines[block] == 0:
+                for u in range(size):
+                    tables[table_start[block] + u] = A[u]
+                    tables[table_start[block] + size + u] = B[u]
+                continue
             for pattern in range(patterns):
                 o = 0
                 for k in range(d):
@@ -166,7 +173,7 @@ def look_up(
     rows: Floats, values: Floats, low: int, high: int, width: int, tables: Floats, tree_output: Ints,
     decision_start: Ints, feature: Ints, threshold: Floats, decision: Flags, and_start: Ints, and_of_rows: Ints,
     ands: Ints, block_start: Ints, bit_start: Ints, bits: Ints, column_start: Ints, columns: Ints, table_start: Ints,
-    sets: Ints, words: Words,
+    has_lines: Ints, leaf_start: Ints, value: Floats, factor_start: Ints, factors: Ints, sets: Ints, words: Words,
 ) -> None:  # fmt: skip
     """Add to values (n, players, outputs) the lines of the tables that rows[low:high] lead to."""
     blocks, features, players = (high - low + LANES - 1) // LANES, rows.shape[1], values.shape[1]
@@ -181,6 +188,7 @@ def look_up(
     for tree in range(tree_output.shape[0]):
         most = max(most, decision_start[tree + 1] - decision_start[tree] + and_of_rows[tree])
     signals, index = np.empty((most, LANES), np.uint8), np.empty(LANES, np.int32)
+    own = np.empty(LANES)
     for tree in range(tree_output.shape[0]):
         first, last, output = decision_start[tree], decision_start[tree + 1], tree_output[tree]
         for block in range(blocks):
@@ -198,6 +206,23 @@ def look_up(
                         index[r] |= np.int32(signals[signal, r]) << shift
                     shift += np.int32(1)
                 start, count = table_start[table], column_start[table + 1] - column_start[table]
+                if has_lines[table] == 0:
+                    leaf = leaf_start[table]
+                    flip, other = np.int32(0), start + (1 << count)
+                    for k in range(count):
+                        if factors[factor_start[leaf] + k, 2] == 0:
+                            flip |= np.int32(1) << np.int32(k)
+                    for r in range(LANES):
+                        index[r] ^= flip
+                        own[r] = tables[start + index[r]]
+                    for k in range(count):
+                        player, rest = columns[column_start[table] + k], ~(np.int32(1) << np.int32(k))
+                        for w in range(width):
+                            v = value[leaf, w]
+                            for r in range(LANES):
+                                share = own[r] - tables[other + (index[r] & rest)]
+                                phi[block, output + w, player, r] += v * share
+                    continue
                 for k in range(count):
                     player = columns[column_start[table] + k]
                     for w in range(width):

@@ -7,10 +7,12 @@ import pytest
 
 from mlops_assets.explain.explainers.sampling import (
     _GOLDEN,
+    HASHES,
     Reservoir,
     _mix,
     draw_rows,
     frame_digest,
+    hash_bound,
     position_hash,
     row_hash,
     sample_fraction,
@@ -55,6 +57,38 @@ def test_a_reservoir_holds_no_more_than_its_capacity() -> None:
         assert reservoir.rows is not None
         assert reservoir.rows.num_rows <= 5
     assert reservoir.seen == 100
+
+
+def _merged(parts: int, bound: int) -> tuple[Reservoir, int]:
+    """What reservoirs of equal parts of 20,000 rows hold together, and the most rows that one of them held."""
+    each = 20_000 // parts
+    drawn = []
+    for part in range(parts):
+        drawn.append(Reservoir(50, 3, part * each, bound))
+        for batch in pa.table({"row": np.arange(part * each, (part + 1) * each)}).to_batches(max_chunksize=77):
+            drawn[-1].add(batch)
+    most = max(len(one.hashes) for one in drawn)
+    first, *others = drawn
+    for later in others:
+        first.merge(later)
+    return first, most
+
+
+def test_parts_that_know_how_many_rows_there_are_hold_few_and_draw_the_same() -> None:
+    whole = draw_rows(_batches(20_000, 500), 50, seed=3)
+    drawn, most = _merged(20, hash_bound(50, 20_000))
+    assert drawn.rows == whole
+    assert drawn.is_whole(20_000)
+    assert most < 25
+    # What a bound that is too low has left out is noticed.
+    assert not _merged(20, HASHES // 1_000)[0].is_whole(20_000)
+
+
+@pytest.mark.parametrize("capacity", [1, 30, 500, 2_000])
+def test_a_bound_is_passed_over_by_few_rows_more_than_are_drawn(capacity: int) -> None:
+    below = (position_hash(1, 0, 100_000) < np.uint64(hash_bound(capacity, 100_000))).sum()
+    assert capacity <= below <= 2 * capacity + 80
+    assert hash_bound(capacity, capacity) == HASHES
 
 
 def test_no_batch_is_no_table() -> None:

@@ -20,6 +20,7 @@ WAYS = {
     "one block a tree": {"BLOCK_BITS": 12},
     "blocks": {"BLOCK_BITS": 4},
     "a block a leaf": {"BLOCK_BITS": 0},
+    "two numbers a pattern": {"BLOCK_BITS": 0, "LINE_BITS": 0},
     "no tables": {"MOST_NUMBERS": 0},
     "some tables": {"MOST_NUMBERS": 300, "BLOCK_BITS": 4},
 }

@@ -62,7 +62,7 @@ def choose_explainer(
         The signature's input columns, in its order.
     background
         Rows of these columns, typed as the signature says; of more than `config.background_rows`, a seeded sample is
-        taken.
+        taken, but of a table of its own (`own_background`) where an explainer compares with all of it.
     config
         The settings; the defaults when None.
     own_failure
@@ -90,9 +90,10 @@ def choose_explainer(
             where=model.reference.uri,
             fix="Pass rows of the signature's input columns",
         )
-    rows = _sample_background(background[list(features)], config)
+    table = background[list(features)]
+    rows = _sample_background(table, config)
     response = read_special_response(model, rows, config.output) or read_response(model, rows, config.output)
-    subject = ExplanationSubject(model, features, rows, config, response)
+    subject = ExplanationSubject(model, features, rows, config, response, table if config.own_background else None)
     if config.space is not None:
         subject = _find_probabilities(subject)
     explainer = _first_that_fits(subject, own_failure) if config.KIND is None else _asked_for(config.KIND, subject)

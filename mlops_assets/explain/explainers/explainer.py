@@ -46,6 +46,8 @@ class ExplainConfig:
         For how many pairs of input columns interaction values are given; path-dependent trees only.
     output
         Of several columns that a model returns, the one that is explained; None: see `read_response`.
+    own_background
+        The background is a table of its own, not a sample of the rows: explainers may compare with all of it.
     """
 
     KIND: str | None = None
@@ -56,6 +58,7 @@ class ExplainConfig:
     interactions: int = 0
     space: Literal["probability"] | None = None
     output: str | None = None
+    own_background: bool = False
 
     def __post_init__(self) -> None:
         if self.mode not in ("path_dependent", "interventional"):
@@ -78,6 +81,8 @@ class ExplainConfig:
         settings = asdict(self)
         if self.output is None:
             del settings["output"]
+        if not self.own_background:
+            del settings["own_background"]
         return settings
 
 
@@ -93,10 +98,14 @@ class ExplanationSubject:
         The signature's input columns, in its order.
     background
         At most `config.background_rows` rows of these columns, typed as the signature says.
+    whole_background
+        All of them, where the background is a table of its own, else `background`.
     config
         The settings.
     response
         What the model answers, as numbers: the function that is explained where nothing better is known.
+    table
+        See `whole_background`.
     """
 
     model: LoadedModel
@@ -104,6 +113,11 @@ class ExplanationSubject:
     background: "pd.DataFrame"
     config: ExplainConfig
     response: "Response"
+    table: "pd.DataFrame | None" = None
+
+    @property
+    def whole_background(self) -> "pd.DataFrame":
+        return self.background if self.table is None else self.table
 
 
 @dataclass(frozen=True)
@@ -188,6 +202,8 @@ class Explainer(Strategy, ABC):
         What one row costs, for a message: ``800 predictions of the model``.
     output_type
         The type of the class labels that `outputs` names, for the ledger; set by `choose_explainer`.
+    preparation
+        What was done before the first row and how long it took, for the log; empty: nothing worth a word.
     variant
         Which of several implementations computes the values, where they differ in the last bits.
     decision
@@ -211,6 +227,7 @@ class Explainer(Strategy, ABC):
     rows_per_chunk: int = 2048
     same_bits_alone: bool | None = None
     cost_of_row: str = ""
+    preparation: str = ""
     variant: str = ""
     may_be_passed_over: bool = False
     output_type: pa.DataType = pa.string()

@@ -1,6 +1,7 @@
 """Seeded draws that do not depend on how a stream is cut into batches."""
 
 import hashlib
+import math
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,9 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     import pandas as pd
+
+HASHES = 1 << 64
+"""How many values a `position_hash` may have."""
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
@@ -64,30 +68,45 @@ def draw_positions(rows: int, count: int, seed: int) -> NDArray[np.intp]:
     return np.sort(np.argsort(hashes, kind="stable")[:count])
 
 
+def hash_bound(capacity: int, rows: int) -> int:
+    """The least `capacity` of the `position_hash` of `rows` positions are below it, but in one table of 10^12.
+
+    Eight standard deviations more than `capacity` are expected below it.
+    """
+    expected = capacity + 8 * math.sqrt(capacity) + 32
+    return HASHES if expected >= rows else int(HASHES * (expected / rows))
+
+
 class Reservoir:
     """A uniform, seeded sample of at most `capacity` rows of a stream, in the stream's order.
 
-    Holds at most `capacity` rows and one batch. The same rows are drawn however the stream is cut, also by several
-    reservoirs, one per piece, that are merged.
+    Holds twice `capacity` rows and one batch at most. The same rows are drawn however the stream is cut, also by
+    several reservoirs, one per piece, that are merged.
 
     Parameters
     ----------
     start
         The position in the whole stream of the first row that is added.
+    bound
+        Rows whose `position_hash` is not below it are left out: of `hash_bound`, where the rows of the whole stream are
+        counted. Then a reservoir of one of many pieces holds few rows; whoever merges them asks `is_whole`.
     """
 
-    def __init__(self, capacity: int, seed: int, start: int = 0) -> None:
+    def __init__(self, capacity: int, seed: int, start: int = 0, bound: int = HASHES) -> None:
         self.capacity, self.seed = capacity, seed
         self.seen = start
+        self.bound = bound
         self._rows: pa.Table | None = None
-        self.hashes = np.empty(0, dtype=np.uint64)
-        """By which the rows were drawn, one each."""
+        self._hashes = np.empty(0, dtype=np.uint64)
 
     def add(self, batch: pa.RecordBatch) -> None:
         hashes = position_hash(self.seed, self.seen, batch.num_rows)
         self.seen += batch.num_rows
-        if len(self.hashes) >= self.capacity:
-            better = np.flatnonzero(hashes < self.hashes.max(initial=0))
+        bound = self.bound
+        if len(self._hashes) >= self.capacity:
+            bound = min(bound, int(self.hashes.max(initial=0)))
+        if bound < HASHES:
+            better = np.flatnonzero(hashes < np.uint64(bound))
             batch, hashes = batch.take(pa.array(better)), hashes[better]
         if batch.num_rows == 0:
             if self._rows is None:
@@ -101,18 +120,39 @@ class Reservoir:
         if later.rows is not None:
             self._take_in(later.rows, later.hashes)
 
+    def is_whole(self, rows: int) -> bool:
+        """Whether `bound` has left out nothing that belongs to the sample of a stream of so many rows."""
+        return len(self.hashes) == min(self.capacity, rows)
+
     def _take_in(self, rows: pa.Table, hashes: NDArray[np.uint64]) -> None:
-        rows = rows if self._rows is None else pa.concat_tables([self._rows, rows])
-        merged = np.concatenate([self.hashes, hashes])
-        if len(merged) > self.capacity:
-            chosen = np.sort(np.argpartition(merged, self.capacity - 1)[: self.capacity])
-            rows, merged = rows.take(pa.array(chosen)), merged[chosen]
-        self._rows, self.hashes = rows.combine_chunks(), merged
+        self._rows = rows if self._rows is None else pa.concat_tables([self._rows, rows])
+        self._hashes = np.concatenate([self._hashes, hashes])
+        if len(self._hashes) > 2 * self.capacity:
+            self._thin_out()
+
+    def _thin_out(self) -> None:
+        if self._rows is None:
+            return
+        if len(self._hashes) > self.capacity:
+            chosen = np.sort(np.argpartition(self._hashes, self.capacity - 1)[: self.capacity])
+            self._rows, self._hashes = self._rows.take(pa.array(chosen)), self._hashes[chosen]
+        self._rows = self._rows.combine_chunks()
 
     @property
     def rows(self) -> pa.Table | None:
         """The sample; None when no batch, not even an empty one, was added."""
+        self._thin_out()
         return self._rows
+
+    @property
+    def hashes(self) -> NDArray[np.uint64]:
+        """By which the rows were drawn, one each."""
+        self._thin_out()
+        return self._hashes
+
+    def __getstate__(self) -> dict[str, object]:
+        self._thin_out()
+        return self.__dict__
 
 
 def draw_rows(batches: Iterable[pa.RecordBatch], count: int, seed: int) -> pa.Table | None:

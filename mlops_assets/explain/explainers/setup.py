@@ -1,6 +1,7 @@
 """From a pinned version, its signature and rows to an explainer: the first step of each explanation."""
 
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -41,15 +42,15 @@ def draw_background_pool(batches: Iterable[pa.RecordBatch], config: ExplainConfi
     ExplanationError
         There is no row.
     """
-    pool = background_pool(config)
+    pool = Reservoir(pool_rows(config), config.seed)
     for batch in batches:
         pool.add(batch)
     return rows_of_pool(pool)
 
 
-def background_pool(config: ExplainConfig, start: int = 0) -> Reservoir:
-    """What draws `draw_background_pool`; `start`: how many rows of the table come before the first that is added."""
-    return Reservoir(config.background_rows * _POOL, config.seed, start)
+def pool_rows(config: ExplainConfig) -> int:
+    """How many rows `draw_background_pool` draws at most."""
+    return config.background_rows * _POOL
 
 
 def rows_of_pool(pool: Reservoir) -> pa.Table:
@@ -92,7 +93,10 @@ def prepare_explainer(
     if inputs is not None and inputs.is_tensor_spec():
         native = model.native if _is_matrix(inputs, frame) else None
         model = _TensorModel(model.reference, model.pyfunc, native, model.python_model, model.signature, inputs=inputs)
-    with rows_in_errors(background, key, positions=background_positions(len(frame), config).tolist()):
+    # A background of its own has another key, or none.
+    names_rows = set(key) <= set(background.column_names)
+    positions = background_positions(len(frame), config).tolist()
+    with rows_in_errors(background, key, positions=positions) if names_rows else nullcontext():
         explainer = choose_explainer(model, list(frame.columns), frame, config, own_failure)
     return PreparedExplainer(explainer, inputs, key)
 

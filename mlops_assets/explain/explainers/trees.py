@@ -1,5 +1,7 @@
 """Tree ensembles: exact Shapley values of the fitted trees, rolled up to the input columns."""
 
+import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 _CELLS = 1_000_000
 _VISITS = 2_000_000  # by one call; about two seconds
 _SPACE_ROWS = 8
+_BACKGROUND_ROWS = 65_536  # through the preprocessing at once
 # Of one chunk of a large job.
 _CHUNK_SECONDS, _CHUNK_ROWS = 0.5, 32_768
 
@@ -50,9 +53,14 @@ class TreeExplainer(Explainer):
         self._interventional: InterventionalTrees | None = None
         probe = self._design.matrix(self._design.transform(subject.background))
         if subject.config.mode == "interventional":
-            self.background = subject.background
-            self.background_digest = frame_digest(subject.background)
-            self._interventional = _tabulate(self._trees, probe, self._design)
+            self.background = subject.whole_background
+            self.background_digest = frame_digest(self.background)
+            start = time.perf_counter()
+            self._interventional = _tabulate(self._trees, self.background, self._design)
+            self.preparation = (
+                f"The background of {len(self.background):,} rows was tabulated in {time.perf_counter() - start:.1f} s"
+                f" for {len(self._trees.roots) - self._interventional.paired} trees"
+            )
             self.variant = "interventional"
         self.features = subject.features
         width = len(self._trees.outputs)
@@ -79,7 +87,10 @@ class TreeExplainer(Explainer):
         self.same_bits_alone = False
         if self._interventional is not None and self._interventional.paired:
             # Each row is compared with each background row, in each tree that is too large for tables.
-            visits = len(subject.background) * self._interventional.paired
+            visits = self._interventional.background_rows * self._interventional.paired
+            self.preparation += (
+                f"; {self._interventional.paired} trees are too large for that, and their time per row grows with it"
+            )
             self.rows_per_call = max(1, min(self.rows_per_call, _VISITS // visits))
             self.cost_of_row = f"{visits:,} paths of two rows through a tree"
         self.reason = f"{type(estimator).__name__} is made of trees: exact, {subject.config.mode.replace('_', ' ')}"
@@ -148,10 +159,14 @@ class TreeExplainer(Explainer):
         return values if self._chosen is None else values[..., self._chosen]
 
 
-def _tabulate(trees: TreeEnsemble, background: Floats, design: Design) -> "InterventionalTrees":
+def _tabulate(trees: TreeEnsemble, background: "pd.DataFrame", design: Design) -> "InterventionalTrees":
     from mlops_assets.trees.interventional import InterventionalTrees
 
-    return InterventionalTrees(trees, background, design.sources, design.features)
+    def batches() -> Iterator[Floats]:
+        for low in range(0, len(background), _BACKGROUND_ROWS):
+            yield design.matrix(design.transform(background.iloc[low : low + _BACKGROUND_ROWS]))
+
+    return InterventionalTrees(trees, batches(), design.sources, design.features)
 
 
 def _read(estimator: Any) -> TreeEnsemble:

@@ -100,6 +100,7 @@ def explain_table(
     log: Callable[[str], None] = lambda _line: None,
     parts: Sequence[SourcePart] = (),
     target: Destination | None = None,
+    background: pa.Table | None = None,
 ) -> ExplainedTable:
     """Why a pinned version says what it says of the selected rows of `samples`.
 
@@ -108,7 +109,7 @@ def explain_table(
     model, signature
         The version, and the signature's JSON.
     samples
-        Rows that conform to it, with their provenance. The background is drawn from all of them.
+        Rows that conform to it, with their provenance.
     engine, store, log
         Where the work is done, where results are kept, who is told of it.
     name
@@ -121,6 +122,8 @@ def explain_table(
         Errors may name the first row keys of the chunk that failed.
     parts, target
         The parts of `samples`, and where those of the ledger go: then each is made from its file to its file.
+    background
+        Conformed rows to compare with, where `settings.own_background`; None: they are drawn from all of `samples`.
 
     Raises
     ------
@@ -137,8 +140,9 @@ def explain_table(
     selected = selection.count_of(count)
     # Whether the method needs a background is known with any rows; only to draw one are all parts looked at.
     shown = first_of(samples, POOL_FOR_CHOICE).to_batches() if by_parts else rows_of(samples)
-    work = ExplainWork(model, signature, key, draw_background_pool(shown, settings), settings, selection, rows)
-    if by_parts and work.explainer.background is not None:
+    pool = draw_background_pool(shown, settings) if background is None else background
+    work = ExplainWork(model, signature, key, pool, settings, selection, rows)
+    if background is None and by_parts and work.explainer.background is not None:
         work = replace(work, background=draw_from_parts(engine(), parts, settings, log))
 
     def run_of(work: ExplainWork) -> Run:
@@ -160,6 +164,10 @@ def explain_table(
             work = replace(work, own_failure=error.what)
             run = run_of(work)
     chosen = {**settings.as_dict(), "selection": repr(selection)}
+    if background is not None:
+        chosen["background"] = work.explainer.background_digest
+    if work.explainer.preparation:
+        log(work.explainer.preparation)
     with named_rows(show_values=show_values):
         described = LedgerProvenance.describe(work.explainer, selection, settings)
     provenance = Provenance(

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from mlops_assets.errors import ExplanationError
 from mlops_assets.explain.columns import OUTPUT, shap_column
-from mlops_assets.explain.explainers.sampling import Reservoir
+from mlops_assets.explain.explainers.sampling import HASHES, Reservoir
 from mlops_assets.explain.labels import to_labels
 from mlops_assets.explain.ranking import rank_by_size
 from mlops_assets.trees.arrays import Floats
@@ -28,6 +28,9 @@ MODEL_EXPLANATIONS_SCHEMA = pa.schema(
     ]
 )
 """The columns of the asset `model_explanations`; `output` has the type of the ledger's."""
+
+SAMPLE_ROWS = 500
+"""Of each output, for plots."""
 
 _TEXT = pa.string()
 
@@ -57,6 +60,8 @@ class LedgerSummary:
         Of that sample.
     start
         How many rows of each output there are before the first that is added.
+    bound
+        Of `hash_bound`: leave out of the sample what is not below it, as of `Reservoir`.
     """
 
     def __init__(
@@ -65,14 +70,15 @@ class LedgerSummary:
         outputs: Sequence[str] = (),
         *,
         native_importance: Mapping[str, Mapping[str, float]] | None = None,
-        sample_rows: int = 500,
+        sample_rows: int = SAMPLE_ROWS,
         seed: int = 0,
         start: int = 0,
+        bound: int = HASHES,
     ) -> None:
         self.features = tuple(features)
         self._native = native_importance or {}
         self.version: tuple[int, str] | None = None
-        self._sample_rows, self._seed, self._start = sample_rows, seed, start
+        self._sample_rows, self._seed, self._start, self._bound = sample_rows, seed, start, bound
         self.sums: dict[str, _Sums] = {output: self._empty_sums() for output in outputs}
 
     @classmethod
@@ -83,7 +89,7 @@ class LedgerSummary:
         outputs: Sequence[str] = (),
         *,
         native_importance: Mapping[str, Mapping[str, float]] | None = None,
-        sample_rows: int = 500,
+        sample_rows: int = SAMPLE_ROWS,
         seed: int = 0,
     ) -> "LedgerSummary":
         """The summary of a whole ledger; arguments as of the class."""
@@ -165,6 +171,10 @@ class LedgerSummary:
         """At most `sample_rows` ledger rows of this output, drawn with the seed; None before any row."""
         return self.sums[output].sample.rows
 
+    def is_whole(self) -> bool:
+        """Whether `bound` has left out nothing of the samples of the rows that were added."""
+        return all(sums.sample.is_whole(sums.rows) for sums in self.sums.values())
+
     def table(self, output_type: pa.DataType = _TEXT) -> pa.Table:
         """`model_explanations`: one row per output and feature, outputs in order and features by rank.
 
@@ -205,7 +215,8 @@ class LedgerSummary:
 
     def _empty_sums(self) -> _Sums:
         count = len(self.features)
-        return _Sums(0, np.zeros(count), np.zeros(count), Reservoir(self._sample_rows, self._seed, self._start))
+        sample = Reservoir(self._sample_rows, self._seed, self._start, self._bound)
+        return _Sums(0, np.zeros(count), np.zeros(count), sample)
 
 
 def match_input_rows(

@@ -118,28 +118,6 @@ def collect_contents(
     )
 
 
-def find_shown_inputs(ledger: StoredLedger, ledger_facts: LedgerFacts, inputs: ds.Dataset) -> ds.Dataset:
-    """The few rows of `inputs` that pictures and reports show: read once, they are looked up here.
-
-    Raises
-    ------
-    ExplanationError
-        A row is not among the inputs.
-    """
-    row_key, summary = list(ledger.provenance.row_key), ledger_facts.summary
-    samples = [summary.sample(output) for output in summary.outputs[:OUTPUTS_SHOWN]]
-    keys = {
-        tuple(row.values()): row for each in samples if each is not None for row in each.select(row_key).to_pylist()
-    }
-    for shown in ledger_facts.examples.examples().values():
-        for example in shown:
-            key = {name: example.row[name] for name in row_key}
-            keys[tuple(key.values())] = key
-    wanted = pa.Table.from_pylist(list(keys.values()), ledger.key_schema())
-    columns = list(dict.fromkeys([*row_key, *summary.features]))
-    return ds.dataset(match_input_rows(rows_of(inputs, columns), wanted, row_key, columns)) if keys else inputs
-
-
 def _sampled_inputs(summary: LedgerSummary, inputs: ds.Dataset, row_key: Sequence[str]) -> dict[str, pa.Table]:
     samples = {output: summary.sample(output) for output in summary.outputs[:OUTPUTS_SHOWN]}
     return {

@@ -9,9 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlops_assets.explain.columns import EXPLAINED_VALUE
-from mlops_assets.explain.explainers.sampling import Reservoir
+from mlops_assets.explain.explainers.sampling import HASHES, Reservoir
 
-_MEDIAN_SAMPLE = 2000
+MEDIAN_SAMPLE = 2000
+"""Rows of each output of which the median is taken."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +40,12 @@ class ExamplePicker:
         Only of the first so many outputs.
     start
         How many rows of each output there are before the first that is added.
+    bound
+        Of `hash_bound`: leave out of the sample what is not below it, as of `Reservoir`.
     """
 
-    def __init__(self, outputs: int = 4, start: int = 0) -> None:
-        self._most, self._start = outputs, start
+    def __init__(self, outputs: int = 4, start: int = 0, bound: int = HASHES) -> None:
+        self._most, self._start, self._bound = outputs, start, bound
         self.by_output: dict[str, _Extremes] = {}
 
     def add(self, batch: pa.RecordBatch) -> None:
@@ -51,7 +54,7 @@ class ExamplePicker:
         for output in outputs:
             if output not in self.by_output and len(self.by_output) >= self._most:
                 continue
-            empty = _Extremes(Reservoir(_MEDIAN_SAMPLE, 0, self._start))
+            empty = _Extremes(Reservoir(MEDIAN_SAMPLE, 0, self._start, self._bound))
             extremes = self.by_output.setdefault(output, empty)
             part = batch if len(outputs) == 1 else batch.filter(pc.equal(batch.column("output"), output))
             _update(extremes, part)
@@ -66,6 +69,10 @@ class ExamplePicker:
                     self.by_output[output] = others
                 continue
             _merge(mine, others)
+
+    def is_whole(self, rows: int) -> bool:
+        """Whether `bound` has left out nothing of the samples of so many rows of each output."""
+        return all(extremes.sample.is_whole(rows) for extremes in self.by_output.values())
 
     def examples(self) -> dict[str, list[ExampleRow]]:
         """Per output four rows; see `pick_example_rows`."""

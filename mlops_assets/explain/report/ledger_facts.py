@@ -1,7 +1,7 @@
 """What a report and the summary say of a ledger, added up part by part: whoever works on a part reads it once."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import accumulate
 from typing import ClassVar
@@ -12,11 +12,12 @@ from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.engines.engine import Engine, stream_ends
 from mlops_assets.engines.part_work import engine_that_reads
 from mlops_assets.engines.tasks import Task, in_order
+from mlops_assets.explain.explainers.sampling import HASHES, hash_bound
 from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.explain.ledger.residuals import ResidualJudge
 from mlops_assets.explain.ledger.stored import StoredLedger
-from mlops_assets.explain.ledger.summary import LedgerSummary
-from mlops_assets.explain.report.example_rows import ExamplePicker
+from mlops_assets.explain.ledger.summary import SAMPLE_ROWS, LedgerSummary
+from mlops_assets.explain.report.example_rows import MEDIAN_SAMPLE, ExamplePicker
 from mlops_assets.tables.staged_table import SourcePart
 
 
@@ -44,6 +45,10 @@ class LedgerFacts:
         self.residuals.add(batch)
         self.examples.add(batch)
 
+    def is_whole(self, rows: int) -> bool:
+        """Whether the samples are those of all rows, of which each output has so many."""
+        return self.summary.is_whole() and self.examples.is_whole(rows)
+
     def merged(self, later: "LedgerFacts") -> "LedgerFacts":
         """With those of the rows that come after these."""
         self.summary.merge(later.summary)
@@ -64,6 +69,9 @@ class SummarizeLedger(Task[LedgerFacts]):
         Of how many outputs example rows are picked.
     provenance, columns
         Of the whole ledger.
+    of_rows
+        How many rows of each output the whole ledger has: only what may be in the samples of the whole is kept. None:
+        unknown.
     """
 
     doing: ClassVar[str] = "summarizing explanations"
@@ -73,6 +81,7 @@ class SummarizeLedger(Task[LedgerFacts]):
     outputs_shown: int
     provenance: Provenance
     columns: pa.Schema
+    of_rows: int | None = None
 
     @property
     def rows(self) -> int | None:
@@ -80,15 +89,25 @@ class SummarizeLedger(Task[LedgerFacts]):
 
     def run(self) -> LedgerFacts:
         ledger = StoredLedger((self.part.dataset(),), self.provenance, self.columns)
-        return facts_of(ledger, self.outputs_shown, self.start)
+        return facts_of(ledger, self.outputs_shown, self.start, self.of_rows)
 
 
-def facts_of(ledger: StoredLedger, outputs_shown: int, start: int = 0) -> LedgerFacts:
+def facts_of(ledger: StoredLedger, outputs_shown: int, start: int = 0, of_rows: int | None = None) -> LedgerFacts:
     """The facts of a ledger, read once; arguments as of `SummarizeLedger`."""
     origin = LedgerProvenance.of(ledger.provenance)
-    summary = LedgerSummary(origin.features, origin.outputs, native_importance=origin.native_importance, start=start)
+    of_sample, of_median = (
+        HASHES if of_rows is None else hash_bound(count, of_rows) for count in (SAMPLE_ROWS, MEDIAN_SAMPLE)
+    )
     facts = LedgerFacts(
-        summary, ResidualJudge(ledger.provenance.row_key, origin.precision), ExamplePicker(outputs_shown, start)
+        LedgerSummary(
+            origin.features,
+            origin.outputs,
+            native_importance=origin.native_importance,
+            start=start,
+            bound=of_sample,
+        ),
+        ResidualJudge(ledger.provenance.row_key, origin.precision),
+        ExamplePicker(outputs_shown, start, of_median),
     )
     for batch in ledger.rows():
         facts.add(batch)
@@ -106,10 +125,17 @@ def summarize_ledger(
 ) -> LedgerFacts:
     """The facts of a ledger that `can_be_summarized_in_parts`, of which these are all parts, in order."""
     outputs = len(LedgerProvenance.of(ledger.provenance).outputs)
-    starts = accumulate((part.rows // outputs for part in parts[:-1]), initial=0)
+    starts = list(accumulate((part.rows // outputs for part in parts), initial=0))
     engine = engine_that_reads(engine, parts, log)
     tasks = [
-        SummarizeLedger(part, start, outputs_shown, ledger.provenance, ledger.schema)
-        for part, start in zip(parts, starts, strict=True)
+        SummarizeLedger(part, start, outputs_shown, ledger.provenance, ledger.schema, starts[-1])
+        for part, start in zip(parts, starts, strict=False)
     ]
+    facts = _summarize(engine, tasks, log)
+    if facts.is_whole(starts[-1]):
+        return facts
+    return _summarize(engine, [replace(task, of_rows=None) for task in tasks], log)
+
+
+def _summarize(engine: Engine, tasks: Sequence[SummarizeLedger], log: Callable[[str], None]) -> LedgerFacts:
     return reduce(LedgerFacts.merged, in_order(stream_ends(engine, tasks, log)))

@@ -67,7 +67,17 @@ def part_name(number: int, key: str) -> str:
     """The name of a published part, without an extension; names sort as the numbers do, however many there are."""
     # 'a' sorts behind the digits.
     place = f"{number:0{_DIGITS}d}" if number <= _MOST_OF_FIVE else f"a{number:09d}"
-    return f"part-{place}-{name_of_key(key)[:16]}"
+    return f"part-{place}-{published_mark(key)}"
+
+
+def published_mark(key: str) -> str:
+    """What the name of a published part has of its key, behind the last hyphen."""
+    return name_of_key(key)[:16]
+
+
+def mark_of_name(name: str) -> str:
+    """The `published_mark` in the name of a file; something else where it is no part."""
+    return name.partition(".")[0].rpartition("-")[2]
 
 
 def part_record(key: str, facts: Mapping[str, str]) -> dict[bytes, bytes]:

@@ -2,10 +2,11 @@
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,7 +14,7 @@ import pyarrow as pa
 from mlops_assets.storage.in_use import IN_USE, collect_files, mark_in_use
 from mlops_assets.storage.location import Location
 from mlops_assets.storage.os_errors import translate_os_errors
-from mlops_assets.tables.parts.part import StagedPart, name_of_key, read_part_record
+from mlops_assets.tables.parts.part import StagedPart, mark_of_name, name_of_key, published_mark, read_part_record
 from mlops_assets.tables.parts.switch import link_file
 
 STAGING = re.compile(r"\.(.+)\.staging")
@@ -108,14 +109,23 @@ def find_staged(staging: Staging, key: str) -> StagedPart | None:
 def _published_file(staging: Staging, key: str) -> Path | None:
     if staging.published is None:
         return None
-    mark = f"-{name_of_key(key)[:16]}"
+    folder = Path(staging.published.path)
     # Of another version by now: what it held is not found.
     with suppress(FileNotFoundError):
-        for path in sorted(Path(staging.published.path).glob(f"*{mark}*")):
-            part = read_part_record(path.name, Location.parse(path))
+        for name in _names_by_key(staging.published.path).get(published_mark(key), ()):
+            part = read_part_record(name, Location.parse(folder / name))
             if part is not None and part.key == key:
-                return path
+                return folder / name
     return None
+
+
+@lru_cache(maxsize=4)
+def _names_by_key(folder: str) -> Mapping[str, Sequence[str]]:
+    """The files of a published version by `published_mark`; listed once, because it is never changed."""
+    names: dict[str, list[str]] = {}
+    for path in sorted(Path(folder).iterdir()):
+        names.setdefault(mark_of_name(path.name), []).append(path.name)
+    return names
 
 
 def forget_staged(staging: Staging, names: set[str]) -> None:

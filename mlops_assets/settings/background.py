@@ -1,0 +1,64 @@
+"""The table that explanations compare with, as a model's ``defs.yaml`` says."""
+
+from typing import Any, Literal
+
+import dagster as dg
+from pydantic import Field, model_validator
+
+from mlops_assets.naming import EXPLAIN_BACKGROUND, ModelNames
+from mlops_assets.settings.described import SettingsGroup
+from mlops_assets.settings.tables import InputsSettings
+
+
+class BackgroundSettings(SettingsGroup):
+    """The rows that each row is compared with: a path or URL, or another asset of the code location."""
+
+    path: str | None = Field(
+        default=None,
+        description="File, folder or fsspec URL, relative to the project's folder. Set exactly one of path and asset.",
+        examples=["data/training.parquet", "s3://bucket/training.parquet"],
+    )
+    asset: str | None = Field(
+        default=None,
+        description="Instead of a path: the key of an asset of your own, which its IO manager reads.",
+        examples=["warehouse/training"],
+    )
+    format: Literal["parquet", "csv", "jsonl", "delta"] | None = Field(
+        default=None,
+        description="parquet, csv, jsonl or delta. Null: by the file's extension; a folder with a Delta log is a Delta "
+        "table.",
+        examples=["parquet"],
+    )
+    version: int | None = Field(
+        default=None,
+        description="Delta: number of the table version to read. Null: the newest. Needs format: delta.",
+        ge=0,
+        examples=[12],
+    )
+    storage_options: dict[str, Any] | None = Field(
+        default=None,
+        description="Options for fsspec. Write secrets as {env: NAME_OF_VARIABLE}; they are read when a run starts.",
+        examples=[{"key": {"env": "AWS_KEY"}, "anon": False}],
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "BackgroundSettings":
+        if (self.path is None) == (self.asset is None):
+            raise ValueError("explain.background needs exactly one of `path` and `asset`")
+        if self.version is not None and self.format != "delta":
+            raise ValueError("explain.background.version needs format: delta; no other table has versions")
+        return self
+
+    def as_inputs(self) -> InputsSettings:
+        """The table as one that is read."""
+        return InputsSettings(
+            path=self.path,
+            asset=self.asset,
+            format=self.format,
+            version=self.version,
+            storage_options=self.storage_options,
+        )
+
+    def asset_key(self, names: ModelNames) -> dg.AssetKey:
+        """The user's own asset, or the external asset ``<model>/background``."""
+        return dg.AssetKey.from_user_string(self.asset) if self.asset else names.key(EXPLAIN_BACKGROUND)
