@@ -107,12 +107,11 @@ HOSTILE = {"KIND": "mlops_assets_tests.engines.hostile_engines.HostileEngine"}
 THIRD = {"KIND": "mlops_assets_tests.engines.futures_engine.FuturesEngine"}
 ENGINES = {
     "every task three times, in another order": HOSTILE,
-    "in yet another order": HOSTILE | {"seed": 1},
     "a third engine": THIRD,
 }
 
 
-@pytest.mark.parametrize("name", [*list(ENGINES)[:2], pytest.param("a third engine", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", [next(iter(ENGINES)), pytest.param("a third engine", marks=pytest.mark.slow)])
 def test_the_same_bytes_whoever_does_the_work_and_how_often(run, boosted, folder, small_parts, name):
     for number in (1, 3):
         broken = people(ROWS, number * ROWS)
@@ -143,13 +142,6 @@ def as_csv(folder, _rows):
     return {"path": "people", "format": "csv", "types": {"age": "double", "income": "double"}}
 
 
-def as_json_lines(folder, _rows):
-    for path in sorted(folder.iterdir()):
-        pd.read_parquet(path).drop(columns="id").to_json(path.with_suffix(".jsonl"), orient="records", lines=True)
-        path.unlink()
-    return {"path": "people", "format": "jsonl"}
-
-
 def as_query(folder, rows):
     database = folder.parent / "people.db"
     with closing(sqlite3.connect(database)) as connection:
@@ -157,11 +149,7 @@ def as_query(folder, rows):
     return {"database": f"sqlite:///{database}", "query": "SELECT * FROM people ORDER BY income", "row_key": ["id"]}
 
 
-def as_first_rows(_folder, _rows):
-    return FOLDER | {"limit": 250}
-
-
-@pytest.mark.parametrize("made", [as_csv, as_json_lines, as_query, as_first_rows])
+@pytest.mark.parametrize("made", [as_csv, as_query])
 def test_rows_without_numbers_and_rows_of_a_stream(run, boosted, folder, monkeypatch, made):
     """They are in parts as well, and the tables are those of one pass."""
     inputs = made(folder, pd.concat([pd.read_parquet(path) for path in sorted(folder.iterdir())]))
@@ -170,7 +158,7 @@ def test_rows_without_numbers_and_rows_of_a_stream(run, boosted, folder, monkeyp
     tables = {name: whole.table(name) for name in ("input_samples", "predictions")}
     versions = {name: version_of(whole, name) for name in tables}
     monkeypatch.setattr(part_size, "PART_ROWS", ROWS)
-    monkeypatch.setattr(part_size, "PART_BYTES", 2_000 if made in (as_csv, as_json_lines) else 64 << 20)
+    monkeypatch.setattr(part_size, "PART_BYTES", 2_000 if made is as_csv else 64 << 20)
     parts = run(inputs, job="inference", engine=HOSTILE)
     assert parts.success is True
     for name in tables:
@@ -181,11 +169,8 @@ def test_rows_without_numbers_and_rows_of_a_stream(run, boosted, folder, monkeyp
     assert again.metadata("predictions")["work"]["rows_computed"] == 0
 
 
-@pytest.mark.parametrize(
-    "explain",
-    [{"limit": 130}, {"sample": 90}, {"where": "explained_value > 0 and age > 52", "sample": 0.8, "limit": 70}],
-)
-def test_a_selection_of_parts_is_that_of_the_whole(run, boosted, folder, monkeypatch, explain):
+def test_a_selection_of_parts_is_that_of_the_whole(run, boosted, folder, monkeypatch):
+    explain = {"where": "explained_value > 0 and age > 52", "sample": 0.8, "limit": 70}
     whole = run(FOLDER, explain=explain)
     assert whole.success is True
     names = ("sample_explanations", "model_explanations")
@@ -196,7 +181,7 @@ def test_a_selection_of_parts_is_that_of_the_whole(run, boosted, folder, monkeyp
     for name in names:
         pd.testing.assert_frame_equal(parts.table(name), tables[name])
     assert parts.metadata("sample_explanations")["work"]["rows_computed"] == len(tables["sample_explanations"])
-    assert len(tables["sample_explanations"]) in (explain.get("limit"), explain.get("sample"))
+    assert len(tables["sample_explanations"]) == 70
     assert all(check.passed for check in parts.checks.values())
 
 

@@ -22,7 +22,7 @@ from mlops_assets.trees.tree_sums import COMPARED_ROWS, TreeSums
 
 _SKLEARN = ("LGBMModel", "LGBMRegressor", "LGBMClassifier", "LGBMRanker")
 
-_WEIGHT = 2.0
+_WEIGHT = 4.0
 """LightGBM takes more time for a tree than scikit-learn."""
 
 

@@ -330,10 +330,13 @@ class TestWhichSplits:
         parts(100)
         assert open_table(tmp_path, **how).splits() == ()
 
-    def test_numbered_rows_of_files_that_do_not_count_theirs(self, tmp_path, parts):
+    @pytest.mark.parametrize("kind", ["csv", "jsonl"])
+    def test_numbered_rows_of_files_that_do_not_count_theirs(self, tmp_path, parts, kind):
         for number, count in enumerate((2, 3, 1)):
-            lines = [f'"{number}\nof\n{row}",{row}' for row in range(count)]
-            (tmp_path / f"{number}.csv").write_text("\n".join(["a,b", *lines, ""]), encoding="utf-8")
+            lines = ["a,b", *(f'"{number}\nof\n{row}",{row}' for row in range(count)), ""]
+            if kind == "jsonl":
+                lines = [f'{{"a": {row}, "b": "{number}"}}' for row in range(count)]
+            (tmp_path / f"{number}.{kind}").write_text("\n".join(lines), encoding="utf-8")
         parts(100, 1)
         splits = assert_splits_are_the_table(open_table(tmp_path))
         assert all(split.lacks_first_row and split.first_row is None for split in splits)
