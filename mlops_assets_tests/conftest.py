@@ -136,8 +136,8 @@ def mlflow_globals():
 
 
 def forget_mlflow_globals() -> None:
-    mlflow.set_tracking_uri(None)
-    mlflow.set_registry_uri(None)
+    mlflow.set_tracking_uri(None)  # type: ignore[arg-type]  # None is what its own code passes to forget
+    mlflow.set_registry_uri(None)  # type: ignore[arg-type]
     for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"):
         os.environ.pop(name, None)
 
