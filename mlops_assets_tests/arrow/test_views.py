@@ -8,7 +8,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
-from mlops_assets.arrow.views import as_type, rows_of
+from mlops_assets.arrow.views import as_type, rows_between, rows_of
 from mlops_assets.storage.location import Location
 from mlops_assets.tables.source import TableSource
 
@@ -57,3 +57,13 @@ def test_rows_of_a_folder_carry_what_its_folders_say_and_columns_that_a_file_lac
     assert found == pa.Table.from_batches(table.batches()).to_pylist()
     assert [row["year"] for row in found] == ["2024", "2024", "2025"]
     assert [row["x"] for row in found] == [0.5, 1.5, None]
+
+
+@pytest.mark.parametrize(("start", "stop"), [(1, 9), (4, 5), (0, 10), (9, 10), (3, 3)])
+def test_rows_between_are_found_in_any_row_group_of_any_file(tmp_path, start, stop):
+    """pyarrow counts the rows of the whole file for each of its row groups."""
+    for number in range(2):
+        rows = pa.table({"x": pa.array(range(5 * number, 5 * number + 5))})
+        pq.write_table(rows, tmp_path / f"{number}.parquet", row_group_size=2)
+    found = [value for batch in rows_between(ds.dataset(tmp_path), start, stop) for value in batch["x"].to_pylist()]
+    assert found == list(range(start, stop))
