@@ -30,8 +30,8 @@ OTHER_WORDS = {
     "champion_model", "model_signature", "input_samples", "rejected_samples", "sample_explanations",
     "model_explanations", "explanation_report", "row_number", "base_value", "explained_value", "model_version",
     "model_digest",
-    # types, this package, arguments of MLflow and of storage clients, and of the sign job in the Launchpad
-    "large_string", "large_binary", "mlops_assets", "input_example", "client_kwargs", "move_alias",
+    # types, this package, arguments of MLflow and of storage clients, and of jobs in the Launchpad
+    "large_string", "large_binary", "mlops_assets", "input_example", "client_kwargs", "move_alias", "approved_by",
     # a model's own methods and attributes
     "predict_proba", "explain_samples", "explain_model", "explain_base", "explain_space", "feature_names_out",
     "base_values", "native_importance", "predict_fn", "categorical_feature",

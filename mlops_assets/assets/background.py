@@ -59,4 +59,4 @@ def read_background(
         rows: pa.Table = conformed.accepted.reader().read_all()
     if not rows.num_rows:
         raise ExplanationError("The background has no rows", where=where, fix="Give a table with rows")
-    return rows.drop_columns([name for name in source.row_key if name in rows.column_names])
+    return rows.drop_columns(sorted({*source.row_key} & {*rows.column_names}))

@@ -3,11 +3,11 @@
 from typing import Any, Literal
 
 import dagster as dg
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from mlops_assets.naming import EXPLAIN_BACKGROUND, ModelNames
 from mlops_assets.settings.described import SettingsGroup
-from mlops_assets.settings.tables import InputsSettings
+from mlops_assets.settings.tables import InputsSettings, check_asset_key
 
 
 class BackgroundSettings(SettingsGroup):
@@ -40,6 +40,8 @@ class BackgroundSettings(SettingsGroup):
         description="Options for fsspec. Write secrets as {env: NAME_OF_VARIABLE}; they are read when a run starts.",
         examples=[{"key": {"env": "AWS_KEY"}, "anon": False}],
     )
+
+    _check_asset = field_validator("asset")(check_asset_key)
 
     @model_validator(mode="after")
     def _one_source(self) -> "BackgroundSettings":

@@ -1,5 +1,6 @@
 """Where the table to score is, and where the tables go, as a model's ``defs.yaml`` says."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -50,6 +51,13 @@ def _checked_database(database: str | EnvironmentSettings | None) -> None:
         raise ValueError(f"database: {error}") from None
     if holds_password:
         raise ValueError("database holds a password; write {env: NAME_OF_VARIABLE} and set the URL there")
+
+
+def check_asset_key(key: str | None) -> str | None:
+    """An asset key as text; raises `ValueError` for what Dagster would refuse with a message about names of inputs."""
+    if key is not None and not re.fullmatch(r"[A-Za-z0-9_.\-/]+", key):
+        raise ValueError(f"asset is {key!r}; write an asset key of letters, digits, _, - and ., such as raw/customers")
+    return key
 
 
 class InputsSettings(SettingsGroup):
@@ -135,6 +143,8 @@ class InputsSettings(SettingsGroup):
         description="Options for fsspec. Write secrets as {env: NAME_OF_VARIABLE}; they are read when a run starts.",
         examples=[{"key": {"env": "AWS_KEY"}, "anon": False}],
     )
+
+    _check_asset = field_validator("asset")(check_asset_key)
 
     @model_validator(mode="after")
     def _one_source(self) -> "InputsSettings":

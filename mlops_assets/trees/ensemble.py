@@ -1,7 +1,7 @@
 """Tree models as arrays: what the kernels read, whichever library grew the trees.
 
 `read.read_ensemble` turns a fitted model into a `TreeEnsemble`, `margin.raw_margin` sums its trees, and
-`shap_kernel.tree_shap` attributes the sum to the columns, reading
+`shap_values.tree_shap` attributes the sum to the columns, reading
 the trees in the order of its walk (`TreeEnsemble.walk`).
 """
 

@@ -103,7 +103,7 @@ def strongest_pairs(
     -------
     Pairs (earlier, later) of positions of input columns, the strongest first.
     """
-    from mlops_assets.trees.shap_kernel import tree_shap
+    from mlops_assets.trees.shap_values import tree_shap
 
     leaves = np.add.reduceat((ensemble.left < 0).astype(np.int64), ensemble.roots)
     affordable = _SEARCH_CELLS // max(1, int(leaves @ ensemble.walk.points))

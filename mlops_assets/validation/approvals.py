@@ -118,7 +118,7 @@ def identify(name: str) -> str:
 def check_person(name: str) -> str:
     """The name without outer spaces; raises `PromotionError` where it names nobody."""
     if not identify(name):
-        raise PromotionError("approved_by names nobody", fix="Write your name into approved_by")
+        raise PromotionError("There is no name in approved_by", fix="Write yours into it")
     return name.strip()
 
 

@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 
-from mlops_assets.trees import shap_kernel
+from mlops_assets.trees import shap_values
 from mlops_assets.trees.margin import raw_margin
 from mlops_assets.trees.read import read_ensemble
 
@@ -173,23 +173,23 @@ def measure(name: str, case: Case) -> str:
     assert ensemble is not None
     outputs = len(ensemble.walk.expected)
     read = time.perf_counter() - start
-    shap_kernel.PATIENCE = -1.0  # this is about the kernel
+    shap_values.PATIENCE = -1.0  # this is about the kernel
     start = time.perf_counter()
-    shap_kernel.tree_shap(ensemble, X[:1])
+    shap_values.tree_shap(ensemble, X[:1])
     first = time.perf_counter() - start
 
     explainer, few = shap.TreeExplainer(model), X[: case.slow_rows]
-    values = shap_kernel.tree_shap(ensemble, few)[0]
+    values = shap_values.tree_shap(ensemble, few)[0]
     # shap leaves the axis of the outputs out where there is but one.
     reference = np.asarray(explainer.shap_values(few, check_additivity=False)).reshape(values.shape)
     difference = np.abs(values - reference).max() / np.abs(raw_margin(ensemble, X)).max()
     rates: dict[str, list[float]] = {"ours": [], "shap": [], "own": []}
     for _ in range(ROUNDS):
-        rates["ours"].append(rate(lambda: shap_kernel.tree_shap(ensemble, X[: case.rows]), case.rows))
+        rates["ours"].append(rate(lambda: shap_values.tree_shap(ensemble, X[: case.rows]), case.rows))
         rates["shap"].append(rate(lambda: explainer.shap_values(few, check_additivity=False), len(few)))
         if case.contributions is not None:
             rates["own"].append(rate(partial(case.contributions, model, few), len(few)))
-    needed = peak(lambda: shap_kernel.tree_shap(ensemble, X[: case.rows]))
+    needed = peak(lambda: shap_values.tree_shap(ensemble, X[: case.rows]))
 
     def ratio(other: str) -> str:
         pairs = [a / b for a, b in zip(rates["ours"], rates[other], strict=False)]

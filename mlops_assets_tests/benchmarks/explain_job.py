@@ -35,7 +35,7 @@ def kernel_seconds(folder: Path, model: str, rows: int) -> dict[str, float]:
     """Processor seconds of the kernel, and of the walk."""
     import numpy as np
 
-    from mlops_assets.trees import shap_kernel
+    from mlops_assets.trees import shap_values
     from mlops_assets.trees.margin import raw_margin
     from mlops_assets.trees.read import read_ensemble
 
@@ -48,7 +48,7 @@ def kernel_seconds(folder: Path, model: str, rows: int) -> dict[str, float]:
         for low in range(0, many, CHUNK):
             # Ordered by columns, as the job has them.
             part = np.ascontiguousarray(columns[:, low : low + CHUNK]).T
-            sums = shap_kernel.tree_shap_sums(ensemble, part, rows)
+            sums = shap_values.tree_shap_sums(ensemble, part, rows)
             if sums.margin is None:
                 raw_margin(ensemble, part, compiled=True)
 
@@ -59,7 +59,7 @@ def kernel_seconds(folder: Path, model: str, rows: int) -> dict[str, float]:
         return time.process_time() - began
 
     seconds = {"kernel": spent(rows)}
-    setattr(shap_kernel, "choose_plan", lambda _: None)  # noqa: B010
+    setattr(shap_values, "choose_plan", lambda _: None)  # noqa: B010
     return seconds | {"walk": spent(rows // 10) * rows / (rows // 10)}
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from mlops_assets.trees import shap_kernel
+from mlops_assets.trees import shap_values
 from mlops_assets.trees.read import read_ensemble
 from mlops_assets_tests.benchmarks.explain import bikes
 from mlops_assets_tests.benchmarks.score import verdict
@@ -64,7 +64,7 @@ def ours(model: Any) -> Explain:
     def explain(X: np.ndarray) -> Any:
         ensemble = read_ensemble(model)
         assert ensemble is not None
-        return shap_kernel.tree_shap(ensemble, X)[0][:, :, 0]
+        return shap_values.tree_shap(ensemble, X)[0][:, :, 0]
 
     return explain
 
@@ -145,7 +145,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    shap_kernel.PATIENCE = -1.0  # this is about the kernel
+    shap_values.PATIENCE = -1.0  # this is about the kernel
     for name, model in models().items():
         if not options.models or any(part in name for part in options.models):
             measure(name, model, options.rows, options.rounds)

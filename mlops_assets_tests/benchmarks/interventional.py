@@ -17,7 +17,7 @@ import numpy as np
 
 from mlops_assets.trees.interventional import InterventionalTrees
 from mlops_assets.trees.read import read_ensemble
-from mlops_assets.trees.shap_kernel import tree_shap
+from mlops_assets.trees.shap_values import tree_shap
 
 ROWS, SHAP_ROWS, COLUMNS = 20_000, 50, 20
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 from pydantic import BaseModel
 
 from mlops_assets.component import build_model_definitions
@@ -94,12 +95,23 @@ def try_settings(settings: dict[str, Any], root: Path) -> str | None:
     model = settings.pop("model", "m")
     named = {key: value for key, value in settings.items() if isinstance(key, str)}
     try:
-        build_model_definitions(model, root, **named).get_repository_def()
+        definitions = build_model_definitions(model, root, **named)
+        dg.Definitions.merge(definitions, other_assets(definitions)).get_repository_def()
     except MlopsAssetsError as error:
         return None if len(str(error)) < 20_000 else f"A message of {len(str(error))} characters"
     except Exception as error:  # noqa: BLE001 - that is what is looked for
         return "".join(traceback.format_exception_only(error)) + traceback.format_tb(error.__traceback__)[-1]
     return None
+
+
+def other_assets(definitions: dg.Definitions) -> dg.Definitions:
+    """The assets that these read and do not make, as a code location has them."""
+    made, read = set[dg.AssetKey](), set[dg.AssetKey]()
+    for each in definitions.assets or ():
+        for spec in each.specs if isinstance(each, dg.AssetsDefinition) else [each]:
+            made.add(spec.key)
+            read |= {dependency.asset_key for dependency in spec.deps}
+    return dg.Definitions(assets=[dg.AssetSpec(key) for key in sorted(read - made)])
 
 
 def failures(seed: int, count: int, root: Path) -> list[str]:

@@ -119,7 +119,7 @@ def test_what_is_not_validated_or_not_as_validated_is_refused_and_nothing_change
     (alias.registry.folder / "models" / "2" / "requirements.txt").write_text("changed")
     assert "not the files that 'm' version 3 has now" in alias.promote(3)
     assert "Model 'm' has no version 9" in alias.promote(9)
-    assert "names nobody" in alias.promote(3, " ")
+    assert "no name in approved_by" in alias.promote(3, " ")
     assert (alias.champion, alias.journal()) == (1, [])
 
 

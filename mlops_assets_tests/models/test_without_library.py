@@ -37,7 +37,7 @@ def fit(library: str, kind: str, X: pd.DataFrame, classes: int, **settings: Any)
     return getattr(package, kind)(n_estimators=7, **more, **settings).fit(X, target(X, classes))
 
 
-MODELS = {
+MODELS: dict[str, tuple[str, str, int, dict[str, Any]]] = {
     "lightgbm, two classes": ("lightgbm", "LGBMClassifier", 2, {}),
     "lightgbm, forest": ("lightgbm", "LGBMRegressor", 0, {"boosting_type": "rf", "bagging_freq": 1, "subsample": 0.5}),
     "xgboost, three classes": ("xgboost", "XGBClassifier", 3, {}),

@@ -11,7 +11,7 @@ from mlops_assets.trees.margin import raw_margin
 from mlops_assets.trees.margin_kernel import compiled_margin
 from mlops_assets.trees.read import read_ensemble
 from mlops_assets.trees.read_boosters import xgboost_offset
-from mlops_assets.trees.shap_kernel import tree_shap
+from mlops_assets.trees.shap_values import tree_shap
 from mlops_assets_tests.trees.test_shap_kernel import by_subsets
 
 pytestmark = pytest.mark.slow

@@ -10,13 +10,13 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from mlops_assets.trees import numba_kernels, shap_kernel
+from mlops_assets.trees import numba_kernels, shap_values
 from mlops_assets.trees.ensemble import CATEGORICAL, MISSING_LEFT, ZERO_IS_MISSING, TreeEnsemble
 from mlops_assets.trees.margin import raw_margin
 from mlops_assets.trees.pattern_tables import plan_tables
 from mlops_assets.trees.read import read_ensemble
 from mlops_assets.trees.shap_few_rows import walk_quickly
-from mlops_assets.trees.shap_kernel import tree_shap
+from mlops_assets.trees.shap_values import tree_shap
 
 
 @pytest.fixture(params=["compiled", "plain", "tables"])
@@ -26,8 +26,8 @@ def way(request, monkeypatch):
 
 
 def force(monkeypatch, way):
-    monkeypatch.setattr(shap_kernel, "PATIENCE", math.inf if way == "plain" else -1.0)
-    monkeypatch.setattr(shap_kernel, "choose_plan", plan_tables if way == "tables" else lambda _: None)
+    monkeypatch.setattr(shap_values, "PATIENCE", math.inf if way == "plain" else -1.0)
+    monkeypatch.setattr(shap_values, "choose_plan", plan_tables if way == "tables" else lambda _: None)
 
 
 # --- referees ---------------------------------------------------------------------------------------------------------
@@ -299,7 +299,7 @@ def test_tables_give_the_sums_and_the_margins_to_the_last_bit(monkeypatch, seed)
     monkeypatch.setattr("mlops_assets.trees.pattern_tables.MOST_BITS", 4 + seed)
     ensemble, X = random_ensemble(seed, trees=9, features=5, depth=6, outputs=3), random_rows(seed, 300, 5)
     ensemble.offset[0] = -0.0
-    sums = shap_kernel.tree_shap_sums(ensemble, X)
+    sums = shap_values.tree_shap_sums(ensemble, X)
     assert np.array_equal(sums.margin, raw_margin(ensemble, X))
     assert np.array_equal(np.signbit(sums.margin), np.signbit(raw_margin(ensemble, X)))
     np.testing.assert_allclose(sums.total, sums.values.sum(axis=1), rtol=0, atol=1e-13)
@@ -380,7 +380,7 @@ def test_a_small_job_does_not_wait_for_a_compiler(monkeypatch, data):
 
     X, y = data
     ensemble = read_ensemble(RandomForestRegressor(100, max_depth=6, random_state=0).fit(X, y))
-    monkeypatch.setattr(shap_kernel, "_compiled_walk", None)
+    monkeypatch.setattr(shap_values, "add_by_walks", None)
     values, base = tree_shap(ensemble, X[:199])
     np.testing.assert_allclose(base + values.sum(axis=1), raw_margin(ensemble, X[:199]), rtol=0, atol=1e-11)
 
@@ -388,11 +388,11 @@ def test_a_small_job_does_not_wait_for_a_compiler(monkeypatch, data):
 def test_the_job_alone_decides_whether_the_kernel_is_used(monkeypatch):
     """The two differ in the last bits: a part of a job must be the same in whichever process it is done."""
     calls = []
-    monkeypatch.setattr(shap_kernel, "PATIENCE", 1.0)
-    monkeypatch.setattr(shap_kernel, "estimate_seconds", lambda walk, rows, block: 0.3 * rows)
-    monkeypatch.setattr(shap_kernel, "add_shap_values", lambda *_: calls.append("plain"))
-    monkeypatch.setattr(shap_kernel, "_compiled_walk", lambda *_: calls.append("compiled"))
-    monkeypatch.setattr(shap_kernel, "choose_plan", lambda _: None)
+    monkeypatch.setattr(shap_values, "PATIENCE", 1.0)
+    monkeypatch.setattr(shap_values, "estimate_seconds", lambda walk, rows, block: 0.3 * rows)
+    monkeypatch.setattr(shap_values, "add_shap_values", lambda *_: calls.append("plain"))
+    monkeypatch.setattr(shap_values, "add_by_walks", lambda *_: calls.append("compiled"))
+    monkeypatch.setattr(shap_values, "choose_plan", lambda _: None)
     ensemble = random_ensemble(0)
     for rows, job in ((1, None), (1, 4), (3, None), (1, 3), (4, None), (3, 3)):
         tree_shap(ensemble, np.zeros((rows, 4)), job)
@@ -425,9 +425,9 @@ def test_a_second_process_does_not_compile(tmp_path):
     script = (
         "import numpy as np\n"
         "from mlops_assets_tests.trees.test_shap_kernel import random_ensemble\n"
-        "from mlops_assets.trees import shap_kernel\n"
-        "shap_kernel.PATIENCE, shap_kernel.choose_plan = -1, lambda _: None\n"
-        "shap_kernel.tree_shap(random_ensemble(0), np.zeros((1, 4)))\n"
+        "from mlops_assets.trees import shap_kernel, shap_values\n"
+        "shap_values.PATIENCE, shap_values.choose_plan = -1, lambda _: None\n"
+        "shap_values.tree_shap(random_ensemble(0), np.zeros((1, 4)))\n"
         "stats = shap_kernel._walk.stats\n"
         "print(sum(stats.cache_misses.values()), sum(stats.cache_hits.values()))\n"
     )
@@ -457,7 +457,7 @@ def test_the_few_rows_of_a_check_have_the_same_values(seed, rows):
 
 def test_a_check_walks_no_node_by_itself(monkeypatch):
     """However many nodes there are: a receipt of a forest of a million nodes took a minute."""
-    monkeypatch.setattr("mlops_assets.trees.shap_kernel.add_shap_values", lambda *_: pytest.fail("node by node"))
+    monkeypatch.setattr("mlops_assets.trees.shap_values.add_shap_values", lambda *_: pytest.fail("node by node"))
     with walk_quickly():
         tree_shap(random_ensemble(0), np.zeros((1, 4)))
     with pytest.raises(pytest.fail.Exception):

@@ -52,7 +52,7 @@ def test_four_eyes_refuse_the_registrant_and_an_unknown_one(registered_by, messa
 
 @pytest.mark.parametrize("name", ["", "  ", "@example.com"])
 def test_nobody_approves_of_nothing(name):
-    with pytest.raises(PromotionError, match="names nobody"):
+    with pytest.raises(PromotionError, match="no name in approved_by"):
         check_person(name)
 
 

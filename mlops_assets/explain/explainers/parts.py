@@ -44,7 +44,7 @@ class TreeLeaf(Leaf):
         return raw_margin(self.ensemble, X)
 
     def attribute(self, X: Floats, rows: int | None) -> tuple[Floats, Floats]:
-        from mlops_assets.trees.shap_kernel import tree_shap
+        from mlops_assets.trees.shap_values import tree_shap
 
         return tree_shap(self.ensemble, X, rows, by_tables=False)  # there may be hundreds of ensembles
 

@@ -87,7 +87,7 @@ class SumExplainer(Explainer):
         return parts
 
     def expect(self, rows: int) -> None:
-        from mlops_assets.trees.shap_kernel import is_compiled
+        from mlops_assets.trees.shap_values import is_compiled
 
         self._job_rows = rows
         trees = [term.leaf.ensemble for term in self.parts.terms if isinstance(term.leaf, TreeLeaf)]

@@ -112,7 +112,7 @@ class TreeExplainer(Explainer):
 
     def expect(self, rows: int) -> None:
         if self._interventional is None:
-            from mlops_assets.trees.shap_kernel import choose_way, seconds_per_row
+            from mlops_assets.trees.shap_values import choose_way, seconds_per_row
 
             self._job_rows, self.variant = rows, choose_way(self._trees, rows)
             if self.variant != "plain":
@@ -128,7 +128,7 @@ class TreeExplainer(Explainer):
             values, base = self._interventional(X)
             rolled = self._explained_outputs(values)
         else:
-            from mlops_assets.trees.shap_kernel import tree_shap_sums
+            from mlops_assets.trees.shap_values import tree_shap_sums
 
             sums = tree_shap_sums(self._trees, X, self._job_rows)
             values, base, total, margin = sums.values, sums.base, sums.total, sums.margin

@@ -94,20 +94,21 @@ def _of_output(ledger: pa.Table, output: str | None) -> pa.Table:
 
 def _values(ledger: pa.Table, samples: pa.Table, key: Sequence[str], features: Sequence[str]) -> np.ndarray:
     """What the samples hold for each row of the ledger."""
-    if missing := [name for name in (*key, *features) if name not in samples.schema.names]:
+    held = set(samples.schema.names)
+    if missing := [name for name in (*key, *features) if name not in held]:
         raise ConfigurationError(
             f"The samples lack the columns {missing[:20]}",
             where=_WHERE,
             fix="Pass input_samples, or the table that was scored",
         )
     kinds = {name: samples.schema.field(name).type for name in key}
-    wanted, held = (
+    explained, sampled = (
         key_hashes([table.column(name).combine_chunks().cast(kind) for name, kind in kinds.items()], key, _WHERE)
         for table in (ledger, samples)
     )
-    order = np.argsort(held, kind="stable")
-    at = np.minimum(np.searchsorted(held[order], wanted), max(len(held) - 1, 0))
-    if len(wanted) and (not len(held) or (held[order[at]] != wanted).any()):
+    order = np.argsort(sampled, kind="stable")
+    at = np.minimum(np.searchsorted(sampled[order], explained), max(len(sampled) - 1, 0))
+    if len(explained) and (not len(sampled) or (sampled[order[at]] != explained).any()):
         raise ConfigurationError(
             "Explained rows are not among the samples", where=_WHERE, fix="Pass the samples of the same run, whole"
         )

@@ -71,13 +71,13 @@ def part_name(number: int, key: str) -> str:
 
 
 def published_mark(key: str) -> str:
-    """What the name of a published part has of its key, behind the last hyphen."""
+    """What the name of a published part has of its key, between the second hyphen and what may follow."""
     return name_of_key(key)[:16]
 
 
 def mark_of_name(name: str) -> str:
     """The `published_mark` in the name of a file; something else where it is no part."""
-    return name.partition(".")[0].rpartition("-")[2]
+    return "".join(name.partition(".")[0].split("-")[2:3])
 
 
 def part_record(key: str, facts: Mapping[str, str]) -> dict[bytes, bytes]:

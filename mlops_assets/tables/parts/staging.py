@@ -112,7 +112,7 @@ def _published_file(staging: Staging, key: str) -> Path | None:
     folder = Path(staging.published.path)
     # Of another version by now: what it held is not found.
     with suppress(FileNotFoundError):
-        for name in _names_by_key(staging.published.path).get(published_mark(key), ()):
+        for name in _names_by_key(str(folder), folder.stat().st_mtime_ns).get(published_mark(key), ()):
             part = read_part_record(name, Location.parse(folder / name))
             if part is not None and part.key == key:
                 return folder / name
@@ -120,8 +120,9 @@ def _published_file(staging: Staging, key: str) -> Path | None:
 
 
 @lru_cache(maxsize=4)
-def _names_by_key(folder: str) -> Mapping[str, Sequence[str]]:
-    """The files of a published version by `published_mark`; listed once, because it is never changed."""
+def _names_by_key(folder: str, modified: int) -> Mapping[str, Sequence[str]]:
+    """The files of a published version by `published_mark`; listed once for each time at which it was `modified`."""
+    del modified
     names: dict[str, list[str]] = {}
     for path in sorted(Path(folder).iterdir()):
         names.setdefault(mark_of_name(path.name), []).append(path.name)
