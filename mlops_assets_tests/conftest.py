@@ -9,6 +9,9 @@ from typing import Any
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
+# Threads of OpenMP that wait for each other keep a core busy meanwhile: with two processes of pytest on two cores,
+# fitting small boosters took ten times as long. Read when a library with OpenMP is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import dagster as dg
 import mlflow
