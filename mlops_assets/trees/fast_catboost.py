@@ -71,9 +71,11 @@ class _File:
         self._classes = np.asarray(model.classes_)
         parameters = model.get_all_params()
         self._loss = str(parameters.get("loss_function", "")).partition(":")[0]
-        self._threshold = 0.5
+        self._threshold: float | None = 0.5
         if self._loss == "Logloss":
-            self._threshold = float(model.get_probability_threshold())
+            # A `CatBoost`, which is no classifier, does not tell it.
+            ask = getattr(model, "get_probability_threshold", None)
+            self._threshold = None if ask is None else float(ask())
         self._model: CatboostModel | None = None
 
     @property
