@@ -59,12 +59,13 @@ def promotion_job(moved: MovedAlias) -> dg.JobDefinition:
         with moved.open_journal(context) as journal:
             reference = registry.pin(names.model, number, moved.trust.policy())
             current = read_alias(address, names.model, moved.alias)
-            tags = address.version(names.model, number).tags
+            registered = address.version(names.model, number)
+            tags = registered.tags
             if current == number and not approvals_of(tags):
                 report_move(context, f"{version} has the alias {moved.alias} already", "Nothing was done")
                 return
             check_validated(tags, reference.digest, version, names.validation_job)
-            registrant = find_registrant(address, names.model, number, REGISTERED_BY_TAG) if policy.four_eyes else None
+            registrant = find_registrant(address, registered, REGISTERED_BY_TAG) if policy.four_eyes else None
             policy.check_approver(approver, registrant, version)
             approval = Approval(approver, config.note.strip(), reference.digest, datetime.now(UTC))
             counted = policy.counted([*approvals_of(tags), approval], reference.digest, registrant)

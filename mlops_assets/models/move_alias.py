@@ -1,8 +1,13 @@
 """Point an alias at another version, unless somebody else has moved it meanwhile."""
 
+from typing import TYPE_CHECKING
+
 from mlops_assets.errors import PromotionError
 from mlops_assets.models.registry import Registry
 from mlops_assets.models.registry_answers import version_number
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
 
 _THEIRS_STANDS = "Look at MLflow's UI and at the journal; run this again if the version is still to take the alias"
 
@@ -46,14 +51,13 @@ def move_alias(registry: Registry, name: str, alias: str, version: int, expected
         )
 
 
-def find_registrant(registry: Registry, name: str, version: int, tag: str) -> str | None:
+def find_registrant(registry: Registry, version: "ModelVersion", tag: str) -> str | None:
     """Who registered a version: the text of its tag `tag`, else MLflow's own note, else the user of its run."""
-    found = registry.version(name, version)
-    told = found.tags.get(tag) or found.user_id
-    if told or not found.run_id:
-        return told or None
-    with registry.translate_errors(f"looking for the run of {name!r} version {version}"):
-        run = registry.client.get_run(found.run_id)
+    person: str | None = version.tags.get(tag) or version.user_id
+    if person or not version.run_id:
+        return person or None
+    with registry.translate_errors(f"looking for the run of {version.name!r} version {version.version}"):
+        run = registry.client.get_run(version.run_id)
     return run.data.tags.get("mlflow.user") or run.info.user_id or None
 
 

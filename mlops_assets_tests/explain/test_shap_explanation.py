@@ -55,6 +55,7 @@ def test_one_of_several_outputs_is_named():
         (ledger(), SAMPLES.drop(columns="a"), r"lack the columns \['a'\]"),
         (ledger(), SAMPLES.iloc[:2], "are not among the samples"),
         (ledger(), SAMPLES.iloc[:0], "are not among the samples"),
+        (ledger().assign(key=["x", "y"]), SAMPLES, "row key column 'key' is int64 in the samples and string"),
     ],
 )
 def test_what_does_not_fit_is_refused(explanations, samples, message):

@@ -129,7 +129,7 @@ class _Join:
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         scored = rows_of(self.predictions)
-        block = _Block.of(next(scored, None), self.key)
+        block = RowsByKey.of(next(scored, None), self.key)
         for ledger in self.ledger.rows():
             ledger, hashes = self._typed(ledger), self._hashes(ledger)
             while ledger.num_rows:
@@ -146,22 +146,10 @@ class _Join:
                         fix=_AGAIN,
                     )
                 else:
-                    block = _Block.of(next(scored, None), self.key)
+                    block = RowsByKey.of(next(scored, None), self.key)
 
     def _hashes(self, ledger: pa.RecordBatch) -> np.ndarray:
-        # In the predictions' types: equal keys of other types have other hashes.
-        columns = []
-        for name in self.key:
-            column, kind = ledger.column(name), self.predictions.schema.field(name).type
-            try:
-                columns.append(column.cast(kind))
-            except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-                raise ConfigurationError(
-                    f"The row key column {name!r} is {kind} in the predictions and {column.type} in the explanations",
-                    where=_WHERE,
-                    fix="Read both tables in the types that they were published with",
-                ) from error
-        return key_hashes(columns, self.key, _WHERE)
+        return hash_explained_keys(ledger, self.key, self.predictions.schema, "predictions")
 
     def _typed(self, ledger: pa.RecordBatch) -> pa.RecordBatch:
         columns: dict[str, pa.Array] = dict(zip(ledger.schema.names, ledger.columns, strict=True))
@@ -182,7 +170,7 @@ class _Join:
 
 
 @dataclass(frozen=True)
-class _Block:
+class RowsByKey:
     """Predictions of one batch, found by the hash of their key."""
 
     rows: pa.RecordBatch
@@ -190,7 +178,7 @@ class _Block:
     hashes: np.ndarray  # sorted
 
     @classmethod
-    def of(cls, rows: pa.RecordBatch | None, key: Sequence[str]) -> "_Block | None":
+    def of(cls, rows: pa.RecordBatch | None, key: Sequence[str]) -> "RowsByKey | None":
         if rows is None:
             return None
         hashes = key_hashes([rows.column(name) for name in key], key, _WHERE)
@@ -202,6 +190,29 @@ class _Block:
         at = np.minimum(np.searchsorted(self.hashes, hashes), len(self.hashes) - 1)
         absent = np.flatnonzero(self.hashes[at] != hashes)
         return np.asarray(self.order[at[: absent[0]] if len(absent) else at])
+
+
+def hash_explained_keys(rows: pa.RecordBatch, key: Sequence[str], schema: pa.Schema, of: str) -> np.ndarray:
+    """Hashes of the keys of explained rows, in the types of the table `of`, whose schema this is.
+
+    Raises
+    ------
+    ConfigurationError
+        A key column cannot be converted.
+    """
+    # Equal keys of other types have other hashes.
+    columns = []
+    for name in key:
+        column, kind = rows.column(name), schema.field(name).type
+        try:
+            columns.append(column.cast(kind))
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            raise ConfigurationError(
+                f"The row key column {name!r} is {kind} in the {of} and {column.type} in the explanations",
+                where=_WHERE,
+                fix="Read both tables in the types that they were published with",
+            ) from error
+    return key_hashes(columns, key, _WHERE)
 
 
 def _refuse_other_rows(scored: Provenance, explained: Provenance) -> None:

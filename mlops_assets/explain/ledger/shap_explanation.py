@@ -7,10 +7,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mlops_assets.arrow.key_hash import key_hashes
 from mlops_assets.errors import ConfigurationError
 from mlops_assets.explain.columns import OUTPUT, SHAP_PREFIX
-from mlops_assets.explain.ledger.joined import open_dataset
+from mlops_assets.explain.ledger.joined import RowsByKey, hash_explained_keys, open_dataset
 from mlops_assets.explain.ledger.stored import StoredLedger
 
 if TYPE_CHECKING:
@@ -101,19 +100,22 @@ def _values(ledger: pa.Table, samples: pa.Table, key: Sequence[str], features: S
             where=_WHERE,
             fix="Pass input_samples, or the table that was scored",
         )
-    kinds = {name: samples.schema.field(name).type for name in key}
-    explained, sampled = (
-        key_hashes([table.column(name).combine_chunks().cast(kind) for name, kind in kinds.items()], key, _WHERE)
-        for table in (ledger, samples)
-    )
-    order = np.argsort(sampled, kind="stable")
-    at = np.minimum(np.searchsorted(sampled[order], explained), max(len(sampled) - 1, 0))
-    if len(explained) and (not len(sampled) or (sampled[order[at]] != explained).any()):
+    block = RowsByKey.of(_one_batch(samples) if samples.num_rows else None, key)
+    explained = hash_explained_keys(_one_batch(ledger), key, samples.schema, "samples")
+    places = np.zeros(0, np.intp) if block is None else block.find(explained)
+    if len(places) < len(explained):
         raise ConfigurationError(
             "Explained rows are not among the samples", where=_WHERE, fix="Pass the samples of the same run, whole"
         )
-    rows = samples.select(list(features)).take(pa.array(order[at]))
+    rows = samples.select(list(features)).take(pa.array(places))
     numbers = (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean)
     are_numbers = all(any(is_kind(kind) for is_kind in numbers) for kind in rows.schema.types)
     columns = [column.to_pandas().to_numpy(dtype=np.float64 if are_numbers else object) for column in rows.columns]
     return np.column_stack(columns)
+
+
+def _one_batch(table: pa.Table) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays(
+        [pa.concat_arrays(column.chunks) if column.chunks else pa.array([], column.type) for column in table.columns],
+        schema=table.schema,
+    )
