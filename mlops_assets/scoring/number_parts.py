@@ -10,22 +10,15 @@ from mlops_assets.engines.tasks import Task, in_order
 
 
 @dataclass(frozen=True)
-class CountedRows:
-    """How many rows a split has."""
-
-    rows: int
-
-
-@dataclass(frozen=True)
-class CountRowsTask(Task[CountedRows]):
+class CountRowsTask(Task[int]):
     """Count the rows of one split."""
 
     doing: ClassVar[str] = "counting rows"
 
     split: InputSplit
 
-    def run(self) -> CountedRows:
-        return CountedRows(self.split.count_rows())
+    def run(self) -> int:
+        return self.split.count_rows()
 
 
 def number_splits(splits: Sequence[InputSplit], engine: Engine, log: Callable[[str], None]) -> tuple[InputSplit, ...]:
@@ -40,7 +33,7 @@ def number_splits(splits: Sequence[InputSplit], engine: Engine, log: Callable[[s
         return tuple(splits)
     counts = in_order(stream_ends(engine, [CountRowsTask(split) for split in splits[:-1]], log))
     numbered, first = [], 0
-    for split, count in zip(splits, [*(each.rows for each in counts), 0], strict=True):
+    for split, count in zip(splits, [*counts, 0], strict=True):
         numbered.append(split.starting_at(first))
         first += count
     return tuple(numbered)
