@@ -12,6 +12,8 @@ from mlops_assets.arrow.batching import BATCH_ROWS, first_rows
 from mlops_assets.errors import TableError
 from mlops_assets.progress.report import track
 
+_FEW_ROWS, _FEW_CELLS = 8_192, 262_144
+
 
 def as_type(dataset: ds.Dataset, annotation: object) -> Any:
     """`dataset` as the type that a consumer annotates.
@@ -86,8 +88,10 @@ def _count(piece: ds.Fragment) -> int:
 
 
 def first_of(dataset: ds.Dataset, count: int) -> pa.Table:
-    """The first `count` rows; unlike `Dataset.head` it reads no more rows than these."""
-    batches = rows_of(dataset, batch_rows=max(1, min(count, BATCH_ROWS)))
+    """The first `count` rows; unlike `Dataset.head` it reads little more than these."""
+    # A scanner cuts a whole row group, whoever stops reading: many batches of few rows would take long.
+    least = min(_FEW_ROWS, max(1, _FEW_CELLS // max(1, len(dataset.schema))))
+    batches = rows_of(dataset, batch_rows=max(least, min(count, BATCH_ROWS)))
     return pa.Table.from_batches(first_rows(batches, count), dataset.schema)
 
 

@@ -19,7 +19,7 @@ from mlops_assets.engines.local import LocalEngine
 from mlops_assets.engines.pieces import PIECE_SECONDS
 from mlops_assets.engines.speed import in_one_thread, own_seconds
 from mlops_assets.engines.tasks import Task
-from mlops_assets.engines.work import Work, open_work
+from mlops_assets.engines.work import ChunkFunction, Work, open_work
 from mlops_assets.storage.location import Location
 from mlops_assets.tables.staged_table import Destination, SourcePart, StagedPart
 
@@ -114,19 +114,25 @@ class PartTask(Task[DonePart], Generic[AnyWork]):
         return None if part is None else DonePart(part, self.rows_of(part))
 
 
-def seconds_per_row(work: Work, samples: ds.Dataset, most_rows: int, rough: float) -> float:
+def seconds_per_row(
+    work: Work, samples: ds.Dataset, most_rows: int, rough: float, plain: ChunkFunction | None = None
+) -> float:
     """About what a row costs, where a part of `most_rows` may take long; else `rough`.
 
     What few rows have taken counts what every call costs. So the work is timed again, with as many rows as take two
-    seconds if the rough figure is true.
+    seconds if the rough figure is true: first as `plain` does it, which loads nothing that pays for many rows alone.
     """
     if rough * most_rows <= MOST_SECONDS:
         return rough
     rows = first_of(samples, max(1, int(_TIMED_SECONDS / rough))).combine_chunks().to_batches()[0]
-    do, cost = open_work(work), rough
+
+    def with_all(batch: pa.RecordBatch) -> pa.RecordBatch:
+        return open_work(work)(batch)
+
+    cost = rough
     with in_one_thread():
-        # The first call may compile a kernel and compare it with the library.
-        for _ in range(2):
+        # The first call of the work itself may load or compile a kernel and compare it with the library.
+        for do in (*([] if plain is None else [plain]), with_all, with_all):
             began, process = time.perf_counter(), time.process_time()
             do(rows)
             seconds = own_seconds(time.perf_counter() - began, time.process_time() - process)

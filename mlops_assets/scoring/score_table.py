@@ -179,7 +179,7 @@ def score_table(
         few = work.scorer.combine(iter([work.scorer.score(first_of(samples, 1).to_batches()[0])]), samples.schema)
         tasks = [PredictTask(work, part, target, rows.chunk_rows, few.schema) for part in parts]
         most = max(part.rows for part in parts)
-        cost = seconds_per_row(work, samples, most, rough)
+        cost = seconds_per_row(work, samples, most, rough, work.scorer.score)
         parts_run = PartsRun(tasks, store, cost, run.tally, log)
         with named_rows(show_values=show_values):
             done = parts_run.do(engine)

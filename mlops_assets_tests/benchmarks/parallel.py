@@ -30,10 +30,16 @@ _WORST = ("peak", "worker_peak", "worker_before")
 
 def measure(folder: Path, job: Job, before: Path | None) -> dict[str, Any]:
     """One job in a process of its own."""
+    checkout = REPOSITORY
+    inputs = make_files(folder, job.rows) if job.rows else None
+    if job.engine == BASE and before is not None:
+        # An earlier release does not read what a later one has written.
+        checkout, folder = before, folder / "before"
+        folder.mkdir(exist_ok=True)
+        if inputs is not None and not (folder / inputs.name).exists():
+            (folder / inputs.name).symlink_to(inputs)
     if job.rows:
         register(folder, job.model)
-        make_files(folder, job.rows)
-    checkout = before if job.engine == BASE and before is not None else REPOSITORY
     engine = "1" if job.engine in (BASE, "") else job.engine
     words = [str(folder), job.which, "--model", job.model, "--rows", str(job.rows), "--engine", engine]
     # Without the folder of the script, whose modules have the names of others.

@@ -22,7 +22,7 @@ from mlops_assets_tests.benchmarks import score_jobs
 from mlops_assets_tests.benchmarks.score_jobs import COLUMNS, FEW_ROWS, KEY, features, registry_of
 
 FILES = 16
-WARM_FILES = 4
+WARM_FILES, WARM_ROWS = 8, 75_000
 NAIVE, SPARK, DEMO = "naive", "spark", "demo"
 
 
@@ -135,15 +135,18 @@ def job_of(
 
 
 def warm_up(folder: Path, model: str, which: str, engine: dict[str, Any]) -> None:
-    """Few rows in one part and in several, so that this process and all workers have imported, loaded and compiled."""
-    small = make_files(folder / "warm", WARM_FILES * FEW_ROWS, WARM_FILES)
+    """Rows in one part and in several, so that this process and all workers have imported, loaded and compiled.
+
+    So many rows that this package's kernels pay, and are loaded.
+    """
+    small = make_files(folder / "warm", WARM_FILES * WARM_ROWS, WARM_FILES)
     score_jobs.load_kernel({"load": 0.0})
     with tempfile.TemporaryDirectory(dir=folder) as outputs:
         job_of(folder, model, small, Path(outputs), which, engine)(FEW_ROWS)
         with contextlib.suppress(ImportError):
             from mlops_assets.tables import part_size
 
-            usual, part_size.PART_ROWS = part_size.PART_ROWS, FEW_ROWS
+            usual, part_size.PART_ROWS = part_size.PART_ROWS, WARM_ROWS
             job_of(folder, model, small, Path(outputs) / "parts", which, engine)()
             part_size.PART_ROWS = usual
 
