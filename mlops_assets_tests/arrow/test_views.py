@@ -8,7 +8,8 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
-from mlops_assets.arrow.views import as_type, rows_between, rows_of
+from mlops_assets.arrow import views
+from mlops_assets.arrow.views import as_type, first_of, rows_between, rows_of
 from mlops_assets.storage.location import Location
 from mlops_assets.tables.source import TableSource
 
@@ -44,6 +45,17 @@ def test_streamed_in_order_in_small_batches_with_the_columns_asked_for():
     batches = list(rows_of(ds.dataset(table), ["x"]))
     assert max(batch.num_rows for batch in batches) <= 65_536
     assert pa.Table.from_batches(batches).equals(table.select(["x"]))
+
+
+@pytest.mark.parametrize(("columns", "most"), [(1, 8_192), (1_000, 8_192), (10_000, 1_000)])
+def test_the_first_rows_are_neither_cut_from_a_thousand_batches_nor_read_with_many_others(columns, most, monkeypatch):
+    """A scanner makes all batches of a row group, whoever wants the first one."""
+    dataset, asked = ds.dataset(pa.table({f"c{number}": range(20) for number in range(columns)})), []
+    monkeypatch.setattr(
+        views, "rows_of", lambda dataset, batch_rows: asked.append(batch_rows) or rows_of(dataset, None, batch_rows)
+    )
+    assert first_of(dataset, 3).equals(dataset.to_table().slice(0, 3))
+    assert 20 <= asked[0] <= most
 
 
 def test_rows_of_a_folder_carry_what_its_folders_say_and_columns_that_a_file_lacks(tmp_path):
