@@ -14,6 +14,7 @@ from mlops_assets.assets.model_explanations import model_explanations_assets
 from mlops_assets.assets.predictions import predictions_asset
 from mlops_assets.assets.predictions_explained import predictions_explained_asset
 from mlops_assets.assets.sample_explanations import sample_explanations_assets
+from mlops_assets.assets.sample_interactions import sample_interactions_asset
 from mlops_assets.assets.samples import sample_assets
 from mlops_assets.assets.signature import model_signature_asset
 from mlops_assets.checks.all_checks import all_checks
@@ -43,6 +44,7 @@ from mlops_assets.naming import (
     PREDICTIONS_EXPLAINED,
     REJECTED_SAMPLES,
     SAMPLE_EXPLANATIONS,
+    SAMPLE_INTERACTIONS,
 )
 from mlops_assets.resources.binding import bind_resources, resource_definitions
 from mlops_assets.resources.journal import journal_resource
@@ -61,7 +63,10 @@ if TYPE_CHECKING:
 
 INFERENCE = (CHAMPION_MODEL, MODEL_SIGNATURE, INPUT_SAMPLES, REJECTED_SAMPLES, PREDICTIONS)
 EXPLANATIONS = (SAMPLE_EXPLANATIONS, BACKGROUND, MODEL_EXPLANATIONS, EXPLANATION_REPORT)
-PARTITIONED = (INPUT_SAMPLES, REJECTED_SAMPLES, PREDICTIONS, SAMPLE_EXPLANATIONS, BACKGROUND, PREDICTIONS_EXPLAINED)
+PARTITIONED = (
+    *(INPUT_SAMPLES, REJECTED_SAMPLES, PREDICTIONS, SAMPLE_EXPLANATIONS, BACKGROUND),
+    *(PREDICTIONS_EXPLAINED, SAMPLE_INTERACTIONS),
+)
 
 
 def model_definitions(
@@ -94,11 +99,12 @@ def model_definitions(
         INFERENCE,
         f"Scores the inputs with the champion of {names.model}, up to {PREDICTIONS}. Run it for predictions alone.",
     )
-    joined = (PREDICTIONS_EXPLAINED,) if settings.outputs.joined else ()
+    asked_for: tuple[str, ...] = (PREDICTIONS_EXPLAINED,) if settings.outputs.joined else ()
+    asked_for += (SAMPLE_INTERACTIONS,) if settings.explain.interaction_table is not None else ()
     explanations = _job(
         settings,
         names.explanations_job,
-        INFERENCE + EXPLANATIONS + joined,
+        INFERENCE + EXPLANATIONS + asked_for,
         f"Scores the inputs with the champion of {names.model} and explains every row: all tables and the report.",
     )
     engine_and_store = EngineAndStore(settings.engine, settings.resume, root)
@@ -127,12 +133,24 @@ def _assets(
         sample_explanations_assets(
             names, settings.explain, outputs, engine_and_store, partitions, contract=settings.contract, root=root
         ),
-        model_explanations_assets(
-            names, outputs, engine_and_store.engine, partitions, tracked=settings.tracking.enabled
+        *model_explanations_assets(
+            names,
+            outputs,
+            engine_and_store.engine,
+            partitions,
+            tracked=settings.tracking.enabled,
+            interactions=settings.explain.interaction_table is not None,
         ),
     ]
     if outputs.joined:
         assets.append(predictions_explained_asset(names, outputs, partitions))
+    if settings.explain.interaction_table is not None:
+        pairs, explain = settings.explain.interaction_table, settings.explain
+        assets.append(
+            sample_interactions_asset(
+                names, explain, pairs, outputs, engine_and_store, partitions, show_values=show_values
+            )
+        )
     if settings.owners:
         owners = list(settings.owners)
         assets = [asset.map_asset_specs(lambda spec: spec.replace_attributes(owners=owners)) for asset in assets]

@@ -6,6 +6,7 @@ from pathlib import Path
 import dagster as dg
 
 from mlops_assets.checks.explanations import explanation_checks
+from mlops_assets.checks.interactions import interaction_checks
 from mlops_assets.checks.model import champion_checks
 from mlops_assets.checks.model_explanations import model_explanations_checks
 from mlops_assets.checks.predictions import prediction_checks
@@ -23,6 +24,7 @@ def all_checks(
 
     The metadata of each result says what was compared.
     """
+    on_interactions = [] if explain.interaction_table is None else [interaction_checks(names, explain, engine)]
     return [
         champion_checks(names),
         signature_checks(names, contract),
@@ -31,4 +33,5 @@ def all_checks(
         prediction_checks(names, engine),
         explanation_checks(names, explain, engine),
         model_explanations_checks(names, explain, engine),
+        *on_interactions,
     ]
