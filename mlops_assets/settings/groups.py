@@ -7,6 +7,7 @@ from pydantic import Field, field_validator, model_validator
 
 from mlops_assets.errors import did_you_mean
 from mlops_assets.settings.background import BackgroundSettings
+from mlops_assets.settings.budget import BudgetSettings
 from mlops_assets.settings.described import SettingsGroup
 
 if TYPE_CHECKING:
@@ -133,8 +134,8 @@ class ResumeSettings(SettingsGroup):
 
 # By name: their module imports NumPy. A test compares them.
 EXPLAINERS = (
-    *("ModelExplainer", "TreeExplainer", "LinearExplainer", "NativeExplainer", "SumExplainer"),
-    "PermutationExplainer",
+    *("ModelExplainer", "TreeExplainer", "LinearExplainer", "KernelMachineExplainer", "NetworkExplainer"),
+    *("NeighboursExplainer", "NativeExplainer", "SumExplainer", "PermutationExplainer"),
 )
 
 
@@ -143,8 +144,9 @@ class ExplainSettings(SettingsGroup):
 
     KIND: str | None = Field(
         default=None,
-        description="The explainer: ModelExplainer, TreeExplainer, LinearExplainer, NativeExplainer, "
-        "SumExplainer, PermutationExplainer, or your own as module.Class. Null: chosen by the model.",
+        description="The explainer: ModelExplainer, TreeExplainer, LinearExplainer, KernelMachineExplainer, "
+        "NetworkExplainer, NeighboursExplainer, NativeExplainer, SumExplainer, PermutationExplainer, or your own as "
+        "module.Class. Null: chosen by the model.",
         examples=["TreeExplainer", "my_project.explainers.MyExplainer"],
     )
     space: Literal["probability"] | None = Field(
@@ -225,6 +227,12 @@ class ExplainSettings(SettingsGroup):
         ge=1,
         examples=[200],
     )
+    budget: BudgetSettings | None = Field(
+        default=None,
+        description="What explaining may cost, for the explainers that ask the model. Null: two pairs of walks per "
+        "background row, and all coalitions of up to six columns.",
+        examples=[{"calls_per_row": 50000}],
+    )
     interactions: int = Field(
         default=0,
         description="For trees: number of column pairs whose interaction values are added to the ledger; 0: none.",
@@ -255,6 +263,8 @@ class ExplainSettings(SettingsGroup):
             interactions=self.interactions,
             space=self.space,
             output=self.output,
+            calls_per_row=None if self.budget is None else self.budget.calls_per_row,
+            seconds=None if self.budget is None else self.budget.seconds,
         )
 
 
