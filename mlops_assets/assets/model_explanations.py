@@ -16,6 +16,7 @@ from mlops_assets.explain.columns import shap_column
 from mlops_assets.explain.ledger.partitioned import join_partitions
 from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.explain.ledger.stored import StoredLedger
+from mlops_assets.explain.reasons.rules import ReasonRules
 from mlops_assets.explain.report.contents import OUTPUTS_SHOWN
 from mlops_assets.explain.report.input_rows import find_input_rows
 from mlops_assets.explain.report.ledger_facts import LedgerFacts, can_be_summarized_in_parts, facts_of, summarize_ledger
@@ -85,10 +86,11 @@ def model_explanations_assets(
     partitions: "dg.PartitionsDefinition[str] | None",
     *,
     tracked: bool,
+    rules: ReasonRules | None = None,
 ) -> dg.AssetsDefinition:
     """`model_explanations` and `explanation_report` of one model: one pass over the ledger, so they are one step.
 
-    `tracked`: runs are recorded in MLflow, where the report is an artifact.
+    `tracked`: runs are recorded in MLflow, where the report is an artifact. `rules`: of the reasons in the report.
     """
     ledger, inputs, rejected = (names.key(asset) for asset in (SAMPLE_EXPLANATIONS, INPUT_SAMPLES, REJECTED_SAMPLES))
     common: dict[str, Any] = {
@@ -115,7 +117,8 @@ def model_explanations_assets(
                 is_required=False,
                 group_name=names.group,
                 kinds={"shap", "html"},
-                code_version=CODE_VERSION,
+                # Another catalogue makes another report of the same ledger.
+                code_version=CODE_VERSION if rules is None else f"{CODE_VERSION}-{rules.digest[:12]}",
             ),
         },
     }
@@ -152,7 +155,7 @@ def model_explanations_assets(
                     ledger, facts, OUTPUTS_SHOWN, input_samples, engine, of_inputs, context.log.info
                 )
             # Else newer rows are published than those that the ledger explains: they would colour the plots wrongly.
-            yield from _summarize(context, names, ledger, facts, inputs, rejected_samples, links)
+            yield from _summarize(context, names, ledger, facts, inputs, rejected_samples, links, rules=rules)
 
         return model_explanations
 
@@ -211,6 +214,7 @@ def _summarize(
     rejected: ds.Dataset | None,
     links: dict[str, Any],
     partitions_shown: dict[str, Any] | None = None,
+    rules: ReasonRules | None = None,
 ) -> Iterator[dg.MaterializeResult[Any]]:
     from mlops_assets.explain.report.contents import collect_contents
     from mlops_assets.explain.report.report import report_html
@@ -223,7 +227,7 @@ def _summarize(
         result = _explanations(names, source, origin, summary, inputs, version)
         yield result._replace(metadata={**(result.metadata or {}), **(partitions_shown or {})})
     if names.key(EXPLANATION_REPORT) in context.selected_asset_keys:
-        report = report_html(collect_contents(ledger, facts, inputs, rejected))
+        report = report_html(collect_contents(ledger, facts, inputs, rejected, rules))
         yield dg.MaterializeResult(
             asset_key=names.key(EXPLANATION_REPORT),
             value=report,

@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 from mlops_assets.errors import did_you_mean
 from mlops_assets.settings.background import BackgroundSettings
 from mlops_assets.settings.described import SettingsGroup
+from mlops_assets.settings.reasons import ReasonsSettings
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -230,6 +231,12 @@ class ExplainSettings(SettingsGroup):
         description="For trees: number of column pairs whose interaction values are added to the ledger; 0: none.",
         ge=0,
         examples=[3],
+    )
+    reasons: ReasonsSettings | None = Field(
+        default=None,
+        description="The table reasons: why each row got its prediction, in words. Null: none; {}: the four largest "
+        "attributions.",
+        examples=[{"top": 4, "toward": "lower", "catalogue": "reasons.yaml"}],
     )
 
     @field_validator("KIND")
