@@ -15,6 +15,7 @@ from mlops_assets.assets.predictions import predictions_asset
 from mlops_assets.assets.predictions_explained import predictions_explained_asset
 from mlops_assets.assets.reasons import predictions_with_reasons_asset, reasons_asset
 from mlops_assets.assets.sample_explanations import sample_explanations_assets
+from mlops_assets.assets.sample_interactions import sample_interactions_asset
 from mlops_assets.assets.samples import sample_assets
 from mlops_assets.assets.signature import model_signature_asset
 from mlops_assets.checks.all_checks import all_checks
@@ -47,6 +48,7 @@ from mlops_assets.naming import (
     REASONS,
     REJECTED_SAMPLES,
     SAMPLE_EXPLANATIONS,
+    SAMPLE_INTERACTIONS,
 )
 from mlops_assets.resources.binding import bind_resources, resource_definitions
 from mlops_assets.resources.journal import journal_resource
@@ -67,7 +69,7 @@ INFERENCE = (CHAMPION_MODEL, MODEL_SIGNATURE, INPUT_SAMPLES, REJECTED_SAMPLES, P
 EXPLANATIONS = (SAMPLE_EXPLANATIONS, BACKGROUND, MODEL_EXPLANATIONS, EXPLANATION_REPORT)
 PARTITIONED = (
     *(INPUT_SAMPLES, REJECTED_SAMPLES, PREDICTIONS, SAMPLE_EXPLANATIONS, BACKGROUND),
-    *(PREDICTIONS_EXPLAINED, REASONS, PREDICTIONS_WITH_REASONS),
+    *(PREDICTIONS_EXPLAINED, SAMPLE_INTERACTIONS, REASONS, PREDICTIONS_WITH_REASONS),
 )
 
 
@@ -126,6 +128,7 @@ def _on_request(settings: ModelSettings) -> tuple[str, ...]:
     reasons = settings.explain.reasons
     asked = {
         PREDICTIONS_EXPLAINED: settings.outputs.joined,
+        SAMPLE_INTERACTIONS: settings.explain.interaction_table is not None,
         REASONS: reasons is not None,
         PREDICTIONS_WITH_REASONS: reasons is not None and reasons.joined,
     }
@@ -149,8 +152,14 @@ def _assets(
         sample_explanations_assets(
             names, settings.explain, outputs, engine_and_store, partitions, contract=settings.contract, root=root
         ),
-        model_explanations_assets(
-            names, outputs, engine_and_store.engine, partitions, tracked=settings.tracking.enabled, rules=rules
+        *model_explanations_assets(
+            names,
+            outputs,
+            engine_and_store.engine,
+            partitions,
+            tracked=settings.tracking.enabled,
+            interactions=settings.explain.interaction_table is not None,
+            rules=rules,
         ),
     ]
     requested = _on_request(settings)
@@ -160,6 +169,13 @@ def _assets(
         assets.append(reasons_asset(names, rules, outputs, engine_and_store, partitions))
     if PREDICTIONS_WITH_REASONS in requested:
         assets.append(predictions_with_reasons_asset(names, outputs, partitions))
+    if settings.explain.interaction_table is not None:
+        pairs, explain = settings.explain.interaction_table, settings.explain
+        assets.append(
+            sample_interactions_asset(
+                names, explain, pairs, outputs, engine_and_store, partitions, show_values=show_values
+            )
+        )
     if settings.owners:
         owners = list(settings.owners)
         assets = [asset.map_asset_specs(lambda spec: spec.replace_attributes(owners=owners)) for asset in assets]

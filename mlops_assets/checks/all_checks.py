@@ -6,6 +6,7 @@ from pathlib import Path
 import dagster as dg
 
 from mlops_assets.checks.explanations import explanation_checks
+from mlops_assets.checks.interactions import interaction_checks
 from mlops_assets.checks.model import champion_checks
 from mlops_assets.checks.model_explanations import model_explanations_checks
 from mlops_assets.checks.predictions import prediction_checks
@@ -33,6 +34,7 @@ def all_checks(
     of_reasons = []
     if rules is not None and explain.reasons is not None:
         of_reasons.append(reasons_checks(names, rules, explain.reasons.max_unstable))
+    on_interactions = [] if explain.interaction_table is None else [interaction_checks(names, explain, engine)]
     return [
         champion_checks(names),
         signature_checks(names, contract),
@@ -42,4 +44,5 @@ def all_checks(
         explanation_checks(names, explain, engine),
         model_explanations_checks(names, explain, engine),
         *of_reasons,
+        *on_interactions,
     ]

@@ -3,7 +3,12 @@
 import pyarrow as pa
 
 from mlops_assets.arrow.provenance import Provenance
-from mlops_assets.explain.ledger.column_descriptions import describe_background, describe_ledger, describe_summary
+from mlops_assets.explain.ledger.column_descriptions import (
+    describe_background,
+    describe_interactions,
+    describe_ledger,
+    describe_summary,
+)
 from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.explain.reasons.column_descriptions import describe_reasons, describe_wide
 from mlops_assets.naming import (
@@ -16,6 +21,7 @@ from mlops_assets.naming import (
     REASONS,
     REJECTED_SAMPLES,
     SAMPLE_EXPLANATIONS,
+    SAMPLE_INTERACTIONS,
 )
 from mlops_assets.scoring.column_descriptions import describe_joined, describe_predictions, describe_samples
 from mlops_assets.scoring.provenance import PredictionsProvenance
@@ -42,6 +48,8 @@ def describe_columns(asset: str, schema: pa.Schema, space: str | None = None) ->
     if asset == SAMPLE_EXPLANATIONS:
         origin = LedgerProvenance.of(provenance)
         return describe_ledger(columns, row_key, origin.features, origin.space)
+    if asset == SAMPLE_INTERACTIONS:
+        return describe_interactions(columns, row_key, LedgerProvenance.of(provenance).space)
     if asset == PREDICTIONS_EXPLAINED:
         origin = LedgerProvenance.of(provenance)
         return describe_joined(columns) | describe_ledger(columns, row_key, origin.features, origin.space)

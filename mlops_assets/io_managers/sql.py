@@ -24,6 +24,7 @@ from mlops_assets.naming import (
     PREDICTIONS_WITH_REASONS,
     REASONS,
     SAMPLE_EXPLANATIONS,
+    SAMPLE_INTERACTIONS,
 )
 from mlops_assets.progress.report import track
 from mlops_assets.settings.environment import from_environment
@@ -44,6 +45,7 @@ KEYS: Mapping[str, tuple[bool, tuple[str, ...]]] = {
     SAMPLE_EXPLANATIONS: (True, (OUTPUT,)),
     PREDICTIONS_EXPLAINED: (True, (OUTPUT,)),
     PREDICTIONS_WITH_REASONS: (True, (OUTPUT,)),
+    SAMPLE_INTERACTIONS: (True, (OUTPUT,)),
     MODEL_EXPLANATIONS: (False, (OUTPUT, "feature")),
 }
 
@@ -178,7 +180,7 @@ def _space_of(provenance: Provenance) -> dict[str, str]:
 
 
 _OUTPUT_TABLES = (
-    *(SAMPLE_EXPLANATIONS, PREDICTIONS_EXPLAINED, MODEL_EXPLANATIONS),
+    *(SAMPLE_EXPLANATIONS, PREDICTIONS_EXPLAINED, SAMPLE_INTERACTIONS, MODEL_EXPLANATIONS),
     *(REASONS, PREDICTIONS_WITH_REASONS),
 )
 # Tables whose columns had other names in an earlier release.

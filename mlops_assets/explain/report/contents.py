@@ -9,6 +9,7 @@ import pyarrow.dataset as ds
 
 from mlops_assets.arrow.views import rows_of
 from mlops_assets.explain.compare.changes import ExplanationDiff
+from mlops_assets.explain.ledger.interaction_sizes import InteractionSizes
 from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.explain.ledger.residuals import ResidualVerdict
 from mlops_assets.explain.ledger.stored import StoredLedger
@@ -58,6 +59,8 @@ class ReportContents:
         Some of the rows that the contract refused, with their reasons as a column, and how many there are.
     difference, compared_with
         Against another version, and its name.
+    interactions
+        How strong the interactions of pairs are, where they are published.
     """
 
     title: str
@@ -74,6 +77,7 @@ class ReportContents:
     rejected_count: int = 0
     difference: ExplanationDiff | None = None
     compared_with: str = ""
+    interactions: InteractionSizes | None = None
 
 
 def collect_contents(
@@ -81,6 +85,7 @@ def collect_contents(
     ledger_facts: LedgerFacts,
     inputs: ds.Dataset | None,
     rejected: ds.Dataset | None = None,
+    interactions: InteractionSizes | None = None,
     rules: ReasonRules | None = None,
 ) -> ReportContents:
     """The contents of the report on a published ledger.
@@ -93,6 +98,8 @@ def collect_contents(
         The rows that were explained, where they are still published.
     rejected
         The rows that the contract refused, where they are published.
+    interactions
+        See `ReportContents`.
     rules
         Of the reasons; None: the model has none.
 
@@ -124,6 +131,7 @@ def collect_contents(
         residuals=ledger_facts.residuals.verdict(),
         rejected=None if rejected is None else rejected.head(REJECTED_SHOWN),
         rejected_count=0 if rejected is None else rejected.count_rows(),
+        interactions=interactions,
     )
 
 

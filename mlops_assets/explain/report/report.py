@@ -15,7 +15,7 @@ from mlops_assets.explain.report.bars import BarTable, bars, waterfall
 from mlops_assets.explain.report.charts import beeswarm, dependence
 from mlops_assets.explain.report.contents import OUTPUTS_SHOWN, ReportContents
 from mlops_assets.explain.report.example_rows import ExampleRow
-from mlops_assets.explain.report.formatting import cell_text, number, shorten
+from mlops_assets.explain.report.formatting import NAME_LENGTH, cell_text, number, shorten
 from mlops_assets.explain.report.marks import Chart
 from mlops_assets.explain.report.points import value_ranks
 from mlops_assets.explain.report.rendering import render
@@ -67,6 +67,7 @@ def report_html(contents: ReportContents) -> str:
         title=contents.title,
         facts=_facts(contents),
         overview=_overview(contents),
+        interactions=_interactions(contents),
         outputs=[shown for output in outputs[:OUTPUTS_SHOWN] if (shown := _output(contents, output)) is not None],
         outputs_left_out=shorten(", ".join(outputs[OUTPUTS_SHOWN:]), _LISTING),
         rejected=_rejected(contents),
@@ -100,6 +101,21 @@ def _overview(contents: ReportContents) -> BarTable | None:
     over = f", added up over {len(summary.outputs)} outputs" if len(summary.outputs) > 1 else ""
     caption = f"Mean absolute effect on the prediction{over}; the first {len(order)} of {len(total)} inputs"
     return bars([summary.features[place] for place in order], total[order].tolist(), caption)
+
+
+def _interactions(contents: ReportContents) -> BarTable | None:
+    sizes = contents.interactions
+    if sizes is None or not sizes.rows:
+        return None
+    means = sizes.mean_over_outputs()
+    order = np.argsort(-means, kind="stable")[:_FEATURES]
+    over = f", added up over {len(sizes.rows)} outputs" if len(sizes.rows) > 1 else ""
+    caption = (
+        f"Mean absolute interaction, half of what two inputs do together{over}; the first {len(order)} of "
+        f"{len(means)} pairs of {', '.join(shorten(name, NAME_LENGTH) for name in sizes.columns)}"
+    )
+    names = [" × ".join(sizes.pairs[place]) for place in order.tolist()]
+    return bars(names, means[order].tolist(), shorten(caption, _LISTING))
 
 
 def _output(contents: ReportContents, output: str) -> _Output | None:
