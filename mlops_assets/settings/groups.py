@@ -9,6 +9,7 @@ from mlops_assets.errors import did_you_mean
 from mlops_assets.settings.background import BackgroundSettings
 from mlops_assets.settings.described import SettingsGroup
 from mlops_assets.settings.interactions import InteractionSettings
+from mlops_assets.settings.reasons import ReasonsSettings
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -232,6 +233,12 @@ class ExplainSettings(SettingsGroup):
         description="All pairs of some columns in a table sample_interactions: {strongest: 5} or {columns: [age, "
         "income]}. Or, for trees, the number of column pairs whose values are added to the ledger. 0: none.",
         examples=[{"strongest": 5}, 3],
+    )
+    reasons: ReasonsSettings | None = Field(
+        default=None,
+        description="The table reasons: why each row got its prediction, in words. Null: none; {}: the four largest "
+        "attributions.",
+        examples=[{"top": 4, "toward": "lower", "catalogue": "reasons.yaml"}],
     )
 
     @field_validator("KIND")
