@@ -1,6 +1,6 @@
 """Neural networks by their own layers: walks that cost a column of the first layer per step, or all coalitions."""
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
@@ -83,29 +83,36 @@ class NetworkExplainer(Explainer):
         error = None if self.exact else np.zeros_like(prediction)
         keys = None if self.exact else row_hash(self._seed, rows)
         for place in range(len(X)):
-            game = (X[place], prediction[place], self._rows, self._sums, self._starts)
             if error is None or keys is None:
-                values[place] = self._enumerate(game)
+                values[place] = self._enumerate(X[place], prediction[place])
             else:
-                values[place], errors = self._walk(game, int(keys[place]))
+                values[place], errors = self._walk(X[place], prediction[place], int(keys[place]))
                 error[place] = errors.max(axis=0)
         base = np.broadcast_to(self._starts.mean(axis=0), prediction.shape).copy()
         return Explanation(values, base, prediction, error)
 
-    def _enumerate(self, game: tuple[Any, ...]) -> Floats:
+    def _enumerate(self, row: Floats, own: Floats) -> Floats:
         from mlops_assets.explain.explainers.network_kernel import enumerate_network
 
         worth = np.zeros((2 ** len(self.features), len(self.outputs)))
-        enumerate_network(*game, self._bounds, self._columns, *self._network.arrays, worth)
+        network = self._network
+        enumerate_network(
+            row, own, self._rows, self._sums, self._starts, self._bounds, self._columns, network.first,
+            network.widths, network.weights, network.biases, network.codes, worth,
+        )  # fmt: skip
         return shapley_of_worth(worth / len(self._rows))
 
-    def _walk(self, game: tuple[Any, ...], key: int) -> tuple[Floats, Floats]:
+    def _walk(self, row: Floats, own: Floats, key: int) -> tuple[Floats, Floats]:
         """(features, outputs): the attributions, and their standard errors."""
         from mlops_assets.explain.explainers.network_kernel import walk_network
 
         orders = walk_orders(key, self._rounds * len(self._rows), len(self.features))
         pairs = np.zeros((*orders.shape, len(self.outputs)))
-        walk_network(*game, orders, self._bounds, self._columns, *self._network.arrays, pairs)
+        network = self._network
+        walk_network(
+            row, own, self._rows, self._sums, self._starts, orders, self._bounds, self._columns, network.first,
+            network.widths, network.weights, network.biases, network.codes, pairs,
+        )  # fmt: skip
         return pairs.mean(axis=0), walk_errors(pairs.reshape(self._rounds, len(self._rows), *pairs.shape[1:]))
 
     def _matrix(self, inputs: "pd.DataFrame") -> Floats:

@@ -41,11 +41,6 @@ class Network:
     def outputs(self) -> int:
         return int(self.widths[-1])
 
-    @property
-    def arrays(self) -> tuple[Any, ...]:
-        """As the kernels take them after the columns."""
-        return self.first, self.widths, self.weights, self.biases, self.codes
-
     def of(self, X: Floats) -> Floats:
         """(n, columns) -> (n, outputs), each row by itself."""
         from mlops_assets.explain.explainers.network_kernel import evaluate_network
