@@ -161,7 +161,7 @@ def test_walks_are_those_that_the_model_would_be_asked_for(save: Save, model: An
     ]
     np.testing.assert_allclose(made[0].values, made[1].values, atol=1e-12)
     errors = [np.asarray(one.error) for one in made]
-    np.testing.assert_allclose(*errors, atol=1e-12)
+    np.testing.assert_allclose(errors[0], errors[1], atol=1e-12)
     assert errors[0].min() > 0
 
 
