@@ -25,7 +25,8 @@ from typing import NoReturn
 
 ROOT = Path(__file__).parent.parent
 LIBRARIES = (
-    "dagster", "dagster._cli", "dagster_dg_cli.cli", "mlflow", "mlflow.pyfunc", "mlflow.sklearn", "mlflow.store.tracking.sqlalchemy_store",
+    "dagster", "dagster._cli", "dagster_dg_cli.cli", "mlflow", "mlflow.pyfunc", "mlflow.sklearn",
+    "mlflow.store.tracking.sqlalchemy_store",
     "mlflow.store.model_registry.sqlalchemy_store", "numba", "pandas", "pyarrow.dataset", "pyarrow.parquet",
     "sklearn.ensemble", "sklearn.linear_model", "skops.io",
 )  # fmt: skip
@@ -169,8 +170,8 @@ def become(order: dict[str, object]) -> NoReturn:
     if isinstance(status, str):
         print(status, file=sys.stderr)
     # Taking half a million objects of imported libraries apart would take seconds.
-    threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001 - waits for threads, as Python does at its end
-    atexit._run_exitfuncs()
+    threading._shutdown()  # noqa: SLF001 - waits for threads, as Python does at its end
+    atexit._run_exitfuncs()  # noqa: SLF001
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status if isinstance(status, int) else int(status is not None))

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mlops_assets.trees.arrays import Floats, Ints
+from mlops_assets.trees.arrays import Floats
 from mlops_assets.trees.ensemble import TreeEnsemble
 from mlops_assets.trees.input_columns import Sources
 from mlops_assets.trees.interventional_pairs import add_pairs
@@ -137,9 +137,9 @@ class InterventionalTrees:
                 values += factors[number][:, None, None] * added
 
         if self._background is not None and len(rows):
-            others = self._background
-            pairs = partial(_pairs_of, rows, values, self._pairs, others, self._nodes, margins, self._margins)
-            run_on_all_cores(pairs, len(rows))
+            pairs = partial(add_pairs, rows, values)
+            of_background = self._pairs, self._background, margins, self._margins, *self._nodes
+            run_on_all_cores(lambda low, high: pairs(low, high, *of_background), len(rows))
         if ensemble.walk.complement:
             values[:, :, -1] = -values[:, :, :-1].sum(axis=2)
         return values, self.base
@@ -215,13 +215,6 @@ class InterventionalTrees:
             *(as_kernel_array(array) for array in arrays),
             *self._sets,
         )
-
-
-def _pairs_of(
-    rows: Floats, values: Floats, trees: Ints, background: Floats, nodes: tuple[Any, ...], margins: Floats,
-    others: Floats, low: int, high: int,
-) -> None:  # fmt: skip
-    add_pairs(rows, values, low, high, trees, background, *nodes, margins, others)
 
 
 def _separable_slope(ensemble: TreeEnsemble, plan: Plan) -> SeparableSlope | None:

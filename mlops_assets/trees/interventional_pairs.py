@@ -37,7 +37,7 @@ def slope(one: float, other: float) -> float:
     """(p(one) - p(other)) / (one - other) of the logistic function p; its derivative where they are equal."""
     d = one - other
     if abs(d) > 1.0:
-        return (1 / (1 + np.exp(-one)) - 1 / (1 + np.exp(-other))) / d
+        return float((1 / (1 + np.exp(-one)) - 1 / (1 + np.exp(-other))) / d)
     half = 0.5 * d
     ratio = np.sinh(half) / half if abs(half) > 1e-5 else 1 + half * half / 6
     return float(ratio / (4 * np.cosh(0.5 * one) * np.cosh(0.5 * other)))
@@ -45,9 +45,10 @@ def slope(one: float, other: float) -> float:
 
 @_compile
 def add_pairs(
-    rows: Floats, values: Floats, low: int, high: int, trees: Ints, background: Floats, depth: int, plus: Floats,
+    rows: Floats, values: Floats, low: int, high: int, trees: Ints, background: Floats, margins: Floats,
+    others: Floats, depth: int, plus: Floats,
     roots: Ints, stops: Ints, tree_output: Ints, left: Indices, right: Indices, feature: Indices, player: Ints,
-    threshold: Floats, decision: Flags, value: Floats, sets: Ints, words: Words, margins: Floats, others: Floats,
+    threshold: Floats, decision: Flags, value: Floats, sets: Ints, words: Words,
 ) -> None:  # fmt: skip
     """Add to values (n, players, outputs) the attributions of rows[low:high] from these trees.
 

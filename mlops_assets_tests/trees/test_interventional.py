@@ -124,8 +124,11 @@ def test_shap_agrees(library):
 
 
 def of_probabilities(ensemble, X, background, sources=None):
-    """For each background row its own attributions, in proportion to which its difference of probabilities is divided."""
-    probability = lambda margin: 1 / (1 + np.exp(-margin[:, 0]))  # noqa: E731
+    """For each background row the difference of probabilities, divided in proportion to its own attributions."""
+
+    def probability(margin):
+        return 1 / (1 + np.exp(-margin[:, 0]))
+
     values = 0
     for row in background:
         of_margin, base = InterventionalTrees(ensemble, row[None], sources)(X)

@@ -95,9 +95,7 @@ class TreeExplainer(Explainer):
             # Each row is compared with each background row, in each tree that is too large for tables.
             visits = self._interventional.background_rows * self._interventional.paired
             self.preparation += (
-                "; the time per row grows with it, because the probabilities are compared row by row"
-                if self._has_probabilities
-                else f"; {self._interventional.paired} trees are too large for that, and their time per row grows with it"
+                f"; {self._interventional.paired} trees are too large for that, and their time per row grows with it"
             )
             self.rows_per_call = max(1, min(self.rows_per_call, _VISITS // visits))
             self.cost_of_row = f"{visits:,} paths of two rows through a tree"
