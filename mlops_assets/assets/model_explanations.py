@@ -13,9 +13,12 @@ from mlops_assets.arrow.provenance import Provenance, with_provenance
 from mlops_assets.assets.explanation_pictures import summary_picture, top_features_picture
 from mlops_assets.engines.engine import Engine
 from mlops_assets.explain.columns import shap_column
+from mlops_assets.explain.ledger.interaction_sizes import InteractionSizes
+from mlops_assets.explain.ledger.interaction_table import read_sizes
 from mlops_assets.explain.ledger.partitioned import join_partitions
 from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.explain.ledger.stored import StoredLedger
+from mlops_assets.explain.reasons.rules import ReasonRules
 from mlops_assets.explain.report.contents import OUTPUTS_SHOWN
 from mlops_assets.explain.report.input_rows import find_input_rows
 from mlops_assets.explain.report.ledger_facts import LedgerFacts, can_be_summarized_in_parts, facts_of, summarize_ledger
@@ -42,6 +45,7 @@ from mlops_assets.naming import (
     REJECTED_SAMPLES,
     REPORT_FILE,
     SAMPLE_EXPLANATIONS,
+    SAMPLE_INTERACTIONS,
     ModelNames,
 )
 from mlops_assets.redaction.errors import redact_errors
@@ -85,61 +89,58 @@ def model_explanations_assets(
     partitions: "dg.PartitionsDefinition[str] | None",
     *,
     tracked: bool,
-) -> dg.AssetsDefinition:
+    interactions: bool = False,
+    rules: ReasonRules | None = None,
+) -> list[dg.AssetsDefinition]:
     """`model_explanations` and `explanation_report` of one model: one pass over the ledger, so they are one step.
 
-    `tracked`: runs are recorded in MLflow, where the report is an artifact.
+    Where `interactions` are published and the report is of one table, it shows them. They are of the columns that
+    `model_explanations` names, so that there are two steps.
+
+    `tracked`: runs are recorded in MLflow, where the report is an artifact. `rules`: of the reasons in the report.
     """
-    ledger, inputs, rejected = (names.key(asset) for asset in (SAMPLE_EXPLANATIONS, INPUT_SAMPLES, REJECTED_SAMPLES))
+    both = (MODEL_EXPLANATIONS, EXPLANATION_REPORT)
+    steps = [both] if partitions is not None or not interactions else [(asset,) for asset in both]
+    return [_step(names, outputs, engine, partitions, step, tracked=tracked, rules=rules) for step in steps]
+
+
+def _step(
+    names: ModelNames,
+    outputs: OutputsSettings,
+    engine: Callable[[], Engine],
+    partitions: "dg.PartitionsDefinition[str] | None",
+    made: tuple[str, ...],
+    *,
+    tracked: bool,
+    rules: ReasonRules | None,
+) -> dg.AssetsDefinition:
+    """The step that makes one of the two assets, or both."""
+    ledger, inputs = (names.key(asset) for asset in (SAMPLE_EXPLANATIONS, INPUT_SAMPLES))
     common: dict[str, Any] = {
-        "name": names.op(MODEL_EXPLANATIONS),
+        "name": names.op(made[0]),
         "can_subset": True,
         "required_resource_keys": {names.run_lock, names.tables, *((REGISTRY, names.tracking) if tracked else ())},
         "pool": names.pool,
-        "outs": {
-            MODEL_EXPLANATIONS: dg.AssetOut(
-                key=names.key(MODEL_EXPLANATIONS),
-                description=MODEL_EXPLANATIONS_DESCRIPTION.strip(),
-                dagster_type=pa.RecordBatchReader,
-                io_manager_key=names.tables,
-                is_required=False,
-                group_name=names.group,
-                kinds={"shap", outputs.format},
-                code_version=CODE_VERSION,
-            ),
-            EXPLANATION_REPORT: dg.AssetOut(
-                key=names.key(EXPLANATION_REPORT),
-                description=REPORT_DESCRIPTION.strip(),
-                dagster_type=str,
-                io_manager_key=names.report_store,
-                is_required=False,
-                group_name=names.group,
-                kinds={"shap", "html"},
-                code_version=CODE_VERSION,
-            ),
-        },
+        "outs": {asset: out for asset, out in _outs(names, outputs, rules).items() if asset in made},
     }
     if partitions is None:
+        read = [SAMPLE_EXPLANATIONS, INPUT_SAMPLES]
+        read += [REJECTED_SAMPLES] if EXPLANATION_REPORT in made else []
+        read += [SAMPLE_INTERACTIONS] if made == (EXPLANATION_REPORT,) else []
+        deps = {MODEL_EXPLANATIONS: {ledger, inputs}, EXPLANATION_REPORT: {names.key(asset) for asset in read}}
 
         @dg.multi_asset(
-            ins={
-                SAMPLE_EXPLANATIONS: dg.AssetIn(key=ledger),
-                INPUT_SAMPLES: dg.AssetIn(key=inputs),
-                REJECTED_SAMPLES: dg.AssetIn(key=rejected),
-            },
-            internal_asset_deps={
-                MODEL_EXPLANATIONS: {ledger, inputs},
-                EXPLANATION_REPORT: {ledger, inputs, rejected},
-            },
+            ins={asset: dg.AssetIn(key=names.key(asset)) for asset in read},
+            internal_asset_deps={asset: deps[asset] for asset in made},
             **common,
         )
         @redact_errors
-        @report_progress(names.key(MODEL_EXPLANATIONS))
+        @report_progress(names.key(made[0]))
         def model_explanations(
             context: dg.AssetExecutionContext,
             sample_explanations: ds.Dataset,
             input_samples: ds.Dataset,
-            rejected_samples: ds.Dataset,
+            **beside: ds.Dataset,
         ) -> Iterator[dg.MaterializeResult[Any]]:
             ledger = StoredLedger.of(sample_explanations)
             links = _links(context, names, tracked=tracked)
@@ -152,7 +153,12 @@ def model_explanations_assets(
                     ledger, facts, OUTPUTS_SHOWN, input_samples, engine, of_inputs, context.log.info
                 )
             # Else newer rows are published than those that the ledger explains: they would colour the plots wrongly.
-            yield from _summarize(context, names, ledger, facts, inputs, rejected_samples, links)
+            sizes = None
+            if SAMPLE_INTERACTIONS in beside:
+                of_pairs = parts_of(context, names, SAMPLE_INTERACTIONS)
+                sizes = read_sizes(beside[SAMPLE_INTERACTIONS], of_pairs, ledger.provenance)
+            rejected = beside.get(REJECTED_SAMPLES)
+            yield from _summarize(context, names, ledger, facts, inputs, rejected, links, sizes=sizes, rules=rules)
 
         return model_explanations
 
@@ -183,6 +189,32 @@ def model_explanations_assets(
     return model_explanations_of_partitions
 
 
+def _outs(names: ModelNames, outputs: OutputsSettings, rules: ReasonRules | None) -> dict[str, dg.AssetOut]:
+    return {
+        MODEL_EXPLANATIONS: dg.AssetOut(
+            key=names.key(MODEL_EXPLANATIONS),
+            description=MODEL_EXPLANATIONS_DESCRIPTION.strip(),
+            dagster_type=pa.RecordBatchReader,
+            io_manager_key=names.tables,
+            is_required=False,
+            group_name=names.group,
+            kinds={"shap", outputs.format},
+            code_version=CODE_VERSION,
+        ),
+        EXPLANATION_REPORT: dg.AssetOut(
+            key=names.key(EXPLANATION_REPORT),
+            description=REPORT_DESCRIPTION.strip(),
+            dagster_type=str,
+            io_manager_key=names.report_store,
+            is_required=False,
+            group_name=names.group,
+            kinds={"shap", "html"},
+            # Another catalogue makes another report of the same ledger.
+            code_version=CODE_VERSION if rules is None else f"{CODE_VERSION}-{rules.digest[:12]}",
+        ),
+    }
+
+
 def _facts(
     ledger: StoredLedger, parts: Sequence[SourcePart], engine: Callable[[], Engine], log: Callable[[str], None]
 ) -> LedgerFacts:
@@ -211,6 +243,8 @@ def _summarize(
     rejected: ds.Dataset | None,
     links: dict[str, Any],
     partitions_shown: dict[str, Any] | None = None,
+    sizes: InteractionSizes | None = None,
+    rules: ReasonRules | None = None,
 ) -> Iterator[dg.MaterializeResult[Any]]:
     from mlops_assets.explain.report.contents import collect_contents
     from mlops_assets.explain.report.report import report_html
@@ -223,7 +257,7 @@ def _summarize(
         result = _explanations(names, source, origin, summary, inputs, version)
         yield result._replace(metadata={**(result.metadata or {}), **(partitions_shown or {})})
     if names.key(EXPLANATION_REPORT) in context.selected_asset_keys:
-        report = report_html(collect_contents(ledger, facts, inputs, rejected))
+        report = report_html(collect_contents(ledger, facts, inputs, rejected, sizes, rules))
         yield dg.MaterializeResult(
             asset_key=names.key(EXPLANATION_REPORT),
             value=report,

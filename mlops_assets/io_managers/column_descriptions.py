@@ -3,16 +3,25 @@
 import pyarrow as pa
 
 from mlops_assets.arrow.provenance import Provenance
-from mlops_assets.explain.ledger.column_descriptions import describe_background, describe_ledger, describe_summary
+from mlops_assets.explain.ledger.column_descriptions import (
+    describe_background,
+    describe_interactions,
+    describe_ledger,
+    describe_summary,
+)
 from mlops_assets.explain.ledger.provenance import LedgerProvenance
+from mlops_assets.explain.reasons.column_descriptions import describe_reasons, describe_wide
 from mlops_assets.naming import (
     BACKGROUND,
     INPUT_SAMPLES,
     MODEL_EXPLANATIONS,
     PREDICTIONS,
     PREDICTIONS_EXPLAINED,
+    PREDICTIONS_WITH_REASONS,
+    REASONS,
     REJECTED_SAMPLES,
     SAMPLE_EXPLANATIONS,
+    SAMPLE_INTERACTIONS,
 )
 from mlops_assets.scoring.column_descriptions import describe_joined, describe_predictions, describe_samples
 from mlops_assets.scoring.provenance import PredictionsProvenance
@@ -39,9 +48,15 @@ def describe_columns(asset: str, schema: pa.Schema, space: str | None = None) ->
     if asset == SAMPLE_EXPLANATIONS:
         origin = LedgerProvenance.of(provenance)
         return describe_ledger(columns, row_key, origin.features, origin.space)
+    if asset == SAMPLE_INTERACTIONS:
+        return describe_interactions(columns, row_key, LedgerProvenance.of(provenance).space)
     if asset == PREDICTIONS_EXPLAINED:
         origin = LedgerProvenance.of(provenance)
         return describe_joined(columns) | describe_ledger(columns, row_key, origin.features, origin.space)
+    if asset == REASONS:
+        return describe_reasons(columns, row_key, LedgerProvenance.of(provenance).space)
+    if asset == PREDICTIONS_WITH_REASONS:
+        return describe_joined(columns) | describe_wide(columns, row_key)
     if asset == BACKGROUND:
         return describe_background(columns)
     return describe_summary(columns, space) if asset == MODEL_EXPLANATIONS else {}

@@ -17,7 +17,15 @@ from mlops_assets.explain.columns import EXPLAINED_VALUE, OLD_EXPLAINED_VALUE, O
 from mlops_assets.explain.labels import outputs_as_text
 from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.io_managers.tables import TableIOManager, table_reader
-from mlops_assets.naming import MODEL_EXPLANATIONS, PREDICTIONS, PREDICTIONS_EXPLAINED, SAMPLE_EXPLANATIONS
+from mlops_assets.naming import (
+    MODEL_EXPLANATIONS,
+    PREDICTIONS,
+    PREDICTIONS_EXPLAINED,
+    PREDICTIONS_WITH_REASONS,
+    REASONS,
+    SAMPLE_EXPLANATIONS,
+    SAMPLE_INTERACTIONS,
+)
 from mlops_assets.progress.report import track
 from mlops_assets.settings.environment import from_environment
 from mlops_assets.state import state_folder
@@ -36,6 +44,8 @@ KEYS: Mapping[str, tuple[bool, tuple[str, ...]]] = {
     PREDICTIONS: (True, ()),
     SAMPLE_EXPLANATIONS: (True, (OUTPUT,)),
     PREDICTIONS_EXPLAINED: (True, (OUTPUT,)),
+    PREDICTIONS_WITH_REASONS: (True, (OUTPUT,)),
+    SAMPLE_INTERACTIONS: (True, (OUTPUT,)),
     MODEL_EXPLANATIONS: (False, (OUTPUT, "feature")),
 }
 
@@ -169,7 +179,10 @@ def _space_of(provenance: Provenance) -> dict[str, str]:
     return {SPACE: LedgerProvenance.of(provenance).space}
 
 
-_OUTPUT_TABLES = (SAMPLE_EXPLANATIONS, PREDICTIONS_EXPLAINED, MODEL_EXPLANATIONS)
+_OUTPUT_TABLES = (
+    *(SAMPLE_EXPLANATIONS, PREDICTIONS_EXPLAINED, SAMPLE_INTERACTIONS, MODEL_EXPLANATIONS),
+    *(REASONS, PREDICTIONS_WITH_REASONS),
+)
 # Tables whose columns had other names in an earlier release.
 _EARLIER: Mapping[str, Mapping[str, Any]] = {
     SAMPLE_EXPLANATIONS: {"renamed": {EXPLAINED_VALUE: OLD_EXPLAINED_VALUE}, "constants": _space_of}

@@ -8,6 +8,8 @@ from pydantic import Field, field_validator, model_validator
 from mlops_assets.errors import did_you_mean
 from mlops_assets.settings.background import BackgroundSettings
 from mlops_assets.settings.described import SettingsGroup
+from mlops_assets.settings.interactions import InteractionSettings
+from mlops_assets.settings.reasons import ReasonsSettings
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -136,6 +138,7 @@ EXPLAINERS = (
     *("ModelExplainer", "TreeExplainer", "LinearExplainer", "NativeExplainer", "SumExplainer"),
     "PermutationExplainer",
 )
+WITHOUT_INTERACTIONS = ("ModelExplainer", "NativeExplainer", "PermutationExplainer")
 
 
 class ExplainSettings(SettingsGroup):
@@ -225,11 +228,17 @@ class ExplainSettings(SettingsGroup):
         ge=1,
         examples=[200],
     )
-    interactions: int = Field(
+    interactions: InteractionSettings | int = Field(
         default=0,
-        description="For trees: number of column pairs whose interaction values are added to the ledger; 0: none.",
-        ge=0,
-        examples=[3],
+        description="All pairs of some columns in a table sample_interactions: {strongest: 5} or {columns: [age, "
+        "income]}. Or, for trees, the number of column pairs whose values are added to the ledger. 0: none.",
+        examples=[{"strongest": 5}, 3],
+    )
+    reasons: ReasonsSettings | None = Field(
+        default=None,
+        description="The table reasons: why each row got its prediction, in words. Null: none; {}: the four largest "
+        "attributions.",
+        examples=[{"top": 4, "toward": "lower", "catalogue": "reasons.yaml"}],
     )
 
     @field_validator("KIND")
@@ -242,6 +251,39 @@ class ExplainSettings(SettingsGroup):
             )
         return kind
 
+    @field_validator("interactions", mode="before")
+    @classmethod
+    def _read_interactions(cls, value: Any) -> Any:
+        # Here rather than by the union, whose message would name both of its sides.
+        if isinstance(value, Mapping):
+            return InteractionSettings.model_validate(value)
+        if not isinstance(value, InteractionSettings) and (isinstance(value, bool) or not isinstance(value, int)):
+            raise ValueError("explain.interactions is {strongest: 5}, {columns: [...]}, or a whole number of pairs")
+        if isinstance(value, int) and value < 0:
+            raise ValueError("explain.interactions is a number of pairs, 0 or more")
+        return value
+
+    @model_validator(mode="after")
+    def _interactions_are_exact(self) -> "ExplainSettings":
+        if self.interaction_table is None:
+            return self
+        if self.KIND in WITHOUT_INTERACTIONS:
+            raise ValueError(
+                f"explain.interactions needs exact interaction values, which {self.KIND} does not have; leave "
+                "explain.KIND out, or interactions"
+            )
+        if self.background is not None or self.mode == "interventional":
+            raise ValueError(
+                "explain.interactions are path-dependent; leave out explain.background and mode: interventional, or "
+                "interactions"
+            )
+        return self
+
+    @property
+    def interaction_table(self) -> InteractionSettings | None:
+        """What `sample_interactions` holds; None: there is no such table."""
+        return self.interactions if isinstance(self.interactions, InteractionSettings) else None
+
     def config(self, seed: int | None = None) -> "ExplainConfig":
         """How to explain, as these settings say; `seed` takes precedence over theirs."""
         from mlops_assets.explain.explainers.explainer import ExplainConfig
@@ -252,7 +294,7 @@ class ExplainSettings(SettingsGroup):
             background_rows=self.background_rows,
             mode=self.mode or ("path_dependent" if self.background is None else "interventional"),
             own_background=self.background is not None,
-            interactions=self.interactions,
+            interactions=self.interactions if isinstance(self.interactions, int) else 0,
             space=self.space,
             output=self.output,
         )

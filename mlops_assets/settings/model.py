@@ -222,9 +222,29 @@ class ModelSettings(SettingsGroup):
         return self
 
     @model_validator(mode="after")
+    def _partitions_need_named_columns(self) -> Self:
+        pairs = self.explain.interaction_table
+        if self.partitioning is not None and pairs is not None and pairs.columns is None:
+            raise ValueError(
+                "explain.interactions.strongest would be other columns in each partition; with partitions name them: "
+                "explain.interactions.columns"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _upsert_needs_row_key(self) -> Self:
         if self.outputs.mode == "upsert" and not self.inputs.row_key:
             raise ValueError("outputs.mode: upsert needs inputs.row_key: a generated row_number identifies no row")
+        return self
+
+    @model_validator(mode="after")
+    def _row_key_fits_reasons(self) -> Self:
+        if self.explain.reasons is None:
+            return self
+        from mlops_assets.explain.reasons.reason_rows import REASON_COLUMNS
+
+        if taken := sorted(set(self.inputs.row_key or ()) & set(REASON_COLUMNS)):
+            raise ValueError(f"inputs.row_key: the table of reasons has columns called {', '.join(taken)} itself")
         return self
 
     @model_validator(mode="after")

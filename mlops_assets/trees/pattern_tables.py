@@ -24,11 +24,11 @@ _MOST_CONDITIONS = 64
 _MOST_NODES = 50_000
 _MOST_SUMS = 8_192
 """Features times outputs: those of some rows must stay in the second cache."""
-_MOST_CELLS = 16 << 20
+MOST_CELLS = 16 << 20
 """Numbers in all tables together: 128 MiB."""
 
 # Nanoseconds of one core, measured.
-_PER_CONDITION, _PER_RUN, _PER_LOOKUP = 0.4, 0.4, 0.8
+_PER_CONDITION, _PER_RUN, PER_LOOKUP = 0.4, 0.4, 0.8
 _PER_NODE_AND_POINT = 1.2
 _PER_CELL_OF_LEAF = 2e-9
 
@@ -103,11 +103,13 @@ class Plan:
     @property
     def nanoseconds_per_row(self) -> float:
         """About what a row costs."""
-        blocks = self.blocks
-        return (
-            _PER_CONDITION * sum(len(tree.conditions) for tree in self.trees)
-            + _PER_RUN * sum(len(block.path) + len(runs_of(block.inside)) for block in blocks)
-            + _PER_LOOKUP * sum(len(block.features) + 1 for block in blocks)
+        return self.nanoseconds_to_ask + PER_LOOKUP * sum(len(block.features) + 1 for block in self.blocks)
+
+    @property
+    def nanoseconds_to_ask(self) -> float:
+        """About what it costs to find a row's place in the tables of each block."""
+        return _PER_CONDITION * sum(len(tree.conditions) for tree in self.trees) + _PER_RUN * sum(
+            len(block.path) + len(runs_of(block.inside)) for block in self.blocks
         )
 
 
@@ -129,20 +131,20 @@ def nanoseconds_of_walk(ensemble: TreeEnsemble) -> float:
     return _PER_NODE_AND_POINT * visits
 
 
-def plan_tables(ensemble: TreeEnsemble) -> Plan | None:
-    """How the trees are cut; None where they are too large, or have several outputs each."""
+def plan_tables(ensemble: TreeEnsemble, most_bits: int = MOST_BITS) -> Plan | None:
+    """How trees are cut into blocks of `most_bits`; None where they are too large, or have several outputs each."""
     nodes = np.diff(ensemble.walk.start)
     sums = len(ensemble.outputs) * (ensemble.n_features + 1)
     if ensemble.value.shape[1] > 1 or nodes.sum() > _MOST_NODES or sums > _MOST_SUMS or not nodes.any():
         return None
     trees, cells = [], 0
     for root in ensemble.roots.tolist():
-        tree = _Planner(ensemble, root).plan()
+        tree = _Planner(ensemble, root, most_bits).plan()
         if tree is None:
             return None
         trees.append(tree)
         cells += Plan([tree]).cells
-        if cells > _MOST_CELLS:
+        if cells > MOST_CELLS:
             return None
     return Plan(trees)
 
@@ -157,6 +159,7 @@ class _Planner:
 
     ensemble: TreeEnsemble
     root: int
+    most_bits: int
     bit_of: dict[tuple[int, float, int], int] = field(default_factory=dict)
     conditions: list[int] = field(default_factory=list)
     inside: dict[int, int] = field(default_factory=dict)
@@ -193,7 +196,7 @@ class _Planner:
         stack: list[tuple[int, _Path]] = [(self.root, {})]
         while stack:
             node, path = stack.pop()
-            if self.ensemble.left[node] < 0 or len(path) + self.inside[node].bit_count() <= MOST_BITS:
+            if self.ensemble.left[node] < 0 or len(path) + self.inside[node].bit_count() <= self.most_bits:
                 yield node, path
             else:
                 stack += reversed(list(self._children(node, path, self._bit(node))))
@@ -239,7 +242,8 @@ class _Planner:
         return Block(features, [(mask, want) for _, mask, want in path.values()], inside, leaves)
 
 
-_MOST_SECONDS_TO_FILL = 4.0
+MOST_SECONDS_TO_FILL = 4.0
+"""Of all tables of an ensemble; beyond it they do not pay."""
 _made: "WeakKeyDictionary[TreeEnsemble, Plan | None]" = WeakKeyDictionary()
 _making = Lock()
 
@@ -250,7 +254,7 @@ def choose_plan(ensemble: TreeEnsemble) -> Plan | None:
         if ensemble not in _made:
             plan = plan_tables(ensemble)
             if plan is not None and (
-                plan.seconds_to_fill > _MOST_SECONDS_TO_FILL or plan.nanoseconds_per_row > nanoseconds_of_walk(ensemble)
+                plan.seconds_to_fill > MOST_SECONDS_TO_FILL or plan.nanoseconds_per_row > nanoseconds_of_walk(ensemble)
             ):
                 plan = None
             _made[ensemble] = plan

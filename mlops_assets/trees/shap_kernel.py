@@ -89,7 +89,7 @@ def add_by_walks(ensemble: TreeEnsemble, rows: Floats, values: Floats, walks: li
 
 
 @compile_inline
-def _decide(
+def decide(
     X: Floats, alive: Floats, split: _Split, place: _Place, threshold: float, decision: int, sets: Ints, words: Words
 ) -> None:
     """alive[d + 1] = alive[old] where the row goes to the first child, else 0."""
@@ -246,7 +246,7 @@ def _walk(
                 f = int(feature[node])
                 split = (last[f], d, fraction[node], z_path[last[f]])
                 place = (block, output, f, 0)
-                _decide(X, alive, split, place, threshold[node], decision[node], sets, words)
+                decide(X, alive, split, place, threshold[node], decision[node], sets, words)
                 if kind[node] != TWO_LEAVES:
                     node_at[d], old_at[d], z_at[d], phase[d] = node, last[f], fraction[node], kind[node]
                     z_path[d + 1] = fraction[node] * z_path[last[f]]

@@ -5,6 +5,7 @@ a tile's values and sums stay in the second cache. Additions are in the order of
 reordered: what a row gets has the same bits in any company.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from threading import Lock
@@ -36,18 +37,21 @@ class Tables:
 
     arrays: tuple[npt.NDArray[Any], ...]
     tile_rows: int
+    width: int
+    """Sums of a row and output."""
 
 
 def explain_by_tables(
     ensemble: TreeEnsemble, tables: Tables, X: npt.NDArray[np.generic]
 ) -> tuple[Floats, Floats, Floats]:
-    """Attributions (n, features, outputs), their sums (n, outputs), and the raw margin (n, outputs).
+    """What the tables hold (n, width, outputs), its sum (n, outputs), and the raw margin (n, outputs).
 
-    The margin is `raw_margin(ensemble, X)` to the last bit. Of memory that is ordered by columns nothing is copied.
+    Of the tables of `tables_of` these are the attributions, (n, features, outputs). The margin is
+    `raw_margin(ensemble, X)` to the last bit. Of memory that is ordered by columns nothing is copied.
     """
     columns = _columns(ensemble, X)
     rows, outputs = columns.shape[1], len(ensemble.outputs)
-    values = np.empty((outputs, ensemble.n_features, rows))
+    values = np.empty((outputs, tables.width, rows))
     sums, margin = np.empty((outputs, rows)), np.empty((outputs, rows))
     offset = as_kernel_array(ensemble.offset)
 
@@ -84,42 +88,61 @@ def tables_of(ensemble: TreeEnsemble, plan: Plan) -> Tables:
 
 
 def make_tables(ensemble: TreeEnsemble, plan: Plan) -> Tables:
-    """Compute all tables of a plan."""
+    """Compute the tables of all attributions."""
+    return arrange_tables(ensemble, plan, [block.features for block in plan.blocks], _fill, ensemble.n_features)
+
+
+def arrange_tables(
+    ensemble: TreeEnsemble,
+    plan: Plan,
+    columns: Sequence[Sequence[int]],
+    fill: Callable[[Block, Floats], None],
+    width: int,
+) -> Tables:
+    """Compute all tables of a plan.
+
+    Parameters
+    ----------
+    columns
+        Per block: the places, of `width`, of the sums that its tables add to.
+    fill
+        Writes the tables of one block, (its columns + 1, patterns), which are zero; the last one is the leaf's value.
+    """
     blocks = plan.blocks
     kind = np.uint32 if max(len(tree.conditions) for tree in plan.trees) <= 32 else np.uint64
     nodes = np.array([node for tree in plan.trees for node in tree.conditions], np.int64)
     runs = [runs_of(block.inside) for block in blocks]
-    sizes = [(len(block.features) + 1) << block.bits for block in blocks]
+    sizes = [(len(each) + 1) << block.bits for each, block in zip(columns, blocks, strict=True)]
     table = np.zeros(sum(sizes))
-    table_start = _starts(sizes)
+    table_start = starts_of(sizes)
     for block, start, size in zip(blocks, table_start[:-1].tolist(), sizes, strict=True):
-        _fill(block, table[start : start + size].reshape(-1, 1 << block.bits))
+        fill(block, table[start : start + size].reshape(-1, 1 << block.bits))
     arrays: tuple[npt.NDArray[Any], ...] = (
         ensemble.tree_output,
-        _starts([len(tree.conditions) for tree in plan.trees]),
+        starts_of([len(tree.conditions) for tree in plan.trees]),
         ensemble.feature[nodes],
         ensemble.threshold[nodes],
         ensemble.decision[nodes],
-        _starts([len(tree.blocks) for tree in plan.trees]),
-        _starts([len(block.path) for block in blocks]),
+        starts_of([len(tree.blocks) for tree in plan.trees]),
+        starts_of([len(block.path) for block in blocks]),
         np.array([mask for block in blocks for mask, _ in block.path], kind),
         np.array([want for block in blocks for _, want in block.path], kind),
-        _starts([len(each) for each in runs]),
+        starts_of([len(each) for each in runs]),
         np.array([run for each in runs for run in each], np.int64).reshape(-1, 2),
-        _starts([len(block.features) for block in blocks]),
-        np.array([feature for block in blocks for feature in block.features], np.int64),
+        starts_of([len(each) for each in columns]),
+        np.array([column for each in columns for column in each], np.int64),
         table_start,
         table,
         ensemble.set_start,
         ensemble.set_words,
     )
     outputs = len(ensemble.outputs)
-    row_bytes = 8 * (ensemble.n_features + outputs * (ensemble.n_features + 1))
+    row_bytes = 8 * (ensemble.n_features + outputs * (width + 1))
     tile = min(_MOST_ROWS, max(_FEWEST_ROWS, _TILE_BYTES // row_bytes // 64 * 64))
-    return Tables(tuple(as_kernel_array(array) for array in arrays), tile)
+    return Tables(tuple(as_kernel_array(array) for array in arrays), tile, width)
 
 
-def _starts(counts: list[int]) -> Ints:
+def starts_of(counts: list[int]) -> Ints:
     return np.concatenate([np.zeros(1, np.int64), np.cumsum(np.array(counts, np.int64), dtype=np.int64)])
 
 
@@ -133,12 +156,12 @@ def _fill(block: Block, table: Floats) -> None:
         table,
         len(block.path),
         np.array([leaf.value for leaf in leaves]),
-        _starts([len(leaf.feature) for leaf in leaves]),
+        starts_of([len(leaf.feature) for leaf in leaves]),
         np.array([each for leaf in leaves for each in leaf.feature], np.int64),
         np.array([each for leaf in leaves for each in leaf.z], np.float64),
         np.array([each for leaf in leaves for each in leaf.mask], np.int64),
         np.array([each for leaf in leaves for each in leaf.want], np.int64),
-        _starts([len(q) for q, _ in points]),
+        starts_of([len(q) for q, _ in points]),
         np.concatenate([q for q, _ in points]),
         np.concatenate([weights for _, weights in points]),
     )
@@ -208,16 +231,16 @@ def _add_rows(
     columns: Floats, values: Floats, sums: Floats, margin: Floats, offset: Floats, low: int, high: int, tile: int,
     narrow: bool, tree_output: Ints, condition_start: Ints, feature: Indices, threshold: Floats, decision: Flags,
     block_start: Ints, path_start: Ints, path_mask: Bits, path_want: Bits, run_start: Ints, runs: Ints,
-    feature_start: Ints, features: Ints, table_start: Ints, tables: Floats, sets: Ints, words: Words,
+    sum_start: Ints, sum_place: Ints, table_start: Ints, tables: Floats, sets: Ints, words: Words,
 ) -> None:  # fmt: skip
-    """Write columns[:, low:high]'s part of values (outputs, features, n), sums and margin (outputs, n)."""
-    width, outputs = columns.shape[0], values.shape[0]
+    """Write columns[:, low:high]'s part of values (outputs, width, n), sums and margin (outputs, n)."""
+    features, outputs, width = columns.shape[0], values.shape[0], values.shape[1]
     one = np.ones(1, path_mask.dtype)[0]
-    x, phi = np.empty((width, tile)), np.empty((outputs, width + 1, tile))
+    x, phi = np.empty((features, tile)), np.empty((outputs, width + 1, tile))
     word, place = np.empty(tile, path_mask.dtype), np.empty(tile, np.int32)
     for begin in range(low, high, tile):
         rows = min(tile, high - begin)
-        for f in range(width):
+        for f in range(features):
             if narrow:
                 for i in range(rows):
                     x[f, i] = np.float64(np.float32(columns[f, begin + i]))
@@ -247,10 +270,10 @@ def _add_rows(
                     for i in range(rows):
                         place[i] |= np.int32((word[i] >> shift) & keep) << up
                     bits += count
-                first, patterns = feature_start[block], 1 << bits
-                count = feature_start[block + 1] - first
+                first, patterns = sum_start[block], 1 << bits
+                count = sum_start[block + 1] - first
                 for k in range(count + 1):
-                    total = phi[output, features[first + k] if k < count else width]
+                    total = phi[output, sum_place[first + k] if k < count else width]
                     table = tables[table_start[block] + k * patterns : table_start[block] + (k + 1) * patterns]
                     for i in range(rows):
                         total[i] += table[place[i]]

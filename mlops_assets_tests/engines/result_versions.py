@@ -109,11 +109,13 @@ class Sources:
         return self._trees[module]
 
     def kinds(self) -> list[Kind]:
-        """Every direct subclass of `Work`, by its noun."""
+        """Every subclass of `Work`, by its noun."""
         kinds = []
         for module in self.modules:
             for node in self.tree(module).body:
-                if isinstance(node, ast.ClassDef) and any(ast.unparse(base) == "Work" for base in node.bases):
+                if isinstance(node, ast.ClassDef) and any(
+                    ast.unparse(base) in ("Work", "ExplainWork") for base in node.bases
+                ):
                     values = {
                         ast.unparse(line.target): ast.literal_eval(line.value)
                         for line in node.body

@@ -3,6 +3,7 @@
 import pytest
 
 from mlops_assets.engines.work import Work
+from mlops_assets.explain.ledger.interaction_work import InteractionWork
 from mlops_assets.explain.ledger.work import ExplainWork
 from mlops_assets.scoring.predict import PredictWork
 from mlops_assets_tests.engines.result_versions import RECORDED, ROOT, Sources, main, read_present, read_recorded
@@ -55,8 +56,9 @@ def test_code_that_changes_results_changes_their_version(kind):
 
 
 def test_every_kind_of_work_is_covered():
-    subclasses = {kind for kind in Work.__subclasses__() if kind.__module__.startswith("mlops_assets.")}
-    assert subclasses == {ExplainWork, PredictWork}
+    direct = [kind for kind in Work.__subclasses__() if kind.__module__.startswith("mlops_assets.")]
+    subclasses = {*direct, *(kind for one in direct for kind in one.__subclasses__())}
+    assert subclasses == {ExplainWork, InteractionWork, PredictWork}
     assert {(kind.noun, kind.RESULT_VERSION) for kind in subclasses} == {
         (kind.noun, kind.version) for kind in SOURCES.kinds()
     }

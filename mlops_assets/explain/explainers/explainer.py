@@ -1,7 +1,7 @@
 """The interface of explainers, and the values that they take and return."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal, Self
 
@@ -191,6 +191,8 @@ class Explainer(Strategy, ABC):
         The method draws: `Explanation.error` is given, and the ledger has a column for it.
     interaction_pairs
         Pairs of `features` whose interaction values `explain` gives; the strongest first.
+    without_interactions
+        Why `interactions` cannot be asked for, as the end of a sentence; empty: it can.
     rows_per_call
         How many rows `explain` should be given at once.
     rows_per_chunk
@@ -223,6 +225,7 @@ class Explainer(Strategy, ABC):
     precision: np.dtype[np.floating] = np.dtype(np.float64)
     sampled: bool = False
     interaction_pairs: tuple[tuple[str, str], ...] = ()
+    without_interactions: str = "exact ones are known of path-dependent trees, linear models and sums of these"
     rows_per_call: int = 4096
     rows_per_chunk: int = 2048
     same_bits_alone: bool | None = None
@@ -253,6 +256,27 @@ class Explainer(Strategy, ABC):
     @abstractmethod
     def predict(self, inputs: "pd.DataFrame") -> Floats:
         """(n, outputs): the prediction of `explain`, without the cost of the attributions."""
+
+    def interactions(self, inputs: "pd.DataFrame", columns: Sequence[str]) -> Floats:
+        """Main effects and interaction values of some of `features`.
+
+        Returns
+        -------
+        (n, slots, outputs), float64, in the order of `InteractionSlots`: the main effects of `columns`, of each the
+        interactions with all other features together, and the interaction of each pair. Half of an interaction belongs
+        to each of its two columns: what a column has of the three adds up to its attribution.
+
+        Raises
+        ------
+        ExplanationError
+            See `without_interactions`.
+        """
+        raise ExplanationError(
+            f"{self.KIND} has no interaction values: {self.without_interactions}",
+            where="explain.interactions",
+            fix="Leave explain.interactions out for this model, or explain it with TreeExplainer, LinearExplainer or "
+            "SumExplainer where one of these applies",
+        )
 
     def own_margin(self, inputs: "pd.DataFrame") -> "Floats | None":
         """(n, outputs): what the model's library itself adds up for `inputs`, in `space`; None where it gives no such.

@@ -1,5 +1,6 @@
 """Linear models in closed form: an input's attribution is coefficient times distance from the background's mean."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -8,6 +9,7 @@ from mlops_assets.errors import NotApplicableError
 from mlops_assets.explain.explainers.agreement import name_outputs, settle_space
 from mlops_assets.explain.explainers.design import Design, read_design
 from mlops_assets.explain.explainers.explainer import Explainer, Explanation, ExplanationSubject
+from mlops_assets.explain.explainers.interaction_effects import without_pairs
 from mlops_assets.explain.explainers.library_margins import ask_margin
 from mlops_assets.explain.explainers.linear_booster import LinearBooster, read_linear_booster
 from mlops_assets.explain.explainers.sampling import frame_digest
@@ -71,6 +73,7 @@ class LinearExplainer(Explainer):
             output: dict(zip(self.features, total[:, place].tolist(), strict=True))
             for place, output in enumerate(self.outputs)
         }
+        self.without_interactions = ""
         self.reason = f"{type(estimator).__name__} is linear in its columns: exact in closed form"
 
     def explain(self, inputs: "pd.DataFrame") -> Explanation:
@@ -88,6 +91,9 @@ class LinearExplainer(Explainer):
 
     def predict(self, inputs: "pd.DataFrame") -> Floats:
         return self._predict(self._design.transform(self.columns(inputs))) if len(inputs) else self._none()
+
+    def interactions(self, inputs: "pd.DataFrame", columns: Sequence[str]) -> Floats:
+        return without_pairs(self.explain(inputs).values, self.features, columns)
 
     def own_margin(self, inputs: "pd.DataFrame") -> Floats:
         return self.predict(inputs)

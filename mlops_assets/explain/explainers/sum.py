@@ -1,5 +1,6 @@
 """Models made of parts that are explained exactly: the parts' attributions, weighted as the model weighs the parts."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -9,10 +10,12 @@ from mlops_assets.explain.explainers.composites import REFUSED, RULES
 from mlops_assets.explain.explainers.decompose import Decomposer, evaluate
 from mlops_assets.explain.explainers.design import read_design
 from mlops_assets.explain.explainers.explainer import Explainer, Explanation, ExplanationSubject
+from mlops_assets.explain.explainers.interaction_effects import chosen_groups, without_pairs
 from mlops_assets.explain.explainers.multi_output import explained_classes
 from mlops_assets.explain.explainers.parts import PartsSum, TreeLeaf
 from mlops_assets.explain.explainers.sampling import frame_digest
 from mlops_assets.trees.arrays import Floats
+from mlops_assets.trees.interaction_slots import InteractionSlots
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,6 +63,7 @@ class SumExplainer(Explainer):
         self.rows_per_call = max(64, _CELLS // max(1, widest))
         self.same_bits_alone = False
         self.reason = f"{type(design.estimator).__name__} is a sum of {_describe(parts)}: exact, part by part"
+        self.without_interactions = ""
         self._job_rows: int | None = None
         self._decide = self._library_margin(subject.background.head(_PROOF_ROWS))
 
@@ -123,6 +127,23 @@ class SumExplainer(Explainer):
             values += term.design.roll_up(attributions) @ term.weights
             base += start @ term.weights
         return Explanation(values, np.tile(base, (len(columns), 1)), self.predict(columns))
+
+    def interactions(self, inputs: "pd.DataFrame", columns: Sequence[str]) -> Floats:
+        from mlops_assets.trees.interaction_values import interaction_values
+
+        rows, chosen = self.columns(inputs), chosen_groups(self.features, columns)
+        values = np.zeros((len(rows), InteractionSlots(len(columns)).size, len(self.outputs)))
+        for term in self.parts.terms if len(rows) else ():
+            X = term.design.matrix(term.design.transform(rows))
+            if isinstance(term.leaf, TreeLeaf):
+                groups = chosen[term.design.sources]
+                # There may be hundreds of ensembles.
+                added = interaction_values(term.leaf.ensemble, X, groups, len(columns), by_tables=False)
+            else:
+                attributions, _ = term.leaf.attribute(X, self._job_rows)
+                added = without_pairs(term.design.roll_up(attributions), self.features, columns)
+            values += added @ term.weights
+        return values
 
 
 def _require_parts(estimator: Any) -> None:

@@ -1,7 +1,7 @@
 """Tree ensembles: exact Shapley values of the fitted trees, rolled up to the input columns."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -10,6 +10,7 @@ from mlops_assets.errors import NotApplicableError
 from mlops_assets.explain.explainers.agreement import name_outputs, settle_space
 from mlops_assets.explain.explainers.design import Design, read_design
 from mlops_assets.explain.explainers.explainer import Explainer, Explanation, ExplanationSubject
+from mlops_assets.explain.explainers.interaction_effects import chosen_groups
 from mlops_assets.explain.explainers.library_margins import ask_margin
 from mlops_assets.explain.explainers.multi_output import explained_classes
 from mlops_assets.explain.explainers.sampling import frame_digest
@@ -103,6 +104,9 @@ class TreeExplainer(Explainer):
         if self._has_probabilities:
             self.reason += ", of the log-odds; each difference of probabilities is divided in proportion to these"
         self._job_rows: int | None = None
+        self.without_interactions = (
+            "" if self._interventional is None else "those of trees are path-dependent, and explain.mode is not"
+        )
         self._pairs: tuple[tuple[int, int], ...] = ()
         if subject.config.interactions and self._interventional is None:
             self._pairs = strongest_pairs(self._trees, probe, self._design.sources, subject.config.interactions)
@@ -152,6 +156,15 @@ class TreeExplainer(Explainer):
             margin = to_response_scale(margin, "log-odds")
         total = None if total is None else self._explained_outputs(total)
         return Explanation(rolled, starts, margin, interactions=interactions, total=total)
+
+    def interactions(self, inputs: "pd.DataFrame", columns: Sequence[str]) -> Floats:
+        if self.without_interactions:
+            return super().interactions(inputs, columns)
+        from mlops_assets.trees.interaction_values import interaction_values
+
+        groups = chosen_groups(self.features, columns)[self._design.sources]
+        values = interaction_values(self._trees, self._matrix(inputs), groups, len(columns))
+        return self._explained_outputs(values)
 
     def _settled(self, subject: ExplanationSubject, probe: Floats) -> Space:
         if self._has_probabilities:

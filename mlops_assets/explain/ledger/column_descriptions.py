@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from mlops_assets.explain.columns import INTERACTION_PREFIX, SHAP_PREFIX
+from mlops_assets.explain.columns import INTERACTION_PREFIX, MAIN_PREFIX, OTHERS_PREFIX, SHAP_PREFIX
 
 MODEL_COLUMNS = {
     "model_version": "Version number of the registered model.",
@@ -47,6 +47,21 @@ def describe_summary(columns: Sequence[str], space: str | None) -> dict[str, str
         "rank": "1 is the column with the largest mean_abs_shap of its output.",
     } | MODEL_COLUMNS
     return _describe(columns, (), known, {})
+
+
+def describe_interactions(columns: Sequence[str], row_key: Sequence[str], space: str) -> dict[str, str]:
+    """A description of every column of `sample_interactions`; `space` is the unit of its numbers."""
+    unit = f"Unit: {space}."
+    known = {
+        "output": "The explained output: the class, or the name of the output column.",
+        "space": "The scale on which main effects and interactions add up to attributions.",
+    } | MODEL_COLUMNS
+    prefixes = {
+        MAIN_PREFIX: f"What the input column does alone, its main effect. {unit}",
+        INTERACTION_PREFIX: f"Half of what two input columns do together; each has one half. {unit}",
+        OTHERS_PREFIX: f"The input column's interactions with all columns that are not chosen, together. {unit}",
+    }
+    return _describe(columns, row_key, known, prefixes)
 
 
 def describe_background(columns: Sequence[str]) -> dict[str, str]:

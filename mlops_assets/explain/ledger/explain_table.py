@@ -137,7 +137,6 @@ def explain_table(
     key = pa.schema([samples.schema.field(column) for column in source.row_key])
     count = samples.count_rows()
     rows = count if selection.limit is None else min(count, selection.limit)
-    selected = selection.count_of(count)
     # Whether the method needs a background is known with any rows; only to draw one are all parts looked at.
     shown = first_of(samples, POOL_FOR_CHOICE).to_batches() if by_parts else rows_of(samples)
     pool = draw_background_pool(shown, settings) if background is None else background
@@ -145,15 +144,9 @@ def explain_table(
     if background is None and by_parts and work.explainer.background is not None:
         work = replace(work, background=draw_from_parts(engine(), parts, settings, log))
 
-    def run_of(work: ExplainWork) -> Run:
-        select = None if selection.every_row else work.select_rows
-        cells = max(1, len(work.explainer.features) * len(work.explainer.outputs))
-        most = max(1, min(work.explainer.rows_per_chunk, LEDGER_BYTES // (8 * cells)))
-        return Run(work, InputRows.of(samples, batch_rows, most, select, selected), store, log=log)
-
     ready = None
     with named_rows(show_values=show_values):
-        run, may_be_passed_over = run_of(work), work.explainer.may_be_passed_over
+        run, may_be_passed_over = run_of(work, samples, batch_rows, store, log), work.explainer.may_be_passed_over
     if may_be_passed_over:
         # It may fail on any row, and no table is explained in two ways: all rows are, before the first is handed on.
         try:
@@ -162,7 +155,7 @@ def explain_table(
         except ExplanationError as error:
             log(f"Another explainer explains all rows, because the model's own failed: {error}")
             work = replace(work, own_failure=error.what)
-            run = run_of(work)
+            run = run_of(work, samples, batch_rows, store, log)
     chosen = {**settings.as_dict(), "selection": repr(selection)}
     if background is not None:
         chosen["background"] = work.explainer.background_digest
@@ -194,17 +187,38 @@ def explain_table(
                 ExplainTask(work, part, target, run.rows.chunk_rows, work.schema, chosen)
                 for part, chosen in select_in_parts(work, parts, engine, log)
             ]
-            most = max((task.source.rows for task in tasks), default=0)
-            cost = seconds_per_row(work, samples, most, _rough_seconds_per_row(work, samples)) if tasks else 0.0
-            done = PartsRun(tasks, store, cost, run.tally, log).do(engine()) if tasks else []
-        # Of a part of which no row was taken there is nothing to publish.
-        staged = StagedTable(target, tuple(each.part for each in done if each.part.rows), work.schema)
+            staged = stage_parts(tasks, target, run, engine, samples)
         return ExplainedTable(work.schema, provenance, work, run, count, lambda: iter(staged.reader()), staged)
 
     def results() -> Iterator[pa.RecordBatch]:
         return with_named_rows(stream_results(engine(), run) if ready is None else ready(), show_values=show_values)
 
     return ExplainedTable(work.schema, provenance, work, run, count, results)
+
+
+def stage_parts(
+    tasks: Sequence[ExplainTask], target: Destination, run: Run, engine: Callable[[], Engine], samples: ds.Dataset
+) -> StagedTable:
+    """The parts that these tasks of one work make, found or made."""
+    work, done = run.work, []
+    assert isinstance(work, ExplainWork)
+    if tasks:
+        most = max(task.source.rows for task in tasks)
+        cost = seconds_per_row(work, samples, most, _rough_seconds_per_row(work, samples))
+        done = PartsRun(tasks, run.store, cost, run.tally, run.log).do(engine())
+    # Of a part of which no row was taken there is nothing to publish.
+    return StagedTable(target, tuple(each.part for each in done if each.part.rows), work.schema)
+
+
+def run_of(
+    work: ExplainWork, samples: ds.Dataset, batch_rows: int | None, store: ChunkStore | None, log: Callable[[str], None]
+) -> Run:
+    """The work on all selected rows of a table, in chunks whose results take no more than `LEDGER_BYTES`."""
+    selection = work.selection
+    select = None if selection.every_row else work.select_rows
+    most = max(1, min(work.explainer.rows_per_chunk, LEDGER_BYTES // (8 * work.cells_per_row)))
+    selected = selection.count_of(samples.count_rows())
+    return Run(work, InputRows.of(samples, batch_rows, most, select, selected), store, log=log)
 
 
 def _rough_seconds_per_row(work: ExplainWork, samples: ds.Dataset) -> float:

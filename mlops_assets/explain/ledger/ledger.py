@@ -150,16 +150,17 @@ def explain_rows(
     for start in range(0, rows.num_rows, explainer.rows_per_call):
         part = rows.slice(start, explainer.rows_per_call)
         with rows_in_errors(part, row_key):
-            explanation = call_model(partial(explainer.explain, to_frame(part)), partial(_failure, explainer, part))
+            explanation = call_model(partial(explainer.explain, to_frame(part)), partial(failure_of, explainer, part))
             _require_shapes(explanation, explainer, part.num_rows)
         ledger = _ledger(part, explanation, explainer, row_key, reference)
         if selection.row_filter is not None:
-            ledger = ledger.filter(selection.row_filter.mask(_filter_columns(part, ledger, explainer, row_key)))
+            ledger = ledger.filter(selection.row_filter.mask(filter_columns(part, ledger, explainer, row_key)))
         if ledger.num_rows:
             yield ledger
 
 
-def _failure(explainer: Explainer, rows: pa.RecordBatch, error: BaseException) -> ExplanationError:
+def failure_of(explainer: Explainer, rows: pa.RecordBatch, error: BaseException) -> ExplanationError:
+    """That an explainer failed on these rows, and what to do."""
     is_last = explainer.KIND == "PermutationExplainer"
     other = "" if is_last else "; `explain: {KIND: PermutationExplainer}` needs nothing but predictions"
     return ExplanationError(
@@ -191,16 +192,11 @@ def _ledger(
     row_key: Sequence[str],
     reference: ModelReference,
 ) -> pa.RecordBatch:
-    outputs = len(explainer.outputs)
-    count = rows.num_rows * outputs
+    count = rows.num_rows * len(explainer.outputs)
     key_schema = pa.schema([rows.schema.field(name) for name in row_key])
     pairs = explainer.interaction_pairs
     schema = schema_for(key_schema, explainer)
-    repeated = pa.array(np.repeat(np.arange(rows.num_rows), outputs))
-    columns = [rows.column(name).take(repeated) for name in row_key]
-    labels = to_labels(pa.array(explainer.outputs, pa.string()), explainer.output_type)
-    columns.append(labels.take(pa.array(np.tile(np.arange(outputs), rows.num_rows))))
-    columns.append(pa.repeat(pa.scalar(explainer.space, pa.string()), count))
+    columns = columns_of_rows(rows, explainer, row_key)
     columns += [pa.array(part.ravel()) for part in (explanation.prediction, explanation.base, explanation.residual)]
     if explainer.sampled:
         error = explanation.error
@@ -213,9 +209,28 @@ def _ledger(
             raise ExplanationError(f"{explainer.KIND} has interaction pairs and gives no values for them")
         by_pair = np.ascontiguousarray(explanation.interactions.transpose(1, 0, 2)).reshape(len(pairs), count)
         columns += [pa.array(run) for run in by_pair]
-    columns.append(pa.repeat(pa.scalar(reference.version, pa.int64()), count))
-    columns.append(pa.repeat(pa.scalar(reference.digest, pa.string()), count))
+    columns += columns_of_model(reference, count)
     return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def columns_of_rows(rows: pa.RecordBatch, explainer: Explainer, row_key: Sequence[str]) -> list[pa.Array]:
+    """What a ledger begins with: the key of each row, once per output, then `output` and `space`."""
+    outputs = len(explainer.outputs)
+    repeated = pa.array(np.repeat(np.arange(rows.num_rows), outputs))
+    labels = to_labels(pa.array(explainer.outputs, pa.string()), explainer.output_type)
+    return [
+        *(rows.column(name).take(repeated) for name in row_key),
+        labels.take(pa.array(np.tile(np.arange(outputs), rows.num_rows))),
+        pa.repeat(pa.scalar(explainer.space, pa.string()), rows.num_rows * outputs),
+    ]
+
+
+def columns_of_model(reference: ModelReference, count: int) -> list[pa.Array]:
+    """What a ledger ends with: the version and the digest."""
+    return [
+        pa.repeat(pa.scalar(reference.version, pa.int64()), count),
+        pa.repeat(pa.scalar(reference.digest, pa.string()), count),
+    ]
 
 
 def make_row_mask(
@@ -247,7 +262,7 @@ def make_row_mask(
                 part = batch.slice(start, explainer.rows_per_call)
                 with rows_in_errors(part, row_key):
                     parts.append(
-                        call_model(partial(explainer.predict, to_frame(part)), partial(_failure, explainer, part))
+                        call_model(partial(explainer.predict, to_frame(part)), partial(failure_of, explainer, part))
                     )
             predicted = np.concatenate(parts)
         any_passes = None
@@ -263,9 +278,10 @@ def make_row_mask(
     return mask_rows
 
 
-def _filter_columns(
+def filter_columns(
     rows: pa.RecordBatch, ledger: pa.RecordBatch, explainer: Explainer, row_key: Sequence[str]
 ) -> dict[str, pa.Array]:
+    """What a row filter may name, for each row of the ledger; of that, `output` and `explained_value` are read."""
     repeated = pa.array(np.repeat(np.arange(rows.num_rows), len(explainer.outputs)))
     columns = {name: rows.column(name).take(repeated) for name in (*row_key, *explainer.features)}
     values = dict.fromkeys(_VALUE_NAMES, ledger.column(EXPLAINED_VALUE))

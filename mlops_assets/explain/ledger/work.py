@@ -99,6 +99,11 @@ class ExplainWork(Work):
         return self.explainer.cost_of_row
 
     @property
+    def cells_per_row(self) -> int:
+        """Numbers that are made of a row."""
+        return max(1, len(self.explainer.features) * len(self.explainer.outputs))
+
+    @property
     def schema(self) -> pa.Schema:
         """Of the ledger."""
         return schema_for(self.key, self.explainer)
