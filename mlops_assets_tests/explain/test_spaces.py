@@ -290,6 +290,20 @@ def test_where_a_probability_cannot_be_had_the_advice_works(name: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", ["lightgbm", "boosting", "xgboost", "lightgbm, booster"])
+def test_interventional_boosting_of_two_classes_has_probabilities(name: str) -> None:
+    model = fitted(name.removesuffix(", booster"))
+    is_booster = name != name.removesuffix(", booster")
+    subject = loaded(_bst(model), _booster) if is_booster else loaded(model)
+    explainer, ledger = ledger_of(subject, rows=5, space="probability", mode="interventional")
+    assert "in proportion" in explainer.reason
+    assert ledger["space"].unique().tolist() == ["probability"]
+    total = ledger["base_value"] + ledger.filter(like="shap_").sum(axis=1)
+    expected = _booster(_bst(model), FRAME.head(5)) if is_booster else _proba(model, FRAME.head(5))
+    np.testing.assert_allclose(total.to_numpy(), np.ravel(expected), rtol=1e-5)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["lightgbm", "xgboost, classes"])
 def test_a_booster_s_probabilities_are_known_as_such(name: str) -> None:
     booster = _bst(fitted(name))

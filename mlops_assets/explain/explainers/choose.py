@@ -227,7 +227,7 @@ def _find_probabilities(subject: ExplanationSubject) -> ExplanationSubject:
     for kind in _READ:
         try:
             explainer = _make(kind, subject)
-            links = explainer.space in ("log-odds", "softmax margin")
+            links = explainer.space in ("log-odds", "softmax margin", "probability")
             same = len(explainer.outputs) == len(subject.response.outputs)
             agrees = links and same and _find_disagreement(explainer, subject) is None
         except NotApplicableError:
@@ -245,10 +245,17 @@ def _require_space(explainer: Explainer, subject: ExplanationSubject) -> None:
     keep = f"leave explain.space out to have them in {explainer.space} ({SPACES[explainer.space].meaning})"
     if subject.response.space == wanted:
         what = f"{explainer.KIND} explains this model in {explainer.space}, whose sums are no {wanted}"
+        is_rescaled = isinstance(explainer, TreeExplainer) and explainer.space == "log-odds"
         fix = (
-            "Set explain.KIND: PermutationExplainer, which attributes the probability itself: exactly for up to"
+            "Set explain.mode: interventional, which divides each difference of probabilities in proportion to the"
+            " attributions of the log-odds; or "
+            if is_rescaled and len(explainer.outputs) == 1
+            else ""
+        ) + (
+            "set explain.KIND: PermutationExplainer, which attributes the probability itself: exactly for up to"
             f" {EXACT_FEATURES} input columns, else with a standard error per row; or {keep}"
         )
+        fix = fix[0].upper() + fix[1:]
     else:
         what, fix = "the model predicts no probabilities", keep[0].upper() + keep[1:]
     raise ExplanationError(
