@@ -153,7 +153,7 @@ CASES: dict[str, tuple[Any, str, Callable[..., Any], str, str]] = {
     "ridge": (lm.RidgeClassifier(), "binary", _decide, "margin", LINEAR),
     "perceptron": (lm.Perceptron(), "classes", _decide, "margin", LINEAR),
     "one against the rest of margins": (mc.OneVsRestClassifier(svm.LinearSVC()), "classes", _decide, "margin", SUM),
-    "svm": (svm.SVC(), "binary", _decide, "margin", PERMUTATION),
+    "svm": (svm.SVC(), "binary", _decide, "margin", "KernelMachineExplainer"),
     "discriminant": (da.LinearDiscriminantAnalysis(), "binary", _proba, "log-odds", LINEAR),
     "discriminant, classes": (da.LinearDiscriminantAnalysis(), "classes", _proba, "softmax margin", LINEAR),
     "quadratic": (da.QuadraticDiscriminantAnalysis(), "classes", _proba, "probability", PERMUTATION),
