@@ -55,9 +55,15 @@ def predict_with_categories(booster: Any, rows: "pd.DataFrame", params: Mapping[
     from xgboost import DMatrix
 
     known = inspect.signature(booster.predict).parameters
-    return booster.predict(
-        DMatrix(rows, enable_categorical=True), **{name: value for name, value in params.items() if name in known}
-    )
+    options = {name: value for name, value in params.items() if name in known}
+
+    def ask_library(frame: "pd.DataFrame") -> Any:
+        return booster.predict(DMatrix(frame, enable_categorical=True), **options)
+
+    # A copy whose trees the kernel may add up has a way of its own.
+    ask_copy = getattr(booster, "predict_frame", None)
+    answer = None if options or ask_copy is None else ask_copy(rows, ask_library)
+    return ask_library(rows) if answer is None else answer
 
 
 def _ascii(categories: Any, name: object) -> list[str]:

@@ -14,12 +14,14 @@ import numpy.typing as npt
 
 from mlops_assets.trees.ensemble import TreeEnsemble
 from mlops_assets.trees.fast_copies import FastModel, fast_copy
+from mlops_assets.trees.fast_forests import FastForestClassifier, FastForestRegressor
+from mlops_assets.trees.plain_rows import choose_probe
 from mlops_assets.trees.rank_trees import rank_trees
 from mlops_assets.trees.ranked_trees import RankedTrees
 from mlops_assets.trees.read import read_ensemble
 from mlops_assets.trees.read_sklearn import histogram_stages, read_forest_sums
 from mlops_assets.trees.read_sklearn_ensembles import average_path_length, read_isolation_sums
-from mlops_assets.trees.tree_sums import COMPARED_ROWS, TreeSums
+from mlops_assets.trees.tree_sums import TreeSums
 
 _CLASSIC = "sklearn.ensemble._gb"
 _HISTOGRAM = "sklearn.ensemble._hist_gradient_boosting.gradient_boosting"
@@ -59,10 +61,8 @@ def copy_sklearn(model: object) -> tuple[Any, TreeSums] | None:
     elif module == _CLASSIC:
         trees, mixin = len(model.estimators_), _FastClassic  # type: ignore[attr-defined]  # of these classes
     else:
-        if model.n_outputs_ > 1:  # type: ignore[attr-defined]  # of these classes
-            return None
         trees = len(model.estimators_)  # type: ignore[attr-defined]  # of these classes
-        mixin = _FastForestClassifier if hasattr(model, "classes_") else _FastForestRegressor
+        mixin = FastForestClassifier if hasattr(model, "classes_") else FastForestRegressor
     sums = TreeSums(trees, lambda: _encode(model), f"a {kind.__name__}")
     return fast_copy(model, mixin, sums), sums
 
@@ -77,7 +77,7 @@ class _FastClassic(FastModel):
         is_array = isinstance(X, np.ndarray) and X.dtype == np.float32
         trees = sums.kernel_trees(len(X)) if is_array else None
         if trees is not None and sums.needs_comparison("sum"):
-            first_rows = X[_probe(X)]
+            first_rows = X[choose_probe(X)]
             ours = self._raw_predict_init(first_rows)
             trees.add_to(ours, first_rows)
             trees = trees if sums.compare("sum", ours, library_sums(first_rows)) else None
@@ -100,7 +100,7 @@ class _FastHistogram(FastModel):
         all_trees = predictors is self._predictors and not is_binned
         trees = sums.kernel_trees(len(X)) if all_trees else None
         if trees is not None and sums.needs_comparison("sum"):
-            chosen = _probe(X)
+            chosen = choose_probe(X)
             first_rows = X[chosen]
             ours, theirs = raw_predictions[chosen], raw_predictions[chosen].copy(order="K")
             trees.add_to(ours, first_rows)
@@ -110,49 +110,6 @@ class _FastHistogram(FastModel):
             add_library_sums(X, predictors, raw_predictions, is_binned, n_threads)
         else:
             trees.add_to(raw_predictions, X)
-
-
-class _FastForest(FastModel):
-    """The mean of trees, each of which is added as scikit-learn does in one thread: in the order of the trees."""
-
-    estimators_: list[Any]
-    n_jobs: int | None
-
-    def _mean(self, X: Any, width: int, library: Callable[[Any], Any]) -> Any:
-        sums = self._tree_sums
-        # Several threads add up the trees as they end: another order each time.
-        trees = sums.kernel_trees(_count(X)) if self.n_jobs in (None, 1) else None
-        if trees is None:
-            return library(X)
-        rows = self._validate_X_predict(X)  # type: ignore[attr-defined]  # scikit-learn's class is the next in the MRO
-        if not isinstance(rows, np.ndarray):
-            return library(X)
-        if sums.needs_comparison("mean"):
-            first_rows = rows[_probe(rows)]
-            theirs = _without_names(library, first_rows)
-            if not sums.compare("mean", self._sum(trees, first_rows, width), theirs):
-                return library(X)
-        return self._sum(trees, rows, width)
-
-    def _sum(self, trees: RankedTrees, rows: npt.NDArray[Any], width: int) -> npt.NDArray[np.float64]:
-        result = np.zeros((len(rows), max(width, 1)))
-        trees.add_to(result, rows)
-        result /= len(self.estimators_)
-        return result if width else result.ravel()
-
-
-class _FastForestRegressor(_FastForest):
-    def predict(self, X: Any) -> Any:
-        """As the forest's own."""
-        return self._mean(X, 0, super().predict)  # type: ignore[misc]  # as above
-
-
-class _FastForestClassifier(_FastForest):
-    classes_: npt.NDArray[Any]
-
-    def predict_proba(self, X: Any) -> Any:
-        """As the forest's own."""
-        return self._mean(X, len(self.classes_), super().predict_proba)  # type: ignore[misc]  # as above
 
 
 class _FastIsolationForest(FastModel):
@@ -167,7 +124,7 @@ class _FastIsolationForest(FastModel):
         is_array = isinstance(X, np.ndarray) and X.dtype == np.float32
         trees = sums.kernel_trees(len(X)) if is_array else None
         if trees is not None and sums.needs_comparison("score"):
-            first_rows = X[_probe(X)]
+            first_rows = X[choose_probe(X)]
             theirs = np.asarray(library(first_rows, subsample_features))
             trees = trees if sums.compare("score", self._score(trees, first_rows), theirs) else None
         return library(X, subsample_features) if trees is None else self._score(trees, X)
@@ -178,25 +135,6 @@ class _FastIsolationForest(FastModel):
         expected = len(self.estimators_) * average_path_length([self._max_samples])
         depths = splits[:, 0]
         return np.asarray(2 ** (-np.divide(depths, expected, out=np.ones_like(depths), where=expected != 0)))
-
-
-def _probe(X: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
-    """Which rows are summed both ways: the first, and some with missing values."""
-    missing = np.flatnonzero(np.isnan(X[:, :]).any(axis=1))[: COMPARED_ROWS // 4]
-    return np.unique(np.concatenate([np.arange(min(COMPARED_ROWS, len(X))), missing]))
-
-
-def _without_names(library: Callable[[Any], Any], rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """The library's answer for rows that have lost their columns' names, of which it would warn."""
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        return np.asarray(library(rows))
-
-
-def _count(X: Any) -> int:
-    return int(X.shape[0]) if hasattr(X, "shape") else len(X)
 
 
 def _has_known_method(kind: type[Any]) -> bool:

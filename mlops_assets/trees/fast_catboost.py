@@ -1,22 +1,25 @@
-"""CatBoost's predictions of numbers, faster and bit for bit the same.
+"""CatBoost's predictions of numbers and categories, faster and bit for bit the same.
 
 CatBoost adds up its trees in the order of the iterations, in doubles; scale and bias come last (1.2,
 `catboost/libs/model/cpu/evaluator_impl.cpp`, `catboost/libs/eval_result/eval_helpers.cpp`).
 """
 
 import copy
+from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from mlops_assets.trees.catboost_columns import CatboostColumns
 from mlops_assets.trees.fast_copies import FastHandle, fast_copy, is_kind
 from mlops_assets.trees.files.catboost_cbm import CatboostModel, read_catboost_cbm
-from mlops_assets.trees.plain_rows import are_exact, plain_rows, probe_rows
+from mlops_assets.trees.plain_rows import COMPARED_ROWS, are_exact, plain_rows, probe_rows
 from mlops_assets.trees.rank_trees import rank_trees
 from mlops_assets.trees.ranked_trees import RankedTrees
 from mlops_assets.trees.read_catboost_file import scale_and_shift, to_ensemble
-from mlops_assets.trees.tree_sums import COMPARED_ROWS, TreeSums
+from mlops_assets.trees.tree_sums import TreeSums
 
 _CLASSES = ("CatBoost", "CatBoostRegressor", "CatBoostClassifier", "CatBoostRanker")
 _WEIGHT = 0.08
@@ -46,6 +49,9 @@ class _FastCatBoost(FastHandle):
         names = getattr(data, "columns", None)
         if not is_known or (names is not None and [str(name) for name in names] != file.names):
             return library(data)
+        if file.has_categories:
+            answer = self._predict_categories(data, prediction_type, library) if names is not None else None
+            return library(data) if answer is None else answer
         rows = plain_rows(data, len(file.names))
         trees = sums.kernel_trees(len(rows)) if rows is not None and are_exact(data, rows) else None
         if trees is None or rows is None:
@@ -53,12 +59,32 @@ class _FastCatBoost(FastHandle):
         if sums.needs_comparison(prediction_type):
             first = probe_rows(rows, COMPARED_ROWS, np.float32)
             table = first if names is None else type(data)(first, columns=names)
-            ours, theirs = file.predict(trees, first, prediction_type), np.asarray(library(table))
-            if ours.dtype == object and ours.shape == theirs.shape and ours.tolist() == theirs.tolist():
-                ours = theirs  # the same labels
-            if not sums.compare(prediction_type, ours, theirs):
+            if not self._agrees(trees, first, prediction_type, library(table)):
                 return library(data)
         return file.predict(trees, rows, prediction_type)
+
+    def _predict_categories(self, data: Any, prediction_type: str, library: Callable[[Any], Any]) -> Any:
+        """The answer for a frame with categories; None where CatBoost should give it."""
+        file, sums = self._file, self._tree_sums
+        trees = sums.kernel_trees(len(data))
+        if trees is None:
+            return None
+        rows = file.category_columns.read(data)
+        if rows is None:
+            sums.reject("a column holds neither numbers, nor categories of text or whole numbers")
+            return None
+        if sums.needs_comparison(prediction_type):
+            table = file.category_columns.probe(data, COMPARED_ROWS)
+            first = file.category_columns.read(table)
+            if first is None or not self._agrees(trees, first, prediction_type, library(table)):
+                return None
+        return file.predict(trees, rows, prediction_type)
+
+    def _agrees(self, trees: RankedTrees, rows: npt.NDArray[Any], prediction_type: str, answer: Any) -> bool:
+        ours, theirs = self._file.predict(trees, rows, prediction_type), np.asarray(answer)
+        if ours.dtype == object and ours.shape == theirs.shape and ours.tolist() == theirs.tolist():
+            ours = theirs  # the same labels
+        return self._tree_sums.compare(prediction_type, ours, theirs)
 
 
 class _File:
@@ -68,6 +94,7 @@ class _File:
         self._original = model
         self.names = [str(name) for name in model.feature_names_]
         self.trees = int(model.tree_count_)
+        self.has_categories = bool(len(model.get_cat_feature_indices()))
         self._classes = np.asarray(model.classes_)
         parameters = model.get_all_params()
         self._loss = str(parameters.get("loss_function", "")).partition(":")[0]
@@ -84,8 +111,12 @@ class _File:
             self._model = read_catboost_cbm(self._original._serialize_model())  # noqa: SLF001 - what its pickle holds
         return self._model
 
+    @cached_property
+    def category_columns(self) -> CatboostColumns:
+        return CatboostColumns(self.model, len(self.names))
+
     def read(self) -> RankedTrees | None:
-        return rank_trees(to_ensemble(self.model))
+        return rank_trees(to_ensemble(self.model, self.category_columns.splits() if self.has_categories else None))
 
     def answers(self, prediction_type: str) -> bool:
         """Whether `predict` gives this kind of answer."""
@@ -141,11 +172,10 @@ def answer_catboost(
 
 
 def copy_catboost(model: Any) -> tuple[Any, TreeSums] | None:
-    """A copy of a CatBoost model of numbers whose trees the kernel may add up; None of anything else."""
+    """A copy of a CatBoost model of numbers and categories whose trees the kernel may add up; None of anything else."""
     if not is_kind(model, "catboost.core", *_CLASSES) or not model.is_fitted():
         return None
-    others = (model.get_cat_feature_indices, model.get_text_feature_indices, model.get_embedding_feature_indices)
-    if any(len(indices()) for indices in others):
+    if len(model.get_text_feature_indices()) or len(model.get_embedding_feature_indices()):
         return None
     file = _File(model)
     sums = TreeSums(file.trees, file.read, f"a {type(model).__name__}", weight=_WEIGHT)

@@ -14,11 +14,11 @@ import numpy.typing as npt
 from mlops_assets.trees.arrays import Floats
 from mlops_assets.trees.fast_copies import FastHandle, copy_with, fast_copy, is_kind
 from mlops_assets.trees.files.lightgbm_text import LightgbmModel, read_lightgbm_text
-from mlops_assets.trees.plain_rows import plain_rows, probe_rows
+from mlops_assets.trees.plain_rows import COMPARED_ROWS, plain_rows, probe_rows
 from mlops_assets.trees.rank_trees import rank_trees
 from mlops_assets.trees.ranked_trees import RankedTrees
 from mlops_assets.trees.read_lightgbm_file import to_ensemble
-from mlops_assets.trees.tree_sums import COMPARED_ROWS, TreeSums
+from mlops_assets.trees.tree_sums import TreeSums
 
 _SKLEARN = ("LGBMModel", "LGBMRegressor", "LGBMClassifier", "LGBMRanker")
 

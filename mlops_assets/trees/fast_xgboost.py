@@ -8,19 +8,21 @@ functions for floats to the sums (3.2, `src/predictor/cpu_predictor.cc`, `src/gb
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from mlops_assets.trees.arrays import Singles
+from mlops_assets.trees.category_columns import are_categories, make_frame, spread_categories
 from mlops_assets.trees.fast_copies import FastHandle, copy_with, fast_copy, is_kind
 from mlops_assets.trees.files.xgboost_model import XgboostModel, read_xgboost
-from mlops_assets.trees.plain_rows import are_exact, plain_rows, probe_rows
+from mlops_assets.trees.plain_rows import COMPARED_ROWS, are_exact, plain_rows, probe_rows
 from mlops_assets.trees.rank_trees import rank_trees
 from mlops_assets.trees.ranked_trees import RankedTrees
 from mlops_assets.trees.read_xgboost_file import to_ensemble
-from mlops_assets.trees.tree_sums import COMPARED_ROWS, TreeSums
+from mlops_assets.trees.tree_sums import TreeSums
 
 _SKLEARN = ("XGBModel", "XGBRegressor", "XGBClassifier", "XGBRanker", "XGBRFRegressor", "XGBRFClassifier")
 _WEIGHT = 0.7
@@ -62,7 +64,9 @@ class _FastBooster(FastHandle):
         names, given = self.feature_names, getattr(data, "columns", None)
         if given is not None and names is not None and [str(name) for name in given] != names:
             return None
-        rows = plain_rows(data, file.columns)
+        if file.places and (given is None or sums.kernel_trees(len(data)) is None or not self._knows_categories(data)):
+            return None
+        rows = plain_rows(data, file.columns, file.categories if file.places else ())
         if rows is None or not are_exact(data, rows):
             return None
         trees = sums.kernel_trees(len(rows))
@@ -75,7 +79,9 @@ class _FastBooster(FastHandle):
         kind = f"{'margin' if margin else 'prediction'} of {'arrays' if inplace else 'frames'}"
         if sums.needs_comparison(kind):
             first = probe_rows(singles, COMPARED_ROWS, np.float32)
-            table = first if given is None else type(data)(first, columns=given)
+            if file.places:
+                spread_categories(first, file.places, [len(values) for values in file.categories])
+            table = first if given is None else make_frame(data, first, file.places)
             ours = answer_xgboost(file.model, trees, first, margin, inplace)
             if ours is None:
                 sums.reject(f"what its objective {file.model.objective!r} makes of a sum is not known")
@@ -84,6 +90,13 @@ class _FastBooster(FastHandle):
                 return None
         return answer_xgboost(file.model, trees, singles, margin, inplace)
 
+    def _knows_categories(self, data: Any) -> bool:
+        """Whether the frame has the booster's own categories: XGBoost finds the codes of any others."""
+        if not all(self._file.categories):
+            self._tree_sums.reject("its file does not say what its categories are")
+            return False
+        return are_categories(data, self._file.places, self._file.categories)
+
 
 class _File:
     """What a booster saves, read when it is needed."""
@@ -91,6 +104,8 @@ class _File:
     def __init__(self, booster: Any, iterations: int | None) -> None:
         self._booster, self.iterations = booster, iterations
         self.columns = int(booster.num_features())
+        kinds = booster.feature_types or ()
+        self.places = [place for place, kind in enumerate(kinds) if kind == "c"]
         self._model: XgboostModel | None = None
 
     @property
@@ -98,6 +113,12 @@ class _File:
         if self._model is None:
             self._model = read_xgboost(bytes(self._booster.save_raw("ubj")))
         return self._model
+
+    @cached_property
+    def categories(self) -> list[tuple[object, ...]]:
+        """Of each column of categories, in the order of its codes; empty where they are not known."""
+        known = self.model.categories
+        return [known[place].decode() if known else () for place in self.places]
 
     def read(self) -> RankedTrees | None:
         ensemble = to_ensemble(self.model, self.iterations)
@@ -115,7 +136,7 @@ def copy_xgboost(model: Any) -> tuple[Any, TreeSums] | None:
 
 
 def _copy_booster(model: Any, iterations: int | None) -> tuple[Any, TreeSums] | None:
-    if not is_kind(model, "xgboost.core", "Booster") or "c" in (model.feature_types or ()):
+    if not is_kind(model, "xgboost.core", "Booster"):
         return None
     rounds = iterations or int(model.num_boosted_rounds())
     file = _File(model, iterations)

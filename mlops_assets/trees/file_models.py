@@ -6,12 +6,14 @@ such a model lacks is what the library alone knows: columns of categories, train
 
 import json
 from abc import ABC, abstractmethod
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from mlops_assets.trees.arrays import Floats
+from mlops_assets.trees.catboost_codes import CatboostCodes
+from mlops_assets.trees.catboost_columns import CatboostColumns, make_plain
 from mlops_assets.trees.ensemble import CATEGORICAL, TreeEnsemble
 from mlops_assets.trees.errors import UnreadableTreesError
 from mlops_assets.trees.fast_catboost import answer_catboost
@@ -66,13 +68,13 @@ class FileModel(ABC):
         """The trees, for explanations."""
 
     @abstractmethod
-    def _answer(self, rows: Floats) -> npt.NDArray[Any]: ...
+    def _answer(self, rows: npt.NDArray[Any]) -> npt.NDArray[Any]: ...
 
     def _knows(self, _names: list[str]) -> bool:
         """Whether these are the columns' names, in their order."""
         return True
 
-    def _rows(self, data: Any) -> Floats:
+    def _rows(self, data: Any) -> npt.NDArray[Any]:
         names = getattr(data, "columns", None)
         if names is not None and not self._knows([str(name) for name in names]):
             raise ValueError("The columns are not those that the model was trained with, in their order")
@@ -95,7 +97,7 @@ class LightgbmFile(FileModel):
     def read_margin(self) -> TreeEnsemble:
         return lightgbm_margin(self._model)
 
-    def _answer(self, rows: Floats) -> npt.NDArray[Any]:
+    def _answer(self, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
         return answer_lightgbm(self._model, self._trees, rows)
 
 
@@ -118,7 +120,7 @@ class XgboostFile(FileModel):
     def _knows(self, names: list[str]) -> bool:
         return self._model.names in (b"", TextDigest(names).value)
 
-    def _answer(self, rows: Floats) -> npt.NDArray[Any]:
+    def _answer(self, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
         if np.isinf(rows).any():
             raise ValueError("XGBoost takes no infinite values")
         with np.errstate(over="ignore"):
@@ -158,20 +160,48 @@ class CatboostFile(FileModel):
         if kind == "CatBoostRegressor":
             usual = {"Poisson": "Exponent", "Tweedie": "Exponent", "RMSEWithUncertainty": "RMSEWithUncertainty"}
             self._default = usual.get(self._loss, self._default)
-        super().__init__(catboost_trees(self._model))
+        features = self._model.features
+        places = [*features.columns.tolist(), *features.category_columns]
+        self._names = dict(zip(places, [*features.names, *features.category_names], strict=True))
+        self._columns = CatboostColumns(self._model, max(places, default=-1) + 1)
+        super().__init__(catboost_trees(self._model, self._columns.splits() if self._columns.categories else None))
+        if self._columns.categories:
+            # As CatBoost's own, which is given frames: what has a number of columns is given a matrix.
+            del self.n_features_in_
+            names = [self._names.get(place) or str(place).encode() for place in range(self._columns.columns)]
+            self.feature_names_ = [name.decode("utf-8", "replace") for name in names]
 
     def read_margin(self) -> TreeEnsemble:
-        return catboost_margin(self._model)
+        codes = self.category_codes
+        if codes is None and self._columns.categories:
+            raise UnreadableTreesError("It splits by statistics of several columns", where="CatBoost")
+        return catboost_margin(self._model, None if codes is None else codes.splits())
+
+    @cached_property
+    def category_codes(self) -> CatboostCodes | None:
+        """What explanations are given in place of categories; None where there are none, or no codes say it all."""
+        codes = CatboostCodes(self._model, self._columns.columns)
+        return codes if self._columns.categories and codes.applies else None
 
     def _knows(self, names: list[str]) -> bool:
-        features = self._model.features
-        pairs = zip(features.columns.tolist(), features.names, strict=True)
-        return all(name is None or (place < len(names) and names[place].encode() == name) for place, name in pairs)
+        known = self._names.items()
+        return all(name is None or (place < len(names) and names[place].encode() == name) for place, name in known)
 
-    def _answer(self, rows: Floats) -> npt.NDArray[Any]:
+    def _rows(self, data: Any) -> npt.NDArray[Any]:
+        if not self._columns.categories:
+            return super()._rows(data)
+        names = getattr(data, "columns", None)
+        if names is None or len(names) != self._columns.columns or not self._knows([str(name) for name in names]):
+            raise ValueError("The columns are not those that the model was trained with, in their order")
+        rows = self._columns.read(make_plain(data, self._columns.categories))
+        if rows is None:
+            raise ValueError("A column of categories holds what is neither text nor a whole number, or nothing")
+        return rows
+
+    def _answer(self, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
         return self._ask(rows, self._default)
 
-    def _ask(self, rows: Floats, prediction_type: str) -> npt.NDArray[Any]:
+    def _ask(self, rows: npt.NDArray[Any], prediction_type: str) -> npt.NDArray[Any]:
         return answer_catboost(self._model, self._trees, rows, prediction_type, self._classes, self._loss)
 
 

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+COMPARED_ROWS = 256
+"""Rows for which the library's answer is computed as well, once per model and kind of answer."""
 _SPOILED_ROWS = 64
 _WHOLE = 2.0**53
 
@@ -70,6 +72,12 @@ def probe_rows(rows: npt.NDArray[Any], count: int, dtype: npt.DTypeLike = np.flo
     for number in range(_SPOILED_ROWS):
         spoiled[number, number % rows.shape[1] :: 7] = values[number % len(values)]
     return np.concatenate([head, np.asarray(rows[chosen], dtype), spoiled])
+
+
+def choose_probe(X: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
+    """Which rows of a matrix are summed both ways: the first, and some with missing values."""
+    missing = np.flatnonzero(np.isnan(X[:, :]).any(axis=1))[: COMPARED_ROWS // 4]
+    return np.unique(np.concatenate([np.arange(min(COMPARED_ROWS, len(X))), missing]))
 
 
 def _is_number(dtype: object) -> bool:

@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,8 @@ from mlops_assets.trees.arrays import Floats, Indices, Ints
 from mlops_assets.trees.ensemble import CATEGORICAL, MISSING_LEFT, ZERO_IS_MISSING, TreeEnsemble
 from mlops_assets.trees.ranking import CATEGORIES, MISSING_GREATEST, MOST_RANKS, ZERO_MISSING
 
+Numbers = Any
+"""Of the columns' precision."""
 _MOST_MEMBERS = 2**26
 _CELLS = (16, 64, 256, 1024, 4096)
 _STEPS_PER_TABLE = 1.5
@@ -18,9 +21,19 @@ _STEPS_PER_TABLE = 1.5
 
 @dataclass
 class RankedColumns:
-    """Ranks the splits of an ensemble: which column a node compares, and with which number."""
+    """Ranks the splits of an ensemble: which column a node compares, and with which number.
+
+    Attributes
+    ----------
+    precision
+        In which values are compared.
+    strict
+        Thresholds are the smallest values that go right, not the largest that go left.
+    """
 
     ensemble: TreeEnsemble
+    precision: np.dtype[Any]
+    strict: bool
 
     def __post_init__(self) -> None:
         ensemble = self.ensemble
@@ -30,7 +43,7 @@ class RankedColumns:
         kinds: list[int] = []
         counts: list[int] = []
         members: list[int] = []
-        cuts: list[Floats] = []
+        cuts: list[Numbers] = []
         tables: list[npt.NDArray[np.uint8]] = []
         cut_start, steps, column_start, categories = [], [], [0], []
         cells: list[Indices] = []
@@ -44,12 +57,13 @@ class RankedColumns:
             nodes = order[begin:end]
             in_sets = (ensemble.decision[nodes] & CATEGORICAL) != 0
             numeric, categorical = nodes[~in_sets], nodes[in_sets]
-            known, rank = np.unique(ensemble.threshold[numeric] + 0.0, return_inverse=True)
+            thresholds = _round(ensemble.threshold[numeric] + 0.0, self.precision, self.strict)
+            known, rank = np.unique(thresholds, return_inverse=True)
             self.rank[numeric] = rank
             step, before, low, scale = _divide(known)
             cut_start.append(total)
             steps.append(step)
-            cuts.append(np.concatenate([known, np.full(2 * step, np.nan)]))
+            cuts.append(np.concatenate([known, np.full(2 * step, np.nan, known.dtype)]))
             total += len(cuts[-1])
             cells.append(before)
             cell_low.append(low)
@@ -68,10 +82,10 @@ class RankedColumns:
                 self.fits = False
                 return
         self.cut_start, self.steps = np.array(cut_start, np.int64), np.array(steps, np.int64)
-        self.cuts = np.concatenate([*cuts, np.zeros(1)])
+        self.cuts = np.concatenate([*cuts, np.zeros(1, self.precision)])
         self.cells = np.concatenate([*cells, np.zeros(1, np.int32)])
         self.cell_start = np.cumsum([0, *map(len, cells)], dtype=np.int64)
-        self.cell_low, self.cell_scale = np.array(cell_low, np.float64), np.array(cell_scale, np.float64)
+        self.cell_low, self.cell_scale = np.array(cell_low, self.precision), np.array(cell_scale, self.precision)
         self.column_start, self.kinds = np.array(column_start, np.int64), np.array(kinds, np.int64)
         self.counts, self.members = np.array(counts, np.int64), np.array(members, np.int64)
         self.categories = np.array(categories, np.int64)
@@ -114,21 +128,30 @@ class RankedColumns:
         return width
 
 
-def _divide(cuts: Floats) -> tuple[int, Indices, float, float]:
+def _round(thresholds: Floats, precision: np.dtype[Any], strict: bool) -> Numbers:
+    """Thresholds of a lower precision that send numbers of this precision the same way."""
+    with np.errstate(over="ignore"):
+        rounded = thresholds.astype(precision)
+        too_far = rounded < thresholds if strict else rounded > thresholds
+        away = precision.type(np.inf if strict else -np.inf)
+        return np.where(too_far, np.nextafter(rounded, away), rounded)
+
+
+def _divide(cuts: Numbers) -> tuple[int, Indices, Numbers, Numbers]:
     """Equal cells of the range of sorted numbers: a search's first step in one, the numbers before each, two factors.
 
     A value's cell is `(x - low) * scale` without its fraction, the first or last one at most. This never decreases with
     x: a number of an earlier cell than the value's is less, one of a later cell is greater.
     """
-    finite = cuts[np.isfinite(cuts)]
-    low = float(finite[0]) if len(finite) else 0.0
+    finite, number = cuts[np.isfinite(cuts)], cuts.dtype.type
+    low = finite[0] if len(finite) else number(0)
     with np.errstate(over="ignore", divide="ignore"):
-        scales = {count: np.float64(count) / (finite[-1] - low) if len(finite) else np.inf for count in _CELLS}
-    best = (float(len(cuts).bit_length()), 1, 0.0)
+        scales = {count: number(count) / (finite[-1] - low) if len(finite) else number(np.inf) for count in _CELLS}
+    best = (float(len(cuts).bit_length()), 1, number(0))
     for count, scale in scales.items():
         if np.isfinite(scale) and scale > 0:
-            steps = int(np.bincount(_cells_of(cuts, low, float(scale), count)).max()).bit_length()
-            best = min(best, (steps + _STEPS_PER_TABLE, count, float(scale)))
+            steps = int(np.bincount(_cells_of(cuts, low, scale, count)).max()).bit_length()
+            best = min(best, (steps + _STEPS_PER_TABLE, count, scale))
     _, count, scale = best
     cell = _cells_of(cuts, low, scale, count)
     before = np.searchsorted(cell, np.arange(count), side="left").astype(np.int32)
@@ -136,7 +159,7 @@ def _divide(cuts: Floats) -> tuple[int, Indices, float, float]:
     return (1 << most.bit_length()) // 2, before, low, scale
 
 
-def _cells_of(x: Floats, low: float, scale: float, count: int) -> Ints:
+def _cells_of(x: Numbers, low: Numbers, scale: Numbers, count: int) -> Ints:
     """As the kernel computes them, operation by operation."""
     with np.errstate(over="ignore", invalid="ignore"):
         place = (x - low) * scale

@@ -24,9 +24,10 @@ def _make_search(predicate: str) -> Any:
         from llvmlite import ir
 
         whole = ir.IntType(32)
-        ranks, numbers = ir.VectorType(whole, _GROUP), ir.VectorType(ir.DoubleType(), _GROUP)
+        ranks = ir.VectorType(whole, _GROUP)
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            numbers = ir.VectorType(context.get_data_type(values.dtype), _GROUP)
             target, place, given, limits, first, step, counts, cell, low, scale, last = arguments
             base = builder.gep(data_of(context, builder, signature.args[3], limits), [first])
             x_data, rank_data = (
@@ -34,12 +35,13 @@ def _make_search(predicate: str) -> Any:
                 for kind, array in ((signature.args[2], given), (signature.args[0], target))
             )
             places = [builder.add(place, ir.Constant(place.type, each)) for each in range(0, ROWS_PER_WORD, _GROUP)]
-            values = [
-                builder.load(builder.bitcast(builder.gep(x_data, [each]), numbers.as_pointer()), align=8)
+            align = values.dtype.bitwidth // 8
+            searched = [
+                builder.load(builder.bitcast(builder.gep(x_data, [each]), numbers.as_pointer()), align=align)
                 for each in places
             ]
             table = builder.gep(data_of(context, builder, signature.args[6], counts), [cell])
-            start = [_gather(builder, table, _cells(builder, x, low, scale, last, ranks), ranks) for x in values]
+            start = [_gather(builder, table, _cells(builder, x, low, scale, last, ranks), ranks) for x in searched]
             found = [cgutils.alloca_once_value(builder, each) for each in start]  # type: ignore[no-untyped-call]  # numba
             width = cgutils.alloca_once_value(builder, builder.trunc(step, whole))  # type: ignore[no-untyped-call]  # numba
             loop = builder.append_basic_block("search")
@@ -50,7 +52,7 @@ def _make_search(predicate: str) -> Any:
             builder.cbranch(builder.icmp_unsigned("!=", size, ir.Constant(whole, 0)), body, end)
             builder.position_at_end(body)
             steps = _repeat(builder, size)
-            for x, so_far in zip(values, found, strict=True):
+            for x, so_far in zip(searched, found, strict=True):
                 before = builder.load(so_far)
                 farther = builder.add(before, steps)
                 limit = _gather(builder, base, farther, numbers)
@@ -64,9 +66,8 @@ def _make_search(predicate: str) -> Any:
                 builder.store(builder.load(so_far), pointer, align=4)
             return context.get_dummy_value()
 
-        i64 = nb.int64
-        f64 = nb.float64
-        return nb.void(rank, i64, values, cuts, i64, i64, before, i64, f64, f64, f64), generate
+        i64, number = nb.int64, values.dtype
+        return nb.void(rank, i64, values, cuts, i64, i64, before, i64, number, number, number), generate
 
     return search
 
@@ -74,8 +75,9 @@ def _make_search(predicate: str) -> Any:
 count_less = as_any(_make_search("<"))
 """`rank[place + r]`: how many of the numbers behind `cuts[first]` are less than `values[place + r]`, for 64 values.
 
-They ascend, and NaN are behind them; `first` is the place before the first of them. `before[cell + c]` is how many lie
-before cell c, `(x - low) * scale` without its fraction, at most `last`; less than 2 `step` lie in a cell.
+They are of the values' type and ascend, and NaN are behind them; `first` is the place before the first of them.
+`before[cell + c]` is how many lie before cell c, `(x - low) * scale` without its fraction, at most `last`; less than
+2 `step` lie in a cell.
 """
 count_less_or_equal = as_any(_make_search("<="))
 """As `count_less`, of those that are not greater."""
@@ -106,7 +108,8 @@ def _gather(builder: Any, base: Any, places: Any, kind: Any) -> Any:
     from llvmlite import ir
 
     long, element = ir.VectorType(ir.IntType(64), _GROUP), kind.element
-    size, name = (8, "f64") if isinstance(element, ir.DoubleType) else (4, "i32")
+    names = {ir.DoubleType: (8, "f64"), ir.FloatType: (4, "f32"), ir.IntType: (4, "i32")}
+    size, name = names[type(element)]
     bytes_from = builder.mul(builder.zext(places, long), ir.Constant(long, [size] * _GROUP))
     address = builder.add(_repeat(builder, builder.ptrtoint(base, ir.IntType(64))), bytes_from)
     pointers = builder.inttoptr(address, ir.VectorType(element.as_pointer(), _GROUP))

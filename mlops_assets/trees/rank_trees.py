@@ -40,7 +40,8 @@ def rank_trees(
     dtype
         The precision in which leaves are added.
     """
-    columns = RankedColumns(ensemble)
+    single = ensemble.float32_inputs or np.dtype(dtype) == np.float32
+    columns = RankedColumns(ensemble, np.dtype(np.float32 if single else np.float64), strict)
     if not columns.fits:
         return None
     value = ensemble.value if value is None else value
@@ -51,7 +52,6 @@ def rank_trees(
     largest = int(columns.counts.max(initial=0))
     code = np.dtype(np.uint8 if largest < 256 and least == 1 else np.uint16 if largest < 2**16 else np.uint32)
     return RankedTrees(
-        single=ensemble.float32_inputs or np.dtype(dtype) == np.float32,
         feature=columns.feature,
         cut_start=columns.cut_start,
         steps=columns.steps,

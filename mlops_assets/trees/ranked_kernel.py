@@ -21,12 +21,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mlops_assets.trees.arrays import Floats, Indices, Ints
+from mlops_assets.trees.arrays import Indices, Ints
 from mlops_assets.trees.bit_lanes import NUMBERS_AT_ONCE, ROWS_PER_WORD, compare_greater, put_numbers
 from mlops_assets.trees.byte_tables import MOST_LEAVES, add_from_table
 from mlops_assets.trees.numba_kernels import compile_kernel
 from mlops_assets.trees.path_lanes import ROWS_OF_LEVELS, put_levels, put_paths, split_rows
-from mlops_assets.trees.rank_kernel import rank_rows
+from mlops_assets.trees.rank_kernel import Numbers, rank_rows
 from mlops_assets.trees.ranking import BY_LEVELS, BY_PATHS, BY_STEPS, LANES
 
 _compile = partial(compile_kernel, fastmath=False)
@@ -161,8 +161,8 @@ def _add_several(
 @_compile
 def add_leaves(
     X: npt.NDArray[Any], row_apart: int, column_apart: int, sums: npt.NDArray[Any], blocks: int, one: np.uint8,
-    single: bool, feature: Ints, cut_start: Ints, steps: Ints, cuts: Floats, cell_start: Ints, cells: Indices,
-    cell_low: Floats, cell_scale: Floats, strict: bool, column_start: Ints, column_kind: Ints, column_cuts: Ints,
+    feature: Ints, cut_start: Ints, steps: Ints, cuts: Numbers, cell_start: Ints, cells: Indices,
+    cell_low: Numbers, cell_scale: Numbers, strict: bool, column_start: Ints, column_kind: Ints, column_cuts: Ints,
     column_member: Ints, categories: Ints, member: npt.NDArray[np.uint8], output: Ints, way: Ints, start: Ints,
     column: Ints, rank: npt.NDArray[Any], left: Indices, right: Indices, level: npt.NDArray[np.uint8],
     first_link: Ints, links: npt.NDArray[np.uint64], depth: Ints, first_leaf: Ints, value: npt.NDArray[Any],
@@ -194,7 +194,7 @@ def add_leaves(
         for b in range(filled):
             low = begin + b * LANES
             count = min(LANES, rows - low)
-            rank_rows(X, row_apart, column_apart, low, count, codes[b], single, feature, cut_start, steps, cuts,
+            rank_rows(X, row_apart, column_apart, low, count, codes[b], feature, cut_start, steps, cuts,
                       cell_start, cells, cell_low, cell_scale, strict, column_start, column_kind, column_cuts,
                       column_member, categories, member)  # fmt: skip
             for r in range(count):

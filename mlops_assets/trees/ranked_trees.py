@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mlops_assets.trees.arrays import Floats, Indices, Ints
+from mlops_assets.trees.arrays import Floats, Indices, Ints, Singles
 from mlops_assets.trees.ranking import LANES
 
 _ROWS_AT_ONCE = 8192
@@ -27,12 +27,11 @@ class RankedTrees:
 
     Attributes
     ----------
-    single
-        Values are rounded to 32 bits before they are compared.
     feature
         (used features,): their places in a row.
     cut_start, steps, cuts
         (used features,): where their thresholds begin in `cuts`, and the first step of a search among those of a cell.
+        Values are rounded to the thresholds' precision before they are compared.
     cell_start, cells, cell_low, cell_scale
         (used features + 1,): where their cells begin in `cells`, how many thresholds lie before each; (used features,):
         a value's cell is `(x - low) * scale`.
@@ -58,15 +57,14 @@ class RankedTrees:
         (trees,): where the leaves begin in `value` (leaves, width).
     """
 
-    single: bool
     feature: Ints
     cut_start: Ints
     steps: Ints
-    cuts: Floats
+    cuts: Floats | Singles
     cell_start: Ints
     cells: Indices
-    cell_low: Floats
-    cell_scale: Floats
+    cell_low: Floats | Singles
+    cell_scale: Floats | Singles
     strict: bool
     column_start: Ints
     column_kind: Ints

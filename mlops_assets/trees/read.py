@@ -7,7 +7,7 @@ from mlops_assets.trees import read_boosters as boosters
 from mlops_assets.trees import read_sklearn as sklearn_models
 from mlops_assets.trees import read_sklearn_ensembles as sklearn_ensembles
 from mlops_assets.trees.ensemble import TreeEnsemble
-from mlops_assets.trees.read_catboost import read_catboost
+from mlops_assets.trees.read_catboost_categories import read_catboost_model
 
 READERS: dict[str, Callable[[Any], TreeEnsemble | None]] = {
     "sklearn.HistGradientBoostingRegressor": sklearn_models.read_histogram,
@@ -26,7 +26,7 @@ READERS: dict[str, Callable[[Any], TreeEnsemble | None]] = {
     "lightgbm.Booster": boosters.read_lightgbm,
     "xgboost.XGBModel": boosters.read_xgboost_model,
     "xgboost.Booster": boosters.read_xgboost,
-    "catboost.CatBoost": read_catboost,
+    "catboost.CatBoost": read_catboost_model,
     "mlops_assets.FileModel": lambda model: model.read_margin(),
 }
 """Class, or base class, of a model -> its reader."""
@@ -36,7 +36,8 @@ def read_ensemble(model: object) -> TreeEnsemble | None:
     """The trees of a fitted model; None where the model is not made of trees.
 
     Reads scikit-learn's decision trees, extra trees, forests, bagging and AdaBoost of trees, isolation forests and
-    gradient boosting (classic and histogram), LightGBM, XGBoost (`gbtree` and `dart`) and CatBoost (numeric splits).
+    gradient boosting (classic and histogram), LightGBM, XGBoost (`gbtree` and `dart`) and CatBoost (splits that ask for
+    one column each).
     The ensemble takes the same matrix as the model, in numbers: where a library turns a column into category codes,
     these are expected.
 

@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from mlops_assets.trees.arrays import Floats, Ints
+from mlops_assets.trees.arrays import Floats, Ints, Words
 from mlops_assets.trees.builder import TreeBuilder, name_boosted_outputs
 from mlops_assets.trees.ensemble import MISSING_LEFT, TreeEnsemble
 from mlops_assets.trees.errors import UnreadableTreesError
@@ -18,7 +18,28 @@ _MOST_NODES = 2**23
 _AS_LARGEST = 2
 
 
-def to_ensemble(model: CatboostModel) -> TreeEnsemble:
+@dataclass(frozen=True, eq=False)
+class MoreSplits:
+    """The splits of a model that are not of numbers.
+
+    Attributes
+    ----------
+    column, decision, threshold
+        (splits,): as in `TreeEnsemble`; the threshold of a categorical split is the place of its set in `sets`.
+    n_features
+        How many columns there are.
+    sets
+        Of categories, as bits.
+    """
+
+    column: Ints
+    decision: Ints
+    threshold: Floats
+    n_features: int
+    sets: tuple[Words, ...] = ()
+
+
+def to_ensemble(model: CatboostModel, more: MoreSplits | None = None) -> TreeEnsemble:
     """The trees in the order in which CatBoost adds them; neither the scale nor the bias is applied.
 
     Symmetric trees are written out, a split for each node: CatBoost's first split, the lowest bit of a leaf's number,
@@ -27,10 +48,10 @@ def to_ensemble(model: CatboostModel) -> TreeEnsemble:
     Raises
     ------
     UnreadableTreesError
-        The model splits by categories, it has no trees, or too many nodes.
+        The model splits by categories and `more` is None, it has no trees, or too many nodes.
     """
     features = model.features
-    if features.one_hot or features.statistics:
+    if more is None and (features.one_hot or features.statistics):
         raise UnreadableTreesError("It splits by categories", where="CatBoost")
     if not len(model.sizes):
         raise UnreadableTreesError("It has no trees", where="CatBoost")
@@ -42,9 +63,17 @@ def to_ensemble(model: CatboostModel) -> TreeEnsemble:
     # CatBoost goes right where x > border, with a missing value taken for the smallest or the largest number.
     decision = np.repeat(np.where(features.missing == _AS_LARGEST, 0, MISSING_LEFT), sizes)
     border = np.concatenate([*features.borders, np.zeros(0, np.float32)]).astype(np.float64)
-    values = model.leaf_values.reshape(-1, model.outputs)
-    weights = model.leaf_weights if len(model.leaf_weights) else np.zeros(len(values))
+    columns = int(features.columns.max(initial=-1)) + 1
+    if more is not None:
+        column = np.concatenate([column, more.column])
+        decision = np.concatenate([decision, more.decision])
+        border = np.concatenate([border, more.threshold])
+        columns = more.n_features
+    answers = model.leaf_values.reshape(-1, model.outputs)
+    weights = model.leaf_weights if len(model.leaf_weights) else np.zeros(len(answers))
     builder, start, leaf = TreeBuilder(), 0, 0
+    for words in more.sets if more is not None else ():
+        builder.add_category_set(words)
     for size in model.sizes.tolist():
         splits = model.splits[start : start + size]
         if symmetric:
@@ -67,20 +96,20 @@ def to_ensemble(model: CatboostModel) -> TreeEnsemble:
             threshold=np.concatenate([border[split], none]),
             decision=np.concatenate([decision[split], none]),
             cover=cover,
-            value=np.concatenate([np.zeros((inner, model.outputs)), values[numbers]]),
+            value=np.concatenate([np.zeros((inner, model.outputs)), answers[numbers]]),
         )
     return builder.build(
         offset=0.0,
         outputs=range(model.outputs),
         space="identity",
-        n_features=int(features.columns.max(initial=-1)) + 1,
+        n_features=columns,
         float32_inputs=True,
     )
 
 
-def to_margin(model: CatboostModel) -> TreeEnsemble:
-    """The trees as `read_catboost.read_catboost` reads them from a fitted model."""
-    ensemble = to_ensemble(model)
+def to_margin(model: CatboostModel, more: MoreSplits | None = None) -> TreeEnsemble:
+    """The trees as `read_catboost_categories.read_catboost_model` reads them from a fitted model."""
+    ensemble = to_ensemble(model, more)
     outputs = name_boosted_outputs(read_classes(model), model.outputs)
     return replace(
         ensemble,

@@ -39,14 +39,15 @@ def read_trees(model: Any) -> TreeEnsemble:
 
 
 def read_forest_sums(model: Any) -> TreeEnsemble:
-    """A forest of one output as scikit-learn adds it up, before it divides the sum by the number of trees."""
-    classes = getattr(model, "classes_", None)
-    width = 1 if classes is None else len(classes)
+    """A forest as scikit-learn adds it up, output by output, before it divides the sum by the number of trees."""
+    classes = getattr(model, "n_classes_", None)
+    widths = [1] * model.n_outputs_ if classes is None else np.atleast_1d(classes).tolist()
     builder = TreeBuilder()
     for estimator in model.estimators_:
-        add_sklearn_tree(builder, estimator.tree_, estimator.tree_.value[:, 0, :width])
+        each = [estimator.tree_.value[:, output, :width] for output, width in enumerate(widths)]
+        add_sklearn_tree(builder, estimator.tree_, np.concatenate(each, axis=1))
     n = model.n_features_in_
-    return builder.build(offset=0.0, outputs=range(width), space="identity", n_features=n, float32_inputs=True)
+    return builder.build(offset=0.0, outputs=range(sum(widths)), space="identity", n_features=n, float32_inputs=True)
 
 
 def class_shares(tree: Any, output: int, classes: int) -> Floats:

@@ -16,8 +16,6 @@ LOG = logging.getLogger("mlops_assets")
 
 WORTH_PAIRS = 50_000_000
 """Rows times trees from which on the kernel is used: loading it takes as long as the library does for these."""
-COMPARED_ROWS = 256
-"""Rows for which the library's answer is computed as well, once per model and kind of answer."""
 
 
 @dataclass

@@ -164,7 +164,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "--models", nargs="+", default=MODELS, help="histogram-N, lightgbm-N, gradient-N, xgboost-N, ..."
+        "--models", nargs="+", default=MODELS, help="histogram-N, lightgbm-NxLEAVES, xgboost-NxDEPTH, ..."
     )
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--large-rows", type=int, default=10_000_000, help="for the memory bars; 0: leave them out")

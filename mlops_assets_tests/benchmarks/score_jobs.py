@@ -69,7 +69,8 @@ def fitted(name: str) -> Any:
 
 def model_of(name: str) -> Any:
     """An unfitted model."""
-    kind, _, trees = name.partition("-")
+    kind, _, size = name.partition("-")
+    trees, _, leaves = size.partition("x")
     if kind == "histogram":
         from sklearn.ensemble import HistGradientBoostingRegressor
 
@@ -77,7 +78,7 @@ def model_of(name: str) -> Any:
     if kind == "lightgbm":
         from lightgbm import LGBMRegressor
 
-        return LGBMRegressor(n_estimators=int(trees), verbose=-1)
+        return LGBMRegressor(n_estimators=int(trees), num_leaves=int(leaves or 31), verbose=-1)
     if kind == "gradient":
         from sklearn.ensemble import GradientBoostingRegressor
 
@@ -85,16 +86,17 @@ def model_of(name: str) -> Any:
     if kind == "xgboost":
         from xgboost import XGBRegressor
 
-        return XGBRegressor(n_estimators=int(trees), max_depth=6)
+        return XGBRegressor(n_estimators=int(trees), max_depth=int(leaves or 6))
     if kind == "catboost":
         from catboost import CatBoostRegressor
 
-        return CatBoostRegressor(iterations=int(trees), depth=6, verbose=0, allow_writing_files=False)
+        return CatBoostRegressor(iterations=int(trees), depth=int(leaves or 6), verbose=0, allow_writing_files=False)
     if kind == "forest":
         from sklearn.ensemble import RandomForestRegressor
 
-        return RandomForestRegressor(n_estimators=int(trees), max_depth=20, max_features=0.3, random_state=0)
-    kinds = "histogram-N, lightgbm-N, gradient-N, xgboost-N, catboost-N or forest-N"
+        depth = int(leaves or 20)
+        return RandomForestRegressor(n_estimators=int(trees), max_depth=depth, max_features=0.3, random_state=0)
+    kinds = "histogram-N, lightgbm-NxLEAVES, gradient-N, xgboost-NxDEPTH, catboost-NxDEPTH or forest-NxDEPTH"
     raise ValueError(f"{name}: use {kinds}, N trees")
 
 

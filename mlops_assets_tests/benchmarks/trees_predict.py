@@ -2,7 +2,8 @@
 
 ``python -m mlops_assets_tests.benchmarks.trees_predict [--rows N] [--models NAME ...]``
 
-Each model predicts the same rows (20 doubles, in memory) with its library in one thread, and as this package asks it:
+Each model predicts the same rows (20 doubles in memory; `-categories`: a data frame with four more columns of
+categories, of pandas for XGBoost, of text for CatBoost) with its library in one thread, and as this package asks it:
 the copy that `accelerate` makes, conversion and comparison of the library's bits included. The ratio is of the best of
 several rounds in one run, taken in turn. Every bit of the two answers is compared.
 """
@@ -34,11 +35,16 @@ def fit(name: str, X: Any, y: Any) -> Any:
         from xgboost import XGBRegressor
 
         return XGBRegressor(n_estimators=300, max_depth=6, n_jobs=1).fit(X, y)
-    if name == "catboost-500x6":
+    if name == "xgboost-categories":
+        from xgboost import XGBRegressor
+
+        return XGBRegressor(n_estimators=300, max_depth=6, n_jobs=1, enable_categorical=True).fit(X, y)
+    if name in ("catboost-500x6", "catboost-categories"):
         from catboost import CatBoostRegressor
 
         settings = {"thread_count": 1, "verbose": 0, "allow_writing_files": False}
-        return CatBoostRegressor(iterations=500, depth=6, **settings).fit(X, y)
+        categories = [column for column in getattr(X, "columns", ()) if column.startswith("c")]
+        return CatBoostRegressor(iterations=500, depth=6, cat_features=categories, **settings).fit(X, y)
     if name == "forest-200x20":
         from sklearn.ensemble import RandomForestRegressor
 
@@ -57,8 +63,21 @@ def fit(name: str, X: Any, y: Any) -> Any:
 
 MODELS = (
     *("lightgbm-100x31", "lightgbm-300x255", "xgboost-300x6", "catboost-500x6", "forest-200x20"),
-    *("gradient-100x3", "histogram-100x31"),
+    *("gradient-100x3", "histogram-100x31", "xgboost-categories", "catboost-categories"),
 )
+CATEGORIES = (3, 10, 50, 500)
+
+
+def with_categories(X: Any, seed: int) -> Any:
+    """A frame of the columns and, of so many values each, of `CATEGORIES`."""
+    import pandas as pd
+
+    frame = pd.DataFrame(X, columns=[f"n{place}" for place in range(COLUMNS)])
+    rng = np.random.default_rng(seed)
+    for count in CATEGORIES:
+        names = pd.Index([f"category {number:03}" for number in range(count)])
+        frame[f"c{count}"] = pd.Categorical.from_codes(rng.integers(0, count, len(X)), categories=names)
+    return frame
 
 
 def seconds(work: Callable[[], Any]) -> float:
@@ -74,8 +93,13 @@ def measure(name: str, rows: int) -> None:
     X = rng.standard_normal((TRAINING_ROWS, COLUMNS))
     noise = rng.standard_normal(TRAINING_ROWS)
     y = X[:, 0] * X[:, 1] + np.sin(2 * X[:, 2]) + np.abs(X[:, 3:10]).sum(axis=1) + X[:, 10:].sum(axis=1) + noise
-    model = fit(name, X, y)
     table = rng.standard_normal((rows, COLUMNS))
+    if name.endswith("categories"):
+        X, table = with_categories(X, 1), with_categories(table, 2)
+        y += sum(X[f"c{count}"].cat.codes.to_numpy() % 3 for count in CATEGORIES)
+        if name.startswith("catboost"):
+            X, table = (each.astype({f"c{count}": object for count in CATEGORIES}) for each in (X, table))
+    model = fit(name, X, y)
     fast = accelerate(model)
     assert fast is not None
     fast.expect_rows(10**9)

@@ -1,4 +1,4 @@
-"""Boosters that are explained by their own library: categories as text, and pandas' categories."""
+"""CatBoost with categories as text: by its trees where a split asks for one column, else by its own values."""
 
 from functools import partial
 
@@ -11,6 +11,7 @@ from mlops_assets.explain.explainers.choose import choose_explainer
 from mlops_assets.explain.explainers.explainer import ExplainConfig
 from mlops_assets.models.load import load_native
 from mlops_assets.models.reference import ModelReference
+from mlops_assets_tests.zoo.games import interventional, shapley
 
 
 @pytest.fixture(scope="module")
@@ -21,6 +22,7 @@ def people() -> pd.DataFrame:
             "city": rng.choice(["Oslo", "Rome", "Kyiv"], 200),
             "age": rng.uniform(18, 90, 200),
             "income": rng.normal(size=200),
+            "ticket": rng.integers(0, 4, 200),
         }
     )
 
@@ -46,19 +48,61 @@ TARGETS = {
 }
 
 
+COLUMNS = ["city", "age", "income"]
+TOGETHER = ["city", "ticket", "age"]
+
+
+def fit(kind, frame, target, **settings):
+    categories = [name for name in ("city", "ticket") if name in frame]
+    usual = {"iterations": 20, "depth": 3, "verbose": 0, "random_seed": 0, "allow_writing_files": False}
+    return kind(**{**usual, "cat_features": categories, **settings}).fit(frame, target)
+
+
 @pytest.mark.parametrize("task", list(TARGETS))
-def test_catboost_with_text_categories(task, people, tmp_path):
+def test_splits_of_one_column_are_explained_as_trees(task, people, tmp_path):
     kind, target, outputs, space = TARGETS[task]
-    model = kind(iterations=20, depth=3, verbose=0, random_seed=0, cat_features=["city"], allow_writing_files=False)
-    model.fit(people, target(people))
-    explainer = choose_explainer(loaded(model, tmp_path / "model"), list(people.columns), people)
+    rows = people[COLUMNS]
+    model = fit(kind, rows, target(people))
+    explainer = choose_explainer(loaded(model, tmp_path / "model"), COLUMNS, rows)
+    assert (explainer.KIND, explainer.space, explainer.outputs) == ("TreeExplainer", space, outputs)
+    unseen = rows.head(40).assign(city=["Paris", *rows.city[1:40]])
+    found = explainer.explain(unseen)
+    raw = np.asarray(model.predict(unseen, prediction_type="RawFormulaVal")).reshape(len(unseen), -1)
+    np.testing.assert_allclose(found.prediction, raw, atol=1e-12)
+    np.testing.assert_allclose(found.base + found.values.sum(axis=1), raw, atol=1e-9 * max(1.0, np.abs(raw).max()))
+    own = np.asarray(model.get_feature_importance(Pool(unseen, cat_features=["city"]), type="ShapValues"))
+    own = own.reshape(len(unseen), -1, len(COLUMNS) + 1)[:, :, :-1].transpose(0, 2, 1)
+    np.testing.assert_allclose(found.values, own, atol=1e-9 * np.abs(own).max())
+
+
+@pytest.mark.parametrize("one_by_one", [1, 50], ids=["statistics", "one by one"])
+def test_interventional_values_of_categories_are_those_of_all_subsets(one_by_one, people, tmp_path):
+    rows = people[TOGETHER]
+    target = people.age * (people.city == "Rome") + 20 * (people.ticket == 2)
+    model = fit(CatBoostRegressor, rows, target, one_hot_max_size=one_by_one, max_ctr_complexity=1)
+    background, few = rows.head(25), rows.tail(4).assign(city=["Paris", "Rome", "Oslo", "Kyiv"])
+    config = ExplainConfig(mode="interventional")
+    explainer = choose_explainer(loaded(model, tmp_path / "model"), TOGETHER, background, config)
+    assert explainer.KIND == "TreeExplainer"
+    found = explainer.explain(few)
+    values, base = shapley(interventional(lambda frame: model.predict(frame)[:, None], few, background))
+    np.testing.assert_allclose(found.values, values, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(found.base, base, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("task", ["regression", "binary"])
+def test_statistics_of_several_columns_are_explained_by_catboost(task, people, tmp_path):
+    kind, target, outputs, space = TARGETS[task]
+    rows = people[TOGETHER]
+    moved = target(people) + (people.ticket == 1)
+    model = fit(kind, rows, moved.clip(upper=1) if task == "binary" else moved, max_ctr_complexity=3, depth=4)
+    explainer = choose_explainer(loaded(model, tmp_path / "model"), TOGETHER, rows)
     assert (explainer.KIND, explainer.space, explainer.outputs) == ("NativeExplainer", space, outputs)
-    found = explainer.explain(people)
-    raw = np.asarray(model.predict(people, prediction_type="RawFormulaVal")).reshape(len(people), -1)
+    found = explainer.explain(rows)
+    raw = np.asarray(model.predict(rows, prediction_type="RawFormulaVal")).reshape(len(rows), -1)
     np.testing.assert_allclose(found.prediction, raw)
     np.testing.assert_allclose(found.residual, 0, atol=1e-9 * max(1.0, np.abs(raw).max()))
     assert np.abs(found.values[:, 0]).mean() > 0.1
-    np.testing.assert_allclose(found.values[:, 2], 0, atol=0.5 * np.abs(found.values).max())
 
 
 def test_trees_fitted_without_names(people, tmp_path):
@@ -80,21 +124,18 @@ def test_it_can_be_asked_for(people, tmp_path):
 
 
 def test_values_that_depend_on_the_rows_beside_are_not_taken(people, tmp_path):
-    model = CatBoostRegressor(
-        iterations=20,
-        depth=4,
-        verbose=0,
-        cat_features=["city"],
-        monotone_constraints={"age": 1},
-        allow_writing_files=False,
-    )
-    model.fit(people, people.age + 10 * (people.city == "Rome") + people.income)
-    data = {rows: Pool(people.head(rows), cat_features=["city"]) for rows in (3, 100)}
+    target = people.age + 10 * (people.city == "Rome") * (people.ticket == 1) + people.income
+    settings = {"monotone_constraints": {"age": 1}, "depth": 4}
+    rows = people[TOGETHER]
+    model = fit(CatBoostRegressor, rows, target, max_ctr_complexity=3, **settings)
+    data = {count: Pool(rows.head(count), cat_features=["city", "ticket"]) for count in (3, 100)}
     few, many = (model.get_feature_importance(pool, type="ShapValues")[:3] for pool in data.values())
     assert np.abs(few - many).max() > 1e-6  # the reason: CatBoost weighs such trees by the rows that it is given
-    explainer = choose_explainer(loaded(model, tmp_path / "model"), list(people.columns), people)
+    explainer = choose_explainer(loaded(model, tmp_path / "model"), TOGETHER, rows)
     assert explainer.KIND == "PermutationExplainer"
     assert "CatBoost then gives a row other contributions beside other rows" in explainer.reason
+    one_column = fit(CatBoostRegressor, people[COLUMNS], target, **settings)
+    assert choose_explainer(loaded(one_column, tmp_path / "one"), COLUMNS, people[COLUMNS]).KIND == "TreeExplainer"
 
 
 @pytest.mark.parametrize("policy", ["Depthwise", "Lossguide"])

@@ -26,8 +26,15 @@ def table() -> pd.DataFrame:
     return X.mask(np.random.default_rng(1).random(X.shape) < 0.05)
 
 
+def categories() -> pd.DataFrame:
+    random = np.random.default_rng(2)
+    return table().assign(k=random.choice(["x", "yes", "no"], ROWS), l=random.integers(0, 7, ROWS))
+
+
 def target(X: pd.DataFrame, classes: int) -> Any:
     y = np.nan_to_num(X.a * X.b + X.c)
+    if "k" in X:
+        y += (X.k == "yes") * (X.l % 2)
     return np.digitize(y, np.quantile(y, np.linspace(0, 1, classes + 1)[1:-1])) if classes else np.exp(y)
 
 
@@ -47,6 +54,13 @@ MODELS: dict[str, tuple[str, str, int, dict[str, Any]]] = {
     "catboost, poisson": ("catboost", "CatBoostRegressor", 0, {"loss_function": "Poisson"}),
     "catboost, two classes": ("catboost", "CatBoostClassifier", 2, {}),
     "catboost, three classes": ("catboost", "CatBoostClassifier", 3, {}),
+    "catboost, categories": ("catboost", "CatBoostRegressor", 0, {"cat_features": ["k", "l"]}),
+    "catboost, categories, two classes": (
+        "catboost",
+        "CatBoostClassifier",
+        2,
+        {"cat_features": ["k", "l"], "one_hot_max_size": 5},
+    ),
 }
 
 
@@ -69,7 +83,7 @@ def block(monkeypatch, library: str) -> None:
 def describe(folder: Any, X: pd.DataFrame) -> tuple[Any, ...]:
     model = load_native(folder, REFERENCE)
     answer = np.asarray(model.predict(X))
-    explainer = choose_explainer(model, COLUMNS, X[:50])
+    explainer = choose_explainer(model, list(X.columns), X[:50])
     found = explainer.explain(X[:40])
     parts = (answer.dtype, answer.shape, answer.tolist(), explainer.KIND, explainer.space, explainer.outputs)
     return *parts, found.values.tolist(), found.base.tolist(), explainer.predict(X[:40]).tolist()
@@ -77,7 +91,7 @@ def describe(folder: Any, X: pd.DataFrame) -> tuple[Any, ...]:
 
 @pytest.mark.parametrize("name", MODELS)
 def test_the_model_predicts_and_is_explained_as_with_its_library(tmp_path, monkeypatch, caplog, name):
-    X = table()
+    X = categories() if "categories" in name else table()
     library = save(name, tmp_path / "model", X)
     expected = describe(tmp_path / "model", X)
     block(monkeypatch, library)

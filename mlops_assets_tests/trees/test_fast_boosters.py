@@ -18,8 +18,9 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.multiclass import OneVsOneClassifier
 from sklearn.multioutput import MultiOutputRegressor
 from sklearn.pipeline import make_pipeline
-from xgboost import XGBClassifier, XGBRegressor
+from xgboost import DMatrix, XGBClassifier, XGBRegressor
 
+from mlops_assets.models.xgboost_categories import predict_with_categories
 from mlops_assets.trees import fast_lightgbm
 from mlops_assets.trees.accelerate import accelerate
 from mlops_assets.trees.read_lightgbm_file import to_ensemble
@@ -154,6 +155,56 @@ def test_every_bit_is_xgboosts(name):
     model.fit(X, target(X, kind))
     for rows in (X, X.to_numpy()):
         check(model, rows)
+
+
+@pytest.mark.parametrize("most_one_hot", [1, 100], ids=["sets", "one by one"])
+@pytest.mark.parametrize("kind", ["any", "3"])
+def test_every_bit_of_categories_is_xgboosts(kind, most_one_hot):
+    X = table(categories=True)
+    X["k"] = X.k.where(np.arange(ROWS) % 9 > 0)
+    model = (XGBClassifier if kind.isdigit() else XGBRegressor)(
+        n_estimators=9, enable_categorical=True, max_cat_to_onehot=most_one_hot
+    )
+    model.fit(X, target(X, kind))
+    check(model, X)
+    fast = accelerated(model)
+    other = X.assign(k=X.k.cat.set_categories(list("hgfedcba")))
+    assert as_bits(fast.model.predict(other)) == as_bits(model.predict(other)) == as_bits(model.predict(X))
+    assert not fast.sums.compared, "other categories are encoded by XGBoost"
+    booster = model.get_booster()
+    fast = accelerated(booster)
+    asked = predict_with_categories(fast.model, X, {})
+    assert as_bits(asked) == as_bits(booster.predict(DMatrix(X, enable_categorical=True)))
+    assert fast.sums.compared
+    assert not fast.sums.rejected
+
+
+CATEGORIES: dict[str, tuple[str, dict[str, Any]]] = {
+    "one by one": ("any", {"one_hot_max_size": 80}),
+    "statistics": ("any", {"max_ctr_complexity": 1, "depth": 6}),
+    "combinations": ("2", {"max_ctr_complexity": 4, "depth": 8, "iterations": 20, "nan_mode": "Max"}),
+    "depthwise": ("any", {"grow_policy": "Depthwise"}),
+    "classes": ("3", {"simple_ctr": ["Buckets", "Borders:TargetBorderCount=2"], "combinations_ctr": ["Buckets"]}),
+    "means": ("any", {"simple_ctr": ["BinarizedTargetMeanValue", "Counter"], "combinations_ctr": ["Counter"]}),
+}
+
+
+@pytest.mark.parametrize("name", CATEGORIES)
+def test_every_bit_of_categories_is_catboosts(name):
+    kind, settings = CATEGORIES[name]
+    X = table(categories=True).astype({"l": int})
+    lengths = np.array([0, 3, 7, 12, 20, 40, 70, 200])
+    X["m"] = [chr(97 + code) * length for code, length in zip(X.k.cat.codes, lengths[X.k.cat.codes], strict=True)]
+    y = target(X, "any") + 2.0 * (X.k == "b") * (X.l % 2) - (X.m.str.len() > 30)
+    labels = np.digitize(y, np.quantile(y, np.linspace(0, 1, int(kind) + 1)[1:-1])) if kind.isdigit() else y
+    model = (CatBoostClassifier if kind.isdigit() else CatBoostRegressor)(**{**FEW, **settings}, cat_features=[*"klm"])
+    model.fit(X, labels)
+    check(model, X)
+    strange = X.assign(l=X.l + 50, m=X.m + "\u00e9", k=X.k.astype(str))
+    check(model, strange)
+    fast = accelerated(model)
+    assert as_bits(fast.model.predict(X.to_numpy(object))) == as_bits(model.predict(X.to_numpy(object)))
+    assert not fast.sums.compared, "what is no frame is the library's"
 
 
 @pytest.mark.parametrize("name", CATBOOST)

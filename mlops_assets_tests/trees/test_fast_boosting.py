@@ -25,9 +25,10 @@ from sklearn.tree import DecisionTreeRegressor
 
 from mlops_assets.trees import fast_boosting, tree_sums
 from mlops_assets.trees.accelerate import accelerate
+from mlops_assets.trees.plain_rows import COMPARED_ROWS
 from mlops_assets.trees.rank_trees import rank_trees
 from mlops_assets.trees.read import read_ensemble
-from mlops_assets.trees.tree_sums import COMPARED_ROWS, WORTH_PAIRS
+from mlops_assets.trees.tree_sums import WORTH_PAIRS
 
 pytestmark = pytest.mark.slow
 
@@ -219,11 +220,27 @@ def test_models_that_the_kernel_cannot_sum_are_left_alone():
         LinearRegression(),
         make_pipeline(StandardScaler(), LinearRegression()),
         DecisionTreeRegressor(),
-        RandomForestRegressor(n_estimators=5),
     ):
         assert accelerate(model.fit(X, np.stack([y, y], axis=1))) is None
     for model in (GradientBoostingRegressor(), HistGradientBoostingRegressor(), None, object(), "a string"):
         assert accelerate(model) is None
+
+
+@pytest.mark.parametrize("kind", [RandomForestRegressor, ExtraTreesClassifier, RandomForestClassifier])
+def test_forests_of_several_outputs_and_threads_answer_as_in_one_thread(kind):
+    X = table(missing=True, infinite=False)
+    one, other = (target(X), 2 * target(X)) if kind is RandomForestRegressor else (target(X, 3), target(X, 4) % 2)
+    model = kind(n_estimators=9, max_depth=6, n_jobs=2).fit(X, np.stack([one, other], axis=1))
+    serial = copy.copy(model).set_params(n_jobs=1)
+    fast = accelerated(model)
+    for method in ("predict", "predict_proba"):
+        if hasattr(model, method):
+            ours, theirs = getattr(fast.model, method)(X), getattr(serial, method)(X)
+            assert type(ours) is type(theirs)
+            assert all(a.tobytes() == b.tobytes() for a, b in zip(ours, theirs, strict=True))
+    assert fast.sums.compared
+    assert not fast.sums.rejected
+    assert fast.model.n_jobs == 2
 
 
 def test_a_start_that_is_no_constant_is_the_librarys():

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from mlops_assets.trees.arrays import Space
 from mlops_assets.trees.read import read_ensemble
+from mlops_assets.trees.read_catboost_categories import read_catboost_codes
 from mlops_assets_tests.zoo.case import Case, Fitted
 from mlops_assets_tests.zoo.data import ROWS, numbers, target
 from mlops_assets_tests.zoo.games import Game, ensemble_game
@@ -104,7 +105,9 @@ def game_of(model: Any) -> Callable[[pd.DataFrame], Game]:
     def game(rows: pd.DataFrame) -> Game:
         ensemble = read_ensemble(model)
         assert ensemble is not None
-        return ensemble_game(ensemble.to_log_odds(), codes_of(rows))
+        codes = read_catboost_codes(model) if type(model).__module__.startswith("catboost") else None
+        coded = codes_of(rows) if codes is None else codes.encode(rows).to_numpy(np.float64)
+        return ensemble_game(ensemble.to_log_odds(), coded)
 
     return game
 

@@ -283,7 +283,6 @@ TABLES = (
         "number",
         CODED,
         rows=mixed,
-        explainer=NATIVE,
         quick=True,
     ),
     case(
@@ -294,7 +293,6 @@ TABLES = (
         "binary",
         CODED,
         rows=mixed,
-        explainer=NATIVE,
     ),
     case(
         "text categories one by one",
@@ -304,7 +302,6 @@ TABLES = (
         "number",
         {**CODED, "one_hot_max_size": 20},
         rows=mixed,
-        explainer=NATIVE,
     ),
     case(
         "text categories, depthwise",
@@ -314,7 +311,6 @@ TABLES = (
         "number",
         {**CODED, "grow_policy": "Depthwise"},
         rows=mixed,
-        explainer=NATIVE,
     ),
     case(
         "text categories, missing numbers",
@@ -324,6 +320,15 @@ TABLES = (
         "number",
         CODED,
         rows=partial(mixed, missing=True),
+    ),
+    case(
+        "text categories together",
+        boosters.TEXTS,
+        "identity",
+        CatBoostRegressor,
+        "number",
+        {**CODED, "max_ctr_complexity": 4},
+        rows=mixed,
         explainer=NATIVE,
     ),
 )
@@ -334,7 +339,7 @@ def unseen() -> Fitted:
     fitted = fit(CatBoostRegressor, "number", CODED, rows=mixed)
     asked = fitted.rows.head(12).copy()
     asked["city"] = ["Paris", *asked["city"][1:]]
-    return Fitted(fitted.model, fitted.rows, asked, fitted.margin, fitted.contributions)
+    return Fitted(fitted.model, fitted.rows, asked, fitted.margin, fitted.contributions, fitted.game)
 
 
 def hollow() -> Fitted:
@@ -357,7 +362,7 @@ def texts() -> Fitted:
 
 
 WRAPPED = (
-    Case("CatBoost unseen categories", LIBRARY, boosters.TEXTS, unseen, explainer=NATIVE, space="identity"),
+    Case("CatBoost unseen categories", LIBRARY, boosters.TEXTS, unseen, explainer=TREE, space="identity"),
     Case(
         "CatBoost missing categories",
         LIBRARY,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +16,9 @@ from mlops_assets.models.booster_categories import to_codes
 from mlops_assets.models.column_names import match_names
 from mlops_assets.models.native_input import floats_of
 from mlops_assets.trees.arrays import Floats
+from mlops_assets.trees.catboost_codes import CatboostCodes
 from mlops_assets.trees.input_columns import Sources, is_direct, roll_up
+from mlops_assets.trees.read_catboost_categories import read_catboost_codes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,12 +77,24 @@ class Design:
                 return dense
             return np.asarray(data.toarray(), dtype=np.float64)
         data = as_category_codes(self.estimator, data)
+        if self._catboost_codes is not None:
+            data = self._catboost_codes.encode(data) if hasattr(data, "dtypes") else None
+            if data is None:
+                raise NotApplicableError("it takes categories that are neither text nor whole numbers")
         try:
             if hasattr(data, "dtypes") and data.ndim == 2:
                 data = floats_of(to_codes(data, self.estimator))
             return np.asarray(data, dtype=np.float64)
         except (TypeError, ValueError) as error:
             raise NotApplicableError("it takes columns that are not numeric") from error
+
+    @cached_property
+    def _catboost_codes(self) -> CatboostCodes | None:
+        if type(self.estimator).__module__.startswith("catboost"):
+            return read_catboost_codes(self.estimator)
+        # A model that is read without its library knows them.
+        codes: CatboostCodes | None = getattr(self.estimator, "category_codes", None)
+        return codes if isinstance(codes, CatboostCodes) else None
 
     @property
     def is_direct(self) -> bool:

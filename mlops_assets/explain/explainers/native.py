@@ -29,8 +29,9 @@ _SPACE_ROWS = 8
 class NativeExplainer(Explainer):
     """SHAP values from the library's own exact algorithm.
 
-    CatBoost (``ShapValues``), where splits on categories, texts or embeddings keep its trees from `TreeExplainer`; and
-    XGBoost (``pred_contribs``) where it is asked for. Space: that of the model's objective, as `TreeExplainer` has it.
+    CatBoost (``ShapValues``), where statistics of several columns, texts or embeddings keep its trees from
+    `TreeExplainer`; and XGBoost (``pred_contribs``) where it is asked for. Space: that of the model's objective, as
+    `TreeExplainer` has it.
     """
 
     KIND: ClassVar[Literal["NativeExplainer"]] = "NativeExplainer"

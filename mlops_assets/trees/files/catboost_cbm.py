@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mlops_assets.trees.arrays import Floats, Ints
-from mlops_assets.trees.files.catboost_features import BinFeatures, read_features
-from mlops_assets.trees.files.catboost_statistics import check_statistics
+from mlops_assets.trees.files.catboost_features import BinFeatures, StatisticBase, read_features
+from mlops_assets.trees.files.catboost_statistics import StatisticTable, read_statistics
 from mlops_assets.trees.files.errors import NativeFileError, UncheckableFileError
 from mlops_assets.trees.files.flatbuffer import Buffer, Table
 from mlops_assets.trees.files.json_text import check_depth
@@ -54,6 +54,8 @@ class CatboostModel:
         (leaves * outputs,) and (leaves,) or empty.
     info
         Texts about the model by their names, some of them JSON: "params", "class_params".
+    statistics
+        What the statistics are computed from.
     """
 
     outputs: int
@@ -67,6 +69,7 @@ class CatboostModel:
     leaf_values: Floats
     leaf_weights: Floats
     info: Mapping[str, str] = field(default_factory=dict)
+    statistics: Mapping[StatisticBase, StatisticTable] = field(default_factory=dict)
 
 
 def read_catboost_cbm(data: bytes) -> CatboostModel:
@@ -97,7 +100,7 @@ def read_catboost_cbm(data: bytes) -> CatboostModel:
         raise UncheckableFileError("has parts for texts or embeddings, which are not read here", where="ModelPartIds")
     rest = data[8 + size :]
     if parts:
-        check_statistics(rest, model.features)
+        model = replace(model, statistics=read_statistics(rest, model.features))
     elif rest:
         raise NativeFileError("goes on behind its end", where=f"byte {8 + size}")
     elif model.features.statistics:

@@ -32,10 +32,16 @@ class Statistic:
         and of categories.
     border
         The class border that it counts.
+    prior, prior_count, shift, scale
+        The statistic is `((count + prior) / (rows + prior_count) + shift) * scale`, in single precision.
     """
 
     base: "StatisticBase"
     border: int
+    prior: float
+    prior_count: float
+    shift: float
+    scale: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +64,10 @@ class BinFeatures:
         Of each of them.
     names
         Of the numeric features; None where one has none.
+    numbers
+        (numeric features,): what combinations call them.
+    categories, category_columns, category_names
+        (categorical features,): what combinations call them; where each is among the columns of the data; as `names`.
     """
 
     columns: Ints
@@ -67,6 +77,10 @@ class BinFeatures:
     statistics: tuple[Statistic, ...]
     statistic_borders: tuple[npt.NDArray[np.float32], ...]
     names: tuple[bytes | None, ...] = ()
+    numbers: tuple[int, ...] = ()
+    categories: tuple[int, ...] = ()
+    category_columns: tuple[int, ...] = ()
+    category_names: tuple[bytes | None, ...] = ()
 
     @property
     def _sizes(self) -> list[int]:
@@ -121,12 +135,12 @@ def read_features(trees: Table) -> BinFeatures:
         if not 0 <= missing[-1] <= 2:
             raise NativeFileError("treats missing values in an unknown way", where=feature.where)
         borders.append(values)
-    categorical, used = [], set()
+    categorical, category_names, used = [], [], set()
     for feature in trees.tables(4, "CatFeatures"):
         feature.check_fields(4)
         categorical.append(int(feature.number(0, "int", -1)))
         columns.append(int(feature.number(1, "int", -1)))
-        feature.text(2, f"{feature.where}, FeatureId")
+        category_names.append(feature.text(2, f"{feature.where}, FeatureId"))
         if feature.number(3, "bool", 1):
             used.add(categorical[-1])
     for numbers, name in ((numeric, "FloatFeatures"), (categorical, "CatFeatures"), (columns, "FlatIndex")):
@@ -151,6 +165,10 @@ def read_features(trees: Table) -> BinFeatures:
         tuple(statistics),
         tuple(limits),
         tuple(names),
+        tuple(numeric),
+        tuple(categorical),
+        tuple(columns[len(numeric) :]),
+        tuple(category_names),
     )
 
 
@@ -184,7 +202,8 @@ def _read_statistic(feature: Table) -> Statistic:
     if ctr is None:
         raise NativeFileError("has a statistic of nothing", where=where)
     ctr.check_fields(6)
-    return Statistic(read_base(ctr.table(0, where), where), int(ctr.number(1, "int")))
+    numbers = [ctr.number(field, "float", default) for field, default in ((2, 0), (3, 1), (4, 0), (5, 1))]
+    return Statistic(read_base(ctr.table(0, where), where), int(ctr.number(1, "int")), *numbers)
 
 
 def _check_base(

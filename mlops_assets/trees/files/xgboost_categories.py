@@ -1,16 +1,44 @@
 """The categories that an XGBoost model's columns had in training, by which it encodes new data."""
 
+import itertools
+from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
 
+from mlops_assets.trees.arrays import Ints
 from mlops_assets.trees.files.documents import Numbers, Value
 from mlops_assets.trees.files.errors import NativeFileError
 from mlops_assets.trees.files.members import check_keys, get_ints, is_empty
 
 
-def check_categories(cats: Value, columns: int) -> None:
-    """Return if each column's categories, and their order, lead only to themselves.
+@dataclass(frozen=True, eq=False)
+class Categories:
+    """The categories of a column in the order of its codes, as they are stored.
+
+    Attributes
+    ----------
+    values
+        The categories that are numbers, or the characters of all names.
+    starts
+        Of names: where each begins among the characters, and the end; None of numbers.
+    """
+
+    values: Numbers
+    starts: Ints | None
+
+    def decode(self) -> tuple[object, ...]:
+        """The categories; empty where there are none, or names not in ASCII, which XGBoost 3.2 cuts."""
+        if self.starts is None:
+            return tuple(self.values.tolist())
+        characters = self.values.astype(np.int8).tobytes() if self.values.dtype.kind in "iu" else b"\xff"
+        if not characters.isascii():
+            return ()
+        return tuple(characters[begin:end].decode() for begin, end in itertools.pairwise(self.starts.tolist()))
+
+
+def read_categories(cats: Value, columns: int) -> tuple[Categories, ...]:
+    """Those of each column, none where the file keeps none; they, and their order, lead only to themselves.
 
     Raises
     ------
@@ -19,7 +47,7 @@ def check_categories(cats: Value, columns: int) -> None:
     """
     where = "cats"
     if cats is None:
-        return
+        return ()
     if not isinstance(cats, dict):
         raise NativeFileError("has categories that are no object", where=where)
     check_keys(cats, {"enc", "feature_segments", "sorted_idx"}, where)
@@ -39,6 +67,13 @@ def check_categories(cats: Value, columns: int) -> None:
     for start, size in zip(expected[:-1].tolist(), sizes.tolist(), strict=True):
         if not np.array_equal(np.sort(order[start : start + size]), np.arange(size)):
             raise NativeFileError("has an order that is none", where="sorted_idx")
+    return tuple(_read_column(cast("dict[str, Value]", encoding)) for encoding in encodings)
+
+
+def _read_column(encoding: "dict[str, Value]") -> Categories:
+    values = encoding["values"]
+    numbers = values if isinstance(values, np.ndarray) else np.zeros(0)
+    return Categories(numbers, get_ints(encoding, "offsets", "enc") if "offsets" in encoding else None)
 
 
 def _count_categories(encoding: Value) -> int:

@@ -27,7 +27,7 @@ from mlops_assets.trees.files.members import (
 )
 from mlops_assets.trees.files.numbers import INT32, parse
 from mlops_assets.trees.files.ubjson import read_ubjson
-from mlops_assets.trees.files.xgboost_categories import check_categories
+from mlops_assets.trees.files.xgboost_categories import Categories, read_categories
 from mlops_assets.trees.files.xgboost_json import read_json
 from mlops_assets.trees.files.xgboost_tree import COLUMNS, TreeReader
 
@@ -105,6 +105,8 @@ class XgboostModel:
         The `TextDigest` of the columns' names; empty where they have none.
     best_iteration
         The last iteration that the scikit-learn interface predicts with; None: all are used.
+    categories
+        Of each column; empty where the file keeps none.
     """
 
     objective: str
@@ -115,6 +117,7 @@ class XgboostModel:
     weights: Floats | None = field(default=None)
     names: bytes = b""
     best_iteration: int | None = None
+    categories: tuple[Categories, ...] = ()
 
 
 def read_xgboost(data: bytes) -> XgboostModel:
@@ -202,7 +205,7 @@ def _read_learner(learner: Document, trees: TreeReader, builders: dict[str, Colu
         scale = get_floats(booster, "weight_drop", "gradient_booster")
         if len(scale) != count:
             raise NativeFileError(f"has {len(scale)} weights for {count} trees", where="weight_drop")
-    check_categories(model.get("cats", learner.get("cats")), columns)
+    categories = read_categories(model.get("cats", learner.get("cats")), columns)
     built = {key: column.build() for key, column in builders.items()}
     return XgboostModel(
         objective,
@@ -215,6 +218,7 @@ def _read_learner(learner: Document, trees: TreeReader, builders: dict[str, Colu
             tree_scale=scale,
             iteration_start=starts,
         ),
+        categories=categories,
     )
 
 
