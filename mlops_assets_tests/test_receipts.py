@@ -9,7 +9,7 @@ import pytest
 from sklearn.datasets import load_iris
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.neural_network import MLPClassifier
+from sklearn.neighbors import KNeighborsClassifier
 
 from mlops_assets.cli import main
 
@@ -45,7 +45,7 @@ def iris():
 
 @pytest.mark.parametrize(
     "model",
-    [RandomForestClassifier(5, max_depth=3, random_state=0), MLPClassifier((5,), max_iter=50, random_state=0)],
+    [RandomForestClassifier(5, max_depth=3, random_state=0), KNeighborsClassifier()],
     ids=["trees", "permutation, with a background"],
 )
 def test_a_receipt_recomputes_the_stored_row(model, iris, registry, run, location, capsys):
