@@ -42,9 +42,12 @@ from mlops_assets.explain.explainers.explainer import ExplainConfig as ExplainCo
 from mlops_assets.explain.explainers.explainer import Explainer as Explainer
 from mlops_assets.explain.explainers.explainer import Explanation as Explanation
 from mlops_assets.explain.explainers.explainer import ExplanationSubject as ExplanationSubject
+from mlops_assets.explain.explainers.kernel_machine import KernelMachineExplainer as KernelMachineExplainer
 from mlops_assets.explain.explainers.linear import LinearExplainer as LinearExplainer
 from mlops_assets.explain.explainers.model_explainer import ModelExplainer as ModelExplainer
 from mlops_assets.explain.explainers.native import NativeExplainer as NativeExplainer
+from mlops_assets.explain.explainers.neighbours import NeighboursExplainer as NeighboursExplainer
+from mlops_assets.explain.explainers.network import NetworkExplainer as NetworkExplainer
 from mlops_assets.explain.explainers.permutation import PermutationExplainer as PermutationExplainer
 from mlops_assets.explain.explainers.sum import SumExplainer as SumExplainer
 from mlops_assets.explain.explainers.trees import TreeExplainer as TreeExplainer

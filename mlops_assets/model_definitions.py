@@ -13,6 +13,7 @@ from mlops_assets.assets.inputs import inputs_asset_spec
 from mlops_assets.assets.model_explanations import model_explanations_assets
 from mlops_assets.assets.predictions import predictions_asset
 from mlops_assets.assets.predictions_explained import predictions_explained_asset
+from mlops_assets.assets.reasons import predictions_with_reasons_asset, reasons_asset
 from mlops_assets.assets.sample_explanations import sample_explanations_assets
 from mlops_assets.assets.sample_interactions import sample_interactions_asset
 from mlops_assets.assets.samples import sample_assets
@@ -20,6 +21,7 @@ from mlops_assets.assets.signature import model_signature_asset
 from mlops_assets.checks.all_checks import all_checks
 from mlops_assets.engines.engine import Engine
 from mlops_assets.engines.kinds import ENGINES
+from mlops_assets.explain.reasons.rules import ReasonRules
 from mlops_assets.io_managers.champion import champion_io_manager
 from mlops_assets.io_managers.documents import report_io_manager, signature_io_manager
 from mlops_assets.io_managers.inputs import inputs_io_manager
@@ -42,6 +44,8 @@ from mlops_assets.naming import (
     MODEL_TAG,
     PREDICTIONS,
     PREDICTIONS_EXPLAINED,
+    PREDICTIONS_WITH_REASONS,
+    REASONS,
     REJECTED_SAMPLES,
     SAMPLE_EXPLANATIONS,
     SAMPLE_INTERACTIONS,
@@ -65,7 +69,7 @@ INFERENCE = (CHAMPION_MODEL, MODEL_SIGNATURE, INPUT_SAMPLES, REJECTED_SAMPLES, P
 EXPLANATIONS = (SAMPLE_EXPLANATIONS, BACKGROUND, MODEL_EXPLANATIONS, EXPLANATION_REPORT)
 PARTITIONED = (
     *(INPUT_SAMPLES, REJECTED_SAMPLES, PREDICTIONS, SAMPLE_EXPLANATIONS, BACKGROUND),
-    *(PREDICTIONS_EXPLAINED, SAMPLE_INTERACTIONS),
+    *(PREDICTIONS_EXPLAINED, SAMPLE_INTERACTIONS, REASONS, PREDICTIONS_WITH_REASONS),
 )
 
 
@@ -86,7 +90,7 @@ def model_definitions(
     Raises
     ------
     ConfigurationError
-        A strategy's KIND cannot be found, or does not take its settings.
+        A strategy's KIND cannot be found, or does not take its settings; the catalogue of reasons lacks an entry.
     """
     settings = settings.model_copy(update={"trust": settings.trust.below(root)})
     names = settings.names
@@ -99,17 +103,16 @@ def model_definitions(
         INFERENCE,
         f"Scores the inputs with the champion of {names.model}, up to {PREDICTIONS}. Run it for predictions alone.",
     )
-    asked_for: tuple[str, ...] = (PREDICTIONS_EXPLAINED,) if settings.outputs.joined else ()
-    asked_for += (SAMPLE_INTERACTIONS,) if settings.explain.interaction_table is not None else ()
+    rules = None if settings.explain.reasons is None else settings.explain.reasons.rules(root)
     explanations = _job(
         settings,
         names.explanations_job,
-        INFERENCE + EXPLANATIONS + asked_for,
+        INFERENCE + EXPLANATIONS + _on_request(settings),
         f"Scores the inputs with the champion of {names.model} and explains every row: all tables and the report.",
     )
     engine_and_store = EngineAndStore(settings.engine, settings.resume, root)
-    checks = all_checks(names, settings.contract, settings.explain, engine_and_store.engine, root)
-    assets = _assets(settings, signer, engine_and_store, root)
+    checks = all_checks(names, settings.contract, settings.explain, rules, engine_and_store.engine, root)
+    assets = _assets(settings, signer, rules, engine_and_store, root)
     cleaning = _retention(settings)
     return dg.Definitions(
         assets=[*bind_resources(assets, resources, defaults), *_external_assets(settings)],
@@ -120,8 +123,24 @@ def model_definitions(
     )
 
 
+def _on_request(settings: ModelSettings) -> tuple[str, ...]:
+    """The assets that exist only where the settings ask for them."""
+    reasons = settings.explain.reasons
+    asked = {
+        PREDICTIONS_EXPLAINED: settings.outputs.joined,
+        SAMPLE_INTERACTIONS: settings.explain.interaction_table is not None,
+        REASONS: reasons is not None,
+        PREDICTIONS_WITH_REASONS: reasons is not None and reasons.joined,
+    }
+    return tuple(asset for asset, wanted in asked.items() if wanted)
+
+
 def _assets(
-    settings: ModelSettings, signer: Signer, engine_and_store: EngineAndStore, root: Path
+    settings: ModelSettings,
+    signer: Signer,
+    rules: ReasonRules | None,
+    engine_and_store: EngineAndStore,
+    root: Path,
 ) -> list[dg.AssetsDefinition]:
     names, inputs, outputs, partitions = settings.names, settings.inputs, settings.outputs, settings.partitions_def
     show_values = settings.contract.show_values
@@ -140,10 +159,16 @@ def _assets(
             partitions,
             tracked=settings.tracking.enabled,
             interactions=settings.explain.interaction_table is not None,
+            rules=rules,
         ),
     ]
-    if outputs.joined:
+    requested = _on_request(settings)
+    if PREDICTIONS_EXPLAINED in requested:
         assets.append(predictions_explained_asset(names, outputs, partitions))
+    if rules is not None:
+        assets.append(reasons_asset(names, rules, outputs, engine_and_store, partitions))
+    if PREDICTIONS_WITH_REASONS in requested:
+        assets.append(predictions_with_reasons_asset(names, outputs, partitions))
     if settings.explain.interaction_table is not None:
         pairs, explain = settings.explain.interaction_table, settings.explain
         assets.append(

@@ -31,7 +31,8 @@ def tables(registry, run, monkeypatch, tmp_path):
     model = LogisticRegression(max_iter=500).fit(features, target)
     registry.add_sklearn(model, features)
     rows = features.assign(customer_id=[f"c{n:03}" for n in range(150)])
-    done = run(rows, row_key=["customer_id"], outputs={"path": "tables/churn", "joined": True})
+    outputs, reasons = {"path": "tables/churn", "joined": True}, {"joined": True}
+    done = run(rows, row_key=["customer_id"], outputs=outputs, explain={"reasons": reasons})
     assert done.success
     monkeypatch.chdir(tmp_path)
     return model, features, tmp_path / "tables" / "churn"
@@ -77,6 +78,11 @@ def test_probabilities_by_class_join_with_their_explanations(registry, run, monk
     assert joined["explained_value"].notna().all()
 
 
+def _general(name: re.Match[str]) -> str:
+    """`reason_1_text` as the page has it."""
+    return f"reason_<rank>{name[2]}" if name[1] else "shap_<input column>"
+
+
 def test_every_column_is_described(tables):
     _, features, folder = tables
     page = (DOCS / "tables.md").read_text("utf-8")
@@ -85,7 +91,7 @@ def test_every_column_is_described(tables):
         text = sections[path.stem]
         for column in pq.read_schema(path).names:
             if column not in ("customer_id", *features.columns) and path.stem != "predictions_explained":
-                word = "shap_<input column>" if column.startswith("shap_") else column
+                word = re.sub(r"^(?:shap_.*|(reason)_\d+(.*))", _general, column)
                 assert f"`{word}`" in text, (path.stem, column)
     assert {path.stem for path in folder.glob("*.parquet")} <= set(sections)
 

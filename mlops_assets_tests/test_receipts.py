@@ -1,5 +1,7 @@
 """Receipts, the report, and the comparison with the champion before, on real graphs."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
@@ -7,7 +9,7 @@ import pytest
 from sklearn.datasets import load_iris
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.neural_network import MLPClassifier
+from sklearn.neighbors import KNeighborsClassifier
 
 from mlops_assets.cli import main
 
@@ -43,7 +45,7 @@ def iris():
 
 @pytest.mark.parametrize(
     "model",
-    [RandomForestClassifier(5, max_depth=3, random_state=0), MLPClassifier((5,), max_iter=50, random_state=0)],
+    [RandomForestClassifier(5, max_depth=3, random_state=0), KNeighborsClassifier()],
     ids=["trees", "permutation, with a background"],
 )
 def test_a_receipt_recomputes_the_stored_row(model, iris, registry, run, location, capsys):
@@ -73,6 +75,49 @@ def test_a_changed_ledger_is_noticed(iris, registry, run, location, capsys):
     assert "NOT the same" in told
     assert "shap_c" in told
     assert main(["explain-receipt", "m", "f8", "--module", location]) == 0
+
+
+def test_a_decision_is_the_whole_story_of_a_row(iris, registry, run, location, capsys, tmp_path):
+    features, target = iris
+    for seed in (0, 1):
+        model = RandomForestClassifier(5, max_depth=3, random_state=seed).fit(features, target)
+        registry.add_sklearn(model, features)
+        done = run(features.head(60), explain={"reasons": {"top": 2}})
+        assert done.success
+    assert main(["decision", "m", "f57", "--module", location, "--json"]) == 0
+    story = json.loads(capsys.readouterr().out)
+    assert story["key"] == {"flower": "f57"}
+    assert story["inputs"] == pytest.approx(features.loc["f57"].to_dict())
+    assert story["prediction"] == {"prediction": 1}
+    assert story["receipt"] == {"matches": True, "problems": []}
+    assert (story["journal"]["version"], story["journal"]["previous version"]) == (2, 1)
+    reasons = done.table("reasons")
+    for each in story["outputs"]:
+        published = reasons[(reasons["flower"] == "f57") & (reasons["output"].astype(str) == each["output"])]
+        assert [reason["feature"] for reason in each["reasons"]] == published["feature"].tolist()
+    # What the champion before would have said, and every part of the difference.
+    assert "Version 1" in story["previous_champion"]
+    before = registry_model(registry, 1).predict_proba(features.loc[["f57"]])[0]
+    for change, then in zip(story["changes"], before, strict=True):
+        assert change["before"] == pytest.approx(then)
+        parts = sum(change["columns"].values()) + change["base_change"] + change["rest_change"]
+        assert parts == pytest.approx(change["now"] - change["before"], abs=1e-12)
+
+    page = tmp_path / "decision.html"
+    assert main(["decision", "m", "f57", "--module", location, "--html", str(page)]) == 0
+    assert "Version 1" in page.read_text("utf-8")
+    capsys.readouterr()
+    assert main(["decision", "m", "f57", "--module", location, "--without-values"]) == 0
+    text = capsys.readouterr().out
+    for part in ("Decision on the row flower = f57", "1. ", "base value", "the same as stored", "version 2"):
+        assert part in text
+    assert "Inputs\n" not in text
+
+
+def registry_model(registry, version):
+    import mlflow.sklearn
+
+    return mlflow.sklearn.load_model(str(registry.folder / "models" / str(version - 1)))
 
 
 def test_the_report_lies_beside_the_tables_and_is_linked(iris, registry, run):

@@ -18,6 +18,7 @@ from mlops_assets.explain.ledger.interaction_table import read_sizes
 from mlops_assets.explain.ledger.partitioned import join_partitions
 from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.explain.ledger.stored import StoredLedger
+from mlops_assets.explain.reasons.rules import ReasonRules
 from mlops_assets.explain.report.contents import OUTPUTS_SHOWN
 from mlops_assets.explain.report.input_rows import find_input_rows
 from mlops_assets.explain.report.ledger_facts import LedgerFacts, can_be_summarized_in_parts, facts_of, summarize_ledger
@@ -89,17 +90,18 @@ def model_explanations_assets(
     *,
     tracked: bool,
     interactions: bool = False,
+    rules: ReasonRules | None = None,
 ) -> list[dg.AssetsDefinition]:
     """`model_explanations` and `explanation_report` of one model: one pass over the ledger, so they are one step.
 
     Where `interactions` are published and the report is of one table, it shows them. They are of the columns that
     `model_explanations` names, so that there are two steps.
 
-    `tracked`: runs are recorded in MLflow, where the report is an artifact.
+    `tracked`: runs are recorded in MLflow, where the report is an artifact. `rules`: of the reasons in the report.
     """
     both = (MODEL_EXPLANATIONS, EXPLANATION_REPORT)
     steps = [both] if partitions is not None or not interactions else [(asset,) for asset in both]
-    return [_step(names, outputs, engine, partitions, step, tracked=tracked) for step in steps]
+    return [_step(names, outputs, engine, partitions, step, tracked=tracked, rules=rules) for step in steps]
 
 
 def _step(
@@ -110,6 +112,7 @@ def _step(
     made: tuple[str, ...],
     *,
     tracked: bool,
+    rules: ReasonRules | None,
 ) -> dg.AssetsDefinition:
     """The step that makes one of the two assets, or both."""
     ledger, inputs = (names.key(asset) for asset in (SAMPLE_EXPLANATIONS, INPUT_SAMPLES))
@@ -118,7 +121,7 @@ def _step(
         "can_subset": True,
         "required_resource_keys": {names.run_lock, names.tables, *((REGISTRY, names.tracking) if tracked else ())},
         "pool": names.pool,
-        "outs": {asset: out for asset, out in _outs(names, outputs).items() if asset in made},
+        "outs": {asset: out for asset, out in _outs(names, outputs, rules).items() if asset in made},
     }
     if partitions is None:
         read = [SAMPLE_EXPLANATIONS, INPUT_SAMPLES]
@@ -155,7 +158,7 @@ def _step(
                 of_pairs = parts_of(context, names, SAMPLE_INTERACTIONS)
                 sizes = read_sizes(beside[SAMPLE_INTERACTIONS], of_pairs, ledger.provenance)
             rejected = beside.get(REJECTED_SAMPLES)
-            yield from _summarize(context, names, ledger, facts, inputs, rejected, links, sizes=sizes)
+            yield from _summarize(context, names, ledger, facts, inputs, rejected, links, sizes=sizes, rules=rules)
 
         return model_explanations
 
@@ -186,7 +189,7 @@ def _step(
     return model_explanations_of_partitions
 
 
-def _outs(names: ModelNames, outputs: OutputsSettings) -> dict[str, dg.AssetOut]:
+def _outs(names: ModelNames, outputs: OutputsSettings, rules: ReasonRules | None) -> dict[str, dg.AssetOut]:
     return {
         MODEL_EXPLANATIONS: dg.AssetOut(
             key=names.key(MODEL_EXPLANATIONS),
@@ -206,7 +209,8 @@ def _outs(names: ModelNames, outputs: OutputsSettings) -> dict[str, dg.AssetOut]
             is_required=False,
             group_name=names.group,
             kinds={"shap", "html"},
-            code_version=CODE_VERSION,
+            # Another catalogue makes another report of the same ledger.
+            code_version=CODE_VERSION if rules is None else f"{CODE_VERSION}-{rules.digest[:12]}",
         ),
     }
 
@@ -240,6 +244,7 @@ def _summarize(
     links: dict[str, Any],
     partitions_shown: dict[str, Any] | None = None,
     sizes: InteractionSizes | None = None,
+    rules: ReasonRules | None = None,
 ) -> Iterator[dg.MaterializeResult[Any]]:
     from mlops_assets.explain.report.contents import collect_contents
     from mlops_assets.explain.report.report import report_html
@@ -252,7 +257,7 @@ def _summarize(
         result = _explanations(names, source, origin, summary, inputs, version)
         yield result._replace(metadata={**(result.metadata or {}), **(partitions_shown or {})})
     if names.key(EXPLANATION_REPORT) in context.selected_asset_keys:
-        report = report_html(collect_contents(ledger, facts, inputs, rejected, sizes))
+        report = report_html(collect_contents(ledger, facts, inputs, rejected, sizes, rules))
         yield dg.MaterializeResult(
             asset_key=names.key(EXPLANATION_REPORT),
             value=report,

@@ -10,20 +10,30 @@ from mlops_assets.checks.interactions import interaction_checks
 from mlops_assets.checks.model import champion_checks
 from mlops_assets.checks.model_explanations import model_explanations_checks
 from mlops_assets.checks.predictions import prediction_checks
+from mlops_assets.checks.reasons import reasons_checks
 from mlops_assets.checks.samples import rejection_checks, sample_checks
 from mlops_assets.checks.signature import signature_checks
 from mlops_assets.engines.engine import Engine
+from mlops_assets.explain.reasons.rules import ReasonRules
 from mlops_assets.naming import ModelNames
 from mlops_assets.settings.groups import ContractSettings, ExplainSettings
 
 
 def all_checks(
-    names: ModelNames, contract: ContractSettings, explain: ExplainSettings, engine: Callable[[], Engine], root: Path
+    names: ModelNames,
+    contract: ContractSettings,
+    explain: ExplainSettings,
+    rules: ReasonRules | None,
+    engine: Callable[[], Engine],
+    root: Path,
 ) -> list[dg.AssetChecksDefinition]:
     """The checks of one model. Structural failures block what comes after; the rest warn.
 
-    The metadata of each result says what was compared.
+    The metadata of each result says what was compared. `rules`: of the reasons; None: there are none.
     """
+    of_reasons = []
+    if rules is not None and explain.reasons is not None:
+        of_reasons.append(reasons_checks(names, rules, explain.reasons.max_unstable))
     on_interactions = [] if explain.interaction_table is None else [interaction_checks(names, explain, engine)]
     return [
         champion_checks(names),
@@ -33,5 +43,6 @@ def all_checks(
         prediction_checks(names, engine),
         explanation_checks(names, explain, engine),
         model_explanations_checks(names, explain, engine),
+        *of_reasons,
         *on_interactions,
     ]

@@ -3,6 +3,7 @@
 from mlops_assets.commands.command import Command
 from mlops_assets.commands.compare import COMPARE
 from mlops_assets.commands.completion import COMPLETION
+from mlops_assets.commands.decision import DECISION
 from mlops_assets.commands.demo import DEMO
 from mlops_assets.commands.doctor import DOCTOR
 from mlops_assets.commands.explain import EXPLAIN
@@ -22,6 +23,7 @@ COMMANDS: tuple[Command, ...] = (
     EXPLAIN,
     STATUS,
     REPORT,
+    DECISION,
     VERIFY,
     EXPLAIN_RECEIPT,
     JOURNAL,

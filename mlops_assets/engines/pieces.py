@@ -14,6 +14,8 @@ from mlops_assets.engines.chunk_store import ChunkStore
 from mlops_assets.engines.chunks import Chunk
 from mlops_assets.engines.engine import Run, Tally
 from mlops_assets.engines.speed import Speed
+from mlops_assets.engines.work import Work
+from mlops_assets.errors import ConfigurationError
 from mlops_assets.progress.words import duration_text
 
 PIECE_SECONDS = 10.0
@@ -90,14 +92,21 @@ class Cutter:
         run.count_and_store(piece.key, piece.rows.num_rows, result)
 
     def announce(self, workers: int) -> None:
-        """Say what the whole work costs, once, where that is known and not little; `workers` share it."""
+        """Say what the whole work costs, once, where that is known and not little; `workers` share it.
+
+        Raises
+        ------
+        ConfigurationError
+            It is more than the work's `most_seconds`.
+        """
         if self._announced or self._grain is None or not self.speed.is_known:
             return
         self._announced, self.workers = True, workers
         seconds, per_row = self.seconds_left, self._run.work.cost_of_row
+        left, limit = max(0, self._run.expected - self._run.tally.rows), self._limit()
+        require_budget(self._run.work, seconds / workers, workers, left)
         if seconds < _LEAST_ANNOUNCED:
             return
-        left, limit = max(0, self._run.expected - self._run.tally.rows), self._limit()
         pieces = f", in pieces of about {limit:,} rows" if limit < self._run.rows.chunk_rows else ""
         processes = "process" if workers == 1 else "processes"
         self._run.log(
@@ -158,3 +167,24 @@ class Cutter:
 
 
 _MARK = pa.record_batch({"pieces": [True]})
+
+
+def require_budget(work: Work, seconds: float, workers: int, rows: int) -> None:
+    """See that what is left to do is within the work's `most_seconds`.
+
+    Raises
+    ------
+    ConfigurationError
+        It is not; the message says how many rows would be.
+    """
+    most = work.most_seconds
+    if most is None or seconds <= most:
+        return
+    processes = "process" if workers == 1 else "processes"
+    raise ConfigurationError(
+        f"{work.doing.capitalize()} takes about {duration_text(seconds)} on {workers} {processes}, and may take "
+        f"{duration_text(most)}: {rows:,} rows{f' x {work.cost_of_row}' if work.cost_of_row else ''}",
+        where="explain.budget.seconds",
+        fix=f"About {int(rows * most / seconds):,} of the rows fit in it: choose them by limit, sample or where; or "
+        "lower explain.budget.calls_per_row or explain.background_rows; or raise the budget",
+    )

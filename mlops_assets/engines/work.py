@@ -73,6 +73,14 @@ class Work(ABC):
         return ""
 
     @property
+    def most_seconds(self) -> float | None:
+        """The most that all rows may take: work that would take longer is refused once that is known. None: no limit.
+
+        Only work that says its `grain` is measured.
+        """
+        return None
+
+    @property
     def is_sequential(self) -> bool:
         """Whether chunks are worked on one after the other within a process, as models of unknown make need it.
 

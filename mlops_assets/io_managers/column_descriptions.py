@@ -10,12 +10,15 @@ from mlops_assets.explain.ledger.column_descriptions import (
     describe_summary,
 )
 from mlops_assets.explain.ledger.provenance import LedgerProvenance
+from mlops_assets.explain.reasons.column_descriptions import describe_reasons, describe_wide
 from mlops_assets.naming import (
     BACKGROUND,
     INPUT_SAMPLES,
     MODEL_EXPLANATIONS,
     PREDICTIONS,
     PREDICTIONS_EXPLAINED,
+    PREDICTIONS_WITH_REASONS,
+    REASONS,
     REJECTED_SAMPLES,
     SAMPLE_EXPLANATIONS,
     SAMPLE_INTERACTIONS,
@@ -50,6 +53,10 @@ def describe_columns(asset: str, schema: pa.Schema, space: str | None = None) ->
     if asset == PREDICTIONS_EXPLAINED:
         origin = LedgerProvenance.of(provenance)
         return describe_joined(columns) | describe_ledger(columns, row_key, origin.features, origin.space)
+    if asset == REASONS:
+        return describe_reasons(columns, row_key, LedgerProvenance.of(provenance).space)
+    if asset == PREDICTIONS_WITH_REASONS:
+        return describe_joined(columns) | describe_wide(columns, row_key)
     if asset == BACKGROUND:
         return describe_background(columns)
     return describe_summary(columns, space) if asset == MODEL_EXPLANATIONS else {}

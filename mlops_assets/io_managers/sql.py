@@ -21,6 +21,8 @@ from mlops_assets.naming import (
     MODEL_EXPLANATIONS,
     PREDICTIONS,
     PREDICTIONS_EXPLAINED,
+    PREDICTIONS_WITH_REASONS,
+    REASONS,
     SAMPLE_EXPLANATIONS,
     SAMPLE_INTERACTIONS,
 )
@@ -42,6 +44,7 @@ KEYS: Mapping[str, tuple[bool, tuple[str, ...]]] = {
     PREDICTIONS: (True, ()),
     SAMPLE_EXPLANATIONS: (True, (OUTPUT,)),
     PREDICTIONS_EXPLAINED: (True, (OUTPUT,)),
+    PREDICTIONS_WITH_REASONS: (True, (OUTPUT,)),
     SAMPLE_INTERACTIONS: (True, (OUTPUT,)),
     MODEL_EXPLANATIONS: (False, (OUTPUT, "feature")),
 }
@@ -176,7 +179,10 @@ def _space_of(provenance: Provenance) -> dict[str, str]:
     return {SPACE: LedgerProvenance.of(provenance).space}
 
 
-_OUTPUT_TABLES = (SAMPLE_EXPLANATIONS, PREDICTIONS_EXPLAINED, SAMPLE_INTERACTIONS, MODEL_EXPLANATIONS)
+_OUTPUT_TABLES = (
+    *(SAMPLE_EXPLANATIONS, PREDICTIONS_EXPLAINED, SAMPLE_INTERACTIONS, MODEL_EXPLANATIONS),
+    *(REASONS, PREDICTIONS_WITH_REASONS),
+)
 # Tables whose columns had other names in an earlier release.
 _EARLIER: Mapping[str, Mapping[str, Any]] = {
     SAMPLE_EXPLANATIONS: {"renamed": {EXPLAINED_VALUE: OLD_EXPLAINED_VALUE}, "constants": _space_of}

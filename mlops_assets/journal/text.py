@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from mlops_assets.journal.entry import COLUMNS, OF_APPROVALS, JournalEntry
+from mlops_assets.redaction.terminal import printable
 
 
 def format_entries(entries: Iterable[JournalEntry]) -> str:
@@ -14,12 +15,8 @@ def format_entries(entries: Iterable[JournalEntry]) -> str:
     if not listed:
         return "The journal is empty: nothing has been seen yet."
     names = [name for name in COLUMNS if name not in OF_APPROVALS or any(row[name] for row in listed)]
-    rows = [names] + [["-" if row[name] is None else _printable(str(row[name])) for name in names] for row in listed]
+    rows = [names] + [["-" if row[name] is None else printable(str(row[name])) for name in names] for row in listed]
     widths = [max(len(row[place]) for row in rows) for place in range(len(names))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
     )
-
-
-def _printable(text: str) -> str:
-    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)

@@ -7,8 +7,10 @@ from pydantic import Field, field_validator, model_validator
 
 from mlops_assets.errors import did_you_mean
 from mlops_assets.settings.background import BackgroundSettings
+from mlops_assets.settings.budget import BudgetSettings
 from mlops_assets.settings.described import SettingsGroup
 from mlops_assets.settings.interactions import InteractionSettings
+from mlops_assets.settings.reasons import ReasonsSettings
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -134,10 +136,13 @@ class ResumeSettings(SettingsGroup):
 
 # By name: their module imports NumPy. A test compares them.
 EXPLAINERS = (
-    *("ModelExplainer", "TreeExplainer", "LinearExplainer", "NativeExplainer", "SumExplainer"),
+    *("ModelExplainer", "TreeExplainer", "LinearExplainer", "KernelMachineExplainer", "NetworkExplainer"),
+    *("NeighboursExplainer", "NativeExplainer", "SumExplainer", "PermutationExplainer"),
+)
+WITHOUT_INTERACTIONS = (
+    *("ModelExplainer", "KernelMachineExplainer", "NetworkExplainer", "NeighboursExplainer", "NativeExplainer"),
     "PermutationExplainer",
 )
-WITHOUT_INTERACTIONS = ("ModelExplainer", "NativeExplainer", "PermutationExplainer")
 
 
 class ExplainSettings(SettingsGroup):
@@ -145,8 +150,9 @@ class ExplainSettings(SettingsGroup):
 
     KIND: str | None = Field(
         default=None,
-        description="The explainer: ModelExplainer, TreeExplainer, LinearExplainer, NativeExplainer, "
-        "SumExplainer, PermutationExplainer, or your own as module.Class. Null: chosen by the model.",
+        description="The explainer: ModelExplainer, TreeExplainer, LinearExplainer, KernelMachineExplainer, "
+        "NetworkExplainer, NeighboursExplainer, NativeExplainer, SumExplainer, PermutationExplainer, or your own as "
+        "module.Class. Null: chosen by the model.",
         examples=["TreeExplainer", "my_project.explainers.MyExplainer"],
     )
     space: Literal["probability"] | None = Field(
@@ -227,11 +233,23 @@ class ExplainSettings(SettingsGroup):
         ge=1,
         examples=[200],
     )
+    budget: BudgetSettings | None = Field(
+        default=None,
+        description="What explaining may cost, for the explainers that ask the model. Null: two pairs of walks per "
+        "background row, and all coalitions of up to six columns.",
+        examples=[{"calls_per_row": 50000}],
+    )
     interactions: InteractionSettings | int = Field(
         default=0,
         description="All pairs of some columns in a table sample_interactions: {strongest: 5} or {columns: [age, "
         "income]}. Or, for trees, the number of column pairs whose values are added to the ledger. 0: none.",
         examples=[{"strongest": 5}, 3],
+    )
+    reasons: ReasonsSettings | None = Field(
+        default=None,
+        description="The table reasons: why each row got its prediction, in words. Null: none; {}: the four largest "
+        "attributions.",
+        examples=[{"top": 4, "toward": "lower", "catalogue": "reasons.yaml"}],
     )
 
     @field_validator("KIND")
@@ -290,6 +308,8 @@ class ExplainSettings(SettingsGroup):
             interactions=self.interactions if isinstance(self.interactions, int) else 0,
             space=self.space,
             output=self.output,
+            calls_per_row=None if self.budget is None else self.budget.calls_per_row,
+            seconds=None if self.budget is None else self.budget.seconds,
         )
 
 

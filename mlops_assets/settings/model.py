@@ -238,6 +238,16 @@ class ModelSettings(SettingsGroup):
         return self
 
     @model_validator(mode="after")
+    def _row_key_fits_reasons(self) -> Self:
+        if self.explain.reasons is None:
+            return self
+        from mlops_assets.explain.reasons.reason_rows import REASON_COLUMNS
+
+        if taken := sorted(set(self.inputs.row_key or ()) & set(REASON_COLUMNS)):
+            raise ValueError(f"inputs.row_key: the table of reasons has columns called {', '.join(taken)} itself")
+        return self
+
+    @model_validator(mode="after")
     def _champion_sensor_or_automation(self) -> Self:
         champion = self.sensors.champion.status == "RUNNING"
         if champion and self.automation:

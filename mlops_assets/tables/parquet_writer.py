@@ -14,7 +14,6 @@ from pyarrow import fs as arrow_fs
 
 from mlops_assets.arrow.batching import fixed_batches
 from mlops_assets.arrow.plain_types import plain_batch, plain_schema
-from mlops_assets.arrow.type_kinds import is_text
 from mlops_assets.errors import TableError
 from mlops_assets.storage.location import Location
 from mlops_assets.tables.files import table_files, translate_read_errors
@@ -54,6 +53,7 @@ from mlops_assets.tables.table_writer import (
     translate_write_errors,
     with_metadata,
 )
+from mlops_assets.tables.word_columns import arrow_schema, number_words, plain_but_words, texts_that_repeat, with_words
 
 _SAMPLE_ROWS = 1024
 TYPES = b"mlops_assets.arrow_schema"
@@ -93,7 +93,7 @@ class ParquetWriter(TableWriter):
     ) -> StagedPart:
         schema = with_metadata(plain_schema(reader.schema), {})
         self._refuse_unwritable(schema, staging.target)
-        plain = (plain_batch(batch, schema) for batch in reader)
+        plain = (self._plain(batch, schema) for batch in reader)
 
         def write(sink: pa.NativeFile) -> None:
             self._write_file(plain, schema, sink, staging.target, lambda: part_record(key, facts()))
@@ -172,6 +172,9 @@ class ParquetWriter(TableWriter):
                 if version_folder(target) == version:
                     raise
 
+    def _plain(self, batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+        return plain_but_words(batch, schema)
+
     def _write_rows(
         self, batches: Iterable[pa.RecordBatch], schema: pa.Schema, sink: pa.NativeFile, target: Location
     ) -> tuple[int, str]:
@@ -187,17 +190,25 @@ class ParquetWriter(TableWriter):
     ) -> int:
         """Write all rows to `sink`, with what `footer` returns when they are written; returns how many there were."""
         stored = self._stored_schema(schema)
-        # Values of a number column seldom repeat: trying to encode them by dictionary costs four times the whole write.
-        texts = [field.name for field in schema if is_text(field.type)]
-        rows = 0
+        rows, groups = 0, self._row_groups(batches)
+        first = next(groups, None)
+        encoded = stored if first is None else with_words(stored, first.schema)
+        texts = [] if first is None else texts_that_repeat(first.slice(0, _SAMPLE_ROWS))
         with translate_write_errors(target):
-            writer = pq.ParquetWriter(sink, stored, compression="snappy", use_dictionary=texts or False, version="2.6")
+            writer = pq.ParquetWriter(
+                sink,
+                encoded.remove_metadata(),
+                compression="snappy",
+                use_dictionary=texts or False,
+                version="2.6",
+                store_schema=False,
+            )
         try:
-            for group in self._row_groups(batches):
+            for group in chain([] if first is None else [first], groups):
                 with translate_write_errors(target):
-                    writer.write_batch(_cast(group, stored, target), row_group_size=self.ROW_GROUP_ROWS)
+                    writer.write_batch(_cast(group, encoded, target), row_group_size=self.ROW_GROUP_ROWS)
                 rows += group.num_rows
-            writer.add_key_value_metadata(dict(footer()))
+            writer.add_key_value_metadata({**(stored.metadata or {}), **arrow_schema(stored), **footer()})
         finally:
             with translate_write_errors(target):
                 writer.close()
@@ -211,9 +222,10 @@ class ParquetWriter(TableWriter):
         first = next(fixed_batches(begun, _SAMPLE_ROWS), None)
         if first is None:
             return
-        row_bytes = max(1, pa.ipc.get_record_batch_size(first) // first.num_rows)
+        plain = plain_batch(first, plain_schema(first.schema))
+        row_bytes = max(1, pa.ipc.get_record_batch_size(plain) // first.num_rows)
         samples = max(1, min(self.ROW_GROUP_ROWS, self.ROW_GROUP_BYTES // row_bytes) // _SAMPLE_ROWS)
-        yield from fixed_batches(chain(begun, stream), samples * _SAMPLE_ROWS)
+        yield from map(number_words, fixed_batches(chain(begun, stream), samples * _SAMPLE_ROWS))
 
     def _dataset(self, target: Location) -> ds.Dataset:
         folder, manifest = self._manifest(target)

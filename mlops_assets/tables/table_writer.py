@@ -100,7 +100,7 @@ class TableWriter(ABC):
                 where=target.uri,
                 fix="Remove the folder, or write to another path",
             )
-        plain = (plain_batch(batch, schema) for batch in reader)
+        plain = (self._plain(batch, schema) for batch in reader)
         with ExitStack() as switch:
             with target.open_draft() as sink:
                 with track(f"writing {target.name}", behind=True) as stage:
@@ -237,11 +237,15 @@ class TableWriter(ABC):
             fix="Write the table with `write`, or publish as Parquet or Delta",
         )
 
+    def _plain(self, batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+        """The rows in the types of `schema`, or as the format writes them faster to the same bytes."""
+        return plain_batch(batch, schema)
+
     @abstractmethod
     def _write_rows(
         self, batches: Iterable[pa.RecordBatch], schema: pa.Schema, sink: pa.NativeFile, target: Location
     ) -> tuple[int, str]:
-        """Write all of `batches` (plain, of `schema`) to `sink`, and leave it open.
+        """Write all of `batches` (of `_plain`) to `sink`, and leave it open.
 
         Returns the number of rows, and what `_before_switch` needs to know of the content; empty for nothing.
         """

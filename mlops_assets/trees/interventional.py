@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -20,10 +20,11 @@ from mlops_assets.trees.arrays import Floats
 from mlops_assets.trees.ensemble import TreeEnsemble
 from mlops_assets.trees.input_columns import Sources
 from mlops_assets.trees.interventional_pairs import add_pairs
-from mlops_assets.trees.interventional_plan import LEAF_BITS, make_plan
+from mlops_assets.trees.interventional_plan import LEAF_BITS, MOST_NUMBERS, Plan, make_plan
 from mlops_assets.trees.interventional_tables import count_background, fill_tables, look_up
 from mlops_assets.trees.margin_kernel import compiled_margin
 from mlops_assets.trees.numba_kernels import LANES, as_kernel_array, run_on_all_cores
+from mlops_assets.trees.separable_slope import MOST_HALF_WIDTH, SeparableSlope
 
 _BATCH = 512 * LANES
 
@@ -43,11 +44,15 @@ class InterventionalTrees:
         (columns,): the input column that each column comes from: what is known or not as a whole. None: each is one.
     inputs
         How many input columns there are; None: as many as `sources` names.
+    probability
+        Of an ensemble of log-odds with one output: attribute the probability instead. The difference of the
+        probabilities of a row and a background row is divided in proportion to the attributions of the difference of
+        their margins, as shap's ``model_output="probability"`` does. Some ten tables take the place of each one.
 
     Attributes
     ----------
     base
-        (outputs,): the mean of the raw margin over the background.
+        (outputs,): the mean of the raw margin over the background, or of the probability.
     background_rows
         How many there are.
     paired
@@ -65,30 +70,47 @@ class InterventionalTrees:
         background: npt.NDArray[np.generic] | Iterable[npt.NDArray[np.generic]],
         sources: Sources | None = None,
         inputs: int | None = None,
+        *,
+        probability: bool = False,
     ) -> None:
+        if probability and (ensemble.space != "log-odds" or len(ensemble.outputs) != 1):
+            raise ValueError(f"No probability follows from {len(ensemble.outputs)} outputs in {ensemble.space}")
         self._ensemble = ensemble
         self._sources = np.arange(ensemble.n_features) if sources is None else sources
         self._inputs = int(self._sources.max(initial=-1)) + 1 if inputs is None else inputs
         plan = make_plan(ensemble, self._sources)
+        self._slope = _separable_slope(ensemble, plan) if probability else None
+        if probability and self._slope is None:
+            plan = Plan(skipped=list(range(len(ensemble.roots))))
         self.paired = len(plan.skipped)
         self._pairs = np.array(plan.skipped, np.int64)
         self._plan = plan.arrays(ensemble)
         self._sets = as_kernel_array(ensemble.set_start), as_kernel_array(ensemble.set_words)
         self._value = as_kernel_array(ensemble.value[:, : ensemble.walk.leaf_value.shape[2]])
         self._leaf_value = as_kernel_array(self._value[self._plan.leaf_node])
-        counts, kept, self.background_rows = np.zeros(plan.counts), [], 0
+        counts = np.zeros((1 if self._slope is None else self._slope.terms, plan.counts))
+        kept, self.background_rows, probabilities = [], 0, 0.0
         for batch in (background,) if isinstance(background, np.ndarray) else background:
             self.background_rows += len(batch)
             for low in range(0, len(batch), _BATCH):
                 rows = ensemble.prepare(batch[low : low + _BATCH])
-                self._count(rows, counts)
+                weights = None
+                if probability:
+                    margins = self._margins_of(rows)
+                    probabilities += float(np.exp(-np.logaddexp(0.0, -margins)).sum())
+                    weights = None if self._slope is None else self._slope.of_other(margins)
+                self._count(rows, counts, weights)
                 kept += [rows] if self.paired else []
         if not self.background_rows:
             raise ValueError("The background has no rows")
-        self._tables = np.zeros(plan.numbers)
-        self._fill(counts)
+        self._tables = [self._filled(each, plan.numbers) for each in counts]
         self._background = as_kernel_array(np.concatenate(kept)) if self.paired else None
-        self.base: Floats = ensemble.offset + self._mean(counts) + self._mean_of_pairs()
+        self._margins = self._margins_of(self._background) if probability else np.zeros(0)
+        self.base: Floats
+        if probability:
+            self.base = np.array([probabilities / self.background_rows])
+        else:
+            self.base = ensemble.offset + self._mean(counts[0]) + self._mean_of_pairs()
 
     def __call__(self, X: npt.NDArray[np.generic]) -> tuple[Floats, Floats]:
         """Attributions (n, inputs, outputs) of every row, and `base`."""
@@ -96,53 +118,69 @@ class InterventionalTrees:
         rows = as_kernel_array(ensemble.prepare(X))
         values = np.zeros((len(rows), self._inputs, len(ensemble.outputs)))
         width = self._value.shape[1]
+        margins = np.zeros(0) if self._slope is None and not len(self._margins) else self._margins_of(rows)
+        factors = None if self._slope is None else self._slope.of_one(margins)
+        for number, tables in enumerate(self._tables if len(plan.tree_output) else ()):
+            added = values if factors is None else np.zeros_like(values)
 
-        def task(low: int, high: int) -> None:
-            if len(plan.tree_output):
+            def look(low: int, high: int, tables: Floats = tables, added: Floats = added) -> None:
                 look_up(
-                    rows, values, low, high, width, self._tables, plan.tree_output, plan.decision_start, plan.feature,
+                    rows, added, low, high, width, tables, plan.tree_output, plan.decision_start, plan.feature,
                     plan.threshold, plan.decision, plan.and_start, plan.and_of_rows, plan.ands, plan.block_start,
                     plan.bit_start, plan.bits, plan.column_start, plan.columns, plan.table_start, plan.has_lines,
                     plan.leaf_start, self._leaf_value, plan.factor_start, plan.factors, *self._sets,
                 )  # fmt: skip
-            if self._background is not None:
-                add_pairs(rows, values, low, high, self._pairs, self._background, *self._nodes)
 
-        if len(rows):
-            run_on_all_cores(task, len(rows))
+            if len(rows):
+                run_on_all_cores(look, len(rows))
+            if factors is not None:
+                values += factors[number][:, None, None] * added
+
+        if self._background is not None and len(rows):
+            pairs = partial(add_pairs, rows, values)
+            of_background = self._pairs, self._background, margins, self._margins, *self._nodes
+            run_on_all_cores(lambda low, high: pairs(low, high, *of_background), len(rows))
         if ensemble.walk.complement:
             values[:, :, -1] = -values[:, :, :-1].sum(axis=2)
         return values, self.base
 
-    def _count(self, rows: Floats, counts: Floats) -> None:
+    def _margins_of(self, rows: Floats | None) -> Floats:
+        return as_kernel_array(np.zeros(0) if rows is None else compiled_margin(self._ensemble, rows)[:, 0])
+
+    def _count(self, rows: Floats, counts: Floats, weights: Floats | None = None) -> None:
+        """Add rows to each of the counts, (terms, numbers), with these weights (terms, rows)."""
         plan = self._plan
         blocks = -(-len(rows) // LANES)
         padded = np.zeros((blocks * LANES, rows.shape[1]))
         padded[: len(rows)] = rows
         X = as_kernel_array(padded.reshape(blocks, LANES, rows.shape[1]).transpose(0, 2, 1))
-        weights = (np.arange(blocks * LANES) < len(rows)).astype(np.float64).reshape(blocks, LANES)
+        for term, own in enumerate(counts):
+            padding = np.zeros(blocks * LANES)
+            padding[: len(rows)] = 1.0 if weights is None else weights[term]
+            each = padding.reshape(blocks, LANES)
 
-        def task(low: int, high: int) -> None:
-            count_background(
-                X, weights, low, high, counts, plan.decision_start, plan.feature, plan.threshold, plan.decision,
-                plan.and_start, plan.ands, plan.block_start, plan.leaf_start, plan.count_start, plan.factor_start,
-                plan.factors, *self._sets,
-            )  # fmt: skip
+            def task(low: int, high: int, own: Floats = own, each: Floats = each) -> None:
+                count_background(
+                    X, each, low, high, own, plan.decision_start, plan.feature, plan.threshold, plan.decision,
+                    plan.and_start, plan.ands, plan.block_start, plan.leaf_start, plan.count_start, plan.factor_start,
+                    plan.factors, *self._sets,
+                )  # fmt: skip
 
-        _for_trees(task, len(plan.tree_output))
+            _for_trees(task, len(plan.tree_output))
 
-    def _fill(self, counts: Floats) -> None:
-        plan = self._plan
+    def _filled(self, counts: Floats, numbers: int) -> Floats:
+        plan, tables = self._plan, np.zeros(numbers)
         plus, minus = shapley_weights(LEAF_BITS)
 
         def task(low: int, high: int) -> None:
             fill_tables(
-                low, high, counts, float(self.background_rows), self._leaf_value, plus, minus, self._tables,
+                low, high, counts, float(self.background_rows), self._leaf_value, plus, minus, tables,
                 plan.block_start, plan.bit_start, plan.column_start, plan.table_start, plan.has_lines, plan.leaf_start,
                 plan.count_start, plan.factor_start, plan.factors,
             )  # fmt: skip
 
         _for_trees(task, len(plan.tree_output))
+        return tables
 
     def _mean(self, counts: Floats) -> Floats:
         """(outputs,): the mean over the background of the trees that have tables."""
@@ -177,6 +215,18 @@ class InterventionalTrees:
             *(as_kernel_array(array) for array in arrays),
             *self._sets,
         )
+
+
+def _separable_slope(ensemble: TreeEnsemble, plan: Plan) -> SeparableSlope | None:
+    """For all margins that the trees can give; None where these are too many, or not all trees have tables."""
+    low = high = float(ensemble.offset[0])
+    for root, stop in zip(ensemble.roots, [*ensemble.roots[1:], len(ensemble.left)], strict=True):
+        leaves = ensemble.value[root:stop, 0][ensemble.left[root:stop] < 0]
+        low, high = low + float(leaves.min()), high + float(leaves.max())
+    if plan.skipped or high - low > 2 * MOST_HALF_WIDTH:
+        return None
+    slope = SeparableSlope.over(low, high)
+    return slope if plan.numbers * slope.terms <= MOST_NUMBERS else None
 
 
 @cache

@@ -32,15 +32,29 @@ def _goes_left(x: float, threshold: float, flags: int, sets: Ints, words: Words)
     return bool(x <= threshold)
 
 
+@compile_inline
+def slope(one: float, other: float) -> float:
+    """(p(one) - p(other)) / (one - other) of the logistic function p; its derivative where they are equal."""
+    d = one - other
+    if abs(d) > 1.0:
+        return float((1 / (1 + np.exp(-one)) - 1 / (1 + np.exp(-other))) / d)
+    half = 0.5 * d
+    ratio = np.sinh(half) / half if abs(half) > 1e-5 else 1 + half * half / 6
+    return float(ratio / (4 * np.cosh(0.5 * one) * np.cosh(0.5 * other)))
+
+
 @_compile
 def add_pairs(
-    rows: Floats, values: Floats, low: int, high: int, trees: Ints, background: Floats, depth: int, plus: Floats,
+    rows: Floats, values: Floats, low: int, high: int, trees: Ints, background: Floats, margins: Floats,
+    others: Floats, depth: int, plus: Floats,
     roots: Ints, stops: Ints, tree_output: Ints, left: Indices, right: Indices, feature: Indices, player: Ints,
     threshold: Floats, decision: Flags, value: Floats, sets: Ints, words: Words,
 ) -> None:  # fmt: skip
     """Add to values (n, players, outputs) the attributions of rows[low:high] from these trees.
 
-    background is (rows, features); plus holds w(a, b). Stacks have one entry per level of the path.
+    background is (rows, features); plus holds w(a, b). Stacks have one entry per level of the path. With margins (n,)
+    and others (background rows,), those of the whole ensemble, each pair of rows counts as `slope` says; without any,
+    all count alike.
     """
     count, players, width = background.shape[0], values.shape[1], value.shape[1]
     scale = 1.0 / count
@@ -58,7 +72,7 @@ def add_pairs(
     old_fit, old_own = np.empty(depth + 2, np.uint64), np.empty(depth + 2, np.int64)
     fit, own = np.empty(players, np.uint64), np.empty(players, np.int64)
     path, seen = np.empty(players, np.int64), np.zeros(players, np.int64)
-    who, weight = np.empty(64, np.uint64), np.empty(64)
+    who, weight, scales = np.empty(64, np.uint64), np.empty(64), np.full(64, scale)
     for f in range(players):
         own[f] = 1
     for tree in trees:
@@ -78,6 +92,9 @@ def add_pairs(
                 fit[f] = valid
             for row in range(low, high):
                 d, on_path, failed = 0, 0, 0
+                if len(margins) > 0:
+                    for z in range(size):
+                        scales[z] = scale * slope(margins[row], others[chunk + z])
                 node_at[0], phase[0], alive[0] = root, 0, valid
                 for k in range(binary):
                     digits[0, k] = np.uint64(0)
@@ -86,7 +103,7 @@ def add_pairs(
                     if left[node] < 0:
                         _add_leaf(
                             values, row, output, value, node, alive[d], digits, d, path, on_path, failed, fit, own,
-                            who, weight, plus, scale, width,
+                            who, weight, plus, scales, width,
                         )  # fmt: skip
                         d -= 1
                         continue
@@ -132,7 +149,7 @@ def add_pairs(
 def _add_leaf(
     values: Floats, row: int, output: int, value: Floats, leaf: int, alive: np.uint64, digits: Masks, d: int,
     path: Ints, on_path: int, failed: int, fit: Masks, own: Ints, who: Masks, weight: Floats, plus: Floats,
-    scale: float, width: int,
+    scales: Floats, width: int,
 ) -> None:  # fmt: skip
     """The attributions of one leaf from the background rows that arrive there."""
     many, outside = 0, 0.0
@@ -143,9 +160,9 @@ def _add_leaf(
             for k in range(digits.shape[1]):
                 a += int(digits[d, k] >> np.uint64(z) & _ONE) << k
             who[many] = np.uint64(z)
-            weight[many] = plus[a, failed] * scale
+            weight[many] = plus[a, failed] * scales[z]
             if failed > 0:
-                outside += (plus[a, failed] - plus[a, failed - 1]) * scale
+                outside += (plus[a, failed] - plus[a, failed - 1]) * scales[z]
             many += 1
         rest >>= _ONE
         z += 1

@@ -13,6 +13,7 @@ from mlops_assets.engines.engine import InputRows, Run, Tally, stream_results
 from mlops_assets.engines.local import LocalEngine
 from mlops_assets.engines.speed import Speed
 from mlops_assets.engines.work import OPEN_WORK, ChunkFunction, Work
+from mlops_assets.errors import ConfigurationError
 from mlops_assets_tests.engines.test_local_engine import dataset
 from mlops_assets_tests.progress.clock import Clock
 
@@ -29,6 +30,11 @@ class Costly(Work):
     smallest: int | None = 1
     dies_after: int = 10**9
     busy: float = 0.0
+    budget: float | None = None
+
+    @property
+    def most_seconds(self) -> float | None:
+        return self.budget
 
     @property
     def identity(self) -> str:
@@ -82,6 +88,15 @@ def test_a_slow_model_is_worked_on_in_pieces_of_about_ten_seconds(calls):
     assert max(lengths) == 16
     assert sorted(lengths)[len(lengths) // 2] == 16
     assert tally.rows_computed == 2_000
+
+
+def test_work_beyond_its_budget_is_refused_once_that_is_known(calls):
+    whole, _, _ = results(Costly(0.6, budget=1_300.0))
+    calls.clear()
+    with pytest.raises(ConfigurationError, match="takes about 20 min on 1 process, and may take 10 min: 1,996 rows"):
+        results(Costly(0.6, budget=600.0))
+    assert sum(map(len, calls)) == 4
+    assert whole.num_rows == 2_000
 
 
 def test_a_row_that_takes_longer_than_ten_seconds_is_a_piece(calls):

@@ -11,7 +11,7 @@ from sklearn.svm import SVR
 
 from mlops_assets.errors import ConfigurationError
 from mlops_assets.explain.explainers.choose import choose_explainer
-from mlops_assets.explain.explainers.explainer import Explainer, Explanation
+from mlops_assets.explain.explainers.explainer import ExplainConfig, Explainer, Explanation
 from mlops_assets.explain.ledger.ledger import explain_batches, ledger_schema, schema_for
 from mlops_assets.explain.ledger.selection import Selection
 
@@ -61,7 +61,9 @@ def test_the_columns_are_those_of_the_design(binary: Explainer) -> None:
 
 
 def test_a_sampled_explainer_adds_its_standard_error(save: Save, numbers: pd.DataFrame) -> None:
-    explainer = choose_explainer(save(SVR().fit(numbers, numbers["age"]), numbers), numbers.columns, numbers.head(5))
+    config = ExplainConfig(KIND="PermutationExplainer")
+    model = save(SVR().fit(numbers, numbers["age"]), numbers)
+    explainer = choose_explainer(model, numbers.columns, numbers.head(5), config)
     assert _ledger(numbers.head(3), explainer).column("standard_error").to_pylist() == [0.0, 0.0, 0.0]
 
 

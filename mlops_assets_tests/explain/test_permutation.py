@@ -12,9 +12,11 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.svm import SVC, SVR
 
+from mlops_assets.errors import ExplanationError
 from mlops_assets.explain.explainers.choose import choose_explainer
 from mlops_assets.explain.explainers.explainer import ExplainConfig, Explainer, Explanation
-from mlops_assets.explain.explainers.permutation import PermutationExplainer, _Masked
+from mlops_assets.explain.explainers.masked_rows import MaskedRows
+from mlops_assets.explain.explainers.permutation import PermutationExplainer
 from mlops_assets.explain.explainers.same_bits import has_same_bits_alone
 
 from .conftest import Save
@@ -33,6 +35,17 @@ class Products(PythonModel):
         return values[:, 0] * values[:, 1] + values[:, 2] * values[:, 3] * values[:, 4] + values[:, -1]
 
 
+ASKED: list[int] = []
+
+
+class Counted(Products):
+    """Counts what it is asked."""
+
+    def predict(self, context, model_input, params=None):
+        ASKED.append(len(model_input))
+        return super().predict(context, model_input)
+
+
 class OfManyTypes(PythonModel):
     """Fails on a column whose type has changed."""
 
@@ -44,7 +57,8 @@ class OfManyTypes(PythonModel):
 
 
 def _explainer(save: Save, model, rows: pd.DataFrame, **settings) -> Explainer:
-    return choose_explainer(save(model, rows), rows.columns, rows, ExplainConfig(**settings))
+    config = ExplainConfig(**{"KIND": "PermutationExplainer", **settings})
+    return choose_explainer(save(model, rows), rows.columns, rows, config)
 
 
 def _brute_force(predict, row: np.ndarray, background: np.ndarray) -> np.ndarray:
@@ -75,6 +89,23 @@ def test_few_columns_are_explained_exactly(save: Save) -> None:
         np.testing.assert_allclose(explanation.values[place, :, 0], expected, atol=1e-12)
     assert explanation.error is not None
     assert (explanation.error == 0).all()
+
+
+def test_a_budget_is_kept_and_buys_exactness_where_it_covers_all_coalitions(save: Save) -> None:
+    rows = _wide(8, 5)
+    model, all_coalitions, made = save(Counted(), rows), 254 * 5, {}
+    for budget in (70, 300, all_coalitions - 1, all_coalitions):
+        explainer = choose_explainer(model, rows.columns, rows, ExplainConfig(calls_per_row=budget, seed=3))
+        ASKED.clear()
+        made[budget] = explainer.explain(rows.head(1))
+        assert budget / 2 < sum(ASKED) - 1 <= budget
+        assert (made[budget].error == 0).all() == (budget == all_coalitions)
+    exact, sampled = made[all_coalitions], made[all_coalitions - 1]
+    assert sampled.error is not None
+    np.testing.assert_allclose(exact.residual, 0, atol=1e-12)
+    assert np.abs(sampled.values - exact.values).max() < 4 * sampled.error.max()
+    with pytest.raises(ExplanationError, match=r"explain.budget.calls_per_row.*Raise it to 70, or lower .* to 4"):
+        choose_explainer(model, rows.columns, rows, ExplainConfig(calls_per_row=69))
 
 
 def test_one_column_gets_the_whole_difference(save: Save) -> None:
@@ -161,7 +192,7 @@ def test_every_masked_row_keeps_the_types_of_the_signature(save: Save, people: p
 def test_masked_rows_have_the_types_of_the_explained_ones_whatever_the_background_has() -> None:
     background = pd.DataFrame({"age": np.array([1, 2], dtype=np.int64), "city": ["a", "b"]})
     rows = pd.DataFrame({"age": np.array([3], dtype=np.int32), "city": pd.array(["c"], dtype="string")})
-    made = _Masked(background, rows).rows(0, np.array([[True, False], [False, True]]), np.array([1, 0]))
+    made = MaskedRows(background, rows).rows(0, np.array([[True, False], [False, True]]), np.array([1, 0]))
     assert made.dtypes.to_dict() == rows.dtypes.to_dict()
     assert made.to_numpy().tolist() == [[3, "b"], [1, "c"]]
 
@@ -240,9 +271,10 @@ def test_labels_without_scores_are_explained_as_an_indicator_per_class(save: Sav
 
 def test_the_background_is_kept_with_a_digest_that_follows_its_values(save: Save, numbers: pd.DataFrame) -> None:
     model = save(SVR().fit(numbers, numbers["age"]), numbers)
-    one = choose_explainer(model, numbers.columns, numbers.head(20))
-    same = choose_explainer(model, numbers.columns, numbers.head(20).copy())
-    other = choose_explainer(model, numbers.columns, numbers.tail(20))
+    config = ExplainConfig(KIND="PermutationExplainer")
+    one = choose_explainer(model, numbers.columns, numbers.head(20), config)
+    same = choose_explainer(model, numbers.columns, numbers.head(20).copy(), config)
+    other = choose_explainer(model, numbers.columns, numbers.tail(20), config)
     assert one.background is not None
     pd.testing.assert_frame_equal(one.background, numbers.head(20))
     assert one.background_digest == same.background_digest != other.background_digest

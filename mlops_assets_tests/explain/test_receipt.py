@@ -10,7 +10,7 @@ from sklearn.svm import SVR
 from mlops_assets.errors import ExplanationError
 from mlops_assets.explain.compare.receipt import Receipt, check_receipt
 from mlops_assets.explain.explainers.choose import choose_explainer
-from mlops_assets.explain.explainers.explainer import Explainer
+from mlops_assets.explain.explainers.explainer import ExplainConfig, Explainer
 from mlops_assets.explain.ledger.ledger import explain_batches
 from mlops_assets_tests.explain.old_ledgers import as_of_0_1
 
@@ -55,7 +55,8 @@ def test_an_untouched_row_matches(inputs: pa.Table, explainer: Explainer) -> Non
 
 def test_a_sampled_explanation_can_be_recomputed(save: Save, inputs: pa.Table, numbers: pd.DataFrame) -> None:
     wide = numbers.assign(a=1.0, b=numbers["age"] ** 2, c=numbers["debt"], d=0.5)
-    explainer = choose_explainer(save(SVR().fit(wide, wide["b"]), wide), wide.columns, wide.head(5))
+    config = ExplainConfig(KIND="PermutationExplainer")
+    explainer = choose_explainer(save(SVR().fit(wide, wide["b"]), wide), wide.columns, wide.head(5), config)
 
     def frame(batch: pa.RecordBatch):
         return batch.select(list(wide.columns)).to_pandas()

@@ -153,7 +153,7 @@ CASES: dict[str, tuple[Any, str, Callable[..., Any], str, str]] = {
     "ridge": (lm.RidgeClassifier(), "binary", _decide, "margin", LINEAR),
     "perceptron": (lm.Perceptron(), "classes", _decide, "margin", LINEAR),
     "one against the rest of margins": (mc.OneVsRestClassifier(svm.LinearSVC()), "classes", _decide, "margin", SUM),
-    "svm": (svm.SVC(), "binary", _decide, "margin", PERMUTATION),
+    "svm": (svm.SVC(), "binary", _decide, "margin", "KernelMachineExplainer"),
     "discriminant": (da.LinearDiscriminantAnalysis(), "binary", _proba, "log-odds", LINEAR),
     "discriminant, classes": (da.LinearDiscriminantAnalysis(), "classes", _proba, "softmax margin", LINEAR),
     "quadratic": (da.QuadraticDiscriminantAnalysis(), "classes", _proba, "probability", PERMUTATION),
@@ -287,6 +287,20 @@ def test_where_a_probability_cannot_be_had_the_advice_works(name: str) -> None:
     assert "explain.KIND: PermutationExplainer" in str(refused.value)
     _, ledger = ledger_of(loaded(model), rows=3, space="probability", KIND="PermutationExplainer")
     assert ledger["space"].unique().tolist() == ["probability"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["lightgbm", "boosting", "xgboost", "lightgbm, booster"])
+def test_interventional_boosting_of_two_classes_has_probabilities(name: str) -> None:
+    model = fitted(name.removesuffix(", booster"))
+    is_booster = name != name.removesuffix(", booster")
+    subject = loaded(_bst(model), _booster) if is_booster else loaded(model)
+    explainer, ledger = ledger_of(subject, rows=5, space="probability", mode="interventional")
+    assert "in proportion" in explainer.reason
+    assert ledger["space"].unique().tolist() == ["probability"]
+    total = ledger["base_value"] + ledger.filter(like="shap_").sum(axis=1)
+    expected = _booster(_bst(model), FRAME.head(5)) if is_booster else _proba(model, FRAME.head(5))
+    np.testing.assert_allclose(total.to_numpy(), np.ravel(expected), rtol=1e-5)
 
 
 @pytest.mark.slow

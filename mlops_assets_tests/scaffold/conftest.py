@@ -12,6 +12,8 @@ import pandas as pd
 import pytest
 from sklearn.ensemble import RandomForestClassifier
 
+from mlops_assets_tests.forked import write_programs
+
 ROOT = Path(__file__).parent.parent.parent
 MLOPS_ASSETS = f"#!{sys.executable}\nimport sys\nfrom mlops_assets.cli import main\nsys.exit(main())\n"
 
@@ -29,6 +31,9 @@ def desk(tmp_path, registry) -> SimpleNamespace:
     (programs / "mlops-assets").write_text(MLOPS_ASSETS)
     (programs / "mlops-assets").chmod(0o755)
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "DAGSTER_HOME"))}
+    forked = tmp_path / "forked"
+    forked.mkdir()
+    write_programs(forked)
     environment = kept | {
         "PATH": os.pathsep.join((str(programs), str(Path(sys.executable).parent), os.environ["PATH"])),
         "PYTHONPATH": str(ROOT),
@@ -39,8 +44,9 @@ def desk(tmp_path, registry) -> SimpleNamespace:
     }
 
     def shell(folder: Path, line: str, **more: str) -> Any:
+        path = {"PATH": f"{forked}{os.pathsep}{environment['PATH']}"}
         return subprocess.run(
-            ["sh", "-c", line], cwd=folder, env=environment | more, capture_output=True, text=True, check=False
+            ["sh", "-c", line], cwd=folder, env=environment | path | more, capture_output=True, text=True, check=False
         )
 
     def next_commands(output: str) -> list[str]:

@@ -2,17 +2,20 @@
 
 import itertools
 import math
+from dataclasses import replace
+from decimal import Decimal, localcontext
 
 import lightgbm
 import numpy as np
 import pytest
 import shap
-from sklearn.ensemble import GradientBoostingRegressor
+from sklearn.ensemble import GradientBoostingClassifier, GradientBoostingRegressor
 
 from mlops_assets.trees import interventional_plan
 from mlops_assets.trees.interventional import InterventionalTrees
 from mlops_assets.trees.margin import raw_margin
 from mlops_assets.trees.read import read_ensemble
+from mlops_assets.trees.separable_slope import SeparableSlope, slopes
 
 from .test_shap_kernel import chain, random_ensemble, random_rows
 
@@ -118,3 +121,77 @@ def test_shap_agrees(library):
     ours, base = InterventionalTrees(read_ensemble(model), X[:100])(X[100:150])
     np.testing.assert_allclose(ours[:, :, 0], theirs, rtol=0, atol=1e-6)
     np.testing.assert_allclose(base + ours.sum(axis=1), model.predict(X[100:150])[:, None], rtol=0, atol=1e-12)
+
+
+def of_probabilities(ensemble, X, background, sources=None):
+    """For each background row the difference of probabilities, divided in proportion to its own attributions."""
+
+    def probability(margin):
+        return 1 / (1 + np.exp(-margin[:, 0]))
+
+    values = 0
+    for row in background:
+        of_margin, base = InterventionalTrees(ensemble, row[None], sources)(X)
+        margin, other = raw_margin(ensemble, X), base[None]
+        with np.errstate(invalid="ignore"):
+            slope = (probability(margin) - probability(other)) / (margin - other)[:, 0]
+        slope = np.where(margin[:, 0] == other[0, 0], probability(other) * (1 - probability(other)), slope)
+        values = values + slope[:, None, None] * of_margin / len(background)
+    return values, probability(raw_margin(ensemble, background)).mean()
+
+
+@pytest.mark.parametrize("sources", [None, np.array([2, 0, 0, 1])])
+@pytest.mark.parametrize("scale", [1.0, 40.0, 1e-7])
+def test_each_difference_of_probabilities_is_divided_in_proportion_to_the_log_odds(way, sources, scale):
+    ensemble = random_ensemble(4, trees=5, width=1, outputs=1)
+    ensemble = replace(ensemble, value=scale * ensemble.value, space="log-odds")
+    X, background = random_rows(4, 9, 4), random_rows(54, 70, 4)
+    background[3] = X[0]
+    explain = InterventionalTrees(ensemble, background, sources, probability=True)
+    # Of margins between -100 and 100 the products would be too many.
+    assert (explain.paired > 0) == (way.endswith("tables") or scale > 1)
+    values, base = explain(X)
+    expected, expected_base = of_probabilities(ensemble, X, background, sources)
+    # Of margins that differ by 1e-7 the difference of the probabilities has few digits left.
+    np.testing.assert_allclose(values, expected, rtol=1e-7 if scale < 1 else 1e-10, atol=1e-13)
+    np.testing.assert_allclose(base, expected_base, rtol=1e-13)
+    margin = raw_margin(ensemble, X)[:, 0]
+    np.testing.assert_allclose(base + values.sum(axis=1)[:, 0], 1 / (1 + np.exp(-margin)), rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize(("outputs", "space"), [(1, "identity"), (2, "log-odds")])
+def test_what_is_no_log_odds_of_one_output_has_no_probability(outputs, space):
+    ensemble = replace(random_ensemble(4, trees=2, width=1, outputs=outputs), space=space)
+    with pytest.raises(ValueError, match="No probability"):
+        InterventionalTrees(ensemble, random_rows(0, 5, 4), probability=True)
+
+
+def test_probabilities_are_those_of_shap():
+    random = np.random.default_rng(0)
+    X = random.normal(size=(400, 5))
+    model = GradientBoostingClassifier(n_estimators=30, random_state=0).fit(X, X[:, 0] + X[:, 1] * X[:, 2] > 0)
+    of_shap = shap.TreeExplainer(model, X[:60], "probability", feature_perturbation="interventional")
+    explain = InterventionalTrees(read_ensemble(model).to_log_odds(), X[:60], probability=True)
+    values, base = explain(X[60:90])
+    assert explain.paired == 0
+    np.testing.assert_array_equal(values[7:8], explain(X[67:68])[0])
+    np.testing.assert_allclose(values[:, :, 0], of_shap.shap_values(X[60:90]), rtol=0, atol=1e-7)
+    np.testing.assert_allclose(base[0], of_shap.expected_value, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("low", "high"), [(-0.2, 0.1), (-3.0, 5.0), (2.0, 40.0), (-40.0, 40.0), (1.0, 1.0)])
+def test_a_slope_is_a_short_sum_of_products(low, high):
+    slope, points = SeparableSlope.over(low, high), np.linspace(low, high, 201)
+    products = (slope.of_one(points)[:, :, None] * slope.of_other(points)[:, None, :]).sum(axis=0)
+    exact = [[float(slope_of(one, other)) for other in points[::10].tolist()] for one in points[::10].tolist()]
+    np.testing.assert_allclose(products[::10, ::10], exact, rtol=0, atol=1e-13)
+    np.testing.assert_allclose(slopes(points[::10, None], points[None, ::10]), exact, rtol=1e-12, atol=1e-16)
+    assert slope.terms <= 20
+
+
+def slope_of(one, other):
+    """With sixty digits."""
+    with localcontext(prec=60):
+        u, v = Decimal(one), Decimal(other)
+        of_u, of_v = (1 / (1 + (-x).exp()) for x in (u, v))
+        return (of_u - of_v) / (u - v) if u != v else of_u * (1 - of_u)

@@ -19,6 +19,7 @@ from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.frozen import FrozenEstimator
 from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.kernel_ridge import KernelRidge
 from sklearn.model_selection import (
     FixedThresholdClassifier,
     GridSearchCV,
@@ -30,7 +31,7 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
 from sklearn.semi_supervised import SelfTrainingClassifier
-from sklearn.svm import SVC, LinearSVC, OneClassSVM
+from sklearn.svm import SVC, SVR, LinearSVC, OneClassSVM
 from xgboost import XGBRegressor
 
 from mlops_assets.trees.arrays import Space
@@ -48,8 +49,13 @@ STACKED = "stacking with a linear final estimator"
 RESTS = "one against the rest"
 WRAPPED = "searches, thresholds, frozen estimators, self-training"
 NO_SUM = "models that are no sum of their parts"
-OTHERS = "neighbours, kernels, neural networks"
+OTHERS = "neighbours, densities"
+KERNELS = "support vector machines, kernel ridge, Gaussian processes with a radial kernel"
+NETWORKS = "neural networks, up to ten columns"
 
+NEAR = "nearest neighbours, up to eight columns"
+READ = {KERNELS: "KernelMachineExplainer", NETWORKS: "NetworkExplainer", NEAR: "NeighboursExplainer"}
+LAYERS: dict[str, Any] = {"hidden_layer_sizes": (4,), "max_iter": 50, "solver": "lbfgs", "random_state": 0}
 ASKED = 12
 Margin = Callable[[Any, pd.DataFrame], Any]
 Referee = Callable[[Any, pd.DataFrame, pd.DataFrame], Game]
@@ -69,6 +75,11 @@ def case(
 ) -> Case:
     """An exact case."""
     return Case(name, LIBRARY, family, partial(fit, *what), "exact", explainer, space, quick=quick)
+
+
+def read(name: str, family: str, space: Space, *what: Any) -> Case:
+    """A case whose own numbers are read: kernels, or layers."""
+    return case(name, family, space, *what, explainer=READ[family])
 
 
 def sampled(name: str, family: str, space: Space, reason: str, *what: Any) -> Case:
@@ -359,19 +370,18 @@ CASES: tuple[Case, ...] = (
             mo.ClassifierChain(l.LogisticRegression()), "labels", "predict_proba"),
     sampled("nearest neighbours, labels", OTHERS, "probability", "KNeighborsClassifier is not made of trees",
             KNeighborsClassifier(), "labels", "predict_proba"),
-    sampled("neural network, labels", OTHERS, "probability", "MLPClassifier is not made of trees",
-            MLPClassifier(hidden_layer_sizes=(4,), max_iter=50, solver="lbfgs", random_state=0), "labels",
-            "predict_proba"),
-    sampled("one-class SVM", OTHERS, "margin", "OneClassSVM is not a linear model", OneClassSVM(), "number",
-            "decision_function"),
+    read("neural network, labels", NETWORKS, "probability", MLPClassifier(**LAYERS), "labels", "predict_proba"),
+    read("neural network, two classes", NETWORKS, "probability", MLPClassifier(**LAYERS), "binary", "predict_proba"),
+    read("neural network", NETWORKS, "identity", MLPRegressor(**LAYERS), "number", "predict"),
+    read("one-class SVM", KERNELS, "margin", OneClassSVM(), "number", "decision_function"),
+    read("SVC with a radial kernel", KERNELS, "margin", SVC(), "binary", "decision_function"),
+    read("SVR with a radial kernel", KERNELS, "identity", SVR(), "number", "predict"),
+    read("kernel ridge of several outputs", KERNELS, "identity", KernelRidge(kernel="laplacian"), "numbers", "predict"),
+    read("Gaussian process", KERNELS, "identity", GaussianProcessRegressor(alpha=1.0), "number", "predict"),
     sampled("quadratic discriminant analysis", OTHERS, "probability", "QuadraticDiscriminantAnalysis is not made of",
             QuadraticDiscriminantAnalysis(), "classes", "predict_proba"),
-    sampled("Gaussian process", OTHERS, "identity", "GaussianProcessRegressor is not made of trees",
-            GaussianProcessRegressor(alpha=1.0), "number", "predict"),
-    sampled("nearest neighbours", OTHERS, "probability", "KNeighborsClassifier is not made of trees",
-            KNeighborsClassifier(), "classes", "predict_proba"),
-    sampled("SVC with a radial kernel", OTHERS, "margin", "SVC is not a linear model", SVC(), "binary",
-            "decision_function"),
-    sampled("neural network", OTHERS, "identity", "MLPRegressor is not made of trees",
-            MLPRegressor(hidden_layer_sizes=(4,), max_iter=50, solver="lbfgs", random_state=0), "number", "predict"),
+    read("nearest neighbours", NEAR, "probability", KNeighborsClassifier(), "classes", "predict_proba"),
+    read("nearest neighbours, regression", NEAR, "identity", KNeighborsRegressor(), "numbers", "predict"),
+    sampled("SVC of several classes", OTHERS, "margin", "SVC of 3 classes has a sum for each pair of them", SVC(),
+            "classes", "decision_function"),
 )  # fmt: skip

@@ -50,14 +50,15 @@ def compare_explanations(
         A version cannot be explained, or the two have no output in common.
     """
     return compare_ledgers(
-        _ledger(old, _conformed(rows, old, row_key), row_key, config),
+        _ledger(old, conform_rows(rows, old, row_key), row_key, config),
         _ledger(new, rows, row_key, config),
         row_key,
         top_k=top_k,
     )
 
 
-def _conformed(rows: pa.Table, version: ExplainedVersion, row_key: tuple[str, ...]) -> pa.Table:
+def conform_rows(rows: pa.Table, version: ExplainedVersion, row_key: tuple[str, ...]) -> pa.Table:
+    """Rows of one version as another one takes them, without loss; `ContractError` where it takes others."""
     contract = Contract(version.inputs, rows.schema, row_key, ContractPolicy(missing="allow"), where="input_samples")
     verdicts = [contract.apply(batch) for batch in rows.to_batches()]
     if any(verdict.rejected.num_rows for verdict in verdicts):

@@ -12,12 +12,16 @@ from mlops_assets.explain.explainers.agreement import find_disagreement
 from mlops_assets.explain.explainers.decision_rule import read_decision
 from mlops_assets.explain.explainers.explainer import ExplainConfig, Explainer, ExplanationSubject
 from mlops_assets.explain.explainers.inner_models import find_inner_models
+from mlops_assets.explain.explainers.kernel_machine import KernelMachineExplainer
 from mlops_assets.explain.explainers.linear import LinearExplainer
+from mlops_assets.explain.explainers.mixtures import EXACT_FEATURES
 from mlops_assets.explain.explainers.model_explainer import ModelExplainer
 from mlops_assets.explain.explainers.model_importance import read_model_importance
 from mlops_assets.explain.explainers.multi_output import read_special_response
 from mlops_assets.explain.explainers.native import NativeExplainer
-from mlops_assets.explain.explainers.permutation import EXACT_FEATURES, PermutationExplainer
+from mlops_assets.explain.explainers.neighbours import NeighboursExplainer
+from mlops_assets.explain.explainers.network import NetworkExplainer
+from mlops_assets.explain.explainers.permutation import PermutationExplainer
 from mlops_assets.explain.explainers.read_response import read_response
 from mlops_assets.explain.explainers.response import class_output_names
 from mlops_assets.explain.explainers.sampling import draw_positions
@@ -33,11 +37,27 @@ if TYPE_CHECKING:
     import pandas as pd
 
 KINDS: dict[str, type[Explainer]] = by_kind(
-    ModelExplainer, TreeExplainer, LinearExplainer, NativeExplainer, SumExplainer, PermutationExplainer
+    ModelExplainer,
+    TreeExplainer,
+    LinearExplainer,
+    KernelMachineExplainer,
+    NetworkExplainer,
+    NeighboursExplainer,
+    NativeExplainer,
+    SumExplainer,
+    PermutationExplainer,
 )
 
-_EXACT = (TreeExplainer, LinearExplainer, NativeExplainer, SumExplainer)
-_PROBE_ROWS = 8
+_READ = (
+    TreeExplainer,
+    LinearExplainer,
+    KernelMachineExplainer,
+    NetworkExplainer,
+    NeighboursExplainer,
+    NativeExplainer,
+    SumExplainer,
+)
+_PROBE_ROWS, _LEAST_PROBED = 8, 2
 
 
 def choose_explainer(
@@ -49,9 +69,10 @@ def choose_explainer(
 ) -> Explainer:
     """The explainer for a pinned version.
 
-    Without a `KIND` in the settings: the model's own ``explain_samples``; else trees; else a linear model; else the
-    library's own exact contributions; else a sum of such parts; else permutations over its predictions. All but the
-    last are taken only when base and attributions give the model's own predictions on some of the background rows.
+    Without a `KIND` in the settings: the model's own ``explain_samples``; else trees; else a linear model, a kernel
+    machine, a network or nearest neighbours; else the library's own exact contributions; else a sum of such parts; else
+    permutations over its predictions. All but the last are taken only when base and attributions give the model's own
+    predictions on some of the background rows.
     `Explainer.reason` names the methods that were not taken, and why.
 
     Parameters
@@ -125,10 +146,10 @@ def _asked_for(kind: str, subject: ExplanationSubject) -> Explainer:
     chosen = find_strategy(base, KINDS, kind)
     failures: list[str] = []
     cause: BaseException | None = None
-    for candidate in _with_estimators(subject) if chosen in _EXACT else [subject]:
+    for candidate in _with_estimators(subject) if chosen in _READ else [subject]:
         try:
             explainer = _make(chosen, candidate)
-            difference = _find_disagreement(explainer, subject) if isinstance(explainer, _EXACT) else None
+            difference = _find_disagreement(explainer, subject) if isinstance(explainer, _READ) else None
         except NotApplicableError as error:
             failures.append(f"{kind} cannot explain this model: {error.what}")
             cause = error
@@ -156,7 +177,7 @@ def _first_that_fits(subject: ExplanationSubject, own_failure: str) -> Explainer
         own.append(f"the model's own explain_samples() was passed over: {error.what}")
     passed_over: list[str] = []
     for candidate in _with_estimators(subject):
-        for kind in _EXACT:
+        for kind in _READ:
             try:
                 explainer = _make(kind, candidate)
                 difference = _find_disagreement(explainer, subject)
@@ -190,7 +211,9 @@ def _make(kind: type[Explainer], subject: ExplanationSubject) -> Explainer:
 
 
 def _find_disagreement(explainer: Explainer, subject: ExplanationSubject) -> str | None:
-    return call_model(lambda: find_disagreement(explainer, subject, _probe(subject)), _failed)
+    # Of a costly explainer a few rows show as much.
+    rows = _probe(subject).head(max(_LEAST_PROBED, explainer.rows_per_call))
+    return call_model(lambda: find_disagreement(explainer, subject, rows), _failed)
 
 
 def _failed(error: BaseException) -> NotApplicableError:
@@ -201,10 +224,10 @@ def _find_probabilities(subject: ExplanationSubject) -> ExplanationSubject:
     """The subject with a response of probabilities, where a Booster without labels predicts such."""
     if subject.response.space != "identity":
         return subject
-    for kind in _EXACT:
+    for kind in _READ:
         try:
             explainer = _make(kind, subject)
-            links = explainer.space in ("log-odds", "softmax margin")
+            links = explainer.space in ("log-odds", "softmax margin", "probability")
             same = len(explainer.outputs) == len(subject.response.outputs)
             agrees = links and same and _find_disagreement(explainer, subject) is None
         except NotApplicableError:
@@ -222,10 +245,17 @@ def _require_space(explainer: Explainer, subject: ExplanationSubject) -> None:
     keep = f"leave explain.space out to have them in {explainer.space} ({SPACES[explainer.space].meaning})"
     if subject.response.space == wanted:
         what = f"{explainer.KIND} explains this model in {explainer.space}, whose sums are no {wanted}"
+        is_rescaled = isinstance(explainer, TreeExplainer) and explainer.space == "log-odds"
         fix = (
-            "Set explain.KIND: PermutationExplainer, which attributes the probability itself: exactly for up to"
+            "Set explain.mode: interventional, which divides each difference of probabilities in proportion to the"
+            " attributions of the log-odds; or "
+            if is_rescaled and len(explainer.outputs) == 1
+            else ""
+        ) + (
+            "set explain.KIND: PermutationExplainer, which attributes the probability itself: exactly for up to"
             f" {EXACT_FEATURES} input columns, else with a standard error per row; or {keep}"
         )
+        fix = fix[0].upper() + fix[1:]
     else:
         what, fix = "the model predicts no probabilities", keep[0].upper() + keep[1:]
     raise ExplanationError(

@@ -29,8 +29,9 @@ class ExplainConfig:
     Attributes
     ----------
     KIND
-        `ModelExplainer`, `TreeExplainer`, `LinearExplainer`, `NativeExplainer`, `SumExplainer`, `PermutationExplainer`,
-        or a user's own subclass of `Explainer` as ``module.Class``; None chooses automatically.
+        `ModelExplainer`, `TreeExplainer`, `LinearExplainer`, `KernelMachineExplainer`, `NetworkExplainer`,
+        `NeighboursExplainer`, `NativeExplainer`, `SumExplainer`, `PermutationExplainer`, or a user's own subclass of
+        `Explainer` as ``module.Class``; None chooses automatically.
     seed
         Of everything that is drawn: the background rows and the permutations.
     background_rows
@@ -38,6 +39,12 @@ class ExplainConfig:
     permutations
         For the permutation explainer: pairs of walks (a permutation and its reverse) per row *and background row*.
         Two are the least that give an estimate of the error.
+    calls_per_row
+        The most predictions that an explanation of a row may cost, besides its own: all coalitions are asked about
+        where they are no more, else it takes the place of `permutations`. None: no such limit.
+    seconds
+        The most that explaining all rows may take: what would take longer is refused once that is known. No result
+        depends on it. None: no such limit.
     mode
         For trees: `path_dependent` (the training data's own covers, no background) or `interventional`.
     space
@@ -59,6 +66,8 @@ class ExplainConfig:
     space: Literal["probability"] | None = None
     output: str | None = None
     own_background: bool = False
+    calls_per_row: int | None = None
+    seconds: float | None = None
 
     def __post_init__(self) -> None:
         if self.mode not in ("path_dependent", "interventional"):
@@ -67,7 +76,10 @@ class ExplainConfig:
             raise ConfigurationError(
                 f"explain.space is {self.space!r}", fix="Use probability, or null for the scale that fits the explainer"
             )
-        for name, value in (("background_rows", self.background_rows), ("permutations", self.permutations)):
+        counts = {"background_rows": self.background_rows, "permutations": self.permutations}
+        if self.calls_per_row is not None:
+            counts["budget.calls_per_row"] = self.calls_per_row
+        for name, value in counts.items():
             if value < 1:
                 raise ConfigurationError(f"explain.{name} is {value}", fix="Use a whole number of at least 1")
         if self.interactions < 0:
@@ -83,6 +95,9 @@ class ExplainConfig:
             del settings["output"]
         if not self.own_background:
             del settings["own_background"]
+        if self.calls_per_row is None:
+            del settings["calls_per_row"]
+        del settings["seconds"]  # no result depends on it
         return settings
 
 

@@ -14,6 +14,7 @@ from mlops_assets.explain.explainers.interaction_effects import chosen_groups
 from mlops_assets.explain.explainers.library_margins import ask_margin
 from mlops_assets.explain.explainers.multi_output import explained_classes
 from mlops_assets.explain.explainers.sampling import frame_digest
+from mlops_assets.explain.spaces import to_response_scale
 from mlops_assets.trees.arrays import Floats, Space
 from mlops_assets.trees.ensemble import TreeEnsemble
 from mlops_assets.trees.errors import UnreadableTreesError
@@ -41,7 +42,9 @@ class TreeExplainer(Explainer):
     2020), no background. Mode `interventional`: exact, the mean over all background rows.
 
     Space: `identity` for regressions, or `log` where the objective has a log link; `probability` for trees and forests;
-    for boosting `log-odds` (binary, one against all) or `softmax margin` (multiclass).
+    for boosting `log-odds` (binary, one against all) or `softmax margin` (multiclass). Of binary boosting the mode
+    `interventional` gives `probability` as well, where it is asked for: for each background row, the difference of the
+    probabilities in proportion to the attributions of that of the log-odds.
     """
 
     KIND: ClassVar[Literal["TreeExplainer"]] = "TreeExplainer"
@@ -52,17 +55,20 @@ class TreeExplainer(Explainer):
         trees = _read(estimator)
         self._trees = trees.to_log_odds()
         self._interventional: InterventionalTrees | None = None
+        self._has_probabilities = False
         probe = self._design.matrix(self._design.transform(subject.background))
         if subject.config.mode == "interventional":
             self.background = subject.whole_background
             self.background_digest = frame_digest(self.background)
             start = time.perf_counter()
-            self._interventional = _tabulate(self._trees, self.background, self._design)
+            is_wanted = subject.config.space == "probability"
+            self._has_probabilities = is_wanted and self._trees.space == "log-odds" and len(self._trees.outputs) == 1
+            self._interventional = _tabulate(self._trees, self.background, self._design, self._has_probabilities)
             self.preparation = (
                 f"The background of {len(self.background):,} rows was tabulated in {time.perf_counter() - start:.1f} s"
                 f" for {len(self._trees.roots) - self._interventional.paired} trees"
             )
-            self.variant = "interventional"
+            self.variant = "interventional probability" if self._has_probabilities else "interventional"
         self.features = subject.features
         width = len(self._trees.outputs)
         self.space = self._settled(subject, probe)
@@ -95,6 +101,8 @@ class TreeExplainer(Explainer):
             self.rows_per_call = max(1, min(self.rows_per_call, _VISITS // visits))
             self.cost_of_row = f"{visits:,} paths of two rows through a tree"
         self.reason = f"{type(estimator).__name__} is made of trees: exact, {subject.config.mode.replace('_', ' ')}"
+        if self._has_probabilities:
+            self.reason += ", of the log-odds; each difference of probabilities is divided in proportion to these"
         self._job_rows: int | None = None
         self.without_interactions = (
             "" if self._interventional is None else "those of trees are path-dependent, and explain.mode is not"
@@ -105,11 +113,10 @@ class TreeExplainer(Explainer):
             self.interaction_pairs = tuple((self.features[one], self.features[other]) for one, other in self._pairs)
 
     def predict(self, inputs: "pd.DataFrame") -> Floats:
-        return (
-            self._explained_outputs(self._margin(self._matrix(inputs)))
-            if len(inputs)
-            else np.zeros((0, len(self.outputs)))
-        )
+        if not len(inputs):
+            return np.zeros((0, len(self.outputs)))
+        margin = self._explained_outputs(self._margin(self._matrix(inputs)))
+        return to_response_scale(margin, "log-odds") if self._has_probabilities else margin
 
     def own_margin(self, inputs: "pd.DataFrame") -> Floats | None:
         return ask_margin(self._design.estimator, self._design.transform(self.columns(inputs)))
@@ -145,6 +152,8 @@ class TreeExplainer(Explainer):
         if self._pairs:
             interactions = self._explained_outputs(tree_interactions(self._trees, X, self._pairs, self._design.sources))
         margin = self._explained_outputs(self._margin(X) if margin is None else margin)
+        if self._has_probabilities:
+            margin = to_response_scale(margin, "log-odds")
         total = None if total is None else self._explained_outputs(total)
         return Explanation(rolled, starts, margin, interactions=interactions, total=total)
 
@@ -158,6 +167,8 @@ class TreeExplainer(Explainer):
         return self._explained_outputs(values)
 
     def _settled(self, subject: ExplanationSubject, probe: Floats) -> Space:
+        if self._has_probabilities:
+            return "probability"
         few = slice(0, _SPACE_ROWS)
         answers = subject.response.of(subject.background.iloc[few])
         return settle_space(self._trees.space, raw_margin(self._trees, probe[few]), answers, subject.response.space)
@@ -172,14 +183,16 @@ class TreeExplainer(Explainer):
         return values if self._chosen is None else values[..., self._chosen]
 
 
-def _tabulate(trees: TreeEnsemble, background: "pd.DataFrame", design: Design) -> "InterventionalTrees":
+def _tabulate(
+    trees: TreeEnsemble, background: "pd.DataFrame", design: Design, probability: bool
+) -> "InterventionalTrees":
     from mlops_assets.trees.interventional import InterventionalTrees
 
     def batches() -> Iterator[Floats]:
         for low in range(0, len(background), _BACKGROUND_ROWS):
             yield design.matrix(design.transform(background.iloc[low : low + _BACKGROUND_ROWS]))
 
-    return InterventionalTrees(trees, batches(), design.sources, design.features)
+    return InterventionalTrees(trees, batches(), design.sources, design.features, probability=probability)
 
 
 def _read(estimator: Any) -> TreeEnsemble:

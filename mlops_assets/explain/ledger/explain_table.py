@@ -14,7 +14,9 @@ from mlops_assets.arrow.row_keys import named_rows, with_named_rows
 from mlops_assets.arrow.views import first_of, rows_of
 from mlops_assets.engines.chunk_store import ChunkStore
 from mlops_assets.engines.engine import Engine, InputRows, Run, stream_results
+from mlops_assets.engines.local import available_cores
 from mlops_assets.engines.part_work import PartsRun, seconds_per_row
+from mlops_assets.engines.pieces import require_budget
 from mlops_assets.engines.speed import Speed
 from mlops_assets.engines.work import open_work
 from mlops_assets.errors import ExplanationError
@@ -205,6 +207,8 @@ def stage_parts(
     if tasks:
         most = max(task.source.rows for task in tasks)
         cost = seconds_per_row(work, samples, most, _rough_seconds_per_row(work, samples))
+        left, cores = sum(task.source.rows for task in tasks), available_cores()
+        require_budget(work, cost * left / cores, cores, left)
         done = PartsRun(tasks, run.store, cost, run.tally, run.log).do(engine())
     # Of a part of which no row was taken there is nothing to publish.
     return StagedTable(target, tuple(each.part for each in done if each.part.rows), work.schema)

@@ -4,23 +4,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
-from mlops_assets.arrow.key_hash import canonical, key_hashes
+from mlops_assets.arrow.key_hash import canonical
 from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.arrow.views import rows_of
 from mlops_assets.errors import ConfigurationError, ExplanationError
 from mlops_assets.explain.columns import EXPLAINED_VALUE, OUTPUT, SPACE
 from mlops_assets.explain.labels import to_labels
+from mlops_assets.explain.ledger.match_rows import AGAIN, WHERE, match_rows
 from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.explain.ledger.stored import StoredLedger, stored_name, todays_schema
 
 _MODEL = ("model_version", "model_digest")
-_WHERE = "predictions and sample_explanations"
-_AGAIN = "Materialize predictions and sample_explanations together, then join them again"
 
 
 def join_explanations(
@@ -52,7 +50,7 @@ def join_explanations(
     >>> join_explanations(pq.read_table("predictions.parquet"), pq.read_table("sample_explanations.parquet"))
     ... # doctest: +SKIP
     """
-    join = _Join.of(open_dataset(predictions, _WHERE), open_dataset(explanations, _WHERE), row_key)
+    join = _Join.of(open_dataset(predictions, WHERE), open_dataset(explanations, WHERE), row_key)
     return pa.RecordBatchReader.from_batches(join.schema, join.batches())
 
 
@@ -98,21 +96,21 @@ class _Join:
         names = explanations.schema.names
         if OUTPUT not in names:
             raise ConfigurationError(
-                "The explanations have no column `output`", where=_WHERE, fix="Pass a table of sample_explanations"
+                "The explanations have no column `output`", where=WHERE, fix="Pass a table of sample_explanations"
             )
         key = tuple(row_key) if row_key is not None else tuple(names[: names.index(OUTPUT)])
         for table, schema in (("predictions", predictions.schema), ("explanations", explanations.schema)):
             if missing := [name for name in (*key, *_MODEL) if name not in schema.names]:
                 raise ConfigurationError(
                     f"The {table} lack the columns {missing[:20]}",
-                    where=_WHERE,
+                    where=WHERE,
                     fix="Pass the tables as they were published, and in row_key the columns that identify a row",
                 )
         if not key:
             raise ConfigurationError(
-                "No column before `output` identifies a row", where=_WHERE, fix="Name the row key: row_key=[...]"
+                "No column before `output` identifies a row", where=WHERE, fix="Name the row key: row_key=[...]"
             )
-        _refuse_other_rows(Provenance.of(predictions.schema), ledger.provenance)
+        refuse_other_rows(Provenance.of(predictions.schema), ledger.provenance)
         if SPACE not in names:
             LedgerProvenance.of(ledger.provenance)  # refuses a ledger that does not say its space
         columns = trace_joined_columns(predictions.schema, explanations.schema, key)
@@ -128,28 +126,10 @@ class _Join:
         return pa.schema(fields)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        scored = rows_of(self.predictions)
-        block = RowsByKey.of(next(scored, None), self.key)
-        for ledger in self.ledger.rows():
-            ledger, hashes = self._typed(ledger), self._hashes(ledger)
-            while ledger.num_rows:
-                places = block.find(hashes) if block is not None else np.zeros(0, np.intp)
-                if len(places):
-                    assert block is not None
-                    yield self._joined(block.rows.take(pa.array(places)), ledger.slice(0, len(places)))
-                    ledger, hashes = ledger.slice(len(places)), hashes[len(places) :]
-                elif block is None:
-                    row = {name: ledger.column(name)[0].as_py() for name in self.key}
-                    raise ExplanationError(
-                        f"The explained row {row} is not among the predictions, or not in their order",
-                        where=_WHERE,
-                        fix=_AGAIN,
-                    )
-                else:
-                    block = RowsByKey.of(next(scored, None), self.key)
-
-    def _hashes(self, ledger: pa.RecordBatch) -> np.ndarray:
-        return hash_explained_keys(ledger, self.key, self.predictions.schema, "predictions")
+        ledger = map(self._typed, self.ledger.rows())
+        of = self.predictions.schema
+        for explained, scored, places in match_rows(ledger, rows_of(self.predictions), self.key, of, "predictions"):
+            yield self._joined(scored.take(pa.array(places)), explained)
 
     def _typed(self, ledger: pa.RecordBatch) -> pa.RecordBatch:
         columns: dict[str, pa.Array] = dict(zip(ledger.schema.names, ledger.columns, strict=True))
@@ -161,7 +141,7 @@ class _Join:
         for name in (*self.key, *_MODEL):
             one, other = canonical(scored.column(name)), canonical(ledger.column(name).cast(scored.column(name).type))
             if not pc.all(pc.fill_null(pc.equal(one, other), True)).as_py() and not pa.types.is_floating(one.type):
-                raise ExplanationError(f"Predictions and explanations differ in {name}", where=_WHERE, fix=_AGAIN)
+                raise ExplanationError(f"Predictions and explanations differ in {name}", where=WHERE, fix=AGAIN)
         arrays = [
             ledger.column(name) if source is None or name in _MODEL else scored.column(source)
             for name, (source, _) in self.columns.items()
@@ -169,53 +149,7 @@ class _Join:
         return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
 
 
-@dataclass(frozen=True)
-class RowsByKey:
-    """Predictions of one batch, found by the hash of their key."""
-
-    rows: pa.RecordBatch
-    order: np.ndarray
-    hashes: np.ndarray  # sorted
-
-    @classmethod
-    def of(cls, rows: pa.RecordBatch | None, key: Sequence[str]) -> "RowsByKey | None":
-        if rows is None:
-            return None
-        hashes = key_hashes([rows.column(name) for name in key], key, _WHERE)
-        order = np.argsort(hashes, kind="stable")
-        return cls(rows, order, hashes[order])
-
-    def find(self, hashes: np.ndarray) -> np.ndarray:
-        """The places of the first of `hashes`, as many as are here one after the other."""
-        at = np.minimum(np.searchsorted(self.hashes, hashes), len(self.hashes) - 1)
-        absent = np.flatnonzero(self.hashes[at] != hashes)
-        return np.asarray(self.order[at[: absent[0]] if len(absent) else at])
-
-
-def hash_explained_keys(rows: pa.RecordBatch, key: Sequence[str], schema: pa.Schema, of: str) -> np.ndarray:
-    """Hashes of the keys of explained rows, in the types of the table `of`, whose schema this is.
-
-    Raises
-    ------
-    ConfigurationError
-        A key column cannot be converted.
-    """
-    # Equal keys of other types have other hashes.
-    columns = []
-    for name in key:
-        column, kind = rows.column(name), schema.field(name).type
-        try:
-            columns.append(column.cast(kind))
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-            raise ConfigurationError(
-                f"The row key column {name!r} is {kind} in the {of} and {column.type} in the explanations",
-                where=_WHERE,
-                fix="Read both tables in the types that they were published with",
-            ) from error
-    return key_hashes(columns, key, _WHERE)
-
-
-def _refuse_other_rows(scored: Provenance, explained: Provenance) -> None:
+def refuse_other_rows(scored: Provenance, explained: Provenance) -> None:
     pairs = {
         "model version": (scored.model_uri, explained.model_uri),
         "model files": (scored.model_digest, explained.model_digest),
@@ -224,7 +158,7 @@ def _refuse_other_rows(scored: Provenance, explained: Provenance) -> None:
     for what, (one, other) in pairs.items():
         if one is not None and other is not None and one != other:
             raise ExplanationError(
-                f"Predictions and explanations are of different {what}: {one} and {other}", where=_WHERE, fix=_AGAIN
+                f"Predictions and explanations are of different {what}: {one} and {other}", where=WHERE, fix=AGAIN
             )
 
 

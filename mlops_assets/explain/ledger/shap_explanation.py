@@ -9,7 +9,8 @@ import pyarrow.compute as pc
 
 from mlops_assets.errors import ConfigurationError
 from mlops_assets.explain.columns import OUTPUT, SHAP_PREFIX
-from mlops_assets.explain.ledger.joined import RowsByKey, hash_explained_keys, open_dataset
+from mlops_assets.explain.ledger.joined import open_dataset
+from mlops_assets.explain.ledger.match_rows import RowsByKey, hash_explained_keys
 from mlops_assets.explain.ledger.stored import StoredLedger
 
 if TYPE_CHECKING:

@@ -41,7 +41,7 @@ class ExplainWork(Work):
     """
 
     noun: ClassVar[str] = "explanations"
-    RESULT_VERSION: ClassVar[int] = 7
+    RESULT_VERSION: ClassVar[int] = 8
 
     model: LoadedModel
     signature: str
@@ -97,6 +97,10 @@ class ExplainWork(Work):
     @property
     def cost_of_row(self) -> str:
         return self.explainer.cost_of_row
+
+    @property
+    def most_seconds(self) -> float | None:
+        return self.config.seconds
 
     @property
     def cells_per_row(self) -> int:

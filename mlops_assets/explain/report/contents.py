@@ -14,6 +14,8 @@ from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.explain.ledger.residuals import ResidualVerdict
 from mlops_assets.explain.ledger.stored import StoredLedger
 from mlops_assets.explain.ledger.summary import LedgerSummary, match_input_rows
+from mlops_assets.explain.reasons.rules import ReasonRules
+from mlops_assets.explain.report.example_reasons import find_reasons
 from mlops_assets.explain.report.example_rows import ExampleRow
 from mlops_assets.explain.report.ledger_facts import LedgerFacts
 from mlops_assets.trees.arrays import Space
@@ -49,6 +51,8 @@ class ReportContents:
         Output -> rows shown as waterfalls (`pick_example_rows`).
     example_inputs
         Row key values -> the input values of these rows.
+    example_reasons
+        Output -> the reasons of each of its examples, as rows of the table of reasons.
     residuals
         The verdict on additivity.
     rejected, rejected_count
@@ -67,6 +71,7 @@ class ReportContents:
     inputs: Mapping[str, pa.Table] = field(default_factory=dict)
     examples: Mapping[str, Sequence[ExampleRow]] = field(default_factory=dict)
     example_inputs: Mapping[tuple[Any, ...], Mapping[str, Any]] = field(default_factory=dict)
+    example_reasons: Mapping[str, Sequence[Sequence[Mapping[str, Any]]]] = field(default_factory=dict)
     residuals: ResidualVerdict | None = None
     rejected: pa.Table | None = None
     rejected_count: int = 0
@@ -81,6 +86,7 @@ def collect_contents(
     inputs: ds.Dataset | None,
     rejected: ds.Dataset | None = None,
     interactions: InteractionSizes | None = None,
+    rules: ReasonRules | None = None,
 ) -> ReportContents:
     """The contents of the report on a published ledger.
 
@@ -94,6 +100,8 @@ def collect_contents(
         The rows that the contract refused, where they are published.
     interactions
         See `ReportContents`.
+    rules
+        Of the reasons; None: the model has none.
 
     Raises
     ------
@@ -119,6 +127,7 @@ def collect_contents(
         inputs={} if inputs is None else _sampled_inputs(summary, inputs, source.row_key),
         examples=examples,
         example_inputs={} if inputs is None else _example_inputs(ledger, summary, inputs, source.row_key, examples),
+        example_reasons={} if inputs is None or rules is None else _example_reasons(ledger, rules, inputs, examples),
         residuals=ledger_facts.residuals.verdict(),
         rejected=None if rejected is None else rejected.head(REJECTED_SHOWN),
         rejected_count=0 if rejected is None else rejected.count_rows(),
@@ -147,3 +156,11 @@ def _example_inputs(
         rows_of(inputs), pa.Table.from_pylist(keys, ledger.key_schema()), row_key, summary.features
     )
     return {tuple(key.values()): row for key, row in zip(keys, values.to_pylist(), strict=True)}
+
+
+def _example_reasons(
+    ledger: StoredLedger, rules: ReasonRules, inputs: ds.Dataset, examples: Examples
+) -> dict[str, list[list[dict[str, Any]]]]:
+    rows = [example.row for shown in examples.values() for example in shown]
+    reasons = iter(find_reasons(ledger, rules, rows, inputs))
+    return {output: [next(reasons) for _ in shown] for output, shown in examples.items()}

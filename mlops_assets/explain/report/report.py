@@ -44,6 +44,7 @@ class _Output:
     beeswarm: Chart
     dependences: Sequence[Chart]
     waterfalls: Sequence[BarTable]
+    reasons: _Table | None
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,8 @@ def _output(contents: ReportContents, output: str) -> _Output | None:
         else [_dependence(inputs.column(name), effects[:, at], name) for at, name in enumerate(names[:_DEPENDENCES])]
     )
     waterfalls = [_waterfall(contents, output, example) for example in contents.examples.get(output, ())]
-    return _Output(output, sample.num_rows, inputs is not None, swarm, dependences, waterfalls)
+    reasons = _reasons(contents, output)
+    return _Output(output, sample.num_rows, inputs is not None, swarm, dependences, waterfalls, reasons)
 
 
 def _dependence(column: pa.ChunkedArray, effects: Floats, name: str) -> Chart:
@@ -168,9 +170,36 @@ def _waterfall(contents: ReportContents, output: str, example: ExampleRow) -> Ba
         (name, cell_text(values[name]) if name in values else "", float(row[shap_column(name)]))
         for name in contents.summary.features
     ]
-    why = example.why if example.why.endswith("residual") else f"{example.why} prediction"
-    caption = f"{why.capitalize()} of {output}: {named}"
+    caption = f"{_why(example).capitalize()} of {output}: {named}"
     return waterfall(row["base_value"], row[EXPLAINED_VALUE], steps, row["residual"], caption)
+
+
+def _why(example: ExampleRow) -> str:
+    return example.why if example.why.endswith("residual") else f"{example.why} prediction"
+
+
+def _reasons(contents: ReportContents, output: str) -> _Table | None:
+    """The reasons of the rows that are shown, in words."""
+    of_rows = contents.example_reasons.get(output, ())
+    rows = [
+        [
+            f"{_why(example)}: {', '.join(str(example.row[name]) for name in contents.row_key)}",
+            str(reason["rank"]),
+            reason["feature"],
+            cell_text(reason["value"]),
+            f"{'+' if reason['attribution'] > 0 else ''}{number(reason['attribution'])}",
+            f"{100 * reason['share']:.0f} %",
+            " ".join(text for text in (reason["code"], reason["text"]) if text),
+            "yes" if reason["stable"] else "no",
+        ]
+        for example, reasons in zip(contents.examples.get(output, ()) if of_rows else (), of_rows, strict=True)
+        for reason in reasons
+    ]
+    if not rows:
+        return None
+    header = ["row", "rank", "input", "value", "effect", "share", "reason", "stable"]
+    caption = f"Why these rows have their predictions (effect in {SPACES[contents.space].axis})"
+    return _table(caption, header, rows, numeric=(1, 4, 5))
 
 
 def _rejected(contents: ReportContents) -> _Table | None:

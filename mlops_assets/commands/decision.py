@@ -1,0 +1,68 @@
+"""``mlops-assets decision``."""
+
+import argparse
+
+from mlops_assets.commands.command import Command
+from mlops_assets.commands.options import add_model, add_module
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_model(parser)
+    parser.add_argument("row_key", nargs="+", help="the row key: a value, or column=value for each of its columns")
+    parser.add_argument("--partition", help="of partitioned tables")
+    parser.add_argument("--without-values", action="store_true", help="leave out the row's input values")
+    parser.add_argument("--json", action="store_true", help="print it as JSON")
+    parser.add_argument("--html", metavar="FILE", help="write it as a page to this file as well")
+    add_module(parser)
+
+
+def _run(chosen: argparse.Namespace) -> int:
+    from mlops_assets.commands.progress import show_progress
+
+    with show_progress() as show:
+        show("loading the definitions")
+        from mlops_assets.models.skops_files import import_skops
+
+        import_skops()
+        from mlops_assets.code_location.model_resources import open_model
+        from mlops_assets.decision import tell_decision
+        from mlops_assets.receipts import parse_key
+
+        with open_model(chosen.module, chosen.model, lambda names: {names.tables, names.champion_store}) as opened:
+            key = parse_key(chosen.row_key, opened.resources[opened.names.tables], chosen.partition)
+            show("loading the models, and explaining the row")
+            decision = tell_decision(
+                opened.names, opened.resources, key, chosen.partition, with_values=not chosen.without_values
+            )
+    if chosen.html:
+        _write(chosen.html, decision.to_html())
+    if chosen.json:
+        import json
+
+        print(json.dumps(decision.to_dict(), indent=2, default=str, ensure_ascii=False))
+    else:
+        print(decision.to_text(), end="")
+    return 0 if decision.receipt.matches else 1
+
+
+def _write(file: str, text: str) -> None:
+    from pathlib import Path
+
+    from mlops_assets.errors import ConfigurationError
+
+    try:
+        Path(file).write_text(text, "utf-8")
+    except OSError as error:
+        raise ConfigurationError(
+            f"The page cannot be written ({error.strerror or type(error).__name__})",
+            where=file,
+            fix="Name a file in a folder that exists and may be written to",
+        ) from error
+
+
+DECISION = Command(
+    "decision",
+    "one row's whole story: inputs, prediction, reasons, receipt, versions, the champion before, the journal",
+    _add_arguments,
+    _run,
+)

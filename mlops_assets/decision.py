@@ -1,0 +1,165 @@
+"""One row's whole story: inputs, prediction, reasons, receipt, versions, the champion before, the journal."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+from mlops_assets.arrow.find_key import find_key
+from mlops_assets.arrow.provenance import Provenance
+from mlops_assets.errors import MlopsAssetsError
+from mlops_assets.explain.columns import EXPLAINED_VALUE, OUTPUT, shap_column
+from mlops_assets.explain.compare.row_change import RowChange, compare_row
+from mlops_assets.explain.compare.two_versions import ExplainedVersion, conform_rows
+from mlops_assets.explain.explainers.setup import prepare_explainer
+from mlops_assets.explain.labels import to_names
+from mlops_assets.explain.ledger.ledger import explain_batches
+from mlops_assets.explain.ledger.stored import StoredLedger, in_todays_columns
+from mlops_assets.explain.reasons.rules import ReasonRules
+from mlops_assets.explain.report.decision import Decision, OutputStory
+from mlops_assets.explain.report.example_reasons import find_reasons
+from mlops_assets.io_managers.champion import ChampionIOManager
+from mlops_assets.io_managers.tables import TableIOManager
+from mlops_assets.journal.entry import JournalEntry
+from mlops_assets.journal.journal import Journal, earlier_version
+from mlops_assets.naming import PREDICTIONS, REASONS, REGISTRY, SAMPLE_EXPLANATIONS, ModelNames
+from mlops_assets.receipts import StoredRow, check_row, find_stored_row, read_background
+from mlops_assets.resources.registry import MlflowRegistry
+from mlops_assets.scoring.prediction_columns import model_output_columns
+from mlops_assets.trees.shap_few_rows import walk_quickly
+
+
+def tell_decision(
+    names: ModelNames,
+    resources: Mapping[str, Any],
+    key: Mapping[str, str],
+    partition: str | None = None,
+    *,
+    with_values: bool = True,
+) -> Decision:
+    """Everything that is known of one row of `sample_explanations`; of each table one row group is read.
+
+    Parameters
+    ----------
+    resources
+        The code location's initialized resources: tables, registry, journal and champion store of the model.
+    key
+        Row key column -> its value as text.
+    with_values
+        Whether input values are shown.
+
+    Raises
+    ------
+    ConfigurationError, ExplanationError, RegistryError, TrustError
+        As of `mlops_assets.receipts.explain_receipt`.
+    """
+    tables: TableIOManager = resources[names.tables]
+    row = find_stored_row(names, tables, key, partition)
+    explained = [line for batch in row.explained.to_batches() for line in in_todays_columns(batch).to_pylist()]
+    reasons = _reasons(tables, row, explained, partition)
+    receipt = check_row(names, resources, row, partition)
+    journal: Journal = resources[names.journal].open()
+    version = receipt.reference.version
+    entries = [entry for entry in journal.entries() if entry.version == version]
+    previous, changes = _compare_with_previous(names, resources, row, explained, entries, partition)
+    return Decision(
+        key={name: value.as_py() for name, value in row.key.items()},
+        facts={
+            "Model": f"{receipt.reference.name}, version {version}",
+            "Digest": receipt.reference.digest,
+            "Signature": row.ledger.signature_hash or "",
+            "Inputs' version": row.ledger.inputs_version or "",
+            "Ledger's version": row.ledger.data_version or "",
+            "Explained by": f"{row.origin.explainer} ({row.origin.reason})",
+        },
+        space=row.origin.space,
+        inputs=row.inputs if with_values else None,
+        prediction=_prediction(tables, row, partition),
+        outputs=[
+            OutputStory(
+                line[OUTPUT],
+                line[EXPLAINED_VALUE],
+                line["base_value"],
+                line["residual"],
+                {name: line[shap_column(name)] for name in row.origin.features},
+                of_output,
+            )
+            for line, of_output in zip(explained, reasons, strict=True)
+        ],
+        receipt=receipt,
+        previous=previous,
+        changes=changes,
+        journal=entries[-1].to_row() if entries else None,
+    )
+
+
+def _prediction(tables: TableIOManager, row: StoredRow, partition: str | None) -> dict[str, Any]:
+    """The published outputs of the model; none where other ones are published by now."""
+    if not tables.exists(PREDICTIONS, partition):
+        return {}
+    predictions = tables.read(PREDICTIONS, partition)
+    if Provenance.of(predictions.schema).model_uri != row.ledger.model_uri:
+        return {}
+    columns = model_output_columns(predictions.schema, row.ledger.row_key)
+    found: list[dict[str, Any]] = find_key(predictions, row.key).select(columns).to_pylist()
+    return found[0] if found else {}
+
+
+def _reasons(
+    tables: TableIOManager, row: StoredRow, explained: Sequence[Mapping[str, Any]], partition: str | None
+) -> list[list[dict[str, Any]]]:
+    """The published reasons of each output; without such a table the largest attributions."""
+    if tables.exists(REASONS, partition):
+        reasons = tables.read(REASONS, partition)
+        source = Provenance.of(reasons.schema)
+        if (source.model_uri, source.inputs_version) == (row.ledger.model_uri, row.ledger.inputs_version):
+            found = find_key(reasons, row.key).combine_chunks()
+            outputs = to_names(found.column(OUTPUT).combine_chunks()).to_pylist()
+            lines = list(zip(outputs, found.to_pylist(), strict=True))
+            return [[line for output, line in lines if output == each[OUTPUT]] for each in explained]
+    ledger = StoredLedger.of(tables.read(SAMPLE_EXPLANATIONS, partition))
+    values = ds.dataset(pa.Table.from_batches([row.values]))
+    return find_reasons(ledger, ReasonRules(), [dict(each) for each in explained], values)
+
+
+def _compare_with_previous(
+    names: ModelNames,
+    resources: Mapping[str, Any],
+    row: StoredRow,
+    explained: Sequence[Mapping[str, Any]],
+    entries: Sequence[JournalEntry],
+    partition: str | None,
+) -> tuple[str, list[RowChange]]:
+    """What the champion before would have said; or why that is not known."""
+    journal: Journal = resources[names.journal].open()
+    alias = next((entry.alias for entry in reversed(entries) if entry.alias is not None), None)
+    version = entries[-1].version if entries else None
+    earlier = earlier_version(journal, alias, version) if alias is not None and version is not None else None
+    if earlier is None:
+        return "The journal records no champion before this version.", []
+    registry: MlflowRegistry = resources[REGISTRY]
+    store: ChampionIOManager = resources[names.champion_store]
+    try:
+        model = store.load(registry.pin(names.model, earlier, store.trust))
+        inputs, row_key = model.signature.inputs if model.signature else None, row.ledger.row_key
+        of_model = ExplainedVersion(model, inputs)
+        rows = conform_rows(pa.Table.from_batches([row.values]), of_model, row_key)
+        background = read_background(resources[names.tables], row.origin, partition)
+        with_key = row_key if set(row_key) <= set(background.column_names) else ()
+        background = conform_rows(background, of_model, with_key)
+        # Another version may need another explainer.
+        config = replace(row.origin.settings, KIND=None)
+        prepared = prepare_explainer(model, inputs, row_key, background, config)
+        with walk_quickly():
+            batches = explain_batches(
+                rows.to_batches(), prepared.explainer, prepared.to_frame, row_key, model.reference
+            )
+            before = [line for batch in batches for line in in_todays_columns(batch).to_pylist()]
+    except MlopsAssetsError as error:
+        return f"What version {earlier}, the champion before, would have said is not known: {error}", []
+    changes = compare_row(before, explained)
+    if not changes:
+        return f"Version {earlier}, the champion before, has none of these outputs.", []
+    return f"Version {earlier}, the champion before, would have said:", changes

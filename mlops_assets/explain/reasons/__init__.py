@@ -1,0 +1,1 @@
+"""The reasons of each row in words: the first attributions of the ledger, with codes and approved texts."""

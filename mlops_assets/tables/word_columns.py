@@ -1,0 +1,82 @@
+"""Columns of few words, written as they come: numbers into a list of words, which Parquet stores so as well."""
+
+import base64
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mlops_assets.arrow.plain_types import plain_array
+from mlops_assets.arrow.type_kinds import is_text
+
+WORDS = pa.dictionary(pa.int32(), pa.string())
+"""The type of such a column; of any other dictionary the values are written one by one, as are many words."""
+MOST_WORDS = 1024
+
+
+def plain_but_words(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """As `plain_batch`, except for the columns of type `WORDS`, which are text in `schema`."""
+    if batch.schema.equals(schema, check_metadata=True):
+        return batch
+    held = with_words(schema, batch.schema)
+    columns = [
+        column if field.type == WORDS else plain_array(column)
+        for column, field in zip(batch.columns, held, strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=held)
+
+
+def number_words(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The same rows; words are numbered by `words_by_appearance`."""
+    if WORDS not in batch.schema.types:
+        return batch
+    columns = [words_by_appearance(column) if column.type == WORDS else column for column in batch.columns]
+    fields = [field.with_type(column.type) for field, column in zip(batch.schema, columns, strict=True)]
+    return pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields, batch.schema.metadata))
+
+
+def with_words(schema: pa.Schema, held: pa.Schema) -> pa.Schema:
+    """`schema`, with the type `WORDS` where `held` has it."""
+    kinds = zip(schema, held.types, strict=True)
+    return pa.schema([field.with_type(WORDS) if kind == WORDS else field for field, kind in kinds], schema.metadata)
+
+
+def words_by_appearance(column: pa.Array) -> pa.Array:
+    """A column of type `WORDS` with the words in the order in which they appear, each once: so Parquet would number
+    them itself. Of many words, or words that are null, the plain text.
+    """
+    words = column.dictionary
+    if words.null_count or len(words) > MOST_WORDS or len(words.unique()) < len(words):
+        return plain_array(column)
+    if len(words) == 1 and column.null_count < len(column):
+        return column
+    indices = column.indices
+    numbers = indices.drop_null().to_numpy()
+    first = np.full(len(words), len(numbers))
+    # The last one written is the first one that appears.
+    first[numbers[::-1]] = np.arange(len(numbers))[::-1]
+    order = np.argsort(first, kind="stable")[: np.count_nonzero(first < len(numbers))]
+    places = np.zeros(len(words), dtype=np.int32)
+    places[order] = np.arange(len(order))
+    renumbered = pa.array(places).take(indices)
+    return pa.DictionaryArray.from_arrays(renumbered, words.take(pa.array(order)))
+
+
+def arrow_schema(schema: pa.Schema) -> dict[bytes, bytes]:
+    """What Arrow notes in a file's metadata of the types in it: of columns of words that they are text."""
+    return {b"ARROW:schema": base64.b64encode(schema.serialize().to_pybytes())}
+
+
+def texts_that_repeat(first: pa.RecordBatch) -> list[str]:
+    """The columns that are worth a dictionary, by a table's first rows.
+
+    Trying to encode values that seldom repeat, as those of number columns and texts such as row keys do, takes longer
+    than to write them.
+    """
+    repeats = first.num_rows // 2
+    columns = zip(first.schema, first.columns, strict=True)
+    return [
+        field.name
+        for field, column in columns
+        if field.type == WORDS or (is_text(field.type) and pc.count_distinct(column).as_py() <= repeats)
+    ]
