@@ -48,6 +48,8 @@ def words_by_appearance(column: pa.Array) -> pa.Array:
     words = column.dictionary
     if words.null_count or len(words) > MOST_WORDS or len(words.unique()) < len(words):
         return plain_array(column)
+    if len(words) == 1 and column.null_count < len(column):
+        return column
     indices = column.indices
     numbers = indices.drop_null().to_numpy()
     first = np.full(len(words), len(numbers))

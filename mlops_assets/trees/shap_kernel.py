@@ -117,7 +117,7 @@ def decide(
 
 
 @compile_inline
-def _descend(G: Floats, alive: Floats, split: _Split, points: _Points) -> None:
+def descend(G: Floats, alive: Floats, split: _Split, points: _Points) -> None:
     """G[d + 1] = G[d] times the ratio of the child whose `alive` is at d + 1."""
     old, d, z, z_old = split
     for r in range(LANES):
@@ -129,7 +129,7 @@ def _descend(G: Floats, alive: Floats, split: _Split, points: _Points) -> None:
 
 
 @compile_inline
-def _move_to_sibling(S: Floats, below: Floats, alive: Floats, split: _Split) -> None:
+def move_to_sibling(S: Floats, below: Floats, alive: Floats, split: _Split) -> None:
     """From the first child to the second: store the first one's S, and swap which rows are alive."""
     old, d, _, _ = split
     for r in range(LANES):
@@ -251,7 +251,7 @@ def _walk(
                     node_at[d], old_at[d], z_at[d], phase[d] = node, last[f], fraction[node], kind[node]
                     z_path[d + 1] = fraction[node] * z_path[last[f]]
                     last[f] = d + 1
-                    _descend(G, alive, split, points)
+                    descend(G, alive, split, points)
                     d += 1
                     continue
                 _two_leaves(G, below, share, alive, phi, split, place, points, leaf_value, node)
@@ -262,8 +262,8 @@ def _walk(
                         phase[d], z_at[d] = _SECOND, 1 - z_at[d]
                         z_path[d + 1] = z_at[d] * z_path[old]
                         split = (old, d, z_at[d], z_path[old])
-                        _move_to_sibling(S, below, alive, split)
-                        _descend(G, alive, split, points)
+                        move_to_sibling(S, below, alive, split)
+                        descend(G, alive, split, points)
                         d += 1
                         break
                     split = (old, d, z_at[d], z_path[old])

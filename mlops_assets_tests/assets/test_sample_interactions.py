@@ -136,6 +136,24 @@ def test_parts_by_workers_have_the_bytes_of_one_pass(boosted, run, tmp_path, mon
     assert shown[0] == shown[1]
 
 
+def test_each_partition_has_its_own(boosted, run, tmp_path):
+    days = {"one": 1, "two": 2}
+    for day, seed in days.items():
+        rows_of(10, seed).to_parquet(tmp_path / f"{day}.parquet", index=False)
+        done = run(
+            {"path": "{partition}.parquet"},
+            partitions={"type": "static", "keys": list(days)},
+            partition=day,
+            explain={"interactions": {"columns": ["a", "d"]}},
+        )
+        assert done.success
+        assert done.checks[CHECK].passed
+    tables = [pd.read_parquet(done.tables / SAMPLE_INTERACTIONS / f"{day}.parquet") for day in days]
+    whole = shap.TreeExplainer(boosted).shap_interaction_values(rows_of(10, 2))
+    np.testing.assert_allclose(tables[1]["interaction_a__d"], whole[:, 0, 3], rtol=0, atol=1e-5)
+    assert (tables[0]["main_a"] != tables[1]["main_a"]).any()
+
+
 def test_models_without_pairs_and_without_values(registry, run):
     rows = rows_of(60)
     registry.add_sklearn(LinearRegression().fit(rows, target_of(rows)), rows)

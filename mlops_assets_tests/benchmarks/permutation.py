@@ -1,4 +1,4 @@
-"""Models that are no trees: ``python -m mlops_assets_tests.benchmarks.permutation [--rows 12] [--seeds 10]``.
+"""Models that are no trees: ``python -m mlops_assets_tests.benchmarks.permutation [--rows 8] [--seeds 4]``.
 
 Each model is fitted on seeded data, and rows are explained against 50 background rows by walks that ask the model
 (`PermutationExplainer`, two pairs per background row) and by what is chosen without a `KIND`. The truth is exact where
@@ -31,7 +31,7 @@ from mlops_assets.explain.explainers.network import NetworkExplainer
 from mlops_assets.explain.explainers.permutation import PermutationExplainer
 from mlops_assets.explain.explainers.response import Response
 
-BACKGROUND, TRAINED = 50, 2_000
+BACKGROUND, TRAINED = 50, 1_000
 
 
 @dataclass
@@ -114,7 +114,7 @@ def measure(name: str, model: Any, columns: int, rows: int, seeds: int) -> list[
         if explainer_of(kind, subject())
     ]
     if kinds and columns > 10 and kinds[0] is NetworkExplainer:
-        budget = 2 * (columns - 1) * BACKGROUND * 4_000
+        budget = 2 * (columns - 1) * BACKGROUND * 400
         truth = kinds[0](subject(seed=10_000, calls_per_row=budget)).explain(asked).values
     elif kinds and kinds[0] is not NeighboursExplainer:
         truth = kinds[0](subject()).explain(asked).values
@@ -149,8 +149,8 @@ def measure(name: str, model: Any, columns: int, rows: int, seeds: int) -> list[
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=12)
-    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--rows", type=int, default=8)
+    parser.add_argument("--seeds", type=int, default=4)
     parser.add_argument("--only", default="", help="models whose name holds this")
     chosen = parser.parse_args()
     warnings.simplefilter("ignore")

@@ -10,7 +10,12 @@ import pytest
 import shap
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_diabetes
-from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier, RandomForestRegressor
+from sklearn.ensemble import (
+    GradientBoostingClassifier,
+    RandomForestClassifier,
+    RandomForestRegressor,
+    VotingRegressor,
+)
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
@@ -183,6 +188,37 @@ def test_one_hot_columns_are_rolled_up(save: Save, people: pd.DataFrame, churned
         own = [[number for number, name in enumerate(columns) if f"__{column}" in name] for column in pair]
         theirs = whole[:, own[0]][:, :, own[1]].sum(axis=(1, 2))
         np.testing.assert_allclose(found[:, place, 0], theirs, atol=1e-6)
+
+
+def test_one_hot_columns_are_one_column_of_the_table(save: Save, people: pd.DataFrame, churned: pd.Series) -> None:
+    """Pairs within a category belong to its main effect, as its columns are one."""
+    rows = people.assign(income=people["income"].fillna(0.0))
+    coded = ColumnTransformer(
+        [("texts", OneHotEncoder(), ["city", "plan"])], remainder="passthrough", sparse_threshold=0
+    )
+    pipeline = make_pipeline(coded, GradientBoostingClassifier(n_estimators=20, random_state=0)).fit(rows, churned)
+    explainer = choose_explainer(save(pipeline, rows), rows.columns, rows, ExplainConfig())
+    found = explainer.interactions(rows.head(20), ["city", "age"])[:, :, 0]
+    names = coded.get_feature_names_out()
+    whole = np.asarray(shap.TreeExplainer(pipeline[-1]).shap_interaction_values(coded.transform(rows.head(20))))
+    city, age = (np.array([f"__{column}" in name for name in names]) for column in ("city", "age"))
+    rest = ~(city | age)
+    blocks = [(city, city), (age, age), (city, rest), (age, rest), (city, age)]
+    theirs = np.stack([whole[:, one][:, :, other].sum(axis=(1, 2)) for one, other in blocks], axis=1)
+    np.testing.assert_allclose(found, theirs, atol=1e-6)
+
+
+def test_a_sum_of_trees_and_lines_has_the_sum_of_their_interactions(save: Save, numbers: pd.DataFrame) -> None:
+    target = numbers["age"] * numbers["debt"] + numbers["income"]
+    trees = RandomForestRegressor(5, max_depth=5, random_state=0)
+    vote = VotingRegressor([("trees", trees), ("line", LinearRegression())], weights=[3, 1]).fit(numbers, target)
+    explainer = choose_explainer(save(vote, numbers), numbers.columns, numbers, ExplainConfig())
+    assert explainer.KIND == "SumExplainer"
+    found = explainer.interactions(numbers, ["debt", "age"])[:, :, 0]
+    whole = np.asarray(shap.TreeExplainer(vote.named_estimators_["trees"]).shap_interaction_values(numbers))
+    np.testing.assert_allclose(found[:, 4], 0.75 * whole[:, 0, 2], atol=1e-6)
+    effects = explainer.explain(numbers).values[:, [2, 0], 0]
+    np.testing.assert_allclose(found[:, :2] + found[:, 2:4] + found[:, 4:], effects, atol=1e-12)
 
 
 @pytest.mark.parametrize("mode", ["path_dependent", "interventional"])

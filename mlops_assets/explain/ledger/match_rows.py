@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -15,25 +16,57 @@ AGAIN = "Materialize predictions and sample_explanations together, then join the
 
 @dataclass(frozen=True)
 class RowsByKey:
-    """Predictions of one batch, found by the hash of their key."""
+    """Rows of one batch, found by the hash of their key.
+
+    Attributes
+    ----------
+    rows
+        The batch.
+    hashes
+        Of their keys.
+    """
 
     rows: pa.RecordBatch
-    order: np.ndarray
-    hashes: np.ndarray  # sorted
+    hashes: np.ndarray
 
     @classmethod
     def of(cls, rows: pa.RecordBatch | None, key: Sequence[str]) -> "RowsByKey | None":
         if rows is None:
             return None
-        hashes = key_hashes([rows.column(name) for name in key], key, WHERE)
-        order = np.argsort(hashes, kind="stable")
-        return cls(rows, order, hashes[order])
+        return cls(rows, key_hashes([rows.column(name) for name in key], key, WHERE))
 
     def find(self, hashes: np.ndarray) -> np.ndarray:
         """The places of the first of `hashes`, as many as are here one after the other."""
-        at = np.minimum(np.searchsorted(self.hashes, hashes), len(self.hashes) - 1)
-        absent = np.flatnonzero(self.hashes[at] != hashes)
-        return np.asarray(self.order[at[: absent[0]] if len(absent) else at])
+        places = self._find_in_order(hashes)
+        if places is not None:
+            return places
+        order, ordered = self._sorted
+        at = np.minimum(np.searchsorted(ordered, hashes), len(ordered) - 1)
+        absent = np.flatnonzero(ordered[at] != hashes)
+        return np.asarray(order[at[: absent[0]] if len(absent) else at])
+
+    def _find_in_order(self, hashes: np.ndarray) -> np.ndarray | None:
+        """The same, where those that are here are next to each other, as published tables have them; else None."""
+        first = np.flatnonzero(self.hashes == hashes[0])
+        if not len(first):
+            return np.zeros(0, np.intp)
+        # Several rows of a ledger explain one row.
+        places = np.empty(len(hashes), dtype=np.intp)
+        places[0] = first[0]
+        np.cumsum(hashes[1:] != hashes[:-1], out=places[1:])
+        places[1:] += first[0]
+        places = places[: np.searchsorted(places, len(self.hashes))]
+        count = len(places)
+        if not np.array_equal(self.hashes[places], hashes[:count]):
+            return None
+        goes_on = count < len(hashes) and bool((self.hashes == hashes[count]).any())
+        return None if goes_on else places
+
+    @cached_property
+    def _sorted(self) -> tuple[np.ndarray, np.ndarray]:
+        """The order of the hashes, and the hashes in it."""
+        order = np.argsort(self.hashes, kind="stable")
+        return order, self.hashes[order]
 
 
 def match_rows(

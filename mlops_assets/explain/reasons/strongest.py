@@ -48,7 +48,8 @@ def find_strongest(values: Floats, toward: Toward, top: int, error: Floats) -> S
     signed = -values if toward == "lower" else values
     left = np.abs(values) if toward == "both" else signed.copy()
     every = np.arange(rows)
-    places = np.zeros((top, rows), dtype=np.intp)
+    # Small numbers are written faster.
+    places = np.zeros((top, rows), dtype=np.uint16)
     # One more than are listed: the next one may be as strong.
     best = np.full((top + 1, rows), -np.inf)
     for rank in range(min(top + 1, units)):
@@ -68,4 +69,4 @@ def find_strongest(values: Floats, toward: Toward, top: int, error: Floats) -> S
         others = signed[:, short]
         nearest = np.where(others < 0, others, -np.inf).max(axis=0, initial=-np.inf)
         stable[short] = nearest < -error[short]
-    return Strongest(places, counts, stable)
+    return Strongest(places.astype(np.intp), counts, stable)
