@@ -9,10 +9,10 @@ from typing import Any
 import numba as nb  # noqa: TID253
 import numpy as np
 import numpy.typing as npt
-from numba.core import config  # noqa: TID253
+from numba.core import cgutils, config  # noqa: TID253
 
 from mlops_assets.trees.arrays import Ints
-from mlops_assets.trees.bit_lanes import ROWS_PER_WORD, as_any, data_of, point_to_lanes
+from mlops_assets.trees.bit_lanes import ROWS_PER_WORD, as_any, data_of, point_to_lanes, repeat
 
 MOST_LEAVES = 64
 _LOOK_UP = "llvm.x86.avx512.permvar.qi.512"
@@ -89,6 +89,46 @@ def add_from_table(
         return context.get_dummy_value()
 
     return nb.void(sums, nb.int64, leaf, nb.int64, tables, nb.int64), generate
+
+
+@as_any
+def put_members(
+    _context: Any, codes: Any = None, _place: Any = None, low: Any = None, high: Any = None, member: Any = None,
+    _first: Any = None, _pieces: Any = None,
+) -> Any:  # fmt: skip
+    """Write to `codes[place + r]`, for 64 rows, the byte `member[first + 64 * high[place + r] + low[place + r]]`.
+
+    `low` and `high` are bytes, `low` less than 64 and `high` less than `pieces`: a piece is a table in a register.
+    """
+    from llvmlite import ir
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        if not has_byte_tables():
+            return context.get_dummy_value()  # never called
+        target, place, lows, highs, members, first, pieces = arguments
+        lanes = ir.VectorType(ir.IntType(8), ROWS_PER_WORD)
+        look_up = _declare(builder.module, ir.FunctionType(lanes, [lanes, lanes]))
+        number, which = (
+            builder.load(point_to_lanes(context, builder, signature.args[at], each, place), align=1)
+            for at, each in ((2, lows), (3, highs))
+        )
+        found = cgutils.alloca_once_value(builder, ir.Constant(lanes, [0] * ROWS_PER_WORD))  # type: ignore[no-untyped-call]  # numba has no types
+        with cgutils.for_range(builder, pieces) as loop:
+            where = builder.add(first, builder.mul(loop.index, ir.Constant(first.type, MOST_LEAVES)))
+            table = builder.load(point_to_lanes(context, builder, signature.args[4], members, where), align=1)
+            piece = builder.trunc(loop.index, ir.IntType(8))
+            is_here = builder.icmp_unsigned("==", which, repeat(builder, piece))
+            so_far = builder.load(found)
+            builder.store(builder.select(is_here, builder.call(look_up, [table, number]), so_far), found)
+        element = context.get_data_type(signature.args[0].dtype)
+        codes_of_rows = builder.load(found)
+        if element.width > 8:
+            codes_of_rows = builder.zext(codes_of_rows, ir.VectorType(element, ROWS_PER_WORD))
+        pointer = point_to_lanes(context, builder, signature.args[0], target, place)
+        builder.store(codes_of_rows, pointer, align=element.width // 8)
+        return context.get_dummy_value()
+
+    return nb.void(codes, nb.int64, low, high, member, nb.int64, nb.int64), generate
 
 
 def _declare(module: Any, kind: Any) -> Any:

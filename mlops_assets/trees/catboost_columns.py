@@ -4,13 +4,13 @@ Behind a frame's own columns are one of 0 and 1 for each category that a split a
 """
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from mlops_assets.trees.arrays import Singles
-from mlops_assets.trees.catboost_statistics import Component, Hashes, combine, compute_statistic
+from mlops_assets.trees.catboost_statistics import CombinedStatistics, Component
 from mlops_assets.trees.city_hash import city_hash
 from mlops_assets.trees.files.catboost_cbm import CatboostModel
 from mlops_assets.trees.files.catboost_features import SPLIT
@@ -21,6 +21,7 @@ _MOST_HASHES = 1_000_000
 _NUMBERS = "fiub"
 _WHOLE = 2.0**53
 _SIGN = 2**31
+_BOTH = np.array([0, 1], np.uint64)
 
 
 class CatboostColumns:
@@ -67,15 +68,24 @@ class CatboostColumns:
             for value in values.view(np.int32).tolist():
                 rows[:, behind] = (component.values == _unsigned(value))[component.codes]
                 behind += 1
-        combined: dict[tuple[bytes, ...], tuple[Hashes, npt.NDArray[np.int64]]] = {}
-        for statistic in features.statistics:
-            base = statistic.base
-            if base[2:] not in combined:
-                combined[base[2:]] = combine(list(self._take_apart(base[2], base[3], base[4], rows, parts)))
-            hashes, codes = combined[base[2:]]
-            rows[:, behind] = compute_statistic(statistic, self._model.statistics[base], hashes)[codes]
-            behind += 1
+        known: dict[bytes, Component] = {}
+        for base, (combined, places) in self._combined.items():
+            components = [*self._take_apart(base, rows, parts, known)]
+            combined.put(components, [rows[:, behind + place] for place in places])
         return rows
+
+    @cached_property
+    def _combined(self) -> dict[tuple[bytes, bytes, bytes], tuple[CombinedStatistics, list[int]]]:
+        """For each combination its statistics, and their places among all."""
+        features, tables = self._model.features, self._model.statistics
+        places: dict[tuple[bytes, bytes, bytes], list[int]] = {}
+        for place, statistic in enumerate(features.statistics):
+            places.setdefault(statistic.base[2:], []).append(place)
+        each = {base: [features.statistics[place] for place in found] for base, found in places.items()}
+        return {
+            base: (CombinedStatistics([(one, tables[one.base]) for one in each[base]]), found)
+            for base, found in places.items()
+        }
 
     def splits(self) -> MoreSplits:
         """The splits that are not of numbers, over the columns of `read`."""
@@ -88,23 +98,33 @@ class CatboostColumns:
         return MoreSplits(column, np.zeros(len(column), np.int64), threshold, columns + values + len(limits))
 
     def _take_apart(
-        self, categories: bytes, numbers: bytes, values: bytes, rows: Singles, parts: dict[int, Component]
+        self,
+        base: tuple[bytes, bytes, bytes],
+        rows: Singles,
+        parts: dict[int, Component],
+        known: dict[bytes, Component],
     ) -> Iterator[Component]:
+        """The components of a combination; those of splits are `known` from then on."""
         features = self._model.features
-        for index in np.frombuffer(categories, "<i4").tolist():
+        for index in np.frombuffer(base[0], "<i4").tolist():
             yield parts[self._place[index]]
-        both = np.array([0, 1], np.uint64)
-        for split in np.frombuffer(numbers, SPLIT):
-            at = self._number[int(split["index"])]
-            x, border = rows[:, features.columns[at]], split["value"].view("<f4")
-            greater = x > border
-            if features.missing[at] == _AS_LARGEST:
-                greater |= np.isnan(x)
-            yield Component(greater.astype(np.int64), both)
-        for split in np.frombuffer(values, SPLIT):
-            component = parts[self._place[int(split["index"])]]
-            equal = component.values == _unsigned(int(split["value"]))
-            yield Component(equal.astype(np.int64)[component.codes], both)
+        for split in np.frombuffer(base[1], SPLIT):
+            name = b"n" + split.tobytes()
+            if name not in known:
+                at = self._number[int(split["index"])]
+                x, border = rows[:, features.columns[at]], split["value"].view("<f4")
+                greater = x > border
+                if features.missing[at] == _AS_LARGEST:
+                    greater |= np.isnan(x)
+                known[name] = Component(greater.view(np.uint8), _BOTH)
+            yield known[name]
+        for split in np.frombuffer(base[2], SPLIT):
+            name = b"c" + split.tobytes()
+            if name not in known:
+                component = parts[self._place[int(split["index"])]]
+                equal = component.values == _unsigned(int(split["value"]))
+                known[name] = Component(equal.view(np.uint8)[component.codes], _BOTH)
+            yield known[name]
 
     def read_category(self, column: Any) -> Component | None:
         """The hashes of text or whole numbers; None where something else is among them, or there are none."""
@@ -117,13 +137,13 @@ class CatboostColumns:
             values = uniques.tolist()
         if (codes < 0).any() or any(type(value) not in (str, int) for value in values) or not values:
             return None
-        if len(self._hashes) > _MOST_HASHES:
-            self._hashes.clear()
-        known = self._hashes
+        # Threads share it, and only add to it.
+        known = self._hashes if len(self._hashes) < _MOST_HASHES else {}
         for value in values:
             if value not in known:
                 known[value] = _hash_category(value)
-        return Component(codes.astype(np.int64), np.array([known[value] for value in values], np.uint64))
+        hashes, order = np.unique(np.array([known[value] for value in values], np.uint64), return_inverse=True)
+        return Component(order.astype(np.uint32)[codes], hashes)
 
     def probe(self, data: Any, count: int) -> Any:
         """A frame of some rows of `data`, and of rows of its values that do not belong together, or that it lacks."""

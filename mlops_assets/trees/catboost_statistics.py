@@ -6,6 +6,7 @@ each class had it in training (1.2, `catboost/libs/model/static_ctr_provider.cpp
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +20,10 @@ _INVERSE = np.uint64(pow(0x4906BA494954CB65, -1, 2**64))
 _PAIR = np.dtype([("sum", "<f4"), ("count", "<i4")])
 
 Hashes = npt.NDArray[np.uint64]
-Codes = npt.NDArray[np.int64]
+Codes = npt.NDArray[np.uint32] | npt.NDArray[np.uint8]
+_FEW = 65_536
+_ROWS_AT_ONCE = 8_192
+"""Codes of so many rows stay in the cache of the first level."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,21 +41,54 @@ class Component:
     codes: Codes
     values: Hashes
 
+    @cached_property
+    def key(self) -> bytes:
+        """Two of the same key are of the same values."""
+        return self.values.tobytes()
 
-def combine(components: Sequence[Component]) -> tuple[Hashes, Codes]:
-    """The hashes of combinations, and the place of each row's among them: of all that may be, where these are few."""
-    rows = len(components[0].codes)
-    possible = int(np.prod([len(each.values) for each in components], dtype=np.float64))
-    if possible > max(rows, 1):
-        hashes = np.zeros(rows, np.uint64)
-        for each in components:
-            hashes = _hash(hashes, each.values[each.codes])
-        return hashes, np.arange(rows)
-    hashes, codes = np.zeros(1, np.uint64), np.zeros(rows, np.int64)
-    for each in components:
-        hashes = _hash(hashes[:, None], each.values[None, :]).ravel()
-        codes = codes * len(each.values) + each.codes
-    return hashes, codes
+
+class CombinedStatistics:
+    """The statistics of one combination: looked up by the combination's number where few are possible."""
+
+    def __init__(self, statistics: Sequence[tuple[Statistic, StatisticTable]]) -> None:
+        self._statistics = statistics
+        # Of the last rows: the next ones mostly have the same categories.
+        self._known: tuple[tuple[bytes, ...], list[Singles]] = ((), [])
+
+    def put(self, components: Sequence[Component], columns: Sequence[Singles]) -> None:
+        """Write each statistic of rows of these components to its column (rows,)."""
+        rows = len(components[0].codes)
+        if np.prod([len(each.values) for each in components], dtype=np.float64) > max(rows, _FEW):
+            hashes = np.zeros(rows, np.uint64)
+            for each in components:
+                hashes = _hash(hashes, each.values[each.codes])
+            for column, values in zip(columns, self._compute(hashes), strict=True):
+                column[:] = values
+            return
+        tables = self._of_all(components)
+        for low in range(0, rows, _ROWS_AT_ONCE):
+            part = slice(low, low + _ROWS_AT_ONCE)
+            code = components[0].codes[part].astype(np.uint32)
+            for each in components[1:]:
+                code *= np.uint32(len(each.values))
+                code += each.codes[part]
+            place = code.astype(np.intp)
+            for column, values in zip(columns, tables, strict=True):
+                values.take(place, out=column[part], mode="clip")
+
+    def _of_all(self, components: Sequence[Component]) -> list[Singles]:
+        """The statistics of all combinations that are possible."""
+        key, known = tuple(each.key for each in components), self._known
+        if known[0] != key:
+            hashes = np.zeros(1, np.uint64)
+            for each in components:
+                hashes = _hash(hashes[:, None], each.values[None, :]).ravel()
+            known = (key, self._compute(hashes))
+            self._known = known
+        return known[1]
+
+    def _compute(self, hashes: Hashes) -> list[Singles]:
+        return [compute_statistic(statistic, table, hashes) for statistic, table in self._statistics]
 
 
 def combine_one(values: Hashes) -> Hashes:
@@ -79,7 +116,7 @@ def compute_statistic(statistic: Statistic, table: StatisticTable, hashes: Hashe
     return np.asarray((one + np.float32(statistic.shift)) * np.float32(statistic.scale), np.float32)
 
 
-def _count(statistic: Statistic, table: StatisticTable, places: Codes) -> tuple[Singles, Singles]:
+def _count(statistic: Statistic, table: StatisticTable, places: npt.NDArray[np.int64]) -> tuple[Singles, Singles]:
     """The rows that count, and all of them."""
     kind, border, classes = statistic.base[0], statistic.border, table.classes
     if not len(table.hashes):

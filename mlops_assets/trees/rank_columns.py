@@ -89,7 +89,8 @@ class RankedColumns:
         self.column_start, self.kinds = np.array(column_start, np.int64), np.array(kinds, np.int64)
         self.counts, self.members = np.array(counts, np.int64), np.array(members, np.int64)
         self.categories = np.array(categories, np.int64)
-        self.table = np.concatenate([*tables, np.zeros(1, np.uint8)])
+        # Kernels read whole registers.
+        self.table = np.concatenate([*tables, np.zeros(64, np.uint8)])
         self.fits = int(self.counts.max(initial=0)) < MOST_RANKS
 
     def _add_sets(

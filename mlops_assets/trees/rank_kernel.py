@@ -8,12 +8,16 @@ import numpy.typing as npt
 
 from mlops_assets.trees.arrays import Indices, Ints
 from mlops_assets.trees.bit_lanes import ROWS_PER_WORD
+from mlops_assets.trees.byte_tables import MOST_LEAVES, has_byte_tables, put_members
 from mlops_assets.trees.numba_kernels import compile_kernel
 from mlops_assets.trees.rank_lanes import count_less, count_less_or_equal
 from mlops_assets.trees.ranking import CATEGORIES, MISSING_GREATEST, ZERO_MISSING, ZERO_THRESHOLD
 
 Numbers = npt.NDArray[Any]
 _compile = partial(compile_kernel, fastmath=False)
+_BYTE_TABLES = has_byte_tables()
+_MOST_PIECES = 32
+"""Registers in which a set of categories is looked up no slower than in memory."""
 _FEATURES_AT_ONCE = 8
 """Columns of a block of rows that fit into the cache of the first level together; a line of memory holds as many."""
 
@@ -28,7 +32,7 @@ def rank_rows(
     """Codes (columns, LANES) of the rows from `begin` on; the arguments are those of `ranked_kernel.add_leaves`."""
     lanes = codes.shape[1]  # not the constant: LLVM would unroll every loop, and compile for a minute
     several = np.zeros((_FEATURES_AT_ONCE, lanes), cuts.dtype)
-    rank, category = np.zeros(lanes, np.int32), np.zeros(lanes, np.int64)
+    rank, category, byte = np.zeros(lanes, np.int32), np.zeros(lanes, np.int64), np.zeros((2, lanes), np.uint8)
     for first_feature in range(0, len(feature), _FEATURES_AT_ONCE):
         together = min(_FEATURES_AT_ONCE, len(feature) - first_feature)
         _take_columns(X, row_apart, column_apart, begin, count, several, feature, first_feature, together)
@@ -47,10 +51,16 @@ def rank_rows(
                     # NaN is the last of all; what is no category is the one before.
                     known = x[r] > -1.0 and x[r] < none
                     category[r] = np.int64(x[r]) if known else (none + 1 if np.isnan(x[r]) else none)
+                    byte[0, r], byte[1, r] = category[r] & (MOST_LEAVES - 1), category[r] // MOST_LEAVES
             for column in range(column_start[at], column_start[at + 1]):
+                kind = column_kind[column]
+                pieces = (categories[at] + 1) // MOST_LEAVES + 1
+                if kind & CATEGORIES and _BYTE_TABLES and pieces <= _MOST_PIECES:
+                    for place in range(0, lanes, ROWS_PER_WORD):
+                        put_members(codes[column], place, byte[0], byte[1], member, column_member[column], pieces)
+                    continue
                 _put_codes(
-                    codes[column], column_kind[column], column_cuts[column], column_member[column], x, rank, category,
-                    member,
+                    codes[column], kind, column_cuts[column], column_member[column], x, rank, category, member
                 )  # fmt: skip
 
 
