@@ -168,7 +168,7 @@ def test_models_without_pairs_and_without_values(registry, run):
     registry.add_sklearn(KNeighborsRegressor(3).fit(rows[["a", "b"]], rows.a), rows[["a", "b"]])
     refused = run(rows[["a", "b"]].head(5), explain=STRONGEST)
     assert not refused.result.success
-    assert "PermutationExplainer has no interaction values" in refused.error()
+    assert "Explainer has no interaction values: exact ones are known of path-dependent trees" in refused.error()
     assert "Leave explain.interactions out" in refused.error()
 
 
