@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from mlops_assets.arrow.batching import fixed_batches
-from mlops_assets.arrow.python_values import python_values
+from mlops_assets.arrow.python_values import comparable_keys
 
 COMPARED_ROWS = 16_384
 
@@ -93,7 +93,7 @@ def compare_subset(
 
 def _key_rows(batches: Iterable[pa.RecordBatch], row_key: Sequence[str]) -> Iterator[tuple[object, ...]]:
     for batch in batches:
-        yield from zip(*(python_values(batch.column(name)) for name in row_key), strict=True)
+        yield from comparable_keys(batch, row_key)
 
 
 def _pair_up(
@@ -112,6 +112,11 @@ def _first_difference(one: pa.RecordBatch, other: pa.RecordBatch, repeats: int) 
         picked = other.take(pa.array(range(repeat, rows * repeats, repeats), pa.int64())) if repeats > 1 else other
         if all(one.column(name).slice(0, rows).equals(picked.column(name).slice(0, rows)) for name in one.schema.names):
             continue
-        pairs = zip(one.slice(0, rows).to_pylist(), picked.slice(0, rows).to_pylist(), strict=True)
-        return next((position for position, (mine, theirs) in enumerate(pairs) if mine != theirs), 0)
+        names = one.schema.names
+        pairs = zip(*(comparable_keys(each.slice(0, rows), names) for each in (one, picked)), strict=True)
+        # Arrow calls no NaN equal to another one, and no columns of two types.
+        otherwise = None if one.schema.types == picked.schema.types else 0
+        found = next((position for position, (mine, theirs) in enumerate(pairs) if mine != theirs), otherwise)
+        if found is not None:
+            return found
     return None

@@ -33,11 +33,20 @@ def key_hashes(columns: Sequence[pa.Array], names: Sequence[str], where: str | N
 
 
 def canonical(array: pa.Array) -> pa.Array:
-    """The same keys without encodings, floats with one NaN and one zero."""
-    array = plain_array(array)
+    """The same keys without encodings, floats with one NaN and one zero, in types that Arrow compares and groups."""
+    array = _widened(plain_array(array))
     if pa.types.is_floating(array.type):
         values = array.to_numpy(zero_copy_only=False) + 0.0
         return pa.array(np.where(np.isnan(values), np.nan, values), array.type, mask=_nulls(array))
+    return array
+
+
+def _widened(array: pa.Array) -> pa.Array:
+    kind = array.type
+    if pa.types.is_float16(kind):
+        return array.cast(pa.float32())
+    if pa.types.is_decimal(kind) and kind.bit_width < 128:
+        return array.cast(pa.decimal128(kind.precision, kind.scale))
     return array
 
 

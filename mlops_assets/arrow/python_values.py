@@ -1,5 +1,7 @@
 """Values as Python's, for keys and messages, whatever a column holds."""
 
+from collections.abc import Sequence
+
 import pyarrow as pa
 
 
@@ -22,3 +24,9 @@ def python_values(values: pa.Array | pa.ChunkedArray) -> list[object]:
     except (OverflowError, ValueError):
         return [python_value(value) for value in values]
     return python
+
+
+def comparable_keys(rows: pa.RecordBatch | pa.Table, names: Sequence[str]) -> list[tuple[object, ...]]:
+    """The key of each row, such that equal keys are equal: every NaN is the text ``NaN``."""
+    keys = zip(*(python_values(rows.column(name)) for name in names), strict=True)
+    return [tuple("NaN" if part != part else part for part in key) for key in keys]

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from mlops_assets.arrow.key_hash import canonical, key_hashes, strictly_increasing
-from mlops_assets.arrow.python_values import python_values
+from mlops_assets.arrow.python_values import comparable_keys
 from mlops_assets.errors import TableError
 
 KeyBatches = Callable[[], Iterator[pa.RecordBatch]]
@@ -186,10 +186,8 @@ def count_keys(
         table = pa.table([column.take(chosen) for column in columns], names=[str(i) for i in range(len(columns))])
         grouped = table.group_by(table.column_names, use_threads=False).aggregate([([], "count_all")])
         count_column = grouped.column("count_all").to_pylist()
-        keys = zip(*(python_values(grouped.column(name)) for name in table.column_names), strict=True)
-        for key, count in zip(keys, count_column, strict=True):
-            comparable = tuple("NaN" if part != part else part for part in key)
-            counts[comparable] = counts.get(comparable, 0) + count
+        for key, count in zip(comparable_keys(grouped, table.column_names), count_column, strict=True):
+            counts[key] = counts.get(key, 0) + count
     return KeyCounts(counts, rows)
 
 

@@ -66,9 +66,11 @@ def find_report(key: str, accepted: Destination, rejected: Destination) -> Contr
     """The report on parts that an earlier run has finished; None where a part or the hashes of its keys are gone."""
     part = accepted.find(key)
     text = None if part is None else part.facts.get(REPORT)
-    keys = accepted.beside(f"{key}.keys")
-    if part is None or text is None or not keys.exists():
+    keys = accepted.find_beside(f"{key}.keys")
+    if part is None or text is None or keys is None:
         return None
+    # What may be missing is used as well, by whoever hashes where parts meet.
+    accepted.find_beside(f"{key}.edges")
     known = json.loads(text)
     refused = _digest_from_json(known["rejected"])
     refused_part = rejected.find(key) if refused.rows else None

@@ -12,7 +12,7 @@ from mlops_assets.arrow.views import rows_between, rows_of
 from mlops_assets.storage.location import Location
 from mlops_assets.tables.part_size import part_size
 from mlops_assets.tables.parts.part import PublishedPart, StagedPart
-from mlops_assets.tables.parts.staging import Staging
+from mlops_assets.tables.parts.staging import Staging, note_use
 from mlops_assets.tables.table_writer import TableWriter, Written
 
 __all__ = ["Destination", "SourcePart", "StagedPart", "StagedTable"]
@@ -49,6 +49,11 @@ class Destination:
     def beside(self, name: str) -> Location:
         """The place of a small file of this name, which is kept for days, as finished parts are."""
         return self.staging.folder.child(name)
+
+    def find_beside(self, name: str) -> Location | None:
+        """The small file of this name, where it is there; notes that it was used, as `find` does of a part."""
+        file = self.beside(name)
+        return file if note_use(file) else None
 
     def write(self, key: str, rows: pa.RecordBatchReader, facts: Callable[[], Mapping[str, str]] = dict) -> StagedPart:
         """Write one part, whole or not at all; `facts` are noted of it, and asked for when all rows were read."""

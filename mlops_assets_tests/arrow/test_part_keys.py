@@ -113,6 +113,17 @@ def test_a_key_in_two_parts_is_found_and_reported_as_in_one(tmp_path, parts):
     assert "(table x)" in message
 
 
+@pytest.mark.parametrize("kind", [pa.float16(), pa.decimal32(5, 1), pa.decimal64(12, 1)], ids=str)
+def test_types_that_arrow_cannot_compare_or_group_are_keys_too(tmp_path, kind):
+    one, two, three = (np.float16(n) if kind == pa.float16() else Decimal(n) for n in (1, 2, 3))
+    repeated = ids([two, one], [three, two], kind=kind)
+    message = refusal(repeated, tmp_path)
+    assert message == refusal_of_the_whole(repeated, tmp_path)
+    assert "1 rows repeat the key of an earlier one" in str(message)
+    rising = ids([one], [two, three], kind=kind)
+    assert (refusal(rising, tmp_path), refusal_of_the_whole(rising, tmp_path)) == (None, None)
+
+
 @pytest.mark.parametrize(
     "parts",
     [

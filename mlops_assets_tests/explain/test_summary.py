@@ -4,8 +4,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from mlops_assets.arrow.key_agreement import compare_keys, compare_subset
 from mlops_assets.errors import ExplanationError
 from mlops_assets.explain.ledger.summary import MODEL_EXPLANATIONS_SCHEMA, LedgerSummary, match_input_rows
+from mlops_assets.explain.report.input_rows import rows_with_keys
 
 FEATURES = ["age", "debt", "city"]
 
@@ -88,6 +90,21 @@ def test_the_inputs_of_the_sample_are_found_in_its_order(values: np.ndarray) -> 
     inputs = pa.table({"patient": np.arange(1000)[::-1], "age": np.arange(1000)[::-1] * 2}).to_batches(max_chunksize=33)
     found = match_input_rows(inputs, sample, ["patient"], ["age"])
     assert found.column("age").to_pylist() == [2 * place for place in sample.column("patient").to_pylist()]
+
+
+@pytest.mark.parametrize(
+    "patients",
+    [[2.0, float("nan"), 1.0], np.array([2, 1, 3], np.float16), pa.array([2, 1, 3], pa.decimal32(5, 0))],
+    ids=["NaN", "half floats", "small decimals"],
+)
+def test_inputs_are_found_by_keys_of_any_type(patients) -> None:
+    inputs = pa.table({"patient": patients, "age": [1, 2, 3]})
+    found = match_input_rows(inputs.to_batches(2), inputs.take([2, 1, 0]), ["patient"], ["age"])
+    assert found.column("age").to_pylist() == [3, 2, 1]
+    keys = inputs.select(["patient"])
+    assert rows_with_keys(inputs.to_batches(2), keys.slice(1), inputs.schema).num_rows == 2
+    assert compare_keys(keys.to_batches(), keys.to_batches(), ["patient"]).agrees
+    assert compare_subset(keys.to_batches(), keys.slice(1).to_batches(), ["patient"]).agrees
 
 
 def test_a_sampled_row_that_is_not_among_the_inputs_is_an_error(values: np.ndarray) -> None:

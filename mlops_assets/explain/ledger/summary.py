@@ -8,6 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlops_assets.arrow.key_hash import canonical
+from mlops_assets.arrow.python_values import comparable_keys
 from mlops_assets.errors import ExplanationError
 from mlops_assets.explain.columns import OUTPUT, shap_column
 from mlops_assets.explain.explainers.sampling import HASHES, Reservoir
@@ -232,13 +234,13 @@ def match_input_rows(
         A row of the sample is not among the inputs.
     """
     keys = list(row_key)
-    place_of_key = {tuple(row.values()): place for place, row in enumerate(sample.select(keys).to_pylist())}
+    place_of_key = {key: place for place, key in enumerate(comparable_keys(sample, keys))}
     places: list[int] = []
     matches: list[pa.RecordBatch] = []
-    first_key = sample.column(keys[0]).combine_chunks()
+    first_key = canonical(sample.column(keys[0]).combine_chunks())
     for batch in batches:
-        near = batch.filter(pc.is_in(batch.column(keys[0]), value_set=first_key))
-        hits = [place_of_key.get(tuple(row.values())) for row in near.select(keys).to_pylist()]
+        near = batch.filter(pc.is_in(canonical(batch.column(keys[0])), value_set=first_key))
+        hits = [place_of_key.get(key) for key in comparable_keys(near, keys)]
         positions = [place for place, hit in enumerate(hits) if hit is not None]
         if positions:
             matches.append(near.take(pa.array(positions)).select(list(columns)))

@@ -8,7 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
-from mlops_assets.arrow.python_values import python_values
+from mlops_assets.arrow.key_hash import canonical
+from mlops_assets.arrow.python_values import comparable_keys
 from mlops_assets.arrow.views import rows_between, rows_of
 from mlops_assets.engines.engine import Engine, stream_ends
 from mlops_assets.engines.part_work import engine_that_reads
@@ -51,12 +52,11 @@ class FindRows(Task[pa.Table]):
 def rows_with_keys(batches: Iterable[pa.RecordBatch], keys: pa.Table, schema: pa.Schema) -> pa.Table:
     """The rows of a stream of `schema` whose key is among `keys`, in the stream's order."""
     names = keys.column_names
-    wanted = set(zip(*(python_values(keys.column(name)) for name in names), strict=True))
+    wanted = set(comparable_keys(keys, names))
     found = []
     for batch in batches:
         near = batch.filter(_may_be_among(batch, keys))
-        there = zip(*(python_values(near.column(name)) for name in names), strict=True)
-        places = [place for place, key in enumerate(there) if key in wanted]
+        places = [place for place, key in enumerate(comparable_keys(near, names)) if key in wanted]
         if places:
             found.append(near.take(pa.array(places)))
     return pa.Table.from_batches(found, schema)
@@ -105,6 +105,6 @@ def _may_be_among(rows: pa.RecordBatch, keys: pa.Table) -> pa.Array:
     """Where each column of the key has a value that some key has."""
     among = None
     for name in keys.column_names:
-        there = pc.is_in(rows.column(name), value_set=keys.column(name).combine_chunks())
+        there = pc.is_in(canonical(rows.column(name)), value_set=canonical(keys.column(name).combine_chunks()))
         among = there if among is None else pc.and_(among, there)
     return among

@@ -100,10 +100,20 @@ def find_staged(staging: Staging, key: str) -> StagedPart | None:
             return None
         with translate_os_errors(staging.target), suppress(FileExistsError, FileNotFoundError):
             link_file(source, path)
-    with suppress(FileNotFoundError):
-        os.utime(path)
+    note_use(staging.file(name))
     part = read_part_record(name, staging.file(name))
     return part if part is not None and part.key == key else None
+
+
+def note_use(file: Location) -> bool:
+    """Whether a kept file is there; a local one is then kept as long as one that was made now."""
+    if not file.is_local:
+        return file.exists()
+    try:
+        os.utime(file.path)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _published_file(staging: Staging, key: str) -> Path | None:
