@@ -240,6 +240,18 @@ def test_rejected_rows_are_whole_and_counted(run, boosted, folder, small_parts):
     assert len(lenient.table("predictions")) == 298
 
 
+def test_rejected_rows_of_several_parts_are_published_and_the_refusal_tells_them(run, boosted, folder, small_parts):
+    for number in (1, 3):
+        broken = people(ROWS, number * ROWS)
+        broken.loc[5:, "age"] = None
+        broken.to_parquet(folder / f"{number}.parquet")
+    refused = run(FOLDER, job="inference")
+    assert "refused 110 of 300 rows" in refused.error()
+    assert "id=65 (age: missing_value)" in refused.error()
+    assert len(files_of(refused, "rejected_samples")) == 3
+    assert len(refused.table("rejected_samples")) == 110
+
+
 def test_a_key_that_occurs_in_two_parts_is_refused(run, boosted, folder, small_parts):
     again = people(ROWS, 3 * ROWS)
     again.loc[0, "id"] = 7

@@ -163,13 +163,16 @@ def sample_assets(
                     data_version=dg.DataVersion(content),
                 )
 
-            yield result(REJECTED_SAMPLES, conformed.rejected, conformed.rejected_hash, {}, {})
-            conformed.check_limit(
+            # Rows that are published in parts are not where they were any more.
+            refusal = conformed.refusal(
                 contract.max_rejected,
                 where=source.uri,
                 show_values=contract.show_values,
                 propose=lambda columns: _propose_missing(context, names, columns),
             )
+            yield result(REJECTED_SAMPLES, conformed.rejected, conformed.rejected_hash, {}, {})
+            if refusal is not None:
+                raise refusal
             # Where files end, work is cut into chunks: tomorrow's run finds those of today's files again.
             parts = {PARTS: " ".join(map(str, conformed.parts))} if conformed.parts else {}
             yield result(INPUT_SAMPLES, conformed.accepted, conformed.accepted_hash, parts, listed)

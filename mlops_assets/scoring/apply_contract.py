@@ -88,9 +88,21 @@ class ContractResult:
         show_values: bool = False,
         propose: Callable[[Collection[str]], MissingProposal | None] | None = None,
     ) -> None:
-        """Raise `ContractError` when more rows were rejected than `most`: a count, or (a float) a fraction of all rows.
+        """Raise the `refusal`."""
+        if (refusal := self.refusal(most, where, show_values, propose)) is not None:
+            raise refusal
 
-        The message shows the first row keys with columns and reasons; rejected values only with `show_values`.
+    def refusal(
+        self,
+        most: int | float,
+        where: str,
+        show_values: bool = False,
+        propose: Callable[[Collection[str]], MissingProposal | None] | None = None,
+    ) -> ContractError | None:
+        """The error when more rows were rejected than `most`: a count, or (a float) a fraction of all rows.
+
+        Reads rejected rows: ask for it before they are published, which takes parts from where they are read. The
+        message shows the first row keys with columns and reasons; rejected values only with `show_values`.
 
         Parameters
         ----------
@@ -100,12 +112,12 @@ class ContractResult:
         """
         allowed = most * self.rows if isinstance(most, float) else most
         if self.rejected.rows <= allowed:
-            return
+            return None
         saved = self._rows_that_allowing_saves()
         lacking = {column for column, code in self.reasons if code == Reason.MISSING_VALUE}
         proposal = propose(lacking) if propose is not None and saved else None
         shown = "; ".join(islice(self._describe_rejected(show_values), ROWS_SHOWN))
-        raise ContractError(
+        return ContractError(
             f"The contract refused {self.rejected.rows} of {self.rows} rows, and contract.max_rejected is {most}: "
             + shown
             + ("; ..." if self.rejected.rows > ROWS_SHOWN else ""),
