@@ -1,6 +1,7 @@
 """The table of reasons as it is published: by one worker or two, for each partition, and beside the predictions."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,13 @@ from mlops_assets.tables.staged_table import Destination, SourcePart, StagedTabl
 
 FEATURES = ["age", "income", "debt"]
 ROWS, FILES = 40, 3
-REASONS = {"top": 2, "toward": "lower", "joined": True, "catalogue": "reasons.yaml", "groups": {"means": FEATURES[1:]}}
+REASONS: dict[str, Any] = {
+    "top": 2,
+    "toward": "lower",
+    "joined": True,
+    "catalogue": "reasons.yaml",
+    "groups": {"means": FEATURES[1:]},
+}
 CATALOGUE = """
 reasons:
   means: [{when: income < 0, code: M1, text: Income is low}, {code: M2, text: Debts are high}]
@@ -62,8 +69,10 @@ def made_by_two_workers(tables, folder) -> list[bytes]:
     places = [Location.parse(str(tables / name)) for name in ("sample_explanations", "input_samples")]
     target = Destination(writer, writer.staging(Location.parse(str(folder / "again" / "reasons"))))
     ledger_parts, input_parts = (SourcePart.all_of(writer, place) for place in places)
+    explained, inputs = (writer.read(place) for place in places)
     made = reasons_table(
-        *map(writer.read, places),
+        explained,
+        inputs,
         ReasonsSettings(**REASONS).rules(folder),
         lambda: LocalEngine(workers=2),
         ledger_parts=ledger_parts,
