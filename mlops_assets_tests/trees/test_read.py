@@ -377,12 +377,16 @@ def test_other_models_are_none():
         assert read_ensemble(model) is None
 
 
-def test_a_catboost_model_with_categories_is_left_to_catboost():
+@pytest.mark.parametrize(("combined", "is_read"), [(1, True), (2, False)])
+def test_a_catboost_model_whose_splits_combine_categories_is_left_to_catboost(combined, is_read):
     from catboost import CatBoostRegressor
 
-    X = [["a", 1.0], ["b", 2.0], ["a", 3.0], ["b", 5.0]] * 5
-    options = {"iterations": 3, "verbose": 0, "allow_writing_files": False}
-    assert read_ensemble(CatBoostRegressor(**options).fit(X, list(range(20)), cat_features=[0])) is None
+    random = np.random.default_rng(0)
+    X = [[str(one), str(two)] for one, two in random.integers(0, 8, (200, 2))]
+    y = [float((int(one) + int(two)) % 2) for one, two in X]
+    options = {"iterations": 20, "verbose": 0, "allow_writing_files": False, "random_seed": 0}
+    model = CatBoostRegressor(**options, max_ctr_complexity=combined).fit(X, y, cat_features=[0, 1])
+    assert (read_ensemble(model) is not None) == is_read
 
 
 def test_an_initial_model_that_is_no_constant_is_refused():
