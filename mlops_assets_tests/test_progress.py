@@ -48,6 +48,8 @@ def test_a_run_says_how_far_it_is_in_its_log_and_on_its_assets(run, slow, instan
     monkeypatch.setattr(pieces, "PIECE_SECONDS", 0.05)
     monkeypatch.setattr(score_table, "PIECE_SECONDS", 0.0001)
     monkeypatch.setattr("mlops_assets.engines.speed.OBSERVED_SECONDS", 0.03)
+    # The model waits, for so short a time that what a call costs the processor beside it would be taken for its work.
+    monkeypatch.setattr("mlops_assets.engines.speed._WAITING", 1.0)
     done = run(
         wide(400),
         row_key=["id"],
@@ -58,8 +60,8 @@ def test_a_run_says_how_far_it_is_in_its_log_and_on_its_assets(run, slow, instan
     assert done.success
     lines = lines_of(instance, done)
     predicting = [line for line in lines if line.startswith("predicting: ")]
-    # Without that a chunk is all 400 rows. How many they are follows from how fast the machine was.
-    assert done.metadata("predictions")["work"]["chunks_computed"] > 4
+    # Without that a chunk is all 400 rows.
+    assert done.metadata("predictions")["work"]["chunks_computed"] > 40
     rows = wide(400)
     assert done.table("predictions")["x0"].to_numpy() == pytest.approx(rows.x0 + 2 * rows.x1, abs=1e-12)
     explaining = [line for line in lines if line.startswith("explaining: ")]
