@@ -1,6 +1,7 @@
 """Predictions beside their explanations, for those who would join them."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
@@ -51,20 +52,10 @@ def predictions_explained_asset(
     ) -> dg.MaterializeResult[pa.RecordBatchReader]:
         scored, explained = Provenance.of(predictions.schema), Provenance.of(sample_explanations.schema)
         version = hash_of(CODE_VERSION, scored.data_version or "", explained.data_version or "")
-        provenance = Provenance(
-            row_key=explained.row_key,
-            model=explained.model,
-            model_uri=explained.model_uri,
-            model_digest=explained.model_digest,
-            signature_hash=explained.signature_hash,
-            inputs_version=explained.inputs_version,
-            data_version=version,
-            extra=explained.extra,
-        )
         space = LedgerProvenance.of(explained).space
         joined = join_explanations(predictions, sample_explanations, explained.row_key)
         return dg.MaterializeResult(
-            value=with_provenance(joined, provenance),
+            value=with_provenance(joined, replace(explained, data_version=version)),
             metadata={
                 **_lineage(
                     trace_joined_columns(predictions.schema, sample_explanations.schema, explained.row_key),

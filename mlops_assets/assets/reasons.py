@@ -1,5 +1,6 @@
 """The reasons of each row in words, and beside the predictions."""
 
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
@@ -140,25 +141,12 @@ def predictions_with_reasons_asset(
         version = hash_of(CODE_VERSION, scored.data_version or "", source.data_version or "")
         rows = join_reasons(predictions, reasons)
         return dg.MaterializeResult(
-            value=with_provenance(rows, _joined_provenance(source, version)),
+            value=with_provenance(rows, replace(source, data_version=version)),
             metadata=_lineage(rows.schema, predictions.schema, source, sources),
             data_version=dg.DataVersion(version),
         )
 
     return predictions_with_reasons
-
-
-def _joined_provenance(source: Provenance, version: str) -> Provenance:
-    return Provenance(
-        row_key=source.row_key,
-        model=source.model,
-        model_uri=source.model_uri,
-        model_digest=source.model_digest,
-        signature_hash=source.signature_hash,
-        inputs_version=source.inputs_version,
-        data_version=version,
-        extra=source.extra,
-    )
 
 
 def _lineage(

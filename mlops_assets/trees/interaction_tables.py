@@ -31,8 +31,7 @@ from mlops_assets.trees.pattern_tables import (
     Plan,
     plan_tables,
 )
-from mlops_assets.trees.quadrature import gauss_legendre
-from mlops_assets.trees.table_kernel import Tables, arrange_tables, starts_of
+from mlops_assets.trees.table_kernel import Tables, arrange_tables, leaf_arrays
 
 SIZES = (11, 9, 7)
 """Bits of a block that are tried."""
@@ -131,21 +130,12 @@ def _fill(block: Block, table: Floats, groups: Ints, places: Ints) -> None:
     sums = _sums_of(block, groups, places)
     row_of = np.full(int(places.max(initial=0)) + 2, -1, np.int64)
     row_of[list(sums)] = np.arange(len(sums))
-    points = [gauss_legendre(max(1, (len(leaf.feature) + 1) // 2)) for leaf in leaves]
     _fill_table(
         table,
         len(block.path),
         here.astype(np.int64),
         row_of[places],
-        np.array([leaf.value for leaf in leaves]),
-        starts_of([len(leaf.feature) for leaf in leaves]),
-        np.array([each for leaf in leaves for each in leaf.feature], np.int64),
-        np.array([each for leaf in leaves for each in leaf.z], np.float64),
-        np.array([each for leaf in leaves for each in leaf.mask], np.int64),
-        np.array([each for leaf in leaves for each in leaf.want], np.int64),
-        starts_of([len(q) for q, _ in points]),
-        np.concatenate([q for q, _ in points]),
-        np.concatenate([weights for _, weights in points]),
+        *leaf_arrays(leaves),
     )
 
 

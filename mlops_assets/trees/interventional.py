@@ -24,7 +24,7 @@ from mlops_assets.trees.interventional_plan import LEAF_BITS, MOST_NUMBERS, Plan
 from mlops_assets.trees.interventional_tables import count_background, fill_tables, look_up
 from mlops_assets.trees.margin_kernel import compiled_margin
 from mlops_assets.trees.numba_kernels import LANES, as_kernel_array, run_on_all_cores
-from mlops_assets.trees.separable_slope import MOST_HALF_WIDTH, SeparableSlope
+from mlops_assets.trees.separable_slope import MOST_HALF_WIDTH, SeparableSlope, logistic
 
 _BATCH = 512 * LANES
 
@@ -97,7 +97,7 @@ class InterventionalTrees:
                 weights = None
                 if probability:
                     margins = self._margins_of(rows)
-                    probabilities += float(np.exp(-np.logaddexp(0.0, -margins)).sum())
+                    probabilities += float(logistic(margins).sum())
                     weights = None if self._slope is None else self._slope.of_other(margins)
                 self._count(rows, counts, weights)
                 kept += [rows] if self.paired else []

@@ -25,11 +25,12 @@ def slopes(one: Floats, other: Floats) -> Floats:
     ratio = np.where(is_zero, 1.0 + half * half / 6, np.sinh(half) / np.where(is_zero, 1.0, half))
     with np.errstate(over="ignore"):
         close = ratio / (4 * np.cosh(0.5 * one) * np.cosh(0.5 * other))
-    far = (_logistic(one) - _logistic(other)) / np.where(is_close, 1.0, d)
+    far = (logistic(one) - logistic(other)) / np.where(is_close, 1.0, d)
     return np.where(is_close, close, far)
 
 
-def _logistic(x: Floats) -> Floats:
+def logistic(x: Floats) -> Floats:
+    """1 / (1 + exp(-x)), without overflow."""
     return np.asarray(np.exp(-np.logaddexp(0.0, -x)))
 
 

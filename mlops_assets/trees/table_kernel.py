@@ -19,7 +19,7 @@ from mlops_assets.trees.arrays import Flags, Floats, Indices, Ints, Words
 from mlops_assets.trees.category_sets import in_set
 from mlops_assets.trees.ensemble import CATEGORICAL, MISSING_LEFT, ZERO_IS_MISSING, TreeEnsemble
 from mlops_assets.trees.numba_kernels import as_kernel_array, compile_inline, compile_kernel, run_on_all_cores
-from mlops_assets.trees.pattern_tables import Block, Plan, runs_of
+from mlops_assets.trees.pattern_tables import Block, Leaf, Plan, runs_of
 from mlops_assets.trees.quadrature import gauss_legendre
 from mlops_assets.trees.ranking import ZERO_THRESHOLD
 
@@ -151,10 +151,19 @@ def _fill(block: Block, table: Floats) -> None:
     leaves = block.leaves
     # Adding it changes no number, not even the sign of a zero.
     table[-1] = -0.0
-    points = [gauss_legendre(max(1, (len(leaf.feature) + 1) // 2)) for leaf in leaves]
     _fill_table(
         table,
         len(block.path),
+        *leaf_arrays(leaves),
+    )
+
+
+def leaf_arrays(leaves: list[Leaf]) -> tuple[npt.NDArray[Any], ...]:
+    """A block's leaves as kernels read them: values, starts, features, z, masks and wants; starts of the points of
+    quadrature that each needs, these points and their weights.
+    """
+    points = [gauss_legendre(max(1, (len(leaf.feature) + 1) // 2)) for leaf in leaves]
+    return (
         np.array([leaf.value for leaf in leaves]),
         starts_of([len(leaf.feature) for leaf in leaves]),
         np.array([each for leaf in leaves for each in leaf.feature], np.int64),
