@@ -49,7 +49,11 @@ def _rows_of_drift() -> list[dict[str, Any]]:
         _drift("prediction", "probability", **empty | {"psi": 0.02, "drifted": False, "rank": 3}),
         _drift("input", "income", **empty | moved | {"segment": "city: Bern", "rows": 10}),
     ]
-    parts = (("explained_value", None, 4.0), ("base_value", None, 0.0), ("attribution", "income", 3.0))
+    parts: tuple[tuple[str, str | None, float], ...] = (
+        ("explained_value", None, 4.0),
+        ("base_value", None, 0.0),
+        ("attribution", "income", 3.0),
+    )
     parts += (("attribution", HOSTILE, 1.0), ("residual", None, 0.0))
     rows += [
         _drift(role, name, output="yes", mean=change, reference_mean=0.0, mean_change=change)

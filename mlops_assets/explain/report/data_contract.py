@@ -42,7 +42,7 @@ def data_contract(contents: ReportContents) -> Section:
     if len(kept) < len(names):
         caption += f"; {len(kept)} of {len(names):,} columns"
     blocks.append(data_table(caption, kept, rows_shown))
-    watch = f"{plural(count, 'row')}{share} did not conform to the model's signature and were not scored"
+    watch = f"{plural(count, 'row')}{share}{',' if share else ''} did not conform to the model's signature"
     most = f"; most often {shorten(next(iter(reasons.most_common(1)))[0], 80)}" if reasons else ""
     return Section("Data contract", "data-contract", tuple(blocks), watch=(("Rejected rows", f"{watch}{most}."),))
 

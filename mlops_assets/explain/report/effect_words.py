@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from mlops_assets.explain.columns import shap_column
 from mlops_assets.explain.ledger.summary import LedgerSummary
-from mlops_assets.explain.report.formatting import cell_text, number, percent, shorten
+from mlops_assets.explain.report.formatting import cell_text, number, of_output, percent, shorten
 from mlops_assets.explain.report.points import value_ranks
 from mlops_assets.trees.arrays import Floats, Space
 
@@ -62,10 +62,9 @@ def _sentence(
 ) -> str:
     foremost = int(sizes.argmax())
     output, name = summary.outputs[foremost], summary.features[place]
-    of = f" of {shorten(output, _NAME)}"
     most = " most" if len(sizes) > 1 else ""
     sentence = (
-        f"moves the prediction{of}{most}: by {size_in_words(float(sizes[foremost]), space)} on average, up or down; "
+        f"moves the prediction{of_output(output)}{most}: by {size_in_words(float(sizes[foremost]), space)} on average, up or down; "
         f"{percent(float(share))} of all effects."
     )
     sample, rows = summary.sample(output), inputs.get(output)

@@ -7,7 +7,7 @@ from mlops_assets.explain.report.bars import BarTable, waterfall
 from mlops_assets.explain.report.blocks import Block, DataTable, Grid, Paragraph, Part, data_table, tabs_or_part
 from mlops_assets.explain.report.contents import OUTPUTS_SHOWN, ReportContents
 from mlops_assets.explain.report.example_rows import ExampleRow
-from mlops_assets.explain.report.formatting import cell_text, number, percent, shorten, signed
+from mlops_assets.explain.report.formatting import cell_text, number, of_output, percent, shorten, signed
 from mlops_assets.explain.report.section import Section
 from mlops_assets.explain.spaces import SPACES, to_response_scale
 
@@ -46,7 +46,7 @@ def _waterfall(contents: ReportContents, output: str, example: ExampleRow) -> Ba
         for name in contents.summary.features
     ]
     caption = (
-        f"{_why(example).capitalize()} of {output}: {shorten(named, _KEY)}{_response(contents, row[EXPLAINED_VALUE])}"
+        f"{_why(example).capitalize()}{of_output(output)}: {shorten(named, _KEY)}{_response(contents, row[EXPLAINED_VALUE])}"
     )
     return waterfall(row["base_value"], row[EXPLAINED_VALUE], steps, row["residual"], caption)
 

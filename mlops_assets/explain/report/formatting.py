@@ -57,6 +57,11 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
+def of_output(output: str) -> str:
+    """`` of <output>``; empty for the one that is called prediction, as the only output of a regression is."""
+    return "" if output == "prediction" else f" of {shorten(output, NAME_LENGTH)}"
+
+
 def cell_text(value: Any) -> str:
     """A value of a table as text."""
     return "missing" if value is None else number(value) if isinstance(value, float) else str(value)

@@ -35,7 +35,7 @@ def performance_section(
     versions = sorted({row["model_version"] for row in known})
     if not versions:
         return None
-    shown = version if version in versions else versions[-1]
+    shown = version if version is not None and version in versions else versions[-1]
     whole = [
         row for row in known if row["model_version"] == shown and row["segment"] is None and row["partition"] is None
     ]

@@ -89,4 +89,4 @@ def _edges(low: float, high: float) -> Floats:
     step = ticks[1] - ticks[0]
     first = ticks[0] if ticks[0] <= low else ticks[0] - step
     count = int(np.ceil((high - first) / step * (1 - 1e-12)))
-    return first + step * np.arange(max(count, 1) + 1)
+    return np.asarray(first + step * np.arange(max(count, 1) + 1), np.float64)
