@@ -64,8 +64,8 @@ def _sentence(
     output, name = summary.outputs[foremost], summary.features[place]
     most = " most" if len(sizes) > 1 else ""
     sentence = (
-        f"moves the prediction{of_output(output)}{most}: by {size_in_words(float(sizes[foremost]), space)} on average, up or down; "
-        f"{percent(float(share))} of all effects."
+        f"moves the prediction{of_output(output)}{most}: by {size_in_words(float(sizes[foremost]), space)} on average, "
+        f"up or down; {percent(float(share))} of all effects."
     )
     sample, rows = summary.sample(output), inputs.get(output)
     if sample is None or rows is None or sample.num_rows == 0:

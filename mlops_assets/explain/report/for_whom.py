@@ -45,9 +45,8 @@ def _waterfall(contents: ReportContents, output: str, example: ExampleRow) -> Ba
         (name, cell_text(values[name]) if name in values else "", float(row[shap_column(name)]))
         for name in contents.summary.features
     ]
-    caption = (
-        f"{_why(example).capitalize()}{of_output(output)}: {shorten(named, _KEY)}{_response(contents, row[EXPLAINED_VALUE])}"
-    )
+    response = _response(contents, row[EXPLAINED_VALUE])
+    caption = f"{_why(example).capitalize()}{of_output(output)}: {shorten(named, _KEY)}{response}"
     return waterfall(row["base_value"], row[EXPLAINED_VALUE], steps, row["residual"], caption)
 
 
