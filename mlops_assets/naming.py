@@ -19,6 +19,10 @@ PREDICTIONS_EXPLAINED = "predictions_explained"
 REASONS = "reasons"
 PREDICTIONS_WITH_REASONS = "predictions_with_reasons"
 SAMPLE_INTERACTIONS = "sample_interactions"
+PROFILE = "profile"
+REFERENCE_PROFILE = "reference_profile"
+REFERENCE = "reference"
+DRIFT = "drift"
 CHAMPION_ALIAS = "champion_alias"
 BACKGROUND = "sample_explanations_background"
 EXPLAIN_BACKGROUND = "background"
@@ -129,6 +133,11 @@ class ModelNames:
     def background_reader(self) -> str:
         """The IO manager that reads the table that explanations compare with."""
         return self.resource("background_io_manager")
+
+    @property
+    def reference_reader(self) -> str:
+        """The IO manager that reads the table that runs are compared with."""
+        return self.resource("reference_io_manager")
 
     @property
     def run_lock(self) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 import dagster as dg
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from mlops_assets.errors import ConfigurationError
+from mlops_assets.errors import ConfigurationError, list_some
 from mlops_assets.models.registry import check_alias_or_version
 from mlops_assets.naming import ModelNames
 from mlops_assets.settings.described import SettingsGroup
@@ -19,6 +19,7 @@ from mlops_assets.settings.groups import (
     StrategySettings,
     TrackingSettings,
 )
+from mlops_assets.settings.monitor import MonitorSettings
 from mlops_assets.settings.partitions import PartitionsSettings
 from mlops_assets.settings.promotion import PromotionSettings
 from mlops_assets.settings.retention import RetentionSettings
@@ -107,6 +108,12 @@ class ModelSettings(SettingsGroup):
         default_factory=ExplainSettings,
         description="Defaults for explanations; limit, sample, where and seed are editable per run in the Launchpad.",
         examples=[{"limit": 1000, "seed": 7}],
+    )
+    monitor: MonitorSettings | None = Field(
+        default=None,
+        description="The table drift: what has changed in inputs, predictions and attributions since a reference. "
+        "Null: none; {}: since the run before, or the partition before.",
+        examples=[{"reference": {"path": "data/training.parquet"}, "segments": ["country"]}],
     )
     engine: StrategySettings = Field(
         default_factory=lambda: {"KIND": "LocalEngine"},
@@ -245,6 +252,18 @@ class ModelSettings(SettingsGroup):
 
         if taken := sorted(set(self.inputs.row_key or ()) & set(REASON_COLUMNS)):
             raise ValueError(f"inputs.row_key: the table of reasons has columns called {', '.join(taken)} itself")
+        return self
+
+    @model_validator(mode="after")
+    def _reference_partition_exists(self) -> Self:
+        key = None if self.monitor is None else self.monitor.reference.partition
+        if key is None:
+            return self
+        if self.partitioning is None:
+            raise ValueError(f"monitor.reference.partition is {key!r}, and there are no partitions; set partitions")
+        if self.partitioning.keys is not None and key not in self.partitioning.keys:
+            known = list_some(self.partitioning.keys)
+            raise ValueError(f"monitor.reference.partition is {key!r}, which is not among partitions.keys: {known}")
         return self
 
     @model_validator(mode="after")
