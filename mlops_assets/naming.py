@@ -19,6 +19,10 @@ PREDICTIONS_EXPLAINED = "predictions_explained"
 REASONS = "reasons"
 PREDICTIONS_WITH_REASONS = "predictions_with_reasons"
 SAMPLE_INTERACTIONS = "sample_interactions"
+OUTCOMES = "outcomes"
+PREDICTION_HISTORY = "prediction_history"
+PERFORMANCE = "performance"
+PERFORMANCE_CALIBRATION = "performance_calibration"
 CHAMPION_ALIAS = "champion_alias"
 BACKGROUND = "sample_explanations_background"
 EXPLAIN_BACKGROUND = "background"
@@ -131,6 +135,11 @@ class ModelNames:
         return self.resource("background_io_manager")
 
     @property
+    def outcomes_reader(self) -> str:
+        """The IO manager that reads the outcomes."""
+        return self.resource("outcomes_io_manager")
+
+    @property
     def run_lock(self) -> str:
         """What a run holds from its start to its end."""
         return self.resource("run_lock")
@@ -184,6 +193,11 @@ class ModelNames:
     def explanations_job(self) -> str:
         """The whole graph."""
         return f"{self.slug}_explanations_job"
+
+    @property
+    def performance_job(self) -> str:
+        """Compares published predictions with outcomes."""
+        return f"{self.slug}_performance_job"
 
     @property
     def tracking(self) -> str:

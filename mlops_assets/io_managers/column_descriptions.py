@@ -15,6 +15,8 @@ from mlops_assets.naming import (
     BACKGROUND,
     INPUT_SAMPLES,
     MODEL_EXPLANATIONS,
+    PERFORMANCE,
+    PERFORMANCE_CALIBRATION,
     PREDICTIONS,
     PREDICTIONS_EXPLAINED,
     PREDICTIONS_WITH_REASONS,
@@ -23,6 +25,7 @@ from mlops_assets.naming import (
     SAMPLE_EXPLANATIONS,
     SAMPLE_INTERACTIONS,
 )
+from mlops_assets.performance.tables import CALIBRATION_DESCRIPTIONS, DESCRIPTIONS
 from mlops_assets.scoring.column_descriptions import describe_joined, describe_predictions, describe_samples
 from mlops_assets.scoring.provenance import PredictionsProvenance
 
@@ -57,6 +60,10 @@ def describe_columns(asset: str, schema: pa.Schema, space: str | None = None) ->
         return describe_reasons(columns, row_key, LedgerProvenance.of(provenance).space)
     if asset == PREDICTIONS_WITH_REASONS:
         return describe_joined(columns) | describe_wide(columns, row_key)
+    if asset == PERFORMANCE:
+        return DESCRIPTIONS
+    if asset == PERFORMANCE_CALIBRATION:
+        return CALIBRATION_DESCRIPTIONS
     if asset == BACKGROUND:
         return describe_background(columns)
     return describe_summary(columns, space) if asset == MODEL_EXPLANATIONS else {}
