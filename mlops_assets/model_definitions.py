@@ -238,7 +238,7 @@ def _jobs_beside_the_graph(
     names, alias_or_version = settings.names, settings.alias_or_version
     inputs, trust, contract = settings.inputs, settings.trust, settings.contract
     silent_seconds = settings.sensors.dead_runs.silent_seconds
-    tried = ValidationSettings(inputs, trust, contract, settings.predict, settings.explain)
+    tried = ValidationSettings(inputs, trust, contract, settings.predict, settings.explain, settings.outcomes)
     jobs = [
         sign_job(names, alias_or_version, inputs, trust, settings.partitions_def, resources, defaults, silent_seconds),
         compatibility_job(names, alias_or_version, contract, defaults, silent_seconds),

@@ -36,7 +36,6 @@ def prediction_history_asset(
         pool=names.pool,
         group_name=names.group,
         kinds={"parquet"},
-        dagster_type=dg.Nothing,
         code_version=CODE_VERSION,
     )
     @redact_errors

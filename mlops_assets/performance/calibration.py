@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mlops_assets.performance.evaluate import VersionRows
 from mlops_assets.performance.intervals import Interval, interval_of, wilson
 from mlops_assets.performance.measures import Measure, is_probability
 from mlops_assets.performance.problem import Problem
+from mlops_assets.performance.version_rows import VersionRows
 
 BINS = 10
 

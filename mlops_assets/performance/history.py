@@ -123,8 +123,8 @@ class PredictionHistory:
             The predictions are not of these samples, or a segment has the name of an output.
         """
         source = Provenance.of(predictions.schema)
-        kept = [name for name in segments if samples is not None and name in samples.schema.names]
-        kept = [name for name in kept if name not in source.row_key]
+        known_columns = set() if samples is None else set(samples.schema.names) - set(source.row_key)
+        kept = [name for name in segments if name in known_columns]
         digest = hash_of(source.data_version or "", json.dumps(kept))[:16]
         known = self.publications()
         of_partition = [each for each in known if each.partition == partition]
@@ -200,5 +200,5 @@ def _rows_with_segments(predictions: ds.Dataset, samples: ds.Dataset, segments: 
 def _other_rows() -> TableError:
     return TableError(
         "The published predictions and input_samples are not of the same rows, so predictions have no segments",
-        fix="Materialize input_samples and predictions together, then prediction_history",
+        fix="Materialize all three assets in one run of the model's job",
     )

@@ -84,7 +84,7 @@ def match_predictions(
                 if not _answers(opened, problem, asked, outcome_type):
                     others += 1
                     continue
-                seen_segments |= {name for name in segments if name in opened.rows.schema.names}
+                seen_segments |= set(opened.rows.schema.names)
                 matcher.add(opened, publication)
             if (scores := matcher.scores(candidate=key[-1])) is not None:
                 found.append(scores)

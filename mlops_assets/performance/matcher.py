@@ -67,7 +67,8 @@ class Matcher:
         known = self._outcomes.of_partition(publication.partition)
         if self._newest is None:
             self._newest, self._published = publication, int(kept.rows.count_rows())
-        own = [name for name in self._words if name in kept.rows.schema.names]
+        columns = set(kept.rows.schema.names)
+        own = [name for name in self._words if name in columns]
         names = {key_column(place): name for place, name in enumerate(kept.row_key)}
         names |= {f"prediction_{place}": name for place, name in enumerate(self._problem.columns)}
         names |= {f"segment_{place}": name for place, name in enumerate(own)}

@@ -50,7 +50,7 @@ def read_columns(table: InputTable, columns: OutcomeColumns, key_types: Sequence
     TableError
         A column is missing, keys have another type or are null, times are none.
     """
-    known = table.schema.names
+    known = list(table.schema.names)
     asked = [columns.value, *(name for name in (columns.at, columns.partition) if name is not None)]
     if unknown := [name for name in asked if name not in known]:
         raise TableError(
@@ -67,7 +67,8 @@ def read_columns(table: InputTable, columns: OutcomeColumns, key_types: Sequence
     names = {**{key_column(place): name for place, name in enumerate(table.row_key)}, "value": columns.value}
     names |= {"at": columns.at} if columns.at else {}
     names |= {PARTITION: columns.partition} if columns.partition else {}
-    names |= {f"segment_{name}": name for name in columns.segments if name in known}
+    columns_of_table = set(known)
+    names |= {f"segment_{name}": name for name in columns.segments if name in columns_of_table}
     dataset = table.dataset()
     needed = list(dict.fromkeys(names.values()))
     batches = rows_of(dataset, needed) if dataset is not None else (batch.select(needed) for batch in table.batches())
@@ -80,7 +81,7 @@ def read_columns(table: InputTable, columns: OutcomeColumns, key_types: Sequence
     if columns.at:
         rows = replace_column(rows, "at", _as_time(rows["at"], columns.at, table.uri))
     for name in columns.segments:
-        if f"segment_{name}" in rows.schema.names:
+        if name in columns_of_table:
             rows = replace_column(rows, f"segment_{name}", _as_text(rows[f"segment_{name}"]))
     return rows
 

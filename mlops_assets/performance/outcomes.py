@@ -120,7 +120,9 @@ def outcomes_of(rows: pa.Table, columns: OutcomeColumns, problem: Problem, where
         values=values[usable],
         labels=labels,
         counts=OutcomeCounts(**counts, **once, **wrong, usable=int(usable.sum())),
-        segments={name: rows[f"segment_{name}"] for name in columns.segments if f"segment_{name}" in rows.schema.names},
+        segments={
+            name.removeprefix("segment_"): rows[name] for name in rows.schema.names if name.startswith("segment_")
+        },
         newest=None if newest is None else str(newest),
     )
 

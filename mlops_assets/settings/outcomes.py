@@ -97,7 +97,7 @@ class OutcomesSettings(SettingsGroup):
     positive: str | int | bool | None = Field(
         default=None,
         description="The positive class of two. Null: the model's second one, 1 or true.",
-        examples=["yes"],
+        examples=["churned"],
     )
     decision_threshold: float = Field(
         default=0.5,

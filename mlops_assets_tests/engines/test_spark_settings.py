@@ -1,7 +1,9 @@
 """What of SparkEngine needs no cluster: settings, what is missing here, who is not there."""
 
+import gc
 import pickle
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -9,6 +11,7 @@ import pytest
 
 from mlops_assets.engines.engine import Engine
 from mlops_assets.engines.kinds import ENGINES
+from mlops_assets.engines.spark import worker
 from mlops_assets.engines.spark.engine import SparkEngine
 from mlops_assets.engines.spark.session import open_session
 from mlops_assets.engines.spark.worker import CHUNKS, ChunkTask, library_versions, package_digest, pickle_for_worker
@@ -74,6 +77,14 @@ def test_a_missing_java_is_named_with_its_remedy(monkeypatch, tmp_path):
         open_session(SparkEngine(master="local[1]").address, 10)
 
 
+@pytest.fixture(autouse=True)
+def collector() -> Iterator[None]:
+    """A worker changes what its process collects; this process goes on as it was."""
+    yield
+    gc.unfreeze()
+    worker.spare_collections.cache_clear()
+
+
 def answer(task: ChunkTask) -> Exception:
     rows = serialize_batch(pa.RecordBatch.from_pydict({"n": [1]})).to_pybytes()
     (answered,) = task(iter([pa.RecordBatch.from_arrays([pa.array([0]), pa.array([rows])], schema=CHUNKS)]))
@@ -85,6 +96,18 @@ def test_a_worker_with_another_version_of_the_package_does_nothing():
     error = answer(ChunkTask(b"", "another", ()))
     assert isinstance(error, ConfigurationError)
     assert "another version of mlops_assets" in str(error)
+
+
+def test_what_a_worker_has_loaded_is_not_looked_through_after_every_task(monkeypatch):
+    answer(ChunkTask(b"", "another", ()))
+    loaded = len(gc.get_objects()) + gc.get_freeze_count()
+    # Spark's daemon collects after each task: that took a third of a second, several times the work of a part.
+    assert gc.get_freeze_count() > 0.9 * loaded
+    monkeypatch.setitem(sys.modules, "imported_by_the_next_task", worker)
+    kept = [[number] for number in range(10_000)]
+    before = gc.get_freeze_count()
+    answer(ChunkTask(b"", "another", ()))
+    assert gc.get_freeze_count() > before + len(kept) / 2
 
 
 def test_a_worker_with_another_library_does_nothing():

@@ -52,7 +52,7 @@ def look(
     return assess(history, table, OutcomeColumns("y", **columns), Asked(task, positive=positive), min_rows, candidate)
 
 
-def overall(done: Assessment, version: int) -> dict[str, float]:
+def overall(done: Assessment, version: int) -> dict[str, float | None]:
     return {name: each.value for name, each in done.evaluation.overall(version).items()}
 
 

@@ -19,7 +19,7 @@ rng = np.random.default_rng(5)
 NUMBERS = rng.normal(size=(2, ROWS))
 POSITIVE = rng.random(ROWS) < 0.4
 # With ties, as of a small tree.
-SCORES = np.round(np.clip(rng.normal(0.4 + 0.2 * POSITIVE, 0.2), 0.01, 0.99), 1)
+SCORES = np.asarray(np.round(np.clip(rng.normal(0.4 + 0.2 * POSITIVE, 0.2), 0.01, 0.99), 1), np.float64)
 CODES = rng.integers(0, 3, ROWS)
 TABLE = rng.dirichlet([1, 1, 1], ROWS)
 
