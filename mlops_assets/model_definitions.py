@@ -8,6 +8,7 @@ import dagster as dg
 
 from mlops_assets.assets.background import background_asset_spec
 from mlops_assets.assets.champion import champion_model_asset
+from mlops_assets.assets.drift import drift_asset, profile_asset
 from mlops_assets.assets.engine_and_store import EngineAndStore
 from mlops_assets.assets.inputs import inputs_asset_spec
 from mlops_assets.assets.model_explanations import model_explanations_assets
@@ -16,6 +17,7 @@ from mlops_assets.assets.prediction_history import prediction_history_asset
 from mlops_assets.assets.predictions import predictions_asset
 from mlops_assets.assets.predictions_explained import predictions_explained_asset
 from mlops_assets.assets.reasons import predictions_with_reasons_asset, reasons_asset
+from mlops_assets.assets.reference_profile import reference_asset_spec, reference_profile_asset
 from mlops_assets.assets.sample_explanations import sample_explanations_assets
 from mlops_assets.assets.sample_interactions import sample_interactions_asset
 from mlops_assets.assets.samples import sample_assets
@@ -39,6 +41,7 @@ from mlops_assets.jobs.validate import ValidationSettings, validation_job
 from mlops_assets.naming import (
     BACKGROUND,
     CHAMPION_MODEL,
+    DRIFT,
     EXPLANATION_REPORT,
     INPUT_SAMPLES,
     MODEL_EXPLANATIONS,
@@ -50,7 +53,9 @@ from mlops_assets.naming import (
     PREDICTIONS,
     PREDICTIONS_EXPLAINED,
     PREDICTIONS_WITH_REASONS,
+    PROFILE,
     REASONS,
+    REFERENCE_PROFILE,
     REJECTED_SAMPLES,
     SAMPLE_EXPLANATIONS,
     SAMPLE_INTERACTIONS,
@@ -75,6 +80,7 @@ EXPLANATIONS = (SAMPLE_EXPLANATIONS, BACKGROUND, MODEL_EXPLANATIONS, EXPLANATION
 PARTITIONED = (
     *(INPUT_SAMPLES, REJECTED_SAMPLES, PREDICTIONS, SAMPLE_EXPLANATIONS, BACKGROUND),
     *(PREDICTIONS_EXPLAINED, SAMPLE_INTERACTIONS, REASONS, PREDICTIONS_WITH_REASONS),
+    *(PROFILE, DRIFT),
 )
 
 
@@ -118,7 +124,14 @@ def model_definitions(
     )
     engine_and_store = EngineAndStore(settings.engine, settings.resume, root)
     checks = all_checks(
-        names, settings.contract, settings.explain, rules, settings.outcomes, engine_and_store.engine, root
+        names,
+        settings.contract,
+        settings.explain,
+        rules,
+        settings.outcomes,
+        settings.monitor,
+        engine_and_store.engine,
+        root,
     )
     assets = _assets(settings, signer, rules, engine_and_store, root)
     cleaning = _retention(settings)
@@ -139,12 +152,15 @@ def model_definitions(
 
 def _on_request(settings: ModelSettings) -> tuple[str, ...]:
     """The assets that exist only where the settings ask for them."""
-    reasons = settings.explain.reasons
+    reasons, monitor = settings.explain.reasons, settings.monitor
     asked = {
         PREDICTIONS_EXPLAINED: settings.outputs.joined,
         SAMPLE_INTERACTIONS: settings.explain.interaction_table is not None,
         REASONS: reasons is not None,
         PREDICTIONS_WITH_REASONS: reasons is not None and reasons.joined,
+        REFERENCE_PROFILE: monitor is not None and monitor.reference.is_table,
+        PROFILE: monitor is not None,
+        DRIFT: monitor is not None,
     }
     return tuple(asset for asset, wanted in asked.items() if wanted)
 
@@ -193,6 +209,12 @@ def _assets(
     if settings.outcomes is not None:
         assets.append(prediction_history_asset(names, settings.outcomes, partitions))
         assets.append(performance_assets(names, settings.outcomes, inputs, outputs, root))
+    if settings.monitor is not None:
+        monitor = settings.monitor
+        if monitor.reference.is_table:
+            assets.append(reference_profile_asset(names, monitor, settings.contract, outputs, root))
+        assets.append(profile_asset(names, monitor, outputs, engine_and_store, partitions))
+        assets.append(drift_asset(names, monitor, outputs, partitions))
     if settings.owners:
         owners = list(settings.owners)
         assets = [asset.map_asset_specs(lambda spec: spec.replace_attributes(owners=owners)) for asset in assets]
@@ -266,6 +288,8 @@ def _external_assets(settings: ModelSettings) -> list[dg.AssetSpec]:
         specs.append(background_asset_spec(settings.names, background))
     if settings.outcomes is not None and settings.outcomes.path:
         specs.append(outcomes_asset_spec(settings.names, settings.outcomes))
+    if settings.monitor is not None and settings.monitor.reference.path:
+        specs.append(reference_asset_spec(settings.names, settings.monitor.reference))
     if settings.automation and settings.alias is not None:
         specs.append(alias_asset_spec(settings.names, settings.alias))
     return specs
@@ -309,4 +333,8 @@ def _resources(settings: ModelSettings, signer: Signer, root: Path) -> dict[str,
         reader = inputs_io_manager(settings.outcomes.as_inputs(settings.inputs.row_key), None, root)
         if reader is not None:
             resources[names.outcomes_reader] = reader
+    if settings.monitor is not None and settings.monitor.reference.is_table:
+        reader = inputs_io_manager(settings.monitor.reference.as_inputs(), None, root)
+        if reader is not None:
+            resources[names.reference_reader] = reader
     return resources

@@ -23,6 +23,10 @@ OUTCOMES = "outcomes"
 PREDICTION_HISTORY = "prediction_history"
 PERFORMANCE = "performance"
 PERFORMANCE_CALIBRATION = "performance_calibration"
+PROFILE = "profile"
+REFERENCE_PROFILE = "reference_profile"
+REFERENCE = "reference"
+DRIFT = "drift"
 CHAMPION_ALIAS = "champion_alias"
 BACKGROUND = "sample_explanations_background"
 EXPLAIN_BACKGROUND = "background"
@@ -138,6 +142,11 @@ class ModelNames:
     def outcomes_reader(self) -> str:
         """The IO manager that reads the outcomes."""
         return self.resource("outcomes_io_manager")
+
+    @property
+    def reference_reader(self) -> str:
+        """The IO manager that reads the table that runs are compared with."""
+        return self.resource("reference_io_manager")
 
     @property
     def run_lock(self) -> str:

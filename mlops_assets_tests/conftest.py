@@ -1,5 +1,6 @@
 """Shared fixtures: a real MLflow registry in SQLite, real models, and a family of definitions on them."""
 
+import gc
 import os
 import secrets
 import shutil
@@ -12,6 +13,8 @@ os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
 # Threads of OpenMP that wait for each other keep a core busy meanwhile: with two processes of pytest on two cores,
 # fitting small boosters took ten times as long. Read when a library with OpenMP is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# What is imported and collected stays, as `freeze_imports` says: until then nothing is looked for.
+gc.disable()
 
 import dagster as dg
 import mlflow

@@ -12,6 +12,7 @@ def freeze_imports() -> None:
 
     And less often at the rest.
     """
+    gc.enable()
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 10, 10)

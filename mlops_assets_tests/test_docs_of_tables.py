@@ -32,7 +32,7 @@ def tables(registry, run, monkeypatch, tmp_path):
     registry.add_sklearn(model, features)
     rows = features.assign(customer_id=[f"c{n:03}" for n in range(150)])
     outputs, reasons = {"path": "tables/churn", "joined": True}, {"joined": True}
-    done = run(rows, row_key=["customer_id"], outputs=outputs, explain={"reasons": reasons})
+    done = run(rows, row_key=["customer_id"], outputs=outputs, explain={"reasons": reasons}, monitor={})
     assert done.success
     monkeypatch.chdir(tmp_path)
     return model, features, tmp_path / "tables" / "churn"

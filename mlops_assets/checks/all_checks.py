@@ -5,6 +5,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from mlops_assets.checks.drift import drift_checks
 from mlops_assets.checks.explanations import explanation_checks
 from mlops_assets.checks.interactions import interaction_checks
 from mlops_assets.checks.model import champion_checks
@@ -19,6 +20,7 @@ from mlops_assets.explain.reasons.rules import ReasonRules
 from mlops_assets.naming import ModelNames
 from mlops_assets.settings.groups import ContractSettings, ExplainSettings
 from mlops_assets.settings.outcomes import OutcomesSettings
+from mlops_assets.settings.monitor import MonitorSettings
 
 
 def all_checks(
@@ -27,17 +29,20 @@ def all_checks(
     explain: ExplainSettings,
     rules: ReasonRules | None,
     outcomes: OutcomesSettings | None,
+    monitor: MonitorSettings | None,
     engine: Callable[[], Engine],
     root: Path,
 ) -> list[dg.AssetChecksDefinition]:
     """The checks of one model. Structural failures block what comes after; the rest warn.
 
-    The metadata of each result says what was compared. `rules`: of the reasons; None: there are none.
+    The metadata of each result says what was compared. `rules`: of the reasons; None: there are none. `monitor`:
+    likewise, of drift.
     """
     of_reasons = []
     if rules is not None and explain.reasons is not None:
         of_reasons.append(reasons_checks(names, rules, explain.reasons.max_unstable))
     on_interactions = [] if explain.interaction_table is None else [interaction_checks(names, explain, engine)]
+    on_drift = [] if monitor is None else [drift_checks(names, monitor.false_alarm_rate)]
     return [
         champion_checks(names),
         signature_checks(names, contract),
@@ -49,4 +54,5 @@ def all_checks(
         *of_reasons,
         *on_interactions,
         *([] if outcomes is None else [performance_checks(names, outcomes)]),
+        *on_drift,
     ]

@@ -3,6 +3,7 @@
 import pyarrow as pa
 
 from mlops_assets.arrow.provenance import Provenance
+from mlops_assets.explain.drift.column_descriptions import describe_drift, describe_profile
 from mlops_assets.explain.ledger.column_descriptions import (
     describe_background,
     describe_interactions,
@@ -13,6 +14,7 @@ from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.explain.reasons.column_descriptions import describe_reasons, describe_wide
 from mlops_assets.naming import (
     BACKGROUND,
+    DRIFT,
     INPUT_SAMPLES,
     MODEL_EXPLANATIONS,
     PERFORMANCE,
@@ -20,7 +22,9 @@ from mlops_assets.naming import (
     PREDICTIONS,
     PREDICTIONS_EXPLAINED,
     PREDICTIONS_WITH_REASONS,
+    PROFILE,
     REASONS,
+    REFERENCE_PROFILE,
     REJECTED_SAMPLES,
     SAMPLE_EXPLANATIONS,
     SAMPLE_INTERACTIONS,
@@ -64,6 +68,10 @@ def describe_columns(asset: str, schema: pa.Schema, space: str | None = None) ->
         return DESCRIPTIONS
     if asset == PERFORMANCE_CALIBRATION:
         return CALIBRATION_DESCRIPTIONS
+    if asset == DRIFT:
+        return describe_drift(columns)
+    if asset in (PROFILE, REFERENCE_PROFILE):
+        return describe_profile(columns)
     if asset == BACKGROUND:
         return describe_background(columns)
     return describe_summary(columns, space) if asset == MODEL_EXPLANATIONS else {}

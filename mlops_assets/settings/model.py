@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 import dagster as dg
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from mlops_assets.errors import ConfigurationError
+from mlops_assets.errors import ConfigurationError, list_some
 from mlops_assets.models.registry import check_alias_or_version
 from mlops_assets.naming import ModelNames
 from mlops_assets.settings.described import SettingsGroup
@@ -20,6 +20,7 @@ from mlops_assets.settings.groups import (
     TrackingSettings,
 )
 from mlops_assets.settings.outcomes import OutcomesSettings
+from mlops_assets.settings.monitor import MonitorSettings
 from mlops_assets.settings.partitions import PartitionsSettings
 from mlops_assets.settings.promotion import PromotionSettings
 from mlops_assets.settings.retention import RetentionSettings
@@ -114,6 +115,12 @@ class ModelSettings(SettingsGroup):
         description="What came of the rows that were predicted: the tables performance and performance_calibration. "
         "Null: none.",
         examples=[{"path": "data/outcomes.parquet", "column": "churned", "floor": {"roc_auc": 0.8}}],
+    )
+    monitor: MonitorSettings | None = Field(
+        default=None,
+        description="The table drift: what has changed in inputs, predictions and attributions since a reference. "
+        "Null: none; {}: since the run before, or the partition before.",
+        examples=[{"reference": {"path": "data/training.parquet"}, "segments": ["country"]}],
     )
     engine: StrategySettings = Field(
         default_factory=lambda: {"KIND": "LocalEngine"},
@@ -263,6 +270,18 @@ class ModelSettings(SettingsGroup):
         own, key = self.outcomes.row_key, self.inputs.row_key
         if own is not None and len(own) != len(key or ("row_number",)):
             raise ValueError("outcomes.row_key names as many columns as inputs.row_key, in its order")
+        return self
+
+    @model_validator(mode="after")
+    def _reference_partition_exists(self) -> Self:
+        key = None if self.monitor is None else self.monitor.reference.partition
+        if key is None:
+            return self
+        if self.partitioning is None:
+            raise ValueError(f"monitor.reference.partition is {key!r}, and there are no partitions; set partitions")
+        if self.partitioning.keys is not None and key not in self.partitioning.keys:
+            known = list_some(self.partitioning.keys)
+            raise ValueError(f"monitor.reference.partition is {key!r}, which is not among partitions.keys: {known}")
         return self
 
     @model_validator(mode="after")

@@ -1,13 +1,13 @@
 """What explaining costs in the whole job: ``python -m mlops_assets_tests.benchmarks.explain_job``.
 
 Seeded rows (an int64 key and 20 doubles) in 16 files. Each round runs, in a process of its own each, the
-`<model>_inference_job`, the `<model>_explanations_job` (which holds the former), the same with reasons, and the kernel
-alone, on all rows, in memory and loaded; one worker. All figures are processor seconds, medians of the rounds. The
-bars:
+`<model>_inference_job`, the `<model>_explanations_job` (which holds the former), the same with reasons and with drift,
+and the kernel alone, on all rows, in memory and loaded; one worker. All figures are processor seconds, medians of the
+rounds. The bars:
 
 - *beyond*: what the explanations job takes beyond the inference job, as a multiple of the kernel's own time
 - *whole*: the explanations job as a multiple of the inference job
-- *reasons*: the explanations job with the table of reasons, as a multiple of the one without
+- *reasons*, *drift*: the explanations job with these tables, as a multiple of the one without
 
 *walk* is the kernel that walks the trees, with the margin that is computed beside it, on a tenth of the rows: what the
 kernel was before tables.
@@ -31,7 +31,7 @@ from mlops_assets_tests.benchmarks.score import verdict
 FILES = 16
 CHUNK = 32_768
 BEYOND = 1.5
-REASONS = 1.15
+REASONS, DRIFT = 1.15, 1.05
 WHOLE = {"gradient-100": 2.0, "histogram-100": 5.0}
 
 
@@ -104,6 +104,8 @@ def job_seconds(folder: Path, model: str, rows: int, which: str) -> dict[str, fl
     settings: dict[str, Any] = {"engine": {"KIND": "LocalEngine", "workers": 1}}
     if which == "reasons":
         settings["explain"] = {"reasons": {"toward": "lower", "catalogue": str(make_catalogue(folder))}}
+    if which == "drift":
+        settings["monitor"] = {}
     job = "inference" if which == "inference" else "explanations"
     # Parts of another job are not to be found.
     shutil.rmtree(folder / job, ignore_errors=True)
@@ -116,7 +118,7 @@ def job_seconds(folder: Path, model: str, rows: int, which: str) -> dict[str, fl
 def measure(folder: Path, model: str, rows: int) -> dict[str, float]:
     """One round."""
     found: dict[str, float] = {}
-    for what in ("inference", "explanations", "reasons", "kernel"):
+    for what in ("inference", "explanations", "reasons", "drift", "kernel"):
         command = [sys.executable, "-W", "ignore", "-m", __spec__.name, what, str(folder), model, str(rows)]
         ended = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
         found |= json.loads(ended.stdout.splitlines()[-1])
@@ -125,7 +127,7 @@ def measure(folder: Path, model: str, rows: int) -> dict[str, float]:
 
 def main() -> None:
     """Measure, and print what was reached."""
-    if sys.argv[1:2] in (["kernel"], ["inference"], ["explanations"], ["reasons"]):
+    if sys.argv[1:2] in (["kernel"], ["inference"], ["explanations"], ["reasons"], ["drift"]):
         what, place, model, count = sys.argv[1:]
         asked = Path(place), model, int(count)
         print(json.dumps(kernel_seconds(*asked) if what == "kernel" else job_seconds(*asked, what)))
@@ -153,8 +155,9 @@ def _report(model: str, rows: int, rounds: list[dict[str, Any]]) -> None:
     whole = statistics.median(each["explanations"] / each["inference"] for each in rounds)
     print(f"{model}, {rows:,} rows:", ", ".join(f"{name} {spent:.2f} s" for name, spent in seconds.items()))
     print(f"  beyond the inference job, in kernels: {verdict(beyond, BEYOND, at_least=False)}; in walks: {walk:.2f}")
-    reasons = statistics.median(each["reasons"] / each["explanations"] for each in rounds)
-    print(f"  with reasons, in explanations jobs: {verdict(reasons, REASONS, at_least=False)}")
+    for name, most in (("reasons", REASONS), ("drift", DRIFT)):
+        ratio = statistics.median(each[name] / each["explanations"] for each in rounds)
+        print(f"  with {name}, in explanations jobs: {verdict(ratio, most, at_least=False)}")
     bar = WHOLE.get(model)
     print(f"  explanations job, in inference jobs: {whole:.2f}" if bar is None else
           f"  explanations job, in inference jobs: {verdict(whole, bar, at_least=False)}", flush=True)  # fmt: skip

@@ -1,0 +1,262 @@
+"""What has changed since a reference: profiles of runs, and their comparison."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+from mlops_assets.arrow.content_hash import hash_of
+from mlops_assets.arrow.provenance import Provenance, with_provenance
+from mlops_assets.assets.engine_and_store import EngineAndStore
+from mlops_assets.errors import TableError
+from mlops_assets.explain.drift.compare import Comparison, compare_profiles
+from mlops_assets.explain.drift.drift_table import NOT_DECOMPOSED, REFERENCE_NAME, drift_table
+from mlops_assets.explain.drift.profile import ALL_ROWS, Profile
+from mlops_assets.explain.drift.profile_table import PREVIOUS, THIS, origins_to_extra, profile_table, read_profiles
+from mlops_assets.explain.drift.profile_tables import RunTables, profile_run
+from mlops_assets.io_managers.progress import report_progress
+from mlops_assets.io_managers.rows import parts_of
+from mlops_assets.io_managers.tables import TableIOManager
+from mlops_assets.metadata import MOST_NAME, SPACE, list_names
+from mlops_assets.naming import (
+    DRIFT,
+    INPUT_SAMPLES,
+    PREDICTIONS,
+    PROFILE,
+    REFERENCE_PROFILE,
+    SAMPLE_EXPLANATIONS,
+    ModelNames,
+)
+from mlops_assets.redaction.errors import redact_errors
+from mlops_assets.scoring.prediction_columns import model_output_columns
+from mlops_assets.settings.monitor import MonitorSettings
+from mlops_assets.settings.tables import OutputsSettings
+
+CODE_VERSION = "1"
+# Numbers that the UI plots over time; the table has every column.
+MOST_PLOTTED = 40
+
+PROFILE_DESCRIPTION = """
+What the run's inputs, predictions and attributions look like, in a few kilobytes per column: counts, exact sums, and
+how many rows have which value.
+
+One row per column, and per output and attribution. Profiles are compared and merged without reading rows: `drift` does
+so. Without partitions it also keeps the profile of the run before."""
+
+DRIFT_DESCRIPTION = """
+What has changed since the reference: columns by strength, and where the change of the mean prediction comes from.
+
+One row per input and prediction column: shares of missing values, categories that are new, PSI, Wasserstein and
+Jensen-Shannon distance, p-value, and whether it has `drifted`; rank 1 has changed most. Below them, for each output,
+the change of its mean (`explained_value`) as the exact sum of the changes of the mean attributions, of `base_value` and
+of `residual`. `monitor` in the YAML says what the reference is."""
+
+
+def profile_asset(
+    names: ModelNames,
+    monitor: MonitorSettings,
+    outputs: OutputsSettings,
+    engine_and_store: EngineAndStore,
+    partitions: "dg.PartitionsDefinition[str] | None",
+) -> dg.AssetsDefinition:
+    """`profile` of one model, which `monitor` asks for."""
+    keeps_previous = partitions is None and monitor.reference.previous
+
+    @dg.asset(
+        key=names.key(PROFILE),
+        description=PROFILE_DESCRIPTION.strip(),
+        ins={asset: dg.AssetIn(key=names.key(asset)) for asset in (INPUT_SAMPLES, PREDICTIONS, SAMPLE_EXPLANATIONS)},
+        io_manager_key=names.tables,
+        partitions_def=partitions,
+        required_resource_keys={names.run_lock, names.tables},
+        pool=names.pool,
+        group_name=names.group,
+        kinds={outputs.format},
+        code_version=CODE_VERSION,
+    )
+    @redact_errors
+    @report_progress(names.key(PROFILE))
+    def profile(
+        context: dg.AssetExecutionContext,
+        input_samples: ds.Dataset,
+        predictions: ds.Dataset,
+        sample_explanations: ds.Dataset,
+    ) -> dg.MaterializeResult[pa.RecordBatchReader]:
+        source = Provenance.of(sample_explanations.schema)
+        row_key = Provenance.of(predictions.schema).row_key
+        tables = RunTables(
+            input_samples,
+            predictions,
+            sample_explanations,
+            tuple(model_output_columns(predictions.schema, row_key)),
+            *(parts_of(context, names, asset) for asset in (INPUT_SAMPLES, PREDICTIONS, SAMPLE_EXPLANATIONS)),
+        )
+        this = profile_run(tables, monitor.segments, engine_and_store.engine, context.log.info)
+        profiles = {THIS: this}
+        if keeps_previous and (previous := _run_before(context, names, this)) is not None:
+            profiles[PREVIOUS] = previous
+        version = hash_of("profile", *(each.origin.version for each in profiles.values()))
+        table = profile_table(profiles)
+        rows = this.segments[ALL_ROWS]
+        return dg.MaterializeResult(
+            value=with_provenance(table.to_reader(), _provenance(source, version, origins_to_extra(profiles))),
+            metadata={
+                "rows_profiled": next((column.rows for column in rows.inputs.values()), 0),
+                "segments": len(this.segments) - 1,
+                "keeps_run_before": PREVIOUS in profiles,
+            },
+            data_version=dg.DataVersion(version),
+        )
+
+    return profile
+
+
+def drift_asset(
+    names: ModelNames,
+    monitor: MonitorSettings,
+    outputs: OutputsSettings,
+    partitions: "dg.PartitionsDefinition[str] | None",
+) -> dg.AssetsDefinition:
+    """`drift` of one model, which `monitor` asks for."""
+    rules, reference = monitor.rules(), monitor.reference
+    digest = hash_of(json.dumps([asdict(rules), reference.partition, reference.previous], sort_keys=True))
+    read = (PROFILE, REFERENCE_PROFILE) if reference.is_table else (PROFILE,)
+
+    @dg.asset(
+        key=names.key(DRIFT),
+        description=DRIFT_DESCRIPTION.strip(),
+        ins={asset: dg.AssetIn(key=names.key(asset)) for asset in read},
+        io_manager_key=names.tables,
+        partitions_def=partitions,
+        required_resource_keys={names.run_lock, names.tables},
+        pool=names.pool,
+        group_name=names.group,
+        kinds={outputs.format},
+        code_version=f"{CODE_VERSION}-{digest[:12]}",
+    )
+    @redact_errors
+    @report_progress(names.key(DRIFT))
+    def drift(
+        context: dg.AssetExecutionContext, profile: ds.Dataset, **beside: ds.Dataset
+    ) -> dg.MaterializeResult[pa.RecordBatchReader]:
+        source = Provenance.of(profile.schema)
+        profiles = _read(profile)
+        this = profiles[THIS]
+        name, before = _reference(context, names, monitor, partitions, profiles, beside.get(REFERENCE_PROFILE))
+        comparison = None if before is None else compare_profiles(this, before, rules)
+        version = hash_of("drift", CODE_VERSION, digest, this.origin.version, before.origin.version if before else "")
+        extra = {REFERENCE_NAME: name, NOT_DECOMPOSED: _not_decomposed(comparison)}
+        return dg.MaterializeResult(
+            value=with_provenance(drift_table(comparison).to_reader(), _provenance(source, version, extra)),
+            metadata={
+                "reference": name,
+                "decomposition": _decomposition(comparison),
+                **({SPACE: this.origin.space} if this.origin.space else {}),
+                **_numbers(comparison),
+            },
+            data_version=dg.DataVersion(version),
+        )
+
+    return drift
+
+
+def _provenance(source: Provenance, version: str, extra: Mapping[str, str]) -> Provenance:
+    return replace(source, row_key=(), inputs_version=source.data_version, data_version=version, extra=extra)
+
+
+def _read(table: ds.Dataset) -> dict[str, Profile]:
+    return read_profiles(table.to_table(), Provenance.of(table.schema).extra)
+
+
+def _run_before(context: dg.AssetExecutionContext, names: ModelNames, this: Profile) -> Profile | None:
+    """The last profile that is not this run's: the published one, or what it keeps itself where this run is its."""
+    tables: TableIOManager = getattr(context.resources, names.tables)
+    if not tables.exists(PROFILE):
+        return None
+    try:
+        published = _read(tables.read(PROFILE))
+    except TableError as error:
+        context.log.warning(f"The profile of the run before cannot be read, so there is none: {error}")
+        return None
+    before = published.get(THIS)
+    if before is not None and before.origin.version == this.origin.version:
+        return published.get(PREVIOUS)
+    return before
+
+
+def _reference(
+    context: dg.AssetExecutionContext,
+    names: ModelNames,
+    monitor: MonitorSettings,
+    partitions: "dg.PartitionsDefinition[str] | None",
+    profiles: Mapping[str, Profile],
+    table: ds.Dataset | None,
+) -> tuple[str, Profile | None]:
+    """What the run is compared with, in words, and its profile; None where there is none yet."""
+    if table is not None:
+        shown = monitor.reference.as_inputs().shown_path or monitor.reference.asset
+        return f"the table {shown}", _read(table)[THIS]
+    if partitions is None:
+        before = profiles.get(PREVIOUS)
+        return ("none: there was no other run before" if before is None else "the run before"), before
+    tables: TableIOManager = getattr(context.resources, names.tables)
+    key = monitor.reference.partition
+    if key is None:
+        keys = partitions.get_partition_keys(dynamic_partitions_store=context.instance)
+        earlier = tables.published_partitions(PROFILE, keys[: keys.index(context.partition_key)])
+        if not earlier:
+            return "none: no earlier partition has been published", None
+        key = earlier[-1]
+    elif not tables.published_partitions(PROFILE, [key]):
+        return f"none: the partition {key} has not been published", None
+    return f"the partition {key}", _read(tables.read(PROFILE, key))[THIS]
+
+
+def _not_decomposed(comparison: Comparison | None) -> str:
+    if comparison is None:
+        return "nothing to compare with"
+    return "" if comparison.not_decomposed is None else f"not made: {comparison.not_decomposed}"
+
+
+def _decomposition(comparison: Comparison | None) -> str:
+    """What is known of where the change comes from, in words."""
+    if comparison is None or comparison.not_decomposed is not None:
+        return _not_decomposed(comparison)
+    made = "adds up to the change of each mean explained value"
+    if comparison.same_background:
+        return made
+    return (
+        f"{made}; the two were explained against different backgrounds, which moves a part of the change from the "
+        "columns to base_value: name a table in explain.background to compare with the same rows always"
+    )
+
+
+def _numbers(comparison: Comparison | None) -> dict[str, Any]:
+    """Flat numbers, which the UI plots over time."""
+    if comparison is None:
+        return {}
+    rows = [row for row in comparison.rows if row.segment == ALL_ROWS]
+    ranked = [row for row in rows if row.rank is not None]
+    distances = {f"{row.column_name}/jensen_shannon": row.jensen_shannon for row in ranked}
+    changes = {
+        f"{row.output}/{row.column_name or row.role}/mean_change": row.mean_change
+        for row in rows
+        if row.output is not None and row.role != "residual"
+    }
+    # In an order that does not change from run to run: the same names are plotted.
+    plotted = {
+        name: value
+        for numbers in (distances, changes)
+        for name, value in sorted(numbers.items())[:MOST_PLOTTED]
+        if value is not None and len(name) <= MOST_NAME
+    }
+    return {
+        "drifted_columns": sum(1 for row in ranked if row.drifted),
+        "drifted": list_names((row.column_name for row in ranked if row.drifted), none="(none)"),
+        "largest_psi": max((row.psi for row in ranked if row.psi is not None), default=0.0),
+        **plotted,
+    }

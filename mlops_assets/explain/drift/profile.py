@@ -1,0 +1,221 @@
+"""The profile of a run: its inputs, predictions and attributions, as sums and sketches that merge."""
+
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from fractions import Fraction
+from typing import Self, TypeVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mlops_assets.explain.columns import EXPLAINED_VALUE, OUTPUT, shap_column
+from mlops_assets.explain.drift.column_profile import ColumnProfile, ColumnProfiler, batch_sum, sum_finite
+
+BASE_VALUE, RESIDUAL = "base_value", "residual"
+ALL_ROWS = "all rows"
+"""The name of the segment that all rows are in."""
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True)
+class OutputProfile:
+    """Sums over the ledger's rows of one output: rounded within a batch of rows, and exact from there on.
+
+    Attributes
+    ----------
+    rows, not_finite
+        Explained rows; those with a value that is not finite, which are in no sum.
+    explained, base, residual
+        Of `explained_value`, `base_value` and `residual`.
+    attributions
+        Of each input column.
+    """
+
+    rows: int
+    not_finite: int
+    explained: Fraction
+    base: Fraction
+    residual: Fraction
+    attributions: Mapping[str, Fraction]
+
+    @property
+    def counted(self) -> int:
+        """Rows that are in the sums."""
+        return self.rows - self.not_finite
+
+    def merged(self, other: "OutputProfile") -> "OutputProfile":
+        """The sums over the rows of both."""
+        names = dict.fromkeys([*self.attributions, *other.attributions])
+        return OutputProfile(
+            self.rows + other.rows,
+            self.not_finite + other.not_finite,
+            self.explained + other.explained,
+            self.base + other.base,
+            self.residual + other.residual,
+            {
+                name: self.attributions.get(name, Fraction(0)) + other.attributions.get(name, Fraction(0))
+                for name in names
+            },
+        )
+
+
+@dataclass(frozen=True)
+class RowsProfile:
+    """What is known of some rows; each mapping is in the order of the table's columns.
+
+    Attributes
+    ----------
+    inputs, predictions
+        By column.
+    outputs
+        By the ledger's output.
+    """
+
+    inputs: Mapping[str, ColumnProfile] = field(default_factory=dict)
+    predictions: Mapping[str, ColumnProfile] = field(default_factory=dict)
+    outputs: Mapping[str, OutputProfile] = field(default_factory=dict)
+
+    def merged(self, other: "RowsProfile") -> "RowsProfile":
+        """Of the rows of both."""
+        return RowsProfile(
+            merge_by_name(self.inputs, other.inputs, ColumnProfile.merged),
+            merge_by_name(self.predictions, other.predictions, ColumnProfile.merged),
+            merge_by_name(self.outputs, other.outputs, OutputProfile.merged),
+        )
+
+
+Segments = Mapping[str, RowsProfile]
+"""Segment -> the profile of its rows; `ALL_ROWS` is always there."""
+
+
+def merge_segments(one: Segments, other: Segments) -> Segments:
+    """The profiles of the rows of both; the same in any order, but for that of the names."""
+    return merge_by_name(one, other, RowsProfile.merged)
+
+
+def merge_by_name(
+    one: Mapping[str, Value], other: Mapping[str, Value], merge: Callable[[Value, Value], Value]
+) -> dict[str, Value]:
+    """Values of both by name, merged where both have one."""
+    merged = dict(one)
+    for name, value in other.items():
+        merged[name] = merge(merged[name], value) if name in merged else value
+    return merged
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Of which run a profile is; two attributions are comparable where what made them is the same.
+
+    Attributes
+    ----------
+    version
+        A hash of all that the profile depends on.
+    model_uri, model_digest
+        The pinned version. None: no model has seen these rows.
+    space, explainer, background, selection
+        Of the ledger: the unit of its numbers, how it was made, the digest of the rows that it compares with (None: the
+        method needs none), and which rows it explains.
+    """
+
+    version: str
+    model_uri: str | None = None
+    model_digest: str | None = None
+    space: str | None = None
+    explainer: str | None = None
+    background: str | None = None
+    selection: str | None = None
+
+    def to_json(self) -> str:
+        """As text; `from_json` reads it."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """What `to_json` wrote; what a later release added is left out."""
+        known = {each.name for each in fields(cls)}
+        return cls(**{name: value for name, value in json.loads(text).items() if name in known})
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Of one run, or one partition.
+
+    Attributes
+    ----------
+    origin
+        Which one.
+    segments
+        What is known of its rows.
+    """
+
+    origin: Origin
+    segments: Segments
+
+
+class Profiler:
+    """Profiles the rows of one table, batch by batch.
+
+    Parameters
+    ----------
+    columns
+        Which ones; of a ledger: the explained input columns.
+    is_ledger
+        Whether batches are those of `ledger_columns`, whose sums alone are taken.
+    """
+
+    def __init__(self, columns: Sequence[str], *, is_ledger: bool = False) -> None:
+        self._columns, self._is_ledger = tuple(columns), is_ledger
+        self._profilers = {} if is_ledger else {name: ColumnProfiler() for name in columns}
+        self._outputs: dict[str, OutputProfile] = {}
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Add some rows."""
+        if self._is_ledger:
+            for output, rows in _by_output(batch):
+                one = _profile_output(rows, self._columns)
+                self._outputs[output] = one if output not in self._outputs else self._outputs[output].merged(one)
+        else:
+            for name, profiler in self._profilers.items():
+                profiler.add(batch.column(name))
+
+    def columns(self) -> dict[str, ColumnProfile]:
+        """Of all rows that were added, of which there was a batch at least."""
+        return {name: profiler.profile() for name, profiler in self._profilers.items()}
+
+    def outputs(self) -> dict[str, OutputProfile]:
+        """Of a ledger: the sums by output."""
+        return self._outputs
+
+
+def ledger_columns(features: Sequence[str]) -> list[str]:
+    """The columns of a ledger that a `Profiler` takes."""
+    return [OUTPUT, EXPLAINED_VALUE, BASE_VALUE, RESIDUAL, *map(shap_column, features)]
+
+
+def _by_output(batch: pa.RecordBatch) -> Iterator[tuple[str, pa.RecordBatch]]:
+    names = batch.column(OUTPUT)
+    outputs = pc.unique(names).to_pylist()
+    for output in outputs:
+        yield output, batch if len(outputs) == 1 else batch.filter(pc.equal(names, output))
+
+
+def _profile_output(rows: pa.RecordBatch, features: Sequence[str]) -> OutputProfile:
+    names = [EXPLAINED_VALUE, BASE_VALUE, RESIDUAL, *map(shap_column, features)]
+    columns = [rows.column(name).to_numpy(zero_copy_only=False) for name in names]
+    not_finite, totals = 0, [batch_sum(column) for column in columns]
+    # Sums of finite numbers are finite, but for numbers close to the largest one.
+    if all(map(math.isfinite, totals)):
+        sums = [Fraction(total) for total in totals]
+    else:
+        finite = np.logical_and.reduce([np.isfinite(column) for column in columns])
+        not_finite = int(np.count_nonzero(~finite))
+        sums = [sum_finite(column[finite]) for column in columns]
+    explained, base, residual, *attributions = sums
+    return OutputProfile(
+        rows.num_rows, not_finite, explained, base, residual, dict(zip(features, attributions, strict=True))
+    )
