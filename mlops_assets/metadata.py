@@ -21,7 +21,7 @@ ROW_COUNT, COLUMN_SCHEMA, COLUMN_LINEAGE, URI = (
 # the inputs sensor sees it. By these the sensors know from what the tables were made.
 REGISTERED, INPUTS_LISTING = "registered", "inputs_listing"
 
-# Of an input: Dagster's key for partitions that need not be there.
+# Of an input: Dagster's key for partitions that need not be there; here also for a table without partitions.
 ALLOW_MISSING = "allow_missing_partitions"
 
 # Of predictions: statistics of its columns: a table for people, and exactly, the JSON ``{column/measure: value}``.

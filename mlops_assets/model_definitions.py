@@ -10,7 +10,7 @@ from mlops_assets.assets.background import background_asset_spec
 from mlops_assets.assets.champion import champion_model_asset
 from mlops_assets.assets.drift import drift_asset, profile_asset
 from mlops_assets.assets.engine_and_store import EngineAndStore
-from mlops_assets.assets.inputs import inputs_asset_spec
+from mlops_assets.assets.inputs import describe_place, inputs_asset_spec
 from mlops_assets.assets.model_explanations import model_explanations_assets
 from mlops_assets.assets.performance import outcomes_asset_spec, performance_assets
 from mlops_assets.assets.prediction_history import prediction_history_asset
@@ -18,6 +18,7 @@ from mlops_assets.assets.predictions import predictions_asset
 from mlops_assets.assets.predictions_explained import predictions_explained_asset
 from mlops_assets.assets.reasons import predictions_with_reasons_asset, reasons_asset
 from mlops_assets.assets.reference_profile import reference_asset_spec, reference_profile_asset
+from mlops_assets.assets.report_links import with_report_links
 from mlops_assets.assets.sample_explanations import sample_explanations_assets
 from mlops_assets.assets.sample_interactions import sample_interactions_asset
 from mlops_assets.assets.samples import sample_assets
@@ -190,6 +191,7 @@ def _assets(
             tracked=settings.tracking.enabled,
             interactions=settings.explain.interaction_table is not None,
             rules=rules,
+            scored=describe_place(inputs),
         ),
     ]
     requested = _on_request(settings)
@@ -218,6 +220,7 @@ def _assets(
     if settings.owners:
         owners = list(settings.owners)
         assets = [asset.map_asset_specs(lambda spec: spec.replace_attributes(owners=owners)) for asset in assets]
+    assets = with_report_links(names, assets, outputs)
     return with_conditions(names, assets) if settings.automation else assets
 
 

@@ -189,8 +189,13 @@ def test_features_that_do_nothing_have_bars_of_no_length():
 @pytest.mark.parametrize("url", ["https://reports.example.com/churn", "http://localhost:8000/"])
 def test_the_report_is_a_link_where_its_folder_is_served(registry, run, url):
     registry.add_sklearn(LinearRegression().fit(ROWS, TARGET), ROWS)
-    shown = run(ROWS, outputs={"path": "tables", "url": url}).metadata("explanation_report")
+    done = run(ROWS, outputs={"path": "tables", "url": url})
+    shown = done.metadata("explanation_report")
     assert shown["report"] == f"{url.rstrip('/')}/explanation_report.html"
+    # Every other page says so as well.
+    specs = {spec.key.path[-1]: spec for spec in done.definitions.resolve_all_asset_specs()}
+    assert specs["predictions"].metadata["explanation_report"].value == shown["report"]
+    assert "explanation_report" not in specs["explanation_report"].metadata
     assert shown["file"].endswith("tables/explanation_report.html")
 
 

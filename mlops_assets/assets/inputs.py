@@ -18,7 +18,7 @@ def inputs_asset_spec(settings: ModelSettings) -> dg.AssetSpec:
     """`inputs` of one model, as far as its YAML says what it is: nothing is read."""
     names, inputs = settings.names, settings.inputs
     key = f"the row key is {', '.join(inputs.row_key)}" if inputs.row_key else "its index or row number is the row key"
-    place = inputs.shown_path or _database_place(inputs)
+    place = describe_place(inputs)
     return dg.AssetSpec(
         inputs.asset_key(names),
         description=f"The table that {names.model} scores: one row per case; {key}. External: somebody else writes "
@@ -82,6 +82,13 @@ def _reported_version(instance: dg.DagsterInstance, key: dg.AssetKey, partition:
     record = max(newest, key=lambda record: record.storage_id)
     event = record.asset_observation or record.asset_materialization
     return (event.tags or {}).get(DATA_VERSION_TAG) if event is not None else None
+
+
+def describe_place(settings: InputsSettings) -> str:
+    """Which table is scored, as its settings say: a path, an asset, or a table of a database."""
+    if settings.asset:
+        return f"the asset {settings.asset}"
+    return settings.shown_path or _database_place(settings)
 
 
 def _database_place(settings: InputsSettings) -> str:

@@ -11,9 +11,10 @@ import pyarrow.dataset as ds
 from mlops_assets.arrow.content_hash import hash_of
 from mlops_assets.arrow.provenance import Provenance, with_provenance
 from mlops_assets.assets.explanation_pictures import summary_picture, top_features_picture
+from mlops_assets.assets.report_links import links_in_mlflow
+from mlops_assets.assets.report_sections import SectionSource, make_sections, section_inputs
 from mlops_assets.engines.engine import Engine
 from mlops_assets.explain.columns import shap_column
-from mlops_assets.explain.ledger.interaction_sizes import InteractionSizes
 from mlops_assets.explain.ledger.interaction_table import read_sizes
 from mlops_assets.explain.ledger.partitioned import join_partitions
 from mlops_assets.explain.ledger.provenance import LedgerProvenance
@@ -43,20 +44,19 @@ from mlops_assets.naming import (
     MODEL_EXPLANATIONS,
     REGISTRY,
     REJECTED_SAMPLES,
-    REPORT_FILE,
     SAMPLE_EXPLANATIONS,
     SAMPLE_INTERACTIONS,
     ModelNames,
 )
 from mlops_assets.redaction.errors import redact_errors
-from mlops_assets.resources.tracking import MlflowTracking
 from mlops_assets.settings.tables import OutputsSettings
 from mlops_assets.tables.staged_table import SourcePart
 
 if TYPE_CHECKING:
     from mlops_assets.explain.ledger.summary import LedgerSummary
+    from mlops_assets.explain.report.contents import ReportContents
 
-CODE_VERSION = "2"
+CODE_VERSION, REPORT_CODE_VERSION = "2", "3"
 TOP_FEATURES = 10
 # What column lineage may take of an event that holds a picture of up to 80 KB.
 MOST_BESIDE_PICTURE = 50_000
@@ -78,8 +78,9 @@ the pinned version has explained so far. Unit: `space` in the metadata."""
 REPORT_DESCRIPTION = """
 The explanation report: one HTML file to read and to send on. It needs no network and no script.
 
-Which features matter, how attributions depend on values, single rows as waterfalls, whether everything adds up, and
-the rows that the contract rejected. Open `report` in the metadata where it is a link, else the path under `file`."""
+On top a summary that is read in a minute; then which features matter, how attributions depend on values, single rows
+as waterfalls, the rows that the contract rejected, and a technical appendix. Open `report` in the metadata where it is
+a link, else the path under `file`."""
 
 
 def model_explanations_assets(
@@ -91,6 +92,8 @@ def model_explanations_assets(
     tracked: bool,
     interactions: bool = False,
     rules: ReasonRules | None = None,
+    scored: str = "",
+    sections: Sequence[SectionSource] = (),
 ) -> list[dg.AssetsDefinition]:
     """`model_explanations` and `explanation_report` of one model: one pass over the ledger, so they are one step.
 
@@ -98,10 +101,13 @@ def model_explanations_assets(
     `model_explanations` names, so that there are two steps.
 
     `tracked`: runs are recorded in MLflow, where the report is an artifact. `rules`: of the reasons in the report.
+    `scored`: which table is scored, for the report. `sections`: tables that the report has a section of; none of them
+    may depend on `model_explanations`.
     """
     both = (MODEL_EXPLANATIONS, EXPLANATION_REPORT)
     steps = [both] if partitions is not None or not interactions else [(asset,) for asset in both]
-    return [_step(names, outputs, engine, partitions, step, tracked=tracked, rules=rules) for step in steps]
+    of_report: dict[str, Any] = {"rules": rules, "scored": scored, "sections": sections}
+    return [_step(names, outputs, engine, partitions, step, tracked=tracked, **of_report) for step in steps]
 
 
 def _step(
@@ -113,6 +119,8 @@ def _step(
     *,
     tracked: bool,
     rules: ReasonRules | None,
+    scored: str,
+    sections: Sequence[SectionSource],
 ) -> dg.AssetsDefinition:
     """The step that makes one of the two assets, or both."""
     ledger, inputs = (names.key(asset) for asset in (SAMPLE_EXPLANATIONS, INPUT_SAMPLES))
@@ -123,14 +131,16 @@ def _step(
         "pool": names.pool,
         "outs": {asset: out for asset, out in _outs(names, outputs, rules).items() if asset in made},
     }
+    shown = section_inputs(names, sections) if EXPLANATION_REPORT in made else {}
     if partitions is None:
         read = [SAMPLE_EXPLANATIONS, INPUT_SAMPLES]
         read += [REJECTED_SAMPLES] if EXPLANATION_REPORT in made else []
         read += [SAMPLE_INTERACTIONS] if made == (EXPLANATION_REPORT,) else []
-        deps = {MODEL_EXPLANATIONS: {ledger, inputs}, EXPLANATION_REPORT: {names.key(asset) for asset in read}}
+        of_report = {names.key(asset) for asset in (*read, *shown)}
+        deps = {MODEL_EXPLANATIONS: {ledger, inputs}, EXPLANATION_REPORT: of_report}
 
         @dg.multi_asset(
-            ins={asset: dg.AssetIn(key=names.key(asset)) for asset in read},
+            ins={asset: dg.AssetIn(key=names.key(asset)) for asset in read} | shown,
             internal_asset_deps={asset: deps[asset] for asset in made},
             **common,
         )
@@ -140,25 +150,34 @@ def _step(
             context: dg.AssetExecutionContext,
             sample_explanations: ds.Dataset,
             input_samples: ds.Dataset,
-            **beside: ds.Dataset,
+            **beside: Any,
         ) -> Iterator[dg.MaterializeResult[Any]]:
             ledger = StoredLedger.of(sample_explanations)
-            links = _links(context, names, tracked=tracked)
+            links = links_in_mlflow(context, names) if tracked else {}
             parts = parts_of(context, names, SAMPLE_EXPLANATIONS)
             facts = _facts(ledger, parts, engine, context.log.info)
-            inputs = None
+            inputs, rejected, accepted = None, None, None
             if Provenance.of(input_samples.schema).data_version == ledger.provenance.inputs_version:
                 of_inputs = parts_of(context, names, INPUT_SAMPLES)
                 inputs = find_input_rows(
                     ledger, facts, OUTPUTS_SHOWN, input_samples, engine, of_inputs, context.log.info
                 )
+                rejected, accepted = beside.get(REJECTED_SAMPLES), input_samples.count_rows()
             # Else newer rows are published than those that the ledger explains: they would colour the plots wrongly.
             sizes = None
             if SAMPLE_INTERACTIONS in beside:
                 of_pairs = parts_of(context, names, SAMPLE_INTERACTIONS)
                 sizes = read_sizes(beside[SAMPLE_INTERACTIONS], of_pairs, ledger.provenance)
-            rejected = beside.get(REJECTED_SAMPLES)
-            yield from _summarize(context, names, ledger, facts, inputs, rejected, links, sizes=sizes, rules=rules)
+
+            def contents() -> "ReportContents":
+                from mlops_assets.explain.report.contents import collect_contents
+
+                found = make_sections(sections, beside, ledger.provenance)
+                return collect_contents(
+                    ledger, facts, inputs, rejected, sizes, rules, accepted=accepted, scored=scored, sections=found
+                )
+
+            yield from _summarize(context, names, ledger, facts, inputs, links, contents)
 
         return model_explanations
 
@@ -166,6 +185,7 @@ def _step(
         ins={
             CHAMPION_MODEL: dg.AssetIn(key=names.key(CHAMPION_MODEL)),
             SAMPLE_EXPLANATIONS: dg.AssetIn(key=ledger, metadata={ALLOW_MISSING: True}),
+            **shown,
         },
         **common,
     )
@@ -175,16 +195,24 @@ def _step(
         context: dg.AssetExecutionContext,
         champion_model: ModelReference,
         sample_explanations: dict[str, ds.Dataset],
+        **beside: Any,
     ) -> Iterator[dg.MaterializeResult[Any]]:
         whole, left_out = join_partitions(sample_explanations, champion_model)
         partitions_shown = {
             "partitions_summarised": len(sample_explanations) - len(left_out),
             "partitions_of_other_versions": list_names(left_out, none="(none)"),
         }
-        links = _links(context, names, tracked=tracked)
+        links = links_in_mlflow(context, names) if tracked else {}
         summarized = [key for key in sample_explanations if key not in set(left_out)]
         facts = _facts(whole, pieces_of(context, names, SAMPLE_EXPLANATIONS, summarized), engine, context.log.info)
-        yield from _summarize(context, names, whole, facts, None, None, links, partitions_shown)
+
+        def contents() -> "ReportContents":
+            from mlops_assets.explain.report.contents import collect_contents
+
+            found = make_sections(sections, beside, whole.provenance)
+            return collect_contents(whole, facts, None, scored=scored, sections=found)
+
+        yield from _summarize(context, names, whole, facts, None, links, contents, partitions_shown)
 
     return model_explanations_of_partitions
 
@@ -210,7 +238,7 @@ def _outs(names: ModelNames, outputs: OutputsSettings, rules: ReasonRules | None
             group_name=names.group,
             kinds={"shap", "html"},
             # Another catalogue makes another report of the same ledger.
-            code_version=CODE_VERSION if rules is None else f"{CODE_VERSION}-{rules.digest[:12]}",
+            code_version=REPORT_CODE_VERSION if rules is None else f"{REPORT_CODE_VERSION}-{rules.digest[:12]}",
         ),
     }
 
@@ -224,29 +252,16 @@ def _facts(
     return facts_of(ledger, OUTPUTS_SHOWN)
 
 
-def _links(context: dg.AssetExecutionContext, names: ModelNames, *, tracked: bool) -> dict[str, Any]:
-    """The report's page on the MLflow server, which has it once the tracking sensor has recorded the run."""
-    if not tracked or names.key(EXPLANATION_REPORT) not in context.selected_asset_keys:
-        return {}
-    tracking: MlflowTracking = getattr(context.resources, names.tracking)
-    run = tracking.begin(getattr(context.resources, REGISTRY), context.run, {}, context.log)
-    page = run.artifact_page(REPORT_FILE) if run else None
-    return {"report_in_mlflow": dg.MetadataValue.url(page)} if page else {}
-
-
 def _summarize(
     context: dg.AssetExecutionContext,
     names: ModelNames,
     ledger: StoredLedger,
     facts: LedgerFacts,
     inputs: ds.Dataset | None,
-    rejected: ds.Dataset | None,
     links: dict[str, Any],
+    contents: Callable[[], "ReportContents"],
     partitions_shown: dict[str, Any] | None = None,
-    sizes: InteractionSizes | None = None,
-    rules: ReasonRules | None = None,
 ) -> Iterator[dg.MaterializeResult[Any]]:
-    from mlops_assets.explain.report.contents import collect_contents
     from mlops_assets.explain.report.report import report_html
 
     source = ledger.provenance
@@ -257,7 +272,7 @@ def _summarize(
         result = _explanations(names, source, origin, summary, inputs, version)
         yield result._replace(metadata={**(result.metadata or {}), **(partitions_shown or {})})
     if names.key(EXPLANATION_REPORT) in context.selected_asset_keys:
-        report = report_html(collect_contents(ledger, facts, inputs, rejected, sizes, rules))
+        report = report_html(contents())
         yield dg.MaterializeResult(
             asset_key=names.key(EXPLANATION_REPORT),
             value=report,

@@ -148,11 +148,16 @@ class TableIOManager(Strategy, dg.ConfigurableIOManager, ABC):
             return self.load(context, context.asset_partition_keys if context.has_asset_partitions else None)
 
     def load(self, context: dg.InputContext, partitions: Sequence[str] | None) -> object:
-        """What the consumer annotates, of these partitions; None: the table is not partitioned."""
+        """What the consumer annotates, of these partitions; None: the table is not partitioned.
+
+        With `ALLOW_MISSING`, a table that was never published is None, and such a partition is left out.
+        """
         options = context.definition_metadata or {}
         asset, columns, limit = context.asset_key.path[-1], options.get("columns"), options.get("limit")
         annotation = context.dagster_type.typing_type
         if partitions is None:
+            if options.get(ALLOW_MISSING) and not self.exists(asset):
+                return None
             note_read(context, lambda: self.versions(asset, [None]))
             return as_type(self.read(asset, None, columns, limit), annotation)
         asked = partitions

@@ -1,4 +1,4 @@
-"""The report: whole in one file, safe with any name, and fit for a phone, a printer and a screen reader."""
+"""The report: read in a minute, whole in one file, safe with any name, and fit for a phone, a printer and a reader."""
 
 import json
 import re
@@ -17,9 +17,12 @@ import pytest
 from mlops_assets.explain.compare.diff import compare_ledgers
 from mlops_assets.explain.ledger.residuals import judge_residuals
 from mlops_assets.explain.ledger.summary import LedgerSummary
+from mlops_assets.explain.report.blocks import Paragraph
 from mlops_assets.explain.report.contents import ReportContents
 from mlops_assets.explain.report.example_rows import pick_example_rows
+from mlops_assets.explain.report.prediction_sample import PredictionSample
 from mlops_assets.explain.report.report import report_html
+from mlops_assets.explain.report.section import Section
 from mlops_assets.explain.spaces import SPACES
 from mlops_assets_tests.waiting import LONGEST_SECONDS
 
@@ -58,6 +61,7 @@ def _contents(**other: Any) -> ReportContents:
         "facts": {"Version": "3", "Reason": HOSTILE},
         "summary": summary,
         "space": "log-odds",
+        "model": "churn",
         "row_key": ["patient"],
         "inputs": {"yes": pa.table(inputs)},
         "examples": examples,
@@ -65,6 +69,13 @@ def _contents(**other: Any) -> ReportContents:
         "residuals": judge_residuals([ledger], ["patient"]),
         "rejected": pa.table({"patient": ["p9"], "reasons": [HOSTILE]}),
         "rejected_count": 1,
+        "rejection_reasons": [[{"column": "city", "code": "not_parseable"}]],
+        "accepted": 1234,
+        "source": "data/churn.parquet",
+        "settings": {"background_rows": "100"},
+        "predictions": PredictionSample(
+            ("yes",), ledger.column("explained_value").to_numpy()[:, None] - 10, "log-odds", None, 80
+        ),
         "difference": compare_ledgers([_ledger(0.5)], [ledger], ["patient"]),
         "compared_with": f"version 2 {HOSTILE}",
     }
@@ -96,25 +107,55 @@ def test_every_name_and_value_is_escaped() -> None:
 def test_it_refers_to_nothing_outside_itself() -> None:
     page = report_html(_contents())
     tags = _Elements(page).tags
-    assert not [name for _, attributes in tags for name in attributes if name in ("src", "href", "action", "srcset")]
+    assert not [name for _, attributes in tags for name in attributes if name in ("src", "action", "srcset")]
     assert not re.search(r"url\(|@import|https?:", page)
     policy = [attributes["content"] for tag, attributes in tags if "http-equiv" in attributes]
-    assert policy == ["default-src 'none'; style-src 'unsafe-inline'"]
+    assert policy == ["default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"]
+    anchors = [attributes["id"] for _, attributes in tags if "id" in attributes]
+    targets = [attributes["href"] or "" for _, attributes in tags if "href" in attributes]
+    assert len(anchors) == len(set(anchors))
+    assert len(targets) > 6
+    assert {target[:1] for target in targets} == {"#"}
+    assert {target[1:] for target in targets} <= set(anchors)
 
 
 def test_every_chart_has_a_text_alternative_and_every_table_a_caption() -> None:
     page = report_html(_contents())
     charts = [attributes for tag, attributes in _Elements(page).tags if tag == "svg"]
-    assert len(charts) == 4  # one beeswarm, three dependences
+    assert len(charts) == 5  # a histogram, a beeswarm, three dependences
+    # Each chart has a title, and names of what its axes show.
+    assert page.count("<figcaption>") == len(charts)
+    assert page.count(">effect (log-odds)</text>") == 3
+    assert {"rows", "probability of yes"} <= set(re.findall(">([^<]*)</text>", page))
     assert all(chart["role"] == "img" and chart["aria-label"] for chart in charts)
     assert page.count("<table") == page.count("<caption") > 4
 
 
-def test_it_tells_the_model_what_matters_the_rows_and_the_change() -> None:
-    text = _Elements(report_html(_contents())).text
-    for heading in ("The model", "What matters", "Output yes", "Effect by value", "Single rows", "Rejected rows"):
+def test_a_manager_reads_the_summary_first() -> None:
+    summary = _Elements(report_html(_contents())).text
+    summary = summary[summary.index("Summary") : summary.index("Contents")]
+    assert "churn 3" in summary
+    assert "data/churn.parquet" in summary
+    assert "1,234" in summary
+    assert "1 rejected" in summary
+    assert "Explanations exactYes" in summary
+    assert "of the rows the probability of yes is 0.5 or more" in summary
+    assert "age moves the prediction of yes: by 2.69 log-odds (odds times or divided by 14.8) on average" in summary
+    assert "54 % of all effects" in summary
+    assert "It is highest for “Bern” and lowest for" in summary
+    assert "Rejected rows 1 row, less than 0.1 % of 1,235, did not conform" in summary
+    assert "most often city: not parseable" in summary
+
+
+def test_it_tells_what_matters_the_rows_the_change_and_how_it_was_made() -> None:
+    page = _Elements(report_html(_contents(sections=[Section("Drift", "drift", (Paragraph("None."),))])))
+    sections = [attributes.get("id") for tag, attributes in page.tags if tag == "section"]
+    assert sections == ["summary", "what-matters", "for-whom", "changes", "drift", "data-contract", "appendix"]
+    text = page.text
+    for heading in ("Output yes", "Effect by value", "Rows of output yes", "Settings of the explainer", "Drift"):
         assert heading in text
     assert "What changed since version 2" in text
+    assert "background_rows100" in text
     assert "0 of 80 ledger rows are beyond rounding" in text
     assert "Highest prediction of yes: patient p" in text
     assert "age = 41" in text
@@ -132,14 +173,14 @@ def test_a_waterfall_goes_from_base_to_prediction() -> None:
 
 
 def test_what_is_not_known_is_left_out() -> None:
-    bare = _contents(inputs={}, examples={}, residuals=None, rejected=None, difference=None)
+    bare = _contents(inputs={}, examples={}, residuals=None, rejected=None, difference=None, predictions=None)
     text = _Elements(report_html(bare)).text
-    for heading in ("Effect by value", "Single rows", "Rejected rows", "What changed", "Additivity"):
+    for heading in ("Effect by value", "For whom", "Data contract", "What changed", "Additivity"):
         assert heading not in text
 
 
 def test_no_rejected_row_is_said_so() -> None:
-    assert "None: every row conforms" in report_html(_contents(rejected_count=0))
+    assert "None: every one of 1,234 rows conforms" in report_html(_contents(rejected_count=0))
 
 
 def test_an_empty_ledger_has_a_report() -> None:
@@ -151,7 +192,8 @@ def test_many_outputs_are_named_where_they_are_not_shown() -> None:
     ledgers = [_ledger(output=f"class {place}") for place in range(7)]
     page = report_html(_contents(summary=LedgerSummary.from_batches(ledgers, FEATURES), inputs={}, examples={}))
     assert "Not shown in detail: class 4, class 5, class 6." in page
-    assert page.count("<svg") == 4
+    assert page.count("<svg") == 5
+    assert page.count('<input type="radio" name="effects"') == 4
 
 
 def test_the_same_contents_give_the_same_text() -> None:
@@ -200,7 +242,7 @@ def test_a_real_browser_shows_it_without_sideways_scrolling(tmp_path: Path, widt
     measured = json.loads(found.group(1))
     assert measured["wide"] <= width
     assert measured["heading"] > 0.8 * min(width, 1100)
-    assert (measured["small"], measured["scripts"], measured["charts"]) == (0, 0, 4)
+    assert (measured["small"], measured["scripts"], measured["charts"]) == (0, 0, 5)
     assert measured["label"] >= 9  # pixels: a chart's text is still read on the phone
 
 

@@ -3,13 +3,13 @@
 Nothing here is markup: names and values stay as they are, and the template escapes them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
-from mlops_assets.explain.report.formatting import NAME_LENGTH, number, shorten
+from mlops_assets.explain.report.formatting import NAME_LENGTH, number, shorten, signed
 
 
 @dataclass(frozen=True)
@@ -35,23 +35,30 @@ class BarRow:
 class BarTable:
     """Horizontal bars; `falling` where each begins at the end of the one above."""
 
+    KIND: ClassVar[str] = "bar_table"
     caption: str
     rows: tuple[BarRow, ...]
     falling: bool = False
 
 
-def bars(names: Sequence[str], sizes: Sequence[float], caption: str) -> BarTable:
-    """Horizontal bars from zero: one row per name, longest size = full width."""
+def bars(names: Sequence[str], sizes: Sequence[float], caption: str, text: Callable[[float], str] = number) -> BarTable:
+    """Horizontal bars from zero: one row per name, longest size = full width; `text` writes a size."""
     most = max([abs(size) for size in sizes], default=0.0) or 1.0
     rows = (
-        BarRow(shorten(name, NAME_LENGTH), number(size), _bar(0.0, size / most, "pos"))
+        BarRow(shorten(name, NAME_LENGTH), text(size), _bar(0.0, size / most, "pos"))
         for name, size in zip(names, sizes, strict=True)
     )
     return BarTable(caption, tuple(rows))
 
 
 def waterfall(
-    base: float, prediction: float, steps: Sequence[tuple[str, str, float]], residual: float, caption: str, top: int = 8
+    base: float,
+    prediction: float,
+    steps: Sequence[tuple[str, str, float]],
+    residual: float,
+    caption: str,
+    top: int = 8,
+    ends: tuple[str, str] = ("base value", "prediction"),
 ) -> BarTable:
     """From base value to prediction, one step per input.
 
@@ -61,6 +68,8 @@ def waterfall(
         (name, the row's value as text, attribution); the largest `top` are shown, the others as one.
     residual
         What the attributions leave; shown where it can be seen.
+    ends
+        What the first and the last number are called.
     """
     ordered = sorted(steps, key=lambda step: -abs(step[2]))
     shown, rest = list(ordered[:top]), ordered[top:]
@@ -71,12 +80,11 @@ def waterfall(
     levels = np.concatenate([[base], base + np.cumsum([step[2] for step in shown])])
     low, high = float(min(levels.min(), prediction)), float(max(levels.max(), prediction))
     span = (high - low) or 1.0
-    rows = [BarRow("base value", number(base), Bar("mark", 99 * (base - low) / span))]
+    rows = [BarRow(ends[0], number(base), Bar("mark", 99 * (base - low) / span))]
     for (name, value, size), start in zip(shown, levels[:-1], strict=True):
         bar = _bar((min(start, start + size) - low) / span, abs(size) / span, "pos" if size > 0 else "neg")
-        signed = f"{'+' if size > 0 else ''}{number(size)}"
-        rows.append(BarRow(shorten(name, NAME_LENGTH), signed, bar, shorten(value, 24)))
-    rows.append(BarRow("prediction", number(prediction), Bar("mark", 99 * (prediction - low) / span)))
+        rows.append(BarRow(shorten(name, NAME_LENGTH), signed(size), bar, shorten(value, 24)))
+    rows.append(BarRow(ends[1], number(prediction), Bar("mark", 99 * (prediction - low) / span)))
     return BarTable(caption, tuple(rows), falling=True)
 
 

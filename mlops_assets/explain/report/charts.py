@@ -1,4 +1,4 @@
-"""Charts as the marks of an SVG picture: beeswarm, dependence plot, stacked bars."""
+"""Charts of features as the marks of an SVG picture: beeswarm, stacked bars."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mlops_assets.explain.report.formatting import NAME_LENGTH, number, shorten
+from mlops_assets.explain.report.frame import round_ticks
 from mlops_assets.explain.report.marks import Anchor, Chart, Dots, Label, Rectangle
 from mlops_assets.explain.report.points import GREY, SHADES, dots, spread_out
 from mlops_assets.trees.arrays import Floats
@@ -88,7 +89,7 @@ class _Drawing:
             self.labels += [Label(self.layout.name_width, middle + 11, size, "end", "soft")] if size else []
 
     def add_axis(self, unit: str) -> None:
-        for tick in _ticks(self.low, self.high, self.layout.ticks):
+        for tick in round_ticks(self.low, self.high, self.layout.ticks):
             x = float(self.across(np.array(tick)))
             self.ruling += f"M{x:.1f} {self.layout.top - 4}V{self.bottom + 4}"
             anchor: Anchor = "start" if x < self.left + 12 else "end" if x > self.layout.width - 20 else "middle"
@@ -208,41 +209,8 @@ def stacked_bars(
     return drawing.chart(description)
 
 
-def dependence(x: Floats, effects: Floats, name: str, description: str, ticks: Sequence[str] = ()) -> Chart:
-    """Attribution against input value, as points; `ticks` name the places 0, 1, ... of a text column."""
-    width, height, left, bottom = PHONE.width, 220, 52, 34
-    low, high = _range(effects)
-    start, stop = (float(np.nanmin(x)), float(np.nanmax(x))) if np.isfinite(x).any() else (0.0, 1.0)
-    if ticks:
-        start, stop = -0.5, len(ticks) - 0.5
-    span = (stop - start) or 1.0
-    across = left + (x - start) / span * (width - left - 12)
-    down = 12 + (high - effects) / (high - low) * (height - bottom - 20)
-    zero = 12 + high / (high - low) * (height - bottom - 20)
-    labels = [Label(left - 6, y, number(effect, 3), "end") for effect, y in ((high, 16), (low, height - bottom - 6))]
-    named = list(enumerate(ticks)) if ticks else [(start, number(start)), (stop, number(stop))]
-    for at, text in named:
-        place = left + (at - start) / span * (width - left - 12)
-        anchor: Anchor = "start" if place < left + 20 else "end" if place > width - 40 else "middle"
-        labels.append(Label(place, height - 20, shorten(text, 12), anchor))
-    labels.append(Label((width + left) / 2, height - 4, shorten(name, NAME_LENGTH), "middle"))
-    axis = f"M{left} {zero:.1f}H{width - 8}"
-    points = tuple(dots(across, down))
-    return Chart(width, height, description, axis=axis, dots=points, labels=tuple(labels))
-
-
 def _range(effects: Floats) -> tuple[float, float]:
     """The lowest and the highest effect, zero between them."""
     finite = effects[np.isfinite(effects)]
     low, high = float(finite.min(initial=0.0)), float(finite.max(initial=0.0))
     return (low, high) if high > low else (low - 1.0, high + 1.0)
-
-
-def _ticks(low: float, high: float, count: int) -> list[float]:
-    """At most `count` + 1 round numbers from `low` to `high`."""
-    least = (high - low) / count
-    if not np.isfinite(least) or least < 1e-300:
-        return []
-    power = 10.0 ** np.floor(np.log10(least))
-    step = next(power * factor for factor in (1, 2, 2.5, 5, 10, 20) if power * factor >= least)
-    return [step * place for place in range(int(np.ceil(low / step)), int(np.floor(high / step)) + 1)]

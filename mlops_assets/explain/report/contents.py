@@ -1,5 +1,6 @@
 """What a report is about, collected from the published tables."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,23 +8,31 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.dataset as ds
 
+from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.arrow.views import rows_of
 from mlops_assets.explain.compare.changes import ExplanationDiff
 from mlops_assets.explain.ledger.interaction_sizes import InteractionSizes
-from mlops_assets.explain.ledger.provenance import LedgerProvenance
+from mlops_assets.explain.ledger.provenance import PARTITIONS, LedgerProvenance
 from mlops_assets.explain.ledger.residuals import ResidualVerdict
 from mlops_assets.explain.ledger.stored import StoredLedger
 from mlops_assets.explain.ledger.summary import LedgerSummary, match_input_rows
 from mlops_assets.explain.reasons.rules import ReasonRules
 from mlops_assets.explain.report.example_reasons import find_reasons
 from mlops_assets.explain.report.example_rows import ExampleRow
+from mlops_assets.explain.report.formatting import shorten
 from mlops_assets.explain.report.ledger_facts import LedgerFacts
+from mlops_assets.explain.report.prediction_sample import PredictionSample, sample_predictions
+from mlops_assets.explain.report.section import Section
 from mlops_assets.trees.arrays import Space
 
 OUTPUTS_SHOWN = 4
 """How many outputs a report explains in detail; the others are named."""
 REJECTED_SHOWN = 50
 """How many of the rows that the contract refused a report shows."""
+REJECTED_COUNTED = 10_000
+"""Of how many of these rows the reasons are counted."""
+REASONS_COLUMN = "reasons"
+"""Of the rows that the contract refused."""
 
 Examples = Mapping[str, Sequence[ExampleRow]]
 
@@ -35,9 +44,13 @@ class ReportContents:
     Attributes
     ----------
     title
-        For example ``breast_cancer 3``.
+        For example ``breast_cancer, version 3``.
     facts
         What the model is and how it was explained, in order: name, version, digest, explainer and reason, ...
+    model, source
+        The registered model, and which table was scored; empty where that is not known.
+    settings
+        That the explainer was made with.
     summary
         Of the whole ledger, with its sample.
     space
@@ -53,14 +66,22 @@ class ReportContents:
         Row key values -> the input values of these rows.
     example_reasons
         Output -> the reasons of each of its examples, as rows of the table of reasons.
+    predictions
+        A sample of what was predicted.
     residuals
         The verdict on additivity.
+    accepted
+        How many rows were scored.
     rejected, rejected_count
         Some of the rows that the contract refused, with their reasons as a column, and how many there are.
+    rejection_reasons
+        That column of more of these rows.
     difference, compared_with
         Against another version, and its name.
     interactions
         How strong the interactions of pairs are, where they are published.
+    sections
+        What others say of the same version: what changed, drift, performance.
     """
 
     title: str
@@ -68,16 +89,23 @@ class ReportContents:
     summary: LedgerSummary
     space: Space
     row_key: Sequence[str]
+    model: str = ""
+    source: str = ""
+    settings: Mapping[str, str] = field(default_factory=dict)
     inputs: Mapping[str, pa.Table] = field(default_factory=dict)
     examples: Mapping[str, Sequence[ExampleRow]] = field(default_factory=dict)
     example_inputs: Mapping[tuple[Any, ...], Mapping[str, Any]] = field(default_factory=dict)
     example_reasons: Mapping[str, Sequence[Sequence[Mapping[str, Any]]]] = field(default_factory=dict)
+    predictions: PredictionSample | None = None
     residuals: ResidualVerdict | None = None
+    accepted: int | None = None
     rejected: pa.Table | None = None
     rejected_count: int = 0
+    rejection_reasons: Sequence[Any] | None = None
     difference: ExplanationDiff | None = None
     compared_with: str = ""
     interactions: InteractionSizes | None = None
+    sections: Sequence[Section] = ()
 
 
 def collect_contents(
@@ -87,6 +115,10 @@ def collect_contents(
     rejected: ds.Dataset | None = None,
     interactions: InteractionSizes | None = None,
     rules: ReasonRules | None = None,
+    *,
+    accepted: int | None = None,
+    scored: str = "",
+    sections: Sequence[Section] = (),
 ) -> ReportContents:
     """The contents of the report on a published ledger.
 
@@ -102,6 +134,8 @@ def collect_contents(
         See `ReportContents`.
     rules
         Of the reasons; None: the model has none.
+    accepted, scored, sections
+        See `ReportContents`; `scored` is its `source`.
 
     Raises
     ------
@@ -111,15 +145,23 @@ def collect_contents(
     source = ledger.provenance
     origin = LedgerProvenance.of(source)
     summary, examples = ledger_facts.summary, ledger_facts.examples.examples()
+    version = (source.model_uri or "").rpartition("/")[2]
     return ReportContents(
-        title=f"{source.model} {(source.model_uri or '').rpartition('/')[2]}",
+        title=f"{source.model}, version {version}",
+        model=source.model or "",
+        source=scored,
+        settings={name: json.dumps(value) for name, value in origin.settings.as_dict().items()},
         facts={
             "Model": source.model or "",
             "Version": source.model_uri or "",
             "Digest": source.model_digest or "",
             "Explained by": f"{origin.explainer}: {origin.reason}",
             "Rows": origin.selection,
+            **_partitions(source),
+            "Signature": source.signature_hash or "",
             "Inputs' version": source.inputs_version or "",
+            "Ledger's version": source.data_version or "",
+            "Background": origin.background_digest or "none: the explainer compares with no rows",
         },
         summary=summary,
         space=origin.space,
@@ -128,11 +170,27 @@ def collect_contents(
         examples=examples,
         example_inputs={} if inputs is None else _example_inputs(ledger, summary, inputs, source.row_key, examples),
         example_reasons={} if inputs is None or rules is None else _example_reasons(ledger, rules, inputs, examples),
+        predictions=sample_predictions(ledger_facts, source.row_key, origin.space, origin.decision),
         residuals=ledger_facts.residuals.verdict(),
+        accepted=accepted,
         rejected=None if rejected is None else rejected.head(REJECTED_SHOWN),
         rejected_count=0 if rejected is None else rejected.count_rows(),
+        rejection_reasons=None if rejected is None else _rejection_reasons(rejected),
         interactions=interactions,
+        sections=sections,
     )
+
+
+def _partitions(source: Provenance) -> dict[str, str]:
+    keys = json.loads(source.extra.get(PARTITIONS, "[]"))
+    return {"Partitions": f"{len(keys):,}: {shorten(', '.join(keys), 400)}"} if keys else {}
+
+
+def _rejection_reasons(rejected: ds.Dataset) -> list[Any]:
+    if REASONS_COLUMN not in rejected.schema.names:
+        return []
+    reasons: list[Any] = rejected.head(REJECTED_COUNTED, columns=[REASONS_COLUMN]).column(0).to_pylist()
+    return reasons
 
 
 def _sampled_inputs(summary: LedgerSummary, inputs: ds.Dataset, row_key: Sequence[str]) -> dict[str, pa.Table]:

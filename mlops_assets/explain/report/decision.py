@@ -168,8 +168,11 @@ class Decision:
         return render(
             "decision.html.jinja",
             title=self.title,
-            facts={**self.facts, **{name: cell_text(value) for name, value in self.prediction.items()}},
-            unit=SPACES[self.space].meaning,
+            facts={
+                **self.facts,
+                **{name: cell_text(value) for name, value in self.prediction.items()},
+                "Unit": SPACES[self.space].meaning,
+            },
             outputs=outputs,
             receipt=self.receipt_line,
             previous=self.previous,

@@ -1,7 +1,7 @@
 """The marks that a chart consists of; a template draws them, and escapes their texts."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 Anchor = Literal["start", "middle", "end"]
 
@@ -38,8 +38,9 @@ class Rectangle:
 
 @dataclass(frozen=True)
 class Chart:
-    """An SVG picture: `ruling` and `axis` are paths, `description` is the text alternative."""
+    """An SVG picture: `ruling` and `axis` are paths, `description` is the text alternative, `title` is above it."""
 
+    KIND: ClassVar[str] = "chart"
     width: int
     height: int
     description: str
@@ -48,3 +49,4 @@ class Chart:
     rectangles: tuple[Rectangle, ...] = ()
     dots: tuple[Dots, ...] = ()
     labels: tuple[Label, ...] = ()
+    title: str = ""
