@@ -19,8 +19,8 @@ from mlops_assets.engines.engine import Engine
 from mlops_assets.explain.reasons.rules import ReasonRules
 from mlops_assets.naming import ModelNames
 from mlops_assets.settings.groups import ContractSettings, ExplainSettings
-from mlops_assets.settings.outcomes import OutcomesSettings
 from mlops_assets.settings.monitor import MonitorSettings
+from mlops_assets.settings.outcomes import OutcomesSettings
 
 
 def all_checks(

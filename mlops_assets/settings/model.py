@@ -19,8 +19,8 @@ from mlops_assets.settings.groups import (
     StrategySettings,
     TrackingSettings,
 )
-from mlops_assets.settings.outcomes import OutcomesSettings
 from mlops_assets.settings.monitor import MonitorSettings
+from mlops_assets.settings.outcomes import OutcomesSettings
 from mlops_assets.settings.partitions import PartitionsSettings
 from mlops_assets.settings.promotion import PromotionSettings
 from mlops_assets.settings.retention import RetentionSettings
