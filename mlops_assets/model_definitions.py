@@ -22,6 +22,7 @@ from mlops_assets.assets.report_links import with_report_links
 from mlops_assets.assets.sample_explanations import sample_explanations_assets
 from mlops_assets.assets.sample_interactions import sample_interactions_asset
 from mlops_assets.assets.samples import sample_assets
+from mlops_assets.assets.section_sources import section_sources
 from mlops_assets.assets.signature import model_signature_asset
 from mlops_assets.checks.all_checks import all_checks
 from mlops_assets.engines.engine import Engine
@@ -192,6 +193,7 @@ def _assets(
             interactions=settings.explain.interaction_table is not None,
             rules=rules,
             scored=describe_place(inputs),
+            sections=section_sources(settings),
         ),
     ]
     requested = _on_request(settings)
