@@ -18,7 +18,7 @@ class Finding:
     Attributes
     ----------
     name
-        ``loads``, ``signature``, ``compatible``, ``conforms``, ``predicts``, ``explains``, ``compared``.
+        ``loads``, ``signature``, ``compatible``, ``conforms``, ``predicts``, ``explains``, ``compared``, ``performs``.
     passed
         False counts against the candidate; None: the question could not be asked, which counts for nothing.
     detail
