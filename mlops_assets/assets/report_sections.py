@@ -56,7 +56,9 @@ def make_sections(sources: Sequence[SectionSource], loaded: Mapping[str, Any], l
         found = {asset: loaded[asset] for asset in source.assets if loaded.get(asset) is not None}
         if source.assets[0] not in found:
             continue
-        tables = {asset: table if source.partitioned else {None: table} for asset, table in found.items()}
+        tables: dict[str, Tables] = {
+            asset: table if source.partitioned else {None: table} for asset, table in found.items()
+        }
         section = source.section(tables, ledger)
         if section is not None:
             sections.append(section)
