@@ -49,7 +49,7 @@ def _drift(tables: Mapping[str, Tables], ledger: Provenance) -> Section | None:
 
 
 def _performance(tables: Mapping[str, Tables], ledger: Provenance) -> Section | None:
-    from mlops_assets.performance.metrics import MAIN
+    from mlops_assets.performance.metrics import MAIN, METRICS
     from mlops_assets.performance.tables import PerformanceFacts
 
     table = tables[PERFORMANCE][None]
@@ -61,6 +61,7 @@ def _performance(tables: Mapping[str, Tables], ledger: Provenance) -> Section | 
         [] if bins is None else _rows(bins),
         int(version) if version.isdecimal() else None,
         {str(task): metrics for task, metrics in MAIN.items()}.get(facts.task, ()),
+        {name for name, metric in METRICS.items() if metric.better == "lower"},
     )
 
 
