@@ -8,6 +8,7 @@ import dagster as dg
 
 from mlops_assets.assets.background import background_asset_spec
 from mlops_assets.assets.champion import champion_model_asset
+from mlops_assets.assets.changes import ChangesSource, changes_assets
 from mlops_assets.assets.drift import drift_asset, profile_asset
 from mlops_assets.assets.engine_and_store import EngineAndStore
 from mlops_assets.assets.inputs import describe_place, inputs_asset_spec
@@ -40,6 +41,8 @@ from mlops_assets.jobs.validate import ValidationSettings, validation_job
 from mlops_assets.naming import (
     BACKGROUND,
     CHAMPION_MODEL,
+    CHANGE_SUMMARY,
+    CHANGES,
     DRIFT,
     EXPLANATION_REPORT,
     INPUT_SAMPLES,
@@ -76,6 +79,7 @@ EXPLANATIONS = (SAMPLE_EXPLANATIONS, BACKGROUND, MODEL_EXPLANATIONS, EXPLANATION
 PARTITIONED = (
     *(INPUT_SAMPLES, REJECTED_SAMPLES, PREDICTIONS, SAMPLE_EXPLANATIONS, BACKGROUND),
     *(PREDICTIONS_EXPLAINED, SAMPLE_INTERACTIONS, REASONS, PREDICTIONS_WITH_REASONS),
+    *(CHANGES, CHANGE_SUMMARY),
     *(PROFILE, DRIFT),
 )
 
@@ -140,6 +144,7 @@ def _on_request(settings: ModelSettings) -> tuple[str, ...]:
         SAMPLE_INTERACTIONS: settings.explain.interaction_table is not None,
         REASONS: reasons is not None,
         PREDICTIONS_WITH_REASONS: reasons is not None and reasons.joined,
+        **dict.fromkeys((CHANGES, CHANGE_SUMMARY), settings.explain.changes is not None),
         REFERENCE_PROFILE: monitor is not None and monitor.reference.is_table,
         PROFILE: monitor is not None,
         DRIFT: monitor is not None,
@@ -189,6 +194,10 @@ def _assets(
                 names, explain, pairs, outputs, engine_and_store, partitions, show_values=show_values
             )
         )
+    if settings.explain.changes is not None:
+        explain, contract = settings.explain, settings.contract
+        source = ChangesSource(settings.explain.changes, explain, contract, outputs, engine_and_store, partitions, root)
+        assets += changes_assets(names, source)
     if settings.monitor is not None:
         monitor = settings.monitor
         if monitor.reference.is_table:

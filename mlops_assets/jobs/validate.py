@@ -12,6 +12,7 @@ from mlops_assets.arrow.batching import first_rows
 from mlops_assets.arrow.input_table import InputTable
 from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.arrow.views import rows_of
+from mlops_assets.assets.changes import describe_changes
 from mlops_assets.errors import (
     AliasNotFoundError,
     ModelNotFoundError,
@@ -170,6 +171,8 @@ def describe_verdict(verdict: "CandidateVerdict") -> dict[str, Any]:
             worst = [measures[measure] for measures in verdict.shift.values() if measure in measures]
             if worst:
                 metadata |= prefix_floats({measure: max(worst)}, "shift")
+    if verdict.changes is not None:
+        metadata |= describe_changes(verdict.changes)
     diff = verdict.explanations
     if diff is not None:
         changes = [
@@ -231,6 +234,7 @@ def _trial(
         method=settings.predict.method,
         explain=settings.explain.config(),
         show_values=settings.contract.show_values,
+        changes=None if settings.explain.changes is None else settings.explain.changes.rules(),
     )
 
 
