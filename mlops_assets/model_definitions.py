@@ -13,6 +13,8 @@ from mlops_assets.assets.drift import drift_asset, profile_asset
 from mlops_assets.assets.engine_and_store import EngineAndStore
 from mlops_assets.assets.inputs import describe_place, inputs_asset_spec
 from mlops_assets.assets.model_explanations import model_explanations_assets
+from mlops_assets.assets.performance import outcomes_asset_spec, performance_assets
+from mlops_assets.assets.prediction_history import prediction_history_asset
 from mlops_assets.assets.predictions import predictions_asset
 from mlops_assets.assets.predictions_explained import predictions_explained_asset
 from mlops_assets.assets.reasons import predictions_with_reasons_asset, reasons_asset
@@ -21,6 +23,7 @@ from mlops_assets.assets.report_links import with_report_links
 from mlops_assets.assets.sample_explanations import sample_explanations_assets
 from mlops_assets.assets.sample_interactions import sample_interactions_asset
 from mlops_assets.assets.samples import sample_assets
+from mlops_assets.assets.section_sources import section_sources
 from mlops_assets.assets.signature import model_signature_asset
 from mlops_assets.checks.all_checks import all_checks
 from mlops_assets.engines.engine import Engine
@@ -49,6 +52,9 @@ from mlops_assets.naming import (
     MODEL_EXPLANATIONS,
     MODEL_SIGNATURE,
     MODEL_TAG,
+    PERFORMANCE,
+    PERFORMANCE_CALIBRATION,
+    PREDICTION_HISTORY,
     PREDICTIONS,
     PREDICTIONS_EXPLAINED,
     PREDICTIONS_WITH_REASONS,
@@ -108,29 +114,43 @@ def model_definitions(
     signer = build_strategy(Signer, SIGNERS, settings.signer)
     resources = resource_definitions(_resources(settings, signer, root))
     defaults = shared_defaults(root) if defaults is None else defaults
+    kept = () if settings.outcomes is None else (PREDICTION_HISTORY,)
     inference = _job(
         settings,
         names.inference_job,
-        INFERENCE,
+        INFERENCE + kept,
         f"Scores the inputs with the champion of {names.model}, up to {PREDICTIONS}. Run it for predictions alone.",
     )
     rules = None if settings.explain.reasons is None else settings.explain.reasons.rules(root)
     explanations = _job(
         settings,
         names.explanations_job,
-        INFERENCE + EXPLANATIONS + _on_request(settings),
+        INFERENCE + kept + EXPLANATIONS + _on_request(settings),
         f"Scores the inputs with the champion of {names.model} and explains every row: all tables and the report.",
     )
     engine_and_store = EngineAndStore(settings.engine, settings.resume, root)
     checks = all_checks(
-        names, settings.contract, settings.explain, rules, settings.monitor, engine_and_store.engine, root
+        names,
+        settings.contract,
+        settings.explain,
+        rules,
+        settings.outcomes,
+        settings.monitor,
+        engine_and_store.engine,
+        root,
     )
     assets = _assets(settings, signer, rules, engine_and_store, root)
     cleaning = _retention(settings)
     return dg.Definitions(
         assets=[*bind_resources(assets, resources, defaults), *_external_assets(settings)],
         asset_checks=bind_resources(checks, resources, defaults),
-        jobs=[inference, explanations, *_jobs_beside_the_graph(settings, resources, defaults), *(cleaning.jobs or ())],
+        jobs=[
+            inference,
+            explanations,
+            *_performance_job(settings),
+            *_jobs_beside_the_graph(settings, resources, defaults),
+            *(cleaning.jobs or ()),
+        ],
         schedules=cleaning.schedules,
         sensors=all_sensors(settings, root, inference, explanations, resources, defaults),
     )
@@ -178,6 +198,7 @@ def _assets(
             interactions=settings.explain.interaction_table is not None,
             rules=rules,
             scored=describe_place(inputs),
+            sections=section_sources(settings),
         ),
     ]
     requested = _on_request(settings)
@@ -198,6 +219,9 @@ def _assets(
         explain, contract = settings.explain, settings.contract
         source = ChangesSource(settings.explain.changes, explain, contract, outputs, engine_and_store, partitions, root)
         assets += changes_assets(names, source)
+    if settings.outcomes is not None:
+        assets.append(prediction_history_asset(names, settings.outcomes, partitions))
+        assets.append(performance_assets(names, settings.outcomes, inputs, outputs, root))
     if settings.monitor is not None:
         monitor = settings.monitor
         if monitor.reference.is_table:
@@ -225,6 +249,23 @@ def _job(
     )
 
 
+def _performance_job(settings: ModelSettings) -> "list[UnresolvedAssetJobDefinition]":
+    """What compares predictions with outcomes, where the settings name these."""
+    if settings.outcomes is None:
+        return []
+    # With partitions each run keeps its own; a run of this job has none.
+    kept = (PREDICTION_HISTORY,) if settings.partitioning is None else ()
+    words = f"Compares all predictions of {settings.names.model} that were published with the outcomes that are known."
+    return [
+        _job(
+            settings,
+            settings.names.performance_job,
+            (*kept, PERFORMANCE, PERFORMANCE_CALIBRATION),
+            f"{words} Run it when outcomes have come.",
+        )
+    ]
+
+
 def _jobs_beside_the_graph(
     settings: ModelSettings,
     resources: dict[str, dg.ResourceDefinition],
@@ -233,7 +274,7 @@ def _jobs_beside_the_graph(
     names, alias_or_version = settings.names, settings.alias_or_version
     inputs, trust, contract = settings.inputs, settings.trust, settings.contract
     silent_seconds = settings.sensors.dead_runs.silent_seconds
-    tried = ValidationSettings(inputs, trust, contract, settings.predict, settings.explain)
+    tried = ValidationSettings(inputs, trust, contract, settings.predict, settings.explain, settings.outcomes)
     jobs = [
         sign_job(names, alias_or_version, inputs, trust, settings.partitions_def, resources, defaults, silent_seconds),
         compatibility_job(names, alias_or_version, contract, defaults, silent_seconds),
@@ -259,6 +300,8 @@ def _external_assets(settings: ModelSettings) -> list[dg.AssetSpec]:
     background = settings.explain.background
     if background is not None and background.path:
         specs.append(background_asset_spec(settings.names, background))
+    if settings.outcomes is not None and settings.outcomes.path:
+        specs.append(outcomes_asset_spec(settings.names, settings.outcomes))
     if settings.monitor is not None and settings.monitor.reference.path:
         specs.append(reference_asset_spec(settings.names, settings.monitor.reference))
     if settings.automation and settings.alias is not None:
@@ -280,7 +323,10 @@ def _resources(settings: ModelSettings, signer: Signer, root: Path) -> dict[str,
             outputs,
             root,
             in_process=settings.executor == "in_process",
-            partitioned=PARTITIONED if settings.partitioning else (),
+            folders=(
+                *(PARTITIONED if settings.partitioning else ()),
+                *((PREDICTION_HISTORY,) if settings.outcomes is not None else ()),
+            ),
             silent_seconds=settings.sensors.dead_runs.silent_seconds,
         ),
         names.tables_of_the_run: reader_of_the_run(names),
@@ -297,6 +343,10 @@ def _resources(settings: ModelSettings, signer: Signer, root: Path) -> dict[str,
         reader = inputs_io_manager(settings.explain.background.as_inputs(), None, root)
         if reader is not None:
             resources[names.background_reader] = reader
+    if settings.outcomes is not None:
+        reader = inputs_io_manager(settings.outcomes.as_inputs(settings.inputs.row_key), None, root)
+        if reader is not None:
+            resources[names.outcomes_reader] = reader
     if settings.monitor is not None and settings.monitor.reference.is_table:
         reader = inputs_io_manager(settings.monitor.reference.as_inputs(), None, root)
         if reader is not None:

@@ -21,6 +21,10 @@ PREDICTIONS_WITH_REASONS = "predictions_with_reasons"
 SAMPLE_INTERACTIONS = "sample_interactions"
 CHANGES = "changes"
 CHANGE_SUMMARY = "change_summary"
+OUTCOMES = "outcomes"
+PREDICTION_HISTORY = "prediction_history"
+PERFORMANCE = "performance"
+PERFORMANCE_CALIBRATION = "performance_calibration"
 PROFILE = "profile"
 REFERENCE_PROFILE = "reference_profile"
 REFERENCE = "reference"
@@ -137,6 +141,11 @@ class ModelNames:
         return self.resource("background_io_manager")
 
     @property
+    def outcomes_reader(self) -> str:
+        """The IO manager that reads the outcomes."""
+        return self.resource("outcomes_io_manager")
+
+    @property
     def reference_reader(self) -> str:
         """The IO manager that reads the table that runs are compared with."""
         return self.resource("reference_io_manager")
@@ -195,6 +204,11 @@ class ModelNames:
     def explanations_job(self) -> str:
         """The whole graph."""
         return f"{self.slug}_explanations_job"
+
+    @property
+    def performance_job(self) -> str:
+        """Compares published predictions with outcomes."""
+        return f"{self.slug}_performance_job"
 
     @property
     def tracking(self) -> str:

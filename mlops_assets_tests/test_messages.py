@@ -29,7 +29,7 @@ OTHER_WORDS = {
     # assets and their columns
     "champion_model", "model_signature", "input_samples", "rejected_samples", "sample_explanations",
     "model_explanations", "explanation_report", "row_number", "base_value", "explained_value", "model_version",
-    "model_digest", "sample_interactions",
+    "model_digest", "sample_interactions", "prediction_history", "mean_error",
     # types, this package, arguments of MLflow and of storage clients, and of jobs in the Launchpad
     "large_string", "large_binary", "mlops_assets", "input_example", "client_kwargs", "move_alias", "approved_by",
     # a model's own methods and attributes

@@ -11,6 +11,7 @@ from mlops_assets.checks.explanations import explanation_checks
 from mlops_assets.checks.interactions import interaction_checks
 from mlops_assets.checks.model import champion_checks
 from mlops_assets.checks.model_explanations import model_explanations_checks
+from mlops_assets.checks.performance import performance_checks
 from mlops_assets.checks.predictions import prediction_checks
 from mlops_assets.checks.reasons import reasons_checks
 from mlops_assets.checks.samples import rejection_checks, sample_checks
@@ -20,6 +21,7 @@ from mlops_assets.explain.reasons.rules import ReasonRules
 from mlops_assets.naming import ModelNames
 from mlops_assets.settings.groups import ContractSettings, ExplainSettings
 from mlops_assets.settings.monitor import MonitorSettings
+from mlops_assets.settings.outcomes import OutcomesSettings
 
 
 def all_checks(
@@ -27,6 +29,7 @@ def all_checks(
     contract: ContractSettings,
     explain: ExplainSettings,
     rules: ReasonRules | None,
+    outcomes: OutcomesSettings | None,
     monitor: MonitorSettings | None,
     engine: Callable[[], Engine],
     root: Path,
@@ -53,5 +56,6 @@ def all_checks(
         *of_reasons,
         *on_interactions,
         *of_changes,
+        *([] if outcomes is None else [performance_checks(names, outcomes)]),
         *on_drift,
     ]

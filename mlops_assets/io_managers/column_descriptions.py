@@ -21,6 +21,8 @@ from mlops_assets.naming import (
     DRIFT,
     INPUT_SAMPLES,
     MODEL_EXPLANATIONS,
+    PERFORMANCE,
+    PERFORMANCE_CALIBRATION,
     PREDICTIONS,
     PREDICTIONS_EXPLAINED,
     PREDICTIONS_WITH_REASONS,
@@ -31,6 +33,7 @@ from mlops_assets.naming import (
     SAMPLE_EXPLANATIONS,
     SAMPLE_INTERACTIONS,
 )
+from mlops_assets.performance.tables import CALIBRATION_DESCRIPTIONS, DESCRIPTIONS
 from mlops_assets.scoring.column_descriptions import describe_joined, describe_predictions, describe_samples
 from mlops_assets.scoring.provenance import PredictionsProvenance
 
@@ -70,6 +73,10 @@ def describe_columns(asset: str, schema: pa.Schema, space: str | None = None) ->
         return describe_changes(columns, row_key, of_both, LedgerProvenance.of(provenance).space)
     if asset == CHANGE_SUMMARY:
         return describe_change_summary(columns, LedgerProvenance.of(provenance).space)
+    if asset == PERFORMANCE:
+        return DESCRIPTIONS
+    if asset == PERFORMANCE_CALIBRATION:
+        return CALIBRATION_DESCRIPTIONS
     if asset == DRIFT:
         return describe_drift(columns)
     if asset in (PROFILE, REFERENCE_PROFILE):

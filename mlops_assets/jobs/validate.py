@@ -18,6 +18,7 @@ from mlops_assets.errors import (
     ModelNotFoundError,
     RegistryError,
     RegistryUnreachableError,
+    TableError,
     TrustError,
     VersionNotFoundError,
 )
@@ -28,6 +29,7 @@ from mlops_assets.metadata import prefix_floats, shorten_text, strip_markup, tab
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.signature_of_version import signature_of_version
 from mlops_assets.naming import INPUT_SAMPLES, MODEL_TAG, NOTIFIER, REGISTRY, ModelNames
+from mlops_assets.progress.report import say
 from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.resources.binding import initialize_resources, job_with_defaults
 from mlops_assets.resources.journal import ChampionJournal
@@ -36,6 +38,7 @@ from mlops_assets.resources.notifier import deliver
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.resources.retries import retry_when_unreachable
 from mlops_assets.settings.groups import ContractSettings, ExplainSettings, PredictSettings
+from mlops_assets.settings.outcomes import OutcomesSettings
 from mlops_assets.settings.tables import InputsSettings
 from mlops_assets.settings.trust import TrustSettings
 
@@ -44,6 +47,7 @@ if TYPE_CHECKING:
 
     from mlops_assets.models.trust import TrustPolicy
     from mlops_assets.validation.candidate import Trial
+    from mlops_assets.validation.known_outcomes import KnownOutcomes
     from mlops_assets.validation.verdict import CandidateVerdict
 
 FINDING_COLUMNS = {"asked": "string", "answer": "string", "detail": "string"}
@@ -67,6 +71,7 @@ class ValidationSettings:
     contract: ContractSettings
     predict: PredictSettings
     explain: ExplainSettings
+    outcomes: OutcomesSettings | None = None
 
 
 def validation_job(
@@ -93,6 +98,8 @@ def validation_job(
         )
 
     needed = {names.champion_store, names.loader, names.journal, *(settings.inputs.readers(names) or (names.tables,))}
+    if settings.outcomes is not None and settings.outcomes.path:
+        needed.add(names.outcomes_reader)
 
     @dg.op(
         name=f"{names.slug}__validate",
@@ -223,9 +230,10 @@ def _trial(
         tables: TableIOManager = getattr(resources, names.tables)
         dataset = tables.read(INPUT_SAMPLES)
         batches, schema, row_key = rows_of(dataset), dataset.schema, Provenance.of(dataset.schema).row_key
+    sample = pa.Table.from_batches(first_rows(batches, most), schema)
     return Trial(
         load=store.source(trust).load,
-        rows=pa.Table.from_batches(first_rows(batches, most), schema),
+        rows=sample,
         row_key=tuple(row_key),
         policy=settings.contract.policy(text_columns, types),
         mode=CompatibilityMode.of(settings.contract.compatibility),
@@ -233,9 +241,36 @@ def _trial(
         params=settings.predict.params,
         method=settings.predict.method,
         explain=settings.explain.config(),
+        known=_known_outcomes(resources, names, settings, sample, tuple(row_key)),
         show_values=settings.contract.show_values,
         changes=None if settings.explain.changes is None else settings.explain.changes.rules(),
     )
+
+
+def _known_outcomes(
+    resources: Any, names: ModelNames, settings: ValidationSettings, sample: pa.Table, row_key: tuple[str, ...]
+) -> "KnownOutcomes | None":
+    """The outcomes of the sample, where a path names them; an asset of one's own is read in the graph alone."""
+    from mlops_assets.validation.known_outcomes import KnownOutcomes
+
+    outcomes = settings.outcomes
+    if outcomes is None or not outcomes.path:
+        return None
+    try:
+        return KnownOutcomes.of_sample(
+            getattr(resources, names.outcomes_reader).open(),
+            sample,
+            row_key,
+            outcomes.columns(),
+            outcomes.asked(),
+            outcomes.watch,
+            outcomes.min_rows,
+            blocks=outcomes.on_fall == "block",
+        )
+    except TableError as error:
+        # They may be still to come, and are no question of the candidate.
+        say(f"The version is not judged by outcomes: {error}")
+        return None
 
 
 def _history(

@@ -37,7 +37,7 @@ class RunLock(dg.ConfigurableResource[Any]):
     path: str = Field(description="Folder or fsspec URL of the tables.")
     storage_options: dict[str, Any] = Field(default_factory=dict, description="For fsspec.")
     jobs: list[str] = Field(default_factory=list, description="The jobs whose runs take turns.")
-    partitioned: list[str] = Field(default_factory=list, description="The assets that have a folder of partitions.")
+    folders: list[str] = Field(default_factory=list, description="The assets that have a folder of several tables.")
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["RunLock"]:
@@ -56,7 +56,7 @@ class RunLock(dg.ConfigurableResource[Any]):
                     # The first table will fail for the same reason, with a message of its own.
                     if log is not None:
                         log.warning(f"Nothing can be written to {folder.uri}: {error.strerror}")
-            swept = sweep_folder(folder, self.partitioned)
+            swept = sweep_folder(folder, self.folders)
             if swept and log is not None:
                 log.info(f"Removed what a killed run had left: {', '.join(swept)}")
             yield self
@@ -73,7 +73,7 @@ def run_lock(
     root: Path,
     *,
     in_process: bool,
-    partitioned: Sequence[str],
+    folders: Sequence[str],
     silent_seconds: float,
 ) -> RunLock:
     """The lock of one model's runs.
@@ -82,8 +82,8 @@ def run_lock(
     ----------
     in_process
         Whether a run is one process; otherwise no process lives as long as the run, and nothing is locked.
-    partitioned
-        The assets that have a folder of partitions.
+    folders
+        The assets that have a folder of several tables: of partitions, or of publications.
     silent_seconds
         How long no heartbeat may come before a run on another machine counts as dead.
     """
@@ -92,6 +92,6 @@ def run_lock(
         silent_seconds=silent_seconds,
         path=outputs.address(root),
         storage_options=outputs.storage_options or {},
-        jobs=[names.inference_job, names.explanations_job] if in_process else [],
-        partitioned=list(partitioned),
+        jobs=[names.inference_job, names.explanations_job, names.performance_job] if in_process else [],
+        folders=list(folders),
     )

@@ -20,6 +20,7 @@ from mlops_assets.settings.groups import (
     TrackingSettings,
 )
 from mlops_assets.settings.monitor import MonitorSettings
+from mlops_assets.settings.outcomes import OutcomesSettings
 from mlops_assets.settings.partitions import PartitionsSettings
 from mlops_assets.settings.promotion import PromotionSettings
 from mlops_assets.settings.retention import RetentionSettings
@@ -108,6 +109,12 @@ class ModelSettings(SettingsGroup):
         default_factory=ExplainSettings,
         description="Defaults for explanations; limit, sample, where and seed are editable per run in the Launchpad.",
         examples=[{"limit": 1000, "seed": 7}],
+    )
+    outcomes: OutcomesSettings | None = Field(
+        default=None,
+        description="What came of the rows that were predicted: the tables performance and performance_calibration. "
+        "Null: none.",
+        examples=[{"path": "data/outcomes.parquet", "column": "churned", "floor": {"roc_auc": 0.8}}],
     )
     monitor: MonitorSettings | None = Field(
         default=None,
@@ -262,6 +269,17 @@ class ModelSettings(SettingsGroup):
 
         if taken := sorted(set(self.inputs.row_key or ()) & set(OWN_COLUMNS)):
             raise ValueError(f"inputs.row_key: the table of changes has columns called {', '.join(taken)} itself")
+        return self
+
+    @model_validator(mode="after")
+    def _outcomes_fit(self) -> Self:
+        if self.outcomes is None:
+            return self
+        if self.outcomes.partition is not None and self.partitioning is None:
+            raise ValueError("outcomes.partition names a column of partition keys, and there are no partitions")
+        own, key = self.outcomes.row_key, self.inputs.row_key
+        if own is not None and len(own) != len(key or ("row_number",)):
+            raise ValueError("outcomes.row_key names as many columns as inputs.row_key, in its order")
         return self
 
     @model_validator(mode="after")

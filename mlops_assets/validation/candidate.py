@@ -28,6 +28,7 @@ from mlops_assets.scoring.prediction_columns import model_output_columns
 from mlops_assets.signatures.compatibility.compatibility import CompatibilityMode, check_compatibility
 from mlops_assets.signatures.contract.contract import Contract, ContractPolicy
 from mlops_assets.signatures.mlflow.model_input import to_model_input
+from mlops_assets.validation.known_outcomes import KnownOutcomes, judge_on_outcomes
 from mlops_assets.validation.shift import measure_shift
 from mlops_assets.validation.verdict import CandidateVerdict, Finding
 
@@ -60,6 +61,8 @@ class Trial:
         How predictions are made.
     explain
         How explanations are made.
+    known
+        Outcomes of the sample; None: the settings name none.
     show_values
         Whether findings name the first row keys where a model fails.
     changes
@@ -75,6 +78,7 @@ class Trial:
     params: Mapping[str, Any] = field(default_factory=dict)
     method: PredictMethod = "predict"
     explain: ExplainConfig = field(default_factory=ExplainConfig)
+    known: KnownOutcomes | None = None
     show_values: bool = False
     changes: ChangeRules | None = None
 
@@ -97,6 +101,7 @@ class _Comparison:
     """
 
     rows: int = 0
+    predictions: tuple[pa.Table, pa.Table] | None = None
     shift: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     explanations: ExplanationDiff | None = None
     explained: tuple[ExplainedRows, ExplainedRows] | None = None
@@ -204,6 +209,8 @@ def validate_candidate(
         f"with version {champion.version}",
         passed_on_error=None,
     )
+    if comparison is not None and comparison.predictions is not None and trial.known is not None:
+        _judge_outcomes(questions, comparison.predictions, trial.known, trial)
     return verdict(rows.num_rows, comparison, _judge_changes(questions, comparison, trial))
 
 
@@ -222,6 +229,19 @@ def _judge_changes(questions: _Questions, comparison: _Comparison | None, trial:
     beyond = summary.beyond_limits()
     questions.record("changes", not beyond, "; ".join([*beyond, summary.sentence()]))
     return summary
+
+
+def _judge_outcomes(
+    questions: _Questions, predictions: tuple[pa.Table, pa.Table], known: KnownOutcomes, trial: Trial
+) -> None:
+    """Whether the candidate is right less often than the champion, on rows whose outcome is known."""
+    questions.progress.ask("performs")
+    try:
+        passed, detail = judge_on_outcomes(known, *predictions, trial.row_key)
+    except MlopsAssetsError as error:
+        # Outcomes that cannot be read are no fault of the candidate's.
+        passed, detail = None, str(error)
+    questions.record("performs", passed, detail)
 
 
 def _judge_signature(questions: _Questions, signature: "ModelSignature", trial: Trial) -> None:
@@ -277,14 +297,15 @@ def _compare_with_champion(
     keys = _row_keys(candidate.rows, trial) & _row_keys(accepted, trial)
     predictions = _predict(model, signature, _select(accepted, keys, trial), trial)
     outputs = model_output_columns(candidate.predictions.schema, trial.row_key)
-    shift = measure_shift(predictions, _select(candidate.predictions, keys, trial), outputs)
+    of_candidate = _select(candidate.predictions, keys, trial)
+    shift, both = measure_shift(predictions, of_candidate, outputs), (predictions, of_candidate)
     if not explanations or not keys:
-        return _Comparison(len(keys), shift)
+        return _Comparison(len(keys), both, shift)
     old, new = ExplainedVersion(model, signature.inputs), ExplainedVersion(candidate.model, candidate.signature.inputs)
     rows, of_old = (_select(each, keys, trial) for each in (candidate.rows, accepted))
     explained = explain_versions(old, new, rows, trial.row_key, trial.explain, of_old)
     diff = compare_ledgers(explained[0].ledger, explained[1].ledger, trial.row_key)
-    return _Comparison(len(keys), shift, diff, explained, rows)
+    return _Comparison(len(keys), both, shift, diff, explained, rows)
 
 
 def _row_keys(rows: pa.Table, trial: Trial) -> set[tuple[Any, ...]]:

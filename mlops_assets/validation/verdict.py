@@ -19,7 +19,7 @@ class Finding:
     Attributes
     ----------
     name
-        ``loads``, ``signature``, ``compatible``, ``conforms``, ``predicts``, ``explains``, ``compared``,
+        ``loads``, ``signature``, ``compatible``, ``conforms``, ``predicts``, ``explains``, ``compared``, ``performs``,
         ``changes``.
     passed
         False counts against the candidate; None: the question could not be asked, which counts for nothing.

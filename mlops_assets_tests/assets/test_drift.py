@@ -93,6 +93,12 @@ def test_since_the_run_before(model, run, tmp_path):
     cut = drift[(drift["role"] == "explained_value") & (drift["segment"] != "all rows")]
     assert np.average(cut["mean"], weights=cut["rows"]) == pytest.approx(parts["mean"]["explained_value"])
 
+    report = (second.tables / "explanation_report.html").read_text("utf-8")
+    assert "1 of 3 inputs drifted against the run before." in report
+    assert "Drift of age" in report
+    assert "and which columns its change comes from" in report
+    assert "country=NO" in report
+
 
 def test_another_version_is_compared_but_not_decomposed(registry, model, run):
     run(people(200, 1), row_key=KEY, monitor={})
@@ -136,6 +142,8 @@ def test_since_a_table_that_is_read_once(model, run, tmp_path):
     assert done.success
     assert columns_of(done.table("drift")).index[0] == "income"
     assert "no model has explained" in done.metadata("drift")["decomposition"]
+    report = (done.tables / "explanation_report.html").read_text("utf-8")
+    assert "the change of the mean prediction comes from: no model has explained" in report
     assert done.metadata("reference_profile")["read_again"]
     again = run(people(400, 2), row_key=KEY, monitor=monitor)
     assert not again.metadata("reference_profile")["read_again"]
@@ -166,6 +174,8 @@ def test_since_the_partition_before(registry, run, tmp_path):
     assert second["reference"] == "the partition a"
     assert "different backgrounds" in second["decomposition"]
     assert partition("c", {"partition": "a"}).metadata("drift")["reference"] == "the partition a"
+    report = (tmp_path / "tables" / "explanation_report.html").read_text("utf-8")
+    assert '<section id="drift"><h2>Drift of the partition c</h2>' in report
     drift = pd.read_parquet(tmp_path / "tables" / "drift" / "c.parquet")
     assert drift["drifted"].dropna().astype(bool).sum() >= 4
     # Each class has its own sum.

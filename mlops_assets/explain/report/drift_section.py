@@ -14,7 +14,9 @@ _COLUMNS, _SEGMENTS, _OUTPUTS, _NAMED = 20, 20, 4, 3
 _NAME = 60
 
 
-def drift_section(rows: Iterable[Row], reference: str, all_rows: str) -> Section | None:
+def drift_section(
+    rows: Iterable[Row], reference: str, all_rows: str, *, not_decomposed: str = "", partition: str | None = None
+) -> Section | None:
     """How the rows have changed since a reference; None: there is nothing to compare with.
 
     Parameters
@@ -25,6 +27,10 @@ def drift_section(rows: Iterable[Row], reference: str, all_rows: str) -> Section
         What was compared with.
     all_rows
         The segment that all rows belong to.
+    not_decomposed
+        Why it is not said which columns the change of the mean prediction comes from; empty: it is said.
+    partition
+        That the rows are of; None: the table has none.
     """
     known = list(rows)
     whole = [row for row in known if row["segment"] == all_rows]
@@ -42,12 +48,16 @@ def drift_section(rows: Iterable[Row], reference: str, all_rows: str) -> Section
         "and larger than the limits of the settings."
     )
     blocks: list[Block] = [Paragraph(words), _columns(columns)]
+    if not_decomposed:
+        words = f"It is not known which columns the change of the mean prediction comes from: {not_decomposed}."
+        blocks.append(Paragraph(words))
     decomposed = [_decomposition(row, whole) for row in whole if row["role"] == "explained_value"][:_OUTPUTS]
     blocks += tabs_or_part("drift-of", "Output", decomposed)
     segments = _segments(known, all_rows)
     blocks += [Part("By segment", (segments,))] if segments is not None else []
     watch = tuple((f"Drift of {shorten(_name(row), _NAME)}", f"{_words(row)}.") for row in _by_rank(drifted)[:_NAMED])
-    return Section("Drift", DRIFT, tuple(blocks), headline, watch)
+    title = "Drift" if partition is None else f"Drift of the partition {shorten(partition, _NAME)}"
+    return Section(title, DRIFT, tuple(blocks), headline, watch)
 
 
 def _columns(columns: Sequence[Row]) -> DataTable:

@@ -1,0 +1,1 @@
+"""How right predictions were, once outcomes are known: metrics with intervals, comparisons, calibration. No dagster."""

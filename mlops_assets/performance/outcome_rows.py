@@ -1,0 +1,130 @@
+"""The columns of the table of outcomes that say something, with keys in the types of the predictions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.types as pt
+
+from mlops_assets.arrow.input_table import InputTable
+from mlops_assets.arrow.views import rows_of
+from mlops_assets.errors import TableError, list_some, list_with_suggestions
+from mlops_assets.performance.vocabulary import MISSING, UNKNOWN, Vocabulary
+
+PARTITION = "partition"
+
+
+@dataclass(frozen=True)
+class OutcomeColumns:
+    """Which columns of the table of outcomes say what.
+
+    Attributes
+    ----------
+    value
+        The outcome.
+    at
+        When it was observed; None: a row key has one outcome.
+    partition
+        The key of the partition that it belongs to; None: it counts for all predictions of the row key.
+    segments
+        Columns of segments, as far as this table has them.
+    """
+
+    value: str
+    at: str | None = None
+    partition: str | None = None
+    segments: tuple[str, ...] = ()
+
+
+def key_column(place: int) -> str:
+    """The name of a key column while tables are joined, whatever it is called in them."""
+    return f"key_{place}"
+
+
+def read_columns(table: InputTable, columns: OutcomeColumns, key_types: Sequence[pa.DataType]) -> pa.Table:
+    """The needed columns of the outcomes: ``key_0``, ..., ``value``, ``at``, `PARTITION` and ``segment_<column>``.
+
+    Raises
+    ------
+    TableError
+        A column is missing, keys have another type or are null, times are none.
+    """
+    known = list(table.schema.names)
+    asked = [columns.value, *(name for name in (columns.at, columns.partition) if name is not None)]
+    if unknown := [name for name in asked if name not in known]:
+        raise TableError(
+            f"The outcomes have no column {list_with_suggestions(unknown, known)}",
+            where=table.uri,
+            fix=f"Set outcomes.column, at and partition to columns of the table: {list_some(known)}",
+        )
+    if len(table.row_key) != len(key_types):
+        raise TableError(
+            f"The outcomes' row key has {len(table.row_key)} columns, and the predictions' has {len(key_types)}",
+            where=table.uri,
+            fix="Name the columns of outcomes.row_key in the order of inputs.row_key",
+        )
+    names = {**{key_column(place): name for place, name in enumerate(table.row_key)}, "value": columns.value}
+    names |= {"at": columns.at} if columns.at else {}
+    names |= {PARTITION: columns.partition} if columns.partition else {}
+    columns_of_table = set(known)
+    names |= {f"segment_{name}": name for name in columns.segments if name in columns_of_table}
+    dataset = table.dataset()
+    needed = list(dict.fromkeys(names.values()))
+    batches = rows_of(dataset, needed) if dataset is not None else (batch.select(needed) for batch in table.batches())
+    rows = pa.Table.from_batches(batches, pa.schema([table.schema.field(name) for name in needed]))
+    rows = pa.table({own: rows[name] for own, name in names.items()})
+    for place, (name, kind) in enumerate(zip(table.row_key, key_types, strict=True)):
+        rows = rows.set_column(place, key_column(place), _as_key(rows.column(place), name, kind, table.uri))
+    if columns.partition:
+        rows = replace_column(rows, PARTITION, _as_text(rows[PARTITION]))
+    if columns.at:
+        rows = replace_column(rows, "at", _as_time(rows["at"], columns.at, table.uri))
+    for name in columns.segments:
+        if name in columns_of_table:
+            rows = replace_column(rows, f"segment_{name}", _as_text(rows[f"segment_{name}"]))
+    return rows
+
+
+def _as_key(column: pa.ChunkedArray, name: str, kind: pa.DataType, where: str) -> pa.ChunkedArray:
+    if column.null_count:
+        raise TableError(
+            f"Row key column {name!r} is null in {column.null_count} rows of the outcomes",
+            where=where,
+            fix="Fill the column, or leave these rows out",
+        )
+    try:
+        return column.cast(kind)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        # Without its cause, which quotes a value.
+        raise TableError(
+            f"Row key column {name!r} is {column.type} in the outcomes and {kind} in the predictions, and holds values "
+            "that cannot be converted",
+            where=where,
+            fix="Write the keys as they are in the inputs, or name another column in outcomes.row_key",
+        ) from None
+
+
+def _as_time(column: pa.ChunkedArray, name: str, where: str) -> pa.ChunkedArray:
+    if not (pt.is_string(column.type) or pt.is_large_string(column.type)):
+        return column
+    try:
+        return column.cast(pa.timestamp("us"))
+    except pa.ArrowInvalid:
+        raise TableError(
+            f"The column {name!r} holds text that is no time",
+            where=where,
+            fix="Write times as 2026-01-31T12:00:00 or 2026-01-31, without a time zone",
+        ) from None
+
+
+def _as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Values as texts, each distinct one once."""
+    words = Vocabulary([MISSING])
+    codes = words.codes(column, str)
+    return pa.chunked_array([pa.array(words.texts).take(pa.array(np.where(codes == UNKNOWN, 0, codes)))])
+
+
+def replace_column(rows: pa.Table, name: str, column: pa.ChunkedArray) -> pa.Table:
+    """The same table with another column of that name."""
+    return rows.set_column(rows.schema.get_field_index(name), name, column)

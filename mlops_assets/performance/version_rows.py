@@ -1,0 +1,71 @@
+"""All predictions of one version whose outcomes are known, in an order that all versions share."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlops_assets.performance.match import Matches
+from mlops_assets.performance.matcher import Scores
+from mlops_assets.performance.outcomes import Outcomes
+
+
+@dataclass(frozen=True)
+class VersionRows:
+    """All rows of one version, over its partitions, in an order that all versions share.
+
+    Attributes
+    ----------
+    identity
+        (n,): the same for the same row key in the same partition, rising.
+    """
+
+    version: int
+    identity: NDArray[np.int64]
+    outcomes: NDArray[np.generic]
+    predictions: NDArray[np.float64]
+    partitions: NDArray[np.int64]
+    segments: dict[str, NDArray[np.int64]]
+
+    def only(self, rows: NDArray[np.generic]) -> "VersionRows":
+        """Some of the rows: a mask, or places."""
+        return VersionRows(
+            self.version,
+            self.identity[rows],
+            self.outcomes[rows],
+            self.predictions[rows],
+            self.partitions[rows],
+            {name: codes[rows] for name, codes in self.segments.items()},
+        )
+
+
+def rows_of_version(
+    scores: Sequence[Scores], outcomes: Outcomes, partitions: Sequence[str], recode: NDArray[np.int64] | None
+) -> VersionRows:
+    """The scores of one version, of all its partitions.
+
+    Parameters
+    ----------
+    recode
+        For each code of a label another one; None: codes stay.
+    """
+    places = np.concatenate(
+        [np.full(len(each.rows), partitions.index(each.partition or ""), np.int64) for each in scores]
+    )
+    rows = np.concatenate([each.rows for each in scores])
+    identity = rows * len(partitions) + places
+    order = np.argsort(identity, kind="stable")
+    predictions = np.concatenate([each.predictions for each in scores])[order]
+    values = outcomes.values[rows[order]]
+    if recode is not None:
+        predictions, values = recode[predictions.astype(np.int64)].astype(np.float64), recode[values.astype(np.int64)]
+    segments = {name: np.concatenate([each.segments[name] for each in scores])[order] for name in scores[0].segments}
+    return VersionRows(scores[0].version, identity[order], values, predictions, places[order], segments)
+
+
+def sorted_codes(matches: Matches) -> NDArray[np.int64]:
+    """For each code of a label its place among all labels in order, whichever was met first."""
+    ranks = np.empty(len(matches.labels.texts), np.int64)
+    ranks[sorted(range(len(ranks)), key=matches.labels.texts.__getitem__)] = np.arange(len(ranks))
+    return ranks
