@@ -85,8 +85,7 @@ EXPLANATIONS = (SAMPLE_EXPLANATIONS, BACKGROUND, MODEL_EXPLANATIONS, EXPLANATION
 PARTITIONED = (
     *(INPUT_SAMPLES, REJECTED_SAMPLES, PREDICTIONS, SAMPLE_EXPLANATIONS, BACKGROUND),
     *(PREDICTIONS_EXPLAINED, SAMPLE_INTERACTIONS, REASONS, PREDICTIONS_WITH_REASONS),
-    *(CHANGES, CHANGE_SUMMARY),
-    *(PROFILE, DRIFT),
+    *(CHANGES, CHANGE_SUMMARY, PROFILE, DRIFT),
 )
 
 
@@ -166,8 +165,7 @@ def _on_request(settings: ModelSettings) -> tuple[str, ...]:
         PREDICTIONS_WITH_REASONS: reasons is not None and reasons.joined,
         **dict.fromkeys((CHANGES, CHANGE_SUMMARY), settings.explain.changes is not None),
         REFERENCE_PROFILE: monitor is not None and monitor.reference.is_table,
-        PROFILE: monitor is not None,
-        DRIFT: monitor is not None,
+        **dict.fromkeys((PROFILE, DRIFT), monitor is not None),
     }
     return tuple(asset for asset, wanted in asked.items() if wanted)
 
@@ -215,10 +213,8 @@ def _assets(
                 names, explain, pairs, outputs, engine_and_store, partitions, show_values=show_values
             )
         )
-    if settings.explain.changes is not None:
-        explain, contract = settings.explain, settings.contract
-        source = ChangesSource(settings.explain.changes, explain, contract, outputs, engine_and_store, partitions, root)
-        assets += changes_assets(names, source)
+    explained = ChangesSource(settings.explain, settings.contract, outputs, engine_and_store, partitions, root)
+    assets += changes_assets(names, explained)
     if settings.outcomes is not None:
         assets.append(prediction_history_asset(names, settings.outcomes, partitions))
         assets.append(performance_assets(names, settings.outcomes, inputs, outputs, root))

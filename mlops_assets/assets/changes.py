@@ -98,15 +98,12 @@ class ChangesSource:
 
     Attributes
     ----------
-    settings
-        Of the comparison.
     explain, contract
         How the other version is explained, and how a background of its own is read.
     outputs, engine_and_store, partitions, root
         As for the ledger.
     """
 
-    settings: ChangesSettings
     explain: ExplainSettings
     contract: ContractSettings
     outputs: OutputsSettings
@@ -115,13 +112,20 @@ class ChangesSource:
     root: Path
 
     @property
+    def settings(self) -> ChangesSettings:
+        """Of the comparison."""
+        return self.explain.changes or ChangesSettings()
+
+    @property
     def rules(self) -> ChangeRules:
         """How versions are compared."""
         return self.settings.rules()
 
 
 def changes_assets(names: ModelNames, source: ChangesSource) -> list[dg.AssetsDefinition]:
-    """`changes` and `change_summary` of one model, which `explain.changes` asks for."""
+    """`changes` and `change_summary` of one model; none where `explain.changes` does not ask for them."""
+    if source.explain.changes is None:
+        return []
     return [_changes(names, source), _change_summary(names, source)]
 
 
