@@ -104,9 +104,10 @@ def test_changes_say_for_whom_and_by_which_columns():
     assert "base value+0.1" in text
     assert "mean difference0.7" in text
     assert "city: Bern1090 %" in text.replace("\n", "")
-    candidate = changes_section(rows, 2, "log-odds")
+    candidate = changes_section(rows, 2, "log-odds", only=(["debt"], []), partition="monday")
     assert candidate is not None
-    assert candidate.title == "What version 3 would change"
+    assert candidate.title == "What version 3 would change (partition monday)"
+    assert "Columns that only version 2 hasdebt" in text_of(candidate).replace("\n", "")
     assert changes_section([], 3, "log-odds") is None
 
 
