@@ -7,11 +7,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.dataset as ds
 
+from mlops_assets.arrow.batching import join_batches
 from mlops_assets.arrow.find_key import find_key
 from mlops_assets.arrow.provenance import Provenance
-from mlops_assets.errors import MlopsAssetsError
+from mlops_assets.errors import ExplanationError, MlopsAssetsError
 from mlops_assets.explain.columns import EXPLAINED_VALUE, OUTPUT, shap_column
-from mlops_assets.explain.compare.row_change import RowChange, compare_row
+from mlops_assets.explain.compare.comparable import VersionOrigin
+from mlops_assets.explain.compare.comparison import Comparison
+from mlops_assets.explain.compare.row_change import RowChange, compare_row, values_alone
 from mlops_assets.explain.compare.two_versions import ExplainedVersion, conform_rows
 from mlops_assets.explain.explainers.setup import prepare_explainer
 from mlops_assets.explain.labels import to_names
@@ -63,7 +66,7 @@ def tell_decision(
     journal: Journal = resources[names.journal].open()
     version = receipt.reference.version
     entries = [entry for entry in journal.entries() if entry.version == version]
-    previous, changes = _compare_with_previous(names, resources, row, explained, entries, partition)
+    previous, changes = _compare_with_previous(names, resources, row, entries, partition)
     return Decision(
         key={name: value.as_py() for name, value in row.key.items()},
         facts={
@@ -128,7 +131,6 @@ def _compare_with_previous(
     names: ModelNames,
     resources: Mapping[str, Any],
     row: StoredRow,
-    explained: Sequence[Mapping[str, Any]],
     entries: Sequence[JournalEntry],
     partition: str | None,
 ) -> tuple[str, list[RowChange]]:
@@ -156,10 +158,23 @@ def _compare_with_previous(
             batches = explain_batches(
                 rows.to_batches(), prepared.explainer, prepared.to_frame, row_key, model.reference
             )
-            before = [line for batch in batches for line in in_todays_columns(batch).to_pylist()]
+            before = join_batches(list(batches))
+        origin = VersionOrigin.of_explainer(model.reference, prepared.explainer, config)
     except MlopsAssetsError as error:
         return f"What version {earlier}, the champion before, would have said is not known: {error}", []
-    changes = compare_row(before, explained)
+    changes = _changes_of_row(row, origin, before)
     if not changes:
         return f"Version {earlier}, the champion before, has none of these outputs.", []
     return f"Version {earlier}, the champion before, would have said:", changes
+
+
+def _changes_of_row(row: StoredRow, before: VersionOrigin, explained_before: pa.RecordBatch) -> list[RowChange]:
+    """What the version before would have said; where attributions cannot be compared, the values and why not."""
+    now = in_todays_columns(join_batches(row.explained.to_batches()))
+    earlier = in_todays_columns(explained_before)
+    scored = VersionOrigin.of_ledger(row.ledger.model_uri, row.ledger.model_digest, row.origin)
+    key = pa.schema([row.explained.schema.field(name) for name in row.ledger.row_key])
+    try:
+        return compare_row(Comparison(before, scored, "after", key), earlier, now)
+    except ExplanationError as error:
+        return values_alone(earlier.to_pylist(), now.to_pylist(), error.what)

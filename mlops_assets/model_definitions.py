@@ -8,6 +8,7 @@ import dagster as dg
 
 from mlops_assets.assets.background import background_asset_spec
 from mlops_assets.assets.champion import champion_model_asset
+from mlops_assets.assets.changes import ChangesSource, changes_assets
 from mlops_assets.assets.drift import drift_asset, profile_asset
 from mlops_assets.assets.engine_and_store import EngineAndStore
 from mlops_assets.assets.inputs import describe_place, inputs_asset_spec
@@ -43,6 +44,8 @@ from mlops_assets.jobs.validate import ValidationSettings, validation_job
 from mlops_assets.naming import (
     BACKGROUND,
     CHAMPION_MODEL,
+    CHANGE_SUMMARY,
+    CHANGES,
     DRIFT,
     EXPLANATION_REPORT,
     INPUT_SAMPLES,
@@ -82,7 +85,7 @@ EXPLANATIONS = (SAMPLE_EXPLANATIONS, BACKGROUND, MODEL_EXPLANATIONS, EXPLANATION
 PARTITIONED = (
     *(INPUT_SAMPLES, REJECTED_SAMPLES, PREDICTIONS, SAMPLE_EXPLANATIONS, BACKGROUND),
     *(PREDICTIONS_EXPLAINED, SAMPLE_INTERACTIONS, REASONS, PREDICTIONS_WITH_REASONS),
-    *(PROFILE, DRIFT),
+    *(CHANGES, CHANGE_SUMMARY, PROFILE, DRIFT),
 )
 
 
@@ -160,9 +163,9 @@ def _on_request(settings: ModelSettings) -> tuple[str, ...]:
         SAMPLE_INTERACTIONS: settings.explain.interaction_table is not None,
         REASONS: reasons is not None,
         PREDICTIONS_WITH_REASONS: reasons is not None and reasons.joined,
+        **dict.fromkeys((CHANGES, CHANGE_SUMMARY), settings.explain.changes is not None),
         REFERENCE_PROFILE: monitor is not None and monitor.reference.is_table,
-        PROFILE: monitor is not None,
-        DRIFT: monitor is not None,
+        **dict.fromkeys((PROFILE, DRIFT), monitor is not None),
     }
     return tuple(asset for asset, wanted in asked.items() if wanted)
 
@@ -210,6 +213,8 @@ def _assets(
                 names, explain, pairs, outputs, engine_and_store, partitions, show_values=show_values
             )
         )
+    explained = ChangesSource(settings.explain, settings.contract, outputs, engine_and_store, partitions, root)
+    assets += changes_assets(names, explained)
     if settings.outcomes is not None:
         assets.append(prediction_history_asset(names, settings.outcomes, partitions))
         assets.append(performance_assets(names, settings.outcomes, inputs, outputs, root))

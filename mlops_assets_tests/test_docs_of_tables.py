@@ -32,8 +32,10 @@ def tables(registry, run, monkeypatch, tmp_path):
     registry.add_sklearn(model, features)
     rows = features.assign(customer_id=[f"c{n:03}" for n in range(150)])
     outputs, reasons = {"path": "tables/churn", "joined": True}, {"joined": True}
-    done = run(rows, row_key=["customer_id"], outputs=outputs, explain={"reasons": reasons}, monitor={})
+    explain = {"reasons": reasons, "changes": {}}
+    done = run(rows, row_key=["customer_id"], outputs=outputs, explain=explain, monitor={})
     assert done.success
+    assert "no champion before" in done.metadata("changes")["not_compared"]
     monkeypatch.chdir(tmp_path)
     return model, features, tmp_path / "tables" / "churn"
 
@@ -80,7 +82,7 @@ def test_probabilities_by_class_join_with_their_explanations(registry, run, monk
 
 def _general(name: re.Match[str]) -> str:
     """`reason_1_text` as the page has it."""
-    return f"reason_<rank>{name[2]}" if name[1] else "shap_<input column>"
+    return f"reason_<rank>{name[3]}" if name[2] else f"{name[1]}_<input column>"
 
 
 def test_every_column_is_described(tables):
@@ -91,7 +93,7 @@ def test_every_column_is_described(tables):
         text = sections[path.stem]
         for column in pq.read_schema(path).names:
             if column not in ("customer_id", *features.columns) and path.stem != "predictions_explained":
-                word = re.sub(r"^(?:shap_.*|(reason)_\d+(.*))", _general, column)
+                word = re.sub(r"^(?:(shap|change)_.*|(reason)_\d+(.*))", _general, column)
                 assert f"`{word}`" in text, (path.stem, column)
     assert {path.stem for path in folder.glob("*.parquet")} <= set(sections)
 

@@ -1,5 +1,6 @@
-"""The pictures on the page of `model_explanations`."""
+"""The pictures on the pages of `model_explanations` and `change_summary`."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -26,6 +27,15 @@ def top_features_picture(summary: "LedgerSummary", space: Space, top: int) -> dg
     ranked = sorted(sizes.items(), key=lambda entry: -entry[1])[:top]
     svg = top_features_svg(ranked, space, most_bytes_without_click(TOP_FEATURES_PICTURE))
     return picture_metadata(svg, TOP_FEATURES_PICTURE)
+
+
+def causes_picture(causes: Sequence[tuple[str, float, float]], space: Space) -> dg.MarkdownMetadataValue:
+    """The columns that make the difference of two versions as bars, in a picture that is seen without a click."""
+    from mlops_assets.explain.report.top_features_svg import top_features_svg
+
+    name = "columns that make the difference"
+    sizes = [(column, size) for column, size, _ in causes]
+    return picture_metadata(top_features_svg(sizes, space, most_bytes_without_click(name), "mean |change|"), name)
 
 
 def summary_picture(

@@ -18,33 +18,34 @@ Tables: TypeAlias = Mapping[str | None, ds.Dataset]
 
 @dataclass(frozen=True)
 class SectionSource:
-    """An asset with a section of its own in the report.
+    """Assets with a section of their own in the report.
 
     Attributes
     ----------
-    asset
-        The table's name.
+    assets
+        The names of the tables; without the first of them there is no section.
     section
-        Makes the section of what is published, and of the provenance of the ledger that the report is about; None:
-        there is nothing to show, for example as the table is of another version.
+        Makes the section of the tables that are published, by asset, and of the provenance of the ledger that the
+        report is about; None: there is nothing to show, for example as the table is of another version.
     partitioned
-        The table has partitions.
+        The tables have partitions.
     """
 
-    asset: str
-    section: Callable[[Tables, Provenance], Section | None]
+    assets: tuple[str, ...]
+    section: Callable[[Mapping[str, Tables], Provenance], Section | None]
     partitioned: bool = False
 
 
 def section_inputs(names: ModelNames, sources: Sequence[SectionSource]) -> dict[str, dg.AssetIn]:
     """The inputs of the step that makes the report; a table that was never published does not stop it."""
     return {
-        source.asset: dg.AssetIn(
-            key=names.key(source.asset),
+        asset: dg.AssetIn(
+            key=names.key(asset),
             metadata={ALLOW_MISSING: True},
             dagster_type=dict[str, ds.Dataset] if source.partitioned else dg.Any,
         )
         for source in sources
+        for asset in source.assets
     }
 
 
@@ -52,10 +53,13 @@ def make_sections(sources: Sequence[SectionSource], loaded: Mapping[str, Any], l
     """The sections of the tables that were loaded for `section_inputs`."""
     sections = []
     for source in sources:
-        tables = loaded.get(source.asset)
-        if tables is None:
+        found = {asset: loaded[asset] for asset in source.assets if loaded.get(asset) is not None}
+        if source.assets[0] not in found:
             continue
-        section = source.section(tables if source.partitioned else {None: tables}, ledger)
+        tables: dict[str, Tables] = {
+            asset: table if source.partitioned else {None: table} for asset, table in found.items()
+        }
+        section = source.section(tables, ledger)
         if section is not None:
             sections.append(section)
     return sections

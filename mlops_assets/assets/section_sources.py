@@ -1,5 +1,8 @@
 """Which assets of a model have a section in its report, and how the section is made of their tables."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import pyarrow.dataset as ds
 
 from mlops_assets.arrow.provenance import Provenance
@@ -7,8 +10,9 @@ from mlops_assets.assets.report_sections import SectionSource, Tables
 from mlops_assets.explain.drift.drift_table import NOT_DECOMPOSED, REFERENCE_NAME
 from mlops_assets.explain.drift.profile import ALL_ROWS
 from mlops_assets.explain.report.drift_section import drift_section
+from mlops_assets.explain.report.performance_section import performance_section
 from mlops_assets.explain.report.section import Section
-from mlops_assets.naming import DRIFT
+from mlops_assets.naming import DRIFT, PERFORMANCE, PERFORMANCE_CALIBRATION
 from mlops_assets.settings.model import ModelSettings
 
 MOST_ROWS = 50_000
@@ -17,15 +21,20 @@ MOST_ROWS = 50_000
 
 def section_sources(settings: ModelSettings) -> list[SectionSource]:
     """Those that the settings ask for."""
-    partitioned = settings.partitions_def is not None
-    return [SectionSource(DRIFT, _drift, partitioned)] if settings.monitor is not None else []
+    sources = []
+    if settings.monitor is not None:
+        sources.append(SectionSource((DRIFT,), _drift, settings.partitions_def is not None))
+    if settings.outcomes is not None:
+        sources.append(SectionSource((PERFORMANCE, PERFORMANCE_CALIBRATION), _performance))
+    return sources
 
 
-def _drift(tables: Tables, ledger: Provenance) -> Section | None:
-    """Of the newest partition that the version has scored."""
-    partition, table = list(tables.items())[-1] if tables else (None, None)
-    if table is None:
+def _drift(tables: Mapping[str, Tables], ledger: Provenance) -> Section | None:
+    """Of the newest partition, where the version has scored it."""
+    partitions = list(tables[DRIFT].items())
+    if not partitions:
         return None
+    partition, table = partitions[-1]
     source = Provenance.of(table.schema)
     if (source.model_uri, source.model_digest) != (ledger.model_uri, ledger.model_digest):
         return None
@@ -37,3 +46,24 @@ def _drift(tables: Tables, ledger: Provenance) -> Section | None:
         not_decomposed=source.extra.get(NOT_DECOMPOSED, "").removeprefix("not made: "),
         partition=partition,
     )
+
+
+def _performance(tables: Mapping[str, Tables], ledger: Provenance) -> Section | None:
+    from mlops_assets.performance.metrics import MAIN
+    from mlops_assets.performance.tables import PerformanceFacts
+
+    table = tables[PERFORMANCE][None]
+    facts = PerformanceFacts.from_extra(Provenance.of(table.schema).extra)
+    bins = tables.get(PERFORMANCE_CALIBRATION, {}).get(None)
+    version = (ledger.model_uri or "").rpartition("/")[2]
+    return performance_section(
+        _rows(table),
+        [] if bins is None else _rows(bins),
+        int(version) if version.isdecimal() else None,
+        {str(task): metrics for task, metrics in MAIN.items()}.get(facts.task, ()),
+    )
+
+
+def _rows(table: ds.Dataset) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = table.to_table().to_pylist()
+    return rows

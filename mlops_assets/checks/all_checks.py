@@ -5,6 +5,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from mlops_assets.checks.changes import changes_checks
 from mlops_assets.checks.drift import drift_checks
 from mlops_assets.checks.explanations import explanation_checks
 from mlops_assets.checks.interactions import interaction_checks
@@ -41,6 +42,7 @@ def all_checks(
     of_reasons = []
     if rules is not None and explain.reasons is not None:
         of_reasons.append(reasons_checks(names, rules, explain.reasons.max_unstable))
+    of_changes = [] if explain.changes is None else changes_checks(names, explain, engine)
     on_interactions = [] if explain.interaction_table is None else [interaction_checks(names, explain, engine)]
     on_drift = [] if monitor is None else [drift_checks(names, monitor.false_alarm_rate)]
     return [
@@ -53,6 +55,7 @@ def all_checks(
         model_explanations_checks(names, explain, engine),
         *of_reasons,
         *on_interactions,
+        *of_changes,
         *([] if outcomes is None else [performance_checks(names, outcomes)]),
         *on_drift,
     ]

@@ -3,6 +3,8 @@
 import pyarrow as pa
 
 from mlops_assets.arrow.provenance import Provenance
+from mlops_assets.explain.compare.change_summary import ChangesOrigin
+from mlops_assets.explain.compare.column_descriptions import describe_change_summary, describe_changes
 from mlops_assets.explain.drift.column_descriptions import describe_drift, describe_profile
 from mlops_assets.explain.ledger.column_descriptions import (
     describe_background,
@@ -14,6 +16,8 @@ from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.explain.reasons.column_descriptions import describe_reasons, describe_wide
 from mlops_assets.naming import (
     BACKGROUND,
+    CHANGE_SUMMARY,
+    CHANGES,
     DRIFT,
     INPUT_SAMPLES,
     MODEL_EXPLANATIONS,
@@ -64,6 +68,11 @@ def describe_columns(asset: str, schema: pa.Schema, space: str | None = None) ->
         return describe_reasons(columns, row_key, LedgerProvenance.of(provenance).space)
     if asset == PREDICTIONS_WITH_REASONS:
         return describe_joined(columns) | describe_wide(columns, row_key)
+    if asset == CHANGES:
+        of_both = ChangesOrigin.of(provenance).features
+        return describe_changes(columns, row_key, of_both, LedgerProvenance.of(provenance).space)
+    if asset == CHANGE_SUMMARY:
+        return describe_change_summary(columns, LedgerProvenance.of(provenance).space)
     if asset == PERFORMANCE:
         return DESCRIPTIONS
     if asset == PERFORMANCE_CALIBRATION:

@@ -18,6 +18,8 @@ from mlops_assets.explain.labels import outputs_as_text
 from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.io_managers.tables import TableIOManager, table_reader
 from mlops_assets.naming import (
+    CHANGE_SUMMARY,
+    CHANGES,
     MODEL_EXPLANATIONS,
     PREDICTIONS,
     PREDICTIONS_EXPLAINED,
@@ -46,6 +48,7 @@ KEYS: Mapping[str, tuple[bool, tuple[str, ...]]] = {
     PREDICTIONS_EXPLAINED: (True, (OUTPUT,)),
     PREDICTIONS_WITH_REASONS: (True, (OUTPUT,)),
     SAMPLE_INTERACTIONS: (True, (OUTPUT,)),
+    CHANGES: (True, (OUTPUT,)),
     MODEL_EXPLANATIONS: (False, (OUTPUT, "feature")),
 }
 
@@ -181,7 +184,7 @@ def _space_of(provenance: Provenance) -> dict[str, str]:
 
 _OUTPUT_TABLES = (
     *(SAMPLE_EXPLANATIONS, PREDICTIONS_EXPLAINED, SAMPLE_INTERACTIONS, MODEL_EXPLANATIONS),
-    *(REASONS, PREDICTIONS_WITH_REASONS),
+    *(REASONS, PREDICTIONS_WITH_REASONS, CHANGES, CHANGE_SUMMARY),
 )
 # Tables whose columns had other names in an earlier release.
 _EARLIER: Mapping[str, Mapping[str, Any]] = {

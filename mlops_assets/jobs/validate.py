@@ -12,6 +12,7 @@ from mlops_assets.arrow.batching import first_rows
 from mlops_assets.arrow.input_table import InputTable
 from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.arrow.views import rows_of
+from mlops_assets.assets.changes import describe_changes
 from mlops_assets.errors import (
     AliasNotFoundError,
     ModelNotFoundError,
@@ -177,6 +178,8 @@ def describe_verdict(verdict: "CandidateVerdict") -> dict[str, Any]:
             worst = [measures[measure] for measures in verdict.shift.values() if measure in measures]
             if worst:
                 metadata |= prefix_floats({measure: max(worst)}, "shift")
+    if verdict.changes is not None:
+        metadata |= describe_changes(verdict.changes)
     diff = verdict.explanations
     if diff is not None:
         changes = [
@@ -240,6 +243,7 @@ def _trial(
         explain=settings.explain.config(),
         known=_known_outcomes(resources, names, settings, sample, tuple(row_key)),
         show_values=settings.contract.show_values,
+        changes=None if settings.explain.changes is None else settings.explain.changes.rules(),
     )
 
 

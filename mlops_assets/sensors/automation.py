@@ -6,7 +6,15 @@ from typing import Any
 
 import dagster as dg
 
-from mlops_assets.naming import CHAMPION_ALIAS, CHAMPION_MODEL, REGISTRY, ModelNames
+from mlops_assets.naming import (
+    CHAMPION_ALIAS,
+    CHAMPION_MODEL,
+    EXPLANATION_REPORT,
+    PERFORMANCE,
+    PERFORMANCE_CALIBRATION,
+    REGISTRY,
+    ModelNames,
+)
 from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.resources.journal import ChampionJournal
 from mlops_assets.resources.shared import shared_resource
@@ -36,7 +44,12 @@ def with_conditions(names: ModelNames, assets: Sequence[dg.AssetsDefinition]) ->
     """
     condition = dg.AutomationCondition.eager() & checks_let_pass()
 
+    # What outcomes say comes later, if ever: the report shows it and does not wait for it.
+    later = dg.AssetSelection.assets(names.key(PERFORMANCE), names.key(PERFORMANCE_CALIBRATION))
+
     def with_condition(spec: dg.AssetSpec) -> dg.AssetSpec:
+        if spec.key == names.key(EXPLANATION_REPORT):
+            return spec.replace_attributes(automation_condition=condition.ignore(later))
         first = spec.key == names.key(CHAMPION_MODEL)
         deps = [*spec.deps, dg.AssetDep(names.key(CHAMPION_ALIAS))] if first else spec.deps
         return spec.replace_attributes(automation_condition=condition, deps=deps)

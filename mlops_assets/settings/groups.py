@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 from mlops_assets.errors import did_you_mean
 from mlops_assets.settings.background import BackgroundSettings
 from mlops_assets.settings.budget import BudgetSettings
+from mlops_assets.settings.changes import ChangesSettings
 from mlops_assets.settings.described import SettingsGroup
 from mlops_assets.settings.interactions import InteractionSettings
 from mlops_assets.settings.reasons import ReasonsSettings
@@ -250,6 +251,12 @@ class ExplainSettings(SettingsGroup):
         description="The table reasons: why each row got its prediction, in words. Null: none; {}: the four largest "
         "attributions.",
         examples=[{"top": 4, "toward": "lower", "catalogue": "reasons.yaml"}],
+    )
+    changes: ChangesSettings | None = Field(
+        default=None,
+        description="The tables changes and change_summary: what another version says of the same rows, and which "
+        "columns make the difference. Null: none; {}: compared with the champion before.",
+        examples=[{"candidate": "Challenger", "segments": {"region": []}}],
     )
 
     @field_validator("KIND")

@@ -262,6 +262,16 @@ class ModelSettings(SettingsGroup):
         return self
 
     @model_validator(mode="after")
+    def _row_key_fits_changes(self) -> Self:
+        if self.explain.changes is None:
+            return self
+        from mlops_assets.explain.compare.comparison import OWN_COLUMNS
+
+        if taken := sorted(set(self.inputs.row_key or ()) & set(OWN_COLUMNS)):
+            raise ValueError(f"inputs.row_key: the table of changes has columns called {', '.join(taken)} itself")
+        return self
+
+    @model_validator(mode="after")
     def _outcomes_fit(self) -> Self:
         if self.outcomes is None:
             return self

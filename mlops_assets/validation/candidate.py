@@ -8,8 +8,16 @@ import pyarrow as pa
 
 from mlops_assets.arrow.row_keys import named_rows, rows_in_errors
 from mlops_assets.errors import ContractError, MlopsAssetsError, RegistryUnreachableError
+from mlops_assets.explain.compare.change_rules import ChangeRules
+from mlops_assets.explain.compare.change_summary import ChangeSummary
 from mlops_assets.explain.compare.changes import ExplanationDiff
-from mlops_assets.explain.compare.two_versions import ExplainedVersion, compare_explanations
+from mlops_assets.explain.compare.diff import compare_ledgers
+from mlops_assets.explain.compare.two_versions import (
+    ExplainedRows,
+    ExplainedVersion,
+    explain_versions,
+    summarize_changes,
+)
 from mlops_assets.explain.explainers.explainer import ExplainConfig
 from mlops_assets.explain.explainers.setup import prepare_for_rows
 from mlops_assets.models.loaded_model import LoadedModel, PredictMethod
@@ -57,6 +65,8 @@ class Trial:
         Outcomes of the sample; None: the settings name none.
     show_values
         Whether findings name the first row keys where a model fails.
+    changes
+        What may change, and how it is counted; None: that is not asked.
     """
 
     load: Callable[[ModelReference], LoadedModel]
@@ -70,6 +80,7 @@ class Trial:
     explain: ExplainConfig = field(default_factory=ExplainConfig)
     known: KnownOutcomes | None = None
     show_values: bool = False
+    changes: ChangeRules | None = None
 
 
 @dataclass(frozen=True)
@@ -84,12 +95,17 @@ class _Scored:
 
 @dataclass(frozen=True)
 class _Comparison:
-    """The candidate beside the champion; see `CandidateVerdict`."""
+    """The candidate beside the champion; see `CandidateVerdict`.
+
+    `explained`: the rows that are `compared`, by the champion and by the candidate.
+    """
 
     rows: int = 0
     predictions: tuple[pa.Table, pa.Table] | None = None
     shift: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     explanations: ExplanationDiff | None = None
+    explained: tuple[ExplainedRows, ExplainedRows] | None = None
+    compared: pa.Table | None = None
 
 
 class Progress:
@@ -150,7 +166,9 @@ def validate_candidate(
     """
     questions = _Questions(progress or Progress(), trial.show_values)
 
-    def verdict(rows: int = 0, comparison: _Comparison | None = None) -> CandidateVerdict:
+    def verdict(
+        rows: int = 0, comparison: _Comparison | None = None, changes: ChangeSummary | None = None
+    ) -> CandidateVerdict:
         comparison = comparison or _Comparison()
         return CandidateVerdict(
             version=candidate.version,
@@ -161,6 +179,7 @@ def validate_candidate(
             compared_rows=comparison.rows,
             shift=comparison.shift,
             explanations=comparison.explanations,
+            changes=changes,
         )
 
     model = questions.ask("loads", lambda: trial.load(candidate), "under the trust policy")
@@ -192,7 +211,24 @@ def validate_candidate(
     )
     if comparison is not None and comparison.predictions is not None and trial.known is not None:
         _judge_outcomes(questions, comparison.predictions, trial.known, trial)
-    return verdict(rows.num_rows, comparison)
+    return verdict(rows.num_rows, comparison, _judge_changes(questions, comparison, trial))
+
+
+def _judge_changes(questions: _Questions, comparison: _Comparison | None, trial: Trial) -> ChangeSummary | None:
+    """What changes for the rows that both explain, and whether that is within the limits."""
+    rules = trial.changes
+    if rules is None or comparison is None or comparison.explained is None or comparison.compared is None:
+        return None
+    (before, after), rows = comparison.explained, comparison.compared
+    questions.progress.ask("changes")
+    try:
+        summary = summarize_changes(before, after, rows, trial.row_key, rules)
+    except MlopsAssetsError as error:
+        questions.record("changes", None, str(error))
+        return None
+    beyond = summary.beyond_limits()
+    questions.record("changes", not beyond, "; ".join([*beyond, summary.sentence()]))
+    return summary
 
 
 def _judge_outcomes(
@@ -266,8 +302,10 @@ def _compare_with_champion(
     if not explanations or not keys:
         return _Comparison(len(keys), both, shift)
     old, new = ExplainedVersion(model, signature.inputs), ExplainedVersion(candidate.model, candidate.signature.inputs)
-    rows = _select(candidate.rows, keys, trial)
-    return _Comparison(len(keys), both, shift, compare_explanations(old, new, rows, trial.row_key, trial.explain))
+    rows, of_old = (_select(each, keys, trial) for each in (candidate.rows, accepted))
+    explained = explain_versions(old, new, rows, trial.row_key, trial.explain, of_old)
+    diff = compare_ledgers(explained[0].ledger, explained[1].ledger, trial.row_key)
+    return _Comparison(len(keys), both, shift, diff, explained, rows)
 
 
 def _row_keys(rows: pa.Table, trial: Trial) -> set[tuple[Any, ...]]:

@@ -30,9 +30,9 @@ def validate_in_child(
 ) -> CandidateVerdict:
     """`validate_candidate` in a process of its own; where that dies or takes too long, the version has failed.
 
-    A question on which the process died counts against the candidate; ``compared`` does not, since the champion is
-    asked there as well. A trial that no other process can be given (a class that was typed into a notebook) is made
-    here.
+    A question on which the process died counts against the candidate; ``compared`` and ``changes`` do not, since the
+    champion is asked there as well. A trial that no other process can be given (a class that was typed into a notebook)
+    is made here.
 
     Raises
     ------
@@ -75,7 +75,7 @@ def validate_in_child(
             else f"the process that tried it {_describe_end(child.wait())}"
         )
     name = progress.asked or "loads"
-    died = Finding(name, None if name == "compared" else False, reason)
+    died = Finding(name, None if name in ("compared", "changes") else False, reason)
     return CandidateVerdict(
         version=candidate.version,
         digest=candidate.digest,

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from mlops_assets.explain.compare.change_summary import ChangeSummary
 from mlops_assets.explain.compare.changes import ExplanationDiff
 
 TAG, REASONS_TAG = "mlops_assets.validation", "mlops_assets.validation_reasons"
-DIGEST_TAG = "mlops_assets.validation_digest"
+DIGEST_TAG, CHANGES_TAG = "mlops_assets.validation_digest", "mlops_assets.validation_changes"
 # MLflow allows longer tags, but people do not read them.
 _LONGEST = 1000
 
@@ -18,7 +19,8 @@ class Finding:
     Attributes
     ----------
     name
-        ``loads``, ``signature``, ``compatible``, ``conforms``, ``predicts``, ``explains``, ``compared``, ``performs``.
+        ``loads``, ``signature``, ``compatible``, ``conforms``, ``predicts``, ``explains``, ``compared``, ``performs``,
+        ``changes``.
     passed
         False counts against the candidate; None: the question could not be asked, which counts for nothing.
     detail
@@ -48,6 +50,8 @@ class CandidateVerdict:
         Output column -> how far the predictions moved; see `measure_shift`.
     explanations
         How the explanations of the same rows differ; None where they were not compared.
+    changes
+        What changes in these rows, for whom, and which columns cause it; None where that was not asked.
     """
 
     version: int
@@ -58,6 +62,7 @@ class CandidateVerdict:
     compared_rows: int = 0
     shift: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     explanations: ExplanationDiff | None = None
+    changes: ChangeSummary | None = None
 
     @property
     def passed(self) -> bool:
@@ -73,6 +78,15 @@ class CandidateVerdict:
 
     def tags(self) -> dict[str, str]:
         """The verdict as tags of the model version, with the digest of the files that it is about; the verdict last."""
-        reasons = self.reasons if len(self.reasons) <= _LONGEST else self.reasons[: _LONGEST - 3] + "..."
+        changes = {} if self.changes is None else {CHANGES_TAG: _shorten(self.changes.sentence())}
         verdict = "passed" if self.passed else "failed"
-        return {DIGEST_TAG: self.digest or "(none)", REASONS_TAG: reasons, TAG: verdict}
+        return {
+            **changes,
+            DIGEST_TAG: self.digest or "(none)",
+            REASONS_TAG: _shorten(self.reasons),
+            TAG: verdict,
+        }
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."

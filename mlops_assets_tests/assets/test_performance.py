@@ -64,6 +64,14 @@ def test_a_worse_version_is_noticed_when_outcomes_come(registry, run, tmp_path):
     assert not done.checks["performance", "above_the_floor"].passed
     assert not done.checks["performance", "no_worse_than_before"].passed
     assert set(done.table("performance")["segment_value"].dropna()) >= {"a", "b"}
+    # The next report says so.
+    told = run(rows, row_key=["customer"], **settings)
+    assert told.success
+    report = (told.tables / "explanation_report.html").read_text("utf-8")
+    assert f"roc auc {value:.4g}".rstrip("0") in report
+    assert "minus version 1 (same rows)" in report
+    assert "Calibration of" in report
+    assert "against version 1." in report
 
 
 def test_all_partitions_are_compared_with_an_asset_of_ones_own(registry, run, tmp_path):

@@ -1,13 +1,14 @@
 """What explaining costs in the whole job: ``python -m mlops_assets_tests.benchmarks.explain_job``.
 
 Seeded rows (an int64 key and 20 doubles) in 16 files. Each round runs, in a process of its own each, the
-`<model>_inference_job`, the `<model>_explanations_job` (which holds the former), the same with reasons and with drift,
-and the kernel alone, on all rows, in memory and loaded; one worker. All figures are processor seconds, medians of the
-rounds. The bars:
+`<model>_inference_job`, the `<model>_explanations_job` (which holds the former), the same with reasons, with drift and
+with changes against a version of the same kind, and the kernel alone, on all rows, in memory and loaded; one worker.
+All figures are processor seconds, medians of the rounds. The bars:
 
 - *beyond*: what the explanations job takes beyond the inference job, as a multiple of the kernel's own time
 - *whole*: the explanations job as a multiple of the inference job
 - *reasons*, *drift*: the explanations job with these tables, as a multiple of the one without
+- *changes*: what the tables of changes take beyond the explanations job, as a multiple of that
 
 *walk* is the kernel that walks the trees, with the margin that is computed beside it, on a tenth of the rows: what the
 kernel was before tables.
@@ -31,7 +32,7 @@ from mlops_assets_tests.benchmarks.score import verdict
 FILES = 16
 CHUNK = 32_768
 BEYOND = 1.5
-REASONS, DRIFT = 1.15, 1.05
+REASONS, DRIFT, CHANGES = 1.15, 1.05, 1.3
 WHOLE = {"gradient-100": 2.0, "histogram-100": 5.0}
 
 
@@ -97,6 +98,27 @@ def make_catalogue(folder: Path) -> Path:
     return place
 
 
+def register_other(folder: Path, model: str) -> None:
+    """A second version of the same kind, fitted to a somewhat other target; the first one stays the champion."""
+    import mlflow.sklearn
+    from mlflow import MlflowClient
+    from sklearn.base import clone
+
+    from mlops_assets.models.trust import TRUSTED_TYPES
+
+    place = folder / "models" / f"{model}-other"
+    if place.exists():
+        return
+    frame, fitted = score_jobs.fitted(model)
+    other = clone(fitted).fit(frame, fitted.predict(frame) + frame.iloc[:, 0] * frame.iloc[:, 1])
+    signature = mlflow.models.infer_signature(frame, other.predict(frame))
+    trusted = sorted(TRUSTED_TYPES)
+    told: dict[str, Any] = {"signature": signature, "pip_requirements": ["mlflow"], "skops_trusted_types": trusted}
+    mlflow.sklearn.save_model(other, place, serialization_format="skops", **told)
+    address = score_jobs.registry_uri(folder)
+    MlflowClient(tracking_uri=address, registry_uri=address).create_model_version(model, source=place.as_uri())
+
+
 def job_seconds(folder: Path, model: str, rows: int, which: str) -> dict[str, float]:
     """Processor seconds of a job whose imports and compilation are paid."""
     from mlops_assets.trees import table_kernel  # noqa: F401
@@ -104,6 +126,8 @@ def job_seconds(folder: Path, model: str, rows: int, which: str) -> dict[str, fl
     settings: dict[str, Any] = {"engine": {"KIND": "LocalEngine", "workers": 1}}
     if which == "reasons":
         settings["explain"] = {"reasons": {"toward": "lower", "catalogue": str(make_catalogue(folder))}}
+    if which == "changes":
+        settings["explain"] = {"changes": {"against": 2, "tolerance": 0.01, "segments": {"f0": [0.0]}}}
     if which == "drift":
         settings["monitor"] = {}
     job = "inference" if which == "inference" else "explanations"
@@ -118,7 +142,7 @@ def job_seconds(folder: Path, model: str, rows: int, which: str) -> dict[str, fl
 def measure(folder: Path, model: str, rows: int) -> dict[str, float]:
     """One round."""
     found: dict[str, float] = {}
-    for what in ("inference", "explanations", "reasons", "drift", "kernel"):
+    for what in ("inference", "explanations", "reasons", "drift", "changes", "kernel"):
         command = [sys.executable, "-W", "ignore", "-m", __spec__.name, what, str(folder), model, str(rows)]
         ended = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
         found |= json.loads(ended.stdout.splitlines()[-1])
@@ -127,7 +151,7 @@ def measure(folder: Path, model: str, rows: int) -> dict[str, float]:
 
 def main() -> None:
     """Measure, and print what was reached."""
-    if sys.argv[1:2] in (["kernel"], ["inference"], ["explanations"], ["reasons"], ["drift"]):
+    if sys.argv[1:2] in (["kernel"], ["inference"], ["explanations"], ["reasons"], ["drift"], ["changes"]):
         what, place, model, count = sys.argv[1:]
         asked = Path(place), model, int(count)
         print(json.dumps(kernel_seconds(*asked) if what == "kernel" else job_seconds(*asked, what)))
@@ -145,6 +169,7 @@ def main() -> None:
         make_files(folder, options.rows)
         for model in options.models:
             score_jobs.register(folder, model)
+            register_other(folder, model)
             _report(model, options.rows, [measure(folder, model, options.rows) for _ in range(options.rounds)])
 
 
@@ -158,6 +183,8 @@ def _report(model: str, rows: int, rounds: list[dict[str, Any]]) -> None:
     for name, most in (("reasons", REASONS), ("drift", DRIFT)):
         ratio = statistics.median(each[name] / each["explanations"] for each in rounds)
         print(f"  with {name}, in explanations jobs: {verdict(ratio, most, at_least=False)}")
+    changes = statistics.median(each["changes"] / each["explanations"] - 1 for each in rounds)
+    print(f"  changes, in explanations jobs: {verdict(changes, CHANGES, at_least=False)}")
     bar = WHOLE.get(model)
     print(f"  explanations job, in inference jobs: {whole:.2f}" if bar is None else
           f"  explanations job, in inference jobs: {verdict(whole, bar, at_least=False)}", flush=True)  # fmt: skip

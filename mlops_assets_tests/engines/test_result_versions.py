@@ -3,6 +3,7 @@
 import pytest
 
 from mlops_assets.engines.work import Work
+from mlops_assets.explain.compare.other_version import OtherVersionWork
 from mlops_assets.explain.ledger.interaction_work import InteractionWork
 from mlops_assets.explain.ledger.work import ExplainWork
 from mlops_assets.scoring.predict import PredictWork
@@ -58,7 +59,7 @@ def test_code_that_changes_results_changes_their_version(kind):
 def test_every_kind_of_work_is_covered():
     direct = [kind for kind in Work.__subclasses__() if kind.__module__.startswith("mlops_assets.")]
     subclasses = {*direct, *(kind for one in direct for kind in one.__subclasses__())}
-    assert subclasses == {ExplainWork, InteractionWork, PredictWork}
+    assert subclasses == {ExplainWork, InteractionWork, OtherVersionWork, PredictWork}
     assert {(kind.noun, kind.RESULT_VERSION) for kind in subclasses} == {
         (kind.noun, kind.version) for kind in SOURCES.kinds()
     }

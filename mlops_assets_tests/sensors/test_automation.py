@@ -116,6 +116,16 @@ def test_a_blocking_check_that_fails_stops_the_assets_behind_it(automation, vers
     assert automation.requested() == set()
 
 
+def test_the_report_does_not_wait_for_outcomes(model):
+    automation = Automation(model(automation="eager", outcomes={"path": "outcomes.csv", "column": "sold"}))
+    automation.requested()
+    automation.report(INPUTS)
+    automation.report(REPORT)
+    requested = automation.requested()
+    assert requested >= WHOLE
+    assert "performance" not in requested
+
+
 def test_there_is_no_champion_sensor_beside_automation(automation):
     names = {sensor.name for sensor in automation.model.definitions.get_repository_def().sensor_defs}
     assert names.isdisjoint({"m_champion_sensor", "m_inputs_sensor"})

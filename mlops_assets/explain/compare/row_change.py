@@ -4,7 +4,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mlops_assets.explain.columns import EXPLAINED_VALUE, OUTPUT, SHAP_PREFIX, SPACE
+import pyarrow as pa
+
+from mlops_assets.explain.columns import EXPLAINED_VALUE, OUTPUT, SPACE
+from mlops_assets.explain.compare.change_rows import change_batches
+from mlops_assets.explain.compare.comparison import (
+    BASE_CHANGE,
+    RESIDUAL_CHANGE,
+    VALUE_AFTER,
+    VALUE_BEFORE,
+    Comparison,
+    change_column,
+)
+from mlops_assets.explain.labels import to_names
 
 
 @dataclass(frozen=True)
@@ -21,11 +33,13 @@ class RowChange:
         Their scales.
     columns
         Input column -> how much its attribution changed, the largest change first; a column that one of the versions
-        lacks has no attribution there. Empty where the scales differ.
+        lacks has no attribution there. Empty where the versions cannot be compared.
     base_change, rest_change
         Of the base value, and of what attributions leave. Together with `columns` they are the change exactly.
     only_before, only_now
         Columns that only one of the versions has.
+    not_compared
+        Why the two values cannot be compared; empty: they can.
     """
 
     output: str
@@ -34,47 +48,75 @@ class RowChange:
     space_before: str
     space_now: str
     columns: Mapping[str, float]
-    base_change: float
-    rest_change: float
+    base_change: float = 0.0
+    rest_change: float = 0.0
     only_before: tuple[str, ...] = ()
     only_now: tuple[str, ...] = ()
-
-    @property
-    def has_one_scale(self) -> bool:
-        """Whether the two values may be compared."""
-        return self.space_before == self.space_now
+    not_compared: str = ""
 
 
-def compare_row(before: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]]) -> list[RowChange]:
-    """The outputs that two ledgers of one row have in common, in the order of `now`.
+def compare_row(comparison: Comparison, before: pa.RecordBatch, now: pa.RecordBatch) -> list[RowChange]:
+    """The outputs that two ledgers of one row have in common, in the order of the scored version's.
+
+    Parameters
+    ----------
+    before, now
+        Their rows; those of `now` are of the scored version.
+
+    Raises
+    ------
+    ExplanationError
+        As of `change_batches`.
+    """
+    changes = [
+        line
+        for batch in change_batches(comparison, [now], [before])
+        for line in zip(to_names(batch.column(OUTPUT)).to_pylist(), batch.to_pylist(), strict=True)
+    ]
+    return [
+        RowChange(
+            output,
+            line[VALUE_BEFORE],
+            line[VALUE_AFTER],
+            line[SPACE],
+            line[SPACE],
+            dict(
+                sorted(
+                    ((name, line[change_column(name)]) for name in comparison.features), key=lambda item: -abs(item[1])
+                )
+            ),
+            line[BASE_CHANGE],
+            line[RESIDUAL_CHANGE],
+            comparison.only_before,
+            comparison.only_after,
+        )
+        for output, line in changes
+    ]
+
+
+def values_alone(
+    before: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]], not_compared: str
+) -> list[RowChange]:
+    """The outputs that two ledgers have in common, where their attributions cannot be subtracted.
 
     Parameters
     ----------
     before, now
         Their rows, in today's columns and with outputs by name.
+    not_compared
+        Why.
     """
     earlier = {row[OUTPUT]: row for row in before}
-    return [_change(earlier[row[OUTPUT]], row) for row in now if row[OUTPUT] in earlier]
-
-
-def _change(before: Mapping[str, Any], now: Mapping[str, Any]) -> RowChange:
-    old, new = _attributions(before), _attributions(now)
-    changes = {name: new.get(name, 0.0) - old.get(name, 0.0) for name in dict.fromkeys((*new, *old))}
-    same = before[SPACE] == now[SPACE]
-    ordered = sorted(changes.items(), key=lambda item: -abs(item[1])) if same else []
-    return RowChange(
-        now[OUTPUT],
-        before[EXPLAINED_VALUE],
-        now[EXPLAINED_VALUE],
-        before[SPACE],
-        now[SPACE],
-        dict(ordered),
-        now["base_value"] - before["base_value"],
-        now["residual"] - before["residual"],
-        tuple(name for name in old if name not in new),
-        tuple(name for name in new if name not in old),
-    )
-
-
-def _attributions(row: Mapping[str, Any]) -> dict[str, float]:
-    return {name.removeprefix(SHAP_PREFIX): value for name, value in row.items() if name.startswith(SHAP_PREFIX)}
+    pairs = [(earlier[row[OUTPUT]], row) for row in now if row[OUTPUT] in earlier]
+    return [
+        RowChange(
+            row[OUTPUT],
+            old[EXPLAINED_VALUE],
+            row[EXPLAINED_VALUE],
+            old[SPACE],
+            row[SPACE],
+            {},
+            not_compared=not_compared,
+        )
+        for old, row in pairs
+    ]

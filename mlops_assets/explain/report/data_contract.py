@@ -29,13 +29,14 @@ def data_contract(contents: ReportContents) -> Section:
     blocks: list[Block] = [Paragraph(words)]
     reasons = count_reasons(contents.rejection_reasons)
     if reasons:
-        first = reasons.most_common(_REASONS)
-        caption = f"Why: rows by column and reason; the first {len(first)} of {len(reasons):,}"
+        common = reasons.most_common(_REASONS)
+        caption = f"Why: rows by column and reason; the first {len(common)} of {len(reasons):,}"
         if contents.rejection_reasons is not None and len(contents.rejection_reasons) < count:
             caption += f", counted in the first {len(contents.rejection_reasons):,} rows"
-        blocks.append(bars([name for name, _ in first], [float(rows) for _, rows in first], caption, _count))
+        blocks.append(bars([name for name, _ in common], [float(rows) for _, rows in common], caption, _count))
     names = rejected.column_names
-    kept = [*names[:_COLUMNS], *(name for name in names[_COLUMNS:] if name == REASONS_COLUMN)]
+    first = [name for name in (*contents.row_key, REASONS_COLUMN) if name in set(names)]
+    kept = [*first, *(name for name in names if name not in set(first))][:_COLUMNS]
     shown = rejected.slice(0, _REJECTED).select(kept)
     rows_shown = [[_cell(name, value) for name, value in row.items()] for row in shown.to_pylist()]
     caption = f"{shown.num_rows:,} of {count:,} rows that the model's signature refused"

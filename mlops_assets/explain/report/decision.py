@@ -184,10 +184,10 @@ class Decision:
 
 def describe_change(change: RowChange) -> list[str]:
     """What an earlier version would have said, in words."""
-    if not change.has_one_scale:
+    if change.not_compared:
         return [
             f"Output {change.output}: {number(change.before)} in {change.space_before} then, {number(change.now)} in "
-            f"{change.space_now} now; different scales are not compared"
+            f"{change.space_now} now; the two are not compared: {change.not_compared}"
         ]
     lines = [
         f"Output {change.output}: {number(change.before)} then, {number(change.now)} now "
@@ -247,4 +247,5 @@ def _change_dict(change: RowChange) -> dict[str, Any]:
         "rest_change": change.rest_change,
         "only_before": list(change.only_before),
         "only_now": list(change.only_now),
+        "not_compared": change.not_compared,
     }

@@ -57,12 +57,19 @@ def _of_one(sample: PredictionSample, values: Floats) -> str:
         above = percent(float((values >= threshold).mean()))
         return (
             f"For {above} of the rows the {_unit(sample)} is {number(threshold)} or more; it goes from "
-            f"{number(low, 3)} to {number(high, 3)}, half of the rows are below {number(middle, 3)}"
+            f"{_probability(low)} to {_probability(high)}, half of the rows are below {_probability(middle)}"
         )
     return (
         f"From {number(low)} to {number(high)}; half of the rows are between {number(quarter)} and {number(three)}, "
         f"the median is {number(middle)}"
     )
+
+
+def _probability(value: float) -> str:
+    """Three decimals; what is nearly impossible or certain is said to be so."""
+    if 0 < value < 0.001:
+        return "less than 0.001"
+    return "more than 0.999" if 0.999 < value < 1 else number(round(value, 3))
 
 
 def _unit(sample: PredictionSample) -> str:

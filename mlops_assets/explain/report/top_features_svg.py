@@ -10,8 +10,10 @@ from mlops_assets.trees.arrays import Space
 _LEFT, _WIDTH, _STEP = 170, 120, 16
 
 
-def top_features_svg(features: Sequence[tuple[str, float]], space: Space, most_bytes: int) -> bytes:
-    """Bars of the largest mean absolute attributions, with the unit above, in at most `most_bytes`.
+def top_features_svg(
+    features: Sequence[tuple[str, float]], space: Space, most_bytes: int, measure: str = "mean |SHAP|"
+) -> bytes:
+    """Bars of the largest sizes, with what they are and the unit above, in at most `most_bytes`.
 
     Parameters
     ----------
@@ -19,17 +21,19 @@ def top_features_svg(features: Sequence[tuple[str, float]], space: Space, most_b
         Names with their size, the largest first; as many of the first are shown as there is room for.
     space
         The unit of the sizes.
+    measure
+        What they are.
     most_bytes
         Of the SVG; 400 hold any one feature.
     """
     for count in range(len(features), 0, -1):
-        picture = _draw(features[:count], space)
+        picture = _draw(features[:count], space, measure)
         if len(picture) <= most_bytes:
             return picture
-    return _draw([], space)
+    return _draw([], space, measure)
 
 
-def _draw(features: Sequence[tuple[str, float]], space: Space) -> bytes:
+def _draw(features: Sequence[tuple[str, float]], space: Space, measure: str) -> bytes:
     largest = max((size for _, size in features), default=0.0)
     places = [(name, size, (place + 1) * _STEP) for place, (name, size) in enumerate(features)]
     bars = (
@@ -38,7 +42,7 @@ def _draw(features: Sequence[tuple[str, float]], space: Space) -> bytes:
     return render(
         "top_features.svg.jinja",
         height=(len(features) + 1) * _STEP,
-        caption=f"mean |SHAP| ({SPACES[space].axis})",
+        caption=f"{measure} ({SPACES[space].axis})",
         rows=[{"name": shorten(name), "y": y + 11} for name, _, y in places],
         bars="".join(bars),
     ).encode()
