@@ -194,25 +194,23 @@ class _Ranking:
 
     def auc_influence(self, positive: NDArray[np.bool_]) -> Floats:
         """DeLong's placements: of how large a part of the other class each row is on the right side, ties by half."""
-        rows, ups, downs = len(positive), self.ups.sum(), self.downs.sum()
+        rows, ups, downs = len(positive), float(self.ups.sum()), float(self.downs.sum())
         below = (np.cumsum(self.downs) - self.downs / 2) / downs
         above = 1 - (np.cumsum(self.ups) - self.ups / 2) / ups
         area = float((self.ups * below).sum() / ups)
-        return np.where(
-            positive, ((below - area) * (rows / ups))[self.places], ((above - area) * (rows / downs))[self.places]
-        )
+        by_up, by_down = (below - area) * (rows / ups), (above - area) * (rows / downs)
+        return np.asarray(np.where(positive, by_up[self.places], by_down[self.places]), np.float64)
 
     def average_precision_influence(self, positive: NDArray[np.bool_], average: float) -> Floats:
         """The derivative of the mean of ``TP / (TP + FP)`` over positives; a row adds to the counts of lower scores."""
-        ups = self.ups.sum()
+        ups = float(self.ups.sum())
         hits, named = (np.cumsum(each[::-1])[::-1] for each in (self.ups, self.ups + self.downs))
         precision, share = hits / named, self.ups / ups
         by_hit = np.cumsum(share * (named - hits) / named**2)
         by_miss = -np.cumsum(share * hits / named**2)
         rows = len(positive)
-        return np.where(
-            positive, (((precision - average) / ups + by_hit) * rows)[self.places], (by_miss * rows)[self.places]
-        )
+        by_up = (precision - average) / ups + by_hit
+        return np.asarray(np.where(positive, by_up[self.places], by_miss[self.places]) * rows, np.float64)
 
 
 def _f1_influence(positive: NDArray[np.bool_], predicted: NDArray[np.bool_]) -> Floats:
