@@ -13,8 +13,6 @@ os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
 # Threads of OpenMP that wait for each other keep a core busy meanwhile: with two processes of pytest on two cores,
 # fitting small boosters took ten times as long. Read when a library with OpenMP is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-# What is imported and collected stays, as `freeze_imports` says: until then nothing is looked for.
-gc.disable()
 
 import dagster as dg
 import mlflow
@@ -43,6 +41,8 @@ settings.load_profile("any machine")
 SLOW_FIXTURES = frozenset({"instance", "s3_endpoint", "server", "cluster", "daemon"})
 
 read_migrations_once()
+# What is imported and collected stays, as `freeze_imports` says: until then nothing is looked for.
+gc.disable()
 
 
 def pytest_collection_finish() -> None:

@@ -115,8 +115,9 @@ def judge_change(rows: Iterable[Row], facts: PerformanceFacts, watch: Sequence[s
             Verdict(
                 name,
                 not worse,
-                f"{name} of version {facts.version} is {row['value']:+.4g}{_interval(row)} from that of version "
-                f"{facts.before}, on {same} {row['rows']} rows" + (", which is a fall beyond chance" if worse else ""),
+                f"{name} of version {facts.version} differs by {row['value']:+.4g}{_interval(row)} from that of "
+                f"version {facts.before}, on {same} {row['rows']} rows"
+                + (", which is a fall beyond chance" if worse else ""),
             )
         )
     return Judged(tuple(verdicts))

@@ -6,7 +6,6 @@ from functools import reduce
 from typing import ClassVar, Literal
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from mlops_assets.arrow.content_hash import hash_of
@@ -15,7 +14,7 @@ from mlops_assets.arrow.views import rows_of
 from mlops_assets.engines.engine import Engine, stream_ends
 from mlops_assets.engines.part_work import engine_that_reads
 from mlops_assets.engines.tasks import Task, in_order
-from mlops_assets.errors import ConfigurationError, ExplanationError, list_with_suggestions
+from mlops_assets.errors import ExplanationError
 from mlops_assets.explain.columns import OUTPUT
 from mlops_assets.explain.drift.profile import (
     ALL_ROWS,
@@ -27,15 +26,13 @@ from mlops_assets.explain.drift.profile import (
     ledger_columns,
     merge_segments,
 )
-from mlops_assets.explain.ledger.match_rows import match_rows
+from mlops_assets.explain.drift.segments import cut_beside_inputs, cut_rows, refuse_unknown
 from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.explain.ledger.stored import StoredLedger
 from mlops_assets.tables.staged_table import SourcePart
 
 PROFILE_VERSION = 1
 """Part of a profile's version: raise it with a change that changes profiles."""
-MOST_SEGMENTS = 200
-"""Of a column: segments are looked at one by one."""
 
 Table = Literal["inputs", "predictions", "ledger"]
 
@@ -117,7 +114,7 @@ def profile_run(
     samples, predictions, ledger = (
         Provenance.of(table.schema) for table in (tables.inputs, tables.predictions, tables.ledger)
     )
-    _refuse_unknown(segments, tables.inputs.schema.names)
+    refuse_unknown(segments, tables.inputs.schema.names)
     origin = LedgerProvenance.of(ledger)
     if not samples.data_version == predictions.inputs_version == ledger.inputs_version:
         raise ExplanationError(
@@ -181,9 +178,9 @@ def profile_inputs(
         What they are called in errors.
     """
     names = batches.schema.names
-    _refuse_unknown(segments, names, where)
+    refuse_unknown(segments, names, where)
     columns = [name for name in names if name not in row_key]
-    pieces = (piece for batch in batches for piece in _cut(batch, batch.select(list(segments))))
+    pieces = (piece for batch in batches for piece in cut_rows(batch, batch.select(list(segments))))
     found = _profile_pieces("inputs", pieces, columns, _without_rows(batches.schema, columns))
     version = hash_of("profile", str(PROFILE_VERSION), content, *segments)
     return Profile(Origin(version), _in_order_of_names(found))
@@ -210,10 +207,10 @@ def profile_rows(
     if not segments:
         pieces = ((ALL_ROWS, batch) for batch in batches(()))
     elif table == "inputs":
-        pieces = (piece for batch in batches(segments) for piece in _cut(batch, batch.select(list(segments))))
+        pieces = (piece for batch in batches(segments) for piece in cut_rows(batch, batch.select(list(segments))))
     else:
         assert inputs is not None
-        pieces = _beside_inputs(batches, inputs, segments)
+        pieces = cut_beside_inputs(batches, inputs, segments)
     before = None if stored is not None else _without_rows(dataset.schema, columns)
     return _profile_pieces(table, pieces, columns, before, output)
 
@@ -245,33 +242,6 @@ def _profile_pieces(
     return {segment: RowsProfile(inputs=profiler.columns()) for segment, profiler in profilers.items()}
 
 
-def _beside_inputs(
-    batches: Callable[[Sequence[str]], Iterator[pa.RecordBatch]], inputs: ds.Dataset, segments: Sequence[str]
-) -> Iterator[tuple[str, pa.RecordBatch]]:
-    key = list(Provenance.of(inputs.schema).row_key)
-    names = list(dict.fromkeys((*key, *segments)))
-    schema = pa.schema([inputs.schema.field(name) for name in names])
-    for rows, block, places in match_rows(batches(key), rows_of(inputs, names), key, schema, "input_samples"):
-        yield from _cut(rows, block.select(list(segments)).take(pa.array(places)))
-
-
-def _cut(rows: pa.RecordBatch, segments: pa.RecordBatch) -> Iterator[tuple[str, pa.RecordBatch]]:
-    """All rows, and those of each value of each of the columns beside them."""
-    yield ALL_ROWS, rows
-    for name, column in zip(segments.schema.names, segments.columns, strict=True):
-        values = pc.unique(column)
-        if len(values) > MOST_SEGMENTS:
-            raise ConfigurationError(
-                f"The column {name!r} has more than {MOST_SEGMENTS} values, each of which would be a segment",
-                where="monitor.segments",
-                fix="Name columns of few values",
-            )
-        for value in values:
-            is_in = pc.equal(column, value) if value.is_valid else pc.is_null(column)
-            shown = value.cast(pa.string()).as_py() if value.is_valid else "missing"
-            yield f"{name}={shown}", rows.filter(is_in)
-
-
 def _parts(tables: RunTables, *, every_row: bool, segmented: bool) -> dict[Table, tuple[SourcePart, ...]]:
     """The tables whose parts are worked on one by one."""
     parts: dict[Table, tuple[SourcePart, ...]] = {
@@ -291,12 +261,3 @@ def _parts(tables: RunTables, *, every_row: bool, segmented: bool) -> dict[Table
 def _in_order_of_names(segments: Segments) -> Segments:
     """All rows first, then segments by name: which part has a value first says nothing."""
     return dict(sorted(segments.items(), key=lambda segment: (segment[0] != ALL_ROWS, segment[0])))
-
-
-def _refuse_unknown(segments: Sequence[str], columns: Sequence[str], of: str = "input_samples") -> None:
-    if unknown := [name for name in segments if name not in columns]:
-        raise ConfigurationError(
-            f"monitor.segments names {list_with_suggestions(unknown, columns)}, not a column of {of}",
-            where="monitor.segments",
-            fix="Name columns of the model's signature, or of the row key",
-        )
