@@ -59,7 +59,12 @@ def test_the_family_from_delta_to_delta_equals_the_parquet_family(flowers, run, 
         assert one.schema.metadata == other.schema.metadata
         assert delta.metadata(name)["table_version"] == 0
         assert delta.metadata(name)["dagster/uri"].endswith(f"delta/{name}")
-    assert data_versions(delta.result) == data_versions(parquet.result)
+    versions = [data_versions(done.result) for done in (delta, parquet)]
+    # The report names the table that was scored.
+    assert versions[0].pop("explanation_report") != versions[1].pop("explanation_report")
+    assert versions[0] == versions[1]
+    reports = [(tmp_path / folder / "explanation_report.html").read_text("utf-8") for folder in ("delta", "tables")]
+    assert reports[0].replace(inputs["path"], "inputs.parquet") == reports[1]
     assert delta.metadata("input_samples")["inputs_uri"] == (tmp_path / "flowers").as_uri() + "@v0"
 
 
