@@ -7,37 +7,59 @@ import pyarrow.dataset as ds
 
 from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.assets.report_sections import SectionSource, Tables
+from mlops_assets.explain.compare.change_summary import ChangesOrigin
 from mlops_assets.explain.drift.drift_table import NOT_DECOMPOSED, REFERENCE_NAME
 from mlops_assets.explain.drift.profile import ALL_ROWS
+from mlops_assets.explain.report.changes_section import changes_section
 from mlops_assets.explain.report.drift_section import drift_section
 from mlops_assets.explain.report.performance_section import performance_section
 from mlops_assets.explain.report.section import Section
-from mlops_assets.naming import DRIFT, PERFORMANCE, PERFORMANCE_CALIBRATION
+from mlops_assets.naming import CHANGE_SUMMARY, DRIFT, PERFORMANCE, PERFORMANCE_CALIBRATION
 from mlops_assets.settings.model import ModelSettings
 
 MOST_ROWS = 50_000
-"""Of a table of drift, that are read with their segments."""
+"""Of a table, that are read with their segments."""
 
 
 def section_sources(settings: ModelSettings) -> list[SectionSource]:
     """Those that the settings ask for."""
-    sources = []
+    sources, partitioned = [], settings.partitions_def is not None
+    if settings.explain.changes is not None:
+        sources.append(SectionSource((CHANGE_SUMMARY,), _changes, partitioned))
     if settings.monitor is not None:
-        sources.append(SectionSource((DRIFT,), _drift, settings.partitions_def is not None))
+        sources.append(SectionSource((DRIFT,), _drift, partitioned))
     if settings.outcomes is not None:
         sources.append(SectionSource((PERFORMANCE, PERFORMANCE_CALIBRATION), _performance))
     return sources
 
 
-def _drift(tables: Mapping[str, Tables], ledger: Provenance) -> Section | None:
-    """Of the newest partition, where the version has scored it."""
-    partitions = list(tables[DRIFT].items())
-    if not partitions:
+def _newest(tables: Tables, ledger: Provenance) -> tuple[str | None, ds.Dataset] | None:
+    """The newest partition and its table, where it is of the ledger's version."""
+    if not tables:
         return None
-    partition, table = partitions[-1]
+    partition, table = list(tables.items())[-1]
     source = Provenance.of(table.schema)
-    if (source.model_uri, source.model_digest) != (ledger.model_uri, ledger.model_digest):
+    same = (source.model_uri, source.model_digest) == (ledger.model_uri, ledger.model_digest)
+    return (partition, table) if same else None
+
+
+def _changes(tables: Mapping[str, Tables], ledger: Provenance) -> Section | None:
+    newest = _newest(tables[CHANGE_SUMMARY], ledger)
+    if newest is None:
         return None
+    partition, table = newest
+    origin = ChangesOrigin.of(Provenance.of(table.schema))
+    rows = table.to_table(filter=None if table.count_rows() <= MOST_ROWS else ds.field("segment_column").is_null())
+    only = (origin.only_before, origin.only_after)
+    return changes_section(rows.to_pylist(), _version(ledger), origin.space, only=only, partition=partition)
+
+
+def _drift(tables: Mapping[str, Tables], ledger: Provenance) -> Section | None:
+    newest = _newest(tables[DRIFT], ledger)
+    if newest is None:
+        return None
+    partition, table = newest
+    source = Provenance.of(table.schema)
     rows = table.to_table(filter=None if table.count_rows() <= MOST_ROWS else ds.field("segment") == ALL_ROWS)
     return drift_section(
         rows.to_pylist(),
@@ -49,19 +71,24 @@ def _drift(tables: Mapping[str, Tables], ledger: Provenance) -> Section | None:
 
 
 def _performance(tables: Mapping[str, Tables], ledger: Provenance) -> Section | None:
-    from mlops_assets.performance.metrics import MAIN
+    from mlops_assets.performance.metrics import MAIN, METRICS
     from mlops_assets.performance.tables import PerformanceFacts
 
     table = tables[PERFORMANCE][None]
     facts = PerformanceFacts.from_extra(Provenance.of(table.schema).extra)
     bins = tables.get(PERFORMANCE_CALIBRATION, {}).get(None)
-    version = (ledger.model_uri or "").rpartition("/")[2]
     return performance_section(
         _rows(table),
         [] if bins is None else _rows(bins),
-        int(version) if version.isdecimal() else None,
+        _version(ledger),
         {str(task): metrics for task, metrics in MAIN.items()}.get(facts.task, ()),
+        {name for name, metric in METRICS.items() if metric.better == "lower"},
     )
+
+
+def _version(ledger: Provenance) -> int | None:
+    version = (ledger.model_uri or "").rpartition("/")[2]
+    return int(version) if version.isdecimal() else None
 
 
 def _rows(table: ds.Dataset) -> list[dict[str, Any]]:

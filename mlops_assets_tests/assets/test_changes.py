@@ -127,6 +127,12 @@ def test_a_candidate_that_differs_in_one_column_has_its_whole_difference_there(f
         schema = done.metadata(name)["dagster/column_schema"].columns
         assert all(column.description for column in schema)
 
+    report = (done.tables / "explanation_report.html").read_text("utf-8")
+    assert "What changed since version 1" in report
+    assert f"of {ROWS * FILES} predictions change" in report
+    assert "Most of it comes from income" in report
+    assert "age: below 0" in report
+
     made = made_backwards(done.tables, folder, registry, ChangesSettings(**changes).rules())
     # The key of a part, which is noted in it, names the loader as well: the rows are the same.
     parts = sorted((done.tables / "changes.parquet").glob("part-*"))

@@ -196,6 +196,33 @@ def test_many_outputs_are_named_where_they_are_not_shown() -> None:
     assert page.count('<input type="radio" name="effects"') == 4
 
 
+def test_it_stays_small_whatever_the_table() -> None:
+    names = [f"{'a rather long name of a column ' * 5}{place}" for place in range(60)]
+    values = np.random.default_rng(0).normal(size=(600, 60))
+    ledgers = [
+        pa.RecordBatch.from_pydict(
+            {
+                "output": [f"class {place}"] * 600,
+                **{f"shap_{name}": values[:, at] for at, name in enumerate(names)},
+                "model_version": np.full(600, 3),
+                "model_digest": ["d" * 64] * 600,
+            }
+        )
+        for place in range(20)
+    ]
+    summary = LedgerSummary.from_batches(ledgers, names)
+    inputs = {output: pa.table(dict(zip(names, values[:500].T, strict=True))) for output in summary.outputs}
+    rejected = pa.table({name: ["x" * 1000] * 5000 for name in names})
+    tables = {"inputs": inputs, "rejected": rejected, "rejected_count": 5000}
+    assert len(report_html(_contents(summary=summary, examples={}, difference=None, **tables))) < 1_000_000
+
+
+def test_tabs_are_hidden_on_a_screen_alone() -> None:
+    style = report_html(_contents()).partition("</style>")[0]
+    hidden = [style[: place.start()] for place in re.finditer(r"\.tabs>div\{display:none", style)]
+    assert [before.rpartition("@media ")[2] for before in hidden] == ["screen{"]
+
+
 def test_the_same_contents_give_the_same_text() -> None:
     assert report_html(_contents()) == report_html(_contents())
 
@@ -215,9 +242,13 @@ document.getElementById('f').onload = e => {{
   const page = e.target.contentDocument, root = page.documentElement;
   const small = [...page.querySelectorAll('p,td,th,dd')].filter(x => parseFloat(getComputedStyle(x).fontSize) < 12);
   const text = page.querySelector('svg text').getBoundingClientRect();
+  const shown = () => [...page.querySelectorAll('.tabs>div')].map(x => x.offsetHeight > 0).join();
+  const first = shown(), next = page.querySelector('label[for=effects-2]');
+  next && next.click();
   document.getElementById('out').textContent = JSON.stringify({{
     wide: root.scrollWidth, small: small.length, label: text.height, charts: page.querySelectorAll('svg').length,
-    scripts: page.scripts.length, heading: page.querySelector('h1').getBoundingClientRect().width}});
+    tabs: [first, shown()], scripts: page.scripts.length,
+    heading: page.querySelector('h1').getBoundingClientRect().width}});
 }};</script>"""
 
 
@@ -228,7 +259,9 @@ browser = pytest.mark.skipif(shutil.which("chromium") is None, reason="needs Deb
 @pytest.mark.slow
 @pytest.mark.parametrize("width", [360, 1200])
 def test_a_real_browser_shows_it_without_sideways_scrolling(tmp_path: Path, width: int) -> None:
-    (tmp_path / "report.html").write_text(report_html(_contents()), "utf-8")
+    ledgers = [_ledger(), _ledger(output="no")]
+    contents = _contents(summary=LedgerSummary.from_batches(ledgers, FEATURES))
+    (tmp_path / "report.html").write_text(report_html(contents), "utf-8")
     (tmp_path / "ruler.html").write_text(_RULER.format(width=width), "utf-8")
     dom = _chromium(
         tmp_path,
@@ -242,7 +275,8 @@ def test_a_real_browser_shows_it_without_sideways_scrolling(tmp_path: Path, widt
     measured = json.loads(found.group(1))
     assert measured["wide"] <= width
     assert measured["heading"] > 0.8 * min(width, 1100)
-    assert (measured["small"], measured["scripts"], measured["charts"]) == (0, 0, 5)
+    assert (measured["small"], measured["scripts"], measured["charts"]) == (0, 0, 6)
+    assert measured["tabs"] == ["true,false", "false,true"]
     assert measured["label"] >= 9  # pixels: a chart's text is still read on the phone
 
 

@@ -104,9 +104,10 @@ def test_changes_say_for_whom_and_by_which_columns():
     assert "base value+0.1" in text
     assert "mean difference0.7" in text
     assert "city: Bern1090 %" in text.replace("\n", "")
-    candidate = changes_section(rows, 2, "log-odds")
+    candidate = changes_section(rows, 2, "log-odds", only=(["debt"], []), partition="monday")
     assert candidate is not None
-    assert candidate.title == "What version 3 would change"
+    assert candidate.title == "What version 3 would change (partition monday)"
+    assert "Columns that only version 2 hasdebt" in text_of(candidate).replace("\n", "")
     assert changes_section([], 3, "log-odds") is None
 
 
@@ -140,7 +141,11 @@ def test_performance_is_that_of_the_version_with_intervals_and_calibration():
     text = text_of(section)
     assert section is not None
     assert section.headline == "roc auc 0.85 (95 % interval 0.75 to 0.95), from 1,234 outcomes."
-    assert section.watch == (("roc auc", "changed by −0.2 (95 % interval −0.3 to −0.1) against version 2."),)
+    worse = "is worse than that of version 2: −0.2 (95 % interval −0.3 to −0.1)."
+    assert section.watch == (("roc auc", worse),)
+    of_errors = performance_section(rows, bins, 3, ("roc_auc",), {"roc_auc"})
+    assert of_errors is not None
+    assert of_errors.watch == ()
     assert "minus version 2 (same rows)" in text
     assert f"city: {HOSTILE}" in text
     assert "2026-01" in text

@@ -12,11 +12,18 @@ from mlops_assets.trees.arrays import Space
 
 Row = Mapping[str, Any]
 
-_SEGMENTS, _OUTPUTS, _NAMED, _NAME = 20, 4, 3, 60
+_SEGMENTS, _OUTPUTS, _NAMED, _NAME, _LISTING = 20, 4, 3, 60, 400
 _MANY = 0.05  # of the predictions
 
 
-def changes_section(rows: Iterable[Row], version: int | None, space: Space) -> Section | None:
+def changes_section(
+    rows: Iterable[Row],
+    version: int | None,
+    space: Space,
+    *,
+    only: tuple[Sequence[str], Sequence[str]] = ((), ()),
+    partition: str | None = None,
+) -> Section | None:
     """For whom predictions change between two versions, and which columns cause it; None: nothing was compared.
 
     Parameters
@@ -27,6 +34,10 @@ def changes_section(rows: Iterable[Row], version: int | None, space: Space) -> S
         That the report is about.
     space
         The scale of the differences.
+    only
+        Columns that only the earlier and only the later version has.
+    partition
+        That the rows are of; None: the table has none.
     """
     known = list(rows)
     whole = [row for row in known if row["segment_column"] is None]
@@ -34,6 +45,7 @@ def changes_section(rows: Iterable[Row], version: int | None, space: Space) -> S
         return None
     before, after = whole[0]["version_before"], whole[0]["version_after"]
     came = after == version
+    of_partition = "" if partition is None else f" (partition {shorten(partition, _NAME)})"
     title = f"What changed since version {before}" if came else f"What version {after} would change"
     outputs = list(dict.fromkeys(row["output"] for row in whole))
     firsts = [next(row for row in whole if row["output"] == output) for output in outputs]
@@ -46,7 +58,10 @@ def changes_section(rows: Iterable[Row], version: int | None, space: Space) -> S
     causes = sorted((row for row in whole if row["output"] == foremost["output"]), key=lambda row: row["rank"])
     named = ", ".join(shorten(row["feature"], _NAME) for row in causes[:_NAMED])
     watch = ((title, f"{headline} Most of it comes from {named}."),) if foremost["changed_share"] > _MANY else ()
-    return Section(title, CHANGES, blocks, headline, watch)
+    names = zip((f"Columns that only version {each} has" for each in (before, after)), only, strict=True)
+    listed = tuple((words, shorten(", ".join(columns), _LISTING)) for words, columns in names if columns)
+    blocks = (Facts(listed), *blocks) if listed else blocks
+    return Section(f"{title}{of_partition}", CHANGES, blocks, headline, watch)
 
 
 def _headline(row: Row) -> str:

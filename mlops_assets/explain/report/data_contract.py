@@ -10,7 +10,7 @@ from mlops_assets.explain.report.contents import REASONS_COLUMN, ReportContents
 from mlops_assets.explain.report.formatting import cell_text, percent, plural, shorten
 from mlops_assets.explain.report.section import Section
 
-_REJECTED, _REASONS, _COLUMNS = 50, 10, 60
+_REJECTED, _REASONS, _COLUMNS = 50, 10, 12
 
 
 def data_contract(contents: ReportContents) -> Section:
@@ -35,7 +35,9 @@ def data_contract(contents: ReportContents) -> Section:
             caption += f", counted in the first {len(contents.rejection_reasons):,} rows"
         blocks.append(bars([name for name, _ in common], [float(rows) for _, rows in common], caption, _count))
     names = rejected.column_names
-    first = [name for name in (*contents.row_key, REASONS_COLUMN) if name in set(names)]
+    # The key, the reasons and the columns at fault come first.
+    at_fault = [name.rpartition(": ")[0] for name, _ in reasons.most_common(_REASONS)]
+    first = [name for name in dict.fromkeys((*contents.row_key, REASONS_COLUMN, *at_fault)) if name in set(names)]
     kept = [*first, *(name for name in names if name not in set(first))][:_COLUMNS]
     shown = rejected.slice(0, _REJECTED).select(kept)
     rows_shown = [[_cell(name, value) for name, value in row.items()] for row in shown.to_pylist()]

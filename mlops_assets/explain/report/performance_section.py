@@ -1,6 +1,6 @@
 """The report's section on performance, of the rows of the tables `performance` and `performance_calibration`."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,11 @@ _SEGMENTS, _PARTITIONS, _OUTPUTS = 30, 30, 4
 
 
 def performance_section(
-    rows: Iterable[Row], calibration: Iterable[Row], version: int | None, main: Sequence[str] = ()
+    rows: Iterable[Row],
+    calibration: Iterable[Row],
+    version: int | None,
+    main: Sequence[str] = (),
+    lower_is_better: Collection[str] = (),
 ) -> Section | None:
     """How right the predictions were; None: no outcome is known.
 
@@ -30,6 +34,8 @@ def performance_section(
         That the report is about; where it has no outcomes yet, the newest that has is shown.
     main
         Metrics, the first of which that is known stands for all in the summary.
+    lower_is_better
+        Metrics of errors: those that are worse where they are higher.
     """
     known = list(rows)
     versions = sorted({row["model_version"] for row in known})
@@ -56,11 +62,11 @@ def performance_section(
         ("By partition", _groups(known, shown, "partition", first)),
     ):
         blocks += [Part(title, (table,))] if table is not None else []
-    worse = [row for row in changes.values() if _is_certain(row)]
+    worse = [row for row in changes.values() if _is_worse(row, -1 if row["metric"] in lower_is_better else 1)]
     watch = tuple(
         (
             f"{_title(row['metric'])}",
-            f"changed by {_with_range(row, sign=True)} against version {row['compared_with']}.",
+            f"is worse than that of version {row['compared_with']}: {_with_range(row, sign=True)}.",
         )
         for row in worse[:3]
     )
@@ -148,10 +154,10 @@ def _diagram(bins: Sequence[Row], output: str) -> Chart:
     )
 
 
-def _is_certain(change: Row) -> bool:
-    """Whether the interval of a difference leaves out zero."""
+def _is_worse(change: Row, better: int) -> bool:
+    """Whether the interval of a difference lies on the worse side of zero; `better` is the sign of the better one."""
     low, high = change["low"], change["high"]
-    return low is not None and high is not None and (low > 0 or high < 0)
+    return low is not None and high is not None and max(low * better, high * better) < 0
 
 
 def _title(metric: str) -> str:

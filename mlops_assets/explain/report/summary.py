@@ -30,7 +30,7 @@ def summarize(contents: ReportContents, sections: Sequence[Section]) -> Section:
         blocks.append(Part("Predictions", (Paragraph(describe_predictions(sample)), picture_predictions(sample))))
     headlines = tuple((section.title, section.headline) for section in sections if section.headline)
     if headlines:
-        blocks.append(Part("Since then", (Lines(headlines),)))
+        blocks.append(Part("How it holds up", (Lines(headlines),)))
     return Section("Summary", "summary", tuple(blocks))
 
 
