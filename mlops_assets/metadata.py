@@ -54,6 +54,20 @@ SHOWN_WITHOUT_CLICK = 1000
 # Of explanations: the scale of their numbers; the picture that is seen without a click.
 SPACE, TOP_FEATURES_PICTURE = "space", "top_features_picture"
 
+# Of drift: what a person reads first of a column.
+DRIFT_COLUMNS = {
+    "segment": "string",
+    "column_name": "string",
+    "drifted": "bool",
+    "jensen_shannon": "float",
+    "psi": "float",
+    "wasserstein": "float",
+    "missing_share": "float",
+    "reference_missing_share": "float",
+    "unseen_categories": "string",
+    "adjusted_p_value": "float",
+}
+
 # Differences between two signatures, as `Compatibility.rows` gives them.
 DIFFERENCE_COLUMNS = {
     "against": "string",
@@ -200,6 +214,11 @@ def table_metadata(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]
         records=[dg.TableRecord(row) for row in shown],
         schema=dg.TableSchema([dg.TableColumn(name, kind) for name, kind in columns.items()]),
     )
+
+
+def strongest_columns(rows: Sequence[Mapping[str, Any]]) -> dg.TableMetadataValue:
+    """The first rows of the table `drift` for a person, who reads its measures."""
+    return table_metadata(rows, DRIFT_COLUMNS)
 
 
 def picture_metadata(svg: bytes, alt: str) -> dg.MarkdownMetadataValue:

@@ -21,7 +21,7 @@ from mlops_assets.explain.drift.profile_tables import RunTables, profile_run
 from mlops_assets.io_managers.progress import report_progress
 from mlops_assets.io_managers.rows import parts_of
 from mlops_assets.io_managers.tables import TableIOManager
-from mlops_assets.metadata import MOST_NAME, SPACE, list_names
+from mlops_assets.metadata import MOST_NAME, SPACE, list_names, strongest_columns
 from mlops_assets.naming import (
     DRIFT,
     INPUT_SAMPLES,
@@ -39,6 +39,8 @@ from mlops_assets.settings.tables import OutputsSettings
 CODE_VERSION = "1"
 # Numbers that the UI plots over time; the table has every column.
 MOST_PLOTTED = 40
+# Columns in the metadata's own table.
+MOST_SHOWN = 10
 
 PROFILE_DESCRIPTION = """
 What the run's inputs, predictions and attributions look like, in a few kilobytes per column: counts, exact sums, and
@@ -218,14 +220,14 @@ def _reference(
 
 def _not_decomposed(comparison: Comparison | None) -> str:
     if comparison is None:
-        return "nothing to compare with"
-    return "" if comparison.not_decomposed is None else f"not made: {comparison.not_decomposed}"
+        return "there is nothing to compare with"
+    return comparison.not_decomposed or ""
 
 
 def _decomposition(comparison: Comparison | None) -> str:
     """What is known of where the change comes from, in words."""
     if comparison is None or comparison.not_decomposed is not None:
-        return _not_decomposed(comparison)
+        return f"not made: {_not_decomposed(comparison)}"
     made = "adds up to the change of each mean explained value"
     if comparison.same_background:
         return made
@@ -258,5 +260,6 @@ def _numbers(comparison: Comparison | None) -> dict[str, Any]:
         "drifted_columns": sum(1 for row in ranked if row.drifted),
         "drifted": list_names((row.column_name for row in ranked if row.drifted), none="(none)"),
         "largest_psi": max((row.psi for row in ranked if row.psi is not None), default=0.0),
+        "strongest": strongest_columns([asdict(row) for row in ranked[:MOST_SHOWN]]),
         **plotted,
     }

@@ -12,21 +12,9 @@ from mlops_assets.explain.drift.drift_table import MOST_GAP, NOT_DECOMPOSED, REF
 from mlops_assets.explain.drift.profile import ALL_ROWS
 from mlops_assets.io_managers.progress import report_progress
 from mlops_assets.io_managers.run_partition import of_the_run
-from mlops_assets.metadata import list_names, table_metadata
+from mlops_assets.metadata import list_names, strongest_columns
 from mlops_assets.naming import DRIFT, ModelNames
 from mlops_assets.redaction.errors import redact_errors
-
-STRONGEST_COLUMNS = {
-    "segment": "string",
-    "column_name": "string",
-    "jensen_shannon": "float",
-    "psi": "float",
-    "wasserstein": "float",
-    "missing_share": "float",
-    "reference_missing_share": "float",
-    "unseen_categories": "string",
-    "adjusted_p_value": "float",
-}
 
 
 def drift_checks(names: ModelNames, false_alarm_rate: float) -> dg.AssetChecksDefinition:
@@ -84,7 +72,7 @@ def _unchanged(
     of_segments = len({row["segment"] for row in compared} - {ALL_ROWS})
     columns = len({row["column_name"] for row in compared})
     if not compared:
-        words = f"Nothing was compared. Reference: {reference or 'none'}"
+        words = f"No {role} column was compared with the reference, which is {reference}"
     elif not drifted:
         words = f"None of {columns} {role} columns has drifted from {reference}"
     else:
@@ -102,7 +90,7 @@ def _unchanged(
             "drifted": list_names(dict.fromkeys(_name(row) for row in drifted), none="(none)"),
             "drifted_columns": len(drifted),
             "false_alarm_rate": rate,
-            "strongest": table_metadata(strongest, STRONGEST_COLUMNS),
+            "strongest": strongest_columns(strongest),
         },
     )
 
@@ -115,7 +103,7 @@ def _adds_up(key: dg.AssetKey, rows: Sequence[Mapping[str, Any]], refusal: str) 
     gap = largest_gap(rows)
     passed = gap is None or gap <= MOST_GAP
     if gap is None:
-        words = f"The change of the mean prediction is not decomposed: {refusal or 'nothing was explained'}"
+        words = f"The change of the mean prediction is not decomposed: {refusal or 'no row was explained'}"
     else:
         words = (
             f"The parts differ from the change of the mean explained value by {gap:.2g} of the scale of their means"

@@ -85,7 +85,7 @@ def _result(key: dg.AssetKey, name: str, judged: Judged, on: str) -> dg.AssetChe
 def _count(key: dg.AssetKey, facts: PerformanceFacts) -> dg.AssetCheckResult:
     read, counts = facts.outcomes, facts.counted()
     wrong = {
-        "are of a class that the predictions do not have": read.unknown_label,
+        f"are of a class that the predictions do not have, which are of {facts.classes}": read.unknown_label,
         "are no numbers": read.wrong_type,
         "are not finite": read.not_finite,
     }

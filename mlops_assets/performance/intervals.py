@@ -105,7 +105,8 @@ def wilson(share: float, trials: int) -> Interval:
     z = _normal_quantile()
     middle = (share + z * z / (2 * trials)) / (1 + z * z / trials)
     reach = z * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials)) / (1 + z * z / trials)
-    return Interval(max(0.0, middle - reach), min(1.0, middle + reach))
+    # At the ends rounding leaves a little of what is zero.
+    return Interval(0.0 if share == 0 else max(0.0, middle - reach), 1.0 if share == 1 else min(1.0, middle + reach))
 
 
 def t_quantile(freedom: int) -> float:

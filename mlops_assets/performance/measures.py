@@ -69,19 +69,17 @@ def measure_scores(positive: NDArray[np.bool_], scores: Floats) -> list[Measure]
     """
     from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
 
-    measures = []
     positives = int(positive.sum())
     rarer = min(positives, len(positive) - positives)
     if rarer:
-        measures.append(
-            Measure("roc_auc", float(roc_auc_score(positive, scores)), _auc_influence(positive, scores), rarer)
-        )
+        ranking, area = _Ranking.of(positive, scores), float(roc_auc_score(positive, scores))
         average = float(average_precision_score(positive, scores))
-        measures.append(
-            Measure("average_precision", average, _average_precision_influence(positive, scores, average), rarer)
-        )
+        measures = [
+            Measure("roc_auc", area, ranking.auc_influence(positive), rarer),
+            Measure("average_precision", average, ranking.average_precision_influence(positive, average), rarer),
+        ]
     else:
-        measures += [Measure("roc_auc", None), Measure("average_precision", None)]
+        measures = [Measure("roc_auc", None), Measure("average_precision", None)]
     if not len(scores) or not is_probability(scores):
         return [*measures, Measure("log_loss", None), Measure("brier", None)]
     losses = -np.log(np.clip(np.where(positive, scores, 1 - scores), np.finfo(np.float64).eps, 1))
@@ -151,7 +149,9 @@ def measure_class_scores(outcomes: Codes, probabilities: Floats) -> list[Measure
     if not present:
         return [*measures, Measure("macro_roc_auc", None)]
     areas = [float(roc_auc_score(outcomes == each, probabilities[:, each])) for each in present]
-    influences = [_auc_influence(outcomes == each, probabilities[:, each]) for each in present]
+    influences = [
+        _Ranking.of(outcomes == each, probabilities[:, each]).auc_influence(outcomes == each) for each in present
+    ]
     rarest = min(min(counts[each], rows - counts[each]) for each in present)
     return [*measures, Measure("macro_roc_auc", float(np.mean(areas)), np.mean(influences, axis=0), int(rarest))]
 
@@ -177,38 +177,40 @@ def _share(
     return Measure(name, share, np.where(of, hits.astype(np.float64) - share, 0.0) * (len(of) / trials), trials)
 
 
-def _auc_influence(positive: NDArray[np.bool_], scores: Floats) -> Floats:
-    """DeLong's placements: how large a part of the other class each row is on the right side of, ties by half."""
-    ups, downs = np.sort(scores[positive]), np.sort(scores[~positive])
-    influence = np.empty(len(scores))
-    of_ups = _placements(scores[positive], downs)
-    of_downs = 1 - _placements(scores[~positive], ups)
-    influence[positive] = (of_ups - of_ups.mean()) * (len(scores) / len(ups))
-    influence[~positive] = (of_downs - of_downs.mean()) * (len(scores) / len(downs))
-    return influence
+@dataclass(frozen=True)
+class _Ranking:
+    """Scores as places among the different ones, rising, and how many rows of either class are at each place."""
 
+    places: NDArray[np.intp]
+    ups: Floats
+    downs: Floats
 
-def _placements(scores: Floats, others: Floats) -> Floats:
-    """For each score the part of the sorted `others` that is below it, ties by half."""
-    below = np.searchsorted(others, scores, "left") + np.searchsorted(others, scores, "right")
-    return np.asarray(below / (2 * len(others)), np.float64)
+    @classmethod
+    def of(cls, positive: NDArray[np.bool_], scores: Floats) -> "_Ranking":
+        _, places = np.unique(scores, return_inverse=True)
+        count = int(places.max()) + 1
+        ups = np.bincount(places[positive], minlength=count).astype(np.float64)
+        return cls(places, ups, np.bincount(places, minlength=count) - ups)
 
+    def auc_influence(self, positive: NDArray[np.bool_]) -> Floats:
+        """DeLong's placements: of how large a part of the other class each row is on the right side, ties by half."""
+        rows, ups, downs = len(positive), float(self.ups.sum()), float(self.downs.sum())
+        below = (np.cumsum(self.downs) - self.downs / 2) / downs
+        above = 1 - (np.cumsum(self.ups) - self.ups / 2) / ups
+        area = float((self.ups * below).sum() / ups)
+        by_up, by_down = (below - area) * (rows / ups), (above - area) * (rows / downs)
+        return np.asarray(np.where(positive, by_up[self.places], by_down[self.places]), np.float64)
 
-def _average_precision_influence(positive: NDArray[np.bool_], scores: Floats, average: float) -> Floats:
-    """The derivative of the mean of ``TP / (TP + FP)`` over positives; a row adds to the counts of all lower scores."""
-    _, places = np.unique(-scores, return_inverse=True)
-    ups = np.bincount(places[positive], minlength=places.max() + 1).astype(np.float64)
-    alls = np.bincount(places).astype(np.float64)
-    total = positive.sum()
-    hits, named = np.cumsum(ups), np.cumsum(alls)
-    precision = hits / named
-
-    def later(values: Floats) -> Floats:
-        return np.asarray(np.cumsum((ups / total * values)[::-1])[::-1], np.float64)
-
-    by_hit, by_miss = later((named - hits) / named**2), -later(hits / named**2)
-    derivative = np.where(positive, (precision[places] - average) / total + by_hit[places], by_miss[places])
-    return np.asarray(derivative * len(scores), np.float64)
+    def average_precision_influence(self, positive: NDArray[np.bool_], average: float) -> Floats:
+        """The derivative of the mean of ``TP / (TP + FP)`` over positives; a row adds to the counts of lower scores."""
+        ups = float(self.ups.sum())
+        hits, named = (np.cumsum(each[::-1])[::-1] for each in (self.ups, self.ups + self.downs))
+        precision, share = hits / named, self.ups / ups
+        by_hit = np.cumsum(share * (named - hits) / named**2)
+        by_miss = -np.cumsum(share * hits / named**2)
+        rows = len(positive)
+        by_up = (precision - average) / ups + by_hit
+        return np.asarray(np.where(positive, by_up[self.places], by_miss[self.places]) * rows, np.float64)
 
 
 def _f1_influence(positive: NDArray[np.bool_], predicted: NDArray[np.bool_]) -> Floats:

@@ -166,7 +166,7 @@ def _each_key_once(rows: pa.Table, columns: OutcomeColumns, where: str) -> tuple
             "counts), or outcomes.partition to the column that says which partition it belongs to"
         )
         raise TableError(
-            f"{keys} row keys have two outcomes, or more, that differ, and nothing says which one is right",
+            f"{keys} row key{'s have' if keys > 1 else ' has'} outcomes that differ, and nothing says which is right",
             where=f"{where}, column {columns.value!r}",
             fix=advice,
         )

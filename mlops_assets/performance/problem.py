@@ -116,7 +116,7 @@ def _of_probabilities(columns: Sequence[str], asked: Asked) -> Problem:
         raise ConfigurationError(
             f"outcomes.positive is {asked.positive!r}, which is no class of the predictions",
             where=WHERE,
-            fix=f"Use one of {list_some(classes)}",
+            fix=f"Use one of {list_some(classes)}; in quotes, where YAML would take it for another type",
         )
     if len(classes) != 2 or asked.task == "multiclass":
         return Problem("multiclass", tuple(columns), "scores", tuple(classes))

@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from mlops_assets.errors import list_some
 from mlops_assets.performance.calibration import Bin
 from mlops_assets.performance.evaluate import Evaluation, Result
 from mlops_assets.performance.match import Matches
@@ -79,6 +80,8 @@ class PerformanceFacts:
         The last published version with outcomes, the one before, and a candidate's; None: there is none.
     task
         ``regression``, ``binary`` or ``multiclass``.
+    classes
+        Those of the predictions, as text; empty where any label is one.
     outcomes
         What was read of the outcomes.
     matched
@@ -91,6 +94,7 @@ class PerformanceFacts:
     before: int | None
     candidate: int | None
     task: str
+    classes: str
     outcomes: OutcomeCounts
     matched: int
     outcomes_without_prediction: int
@@ -106,6 +110,7 @@ class PerformanceFacts:
             evaluation.before,
             evaluation.candidate,
             evaluation.problem.task,
+            list_some([str(each) for each in evaluation.problem.classes]),
             counts,
             sum(len(each.rows) for each in matches.scores),
             matches.outcomes_without_prediction,

@@ -40,7 +40,7 @@ class Judged:
     def description(self) -> str:
         """What is wrong, else what was compared."""
         wrong = [each.detail for each in self.verdicts if each.passed is False]
-        return "; ".join(wrong or [each.detail for each in self.verdicts])
+        return "; ".join(dict.fromkeys(wrong or [each.detail for each in self.verdicts]))
 
 
 Row = Mapping[str, Any]
@@ -131,4 +131,4 @@ def _interval(row: Row) -> str:
 
 
 def _nothing(names: Iterable[str], why: str) -> Judged:
-    return Judged(tuple(Verdict(name, None, f"{name} was not judged: {why}") for name in names))
+    return Judged(tuple(Verdict(name, None, f"Nothing was judged: {why}") for name in names))

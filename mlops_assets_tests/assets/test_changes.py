@@ -130,7 +130,7 @@ def test_a_candidate_that_differs_in_one_column_has_its_whole_difference_there(f
     report = (done.tables / "explanation_report.html").read_text("utf-8")
     assert "What changed since version 1" in report
     assert f"of {ROWS * FILES} predictions change" in report
-    assert "Most of it comes from income" in report
+    assert "most of the difference comes from income" in report
     assert "age: below 0" in report
 
     made = made_backwards(done.tables, folder, registry, ChangesSettings(**changes).rules())

@@ -71,7 +71,7 @@ def test_a_worse_version_is_noticed_when_outcomes_come(registry, run, tmp_path):
     assert f"roc auc {value:.4g}".rstrip("0") in report
     assert "minus version 1 (same rows)" in report
     assert "Calibration of" in report
-    assert "is worse than that of version 1: " in report
+    assert "worse than that of version 1, " in report
 
 
 def test_all_partitions_are_compared_with_an_asset_of_ones_own(registry, run, tmp_path):

@@ -12,7 +12,7 @@ from mlops_assets.errors import ConfigurationError
 from mlops_assets.explain.drift.buckets import MOST_BUCKETS, aligned, count_numbers, midpoints
 from mlops_assets.explain.drift.column_profile import merge_profiles, profile_column
 from mlops_assets.explain.drift.compare import DriftRules, compare_profiles
-from mlops_assets.explain.drift.distances import jensen_shannon_distance, share_gaps, wasserstein_distance
+from mlops_assets.explain.drift.distances import decile_cells, jensen_shannon_distance, wasserstein_distance
 from mlops_assets.explain.drift.drift_table import MOST_GAP, drift_table, largest_gap
 from mlops_assets.explain.drift.profile import (
     ALL_ROWS,
@@ -86,13 +86,19 @@ def test_buckets_are_as_narrow_as_they_say(name):
 
 def test_distances_and_p_values_are_those_of_scipy():
     one, other = RNG.integers(0, 40, 700).astype(float), RNG.integers(0, 44, 900).astype(float)
-    shift, places, counts, others = aligned(count_numbers(one), count_numbers(other))
+    shift, places, up_to, others_up_to = aligned(count_numbers(one), count_numbers(other))
+    counts, others = (np.diff(rows, prepend=0) for rows in (up_to, others_up_to))
+    assert counts.sum() == 700
     assert shift == 0
-    gaps = share_gaps(counts, others)
+    gaps = up_to / 700 - others_up_to / 900
     distance = wasserstein_distance(gaps, midpoints(places, shift))
     assert distance == pytest.approx(stats.wasserstein_distance(one, other))
-    assert jensen_shannon_distance(np.array([1, 0]), np.array([0, 9])) == 1.0
-    assert jensen_shannon_distance(np.array([2, 2]), np.array([5, 5])) == 0.0
+    assert jensen_shannon_distance([1, 0], [0, 9]) == 1.0
+    assert jensen_shannon_distance([2, 2], [5, 5]) == 0.0
+    cells, of_others = decile_cells(np.arange(1, 101), np.arange(1, 101) * 3)
+    assert (cells, of_others) == ([10] * 10, [30] * 10)
+    # One value of half the rows is in one cell whole.
+    assert decile_cells(np.array([50, 75, 100]), np.array([50, 75, 100]))[0] == [0, 0, 50, 0, 0, 0, 25, 0, 25, 0]
     asymptotic = stats.ks_2samp(one, other, method="asymp").pvalue
     assert ordered_p_value(gaps, 700, 900) == pytest.approx(asymptotic, rel=0.2)
     contingency = stats.chi2_contingency(np.stack([counts, others])).pvalue

@@ -143,7 +143,7 @@ def test_a_manager_reads_the_summary_first() -> None:
     assert "age moves the prediction of yes: by 2.69 log-odds (odds times or divided by 14.8) on average" in summary
     assert "54 % of all effects" in summary
     assert "It is highest for “Bern” and lowest for" in summary
-    assert "Rejected rows 1 row, less than 0.1 % of 1,235, did not conform" in summary
+    assert "Rejected rows: 1 row, less than 0.1 % of 1,235, did not conform" in summary
     assert "most often city: not parseable" in summary
 
 

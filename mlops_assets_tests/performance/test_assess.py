@@ -208,7 +208,7 @@ def two_outcomes(rows):
 @pytest.mark.parametrize(
     ("change", "columns", "part"),
     [
-        (two_outcomes, {}, "3 row keys have two outcomes.*set outcomes.at"),
+        (two_outcomes, {}, "3 row keys have outcomes that differ.*set outcomes.at"),
         (lambda rows: two_outcomes(rows).assign(at=1), {"at": "at"}, "outcomes.at, at, is the same"),
         (lambda rows: rows.rename(columns={"y": "yy"}), {}, "no column 'y'.*did you mean 'yy'"),
         (lambda rows: rows.assign(id="a"), {}, "'id' is string in the outcomes and int64 in the predictions"),

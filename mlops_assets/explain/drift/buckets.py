@@ -141,19 +141,23 @@ def midpoints(places: np.ndarray, shift: int) -> np.ndarray:
 
 
 def aligned(one: Buckets, other: Buckets) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]:
-    """Both in the same buckets: the shift, all places in order, and the counts of either. Either has one at least."""
+    """Both in the same buckets: the shift, all places in order, and how many rows of either are at most there.
+
+    Either has one row at least.
+    """
     shift = max(one.shift, other.shift)
     one, other = one.coarser(shift), other.coarser(shift)
-    if np.array_equal(one.places, other.places):
-        return shift, one.places, one.counts, other.counts
     places = np.concatenate([one.places, other.places])
     # Two runs in order: a stable sort merges them.
     order = np.argsort(places, kind="stable")
-    is_other = order >= len(one.places)
-    counts = np.concatenate([one.counts, other.counts])[order]
-    places, starts = _different(places[order])
-    of_one, of_other = (np.add.reduceat(np.where(chosen, counts, 0), starts) for chosen in (~is_other, is_other))
-    return shift, places, of_one, of_other
+    places = places[order]
+    last = np.empty(len(places), bool)
+    last[-1] = True
+    np.not_equal(places[1:], places[:-1], out=last[:-1])
+    nothing = np.zeros(max(len(one.places), len(other.places)), np.int64)
+    of_one = np.concatenate([one.counts, nothing[: len(other.counts)]])[order]
+    of_other = np.concatenate([nothing[: len(one.counts)], other.counts])[order]
+    return shift, places[last], np.cumsum(of_one)[last], np.cumsum(of_other)[last]
 
 
 def _to_integers(numbers: np.ndarray) -> np.ndarray:

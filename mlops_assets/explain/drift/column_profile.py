@@ -54,7 +54,7 @@ class ColumnProfile:
     @property
     def mean(self) -> float | None:
         """The mean of finite numbers, correctly rounded."""
-        return float(self.total / self.known) if self.kind == "number" and self.known else None
+        return mean_of(self.total, self.known) if self.kind == "number" and self.known else None
 
     @property
     def missing_share(self) -> float:
@@ -115,6 +115,23 @@ class ColumnProfiler:
         return merge_profiles(self._pieces)
 
 
+def mean_of(total: Fraction, rows: int) -> float:
+    """The mean of so many rows, correctly rounded."""
+    # Python rounds the quotient of two integers correctly; a fraction would look for common factors first.
+    return total.numerator / (total.denominator * rows)
+
+
+def difference_of_means(total: Fraction, rows: int, before: Fraction, rows_before: int) -> float:
+    """The mean less the mean before, rounded once."""
+    one = total.numerator * before.denominator * rows_before
+    other = before.numerator * total.denominator * rows
+    try:
+        return (one - other) / (total.denominator * before.denominator * rows * rows_before)
+    except OverflowError:
+        # Of means on both sides of zero that are close to the largest number there is.
+        return math.copysign(math.inf, one - other)
+
+
 def kind_of(column: pa.DataType) -> Kind:
     """How columns of this type are compared."""
     if pt.is_dictionary(column):
@@ -140,14 +157,16 @@ def profile_column(column: pa.Array, shift: int = 0) -> ColumnProfile:
 
 def _profile_numbers(column: pa.Array, shift: int) -> ColumnProfile:
     values = to_numbers(column.drop_null() if column.null_count else column)
-    missing = column.null_count
+    missing, sum_of_all = column.null_count, batch_sum(values)
     # Sums of finite numbers are finite, but for numbers close to the largest one.
-    if not math.isfinite(batch_sum(values)):
+    if math.isfinite(sum_of_all):
+        total = Fraction(sum_of_all)
+    else:
         missing += int(np.count_nonzero(np.isnan(values)))
         values = values[np.isfinite(values)]
+        total = sum_finite(values)
     not_finite = len(column) - missing - len(values)
-    buckets = count_numbers(values, shift)
-    return ColumnProfile("number", len(column), missing, not_finite, sum_finite(values), buckets, None)
+    return ColumnProfile("number", len(column), missing, not_finite, total, count_numbers(values, shift), None)
 
 
 def batch_sum(values: np.ndarray) -> float:

@@ -1,19 +1,18 @@
 """Two profiles compared: which columns have changed, and where the change of the mean prediction comes from."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Literal
 
 import numpy as np
 
 from mlops_assets.explain.drift.buckets import aligned, midpoints
-from mlops_assets.explain.drift.column_profile import ColumnProfile
+from mlops_assets.explain.drift.column_profile import ColumnProfile, difference_of_means, mean_of
 from mlops_assets.explain.drift.distances import (
     decile_cells,
     jensen_shannon_distance,
     population_stability_index,
-    share_gaps,
     wasserstein_distance,
 )
 from mlops_assets.explain.drift.profile import ALL_ROWS, OutputProfile, Profile, RowsProfile
@@ -26,6 +25,8 @@ from mlops_assets.explain.drift.significance import (
 )
 
 Role = Literal["input", "prediction", "attribution", "base_value", "residual", "explained_value"]
+Row = dict[str, Any]
+"""The fields of a `DriftRow` that are known so far."""
 MOST_UNSEEN = 5
 
 
@@ -106,19 +107,20 @@ def compare_profiles(profile: Profile, reference: Profile, rules: DriftRules) ->
     The change of the mean explained value is the sum of the changes of the mean attributions, of the base value and of
     the residual: sums are exact, so that only the last step rounds.
     """
-    columns: list[DriftRow] = []
+    columns: list[Row] = []
     for segment, rows in profile.segments.items():
         before = reference.segments.get(segment, RowsProfile())
         columns += _compare_columns(segment, "input", rows.inputs, before.inputs)
         columns += _compare_columns(segment, "prediction", rows.predictions, before.predictions)
-    judged = _judge(columns, rules)
+    _judge(columns, rules)
     refusal = why_not_decomposed(profile, reference)
     parts: list[DriftRow] = []
     for segment, rows in profile.segments.items():
         if refusal is None and segment in reference.segments:
             parts += _decompose(segment, rows.outputs, reference.segments[segment].outputs)
     same_background = profile.origin.background == reference.origin.background
-    return Comparison((*_ranked(judged), *parts), refusal, same_background)
+    ranked = (DriftRow(**row) for row in _ranked(columns))
+    return Comparison((*ranked, *parts), refusal, same_background)
 
 
 def why_not_decomposed(profile: Profile, reference: Profile) -> str | None:
@@ -141,25 +143,34 @@ def why_not_decomposed(profile: Profile, reference: Profile) -> str | None:
 
 def _compare_columns(
     segment: str, role: Role, columns: Mapping[str, ColumnProfile], before: Mapping[str, ColumnProfile]
-) -> Iterator[DriftRow]:
+) -> Iterator[Row]:
     for name, column in columns.items():
-        common: dict[str, Any] = {"missing_share": column.missing_share, "mean": column.mean}
+        row: Row = {
+            "segment": segment,
+            "role": role,
+            "output": None,
+            "column_name": name,
+            "rows": column.rows,
+            "reference_rows": 0,
+            "missing_share": column.missing_share,
+            "mean": column.mean,
+        }
         if name not in before:
-            note = "the reference does not have this column or segment"
-            yield DriftRow(segment, role, None, name, column.rows, 0, note=note, **common)
+            yield row | {"note": "the reference does not have this column or segment"}
         else:
-            measures = _compare_column(column, before[name])
-            yield DriftRow(segment, role, None, name, column.rows, before[name].rows, **common, **measures)
+            yield row | _compare_column(column, before[name])
     for name, column in before.items():
         if name not in columns:
-            yield DriftRow(segment, role, None, name, 0, column.rows, note="only the reference has this column")
+            row = {"segment": segment, "role": role, "output": None, "column_name": name, "rows": 0}
+            yield row | {"reference_rows": column.rows, "note": "only the reference has this column"}
 
 
-def _compare_column(column: ColumnProfile, before: ColumnProfile) -> dict[str, Any]:
-    """The measures of a `DriftRow`."""
+def _compare_column(column: ColumnProfile, before: ColumnProfile) -> Row:
+    """The measures of a column that both have."""
     missing = [side.rows - side.known for side in (column, before)]
     p_values = [share_p_value(missing[0], column.rows, missing[1], before.rows)] if any(missing) else []
-    measures: dict[str, Any] = {
+    measures: Row = {
+        "reference_rows": before.rows,
         "reference_mean": before.mean,
         "reference_missing_share": before.missing_share,
         "p_value": either(p_values),
@@ -170,21 +181,24 @@ def _compare_column(column: ColumnProfile, before: ColumnProfile) -> dict[str, A
     if not column.known or not before.known:
         return measures | {"note": "one side has no values"}
     shift, places, one, other = aligned(column.buckets, before.buckets)
+    cells: tuple[list[int], list[int]]
     if column.kind == "number":
-        gaps = share_gaps(one, other)
+        gaps = one / column.known - other / before.known
         p_values.append(ordered_p_value(gaps, column.known, before.known))
-        cells = [np.append(side, extra) for side, extra in zip(decile_cells(one, other), missing, strict=True)]
-        measures["mean_change"] = float(column.total / column.known - before.total / before.known)
-        measures["psi"] = population_stability_index(*cells)
+        cells = decile_cells(one, other)
+        measures["mean_change"] = difference_of_means(column.total, column.known, before.total, before.known)
         measures["wasserstein"] = wasserstein_distance(gaps, midpoints(places, shift))
+        measures["psi"] = population_stability_index([*cells[0], missing[0]], [*cells[1], missing[1]])
     else:
-        p_values.append(category_p_value(one, other))
-        cells = [np.append(side, extra) for side, extra in zip((one, other), missing, strict=True)]
-        unseen = other == 0
-        measures["unseen_share"] = float(one[unseen].sum() / column.known)
+        counts = [np.diff(rows, prepend=0) for rows in (one, other)]
+        p_values.append(category_p_value(*counts))
+        unseen = counts[1] == 0
+        measures["unseen_share"] = float(counts[0][unseen].sum() / column.known)
         if shift == 0:
-            measures["unseen_categories"] = _name_unseen(column, places, unseen & (one > 0))
-    return measures | {"jensen_shannon": jensen_shannon_distance(*cells), "p_value": either(p_values)}
+            measures["unseen_categories"] = _name_unseen(column, places, unseen & (counts[0] > 0))
+        cells = counts[0].tolist(), counts[1].tolist()
+    measures["jensen_shannon"] = jensen_shannon_distance([*cells[0], missing[0]], [*cells[1], missing[1]])
+    return measures | {"p_value": either(p_values)}
 
 
 def _name_unseen(column: ColumnProfile, places: np.ndarray, unseen: np.ndarray) -> str | None:
@@ -198,44 +212,38 @@ def _name_unseen(column: ColumnProfile, places: np.ndarray, unseen: np.ndarray) 
     return ", ".join(names) + (f" and {len(found) - MOST_UNSEEN} more" if len(found) > MOST_UNSEEN else "")
 
 
-def _judge(columns: Sequence[DriftRow], rules: DriftRules) -> list[DriftRow]:
-    """With the p-values adjusted for all columns of all segments, and the verdict."""
-    tested = [place for place, row in enumerate(columns) if row.p_value is not None]
-    adjusted = adjust_p_values([columns[place].p_value or 0.0 for place in tested])
-    judged = list(columns)
-    for place, p_value in zip(tested, adjusted, strict=True):
-        row = columns[place]
-        drifted = p_value <= rules.false_alarm_rate and _is_large(row, rules)
-        judged[place] = replace(row, adjusted_p_value=p_value, drifted=drifted)
-    return judged
+def _judge(columns: Sequence[Row], rules: DriftRules) -> None:
+    """Note the p-values adjusted for all columns of all segments, and the verdicts."""
+    tested = [row for row in columns if "p_value" in row]
+    adjusted = adjust_p_values([row["p_value"] for row in tested])
+    for row, p_value in zip(tested, adjusted, strict=True):
+        row["adjusted_p_value"] = p_value
+        row["drifted"] = p_value <= rules.false_alarm_rate and _is_large(row, rules)
 
 
-def _is_large(row: DriftRow, rules: DriftRules) -> bool:
-    missing = abs((row.missing_share or 0.0) - (row.reference_missing_share or 0.0))
-    return (
-        missing > rules.missing
-        or (row.psi is not None and row.psi > rules.psi)
-        or (row.psi is None and (row.jensen_shannon or 0.0) > rules.jensen_shannon)
-        or (row.unseen_share or 0.0) > rules.unseen
-    )
+def _is_large(row: Row, rules: DriftRules) -> bool:
+    if abs(row["missing_share"] - row["reference_missing_share"]) > rules.missing:
+        return True
+    if "psi" in row:
+        return bool(row["psi"] > rules.psi)
+    return bool(row.get("jensen_shannon", 0.0) > rules.jensen_shannon or row.get("unseen_share", 0.0) > rules.unseen)
 
 
-def _ranked(columns: Sequence[DriftRow]) -> list[DriftRow]:
+def _ranked(columns: Sequence[Row]) -> list[Row]:
     """In order of strength within each segment: drifted ones first, then by how sure and how large the change is."""
-    order = list(dict.fromkeys(row.segment for row in columns))
-    ranked: list[DriftRow] = []
-    for segment in order:
-        rows = [row for row in columns if row.segment == segment]
-        compared = sorted((row for row in rows if row.p_value is not None), key=_strength)
-        ranked += [replace(row, rank=place) for place, row in enumerate(compared, 1)]
-        ranked += [row for row in rows if row.p_value is None]
+    ranked: list[Row] = []
+    for segment in dict.fromkeys(row["segment"] for row in columns):
+        rows = [row for row in columns if row["segment"] == segment]
+        compared = sorted((row for row in rows if "p_value" in row), key=_strength)
+        ranked += [row | {"rank": place} for place, row in enumerate(compared, 1)]
+        ranked += [row for row in rows if "p_value" not in row]
     return ranked
 
 
-def _strength(row: DriftRow) -> tuple[bool, float, float]:
-    # Of many rows every change is certain: then the larger one is the stronger.
-    certain = max(row.adjusted_p_value or 0.0, 1e-12)
-    return not row.drifted, certain if not row.drifted else 0.0, -(row.jensen_shannon or 0.0)
+def _strength(row: Row) -> tuple[bool, float, float]:
+    # Of many rows every change is certain: among drifted columns the larger one is the stronger.
+    certain = 0.0 if row["drifted"] else row["adjusted_p_value"]
+    return not row["drifted"], certain, -row.get("jensen_shannon", 0.0)
 
 
 def _decompose(
@@ -246,15 +254,7 @@ def _decompose(
         if earlier is None or not profile.counted or not earlier.counted:
             continue
         left_out = profile.not_finite + earlier.not_finite
-        common = DriftRow(
-            segment,
-            "explained_value",
-            output,
-            None,
-            profile.rows,
-            earlier.rows,
-            note=f"{left_out} explained rows have values that are not finite and are left out" if left_out else None,
-        )
+        note = f"{left_out} explained rows have values that are not finite and are left out" if left_out else None
         parts: list[tuple[Role, str | None, Fraction, Fraction]] = [
             ("explained_value", None, profile.explained, earlier.explained),
             ("base_value", None, profile.base, earlier.base),
@@ -265,12 +265,15 @@ def _decompose(
             ("residual", None, profile.residual, earlier.residual),
         ]
         for role, name, total, earlier_total in parts:
-            mean, reference_mean = total / profile.counted, earlier_total / earlier.counted
-            yield replace(
-                common,
-                role=role,
-                column_name=name,
-                mean=float(mean),
-                reference_mean=float(reference_mean),
-                mean_change=float(mean - reference_mean),
+            yield DriftRow(
+                segment,
+                role,
+                output,
+                name,
+                profile.rows,
+                earlier.rows,
+                mean_of(total, profile.counted),
+                mean_of(earlier_total, earlier.counted),
+                difference_of_means(total, profile.counted, earlier_total, earlier.counted),
+                note=note,
             )

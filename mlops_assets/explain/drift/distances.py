@@ -1,47 +1,68 @@
-"""How far two distributions are apart, from counts in the same cells."""
+"""How far two distributions are apart, from counts in the same cells.
+
+Cells are few, so that plain Python takes less time than an array's overhead.
+"""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
-_BINS = 10
+TENTHS = np.arange(1, 10) / 10
 
 
-def population_stability_index(one: np.ndarray, reference: np.ndarray) -> float:
+def population_stability_index(one: Sequence[int], reference: Sequence[int]) -> float:
     """PSI: the sum of (share - share) * ln(share / share) over cells, in nats.
 
     Half a row is added to every cell that either has rows in, so that an empty one does not make it infinite.
     """
-    used = (one + reference) > 0
-    shares = [(counts[used] + 0.5) / (counts.sum() + 0.5 * used.sum()) for counts in (one, reference)]
-    return float(((shares[0] - shares[1]) * np.log(shares[0] / shares[1])).sum())
+    used = [(count, other) for count, other in zip(one, reference, strict=True) if count or other]
+    rows, others = sum(one) + len(used) / 2, sum(reference) + len(used) / 2
+    shares = [((count + 0.5) / rows, (other + 0.5) / others) for count, other in used]
+    return math.fsum((share - before) * math.log(share / before) for share, before in shares)
 
 
-def jensen_shannon_distance(one: np.ndarray, reference: np.ndarray) -> float:
+def jensen_shannon_distance(one: Sequence[int], reference: Sequence[int]) -> float:
     """The square root of the Jensen-Shannon divergence in bits: 0 for equal ones, 1 for disjoint ones."""
-    shares = np.stack([one / max(one.sum(), 1), reference / max(reference.sum(), 1)])
-    middle = shares.mean(axis=0)
-    positive = shares > 0
-    ratios = np.divide(shares, middle, out=np.ones_like(shares), where=positive)
-    return float(np.sqrt(max((shares * np.log2(ratios)).sum() / 2, 0.0)))
-
-
-def share_gaps(one: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """(values,): how much larger a share of the one than of the reference is at most each value.
-
-    Parameters
-    ----------
-    one, reference
-        (values,): rows with each value, in the values' order; either has one at least.
-    """
-    return np.asarray(np.cumsum(one) / one.sum() - np.cumsum(reference) / reference.sum())
+    rows, others = max(sum(one), 1), max(sum(reference), 1)
+    divergence = 0.0
+    for count, other in zip(one, reference, strict=True):
+        share, before = count / rows, other / others
+        middle = (share + before) / 2
+        if share:
+            divergence += share * math.log2(share / middle)
+        if before:
+            divergence += before * math.log2(before / middle)
+    return math.sqrt(max(divergence / 2, 0.0))
 
 
 def wasserstein_distance(gaps: np.ndarray, values: np.ndarray) -> float:
-    """The first Wasserstein (earth mover's) distance, in the unit of `values`, of `share_gaps` at these."""
+    """The first Wasserstein (earth mover's) distance, in the unit of `values`.
+
+    Parameters
+    ----------
+    gaps
+        (values,): how much larger a share of the one than of the other is at most each value.
+    values
+        Rising.
+    """
     return float(np.abs(gaps[:-1]) @ np.diff(values))
 
 
-def decile_cells(one: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Counts by the tenths of the reference: (10,) each. A value that many rows share is in one cell whole."""
-    before = np.cumsum(reference) - reference / 2
-    cells = np.minimum((before * (_BINS / reference.sum())).astype(np.int64), _BINS - 1)
-    return np.bincount(cells, one, _BINS), np.bincount(cells, reference, _BINS)
+def decile_cells(up_to: np.ndarray, reference_up_to: np.ndarray) -> tuple[list[int], list[int]]:
+    """Counts by the tenths of the reference, ten each. A value that many rows share is in one cell whole.
+
+    Parameters
+    ----------
+    up_to, reference_up_to
+        (values,): rows that are at most each value, in the values' order; either has one at least.
+    """
+    # A value belongs to the tenth that its middle row is in.
+    middle = reference_up_to - np.diff(reference_up_to, prepend=0) / 2
+    ends = np.searchsorted(middle, TENTHS * reference_up_to[-1])
+    cells = []
+    for rows in (up_to, reference_up_to):
+        at_ends = [0, *np.where(ends > 0, rows[ends - 1], 0).tolist(), int(rows[-1])]
+        cells.append([after - before for before, after in pairwise(at_ends)])
+    return cells[0], cells[1]

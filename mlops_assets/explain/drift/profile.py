@@ -166,17 +166,19 @@ class Profiler:
         Which ones; of a ledger: the explained input columns.
     is_ledger
         Whether batches are those of `ledger_columns`, whose sums alone are taken.
+    output
+        Of a ledger whose rows are all of one output: its name; then the column that says so is not needed.
     """
 
-    def __init__(self, columns: Sequence[str], *, is_ledger: bool = False) -> None:
-        self._columns, self._is_ledger = tuple(columns), is_ledger
+    def __init__(self, columns: Sequence[str], *, is_ledger: bool = False, output: str | None = None) -> None:
+        self._columns, self._is_ledger, self._output = tuple(columns), is_ledger, output
         self._profilers = {} if is_ledger else {name: ColumnProfiler() for name in columns}
         self._outputs: dict[str, OutputProfile] = {}
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Add some rows."""
         if self._is_ledger:
-            for output, rows in _by_output(batch):
+            for output, rows in _by_output(batch) if self._output is None else [(self._output, batch)]:
                 one = _profile_output(rows, self._columns)
                 self._outputs[output] = one if output not in self._outputs else self._outputs[output].merged(one)
         else:

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from mlops_assets.errors import TableError
 from mlops_assets.explain.drift.buckets import Buckets
-from mlops_assets.explain.drift.column_profile import ColumnProfile
+from mlops_assets.explain.drift.column_profile import ColumnProfile, mean_of
 from mlops_assets.explain.drift.profile import Origin, OutputProfile, Profile, RowsProfile
 
 PROFILE_SCHEMA = pa.schema(
@@ -94,7 +94,7 @@ def _rows(profile: Profile) -> Iterator[dict[str, Any]]:
 
 
 def _sum(total: Fraction, rows: int) -> dict[str, Any]:
-    return {"total": _to_text(total), "mean": float(total / rows) if rows else None}
+    return {"total": _to_text(total), "mean": mean_of(total, rows) if rows else None}
 
 
 def _column(column: ColumnProfile) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from mlops_assets.engines.engine import Engine, stream_ends
 from mlops_assets.engines.part_work import engine_that_reads
 from mlops_assets.engines.tasks import Task, in_order
 from mlops_assets.errors import ConfigurationError, ExplanationError, list_with_suggestions
+from mlops_assets.explain.columns import OUTPUT
 from mlops_assets.explain.drift.profile import (
     ALL_ROWS,
     Origin,
@@ -192,8 +193,14 @@ def profile_rows(
     table: Table, dataset: ds.Dataset, columns: Sequence[str], segments: Sequence[str], inputs: ds.Dataset | None
 ) -> Segments:
     """The profile of the rows of one table, or a part of it; arguments as of `ProfileTask`. One pass."""
-    read = ledger_columns(columns) if table == "ledger" else list(columns)
-    stored = StoredLedger.of(dataset) if table == "ledger" else None
+    stored, read, output = None, list(columns), None
+    if table == "ledger":
+        stored, read = StoredLedger.of(dataset), ledger_columns(columns)
+        outputs = LedgerProvenance.of(stored.provenance).outputs
+        if len(outputs) == 1:
+            # Text that is the same in all rows takes as long to read as several columns of numbers.
+            output = outputs[0]
+            read.remove(OUTPUT)
 
     def batches(further: Sequence[str]) -> Iterator[pa.RecordBatch]:
         names = list(dict.fromkeys((*further, *read)))
@@ -208,7 +215,7 @@ def profile_rows(
         assert inputs is not None
         pieces = _beside_inputs(batches, inputs, segments)
     before = None if stored is not None else _without_rows(dataset.schema, columns)
-    return _profile_pieces(table, pieces, columns, before)
+    return _profile_pieces(table, pieces, columns, before, output)
 
 
 def _without_rows(schema: pa.Schema, columns: Sequence[str]) -> pa.RecordBatch:
@@ -217,15 +224,19 @@ def _without_rows(schema: pa.Schema, columns: Sequence[str]) -> pa.RecordBatch:
 
 
 def _profile_pieces(
-    table: Table, pieces: Iterable[tuple[str, pa.RecordBatch]], columns: Sequence[str], empty: pa.RecordBatch | None
+    table: Table,
+    pieces: Iterable[tuple[str, pa.RecordBatch]],
+    columns: Sequence[str],
+    empty: pa.RecordBatch | None,
+    output: str | None = None,
 ) -> Segments:
     is_ledger = table == "ledger"
-    profilers = {ALL_ROWS: Profiler(columns, is_ledger=is_ledger)}
+    profilers = {ALL_ROWS: Profiler(columns, is_ledger=is_ledger, output=output)}
     if empty is not None:
         profilers[ALL_ROWS].add(empty)
     for segment, rows in pieces:
         if segment not in profilers:
-            profilers[segment] = Profiler(columns, is_ledger=is_ledger)
+            profilers[segment] = Profiler(columns, is_ledger=is_ledger, output=output)
         profilers[segment].add(rows)
     if is_ledger:
         return {segment: RowsProfile(outputs=profiler.outputs()) for segment, profiler in profilers.items()}

@@ -18,8 +18,7 @@ def ordered_p_value(gaps: np.ndarray, rows: int, others: int) -> float:
     Parameters
     ----------
     gaps
-        Differences of the shares of rows up to each value: `distances.share_gaps`. Values that are close may share a
-        place.
+        Differences of the shares of rows that are at most each value. Values that are close may share a place.
     rows, others
         How many rows either group has.
     """
@@ -93,5 +92,9 @@ def _kolmogorov(deviation: float) -> float:
     if deviation < 0.3:
         # The series is slow here, and the probability above 0.99999.
         return 1.0
-    terms = ((-1.0) ** (k - 1) * math.exp(-2.0 * k * k * deviation * deviation) for k in range(1, 40))
-    return min(1.0, max(0.0, 2.0 * math.fsum(terms)))
+    total, number, term = 0.0, 1, 1.0
+    while term > 1e-17:
+        term = math.exp(-2.0 * number * number * deviation * deviation)
+        total += term if number % 2 else -term
+        number += 1
+    return min(1.0, max(0.0, 2.0 * total))

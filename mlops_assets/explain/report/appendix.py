@@ -2,7 +2,7 @@
 
 from mlops_assets.explain.report.blocks import Block, Facts, Paragraph, Part
 from mlops_assets.explain.report.contents import ReportContents
-from mlops_assets.explain.report.formatting import number
+from mlops_assets.explain.report.formatting import number, plural
 from mlops_assets.explain.report.section import Section
 from mlops_assets.explain.spaces import SPACES
 
@@ -28,7 +28,7 @@ def _facts(contents: ReportContents) -> dict[str, str]:
         **contents.facts,
         "Unit": SPACES[contents.space].meaning,
         "Rows explained": f"{summary.rows:,}",
-        "Inputs and outputs": f"{len(summary.features):,} inputs, {len(summary.outputs):,} outputs",
+        "Inputs and outputs": f"{plural(len(summary.features), 'input')}, {plural(len(summary.outputs), 'output')}",
     }
     verdict = contents.residuals
     if verdict is not None:

@@ -57,7 +57,7 @@ def changes_section(
     )
     causes = sorted((row for row in whole if row["output"] == foremost["output"]), key=lambda row: row["rank"])
     named = ", ".join(shorten(row["feature"], _NAME) for row in causes[:_NAMED])
-    watch = ((title, f"{headline} Most of it comes from {named}."),) if foremost["changed_share"] > _MANY else ()
+    watch = ((title, f"most of the difference comes from {named}."),) if foremost["changed_share"] > _MANY else ()
     names = zip((f"Columns that only version {each} has" for each in (before, after)), only, strict=True)
     listed = tuple((words, shorten(", ".join(columns), _LISTING)) for words, columns in names if columns)
     blocks = (Facts(listed), *blocks) if listed else blocks
@@ -99,7 +99,11 @@ def _causes(whole: Sequence[Row], space: Space) -> BarTable:
     """The mean difference of the explained values, as the sum of what each column contributes to it."""
     first = whole[0]
     steps = [
-        (row["feature"], f"{number(row['feature_mean_abs_change'])} per row", row["feature_mean_change"])
+        (
+            f"{shorten(row['feature'])} ({number(row['feature_mean_abs_change'])} per row)",
+            "",
+            row["feature_mean_change"],
+        )
         for row in whole
     ]
     steps.append(("base value", "", first["mean_base_change"]))

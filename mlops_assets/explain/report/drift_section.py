@@ -55,7 +55,8 @@ def drift_section(
     blocks += tabs_or_part("drift-of", "Output", decomposed)
     segments = _segments(known, all_rows)
     blocks += [Part("By segment", (segments,))] if segments is not None else []
-    watch = tuple((f"Drift of {shorten(_name(row), _NAME)}", f"{_words(row)}.") for row in _by_rank(drifted)[:_NAMED])
+    of_note = sorted(_by_rank(drifted), key=lambda row: row["role"] != "input")
+    watch = tuple((f"Drift of {shorten(_name(row), _NAME)}", f"{_words(row)}.") for row in of_note[:_NAMED])
     title = "Drift" if partition is None else f"Drift of the partition {shorten(partition, _NAME)}"
     return Section(title, DRIFT, tuple(blocks), headline, watch)
 

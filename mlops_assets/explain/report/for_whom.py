@@ -74,7 +74,7 @@ def _reasons(contents: ReportContents, output: str) -> DataTable | None:
             f"{_why(example)}: {', '.join(str(example.row[name]) for name in contents.row_key)}",
             str(reason["rank"]),
             reason["feature"],
-            cell_text(reason["value"]),
+            _shown_value(reason["value"]),
             signed(reason["attribution"]),
             percent(reason["share"]),
             " ".join(text for text in (reason["code"], reason["text"]) if text),
@@ -88,3 +88,11 @@ def _reasons(contents: ReportContents, output: str) -> DataTable | None:
     header = ["row", "rank", "input", "value", "effect", "share", "reason", "stable"]
     caption = f"Why these rows have their predictions (effect in {SPACES[contents.space].axis})"
     return data_table(caption, header, rows, numeric=(1, 4, 5))
+
+
+def _shown_value(value: str | None) -> str:
+    """A value of the table of reasons, where it is text: numbers with as many digits as elsewhere in the report."""
+    try:
+        return number(float(value)) if value is not None and "." in value else cell_text(value)
+    except ValueError:
+        return cell_text(value)

@@ -66,7 +66,7 @@ def performance_section(
     watch = tuple(
         (
             f"{_title(row['metric'])}",
-            f"is worse than that of version {row['compared_with']}: {_with_range(row, sign=True)}.",
+            f"worse than that of version {row['compared_with']}, {_with_range(row, sign=True)}.",
         )
         for row in worse[:3]
     )

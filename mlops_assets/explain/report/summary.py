@@ -22,15 +22,15 @@ def summarize(contents: ReportContents, sections: Sequence[Section]) -> Section:
     if strongest:
         title = "The strongest column" if len(strongest) == 1 else f"The {_COUNTS[len(strongest)]} strongest columns"
         blocks.append(Part(title, (Lines(tuple(strongest), numbered=True),)))
+    headlines = tuple((f"{section.title}:", section.headline) for section in sections if section.headline)
+    if headlines:
+        blocks.append(Part("How it holds up", (Lines(headlines),)))
     watch = [*_watch(contents), *(line for section in sections for line in section.watch)]
-    looked = Lines(tuple(watch)) if watch else Paragraph("Nothing stands out.")
+    looked = Lines(tuple((f"{name}:", words) for name, words in watch)) if watch else Paragraph("Nothing stands out.")
     blocks.append(Part("What to look at", (looked,)))
     sample = contents.predictions
     if sample is not None:
         blocks.append(Part("Predictions", (Paragraph(describe_predictions(sample)), picture_predictions(sample))))
-    headlines = tuple((section.title, section.headline) for section in sections if section.headline)
-    if headlines:
-        blocks.append(Part("How it holds up", (Lines(headlines),)))
     return Section("Summary", "summary", tuple(blocks))
 
 
