@@ -1,6 +1,7 @@
 """Changes of rows whose changes are known."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -13,10 +14,13 @@ from mlops_assets.explain.compare.change_rules import ChangeLimits, ChangeRules
 from mlops_assets.explain.compare.change_summary import ChangesOrigin, ChangeSummary
 from mlops_assets.explain.compare.change_sums import ChangeSums, segment_labels
 from mlops_assets.explain.compare.change_verdict import judge_changes
+from mlops_assets.explain.compare.changes_table import ChangesTask
 from mlops_assets.explain.compare.comparable import VersionOrigin
 from mlops_assets.explain.compare.comparison import Comparison
+from mlops_assets.explain.compare.row_change import compare_row, values_alone
 from mlops_assets.explain.explainers.explainer import ExplainConfig
 from mlops_assets.explain.ledger.provenance import LedgerProvenance
+from mlops_assets.explain.report.decision import describe_change
 from mlops_assets.explain.spaces import to_response_scale
 from mlops_assets.settings.changes import ChangesSettings
 
@@ -25,7 +29,7 @@ OLD = {"age": [0.5, -1.0, 0.25, 2.0], "income": [1.0, 0.5, -2.0, 0.0]}
 NEW = {"age": [0.5, -1.0, 0.25, 2.0], "debt": [-2.0, 0.5, 4.0, 0.0]}
 
 
-def version(number, features, outputs=("1",), **facts):
+def version_of(number, features, outputs=("1",), **facts):
     """How a version was explained."""
     known = {"explainer": "TreeExplainer", "space": "log-odds", "background_digest": None} | facts
     origin = LedgerProvenance(
@@ -63,7 +67,7 @@ def ledger(of, attributions, base=0.0, residual=0.0, first=0):
 
 def changed(before=None, after=None, rules=None, scored="after"):
     """The comparison, both ledgers, and the changes of four rows."""
-    before, after = before or version(1, OLD), after or version(2, NEW)
+    before, after = before or version_of(1, OLD), after or version_of(2, NEW)
     comparison = Comparison(before, after, scored, KEY, rules or ChangeRules())
     old, new = ledger(before, OLD, base=0.1), ledger(after, NEW, base=0.3, residual=1e-15)
     pair = (new, old) if scored == "after" else (old, new)
@@ -119,7 +123,7 @@ def test_what_counts_as_a_change(rules, moved, swaps):
 def test_probabilities_of_several_classes_are_of_all_of_them():
     """The other version lists its classes in another order."""
     of = {"outputs": ("a", "b", "c"), "space": "softmax margin"}
-    before, after = version(1, ["x"], **of), version(2, ["x"], **of | {"outputs": ("c", "a", "b")})
+    before, after = version_of(1, ["x"], **of), version_of(2, ["x"], **of | {"outputs": ("c", "a", "b")})
     values = np.array([1.0, 2.0, 0.5, -1.0, 0.0, 3.0])
     swapped = values.reshape(2, 3)[:, [2, 0, 1]].ravel()
     comparison = Comparison(before, after, "before", KEY)
@@ -150,7 +154,7 @@ def test_probabilities_of_several_classes_are_of_all_of_them():
 )
 def test_what_cannot_be_compared_is_refused_with_the_reason(before, after, part):
     with pytest.raises(ExplanationError, match=part):
-        Comparison(version(1, OLD, **before), version(2, NEW, **after), "after", KEY)
+        Comparison(version_of(1, OLD, **before), version_of(2, NEW, **after), "after", KEY)
 
 
 @pytest.mark.parametrize(
@@ -169,7 +173,48 @@ def test_other_rows_are_refused(rows, part):
 
 def test_a_row_key_with_a_name_of_the_table_is_refused():
     with pytest.raises(ConfigurationError, match="swap"):
-        _ = Comparison(version(1, OLD), version(2, NEW), "after", pa.schema([("swap", pa.string())])).schema
+        _ = Comparison(version_of(1, OLD), version_of(2, NEW), "after", pa.schema([("swap", pa.string())])).schema
+
+
+def test_one_row_is_compared_by_the_same_code():
+    comparison, (new, old), table = changed()
+    (change,) = compare_row(comparison, old.slice(2, 1), new.slice(2, 1))
+    assert list(change.columns.items()) == [("debt", 4.0), ("income", 2.0), ("age", 0.0)]
+    row = table.to_pylist()[2]
+    assert (change.before, change.now, change.base_change) == (
+        row["value_before"],
+        row["value_after"],
+        row["base_change"],
+    )
+    assert (change.only_before, change.only_now) == (("income",), ("debt",))
+    (alone,) = values_alone(old.slice(2, 1).to_pylist(), new.slice(2, 1).to_pylist(), "they are of two kinds")
+    assert (alone.before, alone.now, alone.columns) == (change.before, change.now, {})
+    assert "not compared: they are of two kinds" in describe_change(alone)[0]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"work": "another model"},
+        {"source": "other rows"},
+        {"ledger": "another ledger"},
+        {"rules": ChangeRules(tolerance=0.1)},
+        {"rules": ChangeRules(decision_threshold=0.1)},
+        {"scored": "before"},
+        {"version": 3},
+    ],
+    ids=lambda other: next(iter(other)),
+)
+def test_a_part_is_found_under_all_that_it_depends_on(other):
+    def key(work="w", source="s", ledger="l", rules=None, scored="after", version=2):
+        comparison = Comparison(version_of(1, OLD), version_of(version, NEW), scored, KEY, rules or ChangeRules())
+        parts = [SimpleNamespace(content=content) for content in (source, ledger)]
+        return ChangesTask(
+            SimpleNamespace(identity=work), parts[0], None, 1, KEY, ledger=parts[1], comparison=comparison
+        ).key
+
+    assert key() == key(rules=ChangeRules(segments={"age": (1.0,)}))
+    assert key(**other) != key()
 
 
 def facts_of(table, features, segments=None, rows=None):
@@ -251,7 +296,7 @@ def test_the_check_of_the_parts_can_fail(column, value, beyond, same):
 
 
 def test_a_version_of_float32_is_judged_as_one():
-    single = version(2, NEW)
+    single = version_of(2, NEW)
     single = replace(single, origin=replace(single.origin, precision=np.dtype(np.float32)))
     comparison, (new, _), _ = changed(after=single)
     old = ledger(comparison.before, OLD, base=0.1)
