@@ -128,7 +128,7 @@ def test_the_report_lies_beside_the_tables_and_is_linked(iris, registry, run):
     assert done.metadata("explanation_report")["file"] == str(place)
     text = place.read_text("utf-8")
     assert text.startswith("<!doctype html>")
-    for fact in ("Rejected rows", "models:/m/1", "f0", "<svg"):
+    for fact in ("no row was rejected", "models:/m/1", "f0", "<svg"):
         assert fact in text
     assert "http" not in text.replace("http-equiv", "").replace("http://www.w3.org", "")
 
