@@ -13,12 +13,12 @@ from mlops_assets.engines.engine import Engine
 from mlops_assets.explain.compare.change_rules import ChangeLimits
 from mlops_assets.explain.compare.change_summary import ChangesOrigin, ChangeSummary, read_summary
 from mlops_assets.explain.compare.change_verdict import (
-    ChangeVerdict,
     compared_columns,
     judge_changes,
     judge_changes_in_parts,
     judged_columns,
 )
+from mlops_assets.explain.compare.sum_verdict import SumVerdict
 from mlops_assets.explain.ledger.stored import StoredLedger
 from mlops_assets.io_managers.progress import report_progress
 from mlops_assets.io_managers.rows import parts_of
@@ -69,7 +69,7 @@ def _parts_add_up(names: ModelNames, engine: Callable[[], Engine], *, blocks: bo
         origin = ChangesOrigin.of(source)
         made, explained = (parts_of(context, names, asset) for asset in (CHANGES, SAMPLE_EXPLANATIONS))
         if origin.before == origin.after:
-            verdict = ChangeVerdict(rows=changes.count_rows())
+            verdict = SumVerdict(rows=changes.count_rows())
         elif made and len(made) == len(explained):
             verdict = judge_changes_in_parts(engine(), explained, made, origin, context.log.info)
         else:
@@ -82,7 +82,7 @@ def _parts_add_up(names: ModelNames, engine: Callable[[], Engine], *, blocks: bo
 
 
 def _sums(
-    verdict: ChangeVerdict, source: Provenance, origin: ChangesOrigin, key: dg.AssetKey, *, blocks: bool
+    verdict: SumVerdict, source: Provenance, origin: ChangesOrigin, key: dg.AssetKey, *, blocks: bool
 ) -> dg.AssetCheckResult:
     metadata: dict[str, Any] = {
         "rows": verdict.rows,
@@ -104,7 +104,7 @@ def _sums(
     )
 
 
-def _describe(verdict: ChangeVerdict, origin: ChangesOrigin) -> str:
+def _describe(verdict: SumVerdict, origin: ChangesOrigin) -> str:
     if origin.before == origin.after:
         return "There is no other version: nothing was compared"
     if not verdict.are_the_same_rows:

@@ -12,11 +12,11 @@ from mlops_assets.arrow.views import rows_of
 from mlops_assets.checks.failures import end_with_reasons
 from mlops_assets.engines.engine import Engine
 from mlops_assets.explain.compare.interaction_sums import (
-    InteractionVerdict,
     judge_sums,
     judge_sums_in_parts,
     ledger_columns,
 )
+from mlops_assets.explain.compare.sum_verdict import SumVerdict
 from mlops_assets.explain.ledger.interaction_table import COLUMNS
 from mlops_assets.explain.ledger.stored import StoredLedger
 from mlops_assets.io_managers.progress import report_progress
@@ -74,7 +74,7 @@ def interaction_checks(
     return interactions_are_sound
 
 
-def _result(verdict: InteractionVerdict, source: Provenance, key: dg.AssetKey, *, blocks: bool) -> dg.AssetCheckResult:
+def _result(verdict: SumVerdict, source: Provenance, key: dg.AssetKey, *, blocks: bool) -> dg.AssetCheckResult:
     metadata: dict[str, Any] = {
         "rows": verdict.rows,
         "ledger_rows": verdict.ledger_rows,
@@ -96,7 +96,7 @@ def _result(verdict: InteractionVerdict, source: Provenance, key: dg.AssetKey, *
     )
 
 
-def _describe(verdict: InteractionVerdict) -> str:
+def _describe(verdict: SumVerdict) -> str:
     if not verdict.are_the_same_rows:
         return (
             f"{verdict.rows} rows of sample_interactions and {verdict.ledger_rows} of sample_explanations are not the "

@@ -34,6 +34,12 @@ def to_names(labels: pa.Array) -> pa.Array:
     return labels if pa.types.is_string(labels.type) else _translate(labels, str, pa.string())
 
 
+def with_output_names(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Rows with a column `output`, that column as names."""
+    place = batch.schema.get_field_index(OUTPUT)
+    return batch.set_column(place, pa.field(OUTPUT, pa.string()), to_names(batch.column(place)))
+
+
 def outputs_as_text(reader: pa.RecordBatchReader) -> pa.RecordBatchReader:
     """A stream with a column `output`, that column as names."""
     place = reader.schema.get_field_index(OUTPUT)

@@ -1,10 +1,10 @@
 """Do the parts of the columns add up to the difference, and are the rows and values those of the ledger?"""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import reduce
 from itertools import zip_longest
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -25,71 +25,16 @@ from mlops_assets.explain.compare.comparison import (
     VALUE_BEFORE,
     change_column,
 )
-from mlops_assets.explain.labels import to_names
+from mlops_assets.explain.compare.sum_verdict import SumVerdict, or_infinite
+from mlops_assets.explain.labels import with_output_names
 from mlops_assets.explain.ledger.residuals import residual_tolerance
 from mlops_assets.explain.ledger.stored import StoredLedger
 from mlops_assets.tables.staged_table import SourcePart
 
-LISTED = 20
-
-
-@dataclass
-class ChangeVerdict:
-    """What a comparison has found so far.
-
-    Attributes
-    ----------
-    rows, ledger_rows
-        Of the table of changes, and of the ledger's outputs that are compared.
-    first_difference
-        Position (from 0) of the first row that is not the ledger's: another key, output or value. None: all are.
-    beyond
-        Rows whose parts miss the difference by more than rounding.
-    largest, largest_ratio
-        The largest absolute miss, and the largest in units of its tolerance.
-    listed
-        Some of those beyond: row key, output, what is missing and the tolerance.
-    """
-
-    rows: int = 0
-    ledger_rows: int = 0
-    first_difference: int | None = None
-    beyond: int = 0
-    largest: float = 0.0
-    largest_ratio: float = 0.0
-    listed: list[dict[str, Any]] = field(default_factory=list)
-
-    @property
-    def are_the_same_rows(self) -> bool:
-        """Keys, outputs and values are those of the ledger, in its order."""
-        return self.rows == self.ledger_rows and self.first_difference is None
-
-    @property
-    def passed(self) -> bool:
-        """The same rows, and everything adds up."""
-        return self.are_the_same_rows and self.beyond == 0
-
-    def merged(self, later: "ChangeVerdict") -> "ChangeVerdict":
-        """With that on the rows that come after these, in both tables."""
-        first = self.first_difference
-        if first is None and self.rows != self.ledger_rows:
-            first = min(self.rows, self.ledger_rows)
-        if first is None and later.first_difference is not None:
-            first = self.rows + later.first_difference
-        return ChangeVerdict(
-            self.rows + later.rows,
-            self.ledger_rows + later.ledger_rows,
-            first,
-            self.beyond + later.beyond,
-            max(self.largest, later.largest),
-            max(self.largest_ratio, later.largest_ratio),
-            [*self.listed, *later.listed][:LISTED],
-        )
-
 
 def judge_changes(
     ledger: Iterable[pa.RecordBatch], changes: Iterable[pa.RecordBatch], row_key: Sequence[str], origin: ChangesOrigin
-) -> ChangeVerdict:
+) -> SumVerdict:
     """Hold the difference of each row against the sum of its parts, and its values against the ledger's.
 
     With the change of the residual the sum is right up to double precision; the residual itself is no more than the
@@ -102,13 +47,13 @@ def judge_changes(
     changes
         Rows of the table of changes, with at least `judged_columns`.
     """
-    verdict, keys = ChangeVerdict(), [*row_key, OUTPUT]
+    verdict, keys = SumVerdict(), [*row_key, OUTPUT]
     value = VALUE_BEFORE if origin.scored == "before" else VALUE_AFTER
     shared = set(origin.outputs)
     left = fixed_batches((_of_outputs(batch, shared) for batch in ledger), COMPARED_ROWS)
-    right = fixed_batches(map(_with_names, changes), COMPARED_ROWS)
+    right = fixed_batches(map(with_output_names, changes), COMPARED_ROWS)
     for one, other in zip_longest(left, right):
-        now = ChangeVerdict(0 if other is None else other.num_rows, 0 if one is None else one.num_rows)
+        now = SumVerdict(0 if other is None else other.num_rows, 0 if one is None else one.num_rows)
         if other is not None:
             if one is not None and one.num_rows == other.num_rows:
                 now.first_difference = _first_difference(
@@ -130,7 +75,7 @@ def judged_columns(row_key: Sequence[str], origin: ChangesOrigin) -> list[str]:
     return [*row_key, OUTPUT, *numbers, *map(change_column, origin.features)]
 
 
-def _judge_sums(verdict: ChangeVerdict, changes: pa.RecordBatch, keys: Sequence[str], origin: ChangesOrigin) -> None:
+def _judge_sums(verdict: SumVerdict, changes: pa.RecordBatch, keys: Sequence[str], origin: ChangesOrigin) -> None:
     before, after, difference, base, residual = (
         changes.column(name).to_numpy()
         for name in (VALUE_BEFORE, VALUE_AFTER, DIFFERENCE, BASE_CHANGE, RESIDUAL_CHANGE)
@@ -145,24 +90,21 @@ def _judge_sums(verdict: ChangeVerdict, changes: pa.RecordBatch, keys: Sequence[
     terms = len(origin.features) + 1
     tolerance = residual_tolerance(before, after, terms, np.dtype(origin.precision), magnitude=magnitude)
     exact = residual_tolerance(before, after, terms, magnitude=magnitude)
-    over = ~((missing <= tolerance) & (unexplained <= exact))
-    finite = np.where(np.isfinite(missing), missing, np.inf)
-    verdict.beyond = int(over.sum())
-    verdict.largest = float(finite.max(initial=0.0))
-    ratios = np.maximum(finite / tolerance, np.where(np.isfinite(unexplained), unexplained, np.inf) / exact)
-    verdict.largest_ratio = float(ratios.max(initial=0.0))
-    for row in np.flatnonzero(over)[:LISTED].tolist():
-        found = {"missing": float(max(missing[row], unexplained[row])), "tolerance": float(tolerance[row])}
-        verdict.listed.append({**changes.slice(row, 1).select(list(keys)).to_pylist()[0], **found})
-
-
-def _with_names(batch: pa.RecordBatch) -> pa.RecordBatch:
-    place = batch.schema.get_field_index(OUTPUT)
-    return batch.set_column(place, pa.field(OUTPUT, pa.string()), to_names(batch.column(place)))
+    misses, others = or_infinite(missing), or_infinite(unexplained)
+    verdict.count(
+        ~((missing <= tolerance) & (unexplained <= exact)),
+        misses,
+        np.maximum(misses / tolerance, others / exact),
+        changes.select(list(keys)),
+        lambda row: {
+            "missing": float(max(missing[row], unexplained[row])),
+            "tolerance": float(tolerance[row]),
+        },
+    )
 
 
 def _of_outputs(batch: pa.RecordBatch, outputs: set[str]) -> pa.RecordBatch:
-    named = _with_names(batch)
+    named = with_output_names(batch)
     names = named.column(OUTPUT)
     present = set(names.unique().to_pylist())
     if present <= outputs:
@@ -178,7 +120,7 @@ def _first_difference(one: pa.RecordBatch, other: pa.RecordBatch) -> int | None:
 
 
 @dataclass(frozen=True)
-class JudgeChanges(Task[ChangeVerdict]):
+class JudgeChanges(Task[SumVerdict]):
     """Judge one part of a table of changes beside the part of the ledger of the same rows."""
 
     doing: ClassVar[str] = "checking changes"
@@ -191,7 +133,7 @@ class JudgeChanges(Task[ChangeVerdict]):
     def rows(self) -> int | None:
         return self.changes.rows
 
-    def run(self) -> ChangeVerdict:
+    def run(self) -> SumVerdict:
         key = self.changes.row_key
         explained = StoredLedger.of(self.ledger.dataset()).rows(compared_columns(key))
         return judge_changes(explained, self.changes.batches(judged_columns(key, self.origin)), key, self.origin)
@@ -203,8 +145,8 @@ def judge_changes_in_parts(
     changes: Sequence[SourcePart],
     origin: ChangesOrigin,
     log: Callable[[str], None],
-) -> ChangeVerdict:
+) -> SumVerdict:
     """The verdict on all parts; there are as many of the one as of the other."""
     engine = engine_that_reads(engine, ledger, log)
     tasks = [JudgeChanges(one, other, origin) for one, other in zip(ledger, changes, strict=True)]
-    return reduce(ChangeVerdict.merged, in_order(stream_ends(engine, tasks, log)), ChangeVerdict())
+    return reduce(SumVerdict.merged, in_order(stream_ends(engine, tasks, log)), SumVerdict())
