@@ -1,13 +1,14 @@
 """What runs are compared with, and when a change counts, as a model's ``defs.yaml`` says."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
 import dagster as dg
 from pydantic import Field, field_validator, model_validator
 
 from mlops_assets.naming import REFERENCE, ModelNames
 from mlops_assets.settings.described import SettingsGroup
+from mlops_assets.settings.table_keys import KEYS_OF_A_TABLE, DeltaVersion, StorageOptions, TableFormat
 from mlops_assets.settings.tables import InputsSettings, check_asset_key
 
 if TYPE_CHECKING:
@@ -37,23 +38,9 @@ class ReferenceSettings(SettingsGroup):
         description="Instead of a path: the key of an asset of your own, which its IO manager reads.",
         examples=["warehouse/training"],
     )
-    format: Literal["parquet", "csv", "jsonl", "delta"] | None = Field(
-        default=None,
-        description="parquet, csv, jsonl or delta. Null: by the file's extension; a folder with a Delta log is a Delta "
-        "table.",
-        examples=["parquet"],
-    )
-    version: int | None = Field(
-        default=None,
-        description="Delta: number of the table version to read. Null: the newest. Needs format: delta.",
-        ge=0,
-        examples=[12],
-    )
-    storage_options: dict[str, Any] | None = Field(
-        default=None,
-        description="Options for fsspec. Write secrets as {env: NAME_OF_VARIABLE}; they are read when a run starts.",
-        examples=[{"key": {"env": "AWS_KEY"}, "anon": False}],
-    )
+    format: TableFormat = None
+    version: DeltaVersion = None
+    storage_options: StorageOptions = None
 
     _check_asset = field_validator("asset")(check_asset_key)
 
@@ -72,13 +59,7 @@ class ReferenceSettings(SettingsGroup):
 
     def as_inputs(self) -> InputsSettings:
         """The table as one that is read."""
-        return InputsSettings(
-            path=self.path,
-            asset=self.asset,
-            format=self.format,
-            version=self.version,
-            storage_options=self.storage_options,
-        )
+        return InputsSettings(**self.model_dump(include=KEYS_OF_A_TABLE))
 
     def asset_key(self, names: ModelNames) -> dg.AssetKey:
         """The user's own asset, or the external asset ``<model>/reference``."""

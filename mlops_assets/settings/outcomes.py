@@ -10,6 +10,7 @@ from mlops_assets.errors import did_you_mean
 from mlops_assets.naming import OUTCOMES, PREDICTION_HISTORY, ModelNames
 from mlops_assets.performance.metrics import METRICS
 from mlops_assets.settings.described import SettingsGroup
+from mlops_assets.settings.table_keys import StorageOptions, TableFormat
 from mlops_assets.settings.tables import InputsSettings, check_asset_key
 
 if TYPE_CHECKING:
@@ -49,17 +50,8 @@ class OutcomesSettings(SettingsGroup):
         description="Instead of a path: the key of an asset of your own, which its IO manager reads.",
         examples=["warehouse/outcomes"],
     )
-    format: Literal["parquet", "csv", "jsonl", "delta"] | None = Field(
-        default=None,
-        description="parquet, csv, jsonl or delta. Null: by the file's extension; a folder with a Delta log is a Delta "
-        "table.",
-        examples=["parquet"],
-    )
-    storage_options: dict[str, Any] | None = Field(
-        default=None,
-        description="Options for fsspec. Write secrets as {env: NAME_OF_VARIABLE}; they are read when a run starts.",
-        examples=[{"key": {"env": "AWS_KEY"}, "anon": False}],
-    )
+    format: TableFormat = None
+    storage_options: StorageOptions = None
     column: str = Field(description="The column with the outcome.", min_length=1, examples=["churned"])
     row_key: Sequence[str] | None = Field(
         default=None,

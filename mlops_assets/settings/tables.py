@@ -15,6 +15,7 @@ from mlops_assets.naming import INPUTS, ModelNames
 from mlops_assets.redaction.addresses import show_address
 from mlops_assets.settings.described import SettingsGroup
 from mlops_assets.settings.environment import open_location
+from mlops_assets.settings.table_keys import DeltaVersion, StorageOptions, TableFormat
 from mlops_assets.storage.location import Location
 from mlops_assets.tables.delimiter import check_delimiter
 from mlops_assets.tables.delta.log import parse_timestamp
@@ -91,18 +92,8 @@ class InputsSettings(SettingsGroup):
         description="With database, instead of a table: a SQL query, run as it is.",
         examples=["SELECT * FROM customers WHERE active"],
     )
-    format: Literal["parquet", "csv", "jsonl", "delta"] | None = Field(
-        default=None,
-        description="parquet, csv, jsonl or delta. Null: by the file's extension; a folder with a Delta log is a Delta "
-        "table.",
-        examples=["parquet"],
-    )
-    version: int | None = Field(
-        default=None,
-        description="Delta: number of the table version to read. Null: the newest. Needs format: delta.",
-        ge=0,
-        examples=[12],
-    )
+    format: TableFormat = None
+    version: DeltaVersion = None
     timestamp: str | None = Field(
         default=None,
         description="Delta, instead of a version: read the version that was current at this time. Needs format: delta.",
@@ -138,11 +129,7 @@ class InputsSettings(SettingsGroup):
         "link; links inside the folder are followed.",
         examples=[True],
     )
-    storage_options: dict[str, Any] | None = Field(
-        default=None,
-        description="Options for fsspec. Write secrets as {env: NAME_OF_VARIABLE}; they are read when a run starts.",
-        examples=[{"key": {"env": "AWS_KEY"}, "anon": False}],
-    )
+    storage_options: StorageOptions = None
 
     _check_asset = field_validator("asset")(check_asset_key)
 
