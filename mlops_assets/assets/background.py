@@ -5,26 +5,20 @@ from pathlib import Path
 import dagster as dg
 import pyarrow as pa
 
-from mlops_assets.arrow.spool import scratch_folder
-from mlops_assets.assets.streams import input_table
-from mlops_assets.errors import ExplanationError
+from mlops_assets.assets.side_tables import side_rows, side_table_spec
 from mlops_assets.naming import ModelNames
-from mlops_assets.scoring.apply_contract import apply_contract
 from mlops_assets.settings.background import BackgroundSettings
 from mlops_assets.settings.groups import ContractSettings
-from mlops_assets.state import state_folder
 
 
 def background_asset_spec(names: ModelNames, settings: BackgroundSettings) -> dg.AssetSpec:
     """`background` of one model: nothing is read."""
-    place = settings.as_inputs().shown_path
-    return dg.AssetSpec(
+    return side_table_spec(
+        names,
         settings.asset_key(names),
-        description=f"The rows that explanations of {names.model} compare with. External: somebody else writes "
-        f"{place}. Each run that explains reads all of it, and applies the signature to it.",
-        group_name=names.group,
-        kinds={settings.format or "table"},
-        metadata={"path": place},
+        settings.as_inputs(),
+        f"The rows that explanations of {names.model} compare with.",
+        "Each run that explains reads all of it, and applies the signature to it.",
     )
 
 
@@ -45,18 +39,6 @@ def read_background(
     ExplanationError
         It has no rows.
     """
-    from mlops_assets.signatures.mlflow.signature_json import signature_from_json
-
-    table = input_table(names, settings.as_inputs(), loaded)
-    source = table.raw or table
-    policy = contract.policy(source.text_columns, table.types)
-    with (
-        scratch_folder(state_folder(root) / "scratch") as scratch,
-        apply_contract(source, signature_from_json(signature).inputs, policy, scratch) as conformed,
-    ):
-        where = f"explain.background, {source.uri}"
-        conformed.check_limit(contract.max_rejected, where=where, show_values=contract.show_values)
-        rows: pa.Table = conformed.accepted.reader().read_all()
-    if not rows.num_rows:
-        raise ExplanationError("The background has no rows", where=where, fix="Give a table with rows")
-    return rows.drop_columns(sorted({*source.row_key} & {*rows.column_names}))
+    with side_rows(names, settings.as_inputs(), loaded, signature, contract, root, "explain.background") as found:
+        rows: pa.Table = found.conformed.accepted.reader().read_all()
+    return rows.drop_columns(sorted({*found.source.row_key} & {*rows.column_names}))

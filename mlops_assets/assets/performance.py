@@ -9,6 +9,7 @@ import dagster as dg
 import pyarrow as pa
 
 from mlops_assets.arrow.provenance import Provenance, with_provenance
+from mlops_assets.assets.side_tables import side_table_spec
 from mlops_assets.assets.streams import input_table
 from mlops_assets.io_managers.progress import report_progress
 from mlops_assets.io_managers.tables import TableIOManager
@@ -50,14 +51,12 @@ bins."""
 
 def outcomes_asset_spec(names: ModelNames, settings: OutcomesSettings) -> dg.AssetSpec:
     """`outcomes` of one model: nothing is read."""
-    place = settings.as_inputs(None).shown_path
-    return dg.AssetSpec(
+    return side_table_spec(
+        names,
         settings.asset_key(names),
-        description=f"What came of the rows that {names.model} predicted. External: somebody else writes {place}. "
+        settings.as_inputs(None),
+        f"What came of the rows that {names.model} predicted.",
         "Each run of the performance job reads all of it.",
-        group_name=names.group,
-        kinds={settings.format or "table"},
-        metadata={"path": place},
     )
 
 

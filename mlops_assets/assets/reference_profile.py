@@ -8,9 +8,8 @@ import pyarrow as pa
 
 from mlops_assets.arrow.content_hash import hash_of
 from mlops_assets.arrow.provenance import Provenance, with_provenance
-from mlops_assets.arrow.spool import scratch_folder
-from mlops_assets.assets.streams import input_table
-from mlops_assets.errors import ExplanationError, TableError
+from mlops_assets.assets.side_tables import side_rows, side_table_spec
+from mlops_assets.errors import TableError
 from mlops_assets.explain.drift.profile import Profile
 from mlops_assets.explain.drift.profile_table import THIS, origins_to_extra, profile_table, read_profiles
 from mlops_assets.explain.drift.profile_tables import PROFILE_VERSION, profile_inputs
@@ -18,11 +17,9 @@ from mlops_assets.io_managers.progress import report_progress
 from mlops_assets.io_managers.tables import TableIOManager
 from mlops_assets.naming import MODEL_SIGNATURE, REFERENCE, REFERENCE_PROFILE, ModelNames
 from mlops_assets.redaction.errors import redact_errors
-from mlops_assets.scoring.apply_contract import apply_contract
 from mlops_assets.settings.groups import ContractSettings
 from mlops_assets.settings.monitor import MonitorSettings, ReferenceSettings
 from mlops_assets.settings.tables import OutputsSettings
-from mlops_assets.state import state_folder
 
 CODE_VERSION = "1"
 IDENTITY = "reference_identity"
@@ -36,14 +33,8 @@ Columns as in `profile`; inputs alone. The table is read again when its files, t
 
 def reference_asset_spec(names: ModelNames, settings: ReferenceSettings) -> dg.AssetSpec:
     """`reference` of one model: nothing is read."""
-    place = settings.as_inputs().shown_path
-    return dg.AssetSpec(
-        settings.asset_key(names),
-        description=f"The rows that runs of {names.model} are compared with. External: somebody else writes {place}.",
-        group_name=names.group,
-        kinds={settings.format or "table"},
-        metadata={"path": place},
-    )
+    holds = f"The rows that runs of {names.model} are compared with."
+    return side_table_spec(names, settings.asset_key(names), settings.as_inputs(), holds)
 
 
 def reference_profile_asset(
@@ -135,19 +126,9 @@ def _make(
     loaded: object,
     root: Path,
 ) -> Profile:
-    from mlops_assets.signatures.mlflow.signature_json import signature_from_json
-
-    table = input_table(names, monitor.reference.as_inputs(), loaded)
-    source = table.raw or table
-    policy = contract.policy(source.text_columns, table.types)
-    where = f"monitor.reference, {source.uri}"
-    with (
-        scratch_folder(state_folder(root) / "scratch") as scratch,
-        apply_contract(source, signature_from_json(signature).inputs, policy, scratch) as conformed,
-    ):
-        conformed.check_limit(contract.max_rejected, where=where, show_values=contract.show_values)
-        if not conformed.accepted.rows:
-            raise ExplanationError("The reference has no rows", where=where, fix="Give a table with rows")
+    settings = monitor.reference.as_inputs()
+    with side_rows(names, settings, loaded, signature, contract, root, "monitor.reference") as found:
+        rows = found.conformed
         return profile_inputs(
-            conformed.accepted.reader(), source.row_key, monitor.segments, conformed.accepted_hash, where
+            rows.accepted.reader(), found.source.row_key, monitor.segments, rows.accepted_hash, found.where
         )

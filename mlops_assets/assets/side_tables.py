@@ -1,0 +1,93 @@
+"""Tables beside the inputs that somebody else writes: what the graph says of them, and how the signature is applied."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import dagster as dg
+
+from mlops_assets.arrow.input_table import InputTable
+from mlops_assets.arrow.spool import scratch_folder
+from mlops_assets.assets.streams import input_table
+from mlops_assets.errors import ExplanationError
+from mlops_assets.naming import ModelNames
+from mlops_assets.scoring.apply_contract import ContractResult, apply_contract
+from mlops_assets.settings.groups import ContractSettings
+from mlops_assets.settings.tables import InputsSettings
+from mlops_assets.state import state_folder
+
+
+def side_table_spec(
+    names: ModelNames, key: dg.AssetKey, settings: InputsSettings, holds: str, beside: str = ""
+) -> dg.AssetSpec:
+    """The external asset of a table: nothing is read. `holds` and `beside` are sentences of its description."""
+    place = settings.shown_path
+    words = f"{holds} External: somebody else writes {place}. {beside}"
+    return dg.AssetSpec(
+        key,
+        description=words.rstrip(),
+        group_name=names.group,
+        kinds={settings.format or "table"},
+        metadata={"path": place},
+    )
+
+
+@dataclass(frozen=True)
+class SideRows:
+    """The rows of a table that fit the signature.
+
+    Attributes
+    ----------
+    source
+        The table as it was read.
+    conformed
+        The signature applied to it; at least one row is accepted.
+    where
+        The setting and the place, for errors.
+    """
+
+    source: InputTable
+    conformed: ContractResult
+    where: str
+
+
+@contextmanager
+def side_rows(
+    names: ModelNames,
+    settings: InputsSettings,
+    loaded: object,
+    signature: str,
+    contract: ContractSettings,
+    root: Path,
+    setting: str,
+) -> Iterator[SideRows]:
+    """The table with the signature applied to it as to the inputs; its rows are there while the context is.
+
+    Parameters
+    ----------
+    setting
+        What names the table, such as ``explain.background``.
+
+    Raises
+    ------
+    ContractError
+        The table does not fit the signature, or more rows are refused than `contract.max_rejected`.
+    ExplanationError
+        It has no rows.
+    """
+    from mlops_assets.signatures.mlflow.signature_json import signature_from_json
+
+    table = input_table(names, settings, loaded)
+    source = table.raw or table
+    policy = contract.policy(source.text_columns, table.types)
+    where = f"{setting}, {source.uri}"
+    with (
+        scratch_folder(state_folder(root) / "scratch") as scratch,
+        apply_contract(source, signature_from_json(signature).inputs, policy, scratch) as conformed,
+    ):
+        conformed.check_limit(contract.max_rejected, where=where, show_values=contract.show_values)
+        if not conformed.accepted.rows:
+            what = setting.rpartition(".")[2]
+            raise ExplanationError(f"The {what} has no rows", where=where, fix="Give a table with rows")
+        yield SideRows(source, conformed, where)
