@@ -185,7 +185,7 @@ def _assets(
         sample_assets(names, inputs, settings.contract, outputs, engine_and_store, partitions, root),
         predictions_asset(names, settings.predict, outputs, engine_and_store, partitions, show_values=show_values),
         sample_explanations_assets(
-            names, settings.explain, outputs, engine_and_store, partitions, contract=settings.contract, root=root
+            names, settings.explain, outputs, engine_and_store, partitions, settings.contract, root, inputs.label
         ),
         *model_explanations_assets(
             names,

@@ -7,7 +7,7 @@ import pytest
 from mlops_assets import InferSigner, MlflowModelComponent, MlflowRegistry, build_model_definitions
 from mlops_assets.errors import ConfigurationError
 from mlops_assets.explain.explainers.choose import KINDS
-from mlops_assets.settings.groups import EXPLAINERS, ExplainSettings
+from mlops_assets.settings.explain import EXPLAINERS, ExplainSettings
 from mlops_assets.settings.tables import InputsSettings
 
 RIGHT: dict[str, Any] = {"model": "m", "inputs": {"path": "in.parquet"}, "outputs": {"path": "tables"}}

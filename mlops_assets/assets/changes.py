@@ -58,7 +58,8 @@ from mlops_assets.naming import (
 from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.settings.changes import ChangesSettings
-from mlops_assets.settings.groups import ContractSettings, ExplainSettings
+from mlops_assets.settings.explain import ExplainSettings
+from mlops_assets.settings.groups import ContractSettings
 from mlops_assets.settings.tables import OutputsSettings
 
 CAUSES_SHOWN = 10

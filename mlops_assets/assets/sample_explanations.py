@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pyarrow as pa
@@ -14,6 +14,7 @@ from pydantic import Field
 from mlops_assets.arrow.provenance import Provenance, with_provenance
 from mlops_assets.assets.background import read_background
 from mlops_assets.assets.engine_and_store import EngineAndStore
+from mlops_assets.errors import ConfigurationError
 from mlops_assets.explain.columns import interaction_column, shap_column
 from mlops_assets.explain.ledger.explain_table import CODE_VERSION, explain_table
 from mlops_assets.explain.ledger.selection import Selection
@@ -33,7 +34,8 @@ from mlops_assets.naming import (
 )
 from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.settings.background import BackgroundSettings
-from mlops_assets.settings.groups import ContractSettings, ExplainSettings
+from mlops_assets.settings.explain import ExplainSettings
+from mlops_assets.settings.groups import ContractSettings
 from mlops_assets.settings.tables import OutputsSettings
 
 if TYPE_CHECKING:
@@ -60,6 +62,7 @@ class ExplainSpace(Enum):
     """The scale that a run may ask for."""
 
     probability = "probability"
+    loss = "loss"
 
 
 def sample_explanations_assets(
@@ -68,13 +71,14 @@ def sample_explanations_assets(
     outputs: OutputsSettings,
     engine_and_store: EngineAndStore,
     partitions: "dg.PartitionsDefinition[str] | None",
-    *,
     contract: ContractSettings,
     root: Path,
+    label: str | None,
 ) -> dg.AssetsDefinition:
     """`sample_explanations` of one model, and the background that they compare with: made in one step.
 
-    `contract`: how the signature is applied to a background of its own, and whether a failure names row keys.
+    `contract`: how the signature is applied to a background of its own, and whether a failure names row keys. `label`:
+    the column with the true answers.
     """
     background, show_values = defaults.background, contract.show_values
 
@@ -94,7 +98,8 @@ def sample_explanations_assets(
 
         space: ExplainSpace | None = Field(
             default=None if defaults.space is None else ExplainSpace(defaults.space),
-            description="probability: attributions of it, where the explainer gives them. Null: its own scale.",
+            description="probability: attributions of it, where the explainer gives them; loss: of each row's loss "
+            "against inputs.label. Null: its own scale.",
         )
 
         def selection(self) -> Selection:
@@ -136,7 +141,13 @@ def sample_explanations_assets(
         **tables: Any,
     ) -> Iterator[dg.MaterializeResult[Rows]]:
         reference = champion_model.reference
-        space: Literal["probability"] | None = None if config.space is None else "probability"
+        asked = defaults.model_copy(update={"space": None if config.space is None else config.space.value})
+        if asked.space == "loss" and label is None:
+            raise ConfigurationError(
+                "Values of the loss need the true answers",
+                where="explain.space",
+                fix="Name their column in the YAML, as `inputs: {label: COLUMN}`",
+            )
         parts = parts_of(context, names, INPUT_SAMPLES)
         compared = None
         if background is not None:
@@ -148,7 +159,7 @@ def sample_explanations_assets(
             input_samples,
             engine_and_store.engine,
             name=names.model,
-            settings=replace(defaults.config(config.seed), space=space),
+            settings=asked.config(config.seed, label),
             selection=config.selection(),
             batch_rows=defaults.batch_rows,
             store=engine_and_store.store(),

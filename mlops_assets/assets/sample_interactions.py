@@ -36,7 +36,7 @@ from mlops_assets.naming import (
     ModelNames,
 )
 from mlops_assets.redaction.errors import redact_errors
-from mlops_assets.settings.groups import ExplainSettings
+from mlops_assets.settings.explain import ExplainSettings
 from mlops_assets.settings.interactions import InteractionSettings
 from mlops_assets.settings.tables import OutputsSettings
 

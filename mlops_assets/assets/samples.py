@@ -98,7 +98,7 @@ def sample_assets(
 
         table = input_table(names, inputs_settings, inputs)
         source = table.raw or table
-        policy = contract.policy(source.text_columns, table.types)
+        policy = contract.policy(source.text_columns, table.types, inputs_settings.carried)
         schema = signature_from_json(model_signature).inputs
         published = (INPUT_SAMPLES, REJECTED_SAMPLES)
         with ExitStack() as pass_over_inputs:

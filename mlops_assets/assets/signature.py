@@ -149,7 +149,8 @@ class GraphSample:
         sample = pa.Table.from_batches(accepted, contract.accepted_schema)
         if not sample.num_rows:
             raise TableError("There are no rows to sign from", where=table.uri, fix="Give a table with rows")
-        frame = sample.drop_columns(list(table.row_key)).to_pandas()
+        beside = {*table.row_key, *self.settings.carried} & {*sample.column_names}
+        frame = sample.drop_columns(sorted(beside)).to_pandas()
         # The signature is that of the model, and the table may have other columns beside its inputs.
         fitted = select_fitted_columns(self._model, frame)
         self.passed_over = tuple(str(name) for name in frame.columns if name not in fitted.columns)

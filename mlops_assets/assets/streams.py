@@ -14,7 +14,7 @@ def input_table(names: ModelNames, settings: InputsSettings, loaded: object) -> 
     table = from_arrow_like(
         loaded,
         row_key=settings.row_key,
-        columns=settings.columns,
+        columns=settings.read_columns,
         limit=settings.limit,
         uri=settings.asset_key(names).to_user_string(),
     )

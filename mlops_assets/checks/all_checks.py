@@ -19,7 +19,8 @@ from mlops_assets.checks.signature import signature_checks
 from mlops_assets.engines.engine import Engine
 from mlops_assets.explain.reasons.rules import ReasonRules
 from mlops_assets.naming import ModelNames
-from mlops_assets.settings.groups import ContractSettings, ExplainSettings
+from mlops_assets.settings.explain import ExplainSettings
+from mlops_assets.settings.groups import ContractSettings
 from mlops_assets.settings.monitor import MonitorSettings
 from mlops_assets.settings.outcomes import OutcomesSettings
 

@@ -26,7 +26,7 @@ from mlops_assets.io_managers.run_partition import of_the_run
 from mlops_assets.metadata import quote_markdown, table_metadata
 from mlops_assets.naming import CHANGE_SUMMARY, CHANGES, SAMPLE_EXPLANATIONS, ModelNames
 from mlops_assets.redaction.errors import redact_errors
-from mlops_assets.settings.groups import ExplainSettings
+from mlops_assets.settings.explain import ExplainSettings
 
 PARTS_ADD_UP, WITHIN_LIMITS = "parts_add_up", "within_limits"
 

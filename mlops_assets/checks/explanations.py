@@ -26,7 +26,7 @@ from mlops_assets.metadata import quote_markdown, table_metadata
 from mlops_assets.naming import PREDICTIONS, SAMPLE_EXPLANATIONS, ModelNames
 from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.scoring.prediction_columns import model_output_columns
-from mlops_assets.settings.groups import ExplainSettings
+from mlops_assets.settings.explain import ExplainSettings
 
 
 def explanation_checks(

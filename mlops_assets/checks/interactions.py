@@ -25,7 +25,7 @@ from mlops_assets.io_managers.run_partition import of_the_run
 from mlops_assets.metadata import SPACE, table_metadata
 from mlops_assets.naming import SAMPLE_EXPLANATIONS, SAMPLE_INTERACTIONS, ModelNames
 from mlops_assets.redaction.errors import redact_errors
-from mlops_assets.settings.groups import ExplainSettings
+from mlops_assets.settings.explain import ExplainSettings
 
 NAME = "add_up_to_the_attributions"
 

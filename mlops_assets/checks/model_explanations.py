@@ -26,7 +26,7 @@ from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.naming import CHAMPION_MODEL, INPUT_SAMPLES, MODEL_EXPLANATIONS, REGISTRY, ModelNames
 from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.resources.registry import MlflowRegistry
-from mlops_assets.settings.groups import ExplainSettings
+from mlops_assets.settings.explain import ExplainSettings
 
 CHANGE_COLUMNS = {
     "output": "string",

@@ -16,9 +16,10 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--where", metavar="FILTER", help='explain only rows that pass, for example "age < 30"')
     parser.add_argument(
         "--space",
-        choices=("probability",),
-        help="the scale of the attributions, or an error (default: the explainer's)",
+        choices=("probability", "loss"),
+        help="the scale of the attributions, or an error; loss: of each row's --label (default: the explainer's)",
     )
+    parser.add_argument("--label", metavar="COLUMN", help="with --space loss: the column with the true answers")
     parser.add_argument("--output", metavar="COLUMN", help="which of several columns of predictions is explained")
     parser.add_argument("--seed", type=int, default=0, help="of everything that is drawn (default: %(default)s)")
 
@@ -30,7 +31,9 @@ def _run(chosen: argparse.Namespace) -> int:
     from mlops_assets.explain.ledger.selection import Selection
 
     with name_settings("command"):
-        config = ExplainConfig(KIND=chosen.explainer, seed=chosen.seed, space=chosen.space, output=chosen.output)
+        config = ExplainConfig(
+            KIND=chosen.explainer, seed=chosen.seed, space=chosen.space, label=chosen.label, output=chosen.output
+        )
         selection = Selection(limit=chosen.limit, sample=_sample(chosen.sample), where=chosen.where, seed=chosen.seed)
     return write_result(
         chosen,

@@ -128,7 +128,8 @@ def explain(
     mode: TreeMode = "path_dependent",
     background_rows: int = 100,
     interactions: int = 0,
-    space: Literal["probability"] | None = None,
+    space: Literal["probability", "loss"] | None = None,
+    label: str | None = None,
     output: str | None = None,
     types: Mapping[str, str] | None = None,
     format: TableFormat | None = None,
@@ -154,7 +155,7 @@ def explain(
     limit, sample, where
         Explain only the first rows; a seeded sample (a fraction up to 1, or a number of rows); rows that pass a filter
         such as ``"patient_id == 'patient-003'"``. The background is drawn from all rows of the table.
-    seed, mode, background_rows, interactions, space, output
+    seed, mode, background_rows, interactions, space, label, output
         See `ExplainConfig`.
     model, table, row_key, columns, types, format, delimiter, missing, iso_datetimes, max_rejected, rejected, \
 show_values, allow_pickle, trusted_types, native_libraries, tracking_uri, registry_uri, workers
@@ -201,6 +202,7 @@ show_values, allow_pickle, trusted_types, native_libraries, tracking_uri, regist
             background_rows=background_rows,
             interactions=interactions,
             space=space,
+            label=label,
             output=output,
         )
         selection = Selection(limit=limit, sample=sample, where=where, seed=seed)

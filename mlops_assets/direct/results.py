@@ -113,16 +113,17 @@ def open_explanations(
     config, selection
         How, and which rows; the background is drawn from all of them.
     """
-    rows = open_table(table, settings)
+    config = config or ExplainConfig()
+    rows = open_table(table, settings, label=config.label)
     pinned = open_model(model, settings)
-    with accept_rows(pinned, rows, settings) as accepted:
+    with accept_rows(pinned, rows, settings, config.label) as accepted:
         explained = explain_table(
             pinned.model,
             accepted.signature,
             accepted.dataset,
             lambda: LocalEngine(settings.workers),
             name=pinned.name,
-            settings=config or ExplainConfig(),
+            settings=config,
             selection=selection or Selection(),
             show_values=settings.show_values,
             log=say,

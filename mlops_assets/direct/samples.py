@@ -50,8 +50,15 @@ class AcceptedRows:
 
 
 @contextmanager
-def accept_rows(pinned: PinnedModel, table: InputTable, settings: DirectSettings) -> Iterator[AcceptedRows]:
+def accept_rows(
+    pinned: PinnedModel, table: InputTable, settings: DirectSettings, label: str | None = None
+) -> Iterator[AcceptedRows]:
     """Apply the contract to a table, in bounded memory; the context's end removes the rows from the disk.
+
+    Parameters
+    ----------
+    label
+        A column that is kept beside the model's inputs.
 
     Raises
     ------
@@ -60,13 +67,14 @@ def accept_rows(pinned: PinnedModel, table: InputTable, settings: DirectSettings
     """
     from mlops_assets.signatures.mlflow.signature_json import signature_from_json, signature_hash
 
-    signature = pinned.signature or make_signature(pinned.model, lambda: _sample(table))
+    signature = pinned.signature or make_signature(pinned.model, lambda: _sample(table, label))
     source = table.raw or table
     policy = ContractPolicy(
         missing=settings.missing,
         parse_iso_datetimes=settings.iso_datetimes,
         text_columns=source.text_columns,
         types=table.types,
+        carried=() if label is None else (label,),
     )
     with (
         scratch_folder(work_folder() / "scratch") as scratch,
@@ -95,8 +103,9 @@ def accept_rows(pinned: PinnedModel, table: InputTable, settings: DirectSettings
         )
 
 
-def _sample(table: InputTable) -> Any:
+def _sample(table: InputTable, label: str | None) -> Any:
     sample = pa.Table.from_batches(first_rows(table.batches(), SIGNING_ROWS), table.schema)
     if not sample.num_rows:
         raise TableError("There are no rows to sign from", where=table.uri, fix="Give a table with rows")
-    return sample.drop_columns(list(table.row_key)).to_pandas()
+    beside = {*table.row_key, *([] if label is None else [label])} & {*sample.column_names}
+    return sample.drop_columns(sorted(beside)).to_pandas()

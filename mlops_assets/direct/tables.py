@@ -21,8 +21,15 @@ _DATABASES = ("sqlite://", "postgresql://", "postgres://", "duckdb://")
 _WRITERS: Mapping[str, TableWriter] = {".parquet": ParquetWriter(), ".csv": PlainCsvWriter()}
 
 
-def open_table(table: object, settings: DirectSettings, limit: int | None = None) -> InputTable:
+def open_table(
+    table: object, settings: DirectSettings, limit: int | None = None, label: str | None = None
+) -> InputTable:
     """A path or URL, or whatever holds a table in memory, as a keyed stream of rows.
+
+    Parameters
+    ----------
+    label
+        Read as well, where the settings say which columns are read.
 
     Raises
     ------
@@ -31,6 +38,9 @@ def open_table(table: object, settings: DirectSettings, limit: int | None = None
     """
     if limit is not None and limit < 0:
         raise ConfigurationError(f"limit is {limit}", fix="Use a number of rows from 0 up, or leave it out")
+    columns = settings.columns
+    if columns and label is not None and label not in columns:
+        columns = (*columns, label)
     if isinstance(table, str | PathLike):
         if str(fspath(table)).startswith(_DATABASES):
             raise ConfigurationError(
@@ -42,7 +52,7 @@ def open_table(table: object, settings: DirectSettings, limit: int | None = None
             Location.parse(str(fspath(table))),
             format=settings.format,
             row_key=settings.row_key,
-            columns=settings.columns,
+            columns=columns,
             limit=limit,
             types=settings.types,
             delimiter=settings.delimiter,
@@ -54,7 +64,7 @@ def open_table(table: object, settings: DirectSettings, limit: int | None = None
             fix="Leave them out",
         )
     in_memory = from_arrow_like(
-        table, settings.row_key, columns=settings.columns, limit=limit, uri=f"the {type(table).__name__}"
+        table, settings.row_key, columns=columns, limit=limit, uri=f"the {type(table).__name__}"
     )
     return declare_types(in_memory, settings.types)
 

@@ -46,7 +46,19 @@ SPACES: Mapping[Space, SpaceText] = {
         "a score of the model's own, which is no probability and has no unit: of a classifier its sign decides, or of"
         " several scores the largest; of a regression no formula leads back to the prediction",
     ),
+    "log loss": SpaceText(
+        "log loss (nats)",
+        "the logarithmic loss of the prediction against the row's label: 0 is a certain and right one, 0.69 one of even"
+        " odds; probability of the true class = exp(-value)",
+    ),
+    "squared error": SpaceText(
+        "squared error",
+        "the square of the prediction's distance from the row's label: |prediction - label| = square root of value",
+    ),
 }
+
+LOSSES: frozenset[Space] = frozenset({"log loss", "squared error"})
+"""Spaces of which no value leads to a prediction without the row's label."""
 
 
 def to_response_scale(additive: Floats, space: Space) -> Floats:

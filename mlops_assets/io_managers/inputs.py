@@ -175,7 +175,7 @@ def inputs_io_manager(
     """What reads a model's inputs; None where they are the user's own asset."""
     common: dict[str, Any] = {
         "row_key": list(inputs.row_key) if inputs.row_key else None,
-        "columns": list(inputs.columns) if inputs.columns else None,
+        "columns": inputs.read_columns,
         "limit": inputs.limit,
         "types": inputs.types or {},
     }

@@ -37,7 +37,8 @@ from mlops_assets.resources.liveness import executed_alive
 from mlops_assets.resources.notifier import deliver
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.resources.retries import retry_when_unreachable
-from mlops_assets.settings.groups import ContractSettings, ExplainSettings, PredictSettings
+from mlops_assets.settings.explain import ExplainSettings
+from mlops_assets.settings.groups import ContractSettings, PredictSettings
 from mlops_assets.settings.outcomes import OutcomesSettings
 from mlops_assets.settings.tables import InputsSettings
 from mlops_assets.settings.trust import TrustSettings

@@ -216,7 +216,9 @@ def _engine_that_reaches(
 def _texts(policy: ContractPolicy) -> tuple[str, ...]:
     """Everything that a policy says, the same in every process."""
     types = sorted((name, str(kind)) for name, kind in policy.types.items())
-    return (policy.missing, str(policy.parse_iso_datetimes), *sorted(policy.text_columns), *map(str, types))
+    texts = (policy.missing, str(policy.parse_iso_datetimes), *sorted(policy.text_columns), *map(str, types))
+    # What was made before columns were carried is found as before.
+    return (*texts, "carried", *policy.carried) if policy.carried else texts
 
 
 def _hash(table: StagedTable, digests: Sequence[PartDigest], engine: Engine, log: Callable[[str], None]) -> str:

@@ -1,6 +1,6 @@
 """All settings of one registered model: the attributes of its ``defs.yaml``, and the rules that tie groups together."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal, Self
 
 import dagster as dg
@@ -10,9 +10,9 @@ from mlops_assets.errors import ConfigurationError, list_some
 from mlops_assets.models.registry import check_alias_or_version
 from mlops_assets.naming import ModelNames
 from mlops_assets.settings.described import SettingsGroup
+from mlops_assets.settings.explain import ExplainSettings
 from mlops_assets.settings.groups import (
     ContractSettings,
-    ExplainSettings,
     JournalSettings,
     PredictSettings,
     ResumeSettings,
@@ -246,30 +246,32 @@ class ModelSettings(SettingsGroup):
         return self
 
     @model_validator(mode="after")
+    def _loss_needs_label(self) -> Self:
+        if self.explain.space == "loss" and self.inputs.label is None:
+            raise ValueError("explain.space: loss needs inputs.label, the column with the true answers")
+        return self
+
+    @model_validator(mode="after")
     def _upsert_needs_row_key(self) -> Self:
         if self.outputs.mode == "upsert" and not self.inputs.row_key:
             raise ValueError("outputs.mode: upsert needs inputs.row_key: a generated row_number identifies no row")
         return self
 
     @model_validator(mode="after")
-    def _row_key_fits_reasons(self) -> Self:
-        if self.explain.reasons is None:
-            return self
-        from mlops_assets.explain.reasons.reason_rows import REASON_COLUMNS
+    def _row_key_fits_tables(self) -> Self:
+        if self.explain.reasons is not None:
+            from mlops_assets.explain.reasons.reason_rows import REASON_COLUMNS
 
-        if taken := sorted(set(self.inputs.row_key or ()) & set(REASON_COLUMNS)):
-            raise ValueError(f"inputs.row_key: the table of reasons has columns called {', '.join(taken)} itself")
+            self._require_other_names("reasons", REASON_COLUMNS)
+        if self.explain.changes is not None:
+            from mlops_assets.explain.compare.comparison import OWN_COLUMNS
+
+            self._require_other_names("changes", OWN_COLUMNS)
         return self
 
-    @model_validator(mode="after")
-    def _row_key_fits_changes(self) -> Self:
-        if self.explain.changes is None:
-            return self
-        from mlops_assets.explain.compare.comparison import OWN_COLUMNS
-
-        if taken := sorted(set(self.inputs.row_key or ()) & set(OWN_COLUMNS)):
-            raise ValueError(f"inputs.row_key: the table of changes has columns called {', '.join(taken)} itself")
-        return self
+    def _require_other_names(self, table: str, columns: Iterable[str]) -> None:
+        if taken := sorted(set(self.inputs.row_key or ()) & set(columns)):
+            raise ValueError(f"inputs.row_key: the table of {table} has columns called {', '.join(taken)} itself")
 
     @model_validator(mode="after")
     def _outcomes_fit(self) -> Self:

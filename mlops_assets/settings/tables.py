@@ -106,8 +106,14 @@ class InputsSettings(SettingsGroup):
     )
     columns: Sequence[str] | None = Field(
         default=None,
-        description="Read only these columns; the row key is added. Null: all columns.",
+        description="Read only these columns; row key and label are added. Null: all columns.",
         examples=[["age", "balance"]],
+    )
+    label: str | None = Field(
+        default=None,
+        description="The column with the true answers, kept in input_samples beside the model's inputs, for "
+        "explain.space: loss. The model does not see it. Null: none.",
+        examples=["churned"],
     )
     limit: int | None = Field(
         default=None, description="Read only the first rows. Null: all rows.", ge=1, examples=[1000]
@@ -149,6 +155,18 @@ class InputsSettings(SettingsGroup):
             )
         _checked_database(self.database)
         return self
+
+    @property
+    def read_columns(self) -> list[str] | None:
+        """`columns` and the label; None: all."""
+        if not self.columns:
+            return None
+        return [*self.columns, *([] if self.label is None or self.label in self.columns else [self.label])]
+
+    @property
+    def carried(self) -> tuple[str, ...]:
+        """Columns that are kept beside the model's inputs."""
+        return () if self.label is None else (self.label,)
 
     @property
     def shown_path(self) -> str | None:

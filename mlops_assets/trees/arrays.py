@@ -12,7 +12,7 @@ Indices = npt.NDArray[np.int32]
 Flags = npt.NDArray[np.uint8]
 Words = npt.NDArray[np.uint32]
 
-Space = Literal["identity", "log", "log-odds", "softmax margin", "probability", "margin"]
+Space = Literal["identity", "log", "log-odds", "softmax margin", "probability", "margin", "log loss", "squared error"]
 """The scale on which attributions add up to the prediction.
 
 `identity`: the predicted quantity itself. `log`: its natural logarithm (Poisson, gamma, Tweedie models).

@@ -24,7 +24,15 @@ from mlops_assets.trees.interventional_plan import LEAF_BITS, MOST_NUMBERS, Plan
 from mlops_assets.trees.interventional_tables import count_background, fill_tables, look_up
 from mlops_assets.trees.margin_kernel import compiled_margin
 from mlops_assets.trees.numba_kernels import LANES, as_kernel_array, run_on_all_cores
-from mlops_assets.trees.separable_slope import MOST_HALF_WIDTH, SeparableSlope, logistic
+from mlops_assets.trees.rescaling import (
+    MARGIN,
+    NEEDS_LABELS,
+    NUMBERS,
+    PairFactors,
+    Target,
+    TargetMean,
+    pair_factors,
+)
 
 _BATCH = 512 * LANES
 
@@ -44,15 +52,15 @@ class InterventionalTrees:
         (columns,): the input column that each column comes from: what is known or not as a whole. None: each is one.
     inputs
         How many input columns there are; None: as many as `sources` names.
-    probability
-        Of an ensemble of log-odds with one output: attribute the probability instead. The difference of the
-        probabilities of a row and a background row is divided in proportion to the attributions of the difference of
-        their margins, as shap's ``model_output="probability"`` does. Some ten tables take the place of each one.
+    target
+        What is attributed in place of the margin, of an ensemble with one output: see `rescaling`. Some ten tables take
+        the place of each one, and two of a squared error.
 
     Attributes
     ----------
     base
-        (outputs,): the mean of the raw margin over the background, or of the probability.
+        (outputs,): the mean of the raw margin over the background, or of the probability. Of a loss, which has another
+        mean for each label, empty.
     background_rows
         How many there are.
     paired
@@ -61,7 +69,7 @@ class InterventionalTrees:
     Raises
     ------
     ValueError
-        The background has no rows, or another number of columns than the model takes.
+        The background has no rows, or another number of columns than the model takes; the ensemble has no such target.
     """
 
     def __init__(
@@ -71,16 +79,18 @@ class InterventionalTrees:
         sources: Sources | None = None,
         inputs: int | None = None,
         *,
-        probability: bool = False,
+        target: Target | None = None,
     ) -> None:
-        if probability and (ensemble.space != "log-odds" or len(ensemble.outputs) != 1):
-            raise ValueError(f"No probability follows from {len(ensemble.outputs)} outputs in {ensemble.space}")
-        self._ensemble = ensemble
+        is_scale = target in (None, "squared error") or ensemble.space == "log-odds"
+        if target is not None and not (is_scale and len(ensemble.outputs) == 1):
+            raise ValueError(f"No {target} follows from {len(ensemble.outputs)} outputs in {ensemble.space}")
+        self._ensemble, self._target = ensemble, target
         self._sources = np.arange(ensemble.n_features) if sources is None else sources
         self._inputs = int(self._sources.max(initial=-1)) + 1 if inputs is None else inputs
         plan = make_plan(ensemble, self._sources)
-        self._slope = _separable_slope(ensemble, plan) if probability else None
-        if probability and self._slope is None:
+        low, high = (0.0, 0.0) if target is None else _range_of_margins(ensemble)
+        self._factors = None if target is None else _factors(target, plan, low, high)
+        if target is not None and self._factors is None:
             plan = Plan(skipped=list(range(len(ensemble.roots))))
         self.paired = len(plan.skipped)
         self._pairs = np.array(plan.skipped, np.int64)
@@ -88,38 +98,50 @@ class InterventionalTrees:
         self._sets = as_kernel_array(ensemble.set_start), as_kernel_array(ensemble.set_words)
         self._value = as_kernel_array(ensemble.value[:, : ensemble.walk.leaf_value.shape[2]])
         self._leaf_value = as_kernel_array(self._value[self._plan.leaf_node])
-        counts = np.zeros((1 if self._slope is None else self._slope.terms, plan.counts))
-        kept, self.background_rows, probabilities = [], 0, 0.0
+        counts = np.zeros((1 if self._factors is None else self._factors.terms, plan.counts))
+        self._mean_target = None if target is None else TargetMean(target, 0.5 * (low + high))
+        kept, self.background_rows = [], 0
         for batch in (background,) if isinstance(background, np.ndarray) else background:
             self.background_rows += len(batch)
             for low in range(0, len(batch), _BATCH):
                 rows = ensemble.prepare(batch[low : low + _BATCH])
                 weights = None
-                if probability:
+                if self._mean_target is not None:
                     margins = self._margins_of(rows)
-                    probabilities += float(logistic(margins).sum())
-                    weights = None if self._slope is None else self._slope.of_other(margins)
+                    self._mean_target.add(margins)
+                    weights = None if self._factors is None else self._factors.of_other(margins)
                 self._count(rows, counts, weights)
                 kept += [rows] if self.paired else []
         if not self.background_rows:
             raise ValueError("The background has no rows")
         self._tables = [self._filled(each, plan.numbers) for each in counts]
         self._background = as_kernel_array(np.concatenate(kept)) if self.paired else None
-        self._margins = self._margins_of(self._background) if probability else np.zeros(0)
+        self._margins = np.zeros(0) if target is None else self._margins_of(self._background)
         self.base: Floats
-        if probability:
-            self.base = np.array([probabilities / self.background_rows])
-        else:
+        if self._mean_target is None:
             self.base = ensemble.offset + self._mean(counts[0]) + self._mean_of_pairs()
+        else:
+            self.base = self._mean_target.of(np.zeros(0))
 
-    def __call__(self, X: npt.NDArray[np.generic]) -> tuple[Floats, Floats]:
-        """Attributions (n, inputs, outputs) of every row, and `base`."""
+    def __call__(self, X: npt.NDArray[np.generic], labels: Floats | None = None) -> tuple[Floats, Floats]:
+        """Attributions (n, inputs, outputs) of every row, and `base`; of a loss (n, 1), that of each row's label.
+
+        Parameters
+        ----------
+        labels
+            (n,), of a loss: the true number, or 1.0 for the positive class and 0.0 for the other one.
+        """
         ensemble, plan = self._ensemble, self._plan
         rows = as_kernel_array(ensemble.prepare(X))
         values = np.zeros((len(rows), self._inputs, len(ensemble.outputs)))
         width = self._value.shape[1]
-        margins = np.zeros(0) if self._slope is None and not len(self._margins) else self._margins_of(rows)
-        factors = None if self._slope is None else self._slope.of_one(margins)
+        if (labels is None) == (self._target in NEEDS_LABELS):
+            raise ValueError(
+                f"Labels are {'needed' if labels is None else 'of no use'} for {self._target or 'margins'}"
+            )
+        given = as_kernel_array(np.zeros(len(rows)) if labels is None else labels, np.float64)
+        margins = np.zeros(0) if self._target is None else self._margins_of(rows)
+        factors = None if self._factors is None else self._factors.of_one(margins, given)
         for number, tables in enumerate(self._tables if len(plan.tree_output) else ()):
             added = values if factors is None else np.zeros_like(values)
 
@@ -138,11 +160,14 @@ class InterventionalTrees:
 
         if self._background is not None and len(rows):
             pairs = partial(add_pairs, rows, values)
-            of_background = self._pairs, self._background, margins, self._margins, *self._nodes
+            number = MARGIN if self._target is None else NUMBERS[self._target]
+            of_background = number, given, self._pairs, self._background, margins, self._margins, *self._nodes
             run_on_all_cores(lambda low, high: pairs(low, high, *of_background), len(rows))
         if ensemble.walk.complement:
             values[:, :, -1] = -values[:, :, :-1].sum(axis=2)
-        return values, self.base
+        if self._mean_target is None or labels is None:
+            return values, self.base
+        return values, self._mean_target.of(given)[:, None]
 
     def _margins_of(self, rows: Floats | None) -> Floats:
         return as_kernel_array(np.zeros(0) if rows is None else compiled_margin(self._ensemble, rows)[:, 0])
@@ -217,16 +242,19 @@ class InterventionalTrees:
         )
 
 
-def _separable_slope(ensemble: TreeEnsemble, plan: Plan) -> SeparableSlope | None:
-    """For all margins that the trees can give; None where these are too many, or not all trees have tables."""
+def _range_of_margins(ensemble: TreeEnsemble) -> tuple[float, float]:
+    """The least and the largest margin that the trees of one output can give."""
     low = high = float(ensemble.offset[0])
     for root, stop in zip(ensemble.roots, [*ensemble.roots[1:], len(ensemble.left)], strict=True):
         leaves = ensemble.value[root:stop, 0][ensemble.left[root:stop] < 0]
         low, high = low + float(leaves.min()), high + float(leaves.max())
-    if plan.skipped or high - low > 2 * MOST_HALF_WIDTH:
-        return None
-    slope = SeparableSlope.over(low, high)
-    return slope if plan.numbers * slope.terms <= MOST_NUMBERS else None
+    return low, high
+
+
+def _factors(target: Target, plan: Plan, low: float, high: float) -> PairFactors | None:
+    """For all margins that the trees can give; None where these are too many, or not all trees have tables."""
+    factors = None if plan.skipped else pair_factors(target, low, high)
+    return factors if factors is not None and plan.numbers * factors.terms <= MOST_NUMBERS else None
 
 
 @cache

@@ -15,6 +15,7 @@ from mlops_assets.trees.arrays import Flags, Floats, Indices, Ints, Words
 from mlops_assets.trees.category_sets import in_set
 from mlops_assets.trees.ensemble import CATEGORICAL, MISSING_LEFT, ZERO_IS_MISSING
 from mlops_assets.trees.numba_kernels import compile_inline, compile_kernel
+from mlops_assets.trees.rescaling import LOG_LOSS, PROBABILITY
 
 _compile = partial(compile_kernel, fastmath=False)
 
@@ -33,28 +34,38 @@ def _goes_left(x: float, threshold: float, flags: int, sets: Ints, words: Words)
 
 
 @compile_inline
-def slope(one: float, other: float) -> float:
-    """(p(one) - p(other)) / (one - other) of the logistic function p; its derivative where they are equal."""
-    d = one - other
-    if abs(d) > 1.0:
-        return float((1 / (1 + np.exp(-one)) - 1 / (1 + np.exp(-other))) / d)
-    half = 0.5 * d
-    ratio = np.sinh(half) / half if abs(half) > 1e-5 else 1 + half * half / 6
-    return float(ratio / (4 * np.cosh(0.5 * one) * np.cosh(0.5 * other)))
+def slope(target: int, one: float, other: float, label: float) -> float:
+    """The slope of a target (see `rescaling`) between two margins; its derivative where they are equal."""
+    if target == PROBABILITY:
+        d = one - other
+        if abs(d) > 1.0:
+            return float((1 / (1 + np.exp(-one)) - 1 / (1 + np.exp(-other))) / d)
+        half = 0.5 * d
+        ratio = np.sinh(half) / half if abs(half) > 1e-5 else 1 + half * half / 6
+        return float(ratio / (4 * np.cosh(0.5 * one) * np.cosh(0.5 * other)))
+    if target == LOG_LOSS:
+        low, high = min(one, other), max(one, other)
+        d = high - low
+        if d > 1.0:
+            rise = max(high, 0.0) + np.log1p(np.exp(-abs(high))) - max(low, 0.0) - np.log1p(np.exp(-abs(low)))
+            return float(rise / d - label)
+        share = 1 / (1 + np.exp(-low))
+        return float((np.log1p(np.expm1(d) * share) / d if d > 0.0 else share) - label)
+    return float((one - label) + (other - label))
 
 
 @_compile
 def add_pairs(
-    rows: Floats, values: Floats, low: int, high: int, trees: Ints, background: Floats, margins: Floats,
-    others: Floats, depth: int, plus: Floats,
+    rows: Floats, values: Floats, low: int, high: int, target: int, labels: Floats, trees: Ints, background: Floats,
+    margins: Floats, others: Floats, depth: int, plus: Floats,
     roots: Ints, stops: Ints, tree_output: Ints, left: Indices, right: Indices, feature: Indices, player: Ints,
     threshold: Floats, decision: Flags, value: Floats, sets: Ints, words: Words,
 ) -> None:  # fmt: skip
     """Add to values (n, players, outputs) the attributions of rows[low:high] from these trees.
 
     background is (rows, features); plus holds w(a, b). Stacks have one entry per level of the path. With margins (n,)
-    and others (background rows,), those of the whole ensemble, each pair of rows counts as `slope` says; without any,
-    all count alike.
+    and others (background rows,), those of the whole ensemble, each pair of rows counts as `slope` of the target says,
+    with the row's label (n,); without any, all count alike.
     """
     count, players, width = background.shape[0], values.shape[1], value.shape[1]
     scale = 1.0 / count
@@ -94,7 +105,7 @@ def add_pairs(
                 d, on_path, failed = 0, 0, 0
                 if len(margins) > 0:
                     for z in range(size):
-                        scales[z] = scale * slope(margins[row], others[chunk + z])
+                        scales[z] = scale * slope(target, margins[row], others[chunk + z], labels[row])
                 node_at[0], phase[0], alive[0] = root, 0, valid
                 for k in range(binary):
                     digits[0, k] = np.uint64(0)

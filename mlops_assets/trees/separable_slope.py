@@ -1,15 +1,18 @@
-"""The slope between two points of the logistic function, as a short sum of products of functions of one point each.
+"""The slope between two points of a function, as a short sum of products of functions of one point each.
 
-``(p(u) - p(v)) / (u - v)`` is smooth in both points: a sum of six to fourteen products gives it to rounding. What has
-to be added up over all v, with a factor that depends on v, is so added up once, for all u.
+Of the logistic function and its integral ``(p(u) - p(v)) / (u - v)`` is smooth in both points: a sum of six to sixteen
+products gives it to rounding. What has to be added up over all v, with a factor that depends on v, is so added up once,
+for all u.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
-from numpy.polynomial import chebyshev
 
 from mlops_assets.trees.arrays import Floats
+from mlops_assets.trees.numba_kernels import as_kernel_array, compile_kernel
 
 MOST_HALF_WIDTH = 40.0
 """Of the range of points: beyond, p is 0 or 1 to the last bit at both ends."""
@@ -29,14 +32,29 @@ def slopes(one: Floats, other: Floats) -> Floats:
     return np.where(is_close, close, far)
 
 
+def softplus_slopes(one: Floats, other: Floats) -> Floats:
+    """The same of the logistic function's integral, `softplus`."""
+    low, high = np.minimum(one, other), np.maximum(one, other)
+    d = high - low
+    is_close = d <= 1.0
+    near = np.where(is_close & (d > 0), d, 1.0)
+    close = np.where(d > 0, np.log1p(np.expm1(near) * logistic(low)) / near, logistic(low))
+    return np.where(is_close, close, (softplus(high) - softplus(low)) / np.where(is_close, 1.0, d))
+
+
 def logistic(x: Floats) -> Floats:
     """1 / (1 + exp(-x)), without overflow."""
     return np.asarray(np.exp(-np.logaddexp(0.0, -x)))
 
 
+def softplus(x: Floats) -> Floats:
+    """log(1 + exp(x)), without overflow."""
+    return np.asarray(np.logaddexp(0.0, x))
+
+
 @dataclass(frozen=True)
 class SeparableSlope:
-    """``slopes(u, v)`` for points of a range, as ``(of_one(u) * of_other(v)).sum()``, to 1e-13.
+    """A slope between points u and v of a range, as ``(of_one(u) * of_other(v)).sum()``, to 1e-13.
 
     Attributes
     ----------
@@ -52,8 +70,10 @@ class SeparableSlope:
     other: Floats
 
     @classmethod
-    def over(cls, low: float, high: float) -> "SeparableSlope":
-        """For points of a range that is no wider than twice `MOST_HALF_WIDTH`."""
+    def over(cls, low: float, high: float, of: Callable[[Floats, Floats], Floats] = slopes) -> "SeparableSlope | None":
+        """Of a function's slopes, for points of a range; None: it is wider than twice `MOST_HALF_WIDTH`."""
+        if high - low > 2 * MOST_HALF_WIDTH:
+            return None
         half = max(0.5 * (high - low), 0.5)
         middle = 0.5 * (low + high)
         # The next poles of the function are at a distance of pi from the real axis.
@@ -61,7 +81,7 @@ class SeparableSlope:
         nodes = int(np.ceil(-np.log(1e-2 * _PRECISION) / np.log(distance + np.hypot(distance, 1.0)))) + 4
         angles = np.pi * (np.arange(nodes) + 0.5) / nodes
         points = middle + half * np.cos(angles)
-        left, sizes, right = np.linalg.svd(slopes(points[:, None], points[None, :]))
+        left, sizes, right = np.linalg.svd(of(points[:, None], points[None, :]))
         terms = int((sizes > _PRECISION * sizes[0]).sum())
         to_coefficients = 2 / nodes * np.cos(np.arange(nodes)[:, None] * angles)
         to_coefficients[0] /= 2
@@ -83,4 +103,25 @@ class SeparableSlope:
 
     def _evaluate(self, coefficients: Floats, points: Floats) -> Floats:
         scaled = (2 * points - (self.low + self.high)) / (self.high - self.low)
-        return np.asarray(chebyshev.chebval(scaled, coefficients))
+        values = np.empty((len(coefficients[0]), len(points)))
+        _add_up(as_kernel_array(scaled), as_kernel_array(coefficients), values)
+        return values
+
+
+@partial(compile_kernel, fastmath=False)
+def _add_up(points: Floats, coefficients: Floats, values: Floats) -> None:
+    """Values (terms, n): Clenshaw's sum of Chebyshev polynomials, as NumPy's `chebval` adds it up."""
+    nodes, terms = coefficients.shape
+    one, other = np.empty(terms), np.empty(terms)
+    for row in range(len(points)):
+        x = points[row]
+        twice = 2 * x
+        for term in range(terms):
+            one[term], other[term] = coefficients[nodes - 2, term], coefficients[nodes - 1, term]
+        for node in range(nodes - 3, -1, -1):
+            for term in range(terms):
+                before = one[term]
+                one[term] = coefficients[node, term] - other[term]
+                other[term] = before + other[term] * twice
+        for term in range(terms):
+            values[term, row] = one[term] + other[term] * x

@@ -15,7 +15,8 @@ from mlops_assets.trees import interventional_plan
 from mlops_assets.trees.interventional import InterventionalTrees
 from mlops_assets.trees.margin import raw_margin
 from mlops_assets.trees.read import read_ensemble
-from mlops_assets.trees.separable_slope import SeparableSlope, slopes
+from mlops_assets.trees.rescaling import target_values
+from mlops_assets.trees.separable_slope import SeparableSlope, slopes, softplus_slopes
 
 from .test_shap_kernel import chain, random_ensemble, random_rows
 
@@ -123,47 +124,73 @@ def test_shap_agrees(library):
     np.testing.assert_allclose(base + ours.sum(axis=1), model.predict(X[100:150])[:, None], rtol=0, atol=1e-12)
 
 
-def of_probabilities(ensemble, X, background, sources=None):
-    """For each background row the difference of probabilities, divided in proportion to its own attributions."""
+def of_target(target, ensemble, X, background, labels, sources=None):
+    """For each background row the difference of the target, divided in proportion to its own attributions."""
 
-    def probability(margin):
-        return 1 / (1 + np.exp(-margin[:, 0]))
+    def value(margin):
+        return target_values(target, margin, labels)
 
-    values = 0
+    values, base = 0, 0
     for row in background:
-        of_margin, base = InterventionalTrees(ensemble, row[None], sources)(X)
-        margin, other = raw_margin(ensemble, X), base[None]
-        with np.errstate(invalid="ignore"):
-            slope = (probability(margin) - probability(other)) / (margin - other)[:, 0]
-        slope = np.where(margin[:, 0] == other[0, 0], probability(other) * (1 - probability(other)), slope)
+        of_margin, other = InterventionalTrees(ensemble, row[None], sources)(X)
+        margin = raw_margin(ensemble, X)[:, 0]
+        is_same = margin == other[0]
+        above, below = margin + np.where(is_same, 1e-5, 0), other[0] - np.where(is_same, 1e-5, 0)
+        slope = (value(above) - value(below)) / (above - below)
         values = values + slope[:, None, None] * of_margin / len(background)
-    return values, probability(raw_margin(ensemble, background)).mean()
+        base = base + value(np.full(len(X), other[0])) / len(background)
+    return values, base
 
 
+@pytest.mark.parametrize("target", ["probability", "log loss", "squared error"])
 @pytest.mark.parametrize("sources", [None, np.array([2, 0, 0, 1])])
 @pytest.mark.parametrize("scale", [1.0, 40.0, 1e-7])
-def test_each_difference_of_probabilities_is_divided_in_proportion_to_the_log_odds(way, sources, scale):
+def test_each_difference_of_a_target_is_divided_in_proportion_to_the_margin(way, target, sources, scale):
     ensemble = random_ensemble(4, trees=5, width=1, outputs=1)
-    ensemble = replace(ensemble, value=scale * ensemble.value, space="log-odds")
+    space = "identity" if target == "squared error" else "log-odds"
+    ensemble = replace(ensemble, value=scale * ensemble.value, space=space)
     X, background = random_rows(4, 9, 4), random_rows(54, 70, 4)
     background[3] = X[0]
-    explain = InterventionalTrees(ensemble, background, sources, probability=True)
-    # Of margins between -100 and 100 the products would be too many.
-    assert (explain.paired > 0) == (way.endswith("tables") or scale > 1)
-    values, base = explain(X)
-    expected, expected_base = of_probabilities(ensemble, X, background, sources)
-    # Of margins that differ by 1e-7 the difference of the probabilities has few digits left.
-    np.testing.assert_allclose(values, expected, rtol=1e-7 if scale < 1 else 1e-10, atol=1e-13)
-    np.testing.assert_allclose(base, expected_base, rtol=1e-13)
-    margin = raw_margin(ensemble, X)[:, 0]
-    np.testing.assert_allclose(base + values.sum(axis=1)[:, 0], 1 / (1 + np.exp(-margin)), rtol=0, atol=1e-13)
+    labels = np.arange(9) % 2 if space == "log-odds" else np.random.default_rng(1).normal(size=9)
+    explain = InterventionalTrees(ensemble, background, sources, target=target)
+    # Of log-odds between -100 and 100 the products would be too many.
+    assert (explain.paired > 0) == (way.endswith("tables") or (scale > 1 and space == "log-odds"))
+    values, base = explain(X) if target == "probability" else explain(X, labels)
+    expected, expected_base = of_target(target, ensemble, X, background, labels, sources)
+    # Of margins that differ by 1e-7 the difference of the target has few digits left.
+    largest = np.abs(expected).max()
+    np.testing.assert_allclose(values, expected, rtol=1e-7 if scale < 1 else 1e-10, atol=1e-9 * largest)
+    np.testing.assert_allclose(np.broadcast_to(base.ravel(), 9), expected_base, rtol=1e-12)
+    value = target_values(target, raw_margin(ensemble, X)[:, 0], labels)
+    np.testing.assert_allclose(base.ravel() + values.sum(axis=1)[:, 0], value, rtol=1e-13, atol=1e-13)
+
+
+def test_the_loss_of_large_numbers_keeps_its_digits():
+    """A price in millions, whose squared error is that of its last thousands."""
+    ensemble = replace(random_ensemble(4, trees=5, width=1, outputs=1), space="identity")
+    far = replace(ensemble, offset=ensemble.offset + 2.0**30)
+    X, background, labels = random_rows(4, 9, 4), random_rows(54, 70, 4), np.linspace(-1, 1, 9)
+    near_values, near_base = InterventionalTrees(ensemble, background, target="squared error")(X, labels)
+    values, base = InterventionalTrees(far, background, target="squared error")(X, labels + 2.0**30)
+    np.testing.assert_allclose(values, near_values, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(base, near_base, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("target", [None, "probability", "squared error"])
+def test_labels_are_for_losses_only(target):
+    ensemble = random_ensemble(4, trees=2, width=1, outputs=1)
+    ensemble = replace(ensemble, space="log-odds" if target == "probability" else "identity")
+    explain, X = InterventionalTrees(ensemble, random_rows(0, 5, 4), target=target), random_rows(1, 2, 4)
+    with pytest.raises(ValueError, match="Labels are"):
+        explain(X) if target == "squared error" else explain(X, np.zeros(2))
 
 
 @pytest.mark.parametrize(("outputs", "space"), [(1, "identity"), (2, "log-odds")])
-def test_what_is_no_log_odds_of_one_output_has_no_probability(outputs, space):
+@pytest.mark.parametrize("target", ["probability", "log loss"])
+def test_what_is_no_log_odds_of_one_output_has_no_probability(outputs, space, target):
     ensemble = replace(random_ensemble(4, trees=2, width=1, outputs=outputs), space=space)
-    with pytest.raises(ValueError, match="No probability"):
-        InterventionalTrees(ensemble, random_rows(0, 5, 4), probability=True)
+    with pytest.raises(ValueError, match=f"No {target} follows"):
+        InterventionalTrees(ensemble, random_rows(0, 5, 4), target=target)
 
 
 def test_probabilities_are_those_of_shap():
@@ -171,7 +198,7 @@ def test_probabilities_are_those_of_shap():
     X = random.normal(size=(400, 5))
     model = GradientBoostingClassifier(n_estimators=30, random_state=0).fit(X, X[:, 0] + X[:, 1] * X[:, 2] > 0)
     of_shap = shap.TreeExplainer(model, X[:60], "probability", feature_perturbation="interventional")
-    explain = InterventionalTrees(read_ensemble(model).to_log_odds(), X[:60], probability=True)
+    explain = InterventionalTrees(read_ensemble(model).to_log_odds(), X[:60], target="probability")
     values, base = explain(X[60:90])
     assert explain.paired == 0
     np.testing.assert_array_equal(values[7:8], explain(X[67:68])[0])
@@ -179,19 +206,41 @@ def test_probabilities_are_those_of_shap():
     np.testing.assert_allclose(base[0], of_shap.expected_value, rtol=1e-6)
 
 
+@pytest.mark.parametrize("kind", [lightgbm.LGBMClassifier, lightgbm.LGBMRegressor])
+def test_losses_are_those_of_shap(kind):
+    random = np.random.default_rng(0)
+    X = random.normal(size=(400, 5))
+    y = X[:, 0] + X[:, 1] * X[:, 2]
+    is_class = kind is lightgbm.LGBMClassifier
+    y = (y > 0).astype(float) if is_class else y
+    model = kind(n_estimators=30, verbose=-1).fit(X, y)
+    of_shap = shap.TreeExplainer(model, X[:60], model_output="log_loss", feature_perturbation="interventional")
+    ensemble = read_ensemble(model).to_log_odds() if is_class else read_ensemble(model)
+    explain = InterventionalTrees(ensemble, X[:60], target="log loss" if is_class else "squared error")
+    values, base = explain(X[60:90], y[60:90])
+    assert explain.paired == 0
+    np.testing.assert_array_equal(values[7:8], explain(X[67:68], y[67:68])[0])
+    np.testing.assert_allclose(values[:, :, 0], of_shap.shap_values(X[60:90], y[60:90]), rtol=0, atol=1e-5)
+    np.testing.assert_allclose(base[:, 0], [of_shap.expected_value(label) for label in y[60:90]], rtol=1e-6)
+
+
 @pytest.mark.parametrize(("low", "high"), [(-0.2, 0.1), (-3.0, 5.0), (2.0, 40.0), (-40.0, 40.0), (1.0, 1.0)])
-def test_a_slope_is_a_short_sum_of_products(low, high):
-    slope, points = SeparableSlope.over(low, high), np.linspace(low, high, 201)
+@pytest.mark.parametrize("of", [slopes, softplus_slopes])
+def test_a_slope_is_a_short_sum_of_products(low, high, of):
+    slope, points = SeparableSlope.over(low, high, of), np.linspace(low, high, 201)
     products = (slope.of_one(points)[:, :, None] * slope.of_other(points)[:, None, :]).sum(axis=0)
-    exact = [[float(slope_of(one, other)) for other in points[::10].tolist()] for one in points[::10].tolist()]
+    exact = [[float(slope_of(of, one, other)) for other in points[::10].tolist()] for one in points[::10].tolist()]
     np.testing.assert_allclose(products[::10, ::10], exact, rtol=0, atol=1e-13)
-    np.testing.assert_allclose(slopes(points[::10, None], points[None, ::10]), exact, rtol=1e-12, atol=1e-16)
-    assert slope.terms <= 20
+    np.testing.assert_allclose(of(points[::10, None], points[None, ::10]), exact, rtol=1e-12, atol=1e-16)
+    assert slope.terms <= (20 if of is slopes else 28)
 
 
-def slope_of(one, other):
+def slope_of(of, one, other):
     """With sixty digits."""
     with localcontext(prec=60):
         u, v = Decimal(one), Decimal(other)
-        of_u, of_v = (1 / (1 + (-x).exp()) for x in (u, v))
-        return (of_u - of_v) / (u - v) if u != v else of_u * (1 - of_u)
+        if of is slopes:
+            of_u, of_v = (1 / (1 + (-x).exp()) for x in (u, v))
+            return (of_u - of_v) / (u - v) if u != v else of_u * (1 - of_u)
+        of_u, of_v = ((1 + x.exp()).ln() for x in (u, v))
+        return (of_u - of_v) / (u - v) if u != v else 1 / (1 + (-u).exp())

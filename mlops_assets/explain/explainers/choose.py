@@ -14,6 +14,7 @@ from mlops_assets.explain.explainers.explainer import ExplainConfig, Explainer, 
 from mlops_assets.explain.explainers.inner_models import find_inner_models
 from mlops_assets.explain.explainers.kernel_machine import KernelMachineExplainer
 from mlops_assets.explain.explainers.linear import LinearExplainer
+from mlops_assets.explain.explainers.loss import explain_loss
 from mlops_assets.explain.explainers.mixtures import EXACT_FEATURES
 from mlops_assets.explain.explainers.model_explainer import ModelExplainer
 from mlops_assets.explain.explainers.model_importance import read_model_importance
@@ -104,6 +105,8 @@ def choose_explainer(
     """
     config = config or ExplainConfig()
     features = tuple(features)
+    if config.space == "loss":
+        return _choose_for_loss(model, features, background, config)
     missing = [name for name in features if name not in background.columns]
     if missing or len(background) == 0:
         raise ExplanationError(
@@ -111,10 +114,7 @@ def choose_explainer(
             where=model.reference.uri,
             fix="Pass rows of the signature's input columns",
         )
-    table = background[list(features)]
-    rows = _sample_background(table, config)
-    response = read_special_response(model, rows, config.output) or read_response(model, rows, config.output)
-    subject = ExplanationSubject(model, features, rows, config, response, table if config.own_background else None)
+    subject = _subject_of(model, features, background, config)
     if config.space is not None:
         subject = _find_probabilities(subject)
     explainer = _first_that_fits(subject, own_failure) if config.KIND is None else _asked_for(config.KIND, subject)
@@ -128,8 +128,8 @@ def choose_explainer(
         explainer.output_type = label_type(classes)
         decision = subject.response.decision
         if decision is not None and explainer.space == "margin" and subject.response.space == "probability":
-            scores = explainer.predict(rows)
-            decision = read_decision(model, model.native, classes, scores, rows, "margin")
+            rows = subject.background
+            decision = read_decision(model, model.native, classes, explainer.predict(rows), rows, "margin")
         explainer.decision = None if decision is None or decision.is_usual else decision
     if config.KIND is None or isinstance(explainer, ModelExplainer):
         importance, reason = read_model_importance(subject)
@@ -138,6 +138,24 @@ def choose_explainer(
         if reason:
             explainer.reason += f"; {reason}"
     return explainer
+
+
+def _subject_of(
+    model: LoadedModel, features: tuple[str, ...], background: "pd.DataFrame", config: ExplainConfig
+) -> ExplanationSubject:
+    table = background[list(features)]
+    rows = _sample_background(table, config)
+    response = read_special_response(model, rows, config.output) or read_response(model, rows, config.output)
+    return ExplanationSubject(model, features, rows, config, response, table if config.own_background else None)
+
+
+def _choose_for_loss(
+    model: LoadedModel, features: tuple[str, ...], background: "pd.DataFrame", config: ExplainConfig
+) -> Explainer:
+    """By what explains the predictions, and agrees with them."""
+    of_predictions = replace(config.of_predictions(), mode="path_dependent")
+    explainer = choose_explainer(model, features, background, of_predictions)
+    return explain_loss(_subject_of(model, features, background, config), explainer)
 
 
 def _asked_for(kind: str, subject: ExplanationSubject) -> Explainer:

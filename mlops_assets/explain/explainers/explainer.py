@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
@@ -48,7 +48,11 @@ class ExplainConfig:
     mode
         For trees: `path_dependent` (the training data's own covers, no background) or `interventional`.
     space
-        The scale that the attributions must have: `probability`, or an error; None: the explainer's own.
+        The scale that the attributions must have: `probability`, or an error; `loss`: what is explained is the loss of
+        the prediction against the row's label, and trees are always compared with the background; None: the explainer's
+        own.
+    label
+        The column with the true answers, which is none of the model's: where `space` is `loss`.
     interactions
         For how many pairs of input columns interaction values are given; path-dependent trees only.
     output
@@ -63,18 +67,32 @@ class ExplainConfig:
     permutations: int = 2
     mode: TreeMode = "path_dependent"
     interactions: int = 0
-    space: Literal["probability"] | None = None
+    space: Literal["probability", "loss"] | None = None
     output: str | None = None
     own_background: bool = False
     calls_per_row: int | None = None
     seconds: float | None = None
+    label: str | None = None
 
     def __post_init__(self) -> None:
         if self.mode not in ("path_dependent", "interventional"):
             raise ConfigurationError(f"explain.mode is {self.mode!r}", fix="Use 'path_dependent' or 'interventional'")
-        if self.space not in (None, "probability"):
+        if self.space not in (None, "probability", "loss"):
             raise ConfigurationError(
-                f"explain.space is {self.space!r}", fix="Use probability, or null for the scale that fits the explainer"
+                f"explain.space is {self.space!r}",
+                fix="Use probability or loss, or null for the scale that fits the explainer",
+            )
+        if (self.space == "loss") != (self.label is not None):
+            raise ConfigurationError(
+                "space is loss, and no label is named"
+                if self.label is None
+                else f"label is {self.label!r}, and space is not loss",
+                where="label",
+                fix="Set both space `loss` and label, the column with the true answers, or neither",
+            )
+        if self.space == "loss" and self.interactions:
+            raise ConfigurationError(
+                "There are no interaction values of a loss", where="explain.interactions", fix="Leave interactions out"
             )
         counts = {"background_rows": self.background_rows, "permutations": self.permutations}
         if self.calls_per_row is not None:
@@ -84,6 +102,10 @@ class ExplainConfig:
                 raise ConfigurationError(f"explain.{name} is {value}", fix="Use a whole number of at least 1")
         if self.interactions < 0:
             raise ConfigurationError(f"explain.interactions is {self.interactions}", fix="Use 0 or a number of pairs")
+
+    def of_predictions(self) -> "ExplainConfig":
+        """The same settings for the predictions themselves, where they ask for the loss."""
+        return replace(self, space=None, label=None) if self.space == "loss" else self
 
     def as_dict(self) -> dict[str, str | int | None]:
         """The settings as JSON can hold them; one that was added later and is not set is left out.
@@ -97,6 +119,8 @@ class ExplainConfig:
             del settings["own_background"]
         if self.calls_per_row is None:
             del settings["calls_per_row"]
+        if self.label is None:
+            del settings["label"]
         del settings["seconds"]  # no result depends on it
         return settings
 

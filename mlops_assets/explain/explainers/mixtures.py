@@ -68,15 +68,16 @@ class MixtureExplainer(Explainer):
 
     def explain(self, inputs: "pd.DataFrame") -> Explanation:
         rows = self.columns(inputs)
-        prediction, error = np.zeros((2, len(rows), len(self.outputs)))
+        prediction, base, error = np.zeros((3, len(rows), len(self.outputs)))
         values = np.zeros((len(rows), len(self.features), len(self.outputs)))
         table = self._tabulate(rows)
-        together = None if self.same_bits_alone else self.predict(rows)
+        together = None if self.same_bits_alone else self.predict(inputs)
         for row, key in enumerate(row_hash(self._seed, rows)):
             own = None if together is None else together[row]
             try:
                 if own is None and not table.keeps_types:
-                    own = self.predict(rows.iloc[row : row + 1])[0]
+                    own = self.predict(inputs.iloc[row : row + 1])[0]
+                base[row] = self._starts(row).mean(axis=0)
                 if self.exact:
                     values[row], prediction[row] = self._exact(table, row, own)
                 else:
@@ -85,12 +86,15 @@ class MixtureExplainer(Explainer):
                 if failure.places:  # among what was asked about this row
                     failure.places = (row,)
                 raise
-        base = np.broadcast_to(self._start.mean(axis=0), prediction.shape).copy()
         return Explanation(values, base, prediction, error)
 
     def _tabulate(self, rows: "pd.DataFrame") -> MaskedRows:
         assert self.background is not None
         return MaskedRows(self.background, rows)
+
+    def _starts(self, row: int) -> Floats:
+        """(background rows, outputs): what the background rows' own values are worth where this row is explained."""
+        return self._start
 
     def _ask(
         self, table: MaskedRows, row: int, own: Floats | None, from_row: NDArray[np.bool_], starts: NDArray[np.intp]
@@ -102,7 +106,7 @@ class MixtureExplainer(Explainer):
             whole = np.ones((1, from_row.shape[1]), dtype=bool)
             from_row, starts = np.concatenate([whole, from_row]), np.concatenate([[0], starts])
         step = max(1, min(_ROWS, _CELLS // len(self.features)))
-        parts = [np.zeros((0, len(self.outputs)))]
+        parts = [np.zeros((0, self._start.shape[1]))]
         for begin in range(0, len(from_row), step):
             chosen = slice(begin, begin + step)
             try:
@@ -117,7 +121,7 @@ class MixtureExplainer(Explainer):
     def _walk(self, table: MaskedRows, row: int, own: Floats | None, key: int) -> tuple[Floats, Floats, Floats]:
         """The row's attributions, its own prediction, and the standard error."""
         width, background_rows, rounds = len(self.features), len(self._start), self._rounds
-        orders = walk_orders(key, rounds * background_rows, width)
+        orders, start = walk_orders(key, rounds * background_rows, width), self._starts(row)
         starts = np.tile(np.arange(background_rows), rounds)
         pairs = np.zeros((rounds * background_rows, width, len(self.outputs)))
         group = max(1, _ROWS // (2 * max(1, width - 1)))
@@ -131,7 +135,7 @@ class MixtureExplainer(Explainer):
             own, predictions = self._ask(table, row, own, from_row.reshape(-1, width), np.repeat(origin, width - 1))
             path = np.concatenate(
                 [
-                    self._start[origin][:, None],
+                    start[origin][:, None],
                     predictions.reshape(len(both), width - 1, -1),
                     np.broadcast_to(own, (len(both), 1, len(self.outputs))),
                 ],
@@ -148,14 +152,14 @@ class MixtureExplainer(Explainer):
         """The row's attributions and its own prediction."""
         width, background_rows = len(self.features), len(self._start)
         worth = np.zeros((2**width, len(self.outputs)))
-        worth[0] = self._start.mean(axis=0)
+        worth[0] = self._starts(row).mean(axis=0)
         step = max(1, _ROWS // background_rows)
         # Even where there are no mixtures, the row itself is asked about.
         for start in range(1, max(2, len(worth) - 1), step):
             stop = min(start + step, len(worth) - 1)
             from_row = np.repeat(coalition_members(width, start, stop), background_rows, axis=0)
             own, answers = self._ask(table, row, own, from_row, np.tile(np.arange(background_rows), stop - start))
-            worth[start:stop] = answers.reshape(stop - start, background_rows, len(self.outputs)).mean(axis=1)
+            worth[start:stop] = answers.reshape(stop - start, background_rows, answers.shape[1]).mean(axis=1)
         assert own is not None
         worth[-1] = own
         return shapley_of_worth(worth), own

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 import pyarrow as pa
@@ -28,10 +28,15 @@ class PreparedExplainer:
     explainer: Explainer
     inputs: "Schema | None"
     row_key: tuple[str, ...]
+    label: str | None = field(default=None, kw_only=True)
 
     def to_frame(self, batch: pa.RecordBatch | pa.Table) -> "pd.DataFrame":
-        """A batch as the frame that is explained: one column per input column of the signature."""
-        return _frame(batch, self.inputs, self.row_key)
+        """A batch as the frame that is explained: one column per input column of the signature, and the label."""
+        if self.label is None or self.label not in batch.schema.names:
+            return _frame(batch, self.inputs, self.row_key)
+        frame = _frame(batch, self.inputs, (*self.row_key, self.label))
+        labels = batch.column(self.label).to_pandas(integer_object_nulls=True)
+        return frame.assign(**{self.label: labels.to_numpy()})
 
 
 def draw_background_pool(batches: Iterable[pa.RecordBatch], config: ExplainConfig) -> pa.Table:
@@ -89,7 +94,7 @@ def prepare_explainer(
     from mlops_assets.explain.explainers.choose import background_positions, choose_explainer
 
     key = tuple(row_key)
-    frame = _frame(background, inputs, key)
+    frame = _frame(background, inputs, key if config.label is None else (*key, config.label))
     if inputs is not None and inputs.is_tensor_spec():
         native = model.native if _is_matrix(inputs, frame) else None
         model = _TensorModel(model.reference, model.pyfunc, native, model.python_model, model.signature, inputs=inputs)
@@ -98,7 +103,7 @@ def prepare_explainer(
     positions = background_positions(len(frame), config).tolist()
     with rows_in_errors(background, key, positions=positions) if names_rows else nullcontext():
         explainer = choose_explainer(model, list(frame.columns), frame, config, own_failure)
-    return PreparedExplainer(explainer, inputs, key)
+    return PreparedExplainer(explainer, inputs, key, label=config.label)
 
 
 def prepare_for_rows(

@@ -14,12 +14,12 @@ from mlops_assets.explain.explainers.interaction_effects import chosen_groups
 from mlops_assets.explain.explainers.library_margins import ask_margin
 from mlops_assets.explain.explainers.multi_output import explained_classes
 from mlops_assets.explain.explainers.sampling import frame_digest
-from mlops_assets.explain.spaces import to_response_scale
 from mlops_assets.trees.arrays import Floats, Space
 from mlops_assets.trees.ensemble import TreeEnsemble
 from mlops_assets.trees.errors import UnreadableTreesError
 from mlops_assets.trees.margin import raw_margin
 from mlops_assets.trees.read import read_ensemble
+from mlops_assets.trees.rescaling import Target, target_values
 from mlops_assets.trees.shap_interactions import strongest_pairs, tree_interactions
 
 if TYPE_CHECKING:
@@ -50,25 +50,24 @@ class TreeExplainer(Explainer):
     KIND: ClassVar[Literal["TreeExplainer"]] = "TreeExplainer"
 
     def __init__(self, subject: ExplanationSubject) -> None:
+        self.subject = subject
         self._design: Design = read_design(subject)
         estimator = self._design.estimator
         trees = _read(estimator)
         self._trees = trees.to_log_odds()
         self._interventional: InterventionalTrees | None = None
-        self._has_probabilities = False
+        self._target = self._wanted(subject)
         probe = self._design.matrix(self._design.transform(subject.background))
         if subject.config.mode == "interventional":
             self.background = subject.whole_background
             self.background_digest = frame_digest(self.background)
             start = time.perf_counter()
-            is_wanted = subject.config.space == "probability"
-            self._has_probabilities = is_wanted and self._trees.space == "log-odds" and len(self._trees.outputs) == 1
-            self._interventional = _tabulate(self._trees, self.background, self._design, self._has_probabilities)
+            self._interventional = _tabulate(self._trees, self.background, self._design, self._target)
             self.preparation = (
                 f"The background of {len(self.background):,} rows was tabulated in {time.perf_counter() - start:.1f} s"
                 f" for {len(self._trees.roots) - self._interventional.paired} trees"
             )
-            self.variant = "interventional probability" if self._has_probabilities else "interventional"
+            self.variant = "interventional" if self._target is None else f"interventional {self._target}"
         self.features = subject.features
         width = len(self._trees.outputs)
         self.space = self._settled(subject, probe)
@@ -101,7 +100,7 @@ class TreeExplainer(Explainer):
             self.rows_per_call = max(1, min(self.rows_per_call, _VISITS // visits))
             self.cost_of_row = f"{visits:,} paths of two rows through a tree"
         self.reason = f"{type(estimator).__name__} is made of trees: exact, {subject.config.mode.replace('_', ' ')}"
-        if self._has_probabilities:
+        if self._target == "probability":
             self.reason += ", of the log-odds; each difference of probabilities is divided in proportion to these"
         self._job_rows: int | None = None
         self.without_interactions = (
@@ -112,11 +111,15 @@ class TreeExplainer(Explainer):
             self._pairs = strongest_pairs(self._trees, probe, self._design.sources, subject.config.interactions)
             self.interaction_pairs = tuple((self.features[one], self.features[other]) for one, other in self._pairs)
 
+    @property
+    def has_one_sum(self) -> bool:
+        """Whether the trees add up to one number per row."""
+        return len(self._trees.outputs) == 1
+
     def predict(self, inputs: "pd.DataFrame") -> Floats:
         if not len(inputs):
             return np.zeros((0, len(self.outputs)))
-        margin = self._explained_outputs(self._margin(self._matrix(inputs)))
-        return to_response_scale(margin, "log-odds") if self._has_probabilities else margin
+        return self._explained(self._margin(self._matrix(inputs)), self._labels(inputs))
 
     def own_margin(self, inputs: "pd.DataFrame") -> Floats | None:
         return ask_margin(self._design.estimator, self._design.transform(self.columns(inputs)))
@@ -133,10 +136,10 @@ class TreeExplainer(Explainer):
     def explain(self, inputs: "pd.DataFrame") -> Explanation:
         if len(inputs) == 0:
             return Explanation.empty(len(self.features), len(self.outputs), len(self._pairs))
-        X = self._matrix(inputs)
+        X, labels = self._matrix(inputs), self._labels(inputs)
         total = margin = None
         if self._interventional is not None:
-            values, base = self._interventional(X)
+            values, base = self._interventional(X, labels)
             rolled = self._explained_outputs(values)
         else:
             from mlops_assets.trees.shap_values import tree_shap_sums
@@ -147,13 +150,11 @@ class TreeExplainer(Explainer):
                 # In one order of memory, whatever the kernel: NumPy adds in that order.
                 values, total = np.ascontiguousarray(values), None
             rolled = self._design.roll_up(self._explained_outputs(values))
-        starts = np.broadcast_to(self._explained_outputs(base[None, :]), (len(X), len(self.outputs))).copy()
+        starts = np.broadcast_to(self._explained_outputs(np.atleast_2d(base)), (len(X), len(self.outputs))).copy()
         interactions = None
         if self._pairs:
             interactions = self._explained_outputs(tree_interactions(self._trees, X, self._pairs, self._design.sources))
-        margin = self._explained_outputs(self._margin(X) if margin is None else margin)
-        if self._has_probabilities:
-            margin = to_response_scale(margin, "log-odds")
+        margin = self._explained(self._margin(X) if margin is None else margin, labels)
         total = None if total is None else self._explained_outputs(total)
         return Explanation(rolled, starts, margin, interactions=interactions, total=total)
 
@@ -167,11 +168,27 @@ class TreeExplainer(Explainer):
         return self._explained_outputs(values)
 
     def _settled(self, subject: ExplanationSubject, probe: Floats) -> Space:
-        if self._has_probabilities:
+        if self._target == "probability":
             return "probability"
         few = slice(0, _SPACE_ROWS)
         answers = subject.response.of(subject.background.iloc[few])
         return settle_space(self._trees.space, raw_margin(self._trees, probe[few]), answers, subject.response.space)
+
+    def _wanted(self, subject: ExplanationSubject) -> Target | None:
+        """What is attributed in place of the margin."""
+        is_wanted = subject.config.space == "probability" and subject.config.mode == "interventional"
+        return "probability" if is_wanted and self._trees.space == "log-odds" and self.has_one_sum else None
+
+    def _labels(self, inputs: "pd.DataFrame") -> Floats | None:
+        """(n,): the true answers, where the target has such."""
+        return None
+
+    def _explained(self, margin: Floats, labels: Floats | None) -> Floats:
+        chosen = self._explained_outputs(margin)
+        if self._target is None:
+            return chosen
+        values = target_values(self._target, chosen[:, 0], np.zeros(0) if labels is None else labels)
+        return values[:, None]
 
     def _margin(self, X: Floats) -> Floats:
         return raw_margin(self._trees, X, compiled=self.variant not in ("", "plain"))
@@ -184,7 +201,7 @@ class TreeExplainer(Explainer):
 
 
 def _tabulate(
-    trees: TreeEnsemble, background: "pd.DataFrame", design: Design, probability: bool
+    trees: TreeEnsemble, background: "pd.DataFrame", design: Design, target: Target | None
 ) -> "InterventionalTrees":
     from mlops_assets.trees.interventional import InterventionalTrees
 
@@ -192,7 +209,7 @@ def _tabulate(
         for low in range(0, len(background), _BACKGROUND_ROWS):
             yield design.matrix(design.transform(background.iloc[low : low + _BACKGROUND_ROWS]))
 
-    return InterventionalTrees(trees, batches(), design.sources, design.features, probability=probability)
+    return InterventionalTrees(trees, batches(), design.sources, design.features, target=target)
 
 
 def _read(estimator: Any) -> TreeEnsemble:

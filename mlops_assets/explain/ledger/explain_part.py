@@ -43,7 +43,7 @@ class ExplainTask(PartTask[ExplainWork]):
 
     @property
     def _takes_all(self) -> bool:
-        return self.chosen is None and self.work.selection.where is None
+        return self.chosen is None and not self.work.selection.is_filtered
 
     def _select(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         self._seen[0] = 0

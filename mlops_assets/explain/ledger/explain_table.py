@@ -135,6 +135,7 @@ def explain_table(
     from mlops_assets.signatures.mlflow.signature_json import signature_hash
 
     reference, source = model.reference, Provenance.of(samples.schema)
+    selection = replace(selection, label=settings.label)
     by_parts = bool(parts) and target is not None
     key = pa.schema([samples.schema.field(column) for column in source.row_key])
     count = samples.count_rows()

@@ -239,7 +239,34 @@ def make_row_mask(
     to_frame: "Callable[[pa.RecordBatch], pd.DataFrame]",
     row_key: Sequence[str],
 ) -> Callable[[pa.RecordBatch], pa.BooleanArray] | None:
-    """A function from input rows to whether one of their outputs passes the filter, without explaining them."""
+    """A function from input rows to whether they have a label and one of their outputs passes the filter, without
+    explaining them; None: there is no filter.
+    """
+    of_outputs, label = _output_mask(selection, explainer, to_frame, row_key), selection.label
+    if label is None:
+        return of_outputs
+
+    def mask_rows(batch: pa.RecordBatch) -> pa.BooleanArray:
+        if label not in batch.schema.names:
+            raise ExplanationError(
+                f"The table has no column {label!r}", where="label", fix="Name a column of the inputs"
+            )
+        labelled = pc.invert(pc.is_null(batch.column(label), nan_is_null=True))
+        if of_outputs is None or not batch.num_rows:
+            return labelled
+        # Of a row without a label there is no loss that a filter could look at.
+        passing = iter(of_outputs(batch.filter(labelled)).to_pylist())
+        return pa.array([is_labelled and next(passing) for is_labelled in labelled.to_pylist()], pa.bool_())
+
+    return mask_rows
+
+
+def _output_mask(
+    selection: Selection,
+    explainer: Explainer,
+    to_frame: "Callable[[pa.RecordBatch], pd.DataFrame]",
+    row_key: Sequence[str],
+) -> Callable[[pa.RecordBatch], pa.BooleanArray] | None:
     row_filter = selection.row_filter
     if row_filter is None:
         return None

@@ -93,7 +93,7 @@ def select_in_parts(
     if selection.sample is None and selection.limit is None:
         return [(part, None) for part in parts]
     counts = [part.rows for part in parts]
-    if selection.where is not None:
+    if selection.is_filtered:
         tasks = [CountPassing(work, part) for part in parts]
         counts = in_order(stream_ends(engine_that_reads(engine(), parts, log), tasks, log))
     return [

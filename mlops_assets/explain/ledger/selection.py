@@ -29,6 +29,8 @@ class Selection:
         `RowFilter`. It picks rows of the *ledger*: ``output == 'versicolor'`` keeps that output alone.
     seed
         Of `sample`.
+    label
+        A column without which a row cannot be explained: rows that lack its value are left out first.
 
     Raises
     ------
@@ -40,6 +42,7 @@ class Selection:
     sample: int | float | None = None
     where: str | None = None
     seed: int = 0
+    label: str | None = field(default=None, repr=False)
     row_filter: RowFilter | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -58,16 +61,21 @@ class Selection:
     @property
     def every_row(self) -> bool:
         """Nothing is left out."""
-        return self.limit is None and self.sample is None and self.where is None
+        return self.limit is None and self.sample is None and not self.is_filtered
+
+    @property
+    def is_filtered(self) -> bool:
+        """What is left out depends on the rows' values."""
+        return self.where is not None or self.label is not None
 
     @property
     def in_order_from_start(self) -> bool:
         """The selected rows are the first ones of the table, without a gap."""
-        return self.sample is None and self.where is None
+        return self.sample is None and not self.is_filtered
 
     def count_of(self, rows: int) -> int | None:
         """How many of so many rows are chosen, a fraction of them about; None: the filter shows it."""
-        if self.where is not None:
+        if self.is_filtered:
             return None
         if self.sample is not None:
             rows = min(rows, self.sample) if isinstance(self.sample, int) else round(rows * self.sample)
@@ -76,6 +84,8 @@ class Selection:
     def __str__(self) -> str:
         """The selection in words, for metadata and reports."""
         words = []
+        if self.label is not None:
+            words.append(f"rows with a {self.label}")
         if self.where is not None:
             words.append(f"rows where {self.where}")
         if self.sample is not None:
@@ -97,7 +107,8 @@ class Selection:
         batches
             The inputs.
         row_mask
-            For each row of a batch, whether any of its outputs passes `where`; None where there is no filter.
+            For each row of a batch, whether it has a label and any of its outputs passes `where`; None where there is
+            no filter.
         """
         rows: Iterable[pa.RecordBatch] = batches
         if row_mask is not None:

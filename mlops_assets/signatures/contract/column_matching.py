@@ -71,12 +71,16 @@ class ContractPolicy:
         Columns whose text is parsed to the signature's type (all columns of a CSV file); "" is a missing value there.
     types
         Columns that are converted to a declared type first, value by value (`inputs.types`).
+    carried
+        Further columns that are kept beside the inputs, as they are or as they are declared; the model does not see
+        them, and no value of theirs rejects a row.
     """
 
     missing: Literal["reject", "allow"] = "reject"
     parse_iso_datetimes: bool = False
     text_columns: frozenset[str] = frozenset()
     types: Mapping[str, pa.DataType] = field(default_factory=dict, hash=False)
+    carried: tuple[str, ...] = ()
 
     def reading(self, column: pa.Field) -> Reading:
         mark = _mark(column)
@@ -115,6 +119,8 @@ class Matching:
     ----------
     columns
         In the order of the specs.
+    carried
+        Those of `ContractPolicy.carried` that are neither inputs nor key.
     problems
         Why the source can never conform; empty if it can.
     convertible
@@ -135,10 +141,24 @@ class Matching:
             self._match_named(specs)
         else:
             self._match_unnamed(specs)
+        if policy.carried and (specs is None or not specs.has_input_names()):
+            self.problems.append(
+                f"the signature has no names for its columns, so that none can be kept beside them: {policy.carried}"
+            )
+        known = {*self._row_key, *(column.name for column in self.columns)}
+        places = {name: place for place, name in enumerate(source.names)}
+        self.carried = [
+            self._unsigned(source.field(places[name]), places[name])
+            for name in policy.carried
+            if name in places and name not in known
+        ]
 
     def _check_names(self, specs: "Schema | None") -> None:
         names = self._source.names
-        asked = {*self._row_key}
+        asked = {*self._row_key, *self._policy.carried}
+        for name in self._policy.carried:
+            if name not in names:
+                self.problems.append(f"column {name!r}, which is to be kept, is missing{did_you_mean(name, names)}")
         if specs is None or not specs.has_input_names():
             asked |= set(names)
         else:

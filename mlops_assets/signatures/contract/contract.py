@@ -85,7 +85,7 @@ class Contract:
     ----------
     accepted_schema
         Row key columns first, as in the source; then the inputs in the signature's order, typed by
-        `mlops_assets.signatures.contract.arrow_types`; absent optional columns are null.
+        `mlops_assets.signatures.contract.arrow_types`; absent optional columns are null; then what is carried.
     rejected_schema
         The source's columns, and ``reasons``: list of (column, code).
     ignored_columns
@@ -117,11 +117,11 @@ class Contract:
             )
         in_key = set(row_key)
         keys = [MatchedColumn(name, source.get_field_index(name), None) for name in row_key]
-        self._columns = keys + [column for column in matching.columns if column.name not in in_key]
-        self._judged = matching.columns
+        self._columns = keys + [column for column in matching.columns if column.name not in in_key] + matching.carried
+        self._judged = [*matching.columns, *matching.carried]
         self.accepted_schema: pa.Schema = pa.schema(self._field(column) for column in self._columns)
         self.rejected_schema: pa.Schema = pa.schema([*map(without_iso_mark, source), pa.field(REASONS, REASONS_TYPE)])
-        used = {column.source for column in (*keys, *matching.columns)}
+        used = {column.source for column in (*keys, *matching.columns, *matching.carried)}
         self.ignored_columns: tuple[str, ...] = tuple(f.name for i, f in enumerate(source) if i not in used)
 
     def apply(self, batch: pa.RecordBatch) -> RowVerdict:
