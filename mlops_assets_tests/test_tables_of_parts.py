@@ -185,6 +185,27 @@ def test_a_selection_of_parts_is_that_of_the_whole(run, boosted, folder, monkeyp
     assert all(check.passed for check in parts.checks.values())
 
 
+def test_the_loss_of_parts_is_that_of_the_whole(run, boosted, folder, monkeypatch):
+    """Rows without a label are left out of whichever part they are in, and a sample is drawn from the others."""
+    for number, place in enumerate(sorted(folder.iterdir())):
+        rows = pd.read_parquet(place)
+        known = np.ones(ROWS, bool) if number == 3 else np.arange(ROWS) % (number + 2) > 0
+        rows.assign(older=(rows.age > 50).where(known)).to_parquet(place)
+    inputs, explain = FOLDER | {"label": "older"}, {"space": "loss", "sample": 100}
+    whole = run(inputs, explain=explain)
+    assert whole.success is True
+    expected = whole.table("sample_explanations")
+    assert len(expected) == 100
+    monkeypatch.setattr(part_size, "PART_ROWS", ROWS)
+    parts = run(inputs, explain=explain)
+    assert parts.success is True
+    assert len(files_of(parts, "sample_explanations")) > 1
+    labelled = parts.table("input_samples").dropna(subset="older")
+    assert set(expected["id"]) <= set(labelled["id"])
+    columns = ["id", "explained_value"]
+    pd.testing.assert_frame_equal(parts.table("sample_explanations")[columns], expected[columns])
+
+
 def test_the_same_again_computes_nothing(run, boosted, folder, small_parts):
     first = run(FOLDER)
     before = {name: files_of(first, name) for name in TABLES}

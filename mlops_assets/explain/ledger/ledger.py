@@ -143,10 +143,13 @@ def explain_rows(
     reference: ModelReference,
     selection: Selection,
 ) -> Iterator[pa.RecordBatch]:
-    """The ledger of rows that are chosen already; only the outputs that pass the selection's filter.
+    """The ledger of rows that are chosen already; only the outputs that pass the selection's filter, and no rows
+    without the label that it needs.
 
     Parameters, what is yielded and errors as for `explain_batches`.
     """
+    if selection.label is not None:
+        rows = rows.filter(_has_label(rows, selection.label))
     for start in range(0, rows.num_rows, explainer.rows_per_call):
         part = rows.slice(start, explainer.rows_per_call)
         with rows_in_errors(part, row_key):
@@ -247,11 +250,7 @@ def make_row_mask(
         return of_outputs
 
     def mask_rows(batch: pa.RecordBatch) -> pa.BooleanArray:
-        if label not in batch.schema.names:
-            raise ExplanationError(
-                f"The table has no column {label!r}", where="label", fix="Name a column of the inputs"
-            )
-        labelled = pc.invert(pc.is_null(batch.column(label), nan_is_null=True))
+        labelled = _has_label(batch, label)
         if of_outputs is None or not batch.num_rows:
             return labelled
         # Of a row without a label there is no loss that a filter could look at.
@@ -259,6 +258,14 @@ def make_row_mask(
         return pa.array([is_labelled and next(passing) for is_labelled in labelled.to_pylist()], pa.bool_())
 
     return mask_rows
+
+
+def _has_label(rows: pa.RecordBatch, label: str) -> pa.BooleanArray:
+    if label not in rows.schema.names:
+        raise ExplanationError(
+            f"The table has no column {label!r}", where="label", fix="Name a column of the table that is explained"
+        )
+    return pc.invert(pc.is_null(rows.column(label), nan_is_null=True))
 
 
 def _output_mask(
