@@ -54,6 +54,45 @@ def fixed_batches(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.R
         yield join_batches(pending)
 
 
+def batch_groups(batches: Iterable[pa.RecordBatch], rows: int, unit: int) -> Iterator[list[pa.RecordBatch]]:
+    """The same rows in groups of exactly `rows` (the last one may be shorter), wherever the incoming cuts were.
+
+    Each batch but the last one has a multiple of `unit` rows, and so must `rows`. Of long incoming batches only the
+    rows around a cut are copied; short ones are joined. Holds one group and one incoming batch.
+    """
+    group: list[pa.RecordBatch] = []
+    pending: list[pa.RecordBatch] = []
+    held = waiting = 0
+    for incoming in batches:
+        start = 0
+        while start < incoming.num_rows:
+            left = min(incoming.num_rows - start, rows - held)
+            missing = -waiting % unit
+            is_long = left - missing >= _LONG * unit
+            count = missing if is_long else left
+            if count:
+                pending.append(incoming.slice(start, count))
+                waiting += count
+            if pending and (is_long or held + left == rows):
+                group.append(join_batches(pending))
+                pending, waiting = [], 0
+            if is_long:
+                count += (left - missing) // unit * unit
+                group.append(incoming.slice(start + missing, count - missing))
+            start, held = start + count, held + count
+            if held == rows:
+                yield group
+                group, held = [], 0
+    if pending:
+        group.append(join_batches(pending))
+    if group:
+        yield group
+
+
+_LONG = 8
+"""Units of a batch that is not copied."""
+
+
 def join_batches(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
     """At least one batch as one; a single one is not copied.
 
@@ -67,6 +106,20 @@ def join_batches(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
     try:
         return pa.concat_batches(batches)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
+        raise _why_not_joined(batches, error) from error
+
+
+def table_of_batches(batches: list[pa.RecordBatch]) -> pa.Table:
+    """At least one batch as a table of so many pieces; nothing is copied.
+
+    Raises
+    ------
+    TableError
+        The batches have different columns.
+    """
+    try:
+        return pa.Table.from_batches(batches)
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise _why_not_joined(batches, error) from error
 
 

@@ -12,7 +12,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from pyarrow import fs as arrow_fs
 
-from mlops_assets.arrow.batching import fixed_batches
+from mlops_assets.arrow.batching import batch_groups, fixed_batches, join_batches, table_of_batches
 from mlops_assets.arrow.plain_types import plain_batch, plain_schema
 from mlops_assets.errors import TableError
 from mlops_assets.storage.location import Location
@@ -206,7 +206,7 @@ class ParquetWriter(TableWriter):
         try:
             for group in chain([] if first is None else [first], groups):
                 with translate_write_errors(target):
-                    writer.write_batch(_cast(group, encoded, target), row_group_size=self.ROW_GROUP_ROWS)
+                    writer.write_table(_cast(group, encoded, target), row_group_size=self.ROW_GROUP_ROWS)
                 rows += group.num_rows
             writer.add_key_value_metadata({**(stored.metadata or {}), **arrow_schema(stored), **footer()})
         finally:
@@ -214,7 +214,7 @@ class ParquetWriter(TableWriter):
                 writer.close()
         return rows
 
-    def _row_groups(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def _row_groups(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
         stream, begun, seen = iter(batches), [], 0
         while seen < _SAMPLE_ROWS and (batch := next(stream, None)) is not None:
             begun.append(batch)
@@ -225,7 +225,9 @@ class ParquetWriter(TableWriter):
         plain = plain_batch(first, plain_schema(first.schema))
         row_bytes = max(1, pa.ipc.get_record_batch_size(plain) // first.num_rows)
         samples = max(1, min(self.ROW_GROUP_ROWS, self.ROW_GROUP_BYTES // row_bytes) // _SAMPLE_ROWS)
-        yield from map(number_words, fixed_batches(chain(begun, stream), samples * _SAMPLE_ROWS))
+        # Arrow fills pages by so many rows of an array at once: of other pieces it would make other pages.
+        groups = batch_groups(chain(begun, stream), samples * _SAMPLE_ROWS, _SAMPLE_ROWS)
+        yield from map(number_words, map(_join_nested, groups))
 
     def _dataset(self, target: Location) -> ds.Dataset:
         folder, manifest = self._manifest(target)
@@ -290,10 +292,22 @@ def list_parts(
     ]
 
 
-def _cast(batch: pa.RecordBatch, stored: pa.Schema, target: Location) -> pa.RecordBatch:
-    """`batch` in the types of `stored`; a column with a value that has no place there is named."""
+def _join_nested(group: list[pa.RecordBatch]) -> pa.Table:
+    """A row group in pieces; in one piece are the columns that Arrow does not write row by row."""
+    table = table_of_batches(group)
+    kinds = zip(table.schema.names, table.schema.types, strict=True)
+    nested = [name for name, kind in kinds if kind.num_fields or pa.types.is_dictionary(kind)]
+    if len(group) == 1 or not nested:
+        return table
+    joined = join_batches([batch.select(nested) for batch in group])
+    columns = [joined.column(name) if name in nested else table.column(name) for name in table.schema.names]
+    return pa.Table.from_arrays(columns, schema=table.schema)
+
+
+def _cast(table: pa.Table, stored: pa.Schema, target: Location) -> pa.Table:
+    """`table` in the types of `stored`; a column with a value that has no place there is named."""
     columns = []
-    for column, field in zip(batch.columns, stored, strict=True):
+    for column, field in zip(table.columns, stored, strict=True):
         if column.null_count and not field.nullable:
             raise TableError(
                 f"Column {field.name!r} is declared without nulls and has some, so it cannot be written as parquet",
@@ -309,7 +323,7 @@ def _cast(batch: pa.RecordBatch, stored: pa.Schema, target: Location) -> pa.Reco
                 where=target.uri,
                 fix="Round the column, or publish in another format",
             ) from None
-    return pa.RecordBatch.from_arrays(columns, schema=stored)
+    return pa.Table.from_arrays(columns, schema=stored)
 
 
 def table_schema(stored: pa.Schema) -> pa.Schema:

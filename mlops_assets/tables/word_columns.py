@@ -26,13 +26,15 @@ def plain_but_words(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(columns, schema=held)
 
 
-def number_words(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """The same rows; words are numbered by `words_by_appearance`."""
-    if WORDS not in batch.schema.types:
-        return batch
-    columns = [words_by_appearance(column) if column.type == WORDS else column for column in batch.columns]
-    fields = [field.with_type(column.type) for field, column in zip(batch.schema, columns, strict=True)]
-    return pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields, batch.schema.metadata))
+def number_words(table: pa.Table) -> pa.Table:
+    """The same rows; words, which are in one piece, are numbered by `words_by_appearance`."""
+    if WORDS not in table.schema.types:
+        return table
+    columns = [
+        words_by_appearance(column.combine_chunks()) if column.type == WORDS else column for column in table.columns
+    ]
+    fields = [field.with_type(column.type) for field, column in zip(table.schema, columns, strict=True)]
+    return pa.Table.from_arrays(columns, schema=pa.schema(fields, table.schema.metadata))
 
 
 def with_words(schema: pa.Schema, held: pa.Schema) -> pa.Schema:
@@ -67,7 +69,7 @@ def arrow_schema(schema: pa.Schema) -> dict[bytes, bytes]:
     return {b"ARROW:schema": base64.b64encode(schema.serialize().to_pybytes())}
 
 
-def texts_that_repeat(first: pa.RecordBatch) -> list[str]:
+def texts_that_repeat(first: pa.Table) -> list[str]:
     """The columns that are worth a dictionary, by a table's first rows.
 
     Trying to encode values that seldom repeat, as those of number columns and texts such as row keys do, takes longer

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -112,6 +113,31 @@ def test_the_same_rows_give_the_same_bytes_however_they_are_cut(tmp_path, format
         writer.write(table.to_reader(rows), place, metadata)
         contents.add(Path(writer.path_of(place).path).read_bytes())
     assert len(contents) == 1
+
+
+@pytest.mark.slow
+def test_pages_are_the_same_however_the_rows_are_cut(tmp_path):
+    rows = 150_000  # of several pages and two row groups
+    numbers = np.random.default_rng(0).standard_normal(rows)
+    whole = pa.table(
+        {
+            "id": np.arange(rows),
+            "number": numbers,
+            "perhaps": pa.array(numbers, mask=numbers < 0),
+            "text": pa.array(numbers).cast(pa.string()),
+            "list": pa.ListArray.from_arrays(np.arange(rows + 1, dtype=np.int32), numbers),
+        }
+    )
+    contents = set()
+    for number, cuts in enumerate([[], [33_000, 70_001, 131_073], [1, 5_000, 140_000], list(range(0, rows, 3_001))]):
+        ends = [*cuts, rows]
+        pieces = [whole.slice(low, high - low) for low, high in zip([0, *ends[:-1]], ends, strict=True)]
+        batches = [batch for piece in pieces for batch in piece.combine_chunks().to_batches()]
+        place = place_in(tmp_path / str(number))
+        ParquetWriter().write(pa.RecordBatchReader.from_batches(whole.schema, batches), place)
+        contents.add(Path(ParquetWriter().path_of(place).path).read_bytes())
+    assert len(contents) == 1
+    assert pq.read_table(tmp_path / "0" / "predictions.parquet").equals(whole)
 
 
 def test_row_groups_are_of_one_size_whatever_comes_in(tmp_path, monkeypatch):
