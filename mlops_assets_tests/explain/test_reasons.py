@@ -8,7 +8,7 @@ import pytest
 
 from mlops_assets.errors import ConfigurationError
 from mlops_assets.explain.reasons.catalogue import parse_catalogue
-from mlops_assets.explain.reasons.reason_rows import Reasoner
+from mlops_assets.explain.reasons.reason_rows import Reasoner, _rank_block
 from mlops_assets.explain.reasons.rules import ReasonRules
 from mlops_assets.explain.reasons.strongest import find_strongest
 from mlops_assets.explain.reasons.value_text import values_as_text
@@ -216,3 +216,35 @@ def test_a_group_has_no_name_of_another_column():
 )
 def test_values_of_every_kind_have_a_text(values, texts):
     assert values_as_text(values).to_pylist() == texts
+
+
+@pytest.mark.slow
+def test_compiled_texts_of_numbers_are_those_of_arrow():
+    rng = np.random.default_rng(0)
+    numbers = np.concatenate(
+        [
+            rng.integers(0, 2**63, 100_000, dtype=np.uint64).view(np.float64),
+            rng.standard_normal(50_000),
+            rng.integers(-(10**6), 10**6, 20_000) / 100,
+            rng.integers(-(10**12), 10**12, 20_000).astype(np.float64),
+            *([np.ldexp(1.0, np.arange(-1074, 1024)) * factor for factor in (1.0, 1 - 2**-53, 1 + 2**-52)]),
+            *(np.float64(f"1e{power}") * np.array([1, -1, 9.999999999999999]) for power in range(-307, 308)),
+            [0.0, -0.0, np.inf, -np.inf, np.nan, 5e-324, 1.7976931348623157e308, 9_999_999_999.5, 1e10, 1e-6, 1e-7],
+        ]
+    )
+    values = pa.array(numbers, mask=rng.random(len(numbers)) < 0.1)
+    for each in (values, values.slice(5, 100), values.slice(0, 0), pa.array(["a", None])):
+        assert values_as_text(each, compiled=True).equals(values_as_text(each))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("toward", ["lower", "higher", "both"])
+@pytest.mark.parametrize(("units", "top"), [(1, 1), (4, 3), (4, 4), (12, 5)])
+def test_compiled_reasons_are_the_same(units, top, toward):
+    rng = np.random.default_rng(units)
+    # Many are equal, many are zero.
+    values = np.where(rng.random((units, 3_000)) < 0.3, -0.0, np.round(rng.standard_normal((units, 3_000)), 1))
+    values[:, 1_000:] = rng.standard_normal((units, 2_000))
+    error, rules = rng.choice([0.0, 1e-9, 0.05, 0.5, np.inf], 3_000), ReasonRules(top, toward)
+    for one, other in zip(*(_rank_block(values, error, rules, 7, way) for way in (False, True)), strict=True):
+        np.testing.assert_array_equal(one, other)

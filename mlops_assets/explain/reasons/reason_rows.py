@@ -68,6 +68,8 @@ class Reasoner:
         The name of the floating-point type that the model computes in.
     version, digest
         Of the model.
+    compiled
+        There are many rows: what is compiled pays. The reasons are the same.
     """
 
     rules: ReasonRules
@@ -77,6 +79,7 @@ class Reasoner:
     precision: str
     version: int
     digest: str
+    compiled: bool = False
 
     @cached_property
     def units(self) -> Units:
@@ -149,7 +152,7 @@ class Reasoner:
             block = slice(start, start + _BLOCK_ROWS)
             attributions = np.stack([column[block] for column in columns])
             values, error = self._attributions(attributions, {name: each[block] for name, each in numbers.items()})
-            blocks.append(_rank_block(values, error, self.rules, start))
+            blocks.append(_rank_block(values, error, self.rules, start, self.compiled))
         return _Ranked(*map(np.concatenate, zip(*blocks, strict=True)))
 
     def _attributions(self, columns: Floats, numbers: dict[str, Floats]) -> tuple[Floats, Floats]:
@@ -194,27 +197,45 @@ class Reasoner:
         self, inputs: pa.RecordBatch, ledger: pa.RecordBatch, ranked: "_Ranked", places: NDArray[np.intp]
     ) -> tuple[pa.Array, NDArray[np.intp]]:
         """The value of each reason as text, and which of all entries it has."""
-        units, rows = ranked.units, ranked.rows
-        # Small numbers are sorted by counting.
-        order = np.argsort(units.astype(np.uint16), kind="stable")
-        ends = np.searchsorted(units[order], np.arange(len(self.units.names)), side="right")
-        texts, entries = [pa.array([], pa.string())], np.zeros(len(units), dtype=np.intp)
-        start = 0
-        for unit, end in enumerate(ends.tolist()):
-            reasons, start = order[start:end], end
+        units, rows = ranked.units, places[ranked.rows]
+        entries = np.array([first for first, _ in self._entries_of_units], dtype=np.intp)[units]
+        texts, order = [pa.array([], pa.string())], [np.zeros(0, dtype=np.intp)]
+        for alike in self._units_of_one_type(inputs):
+            # Of most tables all columns are of one type, and what is in order need not be put in order.
+            is_alike = np.isin(np.arange(len(self.units.names)), alike)
+            order.append(np.arange(len(units)) if is_alike.all() else np.flatnonzero(is_alike[units]))
+            first = np.zeros(len(is_alike), dtype=np.intp)
+            first[alike] = np.arange(len(alike)) * inputs.num_rows
+            columns = pa.concat_arrays([inputs.column(self.features[self.units.members[unit][0]]) for unit in alike])
+            taken = pa.array(first[units[order[-1]]] + rows[order[-1]])
+            texts.append(values_as_text(columns.take(taken), compiled=self.compiled))
+        for unit, members in enumerate(self.units.members):
+            possible = self._entries_of_units[unit][1]
+            if len(members) == 1 and len(possible) <= 1:
+                continue
+            reasons = np.flatnonzero(units == unit)
             if not len(reasons):
                 continue
-            members = [self.features[place] for place in self.units.members[unit]]
-            values = {name: inputs.column(name).take(pa.array(places[rows[reasons]])) for name in members}
-            if len(members) == 1:
-                texts.append(values_as_text(values[members[0]]))
-            else:
-                texts.append(_leading(ledger, rows[reasons], values))
-            first, possible = self._entries_of_units[unit]
-            entries[reasons] = first + _choose(possible, values, len(reasons))
+            taken = pa.array(rows[reasons])
+            values = {name: inputs.column(name).take(taken) for name in (self.features[place] for place in members)}
+            entries[reasons] += _choose(possible, values, len(reasons))
+            if len(members) > 1:
+                order.append(reasons)
+                texts.append(_leading(ledger, ranked.rows[reasons], values))
+        if len(order) == 2:
+            return texts[1], entries
         back = np.empty(len(units), dtype=np.int64)
-        back[order] = np.arange(len(units))
+        back[np.concatenate(order)] = np.arange(len(units))
         return pa.concat_arrays(texts).take(pa.array(back)), entries
+
+    def _units_of_one_type(self, inputs: pa.RecordBatch) -> list[list[int]]:
+        """The units that are one column each: those of numbers and times by their types, each other one alone."""
+        by_type: dict[object, list[int]] = {}
+        for unit, members in enumerate(self.units.members):
+            if len(members) == 1:
+                kind = inputs.schema.field(self.features[members[0]]).type
+                by_type.setdefault(kind if pa.types.is_primitive(kind) else unit, []).append(unit)
+        return list(by_type.values())
 
 
 class _Ranked(NamedTuple):
@@ -228,7 +249,12 @@ class _Ranked(NamedTuple):
     stable: NDArray[np.bool_]
 
 
-def _rank_block(values: Floats, error: Floats, rules: ReasonRules, start: int) -> _Ranked:
+def _rank_block(values: Floats, error: Floats, rules: ReasonRules, start: int, compiled: bool) -> _Ranked:
+    if compiled:
+        from mlops_assets.explain.reasons.ranking_kernel import list_reasons
+
+        (rows, ranks, units), (attributions, shares), stable = list_reasons(values, rules.toward, rules.top, error)
+        return _Ranked(rows + start, ranks, units, attributions, shares, stable)
     strongest = find_strongest(values, rules.toward, rules.top, error)
     rows, ranks = np.nonzero(np.arange(len(strongest.places)) < strongest.counts[:, None])
     units = strongest.places[ranks, rows]

@@ -72,8 +72,12 @@ class ReasonsTable:
     reasoner: Reasoner
 
 
-def make_reasoner(ledger: StoredLedger, rules: ReasonRules) -> Reasoner:
-    """What makes the reasons of a published ledger.
+_MANY = 1_000_000
+"""So many reasons are worth loading what is compiled, which takes half a second."""
+
+
+def make_reasoner(ledger: StoredLedger, rules: ReasonRules, rows: int = 0) -> Reasoner:
+    """What makes the reasons of a published ledger, of about so many of its rows.
 
     Raises
     ------
@@ -93,6 +97,7 @@ def make_reasoner(ledger: StoredLedger, rules: ReasonRules) -> Reasoner:
         origin.precision.name,
         int(version) if version.isdigit() else 0,
         source.model_digest or "",
+        compiled=rows * rules.top >= _MANY,
     )
     # Both refuse names that are taken: here, before a worker starts.
     _ = reasoner.schema, reasoner.units
@@ -150,7 +155,7 @@ def reasons_table(
             where=f"reasons of {source.model}",
             fix="Materialize sample_explanations again, together with reasons",
         )
-    reasoner = make_reasoner(stored, rules)
+    reasoner = make_reasoner(stored, rules, ledger.count_rows())
     version = hash_of("reasons", str(REASONS_VERSION), source.data_version or "", rules.digest)
     extra = {**source.extra, "reasons_top": str(rules.top), "reasons_toward": rules.toward, "reasons": rules.digest}
     provenance = replace(source, data_version=version, extra=extra)
