@@ -45,6 +45,23 @@ def test_trees_are_compared_with_all_rows_of_the_table(flowers, run, tmp_path):
     assert len(drawn.table("sample_explanations_background")) == 5
 
 
+def test_an_asset_of_ones_own_is_read_by_its_io_manager(flowers, run):
+    model, rows = flowers
+
+    @dg.asset(key=["warehouse", "training"])
+    def training():
+        return rows.iloc[:50]
+
+    job = dg.define_asset_job("m_own_job", selection=dg.AssetSelection.all())
+    extra = dg.Definitions(assets=[training], jobs=[job])
+    done = run(rows.iloc[::10], job="own", extra=extra, explain={"background": {"asset": "warehouse/training"}})
+    assert done.success
+    assert len(done.table("sample_explanations_background")) == 50
+    ledger = done.table("sample_explanations")
+    np.testing.assert_allclose(ledger["base_value"], model.decision_function(rows.iloc[:50]).mean())
+    np.testing.assert_allclose(ledger["residual"], 0, atol=1e-12)
+
+
 @pytest.mark.parametrize(
     ("table", "message"),
     [

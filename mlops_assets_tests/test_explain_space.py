@@ -114,7 +114,9 @@ def test_the_loss_against_the_label(where, columns, tumours, run, tmp_path):
     assert all(check.passed for check in done.checks.values()), [
         check.description for check in done.checks.values() if not check.passed
     ]
-    # How features are ranked between champions is a matter of predictions.
+    observed = next(event for event in done.result.all_events if event.event_type_value == "ASSET_OBSERVATION")
+    noted = observed.event_specific_data.asset_observation.metadata["dagster/column_schema"].value.columns
+    assert {column.name: column.description for column in noted}["benign"].startswith("The true answer")
     assert "benign" not in set(done.table("model_explanations")["feature"])
 
 

@@ -53,7 +53,7 @@ def observe_inputs(
     key = settings.asset_key(names)
     partition = context.partition_key if context.has_partition_key else None
     schema: pa.Schema = table.schema
-    descriptions = describe_inputs(schema.names, table.row_key, ignored)
+    descriptions = describe_inputs(schema.names, table.row_key, ignored, settings.carried)
     columns = [{"column": field.name, "type": field.type, "what": descriptions[field.name]} for field in schema]
     version = _reported_version(context.instance, key, partition)
     context.log_event(

@@ -28,15 +28,20 @@ def _describe_output(name: str, method: str) -> str:
     return f"Output {name} of the model, in the model's own unit."
 
 
-def describe_inputs(columns: Sequence[str], row_key: Sequence[str], ignored: Sequence[str]) -> dict[str, str]:
+def describe_inputs(
+    columns: Sequence[str], row_key: Sequence[str], ignored: Sequence[str], carried: Sequence[str] = ()
+) -> dict[str, str]:
     """A description of every column of the table that is scored.
 
     Parameters
     ----------
     ignored
         Columns that the signature does not name.
+    carried
+        Columns that are kept beside the model's inputs.
     """
     added = dict.fromkeys(ignored, "Not read by the model.") | dict.fromkeys(row_key, ROW_KEY)
+    added |= dict.fromkeys(carried, "The true answer, kept beside the inputs. Not read by the model.")
     return {name: added.get(name, "Input of the model.") for name in columns}
 
 
