@@ -17,9 +17,10 @@ ROW_COUNT, COLUMN_SCHEMA, COLUMN_LINEAGE, URI = (
     "dagster/uri",
 )
 
-# Of champion_model: when MLflow registered the version. Of input_samples: the listing of the files that were read, as
-# the inputs sensor sees it. By these the sensors know from what the tables were made.
-REGISTERED, INPUTS_LISTING = "registered", "inputs_listing"
+# Of champion_model: when MLflow registered the version. Of input_samples and performance: the listing of the files that
+# were read, as a sensor sees it. Of changes: the later one of the versions. By these the sensors know from what the
+# tables were made.
+REGISTERED, INPUTS_LISTING, VERSION_AFTER = "registered", "inputs_listing", "version_after"
 
 # Of an input: Dagster's key for partitions that need not be there; here also for a table without partitions.
 ALLOW_MISSING = "allow_missing_partitions"

@@ -36,6 +36,7 @@ from mlops_assets.io_managers.kinds import tables_io_manager
 from mlops_assets.io_managers.run_partition import reader_of_the_run
 from mlops_assets.jobs.alias_move import MovedAlias
 from mlops_assets.jobs.compatibility import compatibility_job
+from mlops_assets.jobs.of_assets import assets_on_request, explanations_job, inference_job, jobs_on_request
 from mlops_assets.jobs.promote import promotion_job
 from mlops_assets.jobs.retention import retention_job, retention_schedule
 from mlops_assets.jobs.roll_back import rollback_job
@@ -43,24 +44,16 @@ from mlops_assets.jobs.sign import sign_job
 from mlops_assets.jobs.validate import ValidationSettings, validation_job
 from mlops_assets.naming import (
     BACKGROUND,
-    CHAMPION_MODEL,
     CHANGE_SUMMARY,
     CHANGES,
     DRIFT,
-    EXPLANATION_REPORT,
     INPUT_SAMPLES,
-    MODEL_EXPLANATIONS,
-    MODEL_SIGNATURE,
-    MODEL_TAG,
-    PERFORMANCE,
-    PERFORMANCE_CALIBRATION,
     PREDICTION_HISTORY,
     PREDICTIONS,
     PREDICTIONS_EXPLAINED,
     PREDICTIONS_WITH_REASONS,
     PROFILE,
     REASONS,
-    REFERENCE_PROFILE,
     REJECTED_SAMPLES,
     SAMPLE_EXPLANATIONS,
     SAMPLE_INTERACTIONS,
@@ -78,10 +71,8 @@ from mlops_assets.settings.model import ModelSettings
 from mlops_assets.strategies import build_strategy
 
 if TYPE_CHECKING:
-    from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+    pass
 
-INFERENCE = (CHAMPION_MODEL, MODEL_SIGNATURE, INPUT_SAMPLES, REJECTED_SAMPLES, PREDICTIONS)
-EXPLANATIONS = (SAMPLE_EXPLANATIONS, BACKGROUND, MODEL_EXPLANATIONS, EXPLANATION_REPORT)
 PARTITIONED = (
     *(INPUT_SAMPLES, REJECTED_SAMPLES, PREDICTIONS, SAMPLE_EXPLANATIONS, BACKGROUND),
     *(PREDICTIONS_EXPLAINED, SAMPLE_INTERACTIONS, REASONS, PREDICTIONS_WITH_REASONS),
@@ -113,20 +104,8 @@ def model_definitions(
     signer = build_strategy(Signer, SIGNERS, settings.signer)
     resources = resource_definitions(_resources(settings, signer, root))
     defaults = shared_defaults(root) if defaults is None else defaults
-    kept = () if settings.outcomes is None else (PREDICTION_HISTORY,)
-    inference = _job(
-        settings,
-        names.inference_job,
-        INFERENCE + kept,
-        f"Scores the inputs with the champion of {names.model}, up to {PREDICTIONS}. Run it for predictions alone.",
-    )
+    inference, explanations, on_request = inference_job(settings), explanations_job(settings), jobs_on_request(settings)
     rules = None if settings.explain.reasons is None else settings.explain.reasons.rules(root)
-    explanations = _job(
-        settings,
-        names.explanations_job,
-        INFERENCE + kept + EXPLANATIONS + _on_request(settings),
-        f"Scores the inputs with the champion of {names.model} and explains every row: all tables and the report.",
-    )
     engine_and_store = EngineAndStore(settings.engine, settings.resume, root)
     checks = all_checks(
         names,
@@ -146,28 +125,13 @@ def model_definitions(
         jobs=[
             inference,
             explanations,
-            *_performance_job(settings),
+            *on_request.values(),
             *_jobs_beside_the_graph(settings, resources, defaults),
             *(cleaning.jobs or ()),
         ],
         schedules=cleaning.schedules,
-        sensors=all_sensors(settings, root, inference, explanations, resources, defaults),
+        sensors=all_sensors(settings, root, inference, explanations, on_request, resources, defaults),
     )
-
-
-def _on_request(settings: ModelSettings) -> tuple[str, ...]:
-    """The assets that exist only where the settings ask for them."""
-    reasons, monitor = settings.explain.reasons, settings.monitor
-    asked = {
-        PREDICTIONS_EXPLAINED: settings.outputs.joined,
-        SAMPLE_INTERACTIONS: settings.explain.interaction_table is not None,
-        REASONS: reasons is not None,
-        PREDICTIONS_WITH_REASONS: reasons is not None and reasons.joined,
-        **dict.fromkeys((CHANGES, CHANGE_SUMMARY), settings.explain.changes is not None),
-        REFERENCE_PROFILE: monitor is not None and monitor.reference.is_table,
-        **dict.fromkeys((PROFILE, DRIFT), monitor is not None),
-    }
-    return tuple(asset for asset, wanted in asked.items() if wanted)
 
 
 def _assets(
@@ -199,7 +163,7 @@ def _assets(
             sections=section_sources(settings),
         ),
     ]
-    requested = _on_request(settings)
+    requested = assets_on_request(settings)
     if PREDICTIONS_EXPLAINED in requested:
         assets.append(predictions_explained_asset(names, outputs, partitions))
     if rules is not None:
@@ -229,37 +193,6 @@ def _assets(
         assets = [asset.map_asset_specs(lambda spec: spec.replace_attributes(owners=owners)) for asset in assets]
     assets = with_report_links(names, assets, outputs)
     return with_conditions(names, assets) if settings.automation else assets
-
-
-def _job(
-    settings: ModelSettings, name: str, assets: tuple[str, ...], description: str
-) -> "UnresolvedAssetJobDefinition":
-    names, in_process = settings.names, settings.executor == "in_process"
-    return dg.define_asset_job(
-        name,
-        selection=dg.AssetSelection.assets(*(names.key(asset) for asset in assets)),
-        executor_def=dg.in_process_executor if in_process else dg.multiprocess_executor,
-        description=description,
-        # Dagster's automatic retry would go on with the champion of the run that failed.
-        tags={MODEL_TAG: names.slug, "dagster/retry_strategy": "ALL_STEPS"},
-    )
-
-
-def _performance_job(settings: ModelSettings) -> "list[UnresolvedAssetJobDefinition]":
-    """What compares predictions with outcomes, where the settings name these."""
-    if settings.outcomes is None:
-        return []
-    # With partitions each run keeps its own; a run of this job has none.
-    kept = (PREDICTION_HISTORY,) if settings.partitioning is None else ()
-    words = f"Compares all predictions of {settings.names.model} that were published with the outcomes that are known."
-    return [
-        _job(
-            settings,
-            settings.names.performance_job,
-            (*kept, PERFORMANCE, PERFORMANCE_CALIBRATION),
-            f"{words} Run it when outcomes have come.",
-        )
-    ]
 
 
 def _jobs_beside_the_graph(

@@ -196,6 +196,16 @@ class ModelNames:
         return f"{self.slug}_new_version_sensor"
 
     @property
+    def outcomes_sensor(self) -> str:
+        """Measures performance when outcomes come."""
+        return f"{self.slug}_outcomes_sensor"
+
+    @property
+    def candidate_sensor(self) -> str:
+        """Compares the champion with a candidate when the candidate's alias moves."""
+        return f"{self.slug}_candidate_sensor"
+
+    @property
     def inference_job(self) -> str:
         """Everything up to `predictions`."""
         return f"{self.slug}_inference_job"
@@ -209,6 +219,11 @@ class ModelNames:
     def performance_job(self) -> str:
         """Compares published predictions with outcomes."""
         return f"{self.slug}_performance_job"
+
+    @property
+    def changes_job(self) -> str:
+        """Compares what is published with another version."""
+        return f"{self.slug}_changes_job"
 
     @property
     def tracking(self) -> str:

@@ -11,23 +11,47 @@ import dagster as dg
 from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.code_location.model_resources import ModelResources
 from mlops_assets.io_managers.tables import FileTableIOManager, TableIOManager
+from mlops_assets.jobs.of_assets import assets_on_request
 from mlops_assets.models.model_uri import VersionUri, parse_model_uri
 from mlops_assets.naming import (
+    CHANGE_SUMMARY,
+    CHANGES,
+    DRIFT,
     INPUT_SAMPLES,
     MODEL_EXPLANATIONS,
     MODEL_TAG,
+    PERFORMANCE,
+    PERFORMANCE_CALIBRATION,
     PREDICTIONS,
+    PREDICTIONS_EXPLAINED,
+    PREDICTIONS_WITH_REASONS,
+    PROFILE,
+    REASONS,
+    REFERENCE_PROFILE,
     REJECTED_SAMPLES,
     SAMPLE_EXPLANATIONS,
+    SAMPLE_INTERACTIONS,
 )
 from mlops_assets.resources.registry import MlflowRegistry
+from mlops_assets.settings.model import ModelSettings
 
 TABLES = (INPUT_SAMPLES, REJECTED_SAMPLES, PREDICTIONS, SAMPLE_EXPLANATIONS, MODEL_EXPLANATIONS)
-MADE_BY_THE_MODEL = (PREDICTIONS, SAMPLE_EXPLANATIONS, MODEL_EXPLANATIONS)
+NOT_MADE_BY_THE_MODEL = (INPUT_SAMPLES, REJECTED_SAMPLES, REFERENCE_PROFILE)
+OF_OUTCOMES = (PERFORMANCE, PERFORMANCE_CALIBRATION)
+"""Made when outcomes have come, of all versions: they may lack, or be of an earlier one."""
+NEVER_PARTITIONED = (MODEL_EXPLANATIONS, REFERENCE_PROFILE, *OF_OUTCOMES)
 _MADE_FROM = {
     PREDICTIONS: INPUT_SAMPLES,
     SAMPLE_EXPLANATIONS: INPUT_SAMPLES,
     MODEL_EXPLANATIONS: SAMPLE_EXPLANATIONS,
+    PREDICTIONS_EXPLAINED: INPUT_SAMPLES,
+    SAMPLE_INTERACTIONS: INPUT_SAMPLES,
+    REASONS: INPUT_SAMPLES,
+    PREDICTIONS_WITH_REASONS: INPUT_SAMPLES,
+    CHANGES: INPUT_SAMPLES,
+    CHANGE_SUMMARY: CHANGES,
+    PROFILE: SAMPLE_EXPLANATIONS,
+    DRIFT: PROFILE,
 }
 
 
@@ -97,12 +121,13 @@ class ModelStatus:
         published = all(
             table.rows is not None and self.is_of_champion(table) and not self.is_outdated(table)
             for table in self.tables
+            if table.asset not in OF_OUTCOMES
         )
         return bool(self.tables) and published and (self.last_run is None or self.last_run[0] not in _FAILED)
 
     def is_of_champion(self, table: TableStatus) -> bool:
         """Whether the champion's files as they are known made this table, or no model did."""
-        if table.asset not in MADE_BY_THE_MODEL:
+        if table.asset in NOT_MADE_BY_THE_MODEL:
             return True
         return table.version == self.champion and self.digest in (None, table.digest)
 
@@ -142,9 +167,11 @@ class ModelStatus:
 
     def _describe(self, table: TableStatus) -> str:
         if table.rows is None:
-            return "not published"
+            return "not published" + (" yet: no outcomes" if table.asset in OF_OUTCOMES else "")
         by = ""
-        if table.asset in MADE_BY_THE_MODEL:
+        if table.asset in OF_OUTCOMES:
+            by = f", the newest predictions by version {table.version}"
+        elif table.asset not in NOT_MADE_BY_THE_MODEL:
             current = self.is_of_champion(table)
             replaced = " as its files were before" if not current and table.version == self.champion else ""
             by = f", made by version {table.version}{replaced}{', the champion' if current else ', NOT the champion'}"
@@ -179,7 +206,7 @@ def find_status(opened: ModelResources) -> ModelStatus:
         version,
         seen[-1].digest if seen else None,
         seen[0].observed_at if seen else None,
-        tuple(_tables(tables, keys)),
+        tuple(_tables(tables, keys, _names_of_tables(settings))),
         len(keys) if keys is not None else None,
         last_run,
         no_runs,
@@ -187,9 +214,16 @@ def find_status(opened: ModelResources) -> ModelStatus:
     )
 
 
-def _tables(tables: TableIOManager, partitions: Sequence[str] | None) -> Iterator[TableStatus]:
-    for asset in TABLES:
-        if partitions is None or asset == MODEL_EXPLANATIONS:
+def _names_of_tables(settings: ModelSettings | None) -> tuple[str, ...]:
+    """Those that every model has, and those that its settings ask for."""
+    if settings is None:
+        return TABLES
+    return (*TABLES, *assets_on_request(settings), *(OF_OUTCOMES if settings.outcomes is not None else ()))
+
+
+def _tables(tables: TableIOManager, partitions: Sequence[str] | None, assets: Sequence[str]) -> Iterator[TableStatus]:
+    for asset in assets:
+        if partitions is None or asset in NEVER_PARTITIONED:
             yield _table(tables, asset, None) if tables.exists(asset) else TableStatus(asset, None)
             continue
         published = tables.published_partitions(asset, partitions)

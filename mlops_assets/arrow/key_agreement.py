@@ -106,17 +106,29 @@ def _pair_up(
         yield pair
 
 
+def first_difference(one: pa.RecordBatch, other: pa.RecordBatch) -> int | None:
+    """The position of the first row with other values; columns are compared by their place, whatever their names.
+
+    NaN equals NaN, and null null. Columns of another type differ from the first row on.
+
+    Parameters
+    ----------
+    one, other
+        As many rows and columns.
+    """
+    if all(left.equals(right) for left, right in zip(one.columns, other.columns, strict=True)):
+        return None
+    # Arrow calls no NaN equal to another one, and no columns of two types.
+    pairs = zip(*(comparable_keys(each, each.schema.names) for each in (one, other)), strict=True)
+    otherwise = None if one.schema.types == other.schema.types else 0
+    return next((position for position, (mine, theirs) in enumerate(pairs) if mine != theirs), otherwise)
+
+
 def _first_difference(one: pa.RecordBatch, other: pa.RecordBatch, repeats: int) -> int | None:
     rows = min(one.num_rows, other.num_rows // repeats)
     for repeat in range(repeats):
         picked = other.take(pa.array(range(repeat, rows * repeats, repeats), pa.int64())) if repeats > 1 else other
-        if all(one.column(name).slice(0, rows).equals(picked.column(name).slice(0, rows)) for name in one.schema.names):
-            continue
-        names = one.schema.names
-        pairs = zip(*(comparable_keys(each.slice(0, rows), names) for each in (one, picked)), strict=True)
-        # Arrow calls no NaN equal to another one, and no columns of two types.
-        otherwise = None if one.schema.types == picked.schema.types else 0
-        found = next((position for position, (mine, theirs) in enumerate(pairs) if mine != theirs), otherwise)
+        found = first_difference(one.slice(0, rows), picked.slice(0, rows))
         if found is not None:
             return found
     return None

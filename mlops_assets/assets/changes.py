@@ -37,6 +37,7 @@ from mlops_assets.io_managers.rows import ROWS, Rows, destination_of, parts_of, 
 from mlops_assets.journal.journal import Journal, earlier_version
 from mlops_assets.metadata import (
     SPACE,
+    VERSION_AFTER,
     lineage_of_several,
     list_names,
     prefix_floats,
@@ -230,7 +231,7 @@ def _change_summary(names: ModelNames, source: ChangesSource) -> dg.AssetsDefini
             metadata={
                 "summary": strip_markup(summary.sentence()),
                 "version_before": summary.origin.before,
-                "version_after": summary.origin.after,
+                VERSION_AFTER: summary.origin.after,
                 SPACE: summary.origin.space,
                 **describe_changes(summary),
             },
@@ -315,7 +316,7 @@ def _versions(comparison: Comparison, why_not: str) -> dict[str, Any]:
     return {
         **compared,
         "version_before": comparison.before.version,
-        "version_after": comparison.after.version,
+        VERSION_AFTER: comparison.after.version,
         "only_before": list_names(comparison.only_before, none="(none)"),
         "only_after": list_names(comparison.only_after, none="(none)"),
         "explainer_before": comparison.before.origin.explainer,

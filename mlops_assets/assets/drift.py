@@ -14,10 +14,11 @@ from mlops_assets.arrow.provenance import Provenance, with_provenance
 from mlops_assets.assets.engine_and_store import EngineAndStore
 from mlops_assets.errors import TableError
 from mlops_assets.explain.drift.compare import Comparison, compare_profiles
-from mlops_assets.explain.drift.drift_table import NOT_DECOMPOSED, REFERENCE_NAME, drift_table
+from mlops_assets.explain.drift.drift_table import NO_REFERENCE, NOT_DECOMPOSED, REFERENCE_NAME, drift_table
 from mlops_assets.explain.drift.profile import ALL_ROWS, Profile
 from mlops_assets.explain.drift.profile_table import PREVIOUS, THIS, origins_to_extra, profile_table, read_profiles
 from mlops_assets.explain.drift.profile_tables import RunTables, profile_run
+from mlops_assets.explain.ledger.provenance import OF_LEDGER
 from mlops_assets.io_managers.progress import report_progress
 from mlops_assets.io_managers.rows import parts_of
 from mlops_assets.io_managers.tables import TableIOManager
@@ -151,7 +152,9 @@ def drift_asset(
         name, before = _reference(context, names, monitor, partitions, profiles, beside.get(REFERENCE_PROFILE))
         comparison = None if before is None else compare_profiles(this, before, rules)
         version = hash_of("drift", CODE_VERSION, digest, this.origin.version, before.origin.version if before else "")
-        extra = {REFERENCE_NAME: name, NOT_DECOMPOSED: _not_decomposed(comparison)}
+        # A profile is made of a ledger.
+        of_ledger = {OF_LEDGER: source.inputs_version or ""}
+        extra = of_ledger | {REFERENCE_NAME: name, NOT_DECOMPOSED: _not_decomposed(comparison)}
         return dg.MaterializeResult(
             value=with_provenance(drift_table(comparison).to_reader(), _provenance(source, version, extra)),
             metadata={
@@ -204,17 +207,17 @@ def _reference(
         return f"the table {shown}", _read(table)[THIS]
     if partitions is None:
         before = profiles.get(PREVIOUS)
-        return ("none: there was no other run before" if before is None else "the run before"), before
+        return (f"{NO_REFERENCE}there was no other run before" if before is None else "the run before"), before
     tables: TableIOManager = getattr(context.resources, names.tables)
     key = monitor.reference.partition
     if key is None:
         keys = partitions.get_partition_keys(dynamic_partitions_store=context.instance)
         earlier = tables.published_partitions(PROFILE, keys[: keys.index(context.partition_key)])
         if not earlier:
-            return "none: no earlier partition has been published", None
+            return f"{NO_REFERENCE}no earlier partition has been published", None
         key = earlier[-1]
     elif not tables.published_partitions(PROFILE, [key]):
-        return f"none: the partition {key} has not been published", None
+        return f"{NO_REFERENCE}the partition {key} has not been published", None
     return f"the partition {key}", _read(tables.read(PROFILE, key))[THIS]
 
 

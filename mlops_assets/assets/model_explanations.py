@@ -11,6 +11,7 @@ import pyarrow.dataset as ds
 from mlops_assets.arrow.content_hash import hash_of
 from mlops_assets.arrow.provenance import Provenance, with_provenance
 from mlops_assets.assets.explanation_pictures import summary_picture, top_features_picture
+from mlops_assets.assets.ledger_reading import LedgerRead, facts_of_parts, read_once_a_run
 from mlops_assets.assets.report_links import links_in_mlflow
 from mlops_assets.assets.report_sections import SectionSource, make_sections, section_inputs
 from mlops_assets.engines.engine import Engine
@@ -22,7 +23,7 @@ from mlops_assets.explain.ledger.stored import StoredLedger
 from mlops_assets.explain.reasons.rules import ReasonRules
 from mlops_assets.explain.report.contents import OUTPUTS_SHOWN
 from mlops_assets.explain.report.input_rows import find_input_rows
-from mlops_assets.explain.report.ledger_facts import LedgerFacts, can_be_summarized_in_parts, facts_of, summarize_ledger
+from mlops_assets.explain.report.ledger_facts import LedgerFacts
 from mlops_assets.explain.spaces import SPACES
 from mlops_assets.io_managers.documents import report_version
 from mlops_assets.io_managers.progress import report_progress
@@ -50,7 +51,6 @@ from mlops_assets.naming import (
 )
 from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.settings.tables import OutputsSettings
-from mlops_assets.tables.staged_table import SourcePart
 
 if TYPE_CHECKING:
     from mlops_assets.explain.ledger.summary import LedgerSummary
@@ -97,16 +97,18 @@ def model_explanations_assets(
 ) -> list[dg.AssetsDefinition]:
     """`model_explanations` and `explanation_report` of one model: one pass over the ledger, so they are one step.
 
-    Where `interactions` are published and the report is of one table, it shows them. They are of the columns that
-    `model_explanations` names, so that there are two steps.
+    Where the report waits for other tables of the run, they are two steps: importances do not wait, and are published
+    when one of these tables fails. It waits for tables of `sections`, and, where it is of one table, for published
+    `interactions`, which are of the columns that `model_explanations` names. In one process there is still one pass.
 
     `tracked`: runs are recorded in MLflow, where the report is an artifact. `rules`: of the reasons in the report.
     `scored`: which table is scored, for the report. `sections`: tables that the report has a section of; none of them
     may depend on `model_explanations`.
     """
     both = (MODEL_EXPLANATIONS, EXPLANATION_REPORT)
-    steps = [both] if partitions is not None or not interactions else [(asset,) for asset in both]
-    of_report: dict[str, Any] = {"rules": rules, "scored": scored, "sections": sections}
+    waits = any(source.of_the_run for source in sections) or (interactions and partitions is None)
+    steps = [(asset,) for asset in both] if waits else [both]
+    of_report: dict[str, Any] = {"rules": rules, "scored": scored, "sections": sections, "interactions": interactions}
     return [_step(names, outputs, engine, partitions, step, tracked=tracked, **of_report) for step in steps]
 
 
@@ -121,6 +123,7 @@ def _step(
     rules: ReasonRules | None,
     scored: str,
     sections: Sequence[SectionSource],
+    interactions: bool,
 ) -> dg.AssetsDefinition:
     """The step that makes one of the two assets, or both."""
     ledger, inputs = (names.key(asset) for asset in (SAMPLE_EXPLANATIONS, INPUT_SAMPLES))
@@ -135,7 +138,7 @@ def _step(
     if partitions is None:
         read = [SAMPLE_EXPLANATIONS, INPUT_SAMPLES]
         read += [REJECTED_SAMPLES] if EXPLANATION_REPORT in made else []
-        read += [SAMPLE_INTERACTIONS] if made == (EXPLANATION_REPORT,) else []
+        read += [SAMPLE_INTERACTIONS] if EXPLANATION_REPORT in made and interactions else []
         of_report = {names.key(asset) for asset in (*read, *shown)}
         deps = {MODEL_EXPLANATIONS: {ledger, inputs}, EXPLANATION_REPORT: of_report}
 
@@ -154,16 +157,25 @@ def _step(
         ) -> Iterator[dg.MaterializeResult[Any]]:
             ledger = StoredLedger.of(sample_explanations)
             links = links_in_mlflow(context, names) if tracked else {}
-            parts = parts_of(context, names, SAMPLE_EXPLANATIONS)
-            facts = _facts(ledger, parts, engine, context.log.info)
-            inputs, rejected, accepted = None, None, None
-            if Provenance.of(input_samples.schema).data_version == ledger.provenance.inputs_version:
-                of_inputs = parts_of(context, names, INPUT_SAMPLES)
-                inputs = find_input_rows(
-                    ledger, facts, OUTPUTS_SHOWN, input_samples, engine, of_inputs, context.log.info
-                )
+            rejected, accepted = None, None
+            is_of_inputs = Provenance.of(input_samples.schema).data_version == ledger.provenance.inputs_version
+            if is_of_inputs:
                 rejected, accepted = beside.get(REJECTED_SAMPLES), input_samples.count_rows()
-            # Else newer rows are published than those that the ledger explains: they would colour the plots wrongly.
+
+            def read_ledger() -> LedgerRead:
+                facts = facts_of_parts(ledger, parts_of(context, names, SAMPLE_EXPLANATIONS), engine, context.log.info)
+                if not is_of_inputs:
+                    # Newer rows are published than those that the ledger explains: they would colour the plots wrongly.
+                    return LedgerRead(facts, None)
+                of_inputs = parts_of(context, names, INPUT_SAMPLES)
+                return LedgerRead(
+                    facts,
+                    find_input_rows(ledger, facts, OUTPUTS_SHOWN, input_samples, engine, of_inputs, context.log.info),
+                )
+
+            facts, inputs = read_once_a_run(
+                context, names, ledger, read_ledger, for_later=made == (MODEL_EXPLANATIONS,)
+            )
             sizes = None
             if SAMPLE_INTERACTIONS in beside:
                 of_pairs = parts_of(context, names, SAMPLE_INTERACTIONS)
@@ -190,7 +202,7 @@ def _step(
         **common,
     )
     @redact_errors
-    @report_progress(names.key(MODEL_EXPLANATIONS))
+    @report_progress(names.key(made[0]))
     def model_explanations_of_partitions(
         context: dg.AssetExecutionContext,
         champion_model: ModelReference,
@@ -204,7 +216,12 @@ def _step(
         }
         links = links_in_mlflow(context, names) if tracked else {}
         summarized = [key for key in sample_explanations if key not in set(left_out)]
-        facts = _facts(whole, pieces_of(context, names, SAMPLE_EXPLANATIONS, summarized), engine, context.log.info)
+
+        def read_ledger() -> LedgerRead:
+            pieces = pieces_of(context, names, SAMPLE_EXPLANATIONS, summarized)
+            return LedgerRead(facts_of_parts(whole, pieces, engine, context.log.info), None)
+
+        facts, _ = read_once_a_run(context, names, whole, read_ledger, for_later=made == (MODEL_EXPLANATIONS,))
 
         def contents() -> "ReportContents":
             from mlops_assets.explain.report.contents import collect_contents
@@ -241,15 +258,6 @@ def _outs(names: ModelNames, outputs: OutputsSettings, rules: ReasonRules | None
             code_version=REPORT_CODE_VERSION if rules is None else f"{REPORT_CODE_VERSION}-{rules.digest[:12]}",
         ),
     }
-
-
-def _facts(
-    ledger: StoredLedger, parts: Sequence[SourcePart], engine: Callable[[], Engine], log: Callable[[str], None]
-) -> LedgerFacts:
-    """The facts of a ledger, part by part where there are parts."""
-    if parts and can_be_summarized_in_parts(ledger):
-        return summarize_ledger(engine(), ledger, parts, OUTPUTS_SHOWN, log)
-    return facts_of(ledger, OUTPUTS_SHOWN)
 
 
 def _summarize(

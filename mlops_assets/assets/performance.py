@@ -11,9 +11,10 @@ import pyarrow as pa
 from mlops_assets.arrow.provenance import Provenance, with_provenance
 from mlops_assets.assets.side_tables import side_table_spec
 from mlops_assets.assets.streams import input_table
+from mlops_assets.io_managers.inputs import list_files
 from mlops_assets.io_managers.progress import report_progress
 from mlops_assets.io_managers.tables import TableIOManager
-from mlops_assets.metadata import list_names, prefix_floats, table_metadata
+from mlops_assets.metadata import INPUTS_LISTING, list_names, prefix_floats, table_metadata
 from mlops_assets.naming import (
     OUTCOMES,
     PERFORMANCE,
@@ -106,8 +107,9 @@ def performance_assets(
             tried = PredictionHistory(place.child(PREDICTION_HISTORY))
         done = assess(history, table, settings.columns(), settings.asked(), settings.min_rows, tried)
         extra = done.provenance.extra["performance"]
+        listed = _listing(settings.as_inputs(inputs.row_key), getattr(outcomes, "listing", None), root)
         for asset, rows, metadata in (
-            (PERFORMANCE, done.performance, _describe(done)),
+            (PERFORMANCE, done.performance, _describe(done) | listed),
             (PERFORMANCE_CALIBRATION, done.calibration, _describe_calibration(done)),
         ):
             version = version_of_tables(CODE_VERSION, [rows], extra)
@@ -120,6 +122,13 @@ def performance_assets(
             )
 
     return performance
+
+
+def _listing(table: InputsSettings, listing: str | None, root: Path) -> dict[str, str]:
+    """From which files the outcomes are, for the sensor; nobody knows where files came or went meanwhile."""
+    if listing is None or list_files(table.location(root), table.format) != listing:
+        return {}
+    return {INPUTS_LISTING: listing}
 
 
 def _describe(done: Any) -> dict[str, Any]:

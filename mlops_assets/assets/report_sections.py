@@ -29,11 +29,14 @@ class SectionSource:
         report is about; None: there is nothing to show, for example as the table is of another version.
     partitioned
         The tables have partitions.
+    of_the_run
+        The tables are made in the run that makes the report.
     """
 
     assets: tuple[str, ...]
     section: Callable[[Mapping[str, Tables], Provenance], Section | None]
     partitioned: bool = False
+    of_the_run: bool = False
 
 
 def section_inputs(names: ModelNames, sources: Sequence[SectionSource]) -> dict[str, dg.AssetIn]:

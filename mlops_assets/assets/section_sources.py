@@ -10,10 +10,12 @@ from mlops_assets.assets.report_sections import SectionSource, Tables
 from mlops_assets.explain.compare.change_summary import ChangesOrigin
 from mlops_assets.explain.drift.drift_table import NOT_DECOMPOSED, REFERENCE_NAME
 from mlops_assets.explain.drift.profile import ALL_ROWS
+from mlops_assets.explain.ledger.provenance import OF_LEDGER
+from mlops_assets.explain.report.blocks import Paragraph
 from mlops_assets.explain.report.changes_section import changes_section
 from mlops_assets.explain.report.drift_section import drift_section
 from mlops_assets.explain.report.performance_section import performance_section
-from mlops_assets.explain.report.section import Section
+from mlops_assets.explain.report.section import CHANGES, Section
 from mlops_assets.naming import CHANGE_SUMMARY, DRIFT, PERFORMANCE, PERFORMANCE_CALIBRATION
 from mlops_assets.settings.model import ModelSettings
 
@@ -25,9 +27,9 @@ def section_sources(settings: ModelSettings) -> list[SectionSource]:
     """Those that the settings ask for."""
     sources, partitioned = [], settings.partitions_def is not None
     if settings.explain.changes is not None:
-        sources.append(SectionSource((CHANGE_SUMMARY,), _changes, partitioned))
+        sources.append(SectionSource((CHANGE_SUMMARY,), _changes, partitioned, of_the_run=True))
     if settings.monitor is not None:
-        sources.append(SectionSource((DRIFT,), _drift, partitioned))
+        sources.append(SectionSource((DRIFT,), _drift, partitioned, of_the_run=True))
     if settings.outcomes is not None:
         sources.append(SectionSource((PERFORMANCE, PERFORMANCE_CALIBRATION), _performance))
     return sources
@@ -43,7 +45,24 @@ def _newest(tables: Tables, ledger: Provenance) -> tuple[str | None, ds.Dataset]
     return (partition, table) if same else None
 
 
+def _is_of_other_rows(tables: Tables, ledger: Provenance) -> bool:
+    """Whether a table without partitions was made of another ledger: the step that makes it has failed, or not run."""
+    table = tables.get(None)
+    return table is not None and Provenance.of(table.schema).extra.get(OF_LEDGER) != ledger.data_version
+
+
+def _note_other_rows(title: str, anchor: str, asset: str) -> Section:
+    words = (
+        f"This is not known: the published table {asset} is of other rows or of another version. Its step has "
+        f"failed, or was not run, since these explanations were made; the page of the run says why. Materialize "
+        f"{asset} and explanation_report again."
+    )
+    return Section(title, anchor, (Paragraph(words),), watch=((f"{title} is not known", f"{asset} was not made."),))
+
+
 def _changes(tables: Mapping[str, Tables], ledger: Provenance) -> Section | None:
+    if _is_of_other_rows(tables[CHANGE_SUMMARY], ledger):
+        return _note_other_rows("What another version changes", CHANGES, CHANGE_SUMMARY)
     newest = _newest(tables[CHANGE_SUMMARY], ledger)
     if newest is None:
         return None
@@ -55,6 +74,8 @@ def _changes(tables: Mapping[str, Tables], ledger: Provenance) -> Section | None
 
 
 def _drift(tables: Mapping[str, Tables], ledger: Provenance) -> Section | None:
+    if _is_of_other_rows(tables[DRIFT], ledger):
+        return _note_other_rows("Drift", DRIFT, DRIFT)
     newest = _newest(tables[DRIFT], ledger)
     if newest is None:
         return None

@@ -8,7 +8,13 @@ import pyarrow.dataset as ds
 
 from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.checks.failures import end_with_reasons
-from mlops_assets.explain.drift.drift_table import MOST_GAP, NOT_DECOMPOSED, REFERENCE_NAME, largest_gap
+from mlops_assets.explain.drift.drift_table import (
+    MOST_GAP,
+    NO_REFERENCE,
+    NOT_DECOMPOSED,
+    REFERENCE_NAME,
+    largest_gap,
+)
 from mlops_assets.explain.drift.profile import ALL_ROWS
 from mlops_assets.io_managers.progress import report_progress
 from mlops_assets.io_managers.run_partition import of_the_run
@@ -72,7 +78,12 @@ def _unchanged(
     of_segments = len({row["segment"] for row in compared} - {ALL_ROWS})
     columns = len({row["column_name"] for row in compared})
     if not compared:
-        words = f"No {role} column was compared with the reference, which is {reference}"
+        nothing = reference.removeprefix(NO_REFERENCE)
+        words = (
+            f"Nothing was compared: {nothing}"
+            if nothing != reference
+            else f"No {role} column was compared with {reference}"
+        )
     elif not drifted:
         words = f"None of {columns} {role} columns has drifted from {reference}"
     else:

@@ -63,7 +63,7 @@ def performance_checks(names: ModelNames, settings: OutcomesSettings) -> dg.Asse
     ) -> Iterator[dg.AssetCheckResult]:
         facts = PerformanceFacts.from_extra(Provenance.of(performance.schema).extra)
         rows = performance.to_pylist()
-        yield _count(key, facts)
+        yield _count(key, facts, settings)
         yield _result(key, FALL, judge_change(rows, facts, settings.watch, settings.min_rows), settings.on_fall)
         if settings.floor:
             yield _result(key, FLOOR, judge_floor(rows, facts, settings.floor, settings.min_rows), settings.on_floor)
@@ -82,7 +82,7 @@ def _result(key: dg.AssetKey, name: str, judged: Judged, on: str) -> dg.AssetChe
     )
 
 
-def _count(key: dg.AssetKey, facts: PerformanceFacts) -> dg.AssetCheckResult:
+def _count(key: dg.AssetKey, facts: PerformanceFacts, settings: OutcomesSettings) -> dg.AssetCheckResult:
     read, counts = facts.outcomes, facts.counted()
     wrong = {
         f"are of a class that the predictions do not have, which are of {facts.classes}": read.unknown_label,
@@ -90,8 +90,16 @@ def _count(key: dg.AssetKey, facts: PerformanceFacts) -> dg.AssetCheckResult:
         "are not finite": read.not_finite,
     }
     words = [f"{count} outcomes {what}" for what, count in wrong.items() if count]
+    if read.never_positive:
+        words.append(
+            f"none of {read.never_positive} outcomes is {str(settings.positive)!r}, the positive class: is "
+            "outcomes.positive written as in the outcomes?"
+        )
     if read.usable and not facts.matched:
-        words.append(f"none of {read.usable} row keys with an outcome was ever predicted: compare outcomes.row_key")
+        words.append(
+            f"none of {read.usable} row keys with an outcome was ever predicted: compare the values of the row key"
+            + (", and of outcomes.partition with the keys of the partitions" if settings.partition else "")
+        )
     if facts.predictions_not_finite:
         words.append(f"{facts.predictions_not_finite} predictions with an outcome are not finite")
     if facts.publications_left_out:

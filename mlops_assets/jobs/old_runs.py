@@ -85,7 +85,7 @@ def read_trackings(
 def jobs_of(names: ModelNames, own: str) -> list[str]:
     """The jobs whose runs are this model's: those of this package, and what is materialized without a job."""
     jobs = [names.inference_job, names.explanations_job, names.validation_job, names.sign_job, names.compatibility_job]
-    return [*jobs, names.performance_job, own, NO_JOB]
+    return [*jobs, names.performance_job, names.changes_job, own, NO_JOB]
 
 
 def find_old_runs(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mlops_assets.arrow.views import rows_of
 from mlops_assets.errors import TableError
 from mlops_assets.performance.history import KeptPredictions, Publication
-from mlops_assets.performance.outcome_rows import key_column
+from mlops_assets.performance.outcome_rows import key_column, segment_texts
 from mlops_assets.performance.outcomes import ROW, Outcomes
 from mlops_assets.performance.problem import Problem
 from mlops_assets.performance.vocabulary import Vocabulary, plain_label
@@ -82,6 +82,10 @@ class Matcher:
 
     def _add_block(self, block: pa.Table, known: pa.Table, own: Sequence[str], publication: Publication) -> None:
         keys = [name for name in block.schema.names if name.startswith("key_")]
+        for name in [name for name in block.schema.names if name.startswith("segment_")]:
+            # Arrow joins no lists.
+            if pa.types.is_nested(block.schema.field(name).type):
+                block = block.set_column(block.schema.get_field_index(name), name, segment_texts(block[name]))
         try:
             for name in keys:
                 kind = known.schema.field(name).type
@@ -150,7 +154,7 @@ def _matching(value: object, positive: str) -> str:
 def _segment_codes(words: Vocabulary, column: pa.ChunkedArray | None, rows: int) -> NDArray[np.int64]:
     if column is None:
         return np.zeros(rows, np.int64)
-    codes = words.codes(column, str)
+    codes = words.codes(segment_texts(column), str)
     return np.where(codes < 0, 0, codes)
 
 

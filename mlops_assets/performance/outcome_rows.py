@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.types as pt
 
 from mlops_assets.arrow.input_table import InputTable
+from mlops_assets.arrow.value_text import values_as_text
 from mlops_assets.arrow.views import rows_of
 from mlops_assets.errors import TableError, list_some, list_with_suggestions
-from mlops_assets.performance.vocabulary import MISSING, UNKNOWN, Vocabulary
+from mlops_assets.performance.vocabulary import MISSING
 
 PARTITION = "partition"
 
@@ -77,12 +78,12 @@ def read_columns(table: InputTable, columns: OutcomeColumns, key_types: Sequence
     for place, (name, kind) in enumerate(zip(table.row_key, key_types, strict=True)):
         rows = rows.set_column(place, key_column(place), _as_key(rows.column(place), name, kind, table.uri))
     if columns.partition:
-        rows = replace_column(rows, PARTITION, _as_text(rows[PARTITION]))
+        rows = replace_column(rows, PARTITION, _as_partition(rows[PARTITION]))
     if columns.at:
         rows = replace_column(rows, "at", _as_time(rows["at"], columns.at, table.uri))
     for name in columns.segments:
         if name in columns_of_table:
-            rows = replace_column(rows, f"segment_{name}", _as_text(rows[f"segment_{name}"]))
+            rows = replace_column(rows, f"segment_{name}", segment_texts(rows[f"segment_{name}"]))
     return rows
 
 
@@ -94,7 +95,7 @@ def _as_key(column: pa.ChunkedArray, name: str, kind: pa.DataType, where: str) -
             fix="Fill the column, or leave these rows out",
         )
     try:
-        return column.cast(kind)
+        return _cast_without_loss(column, kind)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         # Without its cause, which quotes a value.
         raise TableError(
@@ -105,24 +106,50 @@ def _as_key(column: pa.ChunkedArray, name: str, kind: pa.DataType, where: str) -
         ) from None
 
 
+def _cast_without_loss(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+    """Raises as `cast` does."""
+    if pt.is_integer(column.type) and pt.is_decimal(kind):
+        # Arrow asks whether any integer would fit.
+        column = column.cast(pa.decimal128(20, 0))
+    converted = column.cast(kind)
+    # Arrow takes the days of times without a word.
+    if pt.is_timestamp(column.type) and pt.is_date(kind) and not converted.cast(column.type).equals(column):
+        raise pa.ArrowInvalid("times within a day")
+    return converted
+
+
 def _as_time(column: pa.ChunkedArray, name: str, where: str) -> pa.ChunkedArray:
+    if pt.is_null(column.type):
+        return column.cast(pa.timestamp("us"))
     if not (pt.is_string(column.type) or pt.is_large_string(column.type)):
         return column
-    try:
-        return column.cast(pa.timestamp("us"))
-    except pa.ArrowInvalid:
-        raise TableError(
-            f"The column {name!r} holds text that is no time",
-            where=where,
-            fix="Write times as 2026-01-31T12:00:00 or 2026-01-31, without a time zone",
-        ) from None
+    # Arrow takes either text with a zone or text without one.
+    for kind in (pa.timestamp("us"), pa.timestamp("us", "UTC")):
+        try:
+            return column.cast(kind)
+        except pa.ArrowInvalid:
+            continue
+    raise TableError(
+        f"The column {name!r} holds text that is no time, or times with and without a zone",
+        where=where,
+        fix="Write times as 2026-01-31T12:00:00, as 2026-01-31, or all with a zone: 2026-01-31T12:00:00Z",
+    )
 
 
-def _as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Values as texts, each distinct one once."""
-    words = Vocabulary([MISSING])
-    codes = words.codes(column, str)
-    return pa.chunked_array([pa.array(words.texts).take(pa.array(np.where(codes == UNKNOWN, 0, codes)))])
+def segment_texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Values as texts, as all tables show the values of segments; `MISSING` for null and NaN."""
+    texts = values_as_text(column.combine_chunks())
+    return pa.chunked_array([pc.fill_null(texts, MISSING)])
+
+
+def _as_partition(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Keys of partitions as texts; times as Dagster's keys of days, months and hours are written."""
+    kind = column.type
+    if pt.is_timestamp(kind):
+        times = column.cast(pa.timestamp(kind.unit))
+        whole_days = pc.all(pc.equal(times, pc.floor_temporal(times, unit="day"))).as_py()
+        column = pc.strftime(times.cast(pa.timestamp("s"), safe=False), "%Y-%m-%d" if whole_days else "%Y-%m-%d-%H:%M")
+    return segment_texts(column)
 
 
 def replace_column(rows: pa.Table, name: str, column: pa.ChunkedArray) -> pa.Table:

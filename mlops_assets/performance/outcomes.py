@@ -31,11 +31,14 @@ class OutcomeCounts:
     usable
         Row keys with an outcome that counts.
     without_value, wrong_type, not_finite, unknown_label
-        Rows whose outcome is null, no number, not finite, or no class of the predictions.
+        Rows whose outcome is missing (null or NaN), no number, not finite, or no class of the predictions.
     repeated
         Rows that say the same as another one of their row key.
     superseded
         Rows with an outcome of their row key that was observed later.
+    never_positive
+        Row keys whose outcome is not the positive class, where none of all is and labels do not say what the other
+        class is called.
     """
 
     rows: int = 0
@@ -46,6 +49,7 @@ class OutcomeCounts:
     unknown_label: int = 0
     repeated: int = 0
     superseded: int = 0
+    never_positive: int = 0
 
     def to_json(self) -> str:
         """For a table's metadata."""
@@ -107,13 +111,15 @@ def read_outcomes(
 def outcomes_of(rows: pa.Table, columns: OutcomeColumns, problem: Problem, where: str) -> Outcomes:
     """`read_outcomes` of columns that were read."""
     counts = {"rows": rows.num_rows}
-    rows = rows.filter(pc.is_valid(rows["value"]))
+    rows = rows.filter(pc.invert(pc.is_null(rows["value"], nan_is_null=True)))
     counts["without_value"] = counts["rows"] - rows.num_rows
-    rows = _sorted(rows, columns)
+    rows = _sorted(rows, columns, where)
     rows, once = _each_key_once(rows, columns, where)
     values, labels, usable, wrong = encode_outcomes(rows["value"], problem, columns.value, where)
     rows = rows.filter(pa.array(usable)) if not usable.all() else rows
     keys = rows.select([name for name in rows.schema.names if name.startswith("key_") or name == PARTITION])
+    if problem.classes[:1] == (None,) and not (values[usable] == 1).any():
+        wrong["never_positive"] = int(usable.sum())
     newest = pc.max(rows["at"]).as_py() if columns.at and rows.num_rows else None
     return Outcomes(
         keys=keys.append_column(ROW, pa.array(np.arange(rows.num_rows, dtype=np.int64))),
@@ -127,10 +133,17 @@ def outcomes_of(rows: pa.Table, columns: OutcomeColumns, problem: Problem, where
     )
 
 
-def _sorted(rows: pa.Table, columns: OutcomeColumns) -> pa.Table:
+def _sorted(rows: pa.Table, columns: OutcomeColumns, where: str) -> pa.Table:
     """By key, the newest first; equal keys by what else they say, so that the order of the table does not matter."""
-    if pt.is_null(rows["value"].type):
-        rows = replace_column(rows, "value", rows["value"].cast(pa.float64()))
+    kind = rows["value"].type
+    if pt.is_null(kind) or pt.is_float16(kind):
+        rows = replace_column(rows, "value", rows["value"].cast(pa.float32()))
+    if pt.is_nested(kind):
+        raise TableError(
+            f"The outcome {columns.value!r} is {kind}, which no prediction can be compared with",
+            where=where,
+            fix="Set outcomes.column to a column of numbers or labels",
+        )
     order = [(name, "ascending") for name in rows.schema.names if name.startswith("key_") or name == PARTITION]
     order += [("at", "descending")] if columns.at else []
     others = [name for name in rows.schema.names if name == "value" or name.startswith("segment_")]
@@ -140,6 +153,7 @@ def _sorted(rows: pa.Table, columns: OutcomeColumns) -> pa.Table:
         kinds = ", ".join(f"{name} {rows.schema.field(name).type}" for name, _ in order)
         raise TableError(
             f"Outcomes cannot be put in an order: {kinds}, outcome {rows.schema.field('value').type}",
+            where=where,
             fix="Use keys, times and outcomes that are numbers, text or times",
         ) from None
 

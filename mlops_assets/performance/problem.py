@@ -9,6 +9,7 @@ import pyarrow.types as pt
 
 from mlops_assets.errors import ConfigurationError, list_some
 from mlops_assets.performance.metrics import Task
+from mlops_assets.performance.vocabulary import label_in
 
 PROBABILITY = "probability_"
 DEFAULT_THRESHOLD = 0.5
@@ -145,6 +146,8 @@ def _one_column(names: Sequence[str], asked: str | None) -> str:
 def _positive_of(kind: pa.DataType, positive: str | None) -> tuple[str, str | None]:
     """The positive class and the other one, where labels of this type say which it is."""
     pair = ("False", "True") if pt.is_boolean(kind) else ("0", "1") if pt.is_integer(kind) else None
+    if positive is not None and pair is not None:
+        positive = label_in(positive, pair)
     if positive is None:
         if pair is None:
             raise ConfigurationError(

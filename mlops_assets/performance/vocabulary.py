@@ -1,6 +1,7 @@
 """Values of a column as places in a list of texts: class labels, and values of segment columns."""
 
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 
 import numpy as np
 import pyarrow as pa
@@ -46,7 +47,7 @@ class Vocabulary:
 
 def plain_label(value: object) -> str:
     """A label as text: 1 and 1.0 are the same one, which a column with missing values makes of it."""
-    if isinstance(value, float) and value.is_integer():
+    if isinstance(value, float | Decimal) and value % 1 == 0:
         return str(int(value))
     return value.strip() if isinstance(value, str) else str(value)
 
@@ -56,16 +57,17 @@ def label_in(value: object, classes: Sequence[str | None]) -> str:
     text = plain_label(value)
     if text in classes:
         return text
-    alternatives = {str(value), {"1": "True", "0": "False", "True": "1", "False": "0"}.get(text, text)}
+    number = plain_number(text)
+    truth = {"1": "True", "0": "False", "true": "1", "false": "0"}.get(number.casefold(), number)
+    alternatives = {each.casefold() for each in (str(value), text, number, truth)}
     same = [
         each
         for each in classes
-        if each is not None
-        and (each in alternatives or each.casefold() == text.casefold() or plain_number(each) == text)
+        if each is not None and not alternatives.isdisjoint((each.casefold(), plain_number(each).casefold()))
     ]
     return same[0] if len(same) == 1 else text
 
 
 def plain_number(text: str) -> str:
-    """``1`` of ``1.0``: classes of models whose labels are floating-point numbers."""
+    """``1`` of ``1.0``: of models whose labels are floating-point numbers, and of such numbers in a column of text."""
     return text.removesuffix(".0")

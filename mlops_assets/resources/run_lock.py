@@ -87,11 +87,12 @@ def run_lock(
     silent_seconds
         How long no heartbeat may come before a run on another machine counts as dead.
     """
+    jobs = [names.inference_job, names.explanations_job, names.performance_job, names.changes_job]
     return RunLock(
         model=names.name,
         silent_seconds=silent_seconds,
         path=outputs.address(root),
         storage_options=outputs.storage_options or {},
-        jobs=[names.inference_job, names.explanations_job, names.performance_job] if in_process else [],
+        jobs=jobs if in_process else [],
         folders=list(folders),
     )

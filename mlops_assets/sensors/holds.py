@@ -54,8 +54,10 @@ def was_scored(instance: dg.DagsterInstance, names: ModelNames) -> bool:
     return instance.get_latest_materialization_event(names.key(INPUT_SAMPLES)) is not None
 
 
-def inputs_token(settings: InputsSettings, root: Path) -> str | None:
-    """The listing of the model's input files, see `listing_token`; None: there are none yet.
+def inputs_token(settings: InputsSettings, root: Path, called: str = "inputs") -> str | None:
+    """The listing of a table's files, see `listing_token`; None: there are none yet.
+
+    `called`: the settings that name the table.
 
     Raises
     ------
@@ -66,8 +68,8 @@ def inputs_token(settings: InputsSettings, root: Path) -> str | None:
     token = listing_token(place, settings.format)
     if token is None and not may_be_empty(place):
         raise TableError(
-            "There are no input files, nor a folder for them",
+            f"There are no files of the {called}, nor a folder for them",
             where=place.uri,
-            fix="Make it, mount it, or correct inputs.path",
+            fix=f"Make it, mount it, or correct {called}.path",
         )
     return token

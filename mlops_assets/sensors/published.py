@@ -21,6 +21,14 @@ MADE_FROM = {PREDICTIONS: INPUT_SAMPLES, SAMPLE_EXPLANATIONS: INPUT_SAMPLES, MOD
 TABLES = {"inference": (PREDICTIONS,), "explanations": (PREDICTIONS, SAMPLE_EXPLANATIONS, MODEL_EXPLANATIONS)}
 
 
+def last_metadata(instance: dg.DagsterInstance, key: dg.AssetKey, name: str) -> object:
+    """A metadata value of an asset's last materialization; None: there is none."""
+    event = instance.get_latest_materialization_event(key)
+    made = None if event is None else event.asset_materialization
+    value = None if made is None else made.metadata.get(name)
+    return None if value is None else value.value
+
+
 @dataclass(frozen=True)
 class PublishedTables:
     """The last materialization of each of a model's tables, without partitions.

@@ -1,5 +1,6 @@
 """How another version is compared with the scored one, as a model's ``defs.yaml`` says."""
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, field_validator, model_validator
@@ -89,7 +90,7 @@ class ChangesSettings(SettingsGroup):
             raise ValueError(f"{len(segments)} columns; at most {MOST_SEGMENTS} columns have segments")
         for column, edges in segments.items():
             numbers = isinstance(edges, list) and all(
-                isinstance(edge, int | float) and not isinstance(edge, bool) for edge in edges
+                isinstance(edge, int | float) and not isinstance(edge, bool) and math.isfinite(edge) for edge in edges
             )
             if not numbers or sorted(set(edges)) != edges:
                 raise ValueError(f"{column!r} needs a list of rising numbers, or an empty one")

@@ -194,6 +194,12 @@ class ExplainSettings(SettingsGroup):
         return self
 
     @property
+    def candidate_alias(self) -> str | None:
+        """The alias of `changes.candidate`; None where there is none, or a version."""
+        candidate = None if self.changes is None else self.changes.candidate
+        return candidate if isinstance(candidate, str) else None
+
+    @property
     def interaction_table(self) -> InteractionSettings | None:
         """What `sample_interactions` holds; None: there is no such table."""
         return self.interactions if isinstance(self.interactions, InteractionSettings) else None

@@ -314,7 +314,8 @@ class ModelSettings(SettingsGroup):
         return self
 
     @model_validator(mode="after")
-    def _inputs_sensor_watches_files(self) -> Self:
+    def _sensors_have_something_to_watch(self) -> Self:
+        self.sensors.check(None if self.outcomes is None else self.outcomes.path, self.explain.candidate_alias)
         if self.sensors.inputs.status != "RUNNING":
             return self
         if self.inputs.asset:

@@ -105,7 +105,7 @@ class MonitorSettings(SettingsGroup):
     segments: Sequence[str] = Field(
         default=(),
         description="Columns of input_samples; the rows of each of their values are compared as well. A column has up "
-        "to 200 values.",
+        "to 200 values in a table.",
         examples=[["country"]],
     )
     thresholds: ThresholdsSettings = Field(

@@ -1,5 +1,6 @@
 """Where outcomes come from and what is expected of predictions, as a model's ``defs.yaml`` says."""
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,6 +17,10 @@ from mlops_assets.settings.tables import InputsSettings, check_asset_key
 if TYPE_CHECKING:
     from mlops_assets.performance.outcome_rows import OutcomeColumns
     from mlops_assets.performance.problem import Asked
+
+
+ROW_NUMBER = "row_number"
+"""The key of rows that are numbered, as `mlops_assets.arrow.input_table` calls it."""
 
 
 class CandidateSettings(SettingsGroup):
@@ -55,7 +60,8 @@ class OutcomesSettings(SettingsGroup):
     column: str = Field(description="The column with the outcome.", min_length=1, examples=["churned"])
     row_key: Sequence[str] | None = Field(
         default=None,
-        description="The columns that identify a row, in the order of inputs.row_key. Null: they have the same names.",
+        description="The columns that identify a row, in the order of inputs.row_key. Null: they have the same names "
+        "(row_number where inputs.row_key is null).",
         examples=[["customer"]],
     )
     at: str | None = Field(
@@ -154,6 +160,14 @@ class OutcomesSettings(SettingsGroup):
                 raise ValueError(f"there is no metric {name!r}{did_you_mean(name, METRICS)}; use {', '.join(METRICS)}")
         return value
 
+    @field_validator("floor")
+    @classmethod
+    def _are_finite(cls, value: dict[str, float]) -> dict[str, float]:
+        for name, bound in value.items():
+            if not math.isfinite(bound):
+                raise ValueError(f"{name} is {bound}, which is no bound; write a number")
+        return value
+
     @field_validator("watch")
     @classmethod
     def _have_a_direction(cls, value: Sequence[str]) -> Sequence[str]:
@@ -178,12 +192,15 @@ class OutcomesSettings(SettingsGroup):
         return self
 
     def as_inputs(self, row_key: Sequence[str] | None) -> InputsSettings:
-        """The table as one that is read; `row_key`: that of the inputs."""
+        """The table as one that is read; `row_key`: that of the inputs, None where their rows are numbered.
+
+        Rows of outcomes are never numbered: they are seldom all, and in the order of the inputs.
+        """
         return InputsSettings(
             path=self.path,
             asset=self.asset,
             format=self.format,
-            row_key=self.row_key or row_key,
+            row_key=self.row_key or row_key or (ROW_NUMBER,),
             storage_options=self.storage_options,
         )
 

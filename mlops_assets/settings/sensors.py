@@ -96,6 +96,18 @@ class SensorsSettings(SettingsGroup):
         description="Validates each newly registered version without touching the published tables.",
         examples=[{"status": "RUNNING"}],
     )
+    outcomes: RepeatingSensorSettings = Field(
+        default_factory=RepeatingSensorSettings,
+        description="Only with `outcomes.path`: launches the performance job when files of the outcomes appear or "
+        "change.",
+        examples=[{"status": "RUNNING"}],
+    )
+    candidate: RepeatingSensorSettings = Field(
+        default_factory=RepeatingSensorSettings,
+        description="Only with an alias in `explain.changes.candidate`: launches the changes job each time that alias "
+        "moves.",
+        examples=[{"status": "RUNNING"}],
+    )
     automation: RepeatingSensorSettings = Field(
         default_factory=RepeatingSensorSettings,
         description="Only with `automation`: evaluates the automation conditions of the assets.",
@@ -117,3 +129,10 @@ class SensorsSettings(SettingsGroup):
         "UI; YAML files of one code location share it.",
         examples=[{"silent_minutes": 60}],
     )
+
+    def check(self, outcomes_path: str | None, candidate_alias: str | None) -> None:
+        """Raise `ValueError` where a sensor runs that has nothing to watch."""
+        if self.outcomes.status == "RUNNING" and not outcomes_path:
+            raise ValueError("sensors.outcomes watches files, and there is no outcomes.path")
+        if self.candidate.status == "RUNNING" and not candidate_alias:
+            raise ValueError("sensors.candidate watches an alias, and explain.changes.candidate names none")

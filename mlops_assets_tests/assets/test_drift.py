@@ -1,5 +1,6 @@
 """Drift as it is published: since the run before, a partition, or a table; by whoever made the profile."""
 
+import dagster as dg
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
@@ -100,7 +101,7 @@ def test_since_the_run_before(model, run, tmp_path):
     assert "country=NO" in report
 
 
-def test_another_version_is_compared_but_not_decomposed(registry, model, run):
+def test_another_version_is_compared_but_not_decomposed(registry, model, run, instance):
     run(people(200, 1), row_key=KEY, monitor={})
     rows = people(300, 0)[["age", "income", "country"]]
     registry.add_sklearn(LinearRegression().fit(rows[["age", "income"]], rows["age"]), rows[["age", "income"]])
@@ -108,6 +109,18 @@ def test_another_version_is_compared_but_not_decomposed(registry, model, run):
     assert done.success
     assert "another model version (versions 1 and 2)" in done.metadata("drift")["decomposition"]
     assert set(done.table("drift")["role"]) == {"input", "prediction"}
+
+    # Where drift cannot be made, importances are published all the same; the report says so when it is made.
+    failed = run(people(300, 3), row_key=KEY, monitor={"segments": ["contry"]})
+    made = {event.asset_key.path[-1] for event in failed.result.get_asset_materialization_events()}
+    assert "'contry'" in failed.error()
+    assert "model_explanations" in made
+    assert "explanation_report" not in made
+    job = failed.definitions.resolve_job_def("m_explanations_job")
+    assert job.execute_in_process(instance=instance, asset_selection=[dg.AssetKey(["m", "explanation_report"])]).success
+    report = (failed.tables / "explanation_report.html").read_text("utf-8")
+    assert "the published table drift is of other rows or of another version" in report
+    assert "2 of 3 inputs drifted" not in report
     assert done.checks["drift", "changes_add_up"].passed
 
 

@@ -114,6 +114,7 @@ def test_all_partitions_are_compared_with_an_asset_of_ones_own(registry, run, tm
     ("outcomes", "part"),
     [
         ({"path": "o.parquet", "column": "y", "floor": {"auc": 0.8}}, "there is no metric 'auc'"),
+        ({"path": "o.parquet", "column": "y", "floor": {"mae": float("nan")}}, "which is no bound"),
         ({"path": "o.parquet", "column": "y", "watch": ["mean_error"]}, "as the largest bias"),
         ({"path": "o.parquet", "column": "y", "task": "binary", "floor": {"mae": 1}}, "mae is no metric of"),
         ({"path": "o.parquet", "asset": "a", "column": "y"}, "exactly one of"),

@@ -210,10 +210,10 @@ def test_the_strongest_columns_are_summed_over_outputs_and_ties_keep_their_order
         named_columns(["a"], ["a"])
 
 
-def ledger_and_table() -> tuple[pa.RecordBatch, pa.RecordBatch]:
+def ledger_and_table(keys: object = range(9)) -> tuple[pa.RecordBatch, pa.RecordBatch]:
     random = np.random.default_rng(0)
     main, others, pair = random.normal(size=(2, 9)), random.normal(size=(2, 9)), random.normal(size=9)
-    key = {"id": range(9), "output": ["p"] * 9}
+    key = {"id": keys, "output": ["p"] * 9}
     ledger = key | {"explained_value": np.ones(9), "base_value": np.zeros(9)}
     ledger |= {f"shap_{name}": main[place] + others[place] + pair for place, name in enumerate("ab")}
     table = key | {f"main_{name}": main[place] for place, name in enumerate("ab")}
@@ -235,6 +235,8 @@ def test_the_check_can_fail():
             judged = judge_sums([ledger], [changed], ["id"], ["a", "b"])
             assert not judged.passed
             assert judged.listed[0]["id"] == 3
+    # A key that is NaN is the same key in both.
+    assert judge_sums(*([each] for each in ledger_and_table([np.nan, *range(1, 9)])), ["id"], ["a", "b"]).passed
     swapped = table.take(pa.array([1, 0, *range(2, 9)]))
     judged = judge_sums([ledger], [swapped], ["id"], ["a", "b"])
     assert (judged.passed, judged.first_difference) == (False, 0)

@@ -27,7 +27,8 @@ FILES = {
     "@dg.definitions\ndef resources(context: dg.ComponentLoadContext):\n"
     "    return dg.Definitions(resources=default_resources(context.project_root))\n",
     "src/theirs/defs/churn/defs.yaml": "type: mlops_assets.MlflowModelComponent\nattributes:\n  model: churn\n"
-    "  inputs: {path: data/customers.parquet, row_key: [customer_id]}\n  outputs: {path: data/tables}\n",
+    "  inputs: {path: data/customers.parquet, row_key: [customer_id]}\n  outputs: {path: data/tables}\n"
+    "  explain: {reasons: {}, changes: {}}\n  monitor: {}\n  outcomes: {path: data/outcomes.csv, column: left}\n",
     "src/theirs/defs/fraud/defs.yaml": "type: mlops_assets.MlflowModelComponent\nattributes:\n  model: fraud\n"
     "  inputs: {path: data/customers.parquet, row_key: [customer_id]}\n  outputs: {path: data/fraud}\n",
 }

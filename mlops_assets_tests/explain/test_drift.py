@@ -11,7 +11,7 @@ from scipy import stats
 from mlops_assets.errors import ConfigurationError
 from mlops_assets.explain.drift.buckets import MOST_BUCKETS, aligned, count_numbers, midpoints
 from mlops_assets.explain.drift.column_profile import merge_profiles, profile_column
-from mlops_assets.explain.drift.compare import DriftRules, compare_profiles
+from mlops_assets.explain.drift.compare import DriftRow, DriftRules, compare_profiles
 from mlops_assets.explain.drift.distances import decile_cells, jensen_shannon_distance, wasserstein_distance
 from mlops_assets.explain.drift.drift_table import MOST_GAP, drift_table, largest_gap
 from mlops_assets.explain.drift.profile import (
@@ -231,10 +231,39 @@ def test_segments_are_columns_of_few_values():
         ALL_ROWS: 300,
         "country=NO": 100,
         "country=SE": 100,
-        "country=missing": 100,
+        "country=(missing)": 100,
     }
-    rows = pa.table({"number": range(300)}).to_reader()
+    # NaN is missing, and is in no second segment.
+    rows = pa.table({"size": pa.array([1.0, np.nan, 2.5] * 10)}).to_reader()
+    found = profile_inputs(rows, [], ["size"], "content", "input_samples").segments
+    assert {name: each.inputs["size"].rows for name, each in found.items() if name != ALL_ROWS} == {
+        "size=(missing)": 10,
+        "size=1": 10,
+        "size=2.5": 10,
+    }
+    # Of the table: each batch has few.
+    rows = pa.table({"number": range(300)}).to_reader(max_chunksize=100)
     with pytest.raises(ConfigurationError, match="more than 200 values"):
         profile_inputs(rows, [], ["number"], "content", "input_samples")
     with pytest.raises(ConfigurationError, match=r"'nmber'.*'number'"):
         profile_inputs(rows, [], ["nmber"], "content", "input_samples")
+
+
+def compared(one: pa.Array, other: pa.Array) -> DriftRow:
+    run, reference = (
+        profile_inputs(pa.table({"x": each}).to_reader(), [], [], "content", "rows") for each in (one, other)
+    )
+    return compare_profiles(run, reference, DriftRules()).rows[0]
+
+
+def test_values_that_are_not_compared_have_missing_ones():
+    lists = [[1.0]] * 100
+    lost = compared(pa.array([*lists, *[None] * 100]), pa.array(lists + lists))
+    assert (lost.missing_share, lost.drifted, lost.note) == (0.5, True, "values of this type are not compared")
+    assert lost.p_value == pytest.approx(stats.chi2_contingency([[100, 100], [0, 200]], correction=True).pvalue)
+    # Another type is no missing value.
+    assert compared(pa.array(lists), pa.array(["a"] * 100)).p_value == 1.0
+
+
+def test_means_as_far_apart_as_numbers_reach():
+    assert compared(pa.array([1.79e308]), pa.array([-1.79e308])).mean_change == np.inf

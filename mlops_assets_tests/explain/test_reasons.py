@@ -6,12 +6,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from mlops_assets.arrow.value_text import values_as_text
 from mlops_assets.errors import ConfigurationError
 from mlops_assets.explain.reasons.catalogue import parse_catalogue
 from mlops_assets.explain.reasons.reason_rows import Reasoner, _rank_block
 from mlops_assets.explain.reasons.rules import ReasonRules
 from mlops_assets.explain.reasons.strongest import find_strongest
-from mlops_assets.explain.reasons.value_text import values_as_text
 
 FEATURES = ("age", "salary", "bonus", "city")
 INPUTS = {

@@ -1,6 +1,7 @@
 """Outcomes beside published predictions: what counts, what does not, and that the order of rows says nothing."""
 
 from dataclasses import replace
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,7 @@ from mlops_assets.performance.verdicts import judge_change, judge_floor
 from mlops_assets.storage.location import Location
 
 ROWS = 200
+DAYS = pd.Series(pd.date_range("2026-01-01", periods=ROWS).astype("datetime64[us]"))
 
 
 @pytest.fixture
@@ -46,7 +48,7 @@ def publish(history, rows: pd.DataFrame, version: int = 1, partition=None, sampl
 
 
 def look(
-    history, outcomes: pd.DataFrame, *, task=None, positive=None, min_rows=30, candidate=None, **columns
+    history, outcomes: pd.DataFrame | pa.Table, *, task=None, positive=None, min_rows=30, candidate=None, **columns
 ) -> Assessment:
     table = from_arrow_like(outcomes, row_key=["id"], columns=None, limit=None, uri="outcomes.parquet")
     return assess(history, table, OutcomeColumns("y", **columns), Asked(task, positive=positive), min_rows, candidate)
@@ -133,6 +135,12 @@ def test_a_key_counts_as_it_was_last_published_in_its_partition(history):
     [
         (("no", "yes"), ["no", "yes"]),
         ((0, 1), [0.0, 1.0]),
+        ((0, 1), ["0.0", "1.0"]),
+        ((0, 1), ["false", "TRUE"]),
+        ((0.0, 1.0), [False, True]),
+        ((-1, 1), [-1.0, 1.0]),
+        ((1, 2), ["1", "2"]),
+        ((0, 1), [Decimal("0.00"), Decimal("1.00")]),
         ((False, True), [0, 1]),
         (("False", "True"), ["false", "TRUE"]),
     ],
@@ -215,6 +223,9 @@ def two_outcomes(rows):
         (lambda rows: rows.assign(id=None), {}, "null"),
         (lambda rows: rows.assign(y="high"), {}, "'y' is string, and the predictions are numbers"),
         (lambda rows: rows.assign(at="soon"), {"at": "at"}, "text that is no time"),
+        (lambda rows: two_outcomes(rows).assign(at=None), {"at": "at"}, "outcomes.at, at, is the same"),
+        (lambda rows: rows.assign(y=[{"a": 1.0}] * ROWS), {}, "'y' is struct.*which no prediction"),
+        (lambda rows: rows.assign(y=[[1.0]] * ROWS), {}, "'y' is list.*which no prediction"),
         (lambda rows: rows, {"segments": ("region",)}, "segments region are columns neither"),
         (lambda rows: rows, {"task": "multiclass"}, "predict.method: predict_proba"),
         (lambda rows: rows, {"task": "binary"}, "Set outcomes.positive"),
@@ -225,6 +236,71 @@ def test_what_is_wrong_is_refused_with_what_to_do(history, change, columns, part
     publish(history, rows[["id", "prediction"]])
     with pytest.raises((TableError, ConfigurationError), match=part):
         look(history, change(rows[["id", "y"]]), **columns)
+
+
+@pytest.mark.parametrize(
+    ("keys", "written"),
+    [
+        (pd.Series(range(ROWS)), pd.Series(range(ROWS)).astype("string")),
+        (pd.Series([Decimal(each).scaleb(-2) * 100 for each in range(ROWS)]), pd.Series(range(ROWS))),
+        (DAYS, DAYS.dt.date),
+        (DAYS.dt.date, DAYS),
+        (DAYS, DAYS.dt.tz_localize("UTC")),
+    ],
+)
+def test_keys_are_converted_without_loss(history, keys, written):
+    rows = people()
+    publish(history, rows[["prediction"]].assign(id=keys))
+    assert look(history, rows[["y"]].assign(id=written)).facts.matched == ROWS
+    if str(written.dtype).startswith("datetime") and keys.dtype == object:
+        with pytest.raises(TableError, match="values that cannot be converted"):
+            look(history, rows[["y"]].assign(id=written + pd.Timedelta(hours=1)))
+
+
+@pytest.mark.parametrize("name", ["numbers", "texts"])
+def test_what_is_missing_is_no_outcome_and_no_segment_of_its_own(history, name):
+    rows = people() if name == "numbers" else classes((0, 1))
+    publish(history, rows.drop(columns="y"))
+    values = rows["y"].to_numpy(float).copy()
+    values[:50] = np.nan
+    sizes = pa.array(np.where(np.arange(ROWS) % 2, 3.0, np.nan), from_pandas=False)
+    table = pa.table({"id": range(ROWS), "y": pa.array(values, from_pandas=False), "size": sizes})
+    done = look(history, table, segments=("size",))
+    counts = done.facts.counted()
+    assert (counts["outcomes_without_value"], counts["matched"]) == (50, 150)
+    assert not counts["outcomes_not_finite"] + counts["outcomes_of_unknown_class"]
+    shown = done.performance.to_pandas().dropna(subset="segment_value")
+    assert dict(zip(shown["segment_value"], shown["rows"], strict=True)) == {"(missing)": 75, "3": 75}
+
+
+@pytest.mark.parametrize("written", [DAYS[:2], DAYS[:2].dt.date, DAYS[:2].dt.strftime("%Y-%m-%d")])
+def test_partitions_of_outcomes_may_be_dates(history, written):
+    rows = people()
+    for day in ("2026-01-01", "2026-01-02"):
+        publish(history, rows[["id", "prediction"]], 1, day)
+    outcomes = rows[["id", "y"]].assign(day=[written[each % 2] for each in range(ROWS)])
+    assert look(history, outcomes, partition="day").facts.matched == ROWS
+
+
+def test_times_may_have_a_zone(history):
+    rows = people()[["id", "prediction"]]
+    publish(history, rows)
+    outcomes = people()[["id", "y"]].assign(at="2026-01-01T12:00:00+01:00")
+    done = look(history, pd.concat([outcomes, outcomes.iloc[:5].assign(at="2026-01-01T11:30:00Z", y=0.0)]), at="at")
+    assert done.facts.outcomes.superseded == 5
+    assert (done.outcomes.values == 0).sum() == 5
+
+
+@pytest.mark.parametrize(("positive", "passed"), [("left", True), ("lefft", False)])
+def test_a_misspelled_positive_class_is_noticed(history, positive, passed):
+    labels = classes(("stayed", "left"))
+    publish(history, labels[["id"]].assign(prediction=labels["y"]))
+    done = look(history, labels[["id", "y"]], positive=positive)
+    assert (done.facts.outcomes.never_positive == 0) == passed
+    # 1 names the class of labels that are true or false.
+    publish(history, labels[["id"]].assign(prediction=labels["y"] == "left"), 2)
+    done = look(history, labels[["id"]].assign(y=labels["y"] == "left"), positive="1")
+    assert overall(done, 2)["recall"] == 1
 
 
 def test_a_candidate_is_compared_on_the_same_rows(history, tmp_path):

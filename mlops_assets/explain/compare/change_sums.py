@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlops_assets.arrow.value_text import values_as_text
 from mlops_assets.errors import ExplanationError
 from mlops_assets.explain.columns import OUTPUT
 from mlops_assets.explain.compare.change_facts import ChangeFacts
@@ -26,7 +27,6 @@ from mlops_assets.explain.compare.comparison import (
     change_column,
 )
 from mlops_assets.explain.labels import to_names
-from mlops_assets.explain.reasons.value_text import values_as_text
 from mlops_assets.trees.arrays import Floats
 
 MOST_VALUES = 100

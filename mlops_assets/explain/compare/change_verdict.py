@@ -10,8 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from mlops_assets.arrow.batching import fixed_batches
-from mlops_assets.arrow.key_agreement import COMPARED_ROWS
-from mlops_assets.arrow.python_values import comparable_keys
+from mlops_assets.arrow.key_agreement import COMPARED_ROWS, first_difference
 from mlops_assets.engines.engine import Engine, stream_ends
 from mlops_assets.engines.part_work import engine_that_reads
 from mlops_assets.engines.tasks import Task, in_order
@@ -56,7 +55,7 @@ def judge_changes(
         now = SumVerdict(0 if other is None else other.num_rows, 0 if one is None else one.num_rows)
         if other is not None:
             if one is not None and one.num_rows == other.num_rows:
-                now.first_difference = _first_difference(
+                now.first_difference = first_difference(
                     one.select([*keys, EXPLAINED_VALUE]), other.select([*keys, value])
                 )
             _judge_sums(now, other, keys, origin)
@@ -110,13 +109,6 @@ def _of_outputs(batch: pa.RecordBatch, outputs: set[str]) -> pa.RecordBatch:
     if present <= outputs:
         return named
     return named.filter(pa.array([name in outputs for name in names.to_pylist()], pa.bool_()))
-
-
-def _first_difference(one: pa.RecordBatch, other: pa.RecordBatch) -> int | None:
-    if all(left.equals(right) for left, right in zip(one.columns, other.columns, strict=True)):
-        return None
-    mine, theirs = (comparable_keys(each, each.schema.names) for each in (one, other))
-    return next((place for place, pair in enumerate(zip(mine, theirs, strict=True)) if pair[0] != pair[1]), None)
 
 
 @dataclass(frozen=True)

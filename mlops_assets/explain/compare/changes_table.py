@@ -28,7 +28,7 @@ from mlops_assets.explain.explainers.setup import draw_background_pool
 from mlops_assets.explain.ledger.explain_part import ExplainTask
 from mlops_assets.explain.ledger.explain_table import POOL_FOR_CHOICE, run_of, stage_parts
 from mlops_assets.explain.ledger.match_rows import match_rows
-from mlops_assets.explain.ledger.provenance import LedgerProvenance
+from mlops_assets.explain.ledger.provenance import OF_LEDGER, LedgerProvenance
 from mlops_assets.explain.ledger.selection import Selection
 from mlops_assets.explain.ledger.stored import StoredLedger
 from mlops_assets.explain.ledger.work import ExplainWork
@@ -236,5 +236,5 @@ def _read_ledger(ledger: StoredLedger, comparison: Comparison) -> Iterator[pa.Re
 
 def _provenance(published: Provenance, comparison: Comparison, *of_other: str) -> Provenance:
     version = hash_of("changes", CHANGES_VERSION, published.data_version or "", comparison.digest, *of_other)
-    extra = {**published.extra, CHANGES: comparison.to_json()}
+    extra = {**published.extra, CHANGES: comparison.to_json(), OF_LEDGER: published.data_version or ""}
     return replace(published, data_version=version, extra=extra)

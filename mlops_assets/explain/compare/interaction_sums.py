@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from mlops_assets.arrow.batching import fixed_batches
-from mlops_assets.arrow.key_agreement import COMPARED_ROWS
+from mlops_assets.arrow.key_agreement import COMPARED_ROWS, first_difference
 from mlops_assets.engines.engine import Engine, stream_ends
 from mlops_assets.engines.part_work import engine_that_reads
 from mlops_assets.engines.tasks import Task, in_order
@@ -58,7 +58,7 @@ def judge_sums(
             0 if one is None else one.num_rows,
         )
         if one is not None and other is not None and one.num_rows == other.num_rows:
-            now.first_difference = _first_difference(one.select(keys), other.select(keys))
+            now.first_difference = first_difference(one.select(keys), other.select(keys))
             if now.first_difference is None:
                 for column in columns:
                     _judge_column(now, one, other, column, columns, keys)
@@ -104,14 +104,6 @@ def _judge_column(
             "tolerance": float(tolerance[row]),
         },
     )
-
-
-def _first_difference(one: pa.RecordBatch, other: pa.RecordBatch) -> int | None:
-    if all(one.column(name).equals(other.column(name)) for name in one.schema.names):
-        return None
-    pairs = zip(one.to_pylist(), other.to_pylist(), strict=True)
-    # Keys of another type, or NaN: the batch as a whole differs.
-    return next((place for place, (mine, theirs) in enumerate(pairs) if mine != theirs), 0)
 
 
 @dataclass(frozen=True)

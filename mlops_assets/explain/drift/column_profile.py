@@ -129,7 +129,7 @@ def difference_of_means(total: Fraction, rows: int, before: Fraction, rows_befor
         return (one - other) / (total.denominator * before.denominator * rows * rows_before)
     except OverflowError:
         # Of means on both sides of zero that are close to the largest number there is.
-        return math.copysign(math.inf, one - other)
+        return math.inf if one > other else -math.inf
 
 
 def kind_of(column: pa.DataType) -> Kind:

@@ -167,7 +167,7 @@ def _compare_columns(
 
 def _compare_column(column: ColumnProfile, before: ColumnProfile) -> Row:
     """The measures of a column that both have."""
-    missing = [side.rows - side.known for side in (column, before)]
+    missing = [side.missing + side.not_finite for side in (column, before)]
     p_values = [share_p_value(missing[0], column.rows, missing[1], before.rows)] if any(missing) else []
     measures: Row = {
         "reference_rows": before.rows,

@@ -38,6 +38,8 @@ DRIFT_SCHEMA = pa.schema(
 
 REFERENCE_NAME, NOT_DECOMPOSED = "reference_name", "not_decomposed"
 """Fields of `Provenance.extra`: what was compared with, and why changes are not decomposed; empty where they are."""
+NO_REFERENCE = "none: "
+"""What the name of a reference begins with where there is none yet; then comes why."""
 MOST_GAP = 1e-9
 """Of the scale of an output's means: what its parts may differ from its change."""
 

@@ -26,7 +26,7 @@ from mlops_assets.explain.drift.profile import (
     ledger_columns,
     merge_segments,
 )
-from mlops_assets.explain.drift.segments import cut_beside_inputs, cut_rows, refuse_unknown
+from mlops_assets.explain.drift.segments import cut_beside_inputs, cut_rows, refuse_too_many, refuse_unknown
 from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.explain.ledger.stored import StoredLedger
 from mlops_assets.tables.staged_table import SourcePart
@@ -146,6 +146,9 @@ def profile_run(
     if tasks:
         engine_of_parts = engine_that_reads(engine(), [task.part for task in tasks], log)
         found += in_order(stream_ends(engine_of_parts, tasks, log))
+    merged = reduce(merge_segments, found)
+    # Each part may have few.
+    refuse_too_many(merged, segments)
     versions = [source.data_version or "" for source in (samples, predictions, ledger)]
     return Profile(
         Origin(
@@ -157,7 +160,7 @@ def profile_run(
             background=origin.background_digest,
             selection=origin.selection,
         ),
-        _in_order_of_names(reduce(merge_segments, found)),
+        _in_order_of_names(merged),
     )
 
 
@@ -181,7 +184,7 @@ def profile_inputs(
     refuse_unknown(segments, names, where)
     columns = [name for name in names if name not in row_key]
     pieces = (piece for batch in batches for piece in cut_rows(batch, batch.select(list(segments))))
-    found = _profile_pieces("inputs", pieces, columns, _without_rows(batches.schema, columns))
+    found = _profile_pieces("inputs", pieces, columns, segments, _without_rows(batches.schema, columns))
     version = hash_of("profile", str(PROFILE_VERSION), content, *segments)
     return Profile(Origin(version), _in_order_of_names(found))
 
@@ -212,7 +215,7 @@ def profile_rows(
         assert inputs is not None
         pieces = cut_beside_inputs(batches, inputs, segments)
     before = None if stored is not None else _without_rows(dataset.schema, columns)
-    return _profile_pieces(table, pieces, columns, before, output)
+    return _profile_pieces(table, pieces, columns, segments, before, output)
 
 
 def _without_rows(schema: pa.Schema, columns: Sequence[str]) -> pa.RecordBatch:
@@ -224,6 +227,7 @@ def _profile_pieces(
     table: Table,
     pieces: Iterable[tuple[str, pa.RecordBatch]],
     columns: Sequence[str],
+    segments: Sequence[str],
     empty: pa.RecordBatch | None,
     output: str | None = None,
 ) -> Segments:
@@ -234,6 +238,7 @@ def _profile_pieces(
     for segment, rows in pieces:
         if segment not in profilers:
             profilers[segment] = Profiler(columns, is_ledger=is_ledger, output=output)
+            refuse_too_many(profilers, segments)
         profilers[segment].add(rows)
     if is_ledger:
         return {segment: RowsProfile(outputs=profiler.outputs()) for segment, profiler in profilers.items()}

@@ -1,23 +1,26 @@
 """The rows of each segment: of each value of a column of the inputs."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from mlops_assets.arrow.provenance import Provenance
+from mlops_assets.arrow.value_text import values_as_text
 from mlops_assets.arrow.views import rows_of
 from mlops_assets.errors import ConfigurationError, list_with_suggestions
 from mlops_assets.explain.drift.profile import ALL_ROWS
 from mlops_assets.explain.ledger.match_rows import match_rows
 
 MOST_SEGMENTS = 200
-"""Of a column: segments are looked at one by one."""
+"""Of a column of a table: segments are looked at one by one."""
+MISSING = "(missing)"
 
 
 def cut_rows(rows: pa.RecordBatch, segments: pa.RecordBatch) -> Iterator[tuple[str, pa.RecordBatch]]:
-    """All rows, and those of each value of each of the columns beside them.
+    """All rows, and those of each value of each of the columns beside them, as text; NaN is missing.
 
     Raises
     ------
@@ -26,17 +29,29 @@ def cut_rows(rows: pa.RecordBatch, segments: pa.RecordBatch) -> Iterator[tuple[s
     """
     yield ALL_ROWS, rows
     for name, column in zip(segments.schema.names, segments.columns, strict=True):
-        values = pc.unique(column)
-        if len(values) > MOST_SEGMENTS:
-            raise ConfigurationError(
-                f"The column {name!r} has more than {MOST_SEGMENTS} values, each of which would be a segment",
-                where="monitor.segments",
-                fix="Name columns of few values",
-            )
-        for value in values:
-            is_in = pc.equal(column, value) if value.is_valid else pc.is_null(column)
-            shown = value.cast(pa.string()).as_py() if value.is_valid else "missing"
-            yield f"{name}={shown}", rows.filter(is_in)
+        encoded = pc.dictionary_encode(values_as_text(column), null_encoding="encode")
+        if len(encoded.dictionary) > MOST_SEGMENTS:
+            raise _too_many(name)
+        codes = encoded.indices.to_numpy()
+        for code, text in enumerate(encoded.dictionary.to_pylist()):
+            shown = MISSING if text is None else text
+            yield f"{name}={shown}", rows.take(pa.array(np.flatnonzero(codes == code)))
+
+
+def refuse_too_many(found: Iterable[str], columns: Sequence[str]) -> None:
+    """Raise `ConfigurationError` where a column has more than `MOST_SEGMENTS` of the segments."""
+    names = list(found)
+    for column in columns:
+        if sum(name.startswith(f"{column}=") for name in names) > MOST_SEGMENTS:
+            raise _too_many(column)
+
+
+def _too_many(column: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"The column {column!r} has more than {MOST_SEGMENTS} values, each of which would be a segment",
+        where="monitor.segments",
+        fix="Name columns of few values",
+    )
 
 
 def cut_beside_inputs(

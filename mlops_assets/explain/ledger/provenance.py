@@ -22,6 +22,8 @@ Importance = Mapping[str, Mapping[str, float]]
 
 PARTITIONS = "partitions"
 """`Provenance.extra` of several partitions read as one ledger: their keys."""
+OF_LEDGER = "of_ledger"
+"""`Provenance.extra` of what is made of a ledger and shown beside it: the ledger's data version."""
 
 
 @dataclass(frozen=True)

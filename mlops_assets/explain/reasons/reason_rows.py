@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from mlops_assets.arrow.value_text import values_as_text
 from mlops_assets.errors import ConfigurationError, list_some
 from mlops_assets.explain.columns import EXPLAINED_VALUE, OUTPUT, shap_column
 from mlops_assets.explain.labels import to_labels
@@ -18,7 +19,6 @@ from mlops_assets.explain.ledger.row_filter import RowFilter
 from mlops_assets.explain.reasons.catalogue import Entry
 from mlops_assets.explain.reasons.rules import ReasonRules, Units
 from mlops_assets.explain.reasons.strongest import find_strongest
-from mlops_assets.explain.reasons.value_text import values_as_text
 from mlops_assets.tables.word_columns import WORDS
 from mlops_assets.trees.arrays import Floats
 
