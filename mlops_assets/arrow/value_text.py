@@ -28,7 +28,7 @@ def values_as_text(values: pa.Array, *, compiled: bool = False) -> pa.Array:
     values = plain_array(values)
     kind = values.type
     if compiled and pa.types.is_float64(kind):
-        from mlops_assets.explain.reasons.number_text import number_texts
+        from mlops_assets.arrow.number_text import number_texts
 
         numbers = values.to_numpy(zero_copy_only=False)
         return number_texts(numbers, np.isnan(numbers))
