@@ -1,7 +1,6 @@
 """One row's whole story: inputs, prediction, reasons, receipt, versions, the champion before, the journal."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -15,28 +14,25 @@ from mlops_assets.explain.columns import EXPLAINED_VALUE, OUTPUT, shap_column
 from mlops_assets.explain.compare.comparable import VersionOrigin
 from mlops_assets.explain.compare.comparison import Comparison
 from mlops_assets.explain.compare.row_change import RowChange, compare_row, values_alone
-from mlops_assets.explain.compare.two_versions import ExplainedVersion, conform_rows
-from mlops_assets.explain.explainers.setup import prepare_explainer
 from mlops_assets.explain.labels import to_names
 from mlops_assets.explain.ledger.ledger import explain_batches
 from mlops_assets.explain.ledger.stored import StoredLedger, in_todays_columns
 from mlops_assets.explain.reasons.rules import ReasonRules
 from mlops_assets.explain.report.decision import Decision, OutputStory
 from mlops_assets.explain.report.example_reasons import find_reasons
-from mlops_assets.io_managers.champion import ChampionIOManager
-from mlops_assets.io_managers.tables import TableIOManager
 from mlops_assets.journal.entry import JournalEntry
 from mlops_assets.journal.journal import Journal, earlier_version
-from mlops_assets.naming import PREDICTIONS, REASONS, REGISTRY, SAMPLE_EXPLANATIONS, ModelNames
-from mlops_assets.receipts import StoredRow, check_row, find_stored_row, read_background
-from mlops_assets.resources.registry import MlflowRegistry
+from mlops_assets.naming import PREDICTIONS, REASONS, SAMPLE_EXPLANATIONS, ModelNames
+from mlops_assets.receipts import PublishedTables, StoredRow, Versions, check_row, find_stored_row
 from mlops_assets.scoring.prediction_columns import model_output_columns
 from mlops_assets.trees.shap_few_rows import walk_quickly
 
 
 def tell_decision(
     names: ModelNames,
-    resources: Mapping[str, Any],
+    tables: PublishedTables,
+    journal: Journal,
+    versions: Versions,
     key: Mapping[str, str],
     partition: str | None = None,
     *,
@@ -46,8 +42,10 @@ def tell_decision(
 
     Parameters
     ----------
-    resources
-        The code location's initialized resources: tables, registry, journal and champion store of the model.
+    tables, journal
+        Of the model.
+    versions
+        Explains the row again.
     key
         Row key column -> its value as text.
     with_values
@@ -56,17 +54,15 @@ def tell_decision(
     Raises
     ------
     ConfigurationError, ExplanationError, RegistryError, TrustError
-        As of `mlops_assets.receipts.explain_receipt`.
+        As of `mlops_assets.receipts.find_stored_row` and `mlops_assets.receipts.check_row`.
     """
-    tables: TableIOManager = resources[names.tables]
     row = find_stored_row(names, tables, key, partition)
     explained = [line for batch in row.explained.to_batches() for line in in_todays_columns(batch).to_pylist()]
     reasons = _reasons(tables, row, explained, partition)
-    receipt = check_row(names, resources, row, partition)
-    journal: Journal = resources[names.journal].open()
+    receipt = check_row(row, versions)
     version = receipt.reference.version
     entries = [entry for entry in journal.entries() if entry.version == version]
-    previous, changes = _compare_with_previous(names, resources, row, entries, partition)
+    previous, changes = _compare_with_previous(journal, versions, row, entries)
     return Decision(
         key={name: value.as_py() for name, value in row.key.items()},
         facts={
@@ -98,7 +94,7 @@ def tell_decision(
     )
 
 
-def _prediction(tables: TableIOManager, row: StoredRow, partition: str | None) -> dict[str, Any]:
+def _prediction(tables: PublishedTables, row: StoredRow, partition: str | None) -> dict[str, Any]:
     """The published outputs of the model; none where other ones are published by now."""
     if not tables.exists(PREDICTIONS, partition):
         return {}
@@ -111,7 +107,7 @@ def _prediction(tables: TableIOManager, row: StoredRow, partition: str | None) -
 
 
 def _reasons(
-    tables: TableIOManager, row: StoredRow, explained: Sequence[Mapping[str, Any]], partition: str | None
+    tables: PublishedTables, row: StoredRow, explained: Sequence[Mapping[str, Any]], partition: str | None
 ) -> list[list[dict[str, Any]]]:
     """The published reasons of each output; without such a table the largest attributions."""
     if tables.exists(REASONS, partition):
@@ -128,38 +124,22 @@ def _reasons(
 
 
 def _compare_with_previous(
-    names: ModelNames,
-    resources: Mapping[str, Any],
-    row: StoredRow,
-    entries: Sequence[JournalEntry],
-    partition: str | None,
+    journal: Journal, versions: Versions, row: StoredRow, entries: Sequence[JournalEntry]
 ) -> tuple[str, list[RowChange]]:
     """What the champion before would have said; or why that is not known."""
-    journal: Journal = resources[names.journal].open()
     alias = next((entry.alias for entry in reversed(entries) if entry.alias is not None), None)
     version = entries[-1].version if entries else None
     earlier = earlier_version(journal, alias, version) if alias is not None and version is not None else None
     if earlier is None:
         return "The journal records no champion before this version.", []
-    registry: MlflowRegistry = resources[REGISTRY]
-    store: ChampionIOManager = resources[names.champion_store]
     try:
-        model = store.load(registry.pin(names.model, earlier, store.trust))
-        inputs, row_key = model.signature.inputs if model.signature else None, row.ledger.row_key
-        of_model = ExplainedVersion(model, inputs)
-        rows = conform_rows(pa.Table.from_batches([row.values]), of_model, row_key)
-        background = read_background(resources[names.tables], row.origin, partition)
-        with_key = row_key if set(row_key) <= set(background.column_names) else ()
-        background = conform_rows(background, of_model, with_key)
-        # Another version may need another explainer.
-        config = replace(row.origin.settings, KIND=None)
-        prepared = prepare_explainer(model, inputs, row_key, background, config)
+        ready, rows = versions.prepare_earlier(earlier, row)
         with walk_quickly():
             batches = explain_batches(
-                rows.to_batches(), prepared.explainer, prepared.to_frame, row_key, model.reference
+                rows.to_batches(), ready.explainer, ready.to_frame, row.ledger.row_key, ready.reference
             )
             before = join_batches(list(batches))
-        origin = VersionOrigin.of_explainer(model.reference, prepared.explainer, config)
+        origin = VersionOrigin.of_explainer(ready.reference, ready.explainer, ready.settings)
     except MlopsAssetsError as error:
         return f"What version {earlier}, the champion before, would have said is not known: {error}", []
     changes = _changes_of_row(row, origin, before)

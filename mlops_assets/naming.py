@@ -3,9 +3,10 @@
 import hashlib
 import re
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import dagster as dg
+if TYPE_CHECKING:
+    import dagster as dg
 
 CHAMPION_MODEL = "champion_model"
 MODEL_SIGNATURE = "model_signature"
@@ -93,8 +94,11 @@ class ModelNames:
         """The Dagster group of the assets."""
         return self.slug
 
-    def key(self, asset: str) -> dg.AssetKey:
+    def key(self, asset: str) -> "dg.AssetKey":
         """``<name>/<asset>``."""
+        # Here, so that commands which know Dagster's names alone do not wait for its import.
+        import dagster as dg
+
         return dg.AssetKey([self.prefix, asset])
 
     def op(self, asset: str) -> str:

@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from contextlib import chdir, contextmanager
 from pathlib import Path
 from types import ModuleType
-
-import dagster as dg
+from typing import TYPE_CHECKING
 
 from mlops_assets.code_location.env_file import load_env_file
 from mlops_assets.code_location.find_location import CodeLocation, find_code_location
 from mlops_assets.errors import ConfigurationError, MlopsAssetsError
+
+if TYPE_CHECKING:
+    import dagster as dg
 
 _FIX = "Name the module that holds the code location's definitions"
 _LONGEST_CAUSE = 300
@@ -46,7 +48,7 @@ def open_code_location(asked: str | None = None) -> Iterator[CodeLocation]:
         os.environ.update(before)
 
 
-def load_definitions(location: CodeLocation) -> dg.Definitions:
+def load_definitions(location: CodeLocation) -> "dg.Definitions":
     """The definitions of a code location that is open.
 
     Raises
@@ -54,6 +56,9 @@ def load_definitions(location: CodeLocation) -> dg.Definitions:
     ConfigurationError
         It cannot be imported, fails to load, or holds no definitions.
     """
+    # Here: to know the code location takes no Dagster, whose import takes most of a second.
+    import dagster as dg
+
     try:
         module = _import(location)
         found = _autoloaded(module) if location.autoload else _definitions_in(module, location)
@@ -89,7 +94,7 @@ def _import(location: CodeLocation) -> ModuleType:
     return module
 
 
-def _autoloaded(module: ModuleType) -> dg.Definitions:
+def _autoloaded(module: ModuleType) -> "dg.Definitions":
     from mlops_assets.code_location.defs_folder import load_from_defs_folder
 
     return load_from_defs_folder(path_within_project=Path(module.__path__[0]))

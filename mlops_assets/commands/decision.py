@@ -1,9 +1,15 @@
 """``mlops-assets decision``."""
 
 import argparse
+from typing import TYPE_CHECKING
 
 from mlops_assets.commands.command import Command
 from mlops_assets.commands.options import add_model, add_module
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mlops_assets.explain.report.decision import Decision
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,20 +26,11 @@ def _run(chosen: argparse.Namespace) -> int:
     from mlops_assets.commands.progress import show_progress
 
     with show_progress() as show:
-        show("loading the definitions")
-        from mlops_assets.models.skops_files import import_skops
-
-        import_skops()
-        from mlops_assets.code_location.model_resources import open_model
-        from mlops_assets.decision import tell_decision
-        from mlops_assets.receipts import parse_key
-
-        with open_model(chosen.module, chosen.model, lambda names: {names.tables, names.champion_store}) as opened:
-            key = parse_key(chosen.row_key, opened.resources[opened.names.tables], chosen.partition)
-            show("loading the models, and explaining the row")
-            decision = tell_decision(
-                opened.names, opened.resources, key, chosen.partition, with_values=not chosen.without_values
-            )
+        show("reading the row, and explaining it again")
+        decision = tell_lightly(chosen)
+        if decision is None:
+            show("loading the definitions")
+            decision = tell_by_definitions(chosen, show)
     if chosen.html:
         _write(chosen.html, decision.to_html())
     if chosen.json:
@@ -43,6 +40,56 @@ def _run(chosen: argparse.Namespace) -> int:
     else:
         print(decision.to_text(), end="")
     return 0 if decision.receipt.matches else 1
+
+
+def tell_lightly(chosen: argparse.Namespace) -> "Decision | None":
+    """Without Dagster, MLflow and the model's library; None where these are needed."""
+    from mlops_assets.code_location.light_model import find_light_model
+    from mlops_assets.code_location.open_location import open_code_location
+    from mlops_assets.decision import tell_decision
+    from mlops_assets.light_receipts import LightVersions
+    from mlops_assets.models.light.errors import NotLightError
+    from mlops_assets.receipts import parse_key
+
+    try:
+        with open_code_location(chosen.module) as location:
+            model = find_light_model(location, chosen.model)
+            key = parse_key(chosen.row_key, model.tables, chosen.partition)
+            return tell_decision(
+                model.names,
+                model.tables,
+                model.journal,
+                LightVersions(model),
+                key,
+                chosen.partition,
+                with_values=not chosen.without_values,
+            )
+    except NotLightError:
+        return None
+
+
+def tell_by_definitions(chosen: argparse.Namespace, show: "Callable[[str], None]") -> "Decision":
+    """With the definitions and models of the code location."""
+    from mlops_assets.models.skops_files import import_skops
+
+    import_skops()
+    from mlops_assets.code_location.model_resources import open_model
+    from mlops_assets.decision import tell_decision
+    from mlops_assets.receipts import RegisteredVersions, parse_key
+
+    with open_model(chosen.module, chosen.model, lambda names: {names.tables, names.champion_store}) as opened:
+        tables = opened.resources[opened.names.tables]
+        key = parse_key(chosen.row_key, tables, chosen.partition)
+        show("loading the models, and explaining the row")
+        return tell_decision(
+            opened.names,
+            tables,
+            opened.journal_resource.open(),
+            RegisteredVersions(opened.names, opened.resources, chosen.partition),
+            key,
+            chosen.partition,
+            with_values=not chosen.without_values,
+        )
 
 
 def _write(file: str, text: str) -> None:

@@ -2,9 +2,16 @@
 
 import argparse
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from mlops_assets.commands.command import Command
 from mlops_assets.commands.options import add_model, add_module
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from mlops_assets.explain.compare.receipt import Receipt
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,19 +26,49 @@ def _run(chosen: argparse.Namespace) -> int:
     from mlops_assets.commands.progress import show_progress
 
     with show_progress() as show:
-        show("loading the definitions")
-        from mlops_assets.models.skops_files import import_skops
-
-        import_skops()
-        from mlops_assets.code_location.model_resources import open_model
-        from mlops_assets.receipts import explain_receipt, parse_key
-
-        with open_model(chosen.module, chosen.model, lambda names: {names.tables, names.champion_store}) as opened:
-            key = parse_key(chosen.row_key, opened.resources[opened.names.tables], chosen.partition)
-            show("loading the model, and explaining the row")
-            receipt, values = explain_receipt(opened.names, opened.resources, key, chosen.partition)
+        show("reading the row, and explaining it again")
+        checked = check_lightly(chosen)
+        if checked is None:
+            show("loading the definitions")
+            checked = check_by_definitions(chosen, show)
+    receipt, values = checked
     print(receipt.to_text(values=values if chosen.values else None), end="")
     return 0 if receipt.matches else 1
+
+
+def check_lightly(chosen: argparse.Namespace) -> "tuple[Receipt, dict[str, Any]] | None":
+    """Without Dagster, MLflow and the model's library; None where these are needed."""
+    from mlops_assets.code_location.light_model import find_light_model
+    from mlops_assets.code_location.open_location import open_code_location
+    from mlops_assets.light_receipts import LightVersions
+    from mlops_assets.models.light.errors import NotLightError
+    from mlops_assets.receipts import check_row, find_stored_row, parse_key
+
+    try:
+        with open_code_location(chosen.module) as location:
+            model = find_light_model(location, chosen.model)
+            key = parse_key(chosen.row_key, model.tables, chosen.partition)
+            row = find_stored_row(model.names, model.tables, key, chosen.partition)
+            return check_row(row, LightVersions(model)), row.inputs
+    except NotLightError:
+        return None
+
+
+def check_by_definitions(chosen: argparse.Namespace, show: "Callable[[str], None]") -> "tuple[Receipt, dict[str, Any]]":
+    """With the definitions and models of the code location."""
+    from mlops_assets.models.skops_files import import_skops
+
+    import_skops()
+    from mlops_assets.code_location.model_resources import open_model
+    from mlops_assets.receipts import RegisteredVersions, check_row, find_stored_row, parse_key
+
+    with open_model(chosen.module, chosen.model, lambda names: {names.tables, names.champion_store}) as opened:
+        tables = opened.resources[opened.names.tables]
+        key = parse_key(chosen.row_key, tables, chosen.partition)
+        show("loading the model, and explaining the row")
+        row = find_stored_row(opened.names, tables, key, chosen.partition)
+        versions = RegisteredVersions(opened.names, opened.resources, chosen.partition)
+        return check_row(row, versions), row.inputs
 
 
 VERIFY = Command(

@@ -105,10 +105,7 @@ class TrustPolicy:
         ArtifactsMissingError
             A file that a native library is to read is not there.
         """
-        self.check_origin(Origin.of(reference))
-        self.check_digest(reference)
-        description.paths()
-        self._check_flavor(description)
+        self.check_readable(description, reference)
         if self.allow_pickle:
             check_native_files(description, reference, self.native_libraries)
             return
@@ -121,6 +118,13 @@ class TrustPolicy:
             )
         self._check_skops(description, reference)
         check_native_files(description, reference, self.native_libraries)
+
+    def check_readable(self, description: ModelDescription, reference: ModelReference) -> None:
+        """The part for whoever reads the files as plain data, and deserializes nothing. Raises `TrustError`."""
+        self.check_origin(Origin.of(reference))
+        self.check_digest(reference)
+        description.paths()
+        self._check_flavor(description)
 
     def check_origin(self, origin: Origin) -> None:
         """The part that needs no file: version, tags and place. Asked again, of the reference, before each load.

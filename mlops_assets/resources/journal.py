@@ -9,11 +9,10 @@ from pydantic import Field
 from mlops_assets.journal.journal import Journal
 from mlops_assets.mistakes import ReadableModel
 from mlops_assets.naming import ModelNames
+from mlops_assets.resources.journal_place import journal_place
 from mlops_assets.settings.environment import open_location
 from mlops_assets.settings.groups import JournalSettings
 from mlops_assets.settings.tables import OutputsSettings
-from mlops_assets.state import state_folder
-from mlops_assets.storage.location import Location
 
 
 class ChampionJournal(ReadableModel, dg.ConfigurableResource[Any]):
@@ -33,19 +32,10 @@ class ChampionJournal(ReadableModel, dg.ConfigurableResource[Any]):
 def journal_resource(
     names: ModelNames, settings: JournalSettings, outputs: OutputsSettings, root: Path
 ) -> ChampionJournal:
-    """Where a model keeps its journal: one for all that score the same model, whatever their names.
-
-    ``journal.path`` if it is set. Else beside remote tables, because a worker's disk may not outlive it; else in the
-    state folder, so that a local folder of tables holds tables only.
-    """
-    if settings.path is None:
-        tables = Location.parse(outputs.folder, base=root)
-        place = state_folder(root) / "journal" if tables.is_local else tables.child("journal").address
-        folder = Location.parse(place, base=root)
-    else:
-        folder = Location.parse(settings.path, base=root)
+    """The journal at its `journal_place`."""
+    place = journal_place(names.model, settings.path, outputs.folder, root)
     return ChampionJournal(
         model=names.model,
-        path=folder.child(ModelNames(names.model).prefix).address,
-        storage_options={} if folder.is_local else outputs.storage_options or {},
+        path=place.address,
+        storage_options={} if place.is_local else outputs.storage_options or {},
     )

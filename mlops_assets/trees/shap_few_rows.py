@@ -72,6 +72,16 @@ class _Splits:
     ratio: Floats
 
 
+def few_row_values(ensemble: TreeEnsemble, X: npt.NDArray[np.generic]) -> tuple[Floats, Floats]:
+    """Values (n, features, outputs) and base (outputs,) of at most `MOST_ROWS` rows, as of `shap_values.tree_shap`."""
+    walk, rows = ensemble.walk, ensemble.prepare(X)
+    values = np.zeros((len(rows), ensemble.n_features, len(ensemble.outputs)))
+    add_shap_values(ensemble, rows, values)
+    if walk.complement:
+        values[:, :, -1] = -values[:, :, :-1].sum(axis=2)
+    return values, ensemble.offset + walk.expected
+
+
 def add_shap_values(ensemble: TreeEnsemble, rows: Floats, values: Floats) -> None:
     """Add the attributions of `rows` (n, features), prepared, to `values` (n, features, outputs)."""
     columns = np.ascontiguousarray(rows.T)

@@ -98,17 +98,17 @@ def tree_shap_sums(
     ensemble: TreeEnsemble, X: npt.NDArray[np.generic], job_rows: int | None = None, *, by_tables: bool = True
 ) -> ShapSums:
     """`tree_shap`, with the sums and margins of the rows where they cost nothing."""
-    walk, is_quick = ensemble.walk, shap_few_rows.is_quick(len(X))
+    if shap_few_rows.is_quick(len(X)):
+        return ShapSums(*shap_few_rows.few_row_values(ensemble, X))
+    walk = ensemble.walk
     base = ensemble.offset + walk.expected
-    way = "plain" if is_quick else choose_way(ensemble, len(X) if job_rows is None else job_rows, by_tables)
+    way = choose_way(ensemble, len(X) if job_rows is None else job_rows, by_tables)
     if way == "tables" and (plan := choose_plan(ensemble)) is not None:
         values, total, margin = explain_by_tables(ensemble, tables_of(ensemble, plan), X)
         return ShapSums(values, base, total, margin)
     rows = as_kernel_array(ensemble.prepare(X))
     values = np.zeros((len(rows), ensemble.n_features, len(ensemble.outputs)))
-    if is_quick:
-        shap_few_rows.add_shap_values(ensemble, rows, values)
-    elif way == "compiled":
+    if way == "compiled":
         add_by_walks(ensemble, rows, values, plan_walks(walk))
     else:
         for low in range(0, len(rows), ROWS_PER_TASK):
