@@ -16,7 +16,13 @@ from mlops_assets.errors import TableError
 from mlops_assets.explain.drift.compare import Comparison, compare_profiles
 from mlops_assets.explain.drift.drift_table import NO_REFERENCE, NOT_DECOMPOSED, REFERENCE_NAME, drift_table
 from mlops_assets.explain.drift.profile import ALL_ROWS, Profile
-from mlops_assets.explain.drift.profile_table import PREVIOUS, THIS, origins_to_extra, profile_table, read_profiles
+from mlops_assets.explain.drift.profile_table import (
+    PREVIOUS,
+    THIS,
+    origins_to_extra,
+    profile_table,
+    read_stored_profiles,
+)
 from mlops_assets.explain.drift.profile_tables import RunTables, profile_run
 from mlops_assets.explain.ledger.provenance import OF_LEDGER
 from mlops_assets.io_managers.progress import report_progress
@@ -147,7 +153,7 @@ def drift_asset(
         context: dg.AssetExecutionContext, profile: ds.Dataset, **beside: ds.Dataset
     ) -> dg.MaterializeResult[pa.RecordBatchReader]:
         source = Provenance.of(profile.schema)
-        profiles = _read(profile)
+        profiles = read_stored_profiles(profile)
         this = profiles[THIS]
         name, before = _reference(context, names, monitor, partitions, profiles, beside.get(REFERENCE_PROFILE))
         comparison = None if before is None else compare_profiles(this, before, rules)
@@ -173,17 +179,13 @@ def _provenance(source: Provenance, version: str, extra: Mapping[str, str]) -> P
     return replace(source, row_key=(), inputs_version=source.data_version, data_version=version, extra=extra)
 
 
-def _read(table: ds.Dataset) -> dict[str, Profile]:
-    return read_profiles(table.to_table(), Provenance.of(table.schema).extra)
-
-
 def _run_before(context: dg.AssetExecutionContext, names: ModelNames, this: Profile) -> Profile | None:
     """The last profile that is not this run's: the published one, or what it keeps itself where this run is its."""
     tables: TableIOManager = getattr(context.resources, names.tables)
     if not tables.exists(PROFILE):
         return None
     try:
-        published = _read(tables.read(PROFILE))
+        published = read_stored_profiles(tables.read(PROFILE))
     except TableError as error:
         context.log.warning(f"The profile of the run before cannot be read, so there is none: {error}")
         return None
@@ -204,7 +206,7 @@ def _reference(
     """What the run is compared with, in words, and its profile; None where there is none yet."""
     if table is not None:
         shown = monitor.reference.as_inputs().shown_path or monitor.reference.asset
-        return f"the table {shown}", _read(table)[THIS]
+        return f"the table {shown}", read_stored_profiles(table)[THIS]
     if partitions is None:
         before = profiles.get(PREVIOUS)
         return (f"{NO_REFERENCE}there was no other run before" if before is None else "the run before"), before
@@ -218,7 +220,7 @@ def _reference(
         key = earlier[-1]
     elif not tables.published_partitions(PROFILE, [key]):
         return f"{NO_REFERENCE}the partition {key} has not been published", None
-    return f"the partition {key}", _read(tables.read(PROFILE, key))[THIS]
+    return f"the partition {key}", read_stored_profiles(tables.read(PROFILE, key))[THIS]
 
 
 def _not_decomposed(comparison: Comparison | None) -> str:

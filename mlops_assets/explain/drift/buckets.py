@@ -25,6 +25,8 @@ _PROBE_ROWS = 2_048
 # With so many bits left out, buckets are counted by place rather than by hashing: the places of all numbers are few.
 _LEAST_SHIFT_BY_PLACE = 44
 _WORD = 32
+# Counting by place takes an array of all places between the first and the last bucket.
+_PLACES_PER_BUCKET = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,8 +70,16 @@ class Buckets:
         return merge_buckets([self, other])
 
     def coarser(self, shift: int) -> "Buckets":
-        """The same rows with more of the last bits left out."""
-        return self if shift == self.shift else Buckets(shift, *_cut(self.places, self.counts, shift - self.shift))
+        """The same rows with more of the last bits left out; made once for all who ask."""
+        if shift == self.shift:
+            return self
+        if shift not in self._coarser:
+            self._coarser[shift] = Buckets(shift, *_cut(self.places, self.counts, shift - self.shift))
+        return self._coarser[shift]
+
+    @cached_property
+    def _coarser(self) -> dict[int, "Buckets"]:
+        return {}
 
 
 EMPTY = Buckets(0, np.zeros(0, np.int64), np.zeros(0, np.int64))
@@ -82,10 +92,25 @@ def merge_buckets(buckets: Sequence[Buckets]) -> Buckets:
         return some[0] if some else EMPTY
     shift = max(each.shift for each in some)
     some = [each.coarser(shift) for each in some]
+    if (span := _span(some)) is not None:
+        low, width = span
+        counts = np.zeros(width, np.int64)
+        for each in some:
+            # No place occurs twice in one of them.
+            counts[each.places - low] += each.counts
+        found = np.flatnonzero(counts)
+        return bounded(shift, found + low, counts[found])
     places = np.concatenate([each.places for each in some])
     order = np.argsort(places, kind="stable")
     counts = np.concatenate([each.counts for each in some])[order]
     return bounded(shift, *_sum_equal(places[order], counts))
+
+
+def _span(some: Sequence[Buckets]) -> tuple[int, int] | None:
+    """The first place and how many there could be, where counting by place is faster than sorting; else None."""
+    low = min(int(each.places[0]) for each in some)
+    width = max(int(each.places[-1]) for each in some) - low + 1
+    return (low, width) if width <= _PLACES_PER_BUCKET * sum(len(each.places) for each in some) else None
 
 
 def count_numbers(numbers: np.ndarray, shift: int = 0) -> Buckets:
@@ -141,23 +166,27 @@ def midpoints(places: np.ndarray, shift: int) -> np.ndarray:
 
 
 def aligned(one: Buckets, other: Buckets) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]:
-    """Both in the same buckets: the shift, all places in order, and how many rows of either are at most there.
+    """Both in the same buckets: the shift, all places in order, and how many rows of either are there.
 
     Either has one row at least.
     """
     shift = max(one.shift, other.shift)
     one, other = one.coarser(shift), other.coarser(shift)
+    if (span := _span([one, other])) is not None:
+        low, width = span
+        counts = np.zeros((2, width), np.int64)
+        counts[0][one.places - low] = one.counts
+        counts[1][other.places - low] = other.counts
+        found = np.flatnonzero(counts[0] + counts[1])
+        return shift, found + low, counts[0][found], counts[1][found]
     places = np.concatenate([one.places, other.places])
     # Two runs in order: a stable sort merges them.
     order = np.argsort(places, kind="stable")
-    places = places[order]
-    last = np.empty(len(places), bool)
-    last[-1] = True
-    np.not_equal(places[1:], places[:-1], out=last[:-1])
+    places, starts = _different(places[order])
     nothing = np.zeros(max(len(one.places), len(other.places)), np.int64)
     of_one = np.concatenate([one.counts, nothing[: len(other.counts)]])[order]
     of_other = np.concatenate([nothing[: len(one.counts)], other.counts])[order]
-    return shift, places[last], np.cumsum(of_one)[last], np.cumsum(of_other)[last]
+    return shift, places, np.add.reduceat(of_one, starts), np.add.reduceat(of_other, starts)
 
 
 def _to_integers(numbers: np.ndarray) -> np.ndarray:

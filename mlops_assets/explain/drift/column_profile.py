@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -51,7 +52,7 @@ class ColumnProfile:
         """Rows with a value."""
         return self.buckets.rows
 
-    @property
+    @cached_property
     def mean(self) -> float | None:
         """The mean of finite numbers, correctly rounded."""
         return mean_of(self.total, self.known) if self.kind == "number" and self.known else None
@@ -87,7 +88,7 @@ def merge_profiles(profiles: Sequence[ColumnProfile]) -> ColumnProfile:
         rows,
         missing,
         sum(each.not_finite for each in profiles),
-        sum((each.total for each in profiles), Fraction(0)),
+        add_exactly([each.total for each in profiles]),
         buckets,
         labels if buckets.is_exact else None,
     )
@@ -113,6 +114,14 @@ class ColumnProfiler:
     def profile(self) -> ColumnProfile:
         """Of all rows that were added; `add` was called at least once."""
         return merge_profiles(self._pieces)
+
+
+def add_exactly(numbers: Sequence[Fraction]) -> Fraction:
+    """Their sum. Denominators of sums of floating-point numbers are powers of two: the largest is common to all."""
+    common = max((number.denominator for number in numbers), default=1)
+    if any(common % number.denominator for number in numbers):
+        return sum(numbers, Fraction(0))
+    return Fraction(sum(number.numerator * (common // number.denominator) for number in numbers), common)
 
 
 def mean_of(total: Fraction, rows: int) -> float:

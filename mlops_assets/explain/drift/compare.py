@@ -183,20 +183,20 @@ def _compare_column(column: ColumnProfile, before: ColumnProfile) -> Row:
     shift, places, one, other = aligned(column.buckets, before.buckets)
     cells: tuple[list[int], list[int]]
     if column.kind == "number":
-        gaps = one / column.known - other / before.known
+        up_to, before_up_to = np.cumsum(one), np.cumsum(other)
+        gaps = up_to / column.known - before_up_to / before.known
         p_values.append(ordered_p_value(gaps, column.known, before.known))
-        cells = decile_cells(one, other)
+        cells = decile_cells(up_to, before_up_to, other)
         measures["mean_change"] = difference_of_means(column.total, column.known, before.total, before.known)
         measures["wasserstein"] = wasserstein_distance(gaps, midpoints(places, shift))
         measures["psi"] = population_stability_index([*cells[0], missing[0]], [*cells[1], missing[1]])
     else:
-        counts = [np.diff(rows, prepend=0) for rows in (one, other)]
-        p_values.append(category_p_value(*counts))
-        unseen = counts[1] == 0
-        measures["unseen_share"] = float(counts[0][unseen].sum() / column.known)
+        p_values.append(category_p_value(one, other))
+        unseen = other == 0
+        measures["unseen_share"] = float(one[unseen].sum() / column.known)
         if shift == 0:
-            measures["unseen_categories"] = _name_unseen(column, places, unseen & (counts[0] > 0))
-        cells = counts[0].tolist(), counts[1].tolist()
+            measures["unseen_categories"] = _name_unseen(column, places, unseen & (one > 0))
+        cells = one.tolist(), other.tolist()
     measures["jensen_shannon"] = jensen_shannon_distance([*cells[0], missing[0]], [*cells[1], missing[1]])
     return measures | {"p_value": either(p_values)}
 

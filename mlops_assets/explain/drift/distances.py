@@ -51,19 +51,21 @@ def wasserstein_distance(gaps: np.ndarray, values: np.ndarray) -> float:
     return 2 * float(np.abs(gaps[:-1]) @ np.diff(values / 2))
 
 
-def decile_cells(up_to: np.ndarray, reference_up_to: np.ndarray) -> tuple[list[int], list[int]]:
+def decile_cells(up_to: np.ndarray, reference_up_to: np.ndarray, reference: np.ndarray) -> tuple[list[int], list[int]]:
     """Counts by the tenths of the reference, ten each. A value that many rows share is in one cell whole.
 
     Parameters
     ----------
     up_to, reference_up_to
         (values,): rows that are at most each value, in the values' order; either has one at least.
+    reference
+        (values,): rows of the reference that have each value.
     """
     # A value belongs to the tenth that its middle row is in.
-    middle = reference_up_to - np.diff(reference_up_to, prepend=0) / 2
-    ends = np.searchsorted(middle, TENTHS * reference_up_to[-1])
+    middle = reference_up_to - reference / 2
+    ends = np.searchsorted(middle, TENTHS * reference_up_to[-1]).tolist()
     cells = []
     for rows in (up_to, reference_up_to):
-        at_ends = [0, *np.where(ends > 0, rows[ends - 1], 0).tolist(), int(rows[-1])]
+        at_ends = [0, *(int(rows[end - 1]) if end else 0 for end in ends), int(rows[-1])]
         cells.append([after - before for before, after in pairwise(at_ends)])
     return cells[0], cells[1]

@@ -12,7 +12,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlops_assets.explain.columns import EXPLAINED_VALUE, OUTPUT, shap_column
-from mlops_assets.explain.drift.column_profile import ColumnProfile, ColumnProfiler, batch_sum, sum_finite
+from mlops_assets.explain.drift.column_profile import (
+    ColumnProfile,
+    ColumnProfiler,
+    add_exactly,
+    batch_sum,
+    merge_profiles,
+    sum_finite,
+)
 
 BASE_VALUE, RESIDUAL = "base_value", "residual"
 ALL_ROWS = "all rows"
@@ -47,20 +54,23 @@ class OutputProfile:
         """Rows that are in the sums."""
         return self.rows - self.not_finite
 
-    def merged(self, other: "OutputProfile") -> "OutputProfile":
-        """The sums over the rows of both."""
-        names = dict.fromkeys([*self.attributions, *other.attributions])
-        return OutputProfile(
-            self.rows + other.rows,
-            self.not_finite + other.not_finite,
-            self.explained + other.explained,
-            self.base + other.base,
-            self.residual + other.residual,
-            {
-                name: self.attributions.get(name, Fraction(0)) + other.attributions.get(name, Fraction(0))
-                for name in names
-            },
-        )
+
+def merge_outputs(profiles: Sequence[OutputProfile]) -> OutputProfile:
+    """The sums over the rows of all of them, of which there is one at least; the same in any order."""
+    if len(profiles) == 1:
+        return profiles[0]
+    names = dict.fromkeys(name for each in profiles for name in each.attributions)
+    return OutputProfile(
+        sum(each.rows for each in profiles),
+        sum(each.not_finite for each in profiles),
+        add_exactly([each.explained for each in profiles]),
+        add_exactly([each.base for each in profiles]),
+        add_exactly([each.residual for each in profiles]),
+        {
+            name: add_exactly([each.attributions[name] for each in profiles if name in each.attributions])
+            for name in names
+        },
+    )
 
 
 @dataclass(frozen=True)
@@ -79,32 +89,34 @@ class RowsProfile:
     predictions: Mapping[str, ColumnProfile] = field(default_factory=dict)
     outputs: Mapping[str, OutputProfile] = field(default_factory=dict)
 
-    def merged(self, other: "RowsProfile") -> "RowsProfile":
-        """Of the rows of both."""
-        return RowsProfile(
-            merge_by_name(self.inputs, other.inputs, ColumnProfile.merged),
-            merge_by_name(self.predictions, other.predictions, ColumnProfile.merged),
-            merge_by_name(self.outputs, other.outputs, OutputProfile.merged),
-        )
+
+def merge_rows(profiles: Sequence[RowsProfile]) -> RowsProfile:
+    """Of the rows of all of them; the same in any order, but for that of the names."""
+    return RowsProfile(
+        merge_by_name([each.inputs for each in profiles], merge_profiles),
+        merge_by_name([each.predictions for each in profiles], merge_profiles),
+        merge_by_name([each.outputs for each in profiles], merge_outputs),
+    )
 
 
 Segments = Mapping[str, RowsProfile]
 """Segment -> the profile of its rows; `ALL_ROWS` is always there."""
 
 
-def merge_segments(one: Segments, other: Segments) -> Segments:
-    """The profiles of the rows of both; the same in any order, but for that of the names."""
-    return merge_by_name(one, other, RowsProfile.merged)
+def merge_segments(profiles: Sequence[Segments]) -> Segments:
+    """The profiles of the rows of all of them; the same in any order, but for that of the names."""
+    return merge_by_name(profiles, merge_rows)
 
 
 def merge_by_name(
-    one: Mapping[str, Value], other: Mapping[str, Value], merge: Callable[[Value, Value], Value]
+    several: Sequence[Mapping[str, Value]], merge: Callable[[Sequence[Value]], Value]
 ) -> dict[str, Value]:
-    """Values of both by name, merged where both have one."""
-    merged = dict(one)
-    for name, value in other.items():
-        merged[name] = merge(merged[name], value) if name in merged else value
-    return merged
+    """Values of all by name, those of one name merged."""
+    named: dict[str, list[Value]] = {}
+    for each in several:
+        for name, value in each.items():
+            named.setdefault(name, []).append(value)
+    return {name: merge(values) for name, values in named.items()}
 
 
 @dataclass(frozen=True)
@@ -180,7 +192,8 @@ class Profiler:
         if self._is_ledger:
             for output, rows in _by_output(batch) if self._output is None else [(self._output, batch)]:
                 one = _profile_output(rows, self._columns)
-                self._outputs[output] = one if output not in self._outputs else self._outputs[output].merged(one)
+                known = [self._outputs[output]] if output in self._outputs else []
+                self._outputs[output] = merge_outputs([*known, one])
         else:
             for name, profiler in self._profilers.items():
                 profiler.add(batch.column(name))

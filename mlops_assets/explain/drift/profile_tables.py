@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import reduce
 from typing import ClassVar, Literal
 
 import pyarrow as pa
@@ -146,7 +145,7 @@ def profile_run(
     if tasks:
         engine_of_parts = engine_that_reads(engine(), [task.part for task in tasks], log)
         found += in_order(stream_ends(engine_of_parts, tasks, log))
-    merged = reduce(merge_segments, found)
+    merged = merge_segments(found)
     # Each part may have few.
     refuse_too_many(merged, segments)
     versions = [source.data_version or "" for source in (samples, predictions, ledger)]
