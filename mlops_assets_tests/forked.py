@@ -6,6 +6,8 @@ What a process imports, and how it starts, cannot be tested with it.
 
 import atexit
 import gc
+import importlib
+import io
 import json
 import os
 import select
@@ -25,10 +27,21 @@ from typing import NoReturn
 
 ROOT = Path(__file__).parent.parent
 LIBRARIES = (
-    "dagster", "dagster._cli", "dagster_dg_cli.cli", "mlflow", "mlflow.pyfunc", "mlflow.sklearn",
-    "mlflow.store.tracking.sqlalchemy_store",
-    "mlflow.store.model_registry.sqlalchemy_store", "numba", "pandas", "pyarrow.dataset", "pyarrow.parquet",
-    "sklearn.ensemble", "sklearn.linear_model", "skops.io",
+    "alembic.command", "dagster", "dagster._cli", "dagster._core.executor.in_process", "dagster._core.instance.factory",
+    "dagster._core.definitions.repository_definition.repository_data_builder",
+    "dagster._core.storage.local_compute_log_manager", "dagster._core.storage.sqlite_storage",
+    "dagster.components.core.snapshot", "dagster.components.list", "dagster_dg_cli.cli",
+    *(
+        f"dagster_dg_cli.cli.{command}"
+        for command in ("ai", "api", "check", "dev", "labs", "launch", "list", "plus", "scaffold", "utils")
+    ),
+    "dagster_dg_core.component", "fsspec", "jinja2",
+    # It compiles forty grammars.
+    "jsonschema",
+    "mlflow", "mlflow.pyfunc", "mlflow.sklearn", "mlflow.store.model_registry.sqlalchemy_workspace_store",
+    "mlflow.store.tracking.sqlalchemy_workspace_store", "numba", "pandas", "pyarrow.csv", "pyarrow.dataset",
+    "pyarrow.json", "pyarrow.parquet", "rich.markdown", "rich.traceback", "sklearn.ensemble", "sklearn.linear_model",
+    "skops.io", "sqlalchemy.dialects.sqlite", "structlog", "tomlkit",
 )  # fmt: skip
 
 
@@ -36,32 +49,28 @@ def run_forked(
     code: str, arguments: Sequence[str], folder: Path, environment: Mapping[str, str]
 ) -> subprocess.CompletedProcess[str]:
     """As `subprocess.run([sys.executable, "-c", code, *arguments], ...)` with captured output; it reads no input."""
-    with tempfile.TemporaryDirectory() as name:
-        out, err = Path(name) / "out", Path(name) / "err"
-        order = {"code": code, "arguments": list(arguments), "folder": str(folder), "environment": dict(environment)}
-        server = _server()
-        # PIPE was asked for, so both are there.
-        assert server.stdin is not None
-        assert server.stdout is not None
-        server.stdin.write(json.dumps(order | {"out": str(out), "err": str(err)}) + "\n")
-        server.stdin.flush()
-        returncode = int(server.stdout.readline())
-        return subprocess.CompletedProcess(["-c", *arguments], returncode, out.read_text(), err.read_text())
+    order = {"code": code, "arguments": list(arguments), "folder": str(folder), "environment": dict(environment)}
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, Path(os.devnull).open() as nothing:
+        with socket.socket(socket.AF_UNIX) as line:
+            line.connect(_server())
+            socket.send_fds(line, [b"\n"], [file.fileno() for file in (nothing, out, err)])
+            line.sendall(json.dumps(order).encode() + b"\n")
+            returncode = int(line.makefile().readline())
+        printed = []
+        for file in (out, err):
+            file.seek(0)
+            printed.append(io.TextIOWrapper(file, "utf-8").read())
+        return subprocess.CompletedProcess(["-c", *arguments], returncode, *printed)
 
 
-@cache
-def _server() -> "subprocess.Popen[str]":
-    """The process that forks, one for each of pytest's; it ends with that, at the end of its input."""
-    return _start_server()
-
-
-def _start_server(*arguments: str) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-m", "mlops_assets_tests.forked", *arguments]
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "DAGSTER_"))}
-    quiet = {"DAGSTER_DISABLE_TELEMETRY": "1", "MLFLOW_DISABLE_TELEMETRY": "true", "PYTHONPATH": str(ROOT)}
-    return subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=kept | quiet, cwd=ROOT
-    )
+def run_program(
+    name: str, arguments: Sequence[str], folder: Path, environment: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """One of `PROGRAMS`, or ``python`` with a script or ``-c``, as `run_forked` runs code."""
+    if name == "python" and arguments[0] == "-c":
+        return run_forked(arguments[1], arguments[2:], folder, environment)
+    run_script = "import runpy, sys; del sys.argv[0]; runpy.run_path(sys.argv[0], run_name='__main__')"
+    return run_forked(run_script if name == "python" else PROGRAMS[name], arguments, folder, environment)
 
 
 PROGRAMS = {
@@ -74,7 +83,8 @@ import json, os, socket, sys
 line = socket.socket(socket.AF_UNIX)
 line.connect({address!r})
 order = {{"code": {code!r}, "arguments": sys.argv[1:], "folder": os.getcwd(), "environment": dict(os.environ)}}
-socket.send_fds(line, [json.dumps(order).encode() + b"\\n"], [0, 1, 2])
+socket.send_fds(line, [b"\\n"], [0, 1, 2])
+line.sendall(json.dumps(order).encode() + b"\\n")
 sys.exit(int(line.makefile().readline() or 1))
 """
 
@@ -84,7 +94,7 @@ def write_programs(folder: Path) -> None:
 
     Who ends one of them does not end the process that was forked: commands that are to be stopped need the real ones.
     """
-    address = _socket_server()
+    address = _server()
     for name, code in PROGRAMS.items():
         program = folder / name
         program.write_text(_PROGRAM.format(python=sys.executable, address=address, code=code))
@@ -92,20 +102,50 @@ def write_programs(folder: Path) -> None:
 
 
 @cache
-def _socket_server() -> str:
-    """The address of a process that forks for whoever connects; it ends with this one."""
+def _server() -> str:
+    """The address of a process that forks for whoever connects, one for each of pytest's; it ends with that."""
     # A socket's path has a hundred characters at most.
     folder = tempfile.mkdtemp(prefix="fork")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     address = os.path.join(folder, "s")  # noqa: PTH118 - text
-    server = _start_server(address)
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("MLFLOW_", "DAGSTER_")) and name != "PYTHONPATH"
+    }
+    quiet = {"DAGSTER_DISABLE_TELEMETRY": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    # It ends at the end of its input, which nobody else holds open.
+    server = subprocess.Popen(
+        [sys.executable, "-c", _SERVER.format(root=str(ROOT)), address],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=kept | quiet,
+    )
+    _RUNNING.append(server)
     assert server.stdout is not None
     assert server.stdout.readline() == "ready\n"
     return address
 
 
-def serve_socket(address: str) -> None:
-    """Fork for each connection, and answer with what the child ended with."""
+_RUNNING: "list[subprocess.Popen[str]]" = []
+# Behind its first entry, the path is that of any process of this environment.
+_SERVER = """
+import sys
+own = sys.path[1:]
+sys.path.insert(0, {root!r})
+from mlops_assets_tests.forked import serve
+serve(sys.argv[1], own)
+"""
+
+
+def serve(address: str, path: Sequence[str]) -> None:
+    """Fork for each connection, and answer with what the child ended with; `path` is where each finds modules."""
+    for library in LIBRARIES:
+        importlib.import_module(library)
+    assert threading.active_count() == 1, f"who forks has one thread: {threading.enumerate()}"
+    # No child looks at what was imported when it collects garbage.
+    gc.freeze()
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(address)
         listener.listen()
@@ -120,9 +160,8 @@ def serve_socket(address: str) -> None:
             line.close()
         else:
             return
-    data, files, _, _ = socket.recv_fds(line, 1 << 16, 3)
-    while not data.endswith(b"\n"):
-        data += line.recv(1 << 16)
+    _, files, _, _ = socket.recv_fds(line, 1, 3)
+    order = json.loads(line.makefile().readline())
     child = os.fork()
     if child:
         line.sendall(b"%d\n" % os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
@@ -131,31 +170,16 @@ def serve_socket(address: str) -> None:
     for number, file in enumerate(files):
         os.dup2(file, number)
         os.close(file)
-    become(json.loads(data))
+    become(order, path)
 
 
-def serve() -> None:
-    """Fork for each line of the input, and print what the child ended with."""
-    while line := sys.stdin.readline():
-        order = json.loads(line)
-        child = os.fork()
-        if not child:
-            for number, place, flags in ((0, os.devnull, os.O_RDONLY), (1, order["out"], os.O_WRONLY | os.O_CREAT),
-                                         (2, order["err"], os.O_WRONLY | os.O_CREAT)):  # fmt: skip
-                file = os.open(str(place), flags, 0o600)
-                os.dup2(file, number)
-                os.close(file)
-            become(order)
-        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-
-
-def become(order: dict[str, object]) -> NoReturn:
+def become(order: dict[str, object], path: Sequence[str]) -> NoReturn:
     """Be the process that was asked for, up to its end."""
     os.environ.clear()
     os.environ.update(order["environment"])  # type: ignore[call-overload]
     os.chdir(str(order["folder"]))
     added = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
-    sys.path[:] = ["", *added, *(path for path in sys.path if path not in ("", str(ROOT)))]
+    sys.path[:] = ["", *added, *path]
     sys.argv = ["-c", *order["arguments"]]  # type: ignore[misc]
     main = types.ModuleType("__main__")
     sys.modules["__main__"] = main
@@ -175,15 +199,3 @@ def become(order: dict[str, object]) -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status if isinstance(status, int) else int(status is not None))
-
-
-if __name__ == "__main__":
-    for library in LIBRARIES:
-        __import__(library)
-    assert threading.active_count() == 1, f"who forks has one thread: {threading.enumerate()}"
-    # No child looks at what was imported when it collects garbage.
-    gc.freeze()
-    if sys.argv[1:]:
-        serve_socket(sys.argv[1])
-    else:
-        serve()

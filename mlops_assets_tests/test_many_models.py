@@ -3,11 +3,11 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from mlops_assets_tests.forked import run_forked
 from mlops_assets_tests.test_other_project import GOOD, PYPROJECT, RESOURCES, dg
 
 pytestmark = pytest.mark.slow
@@ -71,14 +71,7 @@ def project(tmp_path) -> Path:
 
 def python(project: Path, code: str, **environment: str) -> subprocess.CompletedProcess[str]:
     path = f"{project}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=project,
-        env=os.environ | {"PYTHONPATH": path, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_forked(code, (), project, os.environ | {"PYTHONPATH": path, **environment})
 
 
 def look(project: Path) -> tuple[dict, str]:

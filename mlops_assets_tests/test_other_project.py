@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LinearRegression
 
+from mlops_assets_tests.forked import run_program
+
 PYPROJECT = """
 [tool.dg]
 directory_type = "project"
@@ -61,19 +63,12 @@ def theirs(tmp_path) -> Path:
 
 def dg(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     folder = Path(sys.executable).parent
-    return subprocess.run(
-        [str(folder / "dg"), *arguments],
-        cwd=project,
-        env=os.environ
-        | {
-            "PYTHONPATH": f"{project}{os.pathsep}{os.environ.get('PYTHONPATH', '')}",
-            "PATH": f"{folder}:{os.environ['PATH']}",
-            "COLUMNS": "200",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    environment = {
+        "PYTHONPATH": f"{project}{os.pathsep}{os.environ.get('PYTHONPATH', '')}",
+        "PATH": f"{folder}:{os.environ['PATH']}",
+        "COLUMNS": "200",
+    }
+    return run_program("dg", arguments, project, os.environ | environment)
 
 
 @pytest.mark.slow

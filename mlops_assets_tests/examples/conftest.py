@@ -4,12 +4,13 @@ import os
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+
+from mlops_assets_tests.forked import run_program
 
 ROOT = Path(__file__).parent.parent.parent
 EXAMPLES = ROOT / "examples"
@@ -42,7 +43,10 @@ class Example:
         return printed
 
     def run(self, *command: str) -> str:
-        """One command in the example's folder; what it prints. It has to succeed."""
+        """One command in the example's folder; what it prints. It has to succeed.
+
+        In a process that has other libraries imported.
+        """
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "DAGSTER_"))}
         paths = (ROOT, self.folder / "src", *filter(None, [os.environ.get("PYTHONPATH")]))
         quiet = {
@@ -51,9 +55,8 @@ class Example:
             "PYTHONPATH": os.pathsep.join(map(str, paths)),
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         }
-        done = subprocess.run(
-            command, cwd=self.folder, env=kept | quiet | self.variables, capture_output=True, text=True, check=False
-        )
+        program, *arguments = command
+        done = run_program(program, arguments, self.folder, kept | quiet | self.variables)
         assert done.returncode == 0, f"{shlex.join(command)}\n{done.stdout[-3000:]}{done.stderr[-5000:]}"
         return done.stdout
 
