@@ -61,6 +61,7 @@ def run_once(
     killed_at: int | None = None,
     outputs: dict[str, Any] | None = None,
     killed_at_call: int | None = None,
+    counts_calls: bool = False,
     environment: Mapping[str, str] | None = None,
     verdict: Path | None = None,
     engine: dict[str, Any] | None = None,
@@ -82,6 +83,8 @@ def run_once(
         the moments are the calls of functions that publish tables: most of what a database does opens no file.
     killed_at_call
         As `killed_at`, of those.
+    counts_calls
+        Count them without an end; counting takes longer than the run.
     environment
         Variables that are set first.
     verdict
@@ -102,7 +105,7 @@ def run_once(
     elif outputs is None:
         moments = count_moments((str(root / "tables"), str(root / ".mlops_assets")), killed_at)
     else:
-        moments = count_calls(killed_at_call)
+        moments = count_calls(killed_at_call) if counts_calls or killed_at_call is not None else [0]
     if largest_file is not None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
