@@ -13,6 +13,9 @@ os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
 # Threads of OpenMP that wait for each other keep a core busy meanwhile: with two processes of pytest on two cores,
 # fitting small boosters took ten times as long. Read when a library with OpenMP is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# The threads of OpenBLAS wait in the same way, and there is no such setting for them: a small logistic regression took
+# twenty times the processor's time.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import dagster as dg
 import mlflow
@@ -20,6 +23,7 @@ import mlflow.pyfunc
 import mlflow.sklearn
 import pandas as pd
 import pytest
+from filelock import FileLock
 from hypothesis import HealthCheck, settings
 from mlflow import MlflowClient
 from mlflow.models import ModelSignature, infer_signature
@@ -29,8 +33,9 @@ from mlops_assets.models.trust import TRUSTED_TYPES
 from mlops_assets.redaction.text import KNOWN
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.storage.location import Location
+from mlops_assets_tests.newcomer.environment import build_wheel
 from mlops_assets_tests.object_store import KEY, SECRET, Bucket, make_bucket, s3_server
-from mlops_assets_tests.once import freeze_imports, read_migrations_once
+from mlops_assets_tests.once import freeze_imports, keep_connections, read_migrations_once, read_resources_once
 from mlops_assets_tests.order import put_longest_first
 
 # Hypothesis measures how long examples take: on a busy machine that is a verdict on the machine.
@@ -41,6 +46,7 @@ settings.load_profile("any machine")
 SLOW_FIXTURES = frozenset({"instance", "s3_endpoint", "server", "cluster", "daemon"})
 
 read_migrations_once()
+read_resources_once()
 # What is imported and collected stays, as `freeze_imports` says: until then nothing is looked for.
 gc.disable()
 
@@ -156,6 +162,18 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of this checkout, built once for all processes of pytest: pip makes an environment for each build."""
+    folder = tmp_path_factory.getbasetemp() / "wheel"
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = tmp_path_factory.getbasetemp().parent / "wheel"
+    with FileLock(f"{folder}.lock"), pytest.MonkeyPatch.context() as environment:
+        environment.delenv("SOURCE_DATE_EPOCH", raising=False)
+        built = next(folder.glob("*.whl"), None)
+        return built or build_wheel(folder)
+
+
 @pytest.fixture
 def registry(tmp_path: Path, empty_database: Path) -> LocalRegistry:
     return LocalRegistry(tmp_path / "registry", empty_database)
@@ -164,6 +182,7 @@ def registry(tmp_path: Path, empty_database: Path) -> LocalRegistry:
 @pytest.fixture
 def instance():
     with dg.DagsterInstance.ephemeral() as ephemeral:
+        keep_connections(ephemeral)
         yield ephemeral
 
 

@@ -174,13 +174,11 @@ print(Strict.KIND, sorted(default_resources()), len(conform(pd.DataFrame({"a": [
 
 
 @pytest.mark.slow
-def test_the_wheel_is_typed_and_a_user_needs_no_other_module(tmp_path):
+def test_the_wheel_is_typed_and_a_user_needs_no_other_module(tmp_path, wheel):
     """In an environment that has the wheel, and of the tests' environment only the dependencies."""
     run = {"check": True, "capture_output": True, "text": True, "cwd": tmp_path}
-    subprocess.run([sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(tmp_path), str(ROOT)], **run)
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "env")], **run)
     python = tmp_path / "env" / "bin" / "python"
-    (wheel,) = tmp_path.glob("mlops_assets-*.whl")
     pip = [sys.executable, "-m", "pip", "--python", str(python)]
     subprocess.run([*pip, "install", "-q", "--no-deps", "--no-index", str(wheel)], **run)
     (site,) = (tmp_path / "env" / "lib").glob("python*/site-packages")

@@ -107,13 +107,7 @@ def test_the_demo_runs_outside_this_repository(without_home):
 
 
 @pytest.mark.slow
-def test_the_wheel_holds_no_demo_definitions(tmp_path):
-    subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(tmp_path), str(ROOT)],
-        check=True,
-        capture_output=True,
-    )
-    (wheel,) = tmp_path.glob("mlops_assets-*.whl")
+def test_the_wheel_holds_no_demo_definitions(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     assert "mlops_assets/component.py" in names
     assert not [name for name in names if name.startswith(("mlops_assets/defs", "mlops_assets/definitions"))]

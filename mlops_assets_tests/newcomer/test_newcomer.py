@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from mlops_assets_tests.newcomer.advice import apply_settings, messages_of, read_advice, remove_comment_mark
-from mlops_assets_tests.newcomer.environment import build_wheel, running_environment
+from mlops_assets_tests.newcomer.environment import running_environment
 from mlops_assets_tests.newcomer.play import play_all, table_of
 
 # A minute each. Two others and one by hand are played below; all: `python -m mlops_assets_tests.newcomer`.
@@ -12,9 +12,8 @@ PLAYED = ("no_signature",)
 
 
 @pytest.fixture(scope="module")
-def environment(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("environment")
-    return running_environment(folder / "environment", build_wheel(folder / "wheel"))
+def environment(tmp_path_factory, wheel):
+    return running_environment(tmp_path_factory.mktemp("environment") / "environment", wheel)
 
 
 @pytest.fixture(scope="module")

@@ -5,13 +5,13 @@ import zipfile
 
 import pytest
 
-from mlops_assets_tests.newcomer.environment import CHECKOUT, build_wheel
+from mlops_assets_tests.newcomer.environment import CHECKOUT
 
 
 @pytest.mark.slow
-def test_the_wheel_holds_the_package_and_neither_examples_nor_tests(tmp_path):
-    with zipfile.ZipFile(build_wheel(tmp_path)) as wheel:
-        roots = {name.partition("/")[0] for name in wheel.namelist()}
+def test_the_wheel_holds_the_package_and_neither_examples_nor_tests(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        roots = {name.partition("/")[0] for name in archive.namelist()}
     assert {root for root in roots if not root.endswith(".dist-info")} == {"mlops_assets"}
 
 

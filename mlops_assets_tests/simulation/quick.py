@@ -19,9 +19,10 @@ from dagster._core.storage.runs.in_memory import InMemoryRunStorage
 from dagster._core.storage.runs.schema import KeyValueStoreTable, RunsTable, RunTagsTable
 from dagster._core.storage.runs.sql_run_storage import SqlRunStorage
 from dagster._core.system_config.objects import ResolvedRunConfig
-from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.event import listen
-from sqlalchemy.pool import QueuePool
+
+from mlops_assets_tests.once import keep_connections
 
 # What Dagster keeps of a run and nobody here reads.
 UNREAD = frozenset(
@@ -48,13 +49,11 @@ _answers: dict[Engine, dict[object, Any]] = {}
 _ephemeral: dict[object, Any] = {}
 
 
-def keep_connections(instance: dg.DagsterInstance) -> None:
-    """Dagster's storages in memory open a connection for each statement; and they forget what was asked before."""
+def forget_answers_on_change(instance: dg.DagsterInstance) -> None:
+    """Beside connections that are kept, what was asked before is remembered until something is written."""
+    keep_connections(instance)
     for storage in (instance.event_log_storage, instance.run_storage):
-        old = storage._engine  # noqa: SLF001 - in-memory storages have no setting for it
-        engine = create_engine(old.url, poolclass=QueuePool, connect_args={"check_same_thread": False})
-        storage._engine = engine  # noqa: SLF001
-        listen(engine, "before_cursor_execute", _forget_answers)
+        listen(storage._engine, "before_cursor_execute", _forget_answers)  # noqa: SLF001 - as `keep_connections`
 
 
 def _forget_answers(connection: Connection, _cursor: object, statement: str, *_: object) -> None:

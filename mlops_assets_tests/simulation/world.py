@@ -18,7 +18,7 @@ from mlops_assets.resources.notifier import Notifier
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets_tests.simulation.clock import Clock
 from mlops_assets_tests.simulation.models import MODEL, Rows, SimulatedRegistry, merge
-from mlops_assets_tests.simulation.quick import forget_runs, keep_connections
+from mlops_assets_tests.simulation.quick import forget_answers_on_change, forget_runs
 from mlops_assets_tests.simulation.seams import Killed, Plan, Process, Seams, WouldWait
 
 START = 1_800_000_000.0
@@ -85,7 +85,7 @@ class Stage:
         self.root.mkdir(parents=True)
         self.registry = SimulatedRegistry(folder / "registry")
         self.instance = dg.DagsterInstance.ephemeral(tempdir=str(folder / "dagster"))
-        keep_connections(self.instance)
+        forget_answers_on_change(self.instance)
         self._definitions: dict[Yaml, dg.Definitions] = {}
         self._jobs: dict[tuple[Yaml, str], dg.JobDefinition] = {}
 
