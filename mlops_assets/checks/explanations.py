@@ -99,7 +99,7 @@ def explanation_checks(
         yield _additive(residuals, source, origin, key, explain.additivity == "block")
         stored = None
         if _is_comparable(source, published, origin):
-            values, rows = ledger.rows([EXPLAINED_VALUE]), rows_of(predictions)
+            values, rows = ledger.rows([EXPLAINED_VALUE]), rows_of(predictions, columns)
             stored = compare_with_stored(values, rows, origin.outputs, origin.space, columns, origin.decision)
         yield _stored(stored, source, published, origin, key)
 

@@ -18,7 +18,7 @@ from mlops_assets.io_managers.run_partition import of_the_run
 from mlops_assets.metadata import quote_markdown, strip_markup, table_metadata
 from mlops_assets.naming import INPUT_SAMPLES, MODEL_SIGNATURE, PREDICTIONS, ModelNames
 from mlops_assets.redaction.errors import redact_errors
-from mlops_assets.scoring.check_parts import contract_of, judge_parts, judge_rows
+from mlops_assets.scoring.check_parts import contract_of, judge_parts, judge_rows, judged_columns
 from mlops_assets.scoring.finite import OUTPUT_COLUMNS, FiniteVerdict
 from mlops_assets.scoring.prediction_columns import model_output_columns
 from mlops_assets.scoring.provenance import PredictionsProvenance
@@ -85,7 +85,8 @@ def prediction_checks(names: ModelNames, engine: Callable[[], Engine]) -> dg.Ass
             verdict = judge_parts(engine(), samples, predicted, signature, context.log.info)
         else:
             keys = rows_of(input_samples, list(source.row_key))
-            verdict = judge_rows(keys, rows_of(predictions), predictions.schema, source.row_key, declared.contract)
+            rows = rows_of(predictions, judged_columns(predictions.schema, source.row_key))
+            verdict = judge_rows(keys, rows, predictions.schema, source.row_key, declared.contract)
         yield _one_row_per_input(verdict.keys, input_samples, source, key)
         yield _within_signature(verdict.reasons, declared, key)
         yield _finite(verdict.finite, source, key)

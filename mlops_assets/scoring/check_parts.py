@@ -72,13 +72,19 @@ class JudgePredictions(Task[PredictionsVerdict]):
         row_key, schema = self.predictions.row_key, self.predictions.schema
         outputs = None if self.signature is None else signature_from_json(self.signature).outputs
         contract = None if outputs is None else contract_of(outputs, schema, row_key)
-        return judge_rows(self.samples.batches(list(row_key)), self.predictions.batches(), schema, row_key, contract)
+        predicted = self.predictions.batches(judged_columns(schema, row_key))
+        return judge_rows(self.samples.batches(list(row_key)), predicted, schema, row_key, contract)
 
 
 def contract_of(outputs: "Schema", predictions: pa.Schema, row_key: Sequence[str]) -> OutputContract:
     """The outputs that a signature declares, for predictions of this schema."""
     columns = model_output_columns(predictions, row_key)
     return OutputContract(outputs, pa.schema([predictions.field(name) for name in columns]))
+
+
+def judged_columns(predictions: pa.Schema, row_key: Sequence[str]) -> list[str]:
+    """What `judge_rows` reads of predictions: not the text of the digest, which takes longer to read than numbers."""
+    return list(dict.fromkeys((*row_key, *model_output_columns(predictions, row_key))))
 
 
 def judge_rows(
@@ -90,7 +96,8 @@ def judge_rows(
 ) -> PredictionsVerdict:
     """The verdict on predictions (of `schema`) beside the keys of the rows that they are made of; one pass.
 
-    `contract`: None where values are not compared with the signature's outputs.
+    `predictions` hold at least the `judged_columns`. `contract`: None where values are not compared with the
+    signature's outputs.
     """
     columns = model_output_columns(schema, row_key)
     reasons: Counter[tuple[str, str]] = Counter()
