@@ -114,6 +114,11 @@ def test_the_loss_against_the_label(where, columns, tumours, run, tmp_path):
     assert all(check.passed for check in done.checks.values()), [
         check.description for check in done.checks.values() if not check.passed
     ]
+    report = (done.tables / "explanation_report.html").read_text("utf-8")
+    assert "moves the loss: by" in report
+    assert " nats on average" in report
+    assert "Each loss is the base value, the mean loss of the background" in report
+    assert "effect on the prediction" not in report
     observed = next(event for event in done.result.all_events if event.event_type_value == "ASSET_OBSERVATION")
     noted = observed.event_specific_data.asset_observation.metadata["dagster/column_schema"].value.columns
     assert {column.name: column.description for column in noted}["benign"].startswith("The true answer")

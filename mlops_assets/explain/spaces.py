@@ -18,10 +18,13 @@ class SpaceText:
         As the unit on an axis.
     meaning
         One sentence, with the formula that leads back to the model's prediction.
+    noun
+        What is explained.
     """
 
     axis: str
     meaning: str
+    noun: str = "prediction"
 
 
 SPACES: Mapping[Space, SpaceText] = {
@@ -47,13 +50,15 @@ SPACES: Mapping[Space, SpaceText] = {
         " several scores the largest; of a regression no formula leads back to the prediction",
     ),
     "log loss": SpaceText(
-        "log loss (nats)",
+        "nats",
         "the logarithmic loss of the prediction against the row's label: 0 is a certain and right one, 0.69 one of even"
         " odds; probability of the true class = exp(-value)",
+        "loss",
     ),
     "squared error": SpaceText(
-        "squared error",
+        "the label's unit, squared",
         "the square of the prediction's distance from the row's label: |prediction - label| = square root of value",
+        "loss",
     ),
 }
 

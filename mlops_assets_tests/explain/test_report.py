@@ -294,7 +294,7 @@ def test_a_real_browser_prints_it(tmp_path: Path) -> None:
 def test_the_unit_is_a_true_sentence_with_the_way_back(space) -> None:
     page = unescape(report_html(_contents(space=space)))
     assert SPACES[space].meaning in page
-    assert f"effect on the prediction ({SPACES[space].axis})" in page
+    assert f"effect on the {SPACES[space].noun} ({SPACES[space].axis})" in page
     others = {other.meaning for name, other in SPACES.items() if name != space}
     assert not any(other in page for other in others)
 

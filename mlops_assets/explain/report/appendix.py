@@ -32,7 +32,8 @@ def _facts(contents: ReportContents) -> dict[str, str]:
     }
     verdict = contents.residuals
     if verdict is not None:
-        state = "add up to the prediction" if verdict.passed else "do not add up to the prediction everywhere"
+        noun = SPACES[contents.space].noun
+        state = f"add up to the {noun}" if verdict.passed else f"do not add up to the {noun} everywhere"
         facts["Additivity"] = (
             f"Base value and attributions {state}: {verdict.beyond:,} of {verdict.rows:,} ledger rows are beyond "
             f"rounding, the largest residual is {number(verdict.largest)}."

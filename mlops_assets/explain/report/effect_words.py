@@ -9,6 +9,7 @@ from mlops_assets.explain.columns import shap_column
 from mlops_assets.explain.ledger.summary import LedgerSummary
 from mlops_assets.explain.report.formatting import cell_text, number, of_output, percent, shorten
 from mlops_assets.explain.report.points import value_ranks
+from mlops_assets.explain.spaces import SPACES
 from mlops_assets.trees.arrays import Floats, Space
 
 _NAME, _VALUE = 60, 40
@@ -30,6 +31,10 @@ def size_in_words(size: float, space: Space) -> str:
         return f"{number(100 * size, 3)} percentage points"
     if space == "margin":
         return f"{shown} points of the model's score"
+    if space == "log loss":
+        return f"{shown} nats"
+    if space == "squared error":
+        return f"{shown} (in the label's unit, squared)"
     return f"{shown} (in the prediction's unit)"
 
 
@@ -63,9 +68,10 @@ def _sentence(
     foremost = int(sizes.argmax())
     output, name = summary.outputs[foremost], summary.features[place]
     most = " most" if len(sizes) > 1 else ""
+    noun, size = SPACES[space].noun, size_in_words(float(sizes[foremost]), space)
     sentence = (
-        f"moves the prediction{of_output(output)}{most}: by {size_in_words(float(sizes[foremost]), space)} on average, "
-        f"up or down; {percent(float(share))} of all effects."
+        f"moves the {noun}{of_output(output)}{most}: by {size} on "
+        f"average, up or down; {percent(float(share))} of all effects."
     )
     sample, rows = summary.sample(output), inputs.get(output)
     if sample is None or rows is None or sample.num_rows == 0:

@@ -9,7 +9,7 @@ from mlops_assets.explain.report.contents import OUTPUTS_SHOWN, ReportContents
 from mlops_assets.explain.report.example_rows import ExampleRow
 from mlops_assets.explain.report.formatting import cell_text, number, of_output, percent, shorten, signed
 from mlops_assets.explain.report.section import Section
-from mlops_assets.explain.spaces import SPACES, to_response_scale
+from mlops_assets.explain.spaces import LOSSES, SPACES, to_response_scale
 
 _KEY = 120  # the most characters
 
@@ -21,8 +21,11 @@ def for_whom(contents: ReportContents) -> Section:
         "rows", "Output", [(output, _output(contents, output)) for output in shown]
     )
     if blocks:
+        base = "what the model predicts on average"
+        if contents.space in LOSSES:
+            base = "the mean loss of the background under this row's label"
         words = (
-            "Each prediction is the base value, what the model predicts on average, and what each input adds to it "
+            f"Each {SPACES[contents.space].noun} is the base value, {base}, and what each input adds to it "
             f"(in {SPACES[contents.space].axis}). mlops-assets decision tells the story of any other row."
         )
         blocks = (Paragraph(words), *blocks)
@@ -46,8 +49,9 @@ def _waterfall(contents: ReportContents, output: str, example: ExampleRow) -> Ba
         for name in contents.summary.features
     ]
     response = _response(contents, row[EXPLAINED_VALUE])
-    caption = f"{_why(example).capitalize()}{of_output(output)}: {shorten(named, _KEY)}{response}"
-    return waterfall(row["base_value"], row[EXPLAINED_VALUE], steps, row["residual"], caption)
+    caption = f"{_why(example, contents).capitalize()}{of_output(output)}: {shorten(named, _KEY)}{response}"
+    ends = ("base value", SPACES[contents.space].noun)
+    return waterfall(row["base_value"], row[EXPLAINED_VALUE], steps, row["residual"], caption, ends=ends)
 
 
 def _response(contents: ReportContents, explained: float) -> str:
@@ -62,8 +66,8 @@ def _response(contents: ReportContents, explained: float) -> str:
     )
 
 
-def _why(example: ExampleRow) -> str:
-    return example.why if example.why.endswith("residual") else f"{example.why} prediction"
+def _why(example: ExampleRow, contents: ReportContents) -> str:
+    return example.why if example.why.endswith("residual") else f"{example.why} {SPACES[contents.space].noun}"
 
 
 def _reasons(contents: ReportContents, output: str) -> DataTable | None:
@@ -71,7 +75,7 @@ def _reasons(contents: ReportContents, output: str) -> DataTable | None:
     of_rows = contents.example_reasons.get(output, ())
     rows = [
         [
-            f"{_why(example)}: {', '.join(str(example.row[name]) for name in contents.row_key)}",
+            f"{_why(example, contents)}: {', '.join(str(example.row[name]) for name in contents.row_key)}",
             str(reason["rank"]),
             reason["feature"],
             _shown_value(reason["value"]),

@@ -58,8 +58,10 @@ def plural(count: int, noun: str) -> str:
 
 
 def of_output(output: str) -> str:
-    """`` of <output>``; empty for the one that is called prediction, as the only output of a regression is."""
-    return "" if output == "prediction" else f" of {shorten(output, NAME_LENGTH)}"
+    """`` of <output>``; empty for the one that is called prediction, as the only output of a regression is, and for the
+    loss.
+    """
+    return "" if output in ("prediction", "log_loss", "squared_error") else f" of {shorten(output, NAME_LENGTH)}"
 
 
 def cell_text(value: Any) -> str:

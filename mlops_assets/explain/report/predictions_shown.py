@@ -9,7 +9,7 @@ from mlops_assets.explain.report.blocks import Block, data_table
 from mlops_assets.explain.report.formatting import number, percent, plural, shorten
 from mlops_assets.explain.report.prediction_sample import PredictionSample
 from mlops_assets.explain.report.value_charts import histogram
-from mlops_assets.explain.spaces import SPACES
+from mlops_assets.explain.spaces import LOSSES, SPACES
 from mlops_assets.trees.arrays import Floats
 
 _OUTPUTS, _NAME = 12, 60
@@ -37,7 +37,8 @@ def picture_predictions(sample: PredictionSample) -> Block:
     """How often what is predicted: a histogram of one output, shares of classes, or a table of quantiles."""
     values = sample.predictions
     if len(sample.outputs) == 1:
-        return histogram(values[:, 0], _unit(sample), "What is predicted", _limits(sample))
+        title = "What is predicted" if sample.space not in LOSSES else "The loss of each row"
+        return histogram(values[:, 0], _unit(sample), title, _limits(sample))
     if sample.space in _OF_CLASSES:
         return _shares(sample.outputs, values)
     rows = [
@@ -78,6 +79,8 @@ def _unit(sample: PredictionSample) -> str:
         return f"probability of {name}" if name else "probability"
     if sample.space == "margin":
         return f"{SPACES[sample.space].axis} of {name}" if name else SPACES[sample.space].axis
+    if sample.space in LOSSES:
+        return f"{sample.space}, {SPACES[sample.space].axis}"
     return name or "the prediction's unit"
 
 

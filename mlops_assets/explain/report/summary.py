@@ -10,6 +10,7 @@ from mlops_assets.explain.report.effect_words import describe_strongest
 from mlops_assets.explain.report.formatting import number, percent, plural, shorten
 from mlops_assets.explain.report.predictions_shown import describe_predictions, picture_predictions
 from mlops_assets.explain.report.section import Section
+from mlops_assets.explain.spaces import LOSSES, SPACES
 
 _DOMINANT = 0.5  # of all effects
 _NAMES = 300
@@ -30,7 +31,8 @@ def summarize(contents: ReportContents, sections: Sequence[Section]) -> Section:
     blocks.append(Part("What to look at", (looked,)))
     sample = contents.predictions
     if sample is not None:
-        blocks.append(Part("Predictions", (Paragraph(describe_predictions(sample)), picture_predictions(sample))))
+        title = "Losses" if contents.space in LOSSES else "Predictions"
+        blocks.append(Part(title, (Paragraph(describe_predictions(sample)), picture_predictions(sample))))
     return Section("Summary", "summary", tuple(blocks))
 
 
@@ -79,6 +81,9 @@ def _watch(contents: ReportContents) -> list[tuple[str, str]]:
         lines.append((shorten(summary.features[largest], 60), words))
     silent = [summary.features[place] for place in np.flatnonzero(totals == 0).tolist()]
     if silent and len(silent) < len(totals):
-        words = f"{len(silent):,} of {len(totals):,} never changed a prediction: {shorten(', '.join(silent), _NAMES)}."
+        words = (
+            f"{len(silent):,} of {len(totals):,} never changed a {SPACES[contents.space].noun}: "
+            f"{shorten(', '.join(silent), _NAMES)}."
+        )
         lines.append(("Columns without effect", words))
     return lines

@@ -55,11 +55,11 @@ def _chart(summary: LedgerSummary, inputs: pa.Table | None, space: Space, title:
     order = np.argsort(-sizes.sum(axis=1), kind="stable")[:top]
     names = [features[place] for place in order]
     sample = summary.sample(outputs[0]) if len(outputs) == 1 else None
-    unit = SPACES[space].axis
+    unit, noun = SPACES[space].axis, SPACES[space].noun
     if sample is None or sample.num_rows == 0:
-        axis = f"mean absolute effect on the prediction ({unit})"
+        axis = f"mean absolute effect on the {noun} ({unit})"
         return stacked_bars(names, sizes[order], outputs, f"{title}: {axis}", axis, title=title)
-    axis = f"effect on the prediction ({unit}); below each name its mean absolute effect"
+    axis = f"effect on the {noun} ({unit}); below each name its mean absolute effect"
     return beeswarm(
         names,
         np.column_stack([sample.column(shap_column(name)).to_numpy() for name in names]),

@@ -51,8 +51,8 @@ def _overview(contents: ReportContents) -> BarTable | None:
     order = np.argsort(-total, kind="stable")[:_FEATURES]
     over = f", added up over {len(summary.outputs)} outputs" if len(summary.outputs) > 1 else ""
     caption = (
-        f"Mean absolute effect on the prediction ({SPACES[contents.space].axis}){over}; the first {len(order)} of "
-        f"{len(total):,} inputs"
+        f"Mean absolute effect on the {SPACES[contents.space].noun} ({SPACES[contents.space].axis}){over}; the first "
+        f"{len(order)} of {len(total):,} inputs"
     )
     return bars([summary.features[place] for place in order], total[order].tolist(), caption)
 
@@ -102,17 +102,17 @@ def _output(contents: ReportContents, output: str) -> Part | None:
     names = [contents.summary.features[place] for place in order]
     inputs = contents.inputs.get(output)
     effects = np.column_stack([sample.column(shap_column(name)).to_numpy() for name in names])
-    unit = SPACES[contents.space].axis
+    unit, noun = SPACES[contents.space].axis, SPACES[contents.space].noun
     swarm = beeswarm(
         names,
         effects,
         [value_ranks(inputs.column(name)) if inputs is not None else None for name in names],
         _describe_swarm(names, effects, inputs, output),
-        f"effect on the prediction ({unit})",
+        f"effect on the {noun} ({unit})",
     )
     colours = "" if inputs is None else " Blue: low value of the input; red: high value; grey: text or missing."
     words = Paragraph(
-        f"Each point is one of {sample.num_rows:,} rows: right of the line the input raises the prediction, left of it "
+        f"Each point is one of {sample.num_rows:,} rows: right of the line the input raises the {noun}, left of it "
         f"it lowers it.{colours}"
     )
     blocks: list[Block] = [words, replace(swarm, title=f"Effects on {shorten(output, NAME_LENGTH)}")]
