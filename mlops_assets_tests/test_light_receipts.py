@@ -164,7 +164,7 @@ def test_nothing_heavy_is_imported_on_the_light_way(iris, registry, run, project
         model = GradientBoostingClassifier(n_estimators=5, max_depth=2, random_state=seed)
         registry.add_sklearn(model.fit(features, target), features)
         assert run(features.head(60), explain={"reasons": {"top": 2}}).success
-    for command in (["decision", "m", "f57"], ["verify", "m", "f57"]):
+    for command in (["decision", "m", "f57"], ["verify", "m", "f57"], ["journal", "m"]):
         code = (
             f"import sys; from mlops_assets.cli import main; ended = main({command!r}); "
             f"print([name for name in {HEAVY} if name in sys.modules], ended)"

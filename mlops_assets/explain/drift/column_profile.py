@@ -193,6 +193,9 @@ def sum_finite(values: np.ndarray) -> Fraction:
 def to_numbers(column: pa.Array) -> np.ndarray:
     """(rows,): float64; dates and times in seconds. Of a column without nulls."""
     kind, scale = column.type, 1.0
+    if pt.is_float64(kind):
+        # A cast would copy.
+        return np.asarray(column.to_numpy(zero_copy_only=False))
     if pt.is_timestamp(kind) or pt.is_duration(kind) or pt.is_time(kind):
         scale = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}[kind.unit]
         column = column.cast(pa.int32() if pt.is_time32(kind) else pa.int64())

@@ -14,9 +14,10 @@ import numpy as np
 from mlops_assets.models.light.errors import NotLightError
 from mlops_assets.models.skops.archive import Archive, open_archive
 from mlops_assets.models.skops.arrays import read_array
-from mlops_assets.models.skops.known import TREE
+from mlops_assets.models.skops.known import LOSSES, TREE, is_type
 from mlops_assets.models.skops.nodes import Schema
-from mlops_assets.models.skops.values import Array, Data, Entries, Instance, Items, ObjectArray, Value
+from mlops_assets.models.skops.values import Array, Data, Entries, Instance, Items, Named, ObjectArray, Value
+from mlops_assets.models.trusted_types import TRUSTED_OBJECTS
 
 _CLASSIC = "sklearn.ensemble._gb.GradientBoosting"
 _HISTOGRAM = "sklearn.ensemble._hist_gradient_boosting.gradient_boosting.HistGradientBoosting"
@@ -35,6 +36,14 @@ _TREES: Mapping[str, tuple[str, ...]] = {
     },
 }
 """Classes whose trees are read -> those of their bases that say how."""
+_OBJECTS = (
+    frozenset(_TREES)
+    | TRUSTED_OBJECTS
+    | LOSSES
+    | {TREE, "sklearn.preprocessing._label.LabelEncoder"}
+    | {f"sklearn.dummy.Dummy{kind}" for kind in ("Classifier", "Regressor")}
+)
+"""Classes of the objects that such a model holds."""
 _NODES = {"left_child", "right_child", "feature", "threshold", "missing_go_to_left", "weighted_n_node_samples"}
 
 
@@ -52,6 +61,10 @@ def read_plain_trees(file: Path) -> Any:
         schema = Schema(archive)
         if not isinstance(schema.root, Instance) or schema.root.name not in _TREES:
             raise NotLightError(f"it is a {schema.root.name}")
+        others = {value.name for value, _ in schema.values if isinstance(value, Instance | Named)} - _OBJECTS
+        if not all(map(is_type, others)):
+            # Whether these are trusted is for who can judge what they hold.
+            raise NotLightError("it holds objects of other classes")
         estimator = _Reader(archive).read(schema.root)
     if _HISTOGRAM in schema.root.name and estimator.is_categorical_ is not None:
         raise NotLightError("it has columns of categories")

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from mlops_assets.errors import TrustError
 from mlops_assets.models.column_names import fitted_names, match_names
 from mlops_assets.models.flavors import find_code_execution
 from mlops_assets.models.light.errors import NotLightError
@@ -64,9 +65,10 @@ def read_tree_model(folder: Path, reference: ModelReference, trust: TrustPolicy)
     Raises
     ------
     NotLightError
-        It is another model than scikit-learn's trees in a skops file with columns of numbers.
+        It is another model than scikit-learn's trees in a skops file with columns of numbers, or they lead out of their
+        arrays.
     TrustError
-        The policy refuses it, or its trees lead out of their arrays.
+        The policy refuses it.
     """
     trust.check_signed(folder, reference.uri)
     description = ModelDescription.read(folder)
@@ -79,7 +81,16 @@ def read_tree_model(folder: Path, reference: ModelReference, trust: TrustPolicy)
         estimator = read_plain_trees(folder / _skops_file(description))
         check_structure(estimator, reference.uri)
         ensemble = read_ensemble(estimator)
-    except (RefusedStateError, UnreadableTreesError, AttributeError, KeyError, TypeError, ValueError) as error:
+    except (
+        RefusedStateError,
+        TrustError,
+        UnreadableTreesError,
+        AttributeError,
+        LookupError,
+        TypeError,
+        ValueError,
+    ) as error:
+        # Trees that lead out of their arrays too: the usual way refuses them by itself.
         raise NotLightError(f"its trees are not read here ({type(error).__name__})") from error
     if ensemble is None:
         raise NotLightError("it is not made of trees")

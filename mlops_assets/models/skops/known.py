@@ -68,7 +68,7 @@ _SCORES = frozenset(
         )
     }
 )
-_LOSSES = frozenset(
+LOSSES = frozenset(
     {
         f"sklearn._loss._loss.Cy{name}"
         for name in (
@@ -163,7 +163,7 @@ def _is_known(value: Value) -> bool:
         case Parts():
             return name in _PARTS[value.kind]
         case Instance():
-            known = {"TreeNode": frozenset({TREE}), "LossNode": _LOSSES}.get(value.loader, list_objects())
+            known = {"TreeNode": frozenset({TREE}), "LossNode": LOSSES}.get(value.loader, list_objects())
             return name in known or (value.loader == "ConstructorFromReduceNode" and name == "builtins.frozenset")
     return False
 
