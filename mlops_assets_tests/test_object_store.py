@@ -28,12 +28,28 @@ def put(bucket, key: str, frame: pd.DataFrame) -> None:
     bucket.client.put_object(Bucket=bucket.name, Key=key, Body=frame.to_parquet(index=False))
 
 
-def test_the_family_is_the_local_one_byte_for_byte(bucket, flowers, run, capfd, tmp_path):
+# The tables that people ask for: of the version before, which the store holds as well, and of outcomes.
+ON_REQUEST = {
+    "explain": {"reasons": {"joined": True}, "changes": {"against": 1}},
+    "monitor": {"segments": ["petal width (cm)"]},
+}
+
+
+def test_the_family_is_the_local_one_byte_for_byte(bucket, flowers, run, registry, capfd, tmp_path):
+    features = flowers.drop(columns="flower")
+    registry.add_sklearn(RandomForestClassifier(6, max_depth=2, random_state=1).fit(features, [0, 1, 2] * 50), features)
+    known = flowers[["flower"]].assign(kind=[0, 1, 2] * 50)
+    put(bucket, "outcomes.parquet", known)
+    known.to_parquet(tmp_path / "outcomes.parquet", index=False)
+    stored = {"path": f"{bucket.url}/outcomes.parquet", "column": "kind", "storage_options": bucket.options}
     put(bucket, "in/flowers 1.parquet", flowers[:80])
     put(bucket, "in/flowers 2.parquet", flowers[80:])
     inputs = {"path": f"{bucket.url}/in", "format": "parquet", "row_key": ["flower"], "storage_options": bucket.options}
     outputs = {"path": f"{bucket.url}/tables/m", "storage_options": bucket.options}
-    done = run(inputs, outputs=outputs)
+    remote = {"outputs": outputs, "outcomes": stored, **ON_REQUEST}
+    assert run(inputs, **remote, job="inference").success
+    assert run(inputs, **remote, job="performance").success
+    done = run(inputs, **remote)
 
     assert done.success
     assert [check for check, found in done.checks.items() if not found.passed] == []
@@ -41,10 +57,14 @@ def test_the_family_is_the_local_one_byte_for_byte(bucket, flowers, run, capfd, 
     (tmp_path / "in").mkdir()
     for number, part in enumerate((flowers[:80], flowers[80:]), 1):
         part.to_parquet(tmp_path / "in" / f"flowers {number}.parquet", index=False)
-    local = run({"path": "in", "format": "parquet", "row_key": ["flower"]})
-    assert local.success
-    names = sorted(path.name for path in local.tables.iterdir() if not path.name.startswith("."))
-    assert len(names) == 8
+    here = {"path": "in", "format": "parquet", "row_key": ["flower"]}
+    settings = {"outcomes": {"path": "outcomes.parquet", "column": "kind"}, **ON_REQUEST}
+    for job in ("inference", "performance", "explanations"):
+        local = run(here, **settings, job=job)
+        assert local.success
+    places = (path for path in local.tables.rglob("*") if path.is_file())
+    names = sorted(name for path in places if not (name := str(path.relative_to(local.tables))).startswith("."))
+    assert len(names) == 17
     assert "explanation_report.html" in names
     published = [key.removeprefix("tables/m/") for key in bucket.objects() if key.startswith("tables/m/")]
     assert sorted(name for name in published if not name.startswith("journal/")) == names
@@ -54,7 +74,7 @@ def test_the_family_is_the_local_one_byte_for_byte(bucket, flowers, run, capfd, 
     assert bucket.uploads() == []
 
     journal = Journal(bucket.place("tables/m/journal/m"), "m")
-    assert [(entry.alias, entry.version) for entry in journal.entries()] == [("Champion", 1)]
+    assert [(entry.alias, entry.version) for entry in journal.entries()] == [("Champion", 2)]
     events = "".join(str(event) for event in done.result.all_events) + str(capfd.readouterr())
     assert KEY not in events
     assert SECRET not in events

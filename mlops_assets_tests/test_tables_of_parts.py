@@ -117,15 +117,22 @@ def test_the_same_bytes_whoever_does_the_work_and_how_often(run, boosted, folder
         broken = people(ROWS, number * ROWS)
         broken.loc[[number], "age"] = None
         broken.sample(frac=1, random_state=0).to_parquet(folder / f"{number}.parquet")
-    settings = {"contract": {"max_rejected": 2}}
+    rows = people(300)[["age", "income"]]
+    boosted.add_sklearn(HistGradientBoostingClassifier(max_iter=3, random_state=0).fit(rows, rows.age > 52), rows)
+    settings = {
+        "contract": {"max_rejected": 2},
+        "explain": {"reasons": {"toward": "lower"}, "changes": {"against": 1, "segments": {"age": [50]}}},
+        "monitor": {"reference": {"path": "people", "format": "parquet"}},
+    }
     one = run(FOLDER, engine={"KIND": "LocalEngine", "workers": 1}, resume={"enabled": False}, **settings)
     assert one.success is True
-    before = {name: files_of(one, name) for name in TABLES}
+    in_parts = (*TABLES, "reasons", "changes")
+    before = {name: files_of(one, name) for name in in_parts}
     other = run(FOLDER, engine=ENGINES[name], outputs={"path": "others"}, **settings)
     assert other.success is True
     do_late()
-    assert {name: files_of_folder(other, name) for name in TABLES} == before
-    for asset in ("rejected_samples", "model_explanations"):
+    assert {name: files_of_folder(other, name) for name in in_parts} == before
+    for asset in ("rejected_samples", "model_explanations", "change_summary", "profile", "drift"):
         file = f"{asset}.parquet"
         assert (one.tables.parent / "others" / file).read_bytes() == (one.tables / file).read_bytes()
 

@@ -174,7 +174,9 @@ def test_every_table_is_the_one_of_the_local_engine_byte_for_byte(cluster, trees
             assert there.metadata(name)["work"]["workers"] in (1, 2), kind
 
 
-def test_tables_of_parts_are_read_and_written_by_the_workers(cluster, trees, frame, run, tmp_path, monkeypatch):
+def test_tables_of_parts_are_read_and_written_by_the_workers(
+    cluster, trees, registry, frame, run, tmp_path, monkeypatch
+):
     folder, most = tmp_path / "parts", ROWS // 4
     folder.mkdir()
     for number in range(4):
@@ -182,9 +184,13 @@ def test_tables_of_parts_are_read_and_written_by_the_workers(cluster, trees, fra
     monkeypatch.setattr(part_size, "PART_ROWS", most)
     inputs = {"path": str(folder), "format": "parquet", "row_key": ["customer"]}
     settings = {name: value for name, value in COMMON.items() if name != "row_key"}
+    # The tables that people ask for are made of the parts of these.
+    good = frame.dropna().drop(columns="customer")
+    registry.add_sklearn(GradientBoostingRegressor(n_estimators=5, random_state=0).fit(good, good["a"]), good)
+    settings |= {"explain": settings["explain"] | {"reasons": {}, "changes": {"against": 1}}, "monitor": {}}
 
     def published(done):
-        tables = ("input_samples", "predictions", "sample_explanations")
+        tables = ("input_samples", "predictions", "sample_explanations", "reasons", "changes")
         return {
             f"{name}/{path.name}": path.read_bytes()
             for name in tables
@@ -194,11 +200,14 @@ def test_tables_of_parts_are_read_and_written_by_the_workers(cluster, trees, fra
     here = run(inputs, **settings)
     assert here.success is True
     expected = published(here)
-    assert len(expected) == 3 * (4 + 1)
+    assert len(expected) == 5 * (4 + 1)
+    whole = {name: (here.tables / f"{name}.parquet").read_bytes() for name in ("change_summary", "profile", "drift")}
     shutil.rmtree(here.tables)
     there = run(inputs, engine=settings_of(cluster, "master"), **settings)
     assert there.success is True
     assert published(there) == expected
+    for name, content in whole.items():
+        assert (there.tables / f"{name}.parquet").read_bytes() == content
 
 
 def test_the_model_is_loaded_once_per_worker_process(cluster, registry, frame, run, tmp_path):
