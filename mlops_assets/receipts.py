@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from mlops_assets.arrow.find_key import find_key
+from mlops_assets.arrow.key_text import parse_key_value, split_assignment
 from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.arrow.views import first_of, rows_of
 from mlops_assets.errors import ConfigurationError, ExplanationError
@@ -247,7 +248,7 @@ def parse_key(texts: Sequence[str], tables: PublishedTables, partition: str | No
     row_key = Provenance.of(tables.read(SAMPLE_EXPLANATIONS, partition).schema).row_key
     if len(texts) == len(row_key) == 1 and not texts[0].startswith(f"{row_key[0]}="):
         return {row_key[0]: texts[0]}
-    return {name: value for name, _, value in (text.partition("=") for text in texts)}
+    return dict(split_assignment(text, row_key) for text in texts)
 
 
 def _parse_values(key: Mapping[str, str], schema: pa.Schema, row_key: tuple[str, ...]) -> dict[str, pa.Scalar]:
@@ -259,7 +260,7 @@ def _parse_values(key: Mapping[str, str], schema: pa.Schema, row_key: tuple[str,
     for name in row_key:
         kind = schema.field(name).type
         try:
-            values[name] = pa.scalar(key[name]).cast(kind)
+            values[name] = parse_key_value(key[name], kind)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             raise ConfigurationError(f"{key[name]!r} is not a {kind}", where=f"row key {name}") from error
     return values

@@ -167,7 +167,7 @@ class ModelStatus:
 
     def _describe(self, table: TableStatus) -> str:
         if table.rows is None:
-            return "not published" + (" yet: no outcomes" if table.asset in OF_OUTCOMES else "")
+            return "not published" + (" yet: the performance job makes it" if table.asset in OF_OUTCOMES else "")
         by = ""
         if table.asset in OF_OUTCOMES:
             by = f", the newest predictions by version {table.version}"

@@ -16,11 +16,14 @@ def find_key(dataset: ds.Dataset, key: Mapping[str, pa.Scalar]) -> pa.Table:
     Parameters
     ----------
     key
-        Key column -> its value, of the column's type.
+        Key column -> its value, of the column's type. NaN is NaN.
     """
     chosen: pc.Expression = pc.scalar(True)
     for name, value in key.items():
-        chosen = chosen & (pc.field(name) == value)
+        column = pc.field(name)
+        # Arrow calls no NaN equal to another one.
+        is_nan = pa.types.is_floating(value.type) and pc.is_nan(value).as_py()
+        chosen = chosen & (pc.is_nan(column) if is_nan else column == value)
     found: list[pa.Table] = []
     for fragment in dataset.get_fragments(chosen):
         is_parquet = isinstance(fragment, ds.ParquetFileFragment)

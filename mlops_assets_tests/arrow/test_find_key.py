@@ -26,6 +26,13 @@ def place(tmp_path):
     return tmp_path / "table.parquet"
 
 
+def test_a_key_that_is_nan(tmp_path):
+    table = pa.table({"size": pa.array([1.0, float("nan"), 2.0]), "value": [1, 2, 3]})
+    pq.write_table(table, tmp_path / "t.parquet", row_group_size=1)
+    found = find_key(ds.dataset(tmp_path / "t.parquet"), {"size": pa.scalar(float("nan"))})
+    assert found["value"].to_pylist() == [2]
+
+
 @pytest.mark.parametrize(
     ("key", "rows"),
     [

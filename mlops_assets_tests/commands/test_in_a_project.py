@@ -42,7 +42,7 @@ def test_the_project_is_found_before_and_after_its_first_run(project):
         assert f"{name} {rows} rows, made by version 1, the champion" in said
     assert re.search(r"\nreasons +\d+ rows, made by version 1, the champion", done.stdout)
     assert re.search(r"\nprofile +\d+ rows, made by version 1, the champion", done.stdout)
-    assert "performance not published yet: no outcomes" in said
+    assert "performance not published yet: the performance job makes it" in said
     report = command(deep, "report", "churn").stdout.strip()
     assert report == str(project.root / "data" / "tables" / "explanation_report.html")
     for name in ("verify", "explain-receipt"):
