@@ -17,6 +17,7 @@ from typing import Any
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import dagster as dg
 
@@ -27,6 +28,7 @@ from mlops_assets.resources.defaults import default_resources
 from mlops_assets.resources.registry import MlflowRegistry
 from mlops_assets.tables import part_size
 from mlops_assets_tests.engines.forked_workers import fork_workers
+from mlops_assets_tests.once import keep_connections, read_migrations_once, read_resources_once
 
 # What a run would import by itself, seconds each time.
 for _needed in (
@@ -45,6 +47,8 @@ for _needed in (
     "skops.io",
 ):
     importlib.import_module(_needed)
+read_migrations_once()
+read_resources_once()
 
 MOMENTS = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir")
 LOGS = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -129,6 +133,7 @@ def run_once(
         Path(os.devnull).open("w") as silence,
         contextlib.redirect_stderr(silence),
     ):
+        keep_connections(instance)
         result = definitions.resolve_job_def("m_explanations_job").execute_in_process(
             instance=instance,
             run_config={"ops": {"m__champion_model": {"config": {"version": version}}}, **LOGS},

@@ -24,6 +24,7 @@ def freeze_imports() -> None:
     gc.set_threshold(10_000, 10, 10)
 
 
+@cache
 def read_migrations_once() -> None:
     """MLflow and Dagster read some hundred migration scripts for each database that they open: here for the first."""
     read = ScriptDirectory.from_config
@@ -38,6 +39,7 @@ def read_migrations_once() -> None:
     ScriptDirectory.from_config = staticmethod(read_once)  # type: ignore[method-assign]
 
 
+@cache
 def read_resources_once() -> None:
     """Dagster reads the fields of a resource's class whenever one is made, and makes a class for each step's resources.
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from sklearn.ensemble import RandomForestClassifier
 
-from mlops_assets_tests.forked import run_forked
+from mlops_assets_tests.forked import run_forked, run_program
 
 ROOT = Path(__file__).parent.parent.parent
 FILES = {
@@ -34,20 +34,24 @@ FILES = {
 }
 
 
+def environment_with(**variables: str) -> dict[str, str]:
+    """The environment of a command: this checkout; no registry and no home of Dagster, unless they are given."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "DAGSTER_HOME"))}
+    quiet = {"DAGSTER_DISABLE_TELEMETRY": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    return kept | quiet | {"PYTHONPATH": str(ROOT)} | variables
+
+
 def command(folder: Path, *arguments: str, python: str | None = None, **environment: str) -> Any:
     """`mlops-assets` with these arguments, typed in a folder, as a person types it: in a process of its own.
 
     Or other Python code, in a process that imports everything itself.
     """
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "DAGSTER_HOME"))}
-    quiet = {"DAGSTER_DISABLE_TELEMETRY": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
-    known = kept | quiet | {"PYTHONPATH": str(ROOT)} | environment
     if python is None:
-        return run_forked("import sys; from mlops_assets.cli import main; sys.exit(main())", arguments, folder, known)
+        return run_program("mlops-assets", arguments, folder, environment_with(**environment))
     return subprocess.run(
         [sys.executable, "-c", python, *arguments],
         cwd=folder,
-        env=known,
+        env=environment_with(**environment),
         capture_output=True,
         text=True,
         check=False,
@@ -81,7 +85,7 @@ def project(tmp_path, registry, customers) -> SimpleNamespace:
             "    defs().resolve_job_def('churn_explanations_job').execute_in_process(instance=instance)\n"
         )
         path = os.pathsep.join((str(ROOT), str(root / "src")))
-        done = command(root, python=code, PYTHONPATH=path, MLFLOW_TRACKING_URI=registry.uri)
+        done = run_forked(code, (), root, environment_with(PYTHONPATH=path, MLFLOW_TRACKING_URI=registry.uri))
         assert done.returncode == 0, done.stderr[-3000:]
 
     return SimpleNamespace(root=root, run=run, registry=registry, model=model, features=features)

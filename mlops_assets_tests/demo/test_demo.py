@@ -12,6 +12,7 @@ from mlops_assets.demo.champion import ALIAS, MODEL, register_demo_champion, wri
 from mlops_assets.demo.project import DEFS_YAML, FILES, write_demo_project
 from mlops_assets.demo.run import find_demo_project, prepare_dagster_home
 from mlops_assets.errors import ConfigurationError
+from mlops_assets_tests.forked import run_program
 
 ROOT = Path(__file__).parents[2]
 
@@ -83,15 +84,13 @@ def test_another_project_is_left_alone(tmp_path):
 @pytest.mark.slow
 def test_the_demo_runs_outside_this_repository(without_home):
     """In an empty folder; again it registers and writes nothing new, and other commands find it."""
-    command = Path(sys.executable).parent / "mlops-assets"
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("DAGSTER_HOME", "MLFLOW"))}
 
     def run(*arguments, cwd=without_home):
-        return subprocess.run(
-            [command, *arguments], cwd=cwd, env=environment, capture_output=True, text=True, check=False
-        )
+        return run_program("mlops-assets", arguments, cwd, environment)
 
-    first = run("demo")
+    command = [Path(sys.executable).parent / "mlops-assets", "demo"]
+    first = subprocess.run(command, cwd=without_home, env=environment, capture_output=True, text=True, check=False)
     assert first.returncode == 0, first.stdout + first.stderr
     assert "version 1 registered now" in first.stdout
     assert "dev --target-path mlops_assets_demo" in first.stdout
