@@ -1,6 +1,5 @@
 """Publishing as Parquet."""
 
-import base64
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
@@ -20,14 +19,13 @@ from mlops_assets.tables.files import table_files, translate_read_errors
 from mlops_assets.tables.parquet_files import ParquetFiles, scan_format
 from mlops_assets.tables.parts.manifest import (
     MANIFEST,
-    PARTS,
     ListedPart,
     Manifest,
     read_manifest,
     refuse_changed,
     write_manifest,
 )
-from mlops_assets.tables.parts.part import RECORD, PublishedPart, StagedPart, part_name, part_record
+from mlops_assets.tables.parts.part import PublishedPart, StagedPart, part_name, part_record
 from mlops_assets.tables.parts.staging import (
     Staging,
     find_staged,
@@ -45,6 +43,7 @@ from mlops_assets.tables.parts.switch import (
     sweep_versions,
     version_folder,
 )
+from mlops_assets.tables.stored_types import map_type, table_schema, with_types
 from mlops_assets.tables.table_writer import (
     STALE,
     TableWriter,
@@ -56,7 +55,6 @@ from mlops_assets.tables.table_writer import (
 from mlops_assets.tables.word_columns import arrow_schema, number_words, plain_but_words, texts_that_repeat, with_words
 
 _SAMPLE_ROWS = 1024
-TYPES = b"mlops_assets.arrow_schema"
 
 
 class ParquetWriter(TableWriter):
@@ -324,37 +322,3 @@ def _cast(table: pa.Table, stored: pa.Schema, target: Location) -> pa.Table:
                 fix="Round the column, or publish in another format",
             ) from None
     return pa.Table.from_arrays(columns, schema=stored)
-
-
-def table_schema(stored: pa.Schema) -> pa.Schema:
-    """The schema of the table that a file with the schema `stored` was written from."""
-    metadata = dict(stored.metadata or {})
-    types = metadata.pop(TYPES, None)
-    for name in (PARTS, RECORD):
-        metadata.pop(name, None)
-    if types is None:
-        return stored.with_metadata(metadata or None)
-    return pa.ipc.read_schema(pa.py_buffer(base64.b64decode(types))).with_metadata(metadata or None)
-
-
-def with_types(stored: pa.Schema, schema: pa.Schema) -> pa.Schema:
-    """`stored` with what `table_schema` needs to find `schema` again."""
-    types = base64.b64encode(schema.remove_metadata().serialize().to_pybytes())
-    return stored.with_metadata({**(schema.metadata or {}), TYPES: types})
-
-
-def map_type(kind: pa.DataType, leaf: Callable[[pa.DataType], pa.DataType]) -> pa.DataType:
-    """`kind` with `leaf` applied to what is not nested, at every depth; lists lose their fixed size."""
-
-    def mapped(field: pa.Field) -> pa.Field:
-        return field.with_type(map_type(field.type, leaf))
-
-    if pa.types.is_map(kind):
-        return pa.map_(mapped(kind.key_field), mapped(kind.item_field), keys_sorted=kind.keys_sorted)
-    if pa.types.is_struct(kind):
-        return pa.struct([mapped(kind.field(index)) for index in range(kind.num_fields)])
-    if pa.types.is_large_list(kind):
-        return pa.large_list(mapped(kind.value_field))
-    if pa.types.is_list(kind) or pa.types.is_fixed_size_list(kind):
-        return pa.list_(mapped(kind.value_field))
-    return leaf(kind)

@@ -12,11 +12,11 @@ from mlops_assets.errors import TableError
 from mlops_assets.storage.location import Location
 from mlops_assets.tables.delta.log import DataFile, DeltaVersion, open_version
 from mlops_assets.tables.parquet_files import ParquetFiles
-from mlops_assets.tables.parquet_writer import TYPES, table_schema
 from mlops_assets.tables.parts.manifest import Manifest, read_manifest, refuse_changed
 from mlops_assets.tables.parts.part import PublishedPart
 from mlops_assets.tables.reading_plan import FilePart, ReadingPlan
 from mlops_assets.tables.splits import open_plan
+from mlops_assets.tables.stored_types import TYPES, table_schema
 
 MANIFEST_PREFIX = "manifest-"
 """How the name of the first file of a table in parts begins."""

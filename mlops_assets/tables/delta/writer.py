@@ -28,11 +28,12 @@ from mlops_assets.tables.delta.reader import (
 from mlops_assets.tables.delta.staging import find_remote, remote_staging, stage_remote
 from mlops_assets.tables.delta.store import file_in, table_url
 from mlops_assets.tables.parquet_files import ParquetFiles
-from mlops_assets.tables.parquet_writer import ParquetWriter, list_parts, map_type, with_types
+from mlops_assets.tables.parquet_writer import ParquetWriter, list_parts
 from mlops_assets.tables.parts.manifest import write_manifest
 from mlops_assets.tables.parts.part import PublishedPart, StagedPart, part_name
 from mlops_assets.tables.parts.staging import Staging, find_staged, forget_staged, local_staging, stage
 from mlops_assets.tables.parts.switch import link_parts
+from mlops_assets.tables.stored_types import map_type, with_types
 from mlops_assets.tables.table_writer import Written, with_metadata
 
 _MOST_DIGITS = 38
