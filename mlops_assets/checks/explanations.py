@@ -18,7 +18,7 @@ from mlops_assets.explain.compare.stored_predictions import StoredAgreement, com
 from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.explain.ledger.residuals import ResidualVerdict, judge_residuals, judged_columns
 from mlops_assets.explain.ledger.stored import StoredLedger
-from mlops_assets.explain.spaces import SPACES
+from mlops_assets.explain.spaces import LOSSES, SPACES
 from mlops_assets.io_managers.progress import report_progress
 from mlops_assets.io_managers.rows import parts_of
 from mlops_assets.io_managers.run_partition import of_the_run
@@ -200,11 +200,12 @@ def _stored(
             metadata=versions,
         )
     if comparison is None:
+        what = "the loss is explained" if origin.space in LOSSES else "a sample or a filter of the rows was explained"
         return dg.AssetCheckResult(
             check_name=name,
             asset_key=key,
             passed=True,
-            description="Not compared: a sample or a filter of the rows was explained",
+            description=f"Not compared: {what}",
             metadata=versions | {"selection": origin.selection},
         )
     return dg.AssetCheckResult(
