@@ -13,7 +13,7 @@ from dagster._core.loader import LoadingContextForTest
 from sklearn.datasets import load_iris
 from sklearn.ensemble import RandomForestClassifier
 
-from mlops_assets.assets import model_explanations
+from mlops_assets.assets import ledger_reading
 from mlops_assets.component import build_model_definitions
 from mlops_assets.errors import ConfigurationError
 from mlops_assets.tables import part_size
@@ -145,7 +145,7 @@ def test_a_partition_that_appears_while_the_others_are_summarised_is_summarised_
     """A backfill runs several partitions at once; the last one to write must not forget the others."""
     daily(DAYS[0])
     others = []
-    facts_of = model_explanations.facts_of
+    facts_of = ledger_reading.facts_of
 
     def meanwhile(*arguments, **options):
         if not others:
@@ -153,7 +153,7 @@ def test_a_partition_that_appears_while_the_others_are_summarised_is_summarised_
             assert daily(DAYS[2]).success
         return facts_of(*arguments, **options)
 
-    monkeypatch.setattr(model_explanations, "facts_of", meanwhile)
+    monkeypatch.setattr(ledger_reading, "facts_of", meanwhile)
     done = daily(DAYS[1])
     assert done.success
     told = done.metadata("model_explanations")
@@ -180,7 +180,7 @@ def test_rerunning_a_partition_gives_the_same_bytes(daily, monkeypatch):
     assert contents(daily(DAYS[1]).tables) == before
     # Together they are larger than a part: each is summarized by itself.
     monkeypatch.setattr(part_size, "PART_ROWS", 60)
-    monkeypatch.setattr(model_explanations, "facts_of", None)
+    monkeypatch.setattr(ledger_reading, "facts_of", None)
     assert contents(daily(DAYS[1]).tables) == before
 
 

@@ -68,7 +68,7 @@ def inputs_token(settings: InputsSettings, root: Path, called: str = "inputs") -
     token = listing_token(place, settings.format)
     if token is None and not may_be_empty(place):
         raise TableError(
-            f"There are no files of the {called}, nor a folder for them",
+            f"There are no {called.removesuffix('s')} files, nor a folder for them",
             where=place.uri,
             fix=f"Make it, mount it, or correct {called}.path",
         )

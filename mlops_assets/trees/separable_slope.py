@@ -7,12 +7,10 @@ for all u.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
 from mlops_assets.trees.arrays import Floats
-from mlops_assets.trees.numba_kernels import as_kernel_array, compile_kernel
 
 MOST_HALF_WIDTH = 40.0
 """Of the range of points: beyond, p is 0 or 1 to the last bit at both ends."""
@@ -102,26 +100,8 @@ class SeparableSlope:
         return self._evaluate(self.other, points)
 
     def _evaluate(self, coefficients: Floats, points: Floats) -> Floats:
+        # numba, which definitions do without.
+        from mlops_assets.trees.chebyshev_sums import chebyshev_sums
+
         scaled = (2 * points - (self.low + self.high)) / (self.high - self.low)
-        values = np.empty((len(coefficients[0]), len(points)))
-        _add_up(as_kernel_array(scaled), as_kernel_array(coefficients), values)
-        return values
-
-
-@partial(compile_kernel, fastmath=False)
-def _add_up(points: Floats, coefficients: Floats, values: Floats) -> None:
-    """Values (terms, n): Clenshaw's sum of Chebyshev polynomials, as NumPy's `chebval` adds it up."""
-    nodes, terms = coefficients.shape
-    one, other = np.empty(terms), np.empty(terms)
-    for row in range(len(points)):
-        x = points[row]
-        twice = 2 * x
-        for term in range(terms):
-            one[term], other[term] = coefficients[nodes - 2, term], coefficients[nodes - 1, term]
-        for node in range(nodes - 3, -1, -1):
-            for term in range(terms):
-                before = one[term]
-                one[term] = coefficients[node, term] - other[term]
-                other[term] = before + other[term] * twice
-        for term in range(terms):
-            values[term, row] = one[term] + other[term] * x
+        return chebyshev_sums(scaled, coefficients)

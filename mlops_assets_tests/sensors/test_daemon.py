@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from pathlib import Path
 
 import dagster as dg
@@ -55,10 +56,14 @@ def daemon(versions, registry, tmp_path):
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "dagster.yaml").write_text(CONFIG)
     (tmp_path / "location.py").write_text(LOCATION.format(uri=registry.uri))
+    ticked = [0.0]
 
     def iterate(moment: str = "") -> int:
+        # A sensor whose interval has not passed yet is not evaluated.
+        time.sleep(max(0.0, ticked[0] + 1.1 - time.monotonic()))
         arguments = [str(tmp_path / "location.py"), str(tmp_path / "home"), moment]
         done = run_forked(DAEMON, arguments, tmp_path, os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)})
+        ticked[0] = time.monotonic()
         assert done.returncode in (0, -9), done.stderr
         return done.returncode
 
