@@ -1,10 +1,12 @@
 """``mlops-assets decision``."""
 
 import argparse
+from functools import partial
 from typing import TYPE_CHECKING
 
 from mlops_assets.commands.command import Command
 from mlops_assets.commands.options import add_model, add_module
+from mlops_assets.commands.row_question import RowQuestion, ask_by_definitions, ask_lightly
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,52 +46,26 @@ def _run(chosen: argparse.Namespace) -> int:
 
 def tell_lightly(chosen: argparse.Namespace) -> "Decision | None":
     """Without Dagster, MLflow and the model's library; None where these are needed."""
-    from mlops_assets.code_location.light_model import find_light_model
-    from mlops_assets.code_location.open_location import open_code_location
-    from mlops_assets.decision import tell_decision
-    from mlops_assets.light_receipts import LightVersions
-    from mlops_assets.models.light.errors import NotLightError
-    from mlops_assets.receipts import parse_key
-
-    try:
-        with open_code_location(chosen.module) as location:
-            model = find_light_model(location, chosen.model)
-            key = parse_key(chosen.row_key, model.tables, chosen.partition)
-            return tell_decision(
-                model.names,
-                model.tables,
-                model.journal,
-                LightVersions(model),
-                key,
-                chosen.partition,
-                with_values=not chosen.without_values,
-            )
-    except NotLightError:
-        return None
+    return ask_lightly(chosen, partial(_tell, chosen))
 
 
 def tell_by_definitions(chosen: argparse.Namespace, show: "Callable[[str], None]") -> "Decision":
     """With the definitions and models of the code location."""
-    from mlops_assets.models.skops_files import import_skops
+    return ask_by_definitions(chosen, show, "loading the models, and explaining the row", partial(_tell, chosen))
 
-    import_skops()
-    from mlops_assets.code_location.model_resources import open_model
+
+def _tell(chosen: argparse.Namespace, asked: RowQuestion) -> "Decision":
     from mlops_assets.decision import tell_decision
-    from mlops_assets.receipts import RegisteredVersions, parse_key
 
-    with open_model(chosen.module, chosen.model, lambda names: {names.tables, names.champion_store}) as opened:
-        tables = opened.resources[opened.names.tables]
-        key = parse_key(chosen.row_key, tables, chosen.partition)
-        show("loading the models, and explaining the row")
-        return tell_decision(
-            opened.names,
-            tables,
-            opened.journal_resource.open(),
-            RegisteredVersions(opened.names, opened.resources, chosen.partition),
-            key,
-            chosen.partition,
-            with_values=not chosen.without_values,
-        )
+    return tell_decision(
+        asked.names,
+        asked.tables,
+        asked.open_journal(),
+        asked.versions,
+        asked.key,
+        asked.partition,
+        with_values=not chosen.without_values,
+    )
 
 
 def _write(file: str, text: str) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from mlops_assets.commands.command import Command
 from mlops_assets.commands.options import add_model, add_module
+from mlops_assets.commands.row_question import RowQuestion, ask_by_definitions, ask_lightly
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,37 +39,19 @@ def _run(chosen: argparse.Namespace) -> int:
 
 def check_lightly(chosen: argparse.Namespace) -> "tuple[Receipt, dict[str, Any]] | None":
     """Without Dagster, MLflow and the model's library; None where these are needed."""
-    from mlops_assets.code_location.light_model import find_light_model
-    from mlops_assets.code_location.open_location import open_code_location
-    from mlops_assets.light_receipts import LightVersions
-    from mlops_assets.models.light.errors import NotLightError
-    from mlops_assets.receipts import check_row, find_stored_row, parse_key
-
-    try:
-        with open_code_location(chosen.module) as location:
-            model = find_light_model(location, chosen.model)
-            key = parse_key(chosen.row_key, model.tables, chosen.partition)
-            row = find_stored_row(model.names, model.tables, key, chosen.partition)
-            return check_row(row, LightVersions(model)), row.inputs
-    except NotLightError:
-        return None
+    return ask_lightly(chosen, _check)
 
 
 def check_by_definitions(chosen: argparse.Namespace, show: "Callable[[str], None]") -> "tuple[Receipt, dict[str, Any]]":
     """With the definitions and models of the code location."""
-    from mlops_assets.models.skops_files import import_skops
+    return ask_by_definitions(chosen, show, "loading the model, and explaining the row", _check)
 
-    import_skops()
-    from mlops_assets.code_location.model_resources import open_model
-    from mlops_assets.receipts import RegisteredVersions, check_row, find_stored_row, parse_key
 
-    with open_model(chosen.module, chosen.model, lambda names: {names.tables, names.champion_store}) as opened:
-        tables = opened.resources[opened.names.tables]
-        key = parse_key(chosen.row_key, tables, chosen.partition)
-        show("loading the model, and explaining the row")
-        row = find_stored_row(opened.names, tables, key, chosen.partition)
-        versions = RegisteredVersions(opened.names, opened.resources, chosen.partition)
-        return check_row(row, versions), row.inputs
+def _check(asked: RowQuestion) -> "tuple[Receipt, dict[str, Any]]":
+    from mlops_assets.receipts import check_row, find_stored_row
+
+    row = find_stored_row(asked.names, asked.tables, asked.key, asked.partition)
+    return check_row(row, asked.versions), row.inputs
 
 
 VERIFY = Command(
