@@ -150,6 +150,16 @@ defs = dg.Definitions.merge(
     assert "Output log_loss" in told
 
 
+def test_a_filter_looks_at_the_loss_of_rows_with_a_label(tumours, run, tmp_path):
+    _, rows = tumours
+    rows.to_parquet(tmp_path / "rows.parquet", index=False)
+    explain = {"space": "loss"}
+    whole = run(LABELLED, explain=explain).table("sample_explanations")
+    some = run(LABELLED, explain=explain | {"where": "explained_value > 0.5"}).table("sample_explanations")
+    assert some["id"].tolist() == whole.loc[whole["explained_value"] > 0.5, "id"].tolist()
+    assert 0 < len(some) < len(whole)
+
+
 def test_labels_that_are_no_class_end_the_run_and_keep_their_values(tumours, run, tmp_path):
     _, rows = tumours
     rows.assign(benign="secret").to_parquet(tmp_path / "rows.parquet", index=False)

@@ -211,7 +211,7 @@ class ExplainSettings(SettingsGroup):
         """
         from mlops_assets.explain.explainers.explainer import ExplainConfig
 
-        is_loss = self.space == "loss" and label is not None
+        space = None if self.space == "loss" and label is None else self.space
         return ExplainConfig(
             KIND=self.KIND,
             seed=self.seed if seed is None else seed,
@@ -219,8 +219,8 @@ class ExplainSettings(SettingsGroup):
             mode=self.mode or ("path_dependent" if self.background is None else "interventional"),
             own_background=self.background is not None,
             interactions=self.interactions if isinstance(self.interactions, int) else 0,
-            space=None if self.space == "loss" and not is_loss else self.space,
-            label=label if is_loss else None,
+            space=space,
+            label=label if space == "loss" else None,
             output=self.output,
             calls_per_row=None if self.budget is None else self.budget.calls_per_row,
             seconds=None if self.budget is None else self.budget.seconds,

@@ -254,8 +254,7 @@ def make_row_mask(
         if of_outputs is None or not batch.num_rows:
             return labelled
         # Of a row without a label there is no loss that a filter could look at.
-        passing = iter(of_outputs(batch.filter(labelled)).to_pylist())
-        return pa.array([is_labelled and next(passing) for is_labelled in labelled.to_pylist()], pa.bool_())
+        return pc.replace_with_mask(labelled, labelled, of_outputs(batch.filter(labelled)))
 
     return mask_rows
 
