@@ -4,7 +4,7 @@ import os
 import secrets
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,20 +17,25 @@ IN_USE = "in_use"
 
 # What a process that was killed leaves is older than any write takes.
 ABANDONED = timedelta(hours=1)
+ATTEMPTS = 100
 
 
 @contextmanager
 def mark_in_use(folder: Path) -> Iterator[None]:
     """Inside the block no process collects what was made or used in `folder` since the block was entered."""
-    markers = folder / IN_USE
-    with translate_os_errors(Location.parse(folder)):
-        markers.mkdir(parents=True, exist_ok=True, mode=0o700)
-    marker = markers / f"{os.getpid()}-{secrets.token_hex(4)}"
-    try:
-        with hold(marker):
-            yield
-    finally:
-        marker.unlink(missing_ok=True)
+    marker = folder / IN_USE / f"{os.getpid()}-{secrets.token_hex(4)}"
+    with ExitStack() as held:
+        with translate_os_errors(Location.parse(folder)):
+            for attempt in range(ATTEMPTS):
+                marker.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                try:
+                    held.enter_context(hold(marker))
+                    break
+                except FileNotFoundError:
+                    # Whoever left last has removed the folder, which was still empty.
+                    if attempt + 1 == ATTEMPTS:
+                        raise
+        yield
 
 
 def collect_files(files: Iterable[Path], folder: Path, max_age: timedelta, max_bytes: int) -> list[str]:

@@ -75,11 +75,14 @@ def is_held(path: Path) -> bool:
 
     if not path.exists():
         return False
-    lock = _file_lock(path)
     try:
+        lock = _file_lock(path)
         lock.acquire(blocking=False)
     except Timeout:
         return True
+    except FileNotFoundError:
+        # Another process looked as well, and has removed it with its folder.
+        return False
     _remove_and_release(lock, path)
     return False
 

@@ -3,12 +3,14 @@
 import errno
 import multiprocessing
 import os
+import shutil
 import time
 from pathlib import Path
 from threading import Thread
 
 import pytest
 
+from mlops_assets.storage import locks
 from mlops_assets.storage.locks import hold, is_held, lock_file, lock_folder
 from mlops_assets_tests.waiting import LONGEST_SECONDS, wait_for
 
@@ -118,3 +120,24 @@ def test_a_lock_whose_file_cannot_be_removed_is_released(tmp_path, monkeypatch):
     assert raised.value.errno == errno.EIO
     assert not is_held(path)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("when", ["before the lock is made", "before it is taken", "as its file is opened"])
+def test_a_file_that_another_process_removes_with_its_folder_meanwhile_is_held_by_nobody(tmp_path, monkeypatch, when):
+    (tmp_path / "swept").mkdir()
+    (tmp_path / "swept" / ".alive").touch()
+    make = locks._file_lock  # noqa: SLF001 - between its steps the folder vanishes
+
+    def make_late(path: Path) -> object:
+        if when == "before the lock is made":
+            shutil.rmtree(path.parent)
+        lock = make(path)
+        if when == "before it is taken":
+            shutil.rmtree(path.parent)
+        if when == "as its file is opened":
+            # filelock makes a folder that is missing, and opens the file thereafter.
+            monkeypatch.setattr(type(lock), "_acquire", lambda _lock: os.close(os.open(path.parent / "no" / "file", 0)))
+        return lock
+
+    monkeypatch.setattr(locks, "_file_lock", make_late)
+    assert not is_held(tmp_path / "swept" / ".alive")

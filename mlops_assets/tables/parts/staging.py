@@ -154,9 +154,12 @@ def sweep_staging(folder: Location) -> tuple[str, ...]:
     Returns the names of what was removed. What a living run uses stays: see `Staging.mark_in_use`.
     """
     path = Path(folder.path)
-    removed = (*_sweep_drafts(folder), *collect_files(path.glob("[!.]*.*"), path, MAX_AGE, MAX_BYTES))
+    removed = _sweep_drafts(folder)
+    # Another run may have collected all of it, and the folder, meanwhile.
+    with suppress(FileNotFoundError):
+        removed += collect_files(path.glob("[!.]*.*"), path, MAX_AGE, MAX_BYTES)
     _remove_if_empty(path)
-    return removed
+    return tuple(removed)
 
 
 def _sweep_drafts(folder: Location) -> list[str]:
