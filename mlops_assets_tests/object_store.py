@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.request import Request, urlopen
 
 from mlops_assets.storage.location import Location
 
@@ -62,7 +63,7 @@ class Bucket:
 
 @contextmanager
 def s3_server() -> Iterator[str]:
-    """The endpoint of a server in a thread of its own, on a free port."""
+    """The endpoint of a server in a thread of its own, on a free port; what it was given is forgotten at the end."""
     from moto.server import ThreadedMotoServer
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
@@ -70,7 +71,10 @@ def s3_server() -> Iterator[str]:
     server.start()
     try:
         host, port = server.get_host_and_port()
-        yield f"http://{host}:{port}"
+        yield (endpoint := f"http://{host}:{port}")
+        # The next server of this process would find the buckets of this one.
+        with urlopen(Request(f"{endpoint}/moto-api/reset", method="POST")):
+            pass
     finally:
         server.stop()
 
