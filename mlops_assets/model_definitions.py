@@ -9,7 +9,7 @@ import dagster as dg
 from mlops_assets.assets.background import background_asset_spec
 from mlops_assets.assets.champion import champion_model_asset
 from mlops_assets.assets.changes import ChangesSource, changes_assets
-from mlops_assets.assets.drift import drift_asset, profile_asset
+from mlops_assets.assets.drift import drift_assets
 from mlops_assets.assets.engine_and_store import EngineAndStore
 from mlops_assets.assets.inputs import describe_place, inputs_asset_spec
 from mlops_assets.assets.model_explanations import model_explanations_assets
@@ -161,6 +161,7 @@ def _assets(
             rules=rules,
             scored=describe_place(inputs),
             sections=section_sources(settings),
+            profiled=settings.monitor is not None,
         ),
     ]
     requested = assets_on_request(settings)
@@ -186,8 +187,7 @@ def _assets(
         monitor = settings.monitor
         if monitor.reference.is_table:
             assets.append(reference_profile_asset(names, monitor, settings.contract, outputs, root))
-        assets.append(profile_asset(names, monitor, outputs, engine_and_store, partitions))
-        assets.append(drift_asset(names, monitor, outputs, partitions))
+        assets.append(drift_assets(names, monitor, outputs, engine_and_store, partitions))
     if settings.owners:
         owners = list(settings.owners)
         assets = [asset.map_asset_specs(lambda spec: spec.replace_attributes(owners=owners)) for asset in assets]

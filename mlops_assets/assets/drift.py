@@ -1,7 +1,7 @@
 """What has changed since a reference: profiles of runs, and their comparison."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -12,6 +12,7 @@ import pyarrow.dataset as ds
 from mlops_assets.arrow.content_hash import hash_of
 from mlops_assets.arrow.provenance import Provenance, with_provenance
 from mlops_assets.assets.engine_and_store import EngineAndStore
+from mlops_assets.assets.ledger_reading import sums_read_before
 from mlops_assets.errors import TableError
 from mlops_assets.explain.drift.compare import Comparison, compare_profiles
 from mlops_assets.explain.drift.drift_table import NO_REFERENCE, NOT_DECOMPOSED, REFERENCE_NAME, drift_table
@@ -21,7 +22,7 @@ from mlops_assets.explain.drift.profile_table import (
     THIS,
     origins_to_extra,
     profile_table,
-    read_stored_profiles,
+    read_profiles,
 )
 from mlops_assets.explain.drift.profile_tables import RunTables, profile_run
 from mlops_assets.explain.ledger.provenance import OF_LEDGER
@@ -65,27 +66,50 @@ the change of its mean (`explained_value`) as the exact sum of the changes of th
 of `residual`. `monitor` in the YAML says what the reference is."""
 
 
-def profile_asset(
+def drift_assets(
     names: ModelNames,
     monitor: MonitorSettings,
     outputs: OutputsSettings,
     engine_and_store: EngineAndStore,
     partitions: "dg.PartitionsDefinition[str] | None",
 ) -> dg.AssetsDefinition:
-    """`profile` of one model, which `monitor` asks for."""
-    keeps_previous = partitions is None and monitor.reference.previous
+    """`profile` and `drift` of one model, which `monitor` asks for: one step, which compares what it has counted.
 
-    @dg.asset(
-        key=names.key(PROFILE),
-        description=PROFILE_DESCRIPTION.strip(),
-        ins={asset: dg.AssetIn(key=names.key(asset)) for asset in (INPUT_SAMPLES, PREDICTIONS, SAMPLE_EXPLANATIONS)},
-        io_manager_key=names.tables,
+    `drift` by itself is made of the published profile.
+    """
+    common: dict[str, Any] = {
+        "dagster_type": pa.RecordBatchReader,
+        "io_manager_key": names.tables,
+        "is_required": False,
+        "group_name": names.group,
+        "kinds": {outputs.format},
+    }
+    comparison = _Comparison(names, monitor, partitions)
+    of_run = (INPUT_SAMPLES, PREDICTIONS, SAMPLE_EXPLANATIONS)
+    beside = (REFERENCE_PROFILE,) if monitor.reference.is_table else ()
+
+    @dg.multi_asset(
+        name=names.op(PROFILE),
+        ins={asset: dg.AssetIn(key=names.key(asset)) for asset in (*of_run, *beside)},
+        outs={
+            PROFILE: dg.AssetOut(
+                key=names.key(PROFILE), description=PROFILE_DESCRIPTION.strip(), code_version=CODE_VERSION, **common
+            ),
+            DRIFT: dg.AssetOut(
+                key=names.key(DRIFT),
+                description=DRIFT_DESCRIPTION.strip(),
+                code_version=f"{CODE_VERSION}-{comparison.digest[:12]}",
+                **common,
+            ),
+        },
+        internal_asset_deps={
+            PROFILE: {names.key(asset) for asset in of_run},
+            DRIFT: {names.key(asset) for asset in (PROFILE, *beside)},
+        },
+        can_subset=True,
         partitions_def=partitions,
         required_resource_keys={names.run_lock, names.tables},
         pool=names.pool,
-        group_name=names.group,
-        kinds={outputs.format},
-        code_version=CODE_VERSION,
     )
     @redact_errors
     @report_progress(names.key(PROFILE))
@@ -94,74 +118,84 @@ def profile_asset(
         input_samples: ds.Dataset,
         predictions: ds.Dataset,
         sample_explanations: ds.Dataset,
-    ) -> dg.MaterializeResult[pa.RecordBatchReader]:
-        source = Provenance.of(sample_explanations.schema)
-        row_key = Provenance.of(predictions.schema).row_key
-        tables = RunTables(
-            input_samples,
-            predictions,
-            sample_explanations,
-            tuple(model_output_columns(predictions.schema, row_key)),
-            *(parts_of(context, names, asset) for asset in (INPUT_SAMPLES, PREDICTIONS, SAMPLE_EXPLANATIONS)),
-        )
-        this = profile_run(tables, monitor.segments, engine_and_store.engine, context.log.info)
-        profiles = {THIS: this}
-        if keeps_previous and (previous := _run_before(context, names, this)) is not None:
-            profiles[PREVIOUS] = previous
-        version = hash_of("profile", *(each.origin.version for each in profiles.values()))
-        table = profile_table(profiles)
-        rows = this.segments[ALL_ROWS]
-        return dg.MaterializeResult(
-            value=with_provenance(table.to_reader(), _provenance(source, version, origins_to_extra(profiles))),
-            metadata={
-                "rows_profiled": next((column.rows for column in rows.inputs.values()), 0),
-                "segments": len(this.segments) - 1,
-                "keeps_run_before": PREVIOUS in profiles,
-            },
-            data_version=dg.DataVersion(version),
-        )
+        **beside: ds.Dataset,
+    ) -> Iterator[dg.MaterializeResult[pa.RecordBatchReader]]:
+        if names.key(PROFILE) in context.selected_asset_keys:
+            ledger = Provenance.of(sample_explanations.schema)
+            tables = RunTables(
+                input_samples,
+                predictions,
+                sample_explanations,
+                tuple(model_output_columns(predictions.schema, Provenance.of(predictions.schema).row_key)),
+                parts_of(context, names, INPUT_SAMPLES),
+                parts_of(context, names, PREDICTIONS),
+                parts_of(context, names, SAMPLE_EXPLANATIONS),
+                sums_read_before(context, names, ledger),
+            )
+            this = profile_run(tables, monitor.segments, engine_and_store.engine, context.log.info)
+            profiles = {THIS: this}
+            keeps_previous = partitions is None and monitor.reference.previous
+            if keeps_previous and (previous := _run_before(context, names, this)) is not None:
+                profiles[PREVIOUS] = previous
+            version = hash_of("profile", *(each.origin.version for each in profiles.values()))
+            source = _provenance(ledger, version, origins_to_extra(profiles))
+            yield _profile_result(names, profiles, source)
+        else:
+            partition = context.partition_key if context.has_partition_key else None
+            table = _tables(context, names).read_whole(PROFILE, partition)
+            profiles, source = read_profiles(table), Provenance.of(table.schema)
+        if names.key(DRIFT) in context.selected_asset_keys:
+            yield comparison.result(context, profiles, beside.get(REFERENCE_PROFILE), source)
 
     return profile
 
 
-def drift_asset(
-    names: ModelNames,
-    monitor: MonitorSettings,
-    outputs: OutputsSettings,
-    partitions: "dg.PartitionsDefinition[str] | None",
-) -> dg.AssetsDefinition:
-    """`drift` of one model, which `monitor` asks for."""
-    rules, reference = monitor.rules(), monitor.reference
-    digest = hash_of(json.dumps([asdict(rules), reference.partition, reference.previous], sort_keys=True))
-    read = (PROFILE, REFERENCE_PROFILE) if reference.is_table else (PROFILE,)
-
-    @dg.asset(
-        key=names.key(DRIFT),
-        description=DRIFT_DESCRIPTION.strip(),
-        ins={asset: dg.AssetIn(key=names.key(asset)) for asset in read},
-        io_manager_key=names.tables,
-        partitions_def=partitions,
-        required_resource_keys={names.run_lock, names.tables},
-        pool=names.pool,
-        group_name=names.group,
-        kinds={outputs.format},
-        code_version=f"{CODE_VERSION}-{digest[:12]}",
+def _profile_result(
+    names: ModelNames, profiles: Mapping[str, Profile], provenance: Provenance
+) -> dg.MaterializeResult[pa.RecordBatchReader]:
+    this = profiles[THIS]
+    return dg.MaterializeResult(
+        asset_key=names.key(PROFILE),
+        value=with_provenance(profile_table(profiles).to_reader(), provenance),
+        metadata={
+            "rows_profiled": next((column.rows for column in this.segments[ALL_ROWS].inputs.values()), 0),
+            "segments": len(this.segments) - 1,
+            "keeps_run_before": PREVIOUS in profiles,
+        },
+        data_version=dg.DataVersion(provenance.data_version or ""),
     )
-    @redact_errors
-    @report_progress(names.key(DRIFT))
-    def drift(
-        context: dg.AssetExecutionContext, profile: ds.Dataset, **beside: ds.Dataset
+
+
+class _Comparison:
+    """How runs of a model are compared with their reference."""
+
+    def __init__(
+        self, names: ModelNames, monitor: MonitorSettings, partitions: "dg.PartitionsDefinition[str] | None"
+    ) -> None:
+        self._names, self._monitor, self._partitions = names, monitor, partitions
+        self._rules, reference = monitor.rules(), monitor.reference
+        compared_with = [asdict(self._rules), reference.partition, reference.previous]
+        self.digest = hash_of(json.dumps(compared_with, sort_keys=True))
+
+    def result(
+        self,
+        context: dg.AssetExecutionContext,
+        profiles: Mapping[str, Profile],
+        table: ds.Dataset | None,
+        source: Provenance,
     ) -> dg.MaterializeResult[pa.RecordBatchReader]:
-        source = Provenance.of(profile.schema)
-        profiles = read_stored_profiles(profile)
+        """`drift` of these profiles, whose provenance is `source`; `table`: `reference_profile`, where there is one."""
         this = profiles[THIS]
-        name, before = _reference(context, names, monitor, partitions, profiles, beside.get(REFERENCE_PROFILE))
-        comparison = None if before is None else compare_profiles(this, before, rules)
-        version = hash_of("drift", CODE_VERSION, digest, this.origin.version, before.origin.version if before else "")
+        name, before = _reference(context, self._names, self._monitor, self._partitions, profiles, table)
+        comparison = None if before is None else compare_profiles(this, before, self._rules)
+        version = hash_of(
+            "drift", CODE_VERSION, self.digest, this.origin.version, before.origin.version if before else ""
+        )
         # A profile is made of a ledger.
         of_ledger = {OF_LEDGER: source.inputs_version or ""}
         extra = of_ledger | {REFERENCE_NAME: name, NOT_DECOMPOSED: _not_decomposed(comparison)}
         return dg.MaterializeResult(
+            asset_key=self._names.key(DRIFT),
             value=with_provenance(drift_table(comparison).to_reader(), _provenance(source, version, extra)),
             metadata={
                 "reference": name,
@@ -172,7 +206,10 @@ def drift_asset(
             data_version=dg.DataVersion(version),
         )
 
-    return drift
+
+def _tables(context: dg.AssetExecutionContext, names: ModelNames) -> TableIOManager:
+    tables: TableIOManager = getattr(context.resources, names.tables)
+    return tables
 
 
 def _provenance(source: Provenance, version: str, extra: Mapping[str, str]) -> Provenance:
@@ -181,11 +218,11 @@ def _provenance(source: Provenance, version: str, extra: Mapping[str, str]) -> P
 
 def _run_before(context: dg.AssetExecutionContext, names: ModelNames, this: Profile) -> Profile | None:
     """The last profile that is not this run's: the published one, or what it keeps itself where this run is its."""
-    tables: TableIOManager = getattr(context.resources, names.tables)
+    tables = _tables(context, names)
     if not tables.exists(PROFILE):
         return None
     try:
-        published = read_stored_profiles(tables.read(PROFILE))
+        published = read_profiles(tables.read_whole(PROFILE))
     except TableError as error:
         context.log.warning(f"The profile of the run before cannot be read, so there is none: {error}")
         return None
@@ -206,11 +243,11 @@ def _reference(
     """What the run is compared with, in words, and its profile; None where there is none yet."""
     if table is not None:
         shown = monitor.reference.as_inputs().shown_path or monitor.reference.asset
-        return f"the table {shown}", read_stored_profiles(table)[THIS]
+        return f"the table {shown}", read_profiles(table.to_table(use_threads=False))[THIS]
     if partitions is None:
         before = profiles.get(PREVIOUS)
         return (f"{NO_REFERENCE}there was no other run before" if before is None else "the run before"), before
-    tables: TableIOManager = getattr(context.resources, names.tables)
+    tables = _tables(context, names)
     key = monitor.reference.partition
     if key is None:
         keys = partitions.get_partition_keys(dynamic_partitions_store=context.instance)
@@ -220,7 +257,7 @@ def _reference(
         key = earlier[-1]
     elif not tables.published_partitions(PROFILE, [key]):
         return f"{NO_REFERENCE}the partition {key} has not been published", None
-    return f"the partition {key}", read_stored_profiles(tables.read(PROFILE, key))[THIS]
+    return f"the partition {key}", read_profiles(tables.read_whole(PROFILE, key))[THIS]
 
 
 def _not_decomposed(comparison: Comparison | None) -> str:

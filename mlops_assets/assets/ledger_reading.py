@@ -1,12 +1,14 @@
-"""What is read of a ledger for importances and the report: once a run, though they may be two steps."""
+"""What is read of a ledger for importances, the report and the profile: once a run, though they may be three steps."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import dagster as dg
 import pyarrow.dataset as ds
 
+from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.engines.engine import Engine
+from mlops_assets.explain.drift.profile import OutputProfile
 from mlops_assets.explain.ledger.stored import StoredLedger
 from mlops_assets.explain.report.contents import OUTPUTS_SHOWN
 from mlops_assets.explain.report.ledger_facts import LedgerFacts, can_be_summarized_in_parts, facts_of, summarize_ledger
@@ -37,7 +39,7 @@ def read_once_a_run(
 
     `for_later`: another step is going to ask for it.
     """
-    key = (context.run.run_id, names.slug, ledger.provenance.data_version)
+    key = _key(context, names, ledger.provenance)
     found = _READ.pop(key, None)
     if found is None:
         found = read()
@@ -48,10 +50,27 @@ def read_once_a_run(
     return found
 
 
+def sums_read_before(
+    context: dg.AssetExecutionContext, names: ModelNames, ledger: Provenance
+) -> Mapping[str, OutputProfile] | None:
+    """The sums of the ledger with this provenance, by output, from an earlier step of the run; None: read it."""
+    found = _READ.get(_key(context, names, ledger))
+    return None if found is None or found.facts.sums is None else found.facts.sums.outputs()
+
+
+def _key(context: dg.AssetExecutionContext, names: ModelNames, ledger: Provenance) -> tuple[str, str, str | None]:
+    return (context.run.run_id, names.slug, ledger.data_version)
+
+
 def facts_of_parts(
-    ledger: StoredLedger, parts: Sequence[SourcePart], engine: Callable[[], Engine], log: Callable[[str], None]
+    ledger: StoredLedger,
+    parts: Sequence[SourcePart],
+    engine: Callable[[], Engine],
+    log: Callable[[str], None],
+    *,
+    with_sums: bool = False,
 ) -> LedgerFacts:
-    """The facts of a ledger, part by part where there are parts."""
+    """The facts of a ledger, part by part where there are parts; `with_sums`: those of a profile as well."""
     if parts and can_be_summarized_in_parts(ledger):
-        return summarize_ledger(engine(), ledger, parts, OUTPUTS_SHOWN, log)
-    return facts_of(ledger, OUTPUTS_SHOWN)
+        return summarize_ledger(engine(), ledger, parts, OUTPUTS_SHOWN, log, with_sums=with_sums)
+    return facts_of(ledger, OUTPUTS_SHOWN, with_sums=with_sums)

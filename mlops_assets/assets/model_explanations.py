@@ -94,6 +94,7 @@ def model_explanations_assets(
     rules: ReasonRules | None = None,
     scored: str = "",
     sections: Sequence[SectionSource] = (),
+    profiled: bool = False,
 ) -> list[dg.AssetsDefinition]:
     """`model_explanations` and `explanation_report` of one model: one pass over the ledger, so they are one step.
 
@@ -103,12 +104,14 @@ def model_explanations_assets(
 
     `tracked`: runs are recorded in MLflow, where the report is an artifact. `rules`: of the reasons in the report.
     `scored`: which table is scored, for the report. `sections`: tables that the report has a section of; none of them
-    may depend on `model_explanations`.
+    may depend on `model_explanations`. `profiled`: a profile is made of the ledger, too.
     """
     both = (MODEL_EXPLANATIONS, EXPLANATION_REPORT)
     waits = any(source.of_the_run for source in sections) or (interactions and partitions is None)
     steps = [(asset,) for asset in both] if waits else [both]
     of_report: dict[str, Any] = {"rules": rules, "scored": scored, "sections": sections, "interactions": interactions}
+    # Of one step nothing is kept for others; with partitions a profile is of one of them, and the summary of all.
+    of_report["profiled"] = profiled and waits and partitions is None
     return [_step(names, outputs, engine, partitions, step, tracked=tracked, **of_report) for step in steps]
 
 
@@ -124,6 +127,7 @@ def _step(
     scored: str,
     sections: Sequence[SectionSource],
     interactions: bool,
+    profiled: bool,
 ) -> dg.AssetsDefinition:
     """The step that makes one of the two assets, or both."""
     ledger, inputs = (names.key(asset) for asset in (SAMPLE_EXPLANATIONS, INPUT_SAMPLES))
@@ -163,7 +167,8 @@ def _step(
                 rejected, accepted = beside.get(REJECTED_SAMPLES), input_samples.count_rows()
 
             def read_ledger() -> LedgerRead:
-                facts = facts_of_parts(ledger, parts_of(context, names, SAMPLE_EXPLANATIONS), engine, context.log.info)
+                parts = parts_of(context, names, SAMPLE_EXPLANATIONS)
+                facts = facts_of_parts(ledger, parts, engine, context.log.info, with_sums=profiled)
                 if not is_of_inputs:
                     # Newer rows are published than those that the ledger explains: they would colour the plots wrongly.
                     return LedgerRead(facts, None)

@@ -110,9 +110,9 @@ def _find(context: dg.AssetExecutionContext, names: ModelNames, identity: str | 
     if identity is None or not tables.exists(REFERENCE_PROFILE):
         return None
     try:
-        published = tables.read(REFERENCE_PROFILE)
+        published = tables.read_whole(REFERENCE_PROFILE)
         extra = Provenance.of(published.schema).extra
-        return read_profiles(published.to_table(), extra)[THIS] if extra.get(IDENTITY) == identity else None
+        return read_profiles(published)[THIS] if extra.get(IDENTITY) == identity else None
     except TableError as error:
         context.log.warning(f"The published reference_profile cannot be read, so it is made again: {error}")
         return None

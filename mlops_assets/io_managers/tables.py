@@ -74,6 +74,10 @@ class TableIOManager(Strategy, dg.ConfigurableIOManager, ABC):
             It was never published, or somebody changed it.
         """
 
+    def read_whole(self, asset: str, partition: str | None = None) -> pa.Table:
+        """The published table in memory, for small ones; errors as of `read`."""
+        return self.read(asset, partition).to_table(use_threads=False)
+
     @abstractmethod
     def exists(self, asset: str, partition: str | None = None) -> bool:
         """Whether the table has been published."""
@@ -207,6 +211,11 @@ class FileTableIOManager(TableIOManager, ABC):
         self, asset: str, partition: str | None = None, columns: Sequence[str] | None = None, limit: int | None = None
     ) -> ds.Dataset:
         return self.writer.read(self.table_place(asset, partition), columns=columns, limit=limit)
+
+    def read_whole(self, asset: str, partition: str | None = None) -> pa.Table:
+        if type(self).read is not FileTableIOManager.read:
+            return super().read_whole(asset, partition)
+        return self.writer.read_whole(self.table_place(asset, partition))
 
     def exists(self, asset: str, partition: str | None = None) -> bool:
         return bool(self.writer.exists(self.table_place(asset, partition)))

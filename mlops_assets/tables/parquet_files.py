@@ -94,6 +94,17 @@ class ParquetFiles(FileFormat):
         finally:
             stream.seek(0)
 
+    def read_whole(self, file: Location) -> pa.Table:
+        """All rows of a small file, in memory, as they are stored; on one thread."""
+        with translate_read_errors(file):
+            with file.filesystem.open_input_file(file.path) as stream:
+                content = stream.read_buffer()
+            parquet = self._open(pa.BufferReader(content), file)
+            try:
+                return parquet.read(use_threads=False)
+            except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+                raise _unreadable(file, error) from error
+
     def is_without_rows(self, file: Location, /) -> bool:
         return self.count_rows(file) == 0
 

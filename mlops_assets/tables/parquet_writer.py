@@ -147,6 +147,15 @@ class ParquetWriter(TableWriter):
     def read_part(self, part: PublishedPart, columns: Sequence[str] | None = None) -> ds.Dataset:
         return select_from(_file_dataset(part.location), part.location.uri, columns)
 
+    def read_whole(self, place: Location) -> pa.Table:
+        target = self.path_of(place)
+        if target.kind() != arrow_fs.FileType.File:
+            return super().read_whole(place)
+        # A lazy dataset takes longer to open and to scan than a small file to read.
+        stored = ParquetFiles().read_whole(target)
+        schema = table_schema(stored.schema)
+        return stored.replace_schema_metadata(schema.metadata) if stored.schema.equals(schema) else stored.cast(schema)
+
     def sweep(self, place: Location, older_than: timedelta = STALE) -> tuple[str, ...]:
         target = self.path_of(place)
         staged = sweep_staging(staging_folder(target)) if target.is_local else ()

@@ -128,6 +128,17 @@ class TableWriter(ABC):
         dataset = self._dataset(target)
         return select_from(dataset, target.uri, columns, limit)
 
+    def read_whole(self, place: Location) -> pa.Table:
+        """The published table in memory, with the schema of `read`; for small tables: on one thread.
+
+        Raises
+        ------
+        TableError
+            As `read`.
+        """
+        # So few rows take less time to read than threads to start.
+        return self.read(place).to_table(use_threads=False)
+
     def sweep(self, place: Location, older_than: timedelta = STALE) -> tuple[str, ...]:
         """Remove the hidden files that killed writers left beside the table; see `Location.sweep`."""
         return self.path_of(place).sweep(older_than)

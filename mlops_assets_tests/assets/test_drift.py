@@ -8,7 +8,6 @@ import pytest
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
-from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.component import build_model_definitions
 from mlops_assets.engines.local import LocalEngine
 from mlops_assets.errors import ConfigurationError
@@ -124,6 +123,42 @@ def test_another_version_is_compared_but_not_decomposed(registry, model, run, in
     assert done.checks["drift", "changes_add_up"].passed
 
 
+def test_the_profile_takes_sums_from_the_run_and_is_the_same_without(model, run, instance, tmp_path, monkeypatch):
+    monkeypatch.setattr(part_size, "PART_ROWS", 40)
+    given = []
+
+    def profile_and_note(tables: RunTables, *arguments):
+        given.append(tables.ledger_sums)
+        return profile_run(tables, *arguments)
+
+    monkeypatch.setattr("mlops_assets.assets.drift.profile_run", profile_and_note)
+    (tmp_path / "people").mkdir()
+
+    def explain(older: float):
+        for number in range(3):
+            rows = people(40, number, older=older).assign(number=range(number * 40, number * 40 + 40))
+            rows.to_parquet(tmp_path / "people" / f"{number}.parquet")
+        return run({"path": "people", "format": "parquet", "row_key": KEY}, monitor={})
+
+    assert explain(0.0).success
+    done = explain(1.0)
+    assert done.success
+    # `model_explanations` has read the ledger in the same process.
+    assert [set(sums) for sums in given] == [{"prediction"}] * 2
+    assert given[1]["prediction"].rows == 120
+    published = {name: (done.tables / f"{name}.parquet").read_bytes() for name in ("profile", "drift")}
+    job = done.definitions.resolve_job_def("m_explanations_job")
+    for asked in (["profile", "drift"], ["drift"]):
+        (done.tables / "drift.parquet").unlink()
+        again = job.execute_in_process(instance=instance, asset_selection=[dg.AssetKey(["m", name]) for name in asked])
+        assert again.success
+        assert [event.asset_key.path[-1] for event in again.get_asset_materialization_events()] == asked
+        assert {check.check_name for check in again.get_asset_check_evaluations()} == set(CHECKS)
+        for name, content in published.items():
+            assert (done.tables / f"{name}.parquet").read_bytes() == content
+    assert given[-1] is None
+
+
 def test_parts_and_workers_make_the_same_profile(model, run, tmp_path, monkeypatch):
     monkeypatch.setattr(part_size, "PART_ROWS", 40)
     (tmp_path / "people").mkdir()
@@ -139,7 +174,7 @@ def test_parts_and_workers_make_the_same_profile(model, run, tmp_path, monkeypat
     assert [len(each) for each in parts] == [3, 3, 3]
     datasets = [writer.read(each) for each in places]
     published = pq.read_table(place / "profile.parquet")
-    stored = read_profiles(published, Provenance.of(published.schema).extra)[THIS]
+    stored = read_profiles(published)[THIS]
     by_two = profile_run(RunTables(*datasets, ("prediction",), *parts), ["country"], lambda: LocalEngine(workers=2))
     assert by_two == stored
     whole = profile_run(RunTables(*datasets, ("prediction",)), ["country"], lambda: LocalEngine(workers=1))

@@ -22,7 +22,7 @@ from mlops_assets.explain.drift.profile import (
     ledger_columns,
     merge_segments,
 )
-from mlops_assets.explain.drift.profile_table import THIS, origins_to_extra, profile_table, read_stored_profiles
+from mlops_assets.explain.drift.profile_table import THIS, origins_to_extra, profile_table, read_profiles
 from mlops_assets.storage.location import Location
 from mlops_assets.tables.parquet_writer import ParquetWriter
 from mlops_assets_tests.benchmarks.score import verdict
@@ -55,8 +55,7 @@ def main() -> None:
             rows = profile_table(profiles).to_reader()
             size += writer.write(with_provenance(rows, Provenance(extra=origins_to_extra(profiles))), place).bytes or 0
         began = time.process_time()
-        tables = [writer.read(place) for place in places]
-        stored = [read_stored_profiles(table)[THIS] for table in tables]
+        stored = [read_profiles(writer.read_whole(place))[THIS] for place in places]
         read = time.process_time()
         for profile in stored:
             compare_profiles(profile, stored[0], DriftRules())

@@ -8,11 +8,13 @@ import pyarrow as pa
 import pytest
 from scipy import stats
 
-from mlops_assets.errors import ConfigurationError
-from mlops_assets.explain.drift.buckets import MOST_BUCKETS, aligned, count_numbers, midpoints
+from mlops_assets.arrow.provenance import Provenance, with_provenance
+from mlops_assets.errors import ConfigurationError, TableError
+from mlops_assets.explain.drift.aligned_buckets import align_buckets
+from mlops_assets.explain.drift.buckets import MOST_BUCKETS, Buckets, count_numbers, midpoints
 from mlops_assets.explain.drift.column_profile import merge_profiles, profile_column
 from mlops_assets.explain.drift.compare import DriftRow, DriftRules, compare_profiles
-from mlops_assets.explain.drift.distances import decile_cells, jensen_shannon_distance, wasserstein_distance
+from mlops_assets.explain.drift.distances import jensen_shannon_distance, wasserstein_distances
 from mlops_assets.explain.drift.drift_table import MOST_GAP, drift_table, largest_gap
 from mlops_assets.explain.drift.profile import (
     ALL_ROWS,
@@ -77,7 +79,9 @@ def test_buckets_are_as_narrow_as_they_say(name):
     buckets = count_numbers(values)
     assert len(buckets.places) <= MOST_BUCKETS
     assert buckets.rows == len(values)
-    known = np.repeat(midpoints(buckets.places, buckets.shift), buckets.counts)
+    middles = midpoints(buckets.places, buckets.shift)
+    np.testing.assert_array_equal(midpoints(buckets.places, np.full(len(middles), buckets.shift)), middles)
+    known = np.repeat(middles, buckets.counts)
     np.testing.assert_allclose(known, values, rtol=2.0 ** (buckets.shift - 52), atol=0)
     if name == "few":
         assert buckets.is_exact
@@ -86,26 +90,50 @@ def test_buckets_are_as_narrow_as_they_say(name):
 
 def test_distances_and_p_values_are_those_of_scipy():
     one, other = RNG.integers(0, 40, 700).astype(float), RNG.integers(0, 44, 900).astype(float)
-    shift, places, counts, others = aligned(count_numbers(one), count_numbers(other))
-    assert counts.sum() == 700
-    assert shift == 0
-    gaps = np.cumsum(counts) / 700 - np.cumsum(others) / 900
-    distance = wasserstein_distance(gaps, midpoints(places, shift))
+    aligned = align_buckets([(count_numbers(one), count_numbers(other))])
+    counts, others = np.diff(aligned.up_to, prepend=0), np.diff(aligned.others_up_to, prepend=0)
+    assert (counts.sum(), others.sum()) == (700, 900)
+    assert aligned.pairs[0][0].is_exact
+    gaps = np.abs(aligned.up_to / 700 - aligned.others_up_to / 900)
+    (distance,) = wasserstein_distances(gaps, midpoints(aligned.places, 0), aligned.slices)
     assert distance == pytest.approx(stats.wasserstein_distance(one, other))
     assert jensen_shannon_distance([1, 0], [0, 9]) == 1.0
     assert jensen_shannon_distance([2, 2], [5, 5]) == 0.0
-    cells, of_others = decile_cells(np.arange(1, 101), np.arange(1, 101) * 3, np.full(100, 3))
-    assert (cells, of_others) == ([10] * 10, [30] * 10)
-    # One value of half the rows is in one cell whole.
-    up_to = np.array([50, 75, 100])
-    assert decile_cells(up_to, up_to, np.array([50, 25, 25]))[0] == [0, 0, 50, 0, 0, 0, 25, 0, 25, 0]
+    hundred, three_each = (Buckets(0, np.arange(100), np.full(100, count)) for count in (1, 3))
+    assert (hundred.count_between(three_each.tenths), three_each.by_tenths) == ([10] * 10, [30] * 10)
+    # One value of half the rows is in one tenth whole.
+    half = Buckets(0, np.arange(3), np.array([50, 25, 25]))
+    assert half.by_tenths == [0, 0, 50, 0, 0, 0, 25, 0, 25, 0]
+    # Values that the reference lacks are beside their neighbours; between two tenths they are in the later one.
+    between = Buckets(0, np.array([-5, 49, 50, 51, 200]), np.ones(5, np.int64))
+    even = Buckets(0, np.arange(0, 100, 2), np.full(50, 2))
+    assert between.count_between(even.tenths) == [1, 0, 0, 0, 0, 3, 0, 0, 0, 1]
     asymptotic = stats.ks_2samp(one, other, method="asymp").pvalue
-    assert ordered_p_value(gaps, 700, 900) == pytest.approx(asymptotic, rel=0.2)
+    assert ordered_p_value(gaps.max(), 700, 900) == pytest.approx(asymptotic, rel=0.2)
     contingency = stats.chi2_contingency(np.stack([counts, others])).pvalue
     assert category_p_value(counts, others) == pytest.approx(contingency)
     two = np.array([[30, 70], [45, 55]])
     assert category_p_value(*two) == pytest.approx(stats.chi2_contingency(two).pvalue)
     assert adjust_p_values([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+
+
+def test_many_pairs_are_aligned_as_each_by_itself():
+    rng = np.random.default_rng(3)
+    names = [name for name in COLUMNS if not pa.types.is_list(COLUMNS[name].type)]
+    sides = [
+        [profile_column(COLUMNS[name].take(rng.integers(0, 9_000, rows))).buckets for name in names]
+        for rows in (900, 2_500)
+    ]
+    pairs = [*zip(*sides, strict=True), *zip(*sides[::-1], strict=True)]
+    together = align_buckets(pairs)
+    for pair, place in zip(pairs, together.slices, strict=True):
+        alone = align_buckets([pair])
+        for name in ("places", "up_to", "others_up_to"):
+            np.testing.assert_array_equal(getattr(together, name)[place], getattr(alone, name))
+        assert (alone.up_to[-1], alone.others_up_to[-1]) == (pair[0].rows, pair[1].rows)
+        one, other = alone.pairs[0]
+        np.testing.assert_array_equal(alone.places, np.union1d(one.places, other.places))
+        np.testing.assert_array_equal(alone.up_to, one.up_to[one.places.searchsorted(alone.places, "right")])
 
 
 def run_of(columns: dict[str, pa.Array], version: str = "1", **parts) -> Profile:
@@ -219,9 +247,14 @@ def test_a_profile_is_the_same_after_it_was_stored():
         THIS: run_of(COLUMNS, outputs=sums_of(500, 1, features)),
         PREVIOUS: run_of({"x": pa.array([1, 2])}, "0"),
     }
-    stored = profile_table(profiles)
     extra = json.loads(json.dumps(origins_to_extra(profiles)))
-    assert read_profiles(stored, extra) == profiles
+    stored = with_provenance(profile_table(profiles).to_reader(), Provenance(extra=extra)).read_all()
+    assert read_profiles(stored) == profiles
+    # One that was cut off is none.
+    place = stored.schema.get_field_index("counts")
+    cut = pa.array([text and text[:-4] for text in stored["counts"].to_pylist()])
+    with pytest.raises(TableError, match="does not hold a profile"):
+        read_profiles(stored.set_column(place, stored.schema.field("counts"), cut))
 
 
 def test_segments_are_columns_of_few_values():

@@ -38,6 +38,7 @@ def test_parquet_brings_types_and_values_back(tmp_path_factory, table):
     place = place_in(tmp_path_factory.mktemp("t"))
     ParquetWriter().write(table.to_reader(2), place)
     assert_same(ParquetWriter().read(place).to_table(), table)
+    assert_same(ParquetWriter().read_whole(place), table)
 
 
 @pytest.mark.slow
@@ -165,6 +166,24 @@ def test_columns_and_limit(tmp_path, format_name):
     assert read.to_table().to_pydict() == {"b": ["a", "b", "c"], "a": [0, 1, 2]}
     assert read.schema.metadata == {b"k": b"v"}
     assert writer.read(place_in(tmp_path), columns=["c"]).to_table().to_pydict() == {"c": [1.5] * 9}
+
+
+@pytest.mark.parametrize("format_name", FORMATS)
+def test_a_whole_table_is_the_lazy_one(tmp_path, format_name):
+    writer = writer_for(format_name)
+    day = pa.array([dt.date(2026, 1, 31)] * 9, pa.date64())
+    table = pa.table({"a": range(9), "b": list("abcdefghi"), "c": pa.array(range(9), pa.timestamp("s")), "d": day})
+    writer.write(table.to_reader(2), place_in(tmp_path), {"k": "v"})
+    whole = writer.read_whole(place_in(tmp_path))
+    assert whole.equals(writer.read(place_in(tmp_path)).to_table(), check_metadata=True)
+    assert whole.schema.metadata == {b"k": b"v"}
+    target = writer.path_of(place_in(tmp_path))
+    Path(target.path).write_bytes(b"PAR1 and no more of it")
+    with pytest.raises(TableError, match=r"predictions\."):
+        writer.read_whole(place_in(tmp_path))
+    Path(target.path).unlink()
+    with pytest.raises(TableError, match="No such table"):
+        writer.read_whole(place_in(tmp_path))
 
 
 @pytest.mark.parametrize("format_name", FORMATS)

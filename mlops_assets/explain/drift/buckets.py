@@ -12,6 +12,7 @@ rows, bit for bit.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate, pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +22,7 @@ MOST_BUCKETS = 1024
 _SIZE = np.int64(0x7FFF_FFFF_FFFF_FFFF)
 _HIGHEST = np.int64(0x7FEF_FFFF_FFFF_FFFF)
 """The bits of the largest finite number."""
+_TENTHS = np.arange(1, 10) / 10
 _PROBE_ROWS = 2_048
 # With so many bits left out, buckets are counted by place rather than by hashing: the places of all numbers are few.
 _LEAST_SHIFT_BY_PLACE = 44
@@ -50,7 +52,54 @@ class Buckets:
     @cached_property
     def rows(self) -> int:
         """How many rows were counted."""
-        return int(self.counts.sum())
+        return int(self.up_to[-1])
+
+    @classmethod
+    def of_columns(
+        cls, shifts: Sequence[int], places: Sequence[np.ndarray], counts: Sequence[np.ndarray]
+    ) -> "list[Buckets]":
+        """The buckets of several columns, added up in one go: it takes as long to call NumPy as to do so for one."""
+        found = list(map(cls, shifts, places, counts))
+        none = np.zeros(1, np.int64)
+        sums = np.cumsum(np.concatenate([part for of_column in counts for part in (none, of_column)]))
+        ends = list(accumulate(len(of_column) + 1 for of_column in counts))
+        starts = [0, *ends[:-1]]
+        sums -= np.repeat(sums[starts], [end - start for start, end in zip(starts, ends, strict=True)])
+        for buckets, start, end in zip(found, starts, ends, strict=True):
+            # What the property finds when it is asked for the first time.
+            vars(buckets)["up_to"] = sums[start:end]
+        return found
+
+    @cached_property
+    def up_to(self) -> np.ndarray:
+        """(buckets + 1,): int64: how many rows are in the first 0, 1, ... of them."""
+        up_to = np.zeros(len(self.counts) + 1, np.int64)
+        np.cumsum(self.counts, out=up_to[1:])
+        return up_to
+
+    @cached_property
+    def tenths(self) -> np.ndarray:
+        """(9,): the last place of each tenth of the rows, but of the last one.
+
+        A value that many rows share is in one tenth whole: in the one that its middle row is in.
+        """
+        wanted = _TENTHS * self.rows
+        middle = self.up_to[1:] - self.counts / 2
+        first = middle.searchsorted(wanted)
+        # Values that these rows do not have are behind all rows before them.
+        is_full = self.up_to[first] >= wanted
+        following = self.places[np.minimum(first, len(middle) - 1)]
+        return np.where(is_full, self.places[first - 1], following - 1)
+
+    @cached_property
+    def by_tenths(self) -> list[int]:
+        """How many rows are in each of its tenths."""
+        return self.count_between(self.tenths)
+
+    def count_between(self, places: np.ndarray) -> list[int]:
+        """How many rows are up to the first of these places, from there to the second, ..., behind the last."""
+        up_to = self.up_to[self.places.searchsorted(places, side="right")].tolist()
+        return [to - at for at, to in pairwise((0, *up_to, self.rows))]
 
     @property
     def is_exact(self) -> bool:
@@ -92,8 +141,10 @@ def merge_buckets(buckets: Sequence[Buckets]) -> Buckets:
         return some[0] if some else EMPTY
     shift = max(each.shift for each in some)
     some = [each.coarser(shift) for each in some]
-    if (span := _span(some)) is not None:
-        low, width = span
+    low = min(int(each.places[0]) for each in some)
+    width = max(int(each.places[-1]) for each in some) - low + 1
+    if width <= _PLACES_PER_BUCKET * sum(len(each.places) for each in some):
+        # By place, which is faster than sorting.
         counts = np.zeros(width, np.int64)
         for each in some:
             # No place occurs twice in one of them.
@@ -104,13 +155,6 @@ def merge_buckets(buckets: Sequence[Buckets]) -> Buckets:
     order = np.argsort(places, kind="stable")
     counts = np.concatenate([each.counts for each in some])[order]
     return bounded(shift, *_sum_equal(places[order], counts))
-
-
-def _span(some: Sequence[Buckets]) -> tuple[int, int] | None:
-    """The first place and how many there could be, where counting by place is faster than sorting; else None."""
-    low = min(int(each.places[0]) for each in some)
-    width = max(int(each.places[-1]) for each in some) - low + 1
-    return (low, width) if width <= _PLACES_PER_BUCKET * sum(len(each.places) for each in some) else None
 
 
 def count_numbers(numbers: np.ndarray, shift: int = 0) -> Buckets:
@@ -153,40 +197,24 @@ def bounded(shift: int, places: np.ndarray, counts: np.ndarray) -> Buckets:
     return Buckets(shift + fewest, *_cut(places, counts, fewest))
 
 
-def midpoints(places: np.ndarray, shift: int) -> np.ndarray:
-    """(buckets,): the numbers in the middle of buckets of numbers."""
-    sizes = np.abs(places) << shift
-    if shift:
-        # The last bucket may end beyond all numbers.
-        ends = np.minimum(sizes + ((1 << shift) - 1), _HIGHEST)
-        numbers = sizes.view(np.float64) / 2 + ends.view(np.float64) / 2
-    else:
-        numbers = sizes.view(np.float64)
-    return np.asarray(np.where(places < 0, -numbers, numbers))
-
-
-def aligned(one: Buckets, other: Buckets) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]:
-    """Both in the same buckets: the shift, all places in order, and how many rows of either are there.
-
-    Either has one row at least.
-    """
-    shift = max(one.shift, other.shift)
-    one, other = one.coarser(shift), other.coarser(shift)
-    if (span := _span([one, other])) is not None:
-        low, width = span
-        counts = np.zeros((2, width), np.int64)
-        counts[0][one.places - low] = one.counts
-        counts[1][other.places - low] = other.counts
-        found = np.flatnonzero(counts[0] + counts[1])
-        return shift, found + low, counts[0][found], counts[1][found]
-    places = np.concatenate([one.places, other.places])
-    # Two runs in order: a stable sort merges them.
-    order = np.argsort(places, kind="stable")
-    places, starts = _different(places[order])
-    nothing = np.zeros(max(len(one.places), len(other.places)), np.int64)
-    of_one = np.concatenate([one.counts, nothing[: len(other.counts)]])[order]
-    of_other = np.concatenate([nothing[: len(one.counts)], other.counts])[order]
-    return shift, places, np.add.reduceat(of_one, starts), np.add.reduceat(of_other, starts)
+def midpoints(places: np.ndarray, shifts: np.ndarray | int) -> np.ndarray:
+    """(buckets,): the numbers in the middle of buckets of numbers; `shifts` of each of them, or of all."""
+    # In place: it takes longer to get memory than to calculate.
+    sizes = np.abs(places)
+    sizes <<= shifts
+    ends = sizes + ((np.int64(1) << shifts) - 1)
+    # The last bucket may end beyond all numbers.
+    np.minimum(ends, _HIGHEST, out=ends)
+    numbers, halves = sizes.view(np.float64), ends.view(np.float64)
+    is_exact = np.flatnonzero(np.broadcast_to(np.equal(shifts, 0), places.shape))
+    exact = numbers[is_exact]
+    halves /= 2
+    numbers /= 2
+    numbers += halves
+    # Half of the smallest number is none.
+    numbers[is_exact] = exact
+    np.negative(numbers, out=numbers, where=places < 0)
+    return np.asarray(numbers)
 
 
 def _to_integers(numbers: np.ndarray) -> np.ndarray:

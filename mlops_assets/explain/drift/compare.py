@@ -5,29 +5,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Literal
 
-import numpy as np
-
-from mlops_assets.explain.drift.buckets import aligned, midpoints
 from mlops_assets.explain.drift.column_profile import ColumnProfile, difference_of_means, mean_of
-from mlops_assets.explain.drift.distances import (
-    decile_cells,
-    jensen_shannon_distance,
-    population_stability_index,
-    wasserstein_distance,
-)
+from mlops_assets.explain.drift.measures import Pair, measure_columns
 from mlops_assets.explain.drift.profile import ALL_ROWS, OutputProfile, Profile, RowsProfile
-from mlops_assets.explain.drift.significance import (
-    adjust_p_values,
-    category_p_value,
-    either,
-    ordered_p_value,
-    share_p_value,
-)
+from mlops_assets.explain.drift.significance import adjust_p_values
 
 Role = Literal["input", "prediction", "attribution", "base_value", "residual", "explained_value"]
 Row = dict[str, Any]
 """The fields of a `DriftRow` that are known so far."""
-MOST_UNSEEN = 5
 
 
 @dataclass(frozen=True)
@@ -110,8 +95,7 @@ def compare_profiles(profile: Profile, reference: Profile, rules: DriftRules) ->
     columns: list[Row] = []
     for segment, rows in profile.segments.items():
         before = reference.segments.get(segment, RowsProfile())
-        columns += _compare_columns(segment, "input", rows.inputs, before.inputs)
-        columns += _compare_columns(segment, "prediction", rows.predictions, before.predictions)
+        columns += _compare_columns(segment, rows, before)
     _judge(columns, rules)
     refusal = why_not_decomposed(profile, reference)
     parts: list[DriftRow] = []
@@ -141,75 +125,37 @@ def why_not_decomposed(profile: Profile, reference: Profile) -> str | None:
     return None
 
 
-def _compare_columns(
-    segment: str, role: Role, columns: Mapping[str, ColumnProfile], before: Mapping[str, ColumnProfile]
-) -> Iterator[Row]:
-    for name, column in columns.items():
-        row: Row = {
-            "segment": segment,
-            "role": role,
-            "output": None,
-            "column_name": name,
-            "rows": column.rows,
-            "reference_rows": 0,
-            "missing_share": column.missing_share,
-            "mean": column.mean,
-        }
-        if name not in before:
-            yield row | {"note": "the reference does not have this column or segment"}
-        else:
-            yield row | _compare_column(column, before[name])
-    for name, column in before.items():
-        if name not in columns:
-            row = {"segment": segment, "role": role, "output": None, "column_name": name, "rows": 0}
-            yield row | {"reference_rows": column.rows, "note": "only the reference has this column"}
-
-
-def _compare_column(column: ColumnProfile, before: ColumnProfile) -> Row:
-    """The measures of a column that both have."""
-    missing = [side.missing + side.not_finite for side in (column, before)]
-    p_values = [share_p_value(missing[0], column.rows, missing[1], before.rows)] if any(missing) else []
-    measures: Row = {
-        "reference_rows": before.rows,
-        "reference_mean": before.mean,
-        "reference_missing_share": before.missing_share,
-        "p_value": either(p_values),
-    }
-    if column.kind != before.kind or column.kind == "other":
-        same = column.kind == before.kind
-        return measures | {"note": "values of this type are not compared" if same else "the type has changed"}
-    if not column.known or not before.known:
-        return measures | {"note": "one side has no values"}
-    shift, places, one, other = aligned(column.buckets, before.buckets)
-    cells: tuple[list[int], list[int]]
-    if column.kind == "number":
-        up_to, before_up_to = np.cumsum(one), np.cumsum(other)
-        gaps = up_to / column.known - before_up_to / before.known
-        p_values.append(ordered_p_value(gaps, column.known, before.known))
-        cells = decile_cells(up_to, before_up_to, other)
-        measures["mean_change"] = difference_of_means(column.total, column.known, before.total, before.known)
-        measures["wasserstein"] = wasserstein_distance(gaps, midpoints(places, shift))
-        measures["psi"] = population_stability_index([*cells[0], missing[0]], [*cells[1], missing[1]])
-    else:
-        p_values.append(category_p_value(one, other))
-        unseen = other == 0
-        measures["unseen_share"] = float(one[unseen].sum() / column.known)
-        if shift == 0:
-            measures["unseen_categories"] = _name_unseen(column, places, unseen & (one > 0))
-        cells = one.tolist(), other.tolist()
-    measures["jensen_shannon"] = jensen_shannon_distance([*cells[0], missing[0]], [*cells[1], missing[1]])
-    return measures | {"p_value": either(p_values)}
-
-
-def _name_unseen(column: ColumnProfile, places: np.ndarray, unseen: np.ndarray) -> str | None:
-    """The commonest categories that the reference does not have."""
-    labels = column.labels
-    if labels is None or not unseen.any():
-        return None
-    count = dict(zip(column.buckets.places.tolist(), column.buckets.counts.tolist(), strict=True))
-    found = sorted(places[unseen].tolist(), key=lambda place: (-count[place], labels[place]))
-    names = [labels[place] for place in found[:MOST_UNSEEN]]
-    return ", ".join(names) + (f" and {len(found) - MOST_UNSEEN} more" if len(found) > MOST_UNSEEN else "")
+def _compare_columns(segment: str, rows: RowsProfile, before: RowsProfile) -> list[Row]:
+    found: list[Row] = []
+    compared: list[tuple[Row, Pair]] = []
+    tables: tuple[tuple[Role, Mapping[str, ColumnProfile], Mapping[str, ColumnProfile]], ...] = (
+        ("input", rows.inputs, before.inputs),
+        ("prediction", rows.predictions, before.predictions),
+    )
+    for role, columns, columns_before in tables:
+        for name, column in columns.items():
+            row: Row = {
+                "segment": segment,
+                "role": role,
+                "output": None,
+                "column_name": name,
+                "rows": column.rows,
+                "reference_rows": 0,
+                "missing_share": column.missing_share,
+                "mean": column.mean,
+            }
+            if name in columns_before:
+                compared.append((row, (column, columns_before[name])))
+            else:
+                row["note"] = "the reference does not have this column or segment"
+            found.append(row)
+        for name, column in columns_before.items():
+            if name not in columns:
+                row = {"segment": segment, "role": role, "output": None, "column_name": name, "rows": 0}
+                found.append(row | {"reference_rows": column.rows, "note": "only the reference has this column"})
+    for (row, _), measures in zip(compared, measure_columns([pair for _, pair in compared]), strict=True):
+        row |= measures
+    return found
 
 
 def _judge(columns: Sequence[Row], rules: DriftRules) -> None:

@@ -5,11 +5,8 @@ Cells are few, so that plain Python takes less time than an array's overhead.
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise
 
 import numpy as np
-
-TENTHS = np.arange(1, 10) / 10
 
 
 def population_stability_index(one: Sequence[int], reference: Sequence[int]) -> float:
@@ -37,35 +34,20 @@ def jensen_shannon_distance(one: Sequence[int], reference: Sequence[int]) -> flo
     return math.sqrt(max(divergence / 2, 0.0))
 
 
-def wasserstein_distance(gaps: np.ndarray, values: np.ndarray) -> float:
-    """The first Wasserstein (earth mover's) distance, in the unit of `values`.
+def wasserstein_distances(gaps: np.ndarray, values: np.ndarray, pairs: Sequence[slice]) -> list[float]:
+    """The first Wasserstein (earth mover's) distance of each pair, in the unit of its values.
 
     Parameters
     ----------
     gaps
-        (values,): how much larger a share of the one than of the other is at most each value.
+        (values of all pairs,): how far apart the shares of rows are that are at most each value; 0 at a pair's last.
     values
-        Rising.
+        Rising within a pair.
+    pairs
+        Where the values of each are.
     """
     # Halves of the largest numbers are no further apart than a number can be.
-    return 2 * float(np.abs(gaps[:-1]) @ np.diff(values / 2))
-
-
-def decile_cells(up_to: np.ndarray, reference_up_to: np.ndarray, reference: np.ndarray) -> tuple[list[int], list[int]]:
-    """Counts by the tenths of the reference, ten each. A value that many rows share is in one cell whole.
-
-    Parameters
-    ----------
-    up_to, reference_up_to
-        (values,): rows that are at most each value, in the values' order; either has one at least.
-    reference
-        (values,): rows of the reference that have each value.
-    """
-    # A value belongs to the tenth that its middle row is in.
-    middle = reference_up_to - reference / 2
-    ends = np.searchsorted(middle, TENTHS * reference_up_to[-1]).tolist()
-    cells = []
-    for rows in (up_to, reference_up_to):
-        at_ends = [0, *(int(rows[end - 1]) if end else 0 for end in ends), int(rows[-1])]
-        cells.append([after - before for before, after in pairwise(at_ends)])
-    return cells[0], cells[1]
+    halves = values / 2
+    steps = np.subtract(halves[1:], halves[:-1])
+    within = [slice(pair.start, pair.stop - 1) for pair in pairs]
+    return [2 * float(gaps[pair] @ steps[pair]) for pair in within]

@@ -198,6 +198,10 @@ class Profiler:
             for name, profiler in self._profilers.items():
                 profiler.add(batch.column(name))
 
+    def add_outputs(self, outputs: Mapping[str, OutputProfile]) -> None:
+        """Add the sums of other rows of the ledger."""
+        self._outputs = merge_by_name([self._outputs, outputs], merge_outputs)
+
     def columns(self) -> dict[str, ColumnProfile]:
         """Of all rows that were added, of which there was a batch at least."""
         return {name: profiler.profile() for name, profiler in self._profilers.items()}

@@ -4,12 +4,13 @@ import base64
 import binascii
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.dataset as ds
 
 from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.errors import TableError
@@ -40,7 +41,8 @@ PROFILE_SCHEMA = pa.schema(
 
 THIS, PREVIOUS = "this", "previous"
 _ORIGIN = "profile_of_"
-_NO_PLACES = "none"
+_NAMES_AND_ROWS = ("run", "segment", "role", "output", "column_name", "rows", "not_finite")
+_NO_PLACES, _NO_NUMBERS = "none", "0:"
 _WIDTHS = ("u1", "<u2", "<u4", "<u8")
 
 
@@ -55,23 +57,26 @@ def origins_to_extra(profiles: Mapping[str, Profile]) -> dict[str, str]:
     return {_ORIGIN + run: profile.origin.to_json() for run, profile in profiles.items()}
 
 
-def read_profiles(table: pa.Table, extra: Mapping[str, str]) -> dict[str, Profile]:
-    """The profiles in a table, `extra` being that of its provenance.
+def read_profiles(table: pa.Table) -> dict[str, Profile]:
+    """The profiles in a table, with the provenance that it was published with.
 
     Raises
     ------
     TableError
         It is no table of profiles.
     """
+    extra = Provenance.of(table.schema).extra
     try:
         origins = {
             name.removeprefix(_ORIGIN): Origin.from_json(text)
             for name, text in extra.items()
             if name.startswith(_ORIGIN)
         }
-        rows = table.to_pylist()
+        segments = _read_segments(table)
         return {
-            run: Profile(origin, _segments([row for row in rows if row["run"] == run]))
+            run: Profile(
+                origin, {segment: rows.profile() for (of_run, segment), rows in segments.items() if of_run == run}
+            )
             for run, origin in origins.items()
         }
     except (KeyError, ValueError, TypeError, AttributeError) as error:
@@ -80,12 +85,6 @@ def read_profiles(table: pa.Table, extra: Mapping[str, str]) -> dict[str, Profil
             where="profile",
             fix="Materialize profile again",
         ) from error
-
-
-def read_stored_profiles(table: ds.Dataset) -> dict[str, Profile]:
-    """`read_profiles` of a published table."""
-    # So few rows take less time to read than threads to start.
-    return read_profiles(table.to_table(use_threads=False), Provenance.of(table.schema).extra)
 
 
 def _rows(profile: Profile) -> Iterator[dict[str, Any]]:
@@ -124,49 +123,91 @@ def _column(column: ColumnProfile) -> dict[str, Any]:
     }
 
 
-def _segments(rows: Sequence[Mapping[str, Any]]) -> dict[str, RowsProfile]:
-    segments: dict[str, RowsProfile] = {}
-    for segment in dict.fromkeys(row["segment"] for row in rows):
-        of_segment = [row for row in rows if row["segment"] == segment]
-        by_role = {
-            role: {row["column_name"]: _read_column(row) for row in of_segment if row["role"] == role}
-            for role in ("input", "prediction")
+@dataclass
+class _StoredRows:
+    """The rows of one segment of a run."""
+
+    columns: dict[str, dict[str, ColumnProfile]] = field(default_factory=lambda: {"input": {}, "prediction": {}})
+    counted: dict[str, tuple[int, int]] = field(default_factory=dict)
+    totals: dict[str, dict[str, Fraction]] = field(default_factory=dict)
+    attributions: dict[str, dict[str, Fraction]] = field(default_factory=dict)
+
+    def profile(self) -> RowsProfile:
+        outputs = {
+            output: OutputProfile(
+                rows,
+                not_finite,
+                self.totals[output]["explained_value"],
+                self.totals[output]["base_value"],
+                self.totals[output]["residual"],
+                self.attributions[output],
+            )
+            for output, (rows, not_finite) in self.counted.items()
         }
-        outputs = dict.fromkeys(row["output"] for row in of_segment if row["output"] is not None)
-        segments[segment] = RowsProfile(
-            by_role["input"],
-            by_role["prediction"],
-            {output: _read_output([row for row in of_segment if row["output"] == output]) for output in outputs},
-        )
-    return segments
+        return RowsProfile(self.columns["input"], self.columns["prediction"], outputs)
 
 
-def _read_output(rows: Sequence[Mapping[str, Any]]) -> OutputProfile:
-    totals = {row["role"]: _from_text(row["total"]) for row in rows if row["role"] != "attribution"}
-    return OutputProfile(
-        rows[0]["rows"],
-        rows[0]["not_finite"],
-        totals["explained_value"],
-        totals["base_value"],
-        totals["residual"],
-        {row["column_name"]: _from_text(row["total"]) for row in rows if row["role"] == "attribution"},
-    )
+def _read_segments(table: pa.Table) -> dict[tuple[str, str], _StoredRows]:
+    """The rows of each run and segment. Column by column: it takes as long to make a row as to read it."""
+    values = {name: table.column(name).to_pylist() for name in PROFILE_SCHEMA.names}
+    totals = list(map(_from_text, values["total"]))
+    sketched = [place for place, role in enumerate(values["role"]) if role in ("input", "prediction")]
+    buckets = _unpack_buckets(*([values[name][place] for place in sketched] for name in ("shift", "places", "counts")))
+    sketches = dict(zip(sketched, buckets, strict=True))
+    found: dict[tuple[str, str], _StoredRows] = {}
+    for place, (run, segment, role, output, name, rows, not_finite) in enumerate(
+        zip(*(values[each] for each in _NAMES_AND_ROWS), strict=True)
+    ):
+        of_segment = found.setdefault((run, segment), _StoredRows())
+        if place in sketches:
+            labels = values["labels"][place]
+            if labels is not None:
+                labels = dict(zip(sketches[place].places.tolist(), json.loads(labels), strict=True))
+            of_segment.columns[role][name] = ColumnProfile(
+                values["kind"][place],
+                rows,
+                values["missing"][place],
+                not_finite,
+                totals[place],
+                sketches[place],
+                labels,
+            )
+            continue
+        of_segment.counted.setdefault(output, (rows, not_finite))
+        attributions = of_segment.attributions.setdefault(output, {})
+        if role == "attribution":
+            attributions[name] = totals[place]
+        else:
+            of_segment.totals.setdefault(output, {})[role] = totals[place]
+    return found
 
 
-def _read_column(row: Mapping[str, Any]) -> ColumnProfile:
-    places = _unpack_rising(row["places"])
-    labels = None
-    if row["labels"] is not None:
-        labels = dict(zip(places.tolist(), json.loads(row["labels"]), strict=True))
-    return ColumnProfile(
-        row["kind"],
-        row["rows"],
-        row["missing"],
-        row["not_finite"],
-        _from_text(row["total"]),
-        Buckets(row["shift"], places, _unpack(row["counts"])),
-        labels,
-    )
+def _unpack_buckets(shifts: Sequence[int], places: Sequence[str], counts: Sequence[str]) -> list[Buckets]:
+    """The buckets of several columns."""
+    if not places:
+        return []
+    firsts, steps = [], []
+    for text in places:
+        first, _, packed = text.partition(":")
+        firsts.append(0 if first == _NO_PLACES else int(first))
+        # Without places there are no steps, and without steps there is one place or none.
+        steps.append(packed or _NO_NUMBERS)
+    unpacked = _unpack([*steps, *counts])
+    # One sum over all columns, of which each leaves out what comes before its first place. Wraps around as the
+    # differences did.
+    none = np.zeros(1, np.int64)
+    sums = np.cumsum(np.concatenate([part for rising in unpacked[: len(steps)] for part in (none, rising)]))
+    ends = list(accumulate(len(rising) + 1 for rising in unpacked[: len(steps)]))
+    starts = [0, *ends[:-1]]
+    sums += np.repeat(np.array(firsts) - sums[starts], [end - start for start, end in zip(starts, ends, strict=True)])
+    unpacked_places = [
+        sums[start : start if text == _NO_PLACES else end]
+        for text, start, end in zip(places, starts, ends, strict=True)
+    ]
+    of_places = unpacked[len(steps) :]
+    if any(len(one) != len(other) for one, other in zip(unpacked_places, of_places, strict=True)):
+        raise ValueError("not as many counts as places")
+    return Buckets.of_columns(shifts, unpacked_places, of_places)
 
 
 def _pack(numbers: np.ndarray) -> str:
@@ -176,11 +217,24 @@ def _pack(numbers: np.ndarray) -> str:
     return f"{width}:{base64.b64encode(numbers.astype(_WIDTHS[width]).tobytes()).decode()}"
 
 
-def _unpack(text: str) -> np.ndarray:
-    width, packed = text.split(":")
-    if not packed:
-        return np.zeros(0, np.int64)
-    return np.frombuffer(binascii.a2b_base64(packed), _WIDTHS[int(width)]).astype(np.int64)
+def _unpack(texts: Sequence[str]) -> list[np.ndarray]:
+    """What `_pack` made of several arrays; those of the same width in one go."""
+    of_width: dict[str, list[int]] = {}
+    packed = []
+    for place, text in enumerate(texts):
+        width, _, numbers = text.partition(":")
+        packed.append(binascii.a2b_base64(numbers))
+        of_width.setdefault(width, []).append(place)
+    unpacked = [np.zeros(0, np.int64)] * len(texts)
+    for width, places in of_width.items():
+        size = 1 << int(width)
+        ends = list(accumulate(len(packed[place]) for place in places))
+        if any(end % size for end in ends):
+            raise ValueError("cut in the middle of a number")
+        together = np.frombuffer(b"".join(packed[place] for place in places), _WIDTHS[int(width)]).astype(np.int64)
+        for place, (start, end) in zip(places, pairwise((0, *ends)), strict=True):
+            unpacked[place] = together[start // size : end // size]
+    return unpacked
 
 
 def _pack_rising(places: np.ndarray) -> str:
@@ -190,17 +244,6 @@ def _pack_rising(places: np.ndarray) -> str:
     # Two hashes may be farther apart than an int64 says; without a sign the difference is right.
     steps = np.diff(places.view(np.uint64))
     return f"{int(places[0])}:{_pack(steps)}"
-
-
-def _unpack_rising(text: str) -> np.ndarray:
-    if text == _NO_PLACES:
-        return np.zeros(0, np.int64)
-    first, packed = text.split(":", 1)
-    steps = _unpack(packed)
-    places = np.empty(len(steps) + 1, np.int64)
-    places[0], places[1:] = int(first), steps
-    # Wraps around as the differences did.
-    return np.cumsum(places, out=places)
 
 
 def _to_text(number: Fraction) -> str:

@@ -1,6 +1,6 @@
 """The profile of a run, from its published tables: in one pass over each, or part by part."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -18,6 +18,7 @@ from mlops_assets.explain.columns import OUTPUT
 from mlops_assets.explain.drift.profile import (
     ALL_ROWS,
     Origin,
+    OutputProfile,
     Profile,
     Profiler,
     RowsProfile,
@@ -48,6 +49,9 @@ class RunTables:
         Their parts; none where a table is read as a whole.
     prediction_columns
         Those of `predictions` that the model returned.
+    ledger_sums
+        What a profile says of the ledger, where somebody has read it already: by output, of its batches as they are
+        read here. None: it is read.
     """
 
     inputs: ds.Dataset
@@ -57,6 +61,7 @@ class RunTables:
     input_parts: tuple[SourcePart, ...] = ()
     prediction_parts: tuple[SourcePart, ...] = ()
     ledger_parts: tuple[SourcePart, ...] = ()
+    ledger_sums: Mapping[str, OutputProfile] | None = None
 
 
 @dataclass(frozen=True)
@@ -132,7 +137,12 @@ def profile_run(
         "ledger": tables.ledger,
     }
     parts = _parts(tables, every_row=origin.every_row, segmented=bool(segments))
-    found: list[Segments] = [
+    found: list[Segments] = []
+    if tables.ledger_sums is not None and not segments:
+        found.append({ALL_ROWS: RowsProfile(outputs=tables.ledger_sums)})
+        datasets.pop("ledger")
+        parts.pop("ledger", None)
+    found += [
         profile_rows(table, datasets[table], columns[table], segments, tables.inputs)
         for table in datasets
         if not parts.get(table)

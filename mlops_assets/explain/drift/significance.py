@@ -12,18 +12,18 @@ import numpy as np
 _LEAST_EXPECTED = 5.0
 
 
-def ordered_p_value(gaps: np.ndarray, rows: int, others: int) -> float:
+def ordered_p_value(gap: float, rows: int, others: int) -> float:
     """Of the two-sample Kolmogorov-Smirnov test, with Stephens' correction for small samples (1970).
 
     Parameters
     ----------
-    gaps
-        Differences of the shares of rows that are at most each value. Values that are close may share a place.
+    gap
+        The largest difference of the shares of rows that are at most some value. Values that are close may be one.
     rows, others
         How many rows either group has.
     """
     root = math.sqrt(rows * others / (rows + others))
-    return _kolmogorov((root + 0.12 + 0.11 / root) * float(np.abs(gaps).max()))
+    return _kolmogorov((root + 0.12 + 0.11 / root) * gap)
 
 
 def category_p_value(one: np.ndarray, other: np.ndarray) -> float:

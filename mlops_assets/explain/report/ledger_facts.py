@@ -13,6 +13,7 @@ from mlops_assets.engines.engine import Engine, stream_ends
 from mlops_assets.engines.part_work import engine_that_reads
 from mlops_assets.engines.tasks import Task, in_order
 from mlops_assets.explain.columns import SPACE
+from mlops_assets.explain.drift.profile import Profiler
 from mlops_assets.explain.explainers.sampling import HASHES, hash_bound
 from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.explain.ledger.residuals import ResidualJudge
@@ -34,17 +35,22 @@ class LedgerFacts:
         Whether everything adds up.
     examples
         Rows that are shown.
+    sums
+        What a profile says of a ledger; None: nobody asks.
     """
 
     summary: LedgerSummary
     residuals: ResidualJudge
     examples: ExamplePicker
+    sums: Profiler | None = None
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Add the next rows of the ledger."""
         self.summary.add(batch)
         self.residuals.add(batch)
         self.examples.add(batch)
+        if self.sums is not None:
+            self.sums.add(batch)
 
     def is_whole(self, rows: int) -> bool:
         """Whether the samples are those of all rows, of which each output has so many."""
@@ -55,6 +61,8 @@ class LedgerFacts:
         self.summary.merge(later.summary)
         self.residuals.merge(later.residuals)
         self.examples.merge(later.examples)
+        if self.sums is not None and later.sums is not None:
+            self.sums.add_outputs(later.sums.outputs())
         return self
 
 
@@ -73,6 +81,8 @@ class SummarizeLedger(Task[LedgerFacts]):
     of_rows
         How many rows of each output the whole ledger has: only what may be in the samples of the whole is kept. None:
         unknown.
+    with_sums
+        Whether a profile is made of it as well.
     """
 
     doing: ClassVar[str] = "summarizing explanations"
@@ -83,6 +93,7 @@ class SummarizeLedger(Task[LedgerFacts]):
     provenance: Provenance
     columns: pa.Schema
     of_rows: int | None = None
+    with_sums: bool = False
 
     @property
     def rows(self) -> int | None:
@@ -90,10 +101,12 @@ class SummarizeLedger(Task[LedgerFacts]):
 
     def run(self) -> LedgerFacts:
         ledger = StoredLedger((self.part.dataset(),), self.provenance, self.columns)
-        return facts_of(ledger, self.outputs_shown, self.start, self.of_rows)
+        return facts_of(ledger, self.outputs_shown, self.start, self.of_rows, with_sums=self.with_sums)
 
 
-def facts_of(ledger: StoredLedger, outputs_shown: int, start: int = 0, of_rows: int | None = None) -> LedgerFacts:
+def facts_of(
+    ledger: StoredLedger, outputs_shown: int, start: int = 0, of_rows: int | None = None, *, with_sums: bool = False
+) -> LedgerFacts:
     """The facts of a ledger, read once; arguments as of `SummarizeLedger`."""
     origin = LedgerProvenance.of(ledger.provenance)
     of_sample, of_median = (
@@ -109,6 +122,7 @@ def facts_of(ledger: StoredLedger, outputs_shown: int, start: int = 0, of_rows: 
         ),
         ResidualJudge(ledger.provenance.row_key, origin.precision),
         ExamplePicker(outputs_shown, start, of_median),
+        Profiler(origin.features, is_ledger=True) if with_sums else None,
     )
     # Text that is the same in all rows takes as long to read as several columns of numbers.
     for batch in ledger.rows([name for name in ledger.schema.names if name != SPACE]):
@@ -123,14 +137,20 @@ def can_be_summarized_in_parts(ledger: StoredLedger) -> bool:
 
 
 def summarize_ledger(
-    engine: Engine, ledger: StoredLedger, parts: Sequence[SourcePart], outputs_shown: int, log: Callable[[str], None]
+    engine: Engine,
+    ledger: StoredLedger,
+    parts: Sequence[SourcePart],
+    outputs_shown: int,
+    log: Callable[[str], None],
+    *,
+    with_sums: bool = False,
 ) -> LedgerFacts:
     """The facts of a ledger that `can_be_summarized_in_parts`, of which these are all parts, in order."""
     outputs = len(LedgerProvenance.of(ledger.provenance).outputs)
     starts = list(accumulate((part.rows // outputs for part in parts), initial=0))
     engine = engine_that_reads(engine, parts, log)
     tasks = [
-        SummarizeLedger(part, start, outputs_shown, ledger.provenance, ledger.schema, starts[-1])
+        SummarizeLedger(part, start, outputs_shown, ledger.provenance, ledger.schema, starts[-1], with_sums)
         for part, start in zip(parts, starts, strict=False)
     ]
     facts = _summarize(engine, tasks, log)
