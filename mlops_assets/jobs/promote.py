@@ -5,22 +5,30 @@ from datetime import UTC, datetime
 import dagster as dg
 from pydantic import Field
 
-from mlops_assets.jobs.alias_move import LONGEST_NAME, LONGEST_NOTE, Move, MovedAlias, registry_of, report_move
-from mlops_assets.models.move_alias import find_registrant, move_alias, read_alias
+from mlops_assets.jobs.alias_move import (
+    LONGEST_NAME,
+    LONGEST_NOTE,
+    MovedAlias,
+    end_repeated,
+    registry_of,
+    report_move,
+    run_of,
+)
+from mlops_assets.journal.move import Move
+from mlops_assets.metadata import shorten_text
+from mlops_assets.models.move_alias import describe_version, find_registrant, read_alias
 from mlops_assets.naming import MODEL_TAG, NOTIFIER, REGISTRY
 from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.resources.binding import job_with_defaults
 from mlops_assets.resources.liveness import executed_alive
 
-PROMOTED_TAG = "mlops_assets.promoted"
-
 
 def promotion_job(moved: MovedAlias) -> dg.JobDefinition:
     """`<model>_promotion_job`: one person approves of a version; with the last approval needed it takes the alias.
 
-    Refused, with nothing changed: a version that has not passed validation with the files that it has now, that the
-    trust policy refuses, or whose approver does not count; an alias that somebody else has moved meanwhile. A run that
-    is repeated, or two at once, move the alias and record the move once.
+    Refused, with nothing changed: a version that has not passed validation with the files that it has now and beside
+    the present champion, that the trust policy refuses, or whose approver does not count; an alias that somebody else
+    has moved meanwhile. A run that is repeated, or two at once, move the alias and record the move once.
     """
     names = moved.names
 
@@ -48,6 +56,7 @@ def promotion_job(moved: MovedAlias) -> dg.JobDefinition:
             Approval,
             ApprovalPolicy,
             approvals_of,
+            check_champion,
             check_person,
             check_validated,
         )
@@ -57,34 +66,47 @@ def promotion_job(moved: MovedAlias) -> dg.JobDefinition:
         approver = check_person(config.approved_by)
         policy = ApprovalPolicy(moved.settings.required_approvals, moved.settings.four_eyes)
         with moved.open_journal(context) as journal:
+            last, _ = moved.complete_last(address, journal)
+            current, run = read_alias(address, names.model, moved.alias), run_of(context)
+            if last is not None and last.run == run and last.state != "begun":
+                end_repeated(context, moved, last, current)
+                return
             reference = registry.pin(names.model, number, moved.trust.policy())
-            current = read_alias(address, names.model, moved.alias)
             registered = address.version(names.model, number)
             tags = registered.tags
             if current == number and not approvals_of(tags):
                 report_move(context, f"{version} has the alias {moved.alias} already", "Nothing was done")
                 return
+            # What an earlier attempt of this run has left, in case that somebody has moved the alias since.
+            left = last.left if last is not None and last.run == run else current
             check_validated(tags, reference.digest, version, names.validation_job)
+            if left is not None and current != number:
+                check_champion(tags, left, version, names.validation_job)
+            journal.check_digest(number, reference.digest)
             registrant = find_registrant(address, registered, REGISTERED_BY_TAG) if policy.four_eyes else None
             policy.check_approver(approver, registrant, version)
             approval = Approval(approver, config.note.strip(), reference.digest, datetime.now(UTC))
             counted = policy.counted([*approvals_of(tags), approval], reference.digest, registrant)
-            people = [each.by for each in counted]
+            people = tuple(each.by for each in counted)
             if approval in counted:
                 with address.translate_errors(f"recording the approval of {version}"):
                     address.client.set_model_version_tag(names.model, str(number), approval.tag, approval.to_json())
-            missing = policy.required - len(counted)
+            missing, by_hand = policy.required - len(counted), current == number
             if missing > 0:
                 title = f"{version} has {len(counted)} of {policy.required} approvals"
-                message = f"By {', '.join(people)}; {missing} more by others will move the alias {moved.alias}"
-                report_move(context, title, message, approvals=len(counted))
+                then = (
+                    f"{missing} more are needed, and somebody has given it the alias {moved.alias} without them"
+                    if by_hand
+                    else f"{missing} more by others will move the alias {moved.alias}"
+                )
+                report_move(context, title, f"By {', '.join(people)}; {then}", approvals=len(counted))
                 return
-            if current != number:
-                move_alias(address, names.model, moved.alias, number, current)
-            note = "; ".join(each.note for each in counted if each.note)[:LONGEST_NOTE]
-            Move("promotion", reference, people, note).record(registry, moved.alias, journal, PROMOTED_TAG, number)
-        before = "no version" if current in (None, number) else f"version {current}"
-        message = f"In place of {before}; approved by {', '.join(people)}{': ' * bool(note)}{note}"
+            note = shorten_text("; ".join(each.note for each in counted if each.note), LONGEST_NOTE)
+            before = None if by_hand else left
+            move = Move("promotion", run, before, number, reference.digest, people, note)
+            moved.make(move, address, journal, is_moved=by_hand)
+        how = "Somebody had moved it by hand" if by_hand else f"In place of {describe_version(left)}"
+        message = f"{how}; approved by {', '.join(people)}{': ' * bool(note)}{note}"
         report_move(context, f"{version} has the alias {moved.alias} now", message, approvals=len(counted))
 
     return job_with_defaults(

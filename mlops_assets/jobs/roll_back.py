@@ -1,41 +1,25 @@
 """The job that makes an earlier version the champion again."""
 
-import json
-from dataclasses import asdict, dataclass
-
 import dagster as dg
 from pydantic import Field
 
-from mlops_assets.errors import AliasNotFoundError, PromotionError
-from mlops_assets.jobs.alias_move import LONGEST_NAME, LONGEST_NOTE, Move, MovedAlias, registry_of, report_move
+from mlops_assets.errors import AliasNotFoundError, PromotionError, VersionNotFoundError, list_some
+from mlops_assets.jobs.alias_move import (
+    LONGEST_NAME,
+    LONGEST_NOTE,
+    MovedAlias,
+    end_repeated,
+    registry_of,
+    report_move,
+    run_of,
+)
 from mlops_assets.journal.journal import Journal, champion_versions, earlier_version
-from mlops_assets.models.move_alias import move_alias, read_alias
+from mlops_assets.journal.move import Move
+from mlops_assets.models.move_alias import read_alias
 from mlops_assets.naming import MODEL_TAG, NOTIFIER, REGISTRY
 from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.resources.binding import job_with_defaults
 from mlops_assets.resources.liveness import executed_alive
-
-ROLLED_BACK_TAG = "mlops_assets.rolled_back"
-# Of the registered model: what the last run of this job is about, so that a run that is repeated goes back once.
-INTENT_TAG = "mlops_assets.rollback"
-
-
-@dataclass(frozen=True)
-class Intent:
-    """What a run of the rollback job has set out to do, before it does it."""
-
-    run: str
-    left: int
-    target: int
-
-    @classmethod
-    def from_json(cls, text: str) -> "Intent | None":
-        """None for what is no such tag."""
-        try:
-            fields = json.loads(text)
-            return cls(str(fields["run"]), int(fields["left"]), int(fields["target"]))
-        except (ValueError, KeyError, TypeError, RecursionError):
-            return None
 
 
 def rollback_job(moved: MovedAlias) -> dg.JobDefinition:
@@ -72,27 +56,37 @@ def rollback_job(moved: MovedAlias) -> dg.JobDefinition:
         address = registry.address()
         approver = check_person(config.approved_by)
         with moved.open_journal(context) as journal:
-            current = read_alias(address, names.model, moved.alias)
+            last, is_completed = moved.complete_last(address, journal)
+            current, run = read_alias(address, names.model, moved.alias), run_of(context)
+            if last is not None and last.run == run and last.state != "begun":
+                end_repeated(context, moved, last, current)
+                return
+            if last is not None and last.how == "rollback" and is_completed:
+                # Whoever launches this run has seen the other one fail: they want to go back once, not twice.
+                title = f"{moved.version(last.to)} has the alias {moved.alias} again"
+                message = f"The run {last.run} had moved it, and it is recorded now; launch the job to go further back"
+                report_move(context, title, message)
+                return
             if current is None:
                 raise AliasNotFoundError(
                     f"Model {names.model!r} has no alias {moved.alias!r}, so there is nothing to go back from",
                     where=address.where,
                     fix=f"Run {names.promotion_job}",
                 )
-            run = context.run.root_run_id or context.run_id
-            intent = Intent.from_json(address.model(names.model).tags.get(INTENT_TAG, ""))
-            if intent is None or intent.run != run:
-                intent = Intent(run, current, _find_target(journal, moved, current, config.version))
-            reference = registry.pin(names.model, intent.target, moved.trust.policy())
-            journal.check_digest(intent.target, reference.digest)
-            if current != intent.target:
-                with address.translate_errors(f"recording that {names.model!r} goes back"):
-                    address.client.set_registered_model_tag(names.model, INTENT_TAG, json.dumps(asdict(intent)))
-                move_alias(address, names.model, moved.alias, intent.target, intent.left)
-            move = Move("rollback", reference, [approver], config.note.strip())
-            move.record(registry, moved.alias, journal, ROLLED_BACK_TAG, intent.left)
-        title = f"{moved.version(intent.target)} has the alias {moved.alias} again"
-        message = f"In place of version {intent.left}; by {approver}{': ' * bool(move.note)}{move.note}"
+            if last is not None and last.run == run:
+                # An earlier attempt of this run did not come to the move, or somebody else has moved the alias since.
+                left, target = last.left, last.to
+            else:
+                left, target = current, _find_target(journal, moved, current, config.version)
+            try:
+                reference = registry.pin(names.model, target, moved.trust.policy())
+            except VersionNotFoundError as error:
+                raise _deleted(journal, moved, current, target) from error
+            journal.check_digest(target, reference.digest)
+            move = Move("rollback", run, left, target, reference.digest, (approver,), config.note.strip())
+            moved.make(move, address, journal)
+        title = f"{moved.version(target)} has the alias {moved.alias} again"
+        message = f"In place of version {left}; by {approver}{': ' * bool(move.note)}{move.note}"
         report_move(context, title, message)
 
     return job_with_defaults(
@@ -125,3 +119,14 @@ def _find_target(journal: Journal, moved: MovedAlias, current: int, asked: int |
             fix=f"Run {moved.names.promotion_job}, which asks for validation and approval",
         )
     return target
+
+
+def _deleted(journal: Journal, moved: MovedAlias, current: int, target: int) -> VersionNotFoundError:
+    known = champion_versions(journal, moved.names.model, moved.alias)
+    others = [str(version) for version in known if version not in (current, target)]
+    listed = f": the journal knows {list_some(others)}" if others else f", or run {moved.names.promotion_job}"
+    return VersionNotFoundError(
+        f"{moved.version(target)}, the champion to go back to, is no longer registered",
+        where=journal.folder.uri,
+        fix=f"Name another earlier champion in the config `version`{listed}",
+    )

@@ -25,7 +25,8 @@ class JournalEntry:
     digest
         SHA-256 over the version's files; None where only the registry was asked, not the files.
     previous_version
-        What the alias pointed at before; None: nothing, or nothing was seen before.
+        What the alias pointed at before; None: nothing, or nothing was seen before. A promotion or rollback knows it
+        from the registry, also where the journal had not seen it.
     noticed_by
         ``run`` (champion_model pinned it), ``sensor`` (the champion sensor saw the alias), ``promotion`` or
         ``rollback`` (the job of that name moved it).
@@ -35,6 +36,8 @@ class JournalEntry:
         Who approved of the move, of a promotion or rollback.
     note
         Why, of a promotion or rollback; may be empty.
+    run
+        The Dagster run that made the promotion or rollback (of one that was re-executed the first); else empty.
     """
 
     observed_at: datetime
@@ -47,6 +50,7 @@ class JournalEntry:
     accepted: bool = False
     approved_by: tuple[str, ...] = ()
     note: str = ""
+    run: str = ""
 
     def to_line(self) -> str:
         """One line of JSON, with its line end."""

@@ -57,10 +57,12 @@ class Journal:
         accept: str | None = None,
         approved_by: Sequence[str] = (),
         note: str = "",
+        run: str = "",
+        left: int | None = None,
         now: datetime | None = None,
     ) -> JournalEntry | None:
-        """Append what was seen, if it is news: another version than the alias's last entry names, its digest, or that
-        somebody approved of it.
+        """Append what was seen, if it is news: another version than the alias's last entry names, its digest, that
+        somebody approved of it, or the move of a run that has no entry yet.
 
         Parameters
         ----------
@@ -70,6 +72,10 @@ class Journal:
             A digest that a person accepts for this version although the journal knows another one.
         approved_by, note
             See `JournalEntry`; also where a sensor or a run saw the move before who made it could record it.
+        run
+            The run that moved the alias: one entry is made for it, however often it is noted.
+        left
+            What that run moved the alias away from. None: what the journal saw before.
         now
             The time; None: the clock's.
 
@@ -91,7 +97,7 @@ class Journal:
                 accepted = self._is_accepted(known, version, digest, accept)
                 of_alias = [entry for entry in known if entry.alias == alias]
                 last = of_alias[-1] if of_alias else None
-                if not _is_news(last, version, digest, approved_by):
+                if not _is_news(of_alias, version, digest, approved_by, run):
                     return None
                 entry = JournalEntry(
                     observed_at=(now or datetime.now(UTC)).replace(microsecond=0),
@@ -99,11 +105,12 @@ class Journal:
                     alias=alias,
                     version=version,
                     digest=digest,
-                    previous_version=_version_before(last, version),
+                    previous_version=_version_before(last, version) if left is None else left,
                     noticed_by=noticed_by,
                     accepted=accepted,
                     approved_by=tuple(approved_by),
                     note=note,
+                    run=run,
                 )
                 if self._create(_next_name(names), entry):
                     return entry
@@ -167,7 +174,12 @@ def champion_versions(journal: Journal, model: str, alias: str) -> list[int]:
 
     This is the history that the ``_TRANSITIVE`` compatibility modes judge a candidate against.
     """
-    versions = [entry.version for entry in journal.entries() if entry.model == model and entry.alias == alias]
+    versions = [
+        version
+        for entry in journal.entries()
+        if entry.model == model and entry.alias == alias
+        for version in (entry.previous_version, entry.version)
+    ]
     return list(dict.fromkeys(version for version in reversed(versions) if version is not None))[::-1]
 
 
@@ -181,6 +193,12 @@ def earlier_version(journal: Journal, alias: str, current: int) -> int | None:
     for entry in journal.entries():
         if entry.alias != alias or entry.version is None:
             continue
+        left = entry.previous_version if entry.noticed_by in ("promotion", "rollback") else None
+        # A sensor may have seen a promotion before its entry was written.
+        place = len(history) - (entry.noticed_by == "promotion" and history[-1:] == [entry.version])
+        if left is not None and history[:place][-1:] != [left]:
+            # Neither a run nor a sensor had seen the version that was left.
+            history.insert(place, left)
         if entry.noticed_by == "rollback" and entry.version in history[:-1]:
             # A sensor may have seen the move first.
             del history[history[:-1].index(entry.version) + 1 :]
@@ -191,9 +209,15 @@ def earlier_version(journal: Journal, alias: str, current: int) -> int | None:
     return history[-1] if history else None
 
 
-def _is_news(last: JournalEntry | None, version: int | None, digest: str | None, approved_by: Sequence[str]) -> bool:
-    if last is None:
+def _is_news(
+    of_alias: Sequence[JournalEntry], version: int | None, digest: str | None, approved_by: Sequence[str], run: str
+) -> bool:
+    if run:
+        return all(entry.run != run for entry in of_alias)
+    if not of_alias:
         return version is not None
+    last = of_alias[-1]
+    last = of_alias[-1]
     if last.version != version:
         return True
     is_new_approval = bool(approved_by) and last.approved_by != tuple(approved_by)

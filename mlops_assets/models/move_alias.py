@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from mlops_assets.errors import PromotionError
 from mlops_assets.models.registry import Registry
 from mlops_assets.models.registry_answers import version_number
+from mlops_assets.models.registry_errors import is_missing_resource
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
@@ -34,8 +35,9 @@ def move_alias(registry: Registry, name: str, alias: str, version: int, expected
     found = read_alias(registry, name, alias)
     if found != expected:
         raise PromotionError(
-            f"The alias {alias!r} of {name!r} points at {_describe(found)} and no longer at {_describe(expected)}: "
-            "somebody else moved it while this run was under way; that move stands, and nothing was moved",
+            f"The alias {alias!r} of {name!r} points at {describe_version(found)} and no longer at "
+            f"{describe_version(expected)}: somebody else moved it while this run was under way; that move stands, and "
+            "nothing was moved",
             where=registry.where,
             fix=_THEIRS_STANDS,
         )
@@ -44,22 +46,31 @@ def move_alias(registry: Registry, name: str, alias: str, version: int, expected
     found = read_alias(registry, name, alias)
     if found != version:
         raise PromotionError(
-            f"The alias {alias!r} of {name!r} was pointed at version {version}, and points at {_describe(found)} now: "
-            "somebody else moved it right after; that move stands",
+            f"The alias {alias!r} of {name!r} was pointed at version {version}, and points at "
+            f"{describe_version(found)} now: somebody else moved it right after; that move stands",
             where=registry.where,
             fix=_THEIRS_STANDS,
         )
 
 
 def find_registrant(registry: Registry, version: "ModelVersion", tag: str) -> str | None:
-    """Who registered a version: the text of its tag `tag`, else MLflow's own note, else the user of its run."""
+    """Who registered a version: the text of its tag `tag`, else MLflow's own note, else the user of its run.
+
+    None: none of them is there; the run may have been deleted.
+    """
     person: str | None = version.tags.get(tag) or version.user_id
     if person or not version.run_id:
         return person or None
     with registry.translate_errors(f"looking for the run of {version.name!r} version {version.version}"):
-        run = registry.client.get_run(version.run_id)
+        try:
+            run = registry.client.get_run(version.run_id)
+        except Exception as error:
+            if is_missing_resource(error):
+                return None
+            raise
     return run.data.tags.get("mlflow.user") or run.info.user_id or None
 
 
-def _describe(version: int | None) -> str:
+def describe_version(version: int | None) -> str:
+    """What an alias points at, for a message."""
     return "no version" if version is None else f"version {version}"

@@ -2,13 +2,14 @@
 
 import hashlib
 import json
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from mlops_assets.errors import PromotionError
-from mlops_assets.validation.verdict import DIGEST_TAG, REASONS_TAG, TAG
+from mlops_assets.validation.verdict import CHAMPION_TAG, DIGEST_TAG, REASONS_TAG, TAG
 
 APPROVAL_TAG, REGISTERED_BY_TAG = "mlops_assets.approval.", "mlops_assets.registered_by"
 
@@ -50,7 +51,7 @@ class Approval:
             fields: dict[str, Any] = json.loads(text)
             at = datetime.fromisoformat(fields["at"]).astimezone(UTC)
             approval = cls(fields["by"], fields["note"], fields["digest"], at)
-        except (ValueError, KeyError, TypeError, RecursionError):
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             return None
         texts = (approval.by, approval.note, approval.digest)
         return approval if all(isinstance(part, str) for part in texts) and identify(approval.by) else None
@@ -107,19 +108,23 @@ class ApprovalPolicy:
 
 
 def identify(name: str) -> str:
-    """A person's name for comparisons: without case, outer spaces and what follows an ``@``.
+    """A person's name for comparisons: its letters and digits alone, without case and what follows an ``@``.
 
-    Ann, ann and ann@example.com are taken for one person: that two people are one costs an approval, that one person
-    is two would make it worthless.
+    Ann, ann and ann@example.com are taken for one person, and Ann Smith and ann.smith likewise, in whatever width and
+    composition of Unicode: that two people are one costs an approval, that one person is two would make it worthless.
     """
-    return " ".join(name.casefold().partition("@")[0].split())
+    text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold()).partition("@")[0]
+    return "".join(each for each in text if unicodedata.category(each)[0] in "LMN")
 
 
 def check_person(name: str) -> str:
-    """The name without outer spaces; raises `PromotionError` where it names nobody."""
-    if not identify(name):
+    """The name on one line, with single spaces; raises `PromotionError` where it names nobody."""
+    line = " ".join(name.split())
+    if not identify(line):
         raise PromotionError("There is no name in approved_by", fix="Write yours into it")
-    return name.strip()
+    if any(unicodedata.category(each) == "Cc" for each in line):
+        raise PromotionError("The name in approved_by holds control characters", fix="Write it without them")
+    return line
 
 
 def approvals_of(tags: Mapping[str, str]) -> list[Approval]:
@@ -151,3 +156,18 @@ def check_validated(tags: Mapping[str, str], digest: str, version: str, job: str
     if validated != digest:
         files = f"digest {validated[:12]} instead of {digest[:12]}" if validated else "its verdict names no digest"
         raise PromotionError(f"What has passed validation are not the files that {version} has now: {files}", fix=fix)
+
+
+def check_champion(tags: Mapping[str, str], champion: int, version: str, job: str) -> None:
+    """Raises `PromotionError` unless the version has been validated beside the champion that it is to replace.
+
+    What a version may change, and whether its signature is compatible, is a question about two versions.
+    """
+    validated = tags.get(CHAMPION_TAG)
+    if validated != str(champion):
+        known = {None: "its verdict names no champion", "(none)": "there was no champion then"}
+        beside = known.get(validated, f"it was compared with version {validated}")
+        raise PromotionError(
+            f"{version} has not been validated beside version {champion}, which is the champion now: {beside}",
+            fix=f"Run {job} with this version again",
+        )

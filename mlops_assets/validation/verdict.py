@@ -8,6 +8,7 @@ from mlops_assets.explain.compare.changes import ExplanationDiff
 
 TAG, REASONS_TAG = "mlops_assets.validation", "mlops_assets.validation_reasons"
 DIGEST_TAG, CHANGES_TAG = "mlops_assets.validation_digest", "mlops_assets.validation_changes"
+CHAMPION_TAG = "mlops_assets.validation_champion"
 # MLflow allows longer tags, but people do not read them.
 _LONGEST = 1000
 
@@ -77,12 +78,15 @@ class CandidateVerdict:
         return "; ".join(failures) or f"passed: {asked}"
 
     def tags(self) -> dict[str, str]:
-        """The verdict as tags of the model version, with the digest of the files that it is about; the verdict last."""
+        """The verdict as tags of the model version, with the digest of its files and the champion that it was compared
+        with; the verdict last.
+        """
         changes = {} if self.changes is None else {CHANGES_TAG: _shorten(self.changes.sentence())}
         verdict = "passed" if self.passed else "failed"
         return {
             **changes,
             DIGEST_TAG: self.digest or "(none)",
+            CHAMPION_TAG: "(none)" if self.champion is None else str(self.champion),
             REASONS_TAG: _shorten(self.reasons),
             TAG: verdict,
         }

@@ -238,6 +238,27 @@ def test_what_was_in_force_before_is_gone_back_to_and_never_what_was_rolled_back
     assert earlier_version(journal, "Champion", current) == earlier
 
 
+@pytest.mark.parametrize(
+    ("moves_made", "current", "earlier"),
+    [
+        # version, by what, the version that was left
+        ([(2, "promotion", 1)], 2, 1),
+        ([(2, "sensor", None), (2, "promotion", 1)], 2, 1),
+        ([(2, "run", None), (3, "promotion", 5)], 3, 5),
+        ([(1, "run", None), (2, "run", None), (2, "rollback", 3)], 2, 1),
+        ([(1, "run", None), (2, "run", None), (1, "sensor", None), (1, "rollback", 3)], 1, None),
+    ],
+)
+def test_a_job_knows_what_it_left_also_where_nobody_had_seen_it(journal, moves_made, current, earlier):
+    for number, (version, noticed_by, left) in enumerate(moves_made):
+        run = f"run {number}" if noticed_by in ("promotion", "rollback") else ""
+        for _ in range(2):
+            journal.note("Champion", version, None, noticed_by, run=run, left=left)
+    assert len(journal.entries()) == len(moves_made)
+    assert earlier_version(journal, "Champion", current) == earlier
+    assert moves_made[-1][2] is None or moves_made[-1][2] in champion_versions(journal, "m", "Champion")
+
+
 def test_as_text_is_a_table_for_a_terminal(journal):
     journal.note("Champion", 3, A, "run", now=NOON)
     journal.note("Champion", None, None, "sensor", now=NOON)

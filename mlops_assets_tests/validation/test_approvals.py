@@ -9,6 +9,7 @@ from mlops_assets.validation.approvals import (
     Approval,
     ApprovalPolicy,
     approvals_of,
+    check_champion,
     check_person,
     check_validated,
     identify,
@@ -50,15 +51,36 @@ def test_four_eyes_refuse_the_registrant_and_an_unknown_one(registered_by, messa
     ApprovalPolicy().check_approver("ann", registered_by, "'m' version 2")
 
 
-@pytest.mark.parametrize("name", ["", "  ", "@example.com"])
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Ann Smith", "ann.smith@example.com"),
+        ("Ann  Smith", "\uff21nn\u00a0Smith"),
+        ("Ren\u00e9", "Rene\u0301"),
+        ("Ann", "A\u200bnn\u202e"),
+        ("STRA\u1e9eE", "strasse"),
+    ],
+)
+def test_a_person_is_one_in_every_form_of_unicode(one, other):
+    assert identify(one) == identify(other) != ""
+
+
+@pytest.mark.parametrize("name", ["", "  ", "@example.com", "\u200b", "-"])
 def test_nobody_approves_of_nothing(name):
     with pytest.raises(PromotionError, match="no name in approved_by"):
         check_person(name)
 
 
+def test_a_name_is_one_line():
+    assert check_person(" Ann\r\n Smith ") == "Ann Smith"
+    with pytest.raises(PromotionError, match="control characters"):
+        check_person("Ann\x1b[31m")
+
+
 def test_an_approval_is_read_as_it_was_written_and_anything_else_is_none():
     written = Approval("Ann\n", "because\t", A, NOON)
     strange = ["", "1", "[]", "{}", '{"by": 1, "note": "", "digest": "", "at": "2026-01-02"}', "[" * 100_000]
+    strange.append(written.to_json().replace("2026-01-02T12:00:00+00:00", "0001-01-01T00:00:00+14:00"))
     strange.append(written.to_json().replace('"Ann\\n"', '" @"'))
     tags = {written.tag: written.to_json(), "other": written.to_json()}
     tags |= {f"mlops_assets.approval.{number}": text for number, text in enumerate(strange)}
@@ -81,3 +103,18 @@ def test_only_the_files_that_have_passed_validation_may_be_promoted(passed, dige
     with pytest.raises(PromotionError, match=message):
         check_validated(tags, A, "'m' version 2", "m_validation_job")
     check_validated(CandidateVerdict(2, A, 1, ()).tags(), A, "'m' version 2", "m_validation_job")
+
+
+@pytest.mark.parametrize(
+    ("validated", "message"),
+    [
+        (1, "beside version 2, which is the champion now: it was compared with version 1. Run m_validation_job"),
+        (None, "there was no champion then"),
+    ],
+)
+def test_a_version_is_validated_beside_the_champion_that_it_replaces(validated, message):
+    with pytest.raises(PromotionError, match=message):
+        check_champion(CandidateVerdict(3, A, validated, ()).tags(), 2, "'m' version 3", "m_validation_job")
+    with pytest.raises(PromotionError, match="its verdict names no champion"):
+        check_champion({}, 2, "'m' version 3", "m_validation_job")
+    check_champion(CandidateVerdict(3, A, 2, ()).tags(), 2, "'m' version 3", "m_validation_job")
