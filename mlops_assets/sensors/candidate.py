@@ -10,12 +10,12 @@ from mlops_assets.naming import CHANGE_SUMMARY, CHANGES, REGISTRY, SAMPLE_EXPLAN
 from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.resources.shared import shared_resource
 from mlops_assets.sensors.alerts import alert_stale
-from mlops_assets.sensors.champion import champion_token, partitions_to_rescore
+from mlops_assets.sensors.champion import champion_token, runs_of_move
 from mlops_assets.sensors.moves import is_same, plain_token, version_token
 from mlops_assets.sensors.published import last_metadata
 from mlops_assets.sensors.reconcile import Situation
 from mlops_assets.sensors.requests import UNDER_WAY, is_under_way, last_runs, of_status, read_asked, unsettled
-from mlops_assets.sensors.watch import Look, Request, Watch, evaluate_tick, now, run_of_move, run_of_partition
+from mlops_assets.sensors.watch import Look, Watch, evaluate_tick, now
 from mlops_assets.settings.sensors import RepeatingSensorSettings
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def candidate_sensor(
                     situation=lambda look: candidate_situation(
                         instance, names, name, look, has_partitions=partitions is not None
                     ),
-                    act=lambda request: _runs(instance, names, partitions, request),
+                    act=lambda request: runs_of_move(instance, names, partitions, request, CANDIDATE_TAG),
                     retries=settings.retries,
                     tell=alert_stale(context, names, defaults),
                     defer=lambda: UNDER_WAY if is_under_way(instance, names, name, now()) else "",
@@ -97,23 +97,6 @@ def _published(instance: dg.DagsterInstance, names: ModelNames) -> str | None:
     versions = {last_metadata(instance, names.key(asset), VERSION_AFTER) for asset in (CHANGES, CHANGE_SUMMARY)}
     version = versions.pop()
     return None if versions or version is None else version_token(int(str(version)), None)
-
-
-def _runs(
-    instance: dg.DagsterInstance,
-    names: ModelNames,
-    partitions: "dg.PartitionsDefinition[str] | None",
-    request: Request,
-) -> dg.RunRequest | list[dg.RunRequest]:
-    tags = {CANDIDATE_TAG: plain_token(request.token)}
-    if partitions is None:
-        return run_of_move(request, tags)
-    if request.is_first:
-        keys = partitions_to_rescore(instance, names, partitions)
-    else:
-        failed = of_status(last_runs(instance, request.move), dg.DagsterRunStatus.FAILURE)
-        keys = [partition for partition in failed if partition is not None]
-    return [run_of_partition(request, partition, tags) for partition in keys]
 
 
 def _reason_without_explanations(instance: dg.DagsterInstance, names: ModelNames) -> str:

@@ -83,7 +83,7 @@ def champion_sensor(
                         if partitions is None
                         else situation_of_partitions(instance, names, settings.job, name, look)
                     ),
-                    act=lambda request: _runs(instance, names, partitions, request),
+                    act=lambda request: runs_of_move(instance, names, partitions, request, SEEN_TAG),
                     retries=settings.retries,
                     tell=alert_stale(context, names, defaults),
                     defer=lambda: UNDER_WAY if is_under_way(instance, names, name, now()) else "",
@@ -130,13 +130,17 @@ def situation_of_partitions(
     return unsettled(instance, runs, now(), published=made_from)
 
 
-def _runs(
+def runs_of_move(
     instance: dg.DagsterInstance,
     names: ModelNames,
     partitions: "dg.PartitionsDefinition[str] | None",
     request: Request,
+    tag: str,
 ) -> dg.RunRequest | list[dg.RunRequest]:
-    tags = {SEEN_TAG: plain_token(request.token)}
+    """What a move of an alias asks for: a run; with partitions one for each of `partitions_to_rescore`, and again for
+    those whose run has failed. `tag` holds the version that was seen.
+    """
+    tags = {tag: plain_token(request.token)}
     if partitions is None:
         return run_of_move(request, tags)
     if request.is_first:
