@@ -229,7 +229,7 @@ def _external_assets(settings: ModelSettings) -> list[dg.AssetSpec]:
     background = settings.explain.background
     if background is not None and background.path:
         specs.append(background_asset_spec(settings.names, background))
-    if settings.outcomes is not None and settings.outcomes.path:
+    if settings.outcomes is not None and settings.outcomes.is_read:
         specs.append(outcomes_asset_spec(settings.names, settings.outcomes))
     if settings.monitor is not None and settings.monitor.reference.path:
         specs.append(reference_asset_spec(settings.names, settings.monitor.reference))
@@ -273,7 +273,7 @@ def _resources(settings: ModelSettings, signer: Signer, root: Path) -> dict[str,
         if reader is not None:
             resources[names.background_reader] = reader
     if settings.outcomes is not None:
-        reader = inputs_io_manager(settings.outcomes.as_inputs(settings.inputs.row_key), None, root)
+        reader = inputs_io_manager(settings.outcomes.as_inputs(settings.inputs.row_key), None, root, "outcomes")
         if reader is not None:
             resources[names.outcomes_reader] = reader
     if settings.monitor is not None and settings.monitor.reference.is_table:

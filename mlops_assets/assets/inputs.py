@@ -25,9 +25,9 @@ def inputs_asset_spec(settings: ModelSettings) -> dg.AssetSpec:
         f"{place}. Each run reads it anew and observes its columns. Rows that do not fit the signature are in "
         "rejected_samples.",
         group_name=names.group,
-        kinds={"sql" if inputs.database else inputs.format or "table"},
+        kinds={kind_of_table(inputs)},
         partitions_def=settings.partitions_def,
-        metadata={"path": place} if inputs.path else _database_metadata(inputs),
+        metadata=place_metadata(inputs),
     )
 
 
@@ -85,18 +85,26 @@ def _reported_version(instance: dg.DagsterInstance, key: dg.AssetKey, partition:
 
 
 def describe_place(settings: InputsSettings) -> str:
-    """Which table is scored, as its settings say: a path, an asset, or a table of a database."""
+    """Which table is read, as its settings say: a path, an asset, or a table of a database."""
     if settings.asset:
         return f"the asset {settings.asset}"
     return settings.shown_path or _database_place(settings)
 
 
-def _database_place(settings: InputsSettings) -> str:
-    return "the result of a query" if settings.table is None else f"the table {_database_metadata(settings)['table']}"
-
-
-def _database_metadata(settings: InputsSettings) -> dict[str, str]:
+def place_metadata(settings: InputsSettings) -> dict[str, str]:
+    """The path, the table or the query, for the page of an external asset."""
+    if settings.path:
+        return {"path": describe_place(settings)}
     table = settings.table
     if table is None:
         return {"query": settings.query or ""}
     return {"table": table if isinstance(table, str) else f"{table.database_schema}.{table.table}"}
+
+
+def kind_of_table(settings: InputsSettings) -> str:
+    """What Dagster shows an external asset as."""
+    return "sql" if settings.database else settings.format or "table"
+
+
+def _database_place(settings: InputsSettings) -> str:
+    return "the result of a query" if settings.table is None else f"the table {place_metadata(settings)['table']}"

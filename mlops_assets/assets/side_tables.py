@@ -9,6 +9,7 @@ import dagster as dg
 
 from mlops_assets.arrow.input_table import InputTable
 from mlops_assets.arrow.spool import scratch_folder
+from mlops_assets.assets.inputs import describe_place, kind_of_table, place_metadata
 from mlops_assets.assets.streams import input_table
 from mlops_assets.errors import ExplanationError
 from mlops_assets.naming import ModelNames
@@ -22,14 +23,13 @@ def side_table_spec(
     names: ModelNames, key: dg.AssetKey, settings: InputsSettings, holds: str, beside: str = ""
 ) -> dg.AssetSpec:
     """The external asset of a table: nothing is read. `holds` and `beside` are sentences of its description."""
-    place = settings.shown_path
-    words = f"{holds} External: somebody else writes {place}. {beside}"
+    words = f"{holds} External: somebody else writes {describe_place(settings)}. {beside}"
     return dg.AssetSpec(
         key,
         description=words.rstrip(),
         group_name=names.group,
-        kinds={settings.format or "table"},
-        metadata={"path": place},
+        kinds={kind_of_table(settings)},
+        metadata=place_metadata(settings),
     )
 
 

@@ -148,6 +148,7 @@ class SqlInputsIOManager(InputsReader):
         default_factory=dict, description="Column -> Arrow type that its values are converted to."
     )
     root: str = Field(default=".", description="The project's folder: relative paths start here.")
+    setting: str = Field(default="inputs", description="The settings group that names the table, for errors.")
 
     @property
     def place(self) -> str:
@@ -159,20 +160,21 @@ class SqlInputsIOManager(InputsReader):
         from mlops_assets.tables.sql.source import SqlSource
 
         return SqlSource(
-            address=SqlAddress.parse(from_environment(self.connection, "inputs")["database"], Path(self.root)),
+            address=SqlAddress.parse(from_environment(self.connection, self.setting)["database"], Path(self.root)),
             table=TableName(self.table, self.namespace) if self.table is not None else None,
             query=self.query,
             row_key=tuple(self.row_key) if self.row_key else None,
             columns=tuple(self.columns) if self.columns else None,
             limit=self.limit,
             types=self.types,
+            setting=self.setting,
         ).open()
 
 
 def inputs_io_manager(
-    inputs: InputsSettings, partitioning: PartitionsSettings | None, root: Path
+    inputs: InputsSettings, partitioning: PartitionsSettings | None, root: Path, setting: str = "inputs"
 ) -> InputsReader | None:
-    """What reads a model's inputs; None where they are the user's own asset."""
+    """What reads a model's inputs, or another table that `setting` names; None where it is the user's own asset."""
     common: dict[str, Any] = {
         "row_key": list(inputs.row_key) if inputs.row_key else None,
         "columns": inputs.read_columns,
@@ -199,6 +201,7 @@ def inputs_io_manager(
             namespace=None if table is None or isinstance(table, str) else table.database_schema,
             query=inputs.query,
             root=str(root),
+            setting=setting,
             **common,
         )
     return None

@@ -99,7 +99,7 @@ def validation_job(
         )
 
     needed = {names.champion_store, names.loader, names.journal, *(settings.inputs.readers(names) or (names.tables,))}
-    if settings.outcomes is not None and settings.outcomes.path:
+    if settings.outcomes is not None and settings.outcomes.is_read:
         needed.add(names.outcomes_reader)
 
     @dg.op(
@@ -251,11 +251,11 @@ def _trial(
 def _known_outcomes(
     resources: Any, names: ModelNames, settings: ValidationSettings, sample: pa.Table, row_key: tuple[str, ...]
 ) -> "KnownOutcomes | None":
-    """The outcomes of the sample, where a path names them; an asset of one's own is read in the graph alone."""
+    """The outcomes of the sample, where this package reads them; an asset of one's own is read in the graph alone."""
     from mlops_assets.validation.known_outcomes import KnownOutcomes
 
     outcomes = settings.outcomes
-    if outcomes is None or not outcomes.path:
+    if outcomes is None or not outcomes.is_read:
         return None
     try:
         return KnownOutcomes.of_sample(

@@ -11,7 +11,14 @@ from mlops_assets.errors import did_you_mean
 from mlops_assets.naming import OUTCOMES, PREDICTION_HISTORY, ModelNames
 from mlops_assets.performance.metrics import METRICS
 from mlops_assets.settings.described import SettingsGroup
-from mlops_assets.settings.table_keys import StorageOptions, TableFormat
+from mlops_assets.settings.table_keys import (
+    Database,
+    SqlQuery,
+    SqlTable,
+    StorageOptions,
+    TableFormat,
+    check_source,
+)
 from mlops_assets.settings.tables import InputsSettings, check_asset_key
 
 if TYPE_CHECKING:
@@ -43,11 +50,14 @@ class CandidateSettings(SettingsGroup):
 
 
 class OutcomesSettings(SettingsGroup):
-    """What came of the rows that were predicted: a path or URL, or another asset of the code location."""
+    """What came of the rows that were predicted: a path or URL, a table or query of a database, or another asset of
+    the code location.
+    """
 
     path: str | None = Field(
         default=None,
-        description="File, folder or fsspec URL, relative to the project's folder. Set exactly one of path and asset.",
+        description="File, folder or fsspec URL, relative to the project's folder. Set exactly one of path, asset and "
+        "database.",
         examples=["data/outcomes.parquet", "s3://bucket/outcomes"],
     )
     asset: str | None = Field(
@@ -55,6 +65,9 @@ class OutcomesSettings(SettingsGroup):
         description="Instead of a path: the key of an asset of your own, which its IO manager reads.",
         examples=["warehouse/outcomes"],
     )
+    database: Database = None
+    table: SqlTable = None
+    query: SqlQuery = None
     format: TableFormat = None
     storage_options: StorageOptions = None
     column: str = Field(description="The column with the outcome.", min_length=1, examples=["churned"])
@@ -148,9 +161,13 @@ class OutcomesSettings(SettingsGroup):
 
     @model_validator(mode="after")
     def _one_source(self) -> "OutcomesSettings":
-        if (self.path is None) == (self.asset is None):
-            raise ValueError("outcomes needs exactly one of `path` and `asset`")
+        check_source(self, "outcomes", {"format": self.format, "storage_options": self.storage_options})
         return self
+
+    @property
+    def is_read(self) -> bool:
+        """Whether this package reads the table itself; else it is the user's own asset."""
+        return self.asset is None
 
     @field_validator("floor", "watch")
     @classmethod
@@ -199,6 +216,9 @@ class OutcomesSettings(SettingsGroup):
         return InputsSettings(
             path=self.path,
             asset=self.asset,
+            database=self.database,
+            table=self.table,
+            query=self.query,
             format=self.format,
             row_key=self.row_key or row_key or (ROW_NUMBER,),
             storage_options=self.storage_options,

@@ -15,43 +15,20 @@ from mlops_assets.naming import INPUTS, ModelNames
 from mlops_assets.redaction.addresses import show_address
 from mlops_assets.settings.described import SettingsGroup
 from mlops_assets.settings.environment import open_location
-from mlops_assets.settings.table_keys import DeltaVersion, StorageOptions, TableFormat
+from mlops_assets.settings.table_keys import (
+    Database,
+    DeltaVersion,
+    EnvironmentSettings,
+    SqlQuery,
+    SqlTable,
+    StorageOptions,
+    TableFormat,
+    check_database,
+    check_source,
+)
 from mlops_assets.storage.location import Location
 from mlops_assets.tables.delimiter import check_delimiter
 from mlops_assets.tables.delta.log import parse_timestamp
-
-
-class SqlTableSettings(SettingsGroup):
-    """A table in a schema of its database."""
-
-    database_schema: str = Field(
-        alias="schema", description="The schema in the database.", min_length=1, examples=["analytics"]
-    )
-    table: str = Field(description="The table or view in that schema.", min_length=1, examples=["customers"])
-
-
-class EnvironmentSettings(SettingsGroup):
-    """A value that is read from the environment when a run starts."""
-
-    env: str = Field(
-        description="Name of the environment variable; it is read when a run starts.",
-        min_length=1,
-        examples=["WAREHOUSE_URL"],
-    )
-
-
-def _checked_database(database: str | EnvironmentSettings | None) -> None:
-    """Refuse a URL that names no database, or holds a password: it would stand in Dagster's snapshots."""
-    from mlops_assets.tables.sql.address import SqlAddress
-
-    if not isinstance(database, str):
-        return
-    try:
-        holds_password = SqlAddress.parse(database).has_password
-    except ConfigurationError as error:
-        raise ValueError(f"database: {error}") from None
-    if holds_password:
-        raise ValueError("database holds a password; write {env: NAME_OF_VARIABLE} and set the URL there")
 
 
 def check_asset_key(key: str | None) -> str | None:
@@ -75,23 +52,9 @@ class InputsSettings(SettingsGroup):
         description="Instead of a path: the key of an asset of your own, which its IO manager reads.",
         examples=["warehouse/customers"],
     )
-    database: str | EnvironmentSettings | None = Field(
-        default=None,
-        description="Instead of a path: postgresql://..., sqlite:///file, duckdb:///file, or {env: NAME_OF_VARIABLE}. "
-        "A URL with a password is refused; use the variable.",
-        examples=["postgresql://host/warehouse", {"env": "WAREHOUSE_URL"}],
-    )
-    table: str | SqlTableSettings | None = Field(
-        default=None,
-        description="With database: the table or view; {schema: ..., table: ...} for another schema. Set table or "
-        "query.",
-        examples=["customers", {"schema": "analytics", "table": "customers"}],
-    )
-    query: str | None = Field(
-        default=None,
-        description="With database, instead of a table: a SQL query, run as it is.",
-        examples=["SELECT * FROM customers WHERE active"],
-    )
+    database: Database = None
+    table: SqlTable = None
+    query: SqlQuery = None
     format: TableFormat = None
     version: DeltaVersion = None
     timestamp: str | None = Field(
@@ -141,19 +104,8 @@ class InputsSettings(SettingsGroup):
 
     @model_validator(mode="after")
     def _one_source(self) -> "InputsSettings":
-        if [self.path, self.asset, self.database].count(None) != 2:
-            raise ValueError("inputs needs exactly one of `path`, `asset` and `database`")
-        if self.database is None:
-            if self.table is not None or self.query is not None:
-                raise ValueError("inputs.table and inputs.query need inputs.database")
-            return self
-        if (self.table is None) == (self.query is None):
-            raise ValueError("inputs.database needs exactly one of `table` and `query`")
-        if self.format or self.delimiter or self.storage_options or self.follow_links:
-            raise ValueError(
-                "inputs.format, delimiter, follow_links and storage_options are of files, and inputs is a database"
-            )
-        _checked_database(self.database)
+        names = ("format", "delimiter", "follow_links", "storage_options")
+        check_source(self, "inputs", {name: getattr(self, name) for name in names})
         return self
 
     @property
@@ -308,7 +260,7 @@ class OutputsSettings(SettingsGroup):
             raise ValueError("outputs.database, schema, mode and prefix need `format: sql`, and no KIND")
         if self.csv_formulas == "escape" and (self.format != "csv" or self.KIND is not None):
             raise ValueError("outputs.csv_formulas needs `format: csv`, and no KIND")
-        _checked_database(self.database)
+        check_database(self.database)
         return self
 
     @field_validator("url")

@@ -1,5 +1,9 @@
 """Outcomes in the graph: two versions, a fall that is found, and what the page shows."""
 
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
 import dagster as dg
 import numpy as np
 import pandas as pd
@@ -110,6 +114,45 @@ def test_all_partitions_are_compared_with_an_asset_of_ones_own(registry, run, tm
     assert done.metadata("performance")["newest_outcome"].startswith("2026-02-01")
 
 
+@pytest.mark.parametrize("kind", ["sqlite", "duckdb"])
+@pytest.mark.parametrize("source", [{"table": "seen"}, {"query": "SELECT customer, amount FROM seen"}])
+def test_outcomes_of_a_database(kind, source, registry, run, tmp_path, monkeypatch):
+    features, _ = people(60)
+    truth = features["age"] - features["income"]
+    registry.add_sklearn(LinearRegression().fit(features, truth), features)
+    rows = features.assign(customer=range(60))
+    seen = pd.DataFrame({"customer": range(40), "amount": truth[:40] + 1, "unused": "text"})
+    write_table(kind, tmp_path / "outcomes.db", seen)
+    monkeypatch.setenv("OUTCOMES_URL", f"{kind}:///outcomes.db")
+    settings = {"outcomes": {"database": {"env": "OUTCOMES_URL"}, "column": "amount", **source}}
+    assert run(rows, row_key=["customer"], job="inference", **settings).success
+    done = run(rows, row_key=["customer"], job="performance", **settings)
+    assert done.success
+    shown = done.metadata("performance")
+    assert shown["performance/mae"] == pytest.approx(1)
+    assert shown["counts/predictions_without_outcome"] == 20
+    if "table" in source:
+        wrong = {"outcomes": {**settings["outcomes"], "table": "seem"}}
+        error = run(rows, row_key=["customer"], job="performance", **wrong).error()
+        assert "There is no table 'seem' (did you mean 'seen'?)" in error
+        assert "Correct outcomes.table" in error
+    monkeypatch.delenv("OUTCOMES_URL")
+    unset = run(rows, row_key=["customer"], job="performance", **settings).error()
+    assert "The environment variable OUTCOMES_URL is not set (outcomes.database)" in unset
+
+
+def write_table(kind: str, file: Path, table: pd.DataFrame) -> None:
+    if kind == "sqlite":
+        with closing(sqlite3.connect(file)) as connection:
+            table.to_sql("seen", connection, index=False)
+        return
+    import duckdb
+
+    with duckdb.connect(str(file)) as connection:
+        connection.register("rows", table)
+        connection.execute("CREATE TABLE seen AS SELECT * FROM rows")
+
+
 @pytest.mark.parametrize(
     ("outcomes", "part"),
     [
@@ -118,6 +161,14 @@ def test_all_partitions_are_compared_with_an_asset_of_ones_own(registry, run, tm
         ({"path": "o.parquet", "column": "y", "watch": ["mean_error"]}, "as the largest bias"),
         ({"path": "o.parquet", "column": "y", "task": "binary", "floor": {"mae": 1}}, "mae is no metric of"),
         ({"path": "o.parquet", "asset": "a", "column": "y"}, "exactly one of"),
+        ({"path": "o.parquet", "database": "sqlite:///x.db", "table": "t", "column": "y"}, "exactly one of"),
+        ({"database": "sqlite:///x.db", "column": "y"}, "outcomes.database needs exactly one of `table` and `query`"),
+        (
+            {"path": "o.parquet", "table": "t", "column": "y"},
+            "outcomes.table and outcomes.query need outcomes.database",
+        ),
+        ({"database": "duckdb:///x", "table": "t", "format": "csv", "column": "y"}, "and outcomes is a database"),
+        ({"database": "postgresql://me:pw@host/d", "table": "t", "column": "y"}, "holds a password"),
         ({"path": "o.parquet"}, "column"),
         ({"path": "o.parquet", "column": "y", "partition": "day"}, "there are no partitions"),
         ({"path": "o.parquet", "column": "y", "row_key": ["a", "b"]}, "as many columns as inputs.row_key"),

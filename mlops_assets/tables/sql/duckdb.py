@@ -148,7 +148,7 @@ class DuckdbSession(Session):
                 raise TableError(
                     "A view of the database reads files or addresses outside of it, which no view may",
                     where=where,
-                    fix="Write its rows into a table, or set inputs.query to SQL of your own that reads them",
+                    fix="Write its rows into a table, or set `query` to SQL of your own that reads them",
                 ) from None
             message = str(error).splitlines()[0] if isinstance(error, self._errors_without_data) else None
             raise refusal_error("DuckDB refuses", where, message) from None

@@ -38,6 +38,8 @@ class SqlSource:
         As for `TableSource`. Without a row key, `row_number` counts the rows in the order in which they come.
     types
         Arrow type names by column; see `declare_types`.
+    setting
+        The settings group that names the table, for errors.
     """
 
     address: SqlAddress
@@ -47,6 +49,7 @@ class SqlSource:
     columns: tuple[str, ...] | None = None
     limit: int | None = None
     types: Mapping[str, str] = field(default_factory=dict, hash=False)
+    setting: str = "inputs"
 
     @property
     def uri(self) -> str:
@@ -97,7 +100,7 @@ class SqlSource:
             raise TableError(
                 f"There is no table {self.table.table!r}{did_you_mean(self.table.table, known)}",
                 where=self.uri,
-                fix="Correct inputs.table; one in a schema is written as {schema: ..., table: ...}",
+                fix=f"Correct {self.setting}.table; one in a schema is written as {{schema: ..., table: ...}}",
             )
         recorded = {
             column.name: storage

@@ -326,7 +326,7 @@ def test_a_view_of_a_database_reads_no_file_beside_it(address, tmp_path):
     (tmp_path / "secret.csv").write_text("s\nhidden\n")
     raw(address, f"CREATE VIEW a AS SELECT * FROM read_csv('{tmp_path / 'secret.csv'}')")
     for source in (SqlSource(address, TableName("a")), SqlSource(address, query="SELECT * FROM a WHERE s = 'hidden'")):
-        with pytest.raises(TableError, match=r"A view of the database reads files .*inputs\.query to SQL of your own"):
+        with pytest.raises(TableError, match=r"A view of the database reads files .*`query` to SQL of your own"):
             rows(source)
     own = f"SELECT s FROM read_csv('{tmp_path / 'secret.csv'}')"
     assert rows(SqlSource(address, query=own)) == [{"row_number": 0, "s": "hidden"}]
