@@ -86,7 +86,7 @@ def _converted(table: InputTable, converters: Mapping[str, Converter]) -> InputT
             position += batch.num_rows
             yield pa.RecordBatch.from_arrays(columns, schema=schema)
 
-    return replace(table, schema=schema, _open=batches, _lazy=None)
+    return replace(table, schema=schema, _open=batches, _lazy=None, _narrow=None)
 
 
 def _all_values(converter: Converter, values: pa.Array, name: str, place: Callable[[], tuple[int, str]]) -> pa.Array:

@@ -93,6 +93,7 @@ class InputTable:
     listing: str | None = None
     _place: Callable[[int], tuple[int, str]] | None = field(default=None, repr=False)
     _splits: Callable[[], tuple[InputSplit, ...] | None] | None = field(default=None, repr=False)
+    _narrow: Callable[[Sequence[str]], "InputTable"] | None = field(default=None, repr=False)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The rows in order, in batches of 1 to 65,536; every call starts anew, save for a stream that cannot.
@@ -107,6 +108,13 @@ class InputTable:
     def reader(self) -> pa.RecordBatchReader:
         """`batches` as a reader."""
         return pa.RecordBatchReader.from_batches(self.schema, self.batches())
+
+    def narrow(self, columns: Sequence[str]) -> "InputTable":
+        """The same rows with the row key and these columns, without reading others where the table can be asked so.
+
+        One that cannot is returned as it is.
+        """
+        return self._narrow(columns) if self._narrow else self
 
     def parts(self) -> tuple[int, ...]:
         """Rows of each file that `batches` has read the last time, in order; empty where there are no files.
@@ -241,9 +249,28 @@ def key_rows(
                 yield keyed_batch
                 stage.advance(taken.num_rows)
 
+    def narrow(names: Sequence[str]) -> InputTable:
+        return key_rows(
+            schema,
+            batches,
+            uri=uri,
+            row_key=row_key,
+            columns=names,
+            limit=limit,
+            text_columns=text_columns,
+            lazy=lazy,
+            parts=parts,
+            count=count,
+            share=share,
+            first_row=first_row,
+            place=place,
+        )
+
     as_stored = not generated and limit is None and stored == selected and plain.types == _types_of(schema, stored)
     dataset = lazy if as_stored else None
-    return InputTable(result, key, text_columns & set(selected), uri, opened, dataset, parts, _place=place)
+    return InputTable(
+        result, key, text_columns & set(selected), uri, opened, dataset, parts, _place=place, _narrow=narrow
+    )
 
 
 def _types_of(schema: pa.Schema, names: Sequence[str]) -> list[pa.DataType]:

@@ -70,8 +70,9 @@ def read_columns(table: InputTable, columns: OutcomeColumns, key_types: Sequence
     names |= {PARTITION: columns.partition} if columns.partition else {}
     columns_of_table = set(known)
     names |= {f"segment_{name}": name for name in columns.segments if name in columns_of_table}
-    dataset = table.dataset()
     needed = list(dict.fromkeys(names.values()))
+    table = table.narrow(needed)
+    dataset = table.dataset()
     batches = rows_of(dataset, needed) if dataset is not None else (batch.select(needed) for batch in table.batches())
     rows = pa.Table.from_batches(batches, pa.schema([table.schema.field(name) for name in needed]))
     rows = pa.table({own: rows[name] for own, name in names.items()})

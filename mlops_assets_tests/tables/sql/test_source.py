@@ -51,6 +51,15 @@ def test_a_table_comes_in_the_order_of_its_row_key(people):
     assert rows(limited) == [{"id": 1, "weight": None}, {"id": 2, "weight": 2.5}]
 
 
+@pytest.mark.parametrize("url", ["duckdb"], indirect=True)
+def test_a_table_of_fewer_columns_reads_no_other(address):
+    raw(address, "CREATE VIEW v AS SELECT 1 AS id, 2 AS age, error('was read') AS bad")
+    wide = SqlSource(address, TableName("v"), row_key=("id",)).open()
+    assert wide.narrow(["age"]).reader().read_all().to_pylist() == [{"id": 1, "age": 2}]
+    with pytest.raises(TableError):
+        wide.reader().read_all()
+
+
 @each_kind
 def test_a_query_is_run_as_it_is(people):
     query = "SELECT upper(name) AS name, id -- the key\nFROM people WHERE id <> 2 ORDER BY name DESC;"
