@@ -5,6 +5,7 @@ import itertools
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,6 +13,8 @@ from typing import Any, TypeVar
 import numba as nb  # noqa: TID253
 import numpy as np
 import numpy.typing as npt
+from numba.core.caching import FunctionCache  # noqa: TID253
+from numba.core.runtime.nrt import rtsys  # noqa: TID253
 
 LANES = 128
 """Rows that a kernel takes through a tree together; a task is a number of such blocks."""
@@ -36,7 +39,7 @@ def compile_inline(function: _F) -> _F:
     return nb.njit(fastmath=_FAST, error_model="numpy", forceinline=True)(function)  # type: ignore[return-value]
 
 
-def compile_kernel(function: _F, *, signatures: Any = None, fastmath: Any = _FAST) -> _F:
+def compile_kernel(function: _F, *, fastmath: Any = _FAST, allocates: bool = True) -> _F:
     """Compile a kernel on its first use; it runs without the interpreter's lock.
 
     The result is cached on disk beside its source, else in the user's cache folder (or in `NUMBA_CACHE_DIR`); where
@@ -46,18 +49,33 @@ def compile_kernel(function: _F, *, signatures: Any = None, fastmath: Any = _FAS
 
     Parameters
     ----------
-    signatures
-        numba's, compiled when the module is imported; None: those of its calls.
     fastmath
         What the compiler may do to arithmetic; False: nothing that changes a bit.
+    allocates
+        Whether it makes arrays. If not, nobody counts who has which array: numba counts at each call and for each view,
+        in an instruction that takes as long as twenty others, and the count of what threads share goes from core to
+        core.
     """
     function.__qualname__ = f"{function.__qualname__}_{sources_digest()[:16]}"
-    options = {"nogil": True, "fastmath": fastmath, "error_model": "numpy"}
-    try:
-        kernel: _F = nb.njit(signatures, cache=True, **options)(function)
-    except RuntimeError:  # numba found no folder for its cache
-        kernel = nb.njit(signatures, **options)(function)
-    return kernel
+    njit: Any = nb.njit  # whose types lack an option
+    kernel = njit(nogil=True, fastmath=fastmath, error_model="numpy", _nrt=allocates)(function)
+    with suppress(RuntimeError):  # numba found no folder for its cache
+        kernel._cache = _KernelCache(function, allocates)  # noqa: SLF001 - what njit(cache=True) sets to its own
+    return kernel  # type: ignore[no-any-return]  # callable as the function is
+
+
+class _KernelCache(FunctionCache):
+    """numba's cache, which loads what is compiled without the modules that compile: these take longer than numba."""
+
+    def __init__(self, function: Callable[..., Any], allocates: bool) -> None:
+        super().__init__(function)  # type: ignore[no-untyped-call]  # numba has no types
+        self._allocates = allocates
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        if self._allocates:
+            rtsys.initialize(target_context)
+        with self._guard_against_spurious_io_errors():
+            return self._load_overload(sig, target_context)  # type: ignore[no-untyped-call]  # numba has no types
 
 
 def as_kernel_array(array: npt.NDArray[Any], dtype: npt.DTypeLike | None = None) -> npt.NDArray[Any]:

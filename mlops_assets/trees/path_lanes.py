@@ -12,6 +12,9 @@ from numba.core import cgutils  # noqa: TID253
 from mlops_assets.trees.bit_lanes import ROWS_PER_WORD, as_any, data_of, point_to_lanes, repeat
 
 WORDS_AT_ONCE = 8
+MOST_SIGNED = 127
+"""Codes up to this one are compared by the sign of their difference."""
+_MULTIPLY_BITS = "llvm.x86.vgf2p8affineqb.512"
 ROWS_OF_LEVELS = 4 * ROWS_PER_WORD
 """Rows for which `put_levels` finds the leaves."""
 
@@ -84,69 +87,125 @@ def put_levels(
     which the compiler must not know: a bit is the lesser of 1 and of what a code exceeds the rank by. This takes parts
     of the processor that the addition of the leaves has no use for; the compiler would make a comparison of it.
     """
-    from llvmlite import ir
-
-    if codes.dtype.bitwidth == leaf.dtype.bitwidth == 8:
-        return _put_levels_of_bytes(leaf, codes, start, rank)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        array, place, ranks, starts, numbers, first, levels, _ = arguments
-        begin = data_of(context, builder, signature.args[3], starts)
-        compared = data_of(context, builder, signature.args[4], numbers)
-        places = [builder.add(place, ir.Constant(place.type, group * ROWS_PER_WORD)) for group in range(4)]
+        array, place, *of_levels = arguments
+        kinds = (signature.args[0], *signature.args[2:])
+        groups = ROWS_OF_LEVELS // ROWS_PER_WORD
+        for group, numbers in enumerate(number_leaves(context, builder, kinds, place, of_levels, groups)):
+            here = builder.add(place, ir_number(place, group * ROWS_PER_WORD))
+            builder.store(numbers, point_to_lanes(context, builder, signature.args[0], array, here), align=1)
+        return context.get_dummy_value()
+
+    return nb.void(leaf, nb.int64, codes, start, rank, nb.int64, nb.int64, nb.uint8), generate
+
+
+def number_leaves(context: Any, builder: Any, kinds: Any, place: Any, arguments: Any, groups: int) -> list[Any]:
+    """The numbers of `put_levels` for groups of 64 rows from `place` on, in registers.
+
+    Parameters
+    ----------
+    kinds
+        Of the leaves' numbers, and of the arguments.
+    arguments
+        `codes`, `start`, `rank`, `first`, `levels` and `one`; ranks of four bytes have each of them four times.
+    """
+    from llvmlite import ir
+
+    leaf, codes, start, rank, *_ = kinds
+    ranks, starts, numbers, first, levels, one = arguments
+    begin = data_of(context, builder, start, starts)
+    compared = data_of(context, builder, rank, numbers)
+    places = [builder.add(place, ir_number(place, group * ROWS_PER_WORD)) for group in range(groups)]
+
+    def split_of(at: Any) -> tuple[Any, Any]:
+        split = builder.add(first, at)
+        number = builder.load(builder.gep(compared, [split]), align=rank.dtype.bitwidth // 8)
+        return number, builder.load(builder.gep(begin, [split]))
+
+    def codes_of(column: Any, each: Any) -> Any:
+        pointer = point_to_lanes(context, builder, codes, ranks, builder.add(column, each))
+        return builder.load(pointer, align=1)
+
+    if not codes.dtype.bitwidth == leaf.dtype.bitwidth == 8:
 
         def compare(at: Any) -> list[Any]:
-            split = builder.add(first, at)
-            number = builder.load(builder.gep(compared, [split]))
-            column = builder.load(builder.gep(begin, [split]))
-            greater = []
-            for each in places:
-                pointer = point_to_lanes(context, builder, signature.args[2], ranks, builder.add(column, each))
-                lanes = builder.load(pointer, align=1)
-                greater.append(builder.icmp_unsigned(">", lanes, repeat(builder, number)))
-            return greater
+            number, column = split_of(at)
+            return [builder.icmp_unsigned(">", codes_of(column, each), repeat(builder, number)) for each in places]
 
-        found = _collect_bits(context, builder, signature.args[0].dtype, levels, compare, len(places))
-        for each, leaves in zip(places, found, strict=True):
-            builder.store(leaves, point_to_lanes(context, builder, signature.args[0], array, each), align=1)
-        return context.get_dummy_value()
+        return _collect_bits(context, builder, leaf.dtype, levels, compare, groups)
+    kind = ir.VectorType(ir.IntType(8), ROWS_PER_WORD)
+    name = f"llvm.usub.sat.v{ROWS_PER_WORD}i8"
+    subtract = builder.module.globals.get(name) or ir.Function(
+        builder.module, ir.FunctionType(kind, [kind, kind]), name
+    )
+    ones = repeat(builder, one)
+    zeros = ir.Constant(kind, [0] * ROWS_PER_WORD)
+    found = [cgutils.alloca_once_value(builder, zeros) for _ in places]  # type: ignore[no-untyped-call]  # numba
+    with cgutils.for_range(builder, levels) as loop:
+        # The highest bit first.
+        number, column = split_of(builder.sub(builder.sub(levels, loop.index), ir_number(first, 1)))
+        # Four bytes are repeated while they are loaded; a single one takes the port of the tables as well.
+        limit = (
+            repeat(builder, number) if number.type.width == 8 else builder.bitcast(_repeat_words(builder, number), kind)
+        )
+        for each, so_far in zip(places, found, strict=True):
+            excess = builder.call(subtract, [codes_of(column, each), limit])
+            bit = builder.select(builder.icmp_unsigned("<", excess, ones), excess, ones)
+            before = builder.load(so_far)
+            builder.store(builder.add(builder.add(before, before), bit), so_far)
+    return [builder.load(so_far) for so_far in found]
 
-    return nb.void(leaf, nb.int64, codes, start, rank, nb.int64, nb.int64, nb.uint8), generate
 
+def number_by_signs(context: Any, builder: Any, kinds: Any, place: Any, arguments: Any, groups: int) -> list[Any]:
+    """As `number_leaves` of 64 rows, where no code is greater than `MOST_SIGNED`, and ranks are of four bytes.
 
-def _put_levels_of_bytes(leaf: Any, codes: Any, start: Any, rank: Any) -> Any:
+    What goes right is less than nothing: the sign of a difference is moved to its bit by a multiplication of bits, and
+    three instructions of each level have the other half of the processor than the tables.
+    """
     from llvmlite import ir
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        array, place, ranks, starts, numbers, first, levels, one = arguments
-        begin = data_of(context, builder, signature.args[3], starts)
-        compared = data_of(context, builder, signature.args[4], numbers)
-        places = [builder.add(place, ir.Constant(place.type, group * ROWS_PER_WORD)) for group in range(4)]
-        kind = ir.VectorType(context.get_data_type(leaf.dtype), ROWS_PER_WORD)
-        name = f"llvm.usub.sat.v{ROWS_PER_WORD}i{leaf.dtype.bitwidth}"
-        subtract = builder.module.globals.get(name) or ir.Function(
-            builder.module, ir.FunctionType(kind, [kind, kind]), name
-        )
-        ones = repeat(builder, builder.trunc(one, kind.element) if one.type.width > kind.element.width else one)
-        zeros = ir.Constant(kind, [0] * ROWS_PER_WORD)
-        found = [cgutils.alloca_once_value(builder, zeros) for _ in places]  # type: ignore[no-untyped-call]  # numba
-        with cgutils.for_range(builder, levels) as loop:
-            # The highest bit first.
-            split = builder.sub(builder.add(first, builder.sub(levels, loop.index)), ir.Constant(first.type, 1))
-            number = repeat(builder, builder.load(builder.gep(compared, [split])))
-            column = builder.load(builder.gep(begin, [split]))
-            for each, so_far in zip(places, found, strict=True):
-                pointer = point_to_lanes(context, builder, signature.args[2], ranks, builder.add(column, each))
-                excess = builder.call(subtract, [builder.load(pointer, align=1), number])
-                bit = builder.select(builder.icmp_unsigned("<", excess, ones), excess, ones)
-                before = builder.load(so_far)
-                builder.store(builder.add(builder.add(before, before), bit), so_far)
-        for each, so_far in zip(places, found, strict=True):
-            pointer = point_to_lanes(context, builder, signature.args[0], array, each)
-            builder.store(builder.load(so_far), pointer, align=1)
-        return context.get_dummy_value()
+    codes, start, rank = kinds
+    ranks, starts, words, first, levels = arguments
+    begin, compared = data_of(context, builder, start, starts), data_of(context, builder, rank, words)
+    kind = ir.VectorType(ir.IntType(8), ROWS_PER_WORD)
+    form = ir.FunctionType(kind, [kind, kind, ir.IntType(8)])
+    multiply = builder.module.globals.get(_MULTIPLY_BITS) or ir.Function(builder.module, form, _MULTIPLY_BITS)
+    # Row 7 - d of a matrix of bits says from which bits bit d comes; the rows are bytes, the first the lowest.
+    matrix = cgutils.alloca_once_value(builder, ir.Constant(ir.IntType(64), 0x80 << 56))  # type: ignore[no-untyped-call]  # numba
+    zeros = ir.Constant(kind, [0] * ROWS_PER_WORD)
+    found = [cgutils.alloca_once_value(builder, zeros) for _ in range(groups)]  # type: ignore[no-untyped-call]  # numba
+    with cgutils.for_range(builder, levels) as loop:
+        split = builder.add(first, loop.index)
+        limit = _repeat_words(builder, builder.load(builder.gep(compared, [split]), align=4))
+        column = builder.load(builder.gep(begin, [split]))
+        here = builder.load(matrix)
+        bits = builder.bitcast(_repeat_words(builder, here), kind)
+        for group, so_far in enumerate(found):
+            row = builder.add(builder.add(column, place), ir_number(place, group * ROWS_PER_WORD))
+            pointer = point_to_lanes(context, builder, codes, ranks, row)
+            difference = builder.sub(builder.bitcast(limit, kind), builder.load(pointer, align=1))
+            bit = builder.call(multiply, [difference, bits, ir.Constant(ir.IntType(8), 0)])
+            builder.store(builder.xor(builder.load(so_far), bit), so_far)
+        builder.store(builder.lshr(here, ir.Constant(here.type, 8)), matrix)
+    return [builder.load(so_far) for so_far in found]
 
-    return nb.void(leaf, nb.int64, codes, start, rank, nb.int64, nb.int64, nb.uint8), generate
+
+def _repeat_words(builder: Any, number: Any) -> Any:
+    from llvmlite import ir
+
+    count = ROWS_PER_WORD * 8 // number.type.width
+    undefined = ir.Constant(ir.VectorType(number.type, count), ir.Undefined)
+    one = builder.insert_element(undefined, number, ir.Constant(ir.IntType(32), 0))
+    zeros = ir.Constant(ir.VectorType(ir.IntType(32), count), [0] * count)
+    return builder.shuffle_vector(one, undefined, zeros)
+
+
+def ir_number(like: Any, number: int) -> Any:
+    """A constant of the type of `like`."""
+    from llvmlite import ir
+
+    return ir.Constant(like.type, number)
 
 
 def _collect_bits(context: Any, builder: Any, dtype: Any, depth: Any, choose: Any, groups: int = 1) -> list[Any]:

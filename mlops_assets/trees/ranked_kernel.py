@@ -23,13 +23,13 @@ import numpy.typing as npt
 
 from mlops_assets.trees.arrays import Indices, Ints
 from mlops_assets.trees.bit_lanes import NUMBERS_AT_ONCE, ROWS_PER_WORD, compare_greater, put_numbers
-from mlops_assets.trees.byte_tables import MOST_LEAVES, add_from_table
+from mlops_assets.trees.byte_tables import MOST_LEAVES, add_by_signs, add_from_table, add_levels
 from mlops_assets.trees.numba_kernels import compile_kernel
 from mlops_assets.trees.path_lanes import ROWS_OF_LEVELS, put_levels, put_paths, split_rows
-from mlops_assets.trees.rank_kernel import Numbers, rank_rows
+from mlops_assets.trees.rank_kernel import Numbers, make_rank_buffers, rank_rows
 from mlops_assets.trees.ranking import BY_LEVELS, BY_PATHS, BY_STEPS, LANES
 
-_compile = partial(compile_kernel, fastmath=False)
+_compile = partial(compile_kernel, fastmath=False, allocates=False)
 _WORDS = LANES // ROWS_PER_WORD
 _MOST_LEVELS = 16
 _ALL = np.uint64(2**64 - 1)
@@ -129,8 +129,8 @@ def _add_several(
     codes: npt.NDArray[Any], total: npt.NDArray[Any], leaf: npt.NDArray[np.uint8], first: int, after: int, way: int,
     start: Ints, depth: Ints, begin: Ints, rank: npt.NDArray[Any], left: Indices, right: Indices,
     level: npt.NDArray[np.uint8], output: Ints, width: int, tables: npt.NDArray[np.uint8], first_table: Ints,
-    reach: npt.NDArray[np.uint64], greater: npt.NDArray[np.uint64], right_at: npt.NDArray[np.uint64],
-    one: np.uint8,
+    words: npt.NDArray[np.uint32], by_signs: bool, reach: npt.NDArray[np.uint64], greater: npt.NDArray[np.uint64],
+    right_at: npt.NDArray[np.uint64], one: np.uint8,
 ) -> None:  # fmt: skip
     size = MOST_LEAVES * total.itemsize
     for tree in range(first, after):
@@ -142,12 +142,16 @@ def _add_several(
             first_table[tree],
         )
         if way == BY_LEVELS:
-            # Not one after the other: the two use different parts of the processor.
             for place in range(0, LANES, ROWS_OF_LEVELS):
-                put_levels(leaf, place, codes, begin, rank, low, levels, one)
-                for w in range(width):
-                    for each in range(place, place + ROWS_OF_LEVELS, ROWS_PER_WORD):
-                        add_from_table(total, at + w * LANES + each, leaf, each, tables, table + w * size)
+                if by_signs:
+                    add_by_signs(
+                        total, at + place, LANES, width, place, tables, table, codes, begin, words, low, levels
+                    )
+                else:
+                    add_levels(
+                        total, at + place, LANES, width, leaf, place, tables, table, codes, begin, rank, low, levels,
+                        one,
+                    )  # fmt: skip
             continue
         if way == BY_PATHS:
             _find_by_paths(codes, leaf, low, high, levels, begin, rank, left, right, level, reach, greater, right_at)
@@ -160,13 +164,17 @@ def _add_several(
 
 @_compile
 def add_leaves(
-    X: npt.NDArray[Any], row_apart: int, column_apart: int, sums: npt.NDArray[Any], blocks: int, one: np.uint8,
+    X: npt.NDArray[Any], row_apart: int, column_apart: int, sums: npt.NDArray[Any], one: np.uint8,
     feature: Ints, cut_start: Ints, steps: Ints, cuts: Numbers, cell_start: Ints, cells: Indices,
     cell_low: Numbers, cell_scale: Numbers, strict: bool, column_start: Ints, column_kind: Ints, column_cuts: Ints,
     column_member: Ints, categories: Ints, member: npt.NDArray[np.uint8], output: Ints, way: Ints, start: Ints,
     column: Ints, rank: npt.NDArray[Any], left: Indices, right: Indices, level: npt.NDArray[np.uint8],
     first_link: Ints, links: npt.NDArray[np.uint64], depth: Ints, first_leaf: Ints, value: npt.NDArray[Any],
-    tables: npt.NDArray[np.uint8], first_table: Ints,
+    tables: npt.NDArray[np.uint8], first_table: Ints, words: npt.NDArray[np.uint32], by_signs: bool,
+    codes: npt.NDArray[Any], total: npt.NDArray[Any], byte: npt.NDArray[np.uint8], half: npt.NDArray[np.uint16],
+    whole: npt.NDArray[np.uint32], reach: npt.NDArray[np.uint64], greater: npt.NDArray[np.uint64],
+    right_at: npt.NDArray[np.uint64], x: Numbers, ranks: npt.NDArray[np.int32], category: Ints,
+    bytes_of_category: npt.NDArray[np.uint8],
 ) -> None:  # fmt: skip
     """Add each row's leaf of each tree to `sums` (n, outputs).
 
@@ -174,21 +182,16 @@ def add_leaves(
     ----------
     X, row_apart, column_apart
         The rows, flat: row r has feature f at `X[r * row_apart + f * column_apart]`.
-    blocks
-        How many blocks of `LANES` rows a tree takes before the next one: many where a tree is larger than a cache.
     one
         1, for `put_levels`.
+    column, words
+        (splits,): where the codes of what is compared begin; each rank four times.
+    by_signs
+        Whether symmetric trees are taken by `add_by_signs`.
+    codes, total, ...
+        Of `make_buffers`; `codes` has as many blocks of `LANES` rows as a tree takes before the next one.
     """
-    rows, outputs, columns = sums.shape[0], sums.shape[1], len(column_kind)
-    codes = np.zeros((blocks, columns, LANES), rank.dtype)
-    total = np.zeros((blocks, outputs, LANES), sums.dtype)
-    byte, half, whole = np.zeros(LANES, np.uint8), np.zeros(LANES, np.uint16), np.zeros(LANES, np.uint32)
-    most = 0
-    for tree in range(len(way)):
-        most = max(most, start[tree + 1] - start[tree])
-    reach = np.zeros((2 * most + 1 + NUMBERS_AT_ONCE) * _WORDS, np.uint64)
-    greater, right_at = np.zeros((most + 1) * _WORDS, np.uint64), np.zeros(_MOST_LEVELS * _WORDS, np.uint64)
-    begin_at = column * LANES
+    rows, outputs, blocks = sums.shape[0], sums.shape[1], codes.shape[0]
     for begin in range(0, rows, blocks * LANES):
         filled = min(blocks, (rows - begin + LANES - 1) // LANES)
         for b in range(filled):
@@ -196,7 +199,7 @@ def add_leaves(
             count = min(LANES, rows - low)
             rank_rows(X, row_apart, column_apart, low, count, codes[b], feature, cut_start, steps, cuts,
                       cell_start, cells, cell_low, cell_scale, strict, column_start, column_kind, column_cuts,
-                      column_member, categories, member)  # fmt: skip
+                      column_member, categories, member, x, ranks, category, bytes_of_category)  # fmt: skip
             for r in range(count):
                 for o in range(outputs):
                     total[b, o, r] = sums[low + r, o]
@@ -215,28 +218,29 @@ def add_leaves(
                 flat, kind = codes[b].reshape(-1), way[tree]
                 if _is_in_tables(kind, first_table[tree]):
                     _add_several(
-                        flat, total[b].reshape(-1), byte, tree, after, kind, start, depth, begin_at, rank, left, right,
-                        level, output, value.shape[1], tables, first_table, reach, greater, right_at, one,
+                        flat, total[b].reshape(-1), byte, tree, after, kind, start, depth, column, rank, left, right,
+                        level, output, value.shape[1], tables, first_table, words, by_signs, reach, greater,
+                        right_at, one,
                     )  # fmt: skip
                 elif kind == BY_PATHS:
-                    _find_by_paths(flat, byte, low_split, high_split, depth[tree], begin_at, rank, left, right, level,
+                    _find_by_paths(flat, byte, low_split, high_split, depth[tree], column, rank, left, right, level,
                                    reach, greater, right_at)  # fmt: skip
                     _add(total[b], byte, first_leaf[tree], o, value)
                 elif kind == BY_LEVELS:
                     if depth[tree] <= 8:
-                        _find_by_levels(flat, byte, low_split, depth[tree], begin_at, rank, one)
+                        _find_by_levels(flat, byte, low_split, depth[tree], column, rank, one)
                         _add(total[b], byte, first_leaf[tree], o, value)
                     else:
-                        _find_by_levels(flat, half, low_split, depth[tree], begin_at, rank, one)
+                        _find_by_levels(flat, half, low_split, depth[tree], column, rank, one)
                         _add(total[b], half, first_leaf[tree], o, value)
                 elif kind == BY_STEPS:
                     _find_by_steps(codes[b], whole, depth[tree], links, first_link[tree])
                     _add(total[b], whole, first_leaf[tree], o, value)
                 elif high_split - low_split < 256:
-                    _find_by_bits(flat, byte, low_split, high_split, begin_at, rank, left, right, reach)
+                    _find_by_bits(flat, byte, low_split, high_split, column, rank, left, right, reach)
                     _add(total[b], byte, first_leaf[tree], o, value)
                 else:
-                    _find_by_bits(flat, half, low_split, high_split, begin_at, rank, left, right, reach)
+                    _find_by_bits(flat, half, low_split, high_split, column, rank, left, right, reach)
                     _add(total[b], half, first_leaf[tree], o, value)
             tree = after
         for b in range(filled):
@@ -244,3 +248,28 @@ def add_leaves(
             for r in range(min(LANES, rows - low)):
                 for o in range(outputs):
                     sums[low + r, o] = total[b, o, r]
+
+
+def make_buffers(
+    blocks: int, columns: int, outputs: int, most_splits: int, code: Any, cut: Any, value: Any
+) -> list[Any]:
+    """What `add_leaves` works in.
+
+    Parameters
+    ----------
+    blocks, columns, outputs, most_splits
+        Of rows; of codes; of the sums; of a tree.
+    code, cut, value
+        The types of codes, thresholds and sums.
+    """
+    return [
+        np.zeros((blocks, columns, LANES), code),
+        np.zeros((blocks, outputs, LANES), value),
+        np.zeros(LANES, np.uint8),
+        np.zeros(LANES, np.uint16),
+        np.zeros(LANES, np.uint32),
+        np.zeros((2 * most_splits + 1 + NUMBERS_AT_ONCE) * _WORDS, np.uint64),
+        np.zeros((most_splits + 1) * _WORDS, np.uint64),
+        np.zeros(_MOST_LEVELS * _WORDS, np.uint64),
+        *make_rank_buffers(cut),
+    ]

@@ -18,7 +18,9 @@ from mlops_assets.trees.ranking import LANES
 _ROWS_AT_ONCE = 8192
 _LARGE_TREES = 2**18
 """Bytes of links from which on trees do not stay in the cache from block to block of rows."""
-_BLOCKS = 64
+_LARGE_TABLES = 2**17
+"""Bytes of the leaves' tables from which on these do not either."""
+_BLOCKS, _FEW = 64, 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,22 +93,36 @@ class RankedTrees:
 
         The first call loads the kernel: 0.5 s.
         """
-        from mlops_assets.trees.ranked_kernel import add_leaves
+        from mlops_assets.trees.ranked_kernel import add_leaves, make_buffers
 
-        blocks = _BLOCKS if self.links.nbytes > _LARGE_TREES else 1
-        one = np.uint8(1)
-        arrays = [*(getattr(self, each.name) for each in fields(self)), *self._tables]
+        most = _BLOCKS if self.links.nbytes > _LARGE_TREES else _FEW if self._tables[0].nbytes > _LARGE_TABLES else 1
+        blocks = max(1, min(most, -(-len(X) // LANES)))
+        one, splits = np.uint8(1), int(np.diff(self.start).max(initial=0))
+        types = self.rank.dtype, self.cuts.dtype, self.value.dtype
+        arrays = [
+            *(getattr(self, each.name) for each in fields(RankedTrees)),
+            *self._tables,
+            *make_buffers(blocks, len(self.column_kind), sums.shape[1], splits, *types),
+        ]
+        arrays[_COLUMN] = self.column * LANES
         for low in range(0, len(X), _ROWS_AT_ONCE):
             rows, row_apart, column_apart = _flatten(X[low : low + _ROWS_AT_ONCE])
             part = np.require(sums[low : low + _ROWS_AT_ONCE], self.value.dtype, ["C_CONTIGUOUS", "WRITEABLE"])
-            add_leaves(rows, row_apart, column_apart, part, min(blocks, -(-len(part) // LANES)), one, *arrays)
+            add_leaves(rows, row_apart, column_apart, part, one, *arrays)
             sums[low : low + _ROWS_AT_ONCE] = part
 
     @cached_property
-    def _tables(self) -> tuple[npt.NDArray[np.uint8], Ints]:
-        from mlops_assets.trees.byte_tables import make_tables
+    def _tables(self) -> tuple[npt.NDArray[np.uint8], Ints, npt.NDArray[np.uint32], bool]:
+        """The leaves' values as tables, where those of each tree begin, ranks four times, and whether signs compare."""
+        from mlops_assets.trees.byte_tables import has_bit_products, make_tables
+        from mlops_assets.trees.path_lanes import MOST_SIGNED
 
-        return make_tables(self.value, self.first_leaf)
+        by_signs = self.rank.dtype == np.uint8 and int(self.column_cuts.max(initial=0)) <= MOST_SIGNED
+        words = self.rank.astype(np.uint32) * np.uint32(0x01010101)
+        return *make_tables(self.value, self.first_leaf), words, by_signs and has_bit_products()
+
+
+_COLUMN = [each.name for each in fields(RankedTrees)].index("column")
 
 
 def _flatten(X: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], int, int]:
