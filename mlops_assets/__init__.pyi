@@ -44,6 +44,7 @@ from mlops_assets.explain.explainers.explainer import Explanation as Explanation
 from mlops_assets.explain.explainers.explainer import ExplanationSubject as ExplanationSubject
 from mlops_assets.explain.explainers.kernel_machine import KernelMachineExplainer as KernelMachineExplainer
 from mlops_assets.explain.explainers.linear import LinearExplainer as LinearExplainer
+from mlops_assets.explain.explainers.linear_trees import LinearTreeExplainer as LinearTreeExplainer
 from mlops_assets.explain.explainers.model_explainer import ModelExplainer as ModelExplainer
 from mlops_assets.explain.explainers.native import NativeExplainer as NativeExplainer
 from mlops_assets.explain.explainers.neighbours import NeighboursExplainer as NeighboursExplainer

@@ -122,25 +122,26 @@ def test_rows_within_the_limit_are_rejected_and_the_rest_is_scored(published, ru
 
 
 def test_flavor_library_not_installed(published, registry, run, monkeypatch, tmp_path):
-    lightgbm = pytest.importorskip("lightgbm")
-    import mlflow.lightgbm
+    xgboost = pytest.importorskip("xgboost")
+    import mlflow.xgboost
     from mlflow.models import infer_signature
 
     features, unchanged = published
     numbers = features.drop(columns="flower")
-    # Without linear leaves, LightGBM's models are scored where it is not installed.
-    settings = {"verbose": -1, "num_leaves": 3, "linear_tree": True}
-    booster = lightgbm.train(settings, lightgbm.Dataset(numbers, label=list(range(150))), 2)
+    # Other objectives of XGBoost's are scored where it is not installed.
+    booster = xgboost.train({"objective": "binary:hinge"}, xgboost.DMatrix(numbers, label=[0, 1] * 75), 2)
     saved = tmp_path / "booster"
-    signature = infer_signature(numbers, pd.DataFrame({"prediction": booster.predict(numbers)}))
-    mlflow.lightgbm.save_model(booster, saved, signature=signature, pip_requirements=["lightgbm==4.5.0"])
+    signature = infer_signature(numbers, pd.DataFrame({"prediction": booster.predict(xgboost.DMatrix(numbers))}))
+    mlflow.xgboost.save_model(booster, saved, signature=signature, pip_requirements=["xgboost==3.1.0"])
     registry.add(saved)
     shutil.rmtree(saved)
-    monkeypatch.setitem(sys.modules, "lightgbm", None)
-    monkeypatch.delitem(sys.modules, "mlflow.lightgbm")
+    for name in [*sys.modules]:
+        if name.partition(".")[0] == "xgboost":
+            monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.delitem(sys.modules, "mlflow.xgboost")
     done = run({"path": "good.parquet", "row_key": ["flower"]}, job="inference")
     assert not done.success
-    assert 'pip install "lightgbm==4.5.0"' in done.checks["champion_model", "loads"].description
+    assert 'pip install "xgboost==3.1.0"' in done.checks["champion_model", "loads"].description
     unchanged("champion_model.json", "model_signature.json")
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlops_assets.errors import PredictionError
-from mlops_assets.models.inner_boosters import find_boosters, library_of, trace_names
+from mlops_assets.models.inner_boosters import find_boosters, frame_library, trace_names
 from mlops_assets.models.lightgbm_categories import place_lightgbm_categories
 from mlops_assets.models.xgboost_categories import read_xgboost_categories
 
@@ -42,13 +42,13 @@ def as_categories(frame: "pd.DataFrame", estimator: object) -> "pd.DataFrame":
     booster: Any = None
     known: Mapping[int, Any] = {}
     for part in find_boosters(estimator):
-        if library_of(part) in ("lightgbm", "xgboost"):
+        if frame_library(part) in ("lightgbm", "xgboost"):
             booster, known = part, _known_categories(frame, estimator, part)
         if known:
             break
     if booster is None:
         return frame
-    library = library_of(booster)
+    library = frame_library(booster)
     if booster is estimator:
         for place, dtype in enumerate(frame.dtypes):
             is_text = pd.api.types.is_object_dtype(dtype) or isinstance(dtype, pd.StringDtype)
@@ -76,7 +76,7 @@ def to_codes(frame: "pd.DataFrame", estimator: object) -> "pd.DataFrame":
     import pandas as pd
 
     named = any(isinstance(dtype, pd.CategoricalDtype) for dtype in frame.dtypes)
-    if not named or library_of(estimator) not in ("lightgbm", "xgboost"):
+    if not named or frame_library(estimator) not in ("lightgbm", "xgboost"):
         return frame
     coded = as_categories(frame, estimator)
     codes = {
@@ -97,7 +97,7 @@ def name_rows(chosen: NDArray[np.bool_]) -> str:
 
 def _known_categories(frame: "pd.DataFrame", estimator: object, booster: Any) -> Mapping[int, Any]:
     """Position in `frame` -> the categories that the booster keeps for the column."""
-    if library_of(booster) == "xgboost":
+    if frame_library(booster) == "xgboost":
         stored: Mapping[int, Any] = read_xgboost_categories(booster)
         places = trace_names(estimator, booster, list(frame.columns)) if stored else []
     elif getattr(getattr(booster, "booster_", booster), "pandas_categorical", None):

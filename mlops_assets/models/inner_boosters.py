@@ -5,6 +5,7 @@ from typing import Any
 
 from mlops_assets.models.column_names import fitted_names, match_names
 
+_FILE_MODELS = "mlops_assets.trees.file_models"
 BOOSTERS = ("xgboost", "lightgbm", "catboost")
 
 
@@ -13,12 +14,19 @@ def library_of(estimator: object) -> str:
     return type(estimator).__module__.partition(".")[0]
 
 
+def frame_library(estimator: object) -> str:
+    """The package whose data frames an estimator takes: its own, or that of a booster which is read without it."""
+    kind: Any = type(estimator)
+    own = kind.BOOSTER_LIBRARY if kind.__module__ == _FILE_MODELS else ""
+    return own or library_of(estimator)
+
+
 def find_boosters(estimator: object) -> Iterator[Any]:
     """The fitted boosters that an estimator ends in: itself, the last step of a pipeline, the best of a search, and
     those of a vote, a stack, a calibration, and one for each target or fold.
     """
     for part in _ends(estimator, set()):
-        if library_of(part) in BOOSTERS and _is_fitted(part):
+        if frame_library(part) in BOOSTERS and _is_fitted(part):
             yield part
 
 

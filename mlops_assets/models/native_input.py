@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 from mlops_assets.errors import PredictionError
 from mlops_assets.models.booster_categories import as_categories, replace_columns
 from mlops_assets.models.catboost_categories import find_categories
-from mlops_assets.models.inner_boosters import BOOSTERS, library_of
+from mlops_assets.models.inner_boosters import BOOSTERS, frame_library
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,7 +47,7 @@ def to_native_input(rows: Any, estimator: object) -> Any:
                 fix="Name the one in the model's YAML, `inputs: {columns: [...]}`, and sign the model for it alone",
             )
         return rows.iloc[:, 0]
-    library = library_of(estimator)
+    library = frame_library(estimator)
     if library == "catboost":
         return optional_as_floats(rows, find_categories(rows, estimator))
     if library in BOOSTERS:
@@ -63,7 +63,7 @@ def copy_rows(rows: Any, estimator: object = None) -> Any:
 
     Boosters leave what they are given as it is: `rows` itself for those.
     """
-    if library_of(estimator) in BOOSTERS:
+    if frame_library(estimator) in BOOSTERS:
         return rows
     if isinstance(rows, dict):
         return {name: copy_rows(value) for name, value in rows.items()}

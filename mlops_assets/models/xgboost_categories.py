@@ -22,6 +22,8 @@ def read_xgboost_categories(model: Any) -> "Mapping[int, pd.Index]":
     """
     import pandas as pd
 
+    if (known := getattr(model, "column_categories", None)) is not None:  # read without its library
+        return {place: _index(values, place) for place, values in known.items()}
     booster = model.get_booster() if hasattr(model, "get_booster") else model
     exported = getattr(booster, "get_categories", None)
     if exported is None or "c" not in (booster.feature_types or ()):
@@ -73,8 +75,20 @@ def _ascii(categories: Any, name: object) -> list[str]:
     except UnicodeDecodeError:
         values = ["\ufffd"]
     if not all(value.isascii() for value in values):
-        raise PredictionError(
-            f"XGBoost stored categories of the column {name!r} incompletely, because they hold letters beyond ASCII",
-            fix="Train the model on names in ASCII, or behind an encoder in a scikit-learn Pipeline",
-        )
+        raise _incomplete(name)
     return values
+
+
+def _index(values: "tuple[object, ...]", place: int) -> "pd.Index":
+    import pandas as pd
+
+    if not values:
+        raise _incomplete(place)
+    return pd.Index(list(values), dtype=object if isinstance(values[0], str) else None)
+
+
+def _incomplete(name: object) -> PredictionError:
+    return PredictionError(
+        f"XGBoost stored categories of the column {name!r} incompletely, because they hold letters beyond ASCII",
+        fix="Train the model on names in ASCII, or behind an encoder in a scikit-learn Pipeline",
+    )

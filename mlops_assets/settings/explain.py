@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 # By name: their module imports NumPy. A test compares them.
 EXPLAINERS = (
-    *("ModelExplainer", "TreeExplainer", "LinearExplainer", "KernelMachineExplainer", "NetworkExplainer"),
-    *("NeighboursExplainer", "NativeExplainer", "SumExplainer", "PermutationExplainer"),
+    *("ModelExplainer", "TreeExplainer", "LinearTreeExplainer", "LinearExplainer", "KernelMachineExplainer"),
+    *("NetworkExplainer", "NeighboursExplainer", "NativeExplainer", "SumExplainer", "PermutationExplainer"),
 )
 WITHOUT_INTERACTIONS = (
-    *("ModelExplainer", "KernelMachineExplainer", "NetworkExplainer", "NeighboursExplainer", "NativeExplainer"),
-    "PermutationExplainer",
+    *("ModelExplainer", "LinearTreeExplainer", "KernelMachineExplainer", "NetworkExplainer", "NeighboursExplainer"),
+    *("NativeExplainer", "PermutationExplainer"),
 )
 
 
@@ -32,9 +32,9 @@ class ExplainSettings(SettingsGroup):
 
     KIND: str | None = Field(
         default=None,
-        description="The explainer: ModelExplainer, TreeExplainer, LinearExplainer, KernelMachineExplainer, "
-        "NetworkExplainer, NeighboursExplainer, NativeExplainer, SumExplainer, PermutationExplainer, or your own as "
-        "module.Class. Null: chosen by the model.",
+        description="The explainer: ModelExplainer, TreeExplainer, LinearTreeExplainer, LinearExplainer, "
+        "KernelMachineExplainer, NetworkExplainer, NeighboursExplainer, NativeExplainer, SumExplainer, "
+        "PermutationExplainer, or your own as module.Class. Null: chosen by the model.",
         examples=["TreeExplainer", "my_project.explainers.MyExplainer"],
     )
     space: Literal["probability", "loss"] | None = Field(
@@ -209,14 +209,14 @@ class ExplainSettings(SettingsGroup):
 
         Without the name of the `label` predictions are explained, whatever `space` says.
         """
-        from mlops_assets.explain.explainers.explainer import ExplainConfig
+        from mlops_assets.explain.explainers.explainer import ExplainConfig, default_mode
 
         space = None if self.space == "loss" and label is None else self.space
         return ExplainConfig(
             KIND=self.KIND,
             seed=self.seed if seed is None else seed,
             background_rows=self.background_rows,
-            mode=self.mode or ("path_dependent" if self.background is None else "interventional"),
+            mode=self.mode or default_mode(self.background is not None),
             own_background=self.background is not None,
             interactions=self.interactions if isinstance(self.interactions, int) else 0,
             space=space,

@@ -8,11 +8,13 @@ from mlops_assets.trees.fast_boosting import copy_sklearn
 from mlops_assets.trees.fast_catboost import copy_catboost
 from mlops_assets.trees.fast_copies import copy_with
 from mlops_assets.trees.fast_lightgbm import copy_lightgbm
+from mlops_assets.trees.fast_single_trees import copy_single_tree
 from mlops_assets.trees.fast_xgboost import copy_xgboost
 from mlops_assets.trees.tree_sums import TreeSums
 
 _COPIES: tuple[Callable[[Any], tuple[Any, TreeSums] | None], ...] = (
     copy_sklearn,
+    copy_single_tree,
     copy_lightgbm,
     copy_xgboost,
     copy_catboost,
@@ -49,8 +51,9 @@ class AcceleratedModel:
 
     def expect_rows(self, rows: int) -> None:
         """Announce about how many rows will be predicted; see `TreeSums.expect_rows`."""
+        together = sum(part.pairs_of(rows) for part in self.parts)
         for part in self.parts:
-            part.expect_rows(rows)
+            part.expect_rows(rows, together - part.pairs_of(rows))
 
 
 def final_estimator(model: object) -> Any:
@@ -79,7 +82,7 @@ def _copy(model: Any, parts: list[TreeSums], levels: int) -> Any:
         if made is not None:
             parts.append(made[1])
             return made[0]
-    if not type(model).__module__.startswith("sklearn.") or "sklearn.tree" in type(model).__module__:
+    if not type(model).__module__.startswith("sklearn."):
         return model
     held, changed = vars(model), {}
     if _is_pipeline(model):

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from mlops_assets.trees.arrays import Floats
 from mlops_assets.trees.fast_copies import FastHandle, copy_with, fast_copy, is_kind
 from mlops_assets.trees.files.lightgbm_text import LightgbmModel, read_lightgbm_text
+from mlops_assets.trees.linear_leaves import rank_linear_trees
 from mlops_assets.trees.plain_rows import COMPARED_ROWS, plain_rows, probe_rows
 from mlops_assets.trees.rank_trees import rank_trees
 from mlops_assets.trees.ranked_trees import RankedTrees
@@ -22,6 +23,10 @@ from mlops_assets.trees.tree_sums import TreeSums
 
 _SKLEARN = ("LGBMModel", "LGBMRegressor", "LGBMClassifier", "LGBMRanker")
 
+_IDENTITY = (
+    *("custom", "regression", "regression_l1", "huber", "fair", "quantile", "mape"),
+    *("lambdarank", "rank_xendcg"),
+)
 _WEIGHT = 4.0
 """LightGBM takes more time for a tree than scikit-learn."""
 
@@ -80,7 +85,7 @@ class _File:
         return self._model
 
     def read(self) -> RankedTrees | None:
-        return rank_trees(to_ensemble(self.model))
+        return rank_lightgbm(self.model)
 
 
 def copy_lightgbm(model: Any) -> tuple[Any, TreeSums] | None:
@@ -95,6 +100,11 @@ def copy_lightgbm(model: Any) -> tuple[Any, TreeSums] | None:
     trees = int(model.num_trees()) // max(int(model.num_model_per_iteration()), 1)
     sums = TreeSums(trees, file.read, "a LightGBM Booster", weight=_WEIGHT)
     return fast_copy(model, _FastBooster, sums, _original=model, _file=file), sums
+
+
+def rank_lightgbm(model: LightgbmModel) -> RankedTrees | None:
+    """The trees for the kernel; None where they are not for it."""
+    return rank_linear_trees(model) if model.linear.any() else rank_trees(to_ensemble(model))
 
 
 def _asks_for_more(options: dict[str, Any]) -> bool:
@@ -118,6 +128,12 @@ def answer_lightgbm(
         if convert is not None:
             convert(sums)
     return sums.ravel() if model.num_class == 1 else sums
+
+
+def knows_objective(objective: str | None) -> bool:
+    """Whether it is known what LightGBM makes of the sums for an objective, as its file has it; None: one's own."""
+    name = (objective or "custom").partition(" ")[0]
+    return name in _IDENTITY or _link(objective) is not None
 
 
 def _link(objective: str | None) -> Callable[[Floats], None] | None:

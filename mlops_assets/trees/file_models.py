@@ -1,34 +1,35 @@
 """Boosters read from their files, without their libraries: they predict, and their trees are explained.
 
 A file's bytes become checked arrays (`files`), and the kernel adds up the trees bit for bit as the library does. What
-such a model lacks is what the library alone knows: columns of categories, training, saving.
+such a model lacks is what the library alone knows: training, saving, and answers of other kinds.
 """
 
 import json
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from mlops_assets.trees.catboost_codes import CatboostCodes
 from mlops_assets.trees.catboost_columns import CatboostColumns, make_plain
-from mlops_assets.trees.ensemble import CATEGORICAL, TreeEnsemble
+from mlops_assets.trees.ensemble import TreeEnsemble
 from mlops_assets.trees.errors import UnreadableTreesError
 from mlops_assets.trees.fast_catboost import answer_catboost
-from mlops_assets.trees.fast_lightgbm import answer_lightgbm
+from mlops_assets.trees.fast_lightgbm import answer_lightgbm, knows_objective, rank_lightgbm
 from mlops_assets.trees.fast_xgboost import answer_xgboost
 from mlops_assets.trees.files.catboost_cbm import read_catboost_cbm
 from mlops_assets.trees.files.documents import TextDigest
 from mlops_assets.trees.files.lightgbm_text import read_lightgbm_text
 from mlops_assets.trees.files.xgboost_model import read_xgboost
+from mlops_assets.trees.plain_rows import plain_rows
 from mlops_assets.trees.rank_trees import rank_trees
 from mlops_assets.trees.ranked_trees import RankedTrees
 from mlops_assets.trees.read_catboost_file import read_classes, read_loss
 from mlops_assets.trees.read_catboost_file import to_ensemble as catboost_trees
 from mlops_assets.trees.read_catboost_file import to_margin as catboost_margin
-from mlops_assets.trees.read_lightgbm_file import to_ensemble as lightgbm_trees
 from mlops_assets.trees.read_lightgbm_file import to_margin as lightgbm_margin
 from mlops_assets.trees.read_xgboost_file import to_ensemble as xgboost_trees
 from mlops_assets.trees.read_xgboost_file import to_margin as xgboost_margin
@@ -42,22 +43,28 @@ class FileModel(ABC):
 
     Attributes
     ----------
+    BOOSTER_LIBRARY
+        Whose frames with columns of categories it takes; empty: it has a way of its own.
     n_features_in_
-        The number of columns that it takes.
+        The number of columns that it takes; not there where some are of categories, as boosters have none: what has it
+        is given a matrix.
+    known_categories
+        Of each column of categories in turn, in the order of the codes.
     """
 
+    BOOSTER_LIBRARY: ClassVar[str] = ""
     n_features_in_: int
+    known_categories: Sequence[Sequence[Any]] = ()
 
-    def __init__(self, ensemble: TreeEnsemble, *, strict: bool = False, dtype: npt.DTypeLike = np.float64) -> None:
-        if (ensemble.decision & CATEGORICAL).any():
-            raise UnreadableTreesError("It splits by categories", where=type(self).__name__)
-        trees = rank_trees(ensemble, strict=strict, dtype=dtype)
+    def __init__(self, trees: RankedTrees | None, columns: int) -> None:
         if trees is None:
             raise UnreadableTreesError(
-                "Its trees have more columns or thresholds than the kernel takes", where=type(self).__name__
+                "Its trees have more columns, thresholds or categories than the kernel takes", where=type(self).__name__
             )
         self._trees: RankedTrees = trees
-        self.n_features_in_ = ensemble.n_features
+        self._width = columns
+        if not self.known_categories:
+            self.n_features_in_ = columns
 
     def predict(self, data: Any) -> npt.NDArray[Any]:
         """As the pyfunc of the library's flavor: `data` is a DataFrame or a matrix of numbers, NaN where missing."""
@@ -78,38 +85,78 @@ class FileModel(ABC):
         names = getattr(data, "columns", None)
         if names is not None and not self._knows([str(name) for name in names]):
             raise ValueError("The columns are not those that the model was trained with, in their order")
-        rows = data.to_numpy(np.float64, na_value=np.nan) if names is not None else np.asarray(data, np.float64)
-        if rows.ndim != 2 or rows.shape[1] != self.n_features_in_:
-            raise ValueError(f"The rows have the shape {rows.shape}, and the model takes {self.n_features_in_} columns")
+        if names is not None and self.known_categories:
+            coded = plain_rows(data, self._width, self.known_categories) if len(data) else None
+            if coded is None and len(data):
+                raise ValueError(f"The rows have not the model's {len(self.known_categories)} columns of categories")
+            rows = np.zeros((0, self._width)) if coded is None else np.asarray(coded, np.float64)
+        else:
+            rows = data.to_numpy(np.float64, na_value=np.nan) if names is not None else np.asarray(data, np.float64)
+        if rows.ndim != 2 or rows.shape[1] != self._width:
+            raise ValueError(f"The rows have the shape {rows.shape}, and the model takes {self._width} columns")
         return np.asarray(rows)
 
 
 class LightgbmFile(FileModel):
-    """A LightGBM Booster."""
+    """A LightGBM Booster.
+
+    Attributes
+    ----------
+    lightgbm_file
+        Its checked arrays.
+    pandas_categorical
+        The categories of the data frame that it was trained on, as a Booster has them; None where it had none.
+    """
+
+    BOOSTER_LIBRARY = "lightgbm"
 
     def __init__(self, data: bytes) -> None:
         _, found, categories = data.rpartition(_PANDAS)
-        if found and json.loads(categories.strip().splitlines()[0] or b"null"):
-            raise UnreadableTreesError("It has columns of pandas' categories", where="LightGBM")
-        self._model = read_lightgbm_text(data)
-        super().__init__(lightgbm_trees(self._model))
+        self.pandas_categorical = json.loads(categories.strip().splitlines()[0] or b"null") if found else None
+        self.known_categories = self.pandas_categorical or ()
+        self.lightgbm_file = read_lightgbm_text(data)
+        self._header = data.partition(b"\nTree=")[0].decode()
+        if not knows_objective(self.lightgbm_file.objective):
+            raise UnreadableTreesError(f"It has the objective {self.lightgbm_file.objective!r}", where="LightGBM")
+        super().__init__(rank_lightgbm(self.lightgbm_file), len(self.lightgbm_file.feature_names))
+
+    def feature_name(self) -> list[str]:
+        """As `Booster.feature_name`."""
+        return list(self.lightgbm_file.feature_names)
+
+    def model_to_string(self, num_iteration: int | None = None) -> str:
+        """What comes before the trees."""
+        return self._header
 
     def read_margin(self) -> TreeEnsemble:
-        return lightgbm_margin(self._model)
+        return lightgbm_margin(self.lightgbm_file)
 
     def _answer(self, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        return answer_lightgbm(self._model, self._trees, rows)
+        return answer_lightgbm(self.lightgbm_file, self._trees, rows)
 
 
 class XgboostFile(FileModel):
-    """An XGBoost Booster, or an XGBModel that is no classifier."""
+    """An XGBoost Booster, or an XGBModel that is no classifier.
+
+    Attributes
+    ----------
+    column_categories
+        Column -> its categories in the order of the codes; empty: names beyond ASCII, which XGBoost 3.2 cuts.
+    """
+
+    BOOSTER_LIBRARY = "xgboost"
 
     def __init__(self, data: bytes, is_booster: bool) -> None:
         self._model = read_xgboost(data)
         # A Booster predicts with all its trees, the scikit-learn interface up to the best iteration.
         best = None if is_booster else self._model.best_iteration
         self._iterations, self._inplace = None if best is None else best + 1, not is_booster
-        super().__init__(xgboost_trees(self._model, self._iterations), strict=True, dtype=np.float32)
+        self.column_categories: Mapping[int, tuple[object, ...]] = {
+            place: each.decode() for place, each in enumerate(self._model.categories) if len(each.values)
+        }
+        self.known_categories = list(self.column_categories.values())
+        ensemble = xgboost_trees(self._model, self._iterations)
+        super().__init__(rank_trees(ensemble, strict=True, dtype=np.float32), self._model.columns)
         none = np.zeros((0, self._model.columns), np.float32)
         if answer_xgboost(self._model, self._trees, none, False, self._inplace) is None:
             raise UnreadableTreesError(f"It has the objective {self._model.objective[:40]!r}", where="XGBoost")
@@ -164,9 +211,9 @@ class CatboostFile(FileModel):
         places = [*features.columns.tolist(), *features.category_columns]
         self._names = dict(zip(places, [*features.names, *features.category_names], strict=True))
         self._columns = CatboostColumns(self._model, max(places, default=-1) + 1)
-        super().__init__(catboost_trees(self._model, self._columns.splits() if self._columns.categories else None))
+        ensemble = catboost_trees(self._model, self._columns.splits() if self._columns.categories else None)
+        super().__init__(rank_trees(ensemble), ensemble.n_features)
         if self._columns.categories:
-            # As CatBoost's own, which is given frames: what has a number of columns is given a matrix.
             del self.n_features_in_
             names = [self._names.get(place) or str(place).encode() for place in range(self._columns.columns)]
             self.feature_names_ = [name.decode("utf-8", "replace") for name in names]
@@ -234,7 +281,7 @@ def read_file_model(library: str, data: bytes, kind: str) -> FileModel:
     NativeFileError
         The file is not what the library writes.
     UnreadableTreesError
-        The model needs its library: it has categories, linear leaves, no trees, or answers in a way not known here.
+        The model needs its library: it has no trees, or answers in a way not known here.
     """
     if library == "lightgbm":
         return LightgbmFile(data)

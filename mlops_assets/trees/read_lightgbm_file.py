@@ -22,6 +22,31 @@ def to_ensemble(model: LightgbmModel) -> TreeEnsemble:
     """
     if model.linear.any():
         raise UnreadableTreesError("Its leaves hold linear models", where="LightGBM")
+    return _read(model)
+
+
+def to_leaf_numbers(model: LightgbmModel) -> TreeEnsemble:
+    """The trees, each an output of its own, whose value is the number of the leaf among those of its tree.
+
+    Raises
+    ------
+    UnreadableTreesError
+        There are none.
+    """
+    ensemble = _read(model)
+    count = len(model.leaves)
+    # A tree's splits come before its leaves.
+    numbers = np.concatenate([np.arange(1 - leaves, leaves) for leaves in model.leaves.tolist()])
+    return replace(
+        ensemble,
+        value=np.maximum(numbers, 0).astype(np.float64)[:, None],
+        tree_output=np.arange(count, dtype=np.int64),
+        offset=np.zeros(count),
+        outputs=tuple(map(str, range(count))),
+    )
+
+
+def _read(model: LightgbmModel) -> TreeEnsemble:
     if not len(model.leaves):
         raise UnreadableTreesError("It has no trees", where="LightGBM")
     builder = TreeBuilder()

@@ -58,14 +58,24 @@ class TreeSums:
         """Whether the next rows are the kernel's, as far as is known."""
         return not self.rejected and self.pairs >= WORTH_PAIRS
 
-    def expect_rows(self, rows: int) -> None:
-        """Announce about how many rows will be predicted: the kernel is loaded when it pays, now or after so many."""
-        self.pairs = max(self.pairs, rows * self.trees * self.weight)
+    def expect_rows(self, rows: int, beside: float = 0.0) -> None:
+        """Announce about how many rows will be predicted: the kernel is loaded when it pays, now or after so many.
+
+        Parameters
+        ----------
+        beside
+            Pairs of other models that are predicted with the same kernel.
+        """
+        self.pairs = max(self.pairs, self.pairs_of(rows) + beside)
+
+    def pairs_of(self, rows: int) -> float:
+        """Rows times trees, weighted."""
+        return rows * self.trees * self.weight
 
     def kernel_trees(self, rows: int) -> RankedTrees | None:
         """The trees for the kernel where it is to add them up for the next `rows` rows; None: the library does."""
         if not self.uses_kernel:
-            self.pairs += rows * self.trees * self.weight
+            self.pairs += self.pairs_of(rows)
             return None
         if self._encoded is None:
             try:

@@ -7,6 +7,7 @@ import lightgbm
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
 from sklearn.ensemble import GradientBoostingClassifier, GradientBoostingRegressor, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import log_loss
@@ -197,6 +198,24 @@ def test_a_model_without_probabilities_has_no_log_loss(save, labelled):
     model = LinearSVC().fit(labelled[COLUMNS], labelled["left"])
     with pytest.raises(ExplanationError, match="predicts no probabilities"):
         explainer_of(save, model, labelled, "left")
+
+
+@pytest.mark.parametrize("settings", [{}, {"KIND": "PermutationExplainer"}])
+def test_the_model_is_asked_about_its_background_as_often_as_without_a_label(save, labelled, monkeypatch, settings):
+    rows = labelled[COLUMNS]
+    model = save(QuadraticDiscriminantAnalysis().fit(rows, labelled["left"]), rows)
+    asked: list[int] = []
+    predict = type(model).predict
+
+    def count(self, inputs, *arguments, **more):
+        asked.append(len(inputs))
+        return predict(self, inputs, *arguments, **more)
+
+    monkeypatch.setattr(type(model), "predict", count)
+    choose_explainer(model, COLUMNS, rows, ExplainConfig(**settings))
+    without, asked[:] = asked.copy(), []
+    choose_explainer(model, COLUMNS, rows, ExplainConfig(space="loss", label="left", **settings))
+    assert asked == without
 
 
 def test_a_label_that_the_model_reads_is_refused(save, labelled):

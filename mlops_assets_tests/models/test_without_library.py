@@ -41,9 +41,19 @@ def target(X: pd.DataFrame, classes: int) -> Any:
 def fit(library: str, kind: str, X: pd.DataFrame, classes: int, **settings: Any) -> Any:
     package = importlib.import_module(library)
     more: dict[str, Any] = QUIET if library == "catboost" else {"verbose": -1} if library == "lightgbm" else {}
-    return getattr(package, kind)(n_estimators=7, **more, **settings).fit(X, target(X, classes))
+    y, given = target(X, classes), {}
+    if library != "catboost" and "k" in X:
+        # The frame of a signature has what these name.
+        X = X.astype({"k": "category", "l": "category"})
+        more |= FINE if library == "lightgbm" else {"enable_categorical": True}
+    if settings.pop("stopped", False):
+        given, settings = {"eval_set": [(X, 0.4 * y)], "verbose": False}, settings | {"early_stopping_rounds": 1}
+    if settings.pop("targets", 1) > 1:
+        y = np.stack([y, -y], axis=1)
+    return getattr(package, kind)(**{"n_estimators": 7, **more, **settings}).fit(X, y, **given)
 
 
+FINE: dict[str, Any] = {"min_child_samples": 5, "min_data_per_group": 5, "cat_smooth": 1}
 MODELS: dict[str, tuple[str, str, int, dict[str, Any]]] = {
     "lightgbm, two classes": ("lightgbm", "LGBMClassifier", 2, {}),
     "lightgbm, forest": ("lightgbm", "LGBMRegressor", 0, {"boosting_type": "rf", "bagging_freq": 1, "subsample": 0.5}),
@@ -51,6 +61,22 @@ MODELS: dict[str, tuple[str, str, int, dict[str, Any]]] = {
     "xgboost, two classes": ("xgboost", "XGBClassifier", 2, {}),
     "xgboost, dart": ("xgboost", "XGBRegressor", 0, {"booster": "dart", "rate_drop": 0.3}),
     "xgboost, Booster": ("xgboost", "XGBRegressor", 0, {"objective": "count:poisson"}),
+    "lightgbm, dart, three classes": ("lightgbm", "LGBMClassifier", 3, {"boosting_type": "dart"}),
+    "lightgbm, gamma": ("lightgbm", "LGBMRegressor", 0, {"objective": "gamma"}),
+    "lightgbm, categories": ("lightgbm", "LGBMRegressor", 0, {}),
+    "lightgbm, categories, three classes": ("lightgbm", "LGBMClassifier", 3, {}),
+    "lightgbm, linear leaves": ("lightgbm", "LGBMRegressor", 0, {"linear_tree": True}),
+    "lightgbm, linear leaves, categories": ("lightgbm", "LGBMRegressor", 0, {"linear_tree": True}),
+    "xgboost, forest": ("xgboost", "XGBRFRegressor", 0, {}),
+    "xgboost, best iteration": ("xgboost", "XGBRegressor", 0, {"n_estimators": 50, "stopped": True}),
+    "xgboost, best iteration, Booster": ("xgboost", "XGBRegressor", 0, {"n_estimators": 50, "stopped": True}),
+    "xgboost, two targets": ("xgboost", "XGBRegressor", 0, {"targets": 2}),
+    "xgboost, vector leaves": ("xgboost", "XGBRegressor", 0, {"targets": 2, "multi_strategy": "multi_output_tree"}),
+    "xgboost, categories": ("xgboost", "XGBRegressor", 0, {"max_cat_to_onehot": 1}),
+    "xgboost, categories, Booster": ("xgboost", "XGBRegressor", 0, {"max_cat_to_onehot": 100}),
+    "xgboost, categories, three classes": ("xgboost", "XGBClassifier", 3, {}),
+    "catboost, lossguide": ("catboost", "CatBoostRegressor", 0, {"grow_policy": "Lossguide"}),
+    "catboost, depthwise, three classes": ("catboost", "CatBoostClassifier", 3, {"grow_policy": "Depthwise"}),
     "catboost, poisson": ("catboost", "CatBoostRegressor", 0, {"loss_function": "Poisson"}),
     "catboost, two classes": ("catboost", "CatBoostClassifier", 2, {}),
     "catboost, three classes": ("catboost", "CatBoostClassifier", 3, {}),
@@ -68,6 +94,8 @@ def save(name: str, folder: Any, X: pd.DataFrame) -> str:
     """The library."""
     library, kind, classes, settings = MODELS[name]
     model = fit(library, kind, X, classes, **settings)
+    if "stopped" in settings:
+        assert 0 < model.best_iteration < 49
     saved = model.booster_ if library == "lightgbm" else model.get_booster() if name.endswith("Booster") else model
     importlib.import_module(f"mlflow.{library}").save_model(saved, folder, pip_requirements=["mlflow"])
     return library
@@ -104,15 +132,42 @@ def test_the_model_predicts_and_is_explained_as_with_its_library(tmp_path, monke
         assert "columns are not those that the model was trained with" in str(failure.value.__cause__)
 
 
-def test_what_needs_the_library_says_why(tmp_path, monkeypatch):
+@pytest.mark.parametrize("library", ["lightgbm", "xgboost"])
+def test_categories_that_training_did_not_see(tmp_path, monkeypatch, library):
+    X = categories()
+    save(f"{library}, categories", tmp_path / "model", X)
+    strange = X.assign(k=["never", *X.k[1:]])
+    expected = None if library == "xgboost" else load_native(tmp_path / "model", REFERENCE).predict(strange).tolist()
+    block(monkeypatch, library)
+    model = load_native(tmp_path / "model", REFERENCE)
+    if expected is not None:
+        assert model.predict(strange).tolist() == expected
+        return
+    with pytest.raises(PredictionError, match=r"'k' holds values in 1 of 300 rows \(number 1\) that are none"):
+        model.predict(strange)
+
+
+def test_whole_numbers_that_are_categories_by_their_place(tmp_path, monkeypatch):
     import mlflow.lightgbm
     from lightgbm import LGBMRegressor
 
-    X = table().fillna(0)
-    linear = LGBMRegressor(n_estimators=2, linear_tree=True, verbose=-1).fit(X, X.a)
-    mlflow.lightgbm.save_model(linear.booster_, tmp_path / "model", pip_requirements=["lightgbm"])
+    X = categories().drop(columns="k")
+    model = LGBMRegressor(n_estimators=7, verbose=-1, **FINE).fit(X, target(X, 0), categorical_feature=["l"])
+    mlflow.lightgbm.save_model(model.booster_, tmp_path / "model", pip_requirements=["lightgbm"])
+    expected = describe(tmp_path / "model", X)
     block(monkeypatch, "lightgbm")
+    assert describe(tmp_path / "model", X) == expected
+
+
+def test_what_needs_the_library_says_why(tmp_path, monkeypatch):
+    import mlflow.xgboost
+    from xgboost import XGBClassifier
+
+    X = table()
+    model = XGBClassifier(n_estimators=2, objective="binary:hinge").fit(X, target(X, 2))
+    mlflow.xgboost.save_model(model.get_booster(), tmp_path / "model", pip_requirements=["xgboost"])
+    block(monkeypatch, "xgboost")
     with pytest.raises(
-        ModelLoadError, match="'lightgbm', which is not installed, and cannot do without it: its leaves"
+        ModelLoadError, match="'xgboost', which is not installed, and cannot do without it: it has the objective"
     ):
         load_native(tmp_path / "model", REFERENCE)

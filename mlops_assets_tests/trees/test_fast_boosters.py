@@ -8,17 +8,26 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from catboost import CatBoostClassifier, CatBoostRegressor
-from lightgbm import LGBMClassifier, LGBMRegressor
+from catboost import CatBoostClassifier, CatBoostRanker, CatBoostRegressor
+from lightgbm import LGBMClassifier, LGBMRanker, LGBMRegressor
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import TransformedTargetRegressor
-from sklearn.ensemble import VotingRegressor
+from sklearn.ensemble import (
+    ExtraTreesRegressor,
+    RandomForestRegressor,
+    StackingClassifier,
+    StackingRegressor,
+    VotingClassifier,
+    VotingRegressor,
+)
+from sklearn.feature_selection import RFE
+from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
-from sklearn.model_selection import GridSearchCV
-from sklearn.multiclass import OneVsOneClassifier
-from sklearn.multioutput import MultiOutputRegressor
+from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
+from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
+from sklearn.multioutput import MultiOutputClassifier, MultiOutputRegressor, RegressorChain
 from sklearn.pipeline import make_pipeline
-from xgboost import DMatrix, XGBClassifier, XGBRegressor
+from xgboost import DMatrix, XGBClassifier, XGBRanker, XGBRegressor, XGBRFClassifier, XGBRFRegressor
 
 from mlops_assets.models.xgboost_categories import predict_with_categories
 from mlops_assets.trees import fast_lightgbm
@@ -52,6 +61,8 @@ def target(X: pd.DataFrame, kind: str):
         return np.exp(y / 5)
     if kind == "share":
         return 1 / (1 + np.exp(-y))
+    if kind == "pairs":
+        return np.stack([y, target(X, "share")], axis=1)
     if kind == "words":
         return np.array(["a few", "many", "most"])[target(X, "3")]
     return y if kind == "any" else np.digitize(y, np.quantile(y, np.linspace(0, 1, int(kind) + 1)[1:-1]))
@@ -81,6 +92,14 @@ LIGHTGBM = {
     "three classes": ("3", {}),
     "one against all": ("3", {"objective": "multiclassova"}),
     "monotone": ("any", {"monotone_constraints": [1, 0, 0, -1, 0, 0, 0, 0]}),
+    "gamma": ("positive", {"objective": "gamma"}),
+    "quantile": ("any", {"objective": "quantile", "alpha": 0.8}),
+    "huber": ("any", {"objective": "huber"}),
+    "loss of one's own": ("any", {"objective": lambda y, score: (score - y, np.ones(len(y)))}),
+    "dart, three classes": ("3", {"boosting_type": "dart", "drop_rate": 0.5}),
+    "linear leaves": ("any", {"linear_tree": True}),
+    "linear leaves, three classes": ("3", {"linear_tree": True, "linear_lambda": 0.1}),
+    "linear leaves, 200": ("any", {"linear_tree": True, "num_leaves": 200}),
 }
 XGBOOST = {
     "numbers": ("any", {}),
@@ -95,6 +114,16 @@ XGBOOST = {
     "labels": ("3", {"objective": "multi:softmax"}),
     "monotone": ("any", {"monotone_constraints": (1, 0, 0, -1, 0, 0)}),
     "exact": ("any", {"tree_method": "exact"}),
+    "gamma": ("positive", {"objective": "reg:gamma"}),
+    "tweedie": ("positive", {"objective": "reg:tweedie"}),
+    "cox": ("positive", {"objective": "survival:cox"}),
+    "logistic": ("share", {"objective": "reg:logistic"}),
+    "raw": ("2", {"objective": "binary:logitraw"}),
+    "quantiles": ("any", {"objective": "reg:quantileerror", "quantile_alpha": [0.1, 0.5, 0.9]}),
+    "two targets": ("pairs", {}),
+    "two targets, base scores": ("pairs", {"base_score": [0.7, -0.2]}),
+    "two targets, vector leaves": ("pairs", {"multi_strategy": "multi_output_tree"}),
+    "dart, two targets": ("pairs", {"booster": "dart", "rate_drop": 0.3}),
 }
 FEW: dict[str, Any] = {"iterations": 9, "verbose": 0, "allow_writing_files": False, "thread_count": 1}
 CATBOOST = {
@@ -110,6 +139,11 @@ CATBOOST = {
     "three classes": ("3", {}),
     "one against all": ("3", {"loss_function": "MultiClassOneVsAll"}),
     "words": ("words", {}),
+    "two targets": ("pairs", {"loss_function": "MultiRMSE"}),
+    "tweedie": ("positive", {"loss_function": "Tweedie:variance_power=1.5"}),
+    "quantile": ("any", {"loss_function": "Quantile:alpha=0.8"}),
+    "lossguide, three classes": ("3", {"grow_policy": "Lossguide", "max_leaves": 40}),
+    "depthwise, deep": ("2", {"grow_policy": "Depthwise", "depth": 12, "min_data_in_leaf": 1}),
 }
 
 
@@ -117,6 +151,11 @@ def accelerated(model, rows: int = WORTH_PAIRS):
     fast = accelerate(model)
     fast.expect_rows(rows * 10)
     return fast
+
+
+def ask(model, method: str, rows) -> np.ndarray:
+    answer = getattr(model, method)(rows)
+    return np.concatenate(answer, axis=1) if isinstance(answer, list) else answer
 
 
 def as_bits(answers):
@@ -127,10 +166,10 @@ def check(model, rows) -> None:
     fast = accelerated(model)
     for method in ("predict", "predict_proba"):
         if hasattr(model, method):
-            theirs, ours = getattr(model, method)(rows), getattr(fast.model, method)(rows)
+            theirs, ours = ask(model, method, rows), ask(fast.model, method, rows)
             assert (ours.dtype, ours.shape) == (theirs.dtype, theirs.shape)
             assert as_bits(ours) == as_bits(theirs)
-            one = np.concatenate([np.atleast_1d(getattr(fast.model, method)(rows[i : i + 1])) for i in range(3)])
+            one = np.concatenate([np.atleast_1d(ask(fast.model, method, rows[i : i + 1])) for i in range(3)])
             assert as_bits(one) == as_bits(ours[:3]), "a row's prediction depends on that row alone"
     assert all(part.compared and not part.rejected for part in fast.parts)
 
@@ -155,6 +194,13 @@ def test_every_bit_is_xgboosts(name):
     model.fit(X, target(X, kind))
     for rows in (X, X.to_numpy()):
         check(model, rows)
+    booster = model.get_booster()
+    fast = accelerated(booster)
+    matrix = DMatrix(X)
+    asked = fast.model.predict_frame(X, lambda frame: booster.predict(DMatrix(frame)))
+    assert as_bits(asked) == as_bits(booster.predict(matrix))
+    assert fast.sums.compared
+    assert not fast.sums.rejected
 
 
 @pytest.mark.parametrize("most_one_hot", [1, 100], ids=["sets", "one by one"])
@@ -211,7 +257,8 @@ def test_every_bit_of_categories_is_catboosts(name):
 def test_every_bit_is_catboosts(name):
     kind, settings = CATBOOST[name]
     X = table(categories=False)
-    model = (CatBoostRegressor if kind in ("any", "positive") else CatBoostClassifier)(**{**FEW, **settings})
+    is_regression = kind in ("any", "positive", "pairs")
+    model = (CatBoostRegressor if is_regression else CatBoostClassifier)(**{**FEW, **settings})
     model.fit(X, target(X, kind))
     for rows in (X, X.to_numpy()):
         check(model, rows)
@@ -231,8 +278,31 @@ def test_trees_after_the_best_iteration_are_not_summed():
     other.fit(X[:800], y[:800], eval_set=[(X[800:], y[800:])], verbose=False)
     assert 0 < stopped.best_iteration_ < 60
     assert 0 < other.best_iteration < 59
-    check(stopped, X)
-    check(other, X)
+    shrunk = CatBoostRegressor(**{**FEW, "iterations": 60}, early_stopping_rounds=2)
+    shrunk.fit(X[:800], y[:800], eval_set=(X[800:], np.zeros(203)))
+    assert 0 < shrunk.tree_count_ < 60
+    for model in (stopped, stopped.booster_, other, shrunk):
+        check(model, X)
+    # A Booster predicts with all trees, whatever its best iteration.
+    booster = other.get_booster()
+    asked = accelerated(booster).model.predict_frame(X, lambda frame: booster.predict(DMatrix(frame)))
+    assert as_bits(asked) == as_bits(booster.predict(DMatrix(X)))
+
+
+@pytest.mark.parametrize("model", [XGBRFRegressor(n_estimators=9), XGBRFClassifier(n_estimators=9)], ids=["r", "c"])
+def test_every_bit_is_that_of_xgboosts_random_forests(model):
+    X = table(categories=False)
+    check(model.fit(X, target(X, "3" if isinstance(model, XGBRFClassifier) else "any")), X)
+
+
+@pytest.mark.parametrize("model", [LGBMRanker(**SMALL), XGBRanker(n_estimators=9), CatBoostRanker(**FEW)], ids="lxc")
+def test_every_bit_is_that_of_the_rankers(model):
+    X = table(categories=False)
+    group = np.repeat(np.arange(59), 17)
+    given = {"group": np.full(59, 17)} if isinstance(model, LGBMRanker) else {"qid": group}
+    if isinstance(model, CatBoostRanker):
+        given = {"group_id": group}
+    check(model.fit(X, target(X, "3"), **given), X)
 
 
 WRAPPERS = {
@@ -244,6 +314,45 @@ WRAPPERS = {
     "catboost": make_pipeline(SimpleImputer(), CatBoostRegressor(**FEW)),
     "pairs of classes": OneVsOneClassifier(LGBMClassifier(**SMALL)),
     "search": GridSearchCV(LGBMRegressor(**SMALL), {"num_leaves": [5, 9]}, cv=2),
+    "stack": StackingRegressor(
+        [("a", LGBMRegressor(**SMALL)), ("b", RandomForestRegressor(9))], CatBoostRegressor(**FEW), cv=2
+    ),
+    "stack of classes": StackingClassifier(
+        [("a", LGBMClassifier(**SMALL)), ("b", XGBClassifier(n_estimators=9))], cv=2
+    ),
+    "vote of classes": VotingClassifier(
+        [("a", LGBMClassifier(**SMALL)), ("b", CatBoostClassifier(**FEW))], voting="soft"
+    ),
+    "one calibration": CalibratedClassifierCV(XGBClassifier(n_estimators=9), ensemble=False, cv=2),
+    "threshold": FixedThresholdClassifier(LGBMClassifier(**SMALL), threshold=0.3),
+    "frozen": FrozenEstimator(XGBRegressor(n_estimators=9)),
+    "chain": RegressorChain(LGBMRegressor(**SMALL)),
+    "labels": MultiOutputClassifier(XGBClassifier(n_estimators=9)),
+    "one against the rest": OneVsRestClassifier(CatBoostClassifier(**FEW)),
+    "elimination": make_pipeline(RFE(LGBMRegressor(**SMALL), n_features_to_select=4)),
+    "everything": GridSearchCV(
+        make_pipeline(
+            SimpleImputer(),
+            TransformedTargetRegressor(
+                VotingRegressor([("a", LGBMRegressor(**SMALL)), ("b", ExtraTreesRegressor(9))]),
+                func=np.arcsinh,
+                inverse_func=np.sinh,
+            ),
+        ),
+        {"simpleimputer__strategy": ["mean", "median"]},
+        cv=2,
+    ),
+}
+TARGETS = {
+    "calibration": "2",
+    "one calibration": "2",
+    "threshold": "2",
+    "vote of classes": "3",
+    "stack of classes": "2",
+    "one against the rest": "3",
+    "pairs of classes": "3",
+    "targets": "pairs",
+    "chain": "pairs",
 }
 
 
@@ -251,9 +360,15 @@ WRAPPERS = {
 @pytest.mark.filterwarnings("ignore:X does not have valid feature names")
 def test_inside_other_estimators(name):
     X = table(categories=False)
-    y = target(X, {"calibration": "2", "pairs of classes": "3"}.get(name, "any"))
-    model = copy.deepcopy(WRAPPERS[name]).fit(X, np.stack([y, -y], axis=1) if name == "targets" else y)
-    check(model, X)
+    y = target(X, TARGETS.get(name, "any"))
+    if name == "chain":
+        X = X.fillna(0.0)  # it takes no missing values
+    if name == "labels":
+        y = np.stack([target(X, "2"), target(X, "3") > 0], axis=1).astype(int)
+    model = copy.deepcopy(WRAPPERS[name])
+    if name == "frozen":
+        model.estimator.fit(X, y)
+    check(model.fit(X, y), X)
 
 
 @pytest.mark.parametrize(
@@ -290,7 +405,7 @@ def test_a_bit_that_differs_leaves_it_to_the_library(monkeypatch, caplog):
     assert "bits differ in" in caplog.text
 
 
-def test_what_is_no_plain_prediction_is_the_librarys():
+def test_what_is_no_plain_prediction_is_the_librarys(caplog):
     X = table(categories=False)
     model = LGBMClassifier(**SMALL, pred_early_stop=True).fit(X, target(X, "2"))
     fast = accelerated(model)
@@ -301,10 +416,12 @@ def test_what_is_no_plain_prediction_is_the_librarys():
     for asked in ({"pred_leaf": True}, {"num_iteration": 2}, {"start_iteration": 3}, {"pred_contrib": True}):
         assert np.array_equal(fast.model.predict(X, **asked), plain.predict(X, **asked))
     assert not fast.sums.compared
-    linear = LGBMRegressor(**SMALL, linear_tree=True).fit(X, target(X, "any"))
-    fast = accelerated(linear)
-    assert fast.model.predict(X).tobytes() == linear.predict(X).tobytes()
+    hinge = XGBClassifier(n_estimators=5, objective="binary:hinge").fit(X, target(X, "2"))
+    fast = accelerated(hinge)
+    with caplog.at_level(logging.WARNING):
+        assert fast.model.predict(X).tobytes() == hinge.predict(X).tobytes()
     assert fast.sums.rejected
+    assert "summed by their library, not by the faster kernel: what its objective 'binary:hinge' makes" in caplog.text
     one = XGBRegressor(n_estimators=5).fit(X, target(X, "any"))
     fast = accelerated(one)
     for asked in ({"iteration_range": (1, 3)}, {"base_margin": np.ones(len(X))}):

@@ -8,6 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.ensemble import (
+    AdaBoostClassifier,
+    AdaBoostRegressor,
+    BaggingClassifier,
+    BaggingRegressor,
     ExtraTreesClassifier,
     ExtraTreesRegressor,
     GradientBoostingClassifier,
@@ -21,7 +25,7 @@ from sklearn.ensemble import (
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.tree import DecisionTreeRegressor
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeClassifier, ExtraTreeRegressor
 
 from mlops_assets.trees import fast_boosting, tree_sums
 from mlops_assets.trees.accelerate import accelerate
@@ -219,11 +223,62 @@ def test_models_that_the_kernel_cannot_sum_are_left_alone():
     for model in (
         LinearRegression(),
         make_pipeline(StandardScaler(), LinearRegression()),
-        DecisionTreeRegressor(),
     ):
         assert accelerate(model.fit(X, np.stack([y, y], axis=1))) is None
     for model in (GradientBoostingRegressor(), HistGradientBoostingRegressor(), None, object(), "a string"):
         assert accelerate(model) is None
+
+
+DEEP = {"random_state": 0, "splitter": "random"}
+SINGLE = {
+    "regression": (DecisionTreeRegressor(**DEEP), 0),
+    "two outputs": (DecisionTreeRegressor(**DEEP), -2),
+    "three classes": (DecisionTreeClassifier(**DEEP), 3),
+    "classes of two outputs": (DecisionTreeClassifier(**DEEP), -3),
+    "extra tree": (ExtraTreeRegressor(random_state=0), 0),
+    "extra tree of classes": (ExtraTreeClassifier(random_state=0), 3),
+    "bagging": (BaggingRegressor(DecisionTreeRegressor(), n_estimators=5, max_features=0.8, random_state=0), 0),
+    "bagging of classes": (BaggingClassifier(DecisionTreeClassifier(), n_estimators=5, random_state=0), 3),
+    "AdaBoost": (AdaBoostRegressor(DecisionTreeRegressor(), n_estimators=5, random_state=0), 0),
+    "AdaBoost of classes": (
+        AdaBoostClassifier(DecisionTreeClassifier(max_depth=15), n_estimators=5, random_state=0),
+        3,
+    ),
+    "behind a scaler": (make_pipeline(StandardScaler(), DecisionTreeRegressor(**DEEP)), 0),
+}
+
+
+@pytest.mark.parametrize("name", SINGLE)
+def test_every_bit_of_deep_single_trees_is_the_librarys(name):
+    model, classes = SINGLE[name]
+    X = table(missing="AdaBoost" not in name, infinite=False)
+    # Values of both signs that are zero, which an addition could lose.
+    noise = np.random.default_rng(3).standard_normal(ROWS)
+    y = target(X, abs(classes)) if classes not in (0, -2) else np.where(noise > 1, -0.0, target(X) + noise)
+    if classes in (3, -3):
+        y = (y + (noise > 1)) % 3
+    model = copy.deepcopy(model).fit(X, np.stack([y, y[::-1]], axis=1) if classes < 0 else y)
+    pickled = pickle.dumps(model)
+    fast = accelerate(model)
+    fast.expect_rows(WORTH_PAIRS)
+    for method in ("predict", "predict_proba"):
+        if hasattr(model, method):
+            ours, theirs = getattr(fast.model, method)(X), getattr(model, method)(X)
+            several = zip(ours, theirs, strict=True) if isinstance(theirs, list) else [(ours, theirs)]
+            assert all(one.tobytes() == other.tobytes() for one, other in several)
+    assert all(part.compared and not part.rejected for part in fast.parts)
+    assert pickle.dumps(model) == pickled
+    for plain in (copy.deepcopy(fast.model), pickle.loads(pickle.dumps(fast.model))):
+        assert type(plain) is type(model)
+        assert plain.predict(X).tobytes() == model.predict(X).tobytes()
+        assert b"_FastTree" not in pickle.dumps(plain)
+
+
+def test_shallow_single_trees_are_left_to_the_library():
+    X = table()
+    model = DecisionTreeRegressor(max_depth=8).fit(X, target(X))
+    assert accelerate(model) is None
+    assert accelerate(BaggingRegressor(DecisionTreeRegressor(max_depth=8)).fit(X, target(X))) is None
 
 
 @pytest.mark.parametrize("kind", [RandomForestRegressor, ExtraTreesClassifier, RandomForestClassifier])

@@ -23,6 +23,7 @@ MULTICLASS = "boosting: several classes"
 ONE_AGAINST_ALL = "boosting: one class against all, several labels"
 MARGIN = "boosting whose prediction is no known function of its sum"
 LINEAR = "linear boosting (`gblinear`)"
+LINEAR_LEAVES = "boosting with linear leaves (`linear_tree`)"
 CATEGORIES = "boosting on the categories of a DataFrame"
 TEXTS = "boosting on categories and texts"
 

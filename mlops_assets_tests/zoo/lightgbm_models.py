@@ -1,6 +1,7 @@
 """LightGBM: objectives, ways of boosting, links, categories of a DataFrame, names, wrappers."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -427,11 +428,12 @@ def part_of(wrap: Callable[[Any], Any], kind: str) -> Fitted:
     return Fitted(model, rows, margin=margin)
 
 
-def linear_leaves() -> Fitted:
-    """Linear models in the leaves: no sum of constants, so no path-dependent values."""
-    rows = numbers(columns=7)
-    model = LGBMRegressor(**{**FEW, "linear_tree": True}).fit(rows, target(rows, "number"))
-    return Fitted(model, rows, margin=lambda asked: np.asarray(model.predict(asked))[:, None])
+def linear_leaves(model: Callable[..., Any], kind: str, options: Mapping[str, Any], **more: Any) -> Fitted:
+    """Linear models in the leaves: no sum of constants, so no path-dependent values and none of LightGBM's own."""
+    return replace(fit(model, kind, {**options, "linear_tree": True}, own=False, **more), game=None)
+
+
+linear = partial(boosters.case, LIBRARY, linear_leaves, explainer="LinearTreeExplainer")
 
 
 def trained() -> Fitted:
@@ -503,16 +505,60 @@ WRAPPED = (
         explainer="TreeExplainer",
         space="identity",
     ),
-    Case(
-        "LightGBM linear leaves",
-        LIBRARY,
-        "anything else",
-        linear_leaves,
-        outcome="sampled",
-        explainer="PermutationExplainer",
-        space="identity",
-        reason="its leaves hold linear models",
+)
+
+LINEAR_LEAVES = (
+    linear("linear leaves", boosters.LINEAR_LEAVES, "identity", LGBMRegressor, "number", quick=True),
+    linear(
+        "linear leaves, missing",
+        boosters.LINEAR_LEAVES,
+        "identity",
+        LGBMRegressor,
+        "number",
+        rows=partial(numbers, columns=7, missing=True),
+    ),
+    linear("linear leaves, poisson", boosters.LINEAR_LEAVES, "log", LGBMRegressor, "count", {"objective": "poisson"}),
+    linear("linear leaves, binary", boosters.LINEAR_LEAVES, "log-odds", LGBMClassifier, "binary"),
+    linear(
+        "linear leaves, sigmoid 0.5, Booster",
+        boosters.LINEAR_LEAVES,
+        "log-odds",
+        LGBMClassifier,
+        "codes",
+        {"sigmoid": 0.5},
+        scale=0.5,
+        booster=True,
+    ),
+    linear(
+        "linear leaves, multiclass",
+        boosters.LINEAR_LEAVES,
+        "softmax margin",
+        LGBMClassifier,
+        "classes",
+        rows=partial(numbers, missing=True),
+    ),
+    linear(
+        "linear leaves, random forest",
+        boosters.LINEAR_LEAVES,
+        "identity",
+        LGBMRegressor,
+        "number",
+        {"boosting_type": "rf", "bagging_freq": 1, "bagging_fraction": 0.5},
+        averaged=True,
+    ),
+    linear("linear leaves, dart", boosters.LINEAR_LEAVES, "identity", LGBMRegressor, "number", {"boosting": "dart"}),
+    linear(
+        "linear leaves, square root", boosters.LINEAR_LEAVES, "margin", LGBMRegressor, "positive", {"reg_sqrt": True}
+    ),
+    linear(
+        "linear leaves, categories",
+        boosters.LINEAR_LEAVES,
+        "identity",
+        LGBMRegressor,
+        "number",
+        GROUPED,
+        rows=partial(categories, "text", "whole", missing=True),
     ),
 )
 
-CASES: tuple[Case, ...] = (*REGRESSIONS, *CLASSES, *MARGINS, *SHAPES, *TABLES, *WRAPPED)
+CASES: tuple[Case, ...] = (*REGRESSIONS, *CLASSES, *MARGINS, *SHAPES, *TABLES, *LINEAR_LEAVES, *WRAPPED)

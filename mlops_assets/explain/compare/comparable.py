@@ -12,7 +12,7 @@ from mlops_assets.models.reference import ModelReference
 _OURS = frozenset(
     {
         *("TreeExplainer", "LinearExplainer", "KernelMachineExplainer", "NetworkExplainer", "NeighboursExplainer"),
-        *("NativeExplainer", "SumExplainer", "PermutationExplainer"),
+        *("LinearTreeExplainer", "NativeExplainer", "SumExplainer", "PermutationExplainer"),
     }
 )
 

@@ -14,6 +14,7 @@ from mlops_assets.explain.explainers.explainer import ExplainConfig, Explainer, 
 from mlops_assets.explain.explainers.inner_models import find_inner_models
 from mlops_assets.explain.explainers.kernel_machine import KernelMachineExplainer
 from mlops_assets.explain.explainers.linear import LinearExplainer
+from mlops_assets.explain.explainers.linear_trees import LinearTreeExplainer
 from mlops_assets.explain.explainers.loss import explain_loss
 from mlops_assets.explain.explainers.mixtures import EXACT_FEATURES
 from mlops_assets.explain.explainers.model_explainer import ModelExplainer
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 KINDS: dict[str, type[Explainer]] = by_kind(
     ModelExplainer,
     TreeExplainer,
+    LinearTreeExplainer,
     LinearExplainer,
     KernelMachineExplainer,
     NetworkExplainer,
@@ -51,6 +53,7 @@ KINDS: dict[str, type[Explainer]] = by_kind(
 
 _READ = (
     TreeExplainer,
+    LinearTreeExplainer,
     LinearExplainer,
     KernelMachineExplainer,
     NetworkExplainer,
@@ -70,10 +73,10 @@ def choose_explainer(
 ) -> Explainer:
     """The explainer for a pinned version.
 
-    Without a `KIND` in the settings: the model's own ``explain_samples``; else trees; else a linear model, a kernel
-    machine, a network or nearest neighbours; else the library's own exact contributions; else a sum of such parts; else
-    permutations over its predictions. All but the last are taken only when base and attributions give the model's own
-    predictions on some of the background rows.
+    Without a `KIND` in the settings: the model's own ``explain_samples``; else trees, of linear leaves as well; else a
+    linear model, a kernel machine, a network or nearest neighbours; else the library's own exact contributions; else a
+    sum of such parts; else permutations over its predictions. All but the last are taken only when base and
+    attributions give the model's own predictions on some of the background rows.
     `Explainer.reason` names the methods that were not taken, and why.
 
     Parameters
@@ -105,8 +108,6 @@ def choose_explainer(
     """
     config = config or ExplainConfig()
     features = tuple(features)
-    if config.space == "loss":
-        return _choose_for_loss(model, features, background, config)
     missing = [name for name in features if name not in background.columns]
     if missing or len(background) == 0:
         raise ExplanationError(
@@ -115,6 +116,11 @@ def choose_explainer(
             fix="Pass rows of the signature's input columns",
         )
     subject = _subject_of(model, features, background, config)
+    return _choose_for_loss(subject) if config.space == "loss" else _choose_for_predictions(subject, own_failure)
+
+
+def _choose_for_predictions(subject: ExplanationSubject, own_failure: str) -> Explainer:
+    model, config = subject.model, subject.config
     if config.space is not None:
         subject = _find_probabilities(subject)
     explainer = _first_that_fits(subject, own_failure) if config.KIND is None else _asked_for(config.KIND, subject)
@@ -149,13 +155,11 @@ def _subject_of(
     return ExplanationSubject(model, features, rows, config, response, table if config.own_background else None)
 
 
-def _choose_for_loss(
-    model: LoadedModel, features: tuple[str, ...], background: "pd.DataFrame", config: ExplainConfig
-) -> Explainer:
+def _choose_for_loss(subject: ExplanationSubject) -> Explainer:
     """By what explains the predictions, and agrees with them."""
-    of_predictions = replace(config.of_predictions(), mode="path_dependent")
-    explainer = choose_explainer(model, features, background, of_predictions)
-    return explain_loss(_subject_of(model, features, background, config), explainer)
+    of_predictions = replace(subject.config.of_predictions(), mode="path_dependent")
+    explainer = _choose_for_predictions(replace(subject, config=of_predictions), "")
+    return explain_loss(subject, explainer)
 
 
 def _asked_for(kind: str, subject: ExplanationSubject) -> Explainer:

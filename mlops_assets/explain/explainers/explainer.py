@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 TreeMode = Literal["path_dependent", "interventional"]
 
 
+def default_mode(own_background: bool) -> TreeMode:
+    """For trees, where nothing is said: what the background is for, where it is a table of its own."""
+    return "interventional" if own_background else "path_dependent"
+
+
 @dataclass(frozen=True)
 class ExplainConfig:
     """How to explain.
@@ -29,9 +34,9 @@ class ExplainConfig:
     Attributes
     ----------
     KIND
-        `ModelExplainer`, `TreeExplainer`, `LinearExplainer`, `KernelMachineExplainer`, `NetworkExplainer`,
-        `NeighboursExplainer`, `NativeExplainer`, `SumExplainer`, `PermutationExplainer`, or a user's own subclass of
-        `Explainer` as ``module.Class``; None chooses automatically.
+        `ModelExplainer`, `TreeExplainer`, `LinearTreeExplainer`, `LinearExplainer`, `KernelMachineExplainer`,
+        `NetworkExplainer`, `NeighboursExplainer`, `NativeExplainer`, `SumExplainer`, `PermutationExplainer`, or a
+        user's own subclass of `Explainer` as ``module.Class``; None chooses automatically.
     seed
         Of everything that is drawn: the background rows and the permutations.
     background_rows

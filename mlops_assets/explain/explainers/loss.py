@@ -69,7 +69,7 @@ def explain_loss(subject: ExplanationSubject, of_prediction: Explainer) -> Expla
     elif target is not None and isinstance(of_prediction, LinearExplainer):
         explainer = LinearLossExplainer(of_prediction, target, reader)
     else:
-        explainer = LossMixtures(subject, loss, reader)
+        explainer = LossMixtures(subject, loss, reader, of_prediction)
         explainer.reason += f"; {of_prediction.KIND} has no values of the loss ({of_prediction.reason})"
     explainer.space, explainer.outputs, explainer.interaction_pairs = loss, (OUTPUTS[loss],), ()
     explainer.without_interactions = "there are none of a loss"
@@ -160,8 +160,11 @@ class LossMixtures(PermutationExplainer):
 
     KIND: ClassVar[Literal["PermutationExplainer"]] = "PermutationExplainer"
 
-    def __init__(self, subject: ExplanationSubject, loss: Loss, reader: LabelReader) -> None:
-        super().__init__(subject)
+    def __init__(self, subject: ExplanationSubject, loss: Loss, reader: LabelReader, of_prediction: Explainer) -> None:
+        # The model is not asked again about the same background.
+        super().__init__(
+            subject, of_prediction.background_answers if type(of_prediction) is PermutationExplainer else None
+        )
         self._reader, self._losses_of = reader, _losses(loss)
         self._labels = np.zeros(0)
         self.variant = "loss"
@@ -176,7 +179,8 @@ class LossMixtures(PermutationExplainer):
         return super().explain(inputs)
 
     def _starts(self, row: int) -> Floats:
-        return self._losses_of(self._start, np.full(len(self._start), self._labels[row]))
+        answers = self.background_answers
+        return self._losses_of(answers, np.full(len(answers), self._labels[row]))
 
     def _ask(
         self, table: MaskedRows, row: int, own: Floats | None, from_row: NDArray[np.bool_], starts: NDArray[np.intp]

@@ -26,13 +26,18 @@ class MixtureExplainer(Explainer):
     """Interventional Shapley values from answers about mixtures of the explained row and background rows.
 
     See `PermutationExplainer`; a subclass says how mixtures are answered (`_ask`).
+
+    Attributes
+    ----------
+    background_answers
+        (background rows, outputs): what the response says of the background.
     """
 
     _exact_columns: ClassVar[int] = EXACT_FEATURES
     _times: ClassVar[int] = 1
     """As many walks as `ExplainConfig.permutations` says."""
 
-    def __init__(self, subject: ExplanationSubject) -> None:
+    def __init__(self, subject: ExplanationSubject, background_answers: Floats | None = None) -> None:
         if len(subject.background) == 0:
             raise ExplanationError(
                 "There are no background rows to compare with", fix="Give the explainer at least one row of inputs"
@@ -43,7 +48,9 @@ class MixtureExplainer(Explainer):
         self._seed = subject.config.seed
         self.background = subject.background
         self.background_digest = frame_digest(subject.background)
-        self._start = self._response.of(subject.background)  # (background rows, outputs)
+        if background_answers is None:
+            background_answers = self._response.of(subject.background)
+        self.background_answers = background_answers
         self.sampled = True
         width, background_rows, config = len(self.features), len(subject.background), subject.config
         all_coalitions = (2 ** min(width, 62) - 2) * background_rows
@@ -94,7 +101,7 @@ class MixtureExplainer(Explainer):
 
     def _starts(self, row: int) -> Floats:
         """(background rows, outputs): what the background rows' own values are worth where this row is explained."""
-        return self._start
+        return self.background_answers
 
     def _ask(
         self, table: MaskedRows, row: int, own: Floats | None, from_row: NDArray[np.bool_], starts: NDArray[np.intp]
@@ -106,7 +113,7 @@ class MixtureExplainer(Explainer):
             whole = np.ones((1, from_row.shape[1]), dtype=bool)
             from_row, starts = np.concatenate([whole, from_row]), np.concatenate([[0], starts])
         step = max(1, min(_ROWS, _CELLS // len(self.features)))
-        parts = [np.zeros((0, self._start.shape[1]))]
+        parts = [np.zeros((0, self.background_answers.shape[1]))]
         for begin in range(0, len(from_row), step):
             chosen = slice(begin, begin + step)
             try:
@@ -120,7 +127,7 @@ class MixtureExplainer(Explainer):
 
     def _walk(self, table: MaskedRows, row: int, own: Floats | None, key: int) -> tuple[Floats, Floats, Floats]:
         """The row's attributions, its own prediction, and the standard error."""
-        width, background_rows, rounds = len(self.features), len(self._start), self._rounds
+        width, background_rows, rounds = len(self.features), len(self.background_answers), self._rounds
         orders, start = walk_orders(key, rounds * background_rows, width), self._starts(row)
         starts = np.tile(np.arange(background_rows), rounds)
         pairs = np.zeros((rounds * background_rows, width, len(self.outputs)))
@@ -150,7 +157,7 @@ class MixtureExplainer(Explainer):
 
     def _exact(self, table: MaskedRows, row: int, own: Floats | None) -> tuple[Floats, Floats]:
         """The row's attributions and its own prediction."""
-        width, background_rows = len(self.features), len(self._start)
+        width, background_rows = len(self.features), len(self.background_answers)
         worth = np.zeros((2**width, len(self.outputs)))
         worth[0] = self._starts(row).mean(axis=0)
         step = max(1, _ROWS // background_rows)

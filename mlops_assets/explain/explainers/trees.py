@@ -14,6 +14,7 @@ from mlops_assets.explain.explainers.interaction_effects import chosen_groups
 from mlops_assets.explain.explainers.library_margins import ask_margin
 from mlops_assets.explain.explainers.multi_output import explained_classes
 from mlops_assets.explain.explainers.sampling import frame_digest
+from mlops_assets.models.inner_boosters import frame_library
 from mlops_assets.trees.arrays import Floats, Space
 from mlops_assets.trees.ensemble import TreeEnsemble
 from mlops_assets.trees.errors import UnreadableTreesError
@@ -82,7 +83,7 @@ class TreeExplainer(Explainer):
                 self._chosen = None
         if width != len(self.outputs) and self._chosen is None:
             raise NotApplicableError(f"its trees have {width} outputs where the model has {len(self.outputs)}")
-        if type(estimator).__module__.startswith("xgboost"):
+        if frame_library(estimator) == "xgboost":
             self.precision = np.dtype(np.float32)
         importance = self._design.importance()
         if importance is not None:
