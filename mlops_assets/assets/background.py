@@ -40,5 +40,4 @@ def read_background(
         It has no rows.
     """
     with side_rows(names, settings.as_inputs(), loaded, signature, contract, root, "explain.background") as found:
-        rows: pa.Table = found.conformed.accepted.reader().read_all()
-    return rows.drop_columns(sorted({*found.source.row_key} & {*rows.column_names}))
+        return found.read_all()

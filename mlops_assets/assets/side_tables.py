@@ -2,18 +2,15 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
 
-from mlops_assets.arrow.input_table import InputTable
 from mlops_assets.arrow.spool import scratch_folder
 from mlops_assets.assets.inputs import describe_place, kind_of_table, place_metadata
 from mlops_assets.assets.streams import input_table
-from mlops_assets.errors import ExplanationError
 from mlops_assets.naming import ModelNames
-from mlops_assets.scoring.apply_contract import ContractResult, apply_contract
+from mlops_assets.scoring.side_rows import SideRows, conform_side_rows
 from mlops_assets.settings.groups import ContractSettings
 from mlops_assets.settings.tables import InputsSettings
 from mlops_assets.state import state_folder
@@ -31,25 +28,6 @@ def side_table_spec(
         kinds={kind_of_table(settings)},
         metadata=place_metadata(settings),
     )
-
-
-@dataclass(frozen=True)
-class SideRows:
-    """The rows of a table that fit the signature.
-
-    Attributes
-    ----------
-    source
-        The table as it was read.
-    conformed
-        The signature applied to it; at least one row is accepted.
-    where
-        The setting and the place, for errors.
-    """
-
-    source: InputTable
-    conformed: ContractResult
-    where: str
 
 
 @contextmanager
@@ -76,18 +54,19 @@ def side_rows(
     ExplanationError
         It has no rows.
     """
-    from mlops_assets.signatures.mlflow.signature_json import signature_from_json
-
     table = input_table(names, settings, loaded)
     source = table.raw or table
     policy = contract.policy(source.text_columns, table.types)
-    where = f"{setting}, {source.uri}"
     with (
         scratch_folder(state_folder(root) / "scratch") as scratch,
-        apply_contract(source, signature_from_json(signature).inputs, policy, scratch) as conformed,
+        conform_side_rows(
+            source,
+            signature,
+            policy,
+            scratch,
+            max_rejected=contract.max_rejected,
+            show_values=contract.show_values,
+            setting=setting,
+        ) as rows,
     ):
-        conformed.check_limit(contract.max_rejected, where=where, show_values=contract.show_values)
-        if not conformed.accepted.rows:
-            what = setting.rpartition(".")[2]
-            raise ExplanationError(f"The {what} has no rows", where=where, fix="Give a table with rows")
-        yield SideRows(source, conformed, where)
+        yield rows

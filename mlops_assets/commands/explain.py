@@ -20,6 +20,12 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the scale of the attributions, or an error; loss: of each row's --label (default: the explainer's)",
     )
     parser.add_argument("--label", metavar="COLUMN", help="with --space loss: the column with the true answers")
+    parser.add_argument(
+        "--background",
+        metavar="TABLE",
+        help="file, folder or URL of the rows to compare with; trees are then explained interventionally (default: a "
+        "sample of IN, where the explainer needs one)",
+    )
     parser.add_argument("--output", metavar="COLUMN", help="which of several columns of predictions is explained")
     parser.add_argument("--seed", type=int, default=0, help="of everything that is drawn (default: %(default)s)")
 
@@ -27,18 +33,26 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 def _run(chosen: argparse.Namespace) -> int:
     from mlops_assets.direct.results import open_explanations
     from mlops_assets.direct.wording import name_settings
-    from mlops_assets.explain.explainers.explainer import ExplainConfig
+    from mlops_assets.explain.explainers.explainer import ExplainConfig, default_mode
     from mlops_assets.explain.ledger.selection import Selection
 
     with name_settings("command"):
         config = ExplainConfig(
-            KIND=chosen.explainer, seed=chosen.seed, space=chosen.space, label=chosen.label, output=chosen.output
+            KIND=chosen.explainer,
+            seed=chosen.seed,
+            mode=default_mode(chosen.background is not None),
+            own_background=chosen.background is not None,
+            space=chosen.space,
+            label=chosen.label,
+            output=chosen.output,
         )
         selection = Selection(limit=chosen.limit, sample=_sample(chosen.sample), where=chosen.where, seed=chosen.seed)
     return write_result(
         chosen,
         "explained",
-        lambda settings: open_explanations(chosen.model, chosen.inputs, settings, config=config, selection=selection),
+        lambda settings: open_explanations(
+            chosen.model, chosen.inputs, settings, config=config, selection=selection, background=chosen.background
+        ),
     )
 
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 from mlops_assets.direct.results import open_explanations, open_predictions
 from mlops_assets.direct.settings import DirectSettings
 from mlops_assets.direct.wording import name_settings
-from mlops_assets.explain.explainers.explainer import ExplainConfig, TreeMode
+from mlops_assets.explain.explainers.explainer import ExplainConfig, TreeMode, default_mode
 from mlops_assets.explain.ledger.selection import Selection
 from mlops_assets.models.loaded_model import PredictMethod
 from mlops_assets.tables.source import TableFormat
@@ -125,7 +125,8 @@ def explain(
     sample: int | float | None = None,
     where: str | None = None,
     seed: int = 0,
-    mode: TreeMode = "path_dependent",
+    mode: TreeMode | None = None,
+    background: object | None = None,
     background_rows: int = 100,
     interactions: int = 0,
     space: Literal["probability", "loss"] | None = None,
@@ -154,8 +155,13 @@ def explain(
         `TreeExplainer`, `LinearExplainer`, ... or your own as ``module.Class``; None: chosen by the model.
     limit, sample, where
         Explain only the first rows; a seeded sample (a fraction up to 1, or a number of rows); rows that pass a filter
-        such as ``"patient_id == 'patient-003'"``. The background is drawn from all rows of the table.
-    seed, mode, background_rows, interactions, space, label, output
+        such as ``"patient_id == 'patient-003'"``.
+    mode
+        For trees, see `ExplainConfig`; None: path-dependent, with a `background` interventional.
+    background
+        The table with which rows are compared: a path, a URL or in memory, as `table`. Trees compare with all of its
+        rows, other explainers with a sample of `background_rows`. None: a sample of all rows of `table`.
+    seed, background_rows, interactions, space, label, output
         See `ExplainConfig`.
     model, table, row_key, columns, types, format, delimiter, missing, iso_datetimes, max_rejected, rejected, \
 show_values, allow_pickle, trusted_types, native_libraries, tracking_uri, registry_uri, workers
@@ -198,7 +204,8 @@ show_values, allow_pickle, trusted_types, native_libraries, tracking_uri, regist
         config = ExplainConfig(
             KIND=explainer,
             seed=seed,
-            mode=mode,
+            mode=mode or default_mode(background is not None),
+            own_background=background is not None,
             background_rows=background_rows,
             interactions=interactions,
             space=space,
@@ -206,7 +213,9 @@ show_values, allow_pickle, trusted_types, native_libraries, tracking_uri, regist
             output=output,
         )
         selection = Selection(limit=limit, sample=sample, where=where, seed=seed)
-        with open_explanations(_model(model), table, settings, config=config, selection=selection) as result:
+        with open_explanations(
+            _model(model), table, settings, config=config, selection=selection, background=background
+        ) as result:
             return result.stream.read_all()
 
 

@@ -9,9 +9,9 @@ import pyarrow as pa
 
 from mlops_assets.arrow.provenance import with_provenance
 from mlops_assets.direct.model import open_model
-from mlops_assets.direct.samples import AcceptedRows, accept_rows
+from mlops_assets.direct.samples import AcceptedRows, accept_rows, read_background
 from mlops_assets.direct.settings import DirectSettings
-from mlops_assets.direct.tables import open_table
+from mlops_assets.direct.tables import open_table, without_numbering
 from mlops_assets.engines.local import LocalEngine
 from mlops_assets.errors import ConfigurationError, did_you_mean
 from mlops_assets.explain.explainers.explainer import ExplainConfig
@@ -103,6 +103,7 @@ def open_explanations(
     *,
     config: ExplainConfig | None = None,
     selection: Selection | None = None,
+    background: object | None = None,
 ) -> Iterator[DirectResult]:
     """What `sample_explanations` of a graph holds for the same model, table and settings.
 
@@ -111,10 +112,13 @@ def open_explanations(
     model, table
         See `parse_model` and `open_table`.
     config, selection
-        How, and which rows; the background is drawn from all of them.
+        How, and which rows.
+    background
+        The table to compare with, where `config.own_background`; None: it is drawn from all rows of `table`.
     """
     config = config or ExplainConfig()
     rows = open_table(table, settings, label=config.label)
+    compared = None if background is None else open_table(without_numbering(background), DirectSettings())
     pinned = open_model(model, settings)
     with accept_rows(pinned, rows, settings, config.label) as accepted:
         explained = explain_table(
@@ -127,6 +131,7 @@ def open_explanations(
             selection=selection or Selection(),
             show_values=settings.show_values,
             log=say,
+            background=None if compared is None else read_background(accepted, compared, settings),
         )
         explainer, limit = explained.explainer, explained.work.selection.limit
         count = explained.rows if limit is None else min(explained.rows, limit)

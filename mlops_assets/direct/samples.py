@@ -21,6 +21,7 @@ from mlops_assets.errors import TableError
 from mlops_assets.models.missing_values import propose_where_known
 from mlops_assets.models.signature_of_version import SIGNING_ROWS
 from mlops_assets.scoring.apply_contract import apply_contract
+from mlops_assets.scoring.side_rows import conform_side_rows
 from mlops_assets.signatures.contract.contract import ContractPolicy
 from mlops_assets.storage.location import Location
 from mlops_assets.tables.parquet_writer import ParquetWriter
@@ -69,13 +70,7 @@ def accept_rows(
 
     signature = pinned.signature or make_signature(pinned.model, lambda: _sample(table, label))
     source = table.raw or table
-    policy = ContractPolicy(
-        missing=settings.missing,
-        parse_iso_datetimes=settings.iso_datetimes,
-        text_columns=source.text_columns,
-        types=table.types,
-        carried=() if label is None else (label,),
-    )
+    policy = _policy(table, settings, () if label is None else (label,))
     with (
         scratch_folder(work_folder() / "scratch") as scratch,
         apply_contract(source, signature_from_json(signature).inputs, policy, scratch) as conformed,
@@ -101,6 +96,40 @@ def accept_rows(
         yield AcceptedRows(
             writer.read(place), signature, conformed.rows, conformed.rejected.rows, tuple(conformed.ignored)
         )
+
+
+def read_background(accepted: AcceptedRows, table: InputTable, settings: DirectSettings) -> pa.Table:
+    """The rows of a table to compare with that fit the signature, without a row key.
+
+    Raises
+    ------
+    ContractError, ExplanationError
+        See `conform_side_rows`.
+    """
+    with (
+        scratch_folder(work_folder() / "scratch") as scratch,
+        conform_side_rows(
+            table.raw or table,
+            accepted.signature,
+            _policy(table, settings),
+            scratch,
+            max_rejected=settings.max_rejected,
+            show_values=settings.show_values,
+            setting="explain.background",
+        ) as rows,
+    ):
+        return rows.read_all()
+
+
+def _policy(table: InputTable, settings: DirectSettings, carried: tuple[str, ...] = ()) -> ContractPolicy:
+    source = table.raw or table
+    return ContractPolicy(
+        missing=settings.missing,
+        parse_iso_datetimes=settings.iso_datetimes,
+        text_columns=source.text_columns,
+        types=table.types,
+        carried=carried,
+    )
 
 
 def _sample(table: InputTable, label: str | None) -> Any:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from os import PathLike, fspath
+from typing import Any
 
 import pyarrow as pa
 
@@ -67,6 +68,13 @@ def open_table(
         table, settings.row_key, columns=columns, limit=limit, uri=f"the {type(table).__name__}"
     )
     return declare_types(in_memory, settings.types)
+
+
+def without_numbering(table: object) -> Any:
+    """A table whose rows need no key: a DataFrame of pandas that was sampled has no numbers that occur twice."""
+    index = getattr(table, "index", None)
+    is_numbered = type(table).__module__.startswith("pandas.") and [*getattr(index, "names", ())] == [None]
+    return table.reset_index(drop=True) if is_numbered else table  # type: ignore[attr-defined]  # a DataFrame has it
 
 
 def find_writer(out: str, inputs: object = None) -> tuple[TableWriter, Location]:

@@ -90,6 +90,7 @@ _SETTINGS: tuple[tuple[str, Replacement, Replacement], ...] = (
     (r"explain\.KIND", "explainer", "--explainer"),
     (r"explain\.space", "space", "--space"),
     (r"explain\.output", "output", "--output"),
+    (r"explain\.background\b", "background", "--background"),
     (r"explain\.where", "where", "--where"),
     (r"explain\.limit", "limit", "--limit"),
     (r"explain\.sample", "sample", "--sample"),

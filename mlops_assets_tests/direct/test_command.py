@@ -60,6 +60,28 @@ def test_what_is_refused_names_the_option(arguments, facts, files, tmp_path, cap
     assert sorted(path.name for path in tmp_path.glob("*.*")) == ["in.csv"]
 
 
+@pytest.mark.parametrize(
+    ("rows", "facts"),
+    [
+        (None, ["no.csv", "No such file"]),
+        ("a\n1\n", ["'n'", "no.csv"]),
+        ("a,n\n1.5,x\n", ["--background, ", "no.csv", "refused 1 of 1 rows", "--max-rejected"]),
+        ("a,n\n", ["The background has no rows", "--background, ", "no.csv"]),
+    ],
+    ids=["missing", "a column is missing", "a value is wrong", "empty"],
+)
+def test_a_background_that_will_not_do_is_named_by_its_option(rows, facts, files, tmp_path, capsys):
+    if rows is not None:
+        (tmp_path / "no.csv").write_text(rows)
+    (tmp_path / "in.csv").write_text("id,a,n\nx,1.5,1\n")
+    assert main(["explain", "m", "in.csv", "out.csv", "--key", "id", "--background", "no.csv"]) == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    for fact in facts:
+        assert fact in told.err
+    assert not (tmp_path / "out.csv").exists()
+
+
 def test_a_failure_leaves_the_file_that_was_there(files, tmp_path, capsys):
     (tmp_path / "out.csv").write_text("mine")
     assert main(["score", "m", "in.csv", "out.csv", "--key", "id"]) == 1
@@ -73,6 +95,8 @@ def test_a_failure_leaves_the_file_that_was_there(files, tmp_path, capsys):
         ("Use `inputs: {columns: [a, b]}`", "Use columns=['a', 'b']", 'Use --columns "a, b"'),
         ("Write `predict: {method: predict}` into its YAML", 'Pass method="predict"', "Add --method predict"),
         ("raise contract.max_rejected", "raise max_rejected", "raise --max-rejected"),
+        ("explain.background, b.csv", "background, b.csv", "--background, b.csv"),
+        ("Set explain.background_rows: 5", "Set explain.background_rows: 5", "Set explain.background_rows: 5"),
         ("inputs.types does", "types does", "--types does"),
         ("Set explain.KIND: Sum, or", 'Pass explainer="Sum", or', "Add --explainer Sum, or"),
         ("`explain: {KIND: Sum}` needs", 'explainer="Sum" needs', "--explainer Sum needs"),

@@ -92,6 +92,37 @@ def test_the_command_writes_what_the_function_returns(registry, run, customers, 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["e.csv", "inputs.parquet", "p.parquet", "registry"]
 
 
+@pytest.mark.parametrize("model", [HistGradientBoostingClassifier(max_iter=5), LogisticRegression()], ids=["t", "l"])
+def test_a_background_of_ones_own_is_the_graphs(model, registry, run, customers, tmp_path, monkeypatch):
+    register(registry, customers, model)
+    compared = customers[FEATURES].sample(400, replace=True, random_state=0)
+    compared.to_parquet(tmp_path / "background.parquet", index=False)
+    done = run(
+        {"path": "inputs.parquet", "row_key": ["customer_id"]}, explain={"background": {"path": "background.parquet"}}
+    )
+    assert done.success
+    published = pq.read_table(done.tables / "sample_explanations.parquet")
+    for background in (compared, tmp_path / "background.parquet"):
+        result = mlops_assets.explain(
+            "m", customers, row_key="customer_id", background=background, tracking_uri=registry.uri
+        )
+        assert result.cast(plain_schema(result.schema)).equals(published)
+        assert result.schema.metadata == published.schema.metadata
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", registry.uri)
+    given = ["explain", "m", "inputs.parquet", "e.parquet", "--key", "customer_id"]
+    assert main([*given, "--background", "background.parquet"]) == 0
+    assert pq.read_table("e.parquet").equals(published)
+    of_inputs = mlops_assets.explain("m", customers, row_key="customer_id", tracking_uri=registry.uri)
+    assert not result.equals(of_inputs)
+    if isinstance(model, HistGradientBoostingClassifier):
+        mode = "path_dependent"
+        chosen = mlops_assets.explain(
+            "m", customers, row_key="customer_id", background=compared, mode=mode, tracking_uri=registry.uri
+        )
+        assert chosen["base_value"].equals(of_inputs["base_value"])
+
+
 def test_rows_that_are_selected_have_the_values_that_they_have_among_all(registry, customers):
     trust = register(registry, customers, Product())
     given = {"row_key": "customer_id", "tracking_uri": registry.uri, **trust}
