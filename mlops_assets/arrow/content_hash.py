@@ -145,7 +145,7 @@ def feed_block(sha: "hashlib._Hash", block: pa.RecordBatch) -> None:
                 _feed(sha, piece)
             continue
         sha.update(_NO_BYTES)
-        numbers = _fixed_width_bytes(column)
+        numbers = fixed_width_bytes(column)
         values = memoryview(numbers.data if isinstance(numbers, np.ndarray) else numbers).cast("B")
         sha.update(values.nbytes.to_bytes(8, "little"))
         sha.update(values)
@@ -167,7 +167,7 @@ class BlockFeeder:
             if column.null_count or type(column) not in _PLAIN_NUMBERS or not len(column):
                 self._raw.append(None)
                 continue
-            numbers = _fixed_width_bytes(column)
+            numbers = fixed_width_bytes(column)
             view = memoryview(numbers.data if isinstance(numbers, np.ndarray) else numbers).cast("B")
             self._raw.append((column.type.bit_width // 8, view))
 
@@ -216,9 +216,9 @@ def _pieces(array: pa.Array) -> Iterator[bytes | memoryview | np.ndarray]:
         yield from _pieces(array.flatten())
     elif _is_variable(kind):
         yield _little_endian(pc.binary_length(array))
-        yield _value_bytes(array)
+        yield value_bytes(array)
     else:
-        yield _fixed_width_bytes(array)
+        yield fixed_width_bytes(array)
 
 
 def _is_variable(kind: pa.DataType) -> bool:
@@ -234,7 +234,7 @@ def _little_endian(lengths: pa.Array) -> np.ndarray:
     return np.asarray(lengths.to_numpy(zero_copy_only=False), dtype="<i8")
 
 
-def _value_bytes(array: pa.Array) -> memoryview:
+def value_bytes(array: pa.Array) -> memoryview:
     """The bytes of a text or binary array without nulls, end to end."""
     _, offsets, values = array.buffers()
     if not len(array) or values is None:
@@ -244,7 +244,7 @@ def _value_bytes(array: pa.Array) -> memoryview:
     return memoryview(values)[ends[array.offset] : ends[array.offset + len(array)]]
 
 
-def _fixed_width_bytes(array: pa.Array) -> memoryview | np.ndarray:
+def fixed_width_bytes(array: pa.Array) -> memoryview | np.ndarray:
     """The bytes of an array of fixed-width values without nulls; every NaN as the same one."""
     if not len(array):
         return memoryview(b"")

@@ -15,6 +15,7 @@ from mlops_assets.arrow.batching import batch_groups, fixed_batches, join_batche
 from mlops_assets.arrow.plain_types import plain_batch, plain_schema
 from mlops_assets.errors import TableError
 from mlops_assets.storage.location import Location
+from mlops_assets.tables.column_storage import ColumnStorage
 from mlops_assets.tables.files import table_files, translate_read_errors
 from mlops_assets.tables.parquet_files import ParquetFiles, scan_format
 from mlops_assets.tables.parts.manifest import (
@@ -52,7 +53,7 @@ from mlops_assets.tables.table_writer import (
     translate_write_errors,
     with_metadata,
 )
-from mlops_assets.tables.word_columns import arrow_schema, number_words, plain_but_words, texts_that_repeat, with_words
+from mlops_assets.tables.word_columns import arrow_schema, number_words, plain_but_words, with_words
 
 _SAMPLE_ROWS = 1024
 
@@ -88,13 +89,14 @@ class ParquetWriter(TableWriter):
         key: str,
         reader: pa.RecordBatchReader,
         facts: Callable[[], Mapping[str, str]] = dict,
+        watch: Callable[[pa.Table], None] | None = None,
     ) -> StagedPart:
         schema = with_metadata(plain_schema(reader.schema), {})
         self._refuse_unwritable(schema, staging.target)
         plain = (self._plain(batch, schema) for batch in reader)
 
         def write(sink: pa.NativeFile) -> None:
-            self._write_file(plain, schema, sink, staging.target, lambda: part_record(key, facts()))
+            self._write_file(plain, schema, sink, staging.target, lambda: part_record(key, facts()), watch)
 
         return self._stage(staging, key, write)
 
@@ -194,19 +196,24 @@ class ParquetWriter(TableWriter):
         sink: pa.NativeFile,
         target: Location,
         footer: Callable[[], Mapping[bytes, bytes]] = dict,
+        watch: Callable[[pa.Table], None] | None = None,
     ) -> int:
-        """Write all rows to `sink`, with what `footer` returns when they are written; returns how many there were."""
+        """Write all rows to `sink`, with what `footer` returns when they are written; returns how many there were.
+
+        `watch` as of `write_part`.
+        """
         stored = self._stored_schema(schema)
         rows, groups = 0, self._row_groups(batches)
         first = next(groups, None)
         encoded = stored if first is None else with_words(stored, first.schema)
-        texts = [] if first is None else texts_that_repeat(first.slice(0, _SAMPLE_ROWS))
+        storage = ColumnStorage.of(first)
         with translate_write_errors(target):
             writer = pq.ParquetWriter(
                 sink,
                 encoded.remove_metadata(),
-                compression="snappy",
-                use_dictionary=texts or False,
+                compression=storage.codecs,
+                use_dictionary=storage.dictionary,
+                write_statistics=storage.statistics,
                 version="2.6",
                 store_schema=False,
             )
@@ -215,6 +222,8 @@ class ParquetWriter(TableWriter):
                 with translate_write_errors(target):
                     writer.write_table(_cast(group, encoded, target), row_group_size=self.ROW_GROUP_ROWS)
                 rows += group.num_rows
+                if watch is not None:
+                    watch(group)
             writer.add_key_value_metadata({**(stored.metadata or {}), **arrow_schema(stored), **footer()})
         finally:
             with translate_write_errors(target):

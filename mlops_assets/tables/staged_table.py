@@ -1,5 +1,6 @@
 """A table of several parts on its way: what a worker needs to read one and to write one, and what is published."""
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -55,9 +56,25 @@ class Destination:
         file = self.beside(name)
         return file if note_use(file) else None
 
-    def write(self, key: str, rows: pa.RecordBatchReader, facts: Callable[[], Mapping[str, str]] = dict) -> StagedPart:
-        """Write one part, whole or not at all; `facts` are noted of it, and asked for when all rows were read."""
-        return self.writer.write_part(self.staging, key, rows, facts)
+    def write(
+        self,
+        key: str,
+        rows: pa.RecordBatchReader,
+        facts: Callable[[], Mapping[str, str]] = dict,
+        watch: Callable[[pa.Table], None] | None = None,
+    ) -> StagedPart:
+        """Write one part, whole or not at all; `facts` are noted of it, and asked for when all rows were read.
+
+        `watch`, where the writer `can_watch`, is shown each row group that is written.
+        """
+        if watch is None:
+            return self.writer.write_part(self.staging, key, rows, facts)
+        return self.writer.write_part(self.staging, key, rows, facts, watch)
+
+    @property
+    def can_watch(self) -> bool:
+        """Whether the writer shows what it writes; a user's own one may not."""
+        return "watch" in inspect.signature(self.writer.write_part).parameters
 
 
 @dataclass(frozen=True)

@@ -161,6 +161,7 @@ class TableWriter(ABC):
         key: str,
         reader: pa.RecordBatchReader,
         facts: Callable[[], Mapping[str, str]] = dict,
+        watch: Callable[[pa.Table], None] | None = None,
     ) -> StagedPart:
         """Write one part, in any process that reaches the place: whole or absent.
 
@@ -177,6 +178,9 @@ class TableWriter(ABC):
             Its rows; what its schema's metadata says is in the part alone, the table's is given to `commit`.
         facts
             Called when all rows are written: small texts that are kept with the part.
+        watch
+            Called with each row group that is written, cut where a reader will find it; texts may be numbers into a
+            list of words. `Destination.can_watch` asks whether a writer knows it.
 
         Raises
         ------

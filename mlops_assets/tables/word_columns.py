@@ -1,6 +1,7 @@
 """Columns of few words, written as they come: numbers into a list of words, which Parquet stores so as well."""
 
 import base64
+from collections.abc import Mapping
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +13,8 @@ from mlops_assets.arrow.type_kinds import is_text
 WORDS = pa.dictionary(pa.int32(), pa.string())
 """The type of such a column; of any other dictionary the values are written one by one, as are many words."""
 MOST_WORDS = 1024
+_FIRST_ROWS = 4096
+"""Among so many rows most words appear."""
 
 
 def plain_but_words(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
@@ -37,6 +40,16 @@ def number_words(table: pa.Table) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=pa.schema(fields, table.schema.metadata))
 
 
+def number_repeated_words(batch: pa.RecordBatch, words: Mapping[str, str], schema: pa.Schema) -> pa.RecordBatch:
+    """The same rows; these columns, each of which is one word in all rows, as numbers. `schema` has them as `WORDS`."""
+    zeros = pa.array(np.zeros(batch.num_rows, dtype=np.int32))
+    columns = [
+        pa.DictionaryArray.from_arrays(zeros, pa.array([words[name]], pa.string())) if name in words else column
+        for name, column in zip(batch.schema.names, batch.columns, strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
 def with_words(schema: pa.Schema, held: pa.Schema) -> pa.Schema:
     """`schema`, with the type `WORDS` where `held` has it."""
     kinds = zip(schema, held.types, strict=True)
@@ -53,15 +66,26 @@ def words_by_appearance(column: pa.Array) -> pa.Array:
     if len(words) == 1 and column.null_count < len(column):
         return column
     indices = column.indices
-    numbers = indices.drop_null().to_numpy()
-    first = np.full(len(words), len(numbers))
-    # The last one written is the first one that appears.
-    first[numbers[::-1]] = np.arange(len(numbers))[::-1]
-    order = np.argsort(first, kind="stable")[: np.count_nonzero(first < len(numbers))]
+    order = _order_of_appearance(indices.drop_null().to_numpy(), len(words))
+    if np.array_equal(order, np.arange(len(words))):
+        return column
     places = np.zeros(len(words), dtype=np.int32)
     places[order] = np.arange(len(order))
     renumbered = pa.array(places).take(indices)
     return pa.DictionaryArray.from_arrays(renumbered, words.take(pa.array(order)))
+
+
+def _order_of_appearance(numbers: np.ndarray, count: int) -> np.ndarray:
+    """Those of the numbers below `count` that appear, the first one first."""
+    for seen in (_FIRST_ROWS, len(numbers)):
+        some = numbers[:seen]
+        first = np.full(count, len(some))
+        # The last one written is the first one that appears.
+        first[some[::-1]] = np.arange(len(some))[::-1]
+        order = np.argsort(first, kind="stable")[: np.count_nonzero(first < len(some))]
+        if len(order) == count:
+            break
+    return order
 
 
 def arrow_schema(schema: pa.Schema) -> dict[bytes, bytes]:
