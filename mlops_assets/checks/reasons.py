@@ -3,16 +3,17 @@
 from collections.abc import Iterator
 
 import dagster as dg
-import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.arrow.views import rows_of
 from mlops_assets.checks.failures import end_with_reasons
 from mlops_assets.explain.ledger.provenance import LedgerProvenance
+from mlops_assets.explain.reasons.list_counts import ListCounts
 from mlops_assets.explain.reasons.reason_rows import RANK, STABLE
 from mlops_assets.explain.reasons.rules import ReasonRules
 from mlops_assets.io_managers.progress import report_progress
+from mlops_assets.io_managers.rows import parts_of
 from mlops_assets.io_managers.run_partition import of_the_run
 from mlops_assets.metadata import list_names
 from mlops_assets.naming import REASONS, ModelNames
@@ -46,15 +47,13 @@ def reasons_checks(names: ModelNames, rules: ReasonRules, max_unstable: float) -
     @redact_errors
     @report_progress()
     @end_with_reasons
-    def reasons_are_sound(
-        _context: dg.AssetCheckExecutionContext, reasons: ds.Dataset
-    ) -> Iterator[dg.AssetCheckResult]:
-        lists = unstable = 0
-        for batch in rows_of(reasons, [RANK, STABLE]):
-            first = batch.column(STABLE).filter(pc.equal(batch.column(RANK), 1))
-            lists += len(first)
-            unstable += first.false_count
-        yield _stable(key, lists, unstable, max_unstable)
+    def reasons_are_sound(context: dg.AssetCheckExecutionContext, reasons: ds.Dataset) -> Iterator[dg.AssetCheckResult]:
+        counts = ListCounts.of_facts(part.part.facts for part in parts_of(context, names, REASONS))
+        if counts is None:
+            counts = ListCounts()
+            for batch in rows_of(reasons, [RANK, STABLE]):
+                counts.add(batch)
+        yield _stable(key, counts.lists, counts.unstable, max_unstable)
         yield _catalogued(key, rules, LedgerProvenance.of(Provenance.of(reasons.schema)).features)
 
     return reasons_are_sound

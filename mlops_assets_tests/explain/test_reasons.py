@@ -9,7 +9,7 @@ import pytest
 from mlops_assets.arrow.value_text import values_as_text
 from mlops_assets.errors import ConfigurationError
 from mlops_assets.explain.reasons.catalogue import parse_catalogue
-from mlops_assets.explain.reasons.reason_rows import Reasoner, _rank_block
+from mlops_assets.explain.reasons.reason_rows import Reasoner, _rank_block, _Ranked, _reason_lists
 from mlops_assets.explain.reasons.rules import ReasonRules
 from mlops_assets.explain.reasons.strongest import find_strongest
 
@@ -246,5 +246,9 @@ def test_compiled_reasons_are_the_same(units, top, toward):
     values = np.where(rng.random((units, 3_000)) < 0.3, -0.0, np.round(rng.standard_normal((units, 3_000)), 1))
     values[:, 1_000:] = rng.standard_normal((units, 2_000))
     error, rules = rng.choice([0.0, 1e-9, 0.05, 0.5, np.inf], 3_000), ReasonRules(top, toward)
-    for one, other in zip(*(_rank_block(values, error, rules, 7, way) for way in (False, True)), strict=True):
+    lists = _reason_lists(3_100, rules)
+    lists.add(values[:, :100], error[:100], 0)
+    lists.add(values, error, 100)
+    plain = [_rank_block(values[:, :100], error[:100], rules, 0), _rank_block(values, error, rules, 100)]
+    for one, other in zip(map(np.concatenate, zip(*plain, strict=True)), _Ranked.of(lists), strict=True):
         np.testing.assert_array_equal(one, other)

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mlops_assets.arrow.value_text import values_as_text
@@ -17,10 +16,14 @@ from mlops_assets.explain.labels import to_labels
 from mlops_assets.explain.ledger.residuals import residual_tolerance
 from mlops_assets.explain.ledger.row_filter import RowFilter
 from mlops_assets.explain.reasons.catalogue import Entry
+from mlops_assets.explain.reasons.reason_words import Places, first_true, leading_values, words_at
 from mlops_assets.explain.reasons.rules import ReasonRules, Units
 from mlops_assets.explain.reasons.strongest import find_strongest
 from mlops_assets.tables.word_columns import WORDS
 from mlops_assets.trees.arrays import Floats
+
+if TYPE_CHECKING:
+    from mlops_assets.explain.reasons.ranking_kernel import ReasonLists
 
 STANDARD_ERRORS = 3.0
 """So far may a sampled attribution be from the exact one, in standard errors, in all but a few of a thousand rows."""
@@ -124,20 +127,19 @@ class Reasoner:
         texts, entries = self._words(inputs, ledger, ranked, places)
         taken = pa.array(ranked.rows)
         codes, words = ([getattr(entry, name) for entry in self._entries] for name in ("code", "text"))
-        outputs = to_labels(ledger.column(OUTPUT), self.output_type).take(taken)
         columns = [
             *(ledger.column(name).take(taken) for name in self.key.names),
-            outputs.dictionary_encode() if pa.types.is_string(outputs.type) else outputs,
-            pa.array(ranked.ranks.astype(np.int32)),
-            _words_at(ranked.units, self.units.names),
+            self._outputs(ledger).take(taken),
+            pa.array(ranked.ranks.astype(np.int32, copy=False)),
+            words_at(ranked.units, self.units.names),
             texts,
             pa.array(ranked.attributions),
             pa.array(ranked.shares),
-            _words_at(entries, codes),
-            _words_at(entries, words),
+            words_at(entries, codes),
+            words_at(entries, words),
             pa.array(ranked.stable),
             pa.repeat(pa.scalar(self.version, pa.int64()), len(ranked.rows)),
-            _words_at(np.zeros(len(ranked.rows), np.intp), (self.digest,)),
+            words_at(np.zeros(len(ranked.rows), np.int32), (self.digest,)),
         ]
         return pa.RecordBatch.from_arrays(columns, schema=self.schema)
 
@@ -147,13 +149,23 @@ class Reasoner:
         held = set(ledger.schema.names)
         names = (EXPLAINED_VALUE, "base_value", "residual", *({_STANDARD_ERROR} & held))
         numbers = {name: ledger.column(name).to_numpy(zero_copy_only=False) for name in names}
+        lists = _reason_lists(ledger.num_rows, self.rules) if self.compiled else None
         blocks = []
         for start in range(0, max(ledger.num_rows, 1), _BLOCK_ROWS):
             block = slice(start, start + _BLOCK_ROWS)
             attributions = np.stack([column[block] for column in columns])
             values, error = self._attributions(attributions, {name: each[block] for name, each in numbers.items()})
-            blocks.append(_rank_block(values, error, self.rules, start, self.compiled))
-        return _Ranked(*map(np.concatenate, zip(*blocks, strict=True)))
+            if lists is None:
+                blocks.append(_rank_block(values, error, self.rules, start))
+            else:
+                lists.add(values, error, start)
+        return _Ranked(*map(np.concatenate, zip(*blocks, strict=True))) if lists is None else _Ranked.of(lists)
+
+    def _outputs(self, ledger: pa.RecordBatch) -> pa.Array:
+        """The output of each row, as the schema has it."""
+        outputs = to_labels(ledger.column(OUTPUT), self.output_type)
+        # Words are numbered before their rows are taken, of which there are several reasons.
+        return outputs.dictionary_encode() if pa.types.is_string(outputs.type) else outputs
 
     def _attributions(self, columns: Floats, numbers: dict[str, Floats]) -> tuple[Floats, Floats]:
         """(units, n), all finite, and (n,) by how much each may be wrong."""
@@ -195,38 +207,73 @@ class Reasoner:
 
     def _words(
         self, inputs: pa.RecordBatch, ledger: pa.RecordBatch, ranked: "_Ranked", places: NDArray[np.intp]
-    ) -> tuple[pa.Array, NDArray[np.intp]]:
+    ) -> tuple[pa.Array, Places]:
         """The value of each reason as text, and which of all entries it has."""
-        units, rows = ranked.units, places[ranked.rows]
-        entries = np.array([first for first, _ in self._entries_of_units], dtype=np.intp)[units]
+        units, rows = ranked.units, places.astype(np.int32)[ranked.rows]
         texts, order = [pa.array([], pa.string())], [np.zeros(0, dtype=np.intp)]
         for alike in self._units_of_one_type(inputs):
             # Of most tables all columns are of one type, and what is in order need not be put in order.
             is_alike = np.isin(np.arange(len(self.units.names)), alike)
             order.append(np.arange(len(units)) if is_alike.all() else np.flatnonzero(is_alike[units]))
-            first = np.zeros(len(is_alike), dtype=np.intp)
-            first[alike] = np.arange(len(alike)) * inputs.num_rows
-            columns = pa.concat_arrays([inputs.column(self.features[self.units.members[unit][0]]) for unit in alike])
-            taken = pa.array(first[units[order[-1]]] + rows[order[-1]])
-            texts.append(values_as_text(columns.take(taken), compiled=self.compiled))
+            columns = [inputs.column(self.features[self.units.members[unit][0]]) for unit in alike]
+            among = (units, rows) if is_alike.all() else (units[order[-1]], rows[order[-1]])
+            place = np.zeros(len(is_alike), dtype=np.int64)
+            place[alike] = np.arange(len(alike))
+            texts.append(values_as_text(self._pick_values(columns, place, *among), compiled=self.compiled))
         for unit, members in enumerate(self.units.members):
-            possible = self._entries_of_units[unit][1]
-            if len(members) == 1 and len(possible) <= 1:
-                continue
-            reasons = np.flatnonzero(units == unit)
-            if not len(reasons):
+            if len(members) == 1 or not len(reasons := np.flatnonzero(units == unit)):
                 continue
             taken = pa.array(rows[reasons])
+            order.append(reasons)
             values = {name: inputs.column(name).take(taken) for name in (self.features[place] for place in members)}
-            entries[reasons] += _choose(possible, values, len(reasons))
-            if len(members) > 1:
-                order.append(reasons)
-                texts.append(_leading(ledger, ranked.rows[reasons], values))
+            texts.append(leading_values(ledger, ranked.rows[reasons], values))
+        entries = self._chosen_entries(inputs, units, rows)
         if len(order) == 2:
             return texts[1], entries
         back = np.empty(len(units), dtype=np.int64)
         back[np.concatenate(order)] = np.arange(len(units))
         return pa.concat_arrays(texts).take(pa.array(back)), entries
+
+    def _pick_values(
+        self, columns: Sequence[pa.Array], place: NDArray[np.int64], units: Places, rows: Places
+    ) -> pa.Array:
+        """(reasons,): of each reason the value in its row of the column at the place of its unit."""
+        if self.compiled and pa.types.is_float64(columns[0].type):
+            # What is null is NaN then: either is missing.
+            cells = np.stack([column.to_numpy(zero_copy_only=False) for column in columns])
+            return pa.array(self._pick_cells(cells, place, units, rows))
+        return pa.concat_arrays(columns).take(pa.array(place[units] * len(columns[0]) + rows))
+
+    def _pick_cells(self, cells: NDArray[Any], place: NDArray[np.int64], units: Places, rows: Places) -> NDArray[Any]:
+        """(reasons,): the cell in the line at the place of each reason's unit, and in the column of its row."""
+        if not self.compiled:
+            return np.asarray(cells[place[units], rows])
+        from mlops_assets.explain.reasons.ranking_kernel import pick_cells
+
+        return pick_cells(cells, place, units, rows)
+
+    def _chosen_entries(self, inputs: pa.RecordBatch, units: Places, rows: Places) -> Places:
+        """(reasons,): which of all entries each reason has."""
+        # Conditions are looked at once per row, whichever of its reasons they are about.
+        chosen = [np.zeros(inputs.num_rows, np.int32)]
+        place = np.zeros(len(self.units.names), np.int64)
+        occurs = np.bincount(units, minlength=len(place)) > 0
+        for unit, members in enumerate(self.units.members):
+            filters = self._filters_of_units[unit]
+            if filters and occurs[unit]:
+                place[unit] = len(chosen)
+                values = {name: inputs.column(name) for name in (self.features[member] for member in members)}
+                chosen.append(first_true(filters, values, inputs.num_rows))
+        entries = np.array([first for first, _ in self._entries_of_units], dtype=np.int32)[units]
+        if len(chosen) > 1:
+            entries += self._pick_cells(np.stack(chosen), place, units, rows)
+        return entries
+
+    @cached_property
+    def _filters_of_units(self) -> list[list[RowFilter]]:
+        """Of each unit the conditions of its entries; the last entry has none."""
+        conditions = [[entry.when for entry in entries[:-1]] for _, entries in self._entries_of_units]
+        return [[RowFilter(when) for when in each if when is not None] for each in conditions]
 
     def _units_of_one_type(self, inputs: pa.RecordBatch) -> list[list[int]]:
         """The units that are one column each: those of numbers and times by their types, each other one alone."""
@@ -241,20 +288,27 @@ class Reasoner:
 class _Ranked(NamedTuple):
     """Reasons as numbers, one after the other; `rows` and `stable` are of the ledger's rows."""
 
-    rows: NDArray[np.intp]
-    ranks: NDArray[np.intp]
-    units: NDArray[np.intp]
+    rows: Places
+    ranks: Places
+    units: Places
     attributions: Floats
     shares: Floats
     stable: NDArray[np.bool_]
 
+    @classmethod
+    def of(cls, lists: "ReasonLists") -> "_Ranked":
+        """What a compiled kernel has listed."""
+        (rows, ranks, units), (attributions, shares) = lists.numbers, lists.floats
+        return cls(rows, ranks, units, attributions, shares, lists.stable)
 
-def _rank_block(values: Floats, error: Floats, rules: ReasonRules, start: int, compiled: bool) -> _Ranked:
-    if compiled:
-        from mlops_assets.explain.reasons.ranking_kernel import list_reasons
 
-        (rows, ranks, units), (attributions, shares), stable = list_reasons(values, rules.toward, rules.top, error)
-        return _Ranked(rows + start, ranks, units, attributions, shares, stable)
+def _reason_lists(rows: int, rules: ReasonRules) -> "ReasonLists":
+    from mlops_assets.explain.reasons.ranking_kernel import ReasonLists
+
+    return ReasonLists(rows, rules.toward, rules.top)
+
+
+def _rank_block(values: Floats, error: Floats, rules: ReasonRules, start: int) -> _Ranked:
     strongest = find_strongest(values, rules.toward, rules.top, error)
     rows, ranks = np.nonzero(np.arange(len(strongest.places)) < strongest.counts[:, None])
     units = strongest.places[ranks, rows]
@@ -262,35 +316,3 @@ def _rank_block(values: Floats, error: Floats, rules: ReasonRules, start: int, c
     shares = np.abs(attributions) / np.abs(values).sum(axis=0)[rows]
     stable = (strongest.stable & np.isfinite(error))[rows]
     return _Ranked(rows + start, ranks + 1, units, attributions, shares, stable)
-
-
-def _words_at(places: NDArray[np.intp], words: Sequence[str]) -> pa.Array:
-    """(n,): the word at each place; all null where there are no words."""
-    if not words:
-        return pa.DictionaryArray.from_arrays(pa.nulls(len(places), pa.int32()), pa.array([], pa.string()))
-    # Each word once, though several entries may have the same.
-    distinct = {word: number for number, word in enumerate(dict.fromkeys(words))}
-    numbers = np.array([distinct[word] for word in words], dtype=np.int32)
-    return pa.DictionaryArray.from_arrays(pa.array(numbers[places]), pa.array(list(distinct), pa.string()))
-
-
-def _leading(ledger: pa.RecordBatch, rows: NDArray[np.intp], values: dict[str, pa.Array]) -> pa.Array:
-    """Of each reason that is a group, name and value of the column that moves the row most in its direction."""
-    taken = pa.array(rows)
-    parts = np.stack([ledger.column(shap_column(name)).take(taken).to_numpy() for name in values])
-    leading = (parts * np.sign(parts.sum(axis=0))).argmax(axis=0)
-    texts = [
-        pc.binary_join_element_wise(name, pc.fill_null(values_as_text(each), "missing"), " = ")
-        for name, each in values.items()
-    ]
-    return pc.choose(pa.array(leading), *texts)
-
-
-def _choose(entries: Sequence[Entry], values: dict[str, pa.Array], count: int) -> NDArray[np.int64]:
-    """(count,): the first entry whose condition is true."""
-    chosen = np.full(count, max(len(entries) - 1, 0), dtype=np.int64)
-    for number in range(len(entries) - 2, -1, -1):
-        when = entries[number].when
-        assert when is not None
-        chosen[RowFilter(when).mask(values).to_numpy(zero_copy_only=False)] = number
-    return chosen

@@ -19,6 +19,7 @@ from mlops_assets.errors import ExplanationError
 from mlops_assets.explain.ledger.match_rows import match_rows
 from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.explain.ledger.stored import StoredLedger
+from mlops_assets.explain.reasons.list_counts import ListCounts
 from mlops_assets.explain.reasons.reason_rows import Reasoner
 from mlops_assets.explain.reasons.rules import ReasonRules
 from mlops_assets.tables.staged_table import Destination, SourcePart, StagedPart, StagedTable
@@ -50,7 +51,9 @@ class ReasonsTask(Task[StagedPart]):
 
     def run(self) -> StagedPart:
         rows = reason_batches(self.reasoner, StoredLedger.of(self.ledger.dataset()), self.inputs.dataset())
-        return self.target.write(self.key, pa.RecordBatchReader.from_batches(self.reasoner.schema, rows))
+        lists = ListCounts()
+        stream = pa.RecordBatchReader.from_batches(self.reasoner.schema, lists.watch(rows))
+        return self.target.write(self.key, stream, lists.to_facts)
 
 
 @dataclass(frozen=True)
