@@ -149,7 +149,15 @@ def _assets(
         sample_assets(names, inputs, settings.contract, outputs, engine_and_store, partitions, root),
         predictions_asset(names, settings.predict, outputs, engine_and_store, partitions, show_values=show_values),
         sample_explanations_assets(
-            names, settings.explain, outputs, engine_and_store, partitions, settings.contract, root, inputs.label
+            names,
+            settings.explain,
+            outputs,
+            engine_and_store,
+            partitions,
+            settings.contract,
+            root,
+            inputs.label,
+            profiled=settings.monitor is not None and partitions is None,
         ),
         *model_explanations_assets(
             names,

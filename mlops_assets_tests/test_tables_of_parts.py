@@ -15,10 +15,11 @@ from mlops_assets.arrow.part_keys import KeyReport
 from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.engines.engine import Engine
 from mlops_assets.errors import TableError
+from mlops_assets.explain.compare import ledger_parts
 from mlops_assets.explain.explainers import background_parts
 from mlops_assets.explain.explainers.sampling import HASHES
 from mlops_assets.explain.explainers.trees import TreeExplainer
-from mlops_assets.explain.report import ledger_facts
+from mlops_assets.explain.report import input_rows, ledger_facts
 from mlops_assets.models.loaded_model import LoadedModel
 from mlops_assets.scoring.key_parts import refuse_repeated_keys
 from mlops_assets.storage.location import Location
@@ -253,6 +254,20 @@ def test_a_run_that_died_leaves_its_parts_to_the_next(run, boosted, folder, smal
     done = run(FOLDER)
     assert done.success is True
     assert done.metadata(asset)["work"]["rows_reused"] > 0
+
+
+def test_of_a_ledger_that_was_made_now_no_attribution_is_read(run, boosted, folder, small_parts, monkeypatch):
+    run(FOLDER)
+    # Its parts are found, and so they are read.
+    found = run(FOLDER)
+    for task in (ledger_facts.SummarizeLedger, input_rows.FindRows):
+        monkeypatch.setattr(task, "run", lambda task: pytest.fail(f"{task.doing}: {task.part.part.location.uri}"))
+    monkeypatch.setattr(ledger_parts, "judged_columns", lambda *_: pytest.fail("the attributions are read"))
+    made = run(FOLDER, outputs={"path": "others"}, resume={"enabled": False})
+    assert made.success is True
+    for asset in ("model_explanations", "explanation_report"):
+        assert version_of(made, asset) == version_of(found, asset)
+    pd.testing.assert_frame_equal(made.table("model_explanations"), found.table("model_explanations"), check_exact=True)
 
 
 def test_rejected_rows_are_whole_and_counted(run, boosted, folder, small_parts):

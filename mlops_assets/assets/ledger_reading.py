@@ -11,6 +11,7 @@ from mlops_assets.engines.engine import Engine
 from mlops_assets.explain.drift.profile import OutputProfile
 from mlops_assets.explain.ledger.stored import StoredLedger
 from mlops_assets.explain.report.contents import OUTPUTS_SHOWN
+from mlops_assets.explain.report.facts_while_written import PartNotes, merge_notes
 from mlops_assets.explain.report.ledger_facts import LedgerFacts, can_be_summarized_in_parts, facts_of, summarize_ledger
 from mlops_assets.naming import ModelNames
 from mlops_assets.tables.staged_table import SourcePart
@@ -69,8 +70,16 @@ def facts_of_parts(
     log: Callable[[str], None],
     *,
     with_sums: bool = False,
+    notes: Sequence[PartNotes] | None = None,
 ) -> LedgerFacts:
-    """The facts of a ledger, part by part where there are parts; `with_sums`: those of a profile as well."""
+    """The facts of a ledger, part by part where there are parts; `with_sums`: those of a profile as well.
+
+    `notes`: what was noted of these parts while they were made; where it is enough, they are not read.
+    """
+    if notes is not None:
+        facts = merge_notes(notes)
+        if facts.is_whole(facts.summary.rows) and (facts.sums is not None or not with_sums):
+            return facts
     if parts and can_be_summarized_in_parts(ledger):
         return summarize_ledger(engine(), ledger, parts, OUTPUTS_SHOWN, log, with_sums=with_sums)
     return facts_of(ledger, OUTPUTS_SHOWN, with_sums=with_sums)

@@ -22,10 +22,12 @@ from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.explain.ledger.stored import StoredLedger
 from mlops_assets.explain.reasons.rules import ReasonRules
 from mlops_assets.explain.report.contents import OUTPUTS_SHOWN
+from mlops_assets.explain.report.facts_while_written import rows_shown
 from mlops_assets.explain.report.input_rows import find_input_rows
 from mlops_assets.explain.report.ledger_facts import LedgerFacts
 from mlops_assets.explain.spaces import SPACES
 from mlops_assets.io_managers.documents import report_version
+from mlops_assets.io_managers.ledger_notes import find_notes
 from mlops_assets.io_managers.progress import report_progress
 from mlops_assets.io_managers.rows import parts_of, pieces_of
 from mlops_assets.metadata import (
@@ -168,15 +170,14 @@ def _step(
 
             def read_ledger() -> LedgerRead:
                 parts = parts_of(context, names, SAMPLE_EXPLANATIONS)
-                facts = facts_of_parts(ledger, parts, engine, context.log.info, with_sums=profiled)
+                notes = find_notes(context, names, ledger.provenance.data_version, parts)
+                facts = facts_of_parts(ledger, parts, engine, context.log.info, with_sums=profiled, notes=notes)
                 if not is_of_inputs:
                     # Newer rows are published than those that the ledger explains: they would colour the plots wrongly.
                     return LedgerRead(facts, None)
-                of_inputs = parts_of(context, names, INPUT_SAMPLES)
-                return LedgerRead(
-                    facts,
-                    find_input_rows(ledger, facts, OUTPUTS_SHOWN, input_samples, engine, of_inputs, context.log.info),
-                )
+                pieces = parts_of(context, names, INPUT_SAMPLES)
+                seen, show, log = rows_shown(notes or ()), OUTPUTS_SHOWN, context.log.info
+                return LedgerRead(facts, find_input_rows(ledger, facts, show, input_samples, engine, pieces, log, seen))
 
             facts, inputs = read_once_a_run(
                 context, names, ledger, read_ledger, for_later=made == (MODEL_EXPLANATIONS,)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,10 @@ from mlops_assets.errors import ConfigurationError
 from mlops_assets.explain.columns import interaction_column, shap_column
 from mlops_assets.explain.ledger.explain_table import CODE_VERSION, explain_table
 from mlops_assets.explain.ledger.selection import Selection
+from mlops_assets.explain.report.contents import OUTPUTS_SHOWN
+from mlops_assets.explain.report.facts_while_written import FactsOfPart
 from mlops_assets.explain.spaces import SPACES
+from mlops_assets.io_managers.ledger_notes import keep_notes
 from mlops_assets.io_managers.progress import report_progress
 from mlops_assets.io_managers.rows import ROWS, Rows, destination_of, parts_of, rows_with_provenance, then
 from mlops_assets.metadata import lineage_metadata, list_names, pinned_model, work_metadata
@@ -74,11 +78,13 @@ def sample_explanations_assets(
     contract: ContractSettings,
     root: Path,
     label: str | None,
+    *,
+    profiled: bool = False,
 ) -> dg.AssetsDefinition:
     """`sample_explanations` of one model, and the background that they compare with: made in one step.
 
     `contract`: how the signature is applied to a background of its own, and whether a failure names row keys. `label`:
-    the column with the true answers.
+    the column with the true answers. `profiled`: a profile is made of the ledger.
     """
     background, show_values = defaults.background, contract.show_values
 
@@ -168,6 +174,7 @@ def sample_explanations_assets(
             parts=parts,
             target=destination_of(context, names, SAMPLE_EXPLANATIONS) if parts else None,
             background=compared,
+            observe=partial(FactsOfPart, profiled, OUTPUTS_SHOWN),
         )
         explainer, provenance = explained.explainer, explained.provenance
         if explainer.background is not None:
@@ -183,6 +190,8 @@ def sample_explanations_assets(
         depends: dict[str, tuple[str, ...]] = {shap_column(name): explainer.features for name in explainer.features}
         own: dict[str, tuple[str, ...]] = {shap_column(name): (name,) for name in explainer.features}
         pairs = {interaction_column(*pair): tuple(pair) for pair in explainer.interaction_pairs}
+        if explained.staged is not None:
+            keep_notes(context, names, explained.data_version, explained.staged.parts, explained.notes)
         stream = pa.RecordBatchReader.from_batches(explained.schema, explained.batches())
         rows = stream if explained.staged is None else explained.staged
         yield dg.MaterializeResult(

@@ -18,7 +18,9 @@ from mlops_assets.explain.compare.stored_predictions import StoredAgreement, com
 from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.explain.ledger.residuals import ResidualVerdict, judge_residuals, judged_columns
 from mlops_assets.explain.ledger.stored import StoredLedger
+from mlops_assets.explain.report.facts_while_written import judged
 from mlops_assets.explain.spaces import LOSSES, SPACES
+from mlops_assets.io_managers.ledger_notes import find_notes
 from mlops_assets.io_managers.progress import report_progress
 from mlops_assets.io_managers.rows import parts_of
 from mlops_assets.io_managers.run_partition import of_the_run
@@ -81,7 +83,9 @@ def explanation_checks(
         columns = tuple(model_output_columns(predictions.schema, source.row_key))
         if origin.every_row and explained and len(explained) == len(predicted):
             compared = columns if _is_comparable(source, published, origin) else None
-            verdict = judge_ledger(engine(), explained, predicted, compared, context.log.info)
+            notes = find_notes(context, names, source.data_version, explained)
+            known = None if notes is None else judged(notes, source)
+            verdict = judge_ledger(engine(), explained, predicted, compared, context.log.info, known)
             yield _keys(verdict.keys, sample_explanations, predictions, origin, key)
             yield _additive(verdict.residuals.verdict(), source, origin, key, explain.additivity == "block")
             yield _stored(verdict.stored, source, published, origin, key)

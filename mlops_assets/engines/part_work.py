@@ -5,7 +5,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -39,14 +39,31 @@ class DonePart:
         Where it is, and what was noted of it.
     source_rows
         Of how many rows it is made.
+    notes
+        Of a part that was made now, what was noted of its rows (`Observer.notes`); None: nothing.
     """
 
     part: StagedPart
     source_rows: int
+    notes: object = None
 
     @property
     def rows(self) -> int:
         return self.source_rows
+
+
+class Observer(Protocol):
+    """Looks at the results of one part while they are made, so that nobody needs to read them for it."""
+
+    def add_chunk(self, rows: pa.RecordBatch, results: pa.RecordBatch) -> None:
+        """The next rows of the source and their results; not called where chunks are shared by workers."""
+
+    def add_written(self, group: pa.Table) -> None:
+        """The next row group of the results, as `TableWriter.write_part` shows it."""
+
+    @property
+    def notes(self) -> object:
+        """What was noted when everything is written: picklable, and small, however many rows there are."""
 
 
 @dataclass(frozen=True)
@@ -94,13 +111,32 @@ class PartTask(Task[DonePart], Generic[AnyWork]):
     def run(self) -> DonePart:
         work, rows = open_work(self.work), self.source.batches()
         batches = cut_rows(rows if self.select is None else self.select(rows), self.source.row_key, self.chunk_rows)
-        return self.write(work(batch) for batch in batches)
+        observer = self.observer()
+
+        def results() -> Iterator[pa.RecordBatch]:
+            for batch in batches:
+                result = work(batch)
+                if observer is not None:
+                    observer.add_chunk(batch, result)
+                yield result
+
+        return self._write(results(), observer)
+
+    def observer(self) -> Observer | None:
+        """Who looks at the results of this part; None: nobody."""
+        return None
 
     def write(self, results: Iterator[pa.RecordBatch]) -> DonePart:
         """Write the results of all chunks, in order."""
+        return self._write(results, self.observer())
+
+    def _write(self, results: Iterator[pa.RecordBatch], observer: Observer | None) -> DonePart:
         stream, facts = self.combine(results)
-        part = self.target.write(self.key, stream, facts)
-        return DonePart(part, self.rows_of(part))
+        if observer is None or not self.target.can_watch:
+            part = self.target.write(self.key, stream, facts)
+            return DonePart(part, self.rows_of(part))
+        part = self.target.write(self.key, stream, facts, observer.add_written)
+        return DonePart(part, self.rows_of(part), observer.notes)
 
     @abstractmethod
     def combine(

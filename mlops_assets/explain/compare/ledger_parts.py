@@ -1,7 +1,7 @@
 """What the checks of a ledger ask, answered part by part: whoever works on a part reads it once."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import ClassVar
 
@@ -52,6 +52,8 @@ class JudgeLedger(Task[LedgerVerdict]):
     ----------
     outputs
         The columns of the predictions that the explained values are compared with; None: they are not.
+    is_judged
+        Whether it adds up is known: of the attributions nothing is read.
     """
 
     doing: ClassVar[str] = "checking explanations"
@@ -59,6 +61,7 @@ class JudgeLedger(Task[LedgerVerdict]):
     ledger: SourcePart
     predictions: SourcePart
     outputs: tuple[str, ...] | None
+    is_judged: bool = False
 
     @property
     def rows(self) -> int | None:
@@ -70,9 +73,13 @@ class JudgeLedger(Task[LedgerVerdict]):
         residuals = ResidualJudge(row_key, origin.precision)
         explained = list[pa.RecordBatch]()
 
+        own = [*row_key, EXPLAINED_VALUE]
+        columns = own if self.is_judged else judged_columns(row_key, stored.schema.names)
+
         def judged() -> Iterator[pa.RecordBatch]:
-            for batch in stored.rows(judged_columns(row_key, stored.schema.names)):
-                residuals.add(batch)
+            for batch in stored.rows(columns):
+                if not self.is_judged:
+                    residuals.add(batch)
                 if self.outputs is not None:
                     explained.append(batch.select([EXPLAINED_VALUE]))
                 yield batch.select(list(row_key))
@@ -94,8 +101,14 @@ def judge_ledger(
     predictions: Sequence[SourcePart],
     outputs: tuple[str, ...] | None,
     log: Callable[[str], None],
+    residuals: ResidualJudge | None = None,
 ) -> LedgerVerdict:
-    """The verdict on all parts; there are as many of the one as of the other. Attributes as of `JudgeLedger`."""
+    """The verdict on all parts; there are as many of the one as of the other. Attributes as of `JudgeLedger`.
+
+    `residuals`: whether everything adds up, where that is known.
+    """
     engine = engine_that_reads(engine, ledger, log)
-    tasks = [JudgeLedger(one, other, outputs) for one, other in zip(ledger, predictions, strict=True)]
-    return reduce(LedgerVerdict.merged, in_order(stream_ends(engine, tasks, log)))
+    pairs = zip(ledger, predictions, strict=True)
+    tasks = [JudgeLedger(one, other, outputs, residuals is not None) for one, other in pairs]
+    verdict = reduce(LedgerVerdict.merged, in_order(stream_ends(engine, tasks, log)))
+    return verdict if residuals is None else replace(verdict, residuals=residuals)

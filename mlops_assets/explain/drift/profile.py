@@ -187,7 +187,7 @@ class Profiler:
         self._profilers = {} if is_ledger else {name: ColumnProfiler() for name in columns}
         self._outputs: dict[str, OutputProfile] = {}
 
-    def add(self, batch: pa.RecordBatch) -> None:
+    def add(self, batch: pa.RecordBatch | pa.Table) -> None:
         """Add some rows."""
         if self._is_ledger:
             for output, rows in _by_output(batch) if self._output is None else [(self._output, batch)]:
@@ -216,14 +216,14 @@ def ledger_columns(features: Sequence[str]) -> list[str]:
     return [OUTPUT, EXPLAINED_VALUE, BASE_VALUE, RESIDUAL, *map(shap_column, features)]
 
 
-def _by_output(batch: pa.RecordBatch) -> Iterator[tuple[str, pa.RecordBatch]]:
+def _by_output(batch: pa.RecordBatch | pa.Table) -> Iterator[tuple[str, pa.RecordBatch | pa.Table]]:
     names = batch.column(OUTPUT)
     outputs = pc.unique(names).to_pylist()
     for output in outputs:
         yield output, batch if len(outputs) == 1 else batch.filter(pc.equal(names, output))
 
 
-def _profile_output(rows: pa.RecordBatch, features: Sequence[str]) -> OutputProfile:
+def _profile_output(rows: pa.RecordBatch | pa.Table, features: Sequence[str]) -> OutputProfile:
     names = [EXPLAINED_VALUE, BASE_VALUE, RESIDUAL, *map(shap_column, features)]
     columns = [rows.column(name).to_numpy(zero_copy_only=False) for name in names]
     not_finite, totals = 0, [batch_sum(column) for column in columns]

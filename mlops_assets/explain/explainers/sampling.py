@@ -9,6 +9,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from mlops_assets.arrow.plain_types import plain_batch, plain_schema
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -99,7 +101,13 @@ class Reservoir:
         self._rows: pa.Table | None = None
         self._hashes = np.empty(0, dtype=np.uint64)
 
-    def add(self, batch: pa.RecordBatch) -> None:
+    def add(self, batch: pa.RecordBatch | pa.Table) -> None:
+        """The next rows; encoded columns become plain."""
+        if isinstance(batch, pa.Table):
+            # Piece by piece: of a column in pieces Arrow takes rows after it has joined them.
+            for piece in batch.to_batches():
+                self.add(piece)
+            return
         hashes = position_hash(self.seed, self.seen, batch.num_rows)
         self.seen += batch.num_rows
         bound = self.bound
@@ -108,11 +116,13 @@ class Reservoir:
         if bound < HASHES:
             better = np.flatnonzero(hashes < np.uint64(bound))
             batch, hashes = batch.take(pa.array(better)), hashes[better]
-        if batch.num_rows == 0:
-            if self._rows is None:
-                self._rows = pa.Table.from_batches([batch])
+        if batch.num_rows == 0 and self._rows is not None:
             return
-        self._take_in(pa.Table.from_batches([batch]), hashes)
+        rows = pa.Table.from_batches([plain_batch(batch, plain_schema(batch.schema))])
+        if batch.num_rows == 0:
+            self._rows = rows
+            return
+        self._take_in(rows, hashes)
 
     def merge(self, later: "Reservoir") -> None:
         """Add what was drawn from the rows that come after these, with the same seed and capacity."""

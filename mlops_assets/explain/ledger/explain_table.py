@@ -4,6 +4,7 @@ import json
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate, islice
 
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -15,7 +16,7 @@ from mlops_assets.arrow.views import first_of, rows_of
 from mlops_assets.engines.chunk_store import ChunkStore
 from mlops_assets.engines.engine import Engine, InputRows, Run, stream_results
 from mlops_assets.engines.local import available_cores
-from mlops_assets.engines.part_work import PartsRun, seconds_per_row
+from mlops_assets.engines.part_work import DonePart, Observer, PartsRun, seconds_per_row
 from mlops_assets.engines.pieces import require_budget
 from mlops_assets.engines.speed import Speed
 from mlops_assets.engines.work import open_work
@@ -45,6 +46,11 @@ TIMED_ROWS = 64
 LEDGER_BYTES = 128 << 20
 """Of the attributions of one chunk: many classes times many columns make it shorter."""
 
+ObserveParts = Callable[[Provenance, int, int], Callable[[], Observer]]
+"""Of a ledger of every row: its provenance, how many rows of the inputs come before a part, and how many there are in
+all -> what makes the observer of that part. Both can be pickled.
+"""
+
 
 @dataclass(frozen=True)
 class ExplainedTable:
@@ -62,6 +68,8 @@ class ExplainedTable:
         Rows of the inputs, whether or not they are explained.
     staged
         The parts, where the ledger was made part by part.
+    notes
+        Of each of these, what its observer has noted; None of one that was found.
     """
 
     schema: pa.Schema
@@ -71,6 +79,7 @@ class ExplainedTable:
     rows: int
     _results: Callable[[], Iterator[pa.RecordBatch]]
     staged: StagedTable | None = None
+    notes: tuple[object, ...] = ()
 
     @property
     def explainer(self) -> Explainer:
@@ -103,6 +112,7 @@ def explain_table(
     parts: Sequence[SourcePart] = (),
     target: Destination | None = None,
     background: pa.Table | None = None,
+    observe: ObserveParts | None = None,
 ) -> ExplainedTable:
     """Why a pinned version says what it says of the selected rows of `samples`.
 
@@ -126,6 +136,8 @@ def explain_table(
         The parts of `samples`, and where those of the ledger go: then each is made from its file to its file.
     background
         Conformed rows to compare with, where `settings.own_background`; None: they are drawn from all of `samples`.
+    observe
+        Who looks at the parts of a ledger of every row while they are made.
 
     Raises
     ------
@@ -190,8 +202,13 @@ def explain_table(
                 ExplainTask(work, part, target, run.rows.chunk_rows, work.schema, chosen)
                 for part, chosen in select_in_parts(work, parts, engine, log)
             ]
-            staged = stage_parts(tasks, target, run, engine, samples)
-        return ExplainedTable(work.schema, provenance, work, run, count, lambda: iter(staged.reader()), staged)
+            if observe is not None and selection.every_row:
+                starts = accumulate((task.source.rows for task in tasks), initial=0)
+                observers = [observe(provenance, start, count) for start in islice(starts, len(tasks))]
+                tasks = [replace(task, observe=one) for task, one in zip(tasks, observers, strict=True)]
+            done = _make_parts(tasks, run, engine, samples)
+        staged, notes = _staged(done, target, work.schema), tuple(each.notes for each in done)
+        return ExplainedTable(work.schema, provenance, work, run, count, lambda: iter(staged.reader()), staged, notes)
 
     def results() -> Iterator[pa.RecordBatch]:
         return with_named_rows(stream_results(engine(), run) if ready is None else ready(), show_values=show_values)
@@ -203,7 +220,18 @@ def stage_parts(
     tasks: Sequence[ExplainTask], target: Destination, run: Run, engine: Callable[[], Engine], samples: ds.Dataset
 ) -> StagedTable:
     """The parts that these tasks of one work make, found or made."""
-    work, done = run.work, []
+    assert isinstance(run.work, ExplainWork)
+    return _staged(_make_parts(tasks, run, engine, samples), target, run.work.schema)
+
+
+def _staged(done: Sequence[DonePart], target: Destination, schema: pa.Schema) -> StagedTable:
+    return StagedTable(target, tuple(each.part for each in done), schema)
+
+
+def _make_parts(
+    tasks: Sequence[ExplainTask], run: Run, engine: Callable[[], Engine], samples: ds.Dataset
+) -> list[DonePart]:
+    work, done = run.work, list[DonePart]()
     assert isinstance(work, ExplainWork)
     if tasks:
         most = max(task.source.rows for task in tasks)
@@ -212,7 +240,7 @@ def stage_parts(
         require_budget(work, cost * left / cores, cores, left)
         done = PartsRun(tasks, run.store, cost, run.tally, run.log).do(engine())
     # Of a part of which no row was taken there is nothing to publish.
-    return StagedTable(target, tuple(each.part for each in done if each.part.rows), work.schema)
+    return [each for each in done if each.part.rows]
 
 
 def run_of(

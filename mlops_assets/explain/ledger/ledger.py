@@ -31,7 +31,8 @@ _VALUE_NAMES = frozenset({EXPLAINED_VALUE, OLD_EXPLAINED_VALUE})
 _FILTERED = _VALUE_NAMES | {OUTPUT}
 _VALUES = ((SPACE, pa.string()), (EXPLAINED_VALUE, pa.float64()), ("base_value", pa.float64()))
 _TEXT = pa.string()
-_AFTER = (("model_version", pa.int64()), ("model_digest", pa.string()))
+MODEL_DIGEST = "model_digest"
+_AFTER = (("model_version", pa.int64()), (MODEL_DIGEST, pa.string()))
 
 
 def ledger_schema(

@@ -9,6 +9,7 @@ import pyarrow as pa
 from numpy.typing import ArrayLike, DTypeLike
 
 from mlops_assets.explain.columns import EXPLAINED_VALUE, OUTPUT, SHAP_PREFIX
+from mlops_assets.explain.ledger.attribution_sums import sum_attributions
 from mlops_assets.trees.arrays import Floats
 
 
@@ -96,17 +97,16 @@ class ResidualJudge:
         self._largest = self._ratio = 0.0
         self._shown: list[dict[str, Any]] = []
 
-    def add(self, batch: pa.RecordBatch) -> None:
-        """Judge the next rows of the ledger."""
+    def add(self, batch: pa.RecordBatch | pa.Table, magnitude: Floats | None = None) -> None:
+        """Judge the next rows of the ledger; `magnitude` is the sum of the absolute attributions of each, if known."""
         if batch.num_rows == 0:
             return
         columns = [name for name in batch.schema.names if name.startswith(SHAP_PREFIX) and name not in self._row_key]
         prediction, base, residual = (
             batch.column(name).to_numpy() for name in (EXPLAINED_VALUE, "base_value", "residual")
         )
-        magnitude = np.zeros(batch.num_rows)
-        for name in columns:
-            magnitude += np.abs(batch.column(name).to_numpy())
+        if magnitude is None:
+            magnitude = sum_attributions(batch, columns).magnitude
         tolerance = residual_tolerance(prediction, base, len(columns), self._dtype, magnitude=magnitude)
         sizes = np.abs(residual)
         over = ~(sizes <= tolerance)

@@ -14,6 +14,7 @@ from mlops_assets.errors import ExplanationError
 from mlops_assets.explain.columns import OUTPUT, shap_column
 from mlops_assets.explain.explainers.sampling import HASHES, Reservoir
 from mlops_assets.explain.labels import to_labels
+from mlops_assets.explain.ledger.attribution_sums import AttributionSums, sum_attributions
 from mlops_assets.explain.ranking import rank_by_size
 from mlops_assets.trees.arrays import Floats
 
@@ -110,15 +111,20 @@ class LedgerSummary:
         """Explained rows: those of the output that has most (a row filter may keep some outputs of a row only)."""
         return max((sums.rows for sums in self.sums.values()), default=0)
 
-    def add(self, ledger: pa.RecordBatch) -> None:
-        """Add one batch of a ledger.
+    @property
+    def columns(self) -> list[str]:
+        """The columns of the ledger that are added up."""
+        return [shap_column(feature) for feature in self.features]
+
+    def add(self, ledger: pa.RecordBatch | pa.Table, sums: AttributionSums | None = None) -> None:
+        """Add one batch of a ledger; `sums` are of its `columns`, where they are known.
 
         Raises
         ------
         ExplanationError
             It lacks the attributions of a feature, or comes from another model version than the batches before.
         """
-        columns = [shap_column(feature) for feature in self.features]
+        columns = self.columns
         present = set(ledger.schema.names)
         missing = [name for name in columns if name not in present]
         if missing:
@@ -129,14 +135,14 @@ class LedgerSummary:
         names = ledger.column("output")
         outputs = pc.unique(names).to_pylist()
         for output in outputs:
-            part = ledger if len(outputs) == 1 else ledger.filter(pc.equal(names, output))
-            sums = self.sums.setdefault(output, self._empty_sums())
-            sums.rows += part.num_rows
-            for place, name in enumerate(columns):
-                values = part.column(name).to_numpy()
-                sums.absolute[place] += np.abs(values).sum()
-                sums.signed[place] += values.sum()
-            sums.sample.add(part)
+            is_all = len(outputs) == 1
+            part = ledger if is_all else ledger.filter(pc.equal(names, output))
+            added = sums if is_all and sums is not None else sum_attributions(part, columns)
+            mine = self.sums.setdefault(output, self._empty_sums())
+            mine.rows += part.num_rows
+            mine.absolute += added.absolute
+            mine.signed += added.signed
+            mine.sample.add(part)
 
     def merge(self, later: "LedgerSummary") -> None:
         """Add the summary of the rows that come after these, with the same features, sample and seed.

@@ -48,7 +48,7 @@ class ExamplePicker:
         self._most, self._start, self._bound = outputs, start, bound
         self.by_output: dict[str, _Extremes] = {}
 
-    def add(self, batch: pa.RecordBatch) -> None:
+    def add(self, batch: pa.RecordBatch | pa.Table) -> None:
         """Look at the next rows."""
         outputs = pc.unique(batch.column("output")).to_pylist()
         for output in outputs:
@@ -91,7 +91,7 @@ def pick_example_rows(batches: Iterable[pa.RecordBatch], outputs: int = 4) -> di
     return picker.examples()
 
 
-def _update(extremes: _Extremes, part: pa.RecordBatch) -> None:
+def _update(extremes: _Extremes, part: pa.RecordBatch | pa.Table) -> None:
     prediction = part.column(EXPLAINED_VALUE).to_numpy()
     residual = np.abs(part.column("residual").to_numpy())
     low, high, bad = int(prediction.argmin()), int(prediction.argmax()), int(residual.argmax())

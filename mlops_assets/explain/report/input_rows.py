@@ -70,6 +70,7 @@ def find_input_rows(
     engine: Callable[[], Engine],
     parts: Sequence[SourcePart],
     log: Callable[[str], None],
+    seen: pa.Table | None = None,
 ) -> ds.Dataset:
     """The input rows of the samples and examples of a ledger, as a table in memory with the inputs' provenance.
 
@@ -79,17 +80,26 @@ def find_input_rows(
         Of how many outputs the samples are looked up.
     inputs, parts
         The rows that were explained; their parts, where there are several.
+    seen
+        Some of these rows, in order: where they are enough, the others are not read.
     """
     keys = _keys_shown(ledger, facts, outputs_shown)
     if not keys.num_rows:
         return ds.dataset(pa.Table.from_batches([], inputs.schema))
+    if seen is not None:
+        rows = rows_with_keys(seen.to_batches(), keys, inputs.schema)
+        if rows.num_rows == len(set(comparable_keys(keys, keys.column_names))):
+            return _in_memory(rows, inputs)
     if not parts:
         return ds.dataset(rows_with_keys(rows_of(inputs), keys, inputs.schema))
     tasks = [FindRows(part, keys) for part in parts]
     found = in_order(stream_ends(engine_that_reads(engine(), parts, log), tasks, log))
+    return _in_memory(pa.concat_tables(found), inputs)
+
+
+def _in_memory(rows: pa.Table, inputs: ds.Dataset) -> ds.Dataset:
     # In one piece: it is looked through for each picture.
-    rows = pa.concat_tables(found).combine_chunks()
-    return ds.dataset(rows.replace_schema_metadata(inputs.schema.metadata))
+    return ds.dataset(rows.combine_chunks().replace_schema_metadata(inputs.schema.metadata))
 
 
 def _keys_shown(ledger: StoredLedger, facts: LedgerFacts, outputs_shown: int) -> pa.Table:

@@ -15,6 +15,7 @@ from mlops_assets.engines.tasks import Task, in_order
 from mlops_assets.explain.columns import SPACE
 from mlops_assets.explain.drift.profile import Profiler
 from mlops_assets.explain.explainers.sampling import HASHES, hash_bound
+from mlops_assets.explain.ledger.attribution_sums import sum_attributions
 from mlops_assets.explain.ledger.provenance import LedgerProvenance
 from mlops_assets.explain.ledger.residuals import ResidualJudge
 from mlops_assets.explain.ledger.stored import StoredLedger
@@ -44,10 +45,11 @@ class LedgerFacts:
     examples: ExamplePicker
     sums: Profiler | None = None
 
-    def add(self, batch: pa.RecordBatch) -> None:
-        """Add the next rows of the ledger."""
-        self.summary.add(batch)
-        self.residuals.add(batch)
+    def add(self, batch: pa.RecordBatch | pa.Table) -> None:
+        """Add the next rows of the ledger; sums are rounded within them, so that other cuts may add up otherwise."""
+        sums = sum_attributions(batch, self.summary.columns) if len(self.summary.outputs) == 1 else None
+        self.summary.add(batch, sums)
+        self.residuals.add(batch, None if sums is None else sums.magnitude)
         self.examples.add(batch)
         if self.sums is not None:
             self.sums.add(batch)
@@ -108,11 +110,28 @@ def facts_of(
     ledger: StoredLedger, outputs_shown: int, start: int = 0, of_rows: int | None = None, *, with_sums: bool = False
 ) -> LedgerFacts:
     """The facts of a ledger, read once; arguments as of `SummarizeLedger`."""
-    origin = LedgerProvenance.of(ledger.provenance)
+    facts = no_facts(ledger.provenance, outputs_shown, start, of_rows, with_sums=with_sums)
+    for batch in ledger.rows(summarized_columns(ledger.schema.names)):
+        facts.add(batch)
+    return facts
+
+
+def summarized_columns(names: Sequence[str]) -> list[str]:
+    """Those of a ledger's columns that facts are added up from: text that is the same in all rows takes as long to read
+    as several columns of numbers.
+    """
+    return [name for name in names if name != SPACE]
+
+
+def no_facts(
+    provenance: Provenance, outputs_shown: int, start: int = 0, of_rows: int | None = None, *, with_sums: bool = False
+) -> LedgerFacts:
+    """The facts of no rows of a ledger, to add rows to; arguments as of `SummarizeLedger`."""
+    origin = LedgerProvenance.of(provenance)
     of_sample, of_median = (
         HASHES if of_rows is None else hash_bound(count, of_rows) for count in (SAMPLE_ROWS, MEDIAN_SAMPLE)
     )
-    facts = LedgerFacts(
+    return LedgerFacts(
         LedgerSummary(
             origin.features,
             origin.outputs,
@@ -120,14 +139,10 @@ def facts_of(
             start=start,
             bound=of_sample,
         ),
-        ResidualJudge(ledger.provenance.row_key, origin.precision),
+        ResidualJudge(provenance.row_key, origin.precision),
         ExamplePicker(outputs_shown, start, of_median),
         Profiler(origin.features, is_ledger=True) if with_sums else None,
     )
-    # Text that is the same in all rows takes as long to read as several columns of numbers.
-    for batch in ledger.rows([name for name in ledger.schema.names if name != SPACE]):
-        facts.add(batch)
-    return facts
 
 
 def can_be_summarized_in_parts(ledger: StoredLedger) -> bool:
