@@ -18,8 +18,8 @@ from mlops_assets.explain.explainers.design import Design, enter_pipelines
 from mlops_assets.explain.explainers.linear import linear_space, read_coefficients
 from mlops_assets.explain.explainers.linear_booster import read_linear_booster
 from mlops_assets.explain.explainers.parts import ColumnLeaf, ConstantLeaf, Leaf, PartsSum, Term, TreeLeaf
+from mlops_assets.explain.explainers.readable import read_if_any
 from mlops_assets.trees.arrays import Floats, Space
-from mlops_assets.trees.errors import UnreadableTreesError
 from mlops_assets.trees.read import read_ensemble
 
 if TYPE_CHECKING:
@@ -99,10 +99,7 @@ class Decomposer:
         return PartsSum(space, (Term(design, leaf, np.eye(leaf.outputs)),), np.zeros(leaf.outputs), precision)
 
     def _trees(self, design: Design, scale: Scale) -> tuple[Leaf, Space] | None:
-        try:
-            ensemble = read_ensemble(design.estimator)
-        except UnreadableTreesError as error:
-            raise NotApplicableError(error.what) from error
+        ensemble = read_if_any(read_ensemble, design.estimator)
         if ensemble is None:
             return None
         if scale != "decision":

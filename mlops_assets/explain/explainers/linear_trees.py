@@ -9,10 +9,10 @@ from mlops_assets.explain.explainers.agreement import name_outputs, settle_space
 from mlops_assets.explain.explainers.design import Design, read_design
 from mlops_assets.explain.explainers.explainer import Explainer, Explanation, ExplanationSubject
 from mlops_assets.explain.explainers.library_margins import ask_margin
+from mlops_assets.explain.explainers.readable import read_trees
 from mlops_assets.explain.explainers.sampling import frame_digest
 from mlops_assets.trees.arrays import Floats
-from mlops_assets.trees.errors import UnreadableTreesError
-from mlops_assets.trees.read_linear_trees import LinearTreeModel, read_linear_trees
+from mlops_assets.trees.read_linear_trees import read_linear_trees
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +37,7 @@ class LinearTreeExplainer(Explainer):
     def __init__(self, subject: ExplanationSubject) -> None:
         self._design: Design = read_design(subject)
         estimator = self._design.estimator
-        self._trees = _read(estimator)
+        self._trees = read_trees(read_linear_trees, estimator, "trees with linear leaves")
         self.features = subject.features
         self.background = subject.background
         self.background_digest = frame_digest(subject.background)
@@ -76,13 +76,3 @@ class LinearTreeExplainer(Explainer):
 
     def _matrix(self, rows: "pd.DataFrame") -> Floats:
         return self._trees.trees.prepare(self._design.matrix_of(rows))
-
-
-def _read(estimator: object) -> LinearTreeModel:
-    try:
-        trees = read_linear_trees(estimator)
-    except UnreadableTreesError as error:
-        raise NotApplicableError(error.what) from error
-    if trees is None:
-        raise NotApplicableError(f"{type(estimator).__name__} is not made of trees with linear leaves")
-    return trees

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
@@ -13,11 +13,11 @@ from mlops_assets.explain.explainers.explainer import Explainer, Explanation, Ex
 from mlops_assets.explain.explainers.interaction_effects import chosen_groups
 from mlops_assets.explain.explainers.library_margins import ask_margin
 from mlops_assets.explain.explainers.multi_output import explained_classes
+from mlops_assets.explain.explainers.readable import read_trees
 from mlops_assets.explain.explainers.sampling import frame_digest
 from mlops_assets.models.inner_boosters import frame_library
 from mlops_assets.trees.arrays import Floats, Space
 from mlops_assets.trees.ensemble import TreeEnsemble
-from mlops_assets.trees.errors import UnreadableTreesError
 from mlops_assets.trees.margin import raw_margin
 from mlops_assets.trees.read import read_ensemble
 from mlops_assets.trees.rescaling import Target, target_values
@@ -54,7 +54,7 @@ class TreeExplainer(Explainer):
         self.subject = subject
         self._design: Design = read_design(subject)
         estimator = self._design.estimator
-        trees = _read(estimator)
+        trees = read_trees(read_ensemble, estimator, "trees")
         self._trees = trees.to_log_odds()
         self._interventional: InterventionalTrees | None = None
         self._target = self._wanted(subject)
@@ -211,20 +211,3 @@ def _tabulate(
             yield design.matrix(design.transform(background.iloc[low : low + _BACKGROUND_ROWS]))
 
     return InterventionalTrees(trees, batches(), design.sources, design.features, target=target)
-
-
-def _read(estimator: Any) -> TreeEnsemble:
-    """The estimator's trees.
-
-    Raises
-    ------
-    NotApplicableError
-        It is not made of trees, or of such as do not add up to its prediction.
-    """
-    try:
-        ensemble = read_ensemble(estimator)
-    except UnreadableTreesError as error:
-        raise NotApplicableError(error.what) from error
-    if ensemble is None:
-        raise NotApplicableError(f"{type(estimator).__name__} is not made of trees")
-    return ensemble
