@@ -1,9 +1,9 @@
 """What of SparkEngine needs no cluster: settings, what is missing here, who is not there."""
 
 import gc
+import os
 import pickle
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -25,6 +25,7 @@ from mlops_assets.models.trust import TrustPolicy
 from mlops_assets.scoring.predict import PredictWork
 from mlops_assets.strategies import build_strategy
 from mlops_assets_tests.engines.spark_cluster import free_port
+from mlops_assets_tests.forked import run_forked
 from mlops_assets_tests.waiting import LONGEST_SECONDS
 
 
@@ -78,11 +79,9 @@ def test_a_missing_java_is_named_with_its_remedy(monkeypatch, tmp_path):
 
 
 @pytest.fixture(autouse=True)
-def collector() -> Iterator[None]:
-    """A worker changes what its process collects; this process goes on as it was."""
-    yield
-    gc.unfreeze()
-    worker.spare_collections.cache_clear()
+def collector(monkeypatch):
+    """A worker changes what its process collects, after looking through all of it: millions of objects in this one."""
+    monkeypatch.setattr(worker, "spare_collections", lambda _modules: None)
 
 
 def answer(task: ChunkTask) -> Exception:
@@ -98,12 +97,18 @@ def test_a_worker_with_another_version_of_the_package_does_nothing():
     assert "another version of mlops_assets" in str(error)
 
 
-def test_what_a_worker_has_loaded_is_not_looked_through_after_every_task(monkeypatch):
+def test_what_a_worker_has_loaded_is_not_looked_through_after_every_task(tmp_path):
+    code = f"from {__name__} import count_what_is_spared; count_what_is_spared()"
+    done = run_forked(code, [], tmp_path, os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)})
+    assert done.returncode == 0, done.stderr
+
+
+def count_what_is_spared() -> None:
     answer(ChunkTask(b"", "another", ()))
     loaded = len(gc.get_objects()) + gc.get_freeze_count()
     # Spark's daemon collects after each task: that took a third of a second, several times the work of a part.
     assert gc.get_freeze_count() > 0.9 * loaded
-    monkeypatch.setitem(sys.modules, "imported_by_the_next_task", worker)
+    sys.modules["imported_by_the_next_task"] = worker
     kept = [[number] for number in range(10_000)]
     before = gc.get_freeze_count()
     answer(ChunkTask(b"", "another", ()))
