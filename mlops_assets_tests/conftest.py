@@ -29,6 +29,7 @@ from mlflow import MlflowClient
 from mlflow.models import ModelSignature, infer_signature
 
 from mlops_assets.errors import user_error
+from mlops_assets.models.skops_import import import_skops
 from mlops_assets.models.trust import TRUSTED_TYPES
 from mlops_assets.redaction.text import KNOWN
 from mlops_assets.resources.registry import MlflowRegistry
@@ -47,6 +48,8 @@ SLOW_FIXTURES = frozenset({"instance", "s3_endpoint", "server", "cluster", "daem
 
 read_migrations_once()
 read_resources_once()
+# Test modules import it where all others are imported already.
+import_skops()
 # What is imported and collected stays, as `freeze_imports` says: until then nothing is looked for.
 gc.disable()
 

@@ -59,7 +59,7 @@ def ask_by_definitions(
     chosen: argparse.Namespace, show: Callable[[str], None], doing: str, answer: Callable[[RowQuestion], _Answer]
 ) -> _Answer:
     """The answer with the definitions and models of the code location; `doing` is shown once these are loaded."""
-    from mlops_assets.models.skops_files import import_skops
+    from mlops_assets.models.skops_import import import_skops
 
     import_skops()
     from mlops_assets.code_location.model_resources import open_model

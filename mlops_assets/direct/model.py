@@ -30,7 +30,7 @@ from mlops_assets.models.model_uri import (
 from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.registry import Registry
 from mlops_assets.models.signature_of_version import signature_in_folder
-from mlops_assets.models.skops_files import import_skops
+from mlops_assets.models.skops_import import import_skops
 
 DEFAULT_ALIAS = "Champion"
 FORMS = f"churn, churn@Champion, churn/3, {MODEL_URI_FORMS}, or the folder of a saved model"

@@ -19,7 +19,7 @@ from mlops_assets.models.reference import ModelReference
 from mlops_assets.models.registry import Registry
 from mlops_assets.models.requirements import Mismatch, compare_requirements
 from mlops_assets.models.signature_of_version import signature_in_folder
-from mlops_assets.models.skops_files import import_skops
+from mlops_assets.models.skops_import import import_skops
 from mlops_assets.models.trust import TrustPolicy
 from mlops_assets.state import state_folder
 

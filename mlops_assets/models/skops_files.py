@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 from mlops_assets.errors import ModelLoadError, TrustError
@@ -11,6 +10,7 @@ from mlops_assets.models.native_trial import try_booster
 from mlops_assets.models.skops import judge
 from mlops_assets.models.skops.paths import Place
 from mlops_assets.models.skops.refusal import RefusedStateError
+from mlops_assets.models.skops_import import import_skops
 from mlops_assets.trees.files.check import NativeFileError, UncheckableFileError, check_native_bytes
 
 SUFFIX = ".skops"
@@ -18,16 +18,6 @@ SUFFIX = ".skops"
 _JUDGED: set[str] = set()
 _MOST_JUDGED = 1_000
 _RULE = "Register the model again with MLflow"
-
-
-def import_skops() -> None:
-    """Import skops now, before much else is imported: it searches all modules for each of four thousand functions,
-    which takes seconds where Dagster and MLflow are among them (skops 0.16, `skops.io._utils.whichmodule`).
-
-    For commands, which a person waits for. Where skops is not installed, the model that needs it says so.
-    """
-    with suppress(ModuleNotFoundError):
-        import skops.io  # noqa: F401 - for its import alone
 
 
 def find_untrusted_types(file: Path) -> frozenset[str]:
@@ -42,6 +32,7 @@ def find_untrusted_types(file: Path) -> frozenset[str]:
     ModelLoadError
         skops is not installed.
     """
+    import_skops()
     try:
         from skops.io import get_untrusted_types
     except ModuleNotFoundError as error:
