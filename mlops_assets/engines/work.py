@@ -24,7 +24,7 @@ _preparing = Lock()
 # The kernels' sums may differ in the last bit from one release to the next.
 _KERNEL_LIBRARIES = ("numba", "numpy")
 # Flavors whose library is not installed under the flavor's own name.
-_DISTRIBUTIONS = {
+DISTRIBUTIONS = {
     "sklearn": ("scikit-learn",),
     "xgboost": ("xgboost", "xgboost-cpu"),
     "lightgbm": ("lightgbm",),
@@ -136,7 +136,7 @@ def installed_versions(flavors: tuple[str, ...]) -> str:
     versions = []
     libraries = [*flavors, *(_IN_OTHER_MODELS if set(flavors) <= {"python_function", "sklearn"} else ())]
     for name in sorted(
-        {*_KERNEL_LIBRARIES, *(name for library in libraries for name in _DISTRIBUTIONS.get(library, (library,)))}
+        {*_KERNEL_LIBRARIES, *(name for library in libraries for name in DISTRIBUTIONS.get(library, (library,)))}
     ):
         try:
             versions.append(f"{name}={version(name)}")

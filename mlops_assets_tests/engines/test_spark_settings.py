@@ -4,6 +4,7 @@ import gc
 import os
 import pickle
 import sys
+from importlib.metadata import version
 from typing import Any
 
 import pyarrow as pa
@@ -120,6 +121,31 @@ def test_a_worker_with_another_library_does_nothing():
     error = answer(ChunkTask(b"", package_digest(), (("pyarrow", "1.0"), ("no_such_library", "2"))))
     assert isinstance(error, ConfigurationError)
     assert f"pyarrow {pa.__version__}, this process has 1.0" in str(error)
+
+
+OTHER_LIBRARY = """
+import sys
+from mlops_assets_tests.engines.test_spark_settings import ChunkTask, answer, package_digest
+del sys.modules["sklearn"]
+sys.path.insert(0, {first!r})
+right = answer(ChunkTask(b"", package_digest(), (("sklearn", {version!r}), ("no_such_library", "2"))))
+print("sklearn" in sys.modules, type(right).__name__)
+print(answer(ChunkTask(b"", package_digest(), (("sklearn", "0.1"),))))
+"""
+
+
+@pytest.mark.parametrize("place", ["site-packages", "before them"])
+def test_a_library_is_imported_to_be_checked_only_where_its_version_is_not_known_otherwise(place, tmp_path):
+    if place == "before them":
+        (tmp_path / "sklearn.py").write_text("__version__ = '0.0.7'")
+    code = OTHER_LIBRARY.format(first=str(tmp_path), version=version("scikit-learn"))
+    done = run_forked(code, [], tmp_path, os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)})
+    assert done.returncode == 0, done.stderr
+    imported, error = done.stdout.splitlines()[0].split()
+    found = version("scikit-learn") if place == "site-packages" else "0.0.7"
+    assert imported == str(place == "before them")
+    assert error == ("WorkerError" if place == "site-packages" else "ConfigurationError")
+    assert f"has sklearn {found}, this process has 0.1" in done.stdout
 
 
 def test_a_registry_in_a_file_that_the_worker_does_not_see_is_reported(tmp_path):
