@@ -145,7 +145,7 @@ def _compare_with_previous(
     changes = _changes_of_row(row, origin, before)
     if not changes:
         return f"Version {earlier}, the champion before, has none of these outputs.", []
-    return f"Version {earlier}, the champion before, would have said:", changes
+    return f"Version {earlier}, the champion before, would have said of these inputs:", changes
 
 
 def _changes_of_row(row: StoredRow, before: VersionOrigin, explained_before: pa.RecordBatch) -> list[RowChange]:

@@ -235,8 +235,15 @@ def most_bytes_without_click(alt: str) -> int:
 
 
 def strip_markup(text: str) -> str:
-    """`text` without what Markdown or HTML would interpret."""
-    return re.sub(r"[\[\]()<>&`*_\\!|#\n\r]", " ", text)
+    """`text` without what Markdown or HTML would interpret.
+
+    Examples
+    --------
+    >>> strip_markup("most by mean_radius (0.02), age (0.01)")
+    'most by mean radius 0.02, age 0.01'
+    """
+    plain = re.sub(r"[\[\]()<>&`*_\\!|#\n\r]", " ", text)
+    return re.sub(r" +(?=[,.;:]( |$))", "", re.sub(r" {2,}", " ", plain)).strip()
 
 
 def quote_markdown(text: str) -> str:

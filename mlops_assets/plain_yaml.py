@@ -37,9 +37,25 @@ for _name in ("int", "float"):
     PlainLoader.add_constructor(f"tag:yaml.org,2002:{_name}", getattr(PlainLoader, f"construct_yaml_{_name}"))
 
 
-def load_yaml(text: str) -> Any:
-    """The content of one document; errors as `yaml.safe_load`."""
-    return yaml.load(text, PlainLoader)
+class UniqueKeyLoader(PlainLoader):
+    """Refuses a key that a mapping has twice, of which YAML's readers keep the last."""
+
+    def compose_mapping_node(self, anchor: Any) -> Any:
+        node, known = super().compose_mapping_node(anchor), set[tuple[str, str]]()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if (key.tag, key.value) in known:
+                    raise ConstructorError(None, None, f"the key {key.value!r} is there twice", key.start_mark)
+                known.add((key.tag, key.value))
+        return node
+
+
+def load_yaml(text: str, *, unique_keys: bool = False) -> Any:
+    """The content of one document; errors as `yaml.safe_load`.
+
+    `unique_keys`: a key that is there twice is an error too.
+    """
+    return yaml.load(text, UniqueKeyLoader if unique_keys else PlainLoader)
 
 
 def holds_endless_number(text: str) -> bool:

@@ -102,7 +102,10 @@ def find_stored_row(
     if not stored.num_rows or rows.num_rows != 1:
         given = ", ".join(f"{name}={value}" for name, value in key.items())
         raise ExplanationError(
-            f"The ledger has no row {given}", where=names.name, fix=f"The row key is {', '.join(source.row_key)}"
+            f"The ledger has no row {given}",
+            where=names.name,
+            fix="Write the row key as the inputs have it; rejected rows are in rejected_samples, and explain.limit, "
+            "sample and where say which rows are explained",
         )
     (row,) = rows.combine_chunks().to_batches()
     return StoredRow(source, LedgerProvenance.of(source), stored, row, chosen)
@@ -244,23 +247,41 @@ def read_background(tables: PublishedTables, origin: LedgerProvenance, partition
 
 
 def parse_key(texts: Sequence[str], tables: PublishedTables, partition: str | None = None) -> dict[str, str]:
-    """A row key as typed: the value alone where the key is one column, else ``column=value`` for each."""
+    """A row key as typed: the value alone where the key is one column, else ``column=value`` for each.
+
+    Raises
+    ------
+    ConfigurationError
+        A column has two values.
+    """
     row_key = Provenance.of(tables.read(SAMPLE_EXPLANATIONS, partition).schema).row_key
     if len(texts) == len(row_key) == 1 and not texts[0].startswith(f"{row_key[0]}="):
         return {row_key[0]: texts[0]}
-    return dict(split_assignment(text, row_key) for text in texts)
+    key = dict(split_assignment(text, row_key) for text in texts)
+    if len(key) < len(texts):
+        raise _not_the_row_key([split_assignment(text, row_key)[0] for text in texts], row_key)
+    return key
+
+
+def _not_the_row_key(given: Sequence[str], row_key: Sequence[str]) -> ConfigurationError:
+    return ConfigurationError(
+        f"The row key given is {', '.join(given)}, and that of the ledger is {', '.join(row_key)}",
+        fix=f"Write {' '.join(f'{name}=VALUE' for name in row_key)}",
+    )
 
 
 def _parse_values(key: Mapping[str, str], schema: pa.Schema, row_key: tuple[str, ...]) -> dict[str, pa.Scalar]:
     if set(key) != set(row_key):
-        raise ConfigurationError(
-            f"The row key given is {', '.join(key)}", fix=f"The ledger's row key is: {', '.join(row_key)}"
-        )
+        raise _not_the_row_key(list(key), row_key)
     values = {}
     for name in row_key:
         kind = schema.field(name).type
         try:
             values[name] = parse_key_value(key[name], kind)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-            raise ConfigurationError(f"{key[name]!r} is not a {kind}", where=f"row key {name}") from error
+            raise ConfigurationError(
+                f"{key[name]!r} is no value of the type {kind}",
+                where=f"row key {name}",
+                fix="Write it as the inputs have it",
+            ) from error
     return values

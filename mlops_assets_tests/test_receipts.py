@@ -114,6 +114,20 @@ def test_a_decision_is_the_whole_story_of_a_row(iris, registry, run, location, c
     assert "Inputs\n" not in text
 
 
+def test_a_row_that_is_not_there_is_looked_for_where_it_may_be(iris, registry, run, location, capsys):
+    features, target = iris
+    registry.add_sklearn(RandomForestClassifier(3, max_depth=2, random_state=0).fit(features, target), features)
+    assert run(features.head(9)).success
+    for key, parts in {
+        ("f99",): ["no row flower=f99", "rejected_samples"],
+        ("flower=f1", "flower=f2"): ["The row key given is flower, flower", "Write flower=VALUE"],
+        ("flower=f1", "day=2"): ["The row key given is flower, day", "Write flower=VALUE"],
+    }.items():
+        assert main(["decision", "m", *key, "--module", location]) == 1
+        said = capsys.readouterr().err
+        assert all(part in said for part in parts), said
+
+
 def registry_model(registry, version):
     import mlflow.sklearn
 

@@ -224,7 +224,9 @@ def _change_summary(names: ModelNames, source: ChangesSource) -> dg.AssetsDefini
             input_parts=parts_of(context, names, INPUT_SAMPLES),
             log=context.log.info,
         )
-        context.log.info(f"Version {summary.origin.after} after {summary.origin.before}: {summary.sentence()}")
+        origin = summary.origin
+        versions = f"Version {origin.after} after {origin.before}: " if origin.after != origin.before else ""
+        context.log.info(f"{versions}{summary.sentence()}")
         table = summary.table()
         return dg.MaterializeResult(
             value=with_provenance(table.to_reader(), provenance),

@@ -27,7 +27,7 @@ from mlops_assets.settings.environment import open_location
 from mlops_assets.settings.outcomes import OutcomesSettings
 from mlops_assets.settings.tables import InputsSettings, OutputsSettings
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 CALIBRATION_COLUMNS = {
     "output": "string",
     "bin": "int",

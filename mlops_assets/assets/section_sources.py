@@ -1,16 +1,18 @@
 """Which assets of a model have a section in its report, and how the section is made of their tables."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import pyarrow.dataset as ds
 
 from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.assets.report_sections import SectionSource, Tables
-from mlops_assets.explain.compare.change_summary import ChangesOrigin
+from mlops_assets.explain.compare.change_rules import ChangeLimits
+from mlops_assets.explain.compare.change_summary import ChangesOrigin, read_summary
 from mlops_assets.explain.drift.drift_table import NOT_DECOMPOSED, REFERENCE_NAME
 from mlops_assets.explain.drift.profile import ALL_ROWS
-from mlops_assets.explain.ledger.provenance import OF_LEDGER
+from mlops_assets.explain.ledger.provenance import OF_LEDGER, LedgerProvenance
 from mlops_assets.explain.report.blocks import Paragraph
 from mlops_assets.explain.report.changes_section import changes_section
 from mlops_assets.explain.report.drift_section import drift_section
@@ -27,7 +29,8 @@ def section_sources(settings: ModelSettings) -> list[SectionSource]:
     """Those that the settings ask for."""
     sources, partitioned = [], settings.partitions_def is not None
     if settings.explain.changes is not None:
-        sources.append(SectionSource((CHANGE_SUMMARY,), _changes, partitioned, of_the_run=True))
+        section = partial(_changes, settings.explain.changes.rules().limits)
+        sources.append(SectionSource((CHANGE_SUMMARY,), section, partitioned, of_the_run=True))
     if settings.monitor is not None:
         sources.append(SectionSource((DRIFT,), _drift, partitioned, of_the_run=True))
     if settings.outcomes is not None:
@@ -60,7 +63,7 @@ def _note_other_rows(title: str, anchor: str, asset: str) -> Section:
     return Section(title, anchor, (Paragraph(words),), watch=((f"{title} is not known", f"{asset} was not made."),))
 
 
-def _changes(tables: Mapping[str, Tables], ledger: Provenance) -> Section | None:
+def _changes(limits: ChangeLimits, tables: Mapping[str, Tables], ledger: Provenance) -> Section | None:
     if _is_of_other_rows(tables[CHANGE_SUMMARY], ledger):
         return _note_other_rows("What another version changes", CHANGES, CHANGE_SUMMARY)
     newest = _newest(tables[CHANGE_SUMMARY], ledger)
@@ -70,7 +73,14 @@ def _changes(tables: Mapping[str, Tables], ledger: Provenance) -> Section | None
     origin = ChangesOrigin.of(Provenance.of(table.schema))
     rows = table.to_table(filter=None if table.count_rows() <= MOST_ROWS else ds.field("segment_column").is_null())
     only = (origin.only_before, origin.only_after)
-    return changes_section(rows.to_pylist(), _version(ledger), origin.space, only=only, partition=partition)
+    return changes_section(
+        rows.to_pylist(),
+        _version(ledger),
+        origin.space,
+        only=only,
+        partition=partition,
+        beyond=read_summary(table, limits).beyond_limits(),
+    )
 
 
 def _drift(tables: Mapping[str, Tables], ledger: Provenance) -> Section | None:
@@ -86,6 +96,7 @@ def _drift(tables: Mapping[str, Tables], ledger: Provenance) -> Section | None:
         rows.to_pylist(),
         source.extra.get(REFERENCE_NAME, ""),
         ALL_ROWS,
+        LedgerProvenance.of(ledger).space,
         not_decomposed=source.extra.get(NOT_DECOMPOSED, "").removeprefix("not made: "),
         partition=partition,
     )

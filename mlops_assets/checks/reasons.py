@@ -81,10 +81,11 @@ def _catalogued(key: dg.AssetKey, rules: ReasonRules, features: tuple[str, ...])
             else f"All {len(rules.units(features).names)} columns and groups have an entry in the catalogue"
         )
     else:
-        words = (
-            f"{len(lacking)} columns or groups have no entry in the catalogue and share the text `otherwise`; "
-            f"{len(unknown)} names in the groups and the catalogue are no columns of the model"
-        )
+        counts = {
+            "columns or groups have no entry in the catalogue and share the text `otherwise`": len(lacking),
+            "names in the groups and the catalogue are no columns of the model": len(unknown),
+        }
+        words = "; ".join(f"{count} {what}" for what, count in counts.items() if count)
     return dg.AssetCheckResult(
         check_name="every_reason_has_a_text",
         asset_key=key,

@@ -92,6 +92,13 @@ def to_response_scale(additive: Floats, space: Space) -> Floats:
     return additive
 
 
+def response_space(space: Space) -> Space:
+    """The scale of what `to_response_scale` gives, which is that of the predictions."""
+    if space == "log":
+        return "identity"
+    return "probability" if space in ("log-odds", "softmax margin") else space
+
+
 def from_probability(probability: Floats, space: Space) -> Floats:
     """(n, outputs) probabilities on the scale of `log-odds` or `softmax margin` (there: up to a constant per row)."""
     with np.errstate(divide="ignore"):

@@ -14,7 +14,7 @@ from mlops_assets.jobs.alias_move import (
     report_move,
     run_of,
 )
-from mlops_assets.journal.move import Move
+from mlops_assets.journal.move import Move, move_of
 from mlops_assets.metadata import shorten_text
 from mlops_assets.models.move_alias import describe_version, find_registrant, read_alias
 from mlops_assets.naming import MODEL_TAG, NOTIFIER, REGISTRY
@@ -68,8 +68,9 @@ def promotion_job(moved: MovedAlias) -> dg.JobDefinition:
         with moved.open_journal(context) as journal:
             last, _ = moved.complete_last(address, journal)
             current, run = read_alias(address, names.model, moved.alias), run_of(context)
-            if last is not None and last.run == run and last.state != "begun":
-                end_repeated(context, moved, last, current)
+            attempt = move_of(run, last)
+            if attempt is not None and attempt.state != "begun":
+                end_repeated(context, moved, attempt, current)
                 return
             reference = registry.pin(names.model, number, moved.trust.policy())
             registered = address.version(names.model, number)
@@ -78,7 +79,7 @@ def promotion_job(moved: MovedAlias) -> dg.JobDefinition:
                 report_move(context, f"{version} has the alias {moved.alias} already", "Nothing was done")
                 return
             # What an earlier attempt of this run has left, in case that somebody has moved the alias since.
-            left = last.left if last is not None and last.run == run else current
+            left = current if attempt is None else attempt.left
             check_validated(tags, reference.digest, version, names.validation_job)
             if left is not None and current != number:
                 check_champion(tags, left, version, names.validation_job)
@@ -95,7 +96,7 @@ def promotion_job(moved: MovedAlias) -> dg.JobDefinition:
             if missing > 0:
                 title = f"{version} has {len(counted)} of {policy.required} approvals"
                 then = (
-                    f"{missing} more are needed, and somebody has given it the alias {moved.alias} without them"
+                    f"it lacks {missing} more, and somebody has given it the alias {moved.alias} without waiting"
                     if by_hand
                     else f"{missing} more by others will move the alias {moved.alias}"
                 )

@@ -14,7 +14,7 @@ from mlops_assets.jobs.alias_move import (
     run_of,
 )
 from mlops_assets.journal.journal import Journal, champion_versions, earlier_version
-from mlops_assets.journal.move import Move
+from mlops_assets.journal.move import Move, move_of
 from mlops_assets.models.move_alias import read_alias
 from mlops_assets.naming import MODEL_TAG, NOTIFIER, REGISTRY
 from mlops_assets.redaction.errors import redact_errors
@@ -58,8 +58,9 @@ def rollback_job(moved: MovedAlias) -> dg.JobDefinition:
         with moved.open_journal(context) as journal:
             last, is_completed = moved.complete_last(address, journal)
             current, run = read_alias(address, names.model, moved.alias), run_of(context)
-            if last is not None and last.run == run and last.state != "begun":
-                end_repeated(context, moved, last, current)
+            attempt = move_of(run, last)
+            if attempt is not None and attempt.state != "begun":
+                end_repeated(context, moved, attempt, current)
                 return
             if last is not None and last.how == "rollback" and is_completed:
                 # Whoever launches this run has seen the other one fail: they want to go back once, not twice.
@@ -73,9 +74,9 @@ def rollback_job(moved: MovedAlias) -> dg.JobDefinition:
                     where=address.where,
                     fix=f"Run {names.promotion_job}",
                 )
-            if last is not None and last.run == run:
-                # An earlier attempt of this run did not come to the move, or somebody else has moved the alias since.
-                left, target = last.left, last.to
+            if attempt is not None:
+                # It did not come to the move, or somebody else has moved the alias since.
+                left, target = attempt.left, attempt.to
             else:
                 left, target = current, _find_target(journal, moved, current, config.version)
             try:

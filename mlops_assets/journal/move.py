@@ -60,3 +60,8 @@ class Move:
             and isinstance(move.left, int | None)
         )
         return move if is_one else None
+
+
+def move_of(run: str, last: Move | None) -> Move | None:
+    """The last move, where this run set out to make it; else None."""
+    return last if last is not None and last.run == run else None

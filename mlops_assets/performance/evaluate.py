@@ -119,7 +119,7 @@ def evaluate(matches: Matches, outcomes: Outcomes, problem: Problem, min_rows: i
     results: list[Result] = []
     for rows in versions:
         for group, part in _groups(rows, partitions, shown):
-            results += [_own(group, measure) for measure in measure_rows(part, problem)]
+            results += [_own(group, measure, len(part.outcomes)) for measure in measure_rows(part, problem)]
     by_version = {rows.version: rows for rows in versions}
     # The last version with the one before, and a candidate with the last one.
     pairs = [*([(own[-1], own[-2])] if len(own) > 1 else []), *([(candidate, own[-1])] if candidate and own else [])]
@@ -187,8 +187,7 @@ def _compare(
                 yield Result(group, each.name, each.value, each.interval, each.rows, other.version, each.paired)
 
 
-def _own(group: Group, measure: Measure) -> Result:
-    rows = 0 if measure.influence is None else len(measure.influence)
+def _own(group: Group, measure: Measure, rows: int) -> Result:
     return Result(group, measure.name, measure.value, interval_of(measure), rows)
 
 

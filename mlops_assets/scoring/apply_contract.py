@@ -87,9 +87,11 @@ class ContractResult:
         where: str,
         show_values: bool = False,
         propose: Callable[[Collection[str]], MissingProposal | None] | None = None,
+        *,
+        published: bool = True,
     ) -> None:
         """Raise the `refusal`."""
-        if (refusal := self.refusal(most, where, show_values, propose)) is not None:
+        if (refusal := self.refusal(most, where, show_values, propose, published=published)) is not None:
             raise refusal
 
     def refusal(
@@ -98,6 +100,8 @@ class ContractResult:
         where: str,
         show_values: bool = False,
         propose: Callable[[Collection[str]], MissingProposal | None] | None = None,
+        *,
+        published: bool = True,
     ) -> ContractError | None:
         """The error when more rows were rejected than `most`: a count, or (a float) a fraction of all rows.
 
@@ -109,6 +113,8 @@ class ContractResult:
         propose
             What the model does about missing values in columns; asked only where it decides what a person should do:
             the rows pass once they are allowed.
+        published
+            The rows are inputs, so that rejected ones are published as `rejected_samples`.
         """
         allowed = most * self.rows if isinstance(most, float) else most
         if self.rejected.rows <= allowed:
@@ -122,7 +128,7 @@ class ContractResult:
             + shown
             + ("; ..." if self.rejected.rows > ROWS_SHOWN else ""),
             where=where,
-            fix=advise(self.reasons, self.rejected.rows, self.rows, saved, proposal),
+            fix=advise(self.reasons, self.rejected.rows, self.rows, saved, proposal, published=published),
         )
 
     def _rows_that_allowing_saves(self) -> int | None:

@@ -37,6 +37,8 @@ def advise(
     rows: int,
     saved_by_allowing: int | None,
     proposal: MissingProposal | None = None,
+    *,
+    published: bool = True,
 ) -> str:
     """What to do about rejected rows.
 
@@ -50,6 +52,8 @@ def advise(
         How many of the rejected rows would be accepted with `contract: {missing: allow}`; None where it is set.
     proposal
         What the model itself does with missing values; None: not known.
+    published
+        The rows are inputs: accepted ones are predicted, rejected ones are in `rejected_samples`.
 
     Examples
     --------
@@ -64,10 +68,11 @@ model with a signature whose type can (double for fractions, long for integers b
             advice = _ADVICE[reason] if reason in _ADVICE else _about_missing(rejected, saved_by_allowing, proposal)
             sentences.append(f"{_name(columns)} ({reason}): {advice}")
     sentences.append(
-        f"to go on without these rows, which then get no prediction, write `contract: {{max_rejected: {rejected}}}`"
-        f" (or a fraction of the rows, such as {_fraction_above(rejected, rows)})"
+        f"to go on without these rows{', which then get no prediction' * published}, write `contract: {{max_rejected: "
+        f"{rejected}}}` (or a fraction of the rows, such as {_fraction_above(rejected, rows)})"
     )
-    sentences.append("the asset rejected_samples holds all of them, with their reasons")
+    if published:
+        sentences.append("the asset rejected_samples holds all of them, with their reasons")
     return "; ".join(sentences)
 
 

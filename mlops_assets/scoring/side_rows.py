@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -69,8 +69,9 @@ def conform_side_rows(
     from mlops_assets.signatures.mlflow.signature_json import signature_from_json
 
     where = f"{setting}, {table.uri}"
-    with apply_contract(table, signature_from_json(signature).inputs, policy, scratch) as conformed:
-        conformed.check_limit(max_rejected, where=where, show_values=show_values)
+    named = replace(table, uri=where)
+    with apply_contract(named, signature_from_json(signature).inputs, policy, scratch) as conformed:
+        conformed.check_limit(max_rejected, where=where, show_values=show_values, published=False)
         if not conformed.accepted.rows:
             what = setting.rpartition(".")[2]
             raise ExplanationError(f"The {what} has no rows", where=where, fix="Give a table with rows")

@@ -252,6 +252,10 @@ def test_who_is_affected_and_by_which_columns():
         "changed share of 1 is 1",
         f"mean abs change of 1 is {overall.mean_abs_change:.4g}",
     ]
+    without = replace(summary, origin=replace(origin, thresholds=None), limits=ChangeLimits(max_swapped_share=0.6))
+    assert without.beyond_limits() == [
+        "max_swapped_share needs a threshold, and there is none: set explain.changes.decision_threshold"
+    ]
     published = summary.table()
     assert published.num_rows == 7 * 3
     first = [row for row in published.to_pylist() if row["segment_column"] is None]

@@ -186,7 +186,8 @@ def test_a_reason_has_the_text_whose_condition_is_true():
         (CATALOGUE.replace("code: C1, ", ""), "not a code and a text"),
         (CATALOGUE.replace("code: C1", "code: 1"), "texts"),
         (CATALOGUE.replace("  city:", "  salary:"), "entries are never used"),
-        ("reasons: [", "no YAML"),
+        ("reasons: [", "cannot be read as YAML"),
+        (CATALOGUE.replace("  city:", "  income:"), "the key 'income' is there twice"),
     ],
 )
 def test_a_catalogue_with_a_gap_is_refused(text, part):

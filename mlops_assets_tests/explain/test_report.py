@@ -180,7 +180,7 @@ def test_what_is_not_known_is_left_out() -> None:
 
 
 def test_no_rejected_row_is_said_so() -> None:
-    assert "None: every one of 1,234 rows conforms" in report_html(_contents(rejected_count=0))
+    assert "No row was rejected: every one of 1,234 rows conforms" in report_html(_contents(rejected_count=0))
 
 
 def test_an_empty_ledger_has_a_report() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from mlops_assets.explain.report.bars import waterfall
 from mlops_assets.explain.report.changes_section import changes_section
 from mlops_assets.explain.report.drift_section import drift_section
 from mlops_assets.explain.report.performance_section import performance_section
@@ -63,7 +64,7 @@ def _rows_of_drift() -> list[dict[str, Any]]:
 
 
 def test_drift_names_the_columns_and_decomposes_the_change():
-    section = drift_section(_rows_of_drift(), "run of Monday", "all rows")
+    section = drift_section(_rows_of_drift(), "run of Monday", "all rows", "log-odds")
     text = text_of(section)
     assert section is not None
     assert section.headline == "1 of 2 inputs drifted against run of Monday."
@@ -72,8 +73,12 @@ def test_drift_names_the_columns_and_decomposes_the_change():
     assert "income+3" in text
     assert f"{HOSTILE}+1" in text
     assert "now4" in text
+    assert "The mean explained value of yes (log-odds)" in text
+    # It is no input, and has not changed.
+    assert "base value" not in text
+    assert "Columns by the strength of their change; all 3" in text
     assert "city: Bern101income" in text.replace("\n", "")
-    assert drift_section([], "run of Monday", "all rows") is None
+    assert drift_section([], "run of Monday", "all rows", "log-odds") is None
 
 
 def _changes(**values: Any) -> list[dict[str, Any]]:
@@ -97,9 +102,13 @@ def test_changes_say_for_whom_and_by_which_columns():
     text = text_of(section)
     assert section is not None
     assert section.title == "What changed since version 2"
-    assert section.headline.startswith("25 % of 200 predictions change, 2 % change sides of the threshold; by 0.15 on")
+    assert section.headline == (
+        "25 % of 200 predictions change, 2 % change sides of the threshold; by 15 percentage points on average, at "
+        "most by 40 percentage points."
+    )
     assert section.watch[0][1] == f"most of the difference comes from age, {HOSTILE}."
     assert "3 rows to above it, 1 rows to below it" in text
+    assert "0.15 on average, at most 0.4 (probability)" in text
     assert "age (0.9 per row)+0.5" in text
     assert "base value+0.1" in text
     assert "mean difference0.7" in text
@@ -109,6 +118,27 @@ def test_changes_say_for_whom_and_by_which_columns():
     assert candidate.title == "What version 3 would change (partition monday)"
     assert "Columns that only version 2 hasdebt" in text_of(candidate).replace("\n", "")
     assert changes_section([], 3, "log-odds") is None
+
+
+def test_limits_that_are_passed_come_first_among_what_to_look_at():
+    section = changes_section(_changes(changed_share=0.01), 2, "identity", beyond=["changed share is 0.01, above 0"])
+    assert section is not None
+    assert section.watch[0] == ("What version 3 would change, beyond the limits", "changed share is 0.01, above 0.")
+    assert len(section.watch) == 2
+    assert "by 0.15 (in the prediction's unit) on average" in section.headline
+
+
+def test_of_many_columns_the_others_are_counted_without_the_base_value():
+    steps = [(f"c{place}", "", 1.0 + place) for place in range(9)]
+    rows = [(row.name, row.number) for row in waterfall(0.0, 45.5, steps, 0.0, "", base_change=0.5).rows]
+    assert rows[-3:] == [("1 other input", "+1"), ("base value", "+0.5"), ("prediction", "45.5")]
+
+
+def test_a_name_does_not_turn_round_the_text_that_follows_it():
+    rows = _changes(feature_mean_change=0.3, segment_column="a\u202eb", segment="\u2067c")
+    text = text_of(changes_section([*_changes(), *rows], 3, "log-odds"))
+    assert "a\ufffdb: \ufffdc" in text
+    assert not set(text) & set("\u202e\u2067")
 
 
 def _measured(metric: str, value: float, **other: Any) -> dict[str, Any]:
@@ -152,5 +182,5 @@ def test_performance_is_that_of_the_version_with_intervals_and_calibration():
     assert "mean outcome" in text
     later = performance_section(rows, [], 4, ("roc_auc",))
     assert later is not None
-    assert later.headline.startswith("No outcome of version 4 is known yet; of version 3: roc auc 0.85")
+    assert later.headline.startswith("Version 4 is not compared with outcomes yet; of version 3: roc auc 0.85")
     assert performance_section([], [], 3) is None

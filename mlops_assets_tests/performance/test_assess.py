@@ -273,6 +273,16 @@ def test_what_is_missing_is_no_outcome_and_no_segment_of_its_own(history, name):
     assert dict(zip(shown["segment_value"], shown["rows"], strict=True)) == {"(missing)": 75, "3": 75}
 
 
+def test_a_metric_that_is_not_defined_has_its_rows(history):
+    rows = classes((0, 1))
+    publish(history, rows.drop(columns="y"))
+    outcomes = rows[["id", "y"]].assign(size=np.where(np.arange(ROWS) < 3, "few", "many"), y=np.arange(ROWS) >= 3)
+    shown = look(history, outcomes, segments=("size",)).performance.to_pandas()
+    few = shown[(shown["segment_value"] == "few") & (shown["metric"] == "roc_auc")]
+    assert few["value"].isna().all()
+    assert few["rows"].tolist() == [3]
+
+
 @pytest.mark.parametrize("written", [DAYS[:2], DAYS[:2].dt.date, DAYS[:2].dt.strftime("%Y-%m-%d")])
 def test_partitions_of_outcomes_may_be_dates(history, written):
     rows = people()

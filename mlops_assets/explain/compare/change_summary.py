@@ -145,9 +145,12 @@ class ChangeSummary:
         return [facts for facts in self.facts if not facts.segment_column]
 
     def beyond_limits(self) -> list[str]:
-        """In words, which limits are passed, by the output that passes each by most."""
+        """In words, which limits are passed, by the output that passes each by most; or cannot be held."""
         words = []
         for name, most in self.limits.as_dict().items():
+            if name == "max_swapped_share" and self.overall and self.origin.thresholds is None:
+                words.append(f"{name} needs a threshold, and there is none: set explain.changes.decision_threshold")
+                continue
             fact = name.removeprefix("max_")
             worst = max(self.overall, key=lambda facts: float(getattr(facts, fact)), default=None)
             value = 0.0 if worst is None else float(getattr(worst, fact))

@@ -77,7 +77,7 @@ def refuse_unknown(segments: Sequence[str], columns: Sequence[str], of: str = "i
     """Raise `ConfigurationError` where a column of the segments is not among the table's."""
     if unknown := [name for name in segments if name not in columns]:
         raise ConfigurationError(
-            f"monitor.segments names {list_with_suggestions(unknown, columns)}, not a column of {of}",
+            f"There is no column {list_with_suggestions(unknown, columns)} in {of}",
             where="monitor.segments",
             fix="Name columns of the model's signature, or of the row key",
         )

@@ -78,10 +78,12 @@ def parse_catalogue(text: str, groups: Mapping[str, Sequence[str]], where: str) 
     ('R1', 'R9')
     """
     try:
-        content = load_yaml(text)
+        content = load_yaml(text, unique_keys=True)
     except (yaml.YAMLError, ValueError) as error:
         raise ConfigurationError(
-            f"The catalogue of reasons is no YAML: {' '.join(str(error).split())}", where=where, fix="Correct it"
+            f"The catalogue of reasons cannot be read as YAML: {' '.join(str(error).split())}",
+            where=where,
+            fix="Correct it",
         ) from error
     if not isinstance(content, dict) or set(content) != {"reasons", "otherwise"}:
         raise ConfigurationError(

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from mlops_assets.explain.report.formatting import NAME_LENGTH, number, shorten, signed
+from mlops_assets.explain.report.formatting import NAME_LENGTH, number, plural, shorten, signed
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,7 @@ def waterfall(
     caption: str,
     top: int = 8,
     ends: tuple[str, str] = ("base value", "prediction"),
+    base_change: float = 0.0,
 ) -> BarTable:
     """From base value to prediction, one step per input.
 
@@ -70,11 +71,15 @@ def waterfall(
         What the attributions leave; shown where it can be seen.
     ends
         What the first and the last number are called.
+    base_change
+        Of a change: how much of it is the base value's; shown where there is any.
     """
     ordered = sorted(steps, key=lambda step: -abs(step[2]))
     shown, rest = list(ordered[:top]), ordered[top:]
     if rest:
-        shown.append((f"{len(rest)} other inputs", "", sum(step[2] for step in rest)))
+        shown.append((plural(len(rest), "other input"), "", sum(step[2] for step in rest)))
+    if base_change:
+        shown.append(("base value", "", base_change))
     if abs(residual) > 1e-6 * max(abs(prediction), abs(base), 1e-300):
         shown.append(("residual", "", residual))
     levels = np.concatenate([[base], base + np.cumsum([step[2] for step in shown])])

@@ -5,9 +5,10 @@ from typing import Any
 
 from mlops_assets.explain.report.bars import BarTable, waterfall
 from mlops_assets.explain.report.blocks import Block, DataTable, Facts, Part, data_table, tabs_or_part
-from mlops_assets.explain.report.formatting import number, percent, plural, shorten, signed
+from mlops_assets.explain.report.effect_words import size_in_words
+from mlops_assets.explain.report.formatting import first_of, number, percent, plural, shorten, signed
 from mlops_assets.explain.report.section import CHANGES, Section
-from mlops_assets.explain.spaces import SPACES
+from mlops_assets.explain.spaces import SPACES, response_space
 from mlops_assets.trees.arrays import Space
 
 Row = Mapping[str, Any]
@@ -23,6 +24,7 @@ def changes_section(
     *,
     only: tuple[Sequence[str], Sequence[str]] = ((), ()),
     partition: str | None = None,
+    beyond: Sequence[str] = (),
 ) -> Section | None:
     """For whom predictions change between two versions, and which columns cause it; None: nothing was compared.
 
@@ -38,6 +40,8 @@ def changes_section(
         Columns that only the earlier and only the later version has.
     partition
         That the rows are of; None: the table has none.
+    beyond
+        Which limits of the settings are passed, in words.
     """
     known = list(rows)
     whole = [row for row in known if row["segment_column"] is None]
@@ -50,40 +54,44 @@ def changes_section(
     outputs = list(dict.fromkeys(row["output"] for row in whole))
     firsts = [next(row for row in whole if row["output"] == output) for output in outputs]
     foremost = max(firsts, key=lambda row: row["changed_share"])
-    of_output = f"Of output {foremost['output']}: " if len(outputs) > 1 else ""
-    headline = f"{of_output}{_headline(foremost)}."
+    of_output = f"Of output {shorten(foremost['output'], _NAME)}: " if len(outputs) > 1 else ""
+    headline = f"{of_output}{_headline(foremost, space)}."
     blocks: tuple[Block, ...] = tabs_or_part(
         "changes-of", "Output", [(output, _output(known, output, space)) for output in outputs[:_OUTPUTS]]
     )
     causes = sorted((row for row in whole if row["output"] == foremost["output"]), key=lambda row: row["rank"])
     named = ", ".join(shorten(row["feature"], _NAME) for row in causes[:_NAMED])
-    watch = ((title, f"most of the difference comes from {named}."),) if foremost["changed_share"] > _MANY else ()
+    watch = tuple((f"{title}, beyond the limits", f"{words}.") for words in beyond)
+    if beyond or foremost["changed_share"] > _MANY:
+        watch += ((title, f"most of the difference comes from {named}."),)
     names = zip((f"Columns that only version {each} has" for each in (before, after)), only, strict=True)
     listed = tuple((words, shorten(", ".join(columns), _LISTING)) for words, columns in names if columns)
     blocks = (Facts(listed), *blocks) if listed else blocks
     return Section(f"{title}{of_partition}", CHANGES, blocks, headline, watch)
 
 
-def _headline(row: Row) -> str:
+def _headline(row: Row, space: Space) -> str:
     words = f"{percent(row['changed_share'])} of {plural(row['rows'], 'prediction')} change"
     if row["swapped_share"] is not None:
         words += f", {percent(row['swapped_share'])} change sides of the threshold"
-    return f"{words}; by {number(row['mean_abs_change'], 3)} on average, at most {number(row['max_abs_change'], 3)}"
+    mean, most = (size_in_words(row[name], response_space(space)) for name in ("mean_abs_change", "max_abs_change"))
+    return f"{words}; by {mean} on average, at most by {most}"
 
 
 def _output(rows: Sequence[Row], output: str, space: Space) -> Part:
     of_output = [row for row in rows if row["output"] == output]
     whole = sorted((row for row in of_output if row["segment_column"] is None), key=lambda row: row["rank"])
     first = whole[0]
+    unit = f" ({SPACES[response_space(space)].axis})"
     facts = [
         (
             "Predictions that change",
             f"{first['changed_rows']:,} of {first['rows']:,} ({percent(first['changed_share'])})",
         ),
-        ("Mean prediction", f"{number(first['mean_before'])} before, {number(first['mean_after'])} after"),
+        ("Mean prediction", f"{number(first['mean_before'])} before, {number(first['mean_after'])} after{unit}"),
         (
             "Change of a prediction",
-            f"{number(first['mean_abs_change'])} on average, at most {number(first['max_abs_change'])}",
+            f"{number(first['mean_abs_change'])} on average, at most {number(first['max_abs_change'])}{unit}",
         ),
     ]
     if first["swapped_up"] is not None:
@@ -92,7 +100,7 @@ def _output(rows: Sequence[Row], output: str, space: Space) -> Part:
     blocks: list[Block] = [Facts(tuple(facts)), _causes(whole, space)]
     segments = _segments(of_output)
     blocks += [Part("By segment", (segments,))] if segments is not None else []
-    return Part(f"Output {output}", tuple(blocks))
+    return Part(f"Output {shorten(output, _NAME)}", tuple(blocks))
 
 
 def _causes(whole: Sequence[Row], space: Space) -> BarTable:
@@ -106,13 +114,14 @@ def _causes(whole: Sequence[Row], space: Space) -> BarTable:
         )
         for row in whole
     ]
-    steps.append(("base value", "", first["mean_base_change"]))
     caption = (
         f"Mean difference ({SPACES[space].axis}), and which columns it comes from: their mean absolute part per row, "
         "and their mean part"
     )
     total = first["mean_difference"]
-    return waterfall(0.0, total, steps, first["mean_residual_change"], caption, ends=("no change", "mean difference"))
+    ends = ("no change", "mean difference")
+    base = first["mean_base_change"]
+    return waterfall(0.0, total, steps, first["mean_residual_change"], caption, ends=ends, base_change=base)
 
 
 def _segments(rows: Sequence[Row]) -> DataTable | None:
@@ -135,5 +144,5 @@ def _segments(rows: Sequence[Row]) -> DataTable | None:
         for row in first[:_SEGMENTS]
     ]
     header = ["segment", "rows", "changed", "other side", "mean change", "most by"]
-    caption = f"Segments by the share of predictions that change; the first {len(table)} of {len(first):,}"
+    caption = f"Segments by the share of predictions that change; {first_of(len(table), len(first))}"
     return data_table(caption, header, table, numeric=(1, 2, 3, 4))

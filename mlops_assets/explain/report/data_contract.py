@@ -7,7 +7,7 @@ from typing import Any
 from mlops_assets.explain.report.bars import bars
 from mlops_assets.explain.report.blocks import Block, Paragraph, data_table
 from mlops_assets.explain.report.contents import REASONS_COLUMN, ReportContents
-from mlops_assets.explain.report.formatting import cell_text, percent, plural, shorten
+from mlops_assets.explain.report.formatting import cell_text, first_of, percent, plural, shorten
 from mlops_assets.explain.report.section import Section
 
 _REJECTED, _REASONS, _COLUMNS = 50, 10, 12
@@ -22,7 +22,9 @@ def data_contract(contents: ReportContents) -> Section:
     if count == 0:
         rows = "every row" if total is None else f"every one of {plural(total, 'row')}"
         return Section(
-            "Data contract", "data-contract", (Paragraph(f"None: {rows} conforms to the model's signature."),)
+            "Data contract",
+            "data-contract",
+            (Paragraph(f"No row was rejected: {rows} conforms to the model's signature."),),
         )
     share = "" if not total else f", {percent(count / total)} of {total:,}"
     words = f"The model's signature refused {plural(count, 'row')}{share}. They were not scored."
@@ -30,7 +32,7 @@ def data_contract(contents: ReportContents) -> Section:
     reasons = count_reasons(contents.rejection_reasons)
     if reasons:
         common = reasons.most_common(_REASONS)
-        caption = f"Why: rows by column and reason; the first {len(common)} of {len(reasons):,}"
+        caption = f"Why: rows by column and reason; {first_of(len(common), len(reasons))}"
         if contents.rejection_reasons is not None and len(contents.rejection_reasons) < count:
             caption += f", counted in the first {len(contents.rejection_reasons):,} rows"
         blocks.append(bars([name for name, _ in common], [float(rows) for _, rows in common], caption, _count))

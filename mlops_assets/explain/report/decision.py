@@ -8,7 +8,7 @@ from typing import Any
 from mlops_assets.explain.compare.receipt import Receipt
 from mlops_assets.explain.compare.row_change import RowChange
 from mlops_assets.explain.report.bars import BarTable, waterfall
-from mlops_assets.explain.report.formatting import cell_text, number, shorten
+from mlops_assets.explain.report.formatting import cell_text, number, reason_value, shorten
 from mlops_assets.explain.report.rendering import render
 from mlops_assets.explain.spaces import SPACES
 from mlops_assets.redaction.terminal import printable
@@ -101,7 +101,7 @@ class Decision:
 
     def sentence(self, reason: Mapping[str, Any]) -> str:
         """A reason in words."""
-        value = "" if self.inputs is None else f" ({cell_text(reason['value'])})"
+        value = "" if self.inputs is None else f" ({reason_value(reason['value'])})"
         words = " ".join(text for text in (reason["code"], reason["text"]) if text)
         way = "raised" if reason["attribution"] > 0 else "lowered"
         sentence = f"{reason['feature']}{value} {way} it by {number(abs(reason['attribution']))}"
@@ -186,11 +186,11 @@ def describe_change(change: RowChange) -> list[str]:
     """What an earlier version would have said, in words."""
     if change.not_compared:
         return [
-            f"Output {change.output}: {number(change.before)} in {change.space_before} then, {number(change.now)} in "
-            f"{change.space_now} now; the two are not compared: {change.not_compared}"
+            f"Output {change.output}: {number(change.before)} in {change.space_before}, where it is "
+            f"{number(change.now)} in {change.space_now} now; the two are not compared: {change.not_compared}"
         ]
     lines = [
-        f"Output {change.output}: {number(change.before)} then, {number(change.now)} now "
+        f"Output {change.output}: {number(change.before)}, where it is {number(change.now)} now "
         f"({_signed(change.now - change.before)})"
     ]
     shown = [(name, size) for name, size in change.columns.items() if size][:CHANGES]

@@ -5,8 +5,10 @@ from typing import Any
 
 from mlops_assets.explain.report.bars import BarTable, waterfall
 from mlops_assets.explain.report.blocks import Block, DataTable, Paragraph, Part, data_table, tabs_or_part
-from mlops_assets.explain.report.formatting import number, percent, plural, shorten
+from mlops_assets.explain.report.formatting import first_of, number, percent, plural, shorten
 from mlops_assets.explain.report.section import DRIFT, Section
+from mlops_assets.explain.spaces import SPACES
+from mlops_assets.trees.arrays import Space
 
 Row = Mapping[str, Any]
 
@@ -15,7 +17,13 @@ _NAME = 60
 
 
 def drift_section(
-    rows: Iterable[Row], reference: str, all_rows: str, *, not_decomposed: str = "", partition: str | None = None
+    rows: Iterable[Row],
+    reference: str,
+    all_rows: str,
+    space: Space,
+    *,
+    not_decomposed: str = "",
+    partition: str | None = None,
 ) -> Section | None:
     """How the rows have changed since a reference; None: there is nothing to compare with.
 
@@ -27,6 +35,8 @@ def drift_section(
         What was compared with.
     all_rows
         The segment that all rows belong to.
+    space
+        The scale of the explained values.
     not_decomposed
         Why it is not said which columns the change of the mean prediction comes from; empty: it is said.
     partition
@@ -51,7 +61,7 @@ def drift_section(
     if not_decomposed:
         words = f"It is not known which columns the change of the mean prediction comes from: {not_decomposed}."
         blocks.append(Paragraph(words))
-    decomposed = [_decomposition(row, whole) for row in whole if row["role"] == "explained_value"][:_OUTPUTS]
+    decomposed = [_decomposition(row, whole, space) for row in whole if row["role"] == "explained_value"][:_OUTPUTS]
     blocks += tabs_or_part("drift-of", "Output", decomposed)
     segments = _segments(known, all_rows)
     blocks += [Part("By segment", (segments,))] if segments is not None else []
@@ -78,19 +88,25 @@ def _columns(columns: Sequence[Row]) -> DataTable:
         for row in shown
     ]
     header = ["column", "mean before", "now", "missing before", "now", "PSI", "Jensen-Shannon", "drifted", "note"]
-    caption = f"Columns by the strength of their change; the first {len(shown)} of {len(columns):,}"
+    caption = f"Columns by the strength of their change; {first_of(len(shown), len(columns))}"
     return data_table(caption, header, table, numeric=(1, 2, 3, 4, 5, 6))
 
 
-def _decomposition(total: Row, whole: Sequence[Row]) -> tuple[str, Part]:
+def _decomposition(total: Row, whole: Sequence[Row], space: Space) -> tuple[str, Part]:
     """The change of an output's mean explained value, as the sum of its parts."""
     output = total["output"]
-    parts = [row for row in whole if row["output"] == output and row["role"] in ("attribution", "base_value")]
-    residual = sum(row["mean_change"] for row in whole if row["output"] == output and row["role"] == "residual")
-    steps = [(row["column_name"] or "base value", "", float(row["mean_change"])) for row in parts]
-    caption = f"The mean explained value of {output}, and which columns its change comes from"
-    fall: BarTable = waterfall(total["reference_mean"], total["mean"], steps, residual, caption, ends=("before", "now"))
-    return output, Part(f"Where the change of {output} comes from", (fall,))
+    of_output = [row for row in whole if row["output"] == output]
+    base, residual = (
+        float(sum(row["mean_change"] for row in of_output if row["role"] == role))
+        for role in ("base_value", "residual")
+    )
+    steps = [(row["column_name"], "", float(row["mean_change"])) for row in of_output if row["role"] == "attribution"]
+    name = shorten(output, _NAME)
+    caption = f"The mean explained value of {name} ({SPACES[space].axis}), and which columns its change comes from"
+    fall: BarTable = waterfall(
+        total["reference_mean"], total["mean"], steps, residual, caption, ends=("before", "now"), base_change=base
+    )
+    return output, Part(f"Where the change of {name} comes from", (fall,))
 
 
 def _segments(rows: Sequence[Row], all_rows: str) -> DataTable | None:
@@ -105,7 +121,7 @@ def _segments(rows: Sequence[Row], all_rows: str) -> DataTable | None:
         named = ", ".join(shorten(_name(row), _NAME) for row in drifted[:_NAMED])
         table.append((len(drifted), [segment, f"{count:,}", f"{len(drifted):,}", named]))
     table.sort(key=lambda entry: -entry[0])
-    caption = f"Segments by drifted columns; the first {min(len(table), _SEGMENTS)} of {len(table):,}"
+    caption = f"Segments by drifted columns; {first_of(min(len(table), _SEGMENTS), len(table))}"
     header = ["segment", "rows", "drifted columns", "foremost"]
     return data_table(caption, header, [cells for _, cells in table[:_SEGMENTS]], numeric=(1, 2))
 

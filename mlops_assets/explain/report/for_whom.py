@@ -7,11 +7,19 @@ from mlops_assets.explain.report.bars import BarTable, waterfall
 from mlops_assets.explain.report.blocks import Block, DataTable, Grid, Paragraph, Part, data_table, tabs_or_part
 from mlops_assets.explain.report.contents import OUTPUTS_SHOWN, ReportContents
 from mlops_assets.explain.report.example_rows import ExampleRow
-from mlops_assets.explain.report.formatting import cell_text, number, of_output, percent, shorten, signed
+from mlops_assets.explain.report.formatting import (
+    cell_text,
+    number,
+    of_output,
+    percent,
+    reason_value,
+    shorten,
+    signed,
+)
 from mlops_assets.explain.report.section import Section
 from mlops_assets.explain.spaces import LOSSES, SPACES, to_response_scale
 
-_KEY = 120  # the most characters
+_KEY, _OUTPUT = 120, 60  # the most characters
 
 
 def for_whom(contents: ReportContents) -> Section:
@@ -36,7 +44,10 @@ def _output(contents: ReportContents, output: str) -> Part:
     waterfalls = tuple(_waterfall(contents, output, example) for example in contents.examples[output])
     reasons = _reasons(contents, output)
     blocks: tuple[Block, ...] = (Grid(waterfalls),)
-    return Part(f"Rows of output {output}", blocks if reasons is None else (*blocks, Part("Reasons", (reasons,))))
+    return Part(
+        f"Rows of output {shorten(output, _OUTPUT)}",
+        blocks if reasons is None else (*blocks, Part("Reasons", (reasons,))),
+    )
 
 
 def _waterfall(contents: ReportContents, output: str, example: ExampleRow) -> BarTable:
@@ -78,7 +89,7 @@ def _reasons(contents: ReportContents, output: str) -> DataTable | None:
             f"{_why(example, contents)}: {', '.join(str(example.row[name]) for name in contents.row_key)}",
             str(reason["rank"]),
             reason["feature"],
-            _shown_value(reason["value"]),
+            reason_value(reason["value"]),
             signed(reason["attribution"]),
             percent(reason["share"]),
             " ".join(text for text in (reason["code"], reason["text"]) if text),
@@ -92,11 +103,3 @@ def _reasons(contents: ReportContents, output: str) -> DataTable | None:
     header = ["row", "rank", "input", "value", "effect", "share", "reason", "stable"]
     caption = f"Why these rows have their predictions (effect in {SPACES[contents.space].axis})"
     return data_table(caption, header, rows, numeric=(1, 4, 5))
-
-
-def _shown_value(value: str | None) -> str:
-    """A value of the table of reasons, where it is text: numbers with as many digits as elsewhere in the report."""
-    try:
-        return number(float(value)) if value is not None and "." in value else cell_text(value)
-    except ValueError:
-        return cell_text(value)

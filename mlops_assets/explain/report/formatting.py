@@ -57,6 +57,12 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
+def first_of(shown: int, total: int, noun: str = "") -> str:
+    """How many of them are shown, for example ``the first 12 of 30 inputs`` and ``all 3 inputs``."""
+    words = f"the first {shown:,} of {total:,}" if shown < total else f"all {total:,}"
+    return f"{words} {noun}".rstrip()
+
+
 def of_output(output: str) -> str:
     """`` of <output>``; empty for the one that is called prediction, as the only output of a regression is, and for the
     loss.
@@ -67,6 +73,23 @@ def of_output(output: str) -> str:
 def cell_text(value: Any) -> str:
     """A value of a table as text."""
     return "missing" if value is None else number(value) if isinstance(value, float) else str(value)
+
+
+def reason_value(value: str | None) -> str:
+    """A value of the table of reasons, which is text: its number with as many digits as elsewhere.
+
+    Examples
+    --------
+    >>> reason_value("29.186999999999998"), reason_value("worst radius = 29.186999999999998"), reason_value("007")
+    ('29.19', 'worst radius = 29.19', '007')
+    """
+    if value is None:
+        return cell_text(value)
+    column, sign, text = value.rpartition(" = ")
+    try:
+        return f"{column}{sign}{number(float(text))}" if "." in text else value
+    except ValueError:
+        return value
 
 
 def shorten(text: str, length: int = 26) -> str:

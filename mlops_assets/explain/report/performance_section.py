@@ -48,7 +48,7 @@ def performance_section(
     own = {row["metric"]: row for row in whole if row["compared_with"] is None}
     changes = {row["metric"]: row for row in whole if row["compared_with"] is not None}
     first = next((name for name in main if name in own and own[name]["value"] is not None), next(iter(own), ""))
-    of_others = "" if shown == version else f"No outcome of version {version} is known yet; of version {shown}: "
+    of_others = "" if shown == version else f"Version {version} is not compared with outcomes yet; of version {shown}: "
     blocks: list[Block] = []
     headline = ""
     if first:
@@ -118,7 +118,7 @@ def _groups(rows: Sequence[Row], version: int, by: str, metric: str) -> DataTabl
         ]
         for row in shown
     ]
-    caption = f"{_title(metric)} by {by}; {len(shown)} of {len(found):,}"
+    caption = f"{_title(metric)} by {by}; {len(shown):,} of {len(found):,}"
     return data_table(caption, [by, _title(metric), "95 % interval", "outcomes"], table, numeric=(1, 2, 3))
 
 

@@ -7,12 +7,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 # XML 1.0, section 2.2: a picture that holds any of these is not shown at all.
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# Unicode Standard Annex 9: in a name they would turn round the text of the report that follows it.
+_DIRECTIONS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
 
 def _valid(value: Any) -> Any:
-    """A value to be written, without the characters that XML cannot hold."""
+    """A value to be written, without the characters that XML cannot hold, or that reorder the text around them."""
     if isinstance(value, str) and not hasattr(value, "__html__"):
-        return _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", value)
+        return _DIRECTIONS.sub("\N{REPLACEMENT CHARACTER}", _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", value))
     return value
 
 

@@ -12,7 +12,7 @@ from mlops_assets.explain.report.blocks import Block, Grid, Paragraph, Part, dat
 from mlops_assets.explain.report.charts import beeswarm
 from mlops_assets.explain.report.contents import OUTPUTS_SHOWN, ReportContents
 from mlops_assets.explain.report.effect_words import describe_direction
-from mlops_assets.explain.report.formatting import NAME_LENGTH, cell_text, number, shorten
+from mlops_assets.explain.report.formatting import NAME_LENGTH, cell_text, first_of, number, shorten
 from mlops_assets.explain.report.marks import Chart
 from mlops_assets.explain.report.points import value_ranks
 from mlops_assets.explain.report.section import Section
@@ -51,8 +51,8 @@ def _overview(contents: ReportContents) -> BarTable | None:
     order = np.argsort(-total, kind="stable")[:_FEATURES]
     over = f", added up over {len(summary.outputs)} outputs" if len(summary.outputs) > 1 else ""
     caption = (
-        f"Mean absolute effect on the {SPACES[contents.space].noun} ({SPACES[contents.space].axis}){over}; the first "
-        f"{len(order)} of {len(total):,} inputs"
+        f"Mean absolute effect on the {SPACES[contents.space].noun} ({SPACES[contents.space].axis}){over}; "
+        f"{first_of(len(order), len(total), 'inputs')}"
     )
     return bars([summary.features[place] for place in order], total[order].tolist(), caption)
 
@@ -65,8 +65,8 @@ def _interactions(contents: ReportContents) -> BarTable | None:
     order = np.argsort(-means, kind="stable")[:_FEATURES]
     over = f", added up over {len(sizes.rows)} outputs" if len(sizes.rows) > 1 else ""
     caption = (
-        f"Mean absolute interaction ({SPACES[contents.space].axis}), half of what two inputs do together{over}; the "
-        f"first {len(order)} of {len(means):,} pairs of "
+        f"Mean absolute interaction ({SPACES[contents.space].axis}), half of what two inputs do together{over}; "
+        f"{first_of(len(order), len(means), 'pairs')} of "
         f"{', '.join(shorten(name, NAME_LENGTH) for name in sizes.columns)}"
     )
     names = [" × ".join(sizes.pairs[place]) for place in order.tolist()]
@@ -121,7 +121,7 @@ def _output(contents: ReportContents, output: str) -> Part | None:
             _dependence(inputs.column(name), effects[:, at], name, unit) for at, name in enumerate(names[:_DEPENDENCES])
         )
         blocks.append(Part("Effect by value", (Grid(charts),)))
-    return Part(f"Output {output}", tuple(blocks))
+    return Part(f"Output {shorten(output, NAME_LENGTH)}", tuple(blocks))
 
 
 def _describe_swarm(names: Sequence[str], effects: Floats, inputs: pa.Table | None, output: str) -> str:
