@@ -80,6 +80,8 @@ def test_a_table_that_will_not_do_is_an_error_that_names_it(table, message, flow
     assert not done.result.success
     assert message in done.error()
     assert "background.parquet" in done.error()
+    assert table is None or "explain.background, " in done.error()
+    assert "rejected_samples" not in done.error()
 
 
 def test_an_asset_of_ones_own_is_the_background_and_lineage_shows_it(tmp_path):

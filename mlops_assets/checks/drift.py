@@ -18,7 +18,7 @@ from mlops_assets.explain.drift.drift_table import (
 from mlops_assets.explain.drift.profile import ALL_ROWS
 from mlops_assets.io_managers.progress import report_progress
 from mlops_assets.io_managers.run_partition import of_the_run
-from mlops_assets.metadata import list_names, strongest_columns
+from mlops_assets.metadata import list_names, quote_markdown, strongest_columns
 from mlops_assets.naming import DRIFT, ModelNames
 from mlops_assets.redaction.errors import redact_errors
 
@@ -94,7 +94,8 @@ def _unchanged(
         asset_key=key,
         passed=not drifted,
         severity=dg.AssetCheckSeverity.WARN,
-        description=words,
+        # Names of columns, values of segments, and the reference as somebody has named it.
+        description=quote_markdown(words),
         metadata={
             "columns": columns,
             "segments": of_segments,

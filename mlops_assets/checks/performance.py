@@ -8,7 +8,7 @@ import pyarrow as pa
 from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.checks.failures import end_with_reasons
 from mlops_assets.io_managers.progress import report_progress
-from mlops_assets.metadata import prefix_floats
+from mlops_assets.metadata import prefix_floats, quote_markdown
 from mlops_assets.naming import PERFORMANCE, ModelNames
 from mlops_assets.performance.tables import PerformanceFacts
 from mlops_assets.performance.verdicts import Judged, judge_change, judge_floor
@@ -112,7 +112,8 @@ def _count(key: dg.AssetKey, facts: PerformanceFacts, settings: OutcomesSettings
         asset_key=key,
         passed=not words,
         severity=dg.AssetCheckSeverity.WARN,
-        description="; ".join(words)
+        # Labels are what a table holds.
+        description=quote_markdown("; ".join(words))
         or f"{facts.matched} predictions have an outcome; {facts.outcomes_without_prediction} outcomes have no "
         f"prediction, {facts.predictions_without_outcome} predictions no outcome yet",
         metadata=prefix_floats(counts, "counts"),

@@ -102,11 +102,12 @@ def judge_change(rows: Iterable[Row], facts: PerformanceFacts, watch: Sequence[s
     for name in asked:
         row = changes.get(name)
         if row is None or row["rows"] < min_rows or row["low"] is None:
-            why = (
-                f"it is no metric of these {facts.task} predictions"
-                if name not in names
-                else f"fewer than {min_rows} rows have outcomes"
-            )
+            if name not in names:
+                why = f"it is no metric of these {facts.task} predictions"
+            elif row is None:
+                why = "it is not defined for these rows of both versions"
+            else:
+                why = f"fewer than {min_rows} rows have outcomes"
             verdicts.append(Verdict(name, False if name not in names else None, f"{name} was not compared: {why}"))
             continue
         worse = row["high"] < 0 if METRICS[name].better == "higher" else row["low"] > 0

@@ -273,6 +273,16 @@ def test_what_is_missing_is_no_outcome_and_no_segment_of_its_own(history, name):
     assert dict(zip(shown["segment_value"], shown["rows"], strict=True)) == {"(missing)": 75, "3": 75}
 
 
+def test_a_metric_that_one_version_does_not_have_is_not_compared(history):
+    rows = classes((0, 1))
+    publish(history, rows.drop(columns="y"))
+    publish(history, rows.drop(columns="y").head(60).assign(id=np.arange(60) + ROWS), 2)
+    done = look(history, pd.concat([rows[["id", "y"]], pd.DataFrame({"id": np.arange(60) + ROWS, "y": 1})]))
+    judged = judge_change(done.performance.to_pylist(), done.facts, ["roc_auc", "accuracy"], 30)
+    assert judged.verdicts[0].passed is None
+    assert "not defined for these rows of both versions" in judged.verdicts[0].detail
+
+
 def test_a_metric_that_is_not_defined_has_its_rows(history):
     rows = classes((0, 1))
     publish(history, rows.drop(columns="y"))

@@ -72,16 +72,15 @@ def waterfall(
     ends
         What the first and the last number are called.
     base_change
-        Of a change: how much of it is the base value's; shown where there is any.
+        Of a change: how much of it is the base value's; shown where it can be seen.
     """
     ordered = sorted(steps, key=lambda step: -abs(step[2]))
     shown, rest = list(ordered[:top]), ordered[top:]
     if rest:
         shown.append((plural(len(rest), "other input"), "", sum(step[2] for step in rest)))
-    if base_change:
-        shown.append(("base value", "", base_change))
-    if abs(residual) > 1e-6 * max(abs(prediction), abs(base), 1e-300):
-        shown.append(("residual", "", residual))
+    visible = 1e-6 * max(abs(prediction), abs(base), 1e-300)
+    further = (("base value", "", base_change), ("residual", "", residual))
+    shown += [step for step in further if abs(step[2]) > visible]
     levels = np.concatenate([[base], base + np.cumsum([step[2] for step in shown])])
     low, high = float(min(levels.min(), prediction)), float(max(levels.max(), prediction))
     span = (high - low) or 1.0
