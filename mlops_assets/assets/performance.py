@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pyarrow as pa
@@ -26,6 +26,9 @@ from mlops_assets.redaction.errors import redact_errors
 from mlops_assets.settings.environment import open_location
 from mlops_assets.settings.outcomes import OutcomesSettings
 from mlops_assets.settings.tables import InputsSettings, OutputsSettings
+
+if TYPE_CHECKING:
+    from mlops_assets.performance.history import PredictionHistory
 
 CODE_VERSION = "2"
 CALIBRATION_COLUMNS = {
@@ -106,10 +109,14 @@ def performance_assets(
             place = open_location(settings.candidate.folder(), outputs.storage_options, base=root)
             tried = PredictionHistory(place.child(PREDICTION_HISTORY))
         done = assess(history, table, settings.columns(), settings.asked(), settings.min_rows, tried)
+        not_compared: dict[str, str] = {}
+        if tried is not None and done.evaluation.candidate is None:
+            not_compared = {"candidate_not_compared": _why_no_candidate(tried)}
+            context.log.warning(f"No candidate is compared: {not_compared['candidate_not_compared']}")
         extra = done.provenance.extra["performance"]
         listed = _listing(settings.as_inputs(inputs.row_key), getattr(outcomes, "listing", None), root)
         for asset, rows, metadata in (
-            (PERFORMANCE, done.performance, _describe(done) | listed),
+            (PERFORMANCE, done.performance, _describe(done) | not_compared | listed),
             (PERFORMANCE_CALIBRATION, done.calibration, _describe_calibration(done)),
         ):
             version = version_of_tables(CODE_VERSION, [rows], extra)
@@ -122,6 +129,15 @@ def performance_assets(
             )
 
     return performance
+
+
+def _why_no_candidate(history: "PredictionHistory") -> str:
+    if not history.publications():
+        return (
+            f"no predictions are kept in {history.folder.uri}; name the candidate's YAML and its outputs.path in "
+            "outcomes.candidate, set outcomes there too, and run it"
+        )
+    return "each of its versions was published by this model as well, or has no outcomes yet"
 
 
 def _listing(table: InputsSettings, listing: str | None, root: Path) -> dict[str, str]:

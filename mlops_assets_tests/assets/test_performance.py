@@ -37,6 +37,7 @@ def test_a_worse_version_is_noticed_when_outcomes_come(registry, run, tmp_path):
             "segments": ["age", "branch"],
             "floor": {"roc_auc": 0.8},
             "on_fall": "block",
+            "candidate": {"name": "nobody"},
         },
     }
     registry.add_sklearn(good, features)
@@ -64,6 +65,8 @@ def test_a_worse_version_is_noticed_when_outcomes_come(registry, run, tmp_path):
     assert shown["counts/predictions_without_outcome"] == 200
     assert shown["segment_values_left_out"] == "age: 250"
     assert "| roc_auc |" in shown["metrics"]
+    assert "no predictions are kept in" in shown["candidate_not_compared"]
+    assert "tables/nobody" in shown["candidate_not_compared"]
     assert len(done.metadata("performance_calibration")["calibration"].records) > 3
     columns = {column.name: column.description for column in shown["dagster/column_schema"].columns}
     assert all(columns.values())
