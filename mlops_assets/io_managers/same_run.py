@@ -92,24 +92,51 @@ def note_read(
     _steps.setdefault(step, []).append(seen)
 
 
-def _made_by_run(instance: dg.DagsterInstance, run_id: str, seen: _SeenTable) -> Iterator[dg.AssetMaterialization]:
-    """What a run has materialized of one asset: found by the asset and the run's time, not among all events of the run.
+@dataclass(frozen=True)
+class _RunHere:
+    """A run of which this process executes steps, and what these have found: of that, nothing changes any more."""
 
-    A step loads several tables and a run has events of every asset, so reading them all each time would be a square.
-    """
-    run = instance.get_run_record_by_id(run_id)
-    only = [partition for partition in seen.versions if partition is not None]
+    run_id: str
+    # What it made is recorded after this.
+    after: float | None
+    found: dict[tuple[dg.AssetKey, str | None], tuple[dg.AssetMaterialization, ...]]
+
+    @classmethod
+    def look_up(cls, instance: dg.DagsterInstance, run_id: str) -> "_RunHere":
+        record = instance.get_run_record_by_id(run_id)
+        return cls(run_id, None if record is None else record.create_timestamp.timestamp() - SECONDS_OF_SKEW, {})
+
+
+_runs: "WeakKeyDictionary[dg.DagsterInstance, _RunHere]" = WeakKeyDictionary()
+
+
+def _made_by_run(instance: dg.DagsterInstance, run_id: str, seen: _SeenTable) -> tuple[dg.AssetMaterialization, ...]:
+    """What a run has materialized of one asset, asked for once: many steps read the same tables."""
+    run = _runs.get(instance)
+    if run is None or run.run_id != run_id:
+        run = _runs[instance] = _RunHere.look_up(instance, run_id)
+    if len(seen.versions) != 1:
+        return tuple(find_made(instance, run, seen.key, None))
+    (partition,) = seen.versions
+    # What is not there yet may come.
+    if not run.found.get((seen.key, partition)):
+        run.found[seen.key, partition] = tuple(find_made(instance, run, seen.key, partition))
+    return run.found[seen.key, partition]
+
+
+def find_made(
+    instance: dg.DagsterInstance, run: _RunHere, key: dg.AssetKey, partition: str | None
+) -> Iterator[dg.AssetMaterialization]:
+    """Found by the asset and the run's time, not among all events of the run: these are many, of every asset."""
     wanted = dg.AssetRecordsFilter(
-        seen.key,
-        asset_partitions=only if len(only) == 1 else None,
-        after_timestamp=None if run is None else run.create_timestamp.timestamp() - SECONDS_OF_SKEW,
+        key, asset_partitions=None if partition is None else [partition], after_timestamp=run.after
     )
     cursor: str | None = None
     while True:
         found = instance.fetch_materializations(wanted, limit=EVENTS_AT_ONCE, cursor=cursor)
         for record in found.records:
             materialization = record.asset_materialization
-            if record.run_id == run_id and materialization is not None:
+            if record.run_id == run.run_id and materialization is not None:
                 yield materialization
         if not found.has_more:
             return
