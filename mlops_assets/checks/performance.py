@@ -100,6 +100,8 @@ def _count(key: dg.AssetKey, facts: PerformanceFacts, settings: OutcomesSettings
             f"none of {read.usable} row keys with an outcome was ever predicted: compare the values of the row key"
             + (", and of outcomes.partition with the keys of the partitions" if settings.partition else "")
         )
+    if not facts.share_labels:
+        words.append("no outcome is any of the labels that were predicted: are they written as the model writes them?")
     if facts.predictions_not_finite:
         words.append(f"{facts.predictions_not_finite} predictions with an outcome are not finite")
     if facts.publications_left_out:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from mlops_assets.errors import list_some
@@ -88,6 +89,8 @@ class PerformanceFacts:
         Predictions of all versions whose outcome is known.
     outcomes_without_prediction, predictions_without_outcome, predictions_not_finite, publications_left_out
         As in `Matches`.
+    share_labels
+        Some outcome is a label that was predicted as well; true of all other predictions.
     """
 
     version: int | None
@@ -101,6 +104,7 @@ class PerformanceFacts:
     predictions_without_outcome: int
     predictions_not_finite: int
     publications_left_out: int
+    share_labels: bool = True
 
     @classmethod
     def of(cls, evaluation: Evaluation, matches: Matches, counts: OutcomeCounts) -> "PerformanceFacts":
@@ -117,6 +121,7 @@ class PerformanceFacts:
             matches.predictions_without_outcome,
             matches.not_finite,
             matches.other_problems,
+            _share_labels(evaluation),
         )
 
     def to_extra(self) -> dict[str, str]:
@@ -145,6 +150,13 @@ class PerformanceFacts:
             "predictions_not_finite": self.predictions_not_finite,
             "publications_left_out": self.publications_left_out,
         }
+
+
+def _share_labels(evaluation: Evaluation) -> bool:
+    if evaluation.problem.answer != "label" or evaluation.problem.classes:
+        return True
+    known = [rows for rows in evaluation.versions if len(rows.outcomes)]
+    return not known or any(np.isin(rows.predictions[:, 0], rows.outcomes).any() for rows in known)
 
 
 def performance_table(results: Sequence[Result]) -> pa.Table:

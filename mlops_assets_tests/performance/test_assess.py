@@ -273,6 +273,15 @@ def test_what_is_missing_is_no_outcome_and_no_segment_of_its_own(history, name):
     assert dict(zip(shown["segment_value"], shown["rows"], strict=True)) == {"(missing)": 75, "3": 75}
 
 
+def test_outcomes_that_are_none_of_the_labels_are_noticed(history):
+    rows = pd.DataFrame({"id": np.arange(ROWS), "prediction": np.where(np.arange(ROWS) % 2, "yes", "no")})
+    publish(history, rows)
+    assert look(history, rows[["id"]].assign(y="yes")).facts.share_labels
+    facts = look(history, rows[["id"]].assign(y=1.5)).facts
+    assert not facts.share_labels
+    assert PerformanceFacts.from_extra(facts.to_extra()) == facts
+
+
 def test_a_metric_that_one_version_does_not_have_is_not_compared(history):
     rows = classes((0, 1))
     publish(history, rows.drop(columns="y"))

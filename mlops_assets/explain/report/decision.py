@@ -52,7 +52,7 @@ class Decision:
     key
         The row key's values.
     facts
-        Model, version, digests, explainer: name -> text.
+        Model and version, then digests, explainer: name -> text.
     space
         The scale of all attributions.
     inputs
@@ -95,6 +95,11 @@ class Decision:
             return f"Recomputed now: the same as stored (largest difference {difference:.1e})."
         return "Recomputed now: NOT the same as stored: " + "; ".join(self.receipt.problems)
 
+    def _facts(self) -> list[tuple[str, str]]:
+        """The model and what it predicted, before digests."""
+        facts = list(self.facts.items())
+        return [*facts[:1], *((name, cell_text(value)) for name, value in self.prediction.items()), *facts[1:]]
+
     def value_of(self, column: str) -> str:
         """An input value as text; empty where values are not shown."""
         return "" if self.inputs is None or column not in self.inputs else cell_text(self.inputs[column])
@@ -128,8 +133,7 @@ class Decision:
     def to_text(self) -> str:
         """For a terminal."""
         lines = [f"Decision on the row {self.title}", ""]
-        lines += [f"{name:<22} {value}" for name, value in self.facts.items()]
-        lines += [f"{name:<22} {cell_text(value)}" for name, value in self.prediction.items()]
+        lines += [f"{name:<22} {value}" for name, value in self._facts()]
         lines += ["", f"Unit of what follows: {SPACES[self.space].meaning}"]
         for each in self.outputs:
             lines += ["", f"Output {each.output}: {number(each.explained_value)}", "  Reasons"]
@@ -168,11 +172,7 @@ class Decision:
         return render(
             "decision.html.jinja",
             title=self.title,
-            facts={
-                **self.facts,
-                **{name: cell_text(value) for name, value in self.prediction.items()},
-                "Unit": SPACES[self.space].meaning,
-            },
+            facts=[*self._facts(), ("Unit", SPACES[self.space].meaning)],
             outputs=outputs,
             receipt=self.receipt_line,
             previous=self.previous,
