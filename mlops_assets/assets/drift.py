@@ -45,6 +45,8 @@ from mlops_assets.settings.monitor import MonitorSettings
 from mlops_assets.settings.tables import OutputsSettings
 
 CODE_VERSION = "1"
+# Of the comparison: raise it with a change that changes what is said of the same profiles.
+COMPARISON_VERSION = "2"
 # Numbers that the UI plots over time; the table has every column.
 MOST_PLOTTED = 40
 # Columns in the metadata's own table.
@@ -98,7 +100,7 @@ def drift_assets(
             DRIFT: dg.AssetOut(
                 key=names.key(DRIFT),
                 description=DRIFT_DESCRIPTION.strip(),
-                code_version=f"{CODE_VERSION}-{comparison.digest[:12]}",
+                code_version=f"{COMPARISON_VERSION}-{comparison.digest[:12]}",
                 **common,
             ),
         },
@@ -189,7 +191,7 @@ class _Comparison:
         name, before = _reference(context, self._names, self._monitor, self._partitions, profiles, table)
         comparison = None if before is None else compare_profiles(this, before, self._rules)
         version = hash_of(
-            "drift", CODE_VERSION, self.digest, this.origin.version, before.origin.version if before else ""
+            "drift", COMPARISON_VERSION, self.digest, this.origin.version, before.origin.version if before else ""
         )
         # A profile is made of a ledger.
         of_ledger = {OF_LEDGER: source.inputs_version or ""}

@@ -33,7 +33,12 @@ from mlops_assets.explain.drift.profile_table import (
     read_profiles,
 )
 from mlops_assets.explain.drift.profile_tables import profile_inputs
-from mlops_assets.explain.drift.significance import adjust_p_values, category_p_value, ordered_p_value
+from mlops_assets.explain.drift.significance import (
+    adjust_p_values,
+    category_p_value,
+    ordered_p_value,
+    share_p_value,
+)
 
 RNG = np.random.default_rng(0)
 WIDE = np.ldexp(RNG.normal(size=9_000), RNG.integers(-400, 400, 9_000))
@@ -113,7 +118,7 @@ def test_distances_and_p_values_are_those_of_scipy():
     contingency = stats.chi2_contingency(np.stack([counts, others])).pvalue
     assert category_p_value(counts, others) == pytest.approx(contingency)
     two = np.array([[30, 70], [45, 55]])
-    assert category_p_value(*two) == pytest.approx(stats.chi2_contingency(two).pvalue)
+    assert category_p_value(*two) == pytest.approx(stats.fisher_exact(two).pvalue)
     assert adjust_p_values([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
 
 
@@ -185,6 +190,61 @@ def test_there_are_no_more_false_alarms_than_the_rate():
     )
     # Ten are the rate; more than 18 would have a chance of one in two hundred.
     assert alarms <= 18
+
+
+@pytest.mark.parametrize("rates", [0.05, 0.01, 0.001, 0.0001])
+@pytest.mark.parametrize("sizes", [(1, 9), (5, 100), (10, 3_000), (40, 40), (300, 1_000), (2_000, 9_000)])
+def test_shares_differ_by_chance_no_more_often_than_their_p_value_says(sizes, rates):
+    rows, others = sizes
+    for both in {1, 2, 3, 5, 9, 17, 59, rows, (rows + others) // 2} - {rows + others}:
+        some = np.arange(max(0, both - others), min(rows, both) + 1)
+        p_values = np.array([share_p_value(int(each), rows, int(both - each), others) for each in some])
+        chances = stats.hypergeom.pmf(some, rows + others, both, rows)
+        assert chances[p_values <= rates].sum() <= rates * (1 + 1e-9)
+
+
+@pytest.mark.parametrize(
+    "sizes", [(1, 1), (1, 7), (2, 2), (2, 9), (5, 5), (5, 7), (10, 10), (10, 200), (60, 60), (60, 61)]
+)
+def test_numbers_differ_by_chance_no_more_often_than_their_p_value_says(sizes):
+    rows, others = sizes
+    rng = np.random.default_rng(rows)
+    for _ in range(30):
+        one, other = rng.normal(size=rows), rng.normal(size=others) + rng.choice([0, 1, 3])
+        if stats.ks_2samp(one, other, method="asymp").statistic < 0.3:
+            continue
+        exact = stats.ks_2samp(one, other, method="exact")
+        p_value = ordered_p_value(exact.statistic, rows, others)
+        # Where it could be an alarm.
+        assert p_value >= min(exact.pvalue, 0.5) * (1 - 1e-9)
+        if rows == others:
+            assert p_value == pytest.approx(exact.pvalue)
+
+
+@pytest.mark.parametrize(
+    ("shares", "rows", "others"),
+    [([1] * 10, 100, 100_000), ([95, 1, 1, 1, 1, 1], 500, 100_000), ([6, 5, 4, 3, 2, 1], 60, 80)],
+)
+def test_categories_differ_by_chance_no_more_often_than_their_p_value_says(shares, rows, others):
+    rng = np.random.default_rng(1)
+    counts = [rng.multinomial(size, np.array(shares) / sum(shares), 8_000) for size in (rows, others)]
+    p_values = np.array([category_p_value(*pair) for pair in zip(*counts, strict=True)])
+    for rate in (0.05, 0.01, 0.001):
+        # Three standard errors of so many draws.
+        assert np.mean(p_values <= rate) <= rate + 3 * np.sqrt(rate / len(p_values))
+
+
+def test_a_run_of_few_rows_raises_no_more_false_alarms_than_the_rate():
+    alarms = 0
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        # A run of ten rows meets what one row in three hundred lacks.
+        run, reference = (
+            run_of({f"x{n}": pa.array(rng.normal(size=rows), mask=rng.random(rows) < 0.003) for n in range(20)})
+            for rows in (10, 3_000)
+        )
+        alarms += any(row.drifted for row in compare_profiles(run, reference, DriftRules()).rows)
+    assert alarms <= 3
 
 
 def sums_of(rows: int, seed: int, features: tuple[str, ...]) -> dict[str, OutputProfile]:
@@ -293,7 +353,7 @@ def test_values_that_are_not_compared_have_missing_ones():
     lists = [[1.0]] * 100
     lost = compared(pa.array([*lists, *[None] * 100]), pa.array(lists + lists))
     assert (lost.missing_share, lost.drifted, lost.note) == (0.5, True, "values of this type are not compared")
-    assert lost.p_value == pytest.approx(stats.chi2_contingency([[100, 100], [0, 200]], correction=True).pvalue)
+    assert lost.p_value == pytest.approx(stats.fisher_exact([[100, 100], [0, 200]]).pvalue)
     # Another type is no missing value.
     assert compared(pa.array(lists), pa.array(["a"] * 100)).p_value == 1.0
 
