@@ -18,7 +18,7 @@ from mlops_assets.performance.measures import (
 )
 from mlops_assets.performance.outcomes import Outcomes
 from mlops_assets.performance.problem import Problem
-from mlops_assets.performance.version_rows import VersionRows, rows_of_version, sorted_codes
+from mlops_assets.performance.version_rows import VersionRows, label_codes, rows_of_version
 
 MOST_SEGMENTS = 50
 """Values of a segment column that are shown: those with most rows."""
@@ -105,7 +105,7 @@ def evaluate(matches: Matches, outcomes: Outcomes, problem: Problem, min_rows: i
     partitions = sorted({each.partition or "" for each in matches.scores})
     own, tried = (_by_publication(matches, candidate=candidate) for candidate in (False, True))
     candidate = tried[-1] if tried else None
-    recode = sorted_codes(matches) if problem.answer == "label" and not problem.classes else None
+    recode = label_codes(matches.labels, matches.scores) if problem.compares_labels else None
     versions = [
         rows_of_version(
             [each for each in matches.scores if each.version == version and each.candidate == (version == candidate)],

@@ -133,15 +133,16 @@ def measure_class_scores(outcomes: Codes, probabilities: Floats) -> list[Measure
     Classes without rows, or without rows of others, are left out of the mean of areas. Probabilities that do not sum to
     one have no log loss.
     """
-    from sklearn.metrics import log_loss, roc_auc_score
+    from sklearn.metrics import roc_auc_score
 
     rows, classes = probabilities.shape
     measures = []
     sums_to_one = np.allclose(probabilities.sum(axis=1), 1, rtol=0, atol=1e-6)
     if rows and sums_to_one and is_probability(probabilities):
-        losses = -np.log(np.clip(probabilities[np.arange(rows), outcomes], np.finfo(np.float64).eps, 1))
-        value = float(log_loss(outcomes, probabilities, labels=np.arange(classes)))
-        measures.append(Measure("log_loss", value, losses - losses.mean()))
+        # As scikit-learn's log_loss, which warns of what was a float32: its sum is one to fewer digits.
+        least = np.finfo(np.float64).eps
+        losses = -np.log(np.clip(probabilities[np.arange(rows), outcomes], least, 1 - least))
+        measures.append(Measure("log_loss", float(losses.mean()), losses - losses.mean()))
     else:
         measures.append(Measure("log_loss", None))
     counts = np.bincount(outcomes, minlength=classes)

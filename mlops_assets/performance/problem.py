@@ -59,6 +59,11 @@ class Problem:
     classes: tuple[str | None, ...] = ()
     threshold: float | None = None
 
+    @property
+    def compares_labels(self) -> bool:
+        """Whether labels are compared with labels, whatever they are."""
+        return self.answer == "label" and not self.classes
+
 
 def find_problem(outputs: pa.Schema, outcome: pa.DataType, asked: Asked) -> Problem:
     """What the output columns of the predictions say together with the outcomes' type and the settings.

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mlops_assets.performance.match import Matches
 from mlops_assets.performance.matcher import Scores
 from mlops_assets.performance.outcomes import Outcomes
+from mlops_assets.performance.vocabulary import Vocabulary, plain_truth
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,21 @@ def rows_of_version(
     return VersionRows(scores[0].version, identity[order], values, predictions, places[order], segments)
 
 
-def sorted_codes(matches: Matches) -> NDArray[np.int64]:
-    """For each code of a label its place among all labels in order, whichever was met first."""
-    ranks = np.empty(len(matches.labels.texts), np.int64)
-    ranks[sorted(range(len(ranks)), key=matches.labels.texts.__getitem__)] = np.arange(len(ranks))
-    return ranks
+def label_codes(labels: Vocabulary, scores: Sequence[Scores]) -> NDArray[np.int64]:
+    """For each code of a label its place among all labels in order, whichever was met first.
+
+    Labels that outcomes write in another way than predictions do (1, 1.0 and true) are one; predictions that differ
+    are two.
+    """
+    predicted = {int(code) for each in scores for code in np.unique(each.predictions)}
+    alike: dict[str, list[int]] = {}
+    for code in sorted(range(len(labels.texts)), key=labels.texts.__getitem__):
+        alike.setdefault(plain_truth(labels.texts[code]), []).append(code)
+    same = np.arange(len(labels.texts))
+    for codes in alike.values():
+        of_predictions = [code for code in codes if code in predicted]
+        if len(of_predictions) < 2:
+            same[codes] = (of_predictions or codes)[0]
+    ranks = np.empty(len(labels.texts), np.int64)
+    ranks[sorted(range(len(ranks)), key=labels.texts.__getitem__)] = np.arange(len(ranks))
+    return np.asarray(ranks[same], np.int64)

@@ -71,3 +71,9 @@ def label_in(value: object, classes: Sequence[str | None]) -> str:
 def plain_number(text: str) -> str:
     """``1`` of ``1.0``: of models whose labels are floating-point numbers, and of such numbers in a column of text."""
     return text.removesuffix(".0")
+
+
+def plain_truth(text: str) -> str:
+    """The same text for all ways in which a number, or a truth value, is written."""
+    number = plain_number(text)
+    return {"true": "1", "false": "0"}.get(number.casefold(), number)

@@ -9,12 +9,12 @@ import pyarrow.dataset as ds
 from mlops_assets.arrow.input_table import InputTable
 from mlops_assets.performance.evaluate import compare_rows
 from mlops_assets.performance.history import KeptPredictions, Publication
-from mlops_assets.performance.matcher import Matcher
+from mlops_assets.performance.matcher import Matcher, Scores
 from mlops_assets.performance.metrics import MAIN
 from mlops_assets.performance.outcome_rows import OutcomeColumns, key_column, read_columns
 from mlops_assets.performance.outcomes import outcomes_of
 from mlops_assets.performance.problem import Asked, find_problem
-from mlops_assets.performance.version_rows import VersionRows, rows_of_version
+from mlops_assets.performance.version_rows import label_codes, rows_of_version
 from mlops_assets.scoring.prediction_columns import model_output_columns
 
 
@@ -80,15 +80,17 @@ def judge_on_outcomes(
     problem = find_problem(outputs, known.outcome_type, known.asked)
     outcomes = outcomes_of(known.rows, known.columns, problem, known.where)
 
-    def rows_of(version: int, predictions: pa.Table) -> VersionRows:
+    def scores_of(version: int, predictions: pa.Table) -> Scores:
         matcher = Matcher(outcomes, problem, outcomes.labels, {})
         kept = KeptPredictions(ds.dataset(predictions), tuple(row_key), outputs, (), None)
         matcher.add(kept, Publication(version, version, "of the sample", None, ""))
         scores = matcher.scores(candidate=False)
         assert scores is not None
-        return rows_of_version([scores], outcomes, [""], None)
+        return scores
 
-    old, new = rows_of(1, champion), rows_of(2, candidate)
+    both = scores_of(1, champion), scores_of(2, candidate)
+    recode = label_codes(outcomes.labels, both) if problem.compares_labels else None
+    old, new = (rows_of_version([scores], outcomes, [""], recode) for scores in both)
     differences = {each.name: each for each in compare_rows(new, old, problem, known.min_rows)}
     names = known.watch or tuple(name for name in MAIN[problem.task] if name in differences)[:1]
     judged = [differences[name] for name in names if name in differences]

@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pytest
-from sklearn.metrics import accuracy_score, mean_absolute_error, roc_auc_score
+from sklearn.metrics import accuracy_score, f1_score, mean_absolute_error, roc_auc_score
 
 from mlops_assets.arrow.foreign_tables import from_arrow_like
 from mlops_assets.arrow.provenance import Provenance
@@ -353,3 +353,30 @@ def test_a_candidate_is_compared_on_the_same_rows(history, tmp_path):
 def test_nothing_was_kept(history):
     with pytest.raises(TableError, match="Materialize prediction_history"):
         look(history, people()[["id", "y"]])
+
+
+@pytest.mark.parametrize("predicted", ["int", "float as text", "true", "True"])
+@pytest.mark.parametrize("known", ["int", "float", "bool", "float as text", "true", "True"])
+def test_labels_are_the_same_however_outcomes_write_them(history, predicted, known):
+    ways = {
+        "int": lambda labels: labels,
+        "float": lambda labels: labels.astype(float),
+        "bool": lambda labels: labels.astype(bool),
+        "float as text": lambda labels: labels.astype(float).astype(str),
+        "true": lambda labels: np.where(labels == 1, "true", "false"),
+        "True": lambda labels: np.where(labels == 1, "True", "False"),
+    }
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 2, ROWS)
+    labels = np.where(rng.random(ROWS) < 0.8, truth, 1 - truth)
+    publish(history, pd.DataFrame({"id": np.arange(ROWS), "prediction": ways[predicted](labels)}))
+    done = look(history, pd.DataFrame({"id": np.arange(ROWS), "y": ways[known](truth)}))
+    assert overall(done, 1)["accuracy"] == pytest.approx(accuracy_score(truth, labels))
+    assert overall(done, 1)["macro_f1"] == pytest.approx(f1_score(truth, labels, average="macro"))
+
+
+def test_labels_that_predictions_tell_apart_are_two(history):
+    labels = np.array(["1", "1.0", "a", "A"] * 50)
+    publish(history, pd.DataFrame({"id": np.arange(ROWS), "prediction": labels}))
+    done = look(history, pd.DataFrame({"id": np.arange(ROWS), "y": np.roll(labels, 1)}))
+    assert overall(done, 1)["accuracy"] == 0

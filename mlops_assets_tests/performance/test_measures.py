@@ -125,3 +125,14 @@ def test_what_rows_do_not_say_has_no_value_and_perfect_rankings_have_an_interval
     empty = [*measure_regression(np.zeros(0), np.zeros(0)), *measure_scores(up[:0], np.zeros(0))]
     assert {each.value for each in empty} == {None}
     assert interval_of(measure_regression(np.ones(1), np.ones(1))[0]).low is None
+
+
+def test_probabilities_of_32_bits_are_no_reason_to_warn(recwarn):
+    narrow = TABLE.astype(np.float32)
+    found = {each.name: each.value for each in measure_class_scores(CODES, narrow.astype(np.float64))}
+    assert found["log_loss"] == pytest.approx(metrics.log_loss(CODES, narrow, labels=[0, 1, 2]), rel=1e-6)
+    assert not recwarn.list
+    # Certain, right and wrong.
+    sure = np.eye(3)[[0, 1, 1]]
+    found = {each.name: each.value for each in measure_class_scores(np.array([0, 1, 2]), sure)}
+    assert found["log_loss"] == pytest.approx(metrics.log_loss([0, 1, 2], sure), rel=1e-12)

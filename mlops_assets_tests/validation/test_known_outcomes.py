@@ -45,3 +45,18 @@ def test_a_candidate_is_judged_where_enough_is_known(candidate, rows, blocks, pa
     )
     assert verdict is passed
     assert part in detail
+
+
+def test_labels_are_judged_however_outcomes_write_them():
+    truth = np.arange(ROWS) % 3 == 0
+    wrong = np.where(np.arange(ROWS) % 4 == 0, ~truth, truth)
+    table = from_arrow_like(
+        pd.DataFrame({"id": range(ROWS), "y": truth}), row_key=["id"], columns=None, limit=None, uri="outcomes.parquet"
+    )
+    sample = pa.table({"id": range(ROWS)})
+    outcomes = KnownOutcomes.of_sample(table, sample, ["id"], OutcomeColumns("y"), Asked(), (), 30, blocks=True)
+    verdict, detail = judge_on_outcomes(
+        outcomes, predictions(truth.astype(int)), predictions(wrong.astype(int)), ["id"]
+    )
+    assert verdict is False
+    assert "accuracy -0.25" in detail

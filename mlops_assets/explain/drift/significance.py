@@ -1,7 +1,7 @@
 """Whether two groups of rows could be drawn from the same distribution, from counts alone.
 
-All tests are two-sided and, where counts are tied, small, binned or of very unequal groups, conservative: their p-values
-are too large rather than too small.
+All tests are two-sided and, where counts are tied, small, binned or of very unequal groups, conservative: their
+p-values are too large rather than too small.
 """
 
 import math
