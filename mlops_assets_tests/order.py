@@ -22,6 +22,12 @@ LONGEST = (
     "sensors/test_new_version.py",
     "resources/test_tracking.py",
     "test_public_api.py",
+    "test_kills_of_stores.py",
+    "resources/test_dagster_mlflow.py",
+    "tables/test_law_of_readers.py",
+    "sensors/test_restart.py",
+    "assets/test_predictions_explained.py",
+    "zoo/test_zoo.py",
 )
 
 
