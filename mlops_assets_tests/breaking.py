@@ -4,6 +4,7 @@ Imported once by a fork server, so that a run costs its own work and no imports.
 """
 
 import contextlib
+import gc
 import importlib
 import os
 import resource
@@ -98,6 +99,8 @@ def run_once(
     part_rows
         Tables of more rows are in parts.
     """
+    # What the fork server has imported stays.
+    gc.freeze()
     os.environ.update(environment or {})
     if part_rows is not None:
         part_size.PART_ROWS = part_rows

@@ -5,6 +5,7 @@ Nothing of this package is left out or remembered here.
 
 import gc
 import json
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -116,6 +117,11 @@ def _replacements() -> Iterator[tuple[Any, str, Any]]:
         if dagster_event.event_type_value not in UNREAD:
             log(manager, level, msg, dagster_event, *more, **some)
 
+    def set_level(manager: DagsterLogManager, level: int | str) -> None:
+        # Else every logger of the process looks anew for its level, and none takes it from this one.
+        manager.level = level if isinstance(level, int) else logging.getLevelNamesMapping()[level]
+        manager._cache.clear()  # noqa: SLF001 - as `Logger.setLevel`
+
     def bind(itself: Any, context: Any) -> Any:
         # It is a copy already, and is copied once more.
         itself._state__internal__ = itself._state__internal__._replace(resource_context=context)  # noqa: SLF001
@@ -143,6 +149,7 @@ def _replacements() -> Iterator[tuple[Any, str, Any]]:
     yield resource, "infer_schema_from_config_class", infer_schema
     yield ResolvedRunConfig, "build", staticmethod(build_config)
     yield DagsterLogManager, "log_dagster_event", log_event
+    yield DagsterLogManager, "setLevel", set_level
     yield resource.ConfigurableResourceFactory, "with_replaced_resource_context", bind
     yield resource.ConfigurableResourceFactory, "_with_updated_values", update
     yield dg.JobDefinition, "as_ephemeral_job", make_ephemeral
