@@ -10,7 +10,7 @@ from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.assets.report_sections import SectionSource, Tables
 from mlops_assets.explain.compare.change_rules import ChangeLimits
 from mlops_assets.explain.compare.change_summary import ChangesOrigin, read_summary
-from mlops_assets.explain.drift.drift_table import NOT_DECOMPOSED, REFERENCE_NAME
+from mlops_assets.explain.drift.drift_table import NO_REFERENCE, NOT_DECOMPOSED, REFERENCE_NAME
 from mlops_assets.explain.drift.profile import ALL_ROWS
 from mlops_assets.explain.ledger.provenance import OF_LEDGER, LedgerProvenance
 from mlops_assets.explain.report.blocks import Paragraph
@@ -73,7 +73,7 @@ def _changes(limits: ChangeLimits, tables: Mapping[str, Tables], ledger: Provena
     origin = ChangesOrigin.of(Provenance.of(table.schema))
     rows = table.to_table(filter=None if table.count_rows() <= MOST_ROWS else ds.field("segment_column").is_null())
     only = (origin.only_before, origin.only_after)
-    return changes_section(
+    section = changes_section(
         rows.to_pylist(),
         _version(ledger),
         origin.space,
@@ -81,6 +81,11 @@ def _changes(limits: ChangeLimits, tables: Mapping[str, Tables], ledger: Provena
         partition=partition,
         beyond=read_summary(table, limits).beyond_limits(),
     )
+    nothing = (
+        "Nothing is compared: there is no other version. The metadata of changes says why, such as that no champion "
+        "came before this version, or that the candidate's alias points at it."
+    )
+    return section or Section("What another version changes", CHANGES, (Paragraph(nothing),))
 
 
 def _drift(tables: Mapping[str, Tables], ledger: Provenance) -> Section | None:
@@ -92,14 +97,17 @@ def _drift(tables: Mapping[str, Tables], ledger: Provenance) -> Section | None:
     partition, table = newest
     source = Provenance.of(table.schema)
     rows = table.to_table(filter=None if table.count_rows() <= MOST_ROWS else ds.field("segment") == ALL_ROWS)
-    return drift_section(
+    reference = source.extra.get(REFERENCE_NAME, "")
+    section = drift_section(
         rows.to_pylist(),
-        source.extra.get(REFERENCE_NAME, ""),
+        reference,
         ALL_ROWS,
         LedgerProvenance.of(ledger).space,
         not_decomposed=source.extra.get(NOT_DECOMPOSED, "").removeprefix("not made: "),
         partition=partition,
     )
+    nothing = f"Nothing is compared: {reference.removeprefix(NO_REFERENCE) or 'there is no reference'}."
+    return section or Section("Drift", DRIFT, (Paragraph(nothing),))
 
 
 def _performance(tables: Mapping[str, Tables], ledger: Provenance) -> Section | None:
@@ -109,13 +117,14 @@ def _performance(tables: Mapping[str, Tables], ledger: Provenance) -> Section | 
     table = tables[PERFORMANCE][None]
     facts = PerformanceFacts.from_extra(Provenance.of(table.schema).extra)
     bins = tables.get(PERFORMANCE_CALIBRATION, {}).get(None)
-    return performance_section(
+    section = performance_section(
         _rows(table),
         [] if bins is None else _rows(bins),
         _version(ledger),
         {str(task): metrics for task, metrics in MAIN.items()}.get(facts.task, ()),
         {name for name, metric in METRICS.items() if metric.better == "lower"},
     )
+    return section or Section("Performance", PERFORMANCE, (Paragraph("No outcome is known yet."),))
 
 
 def _version(ledger: Provenance) -> int | None:

@@ -54,11 +54,15 @@ def columns_of(table: pd.DataFrame, segment: str = "all rows") -> pd.DataFrame:
 
 def test_since_the_run_before(model, run, tmp_path):
     people(100, 0).drop(columns="number").to_parquet(tmp_path / "background.parquet")
-    settings = {"monitor": {"segments": ["country"]}, "explain": {"background": {"path": "background.parquet"}}}
+    explain = {"background": {"path": "background.parquet"}, "changes": {}}
+    settings = {"monitor": {"segments": ["country"]}, "explain": explain}
     first = run(people(400, 1), row_key=KEY, **settings)
     assert first.success
     assert first.table("drift").empty
     assert first.metadata("drift")["reference"] == "none: there was no other run before"
+    report = (first.tables / "explanation_report.html").read_text("utf-8")
+    assert "Nothing is compared: there was no other run before." in report
+    assert "Nothing is compared: there is no other version." in report
     assert all(first.checks["drift", name].passed for name in CHECKS)
     mean_before = first.table("predictions")["prediction"].mean()
 
