@@ -61,7 +61,8 @@ def tell_decision(
     reasons = _reasons(tables, row, explained, partition)
     receipt = check_row(row, versions)
     version = receipt.reference.version
-    entries = [entry for entry in journal.entries() if entry.version == version]
+    recorded = journal.entries()
+    entries = [entry for entry in recorded if entry.version == version]
     previous, changes = _compare_with_previous(journal, versions, row, entries)
     return Decision(
         key={name: value.as_py() for name, value in row.key.items()},
@@ -91,7 +92,17 @@ def tell_decision(
         previous=previous,
         changes=changes,
         journal=entries[-1].to_row() if entries else None,
+        in_force=_other_in_force(recorded, entries),
     )
+
+
+def _other_in_force(recorded: Sequence[JournalEntry], entries: Sequence[JournalEntry]) -> dict[str, Any] | None:
+    """The newest entry of the alias by which the version (of `entries`) was scored, where another version has it."""
+    alias = next((entry.alias for entry in reversed(entries) if entry.alias is not None), None)
+    newest = next((entry for entry in reversed(recorded) if alias is not None and entry.alias == alias), None)
+    if newest is None or newest.version == entries[-1].version:
+        return None
+    return newest.to_row() | ({"version": "none: the alias is gone"} if newest.version is None else {})
 
 
 def _prediction(tables: PublishedTables, row: StoredRow, partition: str | None) -> dict[str, Any]:

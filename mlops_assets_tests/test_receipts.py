@@ -12,6 +12,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 
 from mlops_assets.cli import main
+from mlops_assets.journal.journal import Journal
+from mlops_assets.storage.location import Location
 
 
 @pytest.fixture
@@ -91,6 +93,7 @@ def test_a_decision_is_the_whole_story_of_a_row(iris, registry, run, location, c
     assert story["prediction"] == {"prediction": 1}
     assert story["receipt"] == {"matches": True, "problems": []}
     assert (story["journal"]["version"], story["journal"]["previous version"]) == (2, 1)
+    assert story["in_force"] is None
     reasons = done.table("reasons")
     for each in story["outputs"]:
         published = reasons[(reasons["flower"] == "f57") & (reasons["output"].astype(str) == each["output"])]
@@ -112,6 +115,14 @@ def test_a_decision_is_the_whole_story_of_a_row(iris, registry, run, location, c
     for part in ("Decision on the row flower = f57", "1. ", "base value", "the same as stored", "version 2"):
         assert part in text
     assert "Inputs\n" not in text
+
+    # The alias is moved back, and nothing is scored yet.
+    journal = Journal(Location.parse(str(tmp_path / ".mlops_assets/journal/m")), "m")
+    journal.note("Champion", 1, None, "rollback", run="r")
+    assert main(["decision", "m", "f57", "--module", location, "--html", str(page)]) == 0
+    for told in (capsys.readouterr().out, page.read_text("utf-8")):
+        assert "Journal entry of this version, which is not in force any more" in told
+        assert "rollback" in told.partition("Journal entry of the version in force now")[2]
 
 
 def test_a_row_that_is_not_there_is_looked_for_where_it_may_be(iris, registry, run, location, capsys):

@@ -17,6 +17,7 @@ from mlops_assets.trees.arrays import Space
 STEPS, CHANGES = 8, 5
 """Steps of a waterfall, and columns of a difference, that are shown."""
 _BAR, _NAME = 24, 30
+_NOT_SEEN = "none: no run and no sensor has seen it"
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,8 @@ class Decision:
         Against the earlier champion.
     journal
         The journal's entry of the version that decided, as its command shows it; None: there is none.
+    in_force
+        The journal's entry of the version that has the alias now; None: the one that decided.
     """
 
     key: Mapping[str, Any]
@@ -81,6 +84,7 @@ class Decision:
     previous: str
     changes: Sequence[RowChange]
     journal: Mapping[str, Any] | None
+    in_force: Mapping[str, Any] | None = None
 
     @property
     def title(self) -> str:
@@ -99,6 +103,17 @@ class Decision:
         """The model and what it predicted, before digests."""
         facts = list(self.facts.items())
         return [*facts[:1], *((name, cell_text(value)) for name, value in self.prediction.items()), *facts[1:]]
+
+    def _journal_parts(self) -> list[tuple[str, list[tuple[str, str]]]]:
+        """Headings, and the entries of the journal below them."""
+        still = "" if self.in_force is None else ", which is not in force any more"
+        parts = [(f"Journal entry of this version{still}", self.journal or {"entry": _NOT_SEEN})]
+        if self.in_force is not None:
+            parts.append(("Journal entry of the version in force now", self.in_force))
+        return [
+            (heading, [(name, str(value)) for name, value in entry.items() if value is not None])
+            for heading, entry in parts
+        ]
 
     def value_of(self, column: str) -> str:
         """An input value as text; empty where values are not shown."""
@@ -126,6 +141,7 @@ class Decision:
                 "previous_champion": self.previous,
                 "changes": [_change_dict(change) for change in self.changes],
                 "journal": None if self.journal is None else dict(self.journal),
+                "in_force": None if self.in_force is None else dict(self.in_force),
             }
         )
         return story
@@ -144,9 +160,8 @@ class Decision:
         lines += ["", self.receipt_line, "", self.previous]
         for change in self.changes:
             lines += [f"  {line}" for line in describe_change(change)]
-        lines += ["", "Journal entry of the version in force"]
-        entry = self.journal or {"": "none: no run and no sensor has seen it"}
-        lines += [f"  {name:<20} {value}".rstrip() for name, value in entry.items() if value is not None]
+        for heading, entry in self._journal_parts():
+            lines += ["", heading, *(f"  {name:<20} {value}" for name, value in entry)]
         if self.inputs is not None:
             lines += ["", "Inputs", *(f"  {name:<{_NAME}} {cell_text(value)}" for name, value in self.inputs.items())]
         return "\n".join(map(printable, lines)) + "\n"
@@ -177,7 +192,7 @@ class Decision:
             receipt=self.receipt_line,
             previous=self.previous,
             changes=[line for change in self.changes for line in describe_change(change)],
-            journal={name: str(value) for name, value in (self.journal or {}).items() if value is not None},
+            journal=self._journal_parts(),
             inputs=None if self.inputs is None else {name: cell_text(value) for name, value in self.inputs.items()},
         )
 
