@@ -1,7 +1,8 @@
 """One row's whole story: inputs, prediction, reasons, receipt, versions, the champion before, the journal."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar
 
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -14,9 +15,12 @@ from mlops_assets.explain.columns import EXPLAINED_VALUE, OUTPUT, shap_column
 from mlops_assets.explain.compare.comparable import VersionOrigin
 from mlops_assets.explain.compare.comparison import Comparison
 from mlops_assets.explain.compare.row_change import RowChange, compare_row, values_alone
+from mlops_assets.explain.compare.stored_predictions import compare_with_stored
 from mlops_assets.explain.labels import to_names
 from mlops_assets.explain.ledger.ledger import explain_batches
 from mlops_assets.explain.ledger.stored import StoredLedger, in_todays_columns
+from mlops_assets.explain.reasons.reason_rows import ATTRIBUTION, FEATURE, RANK, SHARE, STABLE, VALUE
+from mlops_assets.explain.reasons.reasons_table import are_of_ledger
 from mlops_assets.explain.reasons.rules import ReasonRules
 from mlops_assets.explain.report.decision import Decision, OutputStory
 from mlops_assets.explain.report.example_reasons import find_reasons
@@ -26,6 +30,10 @@ from mlops_assets.naming import PREDICTIONS, REASONS, SAMPLE_EXPLANATIONS, Model
 from mlops_assets.receipts import PublishedTables, StoredRow, Versions, check_row, find_stored_row
 from mlops_assets.scoring.prediction_columns import model_output_columns
 from mlops_assets.trees.shap_few_rows import walk_quickly
+
+_Answer = TypeVar("_Answer")
+_OF_LEDGER = (RANK, FEATURE, VALUE, ATTRIBUTION, SHARE, STABLE)
+"""Columns of the reasons that follow from the ledger and the inputs."""
 
 
 def tell_decision(
@@ -58,8 +66,9 @@ def tell_decision(
     """
     row = find_stored_row(names, tables, key, partition)
     explained = [line for batch in row.explained.to_batches() for line in in_todays_columns(batch).to_pylist()]
-    reasons = _reasons(tables, row, explained, partition)
+    scored, reasons = _prediction(tables, row, partition), _reasons(tables, row, explained, partition)
     receipt = check_row(row, versions)
+    receipt = replace(receipt, problems=(*receipt.problems, *scored.problems, *reasons.problems))
     version = receipt.reference.version
     recorded = journal.entries()
     entries = [entry for entry in recorded if entry.version == version]
@@ -76,7 +85,7 @@ def tell_decision(
         },
         space=row.origin.space,
         inputs=row.inputs if with_values else None,
-        prediction=_prediction(tables, row, partition),
+        prediction=scored.answer,
         outputs=[
             OutputStory(
                 line[OUTPUT],
@@ -86,9 +95,10 @@ def tell_decision(
                 {name: line[shap_column(name)] for name in row.origin.features},
                 of_output,
             )
-            for line, of_output in zip(explained, reasons, strict=True)
+            for line, of_output in zip(explained, reasons.answer, strict=True)
         ],
         receipt=receipt,
+        notes=[*scored.notes, *reasons.notes],
         previous=previous,
         changes=changes,
         journal=entries[-1].to_row() if entries else None,
@@ -105,33 +115,92 @@ def _other_in_force(recorded: Sequence[JournalEntry], entries: Sequence[JournalE
     return newest.to_row() | ({"version": "none: the alias is gone"} if newest.version is None else {})
 
 
-def _prediction(tables: PublishedTables, row: StoredRow, partition: str | None) -> dict[str, Any]:
-    """The published outputs of the model; none where other ones are published by now."""
+@dataclass(frozen=True)
+class _Published(Generic[_Answer]):
+    """What a table says of the row.
+
+    Attributes
+    ----------
+    answer
+        What is shown.
+    notes
+        Why it is not what one expects.
+    problems
+        What contradicts the ledger.
+    """
+
+    answer: _Answer
+    notes: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+def _prediction(tables: PublishedTables, row: StoredRow, partition: str | None) -> _Published[dict[str, Any]]:
+    """The published outputs of the model; none where the table is of other rows or another version by now."""
     if not tables.exists(PREDICTIONS, partition):
-        return {}
+        return _Published({}, ("There is no table predictions.",))
     predictions = tables.read(PREDICTIONS, partition)
-    if Provenance.of(predictions.schema).model_uri != row.ledger.model_uri:
-        return {}
-    columns = model_output_columns(predictions.schema, row.ledger.row_key)
-    found: list[dict[str, Any]] = find_key(predictions, row.key).select(columns).to_pylist()
-    return found[0] if found else {}
+    source, ledger = Provenance.of(predictions.schema), row.ledger
+    if (source.model_uri, source.inputs_version) != (ledger.model_uri, ledger.inputs_version):
+        why = "another version" if source.model_uri != ledger.model_uri else "other input rows"
+        return _Published({}, (f"The published predictions are of {why} than the ledger, so none is shown.",))
+    columns = model_output_columns(predictions.schema, ledger.row_key)
+    found = find_key(predictions, row.key).select(columns)
+    if found.num_rows != 1:
+        return _Published({}, problems=(f"predictions has {found.num_rows} rows with this key, not one",))
+    (scored,) = found.to_pylist()
+    origin = row.origin
+    if row.explained.num_rows != len(origin.outputs):
+        return _Published(scored)
+    explained = [in_todays_columns(batch) for batch in row.explained.combine_chunks().to_batches()]
+    agreement = compare_with_stored(
+        explained, found.to_batches(), origin.outputs, origin.space, columns, origin.decision
+    )
+    if not agreement.comparable or not agreement.different:
+        return _Published(scored)
+    shown = ", ".join(f"{name} = {value}" for name, value in scored.items())
+    return _Published(scored, problems=(f"predictions: {shown} is not what the explained value gives",))
 
 
 def _reasons(
     tables: PublishedTables, row: StoredRow, explained: Sequence[Mapping[str, Any]], partition: str | None
-) -> list[list[dict[str, Any]]]:
-    """The published reasons of each output; without such a table the largest attributions."""
+) -> _Published[list[list[dict[str, Any]]]]:
+    """The published reasons of each output; without a table that is of this ledger the largest attributions."""
+    rows = [dict(each) for each in explained]
+    ledger = StoredLedger.of(tables.read(SAMPLE_EXPLANATIONS, partition))
+    values = ds.dataset(pa.Table.from_batches([row.values]))
+    note = "There is no table reasons: the largest attributions are shown."
     if tables.exists(REASONS, partition):
         reasons = tables.read(REASONS, partition)
         source = Provenance.of(reasons.schema)
-        if (source.model_uri, source.inputs_version) == (row.ledger.model_uri, row.ledger.inputs_version):
+        if are_of_ledger(source, row.ledger):
             found = find_key(reasons, row.key).combine_chunks()
             outputs = to_names(found.column(OUTPUT).combine_chunks()).to_pylist()
             lines = list(zip(outputs, found.to_pylist(), strict=True))
-            return [[line for output, line in lines if output == each[OUTPUT]] for each in explained]
-    ledger = StoredLedger.of(tables.read(SAMPLE_EXPLANATIONS, partition))
-    values = ds.dataset(pa.Table.from_batches([row.values]))
-    return find_reasons(ledger, ReasonRules(), [dict(each) for each in explained], values)
+            published = [[line for output, line in lines if output == each[OUTPUT]] for each in rows]
+            expected = find_reasons(ledger, ReasonRules.of_extra(source.extra), rows, values)
+            return _Published(published, problems=tuple(_compare_reasons(rows, published, expected)))
+        note = "The table reasons is not of this ledger, or of another release: the largest attributions are shown."
+    return _Published(find_reasons(ledger, ReasonRules(), rows, values), (note,))
+
+
+def _compare_reasons(
+    rows: Sequence[Mapping[str, Any]],
+    published: Sequence[Sequence[Mapping[str, Any]]],
+    expected: Sequence[Sequence[Mapping[str, Any]]],
+) -> Iterator[str]:
+    """Of each output whose reasons are not those that the ledger gives, what differs; texts are the catalogue's."""
+    for row, found, again in zip(rows, published, expected, strict=True):
+        if len(found) != len(again):
+            yield f"reasons: output {row[OUTPUT]} has {len(found)}, and the ledger gives {len(again)}"
+            continue
+        for one, other in zip(found, again, strict=True):
+            if different := [name for name in _OF_LEDGER if one[name] != other[name]]:
+                # Of input values nothing is said here, as they may not be shown.
+                shown = ", ".join(
+                    "value is another" if name == VALUE else f"{name} is {one[name]}, not {other[name]}"
+                    for name in different
+                )
+                yield f"reasons: of rank {other[RANK]} of output {row[OUTPUT]} {shown}"
 
 
 def _compare_with_previous(

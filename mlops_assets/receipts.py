@@ -99,16 +99,28 @@ def find_stored_row(
         )
     chosen = _parse_values(key, ledger.schema, source.row_key)
     stored, rows = find_key(ledger, chosen), find_key(inputs, chosen)
-    if not stored.num_rows or rows.num_rows != 1:
-        given = ", ".join(f"{name}={value}" for name, value in key.items())
+    origin = LedgerProvenance.of(source)
+    given = ", ".join(f"{name}={value}" for name, value in key.items())
+    if not stored.num_rows and rows.num_rows:
+        raise ExplanationError(
+            f"The row {given} was scored and not explained (the ledger is of: {origin.selection})",
+            where=names.name,
+            fix="Explain this row as well: see explain.limit, sample and where",
+        )
+    if not stored.num_rows:
         raise ExplanationError(
             f"The ledger has no row {given}",
             where=names.name,
-            fix="Write the row key as the inputs have it; rejected rows are in rejected_samples, and explain.limit, "
-            "sample and where say which rows are explained",
+            fix="Write the row key as the inputs have it; rejected rows are in rejected_samples",
+        )
+    if rows.num_rows != 1:
+        raise ExplanationError(
+            f"The published input_samples have {rows.num_rows} rows {given}, not one",
+            where=names.name,
+            fix="Materialize input_samples and sample_explanations again",
         )
     (row,) = rows.combine_chunks().to_batches()
-    return StoredRow(source, LedgerProvenance.of(source), stored, row, chosen)
+    return StoredRow(source, origin, stored, row, chosen)
 
 
 @dataclass(frozen=True)

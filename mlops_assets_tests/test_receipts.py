@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from sklearn.datasets import load_iris
@@ -137,6 +138,59 @@ def test_a_row_that_is_not_there_is_looked_for_where_it_may_be(iris, registry, r
         assert main(["decision", "m", *key, "--module", location]) == 1
         said = capsys.readouterr().err
         assert all(part in said for part in parts), said
+
+
+def change(table, column, value):
+    """Write another value into one column of a published table, as it should not be possible."""
+    whole = pq.read_table(table)
+    changed = pa.array([value] * whole.num_rows, whole.schema.field(column).type)
+    pq.write_table(whole.set_column(whole.column_names.index(column), whole.schema.field(column), changed), table)
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "value", "part"),
+    [
+        ("predictions", "prediction", 2, "predictions: prediction = 2 is not what the explained value gives"),
+        ("reasons", "attribution", 0.125, "attribution is 0.125, not "),
+        ("reasons", "feature", "a", "feature is a, not "),
+        ("reasons", "value", "0", "value is another"),
+        ("sample_explanations", "residual", 0.25, "residual differ"),
+    ],
+)
+def test_a_decision_names_what_the_tables_contradict(table, column, value, part, iris, registry, run, location, capsys):
+    features, target = iris
+    registry.add_sklearn(RandomForestClassifier(5, max_depth=3, random_state=0).fit(features, target), features)
+    done = run(features.head(60), explain={"reasons": {"top": 2, "groups": {"sizes": ["b", "d"]}}})
+    assert done.success
+    command = ["decision", "m", "f57", "--module", location]
+    assert main(command) == 0
+    change(done.tables / f"{table}.parquet", column, value)
+    capsys.readouterr()
+    assert main(command) == 1
+    told = capsys.readouterr().out
+    assert "NOT the same as stored" in told
+    assert part in told
+
+
+def test_a_decision_names_what_is_not_shown(iris, registry, run, location, capsys):
+    features, target = iris
+    registry.add_sklearn(RandomForestClassifier(5, max_depth=3, random_state=0).fit(features, target), features)
+    assert run(features.head(60), explain={"reasons": {"top": 2}}).success
+    # Rows of another day, and no reasons of them: those of the day before are of other rows.
+    done = run(features.iloc[20:80], explain={"limit": 30})
+    assert done.success
+    assert main(["decision", "m", "f40", "--module", location, "--json"]) == 0
+    story = json.loads(capsys.readouterr().out)
+    assert story["notes"] == [
+        "The table reasons is not of this ledger, or of another release: the largest attributions are shown."
+    ]
+    assert len(story["outputs"][0]["reasons"]) > 2
+    (done.tables / "predictions.parquet").unlink()
+    assert main(["decision", "m", "f40", "--module", location]) == 0
+    assert "There is no table predictions." in capsys.readouterr().out
+    for key, words in {"f70": "scored and not explained", "f5": "no row flower=f5"}.items():
+        assert main(["decision", "m", key, "--module", location]) == 1
+        assert words in capsys.readouterr().err
 
 
 def registry_model(registry, version):

@@ -263,6 +263,14 @@ def test_who_is_affected_and_by_which_columns():
     assert "50.00% change sides" in summary.sentence()
 
 
+def test_segments_that_differ_in_the_seventh_digit_have_names_of_their_own():
+    assert segment_labels([1_000_001, 1_000_002.5]) == [
+        "below 1000001",
+        "1000001 to 1000002.5",
+        "1000002.5 and above",
+    ]
+
+
 def test_a_column_with_too_many_values_is_refused():
     comparison, _, table = changed()
     many = pa.concat_tables([table] * 30)

@@ -188,12 +188,42 @@ def test_a_reason_has_the_text_whose_condition_is_true():
         (CATALOGUE.replace("  city:", "  salary:"), "entries are never used"),
         ("reasons: [", "cannot be read as YAML"),
         (CATALOGUE.replace("  city:", "  income:"), "the key 'income' is there twice"),
+        (CATALOGUE.replace("  city:", "  city: {code: C0, text: City}\n  city:"), "'city' is there twice"),
+        (CATALOGUE.replace("code: C1,", "code: C1, code: C2,"), "'code' is there twice"),
+        (CATALOGUE.replace("salary < 1500", "(`bonus` is   None)"), "Entry 2 has the condition of entry 1"),
+        (CATALOGUE.replace("Place of", '"\\e[31m"').replace(" residence", ""), "control character"),
+        ("reasons: []\notherwise: {code: X, text: Y}", "maps columns and groups"),
     ],
 )
 def test_a_catalogue_with_a_gap_is_refused(text, part):
     with pytest.raises(ConfigurationError, match=part) as error:
         parse_catalogue(text, GROUPS, "reasons.yaml")
     assert "reasons.yaml" in str(error.value)
+
+
+def test_a_condition_is_asked_of_the_columns_that_the_model_has():
+    groups = {"income": ("salary", "pension")}
+    text = CATALOGUE.replace("bonus is None", "pension is None").replace("salary < 1500", "salary < 1000")
+    rules = ReasonRules(4, "both", groups, parse_catalogue(text, groups, "reasons.yaml"))
+    found = [row for row in reasons(ROWS, rules=rules) if row["feature"] == "income"]
+    # A group is one, of however many columns a model has; what it lacks is not said to be missing.
+    assert listed(found, "value", "code") == [("salary = 1200", "I2"), ("salary = 800", "I1"), ("salary = 2000", "I2")]
+    reasoner = Reasoner(rules, FEATURES, pa.schema([]), pa.string(), "float64", 3, "d" * 64)
+    reasoner.check_conditions(pa.RecordBatch.from_pydict(INPUTS).schema)
+    with pytest.raises(ConfigurationError, match=r"another type.*explain.reasons.catalogue, reasons.income"):
+        reasoner.check_conditions(pa.schema([(name, pa.string()) for name in FEATURES]))
+
+
+def test_the_reasons_of_a_row_are_the_same_alone_and_beside_others():
+    random, features = np.random.default_rng(0), tuple(f"x{n}" for n in range(40))
+    values, rules = random.normal(size=(50, 40)), ReasonRules(3, "both", {"many": features[10:]})
+    reasoner = Reasoner(rules, features, pa.schema([]), pa.string(), "float64", 3, "d" * 64)
+    ledger = {name: np.zeros(50) for name in ("explained_value", "base_value", "residual")}
+    columns = {f"shap_{name}": np.ascontiguousarray(values[:, at]) for at, name in enumerate(features)}
+    batch = pa.RecordBatch.from_pydict({"output": pa.array(["y"] * 50)} | ledger | columns)
+    inputs = pa.RecordBatch.from_pydict({name: np.zeros(50) for name in features})
+    alone = [reasoner.reasons(batch.slice(row, 1), inputs, np.array([row])).to_pylist() for row in range(50)]
+    assert [line for lines in alone for line in lines] == reasoner.reasons(batch, inputs, np.arange(50)).to_pylist()
 
 
 def test_a_group_has_no_name_of_another_column():

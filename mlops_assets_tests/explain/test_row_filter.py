@@ -1,6 +1,7 @@
 """Row filters: what they allow, what they mean, what they refuse."""
 
 from datetime import datetime
+from decimal import Decimal
 
 import pyarrow as pa
 import pytest
@@ -15,6 +16,8 @@ COLUMNS = {
     "mean radius": pa.array([1.0, 2.0, 3.0, 4.0]),
     "member": pa.array([True, False, True, False]),
     "since": pa.array([datetime(2020 + year, 1, 1) for year in range(4)]),
+    "rate": pa.array([0.1, float("nan"), 0.3, 0.4], pa.float32()),
+    "price": pa.array([Decimal("1.10"), Decimal("2.00"), None, Decimal("3.50")]),
 }
 
 
@@ -37,6 +40,18 @@ COLUMNS = {
         ("age > `mean radius`", [0, 1, 2, 3]),
         ("prediction > 0.4 or age == 50", [1, 2, 3]),
         ("1 == 2", []),
+        # What is missing compares to nothing, as NaN and as null.
+        ("rate != 0.1", [2, 3]),
+        ("not rate < 0.35", [3]),
+        ("rate not in (0.3,)", [0, 3]),
+        ("rate is None", [1]),
+        # Literals are what they are in the column's type.
+        ("rate <= 0.1", [0]),
+        ("rate in (0.1, 0.3)", [0, 2]),
+        ("age in (20.5, 30.0)", [1]),
+        ("age in (20, 1e30)", [0]),
+        ("price in (1.1, 3.5)", [0, 3]),
+        ("since in ('2021-01-01', '2023-01-01')", [1, 3]),
     ],
 )
 def test_it_passes(text: str, passing: list[int]) -> None:

@@ -176,7 +176,8 @@ def segment_labels(edges: Sequence[float]) -> list[str]:
     """
     if not edges:
         return []
-    texts = [f"{edge:g}" for edge in edges]
+    # Six digits where they are all there are.
+    texts = [text if float(text := f"{edge:g}") == edge else repr(float(edge)).removesuffix(".0") for edge in edges]
     between = [f"{low} to {high}" for low, high in pairwise(texts)]
     return [f"below {texts[0]}", *between, f"{texts[-1]} and above"]
 

@@ -103,7 +103,7 @@ class OtherVersionWork(ExplainWork):
     """Explanations of chunks of rows that were accepted for another version; `background` is conformed already."""
 
     noun: ClassVar[str] = "explanations of another version"
-    RESULT_VERSION: ClassVar[int] = 1
+    RESULT_VERSION: ClassVar[int] = 2
 
     @cached_property
     def identity(self) -> str:

@@ -177,14 +177,15 @@ def _provenance(
 
 def _compared(old: dict[str, Any], new: dict[str, Any], explainer: Explainer) -> ReceiptLine:
     columns = [EXPLAINED_VALUE, "base_value", *(shap_column(name) for name in explainer.features)]
+    terms = len(columns)
+    if old.get("residual") is not None:
+        columns.append("residual")
     before = np.array([_number(old.get(name)) for name in columns])
     after = np.array([_number(new[name]) for name in columns])
-    magnitude = float(np.nansum(np.abs(before[2:])))
-    allowed = float(
-        residual_tolerance(before[0], before[1], len(columns), explainer.precision, magnitude=magnitude).max()
-    )
+    magnitude = float(np.nansum(np.abs(before[2:terms])))
+    allowed = float(residual_tolerance(before[0], before[1], terms, explainer.precision, magnitude=magnitude).max())
     gaps = np.abs(after - before)
-    pairs = zip(explainer.features, before[2:].tolist(), after[2:].tolist(), strict=True)
+    pairs = zip(explainer.features, before[2:terms].tolist(), after[2:terms].tolist(), strict=True)
     return ReceiptLine(
         old["output"],
         float(before[0]),

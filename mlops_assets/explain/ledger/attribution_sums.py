@@ -25,6 +25,17 @@ class AttributionSums(NamedTuple):
     magnitude: Floats
 
 
+def add_lines(lines: Floats) -> Floats:
+    """(n,): the sum of the lines of an array of (lines, n), one after the other.
+
+    NumPy adds the lines of a single column in another order, so that a row alone has other last digits.
+    """
+    total: Floats = lines[0].copy()
+    for line in lines[1:]:
+        total += line
+    return total
+
+
 def sum_attributions(ledger: pa.RecordBatch | pa.Table, columns: Sequence[str]) -> AttributionSums:
     """The sums of these columns of a batch, none of which is null."""
     absolute, signed = np.zeros(len(columns)), np.zeros(len(columns))

@@ -81,7 +81,7 @@ class InteractionWork(ExplainWork):
     """
 
     noun: ClassVar[str] = "interactions"
-    RESULT_VERSION: ClassVar[int] = 2
+    RESULT_VERSION: ClassVar[int] = 3
 
     columns: tuple[str, ...] = ()
 

@@ -34,8 +34,10 @@ Columns = Mapping[str, pa.Array]
 class RowFilter:
     """A boolean expression over named columns.
 
-    Column names that are no Python names are quoted with backticks: `` `mean radius` > 20``. Null compares to
-    nothing: a row for which the expression is null is left out (``x is None`` asks for nulls).
+    Column names that are no Python names are quoted with backticks: `` `mean radius` > 20``. A missing value, null or
+    NaN, compares to nothing: a row for which the expression is null is left out (``x is None`` asks for missing ones).
+    Literals are compared in the type of the column: 0.1 equals the 0.1 of a column of single precision, and a text is
+    the date or time that it names.
 
     Parameters
     ----------
@@ -70,6 +72,11 @@ class RowFilter:
         )
         self._root = tree.body
         self._check(self._root)
+
+    @property
+    def normalized(self) -> str:
+        """The same for expressions that differ in blanks, quotes and parentheses alone."""
+        return re.sub(r"'_quoted_\d+'", lambda hidden: repr(self._quoted[hidden.group()[1:-1]]), ast.dump(self._root))
 
     def check_columns(self, known: Mapping[str, Any] | frozenset[str]) -> None:
         """Raise ConfigurationError unless every column of the expression is one of `known`."""
@@ -156,9 +163,7 @@ class RowFilter:
             if isinstance(operator, ast.In | ast.NotIn):
                 assert isinstance(right, ast.Tuple | ast.List)
                 tested = _column(self._operand(left, columns), rows)
-                items = [self._literal_for(left, item) for item in right.elts]
-                among = pc.is_in(tested, value_set=pa.array(items, type=tested.type))
-                among = pc.if_else(pc.is_null(tested), pa.scalar(None, pa.bool_()), among)
+                among = _is_among(tested, [self._literal_for(left, item) for item in right.elts])
                 return among if isinstance(operator, ast.In) else pc.invert(among)
             one, other = self._operand(left, columns, right), self._operand(right, columns, left)
             one, other = _typed(one, other), _typed(other, one)
@@ -175,10 +180,10 @@ class RowFilter:
 
     def _operand(self, node: ast.expr, columns: Columns, other: ast.expr | None = None) -> Any:
         if isinstance(node, ast.Name):
-            return columns[self._name(node)]
+            return _without_nan(columns[self._name(node)])
         value = self._literal_for(other, node)
         kind = columns[self._name(other)].type if isinstance(other, ast.Name) else None
-        return pa.scalar(value, kind if _is_unsigned(kind, value) else None)
+        return pa.scalar(value, kind if _is_unsigned(kind, value) or _is_single(kind, value) else None)
 
     def _literal_for(self, column: ast.expr | None, node: ast.expr) -> Any:
         """A literal as the column has it: outputs are names, and a class label is written as text or as it is."""
@@ -258,6 +263,36 @@ def _literal(node: ast.expr) -> Any:
 def _is_unsigned(kind: pa.DataType | None, value: object) -> bool:
     """Whether a literal is an integer of a column's own type that Arrow would not find by itself."""
     return kind == pa.uint64() and isinstance(value, int) and not isinstance(value, bool) and value >= 2**63
+
+
+def _is_single(kind: pa.DataType | None, value: object) -> bool:
+    """Whether a literal is a number to be compared in fewer digits than Python's."""
+    return kind in (pa.float16(), pa.float32()) and isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _without_nan(values: Any) -> Any:
+    """With null in place of NaN, which is missing as well."""
+    if not pa.types.is_floating(values.type) or not pc.any(pc.is_nan(values)).as_py():
+        return values
+    return pc.if_else(pc.is_nan(values), pa.scalar(None, values.type), values)
+
+
+def _is_among(values: pa.Array, items: list[Any]) -> pa.Array:
+    """Whether each value is one of the literals, compared as `==` does; null where it is missing."""
+    kind, known = values.type, [item for item in items if item is not None]
+    if pa.types.is_dictionary(kind):
+        return _is_among(values.cast(kind.value_type), items)
+    if pa.types.is_decimal(kind) or (pa.types.is_integer(kind) and any(isinstance(item, float) for item in known)):
+        return _is_among(values.cast(pa.float64(), safe=False), [float(item) for item in known])
+    if pa.types.is_integer(kind):
+        # What the type cannot hold is none of its values.
+        bits, signed = kind.bit_width, pa.types.is_signed_integer(kind)
+        low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1)) if signed else (0, 2**bits)
+        known = [item for item in known if not isinstance(item, int) or low <= item < high]
+    texts = pa.types.is_temporal(kind)
+    choices = pa.array(known, pa.string()).cast(kind) if texts else pa.array(known, kind)
+    among = pc.is_in(values, value_set=choices)
+    return pc.if_else(pc.is_null(values), pa.scalar(None, pa.bool_()), among)
 
 
 def _typed(value: Any, other: Any) -> Any:

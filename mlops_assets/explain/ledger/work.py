@@ -41,7 +41,7 @@ class ExplainWork(Work):
     """
 
     noun: ClassVar[str] = "explanations"
-    RESULT_VERSION: ClassVar[int] = 8
+    RESULT_VERSION: ClassVar[int] = 9
 
     model: LoadedModel
     signature: str

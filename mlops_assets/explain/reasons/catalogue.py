@@ -1,5 +1,6 @@
 """The catalogue of reasons: which code and which approved text belong to a column, or to a group of columns."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -11,6 +12,8 @@ from mlops_assets.explain.ledger.row_filter import RowFilter
 from mlops_assets.plain_yaml import load_yaml
 
 _KEYS = ("when", "code", "text")
+# Line breaks and tabs are text; what steers a terminal, or no text can hold, is not.
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 _FORM = "{code: R01, text: Income is low}, or a list of such with `when: income < 20000`, the last one without"
 
 
@@ -67,7 +70,8 @@ def parse_catalogue(text: str, groups: Mapping[str, Sequence[str]], where: str) 
     Raises
     ------
     ConfigurationError
-        The text is no catalogue; a group or a value has no entry; an entry or a condition can never apply.
+        The text is no catalogue; a key occurs twice; a group or a value has no entry; an entry or a condition can never
+        apply.
 
     Examples
     --------
@@ -92,7 +96,7 @@ def parse_catalogue(text: str, groups: Mapping[str, Sequence[str]], where: str) 
             fix="Write under `reasons` an entry for each column or group, and under `otherwise` the code and text of"
             " those without one",
         )
-    reasons = content["reasons"] or {}
+    reasons = {} if content["reasons"] is None else content["reasons"]
     if not isinstance(reasons, dict) or not all(isinstance(name, str) for name in reasons):
         raise ConfigurationError("`reasons` maps columns and groups to entries", where=where, fix=f"Write {_FORM}")
     _refuse_gaps(reasons, groups, where)
@@ -124,7 +128,17 @@ def _entries(value: Any, columns: Sequence[str], where: str, most: int = 1_000) 
     if not 0 < len(listed) <= most:
         raise ConfigurationError(f"There are {len(listed)} entries", where=where, fix=f"Write {_FORM}")
     entries = tuple(_entry(each, columns, where) for each in listed)
+    conditions: dict[str, int] = {}
     for number, entry in enumerate(entries, 1):
+        if (
+            entry.when is not None
+            and (first := conditions.setdefault(RowFilter(entry.when).normalized, number)) != number
+        ):
+            raise ConfigurationError(
+                f"Entry {number} has the condition of entry {first} (`{entry.when}`), so it is never used",
+                where=where,
+                fix="Correct the condition, or remove the entry",
+            )
         if (entry.when is None) != (number == len(entries)):
             raise ConfigurationError(
                 "A value that no condition takes would have no text"
@@ -141,6 +155,12 @@ def _entry(value: Any, columns: Sequence[str], where: str) -> Entry:
         raise ConfigurationError("An entry is not a code and a text", where=where, fix=f"Write {_FORM}")
     if not all(isinstance(value[key], str) and value[key].strip() for key in value):
         raise ConfigurationError("code, text and when are texts that are not empty", where=where, fix="Quote them")
+    if unprintable := [key for key in value if _CONTROL.search(value[key])]:
+        raise ConfigurationError(
+            f"{' and '.join(unprintable)} of an entry hold a control character, or half of a surrogate pair",
+            where=where,
+            fix="Write text; lines may be broken",
+        )
     when = value.get("when")
     if when is not None:
         _check_condition(when, columns, where)

@@ -24,7 +24,7 @@ def describe_reasons(columns: Sequence[str], row_key: Sequence[str], space: str)
         "feature": "Input column, or group of them, that the reason is about.",
         "value": "The input's value as text; of a group, name and value of its leading column. Null: missing.",
         "attribution": f"How far it moves the explained value of the row. Unit: {space}.",
-        "share": "Its absolute attribution as a share of all absolute attributions of the row, from 0 to 1.",
+        "share": "Its absolute attribution as a share of those of all columns and groups of the row, 0 to 1.",
         "code": "Code of the reason, from the catalogue; null without a catalogue.",
         "text": "Approved text of the reason, from the catalogue; null without a catalogue.",
         "stable": _STABLE,

@@ -13,6 +13,7 @@ from mlops_assets.arrow.value_text import values_as_text
 from mlops_assets.errors import ConfigurationError, list_some
 from mlops_assets.explain.columns import EXPLAINED_VALUE, OUTPUT, shap_column
 from mlops_assets.explain.labels import to_labels
+from mlops_assets.explain.ledger.attribution_sums import add_lines
 from mlops_assets.explain.ledger.residuals import residual_tolerance
 from mlops_assets.explain.ledger.row_filter import RowFilter
 from mlops_assets.explain.reasons.catalogue import Entry
@@ -107,6 +108,23 @@ class Reasoner:
         output = WORDS if pa.types.is_string(self.output_type) else self.output_type
         return pa.schema([*self.key, pa.field(OUTPUT, output, nullable=False), *_COLUMNS])
 
+    def check_conditions(self, inputs: pa.Schema) -> None:
+        """Raises where a condition of the catalogue cannot be asked of input columns of these types.
+
+        Raises
+        ------
+        ConfigurationError
+            It compares a column with something of another type.
+        """
+        for name, members, filters in zip(self.units.names, self.units.members, self._filters_of_units, strict=True):
+            columns = [self.features[member] for member in members]
+            try:
+                first_true(filters, {column: pa.array([], inputs.field(column).type) for column in columns}, 0)
+            except ConfigurationError as error:
+                raise ConfigurationError(
+                    error.what, where=f"explain.reasons.catalogue, reasons.{name}", fix=error.fix
+                ) from error
+
     def ledger_columns(self, held: Sequence[str]) -> list[str]:
         """Those of a ledger's columns that `reasons` looks at."""
         own = {*self.key.names, OUTPUT, EXPLAINED_VALUE, "base_value", "residual", _STANDARD_ERROR}
@@ -169,7 +187,7 @@ class Reasoner:
 
     def _attributions(self, columns: Floats, numbers: dict[str, Floats]) -> tuple[Floats, Floats]:
         """(units, n), all finite, and (n,) by how much each may be wrong."""
-        magnitude = np.abs(columns).sum(axis=0)
+        magnitude = add_lines(np.abs(columns))
         error = np.abs(numbers["residual"]) + residual_tolerance(
             numbers[EXPLAINED_VALUE],
             numbers["base_value"],
@@ -187,7 +205,7 @@ class Reasoner:
             columns = np.where(np.isfinite(columns), columns, 0.0)
         if len(self.units.names) == len(self.features):
             return columns, error
-        return np.stack([columns[list(places)].sum(axis=0) for places in self.units.members]), error
+        return np.stack([add_lines(columns[list(places)]) for places in self.units.members]), error
 
     @cached_property
     def _entries(self) -> tuple[Entry, ...]:
@@ -220,13 +238,14 @@ class Reasoner:
             place = np.zeros(len(is_alike), dtype=np.int64)
             place[alike] = np.arange(len(alike))
             texts.append(values_as_text(self._pick_values(columns, place, *among), compiled=self.compiled))
-        for unit, members in enumerate(self.units.members):
-            if len(members) == 1 or not len(reasons := np.flatnonzero(units == unit)):
+        for unit in self._groups:
+            members, reasons = self.units.members[unit], np.flatnonzero(units == unit)
+            if not len(reasons):
                 continue
             taken = pa.array(rows[reasons])
             order.append(reasons)
             values = {name: inputs.column(name).take(taken) for name in (self.features[place] for place in members)}
-            texts.append(leading_values(ledger, ranked.rows[reasons], values))
+            texts.append(leading_values(ledger, ranked.rows[reasons], ranked.attributions[reasons], values))
         entries = self._chosen_entries(inputs, units, rows)
         if len(order) == 2:
             return texts[1], entries
@@ -270,16 +289,27 @@ class Reasoner:
         return entries
 
     @cached_property
-    def _filters_of_units(self) -> list[list[RowFilter]]:
-        """Of each unit the conditions of its entries; the last entry has none."""
+    def _filters_of_units(self) -> list[list[RowFilter | None]]:
+        """Of each unit the conditions of its entries, of which the last has none.
+
+        None: the condition is about a column of the group that this model does not have, and never true.
+        """
         conditions = [[entry.when for entry in entries[:-1]] for _, entries in self._entries_of_units]
-        return [[RowFilter(when) for when in each if when is not None] for each in conditions]
+        filters = [[RowFilter(when) for when in each if when is not None] for each in conditions]
+        known = set(self.features)
+        return [[one if one.columns <= known else None for one in each] for each in filters]
+
+    @cached_property
+    def _groups(self) -> tuple[int, ...]:
+        """The units that are groups, of which a model may have one column alone."""
+        named = enumerate(zip(self.units.names, self.units.members, strict=True))
+        return tuple(unit for unit, (name, each) in named if len(each) > 1 or self.features[each[0]] != name)
 
     def _units_of_one_type(self, inputs: pa.RecordBatch) -> list[list[int]]:
         """The units that are one column each: those of numbers and times by their types, each other one alone."""
         by_type: dict[object, list[int]] = {}
         for unit, members in enumerate(self.units.members):
-            if len(members) == 1:
+            if unit not in self._groups:
                 kind = inputs.schema.field(self.features[members[0]]).type
                 by_type.setdefault(kind if pa.types.is_primitive(kind) else unit, []).append(unit)
         return list(by_type.values())
@@ -313,6 +343,6 @@ def _rank_block(values: Floats, error: Floats, rules: ReasonRules, start: int) -
     rows, ranks = np.nonzero(np.arange(len(strongest.places)) < strongest.counts[:, None])
     units = strongest.places[ranks, rows]
     attributions = values[units, rows]
-    shares = np.abs(attributions) / np.abs(values).sum(axis=0)[rows]
+    shares = np.abs(attributions) / add_lines(np.abs(values))[rows]
     stable = (strongest.stable & np.isfinite(error))[rows]
     return _Ranked(rows + start, ranks + 1, units, attributions, shares, stable)

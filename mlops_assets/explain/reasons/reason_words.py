@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from mlops_assets.arrow.value_text import values_as_text
 from mlops_assets.explain.columns import shap_column
 from mlops_assets.explain.ledger.row_filter import RowFilter
+from mlops_assets.trees.arrays import Floats
 
 Places = NDArray[np.signedinteger[Any]]
 
@@ -27,11 +28,11 @@ def words_at(places: Places, words: Sequence[str]) -> pa.Array:
     return pa.DictionaryArray.from_arrays(pa.array(numbers), pa.array(list(distinct), pa.string()))
 
 
-def leading_values(ledger: pa.RecordBatch, rows: Places, values: dict[str, pa.Array]) -> pa.Array:
+def leading_values(ledger: pa.RecordBatch, rows: Places, attributions: Floats, values: dict[str, pa.Array]) -> pa.Array:
     """Of each reason that is a group, name and value of the column that moves the row most in its direction."""
     taken = pa.array(rows)
     parts = np.stack([ledger.column(shap_column(name)).take(taken).to_numpy() for name in values])
-    leading = (parts * np.sign(parts.sum(axis=0))).argmax(axis=0)
+    leading = (parts * np.sign(attributions)).argmax(axis=0)
     texts = [
         pc.binary_join_element_wise(name, pc.fill_null(values_as_text(each), "missing"), " = ")
         for name, each in values.items()
@@ -39,9 +40,10 @@ def leading_values(ledger: pa.RecordBatch, rows: Places, values: dict[str, pa.Ar
     return pc.choose(pa.array(leading), *texts)
 
 
-def first_true(filters: Sequence[RowFilter], values: dict[str, pa.Array], count: int) -> NDArray[np.int32]:
-    """(count,): the first of these conditions that is true; behind the last one where none is."""
+def first_true(filters: Sequence[RowFilter | None], values: dict[str, pa.Array], count: int) -> NDArray[np.int32]:
+    """(count,): the first of these conditions that is true, of which None never is; behind the last one: none is."""
     chosen = np.full(count, len(filters), dtype=np.int32)
-    for number in range(len(filters) - 1, -1, -1):
-        np.copyto(chosen, number, where=filters[number].mask(values).to_numpy(zero_copy_only=False))
+    for number, condition in reversed(list(enumerate(filters))):
+        if condition is not None:
+            np.copyto(chosen, number, where=condition.mask(values).to_numpy(zero_copy_only=False))
     return chosen

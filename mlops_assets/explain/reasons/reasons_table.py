@@ -24,7 +24,7 @@ from mlops_assets.explain.reasons.reason_rows import Reasoner
 from mlops_assets.explain.reasons.rules import ReasonRules
 from mlops_assets.tables.staged_table import Destination, SourcePart, StagedPart, StagedTable
 
-REASONS_VERSION = 1
+REASONS_VERSION = 2
 """Part of the key of a part, and of the data version: raise it with a change that changes reasons."""
 
 
@@ -77,6 +77,16 @@ class ReasonsTable:
 
 _MANY = 1_000_000
 """So many reasons are worth loading what is compiled, which takes half a second."""
+
+
+def _data_version(ledger: Provenance, digest: str) -> str:
+    """Of the table of reasons that rules with this digest make of a ledger."""
+    return hash_of("reasons", str(REASONS_VERSION), ledger.data_version or "", digest)
+
+
+def are_of_ledger(reasons: Provenance, ledger: Provenance) -> bool:
+    """Whether a published table of reasons was made of this ledger, by this release."""
+    return reasons.data_version == _data_version(ledger, reasons.extra.get("reasons", ""))
 
 
 def make_reasoner(ledger: StoredLedger, rules: ReasonRules, rows: int = 0) -> Reasoner:
@@ -159,8 +169,9 @@ def reasons_table(
             fix="Materialize sample_explanations again, together with reasons",
         )
     reasoner = make_reasoner(stored, rules, ledger.count_rows())
-    version = hash_of("reasons", str(REASONS_VERSION), source.data_version or "", rules.digest)
-    extra = {**source.extra, "reasons_top": str(rules.top), "reasons_toward": rules.toward, "reasons": rules.digest}
+    reasoner.check_conditions(inputs.schema)
+    version = _data_version(source, rules.digest)
+    extra = {**source.extra, **rules.to_extra()}
     provenance = replace(source, data_version=version, extra=extra)
     if target is not None and origin.every_row and ledger_parts and len(ledger_parts) == len(input_parts):
         pairs = zip(ledger_parts, input_parts, strict=True)

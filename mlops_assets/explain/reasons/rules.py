@@ -4,13 +4,20 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Literal, Self, cast, get_args
 
 from mlops_assets.arrow.content_hash import hash_of
-from mlops_assets.errors import ConfigurationError, list_some
+from mlops_assets.errors import ConfigurationError, ExplanationError, list_some
 from mlops_assets.explain.reasons.catalogue import Catalogue
 
 Toward = Literal["lower", "higher", "both"]
+
+
+def _toward(text: str) -> Toward:
+    for each in get_args(Toward):
+        if each == text:
+            return cast("Toward", each)
+    raise ValueError(text)
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,35 @@ class ReasonRules:
         """A hash of all of it."""
         catalogue = None if self.catalogue is None else self.catalogue.as_dict()
         return hash_of(json.dumps([self.top, self.toward, dict(self.groups), catalogue], sort_keys=True))
+
+    def to_extra(self) -> dict[str, str]:
+        """For `Provenance.extra`: all but the catalogue, of which the hash is part of `reasons`."""
+        groups = json.dumps({name: list(columns) for name, columns in self.groups.items()}, sort_keys=True)
+        return {
+            "reasons_top": str(self.top),
+            "reasons_toward": self.toward,
+            "reasons_groups": groups,
+            "reasons": self.digest,
+        }
+
+    @classmethod
+    def of_extra(cls, extra: Mapping[str, str]) -> Self:
+        """The rules that a table was made by, without their catalogue.
+
+        Raises
+        ------
+        ExplanationError
+            The table does not say.
+        """
+        try:
+            groups = {name: tuple(map(str, columns)) for name, columns in json.loads(extra["reasons_groups"]).items()}
+            return cls(int(extra["reasons_top"]), _toward(extra["reasons_toward"]), groups)
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
+            raise ExplanationError(
+                "The table does not say which attributions are reasons",
+                where="reasons",
+                fix="Materialize reasons again",
+            ) from error
 
     def units(self, features: Sequence[str]) -> Units:
         """What may be a reason for a model with these input columns.

@@ -63,7 +63,7 @@ class Decision:
     outputs
         Each explained output.
     receipt
-        The row, explained again.
+        The row, explained again; its problems hold what the published tables contradict as well.
     previous
         What was said of the earlier champion: name of the version, or why there is nothing to say.
     changes
@@ -72,6 +72,8 @@ class Decision:
         The journal's entry of the version that decided, as its command shows it; None: there is none.
     in_force
         The journal's entry of the version that has the alias now; None: the one that decided.
+    notes
+        What is missing, and what is shown in its place.
     """
 
     key: Mapping[str, Any]
@@ -85,6 +87,7 @@ class Decision:
     changes: Sequence[RowChange]
     journal: Mapping[str, Any] | None
     in_force: Mapping[str, Any] | None = None
+    notes: Sequence[str] = ()
 
     @property
     def title(self) -> str:
@@ -137,6 +140,7 @@ class Decision:
                 "inputs": None if self.inputs is None else dict(self.inputs),
                 "prediction": dict(self.prediction),
                 "outputs": [_output_dict(each, with_values=self.inputs is not None) for each in self.outputs],
+                "notes": list(self.notes),
                 "receipt": {"matches": self.receipt.matches, "problems": list(self.receipt.problems)},
                 "previous_champion": self.previous,
                 "changes": [_change_dict(change) for change in self.changes],
@@ -150,6 +154,7 @@ class Decision:
         """For a terminal."""
         lines = [f"Decision on the row {self.title}", ""]
         lines += [f"{name:<22} {value}" for name, value in self._facts()]
+        lines += [f"{'Note':<22} {note}" for note in self.notes]
         lines += ["", f"Unit of what follows: {SPACES[self.space].meaning}"]
         for each in self.outputs:
             lines += ["", f"Output {each.output}: {number(each.explained_value)}", "  Reasons"]
@@ -189,7 +194,9 @@ class Decision:
             title=self.title,
             facts=[*self._facts(), ("Unit", SPACES[self.space].meaning)],
             outputs=outputs,
+            notes=self.notes,
             receipt=self.receipt_line,
+            matches=self.receipt.matches,
             previous=self.previous,
             changes=[line for change in self.changes for line in describe_change(change)],
             journal=self._journal_parts(),
