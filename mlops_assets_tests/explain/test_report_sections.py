@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from mlops_assets.explain.report.bars import waterfall
+from mlops_assets.explain.report.blocks import data_table
 from mlops_assets.explain.report.changes_section import changes_section
 from mlops_assets.explain.report.drift_section import drift_section
 from mlops_assets.explain.report.performance_section import performance_section
@@ -126,6 +127,15 @@ def test_limits_that_are_passed_come_first_among_what_to_look_at():
     assert section.watch[0] == ("What version 3 would change, beyond the limits", "changed share is 0.01, above 0.")
     assert len(section.watch) == 2
     assert "by 0.15 (in the prediction's unit) on average" in section.headline
+
+
+def test_columns_without_any_text_are_left_out_where_they_may_be():
+    rows = [["a", "", "1"], ["b", "", "2"]]
+    assert data_table("", ["x", "note", "n"], rows, numeric=(2,)).header == ("x", "note", "n")
+    table = data_table("", ["x", "note", "n"], rows, numeric=(2,), optional=(1,))
+    assert (table.header, table.rows[0], table.numeric) == (("x", "n"), ("a", "1"), (1,))
+    rows[1][1] = "new"
+    assert data_table("", ["x", "note", "n"], rows, optional=(1,)).header == ("x", "note", "n")
 
 
 def test_of_many_columns_the_others_are_counted_without_the_base_value():

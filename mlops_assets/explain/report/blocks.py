@@ -107,14 +107,19 @@ Block: TypeAlias = Paragraph | Lines | Facts | Tiles | DataTable | BarTable | Ch
 
 
 def data_table(
-    caption: str, header: Sequence[str], rows: Sequence[Sequence[str]], numeric: tuple[int, ...] = ()
+    caption: str,
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    numeric: tuple[int, ...] = (),
+    optional: tuple[int, ...] = (),
 ) -> DataTable:
-    """A table whose cells are shortened to `CELL` characters."""
+    """A table whose cells are shortened to `CELL` characters; `optional` columns without any text are left out."""
+    places = [place for place in range(len(header)) if place not in optional or any(row[place] for row in rows)]
     return DataTable(
         caption,
-        tuple(shorten(name, CELL) for name in header),
-        tuple(tuple(shorten(cell, CELL) for cell in row) for row in rows),
-        numeric,
+        tuple(shorten(header[place], CELL) for place in places),
+        tuple(tuple(shorten(row[place], CELL) for place in places) for row in rows),
+        tuple(places.index(place) for place in numeric if place in places),
     )
 
 

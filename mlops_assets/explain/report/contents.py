@@ -18,7 +18,7 @@ from mlops_assets.explain.ledger.stored import StoredLedger
 from mlops_assets.explain.ledger.summary import LedgerSummary, match_input_rows
 from mlops_assets.explain.reasons.rules import ReasonRules
 from mlops_assets.explain.report.example_reasons import find_reasons
-from mlops_assets.explain.report.example_rows import ExampleRow
+from mlops_assets.explain.report.example_rows import LARGEST_RESIDUAL, ExampleRow
 from mlops_assets.explain.report.formatting import shorten
 from mlops_assets.explain.report.ledger_facts import LedgerFacts
 from mlops_assets.explain.report.prediction_sample import PredictionSample, sample_predictions
@@ -144,7 +144,13 @@ def collect_contents(
     """
     source = ledger.provenance
     origin = LedgerProvenance.of(source)
-    summary, examples = ledger_facts.summary, ledger_facts.examples.examples()
+    summary, verdict = ledger_facts.summary, ledger_facts.residuals.verdict()
+    examples = ledger_facts.examples.examples()
+    if verdict.passed:
+        # A residual within rounding says nothing of its row.
+        examples = {
+            output: [each for each in shown if each.why != LARGEST_RESIDUAL] for output, shown in examples.items()
+        }
     version = (source.model_uri or "").rpartition("/")[2]
     return ReportContents(
         title=f"{source.model}, version {version}",
@@ -171,7 +177,7 @@ def collect_contents(
         example_inputs={} if inputs is None else _example_inputs(ledger, summary, inputs, source.row_key, examples),
         example_reasons={} if inputs is None or rules is None else _example_reasons(ledger, rules, inputs, examples),
         predictions=sample_predictions(ledger_facts, source.row_key, origin.space, origin.decision),
-        residuals=ledger_facts.residuals.verdict(),
+        residuals=verdict,
         accepted=accepted,
         rejected=None if rejected is None else rejected.head(REJECTED_SHOWN),
         rejected_count=0 if rejected is None else rejected.count_rows(),

@@ -89,7 +89,7 @@ def _columns(columns: Sequence[Row]) -> DataTable:
     ]
     header = ["column", "mean before", "now", "missing before", "now", "PSI", "Jensen-Shannon", "drifted", "note"]
     caption = f"Columns by the strength of their change; {first_of(len(shown), len(columns))}"
-    return data_table(caption, header, table, numeric=(1, 2, 3, 4, 5, 6))
+    return data_table(caption, header, table, numeric=(1, 2, 3, 4, 5, 6), optional=(8,))
 
 
 def _decomposition(total: Row, whole: Sequence[Row], space: Space) -> tuple[str, Part]:

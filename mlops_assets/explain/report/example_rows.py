@@ -13,6 +13,7 @@ from mlops_assets.explain.explainers.sampling import HASHES, Reservoir
 
 MEDIAN_SAMPLE = 2000
 """Rows of each output of which the median is taken."""
+LARGEST_RESIDUAL = "largest residual"
 
 
 @dataclass(frozen=True)
@@ -132,4 +133,4 @@ def _examples(extremes: _Extremes) -> list[ExampleRow]:
         ExampleRow("median", middle),
         ExampleRow("lowest", extremes.lowest),
     ]
-    return [*chosen, ExampleRow("largest residual", extremes.worst)] if extremes.worst["residual"] else chosen
+    return [*chosen, ExampleRow(LARGEST_RESIDUAL, extremes.worst)] if extremes.worst["residual"] else chosen

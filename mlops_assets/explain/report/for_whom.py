@@ -102,4 +102,4 @@ def _reasons(contents: ReportContents, output: str) -> DataTable | None:
         return None
     header = ["row", "rank", "input", "value", "effect", "share", "reason", "stable"]
     caption = f"Why these rows have their predictions (effect in {SPACES[contents.space].axis})"
-    return data_table(caption, header, rows, numeric=(1, 4, 5))
+    return data_table(caption, header, rows, numeric=(1, 4, 5), optional=(6,))
