@@ -14,6 +14,7 @@ from mlops_assets.errors import TableError, list_some, list_with_suggestions
 from mlops_assets.performance.vocabulary import MISSING
 
 PARTITION = "partition"
+_UTC = {"UTC", "Etc/UTC", "GMT", "Z", "+00:00"}
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,11 @@ def _as_key(column: pa.ChunkedArray, name: str, kind: pa.DataType, where: str) -
 
 def _cast_without_loss(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
     """Raises as `cast` does."""
+    if pt.is_timestamp(column.type) and pt.is_timestamp(kind):
+        zones = {column.type.tz, kind.tz}
+        # Arrow takes times without a zone for those of UTC; beside another zone they may as well be local ones.
+        if None in zones and zones - {None} - _UTC:
+            raise pa.ArrowInvalid("times without a zone, and of another zone than UTC")
     if pt.is_integer(column.type) and pt.is_decimal(kind):
         # Arrow asks whether any integer would fit.
         column = column.cast(pa.decimal128(20, 0))

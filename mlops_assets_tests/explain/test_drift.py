@@ -361,3 +361,16 @@ def test_values_that_are_not_compared_have_missing_ones():
 
 def test_means_as_far_apart_as_numbers_reach():
     assert compared(pa.array([1.79e308]), pa.array([-1.79e308])).mean_change == np.inf
+
+
+def test_a_segment_that_one_side_lacks_is_named():
+    now, before = (
+        profile_inputs(pa.table({"country": texts * 50}).to_reader(), [], ["country"], "content", "rows")
+        for texts in (["NO", "FI"], ["NO", "SE"])
+    )
+    rows = {row.segment: row for row in compare_profiles(now, before, DriftRules()).rows}
+    gone, new = rows["country=SE"], rows["country=FI"]
+    assert (gone.rows, gone.reference_rows, gone.note) == (0, 50, "only the reference has this column or segment")
+    assert (new.rows, new.reference_rows) == (50, 0)
+    assert new.note == "the reference does not have this column or segment"
+    assert (gone.rank, gone.drifted) == (None, None)

@@ -257,6 +257,20 @@ def test_keys_are_converted_without_loss(history, keys, written):
             look(history, rows[["y"]].assign(id=written + pd.Timedelta(hours=1)))
 
 
+def test_keys_of_local_times_do_not_match_those_without_a_zone(history):
+    # A time without a zone may be a local one: matched as one of UTC it would be the key of another row.
+    rows, hours = people(), pd.date_range("2026-01-01", periods=ROWS, freq="h").astype("datetime64[us]")
+    publish(history, rows[["prediction"]].assign(id=hours))
+    with pytest.raises(TableError, match="values that cannot be converted"):
+        look(history, rows[["y"]].assign(id=hours.tz_localize("Europe/Oslo")))
+    zoned = PredictionHistory(history.folder.child("zoned"))
+    publish(zoned, rows[["prediction"]].assign(id=hours.tz_localize("Europe/Oslo")))
+    with pytest.raises(TableError, match="values that cannot be converted"):
+        look(zoned, rows[["y"]].assign(id=hours))
+    # The same moments in two zones are the same keys.
+    assert look(zoned, rows[["y"]].assign(id=hours.tz_localize("Europe/Oslo").tz_convert("UTC"))).facts.matched == ROWS
+
+
 @pytest.mark.parametrize("name", ["numbers", "texts"])
 def test_what_is_missing_is_no_outcome_and_no_segment_of_its_own(history, name):
     rows = people() if name == "numbers" else classes((0, 1))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from mlops_assets.performance.intervals import difference_of, interval_of
+from mlops_assets.performance.intervals import difference_of, freedom, interval_of, wilson
 from mlops_assets.performance.measures import (
     Measure,
     measure_class_scores,
@@ -136,3 +136,41 @@ def test_probabilities_of_32_bits_are_no_reason_to_warn(recwarn):
     sure = np.eye(3)[[0, 1, 1]]
     found = {each.name: each.value for each in measure_class_scores(np.array([0, 1, 2]), sure)}
     assert found["log_loss"] == pytest.approx(metrics.log_loss([0, 1, 2], sure), rel=1e-12)
+
+
+def test_a_variance_is_known_as_well_as_the_rows_that_make_it():
+    assert freedom(np.array([-1.0, 1.0] * 50)) == 99
+    assert freedom(rng.normal(size=4_000)) == pytest.approx(3_999, rel=0.1)
+    few = np.zeros(1_000)
+    few[:4] = [1, -1, 1, -1]
+    assert freedom(few) == pytest.approx(8, rel=0.01)
+    assert freedom(few * 1e-200) == pytest.approx(8, rel=0.01)
+    # One row of a class says of an area what one trial says of a share.
+    area = measure_scores(np.arange(50) == 40, np.arange(50.0))[0]
+    assert interval_of(area) == wilson(area.value, 1)
+
+
+def decisions(hits: int, named: int) -> Measure:
+    """The precision of that many positive decisions among a hundred rows."""
+    place = np.arange(100)
+    return measure_decisions((place < hits) | (place >= 80), place < named)[1]
+
+
+@pytest.mark.parametrize("paired", [True, False])
+def test_a_share_without_variance_is_no_certain_difference(paired):
+    assert not difference_of(decisions(0, 1), decisions(4, 5), paired=paired).is_fall
+    assert not difference_of(decisions(5, 5), decisions(5, 5), paired=paired).is_fall
+    assert difference_of(decisions(0, 30), decisions(30, 30), paired=paired).is_fall
+
+
+def test_areas_of_a_rare_class_are_covered():
+    draw = np.random.default_rng(1)
+    covered = []
+    for _ in range(300):
+        positive = np.arange(100) < draw.binomial(100, 0.05)
+        area = measure_scores(positive, draw.normal(size=100) + positive)[0]
+        if area.value is not None:
+            interval = interval_of(area)
+            # Of two normal distributions one deviation apart.
+            covered.append(interval.low <= 0.76025 <= interval.high)
+    assert np.mean(covered) >= 0.88

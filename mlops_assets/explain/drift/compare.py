@@ -96,6 +96,9 @@ def compare_profiles(profile: Profile, reference: Profile, rules: DriftRules) ->
     for segment, rows in profile.segments.items():
         before = reference.segments.get(segment, RowsProfile())
         columns += _compare_columns(segment, rows, before)
+    for segment, before in reference.segments.items():
+        if segment not in profile.segments:
+            columns += _compare_columns(segment, RowsProfile(), before)
     _judge(columns, rules)
     refusal = why_not_decomposed(profile, reference)
     parts: list[DriftRow] = []
@@ -152,7 +155,9 @@ def _compare_columns(segment: str, rows: RowsProfile, before: RowsProfile) -> li
         for name, column in columns_before.items():
             if name not in columns:
                 row = {"segment": segment, "role": role, "output": None, "column_name": name, "rows": 0}
-                found.append(row | {"reference_rows": column.rows, "note": "only the reference has this column"})
+                found.append(
+                    row | {"reference_rows": column.rows, "note": "only the reference has this column or segment"}
+                )
     for (row, _), measures in zip(compared, measure_columns([pair for _, pair in compared]), strict=True):
         row |= measures
     return found
