@@ -10,10 +10,11 @@ import pyarrow.dataset as ds
 from mlops_assets.arrow.batching import join_batches
 from mlops_assets.arrow.find_key import find_key
 from mlops_assets.arrow.provenance import Provenance
-from mlops_assets.errors import ExplanationError, MlopsAssetsError
+from mlops_assets.errors import ExplanationError, MlopsAssetsError, RegistryError
 from mlops_assets.explain.columns import EXPLAINED_VALUE, OUTPUT, shap_column
 from mlops_assets.explain.compare.comparable import VersionOrigin
 from mlops_assets.explain.compare.comparison import Comparison
+from mlops_assets.explain.compare.receipt import Receipt
 from mlops_assets.explain.compare.row_change import RowChange, compare_row, values_alone
 from mlops_assets.explain.compare.stored_predictions import compare_with_stored
 from mlops_assets.explain.labels import to_names
@@ -26,8 +27,9 @@ from mlops_assets.explain.report.decision import Decision, OutputStory
 from mlops_assets.explain.report.example_reasons import find_reasons
 from mlops_assets.journal.entry import JournalEntry
 from mlops_assets.journal.journal import Journal, earlier_version
+from mlops_assets.models.reference import ModelReference
 from mlops_assets.naming import PREDICTIONS, REASONS, SAMPLE_EXPLANATIONS, ModelNames
-from mlops_assets.receipts import PublishedTables, StoredRow, Versions, check_row, find_stored_row
+from mlops_assets.receipts import PublishedTables, StoredRow, Versions, check_row, find_stored_row, version_of
 from mlops_assets.scoring.prediction_columns import model_output_columns
 from mlops_assets.trees.shap_few_rows import walk_quickly
 
@@ -61,13 +63,14 @@ def tell_decision(
 
     Raises
     ------
-    ConfigurationError, ExplanationError, RegistryError, TrustError
-        As of `mlops_assets.receipts.find_stored_row` and `mlops_assets.receipts.check_row`.
+    ConfigurationError, ExplanationError, TrustError
+        As of `mlops_assets.receipts.find_stored_row` and `mlops_assets.receipts.check_row`. A version that is gone is
+        none: the receipt says so.
     """
     row = find_stored_row(names, tables, key, partition)
     explained = [line for batch in row.explained.to_batches() for line in in_todays_columns(batch).to_pylist()]
     scored, reasons = _prediction(tables, row, partition), _reasons(tables, row, explained, partition)
-    receipt = check_row(row, versions)
+    receipt = _receipt(names, row, versions)
     receipt = replace(receipt, problems=(*receipt.problems, *scored.problems, *reasons.problems))
     version = receipt.reference.version
     recorded = journal.entries()
@@ -104,6 +107,18 @@ def tell_decision(
         journal=entries[-1].to_row() if entries else None,
         in_force=_other_in_force(recorded, entries),
     )
+
+
+def _receipt(names: ModelNames, row: StoredRow, versions: Versions) -> Receipt:
+    """The row, explained again; without the version's files one that says why it is not."""
+    try:
+        return check_row(row, versions)
+    except RegistryError as error:
+        uri, origin = version_of(names, row.ledger), row.origin
+        reference = ModelReference(uri.name, uri.version, None, row.ledger.model_digest or "", (), None, None, "")
+        key = {name: value.as_py() for name, value in row.key.items()}
+        why = f"it cannot be explained again: {error}"
+        return Receipt(key, reference, origin.explainer, origin.reason, origin.space, (), (why,))
 
 
 def _other_in_force(recorded: Sequence[JournalEntry], entries: Sequence[JournalEntry]) -> dict[str, Any] | None:

@@ -1,6 +1,7 @@
 """Receipts, the report, and the comparison with the champion before, on real graphs."""
 
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -170,6 +171,17 @@ def test_a_decision_names_what_the_tables_contradict(table, column, value, part,
     told = capsys.readouterr().out
     assert "NOT the same as stored" in told
     assert part in told
+
+
+def test_a_decision_is_told_without_the_files_of_its_version(iris, registry, run, location, capsys):
+    features, target = iris
+    registry.add_sklearn(RandomForestClassifier(5, max_depth=3, random_state=0).fit(features, target), features)
+    assert run(features.head(60)).success
+    shutil.rmtree(registry.folder / "models" / "0")
+    assert main(["decision", "m", "f57", "--module", location]) == 1
+    told = capsys.readouterr().out
+    assert "NOT recomputed now: it cannot be explained again: Artifacts are missing" in told
+    assert "From base value to prediction" in told
 
 
 def test_a_decision_names_what_is_not_shown(iris, registry, run, location, capsys):

@@ -100,7 +100,10 @@ class Decision:
         if self.receipt.matches:
             difference = max((line.largest_difference for line in self.receipt.lines), default=0.0)
             return f"Recomputed now: the same as stored (largest difference {difference:.1e})."
-        return "Recomputed now: NOT the same as stored: " + "; ".join(self.receipt.problems)
+        problems = "; ".join(self.receipt.problems)
+        if not self.receipt.lines:
+            return f"NOT recomputed now: {problems}"
+        return f"Recomputed now: NOT the same as stored: {problems}"
 
     def _facts(self) -> list[tuple[str, str]]:
         """The model and what it predicted, before digests."""
