@@ -16,7 +16,7 @@ from mlops_assets.assets.ledger_reading import sums_read_before
 from mlops_assets.errors import TableError
 from mlops_assets.explain.drift.compare import Comparison, compare_profiles
 from mlops_assets.explain.drift.drift_table import NO_REFERENCE, NOT_DECOMPOSED, REFERENCE_NAME, drift_table
-from mlops_assets.explain.drift.profile import ALL_ROWS, Profile
+from mlops_assets.explain.drift.profile import ALL_ROWS, Profile, is_same_run
 from mlops_assets.explain.drift.profile_table import (
     PREVIOUS,
     THIS,
@@ -229,7 +229,7 @@ def _run_before(context: dg.AssetExecutionContext, names: ModelNames, this: Prof
         context.log.warning(f"The profile of the run before cannot be read, so there is none: {error}")
         return None
     before = published.get(THIS)
-    if before is not None and before.origin.version == this.origin.version:
+    if before is not None and is_same_run(this, before):
         return published.get(PREVIOUS)
     return before
 

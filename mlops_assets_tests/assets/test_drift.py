@@ -105,6 +105,16 @@ def test_since_the_run_before(model, run, tmp_path):
     assert "country=NO" in report
 
 
+def test_the_same_rows_explained_otherwise_are_no_run_before(model, run):
+    run(people(200, 1), row_key=KEY, monitor={})
+    second = run(people(200, 2, older=1.0), row_key=KEY, monitor={})
+    again = run(people(200, 2, older=1.0), row_key=KEY, monitor={"segments": ["country"]}, explain={"limit": 50})
+    assert again.success
+    columns = [columns_of(each.table("drift")) for each in (second, again)]
+    assert columns[1]["mean_change"]["age"] == columns[0]["mean_change"]["age"] != 0
+    assert not again.checks["drift", "inputs_have_not_drifted"].passed
+
+
 def test_another_version_is_compared_but_not_decomposed(registry, model, run, instance):
     run(people(200, 1), row_key=KEY, monitor={})
     rows = people(300, 0)[["age", "income", "country"]]

@@ -62,6 +62,11 @@ class ColumnProfile:
         """Null, NaN and infinite values among all rows."""
         return (self.missing + self.not_finite) / self.rows if self.rows else 0.0
 
+    def has_values_of(self, other: "ColumnProfile") -> bool:
+        """Whether as many rows have each value, as far as profiles know; sums depend on where batches were cut."""
+        counts = [(each.kind, each.rows, each.missing, each.not_finite) for each in (self, other)]
+        return counts[0] == counts[1] and self.buckets == other.buckets
+
     def merged(self, other: "ColumnProfile") -> "ColumnProfile":
         """The profile of the rows of both; the same in any order."""
         return merge_profiles([self, other])

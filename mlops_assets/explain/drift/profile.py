@@ -169,6 +169,18 @@ class Profile:
     segments: Segments
 
 
+def is_same_run(one: Profile, other: Profile) -> bool:
+    """Whether both are of the same rows and the same model version, however these were explained and cut."""
+    if one.origin.version == other.origin.version:
+        return True
+    models = {(each.origin.model_uri, each.origin.model_digest) for each in (one, other)}
+    mine, theirs = (each.segments[ALL_ROWS] for each in (one, other))
+    return len(models) == 1 and all(
+        set(columns) == set(before) and all(column.has_values_of(before[name]) for name, column in columns.items())
+        for columns, before in ((mine.inputs, theirs.inputs), (mine.predictions, theirs.predictions))
+    )
+
+
 class Profiler:
     """Profiles the rows of one table, batch by batch.
 
