@@ -248,7 +248,9 @@ def _reference(
         return f"the table {shown}", read_profiles(table.to_table(use_threads=False))[THIS]
     if partitions is None:
         before = profiles.get(PREVIOUS)
-        return (f"{NO_REFERENCE}there was no other run before" if before is None else "the run before"), before
+        if before is None:
+            return f"{NO_REFERENCE}there is no profile of another run before", None
+        return "the run before", before
     tables = _tables(context, names)
     key = monitor.reference.partition
     if key is None:

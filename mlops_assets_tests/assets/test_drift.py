@@ -59,9 +59,9 @@ def test_since_the_run_before(model, run, tmp_path):
     first = run(people(400, 1), row_key=KEY, **settings)
     assert first.success
     assert first.table("drift").empty
-    assert first.metadata("drift")["reference"] == "none: there was no other run before"
+    assert first.metadata("drift")["reference"] == "none: there is no profile of another run before"
     report = (first.tables / "explanation_report.html").read_text("utf-8")
-    assert "Nothing is compared: there was no other run before." in report
+    assert "Nothing is compared: there is no profile of another run before." in report
     assert "Nothing is compared: there is no other version." in report
     assert all(first.checks["drift", name].passed for name in CHECKS)
     mean_before = first.table("predictions")["prediction"].mean()

@@ -16,7 +16,7 @@ from mlops_assets.arrow.provenance import Provenance
 from mlops_assets.errors import TableError
 from mlops_assets.explain.drift.buckets import Buckets
 from mlops_assets.explain.drift.column_profile import ColumnProfile, mean_of
-from mlops_assets.explain.drift.profile import Origin, OutputProfile, Profile, RowsProfile
+from mlops_assets.explain.drift.profile import ALL_ROWS, Origin, OutputProfile, Profile, RowsProfile
 
 PROFILE_SCHEMA = pa.schema(
     [
@@ -58,7 +58,7 @@ def origins_to_extra(profiles: Mapping[str, Profile]) -> dict[str, str]:
 
 
 def read_profiles(table: pa.Table) -> dict[str, Profile]:
-    """The profiles in a table, with the provenance that it was published with.
+    """The profiles in a table, `THIS` among them, with the provenance that it was published with.
 
     Raises
     ------
@@ -73,12 +73,15 @@ def read_profiles(table: pa.Table) -> dict[str, Profile]:
             if name.startswith(_ORIGIN)
         }
         segments = _read_segments(table)
-        return {
+        profiles = {
             run: Profile(
                 origin, {segment: rows.profile() for (of_run, segment), rows in segments.items() if of_run == run}
             )
             for run, origin in origins.items()
         }
+        if THIS not in profiles or any(ALL_ROWS not in profile.segments for profile in profiles.values()):
+            raise ValueError("rows are missing")
+        return profiles
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise TableError(
             f"The table does not hold a profile ({type(error).__name__})",
