@@ -108,7 +108,7 @@ def _tail(some: int, rows: int, others: int, other_rows: int) -> float:
         _log_choices(rows, some) + _log_choices(other_rows, others) - _log_choices(rows + other_rows, some + others)
     )
     total = 0.0
-    while term > 1e-17 * total:
+    while term > 1e-12 * total:
         total += term
         term *= (rows - some) * others / ((some + 1) * (other_rows - others + 1))
         some, others = some + 1, others - 1
