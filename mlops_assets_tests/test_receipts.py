@@ -173,6 +173,20 @@ def test_a_decision_names_what_the_tables_contradict(table, column, value, part,
     assert part in told
 
 
+@pytest.mark.parametrize("kind", [pa.float16(), pa.float64()], ids=str)
+def test_a_row_key_of_floats_and_nan(kind, iris, registry, run, location, capsys, tmp_path):
+    features, target = iris
+    registry.add_sklearn(RandomForestClassifier(3, max_depth=2, random_state=0).fit(features, target), features)
+    rows = pa.Table.from_pandas(features.head(3), preserve_index=False)
+    keys = pa.array([0.5, float("nan"), 2.0]).cast(kind)
+    pq.write_table(rows.append_column("key", keys), tmp_path / "inputs.parquet")
+    done = run({"path": "inputs.parquet", "row_key": ["key"]}, explain={"reasons": {}})
+    assert done.success
+    for place, key in enumerate(("0.5", "nan", "2.0")):
+        assert main(["decision", "m", key, "--module", location, "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["inputs"]["a"] == features["a"].iloc[place]
+
+
 def test_a_decision_is_told_without_the_files_of_its_version(iris, registry, run, location, capsys):
     features, target = iris
     registry.add_sklearn(RandomForestClassifier(5, max_depth=3, random_state=0).fit(features, target), features)

@@ -21,6 +21,8 @@ def find_key(dataset: ds.Dataset, key: Mapping[str, pa.Scalar]) -> pa.Table:
     chosen: pc.Expression = pc.scalar(True)
     for name, value in key.items():
         column = pc.field(name)
+        if pa.types.is_float16(value.type):  # Arrow compares none
+            column, value = column.cast(pa.float32()), value.cast(pa.float32())
         # Arrow calls no NaN equal to another one.
         is_nan = pa.types.is_floating(value.type) and pc.is_nan(value).as_py()
         chosen = chosen & (pc.is_nan(column) if is_nan else column == value)

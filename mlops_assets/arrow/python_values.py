@@ -1,6 +1,6 @@
 """Values as Python's, for keys and messages, whatever a column holds."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import pyarrow as pa
 
@@ -28,5 +28,9 @@ def python_values(values: pa.Array | pa.ChunkedArray) -> list[object]:
 
 def comparable_keys(rows: pa.RecordBatch | pa.Table, names: Sequence[str]) -> list[tuple[object, ...]]:
     """The key of each row, such that equal keys are equal: every NaN is the text ``NaN``."""
-    keys = zip(*(python_values(rows.column(name)) for name in names), strict=True)
-    return [tuple("NaN" if part != part else part for part in key) for key in keys]
+    return list(map(comparable_key, zip(*(python_values(rows.column(name)) for name in names), strict=True)))
+
+
+def comparable_key(key: Iterable[object]) -> tuple[object, ...]:
+    """The values of a key, such that equal keys are equal: every NaN is the text ``NaN``."""
+    return tuple("NaN" if part != part else part for part in key)

@@ -26,11 +26,13 @@ def place(tmp_path):
     return tmp_path / "table.parquet"
 
 
-def test_a_key_that_is_nan(tmp_path):
-    table = pa.table({"size": pa.array([1.0, float("nan"), 2.0]), "value": [1, 2, 3]})
+@pytest.mark.parametrize("kind", [pa.float16(), pa.float32(), pa.float64()])
+@pytest.mark.parametrize(("size", "value"), [(float("nan"), 2), (0.5, 3)])
+def test_a_key_of_any_floats_and_nan(tmp_path, kind, size, value):
+    table = pa.table({"size": pa.array([1.0, float("nan"), 0.5]).cast(kind), "value": [1, 2, 3]})
     pq.write_table(table, tmp_path / "t.parquet", row_group_size=1)
-    found = find_key(ds.dataset(tmp_path / "t.parquet"), {"size": pa.scalar(float("nan"))})
-    assert found["value"].to_pylist() == [2]
+    found = find_key(ds.dataset(tmp_path / "t.parquet"), {"size": pa.scalar(size).cast(kind)})
+    assert found["value"].to_pylist() == [value]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from mlops_assets.arrow.python_values import comparable_keys
 from mlops_assets.errors import ExplanationError
 from mlops_assets.explain.columns import EXPLAINED_VALUE, SPACE, shap_column
 from mlops_assets.explain.explainers.explainer import Explainer
@@ -126,16 +127,16 @@ def check_receipt(
     """
     keys = list(row_key)
     stored = pa.Table.from_batches([in_todays_columns(batch) for batch in stored.to_batches()]) if stored else stored
-    stored_keys = {tuple(one.values()): one for one in stored.select(keys).to_pylist()}
+    stored_keys = dict(zip(comparable_keys(stored, keys), stored.select(keys).to_pylist(), strict=True))
     if len(stored_keys) != 1 or row.num_rows != 1:
         raise ExplanationError(
             f"A receipt is for one row, not for {len(stored_keys)} stored and {row.num_rows} input rows",
             where="sample_explanations",
             fix="Check the row key",
         )
-    (key,) = stored_keys.values()
-    input_key = row.select(keys).to_pylist()[0]
-    if input_key != key:
+    ((comparable, key),) = stored_keys.items()
+    if comparable_keys(row, keys)[0] != comparable:
+        input_key = row.select(keys).to_pylist()[0]
         raise ExplanationError(
             f"The stored row has the key {key}, the input row {input_key}", where="sample_explanations"
         )

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from mlops_assets.arrow.provenance import Provenance
+from mlops_assets.arrow.python_values import comparable_key
 from mlops_assets.arrow.views import rows_of
 from mlops_assets.explain.compare.changes import ExplanationDiff
 from mlops_assets.explain.ledger.interaction_sizes import InteractionSizes
@@ -63,7 +64,7 @@ class ReportContents:
     examples
         Output -> rows shown as waterfalls (`pick_example_rows`).
     example_inputs
-        Row key values -> the input values of these rows.
+        Row key values (see `comparable_key`) -> the input values of these rows.
     example_reasons
         Output -> the reasons of each of its examples, as rows of the table of reasons.
     predictions
@@ -211,15 +212,15 @@ def _sampled_inputs(summary: LedgerSummary, inputs: ds.Dataset, row_key: Sequenc
 def _example_inputs(
     ledger: StoredLedger, summary: LedgerSummary, inputs: ds.Dataset, row_key: Sequence[str], examples: Examples
 ) -> dict[tuple[Any, ...], dict[str, Any]]:
-    """Row key values -> the input values of the example rows; several outputs may show the same row."""
+    """Row key values (see `comparable_key`) -> the input values of the example rows, which several outputs may show."""
     rows = [example.row for shown in examples.values() for example in shown]
-    keys = list({tuple(row[name] for name in row_key): {name: row[name] for name in row_key} for row in rows}.values())
+    keys = {comparable_key(row[name] for name in row_key): {name: row[name] for name in row_key} for row in rows}
     if not keys:
         return {}
     values = match_input_rows(
-        rows_of(inputs), pa.Table.from_pylist(keys, ledger.key_schema()), row_key, summary.features
+        rows_of(inputs), pa.Table.from_pylist(list(keys.values()), ledger.key_schema()), row_key, summary.features
     )
-    return {tuple(key.values()): row for key, row in zip(keys, values.to_pylist(), strict=True)}
+    return dict(zip(keys, values.to_pylist(), strict=True))
 
 
 def _example_reasons(

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.dataset as ds
 
+from mlops_assets.arrow.python_values import comparable_key
 from mlops_assets.arrow.views import rows_of
 from mlops_assets.explain.columns import OUTPUT
 from mlops_assets.explain.ledger.stored import StoredLedger
@@ -31,9 +32,11 @@ def find_reasons(
     names, key = reasoner.ledger_columns(ledger.schema.names), ledger.provenance.row_key
     explained = pa.Table.from_pylist([{name: row[name] for name in names} for row in rows], _fields(ledger, names))
     # Several outputs may show the same row.
-    keys = [tuple(row[name] for name in key) for row in rows]
+    keys = [comparable_key(row[name] for name in key) for row in rows]
+    first = {each: place for place, each in reversed(list(enumerate(keys)))}
     distinct = {each: place for place, each in enumerate(dict.fromkeys(keys))}
-    sample = pa.Table.from_pylist([dict(zip(key, each, strict=True)) for each in distinct], ledger.key_schema())
+    shown = [{name: rows[first[each]][name] for name in key} for each in distinct]
+    sample = pa.Table.from_pylist(shown, ledger.key_schema())
     values = match_input_rows(rows_of(inputs), sample, key, reasoner.features).combine_chunks()
     (batch,), (held,) = explained.combine_chunks().to_batches(), values.to_batches()
     found: list[list[dict[str, Any]]] = [[] for _ in rows]

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from mlops_assets.arrow.python_values import comparable_key
 from mlops_assets.explain.columns import EXPLAINED_VALUE, shap_column
 from mlops_assets.explain.report.bars import BarTable, waterfall
 from mlops_assets.explain.report.blocks import Block, DataTable, Grid, Paragraph, Part, data_table, tabs_or_part
@@ -52,7 +53,7 @@ def _output(contents: ReportContents, output: str) -> Part:
 
 def _waterfall(contents: ReportContents, output: str, example: ExampleRow) -> BarTable:
     row = example.row
-    key = tuple(row[name] for name in contents.row_key)
+    key = comparable_key(row[name] for name in contents.row_key)
     named = ", ".join(f"{name} {value}" for name, value in zip(contents.row_key, key, strict=True))
     values = contents.example_inputs.get(key, {})
     steps = [
