@@ -159,7 +159,7 @@ def _prediction(tables: PublishedTables, row: StoredRow, partition: str | None) 
         why = "another version" if source.model_uri != ledger.model_uri else "other input rows"
         return _Published({}, (f"The published predictions are of {why} than the ledger, so none is shown.",))
     columns = model_output_columns(predictions.schema, ledger.row_key)
-    found = find_key(predictions, row.key).select(columns)
+    found = find_key(predictions, row.key, row.place).rows.select(columns)
     if found.num_rows != 1:
         return _Published({}, problems=(f"predictions has {found.num_rows} rows with this key, not one",))
     (scored,) = found.to_pylist()
@@ -188,7 +188,7 @@ def _reasons(
         reasons = tables.read(REASONS, partition)
         source = Provenance.of(reasons.schema)
         if are_of_ledger(source, row.ledger):
-            found = find_key(reasons, row.key).combine_chunks()
+            found = find_key(reasons, row.key, row.place).rows.combine_chunks()
             outputs = to_names(found.column(OUTPUT).combine_chunks()).to_pylist()
             lines = list(zip(outputs, found.to_pylist(), strict=True))
             published = [[line for output, line in lines if output == each[OUTPUT]] for each in rows]

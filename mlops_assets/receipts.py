@@ -57,6 +57,8 @@ class StoredRow:
         The row that they explain: one, of `input_samples`.
     key
         The row key's columns and their values.
+    place
+        How far down `input_samples` the row is, from 0 to 1: for `find_key` in other tables.
     """
 
     ledger: Provenance
@@ -64,6 +66,7 @@ class StoredRow:
     explained: pa.Table
     values: pa.RecordBatch
     key: Mapping[str, pa.Scalar]
+    place: float
 
     @property
     def inputs(self) -> dict[str, Any]:
@@ -98,7 +101,8 @@ def find_stored_row(
             fix="Materialize sample_explanations again",
         )
     chosen = _parse_values(key, ledger.schema, source.row_key)
-    stored, rows = find_key(ledger, chosen), find_key(inputs, chosen)
+    found = find_key(inputs, chosen)
+    rows, stored = found.rows, find_key(ledger, chosen, found.place).rows
     origin = LedgerProvenance.of(source)
     given = ", ".join(f"{name}={value}" for name, value in key.items())
     if not stored.num_rows and rows.num_rows:
@@ -120,7 +124,7 @@ def find_stored_row(
             fix="Materialize input_samples and sample_explanations again",
         )
     (row,) = rows.combine_chunks().to_batches()
-    return StoredRow(source, origin, stored, row, chosen)
+    return StoredRow(source, origin, stored, row, chosen, found.place)
 
 
 @dataclass(frozen=True)
